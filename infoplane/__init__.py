@@ -1,0 +1,53 @@
+"""infoplane: a layer-wise information-plane analyzer for trained networks.
+
+Three uses: attach to a training loop (`Recorder`), replay saved activations (`open_archive`, `measure`, `check_dpi`),
+generate information-plane plots (`plot_plane`, `write_report`). All information is in bits.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Archive": "infoplane.archive",
+    "DPIReport": "infoplane.types",
+    "Estimate": "infoplane.types",
+    "Finding": "infoplane.types",
+    "Plane": "infoplane.plane",
+    "Recorder": "infoplane.hooks",
+    "Variable": "infoplane.types",
+    "at": "infoplane.hooks.schedule",
+    "check_dpi": "infoplane.analysis.dpi",
+    "continuous": "infoplane.types",
+    "discrete": "infoplane.types",
+    "every": "infoplane.hooks.schedule",
+    "log_spaced": "infoplane.hooks.schedule",
+    "measure": "infoplane.analysis.measure",
+    "open_archive": "infoplane.archive",
+    "plot_plane": "infoplane.analysis.plot",
+    "write_report": "infoplane.analysis.report",
+}
+_ROOMS = ("analysis", "archive", "data", "errors", "hooks", "testing", "types")
+_ALIASES = {"estimators": "infoplane.analysis.estimators"}
+
+__all__ = [*_PUBLIC, *_ROOMS, *_ALIASES]
+
+
+def __getattr__(name: str) -> Any:  # Any: every public name passes here
+    if name in _PUBLIC:
+        value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    elif name in _ROOMS:
+        value = importlib.import_module(f"infoplane.{name}")
+    elif name in _ALIASES:
+        value = importlib.import_module(_ALIASES[name])
+    else:
+        raise AttributeError(f"module 'infoplane' has no attribute {name!r}; public names: {sorted(__all__)}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,206 @@
+"""The information plane as data: one point per (step, layer, estimator, quantity, sense)."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infoplane.errors import InputError, MissingExtra
+from infoplane.types import Chain, Estimate, Quantity
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+COLUMNS = ("step", "layer", "quantity", "estimator", "sense", "bits", "low", "high", "stderr", "ceiling_bits", "n", "target", "coverage", "saturated", "notes")
+"""Columns of `Plane.rows` and of the CSV, in order."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One estimate at its place in the plane. ``quantity`` is ``i_xz`` for I(X;Z) or ``i_zy`` for I(Z;Y)."""
+
+    step: int
+    layer: str
+    quantity: Quantity
+    estimate: Estimate
+
+    @property
+    def bits(self) -> float:
+        """The estimate's value in bits."""
+        return self.estimate.bits
+
+    @property
+    def estimator(self) -> str:
+        """Spec of the estimator."""
+        return self.estimate.estimator
+
+    @property
+    def sense(self) -> str:
+        """point, lower, upper or exact."""
+        return self.estimate.sense
+
+    def to_dict(self) -> dict[str, Any]:  # Any: a row mixes ints, floats and strings
+        """The point as a flat row with the keys of `COLUMNS`; notes are joined by ``; ``."""
+        flat = {"step": self.step, "layer": self.layer, "quantity": self.quantity, "saturated": self.estimate.saturated, **asdict(self.estimate)}
+        flat["notes"] = "; ".join(self.estimate.notes)
+        return {key: flat[key] for key in COLUMNS}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that could not be measured, recorded instead of a number."""
+
+    step: int
+    layer: str
+    estimator: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Everything a plot or a check needs, and nothing of the activations.
+
+    Attributes:
+        points: one per (step, layer, estimator, quantity, sense).
+        layers: layer names in order of execution.
+        n: probe rows.
+        h_y_bits: plug-in entropy of Y on the probe rows; None without labels.
+        h_x_bits: entropy of X on the probe rows (log2 N when all inputs differ).
+        chain: the interchange certificate, None when none was made.
+        metrics: per step, what the training loop logged.
+        reductions: per layer, the reduction applied before storing (``none`` when none).
+        failures: cells that could not be measured.
+        provenance: archive path and digest, versions, seed.
+    """
+
+    points: tuple[Point, ...]
+    layers: tuple[str, ...]
+    n: int
+    h_y_bits: float | None = None
+    h_x_bits: float | None = None
+    chain: Chain | None = None
+    metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    reductions: Mapping[str, str] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def log2_n(self) -> float:
+        """log2 of the number of probe rows: no estimate of I(X;Z) on them can honestly exceed it."""
+        return math.log2(self.n)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The measured checkpoints, ascending."""
+        return tuple(sorted({p.step for p in self.points}))
+
+    @property
+    def estimators(self) -> tuple[str, ...]:
+        """The estimator specs, in order of first appearance."""
+        return tuple(dict.fromkeys(p.estimator for p in self.points))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(self.points)
+
+    def select(
+        self,
+        *,
+        step: int | Collection[int] | None = None,
+        layer: str | Collection[str] | None = None,
+        quantity: Quantity | None = None,
+        estimator: str | Collection[str] | None = None,
+        sense: str | Collection[str] | None = None,
+    ) -> Plane:
+        """The plane with only the points that match every given condition; a collection matches any of its members.
+
+        Raises:
+            InputError: a named layer or estimator is not in the plane.
+        """
+        def allowed(value: Any, known: Collection[Any] | None, what: str) -> set[Any] | None:  # Any: ints or strings
+            if value is None:
+                return None
+            chosen = {value} if isinstance(value, (str, int)) else set(value)
+            if known is not None and (unknown := sorted(map(str, chosen - set(known)))):
+                raise InputError(f"no such {what}: {unknown}; the plane has {list(known)}")
+            return chosen
+
+        wanted = {
+            "step": allowed(step, None, "step"),
+            "layer": allowed(layer, self.layers, "layer"),
+            "quantity": allowed(quantity, ("i_xz", "i_zy"), "quantity"),
+            "estimator": allowed(estimator, self.estimators, "estimator"),
+            "sense": allowed(sense, ("point", "lower", "upper", "exact"), "sense"),
+        }
+        kept = tuple(p for p in self.points if all(s is None or getattr(p, key) in s for key, s in wanted.items()))
+        layers = tuple(name for name in self.layers if wanted["layer"] is None or name in wanted["layer"])
+        return replace(self, points=kept, layers=layers)
+
+    def series(self, layer: str, quantity: Quantity, estimator: str, sense: str | None = None) -> tuple[list[int], list[Estimate]]:
+        """Steps and estimates of one trajectory, ascending in step; without ``sense``, the first sense that is present of exact, point, upper, lower."""
+        mine = [p for p in self.points if p.layer == layer and p.quantity == quantity and p.estimator == estimator]
+        if sense is None:
+            present = {p.sense for p in mine}
+            sense = next((s for s in ("exact", "point", "upper", "lower") if s in present), "point")
+        chosen = sorted((p for p in mine if p.sense == sense), key=lambda p: p.step)
+        return [p.step for p in chosen], [p.estimate for p in chosen]
+
+    def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
+        """Every point as a flat dictionary with the keys of `COLUMNS`."""
+        return [p.to_dict() for p in self.points]
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write `rows` as UTF-8 CSV with a header; returns the path."""
+        path = Path(path)
+        with path.open("w", newline="", encoding="utf-8") as f:
+            writer = csv.DictWriter(f, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows())
+        return path
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the plane as an HDF5 file with dimension scales (xarray opens it); returns the path."""
+        from infoplane.archive.planes import save_plane  # the archive is the only importer of h5py
+
+        return save_plane(self, path, overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Plane:
+        """Read a plane written by `save`.
+
+        Raises:
+            NotAnArchive, VersionError, DamagedArchive: naming file and key.
+        """
+        from infoplane.archive.planes import load_plane
+
+        return load_plane(path)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """A pandas frame of `rows` (needs the ``frames`` extra)."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise MissingExtra("pandas", "frames") from error
+        return pandas.DataFrame(self.rows(), columns=list(COLUMNS))
+
+    def to_xarray(self) -> xarray.Dataset:
+        """An xarray dataset, dimensions (step, layer, series) (needs the ``frames`` extra)."""
+        try:
+            import xarray  # noqa: F401
+        except ImportError as error:
+            raise MissingExtra("xarray", "frames") from error
+        frame = self.to_frame()
+        frame["series"] = frame["estimator"] + " " + frame["sense"]
+        indexed = frame.set_index(["quantity", "series", "layer", "step"])[["bits", "low", "high", "stderr", "coverage"]]
+        dataset: xarray.Dataset = indexed.astype(float).to_xarray()
+        return dataset.assign_attrs(n=self.n, log2_n=self.log2_n, **({} if self.h_y_bits is None else {"h_y_bits": self.h_y_bits}))
+
+    def __str__(self) -> str:
+        return f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} estimators ({', '.join(self.estimators)}), {len(self.points)} points, {len(self.failures)} failures, N={self.n}"

@@ -1,0 +1,1 @@
+"""One file per paper: train, capture, measure, assert."""

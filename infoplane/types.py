@@ -1,0 +1,419 @@
+"""The words of infoplane: small frozen nouns that check themselves once and are believed afterwards.
+
+Imports nothing of ours but the errors. All information is in bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from infoplane.errors import InputError
+
+Kind = Literal["continuous", "discrete"]
+Sense = Literal["point", "lower", "upper", "exact"]
+Target = Literal["probe-set", "population"]
+Quantity = Literal["i_xz", "i_zy"]
+Relation = Literal["cut", "partial", "no-path", "unknown"]
+Verdict = Literal["ok", "sampling", "bias", "estimator", "untestable", "not comparable", "fault", "violation"]
+VERDICTS: tuple[Verdict, ...] = ("fault", "violation", "estimator", "bias", "sampling", "untestable", "not comparable", "ok")
+"""All verdicts, the worst first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Variable:
+    """A random variable seen through ``n`` paired rows: the one gate through which arrays enter an estimator.
+
+    Attributes:
+        name: what to call it in messages.
+        values: shape ``(n, dim)``; float32 or float64 when continuous, int64 symbols when discrete
+            (a row of several columns is one symbol).
+        kind: stated by the caller, never guessed from a dtype.
+
+    Raises:
+        InputError: not 2-D, no rows, no columns, wrong dtype for the kind, NaN or infinity.
+    """
+
+    name: str
+    values: NDArray[np.generic]
+    kind: Kind
+
+    def __post_init__(self) -> None:
+        v = self.values
+        if self.kind not in ("continuous", "discrete"):
+            raise InputError(f"{self.name}: kind must be 'continuous' or 'discrete', got {self.kind!r}")
+        if not isinstance(v, np.ndarray) or v.ndim != 2:
+            raise InputError(f"{self.name}: expected an array of shape (n, dim), got {getattr(v, 'shape', type(v).__name__)}; use ip.continuous(a) or ip.discrete(a)")
+        if v.shape[0] == 0 or v.shape[1] == 0:
+            raise InputError(f"{self.name}: expected at least one row and one column, got shape {v.shape}")
+        if self.kind == "discrete" and v.dtype != np.int64:
+            raise InputError(f"{self.name}: discrete values are int64 symbols, got {v.dtype}; use ip.discrete(a)")
+        if self.kind == "continuous":
+            if v.dtype not in (np.float32, np.float64):
+                raise InputError(f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use ip.continuous(a)")
+            if not np.isfinite(v).all():
+                bad = int((~np.isfinite(v)).any(axis=1).sum())
+                raise InputError(f"{self.name}: {bad} of {v.shape[0]} rows hold NaN or infinity; find the step where they appear before measuring")
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.values.shape[0])
+
+    @property
+    def dim(self) -> int:
+        """Number of columns."""
+        return int(self.values.shape[1])
+
+    def take(self, rows: NDArray[np.integer]) -> Variable:
+        """The same variable on some of its rows."""
+        return Variable(self.name, self.values[rows], self.kind)
+
+
+def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:
+    if hasattr(a, "detach"):  # a torch tensor, without importing torch
+        a = a.detach().cpu()
+        if "bfloat16" in str(getattr(a, "dtype", "")):
+            a = a.float()  # type: ignore[union-attr]  # numpy has no bfloat16; the upcast is lossless
+    v = np.asarray(a)
+    if v.ndim == 0:
+        raise InputError(f"{name}: expected rows, got a single number")
+    if v.ndim == 1:
+        v = v[:, None]
+    return np.ascontiguousarray(v.reshape(v.shape[0], -1) if v.shape[0] else v.reshape(0, 1))
+
+
+def continuous(a: ArrayLike, name: str = "values") -> Variable:
+    """A continuous `Variable` from an array or tensor of shape ``(n,)`` or ``(n, ...)`` (flattened to ``(n, dim)``).
+
+    float32 and float64 are kept; float16 and integers become float32 and float64.
+
+    Raises:
+        InputError: not numeric, empty, NaN or infinity.
+
+    Example:
+        >>> continuous([0.0, 0.5, 1.0]).values.shape
+        (3, 1)
+    """
+    v = _two_dimensional(a, name)
+    if v.dtype == np.float16:
+        v = v.astype(np.float32)
+    elif v.dtype.kind in "iub" or (v.dtype.kind == "f" and v.dtype not in (np.float32, np.float64)):
+        v = v.astype(np.float64)
+    if v.dtype.kind != "f":
+        raise InputError(f"{name}: expected real numbers, got dtype {v.dtype}; complex values, strings and objects are not continuous")
+    if v.dtype.byteorder not in ("=", "|"):
+        v = v.astype(v.dtype.newbyteorder("="))
+    return Variable(name, v, "continuous")
+
+
+def discrete(a: ArrayLike, name: str = "values") -> Variable:
+    """A discrete `Variable` from symbols of shape ``(n,)`` or ``(n, columns)``; a row of several columns is one symbol.
+
+    Integers and booleans are kept; floats and strings are coded per column by their sorted distinct values.
+
+    Raises:
+        InputError: empty, NaN, or a dtype that has no order.
+
+    Example:
+        >>> discrete(["cat", "dog", "cat"]).values.ravel().tolist()
+        [0, 1, 0]
+    """
+    v = _two_dimensional(a, name)
+    if v.dtype.kind == "f" and np.isnan(v).any():
+        raise InputError(f"{name}: NaN is not a symbol; {int(np.isnan(v).any(axis=1).sum())} rows hold NaN")
+    if v.dtype.kind == "u" and v.dtype.itemsize == 8:
+        codes = v.view(np.int64)
+    elif v.dtype.kind in "iub":
+        codes = v.astype(np.int64)
+    else:
+        try:
+            columns = [np.unique(v[:, j], return_inverse=True)[1].reshape(-1) for j in range(v.shape[1])]
+        except TypeError as error:
+            raise InputError(f"{name}: expected integers, booleans, floats or strings, got mixed objects") from error
+        codes = np.stack(columns, axis=1).astype(np.int64) if columns else v.astype(np.int64)
+    return Variable(name, np.ascontiguousarray(codes), "discrete")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number of bits with everything needed to read it honestly. Never clipped.
+
+    Attributes:
+        bits: the value, in bits; negative values are legitimate.
+        n: rows it was made from.
+        estimator: spec string of the estimator that made it (``str(estimator)``).
+        sense: ``exact`` | ``point`` | ``lower`` | ``upper`` bound.
+        low, high: 95 % interval in bits, where one was computed.
+        stderr: standard error in bits, where one was computed.
+        ceiling_bits: the largest value the estimator could have returned here.
+        target: what it is an estimate of: these very rows (``probe-set``) or the ``population`` behind them.
+        coverage: 1 - share of rows alone in their cell, for estimators with cells.
+        notes: short warnings that must travel with the number.
+    """
+
+    bits: float
+    n: int
+    estimator: str
+    sense: Sense = "point"
+    low: float | None = None
+    high: float | None = None
+    stderr: float | None = None
+    ceiling_bits: float | None = None
+    target: Target = "probe-set"
+    coverage: float | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.bits):
+            raise InputError(f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; raise EstimatorError instead")
+        if self.n < 1:
+            raise InputError(f"{self.estimator}: an estimate comes from at least one row, got n={self.n}")
+        if self.sense not in ("point", "lower", "upper", "exact"):
+            raise InputError(f"{self.estimator}: sense must be point, lower, upper or exact, got {self.sense!r}")
+        if self.target not in ("probe-set", "population"):
+            raise InputError(f"{self.estimator}: target must be 'probe-set' or 'population', got {self.target!r}")
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the value sits at its ceiling (within 0.5 bit or 5 %) or more than half of the rows are alone in their cell."""
+        if self.coverage is not None and self.coverage < 0.5:
+            return True
+        c = self.ceiling_bits
+        return c is not None and c > 0 and self.bits > c - min(0.5, 0.05 * c)
+
+    def __str__(self) -> str:
+        text = f"{self.bits:.4g} bits ({self.estimator}, {self.sense}, n={self.n}, {self.target}"
+        if self.low is not None and self.high is not None:
+            text += f", 95% [{self.low:.4g}, {self.high:.4g}]"
+        elif self.stderr is not None:
+            text += f", se {self.stderr:.2g}"
+        if self.ceiling_bits is not None:
+            text += f", ceiling {self.ceiling_bits:.4g}"
+        if self.saturated:
+            text += ", SATURATED"
+        return text + ")" + "".join(f"; {note}" for note in self.notes)
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<code>{html.escape(str(self))}</code>"
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """What an estimator offers. Implementations are frozen dataclasses whose fields are their parameters.
+
+    ``keeps_chain`` is False where the data processing inequality need not hold for the estimated numbers (bins, KDE, k-NN ...).
+    An estimator may also offer ``estimate_plane_point(x, z, y, *, rng) -> list[tuple[Quantity, Estimate]]`` when the work for
+    I(X;Z) and I(Z;Y) can be shared, and ``fit(variables)`` -> estimator when it needs edges frozen over a run.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def keeps_chain(self) -> bool: ...
+    def supports(self, a: Kind, b: Kind) -> bool: ...
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate: ...
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One captured site of the network, as the archive's layer table stores it.
+
+    Attributes:
+        name: dotted module name, with ``#k`` for the k-th call of a reused module and ``:input`` for a module's input.
+        ordinal: position in the archive (execution order).
+        cls: class name of the module.
+        shape: feature shape of what is stored, without the row axis.
+        raw_shape: feature shape before the reduction.
+        dtype: torch dtype in which the layer computed, e.g. ``float32``.
+        store_dtype: numpy dtype in the file.
+        reduction: ``none`` or the reduction's spec, e.g. ``gap``, ``pca:16``.
+        aliases: other names of the same module.
+    """
+
+    name: str
+    ordinal: int
+    cls: str = ""
+    shape: tuple[int, ...] = ()
+    raw_shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    store_dtype: str = "float32"
+    reduction: str = "none"
+    site: Literal["output", "input"] = "output"
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Which layers screen the input off from which: the result of the interchange test (METHODS 3).
+
+    Attributes:
+        layers: layer names, in order.
+        matrix: ``matrix[i][j]`` relates layer i to layer j: ``cut`` (i separates X from j), ``partial`` (bypassed),
+            ``no-path`` or ``unknown``.
+        tolerance: relative tolerance of the comparison.
+        rows: probe rows the test ran on.
+        shared_noise: pairs of layers that were found to share noise.
+        reason: why (part of) the test could not run; empty when it ran.
+    """
+
+    layers: tuple[str, ...]
+    matrix: tuple[tuple[Relation, ...], ...]
+    tolerance: float = 1e-5
+    rows: int = 0
+    shared_noise: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def relation(self, upstream: str, downstream: str) -> Relation:
+        """How ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
+        if upstream not in self.layers or downstream not in self.layers:
+            return "unknown"
+        return self.matrix[self.layers.index(upstream)][self.layers.index(downstream)]
+
+    def to_dict(self) -> dict[str, object]:
+        """A JSON-ready form; `Chain.from_dict` reads it back."""
+        return {
+            "layers": list(self.layers),
+            "matrix": [list(row) for row in self.matrix],
+            "tolerance": self.tolerance,
+            "rows": self.rows,
+            "shared_noise": [list(pair) for pair in self.shared_noise],
+            "reason": self.reason,
+            "versions": dict(self.versions),
+        }
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, object]) -> Chain:
+        """A chain from `to_dict`'s form.
+
+        Raises:
+            InputError: a key is missing or the matrix does not fit the layers.
+        """
+        try:
+            layers = tuple(str(name) for name in d["layers"])  # type: ignore[attr-defined]  # JSON
+            matrix = tuple(tuple(row) for row in d["matrix"])  # type: ignore[attr-defined]  # JSON
+            chain = cls(
+                layers, matrix, float(d.get("tolerance", 1e-5)), int(d.get("rows", 0)),  # type: ignore[arg-type,call-overload]  # JSON
+                tuple((str(a), str(b)) for a, b in d.get("shared_noise", [])),  # type: ignore[attr-defined]  # JSON
+                str(d.get("reason", "")), {str(k): str(v) for k, v in d.get("versions", {}).items()},  # type: ignore[attr-defined]  # JSON
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"not a chain certificate: {error}") from error
+        if len(matrix) != len(layers) or any(len(row) != len(layers) for row in matrix):
+            raise InputError(f"chain matrix does not fit its {len(layers)} layers")
+        return chain
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One judged comparison.
+
+    Attributes:
+        law: which inequality, e.g. ``I(X;Z) pair``, ``I(Z;Y) <= H(Y)``, ``exact leak``.
+        step: checkpoint.
+        upstream, downstream: the layers compared; equal for per-layer laws.
+        excess_bits: by how much the law is exceeded (downstream minus upstream for pairs).
+        stderr, p: of the excess, where tested.
+        verdict: see `VERDICTS`.
+        explanation: a sentence a user can act on.
+        estimator: spec of the estimator that made the numbers.
+        gain_bits, loss_bits: H(T_j|T_i) and H(T_i|T_j) where the estimator has codes.
+    """
+
+    law: str
+    step: int
+    upstream: str
+    downstream: str
+    excess_bits: float
+    verdict: Verdict
+    explanation: str
+    stderr: float | None = None
+    p: float | None = None
+    estimator: str = ""
+    gain_bits: float | None = None
+    loss_bits: float | None = None
+
+
+@dataclass(frozen=True)
+class Episode:
+    """The same pair, law, estimator and verdict at consecutive checkpoints."""
+
+    law: str
+    upstream: str
+    downstream: str
+    verdict: Verdict
+    first_step: int
+    last_step: int
+    checkpoints: int
+    worst_bits: float
+    estimator: str = ""
+
+
+@dataclass(frozen=True)
+class DPIReport:
+    """What was checked, what was found, and what could not be judged.
+
+    Attributes:
+        checked: number of comparisons made.
+        findings: every comparison whose verdict is not ``ok``, the worst first.
+        episodes: findings joined over consecutive checkpoints.
+        counts: how many comparisons got each verdict, ``ok`` included.
+        limits: sentences saying what could not be judged and why.
+    """
+
+    checked: int
+    findings: tuple[Finding, ...]
+    episodes: tuple[Episode, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """True when nothing is a ``fault`` or an unexplained ``violation``."""
+        return not any(f.verdict in ("fault", "violation") for f in self.findings)
+
+    def of(self, *verdicts: Verdict) -> tuple[Finding, ...]:
+        """The findings with one of these verdicts."""
+        return tuple(f for f in self.findings if f.verdict in verdicts)
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self.findings)
+
+    def __str__(self) -> str:
+        tally = ", ".join(f"{self.counts[v]} {v}" for v in VERDICTS if self.counts.get(v)) or "nothing to compare"
+        lines = [f"DPI check: {self.checked} comparisons: {tally}. {'PASSED' if self.passed else 'FAILED (fault or violation)'}"]
+        for e in self.episodes[:12]:
+            pair = e.upstream if e.upstream == e.downstream else f"{e.upstream} -> {e.downstream}"
+            when = f"step {e.first_step}" if e.first_step == e.last_step else f"steps {e.first_step}..{e.last_step} ({e.checkpoints} checkpoints)"
+            lines.append(f"  {e.verdict:14s} {e.law}, {pair}, {when}, worst {e.worst_bits:+.3f} bits [{e.estimator}]")
+        if len(self.episodes) > 12:
+            lines.append(f"  ... and {len(self.episodes) - 12} more episodes")
+        seen: set[str] = set()
+        for f in self.findings:
+            if f.verdict not in seen:
+                seen.add(f.verdict)
+                lines.append(f"  {f.verdict}: {f.explanation}")
+        return "\n".join(lines + [f"  not judged: {limit}" for limit in self.limits])
+
+
+def entropy_of_counts(counts: Sequence[int] | NDArray[np.integer]) -> float:
+    """Plug-in entropy in bits of a table of counts: ``-sum p log2 p``.
+
+    Example:
+        >>> entropy_of_counts([1, 1, 2])
+        1.5
+    """
+    c = np.asarray(counts, dtype=np.float64)
+    c = c[c > 0]
+    if c.size == 0:
+        raise InputError("expected at least one positive count")
+    n = c.sum()
+    return float(np.log2(n) - (c @ np.log2(c)) / n)
