@@ -1,0 +1,313 @@
+"""V-information: the bits about Y that a predictive family can use from Z, cross-fitted on held-out rows.
+
+``I_V(Z -> Y) = H_V(Y) - H_V(Y|Z)`` (Xu et al. 2020, arXiv 2002.10689). It may grow with depth: processing can make information usable,
+so the data processing inequality does not apply to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.estimators.vinfo_families import FAMILIES, Floats, Split, fit_family, log_softmax
+from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts
+
+_LN2 = float(np.log(2.0))
+_INNER = 0.15
+Family = Literal["linear", "mlp", "knn", "gaussian"]
+
+
+@dataclass(frozen=True)
+class VInformation:
+    """Usable information ``I_V(a -> b)`` in bits: ``a`` is the predictor, ``b`` the target.
+
+    Every row is predicted by a model that never saw it (stratified folds, standardised on the training fold; early stopping, penalties and
+    the temperature on an inner 15 % of the training fold). The estimate is the mean over rows of the pointwise value
+    ``log2 p(y|z) - log2 p(y)`` and its standard error; both terms are held out. In expectation it is at most I(Z;Y) for a discrete ``b``:
+    a poor fit can only lose. For a continuous ``b`` both likelihoods are Gaussian and the number is the gain of that family, no bound.
+
+    Attributes:
+        family: ``linear`` (logistic or ridge, L2), ``mlp`` (one tanh layer beside the linear answer), ``knn``, ``gaussian`` (quadratic
+            discriminant; the same as ``linear`` for a continuous target).
+        folds: number of cross-fitting folds.
+        hidden: hidden units of ``mlp``.
+
+    When it lies: rows that are copies of each other put the same input into training and test folds; families that cannot express the
+    rule report less than I(Z;Y); a few hundred rows leave an MLP far below what it would use given more.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 2, 400)
+        >>> from infoplane.types import continuous, discrete
+        >>> e = VInformation("linear").estimate(continuous(y + 0.01 * rng.normal(size=400)), discrete(y), rng=rng)
+        >>> 0.98 < e.bits <= 1.01
+        True
+    """
+
+    family: Family = "linear"
+    folds: int = 5
+    hidden: int = 64
+
+    _FIRST = "family"
+    keeps_chain = False
+    label = "I_V(Z->Y) [bits]"
+    target_text = "information about Y that the family can use from Z (population, held out)"
+    bound_text = "I_V <= I in expectation for discrete Y"
+    validity = "held-out rows; may grow with depth, the DPI does not apply; duplicated rows leak between folds"
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise InputError(f"no such family: {self.family!r}; choose one of {', '.join(FAMILIES)}")
+        if self.folds < 2 or self.hidden < 1:
+            raise InputError(f"expected folds >= 2 and hidden >= 1, got folds={self.folds}, hidden={self.hidden}")
+
+    @property
+    def name(self) -> str:
+        """The spec string."""
+        return str(self)
+
+    def __str__(self) -> str:
+        extra = f",folds={self.folds}" if self.folds != 5 else ""
+        extra += f",hidden={self.hidden}" if self.hidden != 64 and self.family == "mlp" else ""
+        return f"vinfo:family={self.family}{extra}"
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Axis text that says which family and that rows are held out."""
+        ends = "Z->Y" if quantity == "i_zy" else "X->Z"
+        return f"I_V({ends}) [bits], {self.family}, held out, N={n}"
+
+    def supports(self, a: Kind, b: Kind) -> bool:
+        """Any predictor (symbols become indicator columns) and any target."""
+        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
+
+    def pointwise(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Floats:
+        """Pointwise V-information in bits, shape ``(n,)``: one held-out value per row, in the order of the rows.
+
+        Raises:
+            EstimatorError: too few rows, or symbols without repetition.
+        """
+        return conditional_surprise(b, None, self, rng=rng) - conditional_surprise(b, a, self, rng=rng)
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+        """I_V(a -> b) in bits with the standard error of the mean over held-out rows. Without ``rng``, seed 0."""
+        _check_pair(a, b)
+        base, used = _both_surprises(a, b, self, _generator(rng))
+        return _summary(base - used, b, self)
+
+    def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> list[tuple[Quantity, Estimate]]:
+        """Only I_V(Z -> Y): predicting Z from the row identity of X has no held-out meaning."""
+        return [("i_zy", self.estimate(z, y, rng=rng))]
+
+
+def _generator(rng: np.random.Generator | None) -> np.random.Generator:
+    return np.random.default_rng(0) if rng is None else rng
+
+
+def _check_pair(a: Variable, b: Variable) -> None:
+    if a.n != b.n:
+        raise InputError(f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}")
+
+
+def _summary(values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...] = ()) -> Estimate:
+    n = len(values)
+    bits, se = float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))
+    ceiling = None
+    if b.kind == "discrete":
+        ceiling = entropy_of_counts(np.unique(b.values, axis=0, return_counts=True)[1])
+    notes = extra if b.kind == "discrete" else (*extra, "Gaussian likelihood: the gain of that family, no bound")
+    if not values.any():
+        notes = (*notes, "no fold beat the base rates")
+    return Estimate(
+        bits, n, str(e), "lower" if b.kind == "discrete" else "point", bits - 1.96 * se, bits + 1.96 * se, se, ceiling, "population", notes=notes
+    )
+
+
+def _columns(v: Variable) -> Floats:
+    """Predictor columns: the values of a continuous variable, indicators of the symbols of a discrete one."""
+    if v.kind == "continuous":
+        return v.values.astype(np.float64)
+    codes = _symbols(v)
+    if codes.max() + 1 > v.n / 2:
+        raise EstimatorError(
+            f"{v.name}: {int(codes.max()) + 1} different symbols in {v.n} rows; a predictor cannot be fitted on symbols that do not repeat, pass it as continuous"
+        )
+    return np.eye(int(codes.max()) + 1)[codes]
+
+
+def _symbols(v: Variable) -> NDArray[np.int64]:
+    return np.unique(v.values, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _folds(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Fold of every row, stratified: rows are dealt out class by class, in random order."""
+    if b.n < 4 * e.folds:
+        raise EstimatorError(f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds or more probe rows")
+    order = rng.permutation(b.n)
+    if b.kind == "discrete":
+        order = order[np.argsort(_symbols(b)[order], kind="stable")]
+    else:
+        order = order[np.argsort(b.values[order, 0], kind="stable")]
+    fold = np.empty(b.n, dtype=np.int64)
+    starts = np.arange(b.n) // e.folds * e.folds
+    dealt = rng.random(b.n)
+    fold[order] = np.argsort(np.lexsort((dealt, starts)), kind="stable") % e.folds
+    return fold
+
+
+def conditional_surprise(b: Variable, a: Variable | None, e: VInformation, *, rng: np.random.Generator | None = None) -> Floats:
+    """Held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)`` (density for a continuous ``b``); ``a=None`` predicts from nothing."""
+    if a is not None:
+        _check_pair(a, b)
+    base, used = _both_surprises(a, b, e, _generator(rng))
+    return base if a is None else used
+
+
+def _both_surprises(a: Variable | None, b: Variable, e: VInformation, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Surprises without and with the predictor, on the same folds."""
+    fold = _folds(b, e, rng)
+    z = np.zeros((b.n, 0)) if a is None else _columns(a)
+    y: NDArray[np.generic] = _symbols(b) if b.kind == "discrete" else b.values.astype(np.float64)
+    base, used = np.empty(b.n), np.empty(b.n)
+    for k in range(e.folds):
+        train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
+        base[test], used[test] = _one_fold(z, y, rng.permutation(train), test, e, b.kind == "discrete", rng)
+    return base, used
+
+
+def _standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
+    """Columns centred and scaled by the training rows; constant ones go; wider than long is rotated onto the span of the training rows."""
+    spread = z[train].std(axis=0)
+    live = spread > 1e-12 * (1.0 + np.abs(z[train]).max(axis=0, initial=0.0))
+    out = (z[:, live] - z[train][:, live].mean(axis=0)) / spread[live]
+    if out.shape[1] > len(train):
+        basis = np.linalg.qr(out[train].T)[0]  # every family's penalty is rotation invariant, so nothing usable is lost
+        out = out @ basis
+    return np.clip(out, -30.0, 30.0)
+
+
+def _one_fold(
+    z: Floats, y: NDArray[np.generic], train: NDArray[np.int64], test: NDArray[np.int64], e: VInformation, discrete: bool, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    if discrete:
+        return _one_fold_discrete(z, y, train, test, e, rng)
+    return _one_fold_continuous(z, y, train, test, e, rng)
+
+
+def _one_fold_discrete(
+    z: Floats, y: NDArray[np.generic], train: NDArray[np.int64], test: NDArray[np.int64], e: VInformation, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    classes = int(y.max()) + 1  # type: ignore[call-overload]  # integer codes
+    counts = np.bincount(y[train], minlength=classes) + 0.5  # type: ignore[arg-type]  # integer codes; half a count: no class is impossible
+    prior = np.log(counts / counts.sum())
+    base = -prior[y[test]] / _LN2  # type: ignore[index]  # integer codes
+    zs = _standardised(z, train)
+    if zs.shape[1] == 0:
+        return base, base
+    held = max(1, round(_INNER * len(train)))
+    inner, fit = train[:held], train[held:]
+    split = Split(zs[fit], y[fit], zs[inner], y[inner], prior, True)
+    out = fit_family(e.family, split, rng, e.hidden)(zs[test])
+    if np.array_equal(out, np.broadcast_to(prior, out.shape)):
+        return base, base
+    logp = log_softmax(out)
+    return base, -logp[np.arange(len(test)), y[test]] / _LN2  # type: ignore[index]  # integer codes
+
+
+def _one_fold_continuous(
+    z: Floats, y: NDArray[np.generic], train: NDArray[np.int64], test: NDArray[np.int64], e: VInformation, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    mean, spread = y[train].mean(axis=0), y[train].std(axis=0)  # type: ignore[attr-defined]  # floats
+    live = spread > 0
+    if not live.any():
+        raise EstimatorError("the target is constant on a training fold: a density of it has no bits")
+    ys = (y[:, live] - mean[live]) / spread[live]  # type: ignore[operator]  # floats
+    base = _gaussian_surprise(ys[train], ys[test])
+    zs = _standardised(z, train)
+    if zs.shape[1] == 0:
+        return base, base
+    held = max(2, round(_INNER * len(train)))
+    inner, fit = train[:held], train[held:]
+    split = Split(zs[fit], ys[fit], zs[inner], ys[inner], np.zeros(ys.shape[1]), False)
+    predict = fit_family(e.family, split, rng, e.hidden)
+    return base, _gaussian_surprise(ys[inner] - predict(zs[inner]), ys[test] - predict(zs[test]))
+
+
+def _gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
+    """-log2 density of rows under the zero-mean Gaussian of the fitted residuals; a full covariance where the rows allow one."""
+    n, d = fitted.shape
+    cov = fitted.T @ fitted / n
+    if d > n / 10:
+        cov = np.diag(np.diag(cov))
+    cov += 1e-9 * np.eye(d)
+    factor = np.linalg.cholesky(cov)
+    white = np.linalg.solve(factor, rows.T)
+    nats = 0.5 * np.sum(white**2, axis=0) + np.log(np.diag(factor)).sum() + 0.5 * d * np.log(2 * np.pi)
+    return np.asarray(nats / _LN2)
+
+
+def conditional_vinformation(z: Variable, y: Variable, given: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None) -> Estimate:
+    """``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits (Hewitt et al. 2021, arXiv 2109.09234): what Z adds to ``given``.
+
+    Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
+    """
+    e = estimator or VInformation()
+    _check_pair(z, y)
+    _check_pair(given, y)
+    seed = int(_generator(rng).integers(2**63))
+    both = Variable(f"{z.name}+{given.name}", np.hstack([_columns(z), _columns(given)]), "continuous")
+    without = conditional_surprise(y, given, e, rng=np.random.default_rng(seed))
+    with_z = conditional_surprise(y, both, e, rng=np.random.default_rng(seed))
+    return _summary(without - with_z, y, e, (f"conditional on {given.name}",))
+
+
+@dataclass(frozen=True)
+class CodeLength:
+    """Length of an online code of the labels given Z (Voita & Titov 2020, arXiv 2003.12298, eq. 3).
+
+    Attributes:
+        bits: total code length of all labels in bits.
+        uniform_bits: length under the uniform code, ``n log2 K``.
+        blocks: number of rows up to which each block reaches.
+        block_bits: code length of each block in bits.
+    """
+
+    bits: float
+    uniform_bits: float
+    blocks: tuple[int, ...]
+    block_bits: tuple[float, ...]
+
+    @property
+    def compression(self) -> float:
+        """How many times shorter than the uniform code."""
+        return self.uniform_bits / self.bits
+
+
+_SHARES = (0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
+
+
+def mdl_online_code(z: Variable, y: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None) -> CodeLength:
+    """Bits to send the labels one block after the other, each block coded by a probe fitted on all earlier blocks.
+
+    ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from few rows gets a short code, which plain accuracy
+    cannot show. The row order is random (``rng``; seed 0 without).
+
+    Raises:
+        EstimatorError: continuous labels or fewer than 40 rows.
+    """
+    e, generator = estimator or VInformation(), _generator(rng)
+    _check_pair(z, y)
+    if y.kind != "discrete" or y.n < 40:
+        raise EstimatorError(f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and {y.n} rows")
+    codes, columns = _symbols(y), _columns(z)
+    classes, n = int(codes.max()) + 1, y.n
+    order = generator.permutation(n)
+    ends = sorted({max(32, round(share * n)) for share in _SHARES})
+    lengths = [ends[0] * float(np.log2(classes))]
+    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+        used = _one_fold_discrete(columns, codes, order[:start], order[start:stop], e, generator)[1]
+        lengths.append(float(used.sum()))
+    return CodeLength(float(sum(lengths)), n * float(np.log2(classes)), tuple(ends), tuple(lengths))
