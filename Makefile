@@ -1,0 +1,50 @@
+# make demo: train, capture, measure, check, draw.   make test: every check.   Both work on a fresh clone with Python 3.11+ and make.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+OUT    ?= runs/demo
+# One thread per process: on two busy cores, two threads made a small training run ten times slower.
+THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+
+.PHONY: demo test lint types fast slow format docs bench clean
+
+demo: $(VENV)/installed
+	$(BIN)/infoplane demo --out $(OUT) --overwrite
+
+test: lint types
+	$(THREADS) $(BIN)/python -m pytest -q -n 2 --dist loadfile --maxprocesses 2
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/installed
+	$(BIN)/mypy
+
+fast: $(VENV)/installed
+	$(THREADS) $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+
+slow: $(VENV)/installed
+	$(THREADS) $(BIN)/python -m pytest -q -m slow
+
+format: $(VENV)/installed
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+docs: $(VENV)/installed
+	$(PIP) -e '.[docs]'
+	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
+
+bench: $(VENV)/installed
+	env -u OPENBLAS_NUM_THREADS -u OPENBLAS_CORETYPE $(BIN)/python -m benchmarks
+
+# A CPU build of torch is taken where an index or a local folder (PIP_FIND_LINKS) has one: the default Linux wheel pulls gigabytes of CUDA.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+PIP = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+$(VENV)/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	if [ -z "$$PIP_FIND_LINKS" ] && curl -sfI -m 5 $(TORCH_INDEX)/torch/ >/dev/null 2>&1; then \
+	  $(PIP) torch --index-url $(TORCH_INDEX) --extra-index-url https://pypi.org/simple; else $(PIP) torch; fi
+	$(PIP) -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache

@@ -1,0 +1,123 @@
+"""Who may import whom: the arrows of the house, read from the source and proved in fresh processes."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = {"infoplane.hooks": ROOT / "hooks", "infoplane.analysis": ROOT / "analysis", "infoplane.data": ROOT / "data"}
+
+
+def _sources() -> dict[str, Path]:
+    """Every module of the library by its import name; the links are walked once, through the top-level folders."""
+    found = {}
+    for name, folder in FOLDERS.items():
+        found |= {".".join([name, *p.relative_to(folder).with_suffix("").parts]): p for p in folder.rglob("*.py")}
+    for path in (ROOT / "infoplane").rglob("*.py"):
+        parts = path.relative_to(ROOT / "infoplane").with_suffix("").parts
+        if f"infoplane.{parts[0]}" not in FOLDERS:
+            found[".".join(["infoplane", *parts])] = path
+    return {name.removesuffix(".__init__"): path for name, path in found.items()}
+
+
+def _imports(path: Path, *, top_level_only: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    names: set[str] = set()
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; import by the absolute name"
+            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def _users(package: str, *, top_level_only: bool = False) -> set[str]:
+    """Modules that import `package` or anything below it."""
+    return {
+        name
+        for name, path in SOURCES.items()
+        if any(i == package or i.startswith(package + ".") for i in _imports(path, top_level_only=top_level_only))
+    }
+
+
+SOURCES = _sources()
+
+
+def _outside(users: set[str], *rooms: str) -> set[str]:
+    return {u for u in users if not any(u == r or u.startswith(r + ".") for r in rooms)}
+
+
+def test_the_three_links_point_to_the_top_level_folders() -> None:
+    for name, folder in FOLDERS.items():
+        link = ROOT / "infoplane" / name.split(".")[1]
+        assert link.is_symlink() and link.resolve() == folder
+
+
+def test_types_imports_nothing_of_ours() -> None:
+    assert not {i for i in _imports(SOURCES["infoplane.types"]) if i.startswith("infoplane")} - {
+        i for i in _imports(SOURCES["infoplane.types"]) if i.startswith("infoplane.errors")
+    }
+
+
+def test_only_the_archive_imports_h5py() -> None:
+    assert not _outside(_users("h5py"), "infoplane.archive")
+
+
+def test_only_plot_imports_matplotlib() -> None:
+    assert not _outside(_users("matplotlib"), "infoplane.analysis.plot")
+
+
+def test_hooks_and_analysis_never_import_each_other() -> None:
+    assert not {u for u in _users("infoplane.analysis") if u.startswith("infoplane.hooks")}
+    assert not {u for u in _users("infoplane.hooks") if u.startswith("infoplane.analysis")}
+
+
+def test_nobody_imports_the_bare_folder_names() -> None:
+    for bare in ("hooks", "analysis", "data"):
+        assert not _users(bare)
+
+
+def test_torch_is_imported_only_where_a_model_lives() -> None:
+    allowed = ("infoplane.hooks", "infoplane.data", "infoplane.replications", "infoplane.analysis.estimators", "infoplane.analysis.kernels")
+    assert not _outside(_users("torch"), *allowed, "infoplane.commands", "infoplane.demo")
+    assert not _outside(_users("torch", top_level_only=True), "infoplane.hooks", "infoplane.data", "infoplane.replications", *NEURAL)
+
+
+NEURAL = ("infoplane.analysis.estimators.neural",)
+
+LIGHT = {
+    "the package": "import infoplane as ip; dir(ip)",
+    "the command line": "import sys; sys.argv = ['infoplane', '--help']\nfrom infoplane.__main__ import main\ntry: main()\nexcept SystemExit: pass",
+    "reading": "import infoplane as ip; ip.open_archive",
+    "measuring": "import infoplane as ip; ip.measure; ip.estimators.Binned(rule='szt'); ip.estimators.KDE(variance=0.1)",
+    "checking": "import infoplane as ip; ip.check_dpi",
+    "plotting": "import infoplane as ip; ip.plot_plane",
+    "schedules": "import infoplane as ip; ip.log_spaced(100, 5); ip.every(2); ip.at(1, 2)",
+}
+
+
+@pytest.mark.parametrize("what", LIGHT)
+def test_light_uses_import_no_torch(what: str) -> None:
+    code = LIGHT[what] + "\nimport sys; assert 'torch' not in sys.modules, 'torch was imported'"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env={**os.environ}, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_public_names_are_pinned() -> None:
+    import infoplane as ip
+
+    expected = {
+        "Archive", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "check_dpi", "continuous", "discrete",
+        "every", "log_spaced", "measure", "open_archive", "plot_plane", "write_report",
+        "analysis", "archive", "data", "errors", "estimators", "hooks", "testing", "types",
+    }  # fmt: skip
+    assert set(ip.__all__) == expected
+    for name in expected:
+        assert getattr(ip, name) is not None
