@@ -1,1 +1,29 @@
-"""placeholder"""
+"""Pictures of a `Plane`: functions that take and return a matplotlib Axes, compute no statistic and never touch global style.
+
+Names are loaded on first use, so that importing this package imports no matplotlib.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_PUBLIC = {
+    "plot_curves": "infoplane.analysis.plot.curves",
+    "plot_metrics": "infoplane.analysis.plot.curves",
+    "draw_curves": "infoplane.analysis.plot.curves",
+    "plot_plane": "infoplane.analysis.plot.plane",
+}
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:  # Any: every public name passes here
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; public names: {sorted(__all__)}")
+    value = getattr(importlib.import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

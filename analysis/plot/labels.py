@@ -1,0 +1,115 @@
+"""Words of a picture: axis labels that state the convention, and layer names that fit. Pure functions, no matplotlib."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infoplane.errors import InputError
+from infoplane.plane import Plane
+from infoplane.types import Quantity
+
+_X = {
+    "exact": "I(X;Z) = H(exact codes)",
+    "bin": "H(bin(Z))",
+    "kde": "I(X;Z+noise)",
+    "vinfo": "I_V(X→Z)",
+    "sliced": "SI(X;Z)",
+    "gauss": "I(X;Z) Gaussian fit",
+    "noisy": "I(X;Z) noisy net",
+    "renyi": "I_α(X;Z), kernel (geometric)",
+    "ksg": "I(X;Z) k-NN",
+}
+_Y = {
+    "exact": "I(Z;Y) exact codes",
+    "bin": "I(bin(Z);Y)",
+    "kde": "I(Z+noise;Y), difference of bounds",
+    "vinfo": "I_V(Z→Y)",
+    "sliced": "SI(Z;Y)",
+    "gauss": "I(Z;Y) Gaussian fit",
+    "noisy": "I(Z;Y) noisy net",
+    "renyi": "I_α(Z;Y), kernel (geometric)",
+    "ksg": "I(Z;Y) k-NN",
+}
+
+
+def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point") -> str:
+    """What an axis shows, with its convention: quantity as the estimator defines it, unit, spec, sense and probe rows.
+
+    Example:
+        >>> axis_label("i_xz", "bin:szt", 4096)
+        'H(bin(Z)) [bits], bin:szt, N=4096'
+        >>> axis_label("i_xz", "kde:variance=0.001", 4096, "upper")
+        'I(X;Z+noise) [bits], kde:variance=0.001, upper, N=4096'
+    """
+    family = estimator.split(":", 1)[0]
+    what = (_X if quantity == "i_xz" else _Y).get(family, "I(X;Z)" if quantity == "i_xz" else "I(Z;Y)")
+    bound = f", {sense}" if sense in ("upper", "lower") else ""
+    return f"{what} [bits], {estimator}{bound}, N={n}"
+
+
+def wrap_label(text: str, width: int) -> str:
+    """An axis label broken at its commas into lines of at most about ``width`` characters."""
+    lines = [""]
+    for part in text.split(", "):
+        joined = f"{lines[-1]}, {part}" if lines[-1] else part
+        if len(joined) > width and lines[-1]:
+            lines[-1] += ","
+            lines.append(part)
+        else:
+            lines[-1] = joined
+    return "\n".join(lines)
+
+
+def _shared(names: Sequence[str]) -> tuple[int, int]:
+    """Lengths of the dotted prefix and suffix that all names share."""
+    parts = [name.split(".") for name in names]
+    shortest = min(map(len, parts)) - 1
+    head = next((k for k in range(shortest) if len({tuple(p[: k + 1]) for p in parts}) > 1), shortest)
+    tail = next((k for k in range(shortest - head) if len({tuple(p[len(p) - k - 1 :]) for p in parts}) > 1), shortest - head)
+    return len(".".join(parts[0][:head])) + (head > 0), len(".".join(parts[0][len(parts[0]) - tail :])) + (tail > 0)
+
+
+def short_names(names: Sequence[str], width: int = 24) -> list[str]:
+    """Layer names cut to ``width`` characters where they are longer, control characters shown as spaces, all different.
+
+    The dotted prefix and suffix that all names share go first, the middle of what is left then.
+
+    Example:
+        >>> short_names(["model.encoder.layers.0.attention", "model.encoder.layers.1.attention"], 16)
+        ['…0.attention', '…1.attention']
+        >>> short_names(["a_very_long_name_of_a_single_module"], 16)
+        ['a_very_…_module']
+    """
+    if width < 8:
+        raise InputError(f"expected room for at least 8 characters, got {width}")
+    plain = ["".join(c if c.isprintable() else " " for c in name).strip() or f"layer {i}" for i, name in enumerate(names)]
+    if len(plain) > 1 and max(map(len, plain)) > width:
+        head, tail = _shared(plain)
+        plain = ["…" + p[head:] if head > 1 else p for p in plain]
+        if max(map(len, plain)) > width and tail > 1:
+            plain = [p[:-tail] + "…" for p in plain]
+    out: list[str] = []
+    for i, text in enumerate(plain):
+        if len(text) > width:
+            keep = (width - 1) // 2
+            text = text[:keep] + "…" + text[-keep:]
+        if text in out:
+            tail_text = f" ({i})"
+            text = text[: width - len(tail_text)] + tail_text
+        out.append(text)
+    return out
+
+
+def choose_estimator(plane: Plane, estimator: str | None) -> str:
+    """The estimator to draw: the given one, or the first of the plane.
+
+    Raises:
+        InputError: an empty plane, or an estimator the plane does not have.
+    """
+    if not plane.estimators:
+        raise InputError("the plane holds no points; measure something first")
+    if estimator is None:
+        return plane.estimators[0]
+    if estimator not in plane.estimators:
+        raise InputError(f"no such estimator: {estimator!r}; the plane has {list(plane.estimators)}")
+    return estimator

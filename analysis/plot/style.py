@@ -1,0 +1,146 @@
+"""The one style of our pictures: an rcParams context (never global), colours that survive grey print and colour blindness, sizes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, FuncNorm, LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+COLUMN, PAGE = 3.5, 7.2
+"""Widths in inches of a figure in one column of a two-column paper and across the page."""
+
+RC: dict[str, Any] = {  # Any: rcParams mix types
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 8.0,
+    "xtick.labelsize": 7.0,
+    "ytick.labelsize": 7.0,
+    "legend.fontsize": 7.0,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.5,
+    "axes.axisbelow": True,
+    "lines.linewidth": 1.2,
+    "legend.frameon": False,
+    "figure.dpi": 120,
+    "savefig.dpi": 200,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+}
+
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8", "H")
+"""End marker of layer k: shapes tell layers apart without colour."""
+
+VERDICT_COLOURS = {"fault": "#b2182b", "violation": "#d6336c", "estimator": "#e08214", "bias": "#8c6d31", "sampling": "#7f7f7f"}
+"""Colour of a flag; the two that fail a check are the darkest in grey. ``not comparable`` is never drawn, ``untestable`` is a hollow mark."""
+
+
+def styled(draw: Callable[P, R]) -> Callable[P, R]:
+    """``draw`` running inside our rcParams; the caller's own style is untouched before and after."""
+
+    @functools.wraps(draw)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        with mpl.rc_context(RC):
+            return draw(*args, **kwargs)
+
+    return inside
+
+
+def context() -> Any:  # Any: matplotlib has no types
+    """Our rcParams for a with block, e.g. around ``savefig`` (text stays text in SVG, fonts are embedded in PDF)."""
+    return mpl.rc_context(RC)
+
+
+def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE * 0.5) -> Axes:
+    """The given Axes, or one on a new pyplot figure (so that notebooks show it)."""
+    if ax is not None:
+        return ax
+    import matplotlib.pyplot as plt
+
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+@styled
+def new_figure(width: float = PAGE, height: float = PAGE * 0.6) -> Figure:
+    """A figure of our style outside pyplot: nothing to close, nothing shown."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.9) -> Colormap:
+    """A perceptually uniform map without the end that vanishes on white paper."""
+    base = mpl.colormaps[name]
+    return LinearSegmentedColormap.from_list(f"{name}-{low}-{high}", base(np.linspace(low, high, 256)))
+
+
+def is_log(steps: Sequence[int]) -> bool:
+    """Whether steps are better read on a logarithmic axis: their positive part spans more than a factor of 30.
+
+    Example:
+        >>> is_log([0, 1, 10, 100]), is_log([0, 10, 20, 30])
+        (True, False)
+    """
+    positive = [s for s in steps if s > 0]
+    return len(positive) > 2 and max(positive) / min(positive) > 30
+
+
+def step_norm(steps: Sequence[int], log: bool | None = None) -> Normalize:
+    """Colour of a step: linear, or log(1 + step) so that step 0 has its place."""
+    low, high = min(steps), max(steps)
+    high = high if high > low else low + 1
+    if is_log(steps) if log is None else log:
+        return FuncNorm((np.log1p, np.expm1), vmin=low, vmax=high)
+    return Normalize(low, high)
+
+
+def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
+    """Ticks of a step axis: 0 and the powers of ten on a log axis with the last step; about five round numbers on a linear one.
+
+    Example:
+        >>> step_ticks([0, 1, 5, 40, 300, 8000])
+        [0, 1, 10, 100, 1000, 8000]
+    """
+    low, high = min(steps), max(steps)
+    if is_log(steps) if log is None else log:
+        powers = [10**k for k in range(0, 19) if low <= 10**k <= high]
+        if powers and high < 3 * powers[-1]:  # the label of the last step would touch the last power's
+            powers = powers[:-1]
+        return sorted({*([0] if low == 0 else [low]), *powers, high})
+    from matplotlib.ticker import MaxNLocator
+
+    return [int(t) for t in MaxNLocator(5, integer=True).tick_values(low, high) if low <= t <= high]
+
+
+def step_axis(ax: Axes, steps: Sequence[int], log: bool | None = None) -> None:
+    """Make the x axis of ``ax`` a step axis, logarithmic where that reads better, step 0 included."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    if is_log(steps) if log is None else log:
+        ax.set_xscale("symlog", linthresh=1, linscale=0.4)
+        ax.xaxis.set_major_locator(FixedLocator(step_ticks(steps, True)))
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.xaxis.set_major_formatter(lambda v, _pos: f"{v:g}" if v < 10_000 else f"{v:.3g}")
+    ax.set_xlabel("training step")
+
+
+def drawable(text: str) -> str:
+    """``text`` with every character our font lacks shown as a box, so that any layer name can be drawn."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    glyphs = get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap()
+    return "".join(c if ord(c) in glyphs else "□" for c in text)

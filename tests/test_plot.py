@@ -1,0 +1,225 @@
+"""Pictures are tested on their artists and on the arithmetic behind them."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infoplane.analysis.plot import curves, place, save, style
+from infoplane.analysis.plot.labels import axis_label, short_names, wrap_label
+from infoplane.analysis.plot.plane import flag_segments, plot_plane, trajectories
+from infoplane.errors import InputError
+from infoplane.plane import Plane, Point
+from infoplane.types import DPIReport, Estimate, Finding
+
+N, STEPS = 4096, (0, 1, 4, 20, 100, 900, 8000)
+
+
+def make_plane(layers: Sequence[str] = ("a", "b"), estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001")) -> Plane:
+    points = []
+    for k, layer in enumerate(layers):
+        for spec in estimators:
+            for i, step in enumerate(STEPS):
+                x, y = 11.8 - 0.7 * k - 0.2 * i * k, 0.3 + 0.1 * i - 0.01 * k
+                for sense, scale in (("lower", 0.8), ("upper", 1.0)) if spec.startswith("kde") else (("point", 1.0),):
+                    points.append(Point(step, layer, "i_xz", Estimate(x * scale, N, spec, sense, ceiling_bits=12.0)))
+                    points.append(Point(step, layer, "i_zy", Estimate(y * scale, N, spec, sense)))
+    return Plane(tuple(points), tuple(layers), N, 0.99916, 12.0, metrics={s: {"loss": 1 / (1 + s), "accuracy": 0.9} for s in STEPS})
+
+
+def finding(verdict: str, step: int = 100, up: str = "a", down: str = "b") -> Finding:
+    return Finding("I(X;Z) pair", step, up, down, 0.2, verdict, "why", estimator="bin:szt")  # type: ignore[arg-type]
+
+
+def artists(ax: object, gid: str) -> list[object]:
+    return [a for a in ax.get_children() if str(a.get_gid() or "").startswith(gid)]  # type: ignore[attr-defined]
+
+
+def fresh() -> mpl.axes.Axes:
+    return style.new_figure().add_subplot()
+
+
+def test_each_layer_has_a_trajectory_with_its_measured_coordinates() -> None:
+    ax = plot_plane(make_plane(("a", "b", "c")), ax=fresh())
+    points = artists(ax, "points-")
+    assert len(points) == 3
+    offsets = np.asarray(points[1].get_offsets())  # type: ignore[attr-defined]
+    assert offsets[:, 0] == pytest.approx([11.8 - 0.7 - 0.2 * i for i in range(7)])
+    assert offsets[:, 1] == pytest.approx([0.29 + 0.1 * i for i in range(7)])
+
+
+def test_first_and_last_checkpoints_are_marked() -> None:
+    ax = plot_plane(make_plane(), ax=fresh())
+    (first,), (last,) = artists(ax, "first-1"), artists(ax, "last-1")
+    assert first.get_xdata() == pytest.approx([11.1])  # type: ignore[attr-defined]
+    assert last.get_xdata() == pytest.approx([11.1 - 1.2])  # type: ignore[attr-defined]
+
+
+def test_reference_lines_stand_at_log2_n_and_h_y() -> None:
+    ax = plot_plane(make_plane(), ax=fresh())
+    assert artists(ax, "log2n")[0].get_xdata()[0] == 12.0  # type: ignore[attr-defined]
+    assert artists(ax, "hy")[0].get_ydata()[0] == 0.99916  # type: ignore[attr-defined]
+
+
+def test_axis_labels_name_estimator_sense_and_rows() -> None:
+    ax = plot_plane(make_plane(), estimator="kde:variance=0.001", ax=fresh())
+    assert ax.get_xlabel() == "I(X;Z+noise) [bits], kde:variance=0.001, upper, N=4096"
+    assert "difference of bounds" in ax.get_ylabel()
+    for spec in ("bin:szt", "exact", "kde:relative=0.1", "ksg:k=5", "something:new=1"):
+        for quantity in ("i_xz", "i_zy"):
+            label = axis_label(quantity, spec, 10)  # type: ignore[arg-type]
+            assert spec in label and "N=10" in label and "[bits]" in label
+
+
+def test_saturated_points_are_hollow() -> None:
+    ax = plot_plane(make_plane(), ax=fresh())
+    faces = artists(ax, "points-0")[0].get_facecolors()  # type: ignore[attr-defined]
+    assert np.all(faces[:, :3] == 1)  # 11.8 of 12 bits
+    assert not np.all(artists(ax, "points-1")[0].get_facecolors()[-1, :3] == 1)  # type: ignore[attr-defined]
+
+
+def test_flags_join_the_two_layers_at_their_checkpoint() -> None:
+    plane = make_plane()
+    ax = plot_plane(plane, DPIReport(9, (finding("violation"),)), ax=fresh())
+    (flag,) = artists(ax, "flag-violation")
+    (segment,) = flag.get_segments()  # type: ignore[attr-defined]
+    assert segment[0] == pytest.approx([11.8, 0.7]) and segment[1] == pytest.approx([11.1 - 0.8, 0.69])
+    assert "violation: 1" in [t.get_text() for t in ax.get_legend().get_texts()]
+
+
+def test_not_comparable_and_untestable_are_never_drawn_as_flags() -> None:
+    ax = plot_plane(make_plane(), DPIReport(9, (finding("not comparable"), finding("untestable"))), ax=fresh())
+    assert not artists(ax, "flag-")
+
+
+def test_a_law_of_one_layer_is_a_ring() -> None:
+    ax = plot_plane(make_plane(), DPIReport(9, (finding("fault", up="a", down="a"),)), ax=fresh())
+    assert len(artists(ax, "ring-fault")) == 1
+
+
+def test_a_finding_at_an_unmeasured_step_or_layer_is_left_out() -> None:
+    paths = trajectories(make_plane(), "bin:szt")
+    assert flag_segments(paths, [finding("fault", step=3), finding("fault", up="zz")], ("fault",)) == {}
+
+
+def test_colours_follow_steps_on_a_log_scale_that_has_a_place_for_step_zero() -> None:
+    norm = style.step_norm(STEPS)
+    values = [float(norm(s)) for s in STEPS]
+    assert values[0] == 0 and values[-1] == pytest.approx(1) and values == sorted(values)
+    assert values[3] == pytest.approx(math.log(21) / math.log(8001))
+    assert float(style.step_norm([0, 10, 20])(10)) == 0.5
+
+
+def test_the_colour_map_darkens_one_way_only() -> None:
+    rgb = style.colour_map()(np.linspace(0, 1, 64))[:, :3]
+    grey = rgb @ [0.299, 0.587, 0.114]
+    assert np.all(np.diff(grey) > 0) and grey[-1] < 0.85
+
+
+@pytest.mark.parametrize("count", [2, 12])
+def test_numbers_beside_last_marks_do_not_cover_each_other(count: int) -> None:
+    ax = plot_plane(make_plane([f"block.{i}" for i in range(count)]), ax=fresh())
+    ax.figure.draw_without_rendering()
+    boxes = [a.get_window_extent() for a in artists(ax, "number-")]
+    assert len(boxes) == count
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+@given(st.lists(st.floats(0, 1), max_size=12))
+def test_spread_keeps_the_gap_and_the_order(wanted: list[float]) -> None:
+    got = place.spread(wanted, 0.05, 0, 1)
+    assert all(b - a >= 0.05 - 1e-9 for a, b in zip(sorted(got), sorted(got)[1:]))
+    assert all(-1e-9 <= g <= 1 + 1e-9 for g in got)
+    assert all(got[i] <= got[j] for i in range(len(got)) for j in range(len(got)) if wanted[i] < wanted[j])
+
+
+def test_spread_evenly_when_labels_cannot_fit() -> None:
+    assert place.spread([0.5] * 5, 1.0, 0, 1) == [0, 0.25, 0.5, 0.75, 1]
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=13), st.integers(8, 40))
+def test_short_names_fit_and_differ(names: list[str], width: int) -> None:
+    short = short_names(names, width)
+    assert len(short) == len(names) and len(set(short)) == len(short)
+    assert all(0 < len(s) <= width and s.isprintable() for s in short)
+
+
+def test_short_names_keep_what_differs() -> None:
+    assert short_names([f"transformer.h.{i}.mlp.c_proj" for i in range(3)], 12) == ["…0…", "…1…", "…2…"]
+
+
+def test_wrap_label_breaks_at_commas_only() -> None:
+    assert wrap_label("I(Z;Y) [bits], ksg:k=5, N=3", 16) == "I(Z;Y) [bits],\nksg:k=5, N=3"
+
+
+def test_curves_draw_bounds_as_a_band_for_x_and_none_for_y() -> None:
+    plane = make_plane()
+    x = curves.plot_curves(plane, estimator="kde:variance=0.001", ax=fresh())
+    y = curves.plot_curves(plane, quantity="i_zy", estimator="kde:variance=0.001", ax=fresh())
+    assert len(artists(x, "band-")) == 2 and not artists(y, "band-")
+    assert artists(x, "curve-0")[0].get_ydata() == pytest.approx([11.8] * 7)  # type: ignore[attr-defined]
+    assert x.get_xscale() == "symlog"
+
+
+def test_curves_figure_has_both_quantities_and_the_metrics() -> None:
+    figure = curves.draw_curves(make_plane())
+    assert [a.get_ylabel().split(" ")[0] for a in figure.axes] == ["H(bin(Z))", "I(bin(Z);Y)", "loss", "accuracy"]
+
+
+def test_hostile_layer_names_are_drawn_as_text(tmp_path: Path) -> None:
+    names = ["$\\frac{1}", "<script>alert(1)</script>", "x" * 10_000, "😀 名前", "שלום", "tab\tand\nline", "$$", "_legend"]
+    for kind in ("plane", "curves"):
+        for suffix in (".png", ".svg"):
+            assert save.save_picture(make_plane(names), tmp_path / f"{kind}{suffix}", kind=kind).stat().st_size > 1000
+    assert "<script>" not in (tmp_path / "plane.svg").read_text()
+
+
+def test_drawing_leaves_the_global_style_alone() -> None:
+    before = dict(mpl.rcParams)
+    plot_plane(make_plane(), ax=fresh())
+    curves.draw_curves(make_plane())
+    assert dict(mpl.rcParams) == before
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_pictures_are_written_in_the_format_of_the_suffix(suffix: str, tmp_path: Path) -> None:
+    head = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix]
+    assert save.save_picture(make_plane(), tmp_path / f"a{suffix}").read_bytes().startswith(head)
+
+
+def test_messages_say_what_was_expected_and_what_came(tmp_path: Path) -> None:
+    plane = make_plane()
+    with pytest.raises(InputError, match="no such estimator: 'ksg'; the plane has"):
+        plot_plane(plane, estimator="ksg")
+    with pytest.raises(InputError, match="no such layer"):
+        plot_plane(plane, layers=["zz"])
+    with pytest.raises(InputError, match="holds no points"):
+        plot_plane(Plane((), ("a",), 4))
+    with pytest.raises(InputError, match=r"expected a file ending in .png"):
+        save.save_picture(plane, tmp_path / "a.docx")
+    with pytest.raises(InputError, match="expected kind"):
+        save.save_picture(plane, tmp_path / "a.png", kind="pie")
+    with pytest.raises(InputError, match="no layer has both"):
+        plot_plane(plane.select(quantity="i_xz"))
+    with pytest.raises(InputError, match="no such metrics"):
+        curves.plot_metrics(plane, names=["lr"])
+
+
+def test_one_checkpoint_and_one_layer_can_be_drawn(tmp_path: Path) -> None:
+    plane = make_plane(("only",)).select(step=0)
+    save.save_picture(plane, tmp_path / "a.png")
+    save.save_picture(plane, tmp_path / "b.png", kind="curves")
+
+
+def test_the_package_imports_no_matplotlib_and_no_torch() -> None:
+    code = "import sys, infoplane.analysis.plot, infoplane.commands.draw; assert not {'matplotlib', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
