@@ -17,6 +17,7 @@ from infoplane.types import Quantity
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
 """Line styles in turn, so that neighbouring layers differ without colour."""
+_QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
 
 
 @style.styled
@@ -68,7 +69,7 @@ def plot_curves(
             ax.fill_between(*band, color=tones[k], alpha=0.13 * min(1.0, 4 / len(curves)), lw=0, zorder=1, gid=f"band-{k}")
     style.step_axis(ax, shown.steps, log)
     _reference(ax, shown, quantity, max(e.bits for c in curves for e in c[2]))
-    room = int(ax.get_window_extent().height / ax.get_figure(root=True).dpi * 72 / 4.4)
+    room = int(style.height_points(ax) / 4.4)
     ax.set_ylabel(style.drawable(wrap_label(axis_label(quantity, spec, shown.n, curves[0][2][0].sense), room)), parse_math=False, fontsize=7.5)
     _end_names(ax, [(c[0], c[1][-1], c[2][-1].bits) for c in curves], tones)
     return ax
@@ -98,13 +99,12 @@ def _reference(ax: Axes, plane: Plane, quantity: Quantity, highest: float) -> No
 
 def _end_names(ax: Axes, ends: list[tuple[str, int, float]], tones: list[tuple[float, float, float, float]]) -> None:
     """Names in a column at the right of the axes, spread so that none covers another, each joined to its curve."""
-    figure = ax.get_figure(root=True)
     names = [style.drawable(n) for n in short_names([name for name, _, _ in ends], 22)]
     low, high = ax.get_ylim()
-    height = ax.get_window_extent().height / figure.dpi * 72
+    height = style.height_points(ax)
     size = min(7.0, max(4.0, height / len(ends) / 1.25))
-    wanted = [(bits - low) / (high - low) for _, _, bits in ends]
-    slots = spread(wanted, 1.2 * size / height, 0.02, 0.98)
+    wanted = [round((bits - low) / (high - low) / 0.03) * 0.03 for _, _, bits in ends]  # curves that end together are listed in layer order
+    slots = spread(wanted[::-1], 1.2 * size / height, 0.02, 0.98)[::-1]
     for name, (_, step, bits), slot, tone in zip(names, ends, slots, tones):
         dark = tuple(0.75 * c for c in tone[:3])
         ax.annotate(
@@ -145,7 +145,7 @@ def plot_metrics(plane: Plane, *, names: Collection[str] | None = None, ax: Axes
     style.step_axis(ax, sorted(plane.metrics), log)
     if left:
         ax.set_ylabel(style.drawable(", ".join(short_names(left[:3], 16))), parse_math=False)
-    ax.legend(handles=handles, loc="center left")
+    ax.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=4, borderaxespad=0.1)
     return ax
 
 
@@ -153,7 +153,7 @@ def plot_metrics(plane: Plane, *, names: Collection[str] | None = None, ax: Axes
 def draw_curves(plane: Plane, *, estimator: str | None = None, sense: str | None = None, log: bool | None = None) -> Figure:
     """A page-wide figure: I(X;Z) and I(Z;Y) versus step per layer and, where metrics were logged, loss and accuracy below on the same steps."""
     spec = choose_estimator(plane, estimator)
-    quantities = [q for q in ("i_xz", "i_zy") if any(p.quantity == q and p.estimator == spec for p in plane)]
+    quantities: list[Quantity] = [q for q in _QUANTITIES if any(p.quantity == q and p.estimator == spec for p in plane)]
     rows = len(quantities) + bool(plane.metrics)
     figure = style.new_figure(style.PAGE, 2.3 * rows)
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]

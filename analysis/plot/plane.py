@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
@@ -121,7 +123,7 @@ def plot_plane(
     return ax
 
 
-def _draw_path(ax: Axes, path: Trajectory, k: int, norm: object, colours: object) -> LineCollection | None:
+def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Colormap) -> LineCollection | None:
     points = np.column_stack([path.x, path.y])
     lines = None
     if len(points) > 1:
@@ -130,7 +132,7 @@ def _draw_path(ax: Axes, path: Trajectory, k: int, norm: object, colours: object
         lines.set_array(np.asarray(path.steps[1:], dtype=float))
         lines.set_gid(f"path-{k}")
         ax.add_collection(lines)
-    tone = colours(norm(np.asarray(path.steps, dtype=float)))  # type: ignore[operator]  # Colormap and Normalize are callable
+    tone = colours(norm(np.asarray(path.steps, dtype=float)))
     faces = np.where(np.asarray(path.saturated)[:, None], np.ones(4), tone)
     ax.scatter(path.x, path.y, s=7, c=faces, edgecolors=tone, linewidths=0.6, zorder=3, gid=f"points-{k}")
     ax.plot(path.x[0], path.y[0], marker="o", ms=6.5, mfc="none", mec="#444444", mew=0.8, ls="none", zorder=4, gid=f"first-{k}")
@@ -166,7 +168,7 @@ def _frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> No
     ax.set_ylim(low_y - 0.04 * (top_y - low_y or 1), top_y + 0.09 * (top_y - low_y or 1))
     ax.axvline(plane.log2_n, color="#555555", lw=0.8, ls="--", zorder=0, gid="log2n")
     ax.axvspan(plane.log2_n - 0.5, plane.log2_n, color="#bbbbbb", alpha=0.25, lw=0, zorder=0, gid="saturated")
-    note = {"fontsize": 6.5, "color": "#444444", "parse_math": False}
+    note: dict[str, Any] = {"fontsize": 6.5, "color": "#444444", "parse_math": False}
     ax.annotate(f"log2 N = {plane.log2_n:.4g}", (plane.log2_n, 0.02), xycoords=("data", "axes fraction"), xytext=(-3, 0), textcoords="offset points", rotation=90, ha="right", va="bottom", **note)
     if plane.h_y_bits is not None:
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0, gid="hy")
@@ -177,13 +179,14 @@ def _frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> No
 
 
 def _colour_bar(ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool | None) -> None:
-    bar = ax.get_figure().colorbar(lines, ax=ax, pad=0.02, fraction=0.045, aspect=28)
+    bar = style.figure_of(ax).colorbar(lines, ax=ax, pad=0.02, fraction=0.045, aspect=28)
     ticks = style.step_ticks(steps, log)
     bar.set_ticks(ticks, labels=[f"{t:g}" for t in ticks])
     bar.minorticks_off()
     bar.outline.set_linewidth(0.4)
     bar.set_label("training step")
-    bar.solids.set_alpha(1)
+    if bar.solids is not None:
+        bar.solids.set_alpha(1)
 
 
 def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D]) -> None:
@@ -196,7 +199,7 @@ def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Lin
     if any(any(p.saturated) for p in paths):
         entries.append(Line2D([], [], marker="o", ls="none", ms=3, mfc="white", mec="#444444", mew=0.7, label="hollow: saturated"))
     widest = max(len(str(e.get_label())) for e in entries + marks)
-    room = ax.get_figure(root=True).get_figwidth() * 72 * ax.get_position().width / 0.8
+    room = style.figure_of(ax).get_figwidth() * 72 * ax.get_position().width / 0.8
     columns = max(1, min(4, int(room / (4.1 * widest + 24)), (len(entries) + 3) // 3))
     box = ax.legend(handles=entries + marks, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, handletextpad=0.3, columnspacing=1.0, borderaxespad=0)
     for text in box.get_texts():
@@ -205,14 +208,14 @@ def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Lin
 
 def _end_numbers(ax: Axes, paths: Sequence[Trajectory]) -> None:
     """The layer's number beside its last mark, moved aside where numbers would collide."""
-    figure = ax.get_figure(root=True)
+    figure = style.figure_of(ax)
     figure.draw_without_rendering()  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72
     anchors = [tuple(ax.transData.transform((p.x[-1], p.y[-1])) / scale) for p in paths]
     frame = ax.get_window_extent()
     sizes = [(4.6 * len(str(k + 1)) + 1, 7.5) for k in range(len(paths))]
     box = (frame.x0 / scale, frame.y0 / scale, frame.x1 / scale, frame.y1 / scale)
-    for k, ((x, y), (cx, cy)) in enumerate(zip(anchors, place_labels(anchors, sizes, box))):  # type: ignore[arg-type]  # pairs of floats
+    for k, ((x, y), (cx, cy)) in enumerate(zip(anchors, place_labels(anchors, sizes, box))):
         far = float(np.hypot(cx - x, cy - y)) > 11
         ax.annotate(
             str(k + 1), (paths[k].x[-1], paths[k].y[-1]), xytext=(cx - x, cy - y), textcoords="offset points", ha="center", va="center", fontsize=7, zorder=7, gid=f"number-{k}",

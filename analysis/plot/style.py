@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ParamSpec, TypeVar
 
 import matplotlib as mpl
@@ -12,13 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, FuncNorm, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 
+from infoplane.errors import InputError
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
 COLUMN, PAGE = 3.5, 7.2
 """Widths in inches of a figure in one column of a two-column paper and across the page."""
 
-RC: dict[str, Any] = {  # Any: rcParams mix types
+RC: Any = {  # Any: matplotlib types every key
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8.0,
@@ -62,7 +65,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
     return inside
 
 
-def context() -> Any:  # Any: matplotlib has no types
+def context() -> AbstractContextManager[None]:
     """Our rcParams for a with block, e.g. around ``savefig`` (text stays text in SVG, fonts are embedded in PDF)."""
     return mpl.rc_context(RC)
 
@@ -74,6 +77,19 @@ def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE *
     import matplotlib.pyplot as plt
 
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def figure_of(ax: Axes) -> Figure:
+    """The figure an Axes stands on, the outermost one where figures are nested."""
+    figure = ax.get_figure(root=True)
+    if figure is None:
+        raise InputError("the Axes has been removed from its figure")
+    return figure
+
+
+def height_points(ax: Axes) -> float:
+    """Height of an Axes in points."""
+    return float(ax.get_window_extent().height / figure_of(ax).dpi * 72)
 
 
 @styled
@@ -143,4 +159,4 @@ def drawable(text: str) -> str:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     glyphs = get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap()
-    return "".join(c if ord(c) in glyphs else "□" for c in text)
+    return "".join(c if c == "\n" or ord(c) in glyphs else "□" for c in text)

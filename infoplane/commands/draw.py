@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 
 def plot(
-    plane: Path = typer.Argument(..., help="A plane.h5 written by `infoplane measure` or `Plane.save`."),
-    output: Path = typer.Option(..., "-o", "--output", help="FILE.png, .svg or .pdf."),
-    kind: str = typer.Option("plane", "--kind", "-k", help="plane: trajectories; curves: I versus step with loss and accuracy."),
-    estimator: str = typer.Option("", "--estimator", "-e", help="Spec to draw; the plane's first when left out."),
-    check: bool = typer.Option(True, help="Mark the findings of the DPI check."),
+    plane: Annotated[Path, typer.Argument(help="A plane.h5 written by `infoplane measure` or `Plane.save`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg or .pdf.")],
+    kind: Annotated[str, typer.Option("--kind", "-k", help="plane: trajectories; curves: I versus step with loss and accuracy.")] = "plane",
+    estimator: Annotated[str, typer.Option("--estimator", "-e", help="Spec to draw; the plane's first when left out.")] = "",
+    check: Annotated[bool, typer.Option(help="Mark the findings of the DPI check.")] = True,
 ) -> None:
     """Draw a measured plane as a figure for paper or talk."""
     from infoplane.analysis.plot.save import save_picture
