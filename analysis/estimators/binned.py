@@ -1,0 +1,173 @@
+"""Binning applied after the fact: the layer's symbol is the whole row of per-unit cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.estimators import binrules
+from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
+from infoplane.errors import InputError
+from infoplane.rows import row_codes
+from infoplane.types import Estimate, Kind, Variable
+
+Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
+RULES: tuple[Rule, ...] = ("szt", "saxe", "saxe-paper", "range", "quantile", "ebab")
+Scope = Literal["run", "layer", "unit", "step"]
+_DEFAULT_N = {"range": 30, "quantile": 30, "ebab": 30}
+
+
+@dataclass(frozen=True)
+class Binned:
+    """H(bin(Z)), which is I(X;bin(Z)) for a deterministic network, and I(bin(Z);Y), on the probe rows.
+
+    A lower bound of I(X;Z) and I(Z;Y) of the population behind the rows, up to sampling bias; it does not keep the Markov chain:
+    a later layer may come out higher because its values fall apart into more cells.
+
+    Attributes:
+        rule: ``szt`` | ``saxe`` (width) | ``saxe-paper`` | ``range`` (n, scope) | ``quantile`` (n, scope unit or layer) | ``ebab`` (n).
+            See `infoplane.analysis.estimators.binrules`.
+        width: cell width of ``saxe`` (0.07 for the SZT network, 0.5 for MNIST).
+        n: number of cells of ``range``, ``quantile`` and ``ebab`` (30).
+        scope: ``range``: the minimum and maximum of the ``run``, of the ``layer`` over the run, of each ``unit`` over the run, or of this
+            ``step`` alone; ``quantile``: per ``unit`` or per ``layer``.
+        frozen_low, frozen_high: the range that `fit` found; not part of the spec.
+
+    When it lies: the number belongs to the bin width. Too fine and every row is alone (coverage near 0, value log2 N); too coarse and
+    nothing is left. Bins on [-1, 1] put every larger ReLU value into one cell: the share is noted.
+
+    Example:
+        >>> from infoplane.types import continuous, discrete
+        >>> Binned(rule="szt").estimate(discrete([0, 1, 2, 3]), continuous([-0.9, -0.89, 0.0, 0.9])).bits
+        1.5
+    """
+
+    rule: Rule = "szt"
+    width: float | None = None
+    n: int | None = None
+    scope: Scope | None = None
+    frozen_low: tuple[float, ...] | None = field(default=None, repr=False)
+    frozen_high: tuple[float, ...] | None = field(default=None, repr=False)
+
+    _FIRST = "rule"
+    keeps_chain = False
+    label = "H(bin(Z)) [bits]"
+    target_text = "I(X;bin(Z)) = H(bin(Z)) and I(bin(Z);Y) on the probe rows"
+    bound_text = "lower bound of the population's I, up to sampling bias"
+    validity = "the number belongs to the bin width; read with its coverage; breaks the chain"
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise InputError(f"no such bin rule: {self.rule!r}; choose one of {', '.join(RULES)}")
+        if self.width is not None and (self.rule != "saxe" or not self.width > 0):
+            raise InputError(f"width is a positive number and belongs to rule 'saxe', got width={self.width} with rule {self.rule!r}")
+        if self.n is not None and (self.rule not in _DEFAULT_N or self.n < 1):
+            raise InputError(f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} with rule {self.rule!r}")
+        scopes = {"range": ("run", "layer", "unit", "step"), "quantile": ("unit", "layer")}.get(self.rule, ())
+        if self.scope is not None and self.scope not in scopes:
+            raise InputError(f"scope of rule {self.rule!r} is one of {scopes or '(none)'}, got {self.scope!r}")
+
+    @property
+    def name(self) -> str:
+        """The spec string."""
+        return str(self)
+
+    def __str__(self) -> str:
+        given = {"width": self.width, "n": self.n, "scope": self.scope}
+        return f"bin:{self.rule}" + "".join(f",{key}={value}" for key, value in given.items() if value is not None)
+
+    @property
+    def cells_per_unit(self) -> int:
+        """Number of cells asked for, per unit."""
+        return self.n or _DEFAULT_N.get(self.rule, 30)
+
+    @property
+    def fit_scope(self) -> Literal["run", "layer"] | None:
+        """Whose checkpoints `fit` must see before measuring: all layers of the ``run``, one ``layer``, or None when no fit is needed."""
+        if self.frozen_low is not None or self.rule not in ("range", "saxe-paper"):
+            return None
+        if self.rule == "saxe-paper" or self.scope in (None, "run"):
+            return "run"
+        return None if self.scope == "step" else "layer"
+
+    def fit(self, variables: Iterable[Variable]) -> Binned:
+        """The same estimator with its range frozen over these checkpoints (per unit under scope ``unit``); spec and name stay.
+
+        Raises:
+            InputError: nothing to fit.
+        """
+        low: NDArray[np.float64] | None = None
+        high: NDArray[np.float64] | None = None
+        for v in variables:
+            per_unit = self.scope == "unit"
+            lo = v.values.min(axis=0).astype(float) if per_unit else np.array([float(v.values.min())])
+            hi = v.values.max(axis=0).astype(float) if per_unit else np.array([float(v.values.max())])
+            low, high = (lo, hi) if low is None or high is None else (np.minimum(low, lo), np.maximum(high, hi))
+        if low is None or high is None:
+            raise InputError(f"{self.name}: expected at least one checkpoint to fit the range on, got none")
+        return replace(self, frozen_low=tuple(map(float, low)), frozen_high=tuple(map(float, high)))
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Axis text, e.g. ``H(bin(Z)) [bits], 30 bins on [-1,1]``."""
+        where = {
+            "szt": "30 bins on [-1,1]",
+            "saxe": f"width {self.width or 0.07:g}",
+            "saxe-paper": "30 on [-1,1] or 100 on range",
+            "range": f"{self.cells_per_unit} bins on {self.scope or 'run'} range",
+            "quantile": f"{self.cells_per_unit} quantiles per {self.scope or 'unit'}",
+            "ebab": f"{self.cells_per_unit} adaptive bins",
+        }[self.rule]
+        return f"{'H(bin(Z))' if quantity == 'i_xz' else 'I(bin(Z);Y)'} [bits], {where}"
+
+    def supports(self, a: Kind, b: Kind) -> bool:
+        """Any kinds: continuous variables are binned, discrete ones are symbols already."""
+        return True
+
+    def cells(self, z: Variable) -> NDArray[np.integer]:
+        """Cells per unit, shape ``(n, dim)``."""
+        v = z.values
+        if self.rule == "szt":
+            return binrules.szt_cells(v)
+        if self.rule == "saxe":
+            return binrules.saxe_cells(v, self.width or 0.07)
+        if self.rule == "quantile":
+            return binrules.quantile_cells(v, self.cells_per_unit, per_unit=self.scope != "layer")
+        if self.rule == "ebab":
+            return binrules.ebab_cells(v, self.cells_per_unit)
+        me = self if self.frozen_low is not None else self.fit([z])
+        low, high = np.array(me.frozen_low), np.array(me.frozen_high)
+        if self.rule == "saxe-paper":
+            bounded = bool(low.min() >= -1 and high.max() <= 1 and low.min() < 0)
+            return binrules.equal_cells(v, -1.0, 1.0, 30) if bounded else binrules.equal_cells(v, low, high, 100)
+        return binrules.equal_cells(v, low, high, self.cells_per_unit)
+
+    def codes(self, z: Variable) -> NDArray[np.int64]:
+        """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
+        return row_codes(z.values if z.kind == "discrete" else self.cells(z))
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+        """I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
+
+        Raises:
+            EstimatorError: unpaired rows, or fewer than 2.
+        """
+        same_rows(a, b, self.name)
+        t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
+        ceiling = None if other.kind == "discrete" else float(np.log2(t.n))
+        return estimate_of_codes(self.codes(t), self.codes(other), self.name, "point", self._notes(t), ceiling_bits=ceiling)
+
+    def _notes(self, z: Variable) -> tuple[str, ...]:
+        if z.kind == "discrete":
+            return ()
+        notes = []
+        if self.rule == "szt":
+            for text, outside in (("below -1", z.values < -1), ("above 1", z.values > 1)):
+                if share := float(outside.mean()):
+                    notes.append(f"{share:.1%} of values {text} share one cell")
+        if self.fit_scope is not None:
+            notes.append("range taken from these rows alone, not frozen over the run")
+        return tuple(notes)

@@ -1,0 +1,71 @@
+"""Bin rules, named after their source: from values of shape (n, d) to integer cells of the same shape. No estimator here."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.floating]
+Cells = NDArray[np.int32]
+
+
+def szt_edges() -> NDArray[np.float32]:
+    """The 30 edges of Shwartz-Ziv & Tishby's code, evenly on [-1, 1] in float32."""
+    return np.linspace(-1, 1, 30).astype(np.float32)
+
+
+def szt_cells(z: Values) -> Cells:
+    """29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
+    return (np.searchsorted(szt_edges(), z.ravel(), side="right") - 1).reshape(z.shape).astype(np.int32)
+
+
+def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
+    """``floor(z / width)`` in the dtype of ``z``, unbounded; zero is a cell edge (Saxe et al.'s code)."""
+    return np.floor(z / z.dtype.type(width)).astype(np.int64)
+
+
+def equal_cells(z: Values, low: NDArray[np.float64] | float, high: NDArray[np.float64] | float, n: int) -> Cells:
+    """``n`` equal cells 0..n-1 on [low, high]; ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell."""
+    low, span = np.asarray(low, np.float64), np.asarray(high, np.float64) - np.asarray(low, np.float64)
+    safe = np.where(span > 0, span, 1.0)
+    cells = np.floor((z - low) / safe * n).astype(np.int64)
+    cells = np.where((cells == n) & (z <= high), n - 1, cells)
+    return np.where(span > 0, np.clip(cells, -1, n), 0).astype(np.int32)
+
+
+def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
+    """Cells between the sample quantiles k/n, per unit or over the layer; equal values never part."""
+    levels = np.arange(1, n) / n
+    if not per_unit:
+        return np.searchsorted(_quantiles(z.ravel(), levels), z.ravel(), side="right").reshape(z.shape).astype(np.int32)
+    out = np.empty(z.shape, np.int32)
+    for j in range(z.shape[1]):
+        out[:, j] = np.searchsorted(_quantiles(z[:, j], levels), z[:, j], side="right")
+    return out
+
+
+def _quantiles(v: Values, levels: NDArray[np.float64]) -> Values:
+    """Order statistics, not interpolations: invariant under every increasing map of the values."""
+    ordered = np.sort(v)
+    return ordered[np.ceil(levels * len(ordered)).astype(int).clip(0, len(ordered) - 1)]
+
+
+def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float64]:
+    """Entropy-based adaptive edges (Chelombiev et al. 2019's code): ``[low] + [u[int(k len(u)/n)], k < n] + [u[-1]]``.
+
+    ``u`` are the sorted unique values above ``low``: 0 where nothing is negative (ReLU, softplus), -1.000001 where nothing is below -1
+    (tanh, ELU), just below the minimum elsewhere.
+    """
+    smallest = float(z.min())
+    if low is None:
+        low = 0.0 if smallest >= 0 else -1.000001 if smallest >= -1 else float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
+    u = np.unique(z)
+    u = u[u > low].astype(np.float64)
+    if not len(u):
+        return np.array([low])
+    return np.array([low, *(u[int(k * len(u) / n)] for k in range(n)), u[-1]])
+
+
+def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
+    """Cells of `ebab_edges`: exact ``low`` values form the first cell, the maximum its own."""
+    return (np.searchsorted(ebab_edges(z, n, low), z.ravel().astype(np.float64), side="right") - 1).reshape(z.shape).astype(np.int32)

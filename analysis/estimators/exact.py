@@ -1,0 +1,64 @@
+"""Exact codes: two rows share a symbol when they are equal bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
+from infoplane.rows import row_codes
+from infoplane.types import Estimate, Kind, Variable
+
+
+@dataclass(frozen=True)
+class Exact:
+    """H(Z) on the probe rows, which is I(X;Z) for X uniform on them in a deterministic network; I(Z;Y) likewise.
+
+    -0.0 equals 0.0. At most log2 N: at that value every row still has its own activation and nothing of X was lost.
+
+    When it lies: rounding splits equal rows (a float32 matrix product is not row-deterministic); half precision merges different rows,
+    which looks like compression; a continuous X has infinite I(X;Z), of which this is only the part N rows can show.
+
+    Example:
+        >>> from infoplane.types import continuous, discrete
+        >>> Exact().estimate(discrete([0, 1, 2, 3]), continuous([0.1, 0.2, 0.3, 0.3])).bits
+        1.5
+    """
+
+    keeps_chain = True
+    label = "I exact [bits]"
+    target_text = "I with Z's exact values as symbols, X uniform on the probe rows"
+    bound_text = "exact, <= log2 N"
+    validity = "deterministic network; float32 or wider; equal rows may split by rounding"
+
+    @property
+    def name(self) -> str:
+        """The spec string."""
+        return "exact"
+
+    def __str__(self) -> str:
+        return "exact"
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Axis text, e.g. ``I(X;Z) exact [bits], N=4096``."""
+        return f"I({'X;Z' if quantity == 'i_xz' else 'Z;Y'}) exact [bits], N={n}"
+
+    def supports(self, a: Kind, b: Kind) -> bool:
+        """Any kinds: continuous rows are symbols by their bits."""
+        return True
+
+    def codes(self, z: Variable) -> NDArray[np.int64]:
+        """Dense symbols of the rows, shape ``(n,)``."""
+        return row_codes(z.values)
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+        """I(a;b) in bits; the symbols of a continuous variable are its exact rows. ``rng`` is not used.
+
+        Raises:
+            EstimatorError: unpaired rows, or fewer than 2.
+        """
+        same_rows(a, b, self.name)
+        t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
+        return estimate_of_codes(self.codes(t), self.codes(other), self.name, "exact")

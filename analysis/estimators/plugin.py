@@ -1,0 +1,89 @@
+"""Plug-in information of symbols, for these rows or for the population behind them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction, counts_of, entropy_bits, information_bits, information_stderr
+from infoplane.errors import EstimatorError, InputError
+from infoplane.rows import row_codes
+from infoplane.types import Estimate, Kind, Target, Variable
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """I(A;B) of discrete variables from their table of counts.
+
+    Attributes:
+        target: ``probe-set`` (the rows are everything: no bias, exact) or ``population`` (the rows are a sample).
+        correction: for a population: ``cwj`` (default there), ``chao-shen``, ``grassberger``, ``jackknife``, ``mm``, ``none``.
+
+    When it lies: with about one row per symbol pair, every correction is a guess; see the coverage of the estimate.
+
+    Example:
+        >>> from infoplane.types import discrete
+        >>> Plugin().estimate(discrete([0, 1, 0, 1]), discrete([0, 1, 0, 1])).bits
+        1.0
+    """
+
+    target: Target = "probe-set"
+    correction: Correction | None = None
+
+    _FIRST = "target"
+    keeps_chain = True
+    label = "I plug-in [bits]"
+    target_text = "I of the table of counts (these rows) or of the population behind it"
+    bound_text = "exact for the rows; none for the population"
+    validity = "discrete variables; population: several rows per occupied symbol pair"
+
+    def __post_init__(self) -> None:
+        if self.target not in ("probe-set", "population"):
+            raise InputError(f"target must be 'probe-set' or 'population', got {self.target!r}")
+        if self.correction is not None and self.correction not in CORRECTIONS:
+            raise InputError(f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}")
+        if self.target == "probe-set" and self.correction not in (None, "none"):
+            raise InputError("a probe set has no sampling bias: give target='population' with a correction")
+
+    @property
+    def name(self) -> str:
+        """The spec string."""
+        return str(self)
+
+    @property
+    def used_correction(self) -> Correction:
+        """The correction in force."""
+        return self.correction or ("cwj" if self.target == "population" else "none")
+
+    def __str__(self) -> str:
+        if self.target == "probe-set":
+            return "plugin"
+        return "plugin:population" + (f",correction={self.correction}" if self.correction else "")
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Axis text."""
+        pair = "X;Z" if quantity == "i_xz" else "Z;Y"
+        return f"I({pair}) [bits], plug-in ({self.target}, {self.used_correction}), N={n}"
+
+    def supports(self, a: Kind, b: Kind) -> bool:
+        """Symbols only."""
+        return a == b == "discrete"
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+        """I(a;b) in bits; for a population with the delta-method standard error.
+
+        Raises:
+            EstimatorError: a continuous variable.
+        """
+        if not self.supports(a.kind, b.kind):
+            raise EstimatorError(f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; bin them or use ip.discrete")
+        ca, cb = row_codes(a.values), row_codes(b.values)
+        bits = information_bits(ca, cb, self.used_correction)
+        ceiling = min(entropy_bits(counts_of(ca)), entropy_bits(counts_of(cb)))
+        if self.target == "probe-set":
+            return Estimate(bits, a.n, self.name, "exact", ceiling_bits=ceiling)
+        se = information_stderr(ca, cb)
+        pairs = counts_of(np.unique(ca * (cb.max() + 1) + cb, return_inverse=True)[1].reshape(-1))
+        coverage = 1 - float((pairs == 1).sum()) / a.n
+        return Estimate(bits, a.n, self.name, "point", bits - 1.96 * se, bits + 1.96 * se, se, ceiling, "population", coverage)

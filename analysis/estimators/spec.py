@@ -1,0 +1,102 @@
+"""Spec strings: `bin:szt`, `kde:variance=0.001`, `ksg:k=5` ... name an estimator in files, legends, logs and on the command line."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import MISSING, fields
+from importlib.metadata import entry_points
+from typing import Any
+
+from infoplane.errors import SpecError
+from infoplane.types import Estimator
+
+_HERE = "infoplane.analysis.estimators"
+FAMILIES: dict[str, str] = {
+    "bin": f"{_HERE}.binned:Binned",
+    "exact": f"{_HERE}.exact:Exact",
+    "kde": f"{_HERE}.kde:KDE",
+    "plugin": f"{_HERE}.plugin:Plugin",
+    "vinfo": f"{_HERE}.vinfo:VInformation",
+}
+"""Spec prefix -> ``module:class``. Other packages add theirs through the entry-point group ``infoplane.estimators``."""
+
+
+def families() -> dict[str, type]:
+    """Every estimator class by its spec prefix, those of installed plug-ins included."""
+    found = {prefix: _load(target) for prefix, target in FAMILIES.items()}
+    for point in entry_points(group="infoplane.estimators"):
+        found.setdefault(point.name, point.load())
+    return found
+
+
+def _load(target: str) -> type:
+    module, name = target.split(":")
+    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]  # a class by name
+
+
+def _family(prefix: str) -> type:
+    if prefix in FAMILIES:
+        return _load(FAMILIES[prefix])
+    known = {point.name: point for point in entry_points(group="infoplane.estimators")}
+    if prefix in known:
+        return known[prefix].load()  # type: ignore[no-any-return]  # a class by entry point
+    raise SpecError(f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)")
+
+
+def parse(spec: str | Estimator) -> Estimator:
+    """The estimator that a spec names; an estimator is returned as it is.
+
+    The form is ``family[:value][,key=value...]``; a bare first value goes to the family's main parameter.
+
+    Raises:
+        SpecError: unknown family, unknown parameter, or a value of the wrong type or range.
+
+    Example:
+        >>> str(parse("bin:saxe,width=0.5"))
+        'bin:saxe,width=0.5'
+    """
+    if not isinstance(spec, str):
+        if not (hasattr(spec, "estimate") and hasattr(spec, "name")):
+            raise SpecError(f"expected a spec string or an estimator, got {type(spec).__name__}")
+        return spec
+    prefix, _, rest = spec.strip().partition(":")
+    cls = _family(prefix)
+    given: dict[str, Any] = {}  # Any: ints, floats, strings, booleans
+    for position, item in enumerate(part.strip() for part in rest.split(",") if part.strip()):
+        key, equals, text = item.partition("=")
+        if not equals:
+            first = getattr(cls, "_FIRST", None)
+            if position or first is None:
+                raise SpecError(f"{spec!r}: expected key=value, got {item!r}")
+            key, text = first, item
+        if key in given:
+            raise SpecError(f"{spec!r}: {key} is given twice")
+        given[key] = _value(text)
+    known = {f.name: f for f in fields(cls) if f.init}
+    if unknown := sorted(set(given) - set(known)):
+        raise SpecError(f"{spec!r}: no such parameter: {unknown}; {prefix} has {sorted(known)}")
+    try:
+        return cls(**given)  # type: ignore[no-any-return]  # every family is an Estimator
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{spec!r}: {error}") from error
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def catalogue() -> list[dict[str, str]]:
+    """One row per family for a table: name, target, bound, validity, parameters (with their defaults)."""
+    rows = []
+    for prefix, cls in families().items():
+        parameters = [f"{f.name}={f.default}" if f.default is not MISSING else f.name for f in fields(cls) if f.init and f.repr]
+        texts = {key: str(getattr(cls, f"{key}_text", "")) for key in ("target", "bound")}
+        rows.append({"name": prefix, **texts, "validity": str(getattr(cls, "validity", "")), "parameters": ", ".join(parameters)})
+    return rows
