@@ -1,0 +1,51 @@
+"""Fully connected networks with named layers and a named hidden activation; initialised from a seed without touching the global random state."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from infoplane.errors import InputError
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "tanh": nn.Tanh,
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "softsign": nn.Softsign,
+    "softplus": nn.Softplus,
+    "elu": nn.ELU,
+    "gelu": nn.GELU,
+    "leaky_relu": nn.LeakyReLU,
+    "linear": nn.Identity,
+}
+"""Hidden activations by name."""
+
+
+def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
+    """A network ``fc1, act1, fc2, act2, ..., fcK`` of the given widths; the last layer gives logits.
+
+    Weights: normal of standard deviation 1/sqrt(fan_in), truncated at two deviations; biases 0 (as in Shwartz-Ziv & Tishby's code).
+
+    Raises:
+        InputError: an unknown activation, or fewer than two sizes.
+    """
+    if activation not in ACTIVATIONS:
+        raise InputError(f"no such activation: {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+    if len(sizes) < 2:
+        raise InputError(f"expected at least an input and an output size, got {list(sizes)}")
+    generator = torch.Generator().manual_seed(seed)
+    modules: OrderedDict[str, nn.Module] = OrderedDict()
+    last = len(sizes) - 1
+    for k, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+        layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+        sd = fan_in**-0.5
+        with torch.no_grad():
+            nn.init.trunc_normal_(layer.weight, std=sd, a=-2 * sd, b=2 * sd, generator=generator)
+            layer.bias.zero_()
+        modules[f"fc{k}"] = layer
+        if k < last:
+            modules[f"act{k}"] = ACTIVATIONS[activation]()
+    return nn.Sequential(modules)
