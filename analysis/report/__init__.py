@@ -1,1 +1,7 @@
-"""placeholder"""
+"""The interactive report: one self-contained HTML file of a `Plane` and what was judged about it."""
+
+from __future__ import annotations
+
+from infoplane.analysis.report.write import write_report
+
+__all__ = ["write_report"]

@@ -28,6 +28,27 @@ def plot(
     print(save_picture(measured, output, kind=kind, estimator=estimator or None, report=report))
 
 
+def report(
+    plane: Annotated[Path, typer.Argument(help="A plane.h5 written by `infoplane measure` or `Plane.save`.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.html, one self-contained file.")],
+    title: Annotated[str, typer.Option(help="Heading; the archive's name when left out.")] = "",
+    check: Annotated[bool, typer.Option(help="Run the DPI check and list its findings.")] = True,
+) -> None:
+    """Write one interactive HTML file that works offline."""
+    from infoplane.analysis.report import write_report
+    from infoplane.plane import Plane
+
+    measured = Plane.load(plane)
+    judged = None
+    if check:
+        from infoplane.analysis.dpi import check_dpi
+
+        judged = check_dpi(measured)
+    path = write_report(output, measured, judged, title=title)
+    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(plot)
+    app.command()(report)

@@ -1,0 +1,93 @@
+"""From a plane to one HTML file that works offline: plotly, style, script and data are all inside."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from infoplane.analysis.report.content import Table, page_data
+from infoplane.errors import ArchiveExists, InputError, MissingExtra
+from infoplane.plane import Plane
+from infoplane.types import DPIReport
+
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+"""What a browser lets the file do: run what is inside it, and reach nothing else."""
+
+
+def plotly_source() -> str:
+    """The JavaScript of plotly, from the installed package.
+
+    Raises:
+        MissingExtra: plotly is not installed.
+    """
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError as error:
+        raise MissingExtra("plotly", "report") from error
+    return str(get_plotlyjs())
+
+
+def embed(data: Mapping[str, Any]) -> str:  # Any: JSON
+    """``data`` as JSON that can stand inside a script element: ASCII, and no ``<`` that could end it."""
+    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def page(data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | None = None) -> str:  # Any: JSON
+    """The page as HTML. Without ``data`` it asks its own server for them (the live page); ``plotly`` is a script element for the library."""
+    folder = resources.files("infoplane.analysis.report")
+    parts = {
+        "%POLICY%": policy,
+        "%CSS%": (folder / "page.css").read_text("utf-8"),
+        "%PLOTLY%": f"<script>{plotly_source()}</script>" if plotly is None else plotly,
+        "%DATA%": "null" if data is None else embed(data),
+        "%SCRIPT%": "\n".join((folder / name).read_text("utf-8") for name in ("page.js", "live.js")),
+    }
+    text = (folder / "page.html").read_text("utf-8")
+    return "".join(parts.get(piece, piece) for piece in _pieces(text, parts))
+
+
+def _pieces(text: str, marks: Mapping[str, str]) -> list[str]:
+    """``text`` cut at its marks, so that nothing inside a replacement is ever replaced again."""
+    pieces = [text]
+    for mark in marks:
+        pieces = [part for piece in pieces for part in (piece.partition(mark) if piece not in marks else (piece,)) if part]
+    return pieces
+
+
+def write_report(
+    path: str | Path, plane: Plane, report: DPIReport | None = None, *, title: str = "", tables: Table | None = None, overwrite: bool = True
+) -> Path:
+    """Write one self-contained interactive HTML file; returns its path.
+
+    Args:
+        path: FILE.html; written beside and renamed, so a reader never sees half a page.
+        plane: what was measured.
+        report: the DPI check, None to leave it out.
+        title: heading; the archive's name when empty.
+        tables: further results as rows of a table each, e.g. ``{"Phases": [{"layer": "0", "verdict": "robust"}]}``.
+        overwrite: replace an existing file.
+
+    Raises:
+        InputError: the plane is empty or the file does not end in .html.
+        ArchiveExists: the file exists and ``overwrite`` is False.
+        MissingExtra: plotly is not installed.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"expected a file ending in .html, got {path.name!r}")
+    if not len(plane):
+        raise InputError("the plane holds no points; measure something first")
+    if path.exists() and not overwrite:
+        raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
+    text = page(page_data(plane, report, title=title, tables=tables))
+    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,193 @@
+"""The report in a real browser: what a reader sees, clicks and hears; no request leaves the page."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infoplane.analysis.report import write_report
+from infoplane.plane import Plane, Point
+from infoplane.types import DPIReport, Estimate, Finding
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+HOSTILE = ["<script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>", "x" * 10_000, "😀 名前", "שלום", "</script><b>bold</b>", "%DATA%"]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs chromium and the playwright package"),
+]
+
+
+def make_plane(layers: Sequence[str] = ("a", "b", "c"), estimators: Sequence[str] = ("bin:szt", "exact"), steps: Sequence[int] = (0, 1, 10, 100, 1000)) -> Plane:
+    points = [
+        Point(step, layer, quantity, Estimate(value * (1 - 0.1 * k) - (0.1 * k * i / len(steps)), 4096, spec, ceiling_bits=12.0))
+        for k, layer in enumerate(layers)
+        for spec in estimators
+        for i, step in enumerate(steps)
+        for quantity, value in (("i_xz", 10.0), ("i_zy", 0.9))
+    ]
+    metrics = {s: {"loss": math.exp(-i / len(steps)), "accuracy": 0.9} for i, s in enumerate(steps)}
+    return Plane(tuple(points), tuple(layers), 4096, 0.99916, metrics=metrics)  # type: ignore[arg-type]
+
+
+def make_report(plane: Plane) -> DPIReport:
+    a, b, *_ = plane.layers
+    found = (
+        Finding("exact leak", 10, a, b, 0.3, "fault", "The pipeline broke the chain.", estimator="exact"),
+        Finding("I(X;Z) pair", 100, a, b, 0.2, "estimator", "Bins break the chain.", estimator="bin:szt", gain_bits=0.4, loss_bits=0.1),
+    )
+    return DPIReport(20, found, counts={"fault": 1, "estimator": 1, "ok": 18}, limits=("nothing else",))
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:  # Any: playwright is optional
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as engine:
+        context = engine.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1360, "height": 1000}
+        )
+        yield context
+        context.close()
+
+
+class Watched:
+    """An open page with everything it logged and asked for."""
+
+    def __init__(self, browser: Any, path: Path) -> None:
+        self.page, self.log, self.requests = browser.new_page(), [], []  # type: ignore[var-annotated]
+        self.page.on("console", lambda m: self.log.append(m.text))
+        self.page.on("pageerror", lambda e: self.log.append(str(e)))
+        self.page.on("request", lambda r: self.requests.append(r.url))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_function("window.infoplaneReady === true")
+
+    def close(self) -> None:
+        artefacts = os.environ.get("INFOPLANE_SCREENSHOTS")
+        if artefacts:
+            self.page.screenshot(path=str(Path(artefacts) / f"{os.environ['PYTEST_CURRENT_TEST'].split('::')[-1].split(' ')[0]}.png"))
+        self.page.close()
+
+
+@pytest.fixture
+def opened(browser: Any, tmp_path: Path) -> Iterator[Watched]:
+    plane = make_plane()
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane, make_report(plane), tables={"Phases": [{"layer": "a", "verdict": "robust", "drop": 1.5}]}))
+    yield shown
+    shown.close()
+
+
+def test_the_page_asks_for_nothing_but_itself_and_logs_no_error(opened: Watched) -> None:
+    opened.page.click("#play")
+    opened.page.wait_for_timeout(300)
+    assert [r for r in opened.requests if not r.startswith(("file:", "data:"))] == [] and len([r for r in opened.requests if r.startswith("file:")]) == 1
+    assert opened.log == []
+
+
+def test_no_button_offers_to_upload_the_chart(opened: Watched) -> None:
+    titles = opened.page.eval_on_selector_all(".modebar-btn", "b => b.map(x => x.getAttribute('data-title') || '')")
+    assert titles and not [t for t in titles if any(word in t.lower() for word in ("share", "cloud", "studio", "upload", "edit"))]
+
+
+def test_the_policy_stops_a_request_that_a_script_would_make(opened: Watched) -> None:
+    outcome = opened.page.evaluate("fetch('https://example.invalid/').then(() => 'sent', () => 'stopped')")
+    assert outcome == "stopped" and "Content Security Policy" in " ".join(opened.log)
+    assert not [r for r in opened.requests if r.startswith("http")]
+
+
+def test_the_slider_moves_the_points_the_cursors_and_the_table(opened: Watched) -> None:
+    page = opened.page
+    page.focus("#step")
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_function("document.getElementById('now').textContent === 'step 0'")
+    page.wait_for_function("document.getElementById('curve-x').layout.shapes[0].x0 === 0")
+    assert page.evaluate("document.getElementById('now-layer').data[0].x") == pytest.approx([10.0, 9.0, 8.0])
+    assert "10" in page.inner_text("#points tbody tr:first-child") and page.evaluate("document.getElementById('curve-x').layout.shapes.length") == 2
+
+
+def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> None:
+    page = opened.page
+    page.uncheck("input[data-layer='1']")
+    page.wait_for_function("document.querySelectorAll('#points tbody tr').length === 2")
+    assert page.evaluate("document.getElementById('plane').data.filter(t => String(t.meta).startsWith('trail')).map(t => t.meta)") == ["trail-0", "trail-2"]
+    page.select_option("#view", label="exact (point)" if page.evaluate("D.views[1].sense") != "point" else "exact")
+    page.wait_for_function("document.getElementById('plane').layout.xaxis.title.text.includes('exact, N=4096')")
+    page.uncheck("#qx")
+    page.wait_for_function("document.getElementById('curve-x').hidden")
+
+
+def test_hover_shows_the_number_its_convention_and_its_verdict(opened: Watched) -> None:
+    page = opened.page
+    box = page.evaluate("(() => { const g = document.getElementById('plane'), r = g.getBoundingClientRect(), f = g._fullLayout; return [r.x + f.xaxis._offset + f.xaxis.d2p(g.data[0].x[2]), r.y + f.yaxis._offset + f.yaxis.d2p(g.data[0].y[2])]; })()")
+    page.mouse.move(*box)
+    page.wait_for_selector("#plane .hovertext")
+    text = page.text_content("#plane .hovertext")
+    assert "H(bin(Z))" in text and "bin:szt" in text and "N=4096" in text and "ceiling 12" in text and "DPI:" in text
+
+
+def test_a_finding_jumps_to_its_point(opened: Watched) -> None:
+    page = opened.page
+    page.click("#findings tbody tr:first-child button")
+    page.wait_for_function("document.getElementById('now').textContent === 'step 10'")
+    assert page.evaluate("view().spec") == "exact" and page.evaluate("document.activeElement.id") == "plane"
+    page.wait_for_function("document.getElementById('plane').data.some(t => t.meta === 'flag-fault')")
+
+
+def test_a_click_on_a_point_goes_to_its_checkpoint(opened: Watched) -> None:
+    opened.page.evaluate("document.getElementById('plane').emit('plotly_click', { points: [{ data: document.getElementById('plane').data[0], pointNumber: 1 }] })")
+    opened.page.wait_for_function("document.getElementById('now').textContent === 'step 1'")
+
+
+def test_dark_and_light(opened: Watched) -> None:
+    before = opened.page.evaluate("getComputedStyle(document.body).backgroundColor")
+    opened.page.click("#theme")
+    assert opened.page.evaluate("getComputedStyle(document.body).backgroundColor") != before
+    opened.page.wait_for_function("document.getElementById('plane').layout.paper_bgcolor === '#14171c'")
+
+
+def test_everything_can_be_reached_with_the_keyboard(opened: Watched) -> None:
+    reached = set()
+    for _ in range(40):
+        opened.page.keyboard.press("Tab")
+        reached.add(opened.page.evaluate("document.activeElement.id || document.activeElement.tagName"))
+    assert {"theme", "view", "play", "step", "flags", "trail", "qx", "qy", "logx", "all", "BUTTON"} <= reached
+
+
+def test_it_prints_without_controls(opened: Watched) -> None:
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate("getComputedStyle(document.getElementById('controls')).display") == "none"
+    assert len(opened.page.pdf()) > 20_000
+
+
+def test_hostile_names_are_text_everywhere(browser: Any, tmp_path: Path) -> None:
+    plane = make_plane(HOSTILE)
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane, make_report(plane), title=HOSTILE[0], tables={"<b>T</b>": [{"<i>k</i>": HOSTILE[1]}]}))
+    page = shown.page
+    assert page.evaluate("window.pwned") is None and shown.log == []
+    assert page.evaluate("document.querySelectorAll('main b, main i:not([class]), main img, #title script').length") == 0
+    assert page.inner_text("#title") == HOSTILE[0]
+    names = page.eval_on_selector_all("#points tbody tr td:nth-child(2)", "t => t.map(x => x.textContent)")
+    assert names == HOSTILE
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+    shown.close()
+
+
+def test_the_slider_of_200_steps_12_layers_and_4_estimators_answers_within_100_ms(browser: Any, tmp_path: Path) -> None:
+    plane = make_plane([f"h.{i}" for i in range(12)], ("bin:szt", "exact", "ksg:k=5", "gauss"), [40 * k for k in range(200)])
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane))
+    times = shown.page.evaluate(
+        "(async () => { const out = []; for (let k = 0; k < 40; k++) { const t = performance.now(); document.getElementById('step').value = 5 * k;"
+        " document.getElementById('step').dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(() => setTimeout(r)));"
+        " out.push(performance.now() - t); } return out.sort((a, b) => a - b); })()"
+    )
+    shown.close()
+    assert times[20] < 100, f"median {times[20]:.0f} ms"
