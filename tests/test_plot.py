@@ -72,12 +72,20 @@ def test_reference_lines_stand_at_log2_n_and_h_y() -> None:
 
 def test_axis_labels_name_estimator_sense_and_rows() -> None:
     ax = plot_plane(make_plane(), estimator="kde:variance=0.001", ax=fresh())
-    assert ax.get_xlabel() == "I(X;Z+noise) [bits], kde:variance=0.001, upper, N=4096"
-    assert "difference of bounds" in ax.get_ylabel()
-    for spec in ("bin:szt", "exact", "kde:relative=0.1", "ksg:k=5", "something:new=1"):
+    assert ax.get_xlabel() == "I(X;Z+N(0,0.001)) [bits], upper, kde:variance=0.001, N=4096"
+    ax = plot_plane(make_plane(), estimator="kde:variance=0.001", sense="lower", ax=fresh())
+    assert "lower" in ax.get_xlabel() and "upper" not in ax.get_xlabel() + ax.get_ylabel()
+    for spec in ("bin:szt", "exact", "kde:relative=0.1", "something:new=1"):
         for quantity in ("i_xz", "i_zy"):
             label = axis_label(quantity, spec, 10)  # type: ignore[arg-type]
-            assert spec in label and "N=10" in label and "[bits]" in label
+            assert spec in label and label.count("N=10") == 1 and "[bits]" in label
+
+
+def test_a_dimensionless_estimator_is_not_labelled_in_bits() -> None:
+    from infoplane.analysis.estimators.spec import FAMILIES
+
+    if "cka" in FAMILIES:
+        assert "[bits]" not in axis_label("i_xz", "cka", 10)
 
 
 def test_saturated_points_are_hollow() -> None:

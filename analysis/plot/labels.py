@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from infoplane.errors import InputError
+from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane
 from infoplane.types import Quantity
 
-_X = {
-    "exact": "I(X;Z) = H(exact codes)",
-    "bin": "H(bin(Z))",
-    "kde": "I(X;Z+noise)",
-    "vinfo": "I_V(X→Z)",
-    "sliced": "SI(X;Z)",
-    "gauss": "I(X;Z) Gaussian fit",
-    "noisy": "I(X;Z) noisy net",
-    "renyi": "I_α(X;Z), kernel (geometric)",
-    "ksg": "I(X;Z) k-NN",
-}
-_Y = {
-    "exact": "I(Z;Y) exact codes",
-    "bin": "I(bin(Z);Y)",
-    "kde": "I(Z+noise;Y), difference of bounds",
-    "vinfo": "I_V(Z→Y)",
-    "sliced": "SI(Z;Y)",
-    "gauss": "I(Z;Y) Gaussian fit",
-    "noisy": "I(Z;Y) noisy net",
-    "renyi": "I_α(Z;Y), kernel (geometric)",
-    "ksg": "I(Z;Y) k-NN",
-}
-
-
 def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point") -> str:
-    """What an axis shows, with its convention: quantity as the estimator defines it, unit, spec, sense and probe rows.
+    """What an axis shows, with its convention: the estimator's own words for the quantity, its unit, spec, sense and probe rows.
+
+    A spec that no installed estimator answers to (a plane from elsewhere) is named as it stands.
 
     Example:
         >>> axis_label("i_xz", "bin:szt", 4096)
-        'H(bin(Z)) [bits], bin:szt, N=4096'
-        >>> axis_label("i_xz", "kde:variance=0.001", 4096, "upper")
-        'I(X;Z+noise) [bits], kde:variance=0.001, upper, N=4096'
+        'H(bin(Z)) [bits], 30 bins on [-1,1], bin:szt, N=4096'
+        >>> axis_label("i_zy", "theirs:k=3", 100, "lower")
+        'I(Z;Y) [bits], lower, theirs:k=3, N=100'
     """
-    family = estimator.split(":", 1)[0]
-    what = (_X if quantity == "i_xz" else _Y).get(family, "I(X;Z)" if quantity == "i_xz" else "I(Z;Y)")
-    bound = f", {sense}" if sense in ("upper", "lower") else ""
-    return f"{what} [bits], {estimator}{bound}, N={n}"
+    from infoplane.analysis.estimators.spec import parse
+
+    try:
+        words = getattr(parse(estimator), "axis_label", None)
+    except SpecError:
+        words = None
+    text = str(words(quantity, n)) if words is not None else f"{'I(X;Z)' if quantity == 'i_xz' else 'I(Z;Y)'} [bits]"
+    if sense in ("upper", "lower"):  # an estimator that gives both bounds names one of them
+        text = re.sub(r"\b(upper|lower)\b", sense, text)
+        text = text if sense in text else f"{text}, {sense}"
+    return ", ".join([text, *(part for part in (estimator, f"N={n}") if part not in re.split(r"[, ]+", text))])
 
 
 def wrap_label(text: str, width: int) -> str:

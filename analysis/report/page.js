@@ -42,7 +42,7 @@ function hover(l, i, q) {
   return t;
 }
 function verdictsAt(l, i) { return FOUND.get([view().spec, D.steps[i], l].join("\u0000")) || []; }
-function worst(l, i) { const v = verdictsAt(l, i).map((f) => f.v); return LAW_ORDER.find((x) => v.includes(x)) || (D.dpi ? "ok" : ""); }
+function worst(l, i) { const v = verdictsAt(l, i).map((f) => f.v); return LAW_ORDER.find((x) => v.includes(x)) || (D.dpi ? "no finding" : ""); }
 function pointText(l, i) {
   const v = worst(l, i);
   return `<b>${safe(D.layers[l].short)}</b>, step ${D.steps[i]}<br>${hover(l, i, "i_xz")}<br>${hover(l, i, "i_zy")}` + (v ? `<br>DPI: ${v}` : "");
@@ -123,7 +123,7 @@ function drawCurves(id, q, on) {
   const level = q === "i_xz" ? D.log2n : D.hy, shapes = [cursor()];
   if (level !== null) shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { dash: "dash", width: 1, color: "#888888" } });
   const name = (q === "i_xz" ? view().x : view().y).split(" [bits]")[0];
-  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: safe(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 14, t: 8, b: 40 } }), CONFIG).then(wire);
+  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: safe(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then(wire);
 }
 function drawMetrics() {
   $("curve-m").hidden = !D.metrics.length; if (!D.metrics.length) return null;
