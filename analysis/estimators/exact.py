@@ -28,6 +28,7 @@ class Exact:
     """
 
     keeps_chain = True
+    uses_digests = True
     label = "I exact [bits]"
     target_text = "I with Z's exact values as symbols, X uniform on the probe rows"
     bound_text = "exact, <= log2 N"

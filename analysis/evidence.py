@@ -1,0 +1,143 @@
+"""What is known about one pair of layers at one checkpoint: certificate, codes, saturation. Codes are computed once and kept per step."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.codes import Leak, conditional_entropy_bits, leak
+from infoplane.analysis.laws import tolerance_bits
+from infoplane.errors import InfoplaneError
+from infoplane.plane import Plane, Point
+from infoplane.rows import codes_of_digests
+from infoplane.types import Finding, Verdict, continuous
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+_NAMES = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
+
+
+class Evidence:
+    """Certificate, reductions and (where the archive is at hand) activations behind a plane. Holds the codes of one step at a time."""
+
+    def __init__(self, plane: Plane, archive: Archive | None) -> None:
+        self.plane, self.archive = plane, archive
+        self._step: int | None = None
+        self._codes: dict[tuple[str, str], NDArray[np.int64] | None] = {}
+        self._parsed: dict[str, Any] = {}  # Any: an estimator, or None when its plug-in is not installed
+        self._unknown: set[str] = set()
+
+    def estimator(self, spec: str) -> Any:  # Any: an estimator or None
+        """The estimator behind a spec; None when it cannot be made here."""
+        if spec not in self._parsed:
+            from infoplane.analysis.estimators.spec import parse
+
+            try:
+                self._parsed[spec] = parse(spec)
+            except InfoplaneError:
+                self._parsed[spec] = None
+                self._unknown.add(spec)
+        return self._parsed[spec]
+
+    def exempt(self, spec: str) -> bool:
+        """Whether the DPI does not apply to this number (V-information may grow with depth)."""
+        return bool(getattr(self.estimator(spec), "dpi_exempt", False)) or spec.partition(":")[0] == "vinfo"
+
+    def limits(self) -> list[str]:
+        """Sentences on what could not be judged."""
+        plane = self.plane
+        said = []
+        if plane.chain is None:
+            said.append("pairs of layers: no chain certificate in the archive, so no pair is comparable")
+        elif plane.chain.reason:
+            said.append(f"pairs of layers: {plane.chain.reason}")
+        if skipped := [e for e in plane.estimators if self.exempt(e)]:
+            said.append(f"{', '.join(skipped)}: usable information may grow with depth, the inequality does not apply")
+        if self._unknown:
+            said.append(f"{', '.join(sorted(self._unknown))}: not installed here, taken as breaking the chain")
+        if plane.failures:
+            said.append(f"{len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}")
+        return said
+
+    def mode(self, step: int) -> str:
+        """``eval`` or ``train``: how the step was captured."""
+        return "eval" if self.archive is None else str(self.archive.meta(step).get("mode", "eval"))
+
+    def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
+        """Codes of a layer under an estimator that has cells; None where there are none."""
+        if self.archive is None or not self.archive.has(step, layer):
+            return None
+        if step != self._step:
+            self._step, self._codes = step, {}
+        if (layer, spec) not in self._codes:
+            if spec == "exact":
+                self._codes[layer, spec] = codes_of_digests(self.archive.row_digests(step, layer))
+            else:
+                estimator = self.estimator(spec)
+                cells = hasattr(estimator, "codes") and getattr(estimator, "fit_scope", None) is None
+                z = continuous(self.archive.z(step, layer), layer) if cells else None
+                self._codes[layer, spec] = None if z is None else estimator.codes(z)
+        return self._codes[layer, spec]
+
+    def leak(self, step: int, up: str, down: str) -> Leak | None:
+        """The exact-code leak of a certified pair; None where a layer was not captured at this step."""
+        a, b = self.codes(step, up, "exact"), self.codes(step, down, "exact")
+        if a is None or b is None or self.archive is None:
+            return None
+        if conditional_entropy_bits(b, a) <= 0:
+            return Leak(0.0, 0.0, 0, None)
+        reduced = self.plane.reductions.get(down, "none") != "none"
+        z = None if reduced else self.archive.z(step, down)
+        return leak(a, b, None if z is None else z.reshape(len(z), -1))
+
+    def judge_pair(self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point) -> Finding:
+        """The verdict on one ordered pair of layers, by the first step of the procedure that decides."""
+        law = f"{_NAMES[quantity]} pair"
+        delta = down.bits - up.bits
+        gain = loss = None
+
+        def said(verdict: Verdict, text: str) -> Finding:
+            return Finding(law, step, up.layer, down.layer, delta, verdict, text, estimator=spec, gain_bits=gain, loss_bits=loss)
+
+        reason = self._incomparable(up.layer, down.layer)
+        if reason:
+            return said("not comparable", reason)
+        estimator = self.estimator(spec)
+        exact = spec.partition(":")[0] == "exact"
+        if not exact and up.estimate.saturated and down.estimate.saturated and quantity == "i_xz":
+            return said("untestable", f"{up.layer} and {down.layer} are both at the ceiling of {spec}: take coarser cells or more rows")
+        if delta <= tolerance_bits(self.plane, spec):
+            return said("ok", "within tolerance")
+        if not exact and (up.estimate.saturated or down.estimate.saturated) and _few_rows(up, down):
+            return said("untestable", f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells")
+        if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
+            gain = found.gain_bits
+            if found.leak_bits > 0:
+                return said("fault", f"codes at {down.layer} do not follow from codes at {up.layer}: the pipeline broke the chain")
+            return said("ok", f"{found.joined} rows differ by rounding only")
+        if estimator is None or not estimator.keeps_chain:
+            a, b = self.codes(step, up.layer, spec), self.codes(step, down.layer, spec)
+            if a is not None and b is not None:
+                gain, loss = conditional_entropy_bits(b, a), conditional_entropy_bits(a, b)
+            parts = f" (gained {gain:.3f}, lost {loss:.3f} bits)" if gain is not None and loss is not None else ""
+            return said("estimator", f"{spec} is applied after the fact and breaks the chain{parts}: compare with `exact`, or quantise inside the network")
+        return said("violation", f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator or the capture")
+
+    def _incomparable(self, up: str, down: str) -> str:
+        chain = self.plane.chain
+        for layer in (up, down):
+            if (reduction := self.plane.reductions.get(layer, "none")) not in ("none", "flatten"):
+                return f"{layer} was reduced by {reduction} before storing: reduced values are not a chain"
+        if chain is None:
+            return "no chain certificate: capture with the interchange test, or compare by eye"
+        relation = chain.relation(up, down)
+        if relation == "cut":
+            return ""
+        return f"{up} does not cut the input off from {down} (interchange test: {relation})"
+
+
+def _few_rows(up: Point, down: Point) -> bool:
+    return any(p.estimate.coverage is not None and p.estimate.coverage < 0.5 for p in (up, down))

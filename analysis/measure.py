@@ -1,0 +1,208 @@
+"""Measure an archive into a `Plane`: every layer and checkpoint, every estimator, on any number of workers with identical results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from infoplane.analysis.cell import Record, cell_key, measure_cell, points_from
+from infoplane.errors import InputError
+from infoplane.plane import Failure, Plane, Point
+from infoplane.types import Estimator, continuous, entropy_of_counts
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive, ResultLog
+
+Cell = tuple[int, str]
+Advance = Callable[[int, int], object]
+
+
+def measure(
+    archive: Archive,
+    estimators: Sequence[str | Estimator] | str | Estimator,
+    *,
+    layers: Sequence[str] | None = None,
+    steps: Sequence[int] | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    resume: bool = True,
+    progress: bool | Advance = False,
+    dask: str | None = None,
+) -> Plane:
+    """The information plane of an archive, all values in bits.
+
+    Args:
+        archive: from `infoplane.open_archive`.
+        estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``.
+        layers, steps: some of the archive's; all by default.
+        workers: threads on this machine; the kernels release the interpreter lock. Results do not depend on it.
+        seed: one seed gives one plane, whatever the order of work.
+        resume: read and append result lines in ``RUN/planes``; a run measured before costs nothing.
+        progress: True for a bar on the terminal, or a function of (done, total).
+        dask: address of a dask scheduler; workers open the archive by its path and return numbers only.
+
+    Raises:
+        InputError: an empty archive, an unknown layer, step or estimator.
+    """
+    from infoplane.analysis.estimators.spec import parse
+
+    chosen = [estimators] if isinstance(estimators, str) or not isinstance(estimators, Sequence) else list(estimators)
+    parsed = [parse(e) for e in chosen]
+    cells = _cells(archive, layers, steps)
+    if not parsed:
+        raise InputError("expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`")
+    if archive.n_rows < 2:
+        raise InputError(f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information")
+    fitted = _frozen(archive, parsed, cells)
+    log = _log(archive) if resume else None
+    done = dict(log.read()) if log is not None else {}
+    todo: list[tuple[Cell, list[Estimator]]] = []
+    records: list[Record] = []
+    for cell in cells:
+        missing = []
+        for estimator in fitted[cell[1]]:
+            known = done.get(cell_key(archive, *cell, estimator, seed))
+            if known is not None and "error" not in known:
+                records.append(known)
+            else:
+                missing.append(estimator)
+        if missing:
+            todo.append((cell, missing))
+    with _progress(progress, len(todo)) as advance:
+        for fresh in _work(archive, todo, seed, workers, dask):
+            records += fresh
+            for record in fresh:
+                if log is not None:
+                    log.append(record["key"], record)
+            advance()
+    return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)
+
+
+def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None) -> list[Cell]:
+    if not archive.steps:
+        raise InputError(f"{archive.path}: no captured steps yet; run the training loop with a Recorder first")
+    for what, wanted, known in (("layers", layers, archive.layers), ("steps", steps, archive.steps)):
+        if wanted is not None and (unknown := [w for w in wanted if w not in known]):
+            raise InputError(f"no such {what}: {unknown}; the archive has {list(known)}")
+    chosen = archive.layers if layers is None else [name for name in archive.layers if name in layers]
+    return [(s, name) for s in (archive.steps if steps is None else sorted(steps)) for name in chosen if archive.has(s, name)]
+
+
+def _frozen(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:
+    """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
+
+    def values(of: Sequence[Cell]) -> Iterator[Any]:  # Any: Variable
+        return (continuous(archive.z(step, layer), layer) for step, layer in of)
+
+    per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
+    for estimator in parsed:
+        scope = getattr(estimator, "fit_scope", None)
+        whole = estimator.fit(values(cells)) if scope == "run" else estimator  # type: ignore[attr-defined]  # fit_scope promises fit
+        for layer, chosen in per_layer.items():
+            mine = [c for c in cells if c[1] == layer]
+            chosen.append(estimator.fit(values(mine)) if scope == "layer" else whole)  # type: ignore[attr-defined]  # fit_scope promises fit
+    return per_layer
+
+
+def _log(archive: Archive) -> ResultLog | None:
+    from infoplane.archive import ResultLog
+
+    return ResultLog(archive.path) if archive.path.is_dir() else None
+
+
+def _work(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], seed: int, workers: int, dask: str | None) -> Iterator[list[Record]]:
+    if dask is not None:
+        yield from _on_dask(archive, todo, seed, dask)
+    elif workers <= 1 or len(todo) < 2:
+        yield from (measure_cell(archive, *cell, mine, seed) for cell, mine in todo)
+    else:
+        from joblib import Parallel, delayed
+
+        job = Parallel(n_jobs=workers, prefer="threads", return_as="generator_unordered")
+        yield from job(delayed(measure_cell)(archive, *cell, mine, seed) for cell, mine in todo)
+
+
+def _on_dask(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], seed: int, address: str) -> Iterator[list[Record]]:
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        from infoplane.errors import MissingExtra
+
+        raise MissingExtra("distributed", "dask") from error
+    with Client(address) as client:
+        cells = {client.submit(_remote_cell, str(archive.path), *cell, mine, seed, pure=False): (cell, mine) for cell, mine in todo}
+        for future in as_completed(list(cells)):
+            (step, layer), mine = cells[future]
+            failure = future.exception()
+            if failure is None:
+                yield future.result()
+            else:  # the worker died with this cell; the rest goes on
+                text = f"{type(failure).__name__}: {failure}"
+                keys = [cell_key(archive, step, layer, e, seed) for e in mine]
+                yield [{"step": step, "layer": layer, "estimator": e.name, "key": k, "error": text} for e, k in zip(mine, keys, strict=True)]
+
+
+def _remote_cell(path: str, step: int, layer: str, estimators: list[Estimator], seed: int) -> list[Record]:
+    from infoplane.archive import open_archive
+
+    return measure_cell(open_archive(path), step, layer, estimators, seed)
+
+
+@contextmanager
+def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], object]]:
+    count = 0
+    if progress is True and total:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        with Progress(TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as bar:
+            task = bar.add_task("measuring", total=total)
+            yield lambda: bar.advance(task)
+        return
+
+    def tell() -> None:
+        nonlocal count
+        count += 1
+        if callable(progress):
+            progress(count, total)
+
+    yield tell
+
+
+def _plane(archive: Archive, records: Sequence[Record], parsed: Sequence[Estimator], layers: Sequence[str], seed: int) -> Plane:
+    from infoplane import __version__
+
+    points: list[Point] = []
+    failures: list[Failure] = []
+    for record in records:
+        more, failed = points_from(record)
+        points += more
+        failures += failed
+    rank = {e.name: k for k, e in enumerate(parsed)}
+    place = {name: k for k, name in enumerate(archive.layers)}
+    points.sort(key=lambda p: (p.step, place[p.layer], rank.get(p.estimator, len(rank)), p.quantity, p.sense))
+    failures.sort(key=lambda f: (f.step, place[f.layer], rank.get(f.estimator, len(rank))))
+    labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
+    provenance = {
+        "archive": str(archive.path.resolve()),
+        "digest": archive.digest,
+        "run_uuid": archive.run_uuid,
+        "seed": str(seed),
+        "infoplane": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return Plane(
+        points=tuple(points),
+        layers=tuple(layers),
+        n=archive.n_rows,
+        h_y_bits=None if labels is None else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1]),
+        h_x_bits=entropy_of_counts(np.unique(archive.row_ids, return_counts=True)[1]),
+        chain=archive.chain,
+        metrics=archive.metrics,
+        reductions={info.name: info.reduction for info in archive.infos},
+        failures=tuple(failures),
+        provenance=provenance,
+    )
