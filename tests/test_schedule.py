@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ def test_log_spaced_uses_nearly_all_of_its_budget(last: int, n: int) -> None:
 
 def test_log_spaced_is_equally_spaced_in_the_logarithm_once_rounding_stops_mattering() -> None:
     steps = [s for s in log_spaced(100_000, 60).steps if s > 100]
-    ratios = [b / a for a, b in zip(steps, steps[1:], strict=False)]
+    ratios = [b / a for a, b in itertools.pairwise(steps)]
     assert max(ratios) / min(ratios) < 1.02
 
 

@@ -1,0 +1,153 @@
+"""Which tensor a layer's output stands for, by a stated rule; never by guessing.
+
+The rule, first match wins:
+
+1. a selector the user gave for this layer: an index, a key, a field name, or a callable;
+2. a tensor is itself;
+3. recurrent modules (``nn.RNN``, ``nn.LSTM``, ``nn.GRU``) and ``nn.MultiheadAttention``: the first element, the output sequence;
+4. Hugging Face outputs: ``logits``, else ``last_hidden_state``; a block of `transformers` that returns a tuple: its first element;
+5. a tuple, list, dict or dataclass with exactly one tensor in it (``None`` does not count): that tensor;
+6. anything else is refused by `UnsupportedOutput`, which lists the choices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infoplane.errors import UnsupportedOutput
+
+Selector = int | str | Callable[[Any], Tensor]  # Any: whatever the layer returned
+
+
+def parts(output: Any) -> dict[int | str, Any]:  # Any: whatever the layer returned
+    """The named elements of a structured output, in order; ``{}`` when it has none."""
+    if isinstance(output, Mapping):
+        return dict(output)
+    if isinstance(output, (tuple, list)):
+        return dict(enumerate(output))
+    if dataclasses.is_dataclass(output) and not isinstance(output, type):
+        return {f.name: getattr(output, f.name) for f in dataclasses.fields(output)}
+    return {}
+
+
+def rule(module: nn.Module, output: Any, where: str, selector: Selector | None = None) -> Selector | None:  # Any: layer output
+    """The selector that picks the tensor of ``output``; None when the output is the tensor itself.
+
+    Raises:
+        UnsupportedOutput: no tensor in it, or several and no rule to choose.
+    """
+    if selector is not None:
+        return selector
+    if isinstance(output, Tensor):
+        return None
+    elements = parts(output)
+    tensors = [key for key, value in elements.items() if isinstance(value, Tensor)]
+    if isinstance(module, (nn.RNNBase, nn.MultiheadAttention)) and 0 in tensors:
+        return 0
+    for key in ("logits", "last_hidden_state"):
+        if key in tensors and hasattr(output, "to_tuple"):
+            return key
+    if type(module).__module__.startswith("transformers.") and 0 in tensors:
+        return 0
+    if len(tensors) == 1:
+        return tensors[0]
+    if not tensors:
+        raise UnsupportedOutput(
+            f"layer {where!r} ({type(module).__name__}) returned {_describe(output)}, expected a tensor or one tensor inside a tuple, list, "
+            f"dict or dataclass; give select={{{where!r}: lambda out: ...}} or leave the layer out"
+        )
+    raise UnsupportedOutput(
+        f"layer {where!r} ({type(module).__name__}) returned {len(tensors)} tensors: {tensors}; say which one, "
+        f"for example select={{{where!r}: {tensors[0]!r}}}"
+    )
+
+
+def _describe(output: Any) -> str:  # Any: whatever the layer returned
+    elements = parts(output)
+    if elements:
+        return f"{type(output).__name__} of ({', '.join(f'{k}: {type(v).__name__}' for k, v in list(elements.items())[:6])})"
+    return type(output).__name__
+
+
+def pick(output: Any, selector: Selector | None, where: str) -> Tensor:  # Any: whatever the layer returned
+    """The tensor that ``selector`` names, dequantised, padded when nested.
+
+    Raises:
+        UnsupportedOutput: it is not there, not a tensor, or complex or sparse.
+    """
+    value = output
+    if callable(selector):
+        value = selector(output)
+    elif selector is not None:
+        elements = parts(output)
+        if selector not in elements:
+            raise UnsupportedOutput(f"layer {where!r}: select={selector!r} is not in its output; it has {list(elements)}")
+        value = elements[selector]
+    if not isinstance(value, Tensor):
+        raise UnsupportedOutput(f"layer {where!r}: expected a tensor, got {_describe(value)}")
+    if value.is_nested:  # attention with a padding mask; .shape of a nested tensor raises
+        value = torch.nested.to_padded_tensor(value.detach(), 0.0)
+    if value.is_quantized:
+        value = value.dequantize()
+    if hasattr(value, "full_tensor"):  # DTensor: collective, every rank is here
+        value = value.full_tensor()
+    if value.is_complex() or value.layout != torch.strided:
+        raise UnsupportedOutput(f"layer {where!r}: {value.dtype} {value.layout} cannot be stored; give select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real")
+    return value
+
+
+def lengths(output: Any, selector: Selector | None) -> list[int] | None:  # Any: whatever the layer returned
+    """Row lengths of a nested (ragged) tensor, else None."""
+    value = output if selector is None or callable(selector) else parts(output).get(selector)
+    if isinstance(value, Tensor) and value.is_nested:
+        return [int(row.shape[0]) for row in value.unbind()]
+    return None
+
+
+def put(output: Any, selector: Selector | None, tensor: Tensor) -> Any:  # Any: a layer's output goes back in the form it came
+    """``output`` with the selected tensor replaced; the inverse of `pick` for the interchange test.
+
+    Raises:
+        UnsupportedOutput: a callable selector or a nested tensor cannot be put back.
+    """
+    if selector is None:
+        if output.is_nested or output.is_quantized:
+            raise UnsupportedOutput("a nested or quantised output cannot be replaced")
+        return tensor
+    if callable(selector):
+        raise UnsupportedOutput("a callable selector cannot be put back")
+    if isinstance(output, tuple):
+        items = [tensor if k == selector else v for k, v in enumerate(output)]
+        return type(output)(*items) if hasattr(output, "_fields") else tuple(items)
+    if isinstance(output, list):
+        return [tensor if k == selector else v for k, v in enumerate(output)]
+    if isinstance(output, dict):
+        fields = {k: (tensor if k == selector else v) for k, v in output.items()}
+        return type(output)(**fields) if hasattr(output, "to_tuple") else fields
+    return dataclasses.replace(output, **{str(selector): tensor})
+
+
+def row_axis(value: Tensor, n: int, module: nn.Module, where: str) -> int:
+    """The axis of ``value`` that runs over the ``n`` rows of the batch: 0, or 1 for sequence-first modules.
+
+    Raises:
+        UnsupportedOutput: no axis fits.
+    """
+    first = getattr(module, "batch_first", None)
+    if first is None:
+        first = getattr(getattr(module, "self_attn", None), "batch_first", None)
+    if first is False and value.ndim >= 3 and value.shape[1] == n:
+        return 1
+    if value.ndim >= 1 and value.shape[0] == n:
+        return 0
+    if value.ndim >= 3 and value.shape[1] == n:
+        return 1
+    raise UnsupportedOutput(
+        f"layer {where!r} ({type(module).__name__}): output of shape {tuple(value.shape)} has no axis of the {n} rows of the batch; "
+        f"give select={{{where!r}: lambda out: ...}} that returns one entry per row, or leave the layer out"
+    )

@@ -1,0 +1,104 @@
+"""Who probes and who writes when several processes train together.
+
+| ``ranks`` | who runs the probe | who writes | for |
+|---|---|---|---|
+| ``auto`` | rank 0, or every rank for sharded parameters | rank 0 | the default |
+| ``rank0`` | rank 0, on the bare module inside DDP | rank 0 | replicated parameters |
+| ``all`` | every rank, the same batches | rank 0 | FSDP2: its forwards are collective |
+| ``split`` | every rank, its own rows | every rank, one shard each; `infoplane merge` joins them | large probes |
+
+A probe through the DDP wrapper on one rank would wait for ever at its buffer broadcast, a forward of a sharded network on one rank at its
+all-gather; the bare module is used for the one and every rank is required for the other.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import nn
+
+from infoplane.errors import CaptureError, InputError
+
+Ranks = Literal["auto", "rank0", "all", "split"]
+_meetings = 0
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process's part in the recording."""
+
+    rank: int = 0
+    world: int = 1
+    probes: bool = True
+    writes: bool = True
+    split: bool = False
+    timeout: float = 60.0
+
+    def rows(self, n: int) -> tuple[int, int]:
+        """The rows ``[start, stop)`` this rank probes."""
+        if not self.split:
+            return 0, n
+        return n * self.rank // self.world, n * (self.rank + 1) // self.world
+
+    def meet(self, what: str) -> None:
+        """Waits for the other ranks that take part; over the store, so that it works on every backend and can time out.
+
+        Raises:
+            CaptureError: a rank did not come in time.
+        """
+        global _meetings
+        if self.world == 1 or not (self.split or self.probes_together):
+            return
+        import torch.distributed as dist
+
+        _meetings += 1
+        store = dist.distributed_c10d._get_default_store()
+        store.set(f"infoplane/{_meetings}/{self.rank}", what)
+        keys = [f"infoplane/{_meetings}/{r}" for r in range(self.world)]
+        try:
+            store.wait(keys, datetime.timedelta(seconds=self.timeout))
+        except Exception as error:  # the store's own error type differs between backends
+            missing = [r for r, key in enumerate(keys) if not store.check([key])]
+            raise CaptureError(
+                f"rank {self.rank} waited {self.timeout:g} s at {what!r} for ranks {missing}: this recording is collective, so every rank must create the "
+                "Recorder and call step() at the same steps (sharded parameters are gathered in every forward)"
+            ) from error
+
+    @property
+    def probes_together(self) -> bool:
+        """Whether every rank runs the same forwards."""
+        return self.world > 1 and self.probes and not self.split and self._collective
+
+    _collective: bool = False
+
+
+def sharded(model: nn.Module) -> bool:
+    """Whether parameters are spread over ranks (DTensor of FSDP2 or tensor parallelism, or an FSDP1 wrapper)."""
+    return any(hasattr(p, "full_tensor") for p in model.parameters()) or any(type(m).__name__ == "FullyShardedDataParallel" for m in model.modules())
+
+
+def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:
+    """This process's `Team`.
+
+    Raises:
+        InputError: unknown choice.
+        CaptureError: one rank alone was asked to probe a network whose forward is collective.
+    """
+    if ranks not in ("auto", "rank0", "all", "split"):
+        raise InputError(f"ranks must be 'auto', 'rank0', 'all' or 'split', got {ranks!r}")
+    import torch.distributed as dist
+
+    if not (dist.is_available() and dist.is_initialized()) or dist.get_world_size() == 1:
+        return Team()
+    rank, world, together = dist.get_rank(), dist.get_world_size(), sharded(model)
+    if together and ranks in ("rank0", "split"):
+        raise CaptureError(
+            f"ranks={ranks!r} cannot record a network with sharded parameters: its forward gathers them from every rank and would hang; use ranks='all' on every rank"
+        )
+    if ranks == "split":
+        return Team(rank, world, True, True, True, timeout)
+    if ranks == "all" or together:
+        return Team(rank, world, True, rank == 0, False, timeout, True)
+    return Team(rank, world, rank == 0, rank == 0, False, timeout)

@@ -1,0 +1,153 @@
+"""Reductions at capture time: fewer numbers per row in the archive. Row digests of the raw activation are kept whatever the reduction.
+
+A reduced layer is another variable than the layer: it gets no data-processing flag, and every label shows the reduction.
+
+| spec | a row of shape | becomes | meaning |
+|---|---|---|---|
+| ``flatten`` | any | (d,) | all units in one axis |
+| ``gap`` | (C, ...) | (C,) | mean over everything but the first axis (channels first) |
+| ``channels`` | (C, ...) | (2, C) | mean and standard deviation of every channel |
+| ``token:cls`` ``token:last`` ``token:mean`` | (T, D) | (D,) | the first token, the last token, the mean over tokens |
+| ``token:full`` | (T, D) | (T*D,) | all tokens side by side |
+| ``pca:k`` | any | (k,) | scores on the first k principal components, fitted once on the probe set; the basis is stored |
+| ``project:k`` | any | (k,) | a fixed Gaussian projection, variance 1/k |
+| ``sample:k`` | any | (k,) | k units drawn once; their indices are stored |
+
+A callable ``f(tensor (b, ...)) -> tensor (b, ...)`` may be given in place of a spec; it is stored by its name.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infoplane.errors import InputError
+
+Custom = Callable[[Tensor], Tensor]
+FIT_ROWS = 4096
+"""At most so many probe rows, evenly spaced, fit a ``pca`` basis."""
+
+
+def _flat(t: Tensor) -> Tensor:
+    return t.reshape(t.shape[0], -1)
+
+
+def _rest(t: Tensor) -> Tensor:
+    return t.reshape(t.shape[0], t.shape[1], -1)
+
+
+def _channels(t: Tensor) -> Tensor:
+    return torch.stack([_rest(t).mean(2), _rest(t).std(2, unbiased=False)], 1)
+
+
+_PLAIN: dict[str, tuple[int, Custom]] = {  # spec -> (feature axes it needs, function)
+    "flatten": (0, _flat),
+    "gap": (2, lambda t: _rest(t).mean(2)),
+    "channels": (2, _channels),
+    "token:cls": (2, lambda t: t[:, 0]),
+    "token:last": (2, lambda t: t[:, -1]),
+    "token:mean": (2, lambda t: t.mean(1)),
+    "token:full": (2, _flat),
+}
+_SIZED = ("pca", "project", "sample")
+
+
+class Reduction:
+    """One reduction at one layer, with whatever it has to remember (a basis, unit indices)."""
+
+    def __init__(self, spec: str, layer: str, raw_shape: tuple[int, ...], function: Custom | None, k: int = 0, seed: int = 0) -> None:
+        self.spec, self.layer, self.raw_shape, self.k = spec, layer, raw_shape, k
+        self._function = function
+        self._state: dict[str, Tensor] = {}
+        width = math.prod(raw_shape)
+        rng = np.random.default_rng([seed, zlib.crc32(layer.encode())])
+        if spec.startswith("project"):
+            self._state["basis"] = torch.from_numpy(rng.standard_normal((width, k), dtype=np.float32) / np.float32(math.sqrt(k)))
+        elif spec.startswith("sample"):
+            self._state["units"] = torch.from_numpy(np.sort(rng.choice(width, size=k, replace=False)))
+
+    @property
+    def needs_fit(self) -> bool:
+        """Whether `fit` must run before `apply`."""
+        return self.spec.startswith("pca") and "basis" not in self._state
+
+    def fit(self, rows: Tensor) -> None:
+        """Fits the principal components of ``rows``, shape ``(m, *raw_shape)``."""
+        flat = _flat(rows).double()
+        mean = flat.mean(0)
+        _, _, vt = torch.linalg.svd(flat - mean, full_matrices=False)
+        if len(vt) < self.k:
+            raise InputError(f"layer {self.layer!r}: {self.spec} needs at least {self.k} probe rows and units, got {len(vt)}")
+        basis = vt[: self.k].T
+        signs = torch.sign(basis.gather(0, basis.abs().argmax(0, keepdim=True)))  # a component's sign is arbitrary: fix it
+        self._state |= {"mean": mean.float(), "basis": (basis * signs).float()}
+
+    def apply(self, t: Tensor) -> Tensor:
+        """The reduced rows of ``t``, shape ``(b, *raw_shape)``."""
+        if self._function is not None:
+            out = self._function(t)
+            if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != t.shape[0]:
+                got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
+                raise InputError(f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of {t.shape[0]} rows, got {got}")
+            return out
+        flat = _flat(t)
+        if "units" in self._state:
+            return flat[:, self._state["units"]]
+        flat = flat.float()
+        return (flat - self._state["mean"] if "mean" in self._state else flat) @ self._state["basis"]
+
+    def shape(self, dtype: torch.dtype) -> tuple[int, ...]:
+        """Feature shape after the reduction."""
+        if self._function is None:
+            return (self.k,)
+        return tuple(self.apply(torch.zeros((1, *self.raw_shape), dtype=dtype)).shape[1:])
+
+    def state(self) -> dict[str, Any] | None:  # Any: JSON
+        """A JSON-ready form of what it remembers; None when it remembers nothing."""
+        if not self._state:
+            return None
+        return {
+            "spec": self.spec,
+            "layer": self.layer,
+            "arrays": {
+                k: {"dtype": str(v.numpy().dtype), "shape": list(v.shape), "base64": base64.b64encode(v.contiguous().numpy().tobytes()).decode()}
+                for k, v in self._state.items()
+            },
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:  # Any: JSON
+        """Takes back what `state` gave, so that a resumed run keeps its basis."""
+        for k, a in state["arrays"].items():
+            raw = np.frombuffer(base64.b64decode(a["base64"]), dtype=np.dtype(a["dtype"])).reshape(a["shape"])
+            self._state[k] = torch.from_numpy(raw.copy())
+
+
+def reduction(spec: str | Custom | None, layer: str, raw_shape: tuple[int, ...], *, seed: int = 0) -> Reduction | None:
+    """The `Reduction` of one layer; None for ``none``.
+
+    Raises:
+        InputError: unknown spec, or one that does not fit the layer's shape.
+    """
+    if spec is None or spec == "none":
+        return None
+    if callable(spec):
+        return Reduction(getattr(spec, "__name__", type(spec).__name__), layer, raw_shape, spec)
+    family, _, size = spec.partition(":")
+    if family in _SIZED:
+        width = math.prod(raw_shape)
+        if not size.isdigit() or not 1 <= int(size) <= width:
+            raise InputError(f"layer {layer!r}: {family}:k needs a whole k from 1 to its {width} units, got {spec!r}")
+        return Reduction(spec, layer, raw_shape, None, int(size), seed)
+    if spec not in _PLAIN:
+        raise InputError(f"no such reduction: {spec!r}; there are none, {', '.join(_PLAIN)}, {', '.join(f + ':k' for f in _SIZED)}, or a callable")
+    axes, function = _PLAIN[spec]
+    if len(raw_shape) < axes:
+        raise InputError(f"layer {layer!r}: reduction {spec!r} needs rows of at least {axes} axes, got shape {raw_shape}; leave it unreduced or use flatten")
+    return Reduction(spec, layer, raw_shape, function)

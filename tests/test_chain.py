@@ -1,0 +1,236 @@
+"""The interchange test on networks whose graph is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from infoplane.errors import InputError
+from infoplane.hooks.chain import interchange
+from infoplane.types import Chain
+
+
+def _x(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+
+
+def _chain(build: Callable[[], nn.Module], x: object, layers: object, **options: object) -> Chain:
+    torch.manual_seed(0)
+    chain = interchange(build(), x, layers, **options)  # type: ignore[arg-type]
+    assert chain.reason == "", chain.reason
+    return chain
+
+
+class ResBlock(nn.Module):
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.fc1, self.act, self.fc2 = nn.Linear(d, d), nn.ReLU(inplace=True), nn.Linear(d, d)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.fc2(self.act(self.fc1(x)))
+
+
+class ResNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.blocks, self.head = nn.Linear(6, 8), nn.Sequential(ResBlock(8), ResBlock(8)), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.blocks(self.stem(x)))
+
+
+def test_every_pair_of_a_plain_mlp_is_cut_and_nothing_flows_back() -> None:
+    chain = _chain(lambda: nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 6), nn.ReLU(inplace=True), nn.Linear(6, 2)), _x(32, 5), "all")
+    names = chain.layers
+    assert names == ("0", "1", "2", "3", "4")
+    for i, a in enumerate(names):
+        for j, b in enumerate(names):
+            assert chain.relation(a, b) == ("cut" if i <= j else "no-path"), (a, b)
+
+
+def test_a_branch_inside_a_residual_block_is_bypassed_and_block_outputs_cut() -> None:
+    chain = _chain(ResNet, _x(32, 6), ["stem", "blocks.0.fc1", "blocks.0", "blocks.1.act", "blocks.1", "head"])
+    assert chain.relation("stem", "blocks.0.fc1") == chain.relation("stem", "head") == "cut"
+    assert chain.relation("blocks.0", "blocks.1") == chain.relation("blocks.1", "head") == chain.relation("blocks.0", "blocks.1.act") == "cut"
+    assert chain.relation("blocks.0.fc1", "blocks.0") == chain.relation("blocks.0.fc1", "head") == "partial"
+    assert chain.relation("blocks.1.act", "head") == "partial"
+    assert chain.relation("blocks.1", "blocks.0") == "no-path"
+
+
+class DenseLayer(nn.Module):
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv1d(d, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, torch.relu(self.conv(x))], 1)
+
+
+class DenseNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.d1, self.d2, self.head = nn.Conv1d(3, 4, 1), DenseLayer(4), DenseLayer(6), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.d2(self.d1(self.stem(x))).mean(2))
+
+
+def test_new_features_of_a_dense_block_are_partial_and_its_concatenations_cut() -> None:
+    chain = _chain(DenseNet, _x(16, 3, 5), ["stem", "d1.conv", "d1", "d2.conv", "d2", "head"])
+    assert chain.relation("d1", "d2") == chain.relation("d1", "d2.conv") == chain.relation("d2", "head") == chain.relation("stem", "head") == "cut"
+    assert chain.relation("d1.conv", "d1") == chain.relation("d1.conv", "d2.conv") == chain.relation("d2.conv", "head") == "partial"
+
+
+class UNet(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.down, self.pool, self.mid, self.up, self.merge = nn.Conv2d(1, 3, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(3, 4, 3, padding=1), nn.Upsample(scale_factor=2), nn.Conv2d(7, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        skip = torch.relu(self.down(x))
+        return self.merge(torch.cat([skip, self.up(torch.tanh(self.mid(self.pool(skip))))], 1))
+
+
+def test_the_bottleneck_of_a_u_net_is_bypassed_by_its_skip() -> None:
+    chain = _chain(UNet, _x(16, 1, 8, 8), ["down", "pool", "mid", "up", "merge"])
+    assert chain.relation("down", "merge") == chain.relation("down", "mid") == chain.relation("pool", "mid") == chain.relation("mid", "up") == "cut"
+    assert chain.relation("mid", "merge") == chain.relation("pool", "merge") == chain.relation("up", "merge") == "partial"
+
+
+class Tapped(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.tap, self.out = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = torch.tanh(self.a(x))
+        self.side = self.tap(hidden)  # seen by nobody
+        return self.out(torch.tanh(self.b(hidden)))
+
+
+def test_a_side_tap_has_no_path_to_the_rest() -> None:
+    chain = _chain(Tapped, _x(20, 4), ["a", "b", "tap", "out"])
+    assert chain.relation("tap", "out") == chain.relation("b", "tap") == chain.relation("tap", "b") == "no-path"
+    assert chain.relation("a", "tap") == chain.relation("a", "out") == "cut"
+
+
+def test_a_transformer_is_cut_at_blocks_and_partial_inside_them() -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Embedding(20, 8), *[nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.1) for _ in range(2)], nn.Linear(8, 3))
+
+    chain = _chain(build, torch.randint(0, 20, (16, 5), generator=torch.Generator().manual_seed(1)), ["0", "1.self_attn", "1.linear2", "1", "2", "3"])
+    assert chain.relation("0", "1") == chain.relation("1", "2") == chain.relation("1", "3") == chain.relation("0", "1.self_attn") == "cut"
+    assert chain.relation("1.self_attn", "1") == chain.relation("1.linear2", "1") == chain.relation("1.self_attn", "3") == "partial"
+
+
+class Independent(nn.Module):
+    def __init__(self, tied: bool) -> None:
+        super().__init__()
+        self.a, self.b, self.c, self.tied = nn.Linear(6, 8), nn.Linear(8, 8), nn.Linear(8, 2), tied
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = torch.bernoulli(torch.full((len(x), 8), 0.5))
+        hidden = self.b(torch.tanh(self.a(x)) * first)
+        return self.c(torch.tanh(hidden) * (first if self.tied else torch.bernoulli(torch.full((len(x), 8), 0.5))))
+
+
+def test_a_tied_dropout_mask_is_found_as_shared_noise_and_independent_masks_are_not() -> None:
+    layers = ["a", "b", "c"]
+    tied, free = _chain(lambda: Independent(True), _x(32, 6), layers), _chain(lambda: Independent(False), _x(32, 6), layers)
+    assert free.shared_noise == ()
+    assert ("b", "c") in tied.shared_noise
+    assert free.relation("a", "c") == free.relation("b", "c") == "cut"
+
+
+def test_dropout_in_training_mode_shares_no_noise() -> None:
+    chain = _chain(lambda: nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2)), _x(32, 6), "all", mode="train")
+    assert chain.shared_noise == ()
+    assert chain.relation("1", "4") == "cut"
+
+
+def test_batch_statistics_in_training_mode_are_shared_noise_and_in_eval_mode_are_none() -> None:
+    def build() -> nn.Module:
+        return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+
+    assert ("1", "5") in _chain(build, _x(64, 6), "all", mode="train").shared_noise
+    assert _chain(build, _x(64, 6), "all").shared_noise == ()
+
+
+def test_a_recurrent_cell_is_cut_call_by_call_only_where_no_later_input_enters() -> None:
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell, self.out = nn.GRUCell(3, 5), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            h = torch.zeros(len(x), 5)
+            for t in range(3):
+                h = self.cell(x[:, t], h)
+            return self.out(h)
+
+    chain = _chain(Loop, _x(16, 3, 3), ["cell", "out"])
+    assert chain.layers == ("cell#0", "cell#1", "cell#2", "out")
+    assert chain.relation("cell#2", "out") == "cut"
+    assert chain.relation("cell#0", "cell#1") == chain.relation("cell#0", "out") == "partial"  # x_1 enters behind it
+    assert chain.relation("cell#2", "cell#0") == "no-path"
+
+
+def test_the_input_of_a_module_is_a_site_of_the_chain() -> None:
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc1, self.fc2 = nn.Linear(4, 5), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.fc2(torch.tanh(self.fc1(x)))
+
+    chain = _chain(Functional, _x(16, 4), ["fc1", "fc2:input", "fc2"])
+    assert chain.relation("fc1", "fc2:input") == chain.relation("fc2:input", "fc2") == "cut"
+
+
+def test_a_layer_that_is_constant_on_the_probe_is_unknown_with_a_reason() -> None:
+    net = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    with torch.no_grad():
+        net[0].bias.fill_(-1e3)
+    chain = interchange(net, _x(16, 4), "all")
+    assert "['1', '2'] gave the same output for all test rows" in chain.reason
+    assert chain.relation("0", "1") == "unknown"
+
+
+def test_a_network_that_cannot_run_gets_an_unknown_chain_with_the_error_as_reason() -> None:
+    class Fragile(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.calls = nn.Linear(3, 3), nn.Linear(3, 3), 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.calls += 1
+            if self.calls > 2:
+                raise ValueError("third forward")
+            return self.b(self.a(x))
+
+    chain = interchange(Fragile(), _x(8, 3), "all")
+    assert "third forward" in chain.reason and chain.relation("a", "b") == "unknown"
+
+
+def test_one_row_is_refused() -> None:
+    with pytest.raises(InputError, match="at least two probe rows"):
+        interchange(nn.Linear(2, 2), _x(1, 2), "all")
+
+
+def test_the_test_leaves_no_hook_and_no_random_number_behind() -> None:
+    net = ResNet()
+    before = torch.get_rng_state()
+    interchange(net, _x(16, 6))
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in net.modules())
+
+
+def test_the_cost_is_one_forward_per_layer_and_a_few() -> None:
+    net, count = ResNet(), []
+    net.register_forward_pre_hook(lambda m, a: count.append(1))
+    chain = interchange(net, _x(16, 6), "all")
+    assert len(count) <= len(chain.layers) + 4  # survey, x, x', noise
