@@ -1,7 +1,57 @@
+"""Commands that measure: measure, estimators."""
+
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+DEFAULT = ["bin:szt", "kde:variance=0.001", "exact"]
+
+
+def measure(
+    run: Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")],
+    estimator: Annotated[list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where the plane goes; RUN/plane.h5 by default, beside a packed file.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Also write the points as CSV.")] = None,
+    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")] = None,
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine; results do not depend on it.")] = 1,
+    dask: Annotated[str, typer.Option("--dask", help="Address of a dask scheduler, e.g. tcp://host:8786.")] = "",
+    seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
+) -> None:
+    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again."""
+    from infoplane.analysis.measure import measure as run_measure
+    from infoplane.archive import open_archive
+
+    archive = open_archive(run)
+    specs = estimator or DEFAULT
+    plane = run_measure(archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None)
+    target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
+    print(plane)
+    for failure in plane.failures[:5]:
+        print(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}")
+    print(plane.save(target, overwrite=True))
+    if csv is not None:
+        print(plane.to_csv(csv))
+
+
+def estimators() -> None:
+    """The table of estimators: name, target, bound, validity, parameters."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from infoplane.analysis.estimators.spec import catalogue
+
+    table = Table(title="Estimators (spec: NAME or NAME:parameter=value,...)", show_lines=True)
+    for column in ("name", "target", "bound", "validity", "parameters"):
+        table.add_column(column, overflow="fold", no_wrap=column == "name")
+    for row in catalogue():
+        table.add_row(*(row[key] for key in ("name", "target", "bound", "validity", "parameters")))
+    Console().print(table)
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
+    app.command()(measure)
+    app.command()(estimators)

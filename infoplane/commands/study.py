@@ -1,7 +1,55 @@
+"""Commands that run whole studies: demo."""
+
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+READING = """What these numbers are: bits, measured on all {n} probe rows. "{spec}" counts how many different rows remain after every unit's value
+is put into a bin; it can fall when units saturate, although nothing is forgotten. "exact" counts rows that differ in any bit: it says
+what the network really lost. log2 N = {log2_n:.2f} bits is the ceiling of both, H(Y) = {h_y:.3f} bits the ceiling of I(Z;Y).
+What they are not: the mutual information of the continuous layer. In a deterministic network that is constant or infinite; a curve
+belongs to its bin width, and other widths draw other curves (try --activation relu, or `infoplane measure {run} -e bin:range`)."""
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the run, the plane, the table and the pictures.")] = Path("runs/demo"),
+    task: Annotated[str, typer.Option(help="szt (12 bits, 4096 patterns) or digits (8x8 images).")] = "szt",
+    activation: Annotated[str, typer.Option(help="tanh, relu, sigmoid, softsign, softplus, elu, gelu, leaky_relu or linear.")] = "tanh",
+    epochs: Annotated[int | None, typer.Option(help="Training epochs; enough to see fitting and compression by default.")] = None,
+    seed: Annotated[int, typer.Option(help="Initial weights, split and order of batches.")] = 0,
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads for measuring.")] = 2,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+) -> None:
+    """Train a small network, capture it, measure its information plane, check it, draw it: the whole of infoplane in two minutes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from infoplane.demo import run_demo, summary_rows
+
+    console = Console()
+    done = run_demo(
+        out, task=task, activation=activation, epochs=epochs, seed=seed, workers=workers, overwrite=overwrite, progress=console.is_terminal, say=console.print
+    )
+    plane = done.plane
+    rows = summary_rows(plane)
+    table = Table(title=f"I(X;Z) under {plane.estimators[0]} [bits], {activation} network, N={plane.n}")
+    for key in rows[0]:
+        table.add_column(key, justify="left" if key == "layer" else "right")
+    for row in rows:
+        table.add_row(*row.values())
+    console.print(table)
+    console.print(f"accuracy: {done.trained.train_accuracy:.1%} on training rows, {done.trained.test_accuracy:.1%} on held-out rows", highlight=False)
+    print(done.report)
+    print()
+    print(READING.format(n=plane.n, spec=plane.estimators[0], log2_n=plane.log2_n, h_y=plane.h_y_bits or float("nan"), run=done.files["run"]))
+    print()
+    for name, path in done.files.items():
+        print(f"{name:8s} {path}")
 
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
+    app.command()(demo)

@@ -1,0 +1,151 @@
+"""The main job from end to end: train, capture, measure, check, draw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infoplane.errors import InputError
+from infoplane.plane import Plane
+from infoplane.types import DPIReport
+
+if TYPE_CHECKING:
+    from infoplane.data.training import Trained
+
+TASKS = ("szt", "digits")
+EPOCHS = {"szt": 4000, "digits": 300}
+SPECS = {"szt": ("bin:szt", "bin:saxe", "kde:variance=0.001", "exact"), "digits": ("bin:szt", "bin:saxe,width=0.5", "kde:variance=0.1", "exact")}
+"""What the demo measures; the first is the one it draws."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a demo run left: how training ended, the plane, the DPI report and the files by name."""
+
+    trained: Trained
+    plane: Plane
+    report: DPIReport
+    files: dict[str, Path]
+
+
+def run_demo(
+    out: str | Path,
+    *,
+    task: str = "szt",
+    activation: str = "tanh",
+    epochs: int | None = None,
+    seed: int = 0,
+    checkpoints: int = 60,
+    workers: int = 2,
+    overwrite: bool = False,
+    progress: bool = False,
+    say: Callable[[str], object] = lambda text: None,
+) -> Demo:
+    """Train the task's network with a recorder attached and write ``run/, plane.h5, plane.csv, plane.png, curves.png`` (and ``report.html``) to ``out``.
+
+    Raises:
+        InputError: an unknown task or activation, or fewer than one epoch.
+        ArchiveExists: ``out/run`` is there and ``overwrite`` is false.
+    """
+    from infoplane.analysis.dpi import check_dpi
+    from infoplane.analysis.measure import measure
+    from infoplane.archive import open_archive
+
+    if task not in TASKS:
+        raise InputError(f"no such task: {task!r}; choose one of {', '.join(TASKS)}")
+    epochs = EPOCHS[task] if epochs is None else epochs
+    if epochs < 1:
+        raise InputError(f"expected at least one epoch, got {epochs}")
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    say(f"training the {task} network ({activation}) for {epochs} epochs, capturing about {min(checkpoints, epochs)} checkpoints")
+    trained = _train(out / "run", task, activation, epochs, seed, checkpoints, overwrite, progress)
+    archive = open_archive(out / "run")
+    say(f"measuring {len(archive.steps)} checkpoints x {len(archive.layers)} layers")
+    plane = measure(archive, SPECS[task], workers=workers, seed=seed, progress=progress)
+    say("checking the data processing inequality")
+    report = check_dpi(plane, archive=archive)
+    files = {"run": out / "run", "plane": plane.save(out / "plane.h5", overwrite=True), "csv": plane.to_csv(out / "plane.csv")}
+    files |= _draw(out, plane, report)
+    return Demo(trained, plane, report, files)
+
+
+def _train(to: Path, task: str, activation: str, epochs: int, seed: int, checkpoints: int, overwrite: bool, progress: bool) -> Trained:
+    import infoplane as ip
+    from infoplane.hooks import Recorder
+
+    tool = getattr(ip.data, task)
+    model = tool.network(activation, seed=seed)
+    with (
+        Recorder(model, probe=tool.load(), to=to, layers="auto", schedule=ip.log_spaced(epochs, checkpoints), overwrite=overwrite) as recorder,
+        _bar(epochs, progress) as advance,
+    ):
+
+        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+            recorder.step(epoch, **metrics)
+            advance()
+
+        trained: Trained = tool.train(model, epochs=epochs, seed=seed, on_epoch=on_epoch)
+    return trained
+
+
+def _bar(total: int, shown: bool):  # type: ignore[no-untyped-def]  # a context manager of rich, or none
+    from contextlib import contextmanager
+
+    @contextmanager
+    def bar():  # type: ignore[no-untyped-def]  # as above
+        if not shown:
+            yield lambda: None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        with Progress(TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as shown_bar:
+            task = shown_bar.add_task("training", total=total)
+            yield lambda: shown_bar.advance(task)
+
+    return bar()
+
+
+def _draw(out: Path, plane: Plane, report: DPIReport) -> dict[str, Path]:
+    from importlib.util import find_spec
+
+    from infoplane.analysis.plot.save import save_picture
+
+    files = {
+        "picture": save_picture(plane, out / "plane.png", kind="plane", report=report),
+        "curves": save_picture(plane, out / "curves.png", kind="curves"),
+    }
+    if find_spec("plotly") and find_spec("jinja2"):
+        from infoplane.analysis.report import write_report
+
+        files["report"] = write_report(out / "report.html", plane, report)
+    return files
+
+
+def summary_rows(plane: Plane) -> list[dict[str, str]]:
+    """Per layer: I(X;Z) at its start, its peak and its end, the drop from the peak, and I(Z;Y) at the end, of the plane's first estimator."""
+    spec = plane.estimators[0]
+    exact = "exact" if "exact" in plane.estimators else None
+    rows = []
+    for layer in plane.layers:
+        steps, series = plane.series(layer, "i_xz", spec)
+        labels = plane.series(layer, "i_zy", spec)[1]
+        if not series:
+            continue
+        bits = [e.bits for e in series]
+        peak = max(range(len(bits)), key=bits.__getitem__)
+        row = {
+            "layer": layer,
+            "start": f"{bits[0]:.2f}",
+            "peak": f"{bits[peak]:.2f} (step {steps[peak]})",
+            "end": f"{bits[-1]:.2f}",
+            "drop": f"{bits[peak] - bits[-1]:.2f}",
+            "I(Z;Y) end": f"{labels[-1].bits:.3f}" if labels else "",
+        }
+        if exact is not None:
+            codes = plane.series(layer, "i_xz", exact)[1]
+            row["exact end"] = f"{codes[-1].bits:.2f}" if codes else ""
+        rows.append(row)
+    return rows
