@@ -1,0 +1,269 @@
+"""Open HDF5 files as if an enemy had written them: hard links only, own storage only, nothing larger than the file can hold."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, crc32
+from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
+
+MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
+"""Largest honest expansion of each allowed compressor (deflate cannot exceed 1032); a larger claim is a bomb."""
+MAX_CHUNK = 256 << 20
+_PLAIN_FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+class Window:
+    """A read-only file for h5py and for direct reads; HDF5 gets a budget of reads, so a cycle in a damaged file ends."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fd = open_regular(path)
+        self.size = os.fstat(self.fd).st_size
+        self.at = 0
+        self._reads_left = 50_000 + self.size // 1024
+        self._bytes_left = (64 << 20) + 4 * self.size
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = (0, self.at, self.size)[whence] + offset
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def read(self, size: int = -1) -> bytes:
+        got = os.pread(self.fd, self.size if size < 0 else size, self.at)
+        self.at += len(got)
+        return got
+
+    def readinto(self, buffer: Any) -> int:  # Any: h5py passes a writable buffer
+        self._reads_left -= 1
+        self._bytes_left -= len(buffer)
+        if self._reads_left < 0 or self._bytes_left < 0:
+            raise OSError("read budget exceeded: the structure of the file is cyclic or absurd")
+        got = os.preadv(self.fd, [buffer], self.at)
+        self.at += got
+        return got
+
+    def write(self, buffer: Any) -> int:  # Any: never called for a file opened for reading
+        raise OSError("opened for reading")
+
+    def truncate(self, size: int | None = None) -> int:
+        raise OSError("opened for reading")
+
+    def flush(self) -> None:
+        """Nothing to flush."""
+
+    def close(self) -> None:
+        """Close the file descriptor."""
+        os.close(self.fd)
+
+
+def open_regular(path: Path) -> int:
+    """A read-only file descriptor of a regular file; links, pipes and devices are refused, not followed or waited for.
+
+    Raises:
+        NotAnArchive: no such file, or not a regular file.
+    """
+    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        fd = os.open(path, flags)
+    except OSError as error:
+        reason = "is a symbolic link; links inside a run are not followed" if os.path.islink(path) else str(error)
+        raise NotAnArchive(f"{path}: cannot be opened: {reason}") from error
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise NotAnArchive(f"{path}: expected a regular file")
+    return fd
+
+
+def read_text(path: Path) -> bytes:
+    """The bytes of a small regular file.
+
+    Raises:
+        NotAnArchive: no such regular file.
+        DamagedArchive: larger than any honest header.
+    """
+    fd = open_regular(path)
+    try:
+        size = os.fstat(fd).st_size
+        if size > MAX_JSON:
+            raise DamagedArchive(f"{path}: {size} bytes of JSON, more than the {MAX_JSON} that a header may have")
+        with os.fdopen(os.dup(fd), "rb") as file:
+            return file.read(MAX_JSON)
+    finally:
+        os.close(fd)
+
+
+
+@contextlib.contextmanager
+def naming(where: str) -> Iterator[None]:
+    """Turn whatever the HDF5 library throws at damaged structures into `DamagedArchive` that names file and key."""
+    try:
+        yield
+    except (ArchiveError, MissingExtra):
+        raise
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SystemError, OverflowError, AttributeError, NotImplementedError) as error:
+        raise DamagedArchive(f"{where}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+
+
+@contextlib.contextmanager
+def reading_h5(path: Path) -> Iterator[tuple[h5py.File, Window]]:
+    """Open an HDF5 file for guarded reading.
+
+    Raises:
+        NotAnArchive: no regular file, or no HDF5 signature.
+        DamagedArchive: HDF5 cannot make sense of it.
+    """
+    window = Window(path)
+    try:
+        if window.read(8) != _SIGNATURE:
+            raise NotAnArchive(f"{path}: not an HDF5 file (its first bytes are not the HDF5 signature)")
+        window.at = 0
+        with naming(str(path)):
+            file = h5py.File(window, "r")
+        try:
+            yield file, window
+        finally:
+            with naming(str(path)):
+                file.close()
+    finally:
+        window.close()
+
+
+def node(group: h5py.Group, path: str, where: str) -> Any:  # Any: group or dataset
+    """The group or dataset at ``path``, walked one hard link at a time; soft and external links are refused.
+
+    Raises:
+        DamagedArchive: missing, or a link that is not hard.
+    """
+    here: Any = group  # Any: group or dataset
+    with naming(f"{where}: key '{path}'"):
+        for part in path.split("/"):
+            key = part.encode()
+            if not isinstance(here, h5py.Group) or key not in here.id:
+                raise DamagedArchive(f"{where}: key '{path}' is missing")
+            if here.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
+                raise DamagedArchive(f"{where}: key '{path}' passes through a link; links are not followed")
+            here = here[part]
+    return here
+
+
+def has(group: h5py.Group, path: str, where: str) -> bool:
+    """Whether ``path`` is there (through hard links only)."""
+    here: Any = group  # Any: group or dataset
+    with naming(f"{where}: key '{path}'"):
+        for part in path.split("/"):
+            if not isinstance(here, h5py.Group) or part.encode() not in here.id:
+                return False
+            here = node(here, part, where)
+    return True
+
+
+def _own_storage(d: Any, window: Window, nbytes: int, where: str) -> None:  # Any: h5py dataset
+    """Refuse virtual and external storage, unknown filters, and claims that the stored bytes cannot honour."""
+    plist = d.id.get_create_plist()
+    kind = plist.get_layout()
+    if kind == h5py.h5d.VIRTUAL or plist.get_external_count():
+        raise DamagedArchive(f"{where}: stored in another file (virtual or external); such data is not followed")
+    stored = d.id.get_storage_size()
+    ratio = 1
+    if kind == h5py.h5d.CHUNKED:
+        ratio = _expansion(d, plist, where)
+    if stored > window.size:
+        raise DamagedArchive(f"{where}: claims {stored} stored bytes in a file of {window.size}; truncated or forged")
+    if nbytes > stored * ratio or (kind != h5py.h5d.CHUNKED and nbytes != stored):
+        raise DamagedArchive(f"{where}: claims {nbytes} bytes but stores {stored}; truncated or forged")
+    if kind == h5py.h5d.CONTIGUOUS and nbytes and (d.id.get_offset() is None or d.id.get_offset() + nbytes > window.size):
+        raise DamagedArchive(f"{where}: its data lies beyond the end of the file; truncated or forged")
+
+
+def _expansion(d: Any, plist: Any, where: str) -> int:  # Any: h5py objects
+    filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
+    packers = [f for f in filters if f not in _PLAIN_FILTERS]
+    if len(packers) > 1 or len(filters) > 3 or any(f not in MAX_RATIO for f in packers):
+        raise DamagedArchive(f"{where}: uses HDF5 filters {filters}; allowed are shuffle, fletcher32 and one of deflate, zstd")
+    if 32015 in packers and not h5py.h5z.filter_avail(32015):
+        raise MissingExtra("hdf5plugin", "zstd")
+    if int(np.prod([int(c) for c in d.chunks], dtype=object)) * d.dtype.itemsize > MAX_CHUNK:
+        raise DamagedArchive(f"{where}: claims chunks of shape {d.chunks}; a chunk may have {MAX_CHUNK} bytes")
+    return MAX_RATIO[packers[0]] if packers else 1
+
+
+def checked_array(group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, where: str) -> Any:  # Any: h5py dataset
+    """The dataset at ``path`` after checking that it is an array of this shape and dtype with storage of its own.
+
+    Raises:
+        DamagedArchive: anything else.
+    """
+    d = node(group, path, where)
+    at = f"{where}: key '{path}'"
+    with naming(at):
+        if not isinstance(d, h5py.Dataset) or d.dtype.str not in ARRAY_DTYPES:
+            raise DamagedArchive(f"{at}: expected an array of real numbers")
+        if d.shape != shape or d.dtype.str != dtype:
+            raise DamagedArchive(f"{at}: expected shape {shape} {dtype}, got {d.shape} {d.dtype.str}")
+        _own_storage(d, window, int(np.prod(shape, dtype=object)) * d.dtype.itemsize, at)
+    return d
+
+
+def read_rows(d: Any, window: Window, start: int, stop: int, where: str) -> NDArray[Any]:  # Any: h5py dataset
+    """Rows ``start:stop`` of a checked dataset; contiguous data is read straight from the file, outside HDF5's global lock."""
+    with naming(where):
+        out = np.empty((stop - start, *d.shape[1:]), d.dtype)
+        if not out.size:
+            return out
+        if d.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
+            d.read_direct(out, np.s_[start:stop])
+            return out
+        offset = d.id.get_offset() + start * (out.nbytes // (stop - start))
+        view, done = memoryview(out.reshape(-1).view(np.uint8)), 0
+        while done < out.nbytes:
+            got = os.preadv(window.fd, [view[done : done + (1 << 30)]], offset + done)
+            if got == 0:
+                raise DamagedArchive(f"{where}: the file ended early; it was truncated")
+            done += got
+        return out
+
+
+def read_array(group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, crc: object, where: str) -> NDArray[Any]:  # Any: stored dtype
+    """A whole array with one leading row axis, checked against its CRC-32.
+
+    Raises:
+        DamagedArchive: wrong structure or checksum.
+    """
+    d = checked_array(group, path, window, shape, dtype, where)
+    a = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
+    if crc32(a) != crc:
+        raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
+    return a
+
+
+def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes:
+    """The JSON text in a scalar fixed-length string dataset.
+
+    Raises:
+        NotAnArchive: no such key: an HDF5 file of another program.
+        DamagedArchive: not a fixed-length string with storage of its own.
+    """
+    if not has(group, name, where):
+        raise NotAnArchive(f"{where}: key '{name}' is missing: not a file of infoplane")
+    d = node(group, name, where)
+    at = f"{where}: key '{name}'"
+    with naming(at):
+        if not isinstance(d, h5py.Dataset) or d.shape != () or d.dtype.kind != "S":
+            raise DamagedArchive(f"{at}: expected a scalar fixed-length string")
+        if d.dtype.itemsize > MAX_JSON:
+            raise DamagedArchive(f"{at}: claims {d.dtype.itemsize} bytes of JSON, more than the {MAX_JSON} that a header may have")
+        _own_storage(d, window, d.dtype.itemsize, at)
+        return bytes(d[()])

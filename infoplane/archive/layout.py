@@ -1,0 +1,205 @@
+"""The names and rules of archive version 1: every constant of docs/format.md in one place. Imports no h5py."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import zlib
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import DamagedArchive, InputError, NotAnArchive, VersionError
+from infoplane.types import LayerInfo
+
+FORMAT_VERSION = "1.0"
+RUN, PROBE, SHARD, PACKED, PLANE = "infoplane.run", "infoplane.probe", "infoplane.shard", "infoplane.packed", "infoplane.plane"
+RUN_FILE, PROBE_FILE, SHARD_DIR, PLANE_DIR = "run.json", "probe.h5", "ckpt", "planes"
+META = "meta"
+TMP_PREFIX = ".tmp-"
+MAX_JSON = 64 << 20
+"""Largest JSON text that is read, in bytes: a header cannot claim more."""
+ARRAY_DTYPES = frozenset({"<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8"})
+"""Dtypes an array in a file may have."""
+SPLITS = ("", "train", "test")
+"""Codes of the split column."""
+
+_SHARD_NAME = re.compile(r"(\d{6,18})-s(\d{12,18})-r(\d{4})of(\d{4})-([0-9a-f]{8})\.h5", re.ASCII)
+
+
+@dataclass(frozen=True, order=True)
+class ShardName:
+    """What a shard's file name says: ``<seq>-s<step>-r<rank>of<world>-<uuid8>.h5``."""
+
+    seq: int
+    step: int
+    rank: int
+    world: int
+    uuid8: str
+
+    def __str__(self) -> str:
+        return f"{self.seq:06d}-s{self.step:012d}-r{self.rank:04d}of{self.world:04d}-{self.uuid8}.h5"
+
+    @classmethod
+    def parse(cls, text: str) -> ShardName | None:
+        """The parsed name, or None when ``text`` is not the name of a shard."""
+        match = _SHARD_NAME.fullmatch(text)
+        return None if match is None else cls(*(int(g) for g in match.groups()[:4]), match[5])
+
+
+def call_index(layer: str) -> int:
+    """Which call of a reused module a layer name means: 2 for ``"fc#2"``, 0 for ``"fc"``."""
+    call = layer.split(":")[0].rpartition("#")[2] if "#" in layer else ""
+    return int(call) if call.isdecimal() and len(call) < 9 else 0
+
+
+def layer_path(info: LayerInfo) -> str:
+    """Where the array of a layer lives inside a shard."""
+    return f"layers/{info.ordinal:04d}/call/{call_index(info.name)}"
+
+
+def rows_path(info: LayerInfo) -> str:
+    """Where the row digests of a layer live inside a shard."""
+    return f"rows/{info.ordinal:04d}"
+
+
+def crc32(a: NDArray[Any]) -> int:  # Any: every stored dtype
+    """CRC-32 of the raw C-order little-endian bytes of an array."""
+    flat = np.ascontiguousarray(a).reshape(-1)
+    return zlib.crc32(flat.view(np.uint8)) if flat.size else 0
+
+
+def storable(a: NDArray[Any], what: str) -> NDArray[Any]:  # Any: every stored dtype
+    """The array, contiguous and little endian, in a dtype that the format allows; booleans become uint8.
+
+    Raises:
+        InputError: a dtype the format does not hold (complex, objects, strings, extended precision).
+    """
+    if a.dtype == np.bool_:
+        a = a.astype(np.uint8)
+    little = a.dtype.newbyteorder("<")
+    if little.str not in ARRAY_DTYPES:
+        raise InputError(f"{what}: expected real numbers of 1 to 8 bytes, got dtype {a.dtype}; convert it (bfloat16: to float32) before storing")
+    return np.ascontiguousarray(a, dtype=little) if a.ndim else a.astype(little)
+
+
+def to_json(value: object) -> str:
+    """Strict JSON text of nested plain values and numpy scalars; NaN and infinities become ``{"$float": "nan"}``.
+
+    Example:
+        >>> to_json({"loss": float("inf")})
+        '{"loss": {"$float": "inf"}}'
+    """
+    try:
+        return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False)
+    except RecursionError as error:
+        raise InputError("nested too deeply (or a cycle): cannot be stored as JSON") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"$float": str(value)}
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")  # lone surrogates have no UTF-8
+    if isinstance(value, dict):
+        return {str(_plain(str(k))): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(v) for v in value]
+    raise InputError(f"cannot be stored as JSON: {type(value).__name__}; give numbers, strings, lists and dictionaries")
+
+
+def revive(d: dict[str, Any]) -> Any:  # Any: JSON
+    return float(d["$float"]) if d.keys() == {"$float"} and d["$float"] in ("nan", "inf", "-inf") else d
+
+
+def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
+    """The object in a JSON text; the inverse of `to_json`.
+
+    Raises:
+        DamagedArchive: not JSON, not an object, or nested beyond reason.
+    """
+    try:
+        value = json.loads(text, object_hook=revive)
+    except (ValueError, RecursionError) as error:
+        raise DamagedArchive(f"{where}: expected a JSON object, got {type(error).__name__}: {str(error)[:200]}") from error
+    if not isinstance(value, dict):
+        raise DamagedArchive(f"{where}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def sealed(body: dict[str, Any]) -> str:  # Any: JSON
+    """JSON text with a ``crc32`` of the rest added; `unsealed` checks it."""
+    text = to_json(body)
+    return to_json({**json.loads(text), "crc32": zlib.crc32(_canonical(json.loads(text)))})
+
+
+def _canonical(body: dict[str, Any]) -> bytes:  # Any: JSON
+    return json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any: JSON
+    """The body of a sealed JSON text of the given ``format``, checked for format, version and checksum.
+
+    Raises:
+        NotAnArchive: the format is not ``kind``.
+        VersionError: a major version this reader does not know.
+        DamagedArchive: not JSON or the checksum does not match.
+    """
+    body = from_json(text, where)
+    if body.get("format") != kind:
+        raise NotAnArchive(f"{where}: expected format {kind!r}, got {str(body.get('format'))[:80]!r}")
+    check_version(body.get("format_version"), where)
+    raw = json.loads(text)
+    claimed = raw.pop("crc32", None)
+    if claimed != zlib.crc32(_canonical(raw)):
+        raise DamagedArchive(f"{where}: key 'crc32' does not match the text: it was damaged or edited by hand")
+    return body
+
+
+def check_version(version: object, where: str) -> None:
+    """Refuse a major version other than ours; a newer minor only adds what may be ignored.
+
+    Raises:
+        VersionError: naming the version found and what to do.
+    """
+    text = str(version)[:40]
+    if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
+        raise VersionError(f"{where}: expected format_version like {FORMAT_VERSION!r}, got {text!r}")
+    if text.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+        raise VersionError(f"{where}: written in format {text}, this infoplane reads {FORMAT_VERSION.split('.')[0]}.x; install a newer infoplane to read it")
+
+
+def layer_to_dict(info: LayerInfo) -> dict[str, Any]:  # Any: JSON
+    """A layer table row as JSON."""
+    return asdict(info)
+
+
+def layer_from_dict(d: Any, where: str) -> LayerInfo:  # Any: JSON
+    """A layer table row from JSON; keys of newer minor versions are ignored.
+
+    Raises:
+        DamagedArchive: a field is missing or has the wrong type.
+    """
+    try:
+        known = {f.name: d[f.name] for f in fields(LayerInfo) if f.name in d}
+        for key in ("shape", "raw_shape"):
+            known[key] = tuple(as_size(s) for s in known.get(key, ()))
+        known["aliases"] = tuple(str(a) for a in known.get("aliases", ()))
+        if not isinstance(known["name"], str) or as_size(known["ordinal"]) > 10**6:
+            raise ValueError("name or ordinal")
+        return LayerInfo(**known)
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedArchive(f"{where}: a row of the layer table is malformed: {error}") from error
+
+
+def as_size(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 60:
+        raise ValueError(f"expected a size, got {str(value)[:60]!r}")
+    return value

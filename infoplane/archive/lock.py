@@ -1,0 +1,85 @@
+"""One live writer per run and rank: an advisory lock that dies with its process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import warnings
+import weakref
+from pathlib import Path
+
+from infoplane.errors import ArchiveLocked
+
+try:
+    import fcntl
+except ImportError:  # Windows has no flock; two writers there are not told apart
+    fcntl = None  # type: ignore[assignment]
+
+_held: weakref.WeakSet[WriterLock] = weakref.WeakSet()
+
+
+class WriterLock:
+    """Holds ``RUN/writer-r<rank>.lock`` until `release` or the end of the process, however it ends.
+
+    Attributes:
+        exclusive: False where the filesystem cannot lock (some NFS): then a warning was given and two writers are not told apart.
+
+    Raises:
+        ArchiveLocked: another live writer holds it; the message says who.
+    """
+
+    def __init__(self, run: Path, rank: int) -> None:
+        self.path = run / f"writer-r{rank:04d}.lock"
+        self.pid = os.getpid()
+        self.exclusive = False
+        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        try:
+            self._take()
+        except BaseException:
+            self._close()
+            raise
+        _held.add(self)
+
+    def _take(self) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(self._fd, 500, 0).decode("utf-8", "replace") or "unknown"
+            raise ArchiveLocked(
+                f"{self.path.parent}: another live recorder writes to this run ({holder.strip()}); "
+                "end it, or give this one another folder"
+            ) from error
+        except OSError as error:
+            warnings.warn(f"{self.path}: this filesystem cannot lock ({error}); make sure that only one recorder writes to this run", stacklevel=4)
+            return
+        self.exclusive = True
+        note = json.dumps({"pid": self.pid, "host": socket.gethostname()}) + "\n"
+        with contextlib.suppress(OSError):  # a full disk must not stop the lock: the note only helps the message
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, note.encode(), 0)
+
+    def release(self) -> None:
+        """Give the lock up; harmless when repeated."""
+        if self._fd >= 0 and fcntl is not None and self.pid == os.getpid():
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def _forget_in_child() -> None:
+    """A forked child (a DataLoader worker) must not keep its parent's lock alive."""
+    for lock in list(_held):
+        lock._close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -1,0 +1,177 @@
+"""One portable file from a run folder, and one run from the folders of several ranks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.layout import ShardName
+from infoplane.archive.probe import Probe, fill_probe, write_probe
+from infoplane.archive.publish import publish_text, publishing_h5, put_attrs, put_meta
+from infoplane.archive.reader import Archive, current, open_archive
+from infoplane.archive.writer import finish_shard
+from infoplane.errors import ArchiveExists, InputError, MissingExtra
+
+Compression = Literal["gzip", "zstd"]
+
+
+def _filters(compression: Compression | None) -> dict[str, Any]:  # Any: h5py options
+    if compression is None:
+        return {}
+    if compression == "gzip":
+        return {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+    if compression == "zstd":
+        try:
+            import hdf5plugin
+        except ImportError as error:
+            raise MissingExtra("hdf5plugin", "zstd") from error
+        return {**hdf5plugin.Zstd(clevel=3), "shuffle": True}
+    raise InputError(f"compression must be None, 'gzip' or 'zstd', got {compression!r}")
+
+
+def _put(group: h5py.Group, path: str, a: NDArray[Any], options: dict[str, Any]) -> None:  # Any: stored dtype, h5py options
+    """Write an array; chunks of whole rows, about 4 MiB, where it is compressed and large enough to profit."""
+    if not options or a.nbytes < 1 << 12:
+        group.create_dataset(path, data=a)
+        return
+    rows = int(np.clip((4 << 20) // max(1, a.nbytes // len(a)), 1, len(a)))
+    group.create_dataset(path, data=a, chunks=(rows, *a.shape[1:]), **options)
+
+
+def _copy_shard(archive: Archive, name: ShardName, group: h5py.Group, options: dict[str, Any]) -> None:  # Any: h5py options
+    head = archive._head(name)
+    for row in head["layers"]:
+        info = archive.layer_info(row["name"])
+        for path, key in ((layout.layer_path(info), "crc32"), (layout.rows_path(info), "rows_crc32")):
+            _put(group, path, archive._part(name, row["name"], path, key), options)
+        put_attrs(group[layout.layer_path(info)], {"crc32": np.uint32(row["crc32"]), "torch_dtype": row["torch_dtype"], "reduction": info.reduction, "name": info.name})
+    finish_shard(group, name, archive.header, (head["row_start"], head["row_stop"]), head["layers"], head["metrics"], head["meta"], head["extras"])
+
+
+def probe_of(archive: Archive) -> Probe:
+    """The probe of an archive, in memory, every array checked."""
+    split = archive._probe_array("split")
+    return Probe(archive.x, archive.y, archive.y_kind, archive.row_ids, split, archive.chain, str(archive.header["probe_sha256"]))
+
+
+def pack(run: str | os.PathLike[str], out: str | os.PathLike[str], *, compression: Compression | None = None, overwrite: bool = False) -> Path:
+    """Write the committed steps of a run into one portable HDF5 file, atomically; every checksum is checked on the way.
+
+    Args:
+        run: a run folder (or a packed file, to compress it anew).
+        out: the file; must not exist unless ``overwrite``.
+        compression: ``gzip`` (about 0.7 of the size, readable everywhere), ``zstd`` (needs the ``zstd`` extra at both ends) or None.
+
+    Returns:
+        The path written. ``open_archive`` reads it like the folder, with the same ``digest``.
+
+    Raises:
+        ArchiveExists: ``out`` exists.
+        DamagedArchive: the run is damaged; nothing is written.
+    """
+    archive = open_archive(run)
+    options = _filters(compression)
+    target = Path(out)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    names = [name for step in archive.steps for name in archive._of(step)]
+    with publishing_h5(target, replace=overwrite) as file:
+        fill_probe(file.create_group("probe"), probe_of(archive), archive.run_uuid)
+        for name in names:
+            _copy_shard(archive, name, file.create_group(f"ckpt/{name}"), options)
+        body = {"format": layout.PACKED, "format_version": layout.FORMAT_VERSION, "run": layout.sealed(_header(archive)), "shards": [str(n) for n in names]}
+        put_meta(file, layout.META, layout.sealed(body))
+        put_attrs(file, {"format": layout.PACKED, "format_version": layout.FORMAT_VERSION, "run_uuid": archive.run_uuid, "complete": np.uint8(1)})
+    return target
+
+
+def _header(archive: Archive) -> dict[str, Any]:  # Any: JSON
+    return {k: v for k, v in archive.header.items() if k != "crc32"}
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """One shard of one of the runs being merged."""
+
+    archive: Archive
+    name: ShardName
+    start: int
+    stop: int
+
+
+def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Path:
+    """Join the shards of several ranks into a run of one rank.
+
+    Args:
+        runs: run folders of the same probe and layers: one folder with all ranks in it, or one per rank (each holding its rows).
+        out: a new folder.
+
+    Returns:
+        The new run's path. Steps whose rows are not all there are left out.
+
+    Raises:
+        InputError: other probes or layers, or no step is complete.
+        ArchiveExists: ``out`` exists.
+    """
+    archives = [open_archive(run, check=False) for run in runs]
+    if not archives:
+        raise InputError("expected at least one run to merge")
+    first = archives[0]
+    for other in archives[1:]:
+        for key in ("probe_sha256", "n_rows"):
+            if other.header.get(key) != first.header.get(key):
+                raise InputError(f"{other.path}: cannot merge with {first.path}: {key} differs; the runs were captured on different probes")
+        if [(i.name, i.shape, i.reduction) for i in other.infos] != [(i.name, i.shape, i.reduction) for i in first.infos]:
+            raise InputError(f"{other.path}: cannot merge with {first.path}: the layers differ")
+    target = Path(out)
+    if os.path.lexists(target):
+        raise ArchiveExists(f"{target} exists; choose another folder")
+    complete = {step: pieces for step, pieces in _pieces(archives).items() if _tiles(pieces, first.n_rows)}
+    if not complete:
+        raise InputError(f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all {first.n_rows} rows")
+    (target / layout.SHARD_DIR).mkdir(parents=True)
+    write_probe(target / layout.PROBE_FILE, probe_of(first), first.run_uuid, durable=True)
+    for seq, (step, pieces) in enumerate(sorted(complete.items())):
+        _write_joined(target, first, seq, step, sorted(pieces, key=lambda p: p.start))
+    publish_text(target / layout.RUN_FILE, layout.sealed({**_header(first), "world_size": 1}))
+    return target
+
+
+def _pieces(archives: Sequence[Archive]) -> dict[int, list[_Piece]]:
+
+    found: dict[int, list[_Piece]] = {}
+    for archive in archives:
+        for name in current(archive._store.names):
+            head = archive._head(name)
+            found.setdefault(name.step, []).append(_Piece(archive, name, head["row_start"], head["row_stop"]))
+    return found
+
+
+def _tiles(pieces: Sequence[_Piece], n: int) -> bool:
+    spans = sorted((p.start, p.stop) for p in pieces)
+    return [s for s, _ in spans] == [0, *(e for _, e in spans)][:-1] and spans[-1][1] == n
+
+
+def _write_joined(target: Path, first: Archive, seq: int, step: int, pieces: Sequence[_Piece]) -> None:
+    name = ShardName(seq, step, 0, 1, pieces[0].name.uuid8)
+    heads = [p.archive._head(p.name) for p in pieces]
+    table = []
+    with publishing_h5(target / layout.SHARD_DIR / str(name)) as file:
+        for info in first.infos:
+            rows = [head["entries"].get(info.name) for head in heads]
+            if any(row is None for row in rows):
+                continue
+            joined = {}
+            for path, key in ((layout.layer_path(info), "crc32"), (layout.rows_path(info), "rows_crc32")):
+                a = np.concatenate([p.archive._part(p.name, info.name, path, key) for p in pieces])
+                file.create_dataset(path, data=a)
+                joined[key] = layout.crc32(a)
+            table.append({**rows[0], **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
+        finish_shard(file, name, first.header, (0, first.n_rows), table, heads[0]["metrics"], heads[0]["meta"], heads[0]["extras"])

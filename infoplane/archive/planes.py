@@ -1,0 +1,157 @@
+"""Planes as HDF5 files with dimension scales, and the log of results as they arrive."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from infoplane.archive import layout
+from infoplane.archive.guard import open_regular, read_meta, reading_h5
+from infoplane.archive.publish import fixed, publishing_h5, put_attrs, put_meta
+from infoplane.errors import DamagedArchive, InputError
+from infoplane.plane import Failure, Plane, Point
+from infoplane.types import Chain, Estimate
+
+
+def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+    """Write a plane as one HDF5 file; returns the path.
+
+    ``/meta`` holds everything as sealed JSON. For other tools the numbers also lie in ``/bits`` with the dimensions
+    ``quantity, series, layer, step`` as HDF5 dimension scales (xarray, MATLAB and R open it); absent cells are NaN there.
+
+    Raises:
+        ArchiveExists: the file exists and ``overwrite`` is False.
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    body = {
+        "format": layout.PLANE, "format_version": layout.FORMAT_VERSION, "n": plane.n, "layers": list(plane.layers),
+        "h_y_bits": plane.h_y_bits, "h_x_bits": plane.h_x_bits, "chain": None if plane.chain is None else plane.chain.to_dict(),
+        "metrics": {str(step): dict(m) for step, m in plane.metrics.items()}, "reductions": dict(plane.reductions),
+        "failures": [asdict(f) for f in plane.failures], "provenance": dict(plane.provenance),
+        "points": [[p.step, p.layer, p.quantity, asdict(p.estimate)] for p in plane.points],
+    }  # fmt: skip
+    with publishing_h5(target, replace=overwrite) as file:
+        put_meta(file, layout.META, layout.sealed(body))
+        _grid(file, plane)
+        put_attrs(file, {"format": layout.PLANE, "format_version": layout.FORMAT_VERSION, "n": plane.n, "complete": np.uint8(1)})
+    return target
+
+
+def _grid(file: h5py.File, plane: Plane) -> None:
+    """The numbers once more, as a labelled grid for tools that do not read our JSON."""
+    series = list(dict.fromkeys((p.estimator, p.sense) for p in plane.points))
+    axes: dict[str, list[Any]] = {  # Any: strings or ints
+        "quantity": ["i_xz", "i_zy"], "series": [f"{e} {s}" for e, s in series], "layer": list(plane.layers), "step": list(plane.steps),
+    }  # fmt: skip
+    if not all(axes.values()):
+        return
+    grid = np.full([len(a) for a in axes.values()], np.nan)
+    at = {name: {value: i for i, value in enumerate(values)} for name, values in axes.items()}
+    for p in plane.points:
+        if p.layer in at["layer"]:
+            grid[at["quantity"][p.quantity], at["series"][f"{p.estimator} {p.sense}"], at["layer"][p.layer], at["step"][p.step]] = p.bits
+    bits = file.create_dataset("bits", data=grid)
+    put_attrs(bits, {"units": "bit", "long_name": "estimated mutual information"})
+    for i, (name, values) in enumerate(axes.items()):
+        if name == "step":
+            scale = file.create_dataset(name, data=np.array(values, dtype=np.int64))
+        else:
+            width = max(len(fixed(str(v))[0]) for v in values)
+            raw = np.array([str(v).encode("utf-8") for v in values], dtype=h5py.string_dtype("utf-8", width))
+            scale = file.create_dataset(name, data=raw)
+        scale.make_scale(name)
+        bits.dims[i].attach_scale(scale)
+
+
+def load_plane(path: str | os.PathLike[str]) -> Plane:
+    """Read a plane written by `save_plane`.
+
+    Raises:
+        NotAnArchive, VersionError, DamagedArchive: naming file and key.
+    """
+    where = str(path)
+    with reading_h5(Path(path)) as (file, window):
+        body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
+    try:
+        return _plane(body)
+    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+        raise DamagedArchive(f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _plane(body: Mapping[str, Any]) -> Plane:  # Any: JSON
+    known = {f.name for f in fields(Estimate)}
+    points = []
+    for step, layer, quantity, e in body["points"]:
+        if quantity not in ("i_xz", "i_zy"):
+            raise ValueError(f"unknown quantity {quantity!r}")
+        estimate = Estimate(**{k: tuple(v) if k == "notes" else v for k, v in e.items() if k in known})
+        points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
+    for key in ("h_y_bits", "h_x_bits"):
+        if body[key] is not None and not (isinstance(body[key], (int, float)) and math.isfinite(body[key])):
+            raise ValueError(f"{key} is {body[key]!r}")
+    return Plane(
+        points=tuple(points),
+        layers=tuple(str(name) for name in body["layers"]),
+        n=layout.as_size(body["n"]),
+        h_y_bits=body["h_y_bits"],
+        h_x_bits=body["h_x_bits"],
+        chain=None if body["chain"] is None else Chain.from_dict(body["chain"]),
+        metrics={int(step): {str(k): float(v) for k, v in m.items()} for step, m in body["metrics"].items()},
+        reductions={str(k): str(v) for k, v in body["reductions"].items()},
+        failures=tuple(Failure(int(f["step"]), str(f["layer"]), str(f["estimator"]), str(f["message"])) for f in body["failures"]),
+        provenance={str(k): str(v) for k, v in body["provenance"].items()},
+    )
+
+
+class ResultLog:
+    """Append-only results of one measurement in ``RUN/planes/<name>.jsonl``: one checked, synced line per record.
+
+    A kill loses at most the line being written; a torn or damaged line is ignored when reading, and measured again.
+    """
+
+    def __init__(self, run_path: str | os.PathLike[str], name: str = "results") -> None:
+        run = Path(run_path)
+        folder = run / layout.PLANE_DIR if run.is_dir() else run.with_name(run.name + ".planes")
+        self.path = folder / f"{name}.jsonl"
+
+    def append(self, key: str, record: Mapping[str, Any]) -> None:  # Any: JSON
+        """Add one record; synced before this returns."""
+        body = layout.to_json({"key": key, "record": dict(record)})
+        line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        try:
+            size = os.fstat(fd).st_size
+            if size and os.pread(fd, 1, size - 1) != b"\n":
+                line = b"\n" + line  # do not join a torn last line
+            done = 0
+            while done < len(line):
+                done += os.write(fd, line[done:])
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
+        """Every sound record by its key; of several with one key the last."""
+        found: dict[str, dict[str, Any]] = {}  # Any: JSON
+        if not os.path.lexists(self.path):
+            return found
+        with os.fdopen(open_regular(self.path), "rb") as file:
+            while line := file.readline(layout.MAX_JSON):
+                crc, _, body = line.rstrip(b"\n").partition(b" ")
+                with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+                    if int(crc, 16) == zlib.crc32(body):
+                        entry = json.loads(body, object_hook=layout.revive)
+                        found[str(entry["key"])] = dict(entry["record"])
+        return found

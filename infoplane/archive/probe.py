@@ -1,0 +1,188 @@
+"""The probe: the inputs, labels and row identities that every step of a run was captured on; probe.h5."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.guard import Window, read_array, read_meta
+from infoplane.archive.publish import publishing_h5, put_attrs, put_meta
+from infoplane.errors import DamagedArchive, InputError
+from infoplane.types import Chain
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """What probe.h5 holds; `make_probe` builds it from what a user gives.
+
+    Attributes:
+        x: shape ``(n, ...)`` or None when not stored.
+        y: discrete: int64; continuous: float; shape ``(n,)`` or ``(n, k)``; None without labels.
+        y_kind: ``discrete``, ``continuous`` or None.
+        row_ids: shape ``(n,)``, equal inputs have equal ids.
+        split: shape ``(n,)``, codes into `layout.SPLITS`, or None.
+        sha256: digest of all of it, of ``x`` also when it is not stored.
+        class_names: the strings behind discrete labels that came as strings.
+    """
+
+    x: NDArray[Any] | None  # Any: stored dtype
+    y: NDArray[Any] | None  # Any: stored dtype
+    y_kind: Literal["discrete", "continuous"] | None
+    row_ids: NDArray[np.int64]
+    split: NDArray[np.uint8] | None
+    chain: Chain | None
+    sha256: str
+    class_names: tuple[str, ...] | None = None
+
+    @property
+    def n(self) -> int:
+        """Number of probe rows."""
+        return len(self.row_ids)
+
+
+def _array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: any dtype
+    if hasattr(a, "detach"):  # a torch tensor, without importing torch
+        a = a.detach().cpu()
+        a = a.float() if "bfloat16" in str(getattr(a, "dtype", "")) else a  # type: ignore[union-attr]  # lossless upcast
+    try:
+        v = np.asarray(a)
+    except ValueError as error:
+        raise InputError(f"{what}: expected a rectangular array, got rows of different shapes") from error
+    if v.ndim == 0:
+        raise InputError(f"{what}: expected rows, got a single value")
+    return v
+
+
+def _labels(y: ArrayLike, y_kind: str | None) -> tuple[NDArray[Any], Literal["discrete", "continuous"], tuple[str, ...] | None]:  # Any: dtype
+    v = _array(y, "y")
+    if y_kind not in (None, "discrete", "continuous"):
+        raise InputError(f"y_kind must be 'discrete' or 'continuous', got {y_kind!r}")
+    if v.dtype.kind in "USO":
+        if v.dtype.kind == "O" and not all(isinstance(s, (str, np.str_)) for s in v.reshape(-1)):
+            raise InputError("y: expected integers, booleans, strings or floats, got mixed objects")
+        names, codes = np.unique(v.astype(str), return_inverse=True)
+        return codes.reshape(v.shape).astype(np.int64), "discrete", tuple(str(s) for s in names)
+    if v.dtype.kind not in "iubf":
+        raise InputError(f"y: expected integers, booleans, strings or floats, got dtype {v.dtype}")
+    if v.dtype.kind != "f":
+        if y_kind == "continuous":
+            return v.astype(np.float64), "continuous", None
+        return (v.view(np.int64) if v.dtype == np.uint64 else v.astype(np.int64)), "discrete", None
+    if y_kind is None:
+        raise InputError("y holds floats: state y_kind='continuous' for a regression target, or y_kind='discrete' for class labels stored as floats")
+    if not np.isfinite(v).all():
+        raise InputError("y holds NaN or infinity; every probe row needs a label")
+    if y_kind == "continuous":
+        return v, "continuous", None
+    if not (v == np.round(v)).all():
+        raise InputError("y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, or y_kind='continuous'")
+    return v.astype(np.int64), "discrete", None
+
+
+def _ids_of(x: NDArray[Any]) -> NDArray[np.int64]:  # Any: stored dtype
+    from infoplane.rows import codes_of_digests, row_digests
+
+    return codes_of_digests(row_digests(x.reshape(len(x), -1)))
+
+
+def make_probe(
+    x: ArrayLike | None, y: ArrayLike | None, *, y_kind: str | None = None, row_ids: ArrayLike | None = None,
+    split: ArrayLike | None = None, chain: Chain | None = None, store_x: bool = True,
+) -> Probe:  # fmt: skip
+    """A checked `Probe`.
+
+    Raises:
+        InputError: arrays of different lengths, floats without ``y_kind``, unknown split names.
+    """
+    xs = None if x is None else layout.storable(_array(x, "x"), "x")
+    ys, kind, names = (None, None, None) if y is None else _labels(y, y_kind)
+    given = None if row_ids is None else _array(row_ids, "row_ids")
+    lengths = {k: len(v) for k, v in (("x", xs), ("y", ys), ("row_ids", given)) if v is not None}
+    if not lengths or len(set(lengths.values())) != 1 or 0 in lengths.values():
+        raise InputError(f"expected x, y and row_ids with the same positive number of rows, got {lengths}")
+    n = next(iter(lengths.values()))
+    if given is not None and (given.dtype.kind not in "iu" or given.ndim != 1):
+        raise InputError(f"row_ids: expected integers of shape ({n},), got {given.dtype} {given.shape}")
+    ids = given.astype(np.int64) if given is not None else np.arange(n, dtype=np.int64) if xs is None else _ids_of(xs)
+    ys = None if ys is None else layout.storable(ys, "y")
+    codes = None if split is None else _split_codes(split, n)
+    return Probe(xs if store_x else None, ys, kind, ids, codes, chain, _sha256(xs, ys, ids, codes), names)
+
+
+def _split_codes(split: ArrayLike, n: int) -> NDArray[np.uint8]:
+    v = np.asarray(split)
+    if v.shape != (n,) or v.dtype.kind not in "UO" or not set(map(str, np.unique(v.astype(str)))) <= set(layout.SPLITS):
+        raise InputError(f"split: expected {n} of 'train', 'test' or '', got {v.dtype} {v.shape}")
+    return np.array([layout.SPLITS.index(str(s)) for s in v], dtype=np.uint8)
+
+
+def _sha256(*arrays: NDArray[Any] | None) -> str:  # Any: stored dtype
+    h = hashlib.sha256()
+    for a in arrays:
+        h.update(b"-" if a is None else f"{a.dtype.str}{a.shape}".encode())
+        if a is not None and a.size:
+            h.update(memoryview(np.ascontiguousarray(a).reshape(-1).view(np.uint8)))
+    return h.hexdigest()
+
+
+def write_probe(path: Path, probe: Probe, run_uuid: str, *, durable: bool) -> None:
+    """Publish probe.h5."""
+    with publishing_h5(path, durable=durable, replace=True) as file:
+        fill_probe(file, probe, run_uuid)
+
+
+def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
+    """Write the probe into a group (the root of probe.h5, or ``/probe`` of a packed file)."""
+    arrays = {"x": probe.x, "y": probe.y, "row_ids": probe.row_ids, "split": probe.split}
+    table = {}
+    for key, a in arrays.items():
+        if a is not None:
+            stored = layout.storable(a, key)
+            group.create_dataset(key, data=stored)
+            table[key] = {"shape": list(stored.shape), "dtype": stored.dtype.str, "crc32": layout.crc32(stored)}
+    place = {"format": layout.PROBE, "format_version": layout.FORMAT_VERSION, "run_uuid": run_uuid, "n_rows": probe.n, "probe_sha256": probe.sha256}
+    chain = None if probe.chain is None else probe.chain.to_dict()
+    put_meta(group, layout.META, layout.sealed({**place, "y_kind": probe.y_kind, "arrays": table, "chain": chain}))
+    put_attrs(group, {**place, "y_kind": probe.y_kind or "", "split_codes": ",".join(layout.SPLITS), "complete": np.uint8(1)})
+
+
+def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, Any]:  # Any: JSON
+    """The sealed header of a probe."""
+    body = layout.unsealed(read_meta(group, layout.META, window, where), layout.PROBE, where)
+    if not isinstance(body.get("arrays"), dict) or body.get("y_kind") not in (None, "discrete", "continuous"):
+        raise DamagedArchive(f"{where}: key 'meta': malformed probe header")
+    return body
+
+
+def read_probe_array(group: h5py.Group, window: Window, meta: dict[str, Any], key: str, where: str) -> NDArray[Any] | None:  # Any: JSON, dtype
+    """One array of the probe, checked; None when it was not stored."""
+    entry = meta["arrays"].get(key)
+    if entry is None:
+        return None
+    shape, dtype, crc = array_entry(entry, where)
+    if not shape or shape[0] != meta["n_rows"]:
+        raise DamagedArchive(f"{where}: key '{key}': expected {meta['n_rows']} rows, got shape {shape}")
+    return read_array(group, key, window, shape, dtype, crc, where)
+
+
+def array_entry(entry: Any, where: str) -> tuple[tuple[int, ...], str, int]:  # Any: JSON
+    """Shape, dtype and CRC of an array as a header states them.
+
+    Raises:
+        DamagedArchive: malformed.
+    """
+    try:
+        shape = tuple(layout.as_size(s) for s in entry["shape"])
+        dtype, crc = str(entry["dtype"]), layout.as_size(entry["crc32"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DamagedArchive(f"{where}: key 'meta': malformed array entry: {error}") from error
+    if dtype not in layout.ARRAY_DTYPES or len(shape) > 16:
+        raise DamagedArchive(f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this format")
+    return shape, dtype, crc

@@ -1,0 +1,171 @@
+"""Publish a file so that visible means complete: write a temporary, sync, rename, sync the directory."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from infoplane.archive.layout import TMP_PREFIX
+from infoplane.errors import ArchiveError, ArchiveExists
+
+LIBVER = ("v108", "v108")
+"""HDF5 1.8 structures: readable by every tool since 2008, and every block of metadata carries its own checksum."""
+
+
+class Sink:
+    """A file for h5py whose write errors are kept and raised once at the end.
+
+    An exception inside an HDF5 write callback leaves a file object that can neither be closed nor forgotten. So the first
+    error is stored, later writes do nothing, HDF5 closes in peace, and `publishing` raises the stored error.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.at = 0
+        self.error: BaseException | None = None
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        base = (0, self.at, os.fstat(self.fd).st_size if whence == 2 else 0)[whence]
+        self.at = base + offset
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def read(self, size: int = -1) -> bytes:
+        got = os.pread(self.fd, os.fstat(self.fd).st_size if size < 0 else size, self.at)
+        self.at += len(got)
+        return got
+
+    def readinto(self, buffer: Any) -> int:  # Any: h5py passes a writable buffer
+        got = os.preadv(self.fd, [buffer], self.at)
+        self.at += got
+        return got
+
+    def write(self, buffer: Any) -> int:  # Any: bytes or a buffer
+        view = memoryview(buffer).cast("B")
+        if self.error is None:
+            try:
+                done = 0
+                while done < len(view):
+                    done += os.pwrite(self.fd, view[done:], self.at + done)
+            except BaseException as error:  # kept and raised by `publishing`; raising inside the callback would wedge HDF5
+                self.error = error
+        self.at += len(view)
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        size = self.at if size is None else size
+        if self.error is None:
+            try:
+                os.ftruncate(self.fd, size)
+            except BaseException as error:  # as in write
+                self.error = error
+        return size
+
+    def flush(self) -> None:
+        """Nothing to do: writes are unbuffered; `publishing` syncs once at the end."""
+
+
+@contextlib.contextmanager
+def publishing(target: Path, *, durable: bool = True, replace: bool = False, tag: str = "") -> Iterator[Sink]:
+    """Yield a `Sink` for a temporary file beside ``target`` that becomes ``target`` on a clean exit and vanishes on any error.
+
+    Args:
+        target: the final path.
+        durable: sync file and directory, so that a published file survives a power cut; without it only a killed process.
+        replace: allow an existing target.
+        tag: part of the temporary's name; a writer sweeps the leftovers that bear its own tag.
+
+    Raises:
+        ArchiveExists: the target exists and ``replace`` is False.
+        ArchiveError: the operating system refused a write; the message says that nothing was published.
+    """
+    if not replace and os.path.lexists(target):
+        raise ArchiveExists(f"{target} exists; choose another path or pass overwrite=True")
+    tmp = target.with_name(f"{TMP_PREFIX}{tag}{os.getpid()}-{uuid.uuid4().hex[:12]}")
+    fd = -1
+    try:
+        fd = os.open(tmp, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        sink = Sink(fd)
+        yield sink
+        if sink.error is not None:
+            raise sink.error
+        if durable:
+            os.fsync(fd)
+        os.close(fd)
+        fd = -1
+        os.replace(tmp, target)
+    except BaseException as error:
+        if fd >= 0:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        with contextlib.suppress(OSError):
+            os.unlink(tmp)
+        if isinstance(error, OSError) and not isinstance(error, ArchiveError):
+            raise ArchiveError(f"could not write {target}: {error}; nothing was published, files published before are intact") from error
+        raise
+    if durable:
+        sync_dir(target.parent)
+
+
+def sync_dir(folder: Path) -> None:
+    """Make renames inside a folder durable, where the platform can (not on Windows)."""
+    with contextlib.suppress(OSError):  # a folder cannot be opened or synced on every filesystem; the rename itself has happened
+        fd = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+@contextlib.contextmanager
+def publishing_h5(target: Path, *, durable: bool = True, replace: bool = False, tag: str = "") -> Iterator[h5py.File]:
+    """Like `publishing`, yielding an open HDF5 file."""
+    with publishing(target, durable=durable, replace=replace, tag=tag) as sink:
+        file = h5py.File(sink, "w", libver=LIBVER)
+        try:
+            yield file
+        except BaseException as error:
+            sink.error = sink.error or error  # stop writing: what follows would only fill the disk further
+            with contextlib.suppress(Exception):
+                file.close()
+            raise sink.error if sink.error is not error and isinstance(error, (OSError, RuntimeError, SystemError)) else error
+        try:
+            file.close()
+        except (OSError, RuntimeError, SystemError) as error:
+            raise sink.error or error from error
+
+
+def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool = False) -> None:
+    """Publish a small UTF-8 file."""
+    with publishing(target, durable=durable, replace=replace) as sink:
+        sink.write(text.encode("utf-8"))
+
+
+def fixed(text: str) -> tuple[bytes, Any]:  # Any: h5py's string dtype
+    """Bytes and dtype of a fixed-length UTF-8 string: no variable-length heap that a hostile file could inflate."""
+    raw = text.encode("utf-8") or b"\0"
+    return raw, h5py.string_dtype("utf-8", len(raw))
+
+
+def put_meta(group: h5py.Group, name: str, text: str) -> None:
+    """Write a JSON text as a scalar fixed-length UTF-8 dataset."""
+    raw, dtype = fixed(text)
+    group.create_dataset(name, data=raw, dtype=dtype)
+
+
+def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group or dataset
+    """Write small attributes: strings at fixed length, numbers as they are. Our reader does not need them; other tools do."""
+    for key, value in attrs.items():
+        if isinstance(value, str):
+            raw, dtype = fixed(value[:4096])
+            node.attrs.create(key, raw, dtype=dtype)
+        else:
+            node.attrs[key] = value

@@ -1,0 +1,408 @@
+"""Read a run: `open_archive` gives an `Archive` of a run folder or of a packed file."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import html
+import os
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.guard import Window, checked_array, naming, node, read_array, read_meta, read_rows, read_text, reading_h5
+from infoplane.archive.layout import ShardName
+from infoplane.archive.probe import array_entry, read_probe_array, read_probe_meta
+from infoplane.errors import DamagedArchive, InputError, NotAnArchive
+from infoplane.types import Chain, LayerInfo
+
+
+def current(names: list[ShardName]) -> list[ShardName]:
+    """The shards that count: a later capture of the same or an earlier step (training rolled back) outdates what lies after it.
+
+    Example:
+        >>> [s.step for s in current([ShardName(i, step, 0, 1, "00000000") for i, step in enumerate([0, 5, 9, 5])])]
+        [0, 5]
+    """
+    kept = []
+    for rank in {s.rank for s in names}:
+        lowest: float = float("inf")
+        for s in sorted((s for s in names if s.rank == rank), key=lambda s: s.seq, reverse=True):
+            if s.step < lowest:
+                kept.append(s)
+                lowest = s.step
+    return sorted(kept, key=lambda s: (s.step, s.rank))
+
+
+class Store:
+    """Where the parts of a run lie: a folder of files or groups of one packed file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.packed = not path.is_dir()
+        if not os.path.lexists(path):
+            raise NotAnArchive(f"{path}: no such file or folder")
+        if self.packed:
+            with reading_h5(path) as (file, window):
+                body = layout.unsealed(read_meta(file, layout.META, window, str(path)), layout.PACKED, str(path))
+            run, shards = body.get("run"), body.get("shards")
+            if not isinstance(run, str) or not isinstance(shards, list):
+                raise DamagedArchive(f"{path}: key 'meta': expected 'run' and 'shards'")
+            self.header = layout.unsealed(run, layout.RUN, f"{path}: key 'run'")
+            self._names = [ShardName.parse(str(s)) for s in shards]
+            return
+        if not (path / layout.RUN_FILE).exists():
+            raise NotAnArchive(f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed before its first step leaves such a folder)")
+        self.header = layout.unsealed(read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE))
+        folder = path / layout.SHARD_DIR
+        if folder.is_symlink():
+            raise DamagedArchive(f"{folder}: is a symbolic link; links inside a run are not followed")
+        self._names = [ShardName.parse(e) for e in sorted(os.listdir(folder))] if folder.is_dir() else []
+
+    @property
+    def names(self) -> list[ShardName]:
+        """Every shard that is there, outdated ones included."""
+        return [s for s in self._names if s is not None]
+
+    @contextlib.contextmanager
+    def _open(self, file: Path, key: str) -> Iterator[tuple[h5py.Group, Window, str]]:
+        with reading_h5(self.path if self.packed else file) as (root, window):
+            where = f"{self.path}: {key}" if self.packed else str(file)
+            group = node(root, key, str(self.path)) if self.packed else root
+            if not isinstance(group, h5py.Group):
+                raise DamagedArchive(f"{where}: expected a group")
+            yield group, window, where
+
+    def shard(self, name: ShardName) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
+        """The open group of a shard, its file, and how to call it in messages."""
+        return self._open(self.path / layout.SHARD_DIR / str(name), f"ckpt/{name}")
+
+    def probe(self) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
+        """The open group of the probe, its file, and how to call it in messages."""
+        return self._open(self.path / layout.PROBE_FILE, "probe")
+
+
+class Archive:
+    """A run on disk, read lazily; safe to share between threads and to send to other processes.
+
+    Iterating gives ``(step, layer)`` of everything stored. Steps are those committed when the archive was opened.
+
+    Attributes:
+        path: folder or packed file.
+        header: the sealed content of run.json.
+        infos: the layer table.
+        layers: layer names in order of execution.
+        steps: committed steps, ascending.
+        n_rows: probe rows.
+        config: the free part of run.json: schedule, seed, mode ...
+        run_uuid: identity of the run.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._store = Store(path)
+        self.header = self._store.header
+        where = str(path)
+        try:
+            self.infos = tuple(layout.layer_from_dict(row, where) for row in self.header["layers"])
+            self.n_rows = layout.as_size(self.header["n_rows"])
+            self._world = layout.as_size(self.header["world_size"])
+            self.run_uuid = str(self.header["run_uuid"])
+            self.config: dict[str, Any] = dict(self.header.get("config") or {})  # Any: JSON
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedArchive(f"{where}: {layout.RUN_FILE} is malformed: {error}") from error
+        self.layers = tuple(info.name for info in self.infos)
+        if len(set(self.layers)) != len(self.layers) or [i.ordinal for i in self.infos] != list(range(len(self.infos))):
+            raise DamagedArchive(f"{where}: key 'layers': names or ordinals of the layer table are not in order")
+        self._by_name = {info.name: info for info in self.infos}
+        self._shards = self._committed()
+        self.steps = tuple(self._shards)
+        self._metas: dict[ShardName, dict[str, Any]] = {}  # Any: JSON
+
+    def _committed(self) -> dict[int, tuple[ShardName, ...]]:
+        """Per step the shards of all ranks, where none is missing."""
+        found: dict[int, list[ShardName]] = {}
+        for s in current(self._store.names):
+            found.setdefault(s.step, []).append(s)
+        return {step: tuple(group) for step, group in sorted(found.items()) if [s.rank for s in group] == list(range(self._world))}
+
+    def __getstate__(self) -> Path:
+        return self.path
+
+    def __setstate__(self, path: Path) -> None:
+        self.__init__(path)  # type: ignore[misc]  # reopening is what unpickling means here
+
+    def refresh(self) -> Archive:
+        """The same run as it is now, with the steps that were published meanwhile."""
+        return Archive(self.path)
+
+    # ---- what was captured -------------------------------------------------------------------------------------------
+
+    def layer_info(self, layer: str) -> LayerInfo:
+        """The layer table row of a layer.
+
+        Raises:
+            InputError: no such layer.
+        """
+        if layer not in self._by_name:
+            raise InputError(f"no such layer: {layer!r}; the archive has {list(self.layers)}")
+        return self._by_name[layer]
+
+    def _of(self, step: int) -> tuple[ShardName, ...]:
+        if step not in self._shards:
+            raise InputError(f"no such step: {step}; the archive has {_short(self.steps)}")
+        return self._shards[int(step)]
+
+    def _head(self, name: ShardName) -> dict[str, Any]:  # Any: JSON
+        """The sealed header of a shard, checked against its name and its run; kept."""
+        if name not in self._metas:
+            with self._store.shard(name) as (group, window, where):
+                body = layout.unsealed(read_meta(group, layout.META, window, where), layout.SHARD, where)
+            expected = {"run_uuid": self.run_uuid, "seq": name.seq, "step": name.step, "rank": name.rank, "world_size": name.world, "n_rows": self.n_rows}
+            for key, value in {**expected, "probe_sha256": self.header.get("probe_sha256")}.items():
+                if body.get(key) != value:
+                    raise DamagedArchive(f"{where}: key '{key}': expected {value!r}, got {str(body.get(key))[:80]!r}; the shard belongs to another run, step or probe")
+            self._check_head(body, where)
+            self._metas[name] = body
+        return self._metas[name]
+
+    def _check_head(self, body: dict[str, Any], where: str) -> None:  # Any: JSON
+        try:
+            start, stop = layout.as_size(body["row_start"]), layout.as_size(body["row_stop"])
+            if not 0 <= start < stop <= self.n_rows:
+                raise ValueError(f"rows {start}:{stop} of {self.n_rows}")
+            for row in body["layers"]:
+                if self._by_name[row["name"]].ordinal != row["ordinal"]:
+                    raise ValueError(f"layer {row['name']!r} has another ordinal in the layer table")
+                array_entry(row, where)
+            for key in ("metrics", "meta", "extras"):
+                if not isinstance(body[key], dict):
+                    raise TypeError(f"{key} is not an object")
+            body["entries"] = {row["name"]: row for row in body["layers"]}
+            body["metrics"] = {str(k): float(v) for k, v in body["metrics"].items()}
+        except (KeyError, TypeError, ValueError) as error:
+            raise DamagedArchive(f"{where}: key 'meta': malformed shard header: {type(error).__name__}: {str(error)[:200]}") from error
+
+    def _parts(self, step: int, layer: str) -> list[tuple[ShardName, dict[str, Any], dict[str, Any]]]:  # Any: JSON
+        """Shard, header and table entry of every rank's rows of a layer, in row order."""
+        self.layer_info(layer)
+        heads = sorted(((s, self._head(s)) for s in self._of(step)), key=lambda part: int(part[1]["row_start"]))
+        edges = [0, *(head["row_stop"] for _, head in heads)]
+        if [head["row_start"] for _, head in heads] != edges[:-1] or edges[-1] != self.n_rows:
+            raise DamagedArchive(f"{self.path}: step {step}: the ranks' rows do not tile 0..{self.n_rows}")
+        if any(layer not in head["entries"] for _, head in heads):
+            raise InputError(f"layer {layer!r} was not captured at step {step}; see Archive.has(step, layer)")
+        return [(s, head, head["entries"][layer]) for s, head in heads]
+
+    def has(self, step: int, layer: str) -> bool:
+        """Whether the layer was captured at this step."""
+        self.layer_info(layer)
+        return step in self._shards and all(layer in self._head(s)["entries"] for s in self._shards[step])
+
+    def z(self, step: int, layer: str) -> NDArray[Any]:  # Any: stored dtype
+        """The activation as stored, shape ``(n, *features)``, checked against its checksum.
+
+        Raises:
+            InputError: no such step or layer.
+            DamagedArchive: structure or checksum is wrong; names file and key.
+        """
+        return self._whole(step, layer, layout.layer_path(self.layer_info(layer)), "crc32")
+
+    def row_digests(self, step: int, layer: str) -> NDArray[np.uint64]:
+        """128-bit digests of the raw (unreduced) activation's rows, shape ``(n, 2)``: equal rows, equal digest."""
+        return self._whole(step, layer, layout.rows_path(self.layer_info(layer)), "rows_crc32")
+
+    def _whole(self, step: int, layer: str, path: str, crc_key: str) -> NDArray[Any]:  # Any: stored dtype
+        return _joined([self._part(s, layer, path, crc_key) for s, _, _ in self._parts(step, layer)], str(self.path), layer)
+
+    def _part(self, name: ShardName, layer: str, path: str, crc_key: str) -> NDArray[Any]:  # Any: stored dtype
+        """One array of one shard, checked."""
+        head = self._head(name)
+        entry = head["entries"][layer]
+        with self._store.shard(name) as (group, window, where):
+            shape, dtype = _stored(head, entry, crc_key, where)
+            return read_array(group, path, window, shape, dtype, entry.get(crc_key), where)
+
+    def chunks(self, step: int, layer: str, rows: int) -> Iterator[NDArray[Any]]:  # Any: stored dtype
+        """The activation in blocks of at most ``rows`` rows, for layers larger than memory.
+
+        Raises:
+            DamagedArchive: after the last block, when the checksum over all of them does not match.
+        """
+        import zlib
+
+        if rows < 1:
+            raise InputError(f"expected blocks of at least one row, got {rows}")
+        path = layout.layer_path(self.layer_info(layer))
+        for s, head, entry in self._parts(step, layer):
+            with self._store.shard(s) as (group, window, where):
+                shape, dtype = _stored(head, entry, "crc32", where)
+                d = checked_array(group, path, window, shape, dtype, where)
+                crc = 0
+                for start in range(0, shape[0], rows):
+                    block = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'")
+                    crc = zlib.crc32(block.reshape(-1).view(np.uint8), crc) if block.size else crc
+                    yield block
+                if crc != entry.get("crc32"):
+                    raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
+
+    def content_key(self, step: int, layer: str) -> str:
+        """A short text that is equal for equal content (checksum, shape, dtype), without reading the content."""
+        return "+".join(f"{e['crc32']:08x}.{e['rows_crc32'] or 0:08x}:{'x'.join(map(str, [h['row_stop'] - h['row_start'], *e['shape']]))}{e['dtype']}" for _, h, e in self._parts(step, layer))
+
+    def meta(self, step: int) -> dict[str, Any]:  # Any: JSON
+        """About the capture: mode, autocast, compute dtype, device, probe batch size."""
+        return dict(self._head(self._of(step)[0])["meta"])
+
+    def extra(self, step: int, name: str) -> dict[str, Any] | None:  # Any: JSON
+        """A JSON record attached to the step (``"gradients"``, ``"failures"``), or None."""
+        value = self._head(self._of(step)[0])["extras"].get(name)
+        if value is not None and not isinstance(value, dict):
+            raise DamagedArchive(f"{self.path}: step {step}: attachment {name!r} is not an object")
+        return value
+
+    @cached_property
+    def metrics(self) -> dict[int, dict[str, float]]:
+        """Per step, what the training loop logged."""
+        return {step: dict(self._head(shards[0])["metrics"]) for step, shards in self._shards.items()}
+
+    # ---- the probe ---------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _probe(self) -> dict[str, Any]:  # Any: JSON
+        with self._store.probe() as (group, window, where):
+            meta = read_probe_meta(group, window, where)
+        for key in ("run_uuid", "n_rows", "probe_sha256"):
+            if meta.get(key) != self.header.get(key):
+                raise DamagedArchive(f"{where}: key '{key}': expected {self.header.get(key)!r}, got {str(meta.get(key))[:80]!r}; the probe belongs to another run")
+        return meta
+
+    def _probe_array(self, key: str) -> NDArray[Any] | None:  # Any: stored dtype
+        with self._store.probe() as (group, window, where):
+            return read_probe_array(group, window, self._probe, key, where)
+
+    @cached_property
+    def x(self) -> NDArray[Any] | None:  # Any: stored dtype
+        """Probe inputs, shape ``(n, ...)``; None when they were not stored."""
+        return self._probe_array("x")
+
+    @cached_property
+    def y(self) -> NDArray[Any] | None:  # Any: stored dtype
+        """Labels (int64) or targets (float), shape ``(n,)`` or ``(n, k)``; None without labels."""
+        return self._probe_array("y")
+
+    @property
+    def y_kind(self) -> Literal["discrete", "continuous"] | None:
+        """Whether ``y`` are classes or targets."""
+        kind: Literal["discrete", "continuous"] | None = self._probe["y_kind"]
+        return kind
+
+    @cached_property
+    def row_ids(self) -> NDArray[np.int64]:
+        """Identity of every row's input, shape ``(n,)``: equal inputs, equal id."""
+        ids = self._probe_array("row_ids")
+        if ids is None or ids.shape != (self.n_rows,) or ids.dtype != np.int64:
+            raise DamagedArchive(f"{self.path}: key 'row_ids': expected {self.n_rows} int64 values")
+        return ids
+
+    @cached_property
+    def split(self) -> NDArray[np.str_] | None:
+        """``"train"``, ``"test"`` or ``""`` per row; None when not recorded."""
+        codes = self._probe_array("split")
+        if codes is None:
+            return None
+        if codes.shape != (self.n_rows,) or codes.dtype != np.uint8 or int(codes.max(initial=0)) >= len(layout.SPLITS):
+            raise DamagedArchive(f"{self.path}: key 'split': expected {self.n_rows} codes below {len(layout.SPLITS)}")
+        return np.array(layout.SPLITS)[codes]
+
+    @cached_property
+    def chain(self) -> Chain | None:
+        """The interchange certificate; None when none was made."""
+        d = self._probe.get("chain")
+        if d is None:
+            return None
+        try:
+            chain = Chain.from_dict(d)
+        except (InputError, AttributeError) as error:
+            raise DamagedArchive(f"{self.path}: key 'chain': {error}") from error
+        known = {"cut", "partial", "no-path", "unknown"}
+        if any(str(cell) not in known for row in chain.matrix for cell in row):
+            raise DamagedArchive(f"{self.path}: key 'chain': unknown relation in the matrix")
+        return chain
+
+    # ---- identity and display ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over the probe, the layer table and every stored array's checksum: the same for a folder and its packed file."""
+        h = hashlib.sha256(f"{self.header.get('probe_sha256')} {self.layers!r}".encode())
+        for step, layer in self:
+            h.update(f"{step} {layer!r} {self.content_key(step, layer)};".encode())
+        return h.hexdigest()
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return ((step, layer) for step in self.steps for layer in self.layers if self.has(step, layer))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __repr__(self) -> str:
+        return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.n_rows} probe rows)"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(i.name)}</td><td>{html.escape(i.cls)}</td><td>{html.escape(str(i.shape))}</td><td>{html.escape(i.store_dtype)}</td>"
+            f"<td>{html.escape(i.reduction)}</td></tr>"
+            for i in self.infos
+        )
+        return (
+            f"<p><b>{html.escape(str(self.path))}</b>: {len(self.steps)} steps {html.escape(_short(self.steps))}, {self.n_rows} probe rows</p>"
+            f"<table><tr><th>layer</th><th>class</th><th>shape</th><th>dtype</th><th>reduction</th></tr>{rows}</table>"
+        )
+
+
+def _stored(head: dict[str, Any], entry: dict[str, Any], crc_key: str, where: str) -> tuple[tuple[int, ...], str]:  # Any: JSON
+    n = head["row_stop"] - head["row_start"]
+    if crc_key == "rows_crc32":
+        return (n, 2), "<u8"
+    shape, dtype, _ = array_entry(entry, where)
+    return (n, *shape), dtype
+
+
+def _joined(blocks: list[NDArray[Any]], where: str, layer: str) -> NDArray[Any]:  # Any: stored dtype
+    if len(blocks) == 1:
+        return blocks[0]
+    with naming(f"{where}: layer {layer!r}"):
+        return np.concatenate(blocks)
+
+
+def _short(items: tuple[object, ...]) -> str:
+    return str(list(items)) if len(items) <= 8 else f"[{', '.join(map(repr, items[:4]))}, ..., {items[-1]!r}]"
+
+
+def open_archive(path: str | os.PathLike[str], *, check: bool = True) -> Archive:
+    """The archive in a run folder or a packed file.
+
+    Args:
+        path: ``RUN/`` or ``FILE.h5``.
+        check: read and check the header of every committed shard and of the probe now; else when first needed. The data
+            itself is checked whenever it is read, all of it by `verify`.
+
+    Raises:
+        NotAnArchive: not a run, or a file of another program.
+        VersionError: written in a newer format.
+        DamagedArchive: torn, truncated or hostile; names file and key.
+    """
+    archive = Archive(Path(path))
+    if check:
+        _ = archive._probe, archive.metrics
+        for step in archive.steps:
+            for name in archive._of(step):
+                archive._head(name)
+    return archive

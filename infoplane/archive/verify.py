@@ -1,0 +1,73 @@
+"""Recompute every checksum of a run and say what is wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from infoplane.archive import layout
+from infoplane.archive.reader import Archive, current, open_archive
+from infoplane.errors import ArchiveError, InputError
+
+
+def verify(path: str | os.PathLike[str]) -> list[str]:
+    """Problems of a run folder or packed file, each naming file and key; empty when it is sound.
+
+    Reads every array, recomputes every checksum, recomputes the row digests of unreduced layers, and lists steps that were
+    never completed.
+    """
+    try:
+        archive = open_archive(path, check=False)
+    except (ArchiveError, InputError) as error:
+        return [str(error)]
+    problems = _probe_problems(archive)
+    for step in archive.steps:
+        problems += _step_problems(archive, step)
+    names = archive._store.names
+    for s in current(names):
+        if s.step not in archive.steps:
+            problems.append(f"{archive.path}: step {s.step} is not complete: it has a shard of rank {s.rank}, but not of all {s.world} ranks; readers ignore it")
+    return problems + _leftovers(archive)
+
+
+def _probe_problems(archive: Archive) -> list[str]:
+    problems = []
+    for key in ("x", "y", "row_ids", "split", "chain"):
+        try:
+            getattr(archive, key)
+        except (ArchiveError, InputError) as error:
+            problems.append(str(error))
+    return list(dict.fromkeys(problems))
+
+
+def _step_problems(archive: Archive, step: int) -> list[str]:
+    from infoplane.rows import row_digests
+
+    problems: list[str] = []
+    try:
+        layers = [layer for layer in archive.layers if archive.has(step, layer)]
+    except (ArchiveError, InputError) as error:
+        return [str(error)]
+    for layer in layers:
+        try:
+            z = archive.z(step, layer)
+            digests = archive.row_digests(step, layer)
+            if archive.layer_info(layer).reduction == "none" and not np.array_equal(row_digests(z), digests):
+                problems.append(f"{archive.path}: step {step}, layer {layer!r}: row digests do not belong to the rows")
+        except (ArchiveError, InputError) as error:
+            problems.append(str(error))
+    return problems
+
+
+def _leftovers(archive: Archive) -> list[str]:
+    """A shard-like name that is none, in the shard folder; temporaries of a killed writer are harmless and not listed."""
+    folder = archive.path / layout.SHARD_DIR
+    if archive._store.packed or not folder.is_dir():
+        return []
+    return [
+        f"{Path(folder, e.name)}: not a shard; readers ignore it"
+        for e in sorted(os.scandir(folder), key=lambda e: e.name)
+        if not e.name.startswith((layout.TMP_PREFIX, "superseded-")) and layout.ShardName.parse(e.name) is None
+    ]

@@ -1,0 +1,358 @@
+"""Write a run: `RunWriter` publishes one immutable shard per captured step and rank."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.layout import ShardName
+from infoplane.archive.lock import WriterLock
+from infoplane.archive.probe import Probe, make_probe, write_probe
+from infoplane.archive.publish import publish_text, publishing_h5, put_attrs, put_meta
+from infoplane.archive.reader import Archive, open_archive
+from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
+from infoplane.rows import row_digests as digest_rows
+from infoplane.types import Chain, LayerInfo
+
+
+def utc_now() -> str:
+    """The time in UTC, to the second; informative only, nothing is decided by a clock."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def as_array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: every stored dtype
+    """A storable array from an array, list or torch tensor (without importing torch)."""
+    if hasattr(a, "detach"):
+        a = a.detach().cpu()
+        a = a.float() if "bfloat16" in str(getattr(a, "dtype", "")) else a  # type: ignore[union-attr]  # lossless upcast
+    return layout.storable(np.asarray(a), what)
+
+
+class ShardWriter:
+    """One step being written; becomes visible when the ``with`` block of `RunWriter.step` ends without an error."""
+
+    def __init__(self, file: h5py.File, layers: Mapping[str, LayerInfo], rows: int) -> None:
+        self._file = file
+        self._layers = layers
+        self._rows = rows
+        self.table: list[dict[str, Any]] = []  # Any: JSON
+        self.extras: dict[str, Any] = {}  # Any: JSON
+
+    def write(self, layer: str, array: ArrayLike, *, row_digests: NDArray[np.uint64] | None = None, torch_dtype: str = "float32") -> None:
+        """Store the activation of one layer, shape ``(rows, *features)``.
+
+        Args:
+            layer: a name of the run's layer table.
+            array: what to store, after any reduction.
+            row_digests: shape ``(rows, 2)``, of the raw activation; computed from ``array`` when left out (right only without a reduction).
+            torch_dtype: dtype in which the layer computed.
+
+        Raises:
+            InputError: unknown layer, written twice, wrong shape or dtype.
+        """
+        info = self._layers.get(layer)
+        if info is None:
+            raise InputError(f"no such layer: {layer!r}; this run has {list(self._layers)}")
+        if any(row["name"] == layer for row in self.table):
+            raise InputError(f"layer {layer!r} was already written in this step")
+        a = as_array(array, f"layer {layer!r}")
+        if a.shape != (self._rows, *info.shape):
+            raise InputError(f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of the layer table), got {a.shape}")
+        if row_digests is None and info.reduction != "none":
+            raise InputError(f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw activation")
+        digests = digest_rows(a) if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
+        if digests.shape != (self._rows, 2):
+            raise InputError(f"layer {layer!r}: expected row_digests of shape {(self._rows, 2)}, got {digests.shape}")
+        row = {
+            "name": layer, "ordinal": info.ordinal, "shape": list(a.shape[1:]), "dtype": a.dtype.str, "crc32": layout.crc32(a),
+            "rows_crc32": layout.crc32(digests), "torch_dtype": torch_dtype,
+            "n_nonfinite": int(a.size - np.isfinite(a).sum()) if a.dtype.kind == "f" else 0,
+        }  # fmt: skip
+        d = self._file.create_dataset(layout.layer_path(info), data=a)
+        put_attrs(d, {"crc32": np.uint32(row["crc32"]), "torch_dtype": torch_dtype, "reduction": info.reduction, "name": layer})
+        self._file.create_dataset(layout.rows_path(info), data=digests)
+        self.table.append(row)
+
+    def attach(self, name: str, record: Mapping[str, Any]) -> None:  # Any: JSON
+        """Attach a JSON record to the step, e.g. gradient statistics; read back by `Archive.extra`."""
+        if name in self.extras:
+            raise InputError(f"{name!r} is already attached to this step")
+        layout.to_json(dict(record))  # fails here, where the caller is, and not at the end of the step
+        self.extras[name] = dict(record)
+
+
+class RunWriter:
+    """The one live writer of a run (and rank). Use `RunWriter.create`; close it or use it as a context manager.
+
+    Attributes:
+        path: the run's folder.
+        steps_written: committed steps of this rank, ascending, including those of a resumed run.
+    """
+
+    def __init__(self, path: Path, header: dict[str, Any], layers: tuple[LayerInfo, ...], lock: WriterLock, *, durable: bool, rank: int, rows: tuple[int, int]) -> None:
+        self.path = path
+        self._header = header
+        self._layers = {info.name: info for info in layers}
+        self._lock = lock
+        self._durable = durable
+        self._rank = rank
+        self._rows = rows
+        self._pid = os.getpid()
+        self._mine = sorted(s for s in shard_names(path) if s.rank == rank)
+        self._resumed = bool(self._mine)
+        self._closed = False
+
+    @classmethod
+    def create(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        layers: Sequence[LayerInfo],
+        x: ArrayLike | None,
+        y: ArrayLike | None,
+        y_kind: Literal["discrete", "continuous"] | None = None,
+        row_ids: ArrayLike | None = None,
+        split: ArrayLike | None = None,
+        chain: Chain | None = None,
+        config: Mapping[str, Any] | None = None,  # Any: JSON
+        store_x: bool = True,
+        overwrite: bool = False,
+        resume: bool = False,
+        durable: bool = True,
+        rank: int = 0,
+        world_size: int = 1,
+        row_start: int = 0,
+        row_stop: int | None = None,
+    ) -> RunWriter:
+        """Start a run in a new folder, or go on with one.
+
+        Args:
+            path: the run's folder; created.
+            layers: the layer table; ordinals are assigned by position.
+            x: probe inputs, shape ``(n, ...)``; stored unless ``store_x`` is False, then only their row ids and digest are.
+            y: labels or targets, ``(n,)`` or ``(n, k)``. Integers, booleans and strings are discrete; floats need ``y_kind``.
+            row_ids: ``(n,)`` integers, equal for equal inputs; computed from ``x`` when left out.
+            split: ``(n,)`` of ``"train"``, ``"test"``, ``""``.
+            chain: the interchange certificate.
+            config: free JSON: schedule, seed, mode ...
+            overwrite: replace a run that is there (only files of infoplane are removed).
+            resume: go on with the run that is there, if any; layers and probe must be the same.
+            durable: sync every file (survives a power cut, not only a kill).
+            rank, world_size, row_start, row_stop: which rows of the probe this process writes. Ranks other than 0 attach to the
+                run that rank 0 created.
+
+        Raises:
+            ArchiveExists: a run (or anything else) is there and neither ``overwrite`` nor ``resume`` was asked.
+            ArchiveLocked: another live writer writes to it.
+            InputError: arrays that do not fit together, or a resumed run with other layers or another probe.
+        """
+        run = Path(path)
+        table = tuple(replace(info, ordinal=i) for i, info in enumerate(layers))
+        if len({info.name for info in table}) != len(table) or not table:
+            raise InputError(f"expected at least one layer, all names different, got {[info.name for info in table]}")
+        probe = make_probe(x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x)
+        rows = (row_start, probe.n if row_stop is None else row_stop)
+        if not (0 <= rank < world_size <= 9999 and 0 <= rows[0] < rows[1] <= probe.n):
+            raise InputError(f"rank {rank} of {world_size} cannot write rows {rows} of {probe.n}")
+        if rank > 0:
+            _wait_for(run / layout.RUN_FILE)
+            resume, overwrite = True, False
+        try:
+            (run / layout.SHARD_DIR).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArchiveError(f"{run}: cannot create the run's folder: {error}") from error
+        _refuse_foreign(run, overwrite=overwrite, resume=resume)
+        lock = WriterLock(run, rank)
+        try:
+            _sweep(run, rank, exclusive=lock.exclusive)
+            if (run / layout.RUN_FILE).exists() and overwrite:
+                remove_run(run)
+            if (run / layout.RUN_FILE).exists():
+                header = _resumed_header(run, table, probe)
+            else:
+                header = _new_run(run, table, probe, dict(config or {}), world_size, durable)
+            if header["world_size"] != world_size:
+                raise InputError(f"{run}: the run is written by {header['world_size']} ranks, not {world_size}")
+            return cls(run, header, table, lock, durable=durable, rank=rank, rows=rows)
+        except BaseException:
+            lock.release()
+            raise
+
+    @property
+    def steps_written(self) -> tuple[int, ...]:
+        return tuple(sorted({s.step for s in self._mine}))
+
+    @contextlib.contextmanager
+    def step(self, step: int, *, metrics: Mapping[str, float] | None = None, meta: Mapping[str, Any] | None = None) -> Iterator[ShardWriter]:
+        """Yield the shard of one step; it is published when the block ends, and leaves nothing behind when the block raises.
+
+        After a resume the first step may lie before steps that are there (training was rolled back): those are moved to
+        ``ckpt/superseded-<n>/``, never deleted.
+
+        Args:
+            step: training step, ascending.
+            metrics: loss, accuracy ... of this step.
+            meta: JSON about the capture: mode, autocast, compute dtype, device, probe batch size.
+
+        Raises:
+            InputError: a negative step, or one that is not after the last.
+            ArchiveError: the disk refused; earlier steps are intact.
+        """
+        self._check_usable(step)
+        name = ShardName(self._mine[-1].seq + 1 if self._mine else 0, step, self._rank, int(self._header["world_size"]), uuid.uuid4().hex[:8])
+        values = {str(k): float(v) for k, v in (metrics or {}).items()}
+        target = self.path / layout.SHARD_DIR / str(name)
+        with publishing_h5(target, durable=self._durable, tag=f"r{self._rank:04d}-") as file:
+            shard = ShardWriter(file, self._layers, self._rows[1] - self._rows[0])
+            yield shard
+            finish_shard(file, name, self._header, self._rows, shard.table, values, dict(meta or {}), shard.extras)
+        if self._resumed:
+            self._set_aside(after=step)
+        self._resumed = False
+        self._mine = sorted([s for s in self._mine if s.step <= step] + [name])
+
+    def _check_usable(self, step: int) -> None:
+        if os.getpid() != self._pid:
+            raise ArchiveLocked(f"{self.path}: this recorder belongs to process {self._pid}; a forked child must not write")
+        if self._closed:
+            raise ArchiveError(f"{self.path}: this writer is closed; create one with resume=True")
+        if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or not 0 <= step < 10**18:
+            raise InputError(f"expected a step of 0 or more, got {step!r}")
+        if self._mine and not self._resumed and step <= self._mine[-1].step:
+            raise InputError(f"steps must ascend: step {step} comes after step {self._mine[-1].step}")
+
+    def _set_aside(self, after: int) -> None:
+        """Move this rank's shards of steps that a rolled-back training has not reached again."""
+        stale = [s for s in self._mine if s.step > after]
+        if not stale:
+            return
+        folder = self.path / layout.SHARD_DIR
+        n = sum(1 for p in folder.iterdir() if p.name.startswith("superseded-"))
+        aside = folder / f"superseded-{n}"
+        aside.mkdir(exist_ok=True)
+        for s in stale:
+            os.replace(folder / str(s), aside / str(s))
+
+    def close(self) -> None:
+        """Release the run; harmless when repeated."""
+        self._closed = True
+        self._lock.release()
+
+    def __enter__(self) -> RunWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def finish_shard(
+    file: h5py.Group, name: ShardName, header: Mapping[str, Any], rows: tuple[int, int], table: list[dict[str, Any]],
+    metrics: Mapping[str, float], meta: Mapping[str, Any], extras: Mapping[str, Any],
+) -> None:  # fmt: skip
+    """Write the sealed ``/meta`` of a shard and, last, ``complete``."""
+    place: dict[str, Any] = {  # Any: JSON
+        "format": layout.SHARD, "format_version": layout.FORMAT_VERSION, "run_uuid": header["run_uuid"], "seq": name.seq, "step": name.step,
+        "rank": name.rank, "world_size": name.world, "row_start": rows[0], "row_stop": rows[1], "n_rows": header["n_rows"],
+        "probe_sha256": header["probe_sha256"], "created_utc": utc_now(),
+    }  # fmt: skip
+    body = {**place, "metrics": dict(metrics), "meta": dict(meta), "extras": dict(extras), "layers": table}
+    put_meta(file, layout.META, layout.sealed(body))
+    put_attrs(file, place)
+    put_attrs(file.require_group("scalars"), {k: v for k, v in metrics.items() if k and "\0" not in k and len(k) < 256})
+    file.attrs["complete"] = np.uint8(1)
+
+
+def shard_names(run: Path) -> list[ShardName]:
+    """The published shards of a run folder, by name; temporary and foreign files are not looked at."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(run / layout.SHARD_DIR) as entries:
+        return sorted(name for e in entries if (name := ShardName.parse(e.name)) is not None)
+    return []
+
+
+def _new_run(run: Path, table: tuple[LayerInfo, ...], probe: Probe, config: dict[str, Any], world_size: int, durable: bool) -> dict[str, Any]:
+    from infoplane import __version__
+
+    if probe.class_names is not None:
+        config = {**config, "class_names": list(probe.class_names)}
+    body: dict[str, Any] = {  # Any: JSON
+        "format": layout.RUN, "format_version": layout.FORMAT_VERSION, "run_uuid": str(uuid.uuid4()), "created_utc": utc_now(),
+        "writer": {"infoplane": __version__, "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version, "numpy": np.__version__, "python": platform.python_version()},
+        "n_rows": probe.n, "world_size": world_size, "probe_sha256": probe.sha256,
+        "layers": [layout.layer_to_dict(info) for info in table], "config": config,
+    }  # fmt: skip
+    text = layout.sealed(body)
+    write_probe(run / layout.PROBE_FILE, probe, str(body["run_uuid"]), durable=durable)
+    publish_text(run / layout.RUN_FILE, text, durable=durable)  # last: a folder with run.json is a run
+    return body
+
+
+def _resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe) -> dict[str, Any]:  # Any: JSON
+    old: Archive = open_archive(run, check=False)
+    mine = [(i.name, i.shape, i.reduction, i.site) for i in table]
+    theirs = [(i.name, i.shape, i.reduction, i.site) for i in old.infos]
+    if mine != theirs:
+        changed = [a for a, b in zip(mine, theirs) if a != b][:3] or [f"{len(mine)} layers instead of {len(theirs)}"]
+        raise InputError(f"{run}: cannot resume: the layers differ from those of the run, first: {changed}; give another folder")
+    if old.header["probe_sha256"] != probe.sha256:
+        raise InputError(f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; give another folder")
+    return dict(old.header)
+
+
+def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
+    if (run / layout.RUN_FILE).exists():
+        if not (overwrite or resume):
+            raise ArchiveExists(f"{run} holds a run; pass overwrite=True to replace it or resume=True to go on with it")
+        return
+    known = {layout.SHARD_DIR, layout.PROBE_FILE, layout.PLANE_DIR}  # what a kill before run.json leaves
+    foreign = [p.name for p in run.iterdir() if p.name not in known and not p.name.startswith((layout.TMP_PREFIX, "writer-r"))]
+    if foreign or shard_names(run):
+        raise ArchiveExists(f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another folder")
+    if not resume and not overwrite:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(run / layout.PROBE_FILE)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(run / layout.PROBE_FILE)
+
+
+def remove_run(run: Path) -> None:
+    """Remove the files of a run, run.json first, so that a half-removed run is no run; files of others stay."""
+    open_archive(run, check=False)  # refuses what is not ours
+    os.unlink(run / layout.RUN_FILE)
+    for name in shard_names(run):
+        os.unlink(run / layout.SHARD_DIR / str(name))
+    for p in [run / layout.PROBE_FILE, *(run / layout.PLANE_DIR).glob("*.jsonl"), *(run / layout.SHARD_DIR).glob("superseded-*/*.h5")]:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(p)
+
+
+def _sweep(run: Path, rank: int, *, exclusive: bool) -> None:
+    """Remove temporaries that a killed writer of this rank left; without a lock only those older than an hour."""
+    tags = (f"{layout.TMP_PREFIX}r{rank:04d}-",) if rank else (f"{layout.TMP_PREFIX}r{rank:04d}-", *(layout.TMP_PREFIX + str(d) for d in range(10)))
+    for folder in (run, run / layout.SHARD_DIR):
+        for p in folder.glob(f"{layout.TMP_PREFIX}*"):
+            with contextlib.suppress(OSError):
+                if p.name.startswith(tags) and (exclusive or time.time() - p.lstat().st_mtime > 3600):
+                    p.unlink()
+
+
+def _wait_for(path: Path, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise ArchiveError(f"{path} did not appear within {seconds:.0f} s: rank 0 must create the run first")
+        time.sleep(0.05)
