@@ -1,0 +1,136 @@
+"""KDE bounds: closed forms on the cube, laws, and a float64 reference on hard data."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+import infoplane as ip
+from infoplane.analysis.estimators import KDE
+from infoplane.analysis.kernels.pairwise import gaussian_sums
+from infoplane.errors import EstimatorError, InputError
+
+CUBE = ip.continuous(np.array(list(itertools.product([0, 1], repeat=12)), np.float32))
+IDS = ip.discrete(np.arange(4096))
+LABELS = ip.discrete(ip.data.szt.load()[1])
+
+
+def reference(z: np.ndarray, s2: float, codes: np.ndarray | None = None, factor: float = 2.0) -> float:
+    """-(1/N) sum_i log2 (1/N) sum_j exp(-D_ij / (factor s2)), by direct float64 differences, minus the class terms."""
+    z = z.astype(np.float64)
+
+    def ih(rows: np.ndarray) -> float:
+        d = ((rows[:, None, :] - rows[None, :, :]) ** 2).sum(-1)
+        return float(-np.log2(np.exp(-d / (factor * s2)).mean(1)).mean())
+
+    if codes is None:
+        return ih(z)
+    return ih(z) - sum((codes == c).mean() * ih(z[codes == c]) for c in np.unique(codes))
+
+
+@pytest.mark.parametrize(("s2", "up", "low"), [(0.1, 11.883742, 7.638518), (1.0, 3.792618, 1.048230)])
+def test_the_boolean_cube_has_its_closed_form(s2: float, up: float, low: float) -> None:
+    assert 12 - 12 * np.log2(1 + np.exp(-1 / (2 * s2))) == pytest.approx(up, abs=1e-6)
+    assert KDE(variance=s2).estimate(IDS, CUBE).bits == pytest.approx(up, abs=1e-6)
+    assert KDE(variance=s2, bound="lower").estimate(IDS, CUBE).bits == pytest.approx(low, abs=1e-6)
+
+
+def test_the_labels_of_the_cube_are_golden() -> None:
+    assert KDE(variance=0.1).estimate(CUBE, LABELS).bits == pytest.approx(0.974375, abs=1e-6)
+    assert KDE(variance=0.1, bound="lower").estimate(CUBE, LABELS).bits == pytest.approx(0.427058, abs=1e-6)
+
+
+def test_one_pass_gives_the_same_four_numbers() -> None:
+    found = {(q, e.sense): e.bits for q, e in KDE(variance=0.1).estimate_plane_point(IDS, CUBE, LABELS)}
+    golden = {("i_xz", "upper"): 11.883742, ("i_xz", "lower"): 7.638518, ("i_zy", "upper"): 0.974375, ("i_zy", "lower"): 0.427058}
+    assert found == {key: pytest.approx(bits, abs=1e-6) for key, bits in golden.items()}
+
+
+def test_far_apart_rows_give_log2_n_and_equal_rows_give_zero() -> None:
+    ids = ip.discrete(np.arange(100))
+    assert KDE(variance=1e-3).estimate(ids, ip.continuous(100.0 * np.arange(100))).bits == pytest.approx(np.log2(100), abs=1e-12)
+    for d in (1, 40):
+        assert KDE(variance=1e-3).estimate(ids, ip.continuous(np.full((100, d), 3.7, np.float32))).bits == pytest.approx(0, abs=1e-12)
+
+
+HARD = {
+    "tanh": lambda rng, n, d: np.tanh(rng.normal(size=(n, d))),
+    "relu with large norms": lambda rng, n, d: np.maximum(rng.normal(size=(n, d)), 0) * 1e4 / np.sqrt(d),
+    "near duplicates": lambda rng, n, d: np.repeat(np.maximum(rng.normal(size=(n // 2, d)), 0) * 30, 2, axis=0) + 1e-3 * rng.normal(size=(n, d)),
+    "constant offset": lambda rng, n, d: np.tanh(rng.normal(size=(n, d))) + 1e6,
+}
+
+
+@pytest.mark.parametrize("data", HARD)
+@pytest.mark.parametrize("d", [3, 10, 11, 64])
+@pytest.mark.parametrize("s2", [1e-3, 0.1, 10.0])
+def test_bits_agree_with_float64_to_1e_5(data: str, d: int, s2: float) -> None:
+    rng = np.random.default_rng(d)
+    z = HARD[data](rng, 400, d).astype(np.float32)
+    y = rng.integers(0, 4, 400)
+    points = dict(zip(["xu", "yu", "xl", "yl"], (e.bits for _, e in KDE(variance=s2).estimate_plane_point(ip.discrete(np.arange(400)), ip.continuous(z), ip.discrete(y)))))
+    expected = {"xu": reference(z, s2), "yu": reference(z, s2, y), "xl": reference(z, s2, factor=8), "yl": reference(z, s2, y, factor=8)}
+    assert points == {key: pytest.approx(bits, abs=1e-5) for key, bits in expected.items()}
+
+
+@pytest.mark.slow
+def test_bits_agree_with_float64_at_3000_rows() -> None:
+    z = np.tanh(np.random.default_rng(3).normal(size=(3000, 64))).astype(np.float32)
+    bits = KDE(variance=0.5).estimate(ip.discrete(np.arange(3000)), ip.continuous(z)).bits
+    squares = (z.astype(float) ** 2).sum(1)
+    d = np.maximum(squares[:, None] + squares - 2 * z.astype(float) @ z.T.astype(float), 0)
+    assert bits == pytest.approx(-np.log2(np.exp(-d / 1.0).mean(1)).mean(), abs=1e-5)
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(2, 30), st.integers(1, 14)), elements=st.floats(-3, 3, width=32)), st.floats(0.01, 5))
+def test_bounds_are_ordered_between_zero_and_log2_n(z, s2) -> None:
+    ids, layer = ip.discrete(np.arange(len(z))), ip.continuous(z)
+    up, low = (KDE(variance=s2, bound=b).estimate(ids, layer).bits for b in ("upper", "lower"))
+    assert -1e-9 <= low <= up + 1e-9 and up <= np.log2(len(z)) + 1e-9
+
+
+def test_rotation_and_translation_leave_the_value() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(200, 20))
+    q = np.linalg.qr(rng.normal(size=(20, 20)))[0]
+    ids = ip.discrete(np.arange(200))
+    assert KDE(variance=2.0).estimate(ids, ip.continuous(z)).bits == pytest.approx(KDE(variance=2.0).estimate(ids, ip.continuous(z @ q + 5)).bits, abs=1e-8)
+
+
+def test_a_relative_width_follows_the_scale_and_reports_its_variance() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(300, 12))
+    ids = ip.discrete(np.arange(300))
+    one, ten = (KDE(relative=0.1).estimate(ids, ip.continuous(s * z)) for s in (1.0, 10.0))
+    assert one.bits == pytest.approx(ten.bits, abs=1e-8)
+    d = ((z[:, None] - z[None]) ** 2).sum(-1)
+    assert KDE(relative=0.1).variance_of(ip.continuous(z)) == pytest.approx(0.01 * d.sum() / (300 * 299), rel=1e-9)
+    assert any(note.startswith("s2=") for note in one.notes)
+
+
+def test_several_variances_and_classes_come_from_one_pass() -> None:
+    rng = np.random.default_rng(0)
+    z, codes = rng.normal(size=(700, 15)), rng.integers(0, 3, 700)
+    total, own = gaussian_sums(z, np.array([0.5, 2.0]), codes)
+    d = ((z[:, None] - z[None]) ** 2).sum(-1)
+    for v, s2 in enumerate((0.5, 2.0)):
+        for k, factor in enumerate((8, 2)):
+            kernel = np.exp(-d / (factor * s2))
+            assert np.allclose(total[:, v, k], kernel.sum(1), rtol=1e-6)
+            assert np.allclose(own[:, v, k], (kernel * (codes[:, None] == codes)).sum(1), rtol=1e-6)
+
+
+def test_bad_input_is_explained() -> None:
+    with pytest.raises(InputError, match="give either variance=s2"):
+        KDE()
+    with pytest.raises(InputError, match="positive numbers, got -1"):
+        KDE(variance=-1)
+    with pytest.raises(EstimatorError, match="one continuous variable .* and one discrete"):
+        KDE(variance=1).estimate(ip.continuous([0.0, 1.0]), ip.continuous([0.0, 1.0]))
+    with pytest.raises(EstimatorError, match="all rows of z are equal"):
+        KDE(relative=0.1).estimate(ip.discrete([0, 1]), ip.continuous([1.0, 1.0], "z"))
