@@ -9,6 +9,7 @@ from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane
 from infoplane.types import Quantity
 
+
 def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point") -> str:
     """What an axis shows, with its convention: the estimator's own words for the quantity, its unit, spec, sense and probe rows.
 

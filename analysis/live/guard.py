@@ -1,0 +1,97 @@
+"""Who may talk to the live page: this machine, by its own name, to read."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+Scope = MutableMapping[str, Any]  # Any: ASGI
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cache-control", b"no-store"),
+)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to bind reaches this machine only.
+
+    Example:
+        >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+        (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def host_name(header: str) -> str:
+    """The name in a Host header, without its port.
+
+    Example:
+        >>> host_name("localhost:8000"), host_name("[::1]:8000"), host_name("EVIL.example")
+        ('localhost', '::1', 'evil.example')
+    """
+    text = header.strip().lower()
+    return text[1 : text.find("]")] if text.startswith("[") and "]" in text else text.partition(":")[0]
+
+
+class Guard:
+    """ASGI middleware: refuses foreign Host headers (DNS rebinding), requests made by other sites, wrong tokens and anything but reading.
+
+    Attributes:
+        hosts: names a request may address; None accepts any (only together with a token).
+        token: what ``?token=`` must hold; None asks for none.
+    """
+
+    def __init__(self, app: App, *, hosts: frozenset[str] | None = LOOPBACK, token: str | None = None) -> None:
+        self.app, self.hosts, self.token = app, hosts, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        if refusal := self.refusal(scope):
+            status, text = refusal
+            body = text.encode()
+            await send({"type": "http.response.start", "status": status, "headers": [*HEADERS, (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]})
+            await send({"type": "http.response.body", "body": body})
+            return
+
+        async def with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, with_headers)
+
+    def refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and reason when a request is refused, None when it may pass."""
+        headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
+        name = host_name(headers.get(b"host", ""))
+        if self.hosts is not None and name not in self.hosts:
+            return 421, f"this page answers only to {', '.join(sorted(self.hosts))}, not to {name!r}"
+        if scope["method"] not in ("GET", "HEAD"):
+            return 405, "read only"
+        if headers.get(b"sec-fetch-site") == "cross-site" and headers.get(b"sec-fetch-mode") != "navigate":
+            return 403, "other sites may not read this page"
+        if self.token is not None:
+            given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
+            if not hmac.compare_digest(given.encode(), self.token.encode()):
+                return 401, "open the address that `infoplane watch` printed; it holds the token"
+        return None

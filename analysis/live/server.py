@@ -1,0 +1,135 @@
+"""The live page: starlette, server-sent events, read-only. The report's page drawn from a plane that grows."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import threading
+import time
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from infoplane.analysis.live.guard import LOOPBACK, App, Guard, is_loopback
+from infoplane.analysis.report.content import page_data
+from infoplane.analysis.report.write import page, plotly_source
+from infoplane.errors import InfoplaneError, InputError, MissingExtra
+from infoplane.plane import Plane
+from infoplane.types import DPIReport
+
+POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.4, 15.0
+
+
+class Source(Protocol):
+    """What a live page follows."""
+
+    def version(self) -> str:
+        """Changes whenever `plane` would; cheap, and never raises."""
+
+    def plane(self) -> tuple[Plane, DPIReport | None]:
+        """What has been measured so far."""
+
+
+class _Pages:
+    """The page's data as JSON, made once per version however many viewers ask."""
+
+    def __init__(self, source: Source, title: str) -> None:
+        self.source, self.title = source, title
+        self._lock = threading.Lock()
+        self._made: tuple[str, bytes] | None = None
+
+    def data(self) -> bytes:
+        with self._lock:
+            version = self.source.version()
+            if self._made is None or self._made[0] != version:
+                plane, report = self.source.plane()
+                data = page_data(plane, report, title=self.title)
+                data["count"] = len(plane)
+                data["status"] = time.strftime("last change seen %H:%M:%S")
+                self._made = (version, json.dumps(data, allow_nan=False, separators=(",", ":")).encode())
+            return self._made[1]
+
+
+def application(source: Source, *, title: str = "", token: str | None = None, hosts: frozenset[str] | None = LOOPBACK) -> App:
+    """The ASGI application of the live page.
+
+    Args:
+        source: what to follow.
+        title: heading.
+        token: required in the query string when given.
+        hosts: names in the Host header that are answered; None answers all (give a token then).
+
+    Raises:
+        MissingExtra: starlette or plotly is not installed.
+        InputError: any host is allowed and no token is set.
+    """
+    if hosts is None and not token:
+        raise InputError("a page that answers to any host needs a token")
+    try:
+        from starlette.applications import Starlette
+        from starlette.requests import Request
+        from starlette.responses import HTMLResponse, Response, StreamingResponse
+        from starlette.routing import Route
+    except ImportError as error:
+        raise MissingExtra("starlette", "live") from error
+    pages, library = _Pages(source, title), plotly_source().encode()
+
+    def home(request: Request) -> Response:
+        query = f"?{request.url.query}" if token else ""
+        return HTMLResponse(page(None, policy=POLICY, plotly=f'<script src="plotly.js{_quoted(query)}"></script>'), headers={"content-security-policy": POLICY})
+
+    def script(request: Request) -> Response:
+        return Response(library, media_type="text/javascript")
+
+    def data(request: Request) -> Response:
+        try:
+            return Response(pages.data(), media_type="application/json")
+        except InfoplaneError as error:  # the run is not there yet, or its trainer is just making it
+            return Response(json.dumps({"error": str(error)}), 503, media_type="application/json")
+
+    def events(request: Request) -> Response:
+        return StreamingResponse(_events(source), media_type="text/event-stream")
+
+    return Guard(Starlette(routes=[Route("/", home), Route("/plotly.js", script), Route("/data.json", data), Route("/events", events)]), hosts=hosts, token=token)
+
+
+def _quoted(text: str) -> str:
+    return "".join(c for c in text if c.isalnum() or c in "?&=-_.~%")
+
+
+async def _events(source: Source) -> AsyncIterator[str]:
+    """One ``change`` event now and at every later change; comments in between keep the connection open."""
+    yield "retry: 1000\n\n"
+    last, quiet = "", 0.0
+    while True:
+        version = await asyncio.to_thread(source.version)
+        if version != last:
+            last, quiet = version, 0.0
+            yield f"event: change\ndata: {json.dumps(version)}\n\n"
+        elif quiet > KEEP_ALIVE_SECONDS:
+            quiet = 0.0
+            yield ": still here\n\n"
+        await asyncio.sleep(POLL_SECONDS)
+        quiet += POLL_SECONDS
+
+
+def serve(source: Source, *, host: str = "127.0.0.1", port: int = 8321, title: str = "", token: str | None = None) -> None:
+    """Serve the live page until interrupted; prints its address.
+
+    Beyond loopback a token is required and made when none is given.
+
+    Raises:
+        MissingExtra: starlette, uvicorn or plotly is not installed.
+    """
+    try:
+        import uvicorn
+    except ImportError as error:
+        raise MissingExtra("uvicorn", "live") from error
+    local = is_loopback(host)
+    if not local and token is None:
+        token = secrets.token_urlsafe(16)
+    app = application(source, title=title, token=token, hosts=LOOPBACK if local else None)
+    shown = f"[{host}]" if ":" in host else host
+    print(f"live page: http://{shown}:{port}/" + (f"?token={token}" if token else "") + "   (Ctrl-C stops it)", flush=True)
+    uvicorn.run(app, host=host, port=port, log_level="warning", ws="none", lifespan="off", timeout_graceful_shutdown=1, access_log=False)
