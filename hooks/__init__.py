@@ -16,7 +16,7 @@ _PUBLIC = {
     "interchange": "infoplane.hooks.chain",
     "log_spaced": "infoplane.hooks.schedule",
     "reduction": "infoplane.hooks.reduce",
-    "replay": "infoplane.hooks.weights",
+    "replay": "infoplane.hooks.replay",
 }
 
 __all__ = list(_PUBLIC)

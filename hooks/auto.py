@@ -90,7 +90,7 @@ def _is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
 
 def _weighted(module: nn.Module) -> bool:
     quantised = type(module).__name__.startswith(("Linear", "Conv", "Embedding"))  # quantised layers keep packed weights, not parameters
-    if _called(module, _NORM) or type(module).__module__ == "torch.nn.modules.activation" and not isinstance(module, nn.MultiheadAttention):
+    if _called(module, _NORM) or (type(module).__module__ == "torch.nn.modules.activation" and not isinstance(module, nn.MultiheadAttention)):
         return False  # PReLU has a parameter and is still an activation
     return isinstance(module, _ATOMS) or quantised or _own_weights(module)
 

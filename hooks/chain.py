@@ -107,7 +107,7 @@ def _matrix(bench: _Bench, x: Inputs, other: Inputs, tolerance: float, mode: Mod
     matrix: list[tuple[Relation, ...]] = []
     for site in sites:
         try:
-            row, found = _row(bench, site, x, other, plain, far, noisy, random, coupled, tolerance)
+            row, found = _row(bench, site, x, other, plain=plain, far=far, noisy=noisy, random=random, coupled=coupled, tolerance=tolerance)
         except UnsupportedOutput as error:
             row, found = tuple("unknown" for _ in sites), []
             reasons.append(f"{site.name}: {error}")
@@ -116,7 +116,7 @@ def _matrix(bench: _Bench, x: Inputs, other: Inputs, tolerance: float, mode: Mod
     return tuple(matrix), shared, "; ".join(r for r in reasons if r)
 
 
-def _row(bench: _Bench, site: Site, x: Inputs, other: Inputs, plain: Values, far: Values, noisy: bool, random: set[str], coupled: set[str],
+def _row(bench: _Bench, site: Site, x: Inputs, other: Inputs, *, plain: Values, far: Values, noisy: bool, random: set[str], coupled: set[str],
          tolerance: float) -> tuple[tuple[Relation, ...], list[tuple[str, str]]]:
     """Relations of one site to all sites, and the pairs in which it shares noise."""
     z = plain[site.name]
@@ -134,9 +134,7 @@ def _row(bench: _Bench, site: Site, x: Inputs, other: Inputs, plain: Values, far
         else:
             row.append("no-path" if _same(swapped[s.name], away[s.name], tolerance) else "partial")
         depends = row[-1] != "no-path" and s is not site
-        if depends and not _same(redrawn[s.name], near[s.name], tolerance):
-            shared.append((site.name, s.name))
-        elif depends and mixed is not None and not _same(mixed[s.name][:half], near[s.name][:half], tolerance):
+        if (depends and not _same(redrawn[s.name], near[s.name], tolerance)) or (depends and mixed is not None and not _same(mixed[s.name][:half], near[s.name][:half], tolerance)):
             shared.append((site.name, s.name))
     return tuple(row), shared
 
@@ -152,7 +150,7 @@ def _half(a: Inputs, b: Inputs) -> Inputs:
         return _half_tensor(a, b)
     if isinstance(a, dict) and isinstance(b, dict):
         return {k: _half_tensor(v, b[k]) for k, v in a.items()}
-    return tuple(_half_tensor(v, w) for v, w in zip(a, b))  # type: ignore[arg-type]  # both are tuples here
+    return tuple(_half_tensor(v, w) for v, w in zip(a, b))
 
 
 def _coupled(bench: _Bench, x: Inputs, other: Inputs, plain: Values, tolerance: float) -> set[str]:

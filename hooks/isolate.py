@@ -55,7 +55,7 @@ def clean(path: str) -> str:
 def random_state_kept(seed: int | None = None) -> Iterator[None]:
     """Python, NumPy and torch (CPU and every used accelerator) random states are restored on exit; inside they follow ``seed``."""
     python, legacy = random.getstate(), np.random.get_state()
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]  # torch
     with torch.random.fork_rng(devices=devices):
         try:
             if seed is not None:
@@ -70,8 +70,8 @@ def seed_all(seed: int) -> None:
     """Seed Python, NumPy and torch; only ever inside `random_state_kept`."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
-    torch.random.default_generator.manual_seed(seed)
-    if torch.cuda.is_initialized():
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch
         torch.cuda.manual_seed_all(seed)
 
 
@@ -109,7 +109,7 @@ def _buffers_kept(model: nn.Module) -> Iterator[None]:
 def _eager() -> contextlib.AbstractContextManager[object]:
     """Compiled regions run eagerly inside; free when nothing was ever compiled."""
     if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
-        return torch.compiler.set_stance("force_eager")
+        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]  # torch
     return contextlib.nullcontext()
 
 

@@ -84,8 +84,8 @@ def survey(model: nn.Module, layers: Layers, inputs: Inputs, n: int, *, select: 
     modules = named_modules(model)
     auto = isinstance(layers, str) and layers in ("auto", "all")
     wanted = [] if auto else _match(modules, layers)
-    watch = [(m, "output", False, None) for m in modules] if auto else wanted
-    events = _watch(model, [(w[0], w[1]) for w in watch], inputs, forward, dict(select or {}), n)
+    watch: list[tuple[Named, End]] = [(m, "output") for m in modules] if auto else [(w[0], w[1]) for w in wanted]
+    events = _watch(model, watch, inputs, forward=forward, select=dict(select or {}), n=n)
     if auto:
         return _automatic(str(layers), modules, events, max_calls)
     fired = {(id(e.named.module), e.end) for e in events}
@@ -154,7 +154,7 @@ def _renamed(m: Named, asked: str) -> Named:
     return replace(m, name=asked, aliases=tuple(n for n in (m.name, *m.aliases) if n != asked))
 
 
-def _watch(model: nn.Module, watch: list[tuple[Named, End]], inputs: Inputs, forward: Forward | None, select: dict[str, Selector], n: int) -> list[_Event]:
+def _watch(model: nn.Module, watch: list[tuple[Named, End]], inputs: Inputs, *, forward: Forward | None, select: dict[str, Selector], n: int) -> list[_Event]:
     events: list[_Event] = []
     counts: dict[tuple[int, End], int] = {}
     handles = []

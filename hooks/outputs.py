@@ -98,7 +98,7 @@ def pick(output: Any, selector: Selector | None, where: str) -> Tensor:  # Any: 
         value = value.full_tensor()
     if value.is_complex() or value.layout != torch.strided:
         raise UnsupportedOutput(f"layer {where!r}: {value.dtype} {value.layout} cannot be stored; give select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real")
-    return value
+    return value  # type: ignore[no-any-return]  # a tensor, checked above
 
 
 def lengths(output: Any, selector: Selector | None) -> list[int] | None:  # Any: whatever the layer returned

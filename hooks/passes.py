@@ -70,10 +70,11 @@ def allocate(sites: Sequence[Site], reductions: Mapping[str, Reduction], rows: i
     for site in sites:
         reduction = reductions.get(site.name)
         dtype, shape = stored_dtype(site.dtype, wish), (rows, *stored_shape(site, reduction))
-        if total > SPOOL_BYTES and spool is not None and math.prod(shape):
+        size = math.prod(shape) * int(dtype.itemsize)
+        if total > SPOOL_BYTES and spool is not None and size:
             with tempfile.TemporaryFile(dir=spool) as file:  # the mapping outlives the unlinked file
-                file.truncate(math.prod(shape) * dtype.itemsize)
-                values = torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="r+", shape=(math.prod(shape) * dtype.itemsize,))).view(dtype).reshape(shape)
+                file.truncate(size)
+                values = torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="r+", shape=(size,))).view(dtype).reshape(shape)
         else:
             values = torch.empty(shape, dtype=dtype)
         raw = reduction is None and (dtype.itemsize >= getattr(torch, site.dtype).itemsize)

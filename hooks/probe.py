@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -61,12 +62,16 @@ class Probe:
         """Fixed consecutive batches on ``device``: the layout is part of the result, since it moves the last bits."""
         for start in range(0, self.n, size):
             rows = slice(start, min(start + size, self.n))
-            yield rows, _map(self.inputs, lambda t, r=rows: t[r].to(device, copy=True))  # a copy: the model may write into its input
+            yield rows, _map(self.inputs, partial(_part, rows, device))
 
     def array(self) -> NDArray[np.generic]:
         """The inputs as one array: as given when there is one tensor, else the flattened columns side by side."""
         arrays = [to_numpy(t) for t in self.tensors().values()]
         return arrays[0] if len(arrays) == 1 else np.concatenate([a.reshape(self.n, -1) for a in arrays], axis=1)
+
+
+def _part(rows: slice, device: torch.device, t: Tensor) -> Tensor:
+    return t[rows].to(device, copy=True)  # a copy: the model may write into its input
 
 
 def _map(inputs: Inputs, f: Callable[[Tensor], Tensor]) -> Inputs:
@@ -166,4 +171,4 @@ def _join(probes: list[Probe]) -> Probe:
 def batch_size_for(bytes_per_row: int, n: int, *, budget: int = 32 * 2**20) -> int:
     """The largest power of two of rows, at most 4096, whose activations fit in ``budget`` bytes."""
     fits = max(1, budget // max(bytes_per_row, 1))
-    return min(4096, 2 ** int(math.log2(fits)))
+    return int(min(4096, 2 ** int(math.log2(fits))))

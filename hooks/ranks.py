@@ -14,6 +14,7 @@ all-gather; the bare module is used for the one and every rank is required for t
 from __future__ import annotations
 
 import datetime
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,7 +23,7 @@ from torch import nn
 from infoplane.errors import CaptureError, InputError
 
 Ranks = Literal["auto", "rank0", "all", "split"]
-_meetings = 0
+_meeting = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,14 @@ class Team:
         Raises:
             CaptureError: a rank did not come in time.
         """
-        global _meetings
         if self.world == 1 or not (self.split or self.probes_together):
             return
         import torch.distributed as dist
 
-        _meetings += 1
+        number = next(_meeting)
         store = dist.distributed_c10d._get_default_store()
-        store.set(f"infoplane/{_meetings}/{self.rank}", what)
-        keys = [f"infoplane/{_meetings}/{r}" for r in range(self.world)]
+        store.set(f"infoplane/{number}/{self.rank}", what)
+        keys = [f"infoplane/{number}/{r}" for r in range(self.world)]
         try:
             store.wait(keys, datetime.timedelta(seconds=self.timeout))
         except Exception as error:  # the store's own error type differs between backends

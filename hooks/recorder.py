@@ -29,6 +29,7 @@ from infoplane.hooks.probe import Forward, Probe, batch_size_for, make_probe
 from infoplane.hooks.ranks import Ranks, make_team
 from infoplane.hooks.reduce import Custom, Reduction, reduction
 from infoplane.hooks.schedule import Every, Schedule
+from infoplane.hooks.weights import forget_weights, save_weights
 from infoplane.rows import row_codes, row_digests
 from infoplane.types import Chain, LayerInfo
 
@@ -117,6 +118,8 @@ class Recorder:
         self._seed, self._create = seed, {"overwrite": overwrite, "resume": resume, "durable": durable}
         self._batch_size, self._tags, self._verbose = batch_size, dict(tags or {}), layers == "auto" if verbose is None else verbose
         self._team = make_team(ranks, self.model, timeout=rank_timeout)
+        if store == "weights" and self._team.probes_together:
+            raise InputError("store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations")
         self.failures: list[dict[str, object]] = []
         self.probe_seconds = 0.0
         self.bytes_written = 0
@@ -144,8 +147,8 @@ class Recorder:
             if error is None:  # the exception of the training loop is the one to show
                 raise
 
-    def open(self) -> Self:
-        """Looks at the network, certifies the chain, creates the run and captures step 0. `__enter__` calls it."""
+    def open(self, *, capture: bool = True) -> Self:
+        """Looks at the network, certifies the chain, creates the run and captures step 0 if due. `__enter__` calls it."""
         if self._writer is not None or not self._team.probes:
             return self
         self._opened = time.perf_counter()
@@ -163,12 +166,11 @@ class Recorder:
             self._team.meet("creating the run")
         if self._verbose and self._team.rank == 0:
             print(self.describe())
-        written = self.steps
-        self._last = max(written) if written else None
+        written = self.steps  # of a resumed run; its training may have been rolled back, so that the first capture may lie anywhere
         if self._async and self._team.writes:
             self._background = Background(depth=1)
         self._opened_at = time.perf_counter()
-        if not written and self._due(0):
+        if capture and not written and self._due(0):
             try:
                 self.capture(0)
             except BaseException:
@@ -215,7 +217,7 @@ class Recorder:
     def _reduction_of(self, name: str) -> str | Custom | None:
         if not isinstance(self._reduce, Mapping):
             return self._reduce
-        plain = name.split("#")[0].split(":")[0]
+        plain = name.partition("#")[0].partition(":")[0]
         return next((spec for key, spec in self._reduce.items() if fnmatchcase(name, key) or fnmatchcase(plain, key)), None)
 
     def _info(self, ordinal: int, s: Any) -> LayerInfo:  # Any: Site
@@ -278,6 +280,8 @@ class Recorder:
         if len(ids) != self.probe.n:
             raise InputError(f"row_ids must hold one number for each of the {self.probe.n} probe rows, got {len(ids)}")
         split = None if self._split is None else np.asarray(self._split)
+        if self._create["overwrite"]:
+            forget_weights(self.path)
         k = self._draws
         share: dict[str, int] = {}
         if self._team.split:
@@ -286,7 +290,7 @@ class Recorder:
             share = {"rank": self._team.rank, "world_size": self._team.world, "row_start": start, "row_stop": stop}
         tile = (lambda a: None if a is None else np.concatenate([a] * k)) if k > 1 else (lambda a: a)
         return RunWriter.create(self.path, layers=self._infos, x=tile(x), y=tile(y), y_kind=self._y_kind, row_ids=tile(ids), split=tile(split), chain=self.chain,
-                                config=self._config(), **self._create, **share)  # type: ignore[arg-type]  # two dicts of known keywords
+                                config=self._config(), **self._create, **share)  # type: ignore[arg-type]  # known keywords
 
     def _config(self) -> dict[str, object]:
         survey = self._survey
@@ -295,7 +299,7 @@ class Recorder:
             "layers": str(self._layers) if isinstance(self._layers, str) else [str(p) for p in np.atleast_1d(np.array(self._layers, dtype=object))],
             "autocast": str(self._autocast).removeprefix("torch.") if self._autocast else "off", "store": self._store, "ranks": self._team.world,
             "silent": list(survey.silent) if survey else [], "notes": list(survey.notes) if survey else [], "torch": torch.__version__,
-            "model": type(self.model).__name__, "bytes_per_capture": self.bytes_per_capture, "tags": self._tags,
+            "model": type(self.model).__name__, "inputs": type(self.probe.inputs).__name__, "bytes_per_capture": self.bytes_per_capture, "tags": self._tags,
         }
 
     def step(self, step: int, **metrics: object) -> bool:
@@ -343,11 +347,8 @@ class Recorder:
     def _take(self, step: int, metrics: dict[str, float]) -> None:
         self._team.meet(f"step {step}")
         if self._store == "weights" and self._team.writes:
-            from infoplane.hooks.weights import save_weights
-
-            save_weights(self.path, step, self.model, durable=bool(self._create["durable"]))
-            if self._last is not None:
-                self._pending.setdefault("metrics", {})[str(step)] = metrics
+            save_weights(self.path, step, self.model, metrics, durable=bool(self._create["durable"]))
+            if self.steps or self._last is not None:  # activations at the first capture only: what a replay is verified against
                 return
         if self._background is not None and not self._pool:  # both buffers are with the writer: wait, so that two captures are held at most
             self._background.drain()
@@ -384,6 +385,7 @@ class Recorder:
             self.bytes_written += self.bytes_per_capture
         except Exception as error:
             error.add_note(f"infoplane: while writing step {step}")
+            self._pending = {**attachments, **self._pending}  # they go with the next shard
             error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
             raise
         finally:

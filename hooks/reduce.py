@@ -62,7 +62,7 @@ _SIZED = ("pca", "project", "sample")
 class Reduction:
     """One reduction at one layer, with whatever it has to remember (a basis, unit indices)."""
 
-    def __init__(self, spec: str, layer: str, raw_shape: tuple[int, ...], function: Custom | None, k: int = 0, seed: int = 0) -> None:
+    def __init__(self, spec: str, layer: str, raw_shape: tuple[int, ...], function: Custom | None, *, k: int = 0, seed: int = 0) -> None:
         self.spec, self.layer, self.raw_shape, self.k = spec, layer, raw_shape, k
         self._function = function
         self._state: dict[str, Tensor] = {}
@@ -144,7 +144,7 @@ def reduction(spec: str | Custom | None, layer: str, raw_shape: tuple[int, ...],
         width = math.prod(raw_shape)
         if not size.isdigit() or not 1 <= int(size) <= width:
             raise InputError(f"layer {layer!r}: {family}:k needs a whole k from 1 to its {width} units, got {spec!r}")
-        return Reduction(spec, layer, raw_shape, None, int(size), seed)
+        return Reduction(spec, layer, raw_shape, None, k=int(size), seed=seed)
     if spec not in _PLAIN:
         raise InputError(f"no such reduction: {spec!r}; there are none, {', '.join(_PLAIN)}, {', '.join(f + ':k' for f in _SIZED)}, or a callable")
     axes, function = _PLAIN[spec]

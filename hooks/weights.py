@@ -1,0 +1,62 @@
+"""State dicts on the schedule: a run that stores weights instead of activations."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from infoplane.errors import DamagedArchive, NotAnArchive
+
+FOLDER = "weights"
+
+
+def save_weights(run: Path, step: int, model: nn.Module, metrics: Mapping[str, float] | None = None, *, durable: bool = True) -> Path:
+    """Publishes ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics; written aside, synced and renamed."""
+    folder = run / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{step:012d}.pt"
+    tmp = folder / f".tmp-{uuid.uuid4().hex}"
+    state = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+    try:
+        with open(tmp, "wb") as file:
+            torch.save({"step": step, "metrics": dict(metrics or {}), "state_dict": state}, file)
+            file.flush()
+            if durable:
+                os.fsync(file.fileno())
+        os.replace(tmp, target)
+    finally:
+        tmp.unlink(missing_ok=True)
+    return target
+
+
+def weight_steps(run: Path) -> tuple[int, ...]:
+    """Steps whose weights are stored, ascending."""
+    return tuple(sorted(int(p.stem) for p in (run / FOLDER).glob("*.pt") if p.stem.isdecimal()))
+
+
+def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
+    """The state dict and the metrics of one step; loaded with ``weights_only=True``, so that a file can execute nothing.
+
+    Raises:
+        NotAnArchive: no weights of this step.
+        DamagedArchive: the file is torn or holds anything but tensors.
+    """
+    path = run / FOLDER / f"{step:012d}.pt"
+    if not path.exists():
+        raise NotAnArchive(f"{path}: no weights of step {step}; stored are {list(weight_steps(run))[:12]}")
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True)
+        return record["state_dict"], record["metrics"]
+    except Exception as error:  # torch raises many kinds for a torn or hostile file
+        raise DamagedArchive(f"{path}: not a file of weights: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+def forget_weights(run: Path) -> None:
+    """Removes the stored weights of a run that is overwritten."""
+    for step in weight_steps(run):
+        (run / FOLDER / f"{step:012d}.pt").unlink(missing_ok=True)
