@@ -48,7 +48,30 @@ def report(
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
+def watch(
+    run: Annotated[Path, typer.Argument(help="RUN, the directory a Recorder writes to; it may not exist yet.")],
+    estimator: Annotated[list[str] | None, typer.Option("-e", "--estimator", help="Spec to measure as checkpoints appear; may be given several times. Default: bin:szt.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Measure nothing, only show the result lines that another process writes.")] = False,
+    host: Annotated[str, typer.Option(help="Address to bind; beyond loopback a token is required.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.")] = 8321,
+    token: Annotated[str, typer.Option(help="Token for the address; made when needed and left out.")] = "",
+) -> None:
+    """Show a running training live in the browser (read-only, this machine only unless told otherwise)."""
+    import threading
+
+    from infoplane.analysis.live import RunSource, measure_beside, serve
+
+    stop = threading.Event()
+    if not follow:
+        threading.Thread(target=measure_beside, args=(run, estimator or ["bin:szt"], stop), daemon=True).start()
+    try:
+        serve(RunSource(run), host=host, port=port, title=run.name, token=token or None)
+    finally:
+        stop.set()
+
+
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     app.command()(plot)
     app.command()(report)
+    app.command()(watch)

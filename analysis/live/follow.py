@@ -1,0 +1,87 @@
+"""A run as a live page follows it: the result lines as they arrive, measured beside the training when asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infoplane.analysis.cell import points_from
+from infoplane.errors import InfoplaneError
+from infoplane.plane import Failure, Plane, Point
+from infoplane.types import DPIReport, entropy_of_counts
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+WAIT_SECONDS = 0.5
+
+
+class RunSource:
+    """Follows ``RUN``: captured steps, metrics and result lines. Reads only; a torn last line is left for the next look."""
+
+    def __init__(self, run: str | Path) -> None:
+        self.run = Path(run)
+
+    def version(self) -> str:
+        """Names and sizes of the files that a new result or checkpoint touches."""
+        seen = []
+        for folder in ("ckpt", "planes"):
+            try:
+                with os.scandir(self.run / folder) as entries:
+                    seen += sorted(f"{e.name}:{e.stat().st_size}" for e in entries if not e.name.startswith("."))
+            except OSError:  # not there yet, or renamed between the listing and the look
+                seen.append(folder)
+        return f"{hash(tuple(seen)):x}"
+
+    def plane(self) -> tuple[Plane, DPIReport | None]:
+        """Everything measured so far, the newest result of each cell; no verdicts while a run is growing."""
+        from infoplane.archive import ResultLog, open_archive
+
+        archive = open_archive(self.run)
+        cells: dict[tuple[int, str, str], tuple[list[Point], list[Failure]]] = {}
+        for record in ResultLog(self.run).read().values():
+            step, layer = int(record["step"]), str(record["layer"])
+            if layer in archive.layers and step in archive.steps:
+                cells[step, layer, str(record["estimator"])] = points_from(record)
+        points = sorted((p for found, _ in cells.values() for p in found), key=lambda p: (p.step, archive.layers.index(p.layer)))
+        return replace(_empty(archive), points=tuple(points), failures=tuple(f for _, failed in cells.values() for f in failed)), None
+
+
+def _empty(archive: Archive) -> Plane:
+    """The plane of an archive without its points."""
+    import numpy as np
+
+    labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
+    h_y = None if labels is None else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1])
+    reductions = {info.name: info.reduction for info in archive.infos}
+    return Plane((), archive.layers, archive.n_rows, h_y, chain=archive.chain, metrics=archive.metrics, reductions=reductions, provenance={"archive": str(archive.path), "run_uuid": archive.run_uuid})
+
+
+def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.Event, *, seed: int = 0, workers: int = 1) -> None:
+    """Measure every checkpoint of ``run`` as it appears, until ``stop`` is set; results go to the run's own result lines.
+
+    Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for.
+    """
+    from infoplane.analysis.measure import measure
+    from infoplane.archive import open_archive
+
+    done: tuple[int, ...] = ()
+    told = ""
+    while not stop.is_set():
+        try:
+            archive = open_archive(run)
+            for step in [s for s in archive.steps if s not in done]:
+                if stop.is_set():
+                    return
+                measure(archive, list(estimators), steps=[step], seed=seed, workers=workers)
+            done = archive.steps
+        except InfoplaneError as error:  # still being made, or rolled back under our eyes: look again
+            if str(error) != told:
+                told = str(error)
+                print(f"waiting: {told}", file=sys.stderr, flush=True)
+        stop.wait(WAIT_SECONDS)
