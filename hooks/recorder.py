@@ -403,7 +403,8 @@ class Recorder:
     # ---- what goes wrong -------------------------------------------------------------------------------------------------------------------------
 
     def _failed(self, step: int, error: Exception) -> None:
-        full = isinstance(error, OSError) and (error.errno in _FULL_DISK or any(str(code) in str(error) and "errno" in str(error) for code in _FULL_DISK))
+        causes = (error, error.__cause__)  # the archive wraps what the system said
+        full = any(isinstance(e, OSError) and e.errno in _FULL_DISK for e in causes)
         self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
         self._pending["failures"] = list(self.failures)
         if full:

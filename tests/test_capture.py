@@ -1,0 +1,556 @@
+"""Capture from many architectures and under what modern training does: the pitfalls, each with the test that catches it."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+import infoplane as ip
+from infoplane.archive import open_archive
+from infoplane.errors import CaptureError, InputError, LayerNotExecuted, UnsupportedModel, UnsupportedOutput
+from infoplane.hooks.passes import keep
+from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.replay import replay
+
+
+class Res(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.bn, self.act, self.b = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.b(self.act(self.bn(self.a(x))))
+        return torch.relu_(x)
+
+
+class Sequence(nn.Module):
+    def __init__(self, rnn: nn.Module) -> None:
+        super().__init__()
+        self.rnn, self.out = rnn, nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.rnn(x)[0][:, -1])
+
+
+class VAE(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.enc, self.mu, self.logvar, self.dec = nn.Linear(5, 8), nn.Linear(8, 2), nn.Linear(8, 2), nn.Linear(2, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.tanh(self.enc(x))
+        mu, s = self.mu(h), self.logvar(h)
+        return self.dec(mu + torch.randn_like(mu) * torch.exp(s / 2) if self.training else mu)
+
+
+class Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.right, self.out = nn.Linear(3, 4), nn.Linear(2, 4), nn.Linear(4, 2)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.out(torch.relu(self.left(a) * self.right(b)))
+
+
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Linear(4, 4)
+        self.b, self.out = self.a, nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(torch.tanh(self.b(torch.tanh(self.a(x)))))
+
+
+def _mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(5, 6), nn.ReLU(inplace=True), nn.Linear(6, 2))
+
+
+def _bert() -> nn.Module:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, max_position_embeddings=16)
+    return transformers.BertModel(config)  # type: ignore[no-any-return]
+
+
+def _f(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(5))
+
+
+TOKENS = torch.randint(0, 20, (9, 6), generator=torch.Generator().manual_seed(2))
+ZOO: dict[str, tuple[Callable[[], nn.Module], object]] = {
+    "mlp": (_mlp, _f(9, 5)),
+    "cnn": (lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3, groups=4), nn.ReLU6(inplace=True), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 2)), _f(9, 1, 8, 8)),
+    "resnet": (lambda: nn.Sequential(nn.Conv2d(1, 4, 3), Res(), Res(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)), _f(9, 1, 6, 6)),
+    "lstm": (lambda: Sequence(nn.LSTM(3, 6, batch_first=True)), _f(9, 4, 3)),
+    "gru": (lambda: Sequence(nn.GRU(3, 6, batch_first=True)), _f(9, 4, 3)),
+    "encoder": (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False), _f(9, 5, 8)),
+    "embedding encoder": (lambda: nn.Sequential(nn.Embedding(20, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 2)), TOKENS),
+    "decoder": (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), 2), (_f(9, 5, 8), _f(9, 4, 8))),
+    "hf bert": (_bert, {"input_ids": TOKENS, "attention_mask": torch.ones_like(TOKENS)}),
+    "autoencoder": (lambda: nn.Sequential(nn.Linear(5, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 5)), _f(9, 5)),
+    "vae": (VAE, _f(9, 5)),
+    "two inputs": (Two, (_f(9, 3), _f(9, 2))),
+    "tied": (Tied, _f(9, 4)),
+    "weight norm": (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), nn.GELU(), nn.Linear(4, 2)), _f(9, 5)),
+    "layer norm": (lambda: nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.SiLU(), nn.Linear(4, 2), nn.Softmax(1)), _f(9, 5)),
+    "conv1d": (lambda: nn.Sequential(nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4), nn.LeakyReLU(0.1, inplace=True), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(4, 2)), _f(9, 2, 8)),
+}
+
+
+def _call(net: nn.Module, x: object) -> Tensor:
+    out = net(**x) if isinstance(x, dict) else net(*x) if isinstance(x, tuple) else net(x)
+    return out.last_hidden_state if hasattr(out, "last_hidden_state") else out  # type: ignore[no-any-return]
+
+
+def _references(net: nn.Module, names: tuple[str, ...], x: object, dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """An independent capture: one hook per module, everything cloned, all calls kept."""
+    seen: dict[str, list[Tensor]] = {}
+    handles = []
+    for name, module in net.named_modules():
+        def hook(m: nn.Module, a: object, o: object, name: str = name) -> None:
+            t = o if isinstance(o, Tensor) else next(v for v in (o.values() if isinstance(o, dict) else o) if isinstance(v, Tensor))
+            seen.setdefault(name, []).append(t.clone())
+        handles.append(module.register_forward_hook(hook))
+    net = net.eval()
+    with torch.no_grad(), torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+        _call(net, x)
+    for handle in handles:
+        handle.remove()
+    return {n: seen[n.partition("#")[0]][int(n.partition("#")[2] or 0)] for n in names}
+
+
+def _steps(net: nn.Module, x: object, how: str, rec: Recorder | None) -> None:
+    """Three training steps in one of the ways; with a capture after each."""
+    torch.manual_seed(3)
+    run = torch.compile(net, backend="aot_eager") if how == "compiled" else net
+    optimiser = torch.optim.SGD(net.parameters(), 0.01)
+    for step in range(1, 4):
+        optimiser.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how == "bf16"):
+            out = checkpoint(lambda: _call(net, x), use_reentrant=False) if how == "checkpointed" else _call(run, x)
+            out.float().square().mean().backward()
+            if rec is not None:
+                rec.step(step)
+        optimiser.step()
+
+
+@pytest.mark.parametrize("how", ["plain", "bf16", "checkpointed", pytest.param("compiled", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", list(ZOO))
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+def test_every_architecture_is_captured_truly_and_trains_on_as_if_alone(name: str, how: str, tmp_path: Path) -> None:
+    build, x = ZOO[name]
+    torch.manual_seed(0)
+    net = build()
+    alone = copy.deepcopy(net)
+    dtype = torch.bfloat16 if how == "bf16" else None
+    rec = Recorder(net, probe=(x, np.arange(9) % 2), to=tmp_path / "run", autocast=dtype, batch_size=9, durable=False, verbose=False)
+    with rec:
+        start = copy.deepcopy(net)
+        _steps(net, x, how, rec)
+    _steps(alone, x, how, None)
+    for key, value in alone.state_dict().items():
+        assert torch.equal(value, net.state_dict()[key]), key
+    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in net.modules())
+    archive = open_archive(tmp_path / "run")
+    assert len(archive.layers) >= 2 and archive.steps == (0, 1, 2, 3)
+    for layer, want in _references(start, archive.layers, x, dtype).items():
+        got = archive.z(0, layer)
+        np.testing.assert_allclose(got, want.float().numpy().reshape(got.shape), rtol=1e-5, atol=1e-6, err_msg=layer)
+
+
+def test_auto_picks_blocks_and_activations() -> None:
+    from infoplane.hooks.layers import survey
+
+    def pick(name: str) -> tuple[str, ...]:
+        net, x = ZOO[name][0]().eval(), ZOO[name][1]
+        return tuple(s.name for s in survey(net, "auto", x, 9).sites)  # type: ignore[arg-type]
+
+    assert pick("resnet") == ("0", "1", "2", "5")
+    assert pick("cnn") == ("2", "4", "7")
+    assert pick("encoder") == ("layers.0", "layers.1")
+    assert pick("hf bert")[1:] == ("encoder.layer.0", "encoder.layer.1", "pooler.activation")
+    assert pick("layer norm") == ("2", "4")
+    assert pick("tied") == ("a#0", "a#1", "out")
+
+
+def _open(net: nn.Module, x: object, to: Path, **options: object) -> Recorder:
+    return Recorder(net, probe=x, to=to / "run", **({"durable": False, "verbose": False} | options)).open()  # type: ignore[arg-type]
+
+
+def test_the_input_of_an_in_place_module_is_seen_before_it_is_overwritten(tmp_path: Path) -> None:
+    _open(_mlp(), _f(9, 5), tmp_path, layers=["0", "1:input", "1"]).close()
+    a = open_archive(tmp_path / "run")
+    assert np.array_equal(a.z(0, "1:input"), a.z(0, "0")) and not np.array_equal(a.z(0, "1:input"), a.z(0, "1"))
+
+
+def test_a_module_called_with_keywords_only_shows_its_input(tmp_path: Path) -> None:
+    class Inner(nn.Module):
+        def forward(self, *, value: Tensor) -> Tensor:
+            return value * 2
+
+    class Outer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.fc = Inner(), nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(value=self.fc(x))  # type: ignore[no-any-return]
+
+    rec = _open(Outer(), _f(9, 3), tmp_path, layers=["fc", "inner:input", "inner"])
+    assert rec.chain is not None and rec.chain.relation("inner:input", "inner") == "cut"
+    rec.close()
+    a = open_archive(tmp_path / "run")
+    assert np.array_equal(a.z(0, "fc"), a.z(0, "inner:input"))
+
+
+def test_a_tied_module_is_found_by_its_second_name(tmp_path: Path) -> None:
+    rec = _open(Tied(), _f(9, 4), tmp_path, layers=["b", "out"])
+    assert rec.layers == ("b#0", "b#1", "out") and rec.infos[0].aliases == ("a",)
+    rec.close()
+
+
+@pytest.mark.parametrize(("layers", "hint"), [(["self_attn.out_proj"], "used by nn.MultiheadAttention without being called; ask for 'self_attn'")])
+def test_a_layer_that_never_runs_is_named_with_a_hint(layers: list[str], hint: str, tmp_path: Path) -> None:
+    with pytest.raises(LayerNotExecuted, match=hint):
+        _open(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), _f(9, 5, 8), tmp_path, layers=layers)
+
+
+def test_containers_and_direct_forward_calls_are_typed_errors(tmp_path: Path) -> None:
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.items, self.fc = nn.ModuleList([nn.Linear(3, 3)]), nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.items[0](self.fc.forward(x))  # type: ignore[no-any-return]
+
+    for layer, hint in (("items", "container without a forward"), ("fc", r"module\(x\), not module.forward\(x\)")):
+        with pytest.raises(LayerNotExecuted, match=hint):
+            _open(Net(), _f(9, 3), tmp_path, layers=[layer])
+
+
+@dataclasses.dataclass
+class Pair:
+    first: Tensor
+    second: Tensor | None
+
+
+class Structured(nn.Module):
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self.form, self.fc = form, nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> object:
+        z = self.fc(x)
+        return {"one": (z, None), "two": (z, z), "dict": {"a": z, "b": None}, "data": Pair(z, None), "none": None, "twice": Pair(z, -z)}[self.form]
+
+
+@pytest.mark.parametrize("form", ["one", "dict", "data"])
+def test_one_tensor_inside_a_structure_is_taken(form: str, tmp_path: Path) -> None:
+    _open(Structured(form), _f(9, 3), tmp_path, layers=["", "fc"]).close()
+    a = open_archive(tmp_path / "run")
+    assert np.array_equal(a.z(0, "(model)"), a.z(0, "fc"))
+
+
+@pytest.mark.parametrize(("form", "message"), [("two", r"returned 2 tensors: \[0, 1\]; say which one"), ("twice", "'first', 'second'"), ("none", "returned NoneType, expected a tensor")])
+def test_no_tensor_or_several_are_refused_by_name(form: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedOutput, match=message):
+        _open(Structured(form), _f(9, 3), tmp_path, layers=["", "fc"])
+
+
+def test_a_selector_chooses_among_several_tensors(tmp_path: Path) -> None:
+    _open(Structured("twice"), _f(9, 3), tmp_path, layers=["", "fc"], select={"(model)": "second"}).close()
+    a = open_archive(tmp_path / "run")
+    assert np.array_equal(a.z(0, "(model)"), -a.z(0, "fc"))
+
+
+def test_scripted_exported_and_lazy_models_are_refused(tmp_path: Path) -> None:
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scripted = torch.jit.script(nn.Linear(3, 3))
+    with pytest.raises(UnsupportedModel, match="ScriptModule"):
+        _open(scripted, _f(9, 3), tmp_path)
+    with pytest.raises(UnsupportedModel, match="expected a torch.nn.Module, got str"):
+        _open("net", _f(9, 3), tmp_path)  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        lazy = nn.LazyLinear(3)
+    with pytest.raises(UnsupportedModel, match="run one batch through the model before attaching"):
+        _open(lazy, _f(9, 3), tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("fullgraph", [False, True])
+def test_a_compiled_training_step_is_compiled_once_over_ten_captures(fullgraph: bool, tmp_path: Path) -> None:
+    compiled_graphs = []
+
+    def counting(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
+        compiled_graphs.append(1)
+        return graph.forward
+
+    torch._dynamo.reset()
+    net, x = _mlp(), _f(16, 5)
+    fast = torch.compile(net, backend=counting, fullgraph=fullgraph)
+    fast(x).sum().backward()
+    rec = _open(fast, x, tmp_path)
+    for step in range(1, 11):
+        fast(x).sum().backward()
+        assert rec.step(step)
+    rec.close()
+    assert len(compiled_graphs) == 1 and len(open_archive(tmp_path / "run").steps) == 11
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+def test_a_model_and_a_region_compiled_in_place_fire_under_clean_names(tmp_path: Path) -> None:
+    torch._dynamo.reset()
+    net, x = _mlp(), _f(9, 5)
+    net[2] = torch.compile(net[2], backend="eager")  # type: ignore[operator,index]
+    net.compile(backend="eager")
+    net(x)
+    rec = _open(net, x, tmp_path, layers="all")
+    assert rec.layers == ("0", "1", "2")
+    rec.close()
+
+
+def test_a_lazy_cache_built_in_a_probe_does_not_poison_training(tmp_path: Path) -> None:
+    class Rotary(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.cache = nn.Linear(3, 3), None
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.cache is None:
+                self.cache = torch.arange(3.0)
+            return self.fc(x * self.cache)  # type: ignore[no-any-return]
+
+    net = Rotary()
+    _open(net, _f(9, 3), tmp_path).close()
+    net(_f(2, 3).requires_grad_()).sum().backward()
+
+
+def test_training_mode_is_marked_moves_no_buffer_and_draws_are_independent(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Dropout(0.5), nn.Linear(6, 2))
+    before = copy.deepcopy(net.state_dict())
+    _open(net, _f(9, 5), tmp_path, mode="train", draws=3, layers="all").close()
+    assert all(torch.equal(v, net.state_dict()[k]) for k, v in before.items())
+    a = open_archive(tmp_path / "run")
+    z = a.z(0, "2").reshape(3, 9, 6)
+    assert a.meta(0)["mode"] == "train" and a.n_rows == 27 and a.row_ids.tolist() == list(range(9)) * 3
+    assert not np.array_equal(z[0], z[1]) and not np.array_equal(z[1], z[2])
+    assert np.array_equal(a.z(0, "0").reshape(3, 9, 6)[0], a.z(0, "0").reshape(3, 9, 6)[2])
+
+
+def test_half_precision_is_widened_without_loss_and_its_dtype_recorded(tmp_path: Path) -> None:
+    net = _mlp().bfloat16()
+    _open(net, _f(9, 5).bfloat16(), tmp_path, layers="all").close()
+    a = open_archive(tmp_path / "run")
+    assert a.layer_info("0").dtype == "bfloat16" and a.z(0, "0").dtype == np.float32
+    with torch.no_grad():
+        assert np.array_equal(a.z(0, "0"), net[0](_f(9, 5).bfloat16()).float().numpy())  # type: ignore[index,operator]
+
+
+def test_storing_float16_refuses_to_overflow(tmp_path: Path) -> None:
+    net = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(net.weight, 70000.0)
+    with pytest.raises(CaptureError, match="overflow float16; store it as float32"):
+        _open(net, torch.ones(4, 1), tmp_path, dtype="float16", layers="all")
+
+
+@pytest.mark.parametrize("spec", ["flatten", "gap", "channels", "pca:3", "project:4", "sample:5"])
+def test_a_reduction_keeps_the_digests_of_the_raw_rows(spec: str, tmp_path: Path) -> None:
+    from infoplane.rows import row_digests
+
+    net, x = nn.Conv1d(2, 3, 3), _f(12, 2, 7)
+    _open(net, x, tmp_path, layers="all", reduce=spec, batch_size=5).close()
+    a = open_archive(tmp_path / "run")
+    with torch.no_grad():
+        raw = torch.cat([net(b) for b in x.split(5)])
+    want = {"flatten": raw.flatten(1), "gap": raw.mean(2), "channels": torch.stack([raw.mean(2), raw.std(2, unbiased=False)], 1)}.get(spec)
+    name = a.layers[0]
+    assert a.layer_info(name).reduction == spec and a.layer_info(name).raw_shape == (3, 5)
+    assert np.array_equal(a.row_digests(0, name), row_digests(raw.numpy()))
+    if want is not None:
+        np.testing.assert_allclose(a.z(0, name), want.numpy(), rtol=1e-5, atol=1e-6)
+    if spec == "pca:3":
+        flat = raw.flatten(1).double().numpy()
+        singular = np.linalg.svd(flat - flat.mean(0), compute_uv=False)[:3]
+        np.testing.assert_allclose(np.sqrt((a.z(0, name).astype(float) ** 2).sum(0)), singular, rtol=1e-4)
+        assert a.extra(0, f"reduction:{name}")["spec"] == "pca:3"
+
+
+def test_an_exception_in_a_layer_is_dropped_and_recorded_or_raised(tmp_path: Path) -> None:
+    class Fragile(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.broken = nn.Linear(3, 3), False
+
+        def forward(self, x: Tensor) -> Tensor:
+            if self.broken:
+                raise ValueError("layer broke")
+            return self.fc(x)  # type: ignore[no-any-return]
+
+    net = Fragile()
+    rec = _open(net, _f(9, 3), tmp_path, on_error="warn")
+    net.broken = True
+    with pytest.warns(RuntimeWarning, match="step 1 was not captured: ValueError: layer broke"):
+        assert rec.step(1) is False
+    net.broken = False
+    assert rec.step(2)
+    rec.close()
+    a = open_archive(tmp_path / "run")
+    assert a.steps == (0, 2) and a.extra(2, "failures") is not None
+    strict = _open(net, _f(9, 3), tmp_path, overwrite=True)
+    net.broken = True
+    with pytest.raises(ValueError, match="layer broke"):
+        strict.step(1)
+    strict.close()
+    assert all(not m._forward_hooks for m in net.modules())
+
+
+def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    net = _mlp()
+    rec = _open(net, _f(9, 5), tmp_path)
+
+    def broken(*args: object) -> None:
+        raise RuntimeError("bug in the hook")
+
+    monkeypatch.setattr("infoplane.hooks.passes.keep", broken)
+    with pytest.raises(RuntimeError, match="bug in the hook") as caught:
+        rec.step(1)
+    assert any("inside the hook of layer '1'" in note for note in caught.value.__notes__)
+    monkeypatch.setattr("infoplane.hooks.passes.keep", keep)
+    assert all(not m._forward_hooks for m in net.modules()) and rec.step(2)
+    rec.close()
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_full_disk_warns_once_and_keeps_what_is_there(background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rec = _open(_mlp(), _f(9, 5), tmp_path, background=background)
+    assert rec.step(1)
+    if rec._background is not None:
+        rec._background.drain()
+
+    def full(*args: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("infoplane.archive.writer.ShardWriter.write", full)
+    with pytest.warns(RuntimeWarning, match="no space left at .*; 2 captured steps stay readable; training goes on"):
+        rec.step(2)
+        rec.close()
+    assert open_archive(tmp_path / "run").steps == (0, 1)
+
+
+def test_nothing_is_reported_before_it_is_on_disk_and_background_writing_loses_nothing(tmp_path: Path) -> None:
+    rec = _open(_mlp(), _f(9, 5), tmp_path, background=True)
+    for step in range(1, 30):
+        rec.step(step)
+        assert set(rec.steps) <= set(open_archive(tmp_path / "run").steps)
+        assert len(rec._pool) <= 3
+    rec.close()
+    assert rec.steps == open_archive(tmp_path / "run").steps == tuple(range(30))
+
+
+def test_probes_from_loaders_mappings_and_callables_are_the_same_rows_and_draw_no_random_number(tmp_path: Path) -> None:
+    x, y = _f(10, 5), torch.arange(10) % 2
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=3)
+    net, state = _mlp(), torch.get_rng_state()
+    for i, probe in enumerate([loader, lambda: (x, y), (x.numpy(), y.numpy())]):
+        _open(net, probe, tmp_path / str(i)).close()
+        a = open_archive(tmp_path / str(i) / "run")
+        assert np.array_equal(a.x, x.numpy()) and np.array_equal(a.y, y.numpy())
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_an_endless_schedule_stops_at_max_bytes_with_a_warning(tmp_path: Path) -> None:
+    rec = _open(_mlp(), _f(9, 5), tmp_path, max_bytes=1500)
+    with pytest.warns(RuntimeWarning, match="max_bytes=1.5 KiB is used up"):
+        for step in range(1, 9):
+            rec.step(step)
+    rec.close()
+    assert 1 < len(open_archive(tmp_path / "run").steps) < 8
+
+
+def test_large_captures_are_spooled_to_disk_and_come_back_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infoplane.hooks.passes.SPOOL_BYTES", 10)
+    net, x = _mlp(), _f(9, 5)
+    rec = _open(net, x, tmp_path)
+    rec.step(1)
+    rec.close()
+    with torch.no_grad():
+        np.testing.assert_allclose(open_archive(tmp_path / "run").z(1, "2"), net(x).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_stored_weights_replay_to_the_captured_activations_bit_for_bit(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, x, y = _mlp(), _f(20, 5), torch.arange(20) % 2
+    direct = _open(net, (x, y), tmp_path / "direct")
+    weights = _open(net, (x, y), tmp_path / "weights", store="weights")
+    for step in (1, 2):
+        with torch.no_grad():
+            net[0].weight += 0.1  # type: ignore[index,union-attr,operator]
+        direct.step(step)
+        weights.step(step, loss=step)
+    direct.close(), weights.close()
+    assert open_archive(tmp_path / "weights" / "run").steps == (0,)
+    done = replay(tmp_path / "weights" / "run", _mlp(), to=tmp_path / "again")
+    a, b = open_archive(tmp_path / "direct" / "run"), open_archive(tmp_path / "again")
+    assert done.steps == b.steps == (0, 1, 2) and done.bitwise == (0,) and b.metrics[2] == {"loss": 2.0}
+    assert all(np.array_equal(a.row_digests(s, n), b.row_digests(s, n)) for s in a.steps for n in a.layers)
+
+
+def test_replaying_another_network_is_found_out(tmp_path: Path) -> None:
+    _open(_mlp(), (_f(9, 5), None), tmp_path, store="weights").close()
+    other = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 2))
+    with pytest.raises(CaptureError, match="replayed activations differ"):
+        replay(tmp_path / "run", other, to=tmp_path / "again")
+
+
+def test_a_row_axis_that_is_nowhere_is_refused_and_a_sequence_first_one_is_turned(tmp_path: Path) -> None:
+    class Fold(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.reshape(-1, 2)
+
+    with pytest.raises(UnsupportedOutput, match="has no axis of the 4 rows"):
+        _open(nn.Sequential(nn.Linear(4, 4), Fold()), _f(9, 4), tmp_path, layers=["1"])
+    rnn = nn.GRU(3, 6)
+    Recorder(rnn, probe=_f(5, 7, 3), to=tmp_path / "r", layers=[""], forward=lambda m, x: m(x.transpose(0, 1)), verbose=False).open().close()
+    assert open_archive(tmp_path / "r").z(0, "(model)").shape == (5, 7, 6)
+
+
+def test_a_functional_activation_is_pointed_out(tmp_path: Path) -> None:
+    rec = _open(Two(), ((_f(9, 3), _f(9, 2)), None), tmp_path)
+    assert "a functional activation" in rec.describe() and ':input' in rec.describe()
+    rec.close()
+
+
+def test_max_calls_is_a_clear_error(tmp_path: Path) -> None:
+    class Loop(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for _ in range(70):
+                x = torch.tanh(self.fc(x))
+            return x
+
+    with pytest.raises(InputError, match="runs 70 times in one forward, more than max_calls=64"):
+        _open(Loop(), _f(9, 3), tmp_path, layers=["fc"])
+    rec = _open(Loop(), _f(9, 3), tmp_path, layers=["fc#69"])
+    assert rec.layers == ("fc#69",)
+    rec.close()
+
+
+def test_public_names_are_reachable() -> None:
+    assert ip.Recorder is Recorder
