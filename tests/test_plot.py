@@ -214,7 +214,7 @@ def test_messages_say_what_was_expected_and_what_came(tmp_path: Path) -> None:
         plot_plane(Plane((), ("a",), 4))
     with pytest.raises(InputError, match=r"expected a file ending in .png"):
         save.save_picture(plane, tmp_path / "a.docx")
-    with pytest.raises(InputError, match="expected kind"):
+    with pytest.raises(InputError, match="expected kind plane, curves"):
         save.save_picture(plane, tmp_path / "a.png", kind="pie")
     with pytest.raises(InputError, match="no layer has both"):
         plot_plane(plane.select(quantity="i_xz"))
@@ -231,3 +231,41 @@ def test_one_checkpoint_and_one_layer_can_be_drawn(tmp_path: Path) -> None:
 def test_the_package_imports_no_matplotlib_and_no_torch() -> None:
     code = "import sys, infoplane.analysis.plot, infoplane.commands.draw; assert not {'matplotlib', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_animation_has_one_frame_per_checkpoint(tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = save.save_picture(make_plane(), tmp_path / "a.gif")
+    with Image.open(path) as image:
+        assert image.n_frames == len(STEPS)  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match=r"expected a file ending in .gif or .mp4"):
+        from infoplane.analysis.plot.animate import save_animation
+
+        save_animation(make_plane(), tmp_path / "a.png")
+
+
+def test_the_dpi_matrix_shows_the_worst_verdict_and_the_largest_excess() -> None:
+    from infoplane.analysis.plot.matrix import plot_dpi_matrix, worst_of_pairs
+
+    report = DPIReport(9, (finding("estimator"), finding("fault", 4), finding("not comparable", up="b", down="a")))
+    excess, verdict = worst_of_pairs(report, ("a", "b"), "bin:szt")
+    assert verdict == [["", "fault"], ["not comparable", ""]]
+    assert excess[0, 1] == 0.2 and np.isnan(excess[1, 0])
+    ax = plot_dpi_matrix(make_plane(), report, ax=fresh())
+    assert [t.get_text() for t in artists(ax, "cell-")] == ["F", "–"]  # type: ignore[attr-defined]
+
+
+def test_snapshots_join_all_layers_at_each_checkpoint() -> None:
+    from infoplane.analysis.plot.matrix import plot_snapshots
+
+    (lines,) = artists(plot_snapshots(make_plane(("a", "b", "c")), ax=fresh()), "snapshots")
+    assert [len(s) for s in lines.get_segments()] == [3] * len(STEPS)  # type: ignore[attr-defined]
+
+
+def test_planes_side_by_side_share_their_limits() -> None:
+    from infoplane.analysis.plot.matrix import draw_side_by_side
+
+    figure = draw_side_by_side({"train": make_plane(), "test": make_plane(("a", "b", "c"))})
+    train, test = figure.axes[:2]
+    assert train.get_xlim() == test.get_xlim() and [train.get_title(loc="left"), test.get_title(loc="left")] == ["train", "test"]

@@ -21,9 +21,16 @@ from infoplane.types import DPIReport, Estimate, Finding
 N = 4096
 
 
-def make_plane(layers: Sequence[str] = ("a", "b"), estimators: Sequence[str] = ("bin:szt",), steps: Sequence[int] = (0, 10, 100, 1000)) -> Plane:
+def make_plane(
+    layers: Sequence[str] = ("a", "b"), estimators: Sequence[str] = ("bin:szt",), steps: Sequence[int] = (0, 10, 100, 1000)
+) -> Plane:
     points = [
-        Point(step, layer, quantity, Estimate(value - 0.5 * k - (i if k else 0), N, spec, low=0.1, high=0.2, ceiling_bits=12.0, notes=("a note",)))
+        Point(
+            step,
+            layer,
+            quantity,
+            Estimate(value - 0.5 * k - (i if k else 0), N, spec, low=0.1, high=0.2, ceiling_bits=12.0, notes=("a note",)),
+        )
         for k, layer in enumerate(layers)
         for spec in estimators
         for i, step in enumerate(steps)
@@ -39,7 +46,9 @@ def finding(excess: float, text: str = "why") -> Finding:
 def test_every_number_of_the_plane_is_in_the_data_once() -> None:
     plane = make_plane(estimators=("bin:szt", "exact"))
     data = page_data(plane)
-    numbers = [(s["e"], data["layers"][s["l"]]["name"], s["q"], data["steps"][i], b) for s in data["series"] for i, b in zip(s["i"], s["b"])]
+    numbers = [
+        (s["e"], data["layers"][s["l"]]["name"], s["q"], data["steps"][i], b) for s in data["series"] for i, b in zip(s["i"], s["b"])
+    ]
     assert sorted(numbers) == sorted((p.estimator, p.layer, p.quantity, p.step, p.bits) for p in plane)
     assert data["series"][0]["lo"] == [0.1] * 4 and data["series"][0]["notes"] == ["a note"]
 
@@ -82,8 +91,14 @@ def test_the_file_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
 
 
 def test_a_report_of_200_steps_12_layers_and_4_estimators_stays_under_6_megabytes(tmp_path: Path) -> None:
-    plane = make_plane([f"transformer.h.{i}.mlp" for i in range(12)], ("bin:szt", "bin:saxe,width=0.07", "exact", "ksg:k=5"), range(0, 2000, 10))
-    found = tuple(Finding("I(X;Z) pair", s, plane.layers[0], plane.layers[1], s / 1000, "estimator", f"a sentence about step {s} " * 5) for s in plane.steps for _ in range(20))
+    plane = make_plane(
+        [f"transformer.h.{i}.mlp" for i in range(12)], ("bin:szt", "bin:saxe,width=0.07", "exact", "ksg:k=5"), range(0, 2000, 10)
+    )
+    found = tuple(
+        Finding("I(X;Z) pair", s, plane.layers[0], plane.layers[1], s / 1000, "estimator", f"a sentence about step {s} " * 5)
+        for s in plane.steps
+        for _ in range(20)
+    )
     assert write_report(tmp_path / "r.html", plane, DPIReport(9999, found)).stat().st_size < 6_000_000
 
 
@@ -99,7 +114,12 @@ def test_the_summary_names_saturation_reduction_and_failures() -> None:
     saturated = tuple(Point(p.step, "a", p.quantity, Estimate(11.9, N, "kde:variance=0.1", "upper", ceiling_bits=12.0)) for p in base)
     plane = Plane(saturated, ("a",), N, reductions={"a": "gap"}, failures=(Failure(0, "a", "ksg", "ties"),))
     text = " ".join(summarise(plane)[1])
-    assert "100% of the X-values are saturated" in text and "1 layers were reduced" in text and "1 cells could not be measured" in text and "bound nothing" in text
+    assert (
+        "100% of the X-values are saturated" in text
+        and "1 layers were reduced" in text
+        and "1 cells could not be measured" in text
+        and "bound nothing" in text
+    )
 
 
 def test_an_existing_report_is_kept_when_overwriting_is_refused(tmp_path: Path) -> None:

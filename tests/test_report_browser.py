@@ -18,16 +18,36 @@ from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport, Estimate, Finding
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-HOSTILE = ["<script>window.pwned=1</script>", "<img src=x onerror=window.pwned=1>", "x" * 10_000, "😀 名前", "שלום", "</script><b>bold</b>", "%DATA%"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+HOSTILE = [
+    "<script>window.pwned=1</script>",
+    "<img src=x onerror=window.pwned=1>",
+    "x" * 10_000,
+    "😀 名前",
+    "שלום",
+    "</script><b>bold</b>",
+    "%DATA%",
+]
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs chromium and the playwright package"),
+    pytest.mark.skipif(
+        CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs chromium and the playwright package"
+    ),
 ]
 
 
-def make_plane(layers: Sequence[str] = ("a", "b", "c"), estimators: Sequence[str] = ("bin:szt", "exact"), steps: Sequence[int] = (0, 1, 10, 100, 1000)) -> Plane:
+def make_plane(
+    layers: Sequence[str] = ("a", "b", "c"), estimators: Sequence[str] = ("bin:szt", "exact"), steps: Sequence[int] = (0, 1, 10, 100, 1000)
+) -> Plane:
     points = [
         Point(step, layer, quantity, Estimate(value * (1 - 0.1 * k) - (0.1 * k * i / len(steps)), 4096, spec, ceiling_bits=12.0))
         for k, layer in enumerate(layers)
@@ -54,7 +74,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:  # Any: 
 
     with sync_playwright() as engine:
         context = engine.chromium.launch_persistent_context(
-            str(tmp_path_factory.mktemp("profile")), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1360, "height": 1000}
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=CHROMIUM,
+            headless=True,
+            args=FLAGS,
+            viewport={"width": 1360, "height": 1000},
         )
         yield context
         context.close()
@@ -89,7 +113,10 @@ class Watched:
 @pytest.fixture
 def opened(browser: Any, tmp_path: Path) -> Iterator[Watched]:
     plane = make_plane()
-    shown = Watched(browser, write_report(tmp_path / "r.html", plane, make_report(plane), tables={"Phases": [{"layer": "a", "verdict": "robust", "drop": 1.5}]}))
+    shown = Watched(
+        browser,
+        write_report(tmp_path / "r.html", plane, make_report(plane), tables={"Phases": [{"layer": "a", "verdict": "robust", "drop": 1.5}]}),
+    )
     yield shown
     shown.close()
 
@@ -97,7 +124,9 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Watched]:
 def test_the_page_asks_for_nothing_but_itself_and_logs_no_error(opened: Watched) -> None:
     opened.page.click("#play")
     opened.page.wait_for_timeout(300)
-    assert [r for r in opened.requests if not r.startswith(("file:", "data:"))] == [] and len([r for r in opened.requests if r.startswith("file:")]) == 1
+    assert [r for r in opened.requests if not r.startswith(("file:", "data:"))] == [] and len(
+        [r for r in opened.requests if r.startswith("file:")]
+    ) == 1
     assert opened.log == []
 
 
@@ -120,14 +149,20 @@ def test_the_slider_moves_the_points_the_cursors_and_the_table(opened: Watched) 
     wait_until(page, "document.getElementById('now').textContent === 'step 0'")
     wait_until(page, "document.getElementById('curve-x').layout.shapes[0].x0 === 0")
     assert page.evaluate("document.getElementById('now-layer').data[0].x") == pytest.approx([10.0, 9.0, 8.0])
-    assert "10" in page.inner_text("#points tbody tr:first-child") and page.evaluate("document.getElementById('curve-x').layout.shapes.length") == 2
+    assert (
+        "10" in page.inner_text("#points tbody tr:first-child")
+        and page.evaluate("document.getElementById('curve-x').layout.shapes.length") == 2
+    )
 
 
 def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> None:
     page = opened.page
     page.uncheck("input[data-layer='1']")
     wait_until(page, "document.querySelectorAll('#points tbody tr').length === 2")
-    assert page.evaluate("document.getElementById('plane').data.filter(t => String(t.meta).startsWith('trail')).map(t => t.meta)") == ["trail-0", "trail-2"]
+    assert page.evaluate("document.getElementById('plane').data.filter(t => String(t.meta).startsWith('trail')).map(t => t.meta)") == [
+        "trail-0",
+        "trail-2",
+    ]
     page.select_option("#view", label="exact (point)" if page.evaluate("D.views[1].sense") != "point" else "exact")
     wait_until(page, "document.getElementById('plane').layout.xaxis.title.text.includes('exact')")
     page.uncheck("#qx")
@@ -136,7 +171,9 @@ def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> No
 
 def test_hover_shows_the_number_its_convention_and_its_verdict(opened: Watched) -> None:
     page = opened.page
-    box = page.evaluate("(() => { const g = document.getElementById('plane'), r = g.getBoundingClientRect(), f = g._fullLayout; return [r.x + f.xaxis._offset + f.xaxis.d2p(g.data[0].x[2]), r.y + f.yaxis._offset + f.yaxis.d2p(g.data[0].y[2])]; })()")
+    box = page.evaluate(
+        "(() => { const g = document.getElementById('plane'), r = g.getBoundingClientRect(), f = g._fullLayout; return [r.x + f.xaxis._offset + f.xaxis.d2p(g.data[0].x[2]), r.y + f.yaxis._offset + f.yaxis.d2p(g.data[0].y[2])]; })()"
+    )
     page.mouse.move(*box)
     page.wait_for_selector("#plane .hovertext")
     text = page.text_content("#plane .hovertext")
@@ -152,7 +189,9 @@ def test_a_finding_jumps_to_its_point(opened: Watched) -> None:
 
 
 def test_a_click_on_a_point_goes_to_its_checkpoint(opened: Watched) -> None:
-    opened.page.evaluate("document.getElementById('plane').emit('plotly_click', { points: [{ data: document.getElementById('plane').data[0], pointNumber: 1 }] })")
+    opened.page.evaluate(
+        "document.getElementById('plane').emit('plotly_click', { points: [{ data: document.getElementById('plane').data[0], pointNumber: 1 }] })"
+    )
     wait_until(opened.page, "document.getElementById('now').textContent === 'step 1'")
 
 
@@ -179,7 +218,10 @@ def test_it_prints_without_controls(opened: Watched) -> None:
 
 def test_hostile_names_are_text_everywhere(browser: Any, tmp_path: Path) -> None:
     plane = make_plane(HOSTILE)
-    shown = Watched(browser, write_report(tmp_path / "r.html", plane, make_report(plane), title=HOSTILE[0], tables={"<b>T</b>": [{"<i>k</i>": HOSTILE[1]}]}))
+    shown = Watched(
+        browser,
+        write_report(tmp_path / "r.html", plane, make_report(plane), title=HOSTILE[0], tables={"<b>T</b>": [{"<i>k</i>": HOSTILE[1]}]}),
+    )
     page = shown.page
     assert page.evaluate("window.pwned") is None and shown.log == []
     assert page.evaluate("document.querySelectorAll('main b, main i:not([class]), main img, #title script').length") == 0

@@ -44,7 +44,9 @@ def running(source: Growing, **options: Any) -> Iterator[int]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = int(s.getsockname()[1])
-    server = uvicorn.Server(uvicorn.Config(application(source, **options), port=port, log_level="error", ws="none", lifespan="off", timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(application(source, **options), port=port, log_level="error", ws="none", lifespan="off", timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + 20
@@ -107,7 +109,11 @@ def test_other_sites_may_not_read_and_get_no_cors_header(port: int) -> None:
     assert ask(port, "/data.json", Origin="https://evil.example", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")[0] == 403
     headers = ask(port, "/data.json", Origin="https://evil.example")[1]
     assert not [h for h in headers if h.startswith("access-control")]
-    assert headers["x-frame-options"] == "DENY" and headers["cross-origin-resource-policy"] == "same-origin" and headers["x-content-type-options"] == "nosniff"
+    assert (
+        headers["x-frame-options"] == "DENY"
+        and headers["cross-origin-resource-policy"] == "same-origin"
+        and headers["x-content-type-options"] == "nosniff"
+    )
 
 
 def test_no_other_path_exists(port: int) -> None:
@@ -155,5 +161,10 @@ def test_a_page_open_to_all_hosts_needs_a_token() -> None:
 
 
 def test_only_loopback_addresses_are_local() -> None:
-    assert [h for h in ("127.0.0.1", "127.9.9.9", "::1", "localhost", "0.0.0.0", "192.168.1.4", "box", "::") if is_loopback(h)] == ["127.0.0.1", "127.9.9.9", "::1", "localhost"]
+    assert [h for h in ("127.0.0.1", "127.9.9.9", "::1", "localhost", "0.0.0.0", "192.168.1.4", "box", "::") if is_loopback(h)] == [
+        "127.0.0.1",
+        "127.9.9.9",
+        "::1",
+        "localhost",
+    ]
     assert {"127.0.0.1", "localhost", "::1"} == LOOPBACK

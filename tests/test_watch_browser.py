@@ -17,10 +17,20 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs chromium and the playwright package"),
+    pytest.mark.skipif(
+        CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs chromium and the playwright package"
+    ),
 ]
 
 TRAINER = """
@@ -60,30 +70,51 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
         s.bind(("127.0.0.1", 0))
         port = int(s.getsockname()[1])
     run = tmp_path / "run"
-    watcher = subprocess.Popen([sys.executable, "-m", "infoplane", "watch", str(run), "-e", "bin:szt", "-e", "exact", "--port", str(port)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    watcher = subprocess.Popen(
+        [sys.executable, "-m", "infoplane", "watch", str(run), "-e", "bin:szt", "-e", "exact", "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     trainer = None
     try:
         assert watcher.stdout is not None and any("live page: http://127.0.0.1" in line for line in watcher.stdout)
         until(lambda: _answers(port), "the server")
         with sync_playwright() as engine:
             contexts = [
-                engine.chromium.launch_persistent_context(str(tmp_path / f"profile{k}"), executable_path=CHROMIUM, headless=True, args=FLAGS, viewport={"width": 1300, "height": 1000}) for k in range(2)
+                engine.chromium.launch_persistent_context(
+                    str(tmp_path / f"profile{k}"),
+                    executable_path=CHROMIUM,
+                    headless=True,
+                    args=FLAGS,
+                    viewport={"width": 1300, "height": 1000},
+                )
+                for k in range(2)
             ]
             pages, log, foreign = [], [], []
             for context in contexts:
                 page = context.new_page()
                 page.on("pageerror", lambda e: log.append(str(e)))
-                page.on("request", lambda r: foreign.append(r.url) if not r.url.startswith((f"http://127.0.0.1:{port}/", "data:")) else None)
+                page.on(
+                    "request", lambda r: foreign.append(r.url) if not r.url.startswith((f"http://127.0.0.1:{port}/", "data:")) else None
+                )
                 page.goto(f"http://127.0.0.1:{port}/")
                 pages.append(page)
-            trainer = subprocess.Popen([sys.executable, "-c", TRAINER, str(run), "11"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            trainer = subprocess.Popen(
+                [sys.executable, "-c", TRAINER, str(run), "11"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
             for page in pages:
                 until(lambda page=page: page.evaluate("D !== null && D.measured.length === 12"), "12 checkpoints")
             os.kill(trainer.pid, signal.SIGKILL)
             trainer.communicate()
-            trainer = subprocess.Popen([sys.executable, "-c", TRAINER, str(run), "-1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+            trainer = subprocess.Popen(
+                [sys.executable, "-c", TRAINER, str(run), "-1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+            )
             for page in pages:
-                until(lambda page=page: page.evaluate("D.measured.length === 30 && D.series.filter(s => s.i.length === 30).length === 8"), "30 checkpoints of every series")
+                until(
+                    lambda page=page: page.evaluate("D.measured.length === 30 && D.series.filter(s => s.i.length === 30).length === 8"),
+                    "30 checkpoints of every series",
+                )
                 assert page.evaluate("D.steps") == list(range(30))
                 assert "30 checkpoints" in page.inner_text("#live")
                 assert page.evaluate("document.querySelectorAll('main b').length") == 0

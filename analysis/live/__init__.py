@@ -5,7 +5,12 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_PUBLIC = {"RunSource": "infoplane.analysis.live.follow", "measure_beside": "infoplane.analysis.live.follow", "application": "infoplane.analysis.live.server", "serve": "infoplane.analysis.live.server"}
+_PUBLIC = {
+    "RunSource": "infoplane.analysis.live.follow",
+    "measure_beside": "infoplane.analysis.live.follow",
+    "application": "infoplane.analysis.live.server",
+    "serve": "infoplane.analysis.live.server",
+}
 __all__ = list(_PUBLIC)
 
 

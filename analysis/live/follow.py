@@ -59,7 +59,16 @@ def _empty(archive: Archive) -> Plane:
     labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
     h_y = None if labels is None else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1])
     reductions = {info.name: info.reduction for info in archive.infos}
-    return Plane((), archive.layers, archive.n_rows, h_y, chain=archive.chain, metrics=archive.metrics, reductions=reductions, provenance={"archive": str(archive.path), "run_uuid": archive.run_uuid})
+    return Plane(
+        (),
+        archive.layers,
+        archive.n_rows,
+        h_y,
+        chain=archive.chain,
+        metrics=archive.metrics,
+        reductions=reductions,
+        provenance={"archive": str(archive.path), "run_uuid": archive.run_uuid},
+    )
 
 
 def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.Event, *, seed: int = 0, workers: int = 1) -> None:

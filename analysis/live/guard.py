@@ -69,7 +69,13 @@ class Guard:
         if refusal := self.refusal(scope):
             status, text = refusal
             body = text.encode()
-            await send({"type": "http.response.start", "status": status, "headers": [*HEADERS, (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]})
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": status,
+                    "headers": [*HEADERS, (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())],
+                }
+            )
             await send({"type": "http.response.body", "body": body})
             return
 

@@ -77,7 +77,10 @@ def application(source: Source, *, title: str = "", token: str | None = None, ho
 
     def home(request: Request) -> Response:
         query = f"?{request.url.query}" if token else ""
-        return HTMLResponse(page(None, policy=POLICY, plotly=f'<script src="plotly.js{_quoted(query)}"></script>'), headers={"content-security-policy": POLICY})
+        return HTMLResponse(
+            page(None, policy=POLICY, plotly=f'<script src="plotly.js{_quoted(query)}"></script>'),
+            headers={"content-security-policy": POLICY},
+        )
 
     def script(request: Request) -> Response:
         return Response(library, media_type="text/javascript")
@@ -91,7 +94,11 @@ def application(source: Source, *, title: str = "", token: str | None = None, ho
     def events(request: Request) -> Response:
         return StreamingResponse(_events(source), media_type="text/event-stream")
 
-    return Guard(Starlette(routes=[Route("/", home), Route("/plotly.js", script), Route("/data.json", data), Route("/events", events)]), hosts=hosts, token=token)
+    return Guard(
+        Starlette(routes=[Route("/", home), Route("/plotly.js", script), Route("/data.json", data), Route("/events", events)]),
+        hosts=hosts,
+        token=token,
+    )
 
 
 def _quoted(text: str) -> str:

@@ -11,6 +11,10 @@ from typing import Any
 _PUBLIC = {
     "plot_curves": "infoplane.analysis.plot.curves",
     "plot_metrics": "infoplane.analysis.plot.curves",
+    "draw_side_by_side": "infoplane.analysis.plot.matrix",
+    "plot_dpi_matrix": "infoplane.analysis.plot.matrix",
+    "plot_snapshots": "infoplane.analysis.plot.matrix",
+    "save_animation": "infoplane.analysis.plot.animate",
     "draw_curves": "infoplane.analysis.plot.curves",
     "plot_plane": "infoplane.analysis.plot.plane",
 }

@@ -51,7 +51,11 @@ def plot_curves(
         InputError: empty plane, unknown estimator or layer, or nothing to draw.
     """
     spec = choose_estimator(plane, estimator)
-    shown = plane.select(layer=layers, estimator=spec, quantity=quantity) if layers is not None else plane.select(estimator=spec, quantity=quantity)
+    shown = (
+        plane.select(layer=layers, estimator=spec, quantity=quantity)
+        if layers is not None
+        else plane.select(estimator=spec, quantity=quantity)
+    )
     curves = [(name, *shown.series(name, quantity, spec, sense)) for name in shown.layers]
     curves = [c for c in curves if c[1]]
     if not curves:
@@ -70,7 +74,9 @@ def plot_curves(
     style.step_axis(ax, shown.steps, log)
     _reference(ax, shown, quantity, max(e.bits for c in curves for e in c[2]))
     room = int(style.height_points(ax) / 4.4)
-    ax.set_ylabel(style.drawable(wrap_label(axis_label(quantity, spec, shown.n, curves[0][2][0].sense), room)), parse_math=False, fontsize=7.5)
+    ax.set_ylabel(
+        style.drawable(wrap_label(axis_label(quantity, spec, shown.n, curves[0][2][0].sense), room)), parse_math=False, fontsize=7.5
+    )
     _end_names(ax, [(c[0], c[1][-1], c[2][-1].bits) for c in curves], tones)
     return ax
 
@@ -92,7 +98,16 @@ def _reference(ax: Axes, plane: Plane, quantity: Quantity, highest: float) -> No
     level, text = (plane.log2_n, "log2 N") if quantity == "i_xz" else (plane.h_y_bits, "H(Y)")
     if level is not None:
         ax.axhline(level, color="#555555", lw=0.8, ls="--", zorder=0, gid="reference")
-        ax.annotate(f"{text} = {level:.4g}", (0.01, level), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points", fontsize=6.5, color="#444444", parse_math=False)
+        ax.annotate(
+            f"{text} = {level:.4g}",
+            (0.01, level),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            fontsize=6.5,
+            color="#444444",
+            parse_math=False,
+        )
     top = max(highest, level or 0.0)
     ax.set_ylim(min(0.0, ax.get_ylim()[0]), top * 1.1 if top > 0 else None)
 
@@ -108,7 +123,17 @@ def _end_names(ax: Axes, ends: list[tuple[str, int, float]], tones: list[tuple[f
     for name, (_, step, bits), slot, tone in zip(names, ends, slots, tones):
         dark = tuple(0.75 * c for c in tone[:3])
         ax.annotate(
-            name, (step, bits), xytext=(1.035, slot), textcoords="axes fraction", fontsize=size, va="center", ha="left", color=dark, parse_math=False, annotation_clip=False, gid="name",
+            name,
+            (step, bits),
+            xytext=(1.035, slot),
+            textcoords="axes fraction",
+            fontsize=size,
+            va="center",
+            ha="left",
+            color=dark,
+            parse_math=False,
+            annotation_clip=False,
+            gid="name",
             arrowprops={"arrowstyle": "-", "lw": 0.5, "color": tone, "alpha": 0.7, "shrinkA": 1, "shrinkB": 1, "relpos": (0, 0.5)},
         )
 
@@ -139,9 +164,17 @@ def plot_metrics(plane: Plane, *, names: Collection[str] | None = None, ax: Axes
         axes |= {n: twin for n in right}
     tones, handles = ("#333333", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"), []
     for k, name in enumerate(chosen):
-        pairs = [(s, plane.metrics[s][name]) for s in sorted(plane.metrics) if name in plane.metrics[s] and np.isfinite(plane.metrics[s][name])]
+        pairs = [
+            (s, plane.metrics[s][name]) for s in sorted(plane.metrics) if name in plane.metrics[s] and np.isfinite(plane.metrics[s][name])
+        ]
         if pairs:
-            handles += axes[name].plot(*zip(*pairs), color=tones[k % len(tones)], ls=DASHES[k % len(DASHES)], label=style.drawable(short_names([name])[0]), gid=f"metric-{k}")
+            handles += axes[name].plot(
+                *zip(*pairs),
+                color=tones[k % len(tones)],
+                ls=DASHES[k % len(DASHES)],
+                label=style.drawable(short_names([name])[0]),
+                gid=f"metric-{k}",
+            )
     style.step_axis(ax, sorted(plane.metrics), log)
     if left:
         ax.set_ylabel(style.drawable(", ".join(short_names(left[:3], 16))), parse_math=False)

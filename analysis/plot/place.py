@@ -46,7 +46,9 @@ def overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def place_labels(anchors: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], frame: Box, pad: float = 3.0) -> list[tuple[float, float]]:
+def place_labels(
+    anchors: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], frame: Box, pad: float = 3.0
+) -> list[tuple[float, float]]:
     """Centres of labels near their anchors, inside ``frame``, none over another label or another anchor (greedy, nearest ring first).
 
     Args:

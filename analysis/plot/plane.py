@@ -47,11 +47,22 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
         ys = dict(zip(*plane.series(layer, "i_zy", estimator, sense)))
         steps = tuple(s for s in xs if s in ys)
         if steps:
-            out.append(Trajectory(layer, steps, tuple(xs[s].bits for s in steps), tuple(ys[s].bits for s in steps), tuple(xs[s].saturated for s in steps), (xs[steps[0]].sense, ys[steps[0]].sense)))
+            out.append(
+                Trajectory(
+                    layer,
+                    steps,
+                    tuple(xs[s].bits for s in steps),
+                    tuple(ys[s].bits for s in steps),
+                    tuple(xs[s].saturated for s in steps),
+                    (xs[steps[0]].sense, ys[steps[0]].sense),
+                )
+            )
     return out
 
 
-def flag_segments(paths: Sequence[Trajectory], findings: Collection[Finding], verdicts: Collection[Verdict]) -> dict[Verdict, list[tuple[tuple[float, float], tuple[float, float]]]]:
+def flag_segments(
+    paths: Sequence[Trajectory], findings: Collection[Finding], verdicts: Collection[Verdict]
+) -> dict[Verdict, list[tuple[tuple[float, float], tuple[float, float]]]]:
     """Per verdict, the segments from the upstream to the downstream point of each finding; one of no length for a law of a single layer."""
     known = {p.layer: p for p in paths}
     out: dict[Verdict, list[tuple[tuple[float, float], tuple[float, float]]]] = {}
@@ -136,7 +147,18 @@ def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Col
     faces = np.where(np.asarray(path.saturated)[:, None], np.ones(4), tone)
     ax.scatter(path.x, path.y, s=7, c=faces, edgecolors=tone, linewidths=0.6, zorder=3, gid=f"points-{k}")
     ax.plot(path.x[0], path.y[0], marker="o", ms=6.5, mfc="none", mec="#444444", mew=0.8, ls="none", zorder=4, gid=f"first-{k}")
-    ax.plot(path.x[-1], path.y[-1], marker=_marker(k), ms=6.5, mfc="white" if path.saturated[-1] else tone[-1], mec="black", mew=0.8, ls="none", zorder=5, gid=f"last-{k}")
+    ax.plot(
+        path.x[-1],
+        path.y[-1],
+        marker=_marker(k),
+        ms=6.5,
+        mfc="white" if path.saturated[-1] else tone[-1],
+        mec="black",
+        mew=0.8,
+        ls="none",
+        zorder=5,
+        gid=f"last-{k}",
+    )
     return lines
 
 
@@ -144,17 +166,31 @@ def _marker(k: int) -> str:
     return style.MARKERS[k % len(style.MARKERS)]
 
 
-def _draw_flags(ax: Axes, segments: dict[Verdict, list[tuple[tuple[float, float], tuple[float, float]]]], report: DPIReport | None, spec: str) -> list[Line2D]:
+def _draw_flags(
+    ax: Axes, segments: dict[Verdict, list[tuple[tuple[float, float], tuple[float, float]]]], report: DPIReport | None, spec: str
+) -> list[Line2D]:
     """Draw the flagged segments; returns their legend entries."""
     marks = []
     for verdict, pairs in segments.items():
         colour = style.VERDICT_COLOURS.get(verdict, "#7f7f7f")
         failing = verdict in ("fault", "violation")
         width, dash = (1.6, "-") if failing else (0.8, (0, (2, 1.2)))
-        ax.add_collection(LineCollection(pairs, colors=colour, linewidths=width, linestyles=[dash], alpha=0.9 if failing else 0.45, zorder=6 if failing else 1, gid=f"flag-{verdict}"))
+        ax.add_collection(
+            LineCollection(
+                pairs,
+                colors=colour,
+                linewidths=width,
+                linestyles=[dash],
+                alpha=0.9 if failing else 0.45,
+                zorder=6 if failing else 1,
+                gid=f"flag-{verdict}",
+            )
+        )
         lone = np.array([a for a, b in pairs if a == b])
         if len(lone):
-            ax.scatter(lone[:, 0], lone[:, 1], s=60, facecolors="none", edgecolors=colour, linewidths=width, zorder=6, gid=f"ring-{verdict}")
+            ax.scatter(
+                lone[:, 0], lone[:, 1], s=60, facecolors="none", edgecolors=colour, linewidths=width, zorder=6, gid=f"ring-{verdict}"
+            )
         marks.append(Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}"))
     return marks
 
@@ -169,10 +205,29 @@ def _frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> No
     ax.axvline(plane.log2_n, color="#555555", lw=0.8, ls="--", zorder=0, gid="log2n")
     ax.axvspan(plane.log2_n - 0.5, plane.log2_n, color="#bbbbbb", alpha=0.25, lw=0, zorder=0, gid="saturated")
     note: dict[str, Any] = {"fontsize": 6.5, "color": "#444444", "parse_math": False}
-    ax.annotate(f"log2 N = {plane.log2_n:.4g}", (plane.log2_n, 0.02), xycoords=("data", "axes fraction"), xytext=(-3, 0), textcoords="offset points", rotation=90, ha="right", va="bottom", **note)
+    ax.annotate(
+        f"log2 N = {plane.log2_n:.4g}",
+        (plane.log2_n, 0.02),
+        xycoords=("data", "axes fraction"),
+        xytext=(-3, 0),
+        textcoords="offset points",
+        rotation=90,
+        ha="right",
+        va="bottom",
+        **note,
+    )
     if plane.h_y_bits is not None:
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0, gid="hy")
-        ax.annotate(f"H(Y) = {plane.h_y_bits:.4g}", (0.01, plane.h_y_bits), xycoords=("axes fraction", "data"), xytext=(0, 2), textcoords="offset points", ha="left", va="bottom", **note)
+        ax.annotate(
+            f"H(Y) = {plane.h_y_bits:.4g}",
+            (0.01, plane.h_y_bits),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="left",
+            va="bottom",
+            **note,
+        )
     senses = paths[0].senses
     ax.set_xlabel(style.drawable(axis_label("i_xz", spec, plane.n, senses[0])), parse_math=False)
     ax.set_ylabel(style.drawable(axis_label("i_zy", spec, plane.n, senses[1])), parse_math=False)
@@ -192,7 +247,17 @@ def _colour_bar(ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool
 def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D]) -> None:
     names = [style.drawable(n) for n in short_names([p.layer for p in paths])]
     entries = [
-        Line2D([], [], marker=_marker(k), ls="none", ms=5.5, mfc="#9aa7b0", mec="black", mew=0.7, label=f"{k + 1}  {name}" + (" (reduced)" if plane.reductions.get(p.layer, "none") != "none" else ""))
+        Line2D(
+            [],
+            [],
+            marker=_marker(k),
+            ls="none",
+            ms=5.5,
+            mfc="#9aa7b0",
+            mec="black",
+            mew=0.7,
+            label=f"{k + 1}  {name}" + (" (reduced)" if plane.reductions.get(p.layer, "none") != "none" else ""),
+        )
         for k, (p, name) in enumerate(zip(paths, names))
     ]
     entries.append(Line2D([], [], marker="o", ls="none", ms=5.5, mfc="none", mec="#444444", mew=0.8, label="first checkpoint"))
@@ -201,7 +266,15 @@ def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Lin
     widest = max(len(str(e.get_label())) for e in entries + marks)
     room = style.figure_of(ax).get_figwidth() * 72 * ax.get_position().width / 0.8
     columns = max(1, min(4, int(room / (4.1 * widest + 24)), (len(entries) + 3) // 3))
-    box = ax.legend(handles=entries + marks, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, handletextpad=0.3, columnspacing=1.0, borderaxespad=0)
+    box = ax.legend(
+        handles=entries + marks,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.17),
+        ncols=columns,
+        handletextpad=0.3,
+        columnspacing=1.0,
+        borderaxespad=0,
+    )
     for text in box.get_texts():
         text.set_parse_math(False)
 
@@ -218,6 +291,14 @@ def _end_numbers(ax: Axes, paths: Sequence[Trajectory]) -> None:
     for k, ((x, y), (cx, cy)) in enumerate(zip(anchors, place_labels(anchors, sizes, box))):
         far = float(np.hypot(cx - x, cy - y)) > 11
         ax.annotate(
-            str(k + 1), (paths[k].x[-1], paths[k].y[-1]), xytext=(cx - x, cy - y), textcoords="offset points", ha="center", va="center", fontsize=7, zorder=7, gid=f"number-{k}",
+            str(k + 1),
+            (paths[k].x[-1], paths[k].y[-1]),
+            xytext=(cx - x, cy - y),
+            textcoords="offset points",
+            ha="center",
+            va="center",
+            fontsize=7,
+            zorder=7,
+            gid=f"number-{k}",
             arrowprops={"arrowstyle": "-", "lw": 0.4, "color": "#888888", "shrinkA": 3, "shrinkB": 3} if far else None,
         )

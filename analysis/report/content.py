@@ -37,7 +37,8 @@ def page_data(plane: Plane, report: DPIReport | None = None, *, title: str = "",
         "title": title or str(plane.provenance.get("archive", "")) or "information plane",
         "steps": steps,
         "layers": [
-            {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")} for name, short in zip(plane.layers, short_names(plane.layers) if plane.layers else [])
+            {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")}
+            for name, short in zip(plane.layers, short_names(plane.layers) if plane.layers else [])
         ],
         "n": plane.n,
         "log2n": _number(plane.log2_n),
@@ -45,11 +46,17 @@ def page_data(plane: Plane, report: DPIReport | None = None, *, title: str = "",
         "views": _views(plane),
         "series": _series(plane, place),
         "metrics": _metrics(plane, place),
-        "failures": [{"step": f.step, "layer": f.layer, "estimator": f.estimator, "message": f.message} for f in plane.failures[:MOST_FINDINGS]],
+        "failures": [
+            {"step": f.step, "layer": f.layer, "estimator": f.estimator, "message": f.message} for f in plane.failures[:MOST_FINDINGS]
+        ],
         "dpi": None if report is None else _dpi(report, plane),
         "shows": shows,
         "cannot": cannot,
-        "tables": [{"title": name, "rows": [{str(k): _cell(v) for k, v in row.items()} for row in rows]} for name, rows in (tables or {}).items() if rows],
+        "tables": [
+            {"title": name, "rows": [{str(k): _cell(v) for k, v in row.items()} for row in rows]}
+            for name, rows in (tables or {}).items()
+            if rows
+        ],
         "provenance": [[str(k), str(v)] for k, v in plane.provenance.items()],
     }
 
@@ -70,7 +77,10 @@ def _views(plane: Plane) -> list[dict[str, Json]]:
     pairs = dict.fromkeys((p.estimator, p.sense) for p in plane)
     order = {"exact": 0, "point": 1, "upper": 2, "lower": 3}
     ranked = sorted(pairs, key=lambda pair: (plane.estimators.index(pair[0]), order[pair[1]]))
-    return [{"spec": spec, "sense": sense, "x": axis_label("i_xz", spec, plane.n, sense), "y": axis_label("i_zy", spec, plane.n, sense)} for spec, sense in ranked]
+    return [
+        {"spec": spec, "sense": sense, "x": axis_label("i_xz", spec, plane.n, sense), "y": axis_label("i_zy", spec, plane.n, sense)}
+        for spec, sense in ranked
+    ]
 
 
 def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
@@ -83,8 +93,20 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
     for (spec, sense, layer, quantity), pairs in groups.items():
         pairs.sort(key=lambda pair: pair[0])
         estimates = [e for _, e in pairs]
-        column: dict[str, Json] = {"e": spec, "s": sense, "l": layers[layer], "q": quantity, "i": [i for i, _ in pairs], "b": [_number(e.bits) for e in estimates]}
-        for key, values in (("lo", [e.low for e in estimates]), ("hi", [e.high for e in estimates]), ("se", [e.stderr for e in estimates]), ("cov", [e.coverage for e in estimates])):
+        column: dict[str, Json] = {
+            "e": spec,
+            "s": sense,
+            "l": layers[layer],
+            "q": quantity,
+            "i": [i for i, _ in pairs],
+            "b": [_number(e.bits) for e in estimates],
+        }
+        for key, values in (
+            ("lo", [e.low for e in estimates]),
+            ("hi", [e.high for e in estimates]),
+            ("se", [e.stderr for e in estimates]),
+            ("cov", [e.coverage for e in estimates]),
+        ):
             if any(v is not None for v in values):
                 column[key] = [_number(v, 4) for v in values]
         if any(e.saturated for e in estimates):
@@ -103,7 +125,11 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
 def _metrics(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
     names = dict.fromkeys(name for step in sorted(plane.metrics) for name in plane.metrics[step])
     return [
-        {"name": name, "i": [place[s] for s in sorted(plane.metrics) if name in plane.metrics[s]], "v": [_number(plane.metrics[s][name]) for s in sorted(plane.metrics) if name in plane.metrics[s]]}
+        {
+            "name": name,
+            "i": [place[s] for s in sorted(plane.metrics) if name in plane.metrics[s]],
+            "v": [_number(plane.metrics[s][name]) for s in sorted(plane.metrics) if name in plane.metrics[s]],
+        }
         for name in names
     ]
 
@@ -122,11 +148,30 @@ def _dpi(report: DPIReport, plane: Plane) -> dict[str, Json]:
         "texts": texts,
         "omitted": len(report.findings) - len(worst),
         "episodes": [
-            {"law": e.law, "up": e.upstream, "down": e.downstream, "v": e.verdict, "first": e.first_step, "last": e.last_step, "k": e.checkpoints, "x": _number(e.worst_bits, 4), "e": e.estimator}
+            {
+                "law": e.law,
+                "up": e.upstream,
+                "down": e.downstream,
+                "v": e.verdict,
+                "first": e.first_step,
+                "last": e.last_step,
+                "k": e.checkpoints,
+                "x": _number(e.worst_bits, 4),
+                "e": e.estimator,
+            }
             for e in report.episodes[:MOST_FINDINGS]
         ],
         "findings": [
-            {"law": f.law, "step": f.step, "u": layers.get(f.upstream, f.upstream), "d": layers.get(f.downstream, f.downstream), "x": _number(f.excess_bits, 4), "v": f.verdict, "t": where[f.explanation], "e": f.estimator}
+            {
+                "law": f.law,
+                "step": f.step,
+                "u": layers.get(f.upstream, f.upstream),
+                "d": layers.get(f.downstream, f.downstream),
+                "x": _number(f.excess_bits, 4),
+                "v": f.verdict,
+                "t": where[f.explanation],
+                "e": f.estimator,
+            }
             | ({"p": _number(f.p, 3)} if f.p is not None else {})
             | ({"g": _number(f.gain_bits, 4), "o": _number(f.loss_bits, 4)} if f.gain_bits is not None else {})
             for f in worst

@@ -19,7 +19,10 @@ def summarise(plane: Plane, report: DPIReport | None = None) -> tuple[list[str],
     shows += [line for spec in plane.estimators if (line := _movement(plane, spec))]
     if report is not None:
         tally = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
-        shows.append(f"Data processing inequality: {report.checked} comparisons ({tally or 'none possible'}): " + ("no fault and no unexplained violation." if report.passed else "FAILED, see the table."))
+        shows.append(
+            f"Data processing inequality: {report.checked} comparisons ({tally or 'none possible'}): "
+            + ("no fault and no unexplained violation." if report.passed else "FAILED, see the table.")
+        )
     return shows, _limits(plane, report)
 
 
@@ -27,7 +30,11 @@ def _movement(plane: Plane, spec: str) -> str:
     """How far the X-coordinate moved under one estimator, in the layer where it fell most."""
     if spec == "exact" or spec.startswith("exact:"):
         values = [p.bits for p in plane if p.estimator == spec and p.quantity == "i_xz"]
-        return f"Exact codes: H(Z) lies between {min(values):.4g} and {max(values):.4g} bits over all layers and checkpoints (ceiling {plane.log2_n:.4g})." if values else ""
+        return (
+            f"Exact codes: H(Z) lies between {min(values):.4g} and {max(values):.4g} bits over all layers and checkpoints (ceiling {plane.log2_n:.4g})."
+            if values
+            else ""
+        )
     best: tuple[float, str, int] | None = None
     for layer in plane.layers:
         steps, estimates = plane.series(layer, "i_xz", spec)
@@ -58,11 +65,15 @@ def _limits(plane: Plane, report: DPIReport | None) -> list[str]:
         mine = [p for p in plane if p.estimator == spec and p.quantity == "i_xz"]
         share = sum(p.estimate.saturated for p in mine) / len(mine) if mine else 0.0
         if share > 0 and not spec.startswith("exact"):
-            out.append(f"{spec}: {_percent(share)} of the X-values are saturated (near their ceiling, or most rows alone in their cell): they say that the probe set is too small or the cells too fine, not that information is high.")
+            out.append(
+                f"{spec}: {_percent(share)} of the X-values are saturated (near their ceiling, or most rows alone in their cell): they say that the probe set is too small or the cells too fine, not that information is high."
+            )
     if any(spec.startswith("kde") for spec in plane.estimators):
         out.append("KDE: X-values are bounds on I(X;Z+noise), not on I(X;Z); Y-values are differences of bounds and bound nothing.")
     if reduced := [name for name, how in plane.reductions.items() if how != "none"]:
-        out.append(f"{len(reduced)} layers were reduced before measuring ({', '.join(short_names(reduced[:3], 40))}{', ...' if len(reduced) > 3 else ''}): they are not compared with other layers.")
+        out.append(
+            f"{len(reduced)} layers were reduced before measuring ({', '.join(short_names(reduced[:3], 40))}{', ...' if len(reduced) > 3 else ''}): they are not compared with other layers."
+        )
     if plane.chain is None:
         out.append("No chain certificate: which layers screen the input off from which was not tested, so no pair of layers is judged.")
     if plane.failures:

@@ -14,7 +14,9 @@ from infoplane.errors import ArchiveExists, InputError, MissingExtra
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+)
 """What a browser lets the file do: run what is inside it, and reach nothing else."""
 
 

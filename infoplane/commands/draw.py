@@ -10,8 +10,15 @@ import typer
 
 def plot(
     plane: Annotated[Path, typer.Argument(help="A plane.h5 written by `infoplane measure` or `Plane.save`.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg or .pdf.")],
-    kind: Annotated[str, typer.Option("--kind", "-k", help="plane: trajectories; curves: I versus step with loss and accuracy.")] = "plane",
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg, .pdf, .gif or .mp4.")],
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind",
+            "-k",
+            help="plane: trajectories; curves: I versus step with loss and accuracy; snapshots: one line per checkpoint; dpi: layer x layer verdicts.",
+        ),
+    ] = "plane",
     estimator: Annotated[str, typer.Option("--estimator", "-e", help="Spec to draw; the plane's first when left out.")] = "",
     check: Annotated[bool, typer.Option(help="Mark the findings of the DPI check.")] = True,
 ) -> None:
@@ -21,7 +28,7 @@ def plot(
 
     measured = Plane.load(plane)
     report = None
-    if check and kind in ("plane", "gif"):
+    if check and kind in ("plane", "dpi"):
         from infoplane.analysis.dpi import check_dpi
 
         report = check_dpi(measured)
@@ -48,10 +55,15 @@ def report(
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-def watch(
+def watch(  # noqa: PLR0917  # the options of a command
     run: Annotated[Path, typer.Argument(help="RUN, the directory a Recorder writes to; it may not exist yet.")],
-    estimator: Annotated[list[str] | None, typer.Option("-e", "--estimator", help="Spec to measure as checkpoints appear; may be given several times. Default: bin:szt.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Measure nothing, only show the result lines that another process writes.")] = False,
+    estimator: Annotated[
+        list[str] | None,
+        typer.Option("-e", "--estimator", help="Spec to measure as checkpoints appear; may be given several times. Default: bin:szt."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Measure nothing, only show the result lines that another process writes.")
+    ] = False,
     host: Annotated[str, typer.Option(help="Address to bind; beyond loopback a token is required.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 8321,
     token: Annotated[str, typer.Option(help="Token for the address; made when needed and left out.")] = "",

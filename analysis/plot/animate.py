@@ -1,0 +1,60 @@
+"""The plane as an animation over training, GIF (Pillow) or MP4 (where ffmpeg is found)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import choose_estimator
+from infoplane.analysis.plot.plane import plot_plane, trajectories
+from infoplane.errors import InputError, MissingExtra
+from infoplane.plane import Plane
+from infoplane.types import DPIReport
+
+
+@style.styled
+def save_animation(
+    plane: Plane,
+    path: str | Path,
+    *,
+    report: DPIReport | None = None,
+    estimator: str | None = None,
+    sense: str | None = None,
+    frames_per_second: int = 12,
+) -> Path:
+    """Write one frame per checkpoint: the whole plane, the layers of that checkpoint joined by a line, its step in the corner.
+
+    Axes and colours stand still, so that only the layers move. Returns the path.
+
+    Raises:
+        InputError: the suffix is neither .gif nor .mp4, or there is nothing to draw.
+        MissingExtra: ffmpeg is not installed (.mp4 only).
+    """
+    path = Path(path)
+    if path.suffix.lower() not in (".gif", ".mp4"):
+        raise InputError(f"expected a file ending in .gif or .mp4, got {path.name!r}")
+    if path.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
+        raise MissingExtra("the program ffmpeg", "no extra: your system's package manager; .gif needs none")
+    spec = choose_estimator(plane, estimator)
+    figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.58)
+    ax = plot_plane(plane, report, estimator=spec, sense=sense, ax=figure.add_subplot())
+    paths = trajectories(plane, spec, sense)
+    steps = sorted({s for p in paths for s in p.steps})
+    (joined,) = ax.plot([], [], color="#222222", lw=1.0, ls=":", marker="o", ms=5, mfc="white", mec="#222222", zorder=8, gid="now")
+    text = ax.text(0.02, 0.9, "", transform=ax.transAxes, fontsize=9, gid="step")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # one layout for all frames
+
+    def frame(step: int) -> list[object]:
+        points = np.array([xy for p in paths if (xy := p.at(step)) is not None])
+        joined.set_data(points[:, 0], points[:, 1])
+        text.set_text(f"step {step}")
+        return [joined, text]
+
+    movie = FuncAnimation(figure, frame, frames=steps, init_func=lambda: [joined, text])  # type: ignore[arg-type]  # artists
+    writer = PillowWriter(frames_per_second) if path.suffix.lower() == ".gif" else FFMpegWriter(frames_per_second)
+    movie.save(path, writer=writer, dpi=100)
+    return path
