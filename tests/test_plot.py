@@ -269,3 +269,14 @@ def test_planes_side_by_side_share_their_limits() -> None:
     figure = draw_side_by_side({"train": make_plane(), "test": make_plane(("a", "b", "c"))})
     train, test = figure.axes[:2]
     assert train.get_xlim() == test.get_xlim() and [train.get_title(loc="left"), test.get_title(loc="left")] == ["train", "test"]
+
+
+def test_flags_of_another_estimator_or_bound_are_not_drawn_and_faults_always_are() -> None:
+    plane = make_plane()
+    lower = Finding("I(X;Z) pair, lower", 100, "a", "b", 0.2, "estimator", "why", estimator="kde:variance=0.001")
+    leak = Finding("exact leak", 100, "a", "b", 0.2, "fault", "why", estimator="exact")
+    report = DPIReport(9, (lower, leak))
+    bins = plot_plane(plane, report, ax=fresh())
+    assert not artists(bins, "flag-estimator") and len(artists(bins, "flag-fault")) == 1
+    assert not artists(plot_plane(plane, report, estimator="kde:variance=0.001", sense="upper", ax=fresh()), "flag-estimator")
+    assert len(artists(plot_plane(plane, report, estimator="kde:variance=0.001", sense="lower", ax=fresh()), "flag-estimator")) == 1

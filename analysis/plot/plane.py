@@ -60,6 +60,12 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
     return out
 
 
+def concerns(finding: Finding, estimator: str, sense: str) -> bool:
+    """Whether a finding is about the numbers drawn: of their estimator and bound, or a fault of the pipeline, which is about all of them."""
+    other_bound = finding.law.endswith((", lower", ", upper")) and not finding.law.endswith(f", {sense}")
+    return finding.verdict == "fault" or (finding.estimator in ("", estimator) and not other_bound)
+
+
 def flag_segments(
     paths: Sequence[Trajectory], findings: Collection[Finding], verdicts: Collection[Verdict]
 ) -> dict[Verdict, list[tuple[tuple[float, float], tuple[float, float]]]]:
@@ -124,7 +130,8 @@ def plot_plane(
     lines = None
     for k, path in enumerate(paths):
         lines = _draw_path(ax, path, k, norm, colours) or lines
-    marks = _draw_flags(ax, flag_segments(paths, report.findings if report else (), flags), report, spec)
+    found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
+    marks = _draw_flags(ax, flag_segments(paths, found, flags), report, spec)
     _frame(ax, shown, paths, spec)
     if colour_bar and lines is not None:
         _colour_bar(ax, lines, steps, log)

@@ -67,12 +67,13 @@ function nowTrace() {
   const on = layersOn(), pts = on.map((l) => at(l, S.step));
   return { x: pts.map((p) => p[0]), y: pts.map((p) => p[1]), text: on.map((l) => String(l + 1)), symbol: on.map((l) => SYMBOLS[l % SYMBOLS.length]), color: on.map(tone) };
 }
+const concerns = (f) => f.v === "fault" || ((!f.e || f.e === view().spec) && (!/, (lower|upper)$/.test(f.law) || f.law.endsWith(`, ${view().sense}`)));
 function flagTraces() {
   const out = [];
   for (const v of Object.keys(FLAG)) {
     const x = [], y = [];
     for (const f of (D.dpi ? D.dpi.findings : [])) {
-      if (f.v !== v || (f.e && f.e !== view().spec) || S.off.has(f.u) || S.off.has(f.d)) continue;
+      if (f.v !== v || !concerns(f) || S.off.has(f.u) || S.off.has(f.d)) continue;
       const i = D.steps.indexOf(f.step), a = at(f.u, i), b = at(f.d, i);
       if (a[0] !== null && b[0] !== null) { x.push(a[0], b[0], null); y.push(a[1], b[1], null); }
     }
@@ -107,8 +108,11 @@ function drawPlane() {
 
 const xOf = (i) => (S.log ? Math.log10(1 + D.steps[i] - D.steps[0]) : D.steps[i]);
 function stepAxis() {
-  if (!S.log) return { title: { text: "training step" } };
-  return { title: { text: "training step" }, tickvals: ticks().map((t) => Math.log10(1 + t)), ticktext: ticks().map((t) => String(t + D.steps[0])) };
+  const title = { text: "training step" };
+  if (!D.steps.length) return { title };
+  const low = xOf(0), high = xOf(D.steps.length - 1), edge = 0.01 * (high - low || 1), range = [low - edge, high + edge];
+  if (!S.log) return { title, range };
+  return { title, range, tickvals: ticks().map((t) => Math.log10(1 + t)), ticktext: ticks().map((t) => String(t + D.steps[0])) };
 }
 const cursor = () => ({ type: "line", x0: xOf(S.step), x1: xOf(S.step), yref: "paper", y0: 0, y1: 1, line: { width: 1.5, color: getComputedStyle(document.documentElement).getPropertyValue("--accent").trim() } });
 
