@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, crc32
+from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, crc32, raw_bytes
 from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
 
 MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
@@ -227,7 +227,7 @@ def read_rows(d: Any, window: Window, start: int, stop: int, where: str) -> NDAr
             d.read_direct(out, np.s_[start:stop])
             return out
         offset = d.id.get_offset() + start * (out.nbytes // (stop - start))
-        view, done = memoryview(out.reshape(-1).view(np.uint8)), 0
+        view, done = raw_bytes(out), 0
         while done < out.nbytes:
             got = os.preadv(window.fd, [view[done : done + (1 << 30)]], offset + done)
             if got == 0:

@@ -47,12 +47,12 @@ class ShardName:
     def parse(cls, text: str) -> ShardName | None:
         """The parsed name, or None when ``text`` is not the name of a shard."""
         match = _SHARD_NAME.fullmatch(text)
-        return None if match is None else cls(*(int(g) for g in match.groups()[:4]), match[5])
+        return None if match is None else cls(int(match[1]), int(match[2]), int(match[3]), int(match[4]), match[5])
 
 
 def call_index(layer: str) -> int:
     """Which call of a reused module a layer name means: 2 for ``"fc#2"``, 0 for ``"fc"``."""
-    call = layer.split(":")[0].rpartition("#")[2] if "#" in layer else ""
+    call = layer.split(":", maxsplit=1)[0].rpartition("#")[2] if "#" in layer else ""
     return int(call) if call.isdecimal() and len(call) < 9 else 0
 
 
@@ -68,8 +68,13 @@ def rows_path(info: LayerInfo) -> str:
 
 def crc32(a: NDArray[Any]) -> int:  # Any: every stored dtype
     """CRC-32 of the raw C-order little-endian bytes of an array."""
-    flat = np.ascontiguousarray(a).reshape(-1)
-    return zlib.crc32(flat.view(np.uint8)) if flat.size else 0
+    return zlib.crc32(raw_bytes(a))
+
+
+def raw_bytes(a: NDArray[Any]) -> memoryview:  # Any: every stored dtype
+    """The bytes of an array in C order, without a copy where it is contiguous; writable then."""
+    flat: Any = np.ascontiguousarray(a).reshape(-1).view(np.uint8)  # Any: numpy's stubs hide the buffer protocol
+    return memoryview(flat) if flat.size else memoryview(b"")
 
 
 def storable(a: NDArray[Any], what: str) -> NDArray[Any]:  # Any: every stored dtype
@@ -172,8 +177,8 @@ def check_version(version: object, where: str) -> None:
     text = str(version)[:40]
     if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
         raise VersionError(f"{where}: expected format_version like {FORMAT_VERSION!r}, got {text!r}")
-    if text.split(".")[0] != FORMAT_VERSION.split(".")[0]:
-        raise VersionError(f"{where}: written in format {text}, this infoplane reads {FORMAT_VERSION.split('.')[0]}.x; install a newer infoplane to read it")
+    if text.split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
+        raise VersionError(f"{where}: written in format {text}, this infoplane reads {FORMAT_VERSION.split('.', maxsplit=1)[0]}.x; install a newer infoplane to read it")
 
 
 def layer_to_dict(info: LayerInfo) -> dict[str, Any]:  # Any: JSON

@@ -53,7 +53,7 @@ def _copy_shard(archive: Archive, name: ShardName, group: h5py.Group, options: d
         for path, key in ((layout.layer_path(info), "crc32"), (layout.rows_path(info), "rows_crc32")):
             _put(group, path, archive._part(name, row["name"], path, key), options)
         put_attrs(group[layout.layer_path(info)], {"crc32": np.uint32(row["crc32"]), "torch_dtype": row["torch_dtype"], "reduction": info.reduction, "name": info.name})
-    finish_shard(group, name, archive.header, (head["row_start"], head["row_stop"]), head["layers"], head["metrics"], head["meta"], head["extras"])
+    finish_shard(group, name, archive.header, (head["row_start"], head["row_stop"]), head["layers"], metrics=head["metrics"], meta=head["meta"], extras=head["extras"])
 
 
 def probe_of(archive: Archive) -> Probe:
@@ -174,4 +174,4 @@ def _write_joined(target: Path, first: Archive, seq: int, step: int, pieces: Seq
                 file.create_dataset(path, data=a)
                 joined[key] = layout.crc32(a)
             table.append({**rows[0], **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
-        finish_shard(file, name, first.header, (0, first.n_rows), table, heads[0]["metrics"], heads[0]["meta"], heads[0]["extras"])
+        finish_shard(file, name, first.header, (0, first.n_rows), table, metrics=heads[0]["metrics"], meta=heads[0]["meta"], extras=heads[0]["extras"])

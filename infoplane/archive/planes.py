@@ -95,7 +95,8 @@ def _plane(body: Mapping[str, Any]) -> Plane:  # Any: JSON
     for step, layer, quantity, e in body["points"]:
         if quantity not in ("i_xz", "i_zy"):
             raise ValueError(f"unknown quantity {quantity!r}")
-        estimate = Estimate(**{k: tuple(v) if k == "notes" else v for k, v in e.items() if k in known})
+        kept: dict[str, Any] = {k: tuple(v) if k == "notes" else v for k, v in e.items() if k in known}  # Any: JSON
+        estimate = Estimate(**kept)
         points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
     for key in ("h_y_bits", "h_x_bits"):
         if body[key] is not None and not (isinstance(body[key], (int, float)) and math.isfinite(body[key])):

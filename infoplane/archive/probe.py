@@ -127,8 +127,8 @@ def _sha256(*arrays: NDArray[Any] | None) -> str:  # Any: stored dtype
     h = hashlib.sha256()
     for a in arrays:
         h.update(b"-" if a is None else f"{a.dtype.str}{a.shape}".encode())
-        if a is not None and a.size:
-            h.update(memoryview(np.ascontiguousarray(a).reshape(-1).view(np.uint8)))
+        if a is not None:
+            h.update(layout.raw_bytes(a))
     return h.hexdigest()
 
 

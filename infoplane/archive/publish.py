@@ -133,10 +133,13 @@ def publishing_h5(target: Path, *, durable: bool = True, replace: bool = False, 
         try:
             yield file
         except BaseException as error:
-            sink.error = sink.error or error  # stop writing: what follows would only fill the disk further
+            cause = sink.error  # of HDF5's own complaint, where a write failed before
+            sink.error = cause or error  # stop writing: what follows would only fill the disk further
             with contextlib.suppress(Exception):
                 file.close()
-            raise sink.error if sink.error is not error and isinstance(error, (OSError, RuntimeError, SystemError)) else error
+            if cause is not None and isinstance(error, (OSError, RuntimeError, SystemError)):
+                raise cause from error
+            raise
         try:
             file.close()
         except (OSError, RuntimeError, SystemError) as error:

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import html
 import os
+import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -235,8 +236,6 @@ class Archive:
         Raises:
             DamagedArchive: after the last block, when the checksum over all of them does not match.
         """
-        import zlib
-
         if rows < 1:
             raise InputError(f"expected blocks of at least one row, got {rows}")
         path = layout.layer_path(self.layer_info(layer))
@@ -247,7 +246,7 @@ class Archive:
                 crc = 0
                 for start in range(0, shape[0], rows):
                     block = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'")
-                    crc = zlib.crc32(block.reshape(-1).view(np.uint8), crc) if block.size else crc
+                    crc = zlib.crc32(layout.raw_bytes(block), crc)
                     yield block
                 if crc != entry.get("crc32"):
                     raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
@@ -319,7 +318,8 @@ class Archive:
             return None
         if codes.shape != (self.n_rows,) or codes.dtype != np.uint8 or int(codes.max(initial=0)) >= len(layout.SPLITS):
             raise DamagedArchive(f"{self.path}: key 'split': expected {self.n_rows} codes below {len(layout.SPLITS)}")
-        return np.array(layout.SPLITS)[codes]
+        names: NDArray[np.str_] = np.array(layout.SPLITS)[codes]
+        return names
 
     @cached_property
     def chain(self) -> Chain | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import platform
 import time
@@ -77,7 +76,7 @@ class ShardWriter:
         digests = digest_rows(a) if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
         if digests.shape != (self._rows, 2):
             raise InputError(f"layer {layer!r}: expected row_digests of shape {(self._rows, 2)}, got {digests.shape}")
-        row = {
+        row: dict[str, Any] = {  # Any: JSON
             "name": layer, "ordinal": info.ordinal, "shape": list(a.shape[1:]), "dtype": a.dtype.str, "crc32": layout.crc32(a),
             "rows_crc32": layout.crc32(digests), "torch_dtype": torch_dtype,
             "n_nonfinite": int(a.size - np.isfinite(a).sum()) if a.dtype.kind == "f" else 0,
@@ -184,7 +183,7 @@ class RunWriter:
             if (run / layout.RUN_FILE).exists():
                 header = _resumed_header(run, table, probe)
             else:
-                header = _new_run(run, table, probe, dict(config or {}), world_size, durable)
+                header = _new_run(run, table, probe, dict(config or {}), world_size=world_size, durable=durable)
             if header["world_size"] != world_size:
                 raise InputError(f"{run}: the run is written by {header['world_size']} ranks, not {world_size}")
             return cls(run, header, table, lock, durable=durable, rank=rank, rows=rows)
@@ -219,7 +218,7 @@ class RunWriter:
         with publishing_h5(target, durable=self._durable, tag=f"r{self._rank:04d}-") as file:
             shard = ShardWriter(file, self._layers, self._rows[1] - self._rows[0])
             yield shard
-            finish_shard(file, name, self._header, self._rows, shard.table, values, dict(meta or {}), shard.extras)
+            finish_shard(file, name, self._header, self._rows, shard.table, metrics=values, meta=dict(meta or {}), extras=shard.extras)
         if self._resumed:
             self._set_aside(after=step)
         self._resumed = False
@@ -260,7 +259,7 @@ class RunWriter:
 
 
 def finish_shard(
-    file: h5py.Group, name: ShardName, header: Mapping[str, Any], rows: tuple[int, int], table: list[dict[str, Any]],
+    file: h5py.Group, name: ShardName, header: Mapping[str, Any], rows: tuple[int, int], table: list[dict[str, Any]], *,
     metrics: Mapping[str, float], meta: Mapping[str, Any], extras: Mapping[str, Any],
 ) -> None:  # fmt: skip
     """Write the sealed ``/meta`` of a shard and, last, ``complete``."""
@@ -283,7 +282,7 @@ def shard_names(run: Path) -> list[ShardName]:
     return []
 
 
-def _new_run(run: Path, table: tuple[LayerInfo, ...], probe: Probe, config: dict[str, Any], world_size: int, durable: bool) -> dict[str, Any]:
+def _new_run(run: Path, table: tuple[LayerInfo, ...], probe: Probe, config: dict[str, Any], *, world_size: int, durable: bool) -> dict[str, Any]:
     from infoplane import __version__
 
     if probe.class_names is not None:
@@ -305,8 +304,8 @@ def _resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe) -> di
     mine = [(i.name, i.shape, i.reduction, i.site) for i in table]
     theirs = [(i.name, i.shape, i.reduction, i.site) for i in old.infos]
     if mine != theirs:
-        changed = [a for a, b in zip(mine, theirs) if a != b][:3] or [f"{len(mine)} layers instead of {len(theirs)}"]
-        raise InputError(f"{run}: cannot resume: the layers differ from those of the run, first: {changed}; give another folder")
+        changed = [a[0] for a, b in zip(mine, theirs) if a != b][:3]
+        raise InputError(f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead of {len(theirs)}; changed: {changed}); give another folder")
     if old.header["probe_sha256"] != probe.sha256:
         raise InputError(f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; give another folder")
     return dict(old.header)
@@ -321,12 +320,6 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
     foreign = [p.name for p in run.iterdir() if p.name not in known and not p.name.startswith((layout.TMP_PREFIX, "writer-r"))]
     if foreign or shard_names(run):
         raise ArchiveExists(f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another folder")
-    if not resume and not overwrite:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(run / layout.PROBE_FILE)
-        return
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(run / layout.PROBE_FILE)
 
 
 def remove_run(run: Path) -> None:
