@@ -93,14 +93,14 @@ def _modes_kept(model: nn.Module, mode: Mode) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _buffers_kept(model: nn.Module) -> Iterator[None]:
-    kept = [(m, name, b, b._version, b.detach().clone()) for m in model.modules() for name, b in m._buffers.items() if b is not None]
+    kept = [(m, name, b, b.detach().clone()) for m in model.modules() for name, b in m._buffers.items() if b is not None]
     try:
         yield
     finally:
         with torch.no_grad():
-            for m, name, tensor, version, copy in kept:
+            for m, name, tensor, copy in kept:
                 now = m._buffers.get(name)
-                if tensor._version != version:
+                if not torch.equal(tensor, copy):  # by value: batch normalisation moves its statistics without a new version number
                     tensor.copy_(copy)
                 if now is not tensor and now is not None and now.shape == tensor.shape:
                     m._buffers[name] = tensor  # a buffer of another shape is a cache that grew; taking it back would break its owner

@@ -406,7 +406,7 @@ class Recorder:
         causes = (error, error.__cause__)  # the archive wraps what the system said
         full = any(isinstance(e, OSError) and e.errno in _FULL_DISK for e in causes)
         self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
-        self._pending["failures"] = list(self.failures)
+        self._pending["failures"] = {"failures": list(self.failures)}
         if full:
             self._stopped = True
             warnings.warn(f"no space left at {self.path}: step {step} was not captured and recording stops; {len(self.steps)} captured steps stay readable; training goes on", RuntimeWarning, stacklevel=4)
@@ -433,7 +433,7 @@ class Recorder:
     def _too_slow(self, step: int) -> bool:
         if self._max_overhead is None or self._last is None or self.probe_seconds <= self._max_overhead * (time.perf_counter() - self._opened_at):
             return False
-        self._pending.setdefault("skipped", []).append(step)  # a thinned schedule must say so
+        self._pending.setdefault("skipped", {"steps": []})["steps"].append(step)  # a thinned schedule must say so
         return True
 
 
