@@ -17,7 +17,7 @@ import numpy as np
 
 from infoplane.archive import layout
 from infoplane.archive.guard import open_regular, read_meta, reading_h5
-from infoplane.archive.publish import fixed, publishing_h5, put_attrs, put_meta
+from infoplane.archive.publish import publishing_h5, put_attrs, put_meta
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import Chain, Estimate
@@ -67,9 +67,7 @@ def _grid(file: h5py.File, plane: Plane) -> None:
         if name == "step":
             scale = file.create_dataset(name, data=np.array(values, dtype=np.int64))
         else:
-            width = max(len(fixed(str(v))[0]) for v in values)
-            raw = np.array([str(v).encode("utf-8") for v in values], dtype=h5py.string_dtype("utf-8", width))
-            scale = file.create_dataset(name, data=raw)
+            scale = file.create_dataset(name, data=[str(v) for v in values], dtype=h5py.string_dtype())  # xarray shows fixed-length ones as bytes
         scale.make_scale(name)
         bits.dims[i].attach_scale(scale)
 
