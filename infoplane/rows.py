@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,59 +13,6 @@ DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""
 
 _BLOCK_BYTES = 1 << 24
-
-
-@cache
-def _kernels() -> tuple[Any, Any]:  # Any: compiled functions
-    import numba
-
-    u64 = np.uint64
-    k1, k2, k3, k4 = u64(0x9E3779B97F4A7C15), u64(0xC2B2AE3D27D4EB4F), u64(0xBF58476D1CE4E5B9), u64(0x94D049BB133111EB)
-    s27, s29, s30, s31 = u64(27), u64(29), u64(30), u64(31)
-
-    @numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
-    def mix(h: Any) -> Any:
-        h = (h ^ (h >> s30)) * k3
-        h = (h ^ (h >> s27)) * k4
-        return h ^ (h >> s31)
-
-    @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-    def digest(words: Any, out: Any) -> None:
-        n, d = words.shape
-        for i in range(n):
-            a = k1 * u64(d + 1)
-            b = k2 * u64(d + 1)
-            for j in range(d):
-                w = words[i, j]
-                a = (a ^ w) * k3
-                a ^= a >> s29
-                b = (b + w) * k2
-                b ^= b >> s31
-            out[i, 0] = mix(a)
-            out[i, 1] = mix(b ^ (a * k1))
-
-    @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-    def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
-        mask = np.int64(len(table) - 1)
-        found = 0
-        for i in range(len(keys)):
-            slot = np.int64(keys[i, 0] & u64(mask))
-            while True:
-                k = table[slot]
-                if k < 0:
-                    table[slot] = found
-                    owner[found] = i
-                    codes[i] = found
-                    found += 1
-                    break
-                o = owner[k]
-                if keys[o, 0] == keys[i, 0] and keys[o, 1] == keys[i, 1]:
-                    codes[i] = k
-                    break
-                slot = np.int64((slot + 1) & mask)
-        return found
-
-    return digest, densify
 
 
 def _words(a: NDArray[Any]) -> NDArray[np.uint64]:
@@ -100,17 +46,21 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
     out = np.empty((n, 2), np.uint64)
     rows = max(1, _BLOCK_BYTES // max(8 * flat.shape[1], 1))
+    from infoplane.rows_compiled import digest
+
     for start in range(0, n, rows):
-        _kernels()[0](np.ascontiguousarray(_words(flat[start : start + rows])), out[start : start + rows])
+        digest(np.ascontiguousarray(_words(flat[start : start + rows])), out[start : start + rows])
     return out
 
 
 def codes_of_digests(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Dense codes 0..K-1 of digests of shape ``(n, 2)``, in order of first appearance; shape ``(n,)``."""
+    from infoplane.rows_compiled import densify
+
     n = len(digests)
     table = np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int64)
     codes = np.empty(n, np.int64)
-    _kernels()[1](np.ascontiguousarray(digests), table, np.empty(n, np.int64), codes)
+    densify(np.ascontiguousarray(digests), table, np.empty(n, np.int64), codes)
     return codes
 
 

@@ -1,0 +1,127 @@
+"""Compiled loops of `neighbours`: a tile of squared distances, the k smallest per row, counts below a threshold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+_CLOSE = 1e-6
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int, out: Any, merge: bool) -> None:
+    """Squared distances of a tile from its products; those small enough to suffer from cancellation are taken from the rows themselves.
+
+    ``merge`` keeps the larger of what ``out`` holds and the new value: the maximum across parts.
+    """
+    rows, columns = g.shape
+    dim = z.shape[1]
+    largest = nj.max()
+    for r in range(rows):
+        least = np.inf
+        for c in range(columns):
+            d = ni[r] + nj[c] - 2.0 * g[r, c]
+            g[r, c] = d
+            least = min(least, d)
+        if least < _CLOSE * (ni[r] + largest):
+            for c in range(columns):
+                if g[r, c] < _CLOSE * (ni[r] + nj[c]):
+                    d = 0.0
+                    for k in range(dim):
+                        step = z[i0 + r, k] - z[j0 + c, k]
+                        d += step * step
+                    g[r, c] = d
+        if merge:
+            for c in range(columns):
+                out[r, c] = max(out[r, c], g[r, c])
+        else:
+            for c in range(columns):
+                out[r, c] = g[r, c]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def from_differences(zt: Any, i0: int, j0: int, out: Any, merge: bool) -> None:
+    """Squared distances of a tile from columns ``zt`` of shape (dim, n), without cancellation."""
+    rows, columns = out.shape
+    work = np.empty(columns)
+    for r in range(rows):
+        work[:] = 0.0
+        for k in range(zt.shape[0]):
+            centre = zt[k, i0 + r]
+            for c in range(columns):
+                step = zt[k, j0 + c] - centre
+                work[c] += step * step
+        if merge:
+            for c in range(columns):
+                out[r, c] = max(out[r, c], work[c])
+        else:
+            for c in range(columns):
+                out[r, c] = work[c]
+
+
+@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _insert(best: Any, row: int, value: float) -> None:
+    p = best.shape[1] - 1
+    while p > 0 and best[row, p - 1] > value:
+        best[row, p] = best[row, p - 1]
+        p -= 1
+    best[row, p] = value
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def keep_smallest(d: Any, i0: int, j0: int, best: Any, worst: Any) -> None:
+    """Update the ascending k smallest values per row, ``best`` (n, k) and its last column ``worst``, with a tile of the upper half."""
+    last = best.shape[1] - 1
+    for r in range(d.shape[0]):
+        i = i0 + r
+        for c in range(r + 1 if i0 == j0 else 0, d.shape[1]):
+            v = d[r, c]
+            if v < worst[i]:
+                _insert(best, i, v)
+                worst[i] = best[i, last]
+            j = j0 + c
+            if v < worst[j]:
+                _insert(best, j, v)
+                worst[j] = best[j, last]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
+    """Add to ``counts`` the values of a tile of the upper half that lie below the threshold of their row, and of their column."""
+    for r in range(d.shape[0]):
+        i = i0 + r
+        mine = threshold[i]
+        found = 0
+        start = r + 1 if i0 == j0 else 0
+        for c in range(start, d.shape[1]):
+            v = d[r, c]
+            found += np.int64(v < mine)
+            counts[j0 + c] += np.int64(v < threshold[j0 + c])
+        counts[i] += found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> None:
+    """Neighbours on a line: ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not counted."""
+    n = len(values)
+    for p in range(n):
+        reach = eps[order[p]]
+        low = np.searchsorted(values[:p], values[p] - reach)
+        while low > 0 and _inside(values[p] - values[low - 1], reach, strict):
+            low -= 1
+        while low < p and not _inside(values[p] - values[low], reach, strict):
+            low += 1
+        high = p + np.searchsorted(values[p:], values[p] + reach)
+        high = max(high, p + 1)
+        while high < n and _inside(values[high] - values[p], reach, strict):
+            high += 1
+        while high > p + 1 and not _inside(values[high - 1] - values[p], reach, strict):
+            high -= 1
+        counts[order[p]] = high - low - 1
+
+
+@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _inside(distance: float, reach: float, strict: bool) -> bool:
+    return distance < reach or (not strict and distance == reach)

@@ -1,0 +1,61 @@
+"""Compiled loops over rows. Imported only when a row is hashed, because numba takes a while to load; machine code is cached on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+
+_U = np.uint64
+_K1, _K2 = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F)
+_K3, _K4 = _U(0xBF58476D1CE4E5B9), _U(0x94D049BB133111EB)
+_S27, _S29, _S30, _S31 = _U(27), _U(29), _U(30), _U(31)
+
+
+@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def mix(h: Any) -> Any:
+    """The finaliser of splitmix64."""
+    h = (h ^ (h >> _S30)) * _K3
+    h = (h ^ (h >> _S27)) * _K4
+    return h ^ (h >> _S31)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def digest(words: Any, out: Any) -> None:
+    """128-bit digests of rows of 64-bit words, shape (n, d), into ``out`` of shape (n, 2)."""
+    n, d = words.shape
+    for i in range(n):
+        a = _K1 * _U(d + 1)
+        b = _K2 * _U(d + 1)
+        for j in range(d):
+            w = words[i, j]
+            a = (a ^ w) * _K3
+            a ^= a >> _S29
+            b = (b + w) * _K2
+            b ^= b >> _S31
+        out[i, 0] = mix(a)
+        out[i, 1] = mix(b ^ (a * _K1))
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
+    """Dense codes of 128-bit keys (n, 2) by open addressing in ``table`` (a power of two, filled with -1); returns how many there are."""
+    mask = np.int64(len(table) - 1)
+    found = 0
+    for i in range(len(keys)):
+        slot = np.int64(keys[i, 0] & _U(mask))
+        while True:
+            k = table[slot]
+            if k < 0:
+                table[slot] = found
+                owner[found] = i
+                codes[i] = found
+                found += 1
+                break
+            o = owner[k]
+            if keys[o, 0] == keys[i, 0] and keys[o, 1] == keys[i, 1]:
+                codes[i] = k
+                break
+            slot = np.int64((slot + 1) & mask)
+    return found
