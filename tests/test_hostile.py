@@ -1,0 +1,359 @@
+"""Hostile and damaged archives: our error naming the file, bounded time and memory, nothing outside the run read or written."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from infoplane.archive import RunWriter, layout, open_archive, pack, verify
+from infoplane.archive.publish import LIBVER
+from infoplane.errors import ArchiveError, DamagedArchive, InputError
+from infoplane.types import LayerInfo
+
+N = 16
+X = np.arange(N * 2, dtype=np.float32).reshape(N, 2)
+LAYERS = [LayerInfo("l", 0, shape=(3,))]
+Z = np.random.default_rng(0).standard_normal((N, 3)).astype(np.float32)
+SECRET = np.full((N, 3), 7.0, np.float32)
+
+
+@pytest.fixture
+def run(tmp_path) -> Path:
+    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False) as writer, writer.step(0) as shard:
+        shard.write("l", Z)
+    return tmp_path / "run"
+
+
+def shard_of(run: Path) -> Path:
+    (path,) = (run / "ckpt").glob("0*.h5")
+    return path
+
+
+def reseal(run: Path, change) -> None:
+    """Rewrite a shard's header as an enemy who knows the format would: with a right checksum."""
+    with h5py.File(shard_of(run), "r+") as f:
+        body = json.loads(f["meta"][()])
+        body.pop("crc32")
+        change(body)
+        text = layout.sealed(body).encode()
+        del f["meta"]
+        f.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
+
+
+def read_all(path: Path) -> None:
+    archive = open_archive(path)
+    for step, layer in archive:
+        archive.z(step, layer)
+        archive.row_digests(step, layer)
+    _ = archive.x, archive.y, archive.row_ids, archive.split, archive.chain, archive.digest
+
+
+def refused(path: Path, *words: str) -> str:
+    with pytest.raises(ArchiveError) as caught:
+        read_all(path)
+    for word in (str(path), *words):
+        assert word in str(caught.value), f"{word!r} not in {caught.value}"
+    assert any(word in problem for problem in verify(path) for word in words)
+    return str(caught.value)
+
+
+def replace_array(run: Path, make) -> None:
+    """Put another object where the layer's array was; ``make(group, key)`` creates it."""
+    with h5py.File(shard_of(run), "r+") as f:
+        del f["layers/0000/call/0"]
+        make(f["layers/0000/call"], "0")
+
+
+def test_an_external_link_is_not_followed(run, tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as f:
+        f["z"] = SECRET
+    replace_array(run, lambda g, key: g.__setitem__(key, h5py.ExternalLink(str(tmp_path / "secret.h5"), "/z")))
+    refused(run, "layers/0000/call/0", "links are not followed")
+
+
+def test_a_soft_link_and_a_dangling_cycle_are_not_followed(run):
+    replace_array(run, lambda g, key: g.__setitem__(key, h5py.SoftLink("/layers/0000/call/0")))
+    refused(run, "layers/0000/call/0", "links are not followed")
+
+
+def test_a_virtual_dataset_is_not_followed(run, tmp_path):
+    with h5py.File(tmp_path / "secret.h5", "w") as f:
+        f["z"] = SECRET
+
+    def make(g, key):
+        virtual = h5py.VirtualLayout((N, 3), "f4")
+        virtual[...] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "z", (N, 3))
+        g.create_virtual_dataset(key, virtual)
+
+    replace_array(run, make)
+    refused(run, "layers/0000/call/0", "virtual or external")
+
+
+def test_external_storage_is_not_followed(run, tmp_path):
+    SECRET.tofile(tmp_path / "secret.bin")
+    replace_array(run, lambda g, key: g.create_dataset(key, (N, 3), "f4", external=[(str(tmp_path / "secret.bin"), 0, SECRET.nbytes)]))
+    refused(run, "layers/0000/call/0", "virtual or external")
+
+
+def test_a_cyclic_hard_link_ends(run):
+    with h5py.File(shard_of(run), "r+") as f:
+        del f["layers/0000/call"]
+        f["layers/0000/call"] = f["/"]
+    refused(run, "layers/0000/call/0", "missing")
+
+
+@pytest.mark.parametrize("where", ["run.json", "probe.h5", "ckpt"])
+def test_a_symbolic_link_inside_a_run_is_not_followed(run, tmp_path, where):
+    shutil.move(run / where, tmp_path / "outside")
+    (run / where).symlink_to(tmp_path / "outside")
+    refused(run, "symbolic link")
+
+
+def test_a_shard_that_is_a_link_or_a_pipe_is_refused_without_waiting(run, tmp_path):
+    shard = shard_of(run)
+    shutil.move(shard, tmp_path / "s.h5")
+    shard.symlink_to(tmp_path / "s.h5")
+    refused(run, "symbolic link")
+    shard.unlink()
+    os.mkfifo(shard)
+    refused(run, "expected a regular file")
+
+
+@pytest.mark.parametrize("shape", [(N, 10**15), (10**12, 3), (N, 0), (N, 4)])
+def test_a_huge_or_wrong_claimed_shape_allocates_nothing(run, shape):
+    replace_array(
+        run,
+        lambda g, key: g.create_dataset(
+            key, shape, "f4", chunks=None if np.prod(shape, dtype=object) < 10**9 else (1, 3) if shape[1] == 3 else (1, 1024)
+        ),
+    )
+    refused(run, "layers/0000/call/0", "expected shape")
+
+
+def test_a_claim_in_header_and_dataset_that_agree_is_still_held_against_the_bytes(run):
+    wide = 10**12
+    replace_array(run, lambda g, key: g.create_dataset(key, (N, wide), "f4", chunks=(1, 1024)))
+    reseal(run, lambda body: body["layers"][0].update(shape=[wide]))
+    refused(run, "layers/0000/call/0", "truncated or forged")
+
+
+def test_an_array_without_storage_is_no_array_of_zeros(run):
+    replace_array(run, lambda g, key: g.create_dataset(key, (N, 3), "f4"))
+    refused(run, "layers/0000/call/0", "stores 0")
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_inflated(run):
+    rows = 1 << 26
+
+    def make(g, key):
+        d = g.create_dataset(key, (N, rows), "f4", chunks=(1, rows), compression="gzip", compression_opts=9)
+        d.id.write_direct_chunk((0, 0), b"\0" * 64)
+
+    replace_array(run, make)
+    reseal(run, lambda body: body["layers"][0].update(shape=[rows]))
+    refused(run, "layers/0000/call/0", "claims")
+
+
+@pytest.mark.parametrize("options", [{"compression": "lzf"}, {"scaleoffset": 2}])
+def test_filters_outside_the_format_are_refused(run, options):
+    replace_array(run, lambda g, key: g.create_dataset(key, data=Z, chunks=(N, 3), **options))
+    refused(run, "layers/0000/call/0", "uses HDF5 filters")
+
+
+@pytest.mark.parametrize(
+    "data", [np.zeros((N, 3), "S4"), np.zeros((N, 3), complex), np.zeros((N, 3), [("a", "f4")]), np.zeros((N, 3), "f8")]
+)
+def test_wrong_types_are_named(run, data):
+    replace_array(run, lambda g, key: g.create_dataset(key, data=data))
+    refused(run, "layers/0000/call/0", "expected")
+
+
+def test_an_object_reference_and_a_group_are_not_arrays(run):
+    replace_array(run, lambda g, key: g.create_dataset(key, (N, 3), h5py.ref_dtype))
+    refused(run, "expected an array")
+    replace_array(run, lambda g, key: g.create_group(key))
+    refused(run, "expected an array")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b: b["layers"][0].update(name="../../etc/passwd"), lambda b: b["layers"][0].update(name="l\0x"), lambda b: b["layers"][0].update(ordinal=-1),
+        lambda b: b["layers"][0].update(shape=[-3]), lambda b: b["layers"][0].update(shape=[3] * 40), lambda b: b["layers"][0].update(shape="3"),
+        lambda b: b["layers"][0].update(dtype="|O"), lambda b: b["layers"][0].update(crc32="0"), lambda b: b.update(layers=3), lambda b: b.update(layers=[None]),
+        lambda b: b.update(row_stop=10**9), lambda b: b.update(row_start=True), lambda b: b.update(metrics=[]), lambda b: b.update(metrics={"loss": "much"}),
+        lambda b: b.update(run_uuid="another"), lambda b: b.update(step=5), lambda b: b.update(probe_sha256=None), lambda b: b.pop("extras"),
+    ],
+)  # fmt: skip
+def test_every_forged_header_field_is_refused(run, change):
+    reseal(run, change)
+    refused(run, shard_of(run).name)
+
+
+def test_a_deeply_nested_or_huge_json_is_refused(run):
+    path = run / "run.json"
+    path.write_text('{"a":' * 100_000 + "1" + "}" * 100_000)
+    refused(run, "run.json")
+    path.write_text('{"a": ' + "9" * 10_000 + "}")
+    refused(run, "run.json")
+    with path.open("wb") as f:
+        f.truncate(layout.MAX_JSON + 1)
+    refused(run, "run.json", "more than")
+
+
+def test_deep_groups_and_many_names_in_a_shard_do_no_harm(run):
+    with h5py.File(shard_of(run), "r+", libver=LIBVER) as f:
+        here = f
+        for _ in range(500):
+            here = here.create_group("d")
+        for i in range(2000):
+            f[f"junk/{i}"] = i
+    read_all(run)
+    assert verify(run) == []
+
+
+@pytest.mark.parametrize("name", ["../../evil.h5", "000001-s000000000001-r0000of0001-0badf00d.h5"])
+def test_a_packed_file_that_names_shards_it_has_not_is_refused(run, tmp_path, name):
+    packed = pack(run, tmp_path / "p.h5")
+    with h5py.File(packed, "r+", libver=LIBVER) as f:
+        body = json.loads(f["meta"][()])
+        body.pop("crc32")
+        body["shards"].append(name)
+        text = layout.sealed(body).encode()
+        del f["meta"]
+        f.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
+    if name.startswith(".."):
+        assert open_archive(packed).steps == (0,)  # a name that is no shard's is never looked for
+    else:
+        refused(packed, name)
+
+
+def test_every_flipped_byte_of_stored_data_is_detected(run):
+    path = shard_of(run)
+    good = path.read_bytes()
+    with h5py.File(path) as f:
+        spans = [(d.id.get_offset(), d.id.get_storage_size()) for d in (f["layers/0000/call/0"], f["rows/0000"], f["meta"])]
+    for offset, size in spans:
+        for at in range(offset, offset + size):
+            path.write_bytes(good[:at] + bytes([good[at] ^ (1 << at % 8)]) + good[at + 1 :])
+            with pytest.raises(ArchiveError):
+                read_all(run)
+    path.write_bytes(good)
+    read_all(run)
+
+
+def test_every_truncation_is_detected(run):
+    for path in (shard_of(run), run / "probe.h5", run / "run.json"):
+        good = path.read_bytes()
+        for size in range(0, len(good) - 1, 1 + len(good) // 150):
+            path.write_bytes(good[:size])
+            with pytest.raises(ArchiveError, match=path.name):
+                read_all(run)
+        path.write_bytes(good)
+
+
+def mutate(good: bytes, rng: np.random.Generator) -> bytes:
+    """One to eight edits: flips, overwritten words, moved blocks, cuts, growth."""
+    data = bytearray(good)
+    for _ in range(int(rng.integers(1, 9))):
+        at = int(rng.integers(0, max(1, len(data))))
+        kind = int(rng.integers(0, 7))
+        if kind <= 1 and data:
+            data[at % len(data)] ^= 1 << int(rng.integers(0, 8))
+        elif kind == 2:
+            data[at : at + 8] = [0, 1, 0xFF, 2**31, 2**63, 2**64 - 1, len(data)][int(rng.integers(0, 7))].to_bytes(8, "little")
+        elif kind == 3:
+            width = int(rng.integers(1, 64))
+            source = int(rng.integers(0, max(1, len(data))))
+            data[at : at + width] = data[source : source + width]
+        elif kind == 4 and rng.random() < 0.2:
+            del data[at:]
+        elif kind == 5:
+            data[at:at] = bytes(int(rng.integers(1, 9)))
+        else:
+            data[at : at + 4] = rng.bytes(4)
+    return bytes(data)
+
+
+_FUZZ = """
+import pathlib, resource, signal, sys, time
+resource.setrlimit(resource.RLIMIT_AS, (6 << 30, 6 << 30))
+sys.path.insert(0, {tests!r})
+import numpy as np
+import test_hostile as t
+root, count, seed = pathlib.Path({root!r}), {count}, {seed}
+targets = [p for p in (root / "run").rglob("*") if p.is_file() and p.suffix in (".h5", ".json")] + [root / "p.h5", root / "z.h5"]
+good = {{p: p.read_bytes() for p in targets}}
+slowest, survived, rng = 0.0, 0, np.random.default_rng(seed)
+for i in range(count):
+    path = targets[i % len(targets)]
+    data = t.mutate(good[path], rng)
+    path.write_bytes(data)
+    (root / "last").write_bytes(data) if {keep} else None
+    signal.alarm(20)
+    started = time.perf_counter()
+    try:
+        t.read_all(path if path.parent == root else root / "run")
+        survived += 1
+        archive = t.open_archive(path if path.parent == root else root / "run")
+        for step, layer in archive:
+            assert (archive.z(step, layer) == t.Z).all(), (i, path)
+    except (t.ArchiveError, t.InputError):
+        pass
+    slowest = max(slowest, time.perf_counter() - started)
+    path.write_bytes(good[path])
+signal.alarm(0)
+print(count, survived, round(slowest, 3), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10)
+"""
+
+
+def fuzz(root: Path, count: int, seed: int, *, keep: bool = False) -> tuple[int, int, float, int]:
+    """Executions, mutants read as intact, slowest seconds and peak MiB of a fuzzing process of its own."""
+    code = textwrap.dedent(_FUZZ).format(tests=str(Path(__file__).parent), root=str(root), count=count, seed=seed, keep=keep)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"seed {seed}: the reader died with {done.returncode}: {done.stderr[-2000:]}"
+    executions, survived, slowest, peak = done.stdout.split()
+    return int(executions), int(survived), float(slowest), int(peak)
+
+
+@pytest.mark.slow
+def test_mutated_archives_give_our_error_or_the_right_data_in_bounded_time_and_memory(run, tmp_path):
+    pack(run, tmp_path / "p.h5")
+    pack(run, tmp_path / "z.h5", compression="gzip")
+    _, _, slowest, peak = fuzz(tmp_path, 3000, seed=1)
+    assert slowest < 10 and peak < 1024
+
+
+def test_reading_writes_nothing_and_keeps_no_file_open(run):
+    before = {p: p.stat().st_mtime_ns for p in run.rglob("*")}
+    open_files = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    read_all(run)
+    with pytest.raises(InputError):
+        open_archive(run).z(1, "l")
+    assert {p: p.stat().st_mtime_ns for p in run.rglob("*")} == before
+    if open_files:
+        assert len(os.listdir("/proc/self/fd")) == open_files
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
+
+
+def test_a_read_that_never_ends_is_ended_by_the_budget(run):
+    from infoplane.archive.guard import Window
+
+    window = Window(shard_of(run))
+    window._reads_left = 3
+    with pytest.raises(OSError, match="read budget exceeded"):
+        for _ in range(9):
+            window.at = 0
+            window.readinto(bytearray(4))
+    window.close()
+    assert issubclass(DamagedArchive, ArchiveError)
