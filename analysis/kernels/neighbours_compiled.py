@@ -93,7 +93,7 @@ def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
     for r in range(d.shape[0]):
         i = i0 + r
         mine = threshold[i]
-        found = 0
+        found = np.int64(0)
         start = r + 1 if i0 == j0 else 0
         for c in range(start, d.shape[1]):
             v = d[r, c]
