@@ -33,26 +33,27 @@ def exponentials(d: Any, rate: Any, low: Any, up: Any, n: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def total_of(values: Any, start: int, stop: int) -> Any:
+def total_of(values: Any) -> Any:
     """Sum of a stretch of a float32 row."""
     s = _F(0)
-    for c in range(start, stop):
+    for c in range(len(values)):
         s += values[c]
     return s
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def add(into: Any, values: Any, start: int, stop: int) -> None:
-    """Add a stretch of a row to a running row."""
-    for c in range(start, stop):
+def add(into: Any, values: Any) -> None:
+    """Add a stretch of a row to a running one."""
+    for c in range(len(values)):
         into[c] += values[c]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def distances_from_products(g: Any, r: int, mine: Any, nj: Any, d: Any) -> None:
     """One row of squared distances from products and squared norms."""
-    for c in range(g.shape[1]):
-        d[c] = _F(mine + nj[c] - g[r, c] - g[r, c])
+    line = g[r]
+    for c in range(len(line)):
+        d[c] = _F(mine + nj[c] - line[c] - line[c])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
@@ -62,8 +63,9 @@ def distances_from_columns(zt: Any, i: int, j0: int, n: int, d: Any) -> None:
         d[c] = _F(0)
     for k in range(zt.shape[0]):
         centre = zt[k, i]
-        for c in range(n):
-            step = _F(zt[k, j0 + c] - centre)
+        line = zt[k, j0 : j0 + n]  # a slice: numba vectorises no index that might be negative
+        for c in range(len(line)):
+            step = _F(line[c] - centre)
             d[c] += step * step
 
 
@@ -93,19 +95,19 @@ def tile(
         stop = max(min(last[i] - j0, columns), start)
         for v in range(len(rates)):
             exponentials(d, rates[v], low, up, columns)
-            total[2 * v, i] += total_of(low, 0, columns)
-            total[2 * v + 1, i] += total_of(up, 0, columns)
-            own[2 * v, i] += total_of(low, start, stop)
-            own[2 * v + 1, i] += total_of(up, start, stop)
+            total[2 * v, i] += total_of(low)
+            total[2 * v + 1, i] += total_of(up)
+            own[2 * v, i] += total_of(low[start:stop])
+            own[2 * v + 1, i] += total_of(up[start:stop])
             if not diagonal:
-                add(sums[4 * v], low, 0, columns)
-                add(sums[4 * v + 1], up, 0, columns)
-                add(sums[4 * v + 2], low, start, stop)
-                add(sums[4 * v + 3], up, start, stop)
+                add(sums[4 * v], low)
+                add(sums[4 * v + 1], up)
+                add(sums[4 * v + 2, start:stop], low[start:stop])
+                add(sums[4 * v + 3, start:stop], up[start:stop])
         if not diagonal and (r % _FLUSH == _FLUSH - 1 or r == rows - 1):
             for v in range(len(rates)):
-                add(total[2 * v, j0 : j0 + columns], sums[4 * v], 0, columns)
-                add(total[2 * v + 1, j0 : j0 + columns], sums[4 * v + 1], 0, columns)
-                add(own[2 * v, j0 : j0 + columns], sums[4 * v + 2], 0, columns)
-                add(own[2 * v + 1, j0 : j0 + columns], sums[4 * v + 3], 0, columns)
+                add(total[2 * v, j0 : j0 + columns], sums[4 * v])
+                add(total[2 * v + 1, j0 : j0 + columns], sums[4 * v + 1])
+                add(own[2 * v, j0 : j0 + columns], sums[4 * v + 2])
+                add(own[2 * v + 1, j0 : j0 + columns], sums[4 * v + 3])
             sums[:] = 0
