@@ -1,0 +1,128 @@
+"""The long fault campaign behind docs/reliability.md: kills and errors at every disk call, fuzzing of the reader, a soak.
+
+python benchmarks/faults.py kills               every call, killed before it and in its middle, answered with EIO and ENOSPC
+python benchmarks/faults.py fuzz --count 1000000 --seed 0
+python benchmarks/faults.py soak --captures 2000 --layers 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+
+
+def kills(root: Path) -> None:
+    """Print, per kind of fault, how often it was injected; any loss raises."""
+    import subprocess
+
+    import test_crash as t
+
+    (root / "shim.c").write_text(t._SHIM)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", root / "shim.so", root / "shim.c", "-ldl"], check=True)
+    server = t.Server(root / "shim.so", root)
+    *_, calls, _ = server.capture(10**9, 0, root / "whole")
+    for mode, label in ((0, "kill -9 before the call"), (1, "kill -9 in the middle of the call"), (5, "EIO"), (28, "ENOSPC")):
+        for n in range(1, int(calls) + 1):
+            *_, reported = server.capture(n, mode, root / f"{mode}-{n}")
+            if (root / f"{mode}-{n}").exists():
+                t.assert_sound(root / f"{mode}-{n}", reported)
+            shutil.rmtree(root / f"{mode}-{n}", ignore_errors=True)
+        print(f"{label}: {calls} injections, nothing reported was lost, every run resumed", flush=True)
+    server.close()
+
+
+def fuzz(root: Path, count: int, seed: int) -> None:
+    """Print executions, mutants read as intact and right, slowest seconds and peak memory; a wrong value, a hang or a crash raises."""
+    import test_hostile as t
+
+    from infoplane.archive import RunWriter, pack
+
+    with RunWriter.create(root / "run", layers=t.LAYERS, x=t.X, y=np.arange(t.N) % 2, durable=False) as writer, writer.step(0) as shard:
+        shard.write("l", t.Z)
+    pack(root / "run", root / "p.h5")
+    pack(root / "run", root / "z.h5", compression="gzip")
+    done, intact, slowest, peak, started = 0, 0, 0.0, 0, time.perf_counter()
+    while done < count:
+        batch = min(20_000, count - done)
+        executions, survived, slow, mib = t.fuzz(root, batch, seed + done, keep=True)
+        done, intact, slowest, peak = done + executions, intact + survived, max(slowest, slow), max(peak, mib)
+        print(
+            f"{done} executions in {time.perf_counter() - started:.0f} s, {intact} read as intact and right, slowest {slowest:.3f} s, peak {peak} MiB",
+            flush=True,
+        )
+
+
+def _reader(path: str, stop: multiprocessing.synchronize.Event, wrong: multiprocessing.sharedctypes.Synchronized) -> None:
+    from infoplane.archive import open_archive
+
+    while not stop.is_set():
+        archive = open_archive(path, check=False)
+        for step in archive.steps[-3:]:
+            z = archive.z(step, archive.layers[-1])
+            wrong.value += int(z[0, 0] != step)
+        time.sleep(0.05)
+
+
+def soak(root: Path, captures: int, layers: int) -> None:
+    """Print memory, open files and captures per second by tenth of the run, with two readers attached."""
+    from infoplane.archive import RunWriter
+    from infoplane.types import LayerInfo
+
+    table = [LayerInfo(f"l{i}", i, shape=(16,)) for i in range(layers)]
+    x = np.random.default_rng(0).standard_normal((256, 8)).astype(np.float32)
+    context = multiprocessing.get_context("spawn")
+    stop, wrong = context.Event(), context.Value("i", 0)
+    with RunWriter.create(root / "run", layers=table, x=x, y=np.arange(256) % 2, durable=False) as writer:
+        readers = [context.Process(target=_reader, args=(str(root / "run"), stop, wrong)) for _ in range(2)]
+        for r in readers:
+            r.start()
+        z, mark = x.repeat(2, axis=1).copy(), time.perf_counter()
+        for step in range(captures):
+            z[0, 0] = step
+            with writer.step(step, metrics={"loss": 1.0}) as shard:
+                for info in table:
+                    shard.write(info.name, z)
+            if (step + 1) % max(1, captures // 10) == 0:
+                resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+                now = time.perf_counter()
+                print(
+                    f"{step + 1} captures: {resident} MiB resident, {len(os.listdir('/proc/self/fd'))} open files, {captures / 10 / (now - mark):.0f} captures/s",
+                    flush=True,
+                )
+                mark = now
+        stop.set()
+        for r in readers:
+            r.join()
+    print(f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("campaign", choices=("kills", "fuzz", "soak"))
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--captures", type=int, default=2000)
+    parser.add_argument("--layers", type=int, default=20)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        if args.campaign == "kills":
+            kills(root)
+        elif args.campaign == "fuzz":
+            fuzz(root, args.count, args.seed)
+        else:
+            soak(root, args.captures, args.layers)
+
+
+if __name__ == "__main__":
+    main()
