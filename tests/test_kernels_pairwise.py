@@ -1,0 +1,63 @@
+"""The pairwise pass against a float64 reference by differences, where float32 distances would fail."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from infoplane.analysis.kernels.pairwise import gaussian_sums
+
+ROOT = Path(__file__).parents[1]
+RNG = np.random.default_rng(7)
+N = 700  # more than one tile
+CASES = {
+    "tanh": np.tanh(RNG.normal(size=(N, 40))),
+    "tanh, few units": np.tanh(RNG.normal(size=(N, 6))),
+    "ReLU with norms up to 1e4": np.maximum(RNG.normal(size=(N, 50)), 0) * np.geomspace(1e-2, 1e4 / 5, N)[:, None],
+    "near-duplicate ReLU rows": (np.maximum(RNG.normal(size=(N // 7, 64)), 0) * 100).repeat(7, axis=0) + RNG.normal(size=(N, 64)) * 5e-3,
+    "offset of 1e6": RNG.normal(size=(N, 30)) + 1e6,
+    "offset of 1e6, few units": RNG.normal(size=(N, 3)) + 1e6,
+    "constant layer": np.ones((N, 20)),
+}
+
+
+def _bits(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return -np.log2(sums / counts[:, None, None]).mean(axis=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", CASES)
+def test_bounds_equal_the_float64_reference_to_1e_5_bits(case: str, dtype: type) -> None:
+    z = CASES[case].astype(dtype)
+    variances = np.array([1e-3, 0.1, 10.0])
+    classes = RNG.integers(0, 5, N)
+    total, own = gaussian_sums(z, variances, classes)
+    d = cdist(z.astype(np.float64), z.astype(np.float64), "sqeuclidean")
+    same = classes[:, None] == classes
+    for v, s2 in enumerate(variances):
+        for bound, m in enumerate((8, 2)):
+            kernel = np.exp(-d / (m * s2))
+            everyone = np.full(N, N)
+            np.testing.assert_allclose(_bits(total, everyone)[v, bound], _bits(kernel.sum(1)[:, None, None], everyone)[0, 0], atol=1e-5)
+            counts = same.sum(axis=1)
+            np.testing.assert_allclose(_bits(own, counts)[v, bound], _bits((kernel * same).sum(1)[:, None, None], counts)[0, 0], atol=1e-5)
+
+
+def test_the_order_of_the_rows_does_not_matter_beyond_rounding() -> None:
+    z = CASES["tanh"].astype(np.float32)
+    classes = RNG.integers(0, 3, N)
+    shuffled = RNG.permutation(N)
+    for a, b in zip(gaussian_sums(z, np.array([0.5]), classes), gaussian_sums(z[shuffled], np.array([0.5]), classes[shuffled])):
+        np.testing.assert_allclose(a[shuffled], b, rtol=3e-6)
+
+
+@pytest.mark.slow
+def test_the_benchmarks_agree_with_their_peers() -> None:
+    done = subprocess.run([sys.executable, "-m", "benchmarks", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "DISAGREES" not in done.stdout
