@@ -1,0 +1,50 @@
+"""Files of every released format version are read for ever. A golden file is never rewritten; a new version adds one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from infoplane.archive import open_archive, verify
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_the_golden_file_of_format_1_0_reads_as_it_was_written():
+    archive = open_archive(GOLDEN / "format-1.0.h5")
+    assert archive.digest == "129b879e23d2b69895b5bcdb767a0e3c63ecf71c3c59c93860f517868393b588" and verify(archive.path) == []
+    assert archive.steps == (0, 10) and archive.layers == ("fc1", "fc1#1", "head") and archive.config == {"seed": 5, "class_names": ["a", "b"]}
+    for step, layer in archive:
+        info = archive.layer_info(layer)
+        width = int(np.prod(info.shape, dtype=int))
+        np.testing.assert_array_equal(archive.z(step, layer), (np.arange(8 * width).reshape(8, *info.shape) + step + info.ordinal).astype(np.float32))
+    assert archive.y.tolist() == [0, 1] * 4 and archive.split.tolist() == ["train"] * 6 + ["test"] * 2
+    assert archive.metrics[10] == {"loss": 11.5} and archive.extra(0, "gradients") == {"snr": float("inf")}
+    assert archive.chain.relation("fc1", "head") == "cut"
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "pack", "merge"])
+def test_the_commands_about_a_run_work_on_the_golden_file(command, tmp_path):
+    from typer.testing import CliRunner
+
+    from infoplane.cli import app
+
+    output = [] if command in ("info", "verify") else ["-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, [command, str(GOLDEN / "format-1.0.h5"), *output])
+    assert result.exit_code == 0, result.output
+    assert {"info": "8 probe rows", "verify": "every checksum matches", "pack": "bytes", "merge": "2 steps"}[command] in result.output
+
+
+def test_verify_exits_with_one_and_names_the_damage(tmp_path):
+    from typer.testing import CliRunner
+
+    from infoplane.cli import app
+
+    data = bytearray((GOLDEN / "format-1.0.h5").read_bytes())
+    at = data.index(np.arange(8 * 3, dtype=np.float32).tobytes())
+    data[at + 5] ^= 4
+    (tmp_path / "hurt.h5").write_bytes(data)
+    result = CliRunner().invoke(app, ["verify", str(tmp_path / "hurt.h5")])
+    assert result.exit_code == 1 and "layers/0000/call/0" in result.output and "checksum mismatch" in result.output
