@@ -16,7 +16,7 @@ from infoplane.analysis.evidence import Evidence
 from infoplane.analysis.laws import layer_findings
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.plane import Plane, Point
-from infoplane.types import VERDICTS, DPIReport, Finding
+from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -89,7 +89,7 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> Iterable[Find
             if found is None:
                 continue
             joined += found.joined
-            verdict = "fault" if found.leak_bits > 0 else "ok"
+            verdict: Verdict = "fault" if found.leak_bits > 0 else "ok"
             rows = found.example
             text = (
                 f"rows {rows[0]} and {rows[1]} are equal at {up} but differ at {down} by more than rounding, although {up} cuts the input off: "
@@ -99,7 +99,9 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> Iterable[Find
             )
             yield Finding("exact leak", step, up, down, found.leak_bits, verdict, text, estimator="exact", gain_bits=found.gain_bits)
     if joined:
-        limits.append(f"rounding: {joined} row codes differed in the last bits only and were joined (a float32 product is not row-deterministic)")
+        limits.append(
+            f"rounding: {joined} row codes differed in the last bits only and were joined (a float32 product is not row-deterministic)"
+        )
 
 
 def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:

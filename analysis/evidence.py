@@ -95,7 +95,7 @@ class Evidence:
 
     def judge_pair(self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point) -> Finding:
         """The verdict on one ordered pair of layers, by the first step of the procedure that decides."""
-        law = f"{_NAMES[quantity]} pair"
+        law = f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")  # the bounds are two series
         delta = down.bits - up.bits
         gain = loss = None
 
@@ -112,7 +112,9 @@ class Evidence:
         if delta <= tolerance_bits(self.plane, spec):
             return said("ok", "within tolerance")
         if not exact and (up.estimate.saturated or down.estimate.saturated) and _few_rows(up, down):
-            return said("untestable", f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells")
+            return said(
+                "untestable", f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells"
+            )
         if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
             gain = found.gain_bits
             if found.leak_bits > 0:
@@ -123,7 +125,10 @@ class Evidence:
             if a is not None and b is not None:
                 gain, loss = conditional_entropy_bits(b, a), conditional_entropy_bits(a, b)
             parts = f" (gained {gain:.3f}, lost {loss:.3f} bits)" if gain is not None and loss is not None else ""
-            return said("estimator", f"{spec} is applied after the fact and breaks the chain{parts}: compare with `exact`, or quantise inside the network")
+            return said(
+                "estimator",
+                f"{spec} is applied after the fact and breaks the chain{parts}: compare with `exact`, or quantise inside the network",
+            )
         return said("violation", f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator or the capture")
 
     def _incomparable(self, up: str, down: str) -> str:

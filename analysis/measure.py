@@ -114,7 +114,9 @@ def _log(archive: Archive) -> ResultLog | None:
     return ResultLog(archive.path) if archive.path.is_dir() else None
 
 
-def _work(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], seed: int, workers: int, dask: str | None) -> Iterator[list[Record]]:
+def _work(
+    archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], seed: int, workers: int, dask: str | None
+) -> Iterator[list[Record]]:
     if dask is not None:
         yield from _on_dask(archive, todo, seed, dask)
     elif workers <= 1 or len(todo) < 2:
@@ -133,9 +135,9 @@ def _on_dask(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], see
         from infoplane.errors import MissingExtra
 
         raise MissingExtra("distributed", "dask") from error
-    with Client(address) as client:
+    with Client(address) as client:  # type: ignore[no-untyped-call]  # dask has no types
         cells = {client.submit(_remote_cell, str(archive.path), *cell, mine, seed, pure=False): (cell, mine) for cell, mine in todo}
-        for future in as_completed(list(cells)):
+        for future in as_completed(list(cells)):  # type: ignore[no-untyped-call]  # dask has no types
             (step, layer), mine = cells[future]
             failure = future.exception()
             if failure is None:
@@ -143,7 +145,9 @@ def _on_dask(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], see
             else:  # the worker died with this cell; the rest goes on
                 text = f"{type(failure).__name__}: {failure}"
                 keys = [cell_key(archive, step, layer, e, seed) for e in mine]
-                yield [{"step": step, "layer": layer, "estimator": e.name, "key": k, "error": text} for e, k in zip(mine, keys, strict=True)]
+                yield [
+                    {"step": step, "layer": layer, "estimator": e.name, "key": k, "error": text} for e, k in zip(mine, keys, strict=True)
+                ]
 
 
 def _remote_cell(path: str, step: int, layer: str, estimators: list[Estimator], seed: int) -> list[Record]:

@@ -40,7 +40,7 @@ def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     last = len(sizes) - 1
     for k, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
-        layer = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+        layer = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")  # draws nothing from the global generator
         sd = fan_in**-0.5
         with torch.no_grad():
             nn.init.trunc_normal_(layer.weight, std=sd, a=-2 * sd, b=2 * sd, generator=generator)

@@ -25,7 +25,7 @@ def vertices() -> NDArray[np.float64]:
     """The 12 unit vectors of an icosahedron, shape ``(12, 3)``; neighbours have inner product 1/sqrt(5)."""
     golden = (1 + 5**0.5) / 2
     corners = [np.roll([0.0, a, b * golden], k) for k in range(3) for a in (1, -1) for b in (1, -1)]
-    return np.array(corners) / np.hypot(1, golden)
+    return np.asarray(np.array(corners) / np.hypot(1, golden))
 
 
 def rule(x: NDArray[np.generic]) -> NDArray[np.float64]:

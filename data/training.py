@@ -58,7 +58,7 @@ def classify(
             logits = model(inputs[rows])
             loss = nn.functional.cross_entropy(logits, labels[rows])
             steps.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
             steps.step()
             total += loss.detach() * len(rows)
             right += (logits.detach().argmax(1) == labels[rows]).sum()

@@ -19,7 +19,23 @@ from torch import nn
 _GENERIC = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _ATOMS = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 _BLOCKS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
-_PASSIVE = ("Dropout", "Pool", "Flatten", "Unflatten", "Identity", "Pad", "Upsample", "PixelShuffle", "PixelUnshuffle", "Fold", "Unfold", "Loss", "DropPath", "Quant", "DeQuant")
+_PASSIVE = (
+    "Dropout",
+    "Pool",
+    "Flatten",
+    "Unflatten",
+    "Identity",
+    "Pad",
+    "Upsample",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Fold",
+    "Unfold",
+    "Loss",
+    "DropPath",
+    "Quant",
+    "DeQuant",
+)
 _NORM = ("Norm",)
 
 
@@ -90,7 +106,9 @@ def _is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
 
 def _weighted(module: nn.Module) -> bool:
     quantised = type(module).__name__.startswith(("Linear", "Conv", "Embedding"))  # quantised layers keep packed weights, not parameters
-    if _called(module, _NORM) or (type(module).__module__ == "torch.nn.modules.activation" and not isinstance(module, nn.MultiheadAttention)):
+    if _called(module, _NORM) or (
+        type(module).__module__ == "torch.nn.modules.activation" and not isinstance(module, nn.MultiheadAttention)
+    ):
         return False  # PReLU has a parameter and is still an activation
     return isinstance(module, _ATOMS) or quantised or _own_weights(module)
 

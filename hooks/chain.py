@@ -65,8 +65,17 @@ def _same(a: Tensor, b: Tensor, tolerance: float) -> bool:
     return bool(((a - b).abs() <= tolerance * max(scale, 1e-30)).all())
 
 
-def certify(model: nn.Module, probe: Probe, sites: Sequence[Site], *, mode: Mode = "eval", autocast: torch.dtype | None = None, rows: int = 8,
-            tolerance: float = 1e-5, forward: Forward | None = None) -> Chain:
+def certify(
+    model: nn.Module,
+    probe: Probe,
+    sites: Sequence[Site],
+    *,
+    mode: Mode = "eval",
+    autocast: torch.dtype | None = None,
+    rows: int = 8,
+    tolerance: float = 1e-5,
+    forward: Forward | None = None,
+) -> Chain:
     """The `Chain` of these sites. Never fails: what cannot be tested is ``unknown``, and ``reason`` says why.
 
     Args:
@@ -84,7 +93,9 @@ def certify(model: nn.Module, probe: Probe, sites: Sequence[Site], *, mode: Mode
             x, other = (next(p.batches(p.n, device))[1] for p in (first, second))
             matrix, shared, reason = _matrix(_Bench(model, sites, forward), x, other, tolerance, mode)
     except Exception as error:  # a network that cannot run on a few rows still trains; the certificate says so
-        return Chain(names, unknown, tolerance, first.n, reason=f"the interchange test failed: {type(error).__name__}: {error}", versions=versions)
+        return Chain(
+            names, unknown, tolerance, first.n, reason=f"the interchange test failed: {type(error).__name__}: {error}", versions=versions
+        )
     return Chain(names, matrix, tolerance, first.n, tuple(shared), reason, versions)
 
 
@@ -95,7 +106,9 @@ def _two_sets(probe: Probe, rows: int) -> tuple[Probe, Probe]:
     return probe.take(spread[:k]), probe.take(spread[::-1][:k].copy())
 
 
-def _matrix(bench: _Bench, x: Inputs, other: Inputs, tolerance: float, mode: Mode) -> tuple[tuple[tuple[Relation, ...], ...], list[tuple[str, str]], str]:
+def _matrix(
+    bench: _Bench, x: Inputs, other: Inputs, tolerance: float, mode: Mode
+) -> tuple[tuple[tuple[Relation, ...], ...], list[tuple[str, str]], str]:
     sites = bench.sites
     plain, far, again = bench.run(x, _BEFORE), bench.run(other, _BEFORE), bench.run(x, _OTHER)
     random = {s.name for s in sites if not _same(plain[s.name], again[s.name], tolerance)}
@@ -116,8 +129,19 @@ def _matrix(bench: _Bench, x: Inputs, other: Inputs, tolerance: float, mode: Mod
     return tuple(matrix), shared, "; ".join(r for r in reasons if r)
 
 
-def _row(bench: _Bench, site: Site, x: Inputs, other: Inputs, *, plain: Values, far: Values, noisy: bool, random: set[str], coupled: set[str],
-         tolerance: float) -> tuple[tuple[Relation, ...], list[tuple[str, str]]]:
+def _row(
+    bench: _Bench,
+    site: Site,
+    x: Inputs,
+    other: Inputs,
+    *,
+    plain: Values,
+    far: Values,
+    noisy: bool,
+    random: set[str],
+    coupled: set[str],
+    tolerance: float,
+) -> tuple[tuple[Relation, ...], list[tuple[str, str]]]:
     """Relations of one site to all sites, and the pairs in which it shares noise."""
     z = plain[site.name]
     near = bench.run(x, _BEFORE, (site, z)) if noisy else plain  # the references carry the noise that restarts at the site
@@ -134,7 +158,9 @@ def _row(bench: _Bench, site: Site, x: Inputs, other: Inputs, *, plain: Values, 
         else:
             row.append("no-path" if _same(swapped[s.name], away[s.name], tolerance) else "partial")
         depends = row[-1] != "no-path" and s is not site
-        if (depends and not _same(redrawn[s.name], near[s.name], tolerance)) or (depends and mixed is not None and not _same(mixed[s.name][:half], near[s.name][:half], tolerance)):
+        if (depends and not _same(redrawn[s.name], near[s.name], tolerance)) or (
+            depends and mixed is not None and not _same(mixed[s.name][:half], near[s.name][:half], tolerance)
+        ):
             shared.append((site.name, s.name))
     return tuple(row), shared
 
@@ -156,10 +182,16 @@ def _half(a: Inputs, b: Inputs) -> Inputs:
 def _coupled(bench: _Bench, x: Inputs, other: Inputs, plain: Values, tolerance: float) -> set[str]:
     """Sites whose rows depend on the other rows of the batch (batch statistics)."""
     mixed = bench.run(_half(x, other), _BEFORE)
-    return {s.name for s in bench.sites if not _same(mixed[s.name][: max(1, len(plain[s.name]) // 2)], plain[s.name][: max(1, len(plain[s.name]) // 2)], tolerance)}
+    return {
+        s.name
+        for s in bench.sites
+        if not _same(mixed[s.name][: max(1, len(plain[s.name]) // 2)], plain[s.name][: max(1, len(plain[s.name]) // 2)], tolerance)
+    }
 
 
-def interchange(model: nn.Module, probe: object, layers: Layers = "auto", *, rows: int = 8, mode: Mode = "eval", forward: Forward | None = None) -> Chain:
+def interchange(
+    model: nn.Module, probe: object, layers: Layers = "auto", *, rows: int = 8, mode: Mode = "eval", forward: Forward | None = None
+) -> Chain:
     """The chain certificate of a network, without recording anything.
 
     Args:

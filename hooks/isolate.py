@@ -32,12 +32,18 @@ def unwrap(model: nn.Module) -> nn.Module:
         else:
             break
     if isinstance(model, torch.jit.ScriptModule):
-        raise UnsupportedModel("the model is a ScriptModule: hooks on its layers never fire; record the eager nn.Module it was scripted from")
+        raise UnsupportedModel(
+            "the model is a ScriptModule: hooks on its layers never fire; record the eager nn.Module it was scripted from"
+        )
     if not isinstance(model, nn.Module):
-        raise UnsupportedModel(f"expected a torch.nn.Module, got {type(model).__name__}; an ExportedProgram has no layers to hook, record the module it came from")
+        raise UnsupportedModel(
+            f"expected a torch.nn.Module, got {type(model).__name__}; an ExportedProgram has no layers to hook, record the module it came from"
+        )
     lazy = [name for name, p in model.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]
     if lazy:
-        raise UnsupportedModel(f"lazy parameters have no shape yet: {lazy[:5]}; run one batch through the model before attaching the recorder")
+        raise UnsupportedModel(
+            f"lazy parameters have no shape yet: {lazy[:5]}; run one batch through the model before attaching the recorder"
+        )
     return model
 
 

@@ -72,8 +72,16 @@ def named_modules(model: nn.Module) -> list[Named]:
     return [Named(names[0], module, tuple(names[1:])) for module, names in found.values()]
 
 
-def survey(model: nn.Module, layers: Layers, inputs: Inputs, n: int, *, select: Mapping[str, Selector] | None = None,
-           forward: Forward | None = None, max_calls: int = 64) -> Survey:
+def survey(
+    model: nn.Module,
+    layers: Layers,
+    inputs: Inputs,
+    n: int,
+    *,
+    select: Mapping[str, Selector] | None = None,
+    forward: Forward | None = None,
+    max_calls: int = 64,
+) -> Survey:
     """Runs the model once on ``n`` rows and finds the sites to capture. The caller isolates the model.
 
     Raises:
@@ -92,17 +100,25 @@ def survey(model: nn.Module, layers: Layers, inputs: Inputs, n: int, *, select: 
     silent = [w[0].name for w in wanted if (id(w[0].module), w[1]) not in fired]
     if any(w[2] and w[0].name in silent for w in wanted) or (silent and not events):
         raise LayerNotExecuted(_silence([w for w in wanted if w[0].name in silent]))
-    chosen = [e for e in events if any(w[0].module is e.named.module and w[1] == e.end and (w[3] is None or w[3] == e.call) for w in wanted)]
+    chosen = [
+        e for e in events if any(w[0].module is e.named.module and w[1] == e.end and (w[3] is None or w[3] == e.call) for w in wanted)
+    ]
     for w in wanted:
         if w[3] is not None and w[0].name not in silent and not any(w[0].module is e.named.module and w[3] == e.call for e in chosen):
-            raise LayerNotExecuted(f"layer {w[0].name}#{w[3]}: the module ran {_calls(events)[id(w[0].module), w[1]]} times in one forward, calls count from #0")
+            raise LayerNotExecuted(
+                f"layer {w[0].name}#{w[3]}: the module ran {_calls(events)[id(w[0].module), w[1]]} times in one forward, calls count from #0"
+            )
     named = [w[0].name for w in wanted if w[2]]
     bad = [e for e in chosen if e.problem is not None and e.named.name in named]
     if bad and bad[0].problem is not None:
         raise bad[0].problem
     for e in chosen:
-        if (calls := _calls(events)[id(e.named.module), e.end]) > max_calls and not any(w[3] is not None and w[0].module is e.named.module for w in wanted):
-            raise InputError(f"layer {e.named.name!r} runs {calls} times in one forward, more than max_calls={max_calls}; name the calls you want, e.g. {e.named.name + '#0'!r}")
+        if (calls := _calls(events)[id(e.named.module), e.end]) > max_calls and not any(
+            w[3] is not None and w[0].module is e.named.module for w in wanted
+        ):
+            raise InputError(
+                f"layer {e.named.name!r} runs {calls} times in one forward, more than max_calls={max_calls}; name the calls you want, e.g. {e.named.name + '#0'!r}"
+            )
     notes = [str(e.problem) for e in chosen if e.problem is not None]
     sites = _sites([e for e in chosen if e.problem is None], _calls(events))
     if not sites:
@@ -126,7 +142,11 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
                 text, number = text.rsplit("#", 1)[0], int(text.rsplit("#", 1)[1])
             text = text or ROOT
             exact = text in everything
-            hits = [_renamed(m, text) for m in modules if (text in (m.name, *m.aliases) if exact else any(fnmatch.fnmatchcase(n, text) for n in (m.name, *m.aliases)))]
+            hits = [
+                _renamed(m, text)
+                for m in modules
+                if (text in (m.name, *m.aliases) if exact else any(fnmatch.fnmatchcase(n, text) for n in (m.name, *m.aliases)))
+            ]
         elif isinstance(pattern, nn.Module):
             hits, exact = [m for m in modules if m.module is pattern], True
         elif isinstance(pattern, type):
@@ -134,7 +154,9 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
         elif callable(pattern):
             hits = [m for m in modules if pattern(m.name, m.module)]
         else:
-            raise InputError(f"layers are dotted names, globs, types, modules or predicates, got {pattern!r} ({type(pattern).__name__}); the model has {everything[1:12]}")
+            raise InputError(
+                f"layers are dotted names, globs, types, modules or predicates, got {pattern!r} ({type(pattern).__name__}); the model has {everything[1:12]}"
+            )
         if not hits:
             missing.append(pattern if isinstance(pattern, str) else getattr(pattern, "__name__", type(pattern).__name__))
         for m in hits:
@@ -154,7 +176,9 @@ def _renamed(m: Named, asked: str) -> Named:
     return replace(m, name=asked, aliases=tuple(n for n in (m.name, *m.aliases) if n != asked))
 
 
-def _watch(model: nn.Module, watch: list[tuple[Named, End]], inputs: Inputs, *, forward: Forward | None, select: dict[str, Selector], n: int) -> list[_Event]:
+def _watch(
+    model: nn.Module, watch: list[tuple[Named, End]], inputs: Inputs, *, forward: Forward | None, select: dict[str, Selector], n: int
+) -> list[_Event]:
     events: list[_Event] = []
     counts: dict[tuple[int, End], int] = {}
     handles = []
@@ -230,14 +254,26 @@ def _automatic(which: str, modules: list[Named], events: list[_Event], max_calls
         picked = {n for n in order if not any(True for _ in names[n].children())} or {ROOT}
     else:
         picked = set(choose(names, order))
-    kept = [e for e in usable if e.named.name in picked and (calls[id(e.named.module), e.end] <= max_calls or e.call + 1 == calls[id(e.named.module), e.end])]
+    kept = [
+        e
+        for e in usable
+        if e.named.name in picked and (calls[id(e.named.module), e.end] <= max_calls or e.call + 1 == calls[id(e.named.module), e.end])
+    ]
     if not kept:
-        raise LayerNotExecuted("no layer of the model gives a tensor with one entry per row; name the layers and give select={name: lambda out: ...}")
-    notes = [str(e.problem) for e in events if e.problem is not None and e.named.name in set(choose(names, list(dict.fromkeys(e.named.name for e in events))))]
+        raise LayerNotExecuted(
+            "no layer of the model gives a tensor with one entry per row; name the layers and give select={name: lambda out: ...}"
+        )
+    notes = [
+        str(e.problem)
+        for e in events
+        if e.problem is not None and e.named.name in set(choose(names, list(dict.fromkeys(e.named.name for e in events))))
+    ]
     bare = [e.named.name for e in kept if isinstance(e.named.module, (nn.Linear, nn.modules.conv._ConvNd)) and e is not kept[-1]]
     if bare and which == "auto":
-        notes.append(f"{bare} are captured before any activation function: a functional activation (torch.tanh(...)) has no module; "
-                     "to capture behind it, ask for the input of the next module, e.g. layers=[\"fc2:input\"]")
+        notes.append(
+            f"{bare} are captured before any activation function: a functional activation (torch.tanh(...)) has no module; "
+            'to capture behind it, ask for the input of the next module, e.g. layers=["fc2:input"]'
+        )
     return Survey(_sites(kept, calls), (), tuple(dict.fromkeys(notes)))
 
 

@@ -97,7 +97,9 @@ def pick(output: Any, selector: Selector | None, where: str) -> Tensor:  # Any: 
     if hasattr(value, "full_tensor"):  # DTensor: collective, every rank is here
         value = value.full_tensor()
     if value.is_complex() or value.layout != torch.strided:
-        raise UnsupportedOutput(f"layer {where!r}: {value.dtype} {value.layout} cannot be stored; give select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real")
+        raise UnsupportedOutput(
+            f"layer {where!r}: {value.dtype} {value.layout} cannot be stored; give select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real"
+        )
     return value  # type: ignore[no-any-return]  # a tensor, checked above
 
 

@@ -55,7 +55,11 @@ def stored_dtype(torch_dtype: str, wish: str | None = None) -> torch.dtype:
 
 def stored_shape(site: Site, reduction: Reduction | None) -> tuple[int, ...]:
     """Feature shape of what is stored."""
-    return site.raw_shape if reduction is None else reduction.shape(getattr(torch, site.dtype) if getattr(torch, site.dtype).is_floating_point else torch.float32)
+    return (
+        site.raw_shape
+        if reduction is None
+        else reduction.shape(getattr(torch, site.dtype) if getattr(torch, site.dtype).is_floating_point else torch.float32)
+    )
 
 
 def bytes_per_row(site: Site, reduction: Reduction | None, wish: str | None = None) -> int:
@@ -63,7 +67,9 @@ def bytes_per_row(site: Site, reduction: Reduction | None, wish: str | None = No
     return math.prod(stored_shape(site, reduction)) * stored_dtype(site.dtype, wish).itemsize
 
 
-def allocate(sites: Sequence[Site], reductions: Mapping[str, Reduction], rows: int, *, wish: str | None = None, spool: Path | None = None) -> list[Slot]:
+def allocate(
+    sites: Sequence[Site], reductions: Mapping[str, Reduction], rows: int, *, wish: str | None = None, spool: Path | None = None
+) -> list[Slot]:
     """One slot per site. Large captures are spooled to an unnamed file in ``spool``, so that they do not occupy memory."""
     total = sum(bytes_per_row(s, reductions.get(s.name), wish) for s in sites) * rows
     slots = []
@@ -87,8 +93,18 @@ def draw_seed(seed: int, step: int, draw: int) -> int:
     return int(np.random.SeedSequence([seed, step, draw]).generate_state(1)[0])
 
 
-def fill(model: nn.Module, probe: Probe, slots: Sequence[Slot], *, batch_size: int, device: torch.device, step: int = 0, seed: int = 0, draws: int = 1,
-         forward: Forward | None = None) -> None:
+def fill(
+    model: nn.Module,
+    probe: Probe,
+    slots: Sequence[Slot],
+    *,
+    batch_size: int,
+    device: torch.device,
+    step: int = 0,
+    seed: int = 0,
+    draws: int = 1,
+    forward: Forward | None = None,
+) -> None:
     """Fills every slot; draw ``d`` of row ``i`` lands in row ``d * n + i``. The caller isolates the model.
 
     Raises:
@@ -131,7 +147,9 @@ def keep(slot: Slot, tensor: Tensor, start: int, rows: int) -> None:
         target.copy_(wide)
         lost = int(torch.isinf(target).sum() - torch.isinf(wide).sum())
         if lost:
-            raise CaptureError(f"layer {site.name!r}: {lost} values overflow {str(target.dtype).removeprefix('torch.')}; store it as float32")
+            raise CaptureError(
+                f"layer {site.name!r}: {lost} values overflow {str(target.dtype).removeprefix('torch.')}; store it as float32"
+            )
     else:
         target.copy_(slot.reduction.apply(wide))
 
@@ -149,8 +167,17 @@ def _nonfinite(values: Tensor) -> int:
     return int((~torch.isfinite(values)).sum())
 
 
-def fit_reductions(model: nn.Module, probe: Probe, sites: Sequence[Site], reductions: Mapping[str, Reduction], *, batch_size: int, device: torch.device,
-                   seed: int = 0, forward: Forward | None = None) -> None:
+def fit_reductions(
+    model: nn.Module,
+    probe: Probe,
+    sites: Sequence[Site],
+    reductions: Mapping[str, Reduction],
+    *,
+    batch_size: int,
+    device: torch.device,
+    seed: int = 0,
+    forward: Forward | None = None,
+) -> None:
     """Fits every reduction that needs it, on at most `FIT_ROWS` evenly spaced probe rows. The caller isolates the model."""
     wanted = [s for s in sites if s.name in reductions and reductions[s.name].needs_fit]
     if not wanted:
@@ -160,5 +187,3 @@ def fit_reductions(model: nn.Module, probe: Probe, sites: Sequence[Site], reduct
     fill(model, probe.take(rows), slots, batch_size=batch_size, device=device, seed=seed, forward=forward)
     for slot in slots:
         reductions[slot.site.name].fit(slot.values)
-
-

@@ -56,7 +56,10 @@ class Probe:
     def take(self, rows: slice | NDArray[np.int64] | Tensor) -> Probe:
         """Some of its rows."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
-        return Probe(_map(self.inputs, lambda t: t[index]), None if self.y is None else self.y[rows if not isinstance(rows, Tensor) else rows.numpy()])
+        return Probe(
+            _map(self.inputs, lambda t: t[index]),
+            None if self.y is None else self.y[rows if not isinstance(rows, Tensor) else rows.numpy()],
+        )
 
     def batches(self, size: int, device: torch.device) -> Iterator[tuple[slice, Inputs]]:
         """Fixed consecutive batches on ``device``: the layout is part of the result, since it moves the last bits."""

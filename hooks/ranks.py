@@ -76,7 +76,9 @@ class Team:
 
 def sharded(model: nn.Module) -> bool:
     """Whether parameters are spread over ranks (DTensor of FSDP2 or tensor parallelism, or an FSDP1 wrapper)."""
-    return any(hasattr(p, "full_tensor") for p in model.parameters()) or any(type(m).__name__ == "FullyShardedDataParallel" for m in model.modules())
+    return any(hasattr(p, "full_tensor") for p in model.parameters()) or any(
+        type(m).__name__ == "FullyShardedDataParallel" for m in model.modules()
+    )
 
 
 def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:

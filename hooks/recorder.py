@@ -89,13 +89,39 @@ class Recorder:
     """
 
     def __init__(
-        self, model: nn.Module, *, probe: object, to: str | Path, layers: Layers = "auto", schedule: Schedule | None = None, reduce: Reduce = "none",
-        select: Mapping[str, Selector] | None = None, forward: Forward | None = None, batch_size: int | None = None, mode: Mode = "eval", draws: int = 1,
-        noise: Literal["undeclared", "independent"] = "undeclared", autocast: torch.dtype | None = None, dtype: str | None = None,
-        store: Literal["activations", "weights"] = "activations", chain: bool = True, y_kind: Literal["discrete", "continuous"] | None = None,
-        row_ids: NDArray[np.integer] | None = None, split: Sequence[str] | NDArray[np.generic] | None = None, on_error: Literal["raise", "warn"] = "raise",
-        background: bool = False, max_bytes: int | None = None, max_overhead: float | None = None, ranks: Ranks = "auto", rank_timeout: float = 60.0, seed: int = 0,
-        overwrite: bool = False, resume: bool = False, durable: bool = True, tags: Mapping[str, object] | None = None, verbose: bool | None = None,
+        self,
+        model: nn.Module,
+        *,
+        probe: object,
+        to: str | Path,
+        layers: Layers = "auto",
+        schedule: Schedule | None = None,
+        reduce: Reduce = "none",
+        select: Mapping[str, Selector] | None = None,
+        forward: Forward | None = None,
+        batch_size: int | None = None,
+        mode: Mode = "eval",
+        draws: int = 1,
+        noise: Literal["undeclared", "independent"] = "undeclared",
+        autocast: torch.dtype | None = None,
+        dtype: str | None = None,
+        store: Literal["activations", "weights"] = "activations",
+        chain: bool = True,
+        y_kind: Literal["discrete", "continuous"] | None = None,
+        row_ids: NDArray[np.integer] | None = None,
+        split: Sequence[str] | NDArray[np.generic] | None = None,
+        on_error: Literal["raise", "warn"] = "raise",
+        background: bool = False,
+        max_bytes: int | None = None,
+        max_overhead: float | None = None,
+        ranks: Ranks = "auto",
+        rank_timeout: float = 60.0,
+        seed: int = 0,
+        overwrite: bool = False,
+        resume: bool = False,
+        durable: bool = True,
+        tags: Mapping[str, object] | None = None,
+        verbose: bool | None = None,
     ) -> None:
         _check_choice("mode", mode, ("eval", "train", "user"))
         _check_choice("noise", noise, ("undeclared", "independent"))
@@ -119,7 +145,9 @@ class Recorder:
         self._batch_size, self._tags, self._verbose = batch_size, dict(tags or {}), layers == "auto" if verbose is None else verbose
         self._team = make_team(ranks, self.model, timeout=rank_timeout)
         if store == "weights" and self._team.probes_together:
-            raise InputError("store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations")
+            raise InputError(
+                "store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations"
+            )
         self.failures: list[dict[str, object]] = []
         self.probe_seconds = 0.0
         self.bytes_written = 0
@@ -157,7 +185,9 @@ class Recorder:
         self._look()
         self._check_budget()
         if self._chain_wanted and self._survey is not None:
-            self.chain = certify(self.model, self.probe, self._survey.sites, mode=self._mode, autocast=self._autocast, forward=self._forward)
+            self.chain = certify(
+                self.model, self.probe, self._survey.sites, mode=self._mode, autocast=self._autocast, forward=self._forward
+            )
         if self._team.split and self._team.rank > 0:
             self._team.meet("creating the run")
         if self._team.writes:
@@ -203,16 +233,30 @@ class Recorder:
             inputs = next(few.batches(few.n, device_of(self.model)))[1]
             self._survey = survey(self.model, self._layers, inputs, few.n, select=self._select, forward=self._forward)
         sites = self._survey.sites
-        self._reductions = {s.name: r for s in sites if (r := reduction(self._reduction_of(s.name), s.name, s.raw_shape, seed=self._seed)) is not None}
+        self._reductions = {
+            s.name: r for s in sites if (r := reduction(self._reduction_of(s.name), s.name, s.raw_shape, seed=self._seed)) is not None
+        }
         if self._batch_size is None:
             raw = sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites)
             self._batch_size = batch_size_for(raw, self.probe.n)
         with self._isolated(self._seed):
-            fit_reductions(self.model, self.probe, sites, self._reductions, batch_size=self._batch_size, device=device_of(self.model), seed=self._seed, forward=self._forward)
+            fit_reductions(
+                self.model,
+                self.probe,
+                sites,
+                self._reductions,
+                batch_size=self._batch_size,
+                device=device_of(self.model),
+                seed=self._seed,
+                forward=self._forward,
+            )
         self._infos = tuple(self._info(i, s) for i, s in enumerate(sites))
         self._pending |= {f"reduction:{name}": state for name, r in self._reductions.items() if (state := r.state()) is not None}
         if any(getattr(m, "track_running_stats", True) is False for m in self.model.modules()):
-            warnings.warn("a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode", stacklevel=4)
+            warnings.warn(
+                "a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
+                stacklevel=4,
+            )
 
     def _reduction_of(self, name: str) -> str | Custom | None:
         if not isinstance(self._reduce, Mapping):
@@ -223,7 +267,18 @@ class Recorder:
     def _info(self, ordinal: int, s: Any) -> LayerInfo:  # Any: Site
         r = self._reductions.get(s.name)
         stored = str(stored_dtype(s.dtype, self._dtype)).removeprefix("torch.")
-        return LayerInfo(s.name, ordinal, type(s.module).__name__, stored_shape(s, r), s.raw_shape, s.dtype, stored, r.spec if r else "none", s.end, s.aliases)
+        return LayerInfo(
+            s.name,
+            ordinal,
+            type(s.module).__name__,
+            stored_shape(s, r),
+            s.raw_shape,
+            s.dtype,
+            stored,
+            r.spec if r else "none",
+            s.end,
+            s.aliases,
+        )
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -254,12 +309,17 @@ class Recorder:
     def describe(self) -> str:
         """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
         rows = self.probe.n * self._draws
-        lines = [f"infoplane: {len(self._infos)} layers, {rows} probe rows in batches of {self._batch_size}, {_size(self.bytes_per_capture)} per capture"
-                 + (f", {_size(self.bytes_per_capture * n)} in all" if (n := self.schedule.count()) else "")]
+        lines = [
+            f"infoplane: {len(self._infos)} layers, {rows} probe rows in batches of {self._batch_size}, {_size(self.bytes_per_capture)} per capture"
+            + (f", {_size(self.bytes_per_capture * n)} in all" if (n := self.schedule.count()) else "")
+        ]
         width = max((len(i.name) for i in self._infos), default=0)
         for i, s in zip(self._infos, self._survey.sites if self._survey else ()):
             cost = (bytes_per_row(s, self._reductions.get(s.name), self._dtype) + 16) * rows
-            lines.append(f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {_size(cost):>9s}" + (f"  {i.reduction}" if i.reduction != "none" else ""))
+            lines.append(
+                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {_size(cost):>9s}"
+                + (f"  {i.reduction}" if i.reduction != "none" else "")
+            )
         lines += [f"  note: {note}" for note in (self._survey.notes if self._survey else ())]
         return "\n".join(lines)
 
@@ -289,17 +349,42 @@ class Recorder:
                 raise InputError("draws > 1 and ranks='split' cannot be combined: take the draws on one rank")
             share = {"rank": self._team.rank, "world_size": self._team.world, "row_start": start, "row_stop": stop}
         tile = (lambda a: None if a is None else np.concatenate([a] * k)) if k > 1 else (lambda a: a)
-        return RunWriter.create(self.path, layers=self._infos, x=tile(x), y=tile(y), y_kind=self._y_kind, row_ids=tile(ids), split=tile(split), chain=self.chain,
-                                config=self._config(), **self._create, **share)  # type: ignore[arg-type]  # known keywords
+        return RunWriter.create(
+            self.path,
+            layers=self._infos,
+            x=tile(x),
+            y=tile(y),
+            y_kind=self._y_kind,
+            row_ids=tile(ids),
+            split=tile(split),
+            chain=self.chain,
+            config=self._config(),
+            **self._create,
+            **share,  # type: ignore[arg-type]  # known keywords
+        )
 
     def _config(self) -> dict[str, object]:
         survey = self._survey
         return {
-            "schedule": str(self.schedule), "mode": self._mode, "draws": self._draws, "noise": self._noise, "seed": self._seed, "batch_size": self._batch_size,
-            "layers": str(self._layers) if isinstance(self._layers, str) else [str(p) for p in np.atleast_1d(np.array(self._layers, dtype=object))],
-            "autocast": str(self._autocast).removeprefix("torch.") if self._autocast else "off", "store": self._store, "ranks": self._team.world,
-            "silent": list(survey.silent) if survey else [], "notes": list(survey.notes) if survey else [], "torch": torch.__version__,
-            "model": type(self.model).__name__, "inputs": type(self.probe.inputs).__name__, "bytes_per_capture": self.bytes_per_capture, "tags": self._tags,
+            "schedule": str(self.schedule),
+            "mode": self._mode,
+            "draws": self._draws,
+            "noise": self._noise,
+            "seed": self._seed,
+            "batch_size": self._batch_size,
+            "layers": str(self._layers)
+            if isinstance(self._layers, str)
+            else [str(p) for p in np.atleast_1d(np.array(self._layers, dtype=object))],
+            "autocast": str(self._autocast).removeprefix("torch.") if self._autocast else "off",
+            "store": self._store,
+            "ranks": self._team.world,
+            "silent": list(survey.silent) if survey else [],
+            "notes": list(survey.notes) if survey else [],
+            "torch": torch.__version__,
+            "model": type(self.model).__name__,
+            "inputs": type(self.probe.inputs).__name__,
+            "bytes_per_capture": self.bytes_per_capture,
+            "tags": self._tags,
         }
 
     def step(self, step: int, **metrics: object) -> bool:
@@ -329,7 +414,9 @@ class Recorder:
         if self._stopped or step == self._last:
             return False
         if self._last is not None and step < self._last:
-            raise InputError(f"step {step} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True")
+            raise InputError(
+                f"step {step} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True"
+            )
         if self._too_slow(step):
             return False
         began = time.perf_counter()
@@ -356,10 +443,24 @@ class Recorder:
         survey = self._survey
         if survey is None:
             raise InputError("the recorder is not open")
-        slots = self._pool.pop() if self._pool else allocate(survey.sites, self._reductions, self._own.n * self._draws, wish=self._dtype, spool=self.path)
+        slots = (
+            self._pool.pop()
+            if self._pool
+            else allocate(survey.sites, self._reductions, self._own.n * self._draws, wish=self._dtype, spool=self.path)
+        )
         try:
             with self._isolated(draw_seed(self._seed, step, 0)):
-                fill(self.model, self._own, slots, batch_size=self._batch_size or 1, device=device_of(self.model), step=step, seed=self._seed, draws=self._draws, forward=self._forward)
+                fill(
+                    self.model,
+                    self._own,
+                    slots,
+                    batch_size=self._batch_size or 1,
+                    device=device_of(self.model),
+                    step=step,
+                    seed=self._seed,
+                    draws=self._draws,
+                    forward=self._forward,
+                )
             self._warn_nonfinite(step, slots)
             if self._team.writes:
                 job = partial(self._write, step, metrics, slots, dict(self._pending), self._meta())
@@ -372,7 +473,9 @@ class Recorder:
             if self._background is None:
                 self._pool.append(slots)
 
-    def _write(self, step: int, metrics: dict[str, float], slots: list[Slot], attachments: dict[str, Any], meta: dict[str, object]) -> None:  # Any: JSON
+    def _write(
+        self, step: int, metrics: dict[str, float], slots: list[Slot], attachments: dict[str, Any], meta: dict[str, object]
+    ) -> None:  # Any: JSON
         try:
             if self._writer is None:
                 return
@@ -394,9 +497,17 @@ class Recorder:
 
     def _meta(self) -> dict[str, object]:
         return {
-            "mode": self._mode, "training": self.model.training, "autocast": str(self._autocast).removeprefix("torch.") if self._autocast else "off",
-            "device": str(device_of(self.model)), "batch_size": self._batch_size, "draws": self._draws, "noise": self._noise, "execution": "eager",
-            "deterministic": torch.are_deterministic_algorithms_enabled(), "threads": torch.get_num_threads(), "torch": torch.__version__,
+            "mode": self._mode,
+            "training": self.model.training,
+            "autocast": str(self._autocast).removeprefix("torch.") if self._autocast else "off",
+            "device": str(device_of(self.model)),
+            "batch_size": self._batch_size,
+            "draws": self._draws,
+            "noise": self._noise,
+            "execution": "eager",
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
             "compute_dtype": next((str(p.dtype).removeprefix("torch.") for p in self.model.parameters()), "float32"),
         }
 
@@ -409,7 +520,11 @@ class Recorder:
         self._pending["failures"] = {"failures": list(self.failures)}
         if full:
             self._stopped = True
-            warnings.warn(f"no space left at {self.path}: step {step} was not captured and recording stops; {len(self.steps)} captured steps stay readable; training goes on", RuntimeWarning, stacklevel=4)
+            warnings.warn(
+                f"no space left at {self.path}: step {step} was not captured and recording stops; {len(self.steps)} captured steps stay readable; training goes on",
+                RuntimeWarning,
+                stacklevel=4,
+            )
         elif self._on_error == "warn":
             warnings.warn(f"step {step} was not captured: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=4)
         else:
@@ -423,15 +538,27 @@ class Recorder:
     def _warn_nonfinite(self, step: int, slots: list[Slot]) -> None:
         bad = {slot.site.name: slot.nonfinite for slot in slots if slot.nonfinite}
         if bad:
-            warnings.warn(f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused", RuntimeWarning, stacklevel=5)
+            warnings.warn(
+                f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused",
+                RuntimeWarning,
+                stacklevel=5,
+            )
 
     def _watch_budget(self) -> None:
         if self._max_bytes is not None and self.schedule.count() is None and self.bytes_written + self.bytes_per_capture > self._max_bytes:
             self._stopped = True
-            warnings.warn(f"max_bytes={_size(self._max_bytes)} is used up after step {self._last}; nothing more is captured, training goes on", RuntimeWarning, stacklevel=4)
+            warnings.warn(
+                f"max_bytes={_size(self._max_bytes)} is used up after step {self._last}; nothing more is captured, training goes on",
+                RuntimeWarning,
+                stacklevel=4,
+            )
 
     def _too_slow(self, step: int) -> bool:
-        if self._max_overhead is None or self._last is None or self.probe_seconds <= self._max_overhead * (time.perf_counter() - self._opened_at):
+        if (
+            self._max_overhead is None
+            or self._last is None
+            or self.probe_seconds <= self._max_overhead * (time.perf_counter() - self._opened_at)
+        ):
             return False
         self._pending.setdefault("skipped", {"steps": []})["steps"].append(step)  # a thinned schedule must say so
         return True
@@ -444,7 +571,9 @@ def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None
 
 def _check_labels(probe: Probe, y_kind: str | None) -> None:
     if probe.y is not None and probe.y.dtype.kind not in "iubUSO" and y_kind is None:
-        raise InputError(f"labels are {probe.y.dtype}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed")
+        raise InputError(
+            f"labels are {probe.y.dtype}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed"
+        )
 
 
 def _number(name: str, value: object) -> float:
@@ -460,5 +589,3 @@ def _size(n: float) -> str:
             return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
         n /= 1024
     return f"{n:.1f} TiB"
-
-

@@ -117,7 +117,11 @@ class Reduction:
             "spec": self.spec,
             "layer": self.layer,
             "arrays": {
-                k: {"dtype": str(v.numpy().dtype), "shape": list(v.shape), "base64": base64.b64encode(v.contiguous().numpy().tobytes()).decode()}
+                k: {
+                    "dtype": str(v.numpy().dtype),
+                    "shape": list(v.shape),
+                    "base64": base64.b64encode(v.contiguous().numpy().tobytes()).decode(),
+                }
                 for k, v in self._state.items()
             },
         }
@@ -146,8 +150,12 @@ def reduction(spec: str | Custom | None, layer: str, raw_shape: tuple[int, ...],
             raise InputError(f"layer {layer!r}: {family}:k needs a whole k from 1 to its {width} units, got {spec!r}")
         return Reduction(spec, layer, raw_shape, None, k=int(size), seed=seed)
     if spec not in _PLAIN:
-        raise InputError(f"no such reduction: {spec!r}; there are none, {', '.join(_PLAIN)}, {', '.join(f + ':k' for f in _SIZED)}, or a callable")
+        raise InputError(
+            f"no such reduction: {spec!r}; there are none, {', '.join(_PLAIN)}, {', '.join(f + ':k' for f in _SIZED)}, or a callable"
+        )
     axes, function = _PLAIN[spec]
     if len(raw_shape) < axes:
-        raise InputError(f"layer {layer!r}: reduction {spec!r} needs rows of at least {axes} axes, got shape {raw_shape}; leave it unreduced or use flatten")
+        raise InputError(
+            f"layer {layer!r}: reduction {spec!r} needs rows of at least {axes} axes, got shape {raw_shape}; leave it unreduced or use flatten"
+        )
     return Reduction(spec, layer, raw_shape, function)

@@ -34,8 +34,16 @@ class Replayed:
     rounded: tuple[int, ...]
 
 
-def replay(run: str | Path, model: nn.Module, *, to: str | Path, probe: object = None, layers: object = None, tolerance: float = 1e-5,
-           **options: Any) -> Replayed:  # Any: passed to the Recorder
+def replay(
+    run: str | Path,
+    model: nn.Module,
+    *,
+    to: str | Path,
+    probe: object = None,
+    layers: object = None,
+    tolerance: float = 1e-5,
+    **options: Any,
+) -> Replayed:  # Any: passed to the Recorder
     """Captures the activations of every stored state dict of ``run`` into a new run, and verifies them against what ``run`` captured.
 
     Args:
@@ -56,11 +64,24 @@ def replay(run: str | Path, model: nn.Module, *, to: str | Path, probe: object =
     if not steps:
         raise NotAnArchive(f"{path} holds no weights; record with Recorder(..., store='weights') to replay later")
     config = archive.config
-    given = {"batch_size": config["batch_size"], "mode": config["mode"], "draws": config["draws"], "noise": config["noise"], "seed": config["seed"],
-             "autocast": None if config["autocast"] == "off" else getattr(torch, str(config["autocast"])),
-             "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none"}
-    recorder = Recorder(model, probe=_probe(archive, probe), to=to, layers=list(archive.layers) if layers is None else layers, schedule=at(*steps),  # type: ignore[arg-type]  # checked there
-                        y_kind=archive.y_kind, **(given | {"verbose": False} | options))
+    given = {
+        "batch_size": config["batch_size"],
+        "mode": config["mode"],
+        "draws": config["draws"],
+        "noise": config["noise"],
+        "seed": config["seed"],
+        "autocast": None if config["autocast"] == "off" else getattr(torch, str(config["autocast"])),
+        "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
+    }
+    recorder = Recorder(
+        model,
+        probe=_probe(archive, probe),
+        to=to,
+        layers=list(archive.layers) if layers is None else layers,  # type: ignore[arg-type]  # checked there
+        schedule=at(*steps),
+        y_kind=archive.y_kind,
+        **(given | {"verbose": False} | options),
+    )
     try:
         for step in steps:  # the first weights before the recorder looks: the chain certificate and a PCA basis belong to them
             metrics = _load(model, path, step)

@@ -55,7 +55,9 @@ def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: mod
     return {**dict(enumerate(args)), **kwargs}
 
 
-def with_argument(args: tuple[Any, ...], kwargs: dict[str, Any], value: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:  # Any: module arguments
+def with_argument(
+    args: tuple[Any, ...], kwargs: dict[str, Any], value: Any
+) -> tuple[tuple[Any, ...], dict[str, Any]]:  # Any: module arguments
     """Module arguments with what `arguments` showed replaced by ``value``."""
     if len(args) == 1 and not any(isinstance(v, Tensor) for v in kwargs.values()):
         return (value,), kwargs

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 TASKS = ("szt", "digits")
 EPOCHS = {"szt": 4000, "digits": 300}
-SPECS = {"szt": ("bin:szt", "bin:saxe", "kde:variance=0.001", "exact"), "digits": ("bin:szt", "bin:saxe,width=0.5", "kde:variance=0.1", "exact")}
+SPECS = {
+    "szt": ("bin:szt", "bin:saxe", "kde:variance=0.001", "exact"),
+    "digits": ("bin:szt", "bin:saxe,width=0.5", "kde:variance=0.1", "exact"),
+}
 """What the demo measures; the first is the one it draws."""
 
 
@@ -79,7 +82,9 @@ def _train(to: Path, task: str, activation: str, epochs: int, seed: int, checkpo
     tool = getattr(ip.data, task)
     model = tool.network(activation, seed=seed)
     with (
-        Recorder(model, probe=tool.load(), to=to, layers="auto", schedule=ip.log_spaced(epochs, checkpoints), overwrite=overwrite) as recorder,
+        Recorder(
+            model, probe=tool.load(), to=to, layers="auto", schedule=ip.log_spaced(epochs, checkpoints), overwrite=overwrite
+        ) as recorder,
         _bar(epochs, progress) as advance,
     ):
 
@@ -117,7 +122,7 @@ def _draw(out: Path, plane: Plane, report: DPIReport) -> dict[str, Path]:
         "picture": save_picture(plane, out / "plane.png", kind="plane", report=report),
         "curves": save_picture(plane, out / "curves.png", kind="curves"),
     }
-    if find_spec("plotly") and find_spec("jinja2"):
+    if find_spec("plotly"):
         from infoplane.analysis.report import write_report
 
         files["report"] = write_report(out / "report.html", plane, report)

@@ -16,7 +16,23 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
-COLUMNS = ("step", "layer", "quantity", "estimator", "sense", "bits", "low", "high", "stderr", "ceiling_bits", "n", "target", "coverage", "saturated", "notes")
+COLUMNS = (
+    "step",
+    "layer",
+    "quantity",
+    "estimator",
+    "sense",
+    "bits",
+    "low",
+    "high",
+    "stderr",
+    "ceiling_bits",
+    "n",
+    "target",
+    "coverage",
+    "saturated",
+    "notes",
+)
 """Columns of `Plane.rows` and of the CSV, in order."""
 
 
@@ -46,7 +62,13 @@ class Point:
 
     def to_dict(self) -> dict[str, Any]:  # Any: a row mixes ints, floats and strings
         """The point as a flat row with the keys of `COLUMNS`; notes are joined by ``; ``."""
-        flat = {"step": self.step, "layer": self.layer, "quantity": self.quantity, "saturated": self.estimate.saturated, **asdict(self.estimate)}
+        flat = {
+            "step": self.step,
+            "layer": self.layer,
+            "quantity": self.quantity,
+            "saturated": self.estimate.saturated,
+            **asdict(self.estimate),
+        }
         flat["notes"] = "; ".join(self.estimate.notes)
         return {key: flat[key] for key in COLUMNS}
 
@@ -124,6 +146,7 @@ class Plane:
         Raises:
             InputError: a named layer or estimator is not in the plane.
         """
+
         def allowed(value: Any, known: Collection[Any] | None, what: str) -> set[Any] | None:  # Any: ints or strings
             if value is None:
                 return None

@@ -41,7 +41,9 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     """
     a = np.asarray(a)
     if a.ndim == 0 or a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
-        raise InputError(f"rows to digest: expected shape (n, ...) of floats, integers or booleans of at most 64 bits, got {a.dtype} of shape {a.shape}")
+        raise InputError(
+            f"rows to digest: expected shape (n, ...) of floats, integers or booleans of at most 64 bits, got {a.dtype} of shape {a.shape}"
+        )
     n = a.shape[0]
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
     out = np.empty((n, 2), np.uint64)
@@ -75,3 +77,19 @@ def row_codes(a: NDArray[Any]) -> NDArray[np.int64]:
         [0, 1, 0]
     """
     return codes_of_digests(row_digests(a))
+
+
+def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Dense codes of rows of integers, shape ``(n, d)`` to ``(n,)``, as `row_codes` but by 64-bit keys: several times faster.
+
+    Two of 10^6 different rows share a code by accident with probability about 3e-8.
+    """
+    from infoplane.rows_compiled import densify_keys, hash_cells
+
+    n, d = cells.shape
+    keys = np.empty(n, np.uint64)
+    hash_cells(np.ascontiguousarray(cells), np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1), keys)
+    table = np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)
+    codes = np.empty(n, np.int64)
+    densify_keys(keys, table, np.empty(n, np.uint64), codes)
+    return codes

@@ -59,3 +59,37 @@ def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
                 break
             slot = np.int64((slot + 1) & mask)
     return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def hash_cells(cells: Any, weights: Any, out: Any) -> None:
+    """64-bit keys of rows of integers, shape (n, d): a weighted sum (it vectorises; XOR would merge q and -q), then mixed."""
+    for i in range(cells.shape[0]):
+        line = cells[i]
+        s = _U(0)
+        for j in range(len(line)):
+            s += _U(line[j]) * weights[j]
+        out[i] = mix(s)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
+    """As `densify`, for 64-bit keys (n,) that are already mixed."""
+    mask = np.int64(len(table) - 1)
+    found = 0
+    for i in range(len(keys)):
+        key = keys[i]
+        slot = np.int64(key & _U(mask))
+        while True:
+            k = table[slot]
+            if k < 0:
+                table[slot] = found
+                owner[found] = key
+                codes[i] = found
+                found += 1
+                break
+            if owner[k] == key:
+                codes[i] = k
+                break
+            slot = np.int64((slot + 1) & mask)
+    return found

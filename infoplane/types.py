@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,7 +40,7 @@ class Variable:
     """
 
     name: str
-    values: NDArray[np.generic]
+    values: NDArray[Any]  # Any: float32, float64 or int64, as the kind says
     kind: Kind
 
     def __post_init__(self) -> None:
@@ -48,7 +48,9 @@ class Variable:
         if self.kind not in ("continuous", "discrete"):
             raise InputError(f"{self.name}: kind must be 'continuous' or 'discrete', got {self.kind!r}")
         if not isinstance(v, np.ndarray) or v.ndim != 2:
-            raise InputError(f"{self.name}: expected an array of shape (n, dim), got {getattr(v, 'shape', type(v).__name__)}; use ip.continuous(a) or ip.discrete(a)")
+            raise InputError(
+                f"{self.name}: expected an array of shape (n, dim), got {getattr(v, 'shape', type(v).__name__)}; use ip.continuous(a) or ip.discrete(a)"
+            )
         if v.shape[0] == 0 or v.shape[1] == 0:
             raise InputError(f"{self.name}: expected at least one row and one column, got shape {v.shape}")
         if self.kind == "discrete" and v.dtype != np.int64:
@@ -58,7 +60,9 @@ class Variable:
                 raise InputError(f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use ip.continuous(a)")
             if not np.isfinite(v).all():
                 bad = int((~np.isfinite(v)).any(axis=1).sum())
-                raise InputError(f"{self.name}: {bad} of {v.shape[0]} rows hold NaN or infinity; find the step where they appear before measuring")
+                raise InputError(
+                    f"{self.name}: {bad} of {v.shape[0]} rows hold NaN or infinity; find the step where they appear before measuring"
+                )
 
     @property
     def n(self) -> int:
@@ -171,7 +175,9 @@ class Estimate:
 
     def __post_init__(self) -> None:
         if not math.isfinite(self.bits):
-            raise InputError(f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; raise EstimatorError instead")
+            raise InputError(
+                f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; raise EstimatorError instead"
+            )
         if self.n < 1:
             raise InputError(f"{self.estimator}: an estimate comes from at least one row, got n={self.n}")
         if self.sense not in ("point", "lower", "upper", "exact"):
@@ -301,9 +307,13 @@ class Chain:
             layers = tuple(str(name) for name in d["layers"])  # type: ignore[attr-defined]  # JSON
             matrix = tuple(tuple(row) for row in d["matrix"])  # type: ignore[attr-defined]  # JSON
             chain = cls(
-                layers, matrix, float(d.get("tolerance", 1e-5)), int(d.get("rows", 0)),  # type: ignore[arg-type,call-overload]  # JSON
+                layers,
+                matrix,
+                float(d.get("tolerance", 1e-5)),  # type: ignore[arg-type]  # JSON
+                int(d.get("rows", 0)),  # type: ignore[arg-type,call-overload]  # JSON
                 tuple((str(a), str(b)) for a, b in d.get("shared_noise", [])),  # type: ignore[attr-defined]  # JSON
-                str(d.get("reason", "")), {str(k): str(v) for k, v in d.get("versions", {}).items()},  # type: ignore[attr-defined]  # JSON
+                str(d.get("reason", "")),
+                {str(k): str(v) for k, v in d.get("versions", {}).items()},  # type: ignore[attr-defined]  # JSON
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"not a chain certificate: {error}") from error
@@ -392,7 +402,11 @@ class DPIReport:
         lines = [f"DPI check: {self.checked} comparisons: {tally}. {'PASSED' if self.passed else 'FAILED (fault or violation)'}"]
         for e in self.episodes[:12]:
             pair = e.upstream if e.upstream == e.downstream else f"{e.upstream} -> {e.downstream}"
-            when = f"step {e.first_step}" if e.first_step == e.last_step else f"steps {e.first_step}..{e.last_step} ({e.checkpoints} checkpoints)"
+            when = (
+                f"step {e.first_step}"
+                if e.first_step == e.last_step
+                else f"steps {e.first_step}..{e.last_step} ({e.checkpoints} checkpoints)"
+            )
             lines.append(f"  {e.verdict:14s} {e.law}, {pair}, {when}, worst {e.worst_bits:+.3f} bits [{e.estimator}]")
         if len(self.episodes) > 12:
             lines.append(f"  ... and {len(self.episodes) - 12} more episodes")

@@ -132,7 +132,9 @@ def test_cells_and_bits_agree_with_a_plain_reference(rule: Binned, n: int, d: in
     rows = [tuple(r) for r in expected]
     layer = ip.continuous(z)
     assert rule.estimate(layer, ip.discrete(y)).bits == pytest.approx(information(rows, y.tolist()), abs=1e-9)
-    assert rule.estimate(ip.discrete(np.arange(n) // 2), layer).bits == pytest.approx(information(rows, (np.arange(n) // 2).tolist()), abs=1e-9)
+    assert rule.estimate(ip.discrete(np.arange(n) // 2), layer).bits == pytest.approx(
+        information(rows, (np.arange(n) // 2).tolist()), abs=1e-9
+    )
 
 
 @pytest.mark.slow

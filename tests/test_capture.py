@@ -25,7 +25,12 @@ from infoplane.hooks.replay import replay
 class Res(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.bn, self.act, self.b = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3, padding=1)
+        self.a, self.bn, self.act, self.b = (
+            nn.Conv2d(4, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(4, 4, 3, padding=1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.b(self.act(self.bn(self.a(x))))
@@ -77,7 +82,9 @@ def _mlp() -> nn.Module:
 
 def _bert() -> nn.Module:
     transformers = pytest.importorskip("transformers")
-    config = transformers.BertConfig(vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, max_position_embeddings=16)
+    config = transformers.BertConfig(
+        vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, max_position_embeddings=16
+    )
     return transformers.BertModel(config)  # type: ignore[no-any-return]
 
 
@@ -88,12 +95,33 @@ def _f(*shape: int) -> Tensor:
 TOKENS = torch.randint(0, 20, (9, 6), generator=torch.Generator().manual_seed(2))
 ZOO: dict[str, tuple[Callable[[], nn.Module], object]] = {
     "mlp": (_mlp, _f(9, 5)),
-    "cnn": (lambda: nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Conv2d(4, 4, 3, groups=4), nn.ReLU6(inplace=True), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(16, 2)), _f(9, 1, 8, 8)),
-    "resnet": (lambda: nn.Sequential(nn.Conv2d(1, 4, 3), Res(), Res(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)), _f(9, 1, 6, 6)),
+    "cnn": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(4, 4, 3, groups=4),
+            nn.ReLU6(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(16, 2),
+        ),
+        _f(9, 1, 8, 8),
+    ),
+    "resnet": (
+        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), Res(), Res(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)),
+        _f(9, 1, 6, 6),
+    ),
     "lstm": (lambda: Sequence(nn.LSTM(3, 6, batch_first=True)), _f(9, 4, 3)),
     "gru": (lambda: Sequence(nn.GRU(3, 6, batch_first=True)), _f(9, 4, 3)),
-    "encoder": (lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False), _f(9, 5, 8)),
-    "embedding encoder": (lambda: nn.Sequential(nn.Embedding(20, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 2)), TOKENS),
+    "encoder": (
+        lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False),
+        _f(9, 5, 8),
+    ),
+    "embedding encoder": (
+        lambda: nn.Sequential(nn.Embedding(20, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 2)),
+        TOKENS,
+    ),
     "decoder": (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), 2), (_f(9, 5, 8), _f(9, 4, 8))),
     "hf bert": (_bert, {"input_ids": TOKENS, "attention_mask": torch.ones_like(TOKENS)}),
     "autoencoder": (lambda: nn.Sequential(nn.Linear(5, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 5)), _f(9, 5)),
@@ -102,7 +130,12 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], object]] = {
     "tied": (Tied, _f(9, 4)),
     "weight norm": (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), nn.GELU(), nn.Linear(4, 2)), _f(9, 5)),
     "layer norm": (lambda: nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.SiLU(), nn.Linear(4, 2), nn.Softmax(1)), _f(9, 5)),
-    "conv1d": (lambda: nn.Sequential(nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4), nn.LeakyReLU(0.1, inplace=True), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(4, 2)), _f(9, 2, 8)),
+    "conv1d": (
+        lambda: nn.Sequential(
+            nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4), nn.LeakyReLU(0.1, inplace=True), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(4, 2)
+        ),
+        _f(9, 2, 8),
+    ),
 }
 
 
@@ -116,9 +149,11 @@ def _references(net: nn.Module, names: tuple[str, ...], x: object, dtype: torch.
     seen: dict[str, list[Tensor]] = {}
     handles = []
     for name, module in net.named_modules():
+
         def hook(m: nn.Module, a: object, o: object, name: str = name) -> None:
             t = o if isinstance(o, Tensor) else next(v for v in (o.values() if isinstance(o, dict) else o) if isinstance(v, Tensor))
             seen.setdefault(name, []).append(t.clone())
+
         handles.append(module.register_forward_hook(hook))
     net = net.eval()
     with torch.no_grad(), torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
@@ -218,7 +253,9 @@ def test_a_tied_module_is_found_by_its_second_name(tmp_path: Path) -> None:
     rec.close()
 
 
-@pytest.mark.parametrize(("layers", "hint"), [(["self_attn.out_proj"], "used by nn.MultiheadAttention without being called; ask for 'self_attn'")])
+@pytest.mark.parametrize(
+    ("layers", "hint"), [(["self_attn.out_proj"], "used by nn.MultiheadAttention without being called; ask for 'self_attn'")]
+)
 def test_a_layer_that_never_runs_is_named_with_a_hint(layers: list[str], hint: str, tmp_path: Path) -> None:
     with pytest.raises(LayerNotExecuted, match=hint):
         _open(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), _f(9, 5, 8), tmp_path, layers=layers)
@@ -251,7 +288,9 @@ class Structured(nn.Module):
 
     def forward(self, x: Tensor) -> object:
         z = self.fc(x)
-        return {"one": (z, None), "two": (z, z), "dict": {"a": z, "b": None}, "data": Pair(z, None), "none": None, "twice": Pair(z, -z)}[self.form]
+        return {"one": (z, None), "two": (z, z), "dict": {"a": z, "b": None}, "data": Pair(z, None), "none": None, "twice": Pair(z, -z)}[
+            self.form
+        ]
 
 
 @pytest.mark.parametrize("form", ["one", "dict", "data"])
@@ -261,7 +300,14 @@ def test_one_tensor_inside_a_structure_is_taken(form: str, tmp_path: Path) -> No
     assert np.array_equal(a.z(0, "(model)"), a.z(0, "fc"))
 
 
-@pytest.mark.parametrize(("form", "message"), [("two", r"returned 2 tensors: \[0, 1\]; say which one"), ("twice", "'first', 'second'"), ("none", "returned NoneType, expected a tensor")])
+@pytest.mark.parametrize(
+    ("form", "message"),
+    [
+        ("two", r"returned 2 tensors: \[0, 1\]; say which one"),
+        ("twice", "'first', 'second'"),
+        ("none", "returned NoneType, expected a tensor"),
+    ],
+)
 def test_no_tensor_or_several_are_refused_by_name(form: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(UnsupportedOutput, match=message):
         _open(Structured(form), _f(9, 3), tmp_path, layers=["", "fc"])
@@ -524,13 +570,15 @@ def test_a_row_axis_that_is_nowhere_is_refused_and_a_sequence_first_one_is_turne
     with pytest.raises(UnsupportedOutput, match="has no axis of the 4 rows"):
         _open(nn.Sequential(nn.Linear(4, 4), Fold()), _f(9, 4), tmp_path, layers=["1"])
     rnn = nn.GRU(3, 6)
-    Recorder(rnn, probe=_f(5, 7, 3), to=tmp_path / "r", layers=[""], forward=lambda m, x: m(x.transpose(0, 1)), verbose=False).open().close()
+    Recorder(
+        rnn, probe=_f(5, 7, 3), to=tmp_path / "r", layers=[""], forward=lambda m, x: m(x.transpose(0, 1)), verbose=False
+    ).open().close()
     assert open_archive(tmp_path / "r").z(0, "(model)").shape == (5, 7, 6)
 
 
 def test_a_functional_activation_is_pointed_out(tmp_path: Path) -> None:
     rec = _open(Two(), ((_f(9, 3), _f(9, 2)), None), tmp_path)
-    assert "a functional activation" in rec.describe() and ':input' in rec.describe()
+    assert "a functional activation" in rec.describe() and ":input" in rec.describe()
     rec.close()
 
 

@@ -43,7 +43,9 @@ class ResNet(nn.Module):
 
 
 def test_every_pair_of_a_plain_mlp_is_cut_and_nothing_flows_back() -> None:
-    chain = _chain(lambda: nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 6), nn.ReLU(inplace=True), nn.Linear(6, 2)), _x(32, 5), "all")
+    chain = _chain(
+        lambda: nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 6), nn.ReLU(inplace=True), nn.Linear(6, 2)), _x(32, 5), "all"
+    )
     names = chain.layers
     assert names == ("0", "1", "2", "3", "4")
     for i, a in enumerate(names):
@@ -54,7 +56,9 @@ def test_every_pair_of_a_plain_mlp_is_cut_and_nothing_flows_back() -> None:
 def test_a_branch_inside_a_residual_block_is_bypassed_and_block_outputs_cut() -> None:
     chain = _chain(ResNet, _x(32, 6), ["stem", "blocks.0.fc1", "blocks.0", "blocks.1.act", "blocks.1", "head"])
     assert chain.relation("stem", "blocks.0.fc1") == chain.relation("stem", "head") == "cut"
-    assert chain.relation("blocks.0", "blocks.1") == chain.relation("blocks.1", "head") == chain.relation("blocks.0", "blocks.1.act") == "cut"
+    assert (
+        chain.relation("blocks.0", "blocks.1") == chain.relation("blocks.1", "head") == chain.relation("blocks.0", "blocks.1.act") == "cut"
+    )
     assert chain.relation("blocks.0.fc1", "blocks.0") == chain.relation("blocks.0.fc1", "head") == "partial"
     assert chain.relation("blocks.1.act", "head") == "partial"
     assert chain.relation("blocks.1", "blocks.0") == "no-path"
@@ -80,14 +84,26 @@ class DenseNet(nn.Module):
 
 def test_new_features_of_a_dense_block_are_partial_and_its_concatenations_cut() -> None:
     chain = _chain(DenseNet, _x(16, 3, 5), ["stem", "d1.conv", "d1", "d2.conv", "d2", "head"])
-    assert chain.relation("d1", "d2") == chain.relation("d1", "d2.conv") == chain.relation("d2", "head") == chain.relation("stem", "head") == "cut"
+    assert (
+        chain.relation("d1", "d2")
+        == chain.relation("d1", "d2.conv")
+        == chain.relation("d2", "head")
+        == chain.relation("stem", "head")
+        == "cut"
+    )
     assert chain.relation("d1.conv", "d1") == chain.relation("d1.conv", "d2.conv") == chain.relation("d2.conv", "head") == "partial"
 
 
 class UNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.down, self.pool, self.mid, self.up, self.merge = nn.Conv2d(1, 3, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(3, 4, 3, padding=1), nn.Upsample(scale_factor=2), nn.Conv2d(7, 1, 1)
+        self.down, self.pool, self.mid, self.up, self.merge = (
+            nn.Conv2d(1, 3, 3, padding=1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(3, 4, 3, padding=1),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(7, 1, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         skip = torch.relu(self.down(x))
@@ -96,7 +112,13 @@ class UNet(nn.Module):
 
 def test_the_bottleneck_of_a_u_net_is_bypassed_by_its_skip() -> None:
     chain = _chain(UNet, _x(16, 1, 8, 8), ["down", "pool", "mid", "up", "merge"])
-    assert chain.relation("down", "merge") == chain.relation("down", "mid") == chain.relation("pool", "mid") == chain.relation("mid", "up") == "cut"
+    assert (
+        chain.relation("down", "merge")
+        == chain.relation("down", "mid")
+        == chain.relation("pool", "mid")
+        == chain.relation("mid", "up")
+        == "cut"
+    )
     assert chain.relation("mid", "merge") == chain.relation("pool", "merge") == chain.relation("up", "merge") == "partial"
 
 
@@ -119,9 +141,13 @@ def test_a_side_tap_has_no_path_to_the_rest() -> None:
 
 def test_a_transformer_is_cut_at_blocks_and_partial_inside_them() -> None:
     def build() -> nn.Module:
-        return nn.Sequential(nn.Embedding(20, 8), *[nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.1) for _ in range(2)], nn.Linear(8, 3))
+        return nn.Sequential(
+            nn.Embedding(20, 8), *[nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.1) for _ in range(2)], nn.Linear(8, 3)
+        )
 
-    chain = _chain(build, torch.randint(0, 20, (16, 5), generator=torch.Generator().manual_seed(1)), ["0", "1.self_attn", "1.linear2", "1", "2", "3"])
+    chain = _chain(
+        build, torch.randint(0, 20, (16, 5), generator=torch.Generator().manual_seed(1)), ["0", "1.self_attn", "1.linear2", "1", "2", "3"]
+    )
     assert chain.relation("0", "1") == chain.relation("1", "2") == chain.relation("1", "3") == chain.relation("0", "1.self_attn") == "cut"
     assert chain.relation("1.self_attn", "1") == chain.relation("1.linear2", "1") == chain.relation("1.self_attn", "3") == "partial"
 
@@ -146,7 +172,12 @@ def test_a_tied_dropout_mask_is_found_as_shared_noise_and_independent_masks_are_
 
 
 def test_dropout_in_training_mode_shares_no_noise() -> None:
-    chain = _chain(lambda: nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2)), _x(32, 6), "all", mode="train")
+    chain = _chain(
+        lambda: nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2)),
+        _x(32, 6),
+        "all",
+        mode="train",
+    )
     assert chain.shared_noise == ()
     assert chain.relation("1", "4") == "cut"
 

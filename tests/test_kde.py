@@ -61,7 +61,9 @@ def test_far_apart_rows_give_log2_n_and_equal_rows_give_zero() -> None:
 HARD = {
     "tanh": lambda rng, n, d: np.tanh(rng.normal(size=(n, d))),
     "relu with large norms": lambda rng, n, d: np.maximum(rng.normal(size=(n, d)), 0) * 1e4 / np.sqrt(d),
-    "near duplicates": lambda rng, n, d: np.repeat(np.maximum(rng.normal(size=(n // 2, d)), 0) * 30, 2, axis=0) + 1e-3 * rng.normal(size=(n, d)),
+    "near duplicates": lambda rng, n, d: (
+        np.repeat(np.maximum(rng.normal(size=(n // 2, d)), 0) * 30, 2, axis=0) + 1e-3 * rng.normal(size=(n, d))
+    ),
     "constant offset": lambda rng, n, d: np.tanh(rng.normal(size=(n, d))) + 1e6,
 }
 
@@ -73,7 +75,12 @@ def test_bits_agree_with_float64_to_1e_5(data: str, d: int, s2: float) -> None:
     rng = np.random.default_rng(d)
     z = HARD[data](rng, 400, d).astype(np.float32)
     y = rng.integers(0, 4, 400)
-    points = dict(zip(["xu", "yu", "xl", "yl"], (e.bits for _, e in KDE(variance=s2).estimate_plane_point(ip.discrete(np.arange(400)), ip.continuous(z), ip.discrete(y)))))
+    points = dict(
+        zip(
+            ["xu", "yu", "xl", "yl"],
+            (e.bits for _, e in KDE(variance=s2).estimate_plane_point(ip.discrete(np.arange(400)), ip.continuous(z), ip.discrete(y))),
+        )
+    )
     expected = {"xu": reference(z, s2), "yu": reference(z, s2, y), "xl": reference(z, s2, factor=8), "yl": reference(z, s2, y, factor=8)}
     assert points == {key: pytest.approx(bits, abs=1e-5) for key, bits in expected.items()}
 
@@ -99,7 +106,9 @@ def test_rotation_and_translation_leave_the_value() -> None:
     z = rng.normal(size=(200, 20))
     q = np.linalg.qr(rng.normal(size=(20, 20)))[0]
     ids = ip.discrete(np.arange(200))
-    assert KDE(variance=2.0).estimate(ids, ip.continuous(z)).bits == pytest.approx(KDE(variance=2.0).estimate(ids, ip.continuous(z @ q + 5)).bits, abs=1e-8)
+    assert KDE(variance=2.0).estimate(ids, ip.continuous(z)).bits == pytest.approx(
+        KDE(variance=2.0).estimate(ids, ip.continuous(z @ q + 5)).bits, abs=1e-8
+    )
 
 
 def test_a_relative_width_follows_the_scale_and_reports_its_variance() -> None:

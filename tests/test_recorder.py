@@ -26,7 +26,9 @@ def _mlp(seed: int = 0) -> nn.Sequential:
 
 def _cnn(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Flatten(), nn.Linear(4 * 4 * 4, 3))
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Flatten(), nn.Linear(4 * 4 * 4, 3)
+    )
 
 
 def _data(*shape: int) -> tuple[Tensor, Tensor]:
@@ -50,8 +52,15 @@ def _train(net: nn.Module, x: Tensor, y: Tensor, rec: Recorder | None, epochs: i
             rec.step(epoch, loss=loss)
     if rec is not None:
         rec.close()
-    return {"net": copy.deepcopy(net.state_dict()), "optimiser": copy.deepcopy(optimiser.state_dict()), "torch": torch.get_rng_state(), "numpy": np.random.get_state()[1].copy(), "python": random.getstate(),
-            "grads": [p.grad.clone() for p in net.parameters() if p.grad is not None], "modes": [m.training for m in net.modules()]}
+    return {
+        "net": copy.deepcopy(net.state_dict()),
+        "optimiser": copy.deepcopy(optimiser.state_dict()),
+        "torch": torch.get_rng_state(),
+        "numpy": np.random.get_state()[1].copy(),
+        "python": random.getstate(),
+        "grads": [p.grad.clone() for p in net.parameters() if p.grad is not None],
+        "modes": [m.training for m in net.modules()],
+    }
 
 
 def _equal(a: object, b: object) -> bool:
@@ -72,7 +81,9 @@ def _hookless(net: nn.Module) -> bool:
 
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize(("build", "shape"), [(_mlp, (64, 6)), (_cnn, (64, 1, 6, 6))])
-def test_training_with_and_without_the_recorder_ends_in_the_identical_state(build: object, shape: tuple[int, ...], background: bool, tmp_path: Path) -> None:
+def test_training_with_and_without_the_recorder_ends_in_the_identical_state(
+    build: object, shape: tuple[int, ...], background: bool, tmp_path: Path
+) -> None:
     x, y = _data(*shape)
     plain = _train(build(), x, y, None)  # type: ignore[operator]
     net = build()  # type: ignore[operator]
@@ -99,7 +110,9 @@ def test_what_is_captured_is_what_the_network_computes_in_place_operations_inclu
     assert (archive.z(0, "0") < 0).any()  # the ReLU that followed in place did not reach the copy
 
 
-def test_auto_takes_the_activations_and_the_output_and_prints_them_with_their_cost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_takes_the_activations_and_the_output_and_prints_them_with_their_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Recorder(_mlp(), probe=_data(50, 6), to=tmp_path / "run") as rec:
         assert rec.layers == ("1", "3", "4")
     text = capsys.readouterr().out
@@ -206,21 +219,26 @@ def test_a_recorder_that_is_not_open_says_how_to_open_it(tmp_path: Path) -> None
         Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run").step(0)
 
 
-@pytest.mark.parametrize(("options", "error", "message"), [
-    ({"layers": ["fc"]}, LayerNotFound, r"no such layers: \['fc'\]; the model has \['0', '1', '2', '3', '4'\]"),
-    ({"layers": [0]}, InputError, r"layers are dotted names, globs, types, modules or predicates, got 0 \(int\)"),
-    ({"mode": "test"}, InputError, r"mode must be one of \('eval', 'train', 'user'\), got 'test'"),
-    ({"schedule": 5}, InputError, r"schedule must have due\(step\) and count\(\)"),
-    ({"probe": (torch.zeros(3, 6), [0, 1])}, InputError, r"3 inputs and 2 labels; they must pair"),
-    ({"probe": (torch.zeros(0, 6), [])}, InputError, r"the probe has no rows"),
-    ({"probe": (torch.zeros(3, 6), [0.5, 1.0, 2.0])}, InputError, r"labels are float64: say y_kind='discrete'"),
-    ({"probe": 3}, InputError, r"probe must be x, \(x, y\)"),
-    ({"max_bytes": 1000, "schedule": ip.at(0, 1)}, BudgetExceeded, r"2 captures of .* more than max_bytes=1000 B"),
-    ({"reduce": "gap"}, InputError, r"reduction 'gap' needs rows of at least 2 axes"),
-    ({"reduce": "squash"}, InputError, r"no such reduction: 'squash'; there are none, flatten, gap"),
-    ({"batch_size": 0}, InputError, r"at least 1"),
-])
-def test_a_bad_argument_says_what_was_expected_what_came_and_what_to_do(options: dict[str, object], error: type[Exception], message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"layers": ["fc"]}, LayerNotFound, r"no such layers: \['fc'\]; the model has \['0', '1', '2', '3', '4'\]"),
+        ({"layers": [0]}, InputError, r"layers are dotted names, globs, types, modules or predicates, got 0 \(int\)"),
+        ({"mode": "test"}, InputError, r"mode must be one of \('eval', 'train', 'user'\), got 'test'"),
+        ({"schedule": 5}, InputError, r"schedule must have due\(step\) and count\(\)"),
+        ({"probe": (torch.zeros(3, 6), [0, 1])}, InputError, r"3 inputs and 2 labels; they must pair"),
+        ({"probe": (torch.zeros(0, 6), [])}, InputError, r"the probe has no rows"),
+        ({"probe": (torch.zeros(3, 6), [0.5, 1.0, 2.0])}, InputError, r"labels are float64: say y_kind='discrete'"),
+        ({"probe": 3}, InputError, r"probe must be x, \(x, y\)"),
+        ({"max_bytes": 1000, "schedule": ip.at(0, 1)}, BudgetExceeded, r"2 captures of .* more than max_bytes=1000 B"),
+        ({"reduce": "gap"}, InputError, r"reduction 'gap' needs rows of at least 2 axes"),
+        ({"reduce": "squash"}, InputError, r"no such reduction: 'squash'; there are none, flatten, gap"),
+        ({"batch_size": 0}, InputError, r"at least 1"),
+    ],
+)
+def test_a_bad_argument_says_what_was_expected_what_came_and_what_to_do(
+    options: dict[str, object], error: type[Exception], message: str, tmp_path: Path
+) -> None:
     with pytest.raises(error, match=message):
         Recorder(_mlp(), **({"probe": _data(20, 6), "to": tmp_path / "run", "verbose": False} | options)).open()  # type: ignore[arg-type]
     assert not (tmp_path / "run" / "run.json").exists()

@@ -11,7 +11,11 @@ from hypothesis.extra import numpy as hnp
 from infoplane.errors import InputError
 from infoplane.rows import row_codes, row_digests
 
-small = hnp.arrays(st.sampled_from([np.int8, np.int64, np.float32, np.float64]), st.tuples(st.integers(1, 60), st.integers(1, 4)), elements=st.integers(-2, 2))
+small = hnp.arrays(
+    st.sampled_from([np.int8, np.int64, np.float32, np.float64]),
+    st.tuples(st.integers(1, 60), st.integers(1, 4)),
+    elements=st.integers(-2, 2),
+)
 
 
 @given(small)
@@ -56,3 +60,13 @@ def test_images_are_rows_too() -> None:
 def test_objects_are_refused() -> None:
     with pytest.raises(InputError, match="expected shape"):
         row_digests(np.array([["a"]]))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_cell_codes_equal_row_codes(dtype: type) -> None:
+    from infoplane.rows import cell_codes
+
+    cells = np.random.default_rng(5).integers(-2, 3, size=(3000, 5)).astype(dtype)
+    np.testing.assert_array_equal(cell_codes(cells), row_codes(cells))
+    signs = np.array([[1, -1], [-1, 1], [1, 1], [-1, -1], [0, 0]], dtype)
+    assert cell_codes(signs).tolist() == [0, 1, 2, 3, 4]

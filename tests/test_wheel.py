@@ -61,6 +61,8 @@ def test_the_installed_wheel_runs_from_another_folder(dist: Path, tmp_path: Path
     subprocess.run(pip, check=True, timeout=200, capture_output=True)
     code = "import infoplane, infoplane.hooks.schedule, infoplane.analysis.estimators; print(infoplane.__file__)"
     environment = {**os.environ, "PYTHONPATH": str(target)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().startswith(str(target))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators import binrules
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
 from infoplane.errors import InputError
-from infoplane.rows import row_codes
+from infoplane.rows import cell_codes, row_codes
 from infoplane.types import Estimate, Kind, Variable
 
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
@@ -147,7 +147,7 @@ class Binned:
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
-        return row_codes(z.values if z.kind == "discrete" else self.cells(z))
+        return row_codes(z.values) if z.kind == "discrete" else cell_codes(self.cells(z))
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits with every continuous variable binned. ``rng`` is not used.

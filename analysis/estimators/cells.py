@@ -23,7 +23,13 @@ def same_rows(a: Variable, b: Variable, name: str) -> None:
 
 
 def estimate_of_codes(
-    t: NDArray[np.int64], other: NDArray[np.int64], name: str, sense: Sense, notes: tuple[str, ...] = (), *, ceiling_bits: float | None = None
+    t: NDArray[np.int64],
+    other: NDArray[np.int64],
+    name: str,
+    sense: Sense,
+    notes: tuple[str, ...] = (),
+    *,
+    ceiling_bits: float | None = None,
 ) -> Estimate:
     """Plug-in I(T;B) on the rows, its ceiling H(B) (or the one given) and the coverage of T."""
     counts = counts_of(t)

@@ -121,7 +121,9 @@ class DiffusionEntropy:
             total += len(members) / len(z) * (float(same_size) - self._at(z[members], width))
         return total
 
-    def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> list[tuple[Quantity, Estimate]]:
+    def estimate_plane_point(
+        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+    ) -> list[tuple[Quantity, Estimate]]:
         """DSE(Z) at ``i_xz`` and DSMI(Z;Y) at ``i_zy``."""
         rows = Variable("rows", np.arange(z.n)[:, None], "discrete")
         return [("i_xz", self.estimate(rows, z, rng=rng)), ("i_zy", self.estimate(z, y, rng=rng))]

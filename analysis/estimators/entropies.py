@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from infoplane.errors import InputError
+from infoplane.rows import cell_codes
 from infoplane.types import entropy_of_counts
 
 Correction = Literal["none", "mm", "grassberger", "cwj", "chao-shen", "jackknife"]
@@ -91,7 +92,7 @@ def counts_of(codes: Codes) -> NDArray[np.int64]:
 def joint_codes(a: Codes, b: Codes) -> Codes:
     """Dense codes of the pairs of two dense code vectors of shape ``(n,)``."""
     pairs = a * (int(b.max()) + 1) + b
-    return np.unique(pairs, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return cell_codes(pairs[:, None])
 
 
 def information_bits(a: Codes, b: Codes, correction: Correction = "none") -> float:

@@ -109,7 +109,9 @@ class KDE:
         total, own = gaussian_sums(z.values, np.array([s2]), codes)
         return self._estimate(total[:, 0], own[:, 0], codes, self.bound, s2)
 
-    def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> list[tuple[Quantity, Estimate]]:
+    def estimate_plane_point(
+        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+    ) -> list[tuple[Quantity, Estimate]]:
         """Both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs (two when inputs repeat)."""
         same_rows(x, z, self.name)
         xs, ys = row_codes(x.values), row_codes(y.values)
@@ -125,7 +127,14 @@ class KDE:
         return points
 
     def _estimate(
-        self, total: NDArray[np.float64], own: NDArray[np.float64], codes: NDArray[np.int64], bound: Bound, s2: float, *, labels: bool = False
+        self,
+        total: NDArray[np.float64],
+        own: NDArray[np.float64],
+        codes: NDArray[np.int64],
+        bound: Bound,
+        s2: float,
+        *,
+        labels: bool = False,
     ) -> Estimate:
         n = len(total)
         column = 1 if bound == "upper" else 0

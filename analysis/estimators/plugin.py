@@ -77,7 +77,9 @@ class Plugin:
             EstimatorError: a continuous variable.
         """
         if not self.supports(a.kind, b.kind):
-            raise EstimatorError(f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; bin them or use ip.discrete")
+            raise EstimatorError(
+                f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; bin them or use ip.discrete"
+            )
         ca, cb = row_codes(a.values), row_codes(b.values)
         bits = information_bits(ca, cb, self.used_correction)
         ceiling = min(entropy_bits(counts_of(ca)), entropy_bits(counts_of(cb)))

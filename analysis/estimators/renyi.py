@@ -230,10 +230,13 @@ class MatrixRenyi:
 
     def _used(self, a: Variable, b: Variable) -> str:
         return ", ".join(
-            f"{v.name} " + ("equality" if v.kind == "discrete" else f"{self.width_of(v, w if w.kind == 'discrete' else None):.4g}") for v, w in ((a, b), (b, a))
+            f"{v.name} " + ("equality" if v.kind == "discrete" else f"{self.width_of(v, w if w.kind == 'discrete' else None):.4g}")
+            for v, w in ((a, b), (b, a))
         )
 
-    def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> list[tuple[Quantity, Estimate]]:
+    def estimate_plane_point(
+        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+    ) -> list[tuple[Quantity, Estimate]]:
         """Both quantities from one spectrum of Z. Unique row identities X give ``I(X;Z) = S(Z)``: identity o A = identity."""
         gz = self._gram(z, y if y.kind == "discrete" else None)
         s_z = self._s(gz, rng)

@@ -98,7 +98,9 @@ class VInformation:
         base, used = _both_surprises(a, b, self, _generator(rng))
         return _summary(base - used, b, self)
 
-    def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> list[tuple[Quantity, Estimate]]:
+    def estimate_plane_point(
+        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+    ) -> list[tuple[Quantity, Estimate]]:
         """Only I_V(Z -> Y): predicting Z from the row identity of X has no held-out meaning."""
         return [("i_zy", self.estimate(z, y, rng=rng))]
 
@@ -122,7 +124,16 @@ def _summary(values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...
     if not values.any():
         notes = (*notes, "no fold beat the base rates")
     return Estimate(
-        bits, n, str(e), "lower" if b.kind == "discrete" else "point", bits - 1.96 * se, bits + 1.96 * se, se, ceiling, "population", notes=notes
+        bits,
+        n,
+        str(e),
+        "lower" if b.kind == "discrete" else "point",
+        bits - 1.96 * se,
+        bits + 1.96 * se,
+        se,
+        ceiling,
+        "population",
+        notes=notes,
     )
 
 
@@ -190,7 +201,13 @@ def _standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
 
 
 def _one_fold(
-    z: Floats, y: NDArray[np.generic], train: NDArray[np.int64], test: NDArray[np.int64], e: VInformation, discrete: bool, rng: np.random.Generator
+    z: Floats,
+    y: NDArray[np.generic],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    e: VInformation,
+    discrete: bool,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     if discrete:
         return _one_fold_discrete(z, y, train, test, e, rng)
@@ -249,7 +266,9 @@ def _gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
     return np.asarray(nats / _LN2)
 
 
-def conditional_vinformation(z: Variable, y: Variable, given: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None) -> Estimate:
+def conditional_vinformation(
+    z: Variable, y: Variable, given: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None
+) -> Estimate:
     """``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits (Hewitt et al. 2021, arXiv 2109.09234): what Z adds to ``given``.
 
     Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
@@ -289,7 +308,9 @@ class CodeLength:
 _SHARES = (0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
 
 
-def mdl_online_code(z: Variable, y: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None) -> CodeLength:
+def mdl_online_code(
+    z: Variable, y: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None
+) -> CodeLength:
     """Bits to send the labels one block after the other, each block coded by a probe fitted on all earlier blocks.
 
     ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from few rows gets a short code, which plain accuracy

@@ -139,7 +139,9 @@ def _linear_at(split: Split, penalty: float, start: Floats) -> Floats:
         grad = np.vstack([split.z.T @ g + penalty * w[:-1], g.sum(axis=0)[None]])
         return loss + 0.5 * penalty * float(np.sum(w[:-1] ** 2)), grad.ravel()
 
-    found = minimize(objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 10})
+    found = minimize(
+        objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 10}
+    )
     return np.asarray(found.x.reshape(d + 1, k))
 
 
@@ -181,7 +183,13 @@ def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -
         units, out = _mlp_forward(flat, split.z, d, h, k)
         loss, g = _loss(out, split)
         back = (g @ outward.T) * (1.0 - units * units)
-        grads = (split.z.T @ back + penalty * inward, back.sum(axis=0), units.T @ g + penalty * outward, split.z.T @ g + penalty * skip, g.sum(axis=0))
+        grads = (
+            split.z.T @ back + penalty * inward,
+            back.sum(axis=0),
+            units.T @ g + penalty * outward,
+            split.z.T @ g + penalty * skip,
+            g.sum(axis=0),
+        )
         decay = 0.5 * penalty * float((inward**2).sum() + (outward**2).sum() + (skip**2).sum())
         return loss + decay, np.concatenate([part.ravel() for part in grads])
 
@@ -197,7 +205,9 @@ def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -
         if seen[0] - seen[1] > 20:
             raise StopIteration
 
-    minimize(objective, start, jac=True, method="L-BFGS-B", callback=keep_best, options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7})
+    minimize(
+        objective, start, jac=True, method="L-BFGS-B", callback=keep_best, options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7}
+    )
     return float(best[0]), np.asarray(best[1])
 
 

@@ -75,7 +75,9 @@ def open_regular(path: Path) -> int:
     Raises:
         NotAnArchive: no such file, or not a regular file.
     """
-    flags = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = (
+        os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    )
     try:
         fd = os.open(path, flags)
     except OSError as error:
@@ -105,7 +107,6 @@ def read_text(path: Path) -> bytes:
         os.close(fd)
 
 
-
 @contextlib.contextmanager
 def naming(where: str) -> Iterator[None]:
     """Turn whatever the HDF5 library throws at damaged structures into `DamagedArchive` that names file and key."""
@@ -113,7 +114,17 @@ def naming(where: str) -> Iterator[None]:
         yield
     except (ArchiveError, MissingExtra):
         raise
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SystemError, OverflowError, AttributeError, NotImplementedError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        TypeError,
+        SystemError,
+        OverflowError,
+        AttributeError,
+        NotImplementedError,
+    ) as error:
         raise DamagedArchive(f"{where}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 
@@ -236,7 +247,9 @@ def read_rows(d: Any, window: Window, start: int, stop: int, where: str) -> NDAr
         return out
 
 
-def read_array(group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, crc: object, where: str) -> NDArray[Any]:  # Any: stored dtype
+def read_array(
+    group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, crc: object, where: str
+) -> NDArray[Any]:  # Any: stored dtype
     """A whole array with one leading row axis, checked against its CRC-32.
 
     Raises:

@@ -87,7 +87,9 @@ def storable(a: NDArray[Any], what: str) -> NDArray[Any]:  # Any: every stored d
         a = a.astype(np.uint8)
     little = a.dtype.newbyteorder("<")
     if little.str not in ARRAY_DTYPES:
-        raise InputError(f"{what}: expected real numbers of 1 to 8 bytes, got dtype {a.dtype}; convert it (bfloat16: to float32) before storing")
+        raise InputError(
+            f"{what}: expected real numbers of 1 to 8 bytes, got dtype {a.dtype}; convert it (bfloat16: to float32) before storing"
+        )
     return np.ascontiguousarray(a, dtype=little) if a.ndim else a.astype(little)
 
 
@@ -178,7 +180,9 @@ def check_version(version: object, where: str) -> None:
     if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
         raise VersionError(f"{where}: expected format_version like {FORMAT_VERSION!r}, got {text!r}")
     if text.split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
-        raise VersionError(f"{where}: written in format {text}, this infoplane reads {FORMAT_VERSION.split('.', maxsplit=1)[0]}.x; install a newer infoplane to read it")
+        raise VersionError(
+            f"{where}: written in format {text}, this infoplane reads {FORMAT_VERSION.split('.', maxsplit=1)[0]}.x; install a newer infoplane to read it"
+        )
 
 
 def layer_to_dict(info: LayerInfo) -> dict[str, Any]:  # Any: JSON

@@ -50,11 +50,12 @@ class WriterLock:
         except BlockingIOError as error:
             holder = os.pread(self._fd, 500, 0).decode("utf-8", "replace") or "unknown"
             raise ArchiveLocked(
-                f"{self.path.parent}: another live recorder writes to this run ({holder.strip()}); "
-                "end it, or give this one another folder"
+                f"{self.path.parent}: another live recorder writes to this run ({holder.strip()}); end it, or give this one another folder"
             ) from error
         except OSError as error:
-            warnings.warn(f"{self.path}: this filesystem cannot lock ({error}); make sure that only one recorder writes to this run", stacklevel=4)
+            warnings.warn(
+                f"{self.path}: this filesystem cannot lock ({error}); make sure that only one recorder writes to this run", stacklevel=4
+            )
             return
         self.exclusive = True
         note = json.dumps({"pid": self.pid, "host": socket.gethostname()}) + "\n"

@@ -52,8 +52,20 @@ def _copy_shard(archive: Archive, name: ShardName, group: h5py.Group, options: d
         info = archive.layer_info(row["name"])
         for path, key in ((layout.layer_path(info), "crc32"), (layout.rows_path(info), "rows_crc32")):
             _put(group, path, archive._part(name, row["name"], path, key), options)
-        put_attrs(group[layout.layer_path(info)], {"crc32": np.uint32(row["crc32"]), "torch_dtype": row["torch_dtype"], "reduction": info.reduction, "name": info.name})
-    finish_shard(group, name, archive.header, (head["row_start"], head["row_stop"]), head["layers"], metrics=head["metrics"], meta=head["meta"], extras=head["extras"])
+        put_attrs(
+            group[layout.layer_path(info)],
+            {"crc32": np.uint32(row["crc32"]), "torch_dtype": row["torch_dtype"], "reduction": info.reduction, "name": info.name},
+        )
+    finish_shard(
+        group,
+        name,
+        archive.header,
+        (head["row_start"], head["row_stop"]),
+        head["layers"],
+        metrics=head["metrics"],
+        meta=head["meta"],
+        extras=head["extras"],
+    )
 
 
 def probe_of(archive: Archive) -> Probe:
@@ -62,7 +74,9 @@ def probe_of(archive: Archive) -> Probe:
     return Probe(archive.x, archive.y, archive.y_kind, archive.row_ids, split, archive.chain, str(archive.header["probe_sha256"]))
 
 
-def pack(run: str | os.PathLike[str], out: str | os.PathLike[str], *, compression: Compression | None = None, overwrite: bool = False) -> Path:
+def pack(
+    run: str | os.PathLike[str], out: str | os.PathLike[str], *, compression: Compression | None = None, overwrite: bool = False
+) -> Path:
     """Write the committed steps of a run into one portable HDF5 file, atomically; every checksum is checked on the way.
 
     Args:
@@ -86,9 +100,16 @@ def pack(run: str | os.PathLike[str], out: str | os.PathLike[str], *, compressio
         fill_probe(file.create_group("probe"), probe_of(archive), archive.run_uuid)
         for name in names:
             _copy_shard(archive, name, file.create_group(f"ckpt/{name}"), options)
-        body = {"format": layout.PACKED, "format_version": layout.FORMAT_VERSION, "run": layout.sealed(_header(archive)), "shards": [str(n) for n in names]}
+        body = {
+            "format": layout.PACKED,
+            "format_version": layout.FORMAT_VERSION,
+            "run": layout.sealed(_header(archive)),
+            "shards": [str(n) for n in names],
+        }
         put_meta(file, layout.META, layout.sealed(body))
-        put_attrs(file, {"format": layout.PACKED, "format_version": layout.FORMAT_VERSION, "run_uuid": archive.run_uuid, "complete": np.uint8(1)})
+        put_attrs(
+            file, {"format": layout.PACKED, "format_version": layout.FORMAT_VERSION, "run_uuid": archive.run_uuid, "complete": np.uint8(1)}
+        )
     return target
 
 
@@ -174,4 +195,13 @@ def _write_joined(target: Path, first: Archive, seq: int, step: int, pieces: Seq
                 file.create_dataset(path, data=a)
                 joined[key] = layout.crc32(a)
             table.append({**rows[0], **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
-        finish_shard(file, name, first.header, (0, first.n_rows), table, metrics=heads[0]["metrics"], meta=heads[0]["meta"], extras=heads[0]["extras"])
+        finish_shard(
+            file,
+            name,
+            first.header,
+            (0, first.n_rows),
+            table,
+            metrics=heads[0]["metrics"],
+            meta=heads[0]["meta"],
+            extras=heads[0]["extras"],
+        )

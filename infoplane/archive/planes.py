@@ -67,9 +67,19 @@ def _grid(file: h5py.File, plane: Plane) -> None:
         if name == "step":
             scale = file.create_dataset(name, data=np.array(values, dtype=np.int64))
         else:
-            scale = file.create_dataset(name, data=[str(v) for v in values], dtype=h5py.string_dtype())  # xarray shows fixed-length ones as bytes
+            scale = file.create_dataset(
+                name, data=[str(v) for v in values], dtype=h5py.string_dtype()
+            )  # xarray shows fixed-length ones as bytes
         scale.make_scale(name)
         bits.dims[i].attach_scale(scale)
+
+
+def is_plane(path: str | os.PathLike[str]) -> bool:
+    """Whether ``path`` is a file that `save_plane` wrote (of any version); a run, a packed run or anything else is not."""
+    if not Path(path).is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r", locking=False) as file:
+        return file.attrs.get("format") == layout.PLANE
 
 
 def load_plane(path: str | os.PathLike[str]) -> Plane:

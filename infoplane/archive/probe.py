@@ -60,7 +60,9 @@ def _array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: any dtype
     return v
 
 
-def _labels(y: ArrayLike, y_kind: str | None) -> tuple[NDArray[Any], Literal["discrete", "continuous"], tuple[str, ...] | None]:  # Any: dtype
+def _labels(
+    y: ArrayLike, y_kind: str | None
+) -> tuple[NDArray[Any], Literal["discrete", "continuous"], tuple[str, ...] | None]:  # Any: dtype
     v = _array(y, "y")
     if y_kind not in (None, "discrete", "continuous"):
         raise InputError(f"y_kind must be 'discrete' or 'continuous', got {y_kind!r}")
@@ -76,7 +78,9 @@ def _labels(y: ArrayLike, y_kind: str | None) -> tuple[NDArray[Any], Literal["di
             return v.astype(np.float64), "continuous", None
         return (v.view(np.int64) if v.dtype == np.uint64 else v.astype(np.int64)), "discrete", None
     if y_kind is None:
-        raise InputError("y holds floats: state y_kind='continuous' for a regression target, or y_kind='discrete' for class labels stored as floats")
+        raise InputError(
+            "y holds floats: state y_kind='continuous' for a regression target, or y_kind='discrete' for class labels stored as floats"
+        )
     if not np.isfinite(v).all():
         raise InputError("y holds NaN or infinity; every probe row needs a label")
     if y_kind == "continuous":
@@ -147,7 +151,13 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
             stored = layout.storable(a, key)
             group.create_dataset(key, data=stored)
             table[key] = {"shape": list(stored.shape), "dtype": stored.dtype.str, "crc32": layout.crc32(stored)}
-    place = {"format": layout.PROBE, "format_version": layout.FORMAT_VERSION, "run_uuid": run_uuid, "n_rows": probe.n, "probe_sha256": probe.sha256}
+    place = {
+        "format": layout.PROBE,
+        "format_version": layout.FORMAT_VERSION,
+        "run_uuid": run_uuid,
+        "n_rows": probe.n,
+        "probe_sha256": probe.sha256,
+    }
     chain = None if probe.chain is None else probe.chain.to_dict()
     put_meta(group, layout.META, layout.sealed({**place, "y_kind": probe.y_kind, "arrays": table, "chain": chain}))
     put_attrs(group, {**place, "y_kind": probe.y_kind or "", "split_codes": ",".join(layout.SPLITS), "complete": np.uint8(1)})
@@ -161,7 +171,9 @@ def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, 
     return body
 
 
-def read_probe_array(group: h5py.Group, window: Window, meta: dict[str, Any], key: str, where: str) -> NDArray[Any] | None:  # Any: JSON, dtype
+def read_probe_array(
+    group: h5py.Group, window: Window, meta: dict[str, Any], key: str, where: str
+) -> NDArray[Any] | None:  # Any: JSON, dtype
     """One array of the probe, checked; None when it was not stored."""
     entry = meta["arrays"].get(key)
     if entry is None:

@@ -59,7 +59,9 @@ class Store:
             self._names = [ShardName.parse(str(s)) for s in shards]
             return
         if not (path / layout.RUN_FILE).exists():
-            raise NotAnArchive(f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed before its first step leaves such a folder)")
+            raise NotAnArchive(
+                f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed before its first step leaves such a folder)"
+            )
         self.header = layout.unsealed(read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE))
         folder = path / layout.SHARD_DIR
         if folder.is_symlink():
@@ -165,10 +167,19 @@ class Archive:
         if name not in self._metas:
             with self._store.shard(name) as (group, window, where):
                 body = layout.unsealed(read_meta(group, layout.META, window, where), layout.SHARD, where)
-            expected = {"run_uuid": self.run_uuid, "seq": name.seq, "step": name.step, "rank": name.rank, "world_size": name.world, "n_rows": self.n_rows}
+            expected = {
+                "run_uuid": self.run_uuid,
+                "seq": name.seq,
+                "step": name.step,
+                "rank": name.rank,
+                "world_size": name.world,
+                "n_rows": self.n_rows,
+            }
             for key, value in {**expected, "probe_sha256": self.header.get("probe_sha256")}.items():
                 if body.get(key) != value:
-                    raise DamagedArchive(f"{where}: key '{key}': expected {value!r}, got {str(body.get(key))[:80]!r}; the shard belongs to another run, step or probe")
+                    raise DamagedArchive(
+                        f"{where}: key '{key}': expected {value!r}, got {str(body.get(key))[:80]!r}; the shard belongs to another run, step or probe"
+                    )
             self._check_head(body, where)
             self._metas[name] = body
         return self._metas[name]
@@ -253,7 +264,10 @@ class Archive:
 
     def content_key(self, step: int, layer: str) -> str:
         """A short text that is equal for equal content (checksum, shape, dtype), without reading the content."""
-        return "+".join(f"{e['crc32']:08x}.{e['rows_crc32'] or 0:08x}:{'x'.join(map(str, [h['row_stop'] - h['row_start'], *e['shape']]))}{e['dtype']}" for _, h, e in self._parts(step, layer))
+        return "+".join(
+            f"{e['crc32']:08x}.{e['rows_crc32'] or 0:08x}:{'x'.join(map(str, [h['row_stop'] - h['row_start'], *e['shape']]))}{e['dtype']}"
+            for _, h, e in self._parts(step, layer)
+        )
 
     def meta(self, step: int) -> dict[str, Any]:  # Any: JSON
         """About the capture: mode, autocast, compute dtype, device, probe batch size."""
@@ -279,7 +293,9 @@ class Archive:
             meta = read_probe_meta(group, window, where)
         for key in ("run_uuid", "n_rows", "probe_sha256"):
             if meta.get(key) != self.header.get(key):
-                raise DamagedArchive(f"{where}: key '{key}': expected {self.header.get(key)!r}, got {str(meta.get(key))[:80]!r}; the probe belongs to another run")
+                raise DamagedArchive(
+                    f"{where}: key '{key}': expected {self.header.get(key)!r}, got {str(meta.get(key))[:80]!r}; the probe belongs to another run"
+                )
         return meta
 
     def _probe_array(self, key: str) -> NDArray[Any] | None:  # Any: stored dtype

@@ -28,7 +28,9 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     names = archive._store.names
     for s in current(names):
         if s.step not in archive.steps:
-            problems.append(f"{archive.path}: step {s.step} is not complete: it has a shard of rank {s.rank}, but not of all {s.world} ranks; readers ignore it")
+            problems.append(
+                f"{archive.path}: step {s.step} is not complete: it has a shard of rank {s.rank}, but not of all {s.world} ranks; readers ignore it"
+            )
     return problems + _leftovers(archive)
 
 

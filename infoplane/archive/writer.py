@@ -70,7 +70,9 @@ class ShardWriter:
             raise InputError(f"layer {layer!r} was already written in this step")
         a = as_array(array, f"layer {layer!r}")
         if a.shape != (self._rows, *info.shape):
-            raise InputError(f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of the layer table), got {a.shape}")
+            raise InputError(
+                f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of the layer table), got {a.shape}"
+            )
         if row_digests is None and info.reduction != "none":
             raise InputError(f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw activation")
         digests = digest_rows(a) if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
@@ -102,7 +104,17 @@ class RunWriter:
         steps_written: committed steps of this rank, ascending, including those of a resumed run.
     """
 
-    def __init__(self, path: Path, header: dict[str, Any], layers: tuple[LayerInfo, ...], lock: WriterLock, *, durable: bool, rank: int, rows: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        header: dict[str, Any],
+        layers: tuple[LayerInfo, ...],
+        lock: WriterLock,
+        *,
+        durable: bool,
+        rank: int,
+        rows: tuple[int, int],
+    ) -> None:
         self.path = path
         self._header = header
         self._layers = {info.name: info for info in layers}
@@ -196,7 +208,9 @@ class RunWriter:
         return tuple(sorted({s.step for s in self._mine}))
 
     @contextlib.contextmanager
-    def step(self, step: int, *, metrics: Mapping[str, float] | None = None, meta: Mapping[str, Any] | None = None) -> Iterator[ShardWriter]:
+    def step(
+        self, step: int, *, metrics: Mapping[str, float] | None = None, meta: Mapping[str, Any] | None = None
+    ) -> Iterator[ShardWriter]:
         """Yield the shard of one step; it is published when the block ends, and leaves nothing behind when the block raises.
 
         After a resume the first step may lie before steps that are there (training was rolled back): those are moved to
@@ -212,7 +226,9 @@ class RunWriter:
             ArchiveError: the disk refused; earlier steps are intact.
         """
         self._check_usable(step)
-        name = ShardName(self._mine[-1].seq + 1 if self._mine else 0, step, self._rank, int(self._header["world_size"]), uuid.uuid4().hex[:8])
+        name = ShardName(
+            self._mine[-1].seq + 1 if self._mine else 0, step, self._rank, int(self._header["world_size"]), uuid.uuid4().hex[:8]
+        )
         values = {str(k): float(v) for k, v in (metrics or {}).items()}
         target = self.path / layout.SHARD_DIR / str(name)
         with publishing_h5(target, durable=self._durable, tag=f"r{self._rank:04d}-") as file:
@@ -282,7 +298,9 @@ def shard_names(run: Path) -> list[ShardName]:
     return []
 
 
-def _new_run(run: Path, table: tuple[LayerInfo, ...], probe: Probe, config: dict[str, Any], *, world_size: int, durable: bool) -> dict[str, Any]:
+def _new_run(
+    run: Path, table: tuple[LayerInfo, ...], probe: Probe, config: dict[str, Any], *, world_size: int, durable: bool
+) -> dict[str, Any]:
     from infoplane import __version__
 
     if probe.class_names is not None:
@@ -305,7 +323,9 @@ def _resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe) -> di
     theirs = [(i.name, i.shape, i.reduction, i.site) for i in old.infos]
     if mine != theirs:
         changed = [a[0] for a, b in zip(mine, theirs) if a != b][:3]
-        raise InputError(f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead of {len(theirs)}; changed: {changed}); give another folder")
+        raise InputError(
+            f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead of {len(theirs)}; changed: {changed}); give another folder"
+        )
     if old.header["probe_sha256"] != probe.sha256:
         raise InputError(f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; give another folder")
     return dict(old.header)
@@ -335,7 +355,11 @@ def remove_run(run: Path) -> None:
 
 def _sweep(run: Path, rank: int, *, exclusive: bool) -> None:
     """Remove temporaries that a killed writer of this rank left; without a lock only those older than an hour."""
-    tags = (f"{layout.TMP_PREFIX}r{rank:04d}-",) if rank else (f"{layout.TMP_PREFIX}r{rank:04d}-", *(layout.TMP_PREFIX + str(d) for d in range(10)))
+    tags = (
+        (f"{layout.TMP_PREFIX}r{rank:04d}-",)
+        if rank
+        else (f"{layout.TMP_PREFIX}r{rank:04d}-", *(layout.TMP_PREFIX + str(d) for d in range(10)))
+    )
     for folder in (run, run / layout.SHARD_DIR):
         for p in folder.glob(f"{layout.TMP_PREFIX}*"):
             with contextlib.suppress(OSError):

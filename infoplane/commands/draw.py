@@ -55,7 +55,7 @@ def report(
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
-def watch(  # noqa: PLR0917  # the options of a command
+def watch(  # the options of a command
     run: Annotated[Path, typer.Argument(help="RUN, the directory a Recorder writes to; it may not exist yet.")],
     estimator: Annotated[
         list[str] | None,

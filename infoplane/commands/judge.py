@@ -10,7 +10,9 @@ import typer
 
 def check(
     subject: Annotated[Path, typer.Argument(metavar="RUN|PLANE", help="A run directory, a packed run, or a plane.h5.")],
-    estimator: Annotated[list[str] | None, typer.Option("-e", "--estimator", help="For a run: what to measure first (bin:szt and exact by default).")] = None,
+    estimator: Annotated[
+        list[str] | None, typer.Option("-e", "--estimator", help="For a run: what to measure first (bin:szt and exact by default).")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
 ) -> None:
     """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0."""

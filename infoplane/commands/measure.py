@@ -12,8 +12,12 @@ DEFAULT = ["bin:szt", "kde:variance=0.001", "exact"]
 
 def measure(
     run: Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")],
-    estimator: Annotated[list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Where the plane goes; RUN/plane.h5 by default, beside a packed file.")] = None,
+    estimator: Annotated[
+        list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where the plane goes; RUN/plane.h5 by default, beside a packed file.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write the points as CSV.")] = None,
     layer: Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")] = None,
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine; results do not depend on it.")] = 1,

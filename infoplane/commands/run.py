@@ -22,12 +22,18 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
     x = "inputs not stored" if archive.x is None else f"inputs {archive.x.dtype} of shape {archive.x.shape}"
     console.print(escape(f"probe: {archive.n_rows} rows, {x}, {y}; digest {archive.digest[:16]}"), soft_wrap=True, highlight=False)
     chain = archive.chain
-    cuts = "no certificate" if chain is None else chain.reason or f"{sum(cell == 'cut' for row in chain.matrix for cell in row)} pairs of layers cut X from one another"
+    cuts = (
+        "no certificate"
+        if chain is None
+        else chain.reason or f"{sum(cell == 'cut' for row in chain.matrix for cell in row)} pairs of layers cut X from one another"
+    )
     console.print(escape(f"chain: {cuts}"), soft_wrap=True, highlight=False)
     if archive.steps:
         last = archive.steps[-1]
         metrics = ", ".join(f"{k} {v:.4g}" for k, v in archive.metrics[last].items()) or "none logged"
-        console.print(escape(f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}"), soft_wrap=True, highlight=False)
+        console.print(
+            escape(f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}"), soft_wrap=True, highlight=False
+        )
     table = Table("layer", "class", "shape", "stored as", "reduction", "steps")
     for layer in archive.infos:
         steps = sum(archive.has(step, layer.name) for step in archive.steps)

@@ -31,7 +31,15 @@ def demo(
 
     console = Console()
     done = run_demo(
-        out, task=task, activation=activation, epochs=epochs, seed=seed, workers=workers, overwrite=overwrite, progress=console.is_terminal, say=console.print
+        out,
+        task=task,
+        activation=activation,
+        epochs=epochs,
+        seed=seed,
+        workers=workers,
+        overwrite=overwrite,
+        progress=console.is_terminal,
+        say=console.print,
     )
     plane = done.plane
     rows = summary_rows(plane)
@@ -41,10 +49,14 @@ def demo(
     for row in rows:
         table.add_row(*row.values())
     console.print(table)
-    console.print(f"accuracy: {done.trained.train_accuracy:.1%} on training rows, {done.trained.test_accuracy:.1%} on held-out rows", highlight=False)
+    console.print(
+        f"accuracy: {done.trained.train_accuracy:.1%} on training rows, {done.trained.test_accuracy:.1%} on held-out rows", highlight=False
+    )
     print(done.report)
     print()
-    print(READING.format(n=plane.n, spec=plane.estimators[0], log2_n=plane.log2_n, h_y=plane.h_y_bits or float("nan"), run=done.files["run"]))
+    print(
+        READING.format(n=plane.n, spec=plane.estimators[0], log2_n=plane.log2_n, h_y=plane.h_y_bits or float("nan"), run=done.files["run"])
+    )
     print()
     for name, path in done.files.items():
         print(f"{name:8s} {path}")

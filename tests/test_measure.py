@@ -1,0 +1,119 @@
+"""Measuring: identical whatever the workers, resumable, and a poison cell costs itself only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane.archive import RunWriter
+from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Estimate, LayerInfo
+
+SPECS = ["bin:szt", "bin:range,n=20", "bin:range,n=20,scope=layer", "kde:variance=0.1", "exact", "vinfo:linear"]
+
+
+@pytest.fixture
+def archive(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(120, 4)).astype(np.float32)
+    infos = [LayerInfo(name, k, "Linear", (3,), (3,)) for k, name in enumerate(("a", "b"))]
+    with RunWriter.create(tmp_path / "run", layers=infos, x=x, y=(x[:, 0] > 0).astype(np.int64), durable=False) as run:
+        for step in range(3):
+            with run.step(step, metrics={"loss": 1.0 / (step + 1)}) as shard:
+                for name in ("a", "b"):
+                    shard.write(name, np.tanh((step + 1) * x @ rng.normal(size=(4, 3))).astype(np.float32))
+    return ip.open_archive(tmp_path / "run")
+
+
+def numbers(plane) -> list:
+    return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits) for p in plane]
+
+
+def test_the_plane_does_not_depend_on_workers_order_or_resuming(archive) -> None:
+    serial = ip.measure(archive, SPECS, resume=False)
+    threads = ip.measure(archive, SPECS, workers=4, resume=False)
+    first = ip.measure(archive, SPECS[::-1], steps=[2, 0])
+    resumed = ip.measure(archive, SPECS)
+    assert not serial.failures
+    assert numbers(serial) == numbers(threads) == numbers(resumed)
+    assert {p for p in numbers(first) if "range" not in p[3]} <= set(numbers(serial))
+
+
+def test_what_was_measured_is_read_back_not_measured_again(archive, monkeypatch) -> None:
+    before = ip.measure(archive, ["bin:szt", "exact"])
+    monkeypatch.setattr("infoplane.analysis.measure.measure_cell", lambda *a: pytest.fail("measured again"))
+    assert numbers(ip.measure(archive, ["bin:szt", "exact"])) == numbers(before)
+
+
+def test_a_torn_result_line_costs_its_cell_only(archive) -> None:
+    before = ip.measure(archive, ["bin:szt"])
+    log = next((archive.path / "planes").glob("*.jsonl"))
+    log.write_bytes(log.read_bytes()[:-20])
+    assert numbers(ip.measure(archive, ["bin:szt"])) == numbers(before)
+
+
+def test_another_seed_changes_only_estimators_that_draw(archive) -> None:
+    one, two = ip.measure(archive, ["exact", "vinfo:linear"], seed=0), ip.measure(archive, ["exact", "vinfo:linear"], seed=1)
+    assert numbers(one.select(estimator="exact")) == numbers(two.select(estimator="exact"))
+    assert numbers(one.select(estimator="vinfo:family=linear")) != numbers(two.select(estimator="vinfo:family=linear"))
+
+
+class Poison:
+    name, keeps_chain = "poison", False
+
+    def supports(self, a, b) -> bool:
+        return True
+
+    def estimate(self, a, b, *, rng=None) -> Estimate:
+        if "b" in (a.name, b.name):
+            raise EstimatorError("poison: cannot swallow b")
+        return Estimate(1.0, a.n, "poison")
+
+
+def test_a_poison_cell_is_a_recorded_failure_and_the_rest_finishes(archive) -> None:
+    plane = ip.measure(archive, ["exact", Poison()])
+    assert {(f.step, f.layer, f.message) for f in plane.failures} == {
+        (s, "b", "EstimatorError: poison: cannot swallow b") for s in range(3)
+    }
+    assert len(plane.select(estimator="poison")) == 6 and len(plane.select(estimator="exact")) == 12
+
+
+def test_the_plane_carries_entropies_metrics_and_provenance(archive) -> None:
+    plane = ip.measure(archive, "exact", seed=7)
+    assert plane.h_x_bits == pytest.approx(np.log2(120)) and 0.9 < plane.h_y_bits <= 1
+    assert plane.metrics[2]["loss"] == pytest.approx(1 / 3)
+    assert plane.provenance["seed"] == "7" and plane.provenance["digest"] == archive.digest
+
+
+def test_progress_is_told_per_cell(archive) -> None:
+    seen: list[tuple[int, int]] = []
+    ip.measure(archive, "exact", progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(k, 6) for k in range(1, 7)]
+
+
+def test_a_plane_survives_saving_and_csv(archive, tmp_path: Path) -> None:
+    plane = ip.measure(archive, ["bin:szt", "kde:variance=0.1"])
+    assert ip.Plane.load(plane.save(tmp_path / "p.h5")) == plane
+    lines = plane.to_csv(tmp_path / "p.csv").read_text().splitlines()
+    assert lines[0].startswith("step,layer,quantity,estimator") and len(lines) == len(plane) + 1
+
+
+def test_bad_requests_are_explained(archive, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such layers: \['c'\]; the archive has \['a', 'b'\]"):
+        ip.measure(archive, "exact", layers=["c"])
+    with pytest.raises(InputError, match=r"no such layers: \[0\]"):
+        ip.measure(archive, "exact", layers=[0])
+    with pytest.raises(InputError, match=r"no such steps: \[9\]"):
+        ip.measure(archive, "exact", steps=[9])
+    with pytest.raises(InputError, match="at least one estimator"):
+        ip.measure(archive, [])
+    with pytest.raises(InputError, match="no such estimator: 'foo'"):
+        ip.measure(archive, "foo")
+    RunWriter.create(
+        tmp_path / "empty", layers=[LayerInfo("a", 0, shape=(1,))], x=np.zeros((2, 1)), y=np.array([0, 1]), durable=False
+    ).close()
+    with pytest.raises(InputError, match="no captured steps yet"):
+        ip.measure(ip.open_archive(tmp_path / "empty"), "exact")

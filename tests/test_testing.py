@@ -1,0 +1,73 @@
+"""The conformance check passes what is sound and catches planted faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from infoplane.analysis.estimators import KDE, Binned, Exact, Plugin
+from infoplane.testing import check_estimator, gaussian_pair, known_pairs
+from infoplane.types import Estimate
+
+
+@pytest.mark.parametrize(
+    "estimator", [Plugin(), Plugin(target="population"), Exact(), Binned("saxe", width=1.0), KDE(variance=1.0)], ids=str
+)
+def test_our_estimators_conform(estimator) -> None:
+    assert check_estimator(estimator)
+
+
+def test_the_truth_of_the_gaussian_pair_is_its_closed_form() -> None:
+    assert gaussian_pair(correlation=0.6, dim=2, rng=np.random.default_rng(0)).bits == pytest.approx(-np.log2(1 - 0.36))
+
+
+def test_known_pairs_cover_the_kinds() -> None:
+    assert {(p.a.kind, p.b.kind) for p in known_pairs(rng=np.random.default_rng(0), n=100)} == {
+        ("continuous", "continuous"), ("discrete", "discrete"), ("continuous", "discrete"),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Faulty:
+    fault: str
+    keeps_chain = False
+    name = "faulty"
+
+    def supports(self, a, b) -> bool:
+        return a == b == "discrete"
+
+    def estimate(self, a, b, *, rng) -> Estimate:
+        if self.fault != "pairs" and a.n != b.n:
+            raise ValueError("unpaired")
+        if a.kind == "continuous" and self.fault != "kinds":
+            raise ValueError("kind")
+        if b.kind == "continuous" and self.fault != "kinds":
+            raise ValueError("kind")
+        bits = {
+            "seed": float(np.random.default_rng().random()),
+            "order": float(3 * a.values[0, 0] + 1.5 * a.values[1, 0] + a.values[2, 0]),
+        }.get(self.fault, 0.0)
+        return Estimate(bits, a.n + (self.fault == "n"), "other" if self.fault == "name" else self.name)
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        ("name", "must carry the name"),
+        ("n", "must say n="),
+        ("seed", "one seed must give one number"),
+        ("order", "the order of rows moved"),
+        ("pairs", "must raise"),
+        ("kinds", "is not supported and must raise"),
+    ],
+)
+def test_a_planted_fault_is_named(fault: str, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        check_estimator(Faulty(fault))
+
+
+def test_a_wrong_value_is_named() -> None:
+    with pytest.raises(AssertionError, match=r"0.000 bits where the truth is 0.961"):
+        check_estimator(Faulty("value"), tolerance_bits=0.1)
