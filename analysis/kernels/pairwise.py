@@ -41,10 +41,11 @@ def gaussian_sums(
     nothing = np.empty((0, 0), c.dtype)
     total = np.zeros((2 * len(rates), n))
     own = np.zeros_like(total)
-    for i in range(0, n, TILE):
-        for j in range(i, n, TILE):
-            g = c[i : i + TILE] @ c[j : j + TILE].T if products else nothing
-            tile(g, columns, norms, first, last, i, j, min(TILE, n - i), min(TILE, n - j), rates.astype(np.float32), total, own)
+    size = TILE if dim <= 1024 else 2 * TILE  # long rows: larger products pay more than a tile that stays in cache
+    for i in range(0, n, size):
+        for j in range(i, n, size):
+            g = c[i : i + size] @ c[j : j + size].T if products else nothing
+            tile(g, columns, norms, first, last, i, j, min(size, n - i), min(size, n - j), rates.astype(np.float32), total, own)
     back = np.empty(n, np.int64)
     back[order] = np.arange(n)
     shape = (n, len(rates), 2)
