@@ -55,25 +55,59 @@ def main(smoke: bool) -> int:
     rng = np.random.default_rng(0)
     n, repeats = (600, 1) if smoke else (10_000, 3)
     blas = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS")}
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, "
-          f"numpy {version('numpy')}, numba {version('numba')}, scikit-learn {version('scikit-learn')}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, OPENBLAS overrides {blas or 'none'}\n")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, "
+        f"numpy {version('numpy')}, numba {version('numba')}, scikit-learn {version('scikit-learn')}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, OPENBLAS overrides {blas or 'none'}\n"
+    )
     print("| work | peer ms | infoplane ms | ratio | largest difference, bits |\n|---|---|---|---|---|")
     good = []
     for dim in (10, 64) if smoke else (10, 64, 512, 2048):
         z = np.tanh(rng.normal(size=(n, dim)))
         s2 = dim / 100
         z32 = z.astype(np.float32)
-        good.append(compare(f"KDE both bounds, N={n}, d={dim}, s2={s2:g}, against dense float64", lambda: peers.kde_dense(z32.astype(float), s2), lambda: kde(z32, s2), repeats, 1e-5))
+        good.append(
+            compare(
+                f"KDE both bounds, N={n}, d={dim}, s2={s2:g}, against dense float64",
+                lambda: peers.kde_dense(z32.astype(float), s2),
+                lambda: kde(z32, s2),
+                repeats,
+                1e-5,
+            )
+        )
     rows = discrete(np.arange(n))
     for dim in (10, 64):
         z = np.tanh(rng.normal(size=(n, dim)) * 3).astype(np.float32)
         variable, rule = continuous(z), Binned("saxe", width=0.5)
-        good.append(compare(f"binned estimate of I(X;T), N={n}, d={dim}, against void-view entropy", lambda: peers.binned_void(z, 0.5), lambda: rule.estimate(rows, variable).bits, repeats + 2, 1e-9))
+        good.append(
+            compare(
+                f"binned estimate of I(X;T), N={n}, d={dim}, against void-view entropy",
+                lambda: peers.binned_void(z, 0.5),
+                lambda: rule.estimate(rows, variable).bits,
+                repeats + 2,
+                1e-9,
+            )
+        )
     m = 600 if smoke else 4096
     x, z = rng.normal(size=(m, 64)), rng.normal(size=(m, 64))
-    good.append(compare(f"KSG, N={m}, 64+64 dims, against scikit-learn distances", lambda: peers.ksg_sklearn(x, z, 5), lambda: ksg(x, z, 5), repeats, 1e-6))
+    good.append(
+        compare(
+            f"KSG, N={m}, 64+64 dims, against scikit-learn distances",
+            lambda: peers.ksg_sklearn(x, z, 5),
+            lambda: ksg(x, z, 5),
+            repeats,
+            1e-6,
+        )
+    )
     line = x[:, :1], x[:, :1] + z[:, :1]
-    good.append(compare(f"KSG, N={m}, 1+1 dims, against scikit-learn kd-trees", lambda: peers.ksg_sklearn_line(*line, 5), lambda: ksg(*line, 5), repeats + 2, 1e-3))
+    good.append(
+        compare(
+            f"KSG, N={m}, 1+1 dims, against scikit-learn kd-trees",
+            lambda: peers.ksg_sklearn_line(*line, 5),
+            lambda: ksg(*line, 5),
+            repeats + 2,
+            1e-3,
+        )
+    )
     return 0 if all(good) else 1
 
 

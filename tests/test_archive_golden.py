@@ -15,11 +15,15 @@ GOLDEN = Path(__file__).parent / "golden"
 def test_the_golden_file_of_format_1_0_reads_as_it_was_written():
     archive = open_archive(GOLDEN / "format-1.0.h5")
     assert archive.digest == "129b879e23d2b69895b5bcdb767a0e3c63ecf71c3c59c93860f517868393b588" and verify(archive.path) == []
-    assert archive.steps == (0, 10) and archive.layers == ("fc1", "fc1#1", "head") and archive.config == {"seed": 5, "class_names": ["a", "b"]}
+    assert (
+        archive.steps == (0, 10) and archive.layers == ("fc1", "fc1#1", "head") and archive.config == {"seed": 5, "class_names": ["a", "b"]}
+    )
     for step, layer in archive:
         info = archive.layer_info(layer)
         width = int(np.prod(info.shape, dtype=int))
-        np.testing.assert_array_equal(archive.z(step, layer), (np.arange(8 * width).reshape(8, *info.shape) + step + info.ordinal).astype(np.float32))
+        np.testing.assert_array_equal(
+            archive.z(step, layer), (np.arange(8 * width).reshape(8, *info.shape) + step + info.ordinal).astype(np.float32)
+        )
     assert archive.y.tolist() == [0, 1] * 4 and archive.split.tolist() == ["train"] * 6 + ["test"] * 2
     assert archive.metrics[10] == {"loss": 11.5} and archive.extra(0, "gradients") == {"snr": float("inf")}
     assert archive.chain.relation("fc1", "head") == "cut"

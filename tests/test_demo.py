@@ -29,7 +29,7 @@ def test_the_whole_path_from_the_command_line(tmp_path: Path) -> None:
     assert again.returncode == 2 and "overwrite" in again.stderr
     run = "d/run"
     for words in (
-        ["info", run], ["verify", run], ["pack", run, "packed.h5"], ["measure", run, "-e", "bin:saxe", "-o", "p.h5", "--csv", "p.csv"],
+        ["info", run], ["verify", run], ["pack", run, "-o", "packed.h5"], ["measure", run, "-e", "bin:saxe", "-o", "p.h5", "--csv", "p.csv"],
         ["check", run], ["check", "p.h5"], ["check", "packed.h5"], ["plot", "p.h5", "-o", "p.svg"], ["estimators"],
     ):  # fmt: skip
         step = infoplane(*words, cwd=tmp_path)

@@ -61,3 +61,14 @@ def test_the_benchmarks_agree_with_their_peers() -> None:
     done = subprocess.run([sys.executable, "-m", "benchmarks", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "DISAGREES" not in done.stdout
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_szt_cells_equal_a_search_among_the_edges(dtype: type) -> None:
+    from infoplane.analysis.estimators.binrules import szt_cells, szt_edges
+
+    edges = szt_edges()
+    around = np.concatenate([edges, np.nextafter(edges, np.float32(-9)), np.nextafter(edges, np.float32(9)), [-1e30, 1e30, 0.0, -0.0]])
+    z = np.concatenate([around, RNG.uniform(-1.5, 1.5, 20_000)]).astype(dtype)
+    z = np.concatenate([z, np.nextafter(z, dtype(9)), np.nextafter(z, dtype(-9))])
+    np.testing.assert_array_equal(szt_cells(z[:, None])[:, 0], np.searchsorted(edges, z, side="right") - 1)

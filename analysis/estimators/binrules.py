@@ -16,7 +16,11 @@ def szt_edges() -> NDArray[np.float32]:
 
 def szt_cells(z: Values) -> Cells:
     """29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
-    return (np.searchsorted(szt_edges(), z.ravel(), side="right") - 1).reshape(z.shape).astype(np.int32)
+    from infoplane.analysis.kernels.cells_compiled import cells_between
+
+    out = np.empty(z.size, np.int32)
+    cells_between(np.ascontiguousarray(z).ravel(), szt_edges(), out)
+    return out.reshape(z.shape)
 
 
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:

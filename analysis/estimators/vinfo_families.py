@@ -45,7 +45,7 @@ class Split:
         """Loss of every inner row: nats of a label, or half the squared error."""
         if self.discrete:
             return np.asarray(-log_softmax(out)[np.arange(len(out)), self.yi])  # type: ignore[index]  # integer codes
-        return np.asarray(0.5 * np.sum((out - self.yi) ** 2, axis=1))
+        return np.asarray(0.5 * np.sum((out - np.asarray(self.yi, np.float64)) ** 2, axis=1))
 
     def inner_loss(self, out: Floats) -> float:
         """Mean of `inner_losses`."""
@@ -98,7 +98,7 @@ def _loss(out: Floats, split: Split) -> tuple[float, Floats]:
     """Mean training loss and its gradient with respect to the outputs ``(n, k)``."""
     n = len(out)
     if not split.discrete:
-        gap = out - split.y
+        gap = out - np.asarray(split.y, np.float64)
         return float(0.5 * np.sum(gap**2) / n), np.asarray(gap / n)
     logp = log_softmax(out)
     rows = np.arange(n)
@@ -199,7 +199,7 @@ def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -
     def keep_best(flat: Floats) -> None:
         seen[0] += 1
         loss = split.inner_loss(_mlp_forward(flat, split.zi, d, h, k)[1])
-        if loss < float(best[0]) - 1e-6:
+        if loss < float(best[0]) - 1e-6:  # type: ignore[arg-type]  # the first item is the loss
             best[:] = [loss, flat.copy()]
             seen[1] = seen[0]
         if seen[0] - seen[1] > 20:
@@ -208,7 +208,7 @@ def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -
     minimize(
         objective, start, jac=True, method="L-BFGS-B", callback=keep_best, options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7}
     )
-    return float(best[0]), np.asarray(best[1])
+    return float(best[0]), np.asarray(best[1])  # type: ignore[arg-type]  # the first item is the loss
 
 
 def _fit_knn(split: Split) -> Predictor:

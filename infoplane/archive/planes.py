@@ -79,7 +79,8 @@ def is_plane(path: str | os.PathLike[str]) -> bool:
     if not Path(path).is_file() or not h5py.is_hdf5(path):
         return False
     with h5py.File(path, "r", locking=False) as file:
-        return file.attrs.get("format") == layout.PLANE
+        found = file.attrs.get("format")
+        return (found.decode() if isinstance(found, bytes) else found) == layout.PLANE
 
 
 def load_plane(path: str | os.PathLike[str]) -> Plane:
