@@ -14,9 +14,10 @@ import numpy as np
 
 from benchmarks import peers
 from infoplane.analysis.estimators.binned import Binned
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.neighbours import count_within, kth_distance
 from infoplane.analysis.kernels.pairwise import gaussian_sums
-from infoplane.types import continuous, discrete
+from infoplane.types import continuous
 
 
 def kde(z: np.ndarray, s2: float) -> tuple[float, float]:
@@ -74,20 +75,29 @@ def main(smoke: bool) -> int:
                 1e-5,
             )
         )
-    rows = discrete(np.arange(n))
     for dim in (10, 64):
         z = np.tanh(rng.normal(size=(n, dim)) * 3).astype(np.float32)
         variable, rule = continuous(z), Binned("saxe", width=0.5)
         good.append(
             compare(
-                f"binned estimate of I(X;T), N={n}, d={dim}, against void-view entropy",
+                f"binned entropy, N={n}, d={dim}, against a void view",
                 lambda: peers.binned_void(z, 0.5),
-                lambda: rule.estimate(rows, variable).bits,
+                lambda: entropy_bits(counts_of(rule.codes(variable))),
                 repeats + 2,
                 1e-9,
             )
         )
     m = 600 if smoke else 4096
+    layers = [np.tanh(rng.normal(size=(m, d)) * 2).astype(np.float32) for d in (10, 7, 5, 4, 3, 2)]
+    good.append(
+        compare(
+            f"KDE both bounds of X, six layers as in SZT's network, N={m}, s2=0.001",
+            lambda: [peers.kde_dense(z.astype(float), 1e-3) for z in layers],
+            lambda: [kde(z, 1e-3) for z in layers],
+            repeats,
+            1e-5,
+        )
+    )
     x, z = rng.normal(size=(m, 64)), rng.normal(size=(m, 64))
     good.append(
         compare(

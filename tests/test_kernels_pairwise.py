@@ -58,7 +58,9 @@ def test_the_order_of_the_rows_does_not_matter_beyond_rounding() -> None:
 
 @pytest.mark.slow
 def test_the_benchmarks_agree_with_their_peers() -> None:
-    done = subprocess.run([sys.executable, "-m", "benchmarks", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--smoke"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "DISAGREES" not in done.stdout
 
