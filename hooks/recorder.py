@@ -64,7 +64,8 @@ class Recorder:
         y_kind: ``discrete`` or ``continuous``; needed for floating-point labels.
         row_ids: shape ``(n,)``: equal number, equal input; from the inputs themselves when left out.
         split: shape ``(n,)`` of ``train``/``test``.
-        on_error: ``raise``, or ``warn``: drop this capture and let training go on. A full disk always warns.
+        on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
+            ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
         background: write on a thread of its own; at most two captures are held.
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
         max_overhead: skip due captures while probing takes more than this share of the time since attaching.
@@ -110,7 +111,7 @@ class Recorder:
         y_kind: Literal["discrete", "continuous"] | None = None,
         row_ids: NDArray[np.integer] | None = None,
         split: Sequence[str] | NDArray[np.generic] | None = None,
-        on_error: Literal["raise", "warn"] = "raise",
+        on_error: Literal["raise", "warn"] = "warn",
         background: bool = False,
         max_bytes: int | None = None,
         max_overhead: float | None = None,
@@ -201,11 +202,14 @@ class Recorder:
             self._background = Background(depth=1)
         self._opened_at = time.perf_counter()
         if capture and not written and self._due(0):
+            wish, self._on_error = self._on_error, "raise"  # nothing is lost by stopping before training
             try:
                 self.capture(0)
             except BaseException:
                 self.close()
                 raise
+            finally:
+                self._on_error = wish
         return self
 
     def close(self) -> None:
@@ -414,9 +418,13 @@ class Recorder:
         if self._stopped or step == self._last:
             return False
         if self._last is not None and step < self._last:
-            raise InputError(
-                f"step {step} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True"
+            self._failed(
+                step,
+                InputError(
+                    f"step {step} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True"
+                ),
             )
+            return False
         if self._too_slow(step):
             return False
         began = time.perf_counter()
@@ -526,7 +534,12 @@ class Recorder:
                 stacklevel=4,
             )
         elif self._on_error == "warn":
-            warnings.warn(f"step {step} was not captured: {type(error).__name__}: {error}", RuntimeWarning, stacklevel=4)
+            if len(self.failures) == 1:  # once: the archive and `failures` have the rest
+                warnings.warn(
+                    f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, further failures are recorded in silence",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
         else:
             error.add_note(f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on")
             raise error

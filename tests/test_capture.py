@@ -447,16 +447,18 @@ def test_an_exception_in_a_layer_is_dropped_and_recorded_or_raised(tmp_path: Pat
             return self.fc(x)  # type: ignore[no-any-return]
 
     net = Fragile()
-    rec = _open(net, _f(9, 3), tmp_path, on_error="warn")
+    rec = _open(net, _f(9, 3), tmp_path)
     net.broken = True
-    with pytest.warns(RuntimeWarning, match="step 1 was not captured: ValueError: layer broke"):
+    with pytest.warns(RuntimeWarning, match="step 1 was not captured: ValueError: layer broke; training goes on"):
         assert rec.step(1) is False
+    assert rec.step(2) is False  # in silence: warnings are errors in this suite
     net.broken = False
-    assert rec.step(2)
+    assert rec.step(3)
     rec.close()
     a = open_archive(tmp_path / "run")
-    assert a.steps == (0, 2) and a.extra(2, "failures") is not None
-    strict = _open(net, _f(9, 3), tmp_path, overwrite=True)
+    recorded = a.extra(3, "failures")
+    assert a.steps == (0, 3) and recorded is not None and [f["step"] for f in recorded["failures"]] == [1, 2]
+    strict = _open(net, _f(9, 3), tmp_path, overwrite=True, on_error="raise")
     net.broken = True
     with pytest.raises(ValueError, match="layer broke"):
         strict.step(1)
@@ -466,7 +468,7 @@ def test_an_exception_in_a_layer_is_dropped_and_recorded_or_raised(tmp_path: Pat
 
 def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     net = _mlp()
-    rec = _open(net, _f(9, 5), tmp_path)
+    rec = _open(net, _f(9, 5), tmp_path, on_error="raise")
 
     def broken(*args: object) -> None:
         raise RuntimeError("bug in the hook")

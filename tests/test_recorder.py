@@ -210,8 +210,21 @@ def test_steps_must_not_go_back(tmp_path: Path) -> None:
     with Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec:
         rec.step(4)
         assert rec.step(4) is False
+        with pytest.warns(RuntimeWarning, match="step 3 lies before the last captured step 4"):
+            assert rec.step(3) is False
+    with Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "strict", verbose=False, on_error="raise") as rec:
+        rec.step(4)
         with pytest.raises(InputError, match="step 3 lies before the last captured step 4"):
             rec.step(3)
+
+
+def test_a_failure_on_entry_raises_because_training_has_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **options: object) -> None:
+        raise RuntimeError("no pass")
+
+    monkeypatch.setattr("infoplane.hooks.recorder.fill", broken)
+    with pytest.raises(RuntimeError, match="no pass"):
+        Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False).open()
 
 
 def test_a_recorder_that_is_not_open_says_how_to_open_it(tmp_path: Path) -> None:
