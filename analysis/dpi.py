@@ -45,7 +45,8 @@ def check_dpi(subject: Plane | Archive, *, archive: Archive | None = None, worke
         archive, subject = subject, measure(subject, DEFAULT_ESTIMATORS, workers=workers)
     plane = subject
     if not plane.points:
-        raise InputError("the plane is empty: measure at least one checkpoint before checking it")
+        failed = f"; {len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}" if plane.failures else ""
+        raise InputError(f"the plane is empty: measure at least one checkpoint before checking it{failed}")
     limits: list[str] = []
     if archive is None:
         archive = _archive_of(plane, limits)

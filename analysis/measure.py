@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ Advance = Callable[[int, int], object]
 
 
 def measure(
-    archive: Archive,
+    archive: Archive | str | Path,
     estimators: Sequence[str | Estimator] | str | Estimator,
     *,
     layers: Sequence[str] | None = None,
@@ -36,7 +37,7 @@ def measure(
     """The information plane of an archive, all values in bits.
 
     Args:
-        archive: from `infoplane.open_archive`.
+        archive: from `infoplane.open_archive`, or its path.
         estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``.
         layers, steps: some of the archive's; all by default.
         workers: threads on this machine; the kernels release the interpreter lock. Results do not depend on it.
@@ -50,6 +51,10 @@ def measure(
     """
     from infoplane.analysis.estimators.spec import parse
 
+    if isinstance(archive, (str, Path)):
+        from infoplane.archive import open_archive
+
+        archive = open_archive(archive)
     chosen = [estimators] if isinstance(estimators, str) or not isinstance(estimators, Sequence) else list(estimators)
     parsed = [parse(e) for e in chosen]
     cells = _cells(archive, layers, steps)

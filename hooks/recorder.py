@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from infoplane.archive import RunWriter
-from infoplane.errors import BudgetExceeded, InputError
+from infoplane.errors import BudgetExceeded, InfoplaneError, InputError
 from infoplane.hooks.background import Background
 from infoplane.hooks.chain import certify
 from infoplane.hooks.isolate import Mode, device_of, isolated, unwrap
@@ -150,6 +150,7 @@ class Recorder:
                 "store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations"
             )
         self.failures: list[dict[str, object]] = []
+        self._said_nonfinite = False
         self.probe_seconds = 0.0
         self.bytes_written = 0
         self._due = self.schedule.due
@@ -235,7 +236,15 @@ class Recorder:
         few = self.probe.take(slice(0, min(4, self.probe.n)))
         with self._isolated(self._seed):
             inputs = next(few.batches(few.n, device_of(self.model)))[1]
-            self._survey = survey(self.model, self._layers, inputs, few.n, select=self._select, forward=self._forward)
+            try:
+                self._survey = survey(self.model, self._layers, inputs, few.n, select=self._select, forward=self._forward)
+            except Exception as error:
+                if not isinstance(error, InfoplaneError):
+                    shapes = ", ".join(f"{name}: {tuple(t.shape)} {t.dtype}" for name, t in few.tensors().items())
+                    error.add_note(
+                        f"infoplane: the network failed on the first {few.n} probe rows; does it take {shapes}? See probe= and forward="
+                    )
+                raise
         sites = self._survey.sites
         self._reductions = {
             s.name: r for s in sites if (r := reduction(self._reduction_of(s.name), s.name, s.raw_shape, seed=self._seed)) is not None
@@ -550,9 +559,10 @@ class Recorder:
 
     def _warn_nonfinite(self, step: int, slots: list[Slot]) -> None:
         bad = {slot.site.name: slot.nonfinite for slot in slots if slot.nonfinite}
-        if bad:
+        if bad and not self._said_nonfinite:
+            self._said_nonfinite = True
             warnings.warn(
-                f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused",
+                f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused; further steps say nothing",
                 RuntimeWarning,
                 stacklevel=5,
             )
