@@ -68,7 +68,7 @@ def check_estimator(estimator: Estimator, *, tolerance_bits: float | None = None
 
     Checked: it has a name and says what it supports; the result is an `Estimate` that carries its name and the number of rows; the same
     generator gives the same bits; permuting the rows of both variables together changes nothing beyond 0.2 bit; a kind that it does not
-    support and unpaired rows raise. With ``tolerance_bits`` also every |estimate - truth|: leave it out for numbers that are no Shannon
+    support and unpaired rows raise. With ``tolerance_bits`` also every abs(estimate - truth): leave it out for numbers that are no Shannon
     information.
 
     Raises:
