@@ -41,7 +41,8 @@ def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator
 
 def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     """X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible."""
-    if estimator.supports("discrete", "continuous"):
+    as_values = getattr(estimator, "x_as_values", False) and archive.x is not None
+    if not as_values and estimator.supports("discrete", "continuous"):
         return discrete(archive.row_ids, "x")
     if estimator.supports("continuous", "continuous") and archive.x is not None:
         return continuous(archive.x, "x")

@@ -1,0 +1,146 @@
+"""Information of a Gaussian fit, plain or after rank-Gaussianising every coordinate (the Gaussian copula)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import digamma
+
+from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.knn import normal_scores, standardised
+from infoplane.errors import EstimatorError
+from infoplane.rows import row_codes
+from infoplane.types import Estimate, Kind, Variable
+
+_LN2 = float(np.log(2.0))
+_SMALLEST = 1e-12
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit, with the small-sample correction of the three log-determinants.
+
+    With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et al. 2017 for the copula form).
+    When the joint dimension exceeds n/10 the covariances are shrunk (Ledoit-Wolf) and not corrected; the notes say so.
+
+    Attributes:
+        copula: rank-Gaussianise every coordinate first. A lower bound for two scalars only; for vectors errors from -2.1 to +0.8 bits
+            were seen on channels Y = f(T) + noise.
+
+    When it lies: it knows second moments only: 0 for dependence without correlation, up to +5.4 bits on heavy tails without ``copula``.
+
+    Raises:
+        EstimatorError: a singular covariance (constant or duplicated units), too few rows, two discrete variables.
+
+    Example:
+        >>> from infoplane.types import continuous
+        >>> rng = np.random.default_rng(0)
+        >>> x = rng.normal(size=4000)
+        >>> abs(Gaussian().estimate(continuous(x), continuous(2 * x + rng.normal(size=4000))).bits - 1.160964) < 0.05
+        True
+    """
+
+    copula: bool = False
+
+    _FIRST = "copula"
+    keeps_chain = False
+    x_as_values = True
+    label = "I Gaussian [bits]"
+    target_text = "MI of a Gaussian (copula) fit to the population"
+    bound_text = "none (copula: lower for two scalars)"
+    validity = "second moments only; the copula is no lower bound for vectors; infinite for deterministic layers"
+
+    @property
+    def name(self) -> str:
+        """The spec string."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return "gauss:copula=true" if self.copula else "gauss"
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Axis text."""
+        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], Gaussian{' copula' if self.copula else ''}, N={n}"
+
+    def supports(self, a: Kind, b: Kind) -> bool:
+        """At least one continuous variable."""
+        return "continuous" in (a, b)
+
+    def _prepared(self, v: Variable) -> Floats:
+        return normal_scores(v) if self.copula else standardised(v)
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+        """I(a;b) in bits. ``rng`` is not used."""
+        if not self.supports(a.kind, b.kind):
+            raise EstimatorError(f"{self.name}: {a.name} and {b.name} are both discrete; use plugin")
+        same_rows(a, b, self.name)
+        if a.kind == b.kind:
+            return self._vectors(a, b)
+        z, y = (a, b) if a.kind == "continuous" else (b, a)
+        return self._labels(z, y)
+
+    def _vectors(self, a: Variable, b: Variable) -> Estimate:
+        x, z = self._prepared(a), self._prepared(b)
+        joint = np.concatenate([x, z], axis=1)
+        shrink = joint.shape[1] > a.n / 10
+        cov, notes = self._covariance(joint, shrink, f"{a.name} with {b.name}")
+        d = x.shape[1]
+        parts = (cov[:d, :d], cov[d:, d:], cov)
+        h = [self._log_det(s, a.n, not shrink, name) for s, name in zip(parts, (a.name, b.name, f"{a.name} with {b.name}"), strict=True)]
+        bits = 0.5 * (h[0] + h[1] - h[2]) / _LN2
+        se = None
+        if a.dim == b.dim == 1:
+            r = min(1.0, abs(float(cov[0, 1]) / float(np.sqrt(cov[0, 0] * cov[1, 1]))))
+            se = float(r / np.sqrt(a.n)) / _LN2  # delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n)
+        return self._result(bits, a, b, notes, se)
+
+    def _labels(self, z: Variable, y: Variable) -> Estimate:
+        values, codes = self._prepared(z), row_codes(y.values)
+        counts = counts_of(codes)
+        shrink = bool(z.dim > counts.min() / 10)
+        whole, notes = self._covariance(values, shrink, z.name)
+        bits = 0.5 * self._log_det(whole, z.n, not shrink, z.name)
+        for c, members in enumerate(counts):
+            if members < 3:
+                raise EstimatorError(f"{self.name}: a class of {members} rows has no covariance; leave classes below 3 rows out")
+            inside, _ = self._covariance(values[codes == c], shrink, f"class {c} of {z.name}")
+            bits -= members / z.n * 0.5 * self._log_det(inside, int(members), not shrink, f"class {c} of {z.name}")
+        return self._result(float(bits) / _LN2, z, y, (*notes, "one Gaussian per class"), None, entropy_bits(counts))
+
+    def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:
+        if len(v) < 3:
+            raise EstimatorError(f"{self.name}: expected at least 3 rows of {name}, got {len(v)}")
+        if not shrink:
+            return np.atleast_2d(np.cov(v, rowvar=False)), ()
+        from sklearn.covariance import ledoit_wolf
+
+        cov, amount = ledoit_wolf(v)
+        return np.atleast_2d(cov), (f"more than n/10 dimensions: covariance shrunk by {amount:.3f} (Ledoit-Wolf)",)
+
+    def _log_det(self, s: Floats, n: int, correct: bool, name: str) -> float:
+        scale = np.sqrt(np.diag(s))
+        if not (scale > 0).all():
+            raise EstimatorError(f"{self.name}: {int((scale == 0).sum())} units of {name} are constant; leave them out")
+        eigenvalues = np.linalg.eigvalsh(s / np.outer(scale, scale))
+        if eigenvalues[0] < _SMALLEST * eigenvalues[-1]:
+            raise EstimatorError(
+                f"{self.name}: the covariance of {name} is singular (condition {eigenvalues[-1] / max(eigenvalues[0], 1e-300):.1e}): "
+                "one unit is a linear function of others, the information is infinite or a unit is duplicated; drop units or reduce"
+            )
+        value = float(np.log(eigenvalues).sum() + 2 * np.log(scale).sum())
+        if not correct:
+            return value
+        d, m = len(s), n - 1  # E log det of a Wishart matrix, so that the estimate of log det is unbiased
+        return value - float(digamma((m + 1 - np.arange(1, d + 1)) / 2).sum() + d * np.log(2.0 / m))
+
+    def _result(
+        self, bits: float, a: Variable, b: Variable, notes: tuple[str, ...], se: float | None, ceiling: float | None = None
+    ) -> Estimate:
+        if self.copula and max(a.dim, b.dim) > 1:
+            notes = (*notes, "copula of vectors: no lower bound")
+        low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
+        return Estimate(bits, a.n, self.name, low=low, high=high, stderr=se, ceiling_bits=ceiling, target="population", notes=notes)

@@ -1,0 +1,333 @@
+"""Variational estimators: a critic network trained on half of the rows, its bound read off the other half. torch runs where the user says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.knn import standardised
+from infoplane.errors import EstimatorError, InputError
+from infoplane.rows import row_codes
+from infoplane.types import Estimate, Kind, Sense, Variable
+
+_LN2 = float(np.log(2.0))
+_INNER = 0.15
+_APART = 0.3
+_MOST_CLASSES = 256
+
+
+class _Critic(nn.Module):
+    """A scalar f(a, b) for every pair of rows, shape ``(n, m)``: one hidden layer on each side meets in a second one."""
+
+    def __init__(self, a: int, b: int, hidden: int) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(a, hidden), nn.Linear(b, hidden)
+        self.rest = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.rest(self.left(a)[:, None, :] + self.right(b)[None, :, :])[..., 0]  # type: ignore[no-any-return]  # a tensor
+
+    def pairs(self, a: Tensor, b: Tensor) -> Tensor:
+        """f of paired rows only, shape ``(n,)``."""
+        return self.rest(self.left(a) + self.right(b))[..., 0]  # type: ignore[no-any-return]  # a tensor
+
+
+def _diagonal_and_rest(scores: Tensor) -> tuple[Tensor, Tensor]:
+    off = ~torch.eye(len(scores), dtype=torch.bool, device=scores.device)
+    return scores.diagonal(), scores[off]
+
+
+def _log_mean_exp(v: Tensor) -> Tensor:
+    return torch.logsumexp(v, 0) - float(np.log(len(v)))
+
+
+def infonce_nats(scores: Tensor) -> Tensor:
+    """``log K + mean_i (f_ii - logsumexp_j f_ij)`` for a ``(K, K)`` matrix of scores; at most log K (van den Oord 2018)."""
+    return scores.diagonal().mean() - torch.logsumexp(scores, 1).mean() + float(np.log(len(scores)))
+
+
+def dv_nats(scores: Tensor) -> Tensor:
+    """Donsker-Varadhan: ``E_joint f - log E_product e^f`` (MINE, Belghazi 2018)."""
+    joint, product = _diagonal_and_rest(scores)
+    return joint.mean() - _log_mean_exp(product)
+
+
+def nwj_nats(scores: Tensor) -> Tensor:
+    """Nguyen-Wainwright-Jordan: ``E_joint f - E_product e^(f-1)``."""
+    joint, product = _diagonal_and_rest(scores)
+    return joint.mean() - _log_mean_exp(product).sub(1).exp()
+
+
+def js_objective(scores: Tensor) -> Tensor:
+    """Jensen-Shannon objective: trains a log density ratio stably; not an information."""
+    joint, product = _diagonal_and_rest(scores)
+    return -nn.functional.softplus(-joint).mean() - nn.functional.softplus(product).mean()
+
+
+def smile_nats(scores: Tensor, tau: float) -> Tensor:
+    """DV with the product term clipped to [-tau, tau] (Song & Ermon 2020): less variance, no longer a bound."""
+    joint, product = _diagonal_and_rest(scores)
+    return joint.mean() - _log_mean_exp(product.clamp(-tau, tau))
+
+
+@dataclass(frozen=True)
+class _Variational:
+    """What the variational estimators share; see each for its bound.
+
+    Attributes:
+        batch: pairs per step: K of InfoNCE's ceiling log2 K.
+        seeds: critics trained from different starts; the mean and its standard error are reported.
+        hidden: units of the critic. epochs: at most so many; stopped early on an inner 15 % of the training half, never on the test half.
+        device: where torch runs; never run on a GPU by us.
+    """
+
+    batch: int = 128
+    seeds: int = 3
+    hidden: int = 64
+    epochs: int = 60
+    device: str = "cpu"
+
+    _FIRST = "batch"
+    _PREFIX = ""
+    keeps_chain = False
+    x_as_values = True
+    label = "I variational [bits]"
+    bound_text = "lower bound in expectation (held out)"
+    validity = "needs thousands of rows; falls short of large I; random training"
+
+    def __post_init__(self) -> None:
+        if self.batch < 4 or self.seeds < 1 or self.hidden < 1 or self.epochs < 1:
+            raise InputError(
+                f"expected batch >= 4 and seeds, hidden, epochs >= 1, got batch={self.batch}, seeds={self.seeds}, hidden={self.hidden}, epochs={self.epochs}"
+            )
+
+    @property
+    def name(self) -> str:
+        """The spec string."""
+        return str(self)
+
+    def _spec(self) -> str:
+        plain = {"batch": 128, "seeds": 3, "hidden": 64, "epochs": 60, "device": "cpu"}
+        given = [f"{key}={getattr(self, key)}" for key, value in plain.items() if getattr(self, key) != value]
+        return self._PREFIX + (":" + ",".join(given) if given else "")
+
+    def __str__(self) -> str:
+        return self._spec()
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Axis text."""
+        return f"{self.label.removesuffix(' [bits]')}({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) >= [bits], held out, N={n}"
+
+    def supports(self, a: Kind, b: Kind) -> bool:
+        """At least one continuous variable."""
+        return "continuous" in (a, b)
+
+    def objective(self, scores: Tensor) -> Tensor:
+        """What training maximises, in nats."""
+        raise NotImplementedError
+
+    def read(self, scores: Tensor) -> Tensor:
+        """The estimate in nats from the scores of a held-out batch."""
+        return self.objective(scores)
+
+    def ceiling(self, a: Variable, b: Variable) -> float | None:
+        """min H of a discrete side; None for two continuous ones."""
+        return min((entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"), default=None)
+
+    _SENSE: Sense = "lower"
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+        """I(a;b) in bits: mean over ``seeds`` critics of the value on rows that no critic trained on.
+
+        Raises:
+            EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged critic.
+        """
+        if not self.supports(a.kind, b.kind):
+            raise EstimatorError(f"{self.name}: {a.name} and {b.name} are both discrete; use plugin")
+        same_rows(a, b, self.name)
+        if a.n < 8 * self.batch // 2:
+            raise EstimatorError(f"{self.name}: expected at least {4 * self.batch} rows for batches of {self.batch}, got {a.n}")
+        rng = np.random.default_rng(0) if rng is None else rng
+        xs, zs = (_features(v, self.name) for v in (a, b))
+        values = [self._one(xs, zs, rng) for _ in range(self.seeds)]
+        bits = float(np.mean(values))
+        if not np.isfinite(bits):
+            raise EstimatorError(f"{self.name}: the critic diverged; use more rows, a smaller network or infonce")
+        se = float(np.std(values, ddof=1) / np.sqrt(self.seeds)) if self.seeds > 1 else None
+        low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
+        notes = ("interval over critics only",)
+        return Estimate(bits, a.n, self.name, self._SENSE, low, high, se, self.ceiling(a, b), "population", notes=notes)
+
+    def _one(self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator) -> float:
+        order = rng.permutation(len(x))
+        half = len(x) // 2
+        inner = max(self.batch, int(_INNER * half))
+        stop, train, test = order[:inner], order[inner:half], order[half:]
+        if len(train) < self.batch:
+            train = order[:half]
+        device = torch.device(self.device)
+        seed = int(rng.integers(2**31))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            critic = _Critic(x.shape[1], z.shape[1], self.hidden).to(device)
+        generator = np.random.default_rng(seed)
+        at = [torch.as_tensor(v, device=device) for v in (x, z)]
+        with torch.enable_grad():
+            self._train(critic, at, train, stop, generator)
+        with torch.no_grad():
+            return self._value(critic, at, test) / _LN2
+
+    def _train(
+        self, critic: _Critic, at: list[Tensor], train: NDArray[np.int64], stop: NDArray[np.int64], generator: np.random.Generator
+    ) -> None:
+        optimiser = torch.optim.Adam(critic.parameters(), lr=2e-3, weight_decay=1e-5)
+        best, waited, state = -np.inf, 0, {k: v.clone() for k, v in critic.state_dict().items()}
+        for _ in range(self.epochs):
+            rows = generator.permutation(train)
+            for start in range(0, len(rows) - self.batch + 1, self.batch):
+                pick = torch.as_tensor(rows[start : start + self.batch], device=at[0].device)
+                loss = -self.objective(critic(at[0][pick], at[1][pick]))
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
+                nn.utils.clip_grad_norm_(critic.parameters(), 5.0)
+                optimiser.step()
+            with torch.no_grad():
+                now = self._average(critic, at, stop, self.objective)
+            if now > best:
+                best, waited, state = now, 0, {k: v.clone() for k, v in critic.state_dict().items()}
+            elif (waited := waited + 1) >= 8:
+                break
+        critic.load_state_dict(state)
+
+    def _average(self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64], value: Any) -> float:  # Any: a function of scores
+        found = []
+        for start in range(0, len(rows) - self.batch + 1, self.batch):
+            pick = torch.as_tensor(rows[start : start + self.batch], device=at[0].device)
+            found.append(float(value(critic(at[0][pick], at[1][pick]))))
+        return float(np.mean(found))
+
+    def _value(self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
+        return self._average(critic, at, rows, self.read)
+
+
+def _features(v: Variable, name: str) -> NDArray[np.float32]:
+    if v.kind == "continuous":
+        return standardised(v).astype(np.float32)
+    codes = row_codes(v.values)
+    if codes.max() >= _MOST_CLASSES:
+        raise EstimatorError(
+            f"{name}: {v.name} has {codes.max() + 1} symbols; a critic takes labels (at most {_MOST_CLASSES}), not row ids"
+        )
+    return np.eye(int(codes.max()) + 1, dtype=np.float32)[codes]
+
+
+@dataclass(frozen=True)
+class InfoNCE(_Variational):
+    """InfoNCE (van den Oord et al. 2018): a lower bound that cannot exceed log2(batch), held out, in bits.
+
+    When it lies: any I above log2(batch) - 1 reads as the ceiling, which is stored with the estimate.
+    """
+
+    label = "I_NCE [bits]"
+    target_text = "variational lower bound, at most log2(batch)"
+    _PREFIX = "infonce"
+
+    def objective(self, scores: Tensor) -> Tensor:
+        """InfoNCE."""
+        return infonce_nats(scores)
+
+    def ceiling(self, a: Variable, b: Variable) -> float | None:
+        """log2(batch), or the entropy of labels where that is less."""
+        own, other = float(np.log2(self.batch)), super().ceiling(a, b)
+        return own if other is None else min(own, other)
+
+
+@dataclass(frozen=True)
+class NWJ(_Variational):
+    """Nguyen, Wainwright & Jordan (2010): an unbiased lower bound whose variance grows like e^I."""
+
+    label = "I_NWJ [bits]"
+    target_text = "variational lower bound"
+    _PREFIX = "nwj"
+
+    def objective(self, scores: Tensor) -> Tensor:
+        """NWJ."""
+        return nwj_nats(scores)
+
+
+@dataclass(frozen=True)
+class MINE(_Variational):
+    """MINE (Belghazi et al. 2018): Donsker-Varadhan on batches; the logarithm of a mean makes it slightly too high."""
+
+    label = "I_MINE [bits]"
+    target_text = "Donsker-Varadhan bound"
+    bound_text = "lower bound in the limit of large batches"
+    _PREFIX = "mine"
+
+    def objective(self, scores: Tensor) -> Tensor:
+        """Donsker-Varadhan."""
+        return dv_nats(scores)
+
+
+@dataclass(frozen=True)
+class SMILE(_Variational):
+    """SMILE (Song & Ermon 2020): critic trained by Jensen-Shannon, read by DV with the product term clipped at ``tau`` nats. No bound."""
+
+    tau: float = 5.0
+
+    label = "I_SMILE [bits]"
+    target_text = "clipped Donsker-Varadhan"
+    bound_text = "none (clipping)"
+    _PREFIX = "smile"
+    _SENSE: Sense = "point"
+
+    def __str__(self) -> str:
+        text = self._spec()
+        return text if self.tau == 5.0 else text + ("," if ":" in text else ":") + f"tau={self.tau:g}"
+
+    def objective(self, scores: Tensor) -> Tensor:
+        """Jensen-Shannon."""
+        return js_objective(scores)
+
+    def read(self, scores: Tensor) -> Tensor:
+        """Clipped DV."""
+        return smile_nats(scores, self.tau)
+
+
+@dataclass(frozen=True)
+class DensityRatio(_Variational):
+    """Joint against product as a classification: its logit is the log density ratio, read two ways that must agree.
+
+    Plug-in ``E_joint f`` and Donsker-Varadhan ``E_joint f - log E_product e^f``, both on held-out rows. They agree when the ratio is
+    normalised; when they part by more than 0.3 bit the estimate is refused.
+
+    Raises:
+        EstimatorError: the two read-outs differ by more than 0.3 bit.
+    """
+
+    label = "I ratio [bits]"
+    target_text = "cross-fitted density ratio, Donsker-Varadhan read-out"
+    bound_text = "lower bound in the limit of large batches"
+    _PREFIX = "ratio"
+    _SENSE: Sense = "point"
+
+    def objective(self, scores: Tensor) -> Tensor:
+        """Jensen-Shannon: the logistic loss of the classifier."""
+        return js_objective(scores)
+
+    def _value(self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
+        plug = self._average(critic, at, rows, lambda s: s.diagonal().mean())
+        dv = self._average(critic, at, rows, dv_nats)
+        if abs(plug - dv) > _APART * _LN2:
+            raise EstimatorError(
+                f"{self.name}: the two read-outs of one density ratio differ, {plug / _LN2:.2f} and {dv / _LN2:.2f} bits: "
+                "too few rows for this dependence; take more rows or another family"
+            )
+        return dv
