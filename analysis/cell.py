@@ -56,34 +56,48 @@ def label_variable(archive: Archive) -> Variable | None:
     return discrete(archive.y, "y") if archive.y_kind == "discrete" else continuous(archive.y, "y")
 
 
-def points_of(archive: Archive, step: int, layer: str, estimator: Estimator, seed: int) -> list[tuple[Quantity, Estimate]]:
-    """I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds.
+def points_of(
+    archive: Archive, step: int, layer: str, estimator: Estimator, seed: int, z: Variable | None = None
+) -> list[tuple[Quantity, Estimate]]:
+    """I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds. ``z`` where it has been read already.
 
     Raises:
         EstimatorError: it supports neither.
     """
-    z, x, y = layer_variable(archive, step, layer, estimator), input_variable(archive, estimator), label_variable(archive)
-    rng = cell_rng(seed, step, layer, estimator.name)
+    z = layer_variable(archive, step, layer, estimator) if z is None else z
+    x, y = input_variable(archive, estimator), label_variable(archive)
+    found = plane_points(estimator, x, z, y, cell_rng(seed, step, layer, estimator.name))
+    if not found:
+        raise EstimatorError(f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is continuous, Y is {archive.y_kind}")
+    return found
+
+
+def plane_points(
+    estimator: Estimator, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
+) -> list[tuple[Quantity, Estimate]]:
+    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one."""
     shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(estimator, "estimate_plane_point", None)
     if shared is not None and x is not None and y is not None and estimator.supports("continuous", y.kind):
         return shared(x, z, y, rng=rng)
     found: list[tuple[Quantity, Estimate]] = []
-    if x is not None:
+    if x is not None and estimator.supports(x.kind, z.kind):
         found.append(("i_xz", estimator.estimate(x, z, rng=rng)))
     if y is not None and estimator.supports(z.kind, y.kind):
         found.append(("i_zy", estimator.estimate(z, y, rng=rng)))
-    if not found:
-        raise EstimatorError(f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is continuous, Y is {archive.y_kind}")
     return found
 
 
 def measure_cell(archive: Archive, step: int, layer: str, estimators: Sequence[Estimator], seed: int) -> list[Record]:
     """One JSON-ready record per estimator: its points, or the error that it raised."""
     records = []
+    read: dict[bool, Variable] = {}  # one read of the activation serves every estimator
     for estimator in estimators:
         record: Record = {"step": step, "layer": layer, "estimator": estimator.name, "key": cell_key(archive, step, layer, estimator, seed)}
         try:
-            found = points_of(archive, step, layer, estimator, seed)
+            digests = bool(getattr(estimator, "uses_digests", False))
+            if digests not in read:
+                read[digests] = layer_variable(archive, step, layer, estimator)
+            found = points_of(archive, step, layer, estimator, seed, read[digests])
             record["points"] = [{"quantity": quantity, **asdict(estimate)} for quantity, estimate in found]
         except Exception as error:  # a poison cell costs itself only; the message travels with the plane
             record["error"] = f"{type(error).__name__}: {error}"

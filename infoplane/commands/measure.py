@@ -23,6 +23,8 @@ def measure(
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine; results do not depend on it.")] = 1,
     dask: Annotated[str, typer.Option("--dask", help="Address of a dask scheduler, e.g. tcp://host:8786.")] = "",
     seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
+    errorbars: Annotated[int, typer.Option(help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.")] = 0,
+    null: Annotated[int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")] = 0,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again."""
     from infoplane.analysis.measure import measure as run_measure
@@ -30,7 +32,9 @@ def measure(
 
     archive = open_archive(run)
     specs = estimator or DEFAULT
-    plane = run_measure(archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None)
+    plane = run_measure(
+        archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None, errorbars=errorbars, null=null
+    )
     target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
     print(plane)
     for failure in plane.failures[:5]:
