@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.episodes import episodes_of
 from infoplane.analysis.evidence import Evidence
-from infoplane.analysis.laws import layer_findings
+from infoplane.analysis.laws import layer_findings, tolerance_bits
+from infoplane.analysis.resample import Resampler, Chance, benjamini_hochberg, holm
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
@@ -25,7 +27,16 @@ DEFAULT_ESTIMATORS = ("bin:szt", "exact")
 """What `check_dpi` measures when it is given an archive."""
 
 
-def check_dpi(subject: Plane | Archive, *, archive: Archive | None = None, workers: int = 1) -> DPIReport:
+def check_dpi(
+    subject: Plane | Archive,
+    *,
+    archive: Archive | None = None,
+    workers: int = 1,
+    alpha: float = 0.05,
+    permutations: int = 1999,
+    splits: int = 5,
+    seed: int = 0,
+) -> DPIReport:
     """Judge every law at every checkpoint; see `infoplane.types.VERDICTS` for what a verdict means.
 
     Pairs (i upstream of j, certified ``cut``): I(X;Z_j) <= I(X;Z_i) and I(Z_j;Y) <= I(Z_i;Y), and the exact codes of j must follow from
@@ -35,15 +46,21 @@ def check_dpi(subject: Plane | Archive, *, archive: Archive | None = None, worke
         subject: a plane, or an archive (measured by `DEFAULT_ESTIMATORS` first).
         archive: the archive behind the plane, for the exact-code test; found by the plane's provenance when left out.
         workers: threads for measuring.
+        alpha: an excess that chance explains at this level (Holm over the pairs of a checkpoint, Benjamini-Hochberg over the run) is ``sampling``.
+        permutations: draws of the conditional permutation test of I(Z;Y) with codes. 0 leaves ``sampling`` and ``bias`` out.
+        splits: half-sample splits, for estimators without codes and for the question whether the excess shrinks with the rows.
+        seed: of both.
 
     Raises:
-        InputError: an empty plane.
+        InputError: an empty plane, or alpha outside (0, 1).
     """
     if not isinstance(subject, Plane):
         from infoplane.analysis.measure import measure
 
         archive, subject = subject, measure(subject, DEFAULT_ESTIMATORS, workers=workers)
     plane = subject
+    if not 0 < alpha < 1:
+        raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
     if not plane.points:
         failed = f"; {len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}" if plane.failures else ""
         raise InputError(f"the plane is empty: measure at least one checkpoint before checking it{failed}")
@@ -51,7 +68,11 @@ def check_dpi(subject: Plane | Archive, *, archive: Archive | None = None, worke
     if archive is None:
         archive = _archive_of(plane, limits)
     evidence = Evidence(plane, archive)
-    findings = [*_leaks(plane, evidence, limits), *_pairs(plane, evidence), *layer_findings(plane)]
+    resampler = Resampler(evidence, permutations=permutations, splits=splits, seed=seed) if archive is not None and permutations else None
+    if resampler is None:
+        limits.append("chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias")
+    pairs = _pairs(plane, evidence, resampler, alpha)
+    findings = [*_leaks(plane, evidence, limits), *pairs, *layer_findings(plane)]
     limits += evidence.limits()
     bad = [f for f in findings if f.verdict != "ok"]
     bad.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
@@ -111,7 +132,54 @@ def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:
     return [(a, b) for i, a in enumerate(plane.layers) for b in plane.layers[i + 1 :] if plane.chain.relation(a, b) == "cut"]
 
 
-def _pairs(plane: Plane, evidence: Evidence) -> Iterable[Finding]:
+def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha: float) -> list[Finding]:
+    found: list[Finding] = []
+    suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
+    for group in _groups(plane, evidence):
+        comparable = sum(f.verdict != "not comparable" for f, *_ in group)
+        tests: list[tuple[int, Chance]] = []
+        for finding, quantity, sense in group:
+            found.append(finding)
+            if resampler is not None and finding.verdict in ("estimator", "violation"):
+                tested = resampler.test(
+                    finding.step, finding.estimator, quantity, sense, finding.upstream, finding.downstream, finding.excess_bits
+                )
+                if tested is not None:
+                    tests.append((len(found) - 1, tested))
+        for (k, tested), p in zip(tests, holm([t.p for _, t in tests], comparable), strict=True):
+            found[k] = _judged(found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator))
+            if found[k].verdict in ("estimator", "violation"):
+                suspects.append((k, tested))
+    for (k, tested), q in zip(suspects, benjamini_hochberg([t.p for _, t in suspects], max(len(found), 1)), strict=True):
+        if q > alpha:
+            found[k] = _chance(found[k], tested, q, "over the run")
+    return found
+
+
+def _judged(finding: Finding, tested: Chance, p: float, alpha: float, tolerance: float) -> Finding:
+    """Steps 3 to 5 of the procedure: corrected excess within tolerance, chance, shrinking with the rows."""
+    finding = replace(finding, p=tested.p, stderr=tested.stderr)
+    if tested.corrected_bits is not None and tested.corrected_bits <= tolerance:
+        text = f"the excess of {finding.excess_bits:.3f} bits is the plug-in bias of its cells: corrected it is {tested.corrected_bits:.3f}"
+        return replace(finding, verdict="ok", explanation=text)
+    if p > alpha:
+        return _chance(finding, tested, p, "over the pairs of this checkpoint")
+    if tested.half_bits is not None and tested.half_bits - finding.excess_bits > finding.excess_bits / 2:
+        text = (
+            f"the excess shrinks with the rows ({tested.half_bits:.3f} bits at half of them, {finding.excess_bits:.3f} at all): "
+            "bias of the estimator, which more rows or coarser cells remove"
+        )
+        return replace(finding, verdict="bias", explanation=text)
+    return finding
+
+
+def _chance(finding: Finding, tested: Chance, p: float, over: str) -> Finding:
+    text = f"chance explains the excess (p = {tested.p:.3g}, {p:.3g} {over}): more rows would tell"
+    return replace(finding, verdict="sampling", explanation=text, p=tested.p, stderr=tested.stderr)
+
+
+def _groups(plane: Plane, evidence: Evidence) -> Iterable[list[tuple[Finding, str, str]]]:
+    """The comparisons of one checkpoint, estimator, quantity and sense: the family that Holm's correction is over."""
     by_place: dict[tuple[int, str, str, str], dict[str, Point]] = {}
     for point in plane.points:
         by_place.setdefault((point.step, point.estimator, point.quantity, point.sense), {})[point.layer] = point
@@ -119,9 +187,11 @@ def _pairs(plane: Plane, evidence: Evidence) -> Iterable[Finding]:
         if evidence.exempt(estimator):
             continue
         names = [name for name in plane.layers if name in layers]
-        for i, up in enumerate(names):
-            for down in names[i + 1 :]:
-                yield evidence.judge_pair(step, estimator, quantity, sense, layers[up], layers[down])
+        yield [
+            (evidence.judge_pair(step, estimator, quantity, sense, layers[up], layers[down]), quantity, sense)
+            for i, up in enumerate(names)
+            for down in names[i + 1 :]
+        ]
 
 
 def worst(findings: Sequence[Finding]) -> Finding | None:

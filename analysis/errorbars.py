@@ -157,7 +157,8 @@ class Resampled:
         for _ in range(self.splits):
             order = rng.permutation(z.n)
             for rows in (np.sort(order[: z.n // 2]), np.sort(order[z.n // 2 :])):
-                part = plane_points(self.inner, *(None if v is None else v.take(rows) for v in (x, z, y)), rng)  # type: ignore[arg-type]  # z is there
+                taken = [None if v is None else v.take(rows) for v in (x, y)]
+                part = plane_points(self.inner, taken[0], z.take(rows), taken[1], rng)
                 for k, (_, e) in enumerate(part):
                     values[k].append(e.bits)
         return [

@@ -29,6 +29,7 @@ class Evidence:
         self._codes: dict[tuple[str, str], NDArray[np.int64] | None] = {}
         self._parsed: dict[str, Any] = {}  # Any: an estimator, or None when its plug-in is not installed
         self._unknown: set[str] = set()
+        self._frozen: dict[tuple[str, str], Any] = {}  # Any: a fitted estimator
 
     def estimator(self, spec: str) -> Any:  # Any: an estimator or None
         """The estimator behind a spec; None when it cannot be made here."""
@@ -41,6 +42,22 @@ class Evidence:
                 self._parsed[spec] = None
                 self._unknown.add(spec)
         return self._parsed[spec]
+
+    def fitted(self, spec: str, layer: str) -> Any:  # Any: an estimator or None
+        """The estimator with edges frozen over the plane's cells, where its rule asks for it; None without the archive."""
+        estimator = self.estimator(spec)
+        scope = getattr(estimator, "fit_scope", None)
+        if estimator is None or scope is None:
+            return estimator
+        key = (spec, layer if scope == "layer" else "")
+        if key not in self._frozen:
+            archive = self.archive
+            if archive is None:
+                return None
+            layers = [layer] if scope == "layer" else self.plane.layers
+            cells = [(s, name) for s in self.plane.steps for name in layers if archive.has(s, name)]
+            self._frozen[key] = estimator.fit(continuous(archive.z(s, name), name) for s, name in cells)
+        return self._frozen[key]
 
     def exempt(self, spec: str) -> bool:
         """Whether the DPI does not apply to this number (V-information may grow with depth)."""
@@ -76,9 +93,8 @@ class Evidence:
             if spec == "exact":
                 self._codes[layer, spec] = codes_of_digests(self.archive.row_digests(step, layer))
             else:
-                estimator = self.estimator(spec)
-                cells = hasattr(estimator, "codes") and getattr(estimator, "fit_scope", None) is None
-                z = continuous(self.archive.z(step, layer), layer) if cells else None
+                estimator = self.fitted(spec, layer)
+                z = continuous(self.archive.z(step, layer), layer) if hasattr(estimator, "codes") else None
                 self._codes[layer, spec] = None if z is None else estimator.codes(z)
         return self._codes[layer, spec]
 

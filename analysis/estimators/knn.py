@@ -57,7 +57,9 @@ def ross_bits(z: Floats, codes: NDArray[np.int64], k: int) -> float:
     kept = used_k > 0
     if not kept.any():
         raise EstimatorError("every class has one row: there is no neighbour within a class; give labels, not row ids")
-    inside = eps * (1 - 1e-9)  # distances within a class and in the whole set are rounded differently: the k-th neighbour is counted once, below
+    inside = eps * (
+        1 - 1e-9
+    )  # distances within a class and in the whole set are rounded differently: the k-th neighbour is counted once, below
     m = count_within(z, inside)[kept] + 1
     n = int(kept.sum())
     return float(digamma(n) + digamma(used_k[kept]).mean() - digamma(counts[codes[kept]]).mean() - digamma(m).mean()) / _LN2

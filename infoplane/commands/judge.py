@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from infoplane.types import DPIReport
 
 
 def check(
@@ -14,6 +19,9 @@ def check(
         list[str] | None, typer.Option("-e", "--estimator", help="For a run: what to measure first (bin:szt and exact by default).")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
+    alpha: Annotated[float, typer.Option(help="Level: an excess that chance explains at this level is `sampling`.")] = 0.05,
+    permutations: Annotated[int, typer.Option(help="Draws of the permutation test; 0 leaves `sampling` and `bias` out.")] = 1999,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
 ) -> None:
     """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0."""
     from infoplane.analysis.dpi import DEFAULT_ESTIMATORS, check_dpi
@@ -23,14 +31,25 @@ def check(
     from infoplane.plane import Plane
 
     if is_plane(subject):
-        report = check_dpi(Plane.load(subject))
+        report = check_dpi(Plane.load(subject), alpha=alpha, permutations=permutations)
     else:
         archive = open_archive(subject)
-        plane = measure(archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=True)
-        report = check_dpi(plane, archive=archive)
-    print(report)
+        plane = measure(archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json)
+        report = check_dpi(plane, archive=archive, alpha=alpha, permutations=permutations)
+    print(json.dumps(_as_dict(report), indent=1) if as_json else report)
     if not report.passed:
         raise typer.Exit(1)
+
+
+def _as_dict(report: DPIReport) -> dict[str, object]:
+    return {
+        "passed": report.passed,
+        "checked": report.checked,
+        "counts": dict(report.counts),
+        "findings": [asdict(f) for f in report.findings],
+        "episodes": [asdict(e) for e in report.episodes],
+        "limits": list(report.limits),
+    }
 
 
 def register(app: typer.Typer) -> None:
