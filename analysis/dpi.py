@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from infoplane.analysis.episodes import episodes_of
 from infoplane.analysis.evidence import Evidence
 from infoplane.analysis.laws import layer_findings, tolerance_bits
-from infoplane.analysis.resample import Resampler, Chance, benjamini_hochberg, holm
+from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import VERDICTS, DPIReport, Finding, Verdict

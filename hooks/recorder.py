@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from infoplane.archive import RunWriter
+from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.errors import BudgetExceeded, InfoplaneError, InputError
 from infoplane.hooks.background import Background
 from infoplane.hooks.chain import certify
@@ -29,6 +29,7 @@ from infoplane.hooks.probe import Forward, Probe, batch_size_for, make_probe
 from infoplane.hooks.ranks import Ranks, make_team
 from infoplane.hooks.reduce import Custom, Reduction, reduction
 from infoplane.hooks.schedule import Every, Schedule
+from infoplane.hooks.selfcheck import SelfCheck, compare
 from infoplane.hooks.weights import forget_weights, save_weights
 from infoplane.rows import row_codes, row_digests
 from infoplane.types import Chain, LayerInfo
@@ -527,6 +528,53 @@ class Recorder:
             "torch": torch.__version__,
             "compute_dtype": next((str(p.dtype).removeprefix("torch.") for p in self.model.parameters()), "float32"),
         }
+
+    def selfcheck(self, archive: Archive | None = None, *, step: int | None = None) -> SelfCheck:
+        """Holds a stored step against a fresh pass of the live model: finds shuffled rows, swapped layers, another checkpoint, train mode.
+
+        Call it while the model still has the weights of that step: right after a capture. Nothing of the model or the random state changes.
+
+        Args:
+            archive: what to check; the run being recorded when left out.
+            step: which stored step; the last one when left out.
+
+        Raises:
+            InputError: the recorder was never opened, or nothing was captured.
+        """
+        survey = self._survey
+        if survey is None:
+            raise InputError("the recorder was never opened: use it as a context manager first")
+        archive = open_archive(self.path) if archive is None else archive
+        if not archive.steps:
+            raise InputError(f"{archive.path}: no captured step to check")
+        step = archive.steps[-1] if step is None else step
+
+        def values(mode: Mode) -> dict[str, NDArray[np.generic]]:
+            slots = allocate(survey.sites, self._reductions, self.probe.n * self._draws, wish=self._dtype)
+            with isolated(
+                self.model,
+                mode=mode,
+                seed=draw_seed(self._seed, step, 0),
+                autocast=self._autocast,
+                device=device_of(self.model),
+            ):
+                fill(
+                    self.model,
+                    self.probe,
+                    slots,
+                    batch_size=self._batch_size or 1,
+                    device=device_of(self.model),
+                    step=step,
+                    seed=self._seed,
+                    draws=self._draws,
+                    forward=self._forward,
+                )
+            return {slot.site.name: slot.array() for slot in slots}
+
+        live = values(self._mode)
+        trained = values("train") if self._mode == "eval" else live
+        random = {name: v for name, v in trained.items() if not np.array_equal(v, live[name], equal_nan=True)}
+        return compare(archive, step, live, random, self.probe.y, self.probe.array())
 
     # ---- what goes wrong -------------------------------------------------------------------------------------------------------------------------
 

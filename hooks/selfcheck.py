@@ -1,0 +1,125 @@
+"""Is what the archive says what the network does? A stored step held against a fresh pass of the live model, with a name for what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive import Archive
+from infoplane.rows import codes_of_digests, row_codes, row_digests
+
+TOLERANCE = 1e-5
+"""Relative to the layer's largest absolute value, as for the rounding of exact codes."""
+Values = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    """What a self-check found.
+
+    Attributes:
+        step: the stored step that was replayed.
+        problems: one sentence each; empty when archive and network agree.
+        bitwise: layers that agree to the last bit. rounded: layers that agree up to rounding.
+    """
+
+    step: int
+    problems: tuple[str, ...]
+    bitwise: tuple[str, ...] = ()
+    rounded: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """True when nothing differs beyond rounding."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        head = f"self-check of step {self.step}: {len(self.bitwise)} layers to the last bit, {len(self.rounded)} up to rounding"
+        return "\n".join([head + (". PASSED" if self.passed else ". FAILED"), *(f"  {p}" for p in self.problems)])
+
+
+def compare(
+    archive: Archive, step: int, live: Values, train: Values, y: NDArray[np.generic] | None, x: NDArray[np.generic] | None
+) -> SelfCheck:
+    """Hold every layer of a stored step against the live values, and name the cause of what differs.
+
+    Args:
+        live: per layer the values of the network as it is now, as stored (reduced), shape ``(n, ...)``.
+        train: the same in train mode, where the network behaves differently there; empty otherwise.
+        y, x: labels and inputs of the recorder's probe.
+    """
+    problems, bitwise, rounded = [], [], []
+    if y is not None and archive.y is not None and not _same_labels(archive, y):
+        problems.append(
+            "labels: the archive's labels are not those of this probe, row by row: they were shifted, shuffled or belong to other rows"
+        )
+    if x is not None and archive.x is not None and not np.array_equal(row_digests(np.asarray(archive.x)), row_digests(x)):
+        problems.append("inputs: the archive's probe rows are not those of this probe")
+    names = [name for name in archive.layers if name in live]
+    for name in names:
+        stored = archive.z(step, name)
+        verdict = _agreement(stored, live[name])
+        if verdict == "bitwise":
+            bitwise.append(name)
+        elif verdict == "rounded":
+            rounded.append(name)
+        else:
+            problems.append(f"{name}: {_cause(archive, step, name, stored, live, train)}")
+    if (missing := [name for name in archive.layers if name not in live]) and names:
+        problems.append(f"layers {missing} are in the archive but not in this recorder")
+    if len(problems) > 1 and not bitwise and not rounded:
+        problems = [
+            f"no layer agrees: the network's weights are not those of step {step} (trained on since?), or its probe is another one",
+            *problems,
+        ]
+    return SelfCheck(step, tuple(problems), tuple(bitwise), tuple(rounded))
+
+
+def _agreement(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> str:
+    if stored.shape != fresh.shape:
+        return "different"
+    if np.array_equal(stored, fresh, equal_nan=True):
+        return "bitwise"
+    a, b = stored.astype(np.float64), fresh.astype(np.float64)
+    scale = float(np.abs(b).max()) or 1.0
+    return "rounded" if bool((np.abs(a - b) <= TOLERANCE * scale).all()) else "different"
+
+
+def _cause(archive: Archive, step: int, name: str, stored: NDArray[np.generic], live: Values, train: Values) -> str:
+    if not np.isfinite(stored.astype(np.float64)).all() and np.isfinite(live[name].astype(np.float64)).all():
+        return "holds infinities or NaN where the network is finite: overflow of a half-precision type on the way to disk"
+    if stored.shape != live[name].shape:
+        return f"has shape {stored.shape[1:]}, the network gives {live[name].shape[1:]}: the layer was swapped or the network changed"
+    if _same_rows(stored, live[name]):
+        return "holds the right rows in another order: they were shuffled on the way to disk"
+    for other, values in live.items():
+        if other != name and values.shape == stored.shape and _agreement(stored, values) != "different":
+            return f"holds the activations of {other}: two layers were swapped"
+    for other_step in archive.steps:
+        if other_step != step and archive.has(other_step, name) and _agreement(stored, archive.z(other_step, name)) == "bitwise":
+            return f"holds the activations of step {other_step}: one layer of another checkpoint"
+    if name in train:
+        return "differs from the network in eval mode, and the network is random in train mode (dropout, batch-norm): captured with train() on?"
+    share = float((np.abs(stored.astype(np.float64) - live[name].astype(np.float64)) > 0).any(axis=tuple(range(1, stored.ndim))).mean())
+    return f"differs from the network in {share:.0%} of the rows: other weights, another mode, or damage before storing"
+
+
+def _same_rows(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:
+    first, second = (np.sort(codes_of_digests(np.concatenate([row_digests(a), row_digests(b)])).reshape(2, -1)[k]) for k in (0, 1))
+    return bool(np.array_equal(first, second))
+
+
+def _same_labels(archive: Archive, y: NDArray[np.generic]) -> bool:
+    if archive.y is None or len(y) == 0 or len(archive.y) % len(y):
+        return False
+    stored = archive.y[: len(y)]
+    if stored.dtype.kind in "iub" and y.dtype.kind in "iub":
+        return bool(np.array_equal(stored, y))
+    if archive.y_kind == "discrete":  # names were coded: the same partition of the rows
+        codes = row_codes(stored.reshape(len(y), -1))
+        given = np.unique(y, return_inverse=True)[1].reshape(len(y), -1)
+        return bool(np.array_equal(codes, row_codes(given)))
+    return bool(np.allclose(stored, y))
