@@ -21,6 +21,7 @@ from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.errors import BudgetExceeded, InfoplaneError, InputError
 from infoplane.hooks.background import Background
 from infoplane.hooks.chain import certify
+from infoplane.hooks.gradients import LossFunction, gradient_statistics
 from infoplane.hooks.isolate import Mode, device_of, isolated, unwrap
 from infoplane.hooks.layers import Layers, Survey, survey
 from infoplane.hooks.outputs import Selector
@@ -71,6 +72,7 @@ class Recorder:
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
         max_overhead: skip due captures while probing takes more than this share of the time since attaching.
         ranks: see `infoplane.hooks.ranks`.
+        gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
         seed: of noise draws, random projections and samples.
         overwrite, resume, durable: as for the archive.
         tags: anything of yours that is JSON.
@@ -118,6 +120,7 @@ class Recorder:
         max_overhead: float | None = None,
         ranks: Ranks = "auto",
         rank_timeout: float = 60.0,
+        gradients: LossFunction | None = None,
         seed: int = 0,
         overwrite: bool = False,
         resume: bool = False,
@@ -150,6 +153,7 @@ class Recorder:
             raise InputError(
                 "store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations"
             )
+        self._gradients = gradients
         self.failures: list[dict[str, object]] = []
         self._said_nonfinite = False
         self.probe_seconds = 0.0
@@ -480,6 +484,11 @@ class Recorder:
                     forward=self._forward,
                 )
             self._warn_nonfinite(step, slots)
+            if self._gradients is not None:
+                with self._isolated(draw_seed(self._seed, step, 0)):
+                    self._pending["gradients"] = gradient_statistics(
+                        self.model, self._gradients, self._own, device=device_of(self.model), forward=self._forward
+                    )
             if self._team.writes:
                 job = partial(self._write, step, metrics, slots, dict(self._pending), self._meta())
                 self._pending.clear()

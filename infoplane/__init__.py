@@ -27,6 +27,11 @@ _PUBLIC = {
     "log_spaced": "infoplane.hooks.schedule",
     "measure": "infoplane.analysis.measure",
     "open_archive": "infoplane.archive",
+    "compression": "infoplane.analysis.phases",
+    "invariance": "infoplane.analysis.invariance",
+    "mechanism": "infoplane.analysis.mechanism",
+    "phases": "infoplane.analysis.phases",
+    "sensitivity": "infoplane.analysis.sensitivity",
     "plot_plane": "infoplane.analysis.plot",
     "write_report": "infoplane.analysis.report",
 }

@@ -17,6 +17,12 @@ _PUBLIC = {
     "save_animation": "infoplane.analysis.plot.animate",
     "draw_curves": "infoplane.analysis.plot.curves",
     "plot_plane": "infoplane.analysis.plot.plane",
+    "plot_phases": "infoplane.analysis.plot.judged",
+    "plot_invariance": "infoplane.analysis.plot.judged",
+    "draw_sensitivity": "infoplane.analysis.plot.judged",
+    "draw_mechanism": "infoplane.analysis.plot.judged",
+    "draw_gradients": "infoplane.analysis.plot.judged",
+    "draw_compared": "infoplane.analysis.plot.judged",
 }
 __all__ = list(_PUBLIC)
 

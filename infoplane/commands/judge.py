@@ -1,4 +1,4 @@
-"""Commands that judge: check."""
+"""Commands that judge: check, phases, invariance, sensitivity, compare."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure, SubFigure
+
     from infoplane.types import DPIReport
 
 
@@ -52,6 +54,130 @@ def _as_dict(report: DPIReport) -> dict[str, object]:
     }
 
 
+Specs = Annotated[list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")]
+Picture = Annotated[Path | None, typer.Option("-o", "--output", help="Also draw FILE.png, .svg or .pdf.")]
+
+
+def phases(
+    run: Annotated[list[Path], typer.Argument(help="One or more runs (directories or packed files).")],
+    estimator: Specs = None,
+    output: Picture = None,
+    splits: Annotated[int, typer.Option(help="Random splits of the probe rows into halves.")] = 5,
+    seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
+) -> None:
+    """Does a layer compress, when, and on whose word? The peak is chosen on one half of the rows and measured on the other."""
+    from infoplane.analysis.phases import DEFAULT_ESTIMATORS
+    from infoplane.analysis.phases import phases as judge
+
+    for k, path in enumerate(run):
+        found = judge(path, estimator or DEFAULT_ESTIMATORS, splits=splits, seed=seed, progress=True)
+        print(found)
+        if output is not None:
+            from infoplane.analysis.plot import plot_phases
+
+            _save(plot_phases(found).figure, output if len(run) == 1 else output.with_stem(f"{output.stem}-{k + 1}"))
+
+
+def invariance(
+    run: Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")],
+    estimator: Specs = None,
+    step: Annotated[int | None, typer.Option(help="Checkpoint; the last when left out.")] = None,
+    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")] = None,
+    about: Annotated[str, typer.Option(help="labels: I(Z;Y); inputs: I(X;Z).")] = "labels",
+    output: Picture = None,
+) -> None:
+    """How much of a number is notation: invertible maps of a layer that must not move it, losses that must."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from infoplane.analysis.invariance import invariance as battery
+
+    if about not in ("labels", "inputs"):
+        raise typer.BadParameter(f"expected labels or inputs, got {about!r}", param_hint="--about")
+    found = battery(
+        run,
+        estimator or ("bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact"),
+        step=step,
+        layers=layer or None,
+        quantity="i_zy" if about == "labels" else "i_xz",
+    )
+    table = Table(title=f"reparameterisation invariance, I({'Z;Y' if about == 'labels' else 'X;Z'}) in bits")
+    for column in ("layer", "estimator", "value", "invariance error", "worst map", "sensitivity", "discriminability"):
+        table.add_column(column, justify="left" if column in ("layer", "estimator", "worst map") else "right")
+    from infoplane.analysis.invariance import INVERTIBLE
+
+    for f in found:
+        worst = max(INVERTIBLE, key=lambda name: f.changes[name])
+        table.add_row(
+            f.layer, f.estimator, *(f"{v:.3f}" for v in (f.value, f.error)), worst, f"{f.sensitivity:.3f}", f"{f.discriminability:.2f}"
+        )
+    Console().print(table)
+    print(
+        "error: largest change under a map that changes no information. sensitivity: loss when half of the units go. discriminability: share of signal."
+    )
+    if output is not None:
+        from infoplane.analysis.plot import plot_invariance
+
+        _save(plot_invariance(found).figure, output)
+
+
+def sensitivity(
+    run: Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")],
+    estimator: Specs = None,
+    output: Picture = None,
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
+) -> None:
+    """The same activations under ten conventions: does layer k compress? Table, small-multiple planes, a verdict in words."""
+    from infoplane.analysis.sensitivity import CONVENTIONS
+    from infoplane.analysis.sensitivity import sensitivity as judge
+
+    found = judge(run, estimator or CONVENTIONS, workers=workers, progress=True)
+    print(found)
+    if output is not None:
+        from infoplane.analysis.plot import draw_sensitivity
+
+        _save(draw_sensitivity(found.plane), output)
+
+
+def compare(
+    run: Annotated[list[Path], typer.Argument(help="Two or more runs or planes: seeds, activations, data sets.")],
+    estimator: Annotated[str, typer.Option("-e", "--estimator", help="Spec to compare under.")] = "bin:szt",
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg or .pdf.")] = Path("compare.png"),
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
+) -> None:
+    """Planes of several runs side by side, and pooled over runs with their range."""
+    from infoplane.analysis.compare import pool
+    from infoplane.analysis.measure import measure
+    from infoplane.analysis.plot import draw_compared
+    from infoplane.archive.planes import is_plane
+    from infoplane.plane import Plane
+
+    planes = {
+        path.parent.name + "/" + path.stem if path.stem in ("run", "plane") else path.stem: Plane.load(path)
+        if is_plane(path)
+        else measure(path, estimator, workers=workers, progress=True)
+        for path in run
+    }
+    pooled = pool(planes, estimator=estimator)
+    for p in pooled:
+        low, high = p.band()
+        what = "I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)"
+        print(f"{p.layer:12s} {what} at step {p.steps[-1]}: median {p.median[-1]:.3f} bits, runs {low[-1]:.3f} to {high[-1]:.3f}")
+    _save(draw_compared(planes, pooled), output)
+
+
+def _save(figure: Figure | SubFigure, path: Path) -> None:
+    from infoplane.analysis.plot import style
+    from infoplane.errors import InputError
+
+    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise InputError(f"expected a file ending in .png, .svg or .pdf, got {path.name!r}")
+    with style.context():
+        figure.savefig(path)  # type: ignore[union-attr]  # new_axes makes a whole figure
+    print(path)
+
+
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    app.command()(check)
+    for command in (check, phases, invariance, sensitivity, compare):
+        app.command()(command)

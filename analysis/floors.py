@@ -1,0 +1,84 @@
+"""What a network's own predictions prove about its layers: lower bounds of I(Z;Y) for every layer that separates X from the output."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.types import entropy_of_counts
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+
+@dataclass(frozen=True)
+class Floor:
+    """Lower bounds of I(Z;Y) in bits at one checkpoint.
+
+    Attributes:
+        output: the layer whose logits were read. error: its error rate on the rows used. rows: how many (held-out ones where the split says).
+        fano_bits: ``H(Y) - h(Pe) - Pe log2(K - 1)``. cross_entropy_bits: ``H(Y) - CE``, CE in bits.
+    """
+
+    output: str
+    error: float
+    rows: int
+    fano_bits: float
+    cross_entropy_bits: float
+
+    @property
+    def bits(self) -> float:
+        """The larger of the two, at least 0."""
+        return max(self.fano_bits, self.cross_entropy_bits, 0.0)
+
+
+def fano_bits(h_y: float, error: float, classes: int) -> float:
+    """Fano's bound ``H(Y) - h(Pe) - Pe log2(K - 1)`` in bits on the information that a predictor of error Pe proves.
+
+    Example:
+        >>> fano_bits(1.0, 0.0, 2), round(fano_bits(1.0, 0.5, 2), 9)
+        (1.0, 0.0)
+    """
+    h = 0.0 if error in (0.0, 1.0) else -(error * np.log2(error) + (1 - error) * np.log2(1 - error))
+    return float(h_y - h - (error * np.log2(classes - 1) if classes > 2 else 0.0))
+
+
+def floor_of(archive: Archive, step: int) -> Floor | None:
+    """The floor from the last captured layer, when its width is the number of classes (logits); None otherwise.
+
+    Held-out rows are used where the archive knows the split; else all rows, which bounds I(Z;Y) on the probe set.
+    """
+    if archive.y is None or archive.y_kind != "discrete" or not archive.has(step, archive.layers[-1]):
+        return None
+    name = archive.layers[-1]
+    logits = np.asarray(archive.z(step, name), np.float64).reshape(archive.n_rows, -1)
+    y = np.unique(np.asarray(archive.y), return_inverse=True)[1].reshape(-1)
+    if archive.y.ndim > 1 or logits.shape[1] != int(y.max()) + 1 or archive.infos[-1].cls not in ("Linear", "LazyLinear", "Identity"):
+        return None
+    rows = np.ones(len(y), bool)
+    if archive.split is not None and (np.asarray(archive.split) == "test").any():
+        rows = np.asarray(archive.split) == "test"
+    return _floor(name, logits[rows], y[rows])
+
+
+def _floor(name: str, logits: NDArray[np.float64], y: NDArray[np.int64]) -> Floor:
+    top = logits - logits.max(axis=1, keepdims=True)
+    nats = np.log(np.exp(top).sum(axis=1)) - top[np.arange(len(y)), y]
+    h_y = entropy_of_counts(np.unique(y, return_counts=True)[1])
+    error = float((logits.argmax(axis=1) != y).mean())
+    return Floor(name, error, len(y), fano_bits(h_y, error, logits.shape[1]), h_y - float(nats.mean()) / float(np.log(2)))
+
+
+def tightened(bits: dict[str, float], cuts: dict[str, tuple[str, ...]]) -> dict[str, float]:
+    """DPI-tightened lower bounds in bits: ``L_i = max over layers j that i cuts X off from of L_j`` (and L_i itself).
+
+    Only for lower bounds. ``cuts[i]`` are the layers downstream of i that it certainly separates from the input.
+
+    Example:
+        >>> tightened({"a": 0.2, "b": 0.9}, {"a": ("b",)})
+        {'a': 0.9, 'b': 0.9}
+    """
+    return {name: max([own, *(bits[j] for j in cuts.get(name, ()) if j in bits)]) for name, own in bits.items()}
