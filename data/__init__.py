@@ -1,4 +1,4 @@
-"""The tasks: `szt` (Shwartz-Ziv & Tishby's 12 bits), `digits` (scikit-learn's 8x8 images). Each has `load`, `network`, `train`; deterministic given a seed."""
+"""The tasks: `szt` (Shwartz-Ziv & Tishby's 12 bits), `digits` (scikit-learn's 8x8 images), `gaussian` (linear, known information). Each has `load`, `network`, `train`; deterministic given a seed."""
 
 from __future__ import annotations
 

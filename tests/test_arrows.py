@@ -116,6 +116,7 @@ def test_public_names_are_pinned() -> None:
     expected = {
         "Archive", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "check_dpi", "continuous", "discrete",
         "every", "log_spaced", "measure", "open_archive", "plot_plane", "write_report",
+        "compression", "invariance", "mechanism", "phases", "sensitivity",
         "analysis", "archive", "data", "errors", "estimators", "hooks", "testing", "types",
     }  # fmt: skip
     assert set(ip.__all__) == expected

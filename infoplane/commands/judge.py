@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure, SubFigure
-
     from infoplane.types import DPIReport
 
 
@@ -166,14 +164,14 @@ def compare(
     _save(draw_compared(planes, pooled), output)
 
 
-def _save(figure: Figure | SubFigure, path: Path) -> None:
+def _save(figure: Any, path: Path) -> None:  # Any: a matplotlib figure
     from infoplane.analysis.plot import style
     from infoplane.errors import InputError
 
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InputError(f"expected a file ending in .png, .svg or .pdf, got {path.name!r}")
     with style.context():
-        figure.savefig(path)  # type: ignore[union-attr]  # new_axes makes a whole figure
+        figure.savefig(path)
     print(path)
 
 

@@ -1,0 +1,128 @@
+"""What every replication shares: a claim, its runs, numbers per seed, a verdict, a file that makes it cheap to ask again."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from infoplane.errors import InputError
+
+Outcome = Literal["replicated", "not replicated", "undetermined"]
+_PAPERS = ("szt2017", "saxe2018", "goldfeld2019", "geiger2021", "kolchinsky2019", "xu2020", "chelombiev2019", "lorenzen2022")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out.
+
+    Attributes:
+        claim: its name. outcome: ``replicated``, ``not replicated`` or ``undetermined`` (too little training, or too few seeds that learnt).
+        assertion: the inequality that was tested. numbers: per quantity one value per seed, in the units of its name.
+        seeds: which seeds. learnt: how many reached the accuracy that the claim presupposes; the others are shown, never dropped.
+        quick: a smaller setting than the paper's. note: what a reader must know. seconds: what it took.
+        files: archives, planes and pictures.
+    """
+
+    claim: str
+    outcome: Outcome
+    assertion: str
+    numbers: dict[str, list[float]]
+    seeds: list[int]
+    learnt: int
+    quick: bool
+    note: str = ""
+    seconds: float = 0.0
+    files: list[str] = field(default_factory=list)
+
+    def median(self, name: str) -> float:
+        """Median over seeds of one quantity."""
+        return statistics.median(self.numbers[name])
+
+
+@dataclass(frozen=True)
+class Context:
+    """Where and how large: the folder of shared runs, the seeds, the quick setting, and where progress goes."""
+
+    out: Path
+    seeds: tuple[int, ...]
+    quick: bool
+    say: Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One headline result.
+
+    Attributes:
+        name: for the command line. statement: what is claimed, in a sentence. reference: the paper.
+        setting: how we measure it. run: from a context to a result.
+    """
+
+    name: str
+    statement: str
+    reference: str
+    setting: str
+    run: Callable[[Context], Result]
+
+
+def claims() -> dict[str, Claim]:
+    """Every claim by name, in order of publication."""
+    found: dict[str, Claim] = {}
+    for paper in _PAPERS:
+        module = importlib.import_module(f"infoplane.replications.{paper}")
+        found |= {claim.name: claim for claim in module.CLAIMS}
+    return found
+
+
+def outcome_of(holds: bool, learnt: int, seeds: Sequence[int], *, quick: bool) -> Outcome:
+    """``replicated`` when the assertion holds; when it does not, ``undetermined`` unless most seeds learnt at the full setting."""
+    if holds:
+        return "replicated"
+    return "undetermined" if quick or learnt <= len(seeds) / 2 else "not replicated"
+
+
+def replicate(
+    names: Sequence[str],
+    *,
+    out: str | Path = "runs/replications",
+    seeds: int = 3,
+    quick: bool = False,
+    say: Callable[[str], object] = print,
+) -> list[Result]:
+    """Run claims, cached: a result that is there for the same seeds and setting is read, not run again.
+
+    Args:
+        names: of `claims`. out: folder for runs, planes, pictures and results. seeds: how many, from 0. quick: small settings, one number each.
+
+    Raises:
+        InputError: an unknown name, or no seed.
+    """
+    known = claims()
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"no such replication: {unknown}; there are {list(known)}")
+    if seeds < 1:
+        raise InputError(f"expected at least one seed, got {seeds}")
+    folder = Path(out) / ("quick" if quick else "full")
+    folder.mkdir(parents=True, exist_ok=True)
+    results = []
+    for name in names:
+        path = folder / f"{name}.json"
+        wanted = list(range(seeds))
+        if path.is_file() and (old := Result(**json.loads(path.read_text("utf-8")))).seeds == wanted:
+            results.append(old)
+            say(f"{name}: {old.outcome} (cached)")
+            continue
+        began = time.perf_counter()
+        say(f"{name}: {known[name].statement}")
+        result = known[name].run(Context(folder, tuple(wanted), quick, say))
+        result = Result(**{**asdict(result), "seconds": round(time.perf_counter() - began, 1)})
+        path.write_text(json.dumps(asdict(result), indent=1), "utf-8")
+        say(f"{name}: {result.outcome}: {result.assertion} ({result.seconds:.0f} s)")
+        results.append(result)
+    return results

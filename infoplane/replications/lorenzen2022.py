@@ -1,0 +1,81 @@
+"""Lorenzen, Igel & Nielsen 2022, "Information bottleneck: exact analysis of (quantized) neural networks" (ICLR 2022, arXiv 2106.12912)."""
+
+from __future__ import annotations
+
+import statistics
+from typing import TYPE_CHECKING
+
+from infoplane.replications.frame import Claim, Context, Result, outcome_of
+from infoplane.replications.runs import CHECKPOINTS, EPOCHS, drop, plane_of
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+
+def _run(ctx: Context, seed: int, bits: int) -> Archive:
+    import infoplane as ip
+    from infoplane.archive import open_archive
+    from infoplane.hooks.quantise import quantised
+
+    path = ctx.out / "runs" / f"szt-tanh-{bits}bit-seed{seed}"
+    if (path / "done").is_file():
+        return open_archive(path)
+    ctx.say(f"  training a {bits}-bit network, seed {seed}")
+    x, y = ip.data.szt.load()
+    net = ip.data.szt.network("tanh", seed=seed)
+    epochs = EPOCHS[ctx.quick]
+    with ip.Recorder(
+        quantised(net, bits),
+        probe=(x, y),
+        to=path,
+        layers="q*",
+        batch_size=len(x),
+        schedule=ip.log_spaced(epochs, CHECKPOINTS[ctx.quick]),
+        overwrite=True,
+        durable=False,
+        verbose=False,
+    ) as rec:
+        trained = ip.data.szt.train(net, epochs=epochs, seed=seed, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
+    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
+    return open_archive(path)
+
+
+def exact(ctx: Context) -> Result:
+    """8-bit and 4-bit networks: exact information obeys the DPI (0 violations, 0 faults), and the output layer compresses."""
+    from infoplane.analysis.dpi import check_dpi
+    from infoplane.replications.runs import learnt
+
+    numbers: dict[str, list[float]] = {}
+    ran = []
+    for bits in (8, 4):
+        archives = [_run(ctx, seed, bits) for seed in ctx.seeds]
+        planes = [plane_of(a, ["exact"]) for a in archives]
+        last = archives[0].layers[-1]
+        numbers[f"{bits}-bit: violations and faults"] = [
+            float(len(check_dpi(p, archive=a).of("violation", "fault"))) for p, a in zip(planes, archives, strict=True)
+        ]
+        numbers[f"{bits}-bit: drop of the output layer [bits]"] = [drop(p, last, "exact") for p in planes]
+        ran += archives
+    holds = not any(numbers["8-bit: violations and faults"] + numbers["4-bit: violations and faults"])
+    holds = holds and all(statistics.median(numbers[f"{b}-bit: drop of the output layer [bits]"]) > 0.5 for b in (8, 4))
+    return Result(
+        "lorenzen2022",
+        outcome_of(holds, learnt(ran), [*ctx.seeds] * 2, quick=ctx.quick),
+        "no violation and no fault under exact information, median drop of the output layer > 0.5 bit, 8-bit and 4-bit",
+        numbers,
+        list(ctx.seeds),
+        learnt(ran),
+        ctx.quick,
+        "activations are quantised in the forward pass of the capture, the weights are trained in float32",
+    )
+
+
+CLAIMS = [
+    Claim(
+        "lorenzen2022",
+        "quantised networks have exact information that obeys the inequality",
+        __doc__ or "",
+        "8-bit and 4-bit activations",
+        exact,
+    )
+]

@@ -1,0 +1,68 @@
+"""The documentation is true: its code runs in order, its links lead somewhere, every public name has its entry, the site builds without a warning."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import infoplane as ip
+from infoplane.analysis.estimators.spec import FAMILIES
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```", re.M | re.S)
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)")
+
+
+def blocks(page: Path) -> str:
+    """The page's Python, one program. Fragments for frameworks of your own are fenced as `py` and are not run."""
+    return "\n".join(textwrap.dedent(found.group(2)) for found in BLOCK.finditer(page.read_text("utf-8")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p)], ids=lambda p: p.name)
+def test_the_code_of_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path) -> None:
+    (tmp_path / "page.py").write_text(blocks(page), "utf-8")
+    environment = {**os.environ, "MPLBACKEND": "Agg", "HF_HUB_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [sys.executable, "page.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_local_links_lead_to_files(page: Path) -> None:
+    targets = [t for t in LINK.findall(BLOCK.sub("", page.read_text("utf-8"))) if not re.match(r"[a-z]+:", t)]
+    assert [t for t in targets if not (page.parent / t).exists()] == []
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    classes = [target.partition(":")[2] for target in FAMILIES.values()]
+    missing = [name for name in [*ip._PUBLIC, *classes] if not re.search(rf"\b{name}\b", text)]
+    assert missing == []
+
+
+def test_every_page_is_in_the_table_of_contents() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    assert [p.stem for p in PAGES if p.parent.name == "docs" and p.stem != "index" and not re.search(rf"^{p.stem}$", index, re.M)] == []
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("sphinx")
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", str(ROOT / "docs"), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "tutorial.html").is_file()
