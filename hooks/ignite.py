@@ -1,0 +1,38 @@
+"""Ignite: `infoplane.hooks.ignite.attach(trainer, model, probe=..., to=...)`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from infoplane.hooks.adapter import Attachment, missing
+
+
+def attach(trainer: Any, model: nn.Module, **options: Any) -> Attachment:  # Any: an ignite Engine
+    """Record ``model`` after every epoch of an Ignite ``Engine`` (step = epochs done); step 0 is the untrained model.
+
+    The engine's metrics go into the archive. The run is closed when the engine completes, is terminated, or an exception leaves it.
+
+    Args:
+        options: of `infoplane.Recorder`, all but ``model``.
+
+    Raises:
+        MissingExtra: pytorch-ignite is not installed.
+    """
+    try:
+        from ignite.engine import Events
+    except ImportError as error:
+        raise missing("ignite", "ignite", error) from error
+    attached = Attachment(options)
+
+    def failed(engine: Any, error: BaseException) -> None:
+        attached.end()
+        raise error
+
+    trainer.add_event_handler(Events.STARTED, lambda engine: attached.begin(model, resumed=engine.state.epoch > 0))
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: attached.step(engine.state.epoch, engine.state.metrics))
+    trainer.add_event_handler(Events.COMPLETED, lambda engine: attached.end())
+    trainer.add_event_handler(Events.TERMINATE, lambda engine: attached.end())
+    trainer.add_event_handler(Events.EXCEPTION_RAISED, failed)
+    return attached

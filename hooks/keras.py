@@ -1,0 +1,47 @@
+"""Keras 3 on torch: `model.fit(..., callbacks=[infoplane.hooks.keras.callback(probe=..., to=...)])`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infoplane.errors import InputError
+from infoplane.hooks.adapter import Attachment, missing
+
+
+def callback(**options: Any) -> Any:  # Any: a keras Callback
+    """A Keras callback that records after every epoch (step = epochs done); step 0 is the untrained model.
+
+    Needs ``KERAS_BACKEND=torch``: only there a Keras layer is an ``nn.Module``. Keras' metrics go into the archive.
+
+    Args:
+        options: of `infoplane.Recorder`, all but ``model``.
+
+    Raises:
+        MissingExtra: keras is not installed.
+        InputError: another backend than torch.
+    """
+    try:
+        import keras
+    except ImportError as error:
+        raise missing("keras", "keras", error) from error
+    if keras.backend.backend() != "torch":
+        raise InputError(
+            f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=torch before importing keras: only there layers are torch modules"
+        )
+    attached = Attachment(options)
+
+    class Infoplane(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
+        """Records the information plane's activations after every epoch."""
+
+        attachment = attached
+
+        def on_train_begin(self, logs: Any = None) -> None:
+            attached.begin(self.model)
+
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            attached.step(epoch + 1, logs or {})
+
+        def on_train_end(self, logs: Any = None) -> None:
+            attached.end()
+
+    return Infoplane()

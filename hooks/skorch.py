@@ -1,0 +1,45 @@
+"""skorch: `NeuralNetClassifier(..., callbacks=[infoplane.hooks.skorch.callback(probe=..., to=...)])`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from infoplane.hooks.adapter import Attachment, missing
+
+
+def callback(**options: Any) -> Any:  # Any: a skorch Callback
+    """A skorch callback that records after every epoch (step = epochs done); step 0 is the untrained module.
+
+    The numbers of the net's history (``train_loss``, ``valid_loss``, ``valid_acc`` ...) go into the archive.
+
+    Args:
+        options: of `infoplane.Recorder`, all but ``model``.
+
+    Raises:
+        MissingExtra: skorch is not installed.
+    """
+    try:
+        from skorch.callbacks import Callback
+    except ImportError as error:
+        raise missing("skorch", "skorch", error) from error
+
+    class Infoplane(Callback):  # type: ignore[misc]  # skorch has no types
+        """Records the information plane's activations after every epoch."""
+
+        def __init__(self, options: dict[str, Any]) -> None:
+            self.options = options
+
+        def initialize(self) -> Any:
+            self.attachment = Attachment(self.options)
+            return self
+
+        def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+            self.attachment.begin(net.module_, resumed=len(net.history) > 0)
+
+        def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+            self.attachment.step(len(net.history), {k: v for k, v in net.history[-1].items() if k not in ("epoch", "batches")})
+
+        def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+            self.attachment.end()
+
+    return Infoplane(options)
