@@ -8,6 +8,22 @@ from infoplane.errors import InputError
 from infoplane.hooks.adapter import Attachment, missing
 
 
+def _view(model: Any) -> Any:  # Any: a keras model in, a module out
+    """The model with its layers as named children: Keras keeps them in lists of its own, where torch finds no names."""
+    from torch import nn
+
+    class View(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            for layer in model.layers:
+                self.add_module(layer.name.replace(".", "_"), layer)
+
+        def forward(self, *inputs: Any, **named: Any) -> Any:
+            return model(*inputs, **named, training=False)
+
+    return View()
+
+
 def callback(**options: Any) -> Any:  # Any: a keras Callback
     """A Keras callback that records after every epoch (step = epochs done); step 0 is the untrained model.
 
@@ -36,7 +52,10 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
         attachment = attached
 
         def on_train_begin(self, logs: Any = None) -> None:
-            attached.begin(self.model)
+            quiet = ("InputLayer", "Dropout", "Flatten", "Pooling")
+            names = [layer.name for layer in self.model.layers if not any(word in type(layer).__name__ for word in quiet)]
+            attached.options.setdefault("layers", [name.replace(".", "_") for name in names])
+            attached.begin(_view(self.model))
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             attached.step(epoch + 1, logs or {})

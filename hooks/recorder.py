@@ -254,15 +254,19 @@ class Recorder:
         self._reductions = {
             s.name: r for s in sites if (r := reduction(self._reduction_of(s.name), s.name, s.raw_shape, seed=self._seed)) is not None
         }
+        previous = open_archive(self.path) if self._create["resume"] and (self.path / "run.json").is_file() else None
+        if self._batch_size is None and previous is not None and "batch_size" in previous.config:
+            self._batch_size = int(str(previous.config["batch_size"]))  # the layout of batches moves last bits
         if self._batch_size is None:
             raw = sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites)
             self._batch_size = batch_size_for(raw, self.probe.n)
+        known = self._remembered(previous)
         with self._isolated(self._seed):
             fit_reductions(
                 self.model,
                 self.probe,
                 sites,
-                self._reductions,
+                {name: r for name, r in self._reductions.items() if name not in known},
                 batch_size=self._batch_size,
                 device=device_of(self.model),
                 seed=self._seed,
@@ -275,6 +279,18 @@ class Recorder:
                 "a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
                 stacklevel=4,
             )
+
+    def _remembered(self, previous: Archive | None) -> set[str]:
+        """Reductions that the run being resumed has fitted already: a second basis would be another coordinate system."""
+        if previous is None or not previous.steps:
+            return set()
+        known = set()
+        for name, r in self._reductions.items():
+            states = (previous.extra(step, f"reduction:{name}") for step in previous.steps)
+            if state := next((s for s in states if s is not None), None):
+                r.load(state)
+                known.add(name)
+        return known
 
     def _reduction_of(self, name: str) -> str | Custom | None:
         if not isinstance(self._reduce, Mapping):

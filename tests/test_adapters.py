@@ -214,12 +214,13 @@ def test_keras_on_torch(tmp_path: Path) -> None:
             warnings.simplefilter("ignore")
             model.fit(
                 X.numpy(), Y.numpy(), epochs=3, batch_size=16, shuffle=False, verbose=0,
-                callbacks=[callback(probe=(X, Y), to=tmp_path / "run", layers=["*one", "*two"], verbose=False)] if record else [],
+                callbacks=[callback(probe=(X, Y), to=tmp_path / "run", verbose=False)] if record else [],
             )  # fmt: skip
         ended.append(model)
     assert all(np.array_equal(a, b) for a, b in zip(ended[0].get_weights(), ended[1].get_weights(), strict=True))
     archive = ip.open_archive(tmp_path / "run")
     assert archive.steps == (0, 1, 2, 3) and {"loss", "accuracy"} <= set(archive.metrics[3])
+    assert archive.layers == ("one", "two")
     assert np.allclose(archive.z(3, archive.layers[-1]), ended[0].predict(X.numpy(), verbose=0), atol=1e-5)
 
 
