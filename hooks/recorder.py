@@ -189,6 +189,8 @@ class Recorder:
         self._opened = time.perf_counter()
         start, stop = self._team.rows(self.probe.n)
         self._own = self.probe.take(slice(start, stop))
+        if self._team.probes_together:
+            self._team.meet("attaching the recorder")  # before the first forward, which would wait for ever inside a collective
         self._look()
         self._check_budget()
         if self._chain_wanted and self._survey is not None:
