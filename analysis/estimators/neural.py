@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -141,7 +141,7 @@ class _Variational:
         """min H of a discrete side; None for two continuous ones."""
         return min((entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"), default=None)
 
-    _SENSE: Sense = "lower"
+    _SENSE: ClassVar[Sense] = "lower"
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits: mean over ``seeds`` critics of the value on rows that no critic trained on.
@@ -286,7 +286,7 @@ class SMILE(_Variational):
     target_text = "clipped Donsker-Varadhan"
     bound_text = "none (clipping)"
     _PREFIX = "smile"
-    _SENSE: Sense = "point"
+    _SENSE: ClassVar[Sense] = "point"
 
     def __str__(self) -> str:
         text = self._spec()
@@ -316,7 +316,7 @@ class DensityRatio(_Variational):
     target_text = "cross-fitted density ratio, Donsker-Varadhan read-out"
     bound_text = "lower bound in the limit of large batches"
     _PREFIX = "ratio"
-    _SENSE: Sense = "point"
+    _SENSE: ClassVar[Sense] = "point"
 
     def objective(self, scores: Tensor) -> Tensor:
         """Jensen-Shannon: the logistic loss of the classifier."""
