@@ -26,7 +26,7 @@ def callback(framework: ModuleType | None = None, **options: Any) -> Any:  # Any
     module = framework or _imported()
     attached = Attachment(options)
 
-    class Infoplane(module.Callback):  # type: ignore[misc]  # a class of the user's framework
+    class Infoplane(module.Callback):  # type: ignore[misc,name-defined]  # a class of the user's framework
         """Records the information plane's activations after every training epoch."""
 
         attachment = attached

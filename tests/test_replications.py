@@ -100,7 +100,7 @@ def test_the_main_claim_from_the_command_line(tmp_path: Path, capsys: pytest.Cap
         )
     assert stopped.value.code == 0
     said = capsys.readouterr().out
-    assert said.count("replicated") >= 3 and "drop of layer 5" in said and (tmp_path / "r.md").is_file()
+    assert said.count("replicated") >= 3 and "[bits]" in said and (tmp_path / "r.md").is_file()
     stored = json.loads((tmp_path / "quick" / "szt2017.json").read_text())
     assert stored["outcome"] == "replicated" and stored["numbers"]["drop of layer 5 [bits]"][0] > 2
 

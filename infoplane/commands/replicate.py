@@ -21,6 +21,7 @@ def replicate(
 ) -> None:
     """Run headline results of the literature again: claim, our numbers per seed, verdict. Exit code 1 if one is not replicated."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from infoplane.replications import claims
@@ -35,13 +36,13 @@ def replicate(
             table.add_row(claim.name, claim.statement, claim.setting)
         console.print(table)
         return
-    results = run(list(known) if all_of_them else list(name or ()), out=out, seeds=seeds, quick=quick, say=console.print)
+    results = run(list(known) if all_of_them else list(name or ()), out=out, seeds=seeds, quick=quick, say=lambda text: console.print(escape(str(text))))
     table = Table(title="results" + (" (quick settings)" if quick else ""), show_lines=True)
     for column in ("claim", "verdict", "assertion", "numbers per seed"):
         table.add_column(column)
     for r in results:
         numbers = "\n".join(f"{key}: {', '.join(f'{v:.3g}' for v in values)}" for key, values in r.numbers.items())
-        table.add_row(r.claim, r.outcome, r.assertion + f" (seeds that learnt: {r.learnt})", numbers)
+        table.add_row(r.claim, r.outcome, escape(r.assertion) + f" (seeds that learnt: {r.learnt})", escape(numbers))
     console.print(table)
     console.print(f"{sum(r.seconds for r in results):.0f} s in all")
     if markdown is not None:

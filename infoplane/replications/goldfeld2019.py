@@ -45,7 +45,7 @@ def noisy(ctx: Context) -> Result:
         list(ctx.seeds),
         learnt(archives),
         ctx.quick,
-        "noise is added to the layer under study, not propagated from below",
+        "noise is added to the layer under study, not propagated from below; the threshold of 1 bit is ours, and the falls lie just below it",
     )
 
 
