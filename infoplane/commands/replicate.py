@@ -36,7 +36,13 @@ def replicate(
             table.add_row(claim.name, claim.statement, claim.setting)
         console.print(table)
         return
-    results = run(list(known) if all_of_them else list(name or ()), out=out, seeds=seeds, quick=quick, say=lambda text: console.print(escape(str(text))))
+    results = run(
+        list(known) if all_of_them else list(name or ()),
+        out=out,
+        seeds=seeds,
+        quick=quick,
+        say=lambda text: console.print(escape(str(text))),
+    )
     table = Table(title="results" + (" (quick settings)" if quick else ""), show_lines=True)
     for column in ("claim", "verdict", "assertion", "numbers per seed"):
         table.add_column(column)
