@@ -152,7 +152,7 @@ arguments = TrainingArguments(
     save_strategy="no", disable_tqdm=True, use_cpu=True,
 )  # fmt: skip
 record = hf_callback(
-    probe=({"input_ids": ids[:256]}, labels[:256]),
+    probe=({"input_ids": ids}, labels),
     to="runs/bert",
     layers=["bert.encoder.layer.*"],
     reduce="token:mean",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.lines import Line2D
 
+from infoplane.analysis.honesty import warnings_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names
 from infoplane.analysis.plot.place import place_labels
@@ -98,7 +100,7 @@ def plot_plane(
     """The information plane of one estimator, drawn on ``ax``.
 
     One trajectory per layer, coloured by step (log scale where the steps span decades); a small open mark at the first checkpoint, the
-    layer's own shape at the last. Saturated points (METHODS 2.4) are hollow and the saturated band is shaded. Findings of ``report`` with a
+    layer's own shape at the last. Saturated points are hollow and the saturated band is shaded; what a reader must know first (`warnings_of`) stands above the axes in words. Findings of ``report`` with a
     verdict in ``flags`` are drawn as segments between the two layers at that checkpoint; ``not comparable`` is never drawn.
 
     Args:
@@ -138,6 +140,10 @@ def plot_plane(
     if legend:
         _legend(ax, shown, paths, marks)
     _end_numbers(ax, paths)
+    if words := warnings_of(shown, spec):
+        ax.set_title(
+            "\n".join(textwrap.fill(style.drawable(w), 88) for w in words), fontsize=6.5, loc="left", color=style.VERDICT_COLOURS["fault"]
+        )
     return ax
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infoplane.analysis.honesty import warnings_of
 from infoplane.analysis.plot.labels import short_names
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
@@ -61,6 +62,7 @@ def _limits(plane: Plane, report: DPIReport | None) -> list[str]:
         "A falling curve is not yet lost information, and numbers of different estimators cannot be compared.",
         "Drops from a peak are raw differences here: taking the maximum of a noisy curve makes a drop even on a plateau. `infoplane phases` tests them.",
     ]
+    out += [f"At the last checkpoint, {sentence}." for sentence in warnings_of(plane)]
     for spec in plane.estimators:
         mine = [p for p in plane if p.estimator == spec and p.quantity == "i_xz"]
         share = sum(p.estimate.saturated for p in mine) / len(mine) if mine else 0.0

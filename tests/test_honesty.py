@@ -1,0 +1,76 @@
+"""A plane that means nothing says so in words, on the figure and in the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import infoplane as ip
+from infoplane.analysis.honesty import warnings_of
+from infoplane.analysis.report.summary import summarise
+
+
+def capture(path: Path, net: nn.Module, x: np.ndarray, y: np.ndarray, layers: list[str]) -> Path:
+    with ip.Recorder(net, probe=(x, y), to=path, layers=layers, verbose=False):
+        pass
+    return path
+
+
+def says(plane: ip.Plane, words: str) -> None:
+    assert any(words in sentence for sentence in warnings_of(plane)), warnings_of(plane)
+    assert any(words in sentence for sentence in summarise(plane)[1])
+    assert words.split(maxsplit=1)[0] in ip.plot_plane(plane).get_title(loc="left")
+    plt.close("all")
+
+
+def test_random_labels_show_nothing(tmp_path: Path) -> None:
+    x, _ = ip.data.szt.load()
+    y = np.random.default_rng(3).integers(0, 2, 4096)
+    net = ip.data.szt.network("tanh", seed=0)
+    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["act4", "act5"]), "bin:szt", null=19)
+    says(plane, "no larger than for shuffled labels")
+    true = ip.measure(capture(tmp_path / "true", net, *ip.data.szt.load(), ["act4", "act5"]), "bin:szt", null=19)
+    assert not any("shuffled" in w for w in warnings_of(true))
+
+
+def test_a_saturated_plane_counts_rows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 12), nn.Tanh(), nn.Linear(12, 8))
+    plane = ip.measure(
+        capture(tmp_path / "run", net, rng.normal(size=(300, 5)).astype(np.float32), rng.integers(0, 2, 300), ["1", "2"]),
+        "bin:saxe,width=0.01",
+    )
+    says(plane, "saturated: 2 of 2 layers sit at the ceiling")
+
+
+def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    x = (0.01 * (2 * y - 1))[:, None].astype(np.float32)
+    net = nn.Sequential(nn.Linear(1, 2), nn.Identity(), nn.Linear(2, 2))
+    with torch.no_grad():
+        for layer, weight in ((net[0], [[1.0], [-1.0]]), (net[2], [[400.0, -400.0], [-400.0, 400.0]])):
+            layer.weight.copy_(torch.tensor(weight))
+            layer.bias.zero_()
+    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["0", "2"]), ["bin:szt", "exact"])
+    says(plane.select(estimator="bin:szt"), "below the floor")
+    assert plane.series("0", "i_zy", "bin:szt")[1][0].bits < 0.01 < plane.series("0", "i_zy", "exact")[1][0].bits
+
+
+def test_a_good_plane_says_nothing(tmp_path: Path) -> None:
+    x, y = ip.data.szt.load()
+    net = ip.data.szt.network("tanh", seed=0)
+    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["act4", "act5", "fc6"]), ["bin:szt"])
+    assert warnings_of(plane) == [] and ip.plot_plane(plane).get_title(loc="left") == ""
+    plt.close("all")
+
+
+@pytest.mark.parametrize("plane", [ip.Plane((), (), 4)])
+def test_an_empty_plane_has_no_words(plane: ip.Plane) -> None:
+    assert warnings_of(plane) == []
