@@ -194,7 +194,7 @@ def main() -> None:
     print(
         "| equal-information chain, 5 layers | coverage | raw comparison flags | rejected per pair | family-wise over 10 pairs |\n|---|---|---|---|---|"
     )
-    for n, symbols in ((400, 4), (400, 16), (400, 40), (400, 80)):
+    for n, symbols in ((400, 4), (400, 16), (400, 40), (400, 80), (400, 160), (400, 240)):
         r = false_positives(given.runs, n, symbols)
         print(
             f"| N={n}, {symbols} symbols first | {r['coverage']:.2f} | {r['raw']:.1%} | {r['pair']:.1%} | {r['family']:.1%} |", flush=True
