@@ -10,6 +10,7 @@ from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
+    from infoplane.analysis.floors import Floor
     from infoplane.archive import Archive
 
 
@@ -34,22 +35,34 @@ def warnings_of(plane: Plane, estimator: str | None = None, *, archive: Archive 
                 f"{spec}: saturated: {len(full)} of {len(xs)} layers sit at the ceiling, their values are the number of rows, not information"
             )
         nulls = [(p, null) for p in mine if p.quantity == "i_zy" and (null := null_of(p.estimate)) is not None]
-        if nulls and all(null.p > 0.05 for _, null in nulls):
+        if nulls and all(p.estimate.bits <= null.high for p, null in nulls):
             said.append(f"{spec}: I(Z;Y) is no larger than for shuffled labels in any layer: nothing about the labels is shown")
     return said + _below_floor(plane, specs, archive)
 
 
-def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> list[str]:
+def floor_bits(plane: Plane, *, archive: Archive | None = None) -> float:
+    """What the network's predictions at the last checkpoint prove of I(Z;Y) on the plane's rows, in bits; 0 where nothing is known."""
+    floor = _floor(plane, archive) if plane.points else None
+    return 0.0 if floor is None else floor.bits
+
+
+def _floor(plane: Plane, archive: Archive | None) -> Floor | None:
     from infoplane.analysis.floors import floor_of
-    from infoplane.analysis.laws import tolerance_bits
 
     archive = archive or _behind(plane)
-    if archive is None or plane.chain is None:
+    floor = None if archive is None else floor_of(archive, plane.steps[-1])
+    if floor is None or floor.bits <= 0 or floor.rows < plane.n:  # held-out rows only: a floor of another population than the plane's
+        return None
+    return floor
+
+
+def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> list[str]:
+    from infoplane.analysis.laws import tolerance_bits
+
+    floor = _floor(plane, archive)
+    if floor is None or plane.chain is None:
         return []
     last = plane.steps[-1]
-    floor = floor_of(archive, last)
-    if floor is None or floor.bits <= 0 or floor.rows < plane.n:  # held-out rows only: a floor of another population than the plane's
-        return []
     said = []
     for spec in specs:
         if spec.partition(":")[0] in ("vinfo", "sliced", "renyi", "dse", "hsic", "cka"):

@@ -74,3 +74,16 @@ def test_a_good_plane_says_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("plane", [ip.Plane((), (), 4)])
 def test_an_empty_plane_has_no_words(plane: ip.Plane) -> None:
     assert warnings_of(plane) == []
+
+
+def test_bands_and_floors_are_drawn_and_named(tmp_path: Path) -> None:
+    x, y = ip.data.szt.load()
+    net = ip.data.szt.network("tanh", seed=0)
+    ip.data.szt.train(net, epochs=30, seed=0)
+    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["act3", "act5", "fc6"]), "bin:szt", null=19)
+    ax = ip.plot_plane(plane)
+    drawn = {str(a.get_gid()) for a in ax.get_children()}
+    assert {"floor", "null-0", "null-1", "null-2", "crosses-0"} <= drawn
+    words = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert {"shuffled labels, 95 %", "floor: proved by the predictions", "hollow, crossed: saturated"} <= set(words)
+    plt.close("all")

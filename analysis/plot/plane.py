@@ -13,7 +13,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.lines import Line2D
 
-from infoplane.analysis.honesty import warnings_of
+from infoplane.analysis.errorbars import null_of
+from infoplane.analysis.honesty import floor_bits, warnings_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names
 from infoplane.analysis.plot.place import place_labels
@@ -21,13 +22,15 @@ from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
 
+_COVERED = 0.95
 FLAGS: tuple[Verdict, ...] = ("fault", "violation", "estimator")
 """Verdicts drawn unless asked otherwise."""
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """The path of one layer: steps and both coordinates in bits, only where both were measured, and which points are saturated."""
+    """The path of one layer: steps and both coordinates in bits, only where both were measured, which points are saturated, which have a
+    coverage below 0.95, and the label-permutation band of I(Z;Y) at the last checkpoint where one was drawn."""
 
     layer: str
     steps: tuple[int, ...]
@@ -35,6 +38,8 @@ class Trajectory:
     y: tuple[float, ...]
     saturated: tuple[bool, ...]
     senses: tuple[str, str] = ("point", "point")
+    sparse: tuple[bool, ...] = ()
+    null: tuple[float, float] | None = None
 
     def at(self, step: int) -> tuple[float, float] | None:
         """The point of one checkpoint, None where it was not measured."""
@@ -49,6 +54,7 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
         ys = dict(zip(*plane.series(layer, "i_zy", estimator, sense)))
         steps = tuple(s for s in xs if s in ys)
         if steps:
+            null = null_of(ys[steps[-1]])
             out.append(
                 Trajectory(
                     layer,
@@ -57,6 +63,8 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
                     tuple(ys[s].bits for s in steps),
                     tuple(xs[s].saturated for s in steps),
                     (xs[steps[0]].sense, ys[steps[0]].sense),
+                    tuple((c := xs[s].coverage) is not None and c < _COVERED for s in steps),
+                    None if null is None else (null.low, null.high),
                 )
             )
     return out
@@ -100,7 +108,8 @@ def plot_plane(
     """The information plane of one estimator, drawn on ``ax``.
 
     One trajectory per layer, coloured by step (log scale where the steps span decades); a small open mark at the first checkpoint, the
-    layer's own shape at the last. Saturated points are hollow and the saturated band is shaded; what a reader must know first (`warnings_of`) stands above the axes in words. Findings of ``report`` with a
+    layer's own shape at the last. Saturated points are hollow and crossed, points with coverage below 0.95 hollow, the
+    saturated band is shaded. A grey bar at a last mark is the band of shuffled labels, a dotted line what the predictions prove; what a reader must know first (`warnings_of`) stands above the axes in words. Findings of ``report`` with a
     verdict in ``flags`` are drawn as segments between the two layers at that checkpoint; ``not comparable`` is never drawn.
 
     Args:
@@ -157,15 +166,22 @@ def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Col
         lines.set_gid(f"path-{k}")
         ax.add_collection(lines)
     tone = colours(norm(np.asarray(path.steps, dtype=float)))
-    faces = np.where(np.asarray(path.saturated)[:, None], np.ones(4), tone)
+    full = np.asarray(path.saturated)
+    hollow = full | np.asarray(path.sparse or [False] * len(path.x))
+    faces = np.where(hollow[:, None], np.ones(4), tone)
     ax.scatter(path.x, path.y, s=7, c=faces, edgecolors=tone, linewidths=0.6, zorder=3, gid=f"points-{k}")
+    if full.any():
+        x, y = np.asarray(path.x)[full], np.asarray(path.y)[full]
+        ax.scatter(x, y, s=5, c=tone[full], marker="x", linewidths=0.4, zorder=3, gid=f"crosses-{k}")
+    if path.null is not None:
+        ax.plot([path.x[-1]] * 2, path.null, color="#8a8a8a", lw=3, alpha=0.7, solid_capstyle="butt", zorder=1, gid=f"null-{k}")
     ax.plot(path.x[0], path.y[0], marker="o", ms=6.5, mfc="none", mec="#444444", mew=0.8, ls="none", zorder=4, gid=f"first-{k}")
     ax.plot(
         path.x[-1],
         path.y[-1],
         marker=_marker(k),
         ms=6.5,
-        mfc="white" if path.saturated[-1] else tone[-1],
+        mfc="white" if hollow[-1] else tone[-1],
         mec="black",
         mew=0.8,
         ls="none",
@@ -241,9 +257,12 @@ def _frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> No
             va="bottom",
             **note,
         )
+    if (proved := floor_bits(plane)) > 0:
+        ax.axhline(proved, color="#8a6d00", lw=0.9, ls=":", zorder=0, gid="floor")
     senses = paths[0].senses
     ax.set_xlabel(style.drawable(axis_label("i_xz", spec, plane.n, senses[0])), parse_math=False)
-    ax.set_ylabel(style.drawable(axis_label("i_zy", spec, plane.n, senses[1])), parse_math=False)
+    label = style.drawable(axis_label("i_zy", spec, plane.n, senses[1]))
+    ax.set_ylabel(textwrap.fill(label, 30) if len(label) > 40 else label, parse_math=False)
 
 
 def _colour_bar(ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool | None) -> None:
@@ -274,8 +293,16 @@ def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Lin
         for k, (p, name) in enumerate(zip(paths, names))
     ]
     entries.append(Line2D([], [], marker="o", ls="none", ms=5.5, mfc="none", mec="#444444", mew=0.8, label="first checkpoint"))
+    if any(any(p.sparse) and not all(s for s, c in zip(p.saturated, p.sparse) if c) for p in paths):
+        entries.append(Line2D([], [], marker="o", ls="none", ms=3, mfc="white", mec="#444444", mew=0.7, label="hollow: coverage < 0.95"))
     if any(any(p.saturated) for p in paths):
-        entries.append(Line2D([], [], marker="o", ls="none", ms=3, mfc="white", mec="#444444", mew=0.7, label="hollow: saturated"))
+        entries.append(
+            Line2D([], [], marker="X", ls="none", ms=3.5, mfc="white", mec="#444444", mew=0.6, label="hollow, crossed: saturated")
+        )
+    if any(p.null is not None for p in paths):
+        entries.append(Line2D([], [], color="#8a8a8a", lw=3, alpha=0.7, label="shuffled labels, 95 %"))
+    if any(line.get_gid() == "floor" for line in ax.lines):
+        entries.append(Line2D([], [], color="#8a6d00", lw=0.9, ls=":", label="floor: proved by the predictions"))
     widest = max(len(str(e.get_label())) for e in entries + marks)
     room = style.figure_of(ax).get_figwidth() * 72 * ax.get_position().width / 0.8
     columns = max(1, min(4, int(room / (4.1 * widest + 24)), (len(entries) + 3) // 3))
