@@ -81,9 +81,12 @@ def test_bands_and_floors_are_drawn_and_named(tmp_path: Path) -> None:
     net = ip.data.szt.network("tanh", seed=0)
     ip.data.szt.train(net, epochs=30, seed=0)
     plane = ip.measure(capture(tmp_path / "run", net, x, y, ["act3", "act5", "fc6"]), "bin:szt", null=19)
-    ax = ip.plot_plane(plane)
+    battery = ip.invariance(tmp_path / "run", ["bin:szt"], layers=["act5"])
+    ax = ip.plot_plane(plane, invariance=battery)
+    (band,) = [line for line in ax.lines if line.get_gid() == "notation-1"]
+    assert float(np.ptp(band.get_ydata())) == pytest.approx(2 * battery[0].error)
     drawn = {str(a.get_gid()) for a in ax.get_children()}
     assert {"floor", "null-0", "null-1", "null-2", "crosses-0"} <= drawn
     words = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert {"shuffled labels, 95 %", "floor: proved by the predictions", "hollow, crossed: saturated"} <= set(words)
+    assert {"invariance error", "shuffled labels, 95 %", "floor: proved by the predictions", "hollow, crossed: saturated"} <= set(words)
     plt.close("all")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,6 +21,9 @@ from infoplane.analysis.plot.place import place_labels
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
+
+if TYPE_CHECKING:
+    from infoplane.analysis.invariance import Invariance
 
 _COVERED = 0.95
 FLAGS: tuple[Verdict, ...] = ("fault", "violation", "estimator")
@@ -104,6 +107,7 @@ def plot_plane(
     log: bool | None = None,
     colour_bar: bool = True,
     legend: bool = True,
+    invariance: Sequence[Invariance] = (),
 ) -> Axes:
     """The information plane of one estimator, drawn on ``ax``.
 
@@ -123,6 +127,7 @@ def plot_plane(
         log: logarithmic step colours; None decides from the steps.
         colour_bar: whether to add the step scale (off for small multiples).
         legend: whether to list the layers and marks.
+        invariance: results of `infoplane.invariance`: the invariance error, what notation alone can move, as a band around a layer's last mark.
 
     Returns:
         The Axes.
@@ -143,6 +148,7 @@ def plot_plane(
         lines = _draw_path(ax, path, k, norm, colours) or lines
     found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
     marks = _draw_flags(ax, flag_segments(paths, found, flags), report, spec)
+    _draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
     _frame(ax, shown, paths, spec)
     if colour_bar and lines is not None:
         _colour_bar(ax, lines, steps, log)
@@ -189,6 +195,15 @@ def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Col
         gid=f"last-{k}",
     )
     return lines
+
+
+def _draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invariance]) -> None:
+    for k, path in enumerate(paths):
+        for f in found:
+            if f.layer == path.layer:
+                x, y = path.x[-1], path.y[-1]
+                band = ([x, x], [y - f.error, y + f.error]) if f.quantity == "i_zy" else ([x - f.error, x + f.error], [y, y])
+                ax.plot(*band, color="#d55e00", lw=5, alpha=0.3, solid_capstyle="butt", zorder=1, gid=f"notation-{k}")
 
 
 def _marker(k: int) -> str:
@@ -301,6 +316,8 @@ def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Lin
         )
     if any(p.null is not None for p in paths):
         entries.append(Line2D([], [], color="#8a8a8a", lw=3, alpha=0.7, label="shuffled labels, 95 %"))
+    if any(str(line.get_gid()).startswith("notation") for line in ax.lines):
+        entries.append(Line2D([], [], color="#d55e00", lw=5, alpha=0.3, label="invariance error"))
     if any(line.get_gid() == "floor" for line in ax.lines):
         entries.append(Line2D([], [], color="#8a6d00", lw=0.9, ls=":", label="floor: proved by the predictions"))
     widest = max(len(str(e.get_label())) for e in entries + marks)
