@@ -90,3 +90,20 @@ def test_bands_and_floors_are_drawn_and_named(tmp_path: Path) -> None:
     words = [t.get_text() for t in ax.get_legend().get_texts()]
     assert {"invariance error", "shuffled labels, 95 %", "floor: proved by the predictions", "hollow, crossed: saturated"} <= set(words)
     plt.close("all")
+
+
+def test_lower_bounds_are_raised_by_the_layers_downstream() -> None:
+    from infoplane.plane import Point
+    from infoplane.types import Chain, Estimate
+
+    points = []
+    for layer, xz, zy in (("a", 9.0, 0.2), ("b", 8.0, 0.7), ("c", 7.0, 0.5)):
+        points.append(Point(0, layer, "i_xz", Estimate(xz, 1000, "infonce")))
+        points.append(Point(0, layer, "i_zy", Estimate(zy, 1000, "infonce", "lower")))
+    relations = (("no-path", "cut", "cut"), ("no-path", "no-path", "cut"), ("no-path",) * 3)
+    plane = ip.Plane(tuple(points), ("a", "b", "c"), 1000, h_y_bits=1.0, chain=Chain(("a", "b", "c"), relations, rows=64))
+    ax = ip.plot_plane(plane)
+    raised = {str(line.get_gid()): list(line.get_ydata()) for line in ax.lines if "tightened" in str(line.get_gid())}
+    assert raised == {"tightened-0": [0.2, 0.7]}
+    assert "lower bound, raised by layers downstream" in [t.get_text() for t in ax.get_legend().get_texts()]
+    plt.close("all")

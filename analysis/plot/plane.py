@@ -14,6 +14,7 @@ from matplotlib.colors import Colormap, Normalize
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.errorbars import null_of
+from infoplane.analysis.floors import tightened
 from infoplane.analysis.honesty import floor_bits, warnings_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from infoplane.analysis.invariance import Invariance
 
 _COVERED = 0.95
+LOWER_BOUNDS = ("vinfo", "infonce", "nwj")
+"""Families whose I(Z;Y) is a lower bound in expectation: only these may be raised along the chain."""
 FLAGS: tuple[Verdict, ...] = ("fault", "violation", "estimator")
 """Verdicts drawn unless asked otherwise."""
 
@@ -148,6 +151,7 @@ def plot_plane(
         lines = _draw_path(ax, path, k, norm, colours) or lines
     found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
     marks = _draw_flags(ax, flag_segments(paths, found, flags), report, spec)
+    _draw_tightened(ax, shown, paths, spec)
     _draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
     _frame(ax, shown, paths, spec)
     if colour_bar and lines is not None:
@@ -195,6 +199,27 @@ def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Col
         gid=f"last-{k}",
     )
     return lines
+
+
+def _draw_tightened(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
+    """Lower bounds of I(Z;Y) raised to those of the layers downstream: what a layer must have, whatever its own estimate found."""
+    if plane.chain is None or spec.partition(":")[0] not in LOWER_BOUNDS:
+        return
+    ends = {p.layer: p.y[-1] for p in paths}
+    cuts = {a: tuple(b for b in ends if plane.chain.relation(a, b) == "cut") for a in ends}
+    for k, (path, raised) in enumerate(zip(paths, tightened(ends, cuts).values())):
+        if raised > path.y[-1]:
+            ax.plot(
+                [path.x[-1]] * 2,
+                [path.y[-1], raised],
+                color="#009e73",
+                lw=0.9,
+                marker="^",
+                markevery=[1],
+                ms=4,
+                zorder=4,
+                gid=f"tightened-{k}",
+            )
 
 
 def _draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invariance]) -> None:
@@ -318,6 +343,8 @@ def _legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Lin
         entries.append(Line2D([], [], color="#8a8a8a", lw=3, alpha=0.7, label="shuffled labels, 95 %"))
     if any(str(line.get_gid()).startswith("notation") for line in ax.lines):
         entries.append(Line2D([], [], color="#d55e00", lw=5, alpha=0.3, label="invariance error"))
+    if any(str(line.get_gid()).startswith("tightened") for line in ax.lines):
+        entries.append(Line2D([], [], color="#009e73", lw=0.9, marker="^", ms=4, label="lower bound, raised by layers downstream"))
     if any(line.get_gid() == "floor" for line in ax.lines):
         entries.append(Line2D([], [], color="#8a6d00", lw=0.9, ls=":", label="floor: proved by the predictions"))
     widest = max(len(str(e.get_label())) for e in entries + marks)
