@@ -258,7 +258,7 @@ class LayerInfo:
 
 @dataclass(frozen=True)
 class Chain:
-    """Which layers screen the input off from which: the result of the interchange test (METHODS 3).
+    """Which layers screen the input off from which: the result of the interchange test, see docs/verdicts.md.
 
     Attributes:
         layers: layer names, in order.
