@@ -37,6 +37,7 @@ _PASSIVE = (
     "DeQuant",
 )
 _NORM = ("Norm",)
+_FITTINGS = ("parametrizations", "_packed_params")  # children that only hold a layer's weights
 
 
 def choose(modules: Mapping[str, nn.Module], executed: Sequence[str]) -> list[str]:
@@ -52,7 +53,7 @@ def choose(modules: Mapping[str, nn.Module], executed: Sequence[str]) -> list[st
         module = modules[name]
         if name in blocks:
             segments.append(("block", name))
-        elif any(_inside(name, block) for block in blocks) or not _is_leaf(name, modules):
+        elif any(_inside(name, block) for block in blocks) or not is_leaf(name, modules):
             continue
         elif _weighted(module):
             if segments and segments[-1][0] == "embedding" and isinstance(module, nn.Embedding):
@@ -65,7 +66,7 @@ def choose(modules: Mapping[str, nn.Module], executed: Sequence[str]) -> list[st
         elif segments and segments[-1][0] != "block" and not (_called(module, _NORM) and segments[-1][0] == "active"):
             segments[-1] = ("embedding" if segments[-1][0] == "embedding" else "norm" if _called(module, _NORM) else "active", name)
     if not segments:
-        leaves = [n for n in executed if _is_leaf(n, modules)]
+        leaves = [n for n in executed if is_leaf(n, modules)]
         return leaves or list(executed[-1:])
     return list(dict.fromkeys(name for _, name in segments))
 
@@ -97,11 +98,12 @@ def _own_weights(module: nn.Module) -> bool:
     return any(True for _ in module.parameters(recurse=False)) or "parametrizations" in module._modules
 
 
-def _is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
+def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
+    """Whether a module is a layer of its own: it has no parts, or only parts that hold its weights (parametrised, quantised, attention)."""
     module = modules[name]
     if ".parametrizations." in f".{name}." or any(_inside(name, n) for n, m in modules.items() if isinstance(m, _ATOMS)):
         return False
-    return isinstance(module, _ATOMS) or all(child == "parametrizations" for child, _ in module.named_children())
+    return isinstance(module, _ATOMS) or all(child in _FITTINGS for child, _ in module.named_children())
 
 
 def _weighted(module: nn.Module) -> bool:

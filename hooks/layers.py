@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from infoplane.errors import InputError, LayerNotExecuted, LayerNotFound, UnsupportedModel, UnsupportedOutput
 from infoplane.hooks import outputs
-from infoplane.hooks.auto import choose
+from infoplane.hooks.auto import choose, is_leaf
 from infoplane.hooks.isolate import clean
 from infoplane.hooks.outputs import Selector
 from infoplane.hooks.probe import Forward, Inputs, call
@@ -251,7 +251,7 @@ def _automatic(which: str, modules: list[Named], events: list[_Event], max_calls
     names = {m.name: m.module for m in modules}
     order = list(dict.fromkeys(e.named.name for e in usable))
     if which == "all":
-        picked = {n for n in order if not any(True for _ in names[n].children())} or {ROOT}
+        picked = {n for n in order if is_leaf(n, names)} or {ROOT}
     else:
         picked = set(choose(names, order))
     kept = [
