@@ -22,13 +22,14 @@ from infoplane.hooks.isolate import Mode, unwrap
 from infoplane.hooks.layers import Layers
 from infoplane.hooks.options import Noise, OnError, Options, Reduce, Store
 from infoplane.hooks.outputs import Selector
-from infoplane.hooks.plan import Plan, make_plan, size_text
+from infoplane.hooks.plan import Plan, make_plan
 from infoplane.hooks.probe import Forward, make_probe
 from infoplane.hooks.ranks import Ranks, make_team
 from infoplane.hooks.run import create_run
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.selfcheck import SelfCheck, check_live
 from infoplane.hooks.troubles import Troubles
+from infoplane.sizes import size_text
 from infoplane.types import Chain, LayerInfo
 
 

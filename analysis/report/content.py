@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infoplane.analysis.plot.labels import axis_label, short_names
+from infoplane.analysis.plot.labels import axis_label, layer_labels
 from infoplane.analysis.report.summary import summarise
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport, Estimate, Finding
@@ -38,7 +38,7 @@ def page_data(plane: Plane, report: DPIReport | None = None, *, title: str = "",
         "steps": steps,
         "layers": [
             {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")}
-            for name, short in zip(plane.layers, short_names(plane.layers) if plane.layers else [])
+            for name, short in zip(plane.layers, layer_labels(plane, plane.layers) if plane.layers else [])
         ],
         "n": plane.n,
         "log2n": _number(plane.log2_n),
