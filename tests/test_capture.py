@@ -486,8 +486,8 @@ def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(tmp_pat
 def test_a_full_disk_warns_once_and_keeps_what_is_there(background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rec = _open(_mlp(), _f(9, 5), tmp_path, background=background)
     assert rec.step(1)
-    if rec._background is not None:
-        rec._background.drain()
+    if rec._captures.background is not None:
+        rec._captures.background.drain()
 
     def full(*args: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -504,7 +504,7 @@ def test_nothing_is_reported_before_it_is_on_disk_and_background_writing_loses_n
     for step in range(1, 30):
         rec.step(step)
         assert set(rec.steps) <= set(open_archive(tmp_path / "run").steps)
-        assert len(rec._pool) <= 3
+        assert len(rec._captures.pool) <= 3
     rec.close()
     assert rec.steps == open_archive(tmp_path / "run").steps == tuple(range(30))
 

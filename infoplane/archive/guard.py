@@ -89,6 +89,16 @@ def open_regular(path: Path) -> int:
     return fd
 
 
+def refuse_link(path: Path) -> None:
+    """Refuse a symbolic link (to a folder) inside a run: what it points to is no part of the run.
+
+    Raises:
+        DamagedArchive: it is one.
+    """
+    if path.is_symlink():
+        raise DamagedArchive(f"{path}: is a symbolic link; links inside a run are not followed")
+
+
 def read_text(path: Path) -> bytes:
     """The bytes of a small regular file.
 

@@ -22,11 +22,14 @@ META = "meta"
 TMP_PREFIX = ".tmp-"
 MAX_JSON = 64 << 20
 """Largest JSON text that is read, in bytes: a header cannot claim more."""
+MAX_WORLD = 9999
+"""Most ranks a run can have: four digits in a shard's name."""
 ARRAY_DTYPES = frozenset({"<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8"})
 """Dtypes an array in a file may have."""
 SPLITS = ("", "train", "test")
 """Codes of the split column."""
 
+_TEXTS = ("name", "cls", "dtype", "store_dtype", "reduction", "site")  # of a layer table row
 _SHARD_NAME = re.compile(r"(\d{6,18})-s(\d{12,18})-r(\d{4})of(\d{4})-([0-9a-f]{8})\.h5", re.ASCII)
 
 
@@ -201,8 +204,9 @@ def layer_from_dict(d: Any, where: str) -> LayerInfo:  # Any: JSON
         for key in ("shape", "raw_shape"):
             known[key] = tuple(as_size(s) for s in known.get(key, ()))
         known["aliases"] = tuple(str(a) for a in known.get("aliases", ()))
-        if not isinstance(known["name"], str) or as_size(known["ordinal"]) > 10**6:
-            raise ValueError("name or ordinal")
+        wrong = [key for key in _TEXTS if not isinstance(known.get(key, ""), str)]
+        if wrong or as_size(known["ordinal"]) > 10**6 or known.get("site", "output") not in ("output", "input"):
+            raise ValueError(f"{wrong or 'ordinal or site'}")
         return LayerInfo(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedArchive(f"{where}: a row of the layer table is malformed: {error}") from error

@@ -17,7 +17,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.archive import layout
-from infoplane.archive.guard import Window, checked_array, naming, node, read_array, read_meta, read_rows, read_text, reading_h5
+from infoplane.archive.guard import (
+    Window,
+    checked_array,
+    naming,
+    node,
+    read_array,
+    read_meta,
+    read_rows,
+    read_text,
+    reading_h5,
+    refuse_link,
+)
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import array_entry, read_probe_array, read_probe_meta
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
@@ -64,8 +75,7 @@ class Store:
             )
         self.header = layout.unsealed(read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE))
         folder = path / layout.SHARD_DIR
-        if folder.is_symlink():
-            raise DamagedArchive(f"{folder}: is a symbolic link; links inside a run are not followed")
+        refuse_link(folder)
         self._names = [ShardName.parse(e) for e in sorted(os.listdir(folder))] if folder.is_dir() else []
 
     @property
@@ -116,6 +126,8 @@ class Archive:
             self.infos = tuple(layout.layer_from_dict(row, where) for row in self.header["layers"])
             self.n_rows = layout.as_size(self.header["n_rows"])
             self._world = layout.as_size(self.header["world_size"])
+            if not 1 <= self._world <= layout.MAX_WORLD:
+                raise ValueError(f"world_size is {self._world}")
             self.run_uuid = str(self.header["run_uuid"])
             self.config: dict[str, Any] = dict(self.header.get("config") or {})  # Any: JSON
         except (KeyError, TypeError, ValueError) as error:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.archive import layout
+from infoplane.archive.guard import refuse_link
 from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.probe import Probe, make_probe, write_probe
@@ -177,7 +178,7 @@ class RunWriter:
             raise InputError(f"expected at least one layer, all names different, got {[info.name for info in table]}")
         probe = make_probe(x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x)
         rows = (row_start, probe.n if row_stop is None else row_stop)
-        if not (0 <= rank < world_size <= 9999 and 0 <= rows[0] < rows[1] <= probe.n):
+        if not (0 <= rank < world_size <= layout.MAX_WORLD and 0 <= rows[0] < rows[1] <= probe.n):
             raise InputError(f"rank {rank} of {world_size} cannot write rows {rows} of {probe.n}")
         if rank > 0:
             _wait_for(run / layout.RUN_FILE)
@@ -187,6 +188,8 @@ class RunWriter:
         except OSError as error:
             raise ArchiveError(f"{run}: cannot create the run's folder: {error}") from error
         _refuse_foreign(run, overwrite=overwrite, resume=resume)
+        for folder in (layout.SHARD_DIR, layout.PLANE_DIR):
+            refuse_link(run / folder)  # a run of a stranger must not lead our writes, sweeps and removals elsewhere
         lock = WriterLock(run, rank)
         try:
             _sweep(run, rank, exclusive=lock.exclusive)
@@ -257,8 +260,9 @@ class RunWriter:
             return
         folder = self.path / layout.SHARD_DIR
         n = sum(1 for p in folder.iterdir() if p.name.startswith("superseded-"))
-        aside = folder / f"superseded-{n}"
-        aside.mkdir(exist_ok=True)
+        while os.path.lexists(aside := folder / f"superseded-{n}"):  # one may have been removed by hand; never into a folder that is there
+            n += 1
+        aside.mkdir()
         for s in stale:
             os.replace(folder / str(s), aside / str(s))
 
@@ -348,7 +352,8 @@ def remove_run(run: Path) -> None:
     os.unlink(run / layout.RUN_FILE)
     for name in shard_names(run):
         os.unlink(run / layout.SHARD_DIR / str(name))
-    for p in [run / layout.PROBE_FILE, *(run / layout.PLANE_DIR).glob("*.jsonl"), *(run / layout.SHARD_DIR).glob("superseded-*/*.h5")]:
+    aside = [p for folder in (run / layout.SHARD_DIR).glob("superseded-*") if not folder.is_symlink() for p in folder.glob("*.h5")]
+    for p in [run / layout.PROBE_FILE, *(run / layout.PLANE_DIR).glob("*.jsonl"), *aside]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(p)
 
