@@ -29,6 +29,7 @@ from infoplane.hooks.run import create_run
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.selfcheck import SelfCheck, check_live
 from infoplane.hooks.troubles import Troubles
+from infoplane.live import Beside, checked_specs
 from infoplane.sizes import size_text
 from infoplane.types import Chain, LayerInfo
 
@@ -62,9 +63,13 @@ class Recorder:
         split: shape ``(n,)`` of ``train``/``test``.
         on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
             ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
-        background: write on a thread of its own; at most two captures are held.
+        background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
-        max_overhead: skip due captures while probing takes more than this share of the time since attaching.
+        max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
+            one core that measuring may use until training is over (0.05 when left out).
+        measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
+            (`infoplane.live`). It lags rather than slows the training; leaving the ``with`` block waits until it has caught up, and
+            ``ip.measure(run, [...])`` then reads the finished results.
         ranks: see `infoplane.hooks.ranks`.
         gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
         seed: of noise draws, random projections and samples.
@@ -112,6 +117,7 @@ class Recorder:
         background: bool = False,
         max_bytes: int | None = None,
         max_overhead: float | None = None,
+        measure: Sequence[str] | str | None = None,
         ranks: Ranks = "auto",
         rank_timeout: float = 60.0,
         gradients: LossFunction | None = None,
@@ -147,6 +153,12 @@ class Recorder:
         self._captures: Captures | None = None
         self._last: int | None = None
         self._recording = False
+        self._beside: Beside | None = None
+        self._measure = checked_specs(measure) if measure is not None else ()
+        if self._measure and store == "weights":
+            raise InputError(
+                "measure= needs activations, and store='weights' keeps none of them: leave one of the two out, and see `infoplane replay`"
+            )
 
     # ---- life ------------------------------------------------------------------------------------------------------------------------------------
 
@@ -154,6 +166,9 @@ class Recorder:
         return self.open()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None and self._beside is not None:
+            self._beside.stop()
+            self._beside = None
         try:
             self.close()
         except Exception:
@@ -171,6 +186,9 @@ class Recorder:
         self._recording = True
         if self._verbose and self._team.rank == 0:
             print(self.describe())
+        if self._measure and self._team.rank == 0:
+            share = self.options.max_overhead
+            self._beside = Beside(self.path, self._measure, max_overhead=0.05 if share is None else share)
         self._opened_at = time.perf_counter()
         if capture and not self.steps and self._due(0):  # a resumed run has steps; its training may have been rolled back to anywhere
             wish, self._troubles.policy = self._troubles.policy, "raise"  # nothing is lost by stopping before training
@@ -203,10 +221,15 @@ class Recorder:
         return Captures(plan, self.model, own, writer, self._troubles)
 
     def close(self) -> None:
-        """Waits for what is still being written and lets go of the run; raises what went wrong there."""
+        """Waits for what is still being written, and measured, and lets go of the run; raises what went wrong in writing."""
         was, self._recording = self._recording, False
-        if was and self._captures is not None:
-            self._captures.close()
+        beside, self._beside = self._beside, None
+        try:
+            if was and self._captures is not None:
+                self._captures.close()
+        finally:
+            if beside is not None:
+                beside.finish()
 
     # ---- capturing -------------------------------------------------------------------------------------------------------------------------------
 
