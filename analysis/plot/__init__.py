@@ -23,6 +23,7 @@ _PUBLIC = {
     "draw_mechanism": "infoplane.analysis.plot.judged",
     "draw_gradients": "infoplane.analysis.plot.judged",
     "draw_compared": "infoplane.analysis.plot.judged",
+    "draw_calibration": "infoplane.analysis.plot.calibration",
 }
 __all__ = list(_PUBLIC)
 
