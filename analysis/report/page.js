@@ -8,6 +8,7 @@ const VIRIDIS = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const LAW_ORDER = ["fault", "violation", "estimator", "bias", "sampling", "untestable", "not comparable", "ok"];
 const S = { view: 0, step: 0, off: new Set(), timer: null, log: false, shown: new Set(), dark: false };
+const CURSORS = [];                                    // moves of cursors in further sections
 let D = null, INDEX = new Map(), FOUND = new Map();
 
 const safe = (t) => String(t).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");   // plotly reads a little markup
@@ -153,6 +154,7 @@ function moveStep() {
   const started = performance.now(), n = nowTrace();
   if ($("now-layer").data) Plotly.restyle("now-layer", { x: [n.x], y: [n.y] }, [0]);  // a layer of its own: a restyle of the plane would redraw every trajectory
   for (const id of ["curve-x", "curve-y", "curve-m"]) { const c = $(id); if (!c.hidden && c.data) Plotly.relayout(c, { "shapes[0].x0": xOf(S.step), "shapes[0].x1": xOf(S.step) }); }
+  for (const move of CURSORS) move(S.step);
   fillPoints();
   window.infoplaneLast = performance.now() - started;
 }
@@ -226,14 +228,14 @@ function show(data, keepStep) {                        // first drawing, and eve
   $("step").max = String(Math.max(0, D.measured.length - 1)); $("step").value = String(D.measured.indexOf(S.step));
   if (!keepStep) { const pos = D.steps.filter((s) => s > 0); S.log = pos.length > 2 && pos[pos.length - 1] / pos[0] > 30; $("logx").checked = S.log; }
   layerBoxes(); fillFindings(); tables();
-  return drawAll();
+  return Promise.all([drawAll(), drawSections()]);
 }
 function play(on) {
   clearInterval(S.timer); S.timer = null;
   if (on) { if (S.step === D.measured[D.measured.length - 1]) setStep(D.measured[0]); S.timer = setInterval(() => { const k = D.measured.indexOf(S.step); k + 1 < D.measured.length ? setStep(D.measured[k + 1]) : play(false); }, Math.max(60, Math.min(250, 12000 / D.measured.length))); }
   $("play").setAttribute("aria-pressed", String(on)); $("play").textContent = on ? "⏸ pause" : "▶ play";
 }
-function theme(dark) { S.dark = dark; document.documentElement.classList.toggle("dark", dark); if (D) drawAll(); }
+function theme(dark) { S.dark = dark; document.documentElement.classList.toggle("dark", dark); if (D) { drawAll(); drawSections(); } }
 
 $("step").addEventListener("input", () => setStep(D.measured[+$("step").value]));
 $("view").addEventListener("change", () => { S.view = +$("view").value; drawAll(); });
