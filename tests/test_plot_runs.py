@@ -136,7 +136,7 @@ def test_split_planes_use_equally_many_rows_of_each_side(run: Path) -> None:
 
 def test_a_run_without_a_split_says_how_to_record_one(tmp_path: Path) -> None:
     with RunWriter.create(
-        tmp_path / "r", layers=[LayerInfo("a", 0, "Linear", (1,), (1,))], x=np.zeros((4, 1), "f4"), durable=False
+        tmp_path / "r", layers=[LayerInfo("a", 0, "Linear", (1,), (1,))], x=np.zeros((4, 1), "f4"), y=None, durable=False
     ) as writer:
         with writer.step(0) as shard:
             shard.write("a", np.zeros((4, 1), "f4"))
