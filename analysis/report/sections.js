@@ -1,6 +1,5 @@
 // Sections beyond the plane: phases, sensitivity, mechanism, several runs. Drawn once, and again when the theme changes.
 const TONES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a8594", "#8c6d31", "#6a3d9a", "#b15928"];
-const shade = (k, n) => VIRIDIS[n > 1 ? Math.round(k / (n - 1) * (VIRIDIS.length - 1)) : 0];
 const heading = (text, note) => { const h = el("h2", text), p = el("p", note, "note"); return note ? [h, p] : [h]; };
 function chart(id, px) { const d = el("div", undefined, "chart"); d.id = id; d.style.height = `${px}px`; d.setAttribute("role", "img"); return d; }
 function table(heads, body) { const box = el("div", undefined, "scroll tall"), t = el("table"); rows(t, heads, body.map((cells) => { const tr = el("tr"); cells.forEach((c) => tr.append(c instanceof Node ? c : clip(String(c)))); return tr; })); box.append(t); return box; }
@@ -24,7 +23,7 @@ function phasesSection(P) {
 }
 
 function sensitivitySection(V) {
-  const names = V.layers, cols = Math.min(V.planes.length, window.innerWidth < 700 ? 2 : 5), lines = Math.ceil(V.planes.length / cols), traces = [], layout = { showlegend: true, legend: { orientation: "h", y: -0.12 / lines, yanchor: "top" }, annotations: [], margin: { l: 44, r: 10, t: 30, b: 60 } };
+  const names = V.layers, cols = Math.min(V.planes.length, narrow() ? 2 : 5), lines = Math.ceil(V.planes.length / cols), traces = [], layout = { showlegend: true, legend: { orientation: "h", y: -0.12 / lines, yanchor: "top" }, annotations: [], margin: { l: 44, r: 10, t: 30, b: 60 } };
   const xs = V.planes.flatMap((p) => p.paths.flatMap((q) => q.x)).filter((v) => v !== null), ys = V.planes.flatMap((p) => p.paths.flatMap((q) => q.y)).filter((v) => v !== null), cut = (v) => { const a = Math.min(0, ...v), b = Math.max(...v), w = b - a || 1; return [a - 0.05 * w, b + 0.08 * w]; };
   V.planes.forEach((p, k) => {
     const c = k % cols, r = Math.floor(k / cols), s = k ? String(k + 1) : "", w = 1 / cols, h = 1 / lines, dom = { x: [c * w + 0.015, (c + 1) * w - 0.01], y: [1 - (r + 1) * h + 0.16 * h, 1 - r * h - 0.06 * h] };
@@ -39,9 +38,9 @@ function sensitivitySection(V) {
 }
 
 function mechanismSection(M) {
-  const cols = window.innerWidth < 700 ? 2 : 3, lines = Math.ceil(M.panels.length / cols), traces = [], steps = M.layers.flatMap((l) => l.steps), run = runAxis([...new Set(steps)].sort((a, b) => a - b)), layout = { showlegend: true, legend: { orientation: "h", y: -0.14 / lines, yanchor: "top" }, annotations: [], shapes: [], margin: { l: 44, r: 10, t: 28, b: 60 } };
+  const cols = narrow() ? 2 : 3, lines = Math.ceil(M.panels.length / cols), traces = [], steps = M.layers.flatMap((l) => l.steps), run = runAxis([...new Set(steps)].sort((a, b) => a - b)), layout = { showlegend: true, legend: { orientation: "h", y: -0.14 / lines, yanchor: "top" }, annotations: [], shapes: [], margin: { l: 44, r: 10, t: 28, b: 60 } };
   M.panels.forEach((p, k) => {
-    const c = k % cols, r = Math.floor(k / cols), s = k ? String(k + 1) : "", w = 1 / cols, h = 1 / lines, dom = { x: [c * w + 0.03, (c + 1) * w - 0.01], y: [1 - (r + 1) * h + 0.2 * h, 1 - r * h - 0.07 * h] };
+    const c = k % cols, r = Math.floor(k / cols), s = k ? String(k + 1) : "", w = 1 / cols, h = 1 / lines, dom = { x: [c * w + (narrow() ? 0.06 : 0.03), (c + 1) * w - 0.01], y: [1 - (r + 1) * h + 0.2 * h, 1 - r * h - 0.07 * h] };
     layout["xaxis" + s] = Object.assign({ domain: dom.x, anchor: "y" + s }, run.axis); layout["yaxis" + s] = Object.assign({ domain: dom.y, anchor: "x" + s }, p.key === "spread" ? { rangemode: "tozero" } : { range: [-0.03, 1.05] });
     layout.annotations.push({ text: safe(p.title), x: (dom.x[0] + dom.x[1]) / 2, y: dom.y[1], xref: "paper", yref: "paper", xanchor: "center", yanchor: "bottom", showarrow: false, font: { size: 11 } });
     layout.shapes.push({ type: "line", xref: "x" + s, yref: "y" + s + " domain", x0: 0, x1: 0, y0: 0, y1: 1, line: { width: 1.5, color: getComputedStyle(document.documentElement).getPropertyValue("--accent").trim() } });
@@ -54,13 +53,13 @@ function mechanismSection(M) {
 }
 
 function pooledSection(C) {
-  const traces = [], run = runAxis([...new Set(C.curves.flatMap((c) => c.steps))].sort((a, b) => a - b)), half = window.innerWidth < 700 ? [[0, 1], [0, 1]] : [[0, 0.47], [0.53, 1]], tall = window.innerWidth < 700 ? [[0.56, 1], [0, 0.44]] : [[0, 1], [0, 1]];
+  const traces = [], run = runAxis([...new Set(C.curves.flatMap((c) => c.steps))].sort((a, b) => a - b)), half = narrow() ? [[0, 1], [0, 1]] : [[0, 0.47], [0.53, 1]], tall = narrow() ? [[0.56, 1], [0, 0.44]] : [[0, 1], [0, 1]];
   for (const c of C.curves) {
     const s = c.q === "i_xz" ? "" : "2", x = c.steps.map(run.x), tone = shade(c.l, C.layers.length), name = safe(C.layers[c.l]);
     c.runs.forEach((r, k) => traces.push({ x, y: r, xaxis: "x" + s, yaxis: "y" + s, mode: "lines", line: { color: tone, width: 0.7 }, opacity: 0.55, legendgroup: String(c.l), showlegend: false, customdata: c.steps, hovertemplate: `<b>${name}</b>, ${safe(C.runs[k])}<br>step %{customdata}: %{y:.4f} bits<extra></extra>` }));
     traces.push({ x, y: c.mid, xaxis: "x" + s, yaxis: "y" + s, mode: "lines", line: { color: tone, width: 2.4 }, name, legendgroup: String(c.l), showlegend: c.q === "i_xz", customdata: c.steps, hovertemplate: `<b>${name}</b>, median of ${C.runs.length} runs<br>step %{customdata}: %{y:.4f} bits<extra></extra>` });
   }
-  $("pooled").replaceChildren(...heading(`${C.runs.length} runs compared`, `Under ${C.estimator}; thin: every run, thick: the median over runs. Runs: ${C.runs.join(", ")}.`), chart("pooled-chart", window.innerWidth < 700 ? 620 : 380));
+  $("pooled").replaceChildren(...heading(`${C.runs.length} runs compared`, `Under ${C.estimator}; thin: every run, thick: the median over runs. Runs: ${C.runs.join(", ")}.`), chart("pooled-chart", narrow() ? 620 : 380));
   return Plotly.react("pooled-chart", traces, base({ xaxis: Object.assign({ domain: half[0], anchor: "y", title: { text: "training step" } }, run.axis), yaxis: { domain: tall[0], anchor: "x", title: { text: "I(X;Z) [bits]" }, rangemode: "tozero" }, xaxis2: Object.assign({ domain: half[1], anchor: "y2", title: { text: "training step" } }, run.axis), yaxis2: { domain: tall[1], anchor: "x2", title: { text: "I(Z;Y) [bits]" }, rangemode: "tozero" }, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom" }, margin: { l: 62, r: 14, t: 40, b: 46 } }), CONFIG);
 }
 
