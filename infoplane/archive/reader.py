@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.archive import layout
-from infoplane.archive.guard import Window, checked_array, naming, node, read_array, read_meta, read_rows, read_text, reading_h5
+from infoplane.archive.guard import (
+    Window,
+    checked_array,
+    naming,
+    node,
+    read_array,
+    read_meta,
+    read_rows,
+    read_text,
+    reading_h5,
+    refuse_link,
+)
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import array_entry, read_probe_array, read_probe_meta
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
@@ -63,8 +73,7 @@ class Store:
             )
         self.header = layout.unsealed(read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE))
         folder = path / layout.SHARD_DIR
-        if folder.is_symlink():
-            raise DamagedArchive(f"{folder}: is a symbolic link; links inside a run are not followed")
+        refuse_link(folder)
         self._names = [ShardName.parse(e) for e in sorted(os.listdir(folder))] if folder.is_dir() else []
 
     @property
@@ -115,6 +124,8 @@ class Archive:
             self.infos = tuple(layout.layer_from_dict(row, where) for row in self.header["layers"])
             self.n_rows = layout.as_size(self.header["n_rows"])
             self._world = layout.as_size(self.header["world_size"])
+            if not 1 <= self._world <= layout.MAX_WORLD:
+                raise ValueError(f"world_size is {self._world}")
             self.run_uuid = str(self.header["run_uuid"])
             self.config: dict[str, Any] = dict(self.header.get("config") or {})  # Any: JSON
         except (KeyError, TypeError, ValueError) as error:
@@ -255,8 +266,7 @@ class Archive:
                 d = checked_array(group, path, window, shape, dtype, where)
                 crc = 0
                 for start in range(0, shape[0], rows):
-                    block = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'")
-                    crc = zlib.crc32(layout.raw_bytes(block), crc)
+                    block, crc = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'", crc)
                     yield block
                 if crc != entry.get("crc32"):
                     raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
