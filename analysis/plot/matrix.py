@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names
-from infoplane.analysis.plot.plane import plot_plane, trajectories
+from infoplane.analysis.plot.plane import plot_plane
+from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport

@@ -50,6 +50,12 @@ RC: Any = {  # Any: matplotlib types every key
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8", "H")
 """End marker of layer k: shapes tell layers apart without colour."""
 
+
+def marker(k: int) -> str:
+    """Shape of layer k; shapes repeat after 15 layers."""
+    return MARKERS[k % len(MARKERS)]
+
+
 VERDICT_COLOURS = {"fault": "#b2182b", "violation": "#d6336c", "estimator": "#e08214", "bias": "#8c6d31", "sampling": "#7f7f7f"}
 """Colour of a flag; the two that fail a check are the darkest in grey. ``not comparable`` is never drawn, ``untestable`` is a hollow mark."""
 
