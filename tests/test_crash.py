@@ -254,6 +254,16 @@ def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
     assert open_archive(tmp_path / "run").steps == (0, 2) and verify(tmp_path / "run") == []
 
 
+def test_captures_that_were_queued_when_the_disk_filled_up_do_not_warn_again(tmp_path):
+    from infoplane.hooks.troubles import Troubles
+
+    troubles = Troubles(tmp_path, "warn")
+    with pytest.warns(RuntimeWarning, match="no space left.*step 3 was not captured and recording stops") as told:
+        for step in range(3, 1003):
+            troubles.failed(step, OSError(28, "No space left on device"), kept=3)
+    assert len(told) == 1 and len(troubles.failures) == 1000 and troubles.stopped
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ArchiveError, match="cannot create the run's folder"):
