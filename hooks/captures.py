@@ -1,22 +1,26 @@
-"""Captures one after another: a pass of the probe, then its shard, written here or on a thread of its own."""
+"""Captures one after another: a pass of the probe, written row by row as the network computes, here or on a thread of its own."""
 
 from __future__ import annotations
 
 from functools import partial
 from typing import Any
 
-from torch import nn
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from infoplane.archive import RunWriter
-from infoplane.hooks.background import Background
+from infoplane.archive import RunWriter, ShardWriter
+from infoplane.hooks.background import Abandoned, Background, Parcels
 from infoplane.hooks.gradients import gradient_statistics
 from infoplane.hooks.isolate import device_of
-from infoplane.hooks.passes import Slot
+from infoplane.hooks.passes import Emit, Kept
 from infoplane.hooks.plan import Plan
 from infoplane.hooks.probe import Probe
-from infoplane.hooks.run import capture_meta, write_capture
+from infoplane.hooks.run import capture_meta
 from infoplane.hooks.troubles import Troubles
 from infoplane.hooks.weights import save_weights
+
+Records = dict[str, Any]  # Any: JSON
 
 
 class Captures:
@@ -34,9 +38,9 @@ class Captures:
     def __init__(self, plan: Plan, model: nn.Module, probe: Probe, writer: RunWriter | None, troubles: Troubles) -> None:
         self._plan, self._model, self._probe, self._writer, self._troubles = plan, model, probe, writer, troubles
         self.background = Background(depth=1) if plan.options.background and writer is not None else None
-        self.pool: list[list[Slot]] = []
-        self.pending: dict[str, Any] = dict(plan.states)  # Any: JSON
+        self.pending: Records = dict(plan.states)
         self.bytes_written = 0
+        self._nonfinite: list[tuple[int, dict[str, int]]] = []
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -45,59 +49,76 @@ class Captures:
 
     def take(self, step: int, metrics: dict[str, float], *, first: bool) -> None:
         """One capture; with a background it is on disk only when `steps` says so."""
-        o = self._plan.options
-        if o.store == "weights" and self._writer is not None:
+        o, writer = self._plan.options, self._writer
+        if o.store == "weights" and writer is not None:
             save_weights(o.to, step, self._model, metrics, durable=o.durable)
             if self.steps or not first:  # activations at the first capture only: what a replay is verified against
                 return
-        if self.background is not None and not self.pool:  # both buffers are with the writer: wait, so that two captures are held at most
-            self.background.drain()
-            self.collect()
-        slots = self.pool.pop() if self.pool else self._plan.slots(self._probe.n * o.draws, o.to)
-        try:
-            self._fill(slots, step)
-            if self._writer is not None:
-                job = partial(self._write, self._writer, step, metrics, slots, dict(self.pending), capture_meta(self._plan, self._model))
-                self.pending.clear()
-                self.background.submit(job) if self.background is not None else job()
-        finally:
-            if self.background is None:
-                self.pool.append(slots)
+        if writer is None:
+            self._pass(step, _drop)
+        elif self.background is None:
+            self._write_now(writer, step, metrics)
+        else:
+            self._write_later(self.background, writer, step, metrics)
 
-    def _fill(self, slots: list[Slot], step: int) -> None:
+    def _pass(self, step: int, emit: Emit) -> Records:
+        """The pass; returns what is to be attached to the step."""
         o = self._plan.options
         with o.isolated(self._model, step=step):
-            self._plan.run(self._model, self._probe, slots, step)
-        self._troubles.nonfinite(step, slots)
+            ragged = self._plan.run(self._model, self._probe, emit, step)
         if o.gradients is not None:
             with o.isolated(self._model, step=step):
                 self.pending["gradients"] = gradient_statistics(
                     self._model, o.gradients, self._probe, device=device_of(self._model), forward=o.forward
                 )
+        return self.pending | ({"lengths": ragged} if ragged else {})
 
-    def _write(
-        self,
-        writer: RunWriter,
-        step: int,
-        metrics: dict[str, float],
-        slots: list[Slot],
-        attachments: dict[str, Any],  # Any: JSON
-        meta: dict[str, object],
-    ) -> None:
+    def _write_now(self, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
+        with writer.step(step, metrics=metrics, meta=capture_meta(self._plan, self._model)) as shard:
+            records = self._pass(step, partial(_append, shard))
+            _attach(shard, records)
+        self.pending = {}
+        self._written(step, shard)
+
+    def _write_later(self, background: Background, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
+        parcels = Parcels()
+        meta = capture_meta(self._plan, self._model)
+        background.submit(partial(self._unpack, writer, step, metrics, meta, parcels))
         try:
-            write_capture(writer, step, slots, metrics=metrics, meta=meta, attachments=attachments)
-            self.bytes_written += self._plan.bytes_per_capture
+            records = self._pass(step, partial(_send, parcels))
+        except BaseException:
+            parcels.abandon()
+            raise
+        self.pending = {}
+        parcels.end(records)
+
+    def _unpack(self, writer: RunWriter, step: int, metrics: dict[str, float], meta: Records, parcels: Parcels) -> None:
+        """On the writer's thread."""
+        try:
+            with writer.step(step, metrics=metrics, meta=meta) as shard:
+                for layer, values, digests, dtype in parcels:
+                    shard.append(layer, values, row_digests=digests, torch_dtype=dtype)
+                _attach(shard, parcels.records)
+            self._written(step, shard)
+        except Abandoned:
+            return
         except Exception as error:
             error.add_note(f"infoplane: while writing step {step}")
-            self.pending = {**attachments, **self.pending}  # they go with the next shard
+            self.pending = {**parcels.records, **self.pending}  # they go with the next shard
             error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
             raise
         finally:
-            if self.background is not None:
-                self.pool.append(slots)
+            parcels.leave()
+
+    def _written(self, step: int, shard: ShardWriter) -> None:
+        self.bytes_written += self._plan.bytes_per_capture
+        if shard.nonfinite:
+            self._nonfinite.append((step, shard.nonfinite))
 
     def collect(self) -> None:
-        """Report what went wrong on the writer's thread since the last call."""
+        """Report what was found on the writer's thread since the last call."""
+        while self._nonfinite:
+            self._troubles.nonfinite(*self._nonfinite.pop(0))
         for error in self.background.failures() if self.background is not None else ():
             self.failed(getattr(error, "infoplane_step", -1), error)
 
@@ -116,6 +137,22 @@ class Captures:
                 self.collect()
         finally:
             self.background = None
-            self.pool.clear()
             if self._writer is not None:
                 self._writer.close()
+
+
+def _append(shard: ShardWriter, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+    shard.append(kept.site.name, values.numpy(), row_digests=digests, torch_dtype=kept.site.dtype)
+
+
+def _send(parcels: Parcels, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+    parcels.put((kept.site.name, values.clone().numpy(), digests, kept.site.dtype))  # a clone: the network goes on and may overwrite it
+
+
+def _drop(kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+    """Another rank writes."""
+
+
+def _attach(shard: ShardWriter, records: Records) -> None:
+    for name, value in records.items():
+        shard.attach(name, value)

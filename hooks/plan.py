@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from infoplane.errors import BudgetExceeded, InfoplaneError
 from infoplane.hooks.isolate import device_of
 from infoplane.hooks.layers import Survey, survey
 from infoplane.hooks.options import Options, Reduce
-from infoplane.hooks.passes import Slot, allocate, bytes_per_row, fill, fit_reductions, stored_dtype, stored_shape
+from infoplane.hooks.passes import Emit, Kept, fit_reductions, run_pass
 from infoplane.hooks.probe import Probe, batch_size_for
 from infoplane.hooks.reduce import Custom, Reduction, reduction
 from infoplane.hooks.sites import Site
@@ -30,8 +29,8 @@ class Plan:
 
     Attributes:
         options: what was asked for.
-        survey: the sites, in order of execution, and what was left out.
-        reductions: by layer name, fitted; a layer without one is stored raw.
+        survey: what was found, and what was left out.
+        kept: the sites, in order of execution, and the form in which each is stored.
         infos: the layer table of the archive.
         batch_size: rows per forward.
         rows: stored rows per capture: probe rows times draws.
@@ -39,7 +38,7 @@ class Plan:
 
     options: Options
     survey: Survey
-    reductions: Mapping[str, Reduction]
+    kept: tuple[Kept, ...]
     infos: tuple[LayerInfo, ...]
     batch_size: int
     rows: int
@@ -49,31 +48,33 @@ class Plan:
         """The sites to capture."""
         return self.survey.sites
 
-    def bytes_of(self, site: Site) -> int:
+    def bytes_of(self, kept: Kept) -> int:
         """Bytes of activations and row digests that one capture writes for this site."""
-        return (bytes_per_row(site, self.reductions.get(site.name), self.options.dtype) + 16) * self.rows
+        return kept.bytes_per_row * self.rows
 
     @property
     def bytes_per_capture(self) -> int:
         """Bytes of activations and row digests that one capture writes."""
-        return sum(map(self.bytes_of, self.sites))
+        return sum(map(self.bytes_of, self.kept))
+
+    @property
+    def reductions(self) -> dict[str, Reduction]:
+        """By layer name, fitted; a layer without one is stored raw."""
+        return {k.site.name: k.reduction for k in self.kept if k.reduction is not None}
 
     @property
     def states(self) -> dict[str, object]:
         """What the fitted reductions remember, by the name under which the archive keeps it."""
         return {f"reduction:{name}": state for name, r in self.reductions.items() if (state := r.state()) is not None}
 
-    def slots(self, rows: int, spool: Path | None = None) -> list[Slot]:
-        """Empty arrays for ``rows`` rows of every site."""
-        return allocate(self.sites, self.reductions, rows, wish=self.options.dtype, spool=spool)
-
-    def run(self, model: nn.Module, probe: Probe, slots: list[Slot], step: int) -> None:
-        """One pass of the probe into ``slots``; the caller isolates the model."""
+    def run(self, model: nn.Module, probe: Probe, emit: Emit, step: int) -> dict[str, list[int]]:
+        """One pass of the probe into ``emit``; the caller isolates the model. Returns the lengths of ragged rows."""
         o = self.options
-        fill(
+        return run_pass(
             model,
             probe,
-            slots,
+            self.kept,
+            emit,
             batch_size=self.batch_size,
             device=device_of(model),
             step=step,
@@ -100,9 +101,9 @@ class Plan:
             + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
         ]
         width = max((len(i.name) for i in self.infos), default=0)
-        for i, site in zip(self.infos, self.sites):
+        for i, kept in zip(self.infos, self.kept, strict=True):
             lines.append(
-                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(self.bytes_of(site)):>9s}"
+                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(self.bytes_of(kept)):>9s}"
                 + (f"  {i.reduction}" if i.reduction != "none" else "")
             )
         return "\n".join(lines + [f"  note: {note}" for note in self.survey.notes])
@@ -134,13 +135,14 @@ def make_plan(model: nn.Module, probe: Probe, options: Options, previous: Archiv
             seed=options.seed,
             forward=options.forward,
         )
-    infos = tuple(_info(i, s, reductions.get(s.name), options.dtype) for i, s in enumerate(found.sites))
+    kept = tuple(Kept(s, reductions.get(s.name), options.dtype) for s in found.sites)
+    infos = tuple(_info(i, k) for i, k in enumerate(kept))
     if any(getattr(m, "track_running_stats", True) is False for m in model.modules()):
         warnings.warn(
             "a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
             stacklevel=4,
         )
-    return Plan(options, found, reductions, infos, batch_size, probe.n * options.draws)
+    return Plan(options, found, kept, infos, batch_size, probe.n * options.draws)
 
 
 def _look(model: nn.Module, probe: Probe, options: Options) -> Survey:
@@ -184,19 +186,11 @@ def _spec(wish: Reduce, name: str) -> str | Custom | None:
     return next((spec for key, spec in wish.items() if fnmatchcase(name, key) or fnmatchcase(plain, key)), None)
 
 
-def _info(ordinal: int, s: Site, r: Reduction | None, dtype: str | None) -> LayerInfo:
-    stored = str(stored_dtype(s.dtype, dtype)).removeprefix("torch.")
+def _info(ordinal: int, kept: Kept) -> LayerInfo:
+    s, r = kept.site, kept.reduction
+    stored = str(kept.dtype).removeprefix("torch.")
     return LayerInfo(
-        s.name,
-        ordinal,
-        type(s.module).__name__,
-        stored_shape(s, r),
-        s.raw_shape,
-        s.dtype,
-        stored,
-        r.spec if r else "none",
-        s.end,
-        s.aliases,
+        s.name, ordinal, type(s.module).__name__, kept.shape, s.raw_shape, s.dtype, stored, r.spec if r else "none", s.end, s.aliases
     )
 
 

@@ -278,6 +278,7 @@ class Recorder:
         finally:
             self.probe_seconds += time.perf_counter() - began
         self._last = step
+        captures.collect()
         self._watch_budget(captures)
         return True
 

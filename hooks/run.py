@@ -1,8 +1,7 @@
-"""The run on disk as a recording fills it: its header, and one shard per capture."""
+"""The run on disk: its header, and what is said about every capture."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ from torch import nn
 from infoplane.archive import RunWriter
 from infoplane.errors import InputError
 from infoplane.hooks.isolate import device_of
-from infoplane.hooks.passes import Slot
 from infoplane.hooks.plan import Plan
 from infoplane.hooks.probe import Probe
 from infoplane.hooks.ranks import Team
@@ -102,21 +100,3 @@ def capture_meta(plan: Plan, model: nn.Module) -> dict[str, object]:
         "torch": torch.__version__,
         "compute_dtype": next((str(p.dtype).removeprefix("torch.") for p in model.parameters()), "float32"),
     }
-
-
-def write_capture(
-    writer: RunWriter,
-    step: int,
-    slots: Sequence[Slot],
-    *,
-    metrics: Mapping[str, float],
-    meta: Mapping[str, object],
-    attachments: Mapping[str, Any],  # Any: JSON
-) -> None:
-    """Publishes one capture as a shard; nothing of it is visible before all of it is on disk."""
-    ragged = {slot.site.name: slot.lengths for slot in slots if slot.lengths}
-    with writer.step(step, metrics=metrics, meta=meta) as shard:
-        for slot in slots:
-            shard.write(slot.site.name, slot.array(), row_digests=slot.digests, torch_dtype=slot.site.dtype)
-        for name, value in {**attachments, **({"lengths": ragged} if ragged else {})}.items():
-            shard.attach(name, value)

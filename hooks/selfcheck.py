@@ -11,6 +11,7 @@ from torch import nn
 
 from infoplane.archive import Archive
 from infoplane.hooks.isolate import Mode
+from infoplane.hooks.passes import Gathered
 from infoplane.hooks.plan import Plan
 from infoplane.hooks.probe import Probe
 from infoplane.rows import codes_of_digests, row_codes, row_digests
@@ -49,10 +50,10 @@ def check_live(archive: Archive, step: int, plan: Plan, model: nn.Module, probe:
     """Hold a stored step against fresh passes of the live network, which is left as it was found."""
 
     def values(mode: Mode) -> dict[str, NDArray[np.generic]]:
-        slots = plan.slots(probe.n * plan.options.draws)
+        gathered = Gathered(plan.kept, probe.n * plan.options.draws)
         with plan.options.isolated(model, step=step, mode=mode):
-            plan.run(model, probe, slots, step)
-        return {slot.site.name: slot.array() for slot in slots}
+            plan.run(model, probe, gathered, step)
+        return {name: t.numpy() for name, t in gathered.values.items()}
 
     live = values(plan.options.mode)
     trained = values("train") if plan.options.mode == "eval" else live

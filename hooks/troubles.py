@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 
 from infoplane.hooks.options import OnError
-from infoplane.hooks.passes import Slot
 
 _FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
@@ -50,10 +48,9 @@ class Troubles:
                 f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, further failures are recorded in silence"
             )
 
-    def nonfinite(self, step: int, slots: Sequence[Slot]) -> None:
-        """Say once that NaN or infinity was captured."""
-        bad = {slot.site.name: slot.nonfinite for slot in slots if slot.nonfinite}
-        if bad and not self._said_nonfinite:
+    def nonfinite(self, step: int, bad: dict[str, int]) -> None:
+        """Say once that NaN or infinity was captured; ``bad`` counts them per layer."""
+        if not self._said_nonfinite:
             self._said_nonfinite = True
             _warn(
                 f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused; further steps say nothing"

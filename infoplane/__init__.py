@@ -32,6 +32,11 @@ _PUBLIC = {
     "mechanism": "infoplane.analysis.mechanism",
     "phases": "infoplane.analysis.phases",
     "sensitivity": "infoplane.analysis.sensitivity",
+    "conditional_information": "infoplane.analysis.given",
+    "drift": "infoplane.analysis.drift",
+    "information_given_labels": "infoplane.analysis.given",
+    "layer_information": "infoplane.analysis.between",
+    "train_and_held_out": "infoplane.analysis.sides",
     "plot_plane": "infoplane.analysis.plot",
     "write_report": "infoplane.analysis.report",
 }

@@ -13,20 +13,12 @@ from infoplane.errors import InputError
 DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""
 
-_BLOCK_BYTES = 1 << 24
-
-
-def _words(a: NDArray[Any]) -> NDArray[np.uint64]:
-    """Rows as 64-bit words of their canonical little-endian bits: -0.0 becomes 0.0 and every NaN the same NaN."""
-    if a.dtype.kind == "f":
-        a = a + a.dtype.type(0)  # a copy in which -0.0 is 0.0
-        bad = np.isnan(a)
-        if bad.any():
-            a[bad] = np.nan
-    elif a.dtype.kind == "b":
-        a = a.astype(np.uint8)
-    bits = a.astype(a.dtype.newbyteorder("<"), copy=False).view(f"<u{a.dtype.itemsize}")
-    return bits.astype(np.uint64)
+_CANONICAL = {  # of floating-point words: the sign bit, infinity, the one NaN
+    2: (1 << 15, 0x7C00, 0x7E00),
+    4: (1 << 31, 0x7F800000, 0x7FC00000),
+    8: (1 << 63, 0x7FF0000000000000, 0x7FF8000000000000),
+}
+_AS_THEY_ARE = (0, 2**64 - 1, 0)
 
 
 def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
@@ -48,11 +40,11 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     n = a.shape[0]
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
     out = np.empty((n, 2), np.uint64)
-    rows = max(1, _BLOCK_BYTES // max(8 * flat.shape[1], 1))
+    little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
     from infoplane.rows_compiled import digest
 
-    for start in range(0, n, rows):
-        digest(np.ascontiguousarray(_words(flat[start : start + rows])), out[start : start + rows])
+    zero, infinity, nan = _CANONICAL[a.dtype.itemsize] if a.dtype.kind == "f" else _AS_THEY_ARE
+    digest(little.view(f"<u{a.dtype.itemsize}"), np.uint64(zero), np.uint64(infinity), np.uint64(nan), out)
     return out
 
 

@@ -13,12 +13,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, crc32, raw_bytes
+from infoplane.archive.checksum import crc32
+from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, raw_bytes
 from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
 
 MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
 """Largest honest expansion of each allowed compressor (deflate cannot exceed 1032); a larger claim is a bomb."""
 MAX_CHUNK = 256 << 20
+_READ_BYTES = 1 << 19  # read so much, then check it while it is in cache
 _PLAIN_FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -238,23 +240,26 @@ def checked_array(group: h5py.Group, path: str, window: Window, shape: tuple[int
     return d
 
 
-def read_rows(d: Any, window: Window, start: int, stop: int, where: str) -> NDArray[Any]:  # Any: h5py dataset
-    """Rows ``start:stop`` of a checked dataset; contiguous data is read straight from the file, outside HDF5's global lock."""
+def read_rows(
+    d: Any, window: Window, start: int, stop: int, where: str, crc: int = 0
+) -> tuple[NDArray[Any], int]:  # Any: h5py dataset, stored dtype
+    """Rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far; contiguous data is read outside HDF5's global lock."""
     with naming(where):
         out = np.empty((stop - start, *d.shape[1:]), d.dtype)
         if not out.size:
-            return out
+            return out, crc
+        view = raw_bytes(out)
         if d.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
             d.read_direct(out, np.s_[start:stop])
-            return out
-        offset = d.id.get_offset() + start * (out.nbytes // (stop - start))
-        view, done = raw_bytes(out), 0
+            return out, crc32(view, crc)
+        offset, done = d.id.get_offset() + start * (out.nbytes // (stop - start)), 0
         while done < out.nbytes:
-            got = os.preadv(window.fd, [view[done : done + (1 << 30)]], offset + done)
+            got = os.preadv(window.fd, [view[done : done + _READ_BYTES]], offset + done)
             if got == 0:
                 raise DamagedArchive(f"{where}: the file ended early; it was truncated")
+            crc = crc32(view[done : done + got], crc)
             done += got
-        return out
+        return out, crc
 
 
 def read_array(
@@ -266,8 +271,8 @@ def read_array(
         DamagedArchive: wrong structure or checksum.
     """
     d = checked_array(group, path, window, shape, dtype, where)
-    a = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
-    if crc32(a) != crc:
+    a, found = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
+    if found != crc:
         raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
     return a
 

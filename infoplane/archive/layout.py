@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-import zlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.archive.checksum import crc32 as crc32_of
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive, VersionError
 from infoplane.types import LayerInfo
 
@@ -71,7 +71,7 @@ def rows_path(info: LayerInfo) -> str:
 
 def crc32(a: NDArray[Any]) -> int:  # Any: every stored dtype
     """CRC-32 of the raw C-order little-endian bytes of an array."""
-    return zlib.crc32(raw_bytes(a))
+    return crc32_of(raw_bytes(a))
 
 
 def raw_bytes(a: NDArray[Any]) -> memoryview:  # Any: every stored dtype
@@ -147,7 +147,7 @@ def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
 def sealed(body: dict[str, Any]) -> str:  # Any: JSON
     """JSON text with a ``crc32`` of the rest added; `unsealed` checks it."""
     text = to_json(body)
-    return to_json({**json.loads(text), "crc32": zlib.crc32(_canonical(json.loads(text)))})
+    return to_json({**json.loads(text), "crc32": crc32_of(_canonical(json.loads(text)))})
 
 
 def _canonical(body: dict[str, Any]) -> bytes:  # Any: JSON
@@ -168,7 +168,7 @@ def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any
     check_version(body.get("format_version"), where)
     raw = json.loads(text)
     claimed = raw.pop("crc32", None)
-    if claimed != zlib.crc32(_canonical(raw)):
+    if claimed != crc32_of(_canonical(raw)):
         raise DamagedArchive(f"{where}: key 'crc32' does not match the text: it was damaged or edited by hand")
     return body
 

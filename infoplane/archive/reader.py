@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import html
 import os
-import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -268,8 +267,7 @@ class Archive:
                 d = checked_array(group, path, window, shape, dtype, where)
                 crc = 0
                 for start in range(0, shape[0], rows):
-                    block = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'")
-                    crc = zlib.crc32(layout.raw_bytes(block), crc)
+                    block, crc = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'", crc)
                     yield block
                 if crc != entry.get("crc32"):
                     raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
