@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ _LOOK = 4096
 _BLOCK_BYTES = 1 << 27
 
 
+@runtime_checkable
 class Rows(Protocol):
     """Rows of a layer, shape ``(n, dim)``, in blocks."""
 
