@@ -37,7 +37,7 @@ _SHIM = """
 static long count = -1, at = -1; static int mode = 0; static int report = -1;
 void shim_arm(long n, int m) { count = 0; at = n; mode = m; }
 long shim_count(void) { return count; }
-static int due(void) { if (count < 0) return 0; return ++count == at; }
+static int due(void) { if (count < 0) return 0; return __sync_add_and_fetch(&count, 1) == at; /* two threads may write */ }
 static int fault(void) { if (mode < 2) { kill(getpid(), SIGKILL); for (;;) pause(); } errno = mode; return 1; }
 #define REAL(name, type) static type real; if (!real) real = (type)dlsym(RTLD_NEXT, name)
 typedef ssize_t (*pw)(int, const void*, size_t, off_t); typedef ssize_t (*wr)(int, const void*, size_t);
@@ -99,7 +99,7 @@ def shim(tmp_path_factory) -> Path:
 _SERVER = """
 import ctypes, os, pathlib, sys
 sys.path.insert(0, {tests!r})
-import test_crash as t
+import {module} as t
 t.capture(pathlib.Path({tmp!r}) / "warm", lambda step: None)
 shim = ctypes.CDLL({shim!r})
 shim.shim_count.restype = ctypes.c_long
@@ -128,8 +128,8 @@ for line in sys.stdin:
 class Server:
     """A process with the shim loaded that runs one capture per request."""
 
-    def __init__(self, shim: Path, tmp: Path) -> None:
-        code = _SERVER.format(tests=str(Path(__file__).parent), tmp=str(tmp), shim=str(shim))
+    def __init__(self, shim: Path, tmp: Path, module: str = "test_crash") -> None:
+        code = _SERVER.format(tests=str(Path(__file__).parent), module=module, tmp=str(tmp), shim=str(shim))
         env = {**os.environ, "LD_PRELOAD": str(shim), "PYTHONWARNINGS": "ignore"}
         self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 

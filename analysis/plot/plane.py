@@ -91,8 +91,12 @@ def plot_plane(
         draw_legend(ax, shown, paths, marks)
     number_ends(ax, paths)
     if words := warnings_of(shown, spec):
+        room = max(30, int((style.width_points(ax) + 40) / 3.5))
         ax.set_title(
-            "\n".join(textwrap.fill(style.drawable(w), 88) for w in words), fontsize=6.5, loc="left", color=style.VERDICT_COLOURS["fault"]
+            "\n".join(textwrap.fill(style.drawable(w), room) for w in words),
+            fontsize=6.5,
+            loc="left",
+            color=style.VERDICT_COLOURS["fault"],
         )
     return ax
 
