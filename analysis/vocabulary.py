@@ -184,6 +184,37 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
     return float((a.shape[1] * np.log(nu / rho).mean() + np.log(len(b) / (len(a) - 1))) / _LN2)
 
 
+def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
+    """Mean over units of D(p||q) in bits between histograms of ``x`` and ``y`` on common cells; values may repeat.
+
+    Every unit has ``bins`` equal cells over the joint range of both samples, every cell half a count more, so that the value is finite. Sums over units
+    bound nothing: units depend on one another. A mean over units compares layers of different width.
+
+    Args:
+        x, y: shapes ``(n, dim)`` and ``(m, dim)``.
+
+    When it lies: cells are coarse for heavy tails; about (cells - 1)/(2 n ln 2) bits of bias for equal distributions, removed to first order.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> abs(kl_binned(rng.normal(1, 1, (20000, 1)), rng.normal(0, 1, (20000, 1))) - 0.7213) < 0.1
+        True
+    """
+    a, b = (np.asarray(v, np.float64).reshape(len(np.asarray(v)), -1) for v in (x, y))
+    if a.shape[1] != b.shape[1] or not len(a) or not len(b) or bins < 2:
+        raise InputError(f"expected rows of one width and at least 2 bins, got shapes {a.shape} and {b.shape}, {bins} bins")
+    low, high = np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))
+    total = 0.0
+    for u in np.flatnonzero(high > low):
+        p, q = (np.histogram(v[:, u], bins=bins, range=(low[u], high[u]))[0].astype(np.float64) for v in (a, b))
+        used = (p + q) > 0
+        p, q = p[used], q[used]
+        smooth_p, smooth_q = (p + 0.5) / (p + 0.5).sum(), (q + 0.5) / (q + 0.5).sum()
+        bias = (used.sum() - 1) / (2 * _LN2) * (1 / len(a) + 1 / len(b))
+        total += float((smooth_p * np.log2(smooth_p / smooth_q)).sum()) - bias
+    return total / a.shape[1]
+
+
 def _two(table: ArrayLike) -> Floats:
     q = _probabilities(table, "table")
     if q.ndim != 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -25,23 +26,45 @@ def measure(
     seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
     errorbars: Annotated[int, typer.Option(help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.")] = 0,
     null: Annotated[int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
+    max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = 0.05,
+    until_told: Annotated[bool, typer.Option("--until-told", hidden=True)] = False,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again."""
+    specs = estimator or DEFAULT
+    if follow:
+        _follow(run, specs, max_overhead=max_overhead, seed=seed, until_told=until_told)
+        return
     from infoplane.analysis.measure import measure as run_measure
     from infoplane.archive import open_archive
+    from infoplane.commands.tables import say_plane
+    from infoplane.types import printable
 
     archive = open_archive(run)
-    specs = estimator or DEFAULT
     plane = run_measure(
         archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None, errorbars=errorbars, null=null
     )
     target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
-    print(plane)
+    say_plane(plane)
     for failure in plane.failures[:5]:
-        print(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}")
+        print(printable(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}", 400))
     print(plane.save(target, overwrite=True))
     if csv is not None:
         print(plane.to_csv(csv))
+
+
+def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int, until_told: bool) -> None:
+    if until_told:
+        from infoplane.live import follow_until_told
+
+        follow_until_told(run, specs, max_overhead=max_overhead, seed=seed)
+        return
+    import threading
+
+    from infoplane.analysis.follow import follow
+
+    with contextlib.suppress(KeyboardInterrupt):
+        follow(run, specs, over=threading.Event(), gone=threading.Event(), max_overhead=max_overhead, seed=seed)
 
 
 def estimators() -> None:

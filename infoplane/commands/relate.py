@@ -1,0 +1,109 @@
+"""Commands that relate layers to one another, to the input given the labels, to their past and to held-out rows."""
+
+from __future__ import annotations
+
+import csv as tables
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Run = Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")]
+Layers = Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")]
+Steps = Annotated[list[int] | None, typer.Option("--step", help="Only this checkpoint; may be given several times.")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Also write the numbers as CSV.")]
+
+
+def between(
+    run: Run,
+    estimator: Annotated[
+        str, typer.Option("-e", "--estimator", help="Takes two layers: mixed, ksg, gauss, sliced, renyi, cka, exact, bin.")
+    ] = "mixed",
+    step: Annotated[int | None, typer.Option(help="Checkpoint; the last when left out.")] = None,
+    layer: Layers = None,
+    seed: Annotated[int, typer.Option(help="Of estimators that draw.")] = 0,
+    csv: Csv = None,
+) -> None:
+    """I(Z_i;Z_j) in bits of every pair of layers at one checkpoint."""
+    from infoplane.analysis.between import layer_information
+
+    found = layer_information(run, estimator, step=step, layers=layer or None, seed=seed)
+    print(found)
+    if csv is not None:
+        print(found.to_csv(csv))
+
+
+def given(
+    run: Run,
+    estimator: Annotated[str, typer.Option("-e", "--estimator", help="Spec; see `infoplane estimators`.")] = "exact",
+    layer: Layers = None,
+    step: Steps = None,
+    csv: Csv = None,
+) -> None:
+    """I(Z;X|Y) in bits: what every layer keeps of the input beyond the labels."""
+    from infoplane.analysis.given import information_given_labels
+
+    found = information_given_labels(run, estimator, layers=layer or None, steps=step or None)
+    rows = [(c.step, c.layer, c.estimate.bits, c.estimate.stderr) for c in found]
+    _table(f"I(Z;X|Y) [bits], {found[0].estimate.estimator}", ("step", "layer", "bits", "stderr"), rows, csv)
+
+
+def drift(
+    run: Run,
+    reference: Annotated[str, typer.Option(help="first, previous, or a captured step.")] = "first",
+    method: Annotated[str, typer.Option(help="knn, binned, or auto: binned where rows repeat.")] = "auto",
+    layer: Layers = None,
+    step: Steps = None,
+    csv: Csv = None,
+) -> None:
+    """KL divergence in bits between a layer's distribution at a checkpoint and at a reference checkpoint."""
+    from infoplane.analysis.drift import drift as measure_drift
+
+    start = int(reference) if reference.lstrip("-").isdigit() else reference
+    found = measure_drift(run, reference=start, method=method, layers=layer or None, steps=step or None)  # type: ignore[arg-type]  # checked there
+    rows = [(d.layer, d.reference, d.step, d.bits, d.stderr, d.method) for d in found]
+    _table("D(step || reference) [bits]", ("layer", "reference", "step", "bits", "stderr", "method"), rows, csv)
+
+
+def sides(
+    run: Run,
+    estimator: Annotated[list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times.")] = None,
+    layer: Layers = None,
+    step: Steps = None,
+    divisions: Annotated[int, typer.Option(help="Random divisions of the rows for the p-value of the gap; 0 for none.")] = 0,
+    csv: Csv = None,
+) -> None:
+    """I(Z;Y) in bits on trained-on and on held-out rows, equally many of each."""
+    from infoplane.analysis.sides import train_and_held_out
+
+    found = train_and_held_out(
+        run, estimator or ("mixed", "vinfo:family=linear"), layers=layer or None, steps=step or None, divisions=divisions
+    )
+    rows = [(b.step, b.layer, b.train.estimator, b.train.n, b.train.bits, b.test.bits, b.gap_bits, b.p) for b in found]
+    _table("I(Z;Y) [bits]", ("step", "layer", "estimator", "n", "train", "held out", "gap", "p"), rows, csv)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], csv: Path | None) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title))
+    for name, example in zip(columns, rows[0], strict=True):
+        table.add_column(name, justify="left" if isinstance(example, str) else "right")
+    for row in rows:
+        table.add_row(*("" if v is None else f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
+    Console().print(table)
+    if csv is not None:
+        with csv.open("w", newline="", encoding="utf-8") as file:
+            writer = tables.writer(file)
+            writer.writerow(columns)
+            writer.writerows(rows)
+        print(csv)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    for command in (between, given, drift, sides):
+        app.command()(command)
