@@ -9,6 +9,9 @@ from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane
 from infoplane.types import Quantity
 
+QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
+"""Across and up in the plane."""
+
 
 def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point") -> str:
     """What an axis shows, with its convention: the estimator's own words for the quantity, its unit, spec, sense and probe rows.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import html
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -389,15 +388,18 @@ class Archive:
         return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.n_rows} probe rows)"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(i.name)}</td><td>{html.escape(i.cls)}</td><td>{html.escape(str(i.shape))}</td><td>{html.escape(i.store_dtype)}</td>"
-            f"<td>{html.escape(i.reduction)}</td></tr>"
-            for i in self.infos
-        )
-        return (
-            f"<p><b>{html.escape(str(self.path))}</b>: {len(self.steps)} steps {html.escape(_short(self.steps))}, {self.n_rows} probe rows</p>"
-            f"<table><tr><th>layer</th><th>class</th><th>shape</th><th>dtype</th><th>reduction</th></tr>{rows}</table>"
-        )
+        from infoplane.notebook import cell, table
+
+        heads = ("layer", "class", "shape", "dtype", "reduction")
+        rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
+        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(_short(self.steps))}, {self.n_rows} probe rows</p>{table(heads, rows)}"
+
+    def __getitem__(self, key: tuple[int, str]) -> NDArray[Any]:  # Any: stored dtype
+        """``archive[step, layer]``: the activation as `z` gives it; notebooks complete steps and layers."""
+        return self.z(*key)
+
+    def _ipython_key_completions_(self) -> list[tuple[int, str]]:
+        return list(self)
 
 
 def _stored(head: dict[str, Any], entry: dict[str, Any], crc_key: str, where: str) -> tuple[tuple[int, ...], str]:  # Any: JSON

@@ -37,15 +37,17 @@ def measure(
         return
     from infoplane.analysis.measure import measure as run_measure
     from infoplane.archive import open_archive
+    from infoplane.commands.tables import say_plane
+    from infoplane.types import printable
 
     archive = open_archive(run)
     plane = run_measure(
         archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None, errorbars=errorbars, null=null
     )
     target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
-    print(plane)
+    say_plane(plane)
     for failure in plane.failures[:5]:
-        print(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}")
+        print(printable(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}", 400))
     print(plane.save(target, overwrite=True))
     if csv is not None:
         print(plane.to_csv(csv))
