@@ -151,7 +151,7 @@ def test_no_split_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "title"),
     [
-        ("between", "I(Z_i;Z_j) [bits], mixed:k=5"),
+        ("between", "I(Z_i;Z_j) [bits], knn:k=5"),
         ("given", "I(Z;X|Y) [bits], exact"),
         ("drift", "D(step || reference)"),
         ("sides", "I(Z;Y) [bits]"),

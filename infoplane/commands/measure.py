@@ -25,13 +25,21 @@ def measure(
     seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
     errorbars: Annotated[int, typer.Option(help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.")] = 0,
     null: Annotated[int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")] = 0,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Do not add a second estimator beside a single one of continuous information.")
+    ] = False,
 ) -> None:
-    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again."""
+    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
+
+    A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells where the two part are listed.
+    """
+    from infoplane.analysis.beside import companions, partings
     from infoplane.analysis.measure import measure as run_measure
     from infoplane.archive import open_archive
 
     archive = open_archive(run)
-    specs = estimator or DEFAULT
+    specs = list(estimator or DEFAULT)
+    specs += () if alone else companions(specs)
     plane = run_measure(
         archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None, errorbars=errorbars, null=null
     )
@@ -39,6 +47,12 @@ def measure(
     print(plane)
     for failure in plane.failures[:5]:
         print(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}")
+    if parted := partings(plane):
+        print(
+            f"  {len(parted)} cells where two estimators of one information part: at most one is right, see `infoplane calibrate`. The widest:"
+        )
+        for apart in parted[:5]:
+            print(f"  {apart}")
     print(plane.save(target, overwrite=True))
     if csv is not None:
         print(plane.to_csv(csv))
