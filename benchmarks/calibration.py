@@ -25,7 +25,7 @@ from infoplane.analysis.calibrate.case import Case
 
 HERE = Path(__file__).parent
 OURS = (
-    "ksg:k=5", "ksg:k=5,correct=true", "ksg:k=3,correct=true", "mixed:k=5", "ross:k=5", "gauss", "gauss:copula=true", "noisy", "plugin:population", "vinfo:family=mlp",
+    "ksg:k=5", "ksg:k=5,correct=true", "ksg:k=3,correct=true", "knn:k=5", "mixed:k=5", "ross:k=5", "gauss", "gauss:copula=true", "noisy", "plugin:population", "vinfo:family=mlp",
 )  # fmt: skip
 BESIDE = tuple(spec for spec in OURS if not spec.startswith(("vinfo", "noisy", "gauss")) or "copula" in spec)
 """Those of ours that have peers."""
@@ -62,6 +62,7 @@ def errors(seeds: int, n: int) -> str:
 
 COVERED = {
     "ksg:k=5": ("1-D", "heavy-tailed", "warped"),
+    "knn:k=5": ("1-D", "heavy-tailed", "warped", "label", "mixed"),
     "mixed:k=5": ("1-D", "heavy-tailed", "warped", "label", "mixed"),
     "ross:k=5": ("label",),
     "plugin:population": ("discrete",),

@@ -18,7 +18,7 @@ from infoplane.types import Estimate, Kind, Variable
 class Neighbours:
     """I(A;B) by k nearest neighbours, the form chosen by the rows and named in the notes.
 
-    `MixedKSG` where rows repeat (atoms after ReLU, one-hot, dead layers, repeated inputs), else `KSG` for two continuous variables and `Ross` for labels. One spec
+    `MixedKSG` with atoms apart where rows repeat (atoms after ReLU, one-hot, dead layers, repeated inputs), else `KSG` for two continuous variables and `Ross` for labels. One spec
     serves all layers of a network, some of which have atoms.
 
     Attributes:
@@ -72,7 +72,7 @@ class Neighbours:
             raise EstimatorError(f"{self.name}: {a.name} and {b.name} are both discrete; use plugin")
         same_rows(a, b, self.name)
         if any(v.kind == "continuous" and len(counts_of(row_codes(v.values))) < v.n for v in (a, b)):
-            found = MixedKSG(self.k).estimate(a, b, rng=rng)
+            found = MixedKSG(self.k, apart=True).estimate(a, b, rng=rng)
             said = "rows repeat: ties counted (mixed KSG, Gao et al. 2017)"
         elif a.kind == b.kind:
             found, said = KSG(self.k, correct=self.correct).estimate(a, b, rng=rng), "all rows differ: KSG"
