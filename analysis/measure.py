@@ -171,22 +171,19 @@ def _remote_cell(path: str, step: int, layer: str, estimators: list[Estimator], 
 
 @contextmanager
 def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], object]]:
+    from infoplane.progress import progress as shown
+
     count = 0
-    if progress is True and total:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with shown("measuring", total, shown=progress is True) as advance:
 
-        with Progress(TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as bar:
-            task = bar.add_task("measuring", total=total)
-            yield lambda: bar.advance(task)
-        return
+        def tell() -> None:
+            nonlocal count
+            count += 1
+            advance()
+            if callable(progress):
+                progress(count, total)
 
-    def tell() -> None:
-        nonlocal count
-        count += 1
-        if callable(progress):
-            progress(count, total)
-
-    yield tell
+        yield tell
 
 
 def _plane(archive: Archive, records: Sequence[Record], parsed: Sequence[Estimator], layers: Sequence[str], seed: int) -> Plane:

@@ -58,7 +58,7 @@ def main() -> None:
         probe, labels = torch.randn(4096, 784), torch.randint(0, 10, (4096,))
         with ip.Recorder(net, probe=(probe, labels), to=f"{folder}/run", schedule=ip.every(1), verbose=False) as rec:
             raw = np.zeros(rec.bytes_per_capture, np.uint8)
-            size = int(rec._batch_size or 4096)
+            size = rec.plan.batch_size if rec.plan else 4096
             steps = iter(range(1, 10**6))
 
             def bare() -> None:

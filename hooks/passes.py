@@ -1,12 +1,13 @@
-"""One pass of the probe through the network: every site's rows copied into arrays on the host, batch by batch."""
+"""One pass of the probe through the network: every site's rows handed on batch by batch, in the form in which they are stored.
+
+Nothing is collected here: what a hook sees is written, or copied by whoever keeps it, before the network goes on. So the memory of a
+capture is one batch of one layer, whatever the size of the probe.
+"""
 
 from __future__ import annotations
 
-import math
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,69 +24,50 @@ from infoplane.hooks.reduce import FIT_ROWS, Reduction
 from infoplane.hooks.sites import Site, attached
 from infoplane.rows import row_digests
 
-SPOOL_BYTES = 512 * 2**20
-"""Above this the arrays of a capture live in a file that the system may page out, not in memory."""
 
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """One site and the form in which its rows are stored.
 
-@dataclass(eq=False)
-class Slot:
-    """Where one site's rows go: shape ``(n, *feature)`` and, when the stored values are not the raw ones, digests of the raw rows."""
+    Attributes:
+        site: where.
+        reduction: what is made of a row; None for the row itself.
+        wish: the user's dtype; None for the layer's own, half precisions widened to float32, which is lossless.
+    """
 
     site: Site
-    values: Tensor
-    reduction: Reduction | None
-    digests: NDArray[np.uint64] | None
-    lengths: list[int] = field(default_factory=list)
-    nonfinite: int = 0
+    reduction: Reduction | None = None
+    wish: str | None = None
 
-    def array(self) -> NDArray[np.generic]:
-        """The rows as a numpy view."""
-        return self.values.numpy()
+    @property
+    def dtype(self) -> torch.dtype:
+        """Stored dtype."""
+        own = getattr(torch, self.site.dtype)
+        if not own.is_floating_point:
+            return torch.uint8 if own == torch.bool else own  # type: ignore[no-any-return]  # a dtype
+        if self.wish is not None:
+            return getattr(torch, self.wish)  # type: ignore[no-any-return]  # checked by the options
+        return torch.float64 if own == torch.float64 else torch.float32
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Feature shape of what is stored."""
+        own = getattr(torch, self.site.dtype)
+        if self.reduction is None:
+            return self.site.raw_shape
+        return self.reduction.shape(own if own.is_floating_point else torch.float32)
 
-def stored_dtype(torch_dtype: str, wish: str | None = None) -> torch.dtype:
-    """What a layer computed in ``torch_dtype`` is stored as: half precisions as float32 (lossless), all else unchanged, or the user's wish."""
-    dtype = getattr(torch, torch_dtype)
-    if not dtype.is_floating_point:
-        return dtype if dtype != torch.bool else torch.uint8
-    if wish is not None:
-        return getattr(torch, wish)  # type: ignore[no-any-return]  # checked by the recorder
-    return torch.float64 if dtype == torch.float64 else torch.float32
-
-
-def stored_shape(site: Site, reduction: Reduction | None) -> tuple[int, ...]:
-    """Feature shape of what is stored."""
-    return (
-        site.raw_shape
-        if reduction is None
-        else reduction.shape(getattr(torch, site.dtype) if getattr(torch, site.dtype).is_floating_point else torch.float32)
-    )
+    @property
+    def whole(self) -> bool:
+        """Whether what is stored holds every bit of the raw row, so that its digest can be taken from it."""
+        return self.reduction is None and self.dtype.itemsize >= getattr(torch, self.site.dtype).itemsize
 
 
-def bytes_per_row(site: Site, reduction: Reduction | None, wish: str | None = None) -> int:
-    """Bytes that one row of this site takes in the archive, without its 16-byte digest."""
-    return math.prod(stored_shape(site, reduction)) * stored_dtype(site.dtype, wish).itemsize
+Emit = Callable[[Kept, Tensor, NDArray[np.uint64] | None], None]
+"""Takes the next rows of a site: stored form on the host, and digests of the raw rows where these cannot be taken from it.
 
-
-def allocate(
-    sites: Sequence[Site], reductions: Mapping[str, Reduction], rows: int, *, wish: str | None = None, spool: Path | None = None
-) -> list[Slot]:
-    """One slot per site. Large captures are spooled to an unnamed file in ``spool``, so that they do not occupy memory."""
-    total = sum(bytes_per_row(s, reductions.get(s.name), wish) for s in sites) * rows
-    slots = []
-    for site in sites:
-        reduction = reductions.get(site.name)
-        dtype, shape = stored_dtype(site.dtype, wish), (rows, *stored_shape(site, reduction))
-        size = math.prod(shape) * int(dtype.itemsize)
-        if total > SPOOL_BYTES and spool is not None and size:
-            with tempfile.TemporaryFile(dir=spool) as file:  # the mapping outlives the unlinked file
-                file.truncate(size)
-                values = torch.from_numpy(np.memmap(file, dtype=np.uint8, mode="r+", shape=(size,))).view(dtype).reshape(shape)
-        else:
-            values = torch.empty(shape, dtype=dtype)
-        raw = reduction is None and (dtype.itemsize >= getattr(torch, site.dtype).itemsize)
-        slots.append(Slot(site, values, reduction, None if raw else np.zeros((rows, 2), np.uint64)))
-    return slots
+The tensor may be the network's own: whoever wants it later copies it now; a later in-place ReLU would overwrite it.
+"""
 
 
 def draw_seed(seed: int, step: int, draw: int) -> int:
@@ -93,10 +75,11 @@ def draw_seed(seed: int, step: int, draw: int) -> int:
     return int(np.random.SeedSequence([seed, step, draw]).generate_state(1)[0])
 
 
-def fill(
+def run_pass(
     model: nn.Module,
     probe: Probe,
-    slots: Sequence[Slot],
+    kept: Sequence[Kept],
+    emit: Emit,
     *,
     batch_size: int,
     device: torch.device,
@@ -104,67 +87,67 @@ def fill(
     seed: int = 0,
     draws: int = 1,
     forward: Forward | None = None,
-) -> None:
-    """Fills every slot; draw ``d`` of row ``i`` lands in row ``d * n + i``. The caller isolates the model.
+) -> dict[str, list[int]]:
+    """Hands every site's rows to ``emit``, in order: draw ``d`` of row ``i`` is row ``d * n + i``. The caller isolates the model.
+
+    Returns:
+        Row lengths of the sites whose output is ragged.
 
     Raises:
         CaptureError: a layer fired another number of times, or with another shape, than when the recorder attached.
     """
-    by_site = {id(slot.site): slot for slot in slots}
-    start = rows = 0
+    by_site = {id(k.site): k for k in kept}
+    ragged: dict[str, list[int]] = {}
+    rows = 0
 
     def visit(site: Site, value: Any) -> None:  # Any: layer output
-        keep(by_site[id(site)], tensor_of(site, value), start, rows)
-        if (ragged := outputs.lengths(value, site.select)) is not None:
-            by_site[id(site)].lengths += ragged
+        k = by_site[id(site)]
+        emit(k, *form(k, tensor_of(site, value), rows))
+        if (lengths := outputs.lengths(value, site.select)) is not None:
+            ragged.setdefault(site.name, []).extend(lengths)
 
-    for slot in slots:
-        slot.lengths.clear()
-    with attached([slot.site for slot in slots], visit) as next_forward:
+    with attached([k.site for k in kept], visit) as next_forward:
         for draw in range(draws):
             seed_all(draw_seed(seed, step, draw))
             for batch, inputs in probe.batches(batch_size, device):
-                start, rows = draw * probe.n + batch.start, batch.stop - batch.start
+                rows = batch.stop - batch.start
                 call(model, inputs, forward)
                 next_forward()
-    for slot in slots:
-        slot.nonfinite = _nonfinite(slot.values)
+    return ragged
 
 
-def keep(slot: Slot, tensor: Tensor, start: int, rows: int) -> None:
-    """Copies one batch of one site. It must be a copy: ``detach()``, ``cpu()`` and ``contiguous()`` are views that a later in-place ReLU overwrites."""
-    site = slot.site
+def form(kept: Kept, tensor: Tensor, rows: int) -> tuple[Tensor, NDArray[np.uint64] | None]:
+    """One batch of one site as it is stored, and the digests of its raw rows where they are lost by that."""
+    site = kept.site
     if tuple(tensor.shape) != (rows, *site.raw_shape):
-        raise _reshaped(site, tensor, rows)
-    target = slot.values[start : start + rows]
-    if slot.digests is None:
-        target.copy_(tensor.detach())
-        return
-    raw = tensor.detach().to("cpu", copy=True).contiguous()
-    wide = raw.float() if raw.dtype in (torch.float16, torch.bfloat16) else raw
-    slot.digests[start : start + rows] = row_digests(wide.numpy())
-    if slot.reduction is None:
-        target.copy_(wide)
-        lost = int(torch.isinf(target).sum() - torch.isinf(wide).sum())
-        if lost:
-            raise CaptureError(
-                f"layer {site.name!r}: {lost} values overflow {str(target.dtype).removeprefix('torch.')}; store it as float32"
-            )
-    else:
-        target.copy_(slot.reduction.apply(wide))
+        raise UnsupportedOutput(
+            f"layer {site.name!r} gave shape {tuple(tensor.shape)} for {rows} rows, expected {(rows, *site.raw_shape)} as when the recorder attached; "
+            "pad the probe to one length, or reduce the layer by a callable selector"
+        )
+    raw = tensor.detach().cpu()
+    if kept.whole:
+        return raw.to(kept.dtype).contiguous(), None
+    wide = (raw.float() if raw.dtype in (torch.float16, torch.bfloat16) else raw).contiguous()
+    digests = row_digests(wide.numpy())
+    if kept.reduction is not None:
+        return kept.reduction.apply(wide).to(kept.dtype).contiguous(), digests
+    stored = wide.to(kept.dtype)
+    if lost := int(torch.isinf(stored).sum() - torch.isinf(wide).sum()):
+        raise CaptureError(f"layer {site.name!r}: {lost} values overflow {str(kept.dtype).removeprefix('torch.')}; store it as float32")
+    return stored, digests
 
 
-def _reshaped(site: Site, tensor: Tensor, rows: int) -> CaptureError:
-    return UnsupportedOutput(
-        f"layer {site.name!r} gave shape {tuple(tensor.shape)} for {rows} rows, expected {(rows, *site.raw_shape)} as when the recorder attached; "
-        "pad the probe to one length, or reduce the layer by a callable selector"
-    )
+class Gathered:
+    """An `Emit` that keeps everything in memory: arrays by layer name."""
 
+    def __init__(self, kept: Sequence[Kept], rows: int) -> None:
+        self.values = {k.site.name: torch.empty((rows, *k.shape), dtype=k.dtype) for k in kept}
+        self._at = dict.fromkeys(self.values, 0)
 
-def _nonfinite(values: Tensor) -> int:
-    if not values.dtype.is_floating_point or bool(torch.isfinite(values.sum())):  # a finite sum has finite terms; one pass, no mask
-        return 0
-    return int((~torch.isfinite(values)).sum())
+    def __call__(self, kept: Kept, tensor: Tensor, digests: NDArray[np.uint64] | None) -> None:
+        name = kept.site.name
+        self.values[name][self._at[name] : self._at[name] + len(tensor)] = tensor
+        self._at[name] += len(tensor)
 
 
 def fit_reductions(
@@ -179,11 +162,11 @@ def fit_reductions(
     forward: Forward | None = None,
 ) -> None:
     """Fits every reduction that needs it, on at most `FIT_ROWS` evenly spaced probe rows. The caller isolates the model."""
-    wanted = [s for s in sites if s.name in reductions and reductions[s.name].needs_fit]
-    if not wanted:
-        return
-    rows = np.unique(np.linspace(0, probe.n - 1, min(probe.n, FIT_ROWS)).astype(np.int64))
-    slots = [Slot(s, torch.empty((len(rows), *s.raw_shape)), None, None) for s in wanted]
-    fill(model, probe.take(rows), slots, batch_size=batch_size, device=device, seed=seed, forward=forward)
-    for slot in slots:
-        reductions[slot.site.name].fit(slot.values)
+    for site in sites:  # one after another: only one layer's rows are held
+        if site.name not in reductions or not reductions[site.name].needs_fit:
+            continue
+        rows = np.unique(np.linspace(0, probe.n - 1, min(probe.n, FIT_ROWS)).astype(np.int64))
+        kept = [Kept(site, wish="float32")]
+        gathered = Gathered(kept, len(rows))
+        run_pass(model, probe.take(rows), kept, gathered, batch_size=batch_size, device=device, seed=seed, forward=forward)
+        reductions[site.name].fit(gathered.values[site.name])

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import errno
 import time
-import warnings
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
-from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from infoplane.archive import Archive, RunWriter, open_archive
-from infoplane.errors import BudgetExceeded, InfoplaneError, InputError
-from infoplane.hooks.background import Background
+from infoplane.archive import Archive, open_archive
+from infoplane.errors import InputError
+from infoplane.hooks.captures import Captures
 from infoplane.hooks.chain import certify
-from infoplane.hooks.gradients import LossFunction, gradient_statistics
-from infoplane.hooks.isolate import Mode, device_of, isolated, unwrap
-from infoplane.hooks.layers import Layers, Survey, survey
+from infoplane.hooks.gradients import LossFunction
+from infoplane.hooks.isolate import Mode, unwrap
+from infoplane.hooks.layers import Layers
+from infoplane.hooks.options import Noise, OnError, Options, Reduce, Store
 from infoplane.hooks.outputs import Selector
-from infoplane.hooks.passes import Slot, allocate, bytes_per_row, draw_seed, fill, fit_reductions, stored_dtype, stored_shape
-from infoplane.hooks.probe import Forward, Probe, batch_size_for, make_probe
+from infoplane.hooks.plan import Plan, make_plan
+from infoplane.hooks.probe import Forward, make_probe
 from infoplane.hooks.ranks import Ranks, make_team
-from infoplane.hooks.reduce import Custom, Reduction, reduction
+from infoplane.hooks.run import create_run
 from infoplane.hooks.schedule import Every, Schedule
-from infoplane.hooks.selfcheck import SelfCheck, compare
-from infoplane.hooks.weights import forget_weights, save_weights
-from infoplane.rows import row_codes, row_digests
+from infoplane.hooks.selfcheck import SelfCheck, check_live
+from infoplane.hooks.troubles import Troubles
+from infoplane.live import Beside, checked_specs
+from infoplane.sizes import size_text
 from infoplane.types import Chain, LayerInfo
-
-_FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
-Reduce = str | Custom | Mapping[str, str | Custom]
+from infoplane.watching import DEFAULT, LivePage, checked_port
 
 
 class Recorder:
@@ -68,9 +64,15 @@ class Recorder:
         split: shape ``(n,)`` of ``train``/``test``.
         on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
             ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
-        background: write on a thread of its own; at most two captures are held.
+        background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
-        max_overhead: skip due captures while probing takes more than this share of the time since attaching.
+        max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
+            one core that measuring may use until training is over (0.05 when left out).
+        measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
+            (`infoplane.live`). It lags rather than slows the training; leaving the ``with`` block waits until it has caught up, and
+            ``ip.measure(run, [...])`` then reads the finished results.
+        watch: True (or a port) prints the address of a page on this machine that shows the results of ``measure`` (``bin:szt`` when left out) as they
+            arrive, see `infoplane.watching`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
         ranks: see `infoplane.hooks.ranks`.
         gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
         seed: of noise draws, random projections and samples.
@@ -106,18 +108,20 @@ class Recorder:
         batch_size: int | None = None,
         mode: Mode = "eval",
         draws: int = 1,
-        noise: Literal["undeclared", "independent"] = "undeclared",
+        noise: Noise = "undeclared",
         autocast: torch.dtype | None = None,
         dtype: str | None = None,
-        store: Literal["activations", "weights"] = "activations",
+        store: Store = "activations",
         chain: bool = True,
         y_kind: Literal["discrete", "continuous"] | None = None,
         row_ids: NDArray[np.integer] | None = None,
         split: Sequence[str] | NDArray[np.generic] | None = None,
-        on_error: Literal["raise", "warn"] = "warn",
+        on_error: OnError = "warn",
         background: bool = False,
         max_bytes: int | None = None,
         max_overhead: float | None = None,
+        measure: Sequence[str] | str | None = None,
+        watch: bool | int = False,
         ranks: Ranks = "auto",
         rank_timeout: float = 60.0,
         gradients: LossFunction | None = None,
@@ -128,47 +132,39 @@ class Recorder:
         tags: Mapping[str, object] | None = None,
         verbose: bool | None = None,
     ) -> None:
-        _check_choice("mode", mode, ("eval", "train", "user"))
-        _check_choice("noise", noise, ("undeclared", "independent"))
-        _check_choice("store", store, ("activations", "weights"))
-        _check_choice("on_error", on_error, ("raise", "warn"))
-        _check_choice("dtype", dtype, (None, "float16", "float32", "float64"))
-        if draws < 1 or (batch_size is not None and batch_size < 1):
-            raise InputError(f"draws and batch_size are at least 1, got draws={draws}, batch_size={batch_size}")
         self.model = unwrap(model)
         self.path = Path(to)
         self.schedule: Schedule = Every(1) if schedule is None else schedule
-        if not isinstance(self.schedule, Schedule):
-            raise InputError(f"schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got {type(schedule).__name__}")
+        self.options = Options(
+            to=self.path, layers=layers, schedule=self.schedule, reduce=reduce, select=select, forward=forward, batch_size=batch_size,
+            mode=mode, draws=draws, noise=noise, autocast=autocast, dtype=dtype, store=store, chain=chain, y_kind=y_kind, row_ids=row_ids,
+            split=split, on_error=on_error, background=background, max_bytes=max_bytes, max_overhead=max_overhead, gradients=gradients,
+            seed=seed, overwrite=overwrite, resume=resume, durable=durable, tags=dict(tags or {}),
+        )  # fmt: skip
         self.probe = make_probe(probe)
-        _check_labels(self.probe, y_kind)
-        self._layers, self._reduce, self._select, self._forward = layers, reduce, select, forward
-        self._mode, self._draws, self._noise, self._autocast, self._dtype = mode, draws, noise, autocast, dtype
-        self._store, self._chain_wanted, self._y_kind, self._row_ids, self._split = store, chain, y_kind, row_ids, split
-        self._on_error, self._async, self._max_bytes, self._max_overhead = on_error, background, max_bytes, max_overhead
-        self._seed, self._create = seed, {"overwrite": overwrite, "resume": resume, "durable": durable}
-        self._batch_size, self._tags, self._verbose = batch_size, dict(tags or {}), layers == "auto" if verbose is None else verbose
+        self.options.check_labels(self.probe)
+        self._verbose = layers == "auto" if verbose is None else verbose
         self._team = make_team(ranks, self.model, timeout=rank_timeout)
         if store == "weights" and self._team.probes_together:
             raise InputError(
                 "store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations"
             )
-        self._gradients = gradients
-        self.failures: list[dict[str, object]] = []
-        self._said_nonfinite = False
-        self.probe_seconds = 0.0
-        self.bytes_written = 0
-        self._due = self.schedule.due
-        self._writer: RunWriter | None = None
-        self._background: Background | None = None
-        self._pool: list[list[Slot]] = []
-        self._infos: tuple[LayerInfo, ...] = ()
-        self._survey: Survey | None = None
-        self._reductions: dict[str, Reduction] = {}
-        self._pending: dict[str, Any] = {}  # Any: JSON attachments for the next shard
-        self._last: int | None = None
-        self._stopped = False
+        self.plan: Plan | None = None
         self.chain: Chain | None = None
+        self.probe_seconds = 0.0
+        self._due = self.schedule.due
+        self._troubles = Troubles(self.path, on_error)
+        self._captures: Captures | None = None
+        self._last: int | None = None
+        self._recording = False
+        self._beside: Beside | None = None
+        self._page: LivePage | None = None
+        self._watch, self._port = bool(watch), checked_port(watch) if watch else None
+        self._measure = checked_specs(measure) if measure is not None else DEFAULT if watch else ()
+        if self._measure and store == "weights":
+            raise InputError(
+                "measure= needs activations (and so does watch=), and store='weights' keeps none of them: leave one of the two out, and see `infoplane replay`"
+            )
 
     # ---- life ------------------------------------------------------------------------------------------------------------------------------------
 
@@ -176,6 +172,9 @@ class Recorder:
         return self.open()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is not None and self._beside is not None:
+            self._beside.stop()
+            self._beside = None
         try:
             self.close()
         except Exception:
@@ -184,244 +183,78 @@ class Recorder:
 
     def open(self, *, capture: bool = True) -> Self:
         """Looks at the network, certifies the chain, creates the run and captures step 0 if due. `__enter__` calls it."""
-        if self._writer is not None or not self._team.probes:
+        if self._recording or not self._team.probes:
             return self
-        self._opened = time.perf_counter()
-        start, stop = self._team.rows(self.probe.n)
-        self._own = self.probe.take(slice(start, stop))
         if self._team.probes_together:
             self._team.meet("attaching the recorder")  # before the first forward, which would wait for ever inside a collective
-        self._look()
-        self._check_budget()
-        if self._chain_wanted and self._survey is not None:
-            self.chain = certify(
-                self.model, self.probe, self._survey.sites, mode=self._mode, autocast=self._autocast, forward=self._forward
-            )
-        if self._team.split and self._team.rank > 0:
-            self._team.meet("creating the run")
-        if self._team.writes:
-            self._writer = self._make_writer(start, stop)
-        if self._team.split and self._team.rank == 0:
-            self._team.meet("creating the run")
+        plan = self._settle()
+        self._captures = self._create(plan)
+        self._recording = True
         if self._verbose and self._team.rank == 0:
             print(self.describe())
-        written = self.steps  # of a resumed run; its training may have been rolled back, so that the first capture may lie anywhere
-        if self._async and self._team.writes:
-            self._background = Background(depth=1)
+        if self._team.rank == 0:
+            try:
+                self._accompany()
+            except BaseException:
+                self.close()
+                raise
         self._opened_at = time.perf_counter()
-        if capture and not written and self._due(0):
-            wish, self._on_error = self._on_error, "raise"  # nothing is lost by stopping before training
+        if capture and not self.steps and self._due(0):  # a resumed run has steps; its training may have been rolled back to anywhere
+            wish, self._troubles.policy = self._troubles.policy, "raise"  # nothing is lost by stopping before training
             try:
                 self.capture(0)
             except BaseException:
                 self.close()
                 raise
             finally:
-                self._on_error = wish
+                self._troubles.policy = wish
         return self
 
+    def _accompany(self) -> None:
+        """Starts what runs beside the training: the page, and the measuring."""
+        if self._watch:
+            self._page = LivePage(self.path, port=self._port)
+            print(f"live page: {self._page.address}", flush=True)
+        if self._measure:
+            share = self.options.max_overhead
+            self._beside = Beside(self.path, self._measure, max_overhead=0.05 if share is None else share)
+
+    def _settle(self) -> Plan:
+        o = self.options
+        previous = open_archive(self.path) if o.resume and (self.path / "run.json").is_file() else None
+        self.plan = make_plan(self.model, self.probe, o, previous)
+        self.plan.check_budget()
+        if o.chain:
+            self.chain = certify(self.model, self.probe, self.plan.sites, mode=o.mode, autocast=o.autocast, forward=o.forward)
+        return self.plan
+
+    def _create(self, plan: Plan) -> Captures:
+        team = self._team
+        if team.split and team.rank > 0:
+            team.meet("creating the run")  # rank 0 creates it
+        writer = create_run(plan, self.model, self.probe, team, self.chain) if team.writes else None
+        if team.split and team.rank == 0:
+            team.meet("creating the run")
+        own = self.probe.take(slice(*team.rows(self.probe.n)))
+        return Captures(plan, self.model, own, writer, self._troubles)
+
     def close(self) -> None:
-        """Waits for what is still being written and lets go of the run; raises what went wrong there."""
-        background, self._background = self._background, None
+        """Waits for what is still being written, and measured, and lets go of the run; raises what went wrong in writing."""
+        was, self._recording = self._recording, False
+        beside, self._beside = self._beside, None
+        page, self._page = self._page, None
         try:
-            if background is not None:
-                background.close()
-                self._collect(background)
+            if was and self._captures is not None:
+                self._captures.close()
         finally:
-            if self._writer is not None:
-                self._writer.close()
-                self._closed_steps = self._writer.steps_written
-            self._writer = None
-            self._pool.clear()
-
-    # ---- looking ---------------------------------------------------------------------------------------------------------------------------------
-
-    def _isolated(self, seed: int) -> Any:  # Any: a context manager
-        return isolated(self.model, mode=self._mode, seed=seed, autocast=self._autocast, device=device_of(self.model))
-
-    def _look(self) -> None:
-        few = self.probe.take(slice(0, min(4, self.probe.n)))
-        with self._isolated(self._seed):
-            inputs = next(few.batches(few.n, device_of(self.model)))[1]
             try:
-                self._survey = survey(self.model, self._layers, inputs, few.n, select=self._select, forward=self._forward)
-            except Exception as error:
-                if not isinstance(error, InfoplaneError):
-                    shapes = ", ".join(f"{name}: {tuple(t.shape)} {t.dtype}" for name, t in few.tensors().items())
-                    error.add_note(
-                        f"infoplane: the network failed on the first {few.n} probe rows; does it take {shapes}? See probe= and forward="
-                    )
-                raise
-        sites = self._survey.sites
-        self._reductions = {
-            s.name: r for s in sites if (r := reduction(self._reduction_of(s.name), s.name, s.raw_shape, seed=self._seed)) is not None
-        }
-        previous = open_archive(self.path) if self._create["resume"] and (self.path / "run.json").is_file() else None
-        if self._batch_size is None and previous is not None and "batch_size" in previous.config:
-            self._batch_size = int(str(previous.config["batch_size"]))  # the layout of batches moves last bits
-        if self._batch_size is None:
-            raw = sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites)
-            self._batch_size = batch_size_for(raw, self.probe.n)
-        known = self._remembered(previous)
-        with self._isolated(self._seed):
-            fit_reductions(
-                self.model,
-                self.probe,
-                sites,
-                {name: r for name, r in self._reductions.items() if name not in known},
-                batch_size=self._batch_size,
-                device=device_of(self.model),
-                seed=self._seed,
-                forward=self._forward,
-            )
-        self._infos = tuple(self._info(i, s) for i, s in enumerate(sites))
-        self._pending |= {f"reduction:{name}": state for name, r in self._reductions.items() if (state := r.state()) is not None}
-        if any(getattr(m, "track_running_stats", True) is False for m in self.model.modules()):
-            warnings.warn(
-                "a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
-                stacklevel=4,
-            )
+                if beside is not None:
+                    beside.finish()
+            finally:
+                if page is not None:
+                    page.release()
 
-    def _remembered(self, previous: Archive | None) -> set[str]:
-        """Reductions that the run being resumed has fitted already: a second basis would be another coordinate system."""
-        if previous is None or not previous.steps:
-            return set()
-        known = set()
-        for name, r in self._reductions.items():
-            states = (previous.extra(step, f"reduction:{name}") for step in previous.steps)
-            if state := next((s for s in states if s is not None), None):
-                r.load(state)
-                known.add(name)
-        return known
-
-    def _reduction_of(self, name: str) -> str | Custom | None:
-        if not isinstance(self._reduce, Mapping):
-            return self._reduce
-        plain = name.partition("#")[0].partition(":")[0]
-        return next((spec for key, spec in self._reduce.items() if fnmatchcase(name, key) or fnmatchcase(plain, key)), None)
-
-    def _info(self, ordinal: int, s: Any) -> LayerInfo:  # Any: Site
-        r = self._reductions.get(s.name)
-        stored = str(stored_dtype(s.dtype, self._dtype)).removeprefix("torch.")
-        return LayerInfo(
-            s.name,
-            ordinal,
-            type(s.module).__name__,
-            stored_shape(s, r),
-            s.raw_shape,
-            s.dtype,
-            stored,
-            r.spec if r else "none",
-            s.end,
-            s.aliases,
-        )
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Names of the captured layers, in order of execution."""
-        return tuple(info.name for info in self._infos)
-
-    @property
-    def infos(self) -> tuple[LayerInfo, ...]:
-        """The layer table as the archive stores it."""
-        return self._infos
-
-    @property
-    def silent(self) -> tuple[str, ...]:
-        """Layers that a glob, type or predicate matched and that never ran."""
-        return self._survey.silent if self._survey else ()
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """Steps that are safely on disk."""
-        return self._writer.steps_written if self._writer is not None else getattr(self, "_closed_steps", ())
-
-    @property
-    def bytes_per_capture(self) -> int:
-        """Bytes of activations and row digests that one capture writes."""
-        sites = self._survey.sites if self._survey else ()
-        return sum(bytes_per_row(s, self._reductions.get(s.name), self._dtype) + 16 for s in sites) * self.probe.n * self._draws
-
-    def describe(self) -> str:
-        """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
-        rows = self.probe.n * self._draws
-        lines = [
-            f"infoplane: {len(self._infos)} layers, {rows} probe rows in batches of {self._batch_size}, {_size(self.bytes_per_capture)} per capture"
-            + (f", {_size(self.bytes_per_capture * n)} in all" if (n := self.schedule.count()) else "")
-        ]
-        width = max((len(i.name) for i in self._infos), default=0)
-        for i, s in zip(self._infos, self._survey.sites if self._survey else ()):
-            cost = (bytes_per_row(s, self._reductions.get(s.name), self._dtype) + 16) * rows
-            lines.append(
-                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {_size(cost):>9s}"
-                + (f"  {i.reduction}" if i.reduction != "none" else "")
-            )
-        lines += [f"  note: {note}" for note in (self._survey.notes if self._survey else ())]
-        return "\n".join(lines)
-
-    def _check_budget(self) -> None:
-        count = self.schedule.count()
-        need = self.bytes_per_capture * (count or 1)
-        if self._max_bytes is not None and need > self._max_bytes:
-            raise BudgetExceeded(
-                f"{count or 1} captures of {_size(self.bytes_per_capture)} take {_size(need)}, more than max_bytes={_size(self._max_bytes)}; "
-                "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
-            )
-
-    # ---- the run ---------------------------------------------------------------------------------------------------------------------------------
-
-    def _make_writer(self, start: int, stop: int) -> RunWriter:
-        x, y = self.probe.array(), self.probe.y
-        ids = row_codes(row_digests(x)) if self._row_ids is None else np.asarray(self._row_ids, dtype=np.int64)
-        if len(ids) != self.probe.n:
-            raise InputError(f"row_ids must hold one number for each of the {self.probe.n} probe rows, got {len(ids)}")
-        split = None if self._split is None else np.asarray(self._split)
-        if self._create["overwrite"]:
-            forget_weights(self.path)
-        k = self._draws
-        share: dict[str, int] = {}
-        if self._team.split:
-            if k > 1:
-                raise InputError("draws > 1 and ranks='split' cannot be combined: take the draws on one rank")
-            share = {"rank": self._team.rank, "world_size": self._team.world, "row_start": start, "row_stop": stop}
-        tile = (lambda a: None if a is None else np.concatenate([a] * k)) if k > 1 else (lambda a: a)
-        return RunWriter.create(
-            self.path,
-            layers=self._infos,
-            x=tile(x),
-            y=tile(y),
-            y_kind=self._y_kind,
-            row_ids=tile(ids),
-            split=tile(split),
-            chain=self.chain,
-            config=self._config(),
-            **self._create,
-            **share,  # type: ignore[arg-type]  # known keywords
-        )
-
-    def _config(self) -> dict[str, object]:
-        survey = self._survey
-        return {
-            "schedule": str(self.schedule),
-            "mode": self._mode,
-            "draws": self._draws,
-            "noise": self._noise,
-            "seed": self._seed,
-            "batch_size": self._batch_size,
-            "layers": str(self._layers)
-            if isinstance(self._layers, str)
-            else [str(p) for p in np.atleast_1d(np.array(self._layers, dtype=object))],
-            "autocast": str(self._autocast).removeprefix("torch.") if self._autocast else "off",
-            "store": self._store,
-            "ranks": self._team.world,
-            "silent": list(survey.silent) if survey else [],
-            "notes": list(survey.notes) if survey else [],
-            "torch": torch.__version__,
-            "model": type(self.model).__name__,
-            "inputs": type(self.probe.inputs).__name__,
-            "bytes_per_capture": self.bytes_per_capture,
-            "tags": self._tags,
-        }
+    # ---- capturing -------------------------------------------------------------------------------------------------------------------------------
 
     def step(self, step: int, **metrics: object) -> bool:
         """Captures when ``step`` is due; costs one set look-up otherwise. Metrics are read (and a GPU is waited for) only when due.
@@ -443,118 +276,35 @@ class Recorder:
         """
         if not self._team.probes:
             return False
-        if self._writer is None and self._team.writes:
+        captures = self._captures
+        if captures is None or not self._recording:
             raise InputError("the recorder is not open: use it as a context manager (with ip.Recorder(...) as rec:) or call open()")
-        if self._background is not None:
-            self._collect(self._background)
-        if self._stopped or step == self._last:
+        captures.collect()
+        if self._troubles.stopped or step == self._last:
             return False
         if self._last is not None and step < self._last:
-            self._failed(
+            captures.failed(
                 step,
                 InputError(
                     f"step {step} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True"
                 ),
             )
             return False
-        if self._too_slow(step):
+        if self._too_slow(step, captures):
             return False
         began = time.perf_counter()
         try:
-            self._take(step, {name: _number(name, value) for name, value in metrics.items()})
+            self._team.meet(f"step {step}")
+            captures.take(step, {name: _number(name, value) for name, value in metrics.items()}, first=self._last is None)
         except Exception as error:
-            self._failed(step, error)
+            captures.failed(step, error)
             return False
         finally:
             self.probe_seconds += time.perf_counter() - began
         self._last = step
-        self._watch_budget()
+        captures.collect()
+        self._watch_budget(captures)
         return True
-
-    def _take(self, step: int, metrics: dict[str, float]) -> None:
-        self._team.meet(f"step {step}")
-        if self._store == "weights" and self._team.writes:
-            save_weights(self.path, step, self.model, metrics, durable=bool(self._create["durable"]))
-            if self.steps or self._last is not None:  # activations at the first capture only: what a replay is verified against
-                return
-        if self._background is not None and not self._pool:  # both buffers are with the writer: wait, so that two captures are held at most
-            self._background.drain()
-            self._collect(self._background)
-        survey = self._survey
-        if survey is None:
-            raise InputError("the recorder is not open")
-        slots = (
-            self._pool.pop()
-            if self._pool
-            else allocate(survey.sites, self._reductions, self._own.n * self._draws, wish=self._dtype, spool=self.path)
-        )
-        try:
-            with self._isolated(draw_seed(self._seed, step, 0)):
-                fill(
-                    self.model,
-                    self._own,
-                    slots,
-                    batch_size=self._batch_size or 1,
-                    device=device_of(self.model),
-                    step=step,
-                    seed=self._seed,
-                    draws=self._draws,
-                    forward=self._forward,
-                )
-            self._warn_nonfinite(step, slots)
-            if self._gradients is not None:
-                with self._isolated(draw_seed(self._seed, step, 0)):
-                    self._pending["gradients"] = gradient_statistics(
-                        self.model, self._gradients, self._own, device=device_of(self.model), forward=self._forward
-                    )
-            if self._team.writes:
-                job = partial(self._write, step, metrics, slots, dict(self._pending), self._meta())
-                self._pending.clear()
-                if self._background is not None:
-                    self._background.submit(job)
-                else:
-                    job()
-        finally:
-            if self._background is None:
-                self._pool.append(slots)
-
-    def _write(
-        self, step: int, metrics: dict[str, float], slots: list[Slot], attachments: dict[str, Any], meta: dict[str, object]
-    ) -> None:  # Any: JSON
-        try:
-            if self._writer is None:
-                return
-            with self._writer.step(step, metrics=metrics, meta=meta) as shard:
-                for slot in slots:
-                    shard.write(slot.site.name, slot.array(), row_digests=slot.digests, torch_dtype=slot.site.dtype)
-                ragged = {slot.site.name: slot.lengths for slot in slots if slot.lengths}
-                for name, value in (attachments | ({"lengths": ragged} if ragged else {})).items():
-                    shard.attach(name, value)
-            self.bytes_written += self.bytes_per_capture
-        except Exception as error:
-            error.add_note(f"infoplane: while writing step {step}")
-            self._pending = {**attachments, **self._pending}  # they go with the next shard
-            error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
-            raise
-        finally:
-            if self._background is not None:
-                self._pool.append(slots)
-
-    def _meta(self) -> dict[str, object]:
-        return {
-            "mode": self._mode,
-            "training": self.model.training,
-            "autocast": str(self._autocast).removeprefix("torch.") if self._autocast else "off",
-            "device": str(device_of(self.model)),
-            "batch_size": self._batch_size,
-            "draws": self._draws,
-            "noise": self._noise,
-            "execution": "eager",
-            "deterministic": torch.are_deterministic_algorithms_enabled(),
-            "threads": torch.get_num_threads(),
-            "torch": torch.__version__,
-            "compute_dtype": next((str(p.dtype).removeprefix("torch.") for p in self.model.parameters()), "float32"),
-        }
 
     def selfcheck(self, archive: Archive | None = None, *, step: int | None = None) -> SelfCheck:
         """Holds a stored step against a fresh pass of the live model: finds shuffled rows, swapped layers, another checkpoint, train mode.
@@ -568,110 +318,69 @@ class Recorder:
         Raises:
             InputError: the recorder was never opened, or nothing was captured.
         """
-        survey = self._survey
-        if survey is None:
-            raise InputError("the recorder was never opened: use it as a context manager first")
+        plan = self._planned()
         archive = open_archive(self.path) if archive is None else archive
         if not archive.steps:
             raise InputError(f"{archive.path}: no captured step to check")
-        step = archive.steps[-1] if step is None else step
+        return check_live(archive, archive.steps[-1] if step is None else step, plan, self.model, self.probe)
 
-        def values(mode: Mode) -> dict[str, NDArray[np.generic]]:
-            slots = allocate(survey.sites, self._reductions, self.probe.n * self._draws, wish=self._dtype)
-            with isolated(
-                self.model,
-                mode=mode,
-                seed=draw_seed(self._seed, step, 0),
-                autocast=self._autocast,
-                device=device_of(self.model),
-            ):
-                fill(
-                    self.model,
-                    self.probe,
-                    slots,
-                    batch_size=self._batch_size or 1,
-                    device=device_of(self.model),
-                    step=step,
-                    seed=self._seed,
-                    draws=self._draws,
-                    forward=self._forward,
-                )
-            return {slot.site.name: slot.array() for slot in slots}
+    def _planned(self) -> Plan:
+        if self.plan is None:
+            raise InputError("the recorder was never opened: use it as a context manager first")
+        return self.plan
 
-        live = values(self._mode)
-        trained = values("train") if self._mode == "eval" else live
-        random = {name: v for name, v in trained.items() if not np.array_equal(v, live[name], equal_nan=True)}
-        return compare(archive, step, live, random, self.probe.y, self.probe.array())
+    # ---- what is known ---------------------------------------------------------------------------------------------------------------------------
 
-    # ---- what goes wrong -------------------------------------------------------------------------------------------------------------------------
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the captured layers, in order of execution."""
+        return tuple(info.name for info in self.infos)
 
-    def _failed(self, step: int, error: Exception) -> None:
-        causes = (error, error.__cause__)  # the archive wraps what the system said
-        full = any(isinstance(e, OSError) and e.errno in _FULL_DISK for e in causes)
-        self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
-        self._pending["failures"] = {"failures": list(self.failures)}
-        if full:
-            self._stopped = True
-            warnings.warn(
-                f"no space left at {self.path}: step {step} was not captured and recording stops; {len(self.steps)} captured steps stay readable; training goes on",
-                RuntimeWarning,
-                stacklevel=4,
-            )
-        elif self._on_error == "warn":
-            if len(self.failures) == 1:  # once: the archive and `failures` have the rest
-                warnings.warn(
-                    f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, further failures are recorded in silence",
-                    RuntimeWarning,
-                    stacklevel=4,
-                )
-        else:
-            error.add_note(f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on")
-            raise error
+    @property
+    def infos(self) -> tuple[LayerInfo, ...]:
+        """The layer table as the archive stores it."""
+        return self.plan.infos if self.plan else ()
 
-    def _collect(self, background: Background) -> None:
-        for error in background.failures():
-            self._failed(getattr(error, "infoplane_step", -1), error)
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Layers that a glob, type or predicate matched and that never ran."""
+        return self.plan.survey.silent if self.plan else ()
 
-    def _warn_nonfinite(self, step: int, slots: list[Slot]) -> None:
-        bad = {slot.site.name: slot.nonfinite for slot in slots if slot.nonfinite}
-        if bad and not self._said_nonfinite:
-            self._said_nonfinite = True
-            warnings.warn(
-                f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused; further steps say nothing",
-                RuntimeWarning,
-                stacklevel=5,
-            )
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps that are safely on disk."""
+        return self._captures.steps if self._captures is not None else ()
 
-    def _watch_budget(self) -> None:
-        if self._max_bytes is not None and self.schedule.count() is None and self.bytes_written + self.bytes_per_capture > self._max_bytes:
-            self._stopped = True
-            warnings.warn(
-                f"max_bytes={_size(self._max_bytes)} is used up after step {self._last}; nothing more is captured, training goes on",
-                RuntimeWarning,
-                stacklevel=4,
-            )
+    @property
+    def failures(self) -> list[dict[str, object]]:
+        """Captures that were dropped: step, error, message."""
+        return self._troubles.failures
 
-    def _too_slow(self, step: int) -> bool:
-        if (
-            self._max_overhead is None
-            or self._last is None
-            or self.probe_seconds <= self._max_overhead * (time.perf_counter() - self._opened_at)
-        ):
+    @property
+    def bytes_written(self) -> int:
+        """Bytes of activations and row digests written so far."""
+        return self._captures.bytes_written if self._captures is not None else 0
+
+    @property
+    def bytes_per_capture(self) -> int:
+        """Bytes of activations and row digests that one capture writes."""
+        return self.plan.bytes_per_capture if self.plan else 0
+
+    def describe(self) -> str:
+        """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
+        return self._planned().describe()
+
+    def _watch_budget(self, captures: Captures) -> None:
+        most = self.options.max_bytes
+        if most is not None and self.schedule.count() is None and captures.bytes_written + self.bytes_per_capture > most:
+            self._troubles.used_up(size_text(most), self._last)
+
+    def _too_slow(self, step: int, captures: Captures) -> bool:
+        most = self.options.max_overhead
+        if most is None or self._last is None or self.probe_seconds <= most * (time.perf_counter() - self._opened_at):
             return False
-        self._pending.setdefault("skipped", {"steps": []})["steps"].append(step)  # a thinned schedule must say so
+        captures.pending.setdefault("skipped", {"steps": []})["steps"].append(step)  # a thinned schedule must say so
         return True
-
-
-def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
-    if value not in allowed:
-        raise InputError(f"{name} must be one of {allowed}, got {value!r}")
-
-
-def _check_labels(probe: Probe, y_kind: str | None) -> None:
-    if probe.y is not None and probe.y.dtype.kind not in "iubUSO" and y_kind is None:
-        raise InputError(
-            f"labels are {probe.y.dtype}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed"
-        )
 
 
 def _number(name: str, value: object) -> float:
@@ -679,11 +388,3 @@ def _number(name: str, value: object) -> float:
         return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]  # refused just below
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"metric {name!r} must be one number, got {type(value).__name__}") from error
-
-
-def _size(n: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if n < 1024:
-            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
-        n /= 1024
-    return f"{n:.1f} TiB"

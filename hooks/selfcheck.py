@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from infoplane.archive import Archive
+from infoplane.hooks.isolate import Mode
+from infoplane.hooks.passes import Gathered
+from infoplane.hooks.plan import Plan
+from infoplane.hooks.probe import Probe
 from infoplane.rows import codes_of_digests, row_codes, row_digests
 
 TOLERANCE = 1e-5
@@ -39,6 +44,21 @@ class SelfCheck:
     def __str__(self) -> str:
         head = f"self-check of step {self.step}: {len(self.bitwise)} layers to the last bit, {len(self.rounded)} up to rounding"
         return "\n".join([head + (". PASSED" if self.passed else ". FAILED"), *(f"  {p}" for p in self.problems)])
+
+
+def check_live(archive: Archive, step: int, plan: Plan, model: nn.Module, probe: Probe) -> SelfCheck:
+    """Hold a stored step against fresh passes of the live network, which is left as it was found."""
+
+    def values(mode: Mode) -> dict[str, NDArray[np.generic]]:
+        gathered = Gathered(plan.kept, probe.n * plan.options.draws)
+        with plan.options.isolated(model, step=step, mode=mode):
+            plan.run(model, probe, gathered, step)
+        return {name: t.numpy() for name, t in gathered.values.items()}
+
+    live = values(plan.options.mode)
+    trained = values("train") if plan.options.mode == "eval" else live
+    random = {name: v for name, v in trained.items() if not np.array_equal(v, live[name], equal_nan=True)}
+    return compare(archive, step, live, random, probe.y, probe.array())
 
 
 def compare(

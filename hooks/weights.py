@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from infoplane.archive.guard import refuse_link
 from infoplane.errors import DamagedArchive, NotAnArchive
 
 FOLDER = "weights"
@@ -18,6 +19,7 @@ FOLDER = "weights"
 def save_weights(run: Path, step: int, model: nn.Module, metrics: Mapping[str, float] | None = None, *, durable: bool = True) -> Path:
     """Publishes ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics; written aside, synced and renamed."""
     folder = run / FOLDER
+    refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{step:012d}.pt"
     tmp = folder / f".tmp-{uuid.uuid4().hex}"
@@ -57,6 +59,7 @@ def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, flo
 
 
 def forget_weights(run: Path) -> None:
-    """Removes the stored weights of a run that is overwritten."""
+    """Removes the stored weights of a run that is overwritten; a folder that is a link is not followed."""
+    refuse_link(run / FOLDER)
     for step in weight_steps(run):
         (run / FOLDER / f"{step:012d}.pt").unlink(missing_ok=True)

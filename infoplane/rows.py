@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,12 @@ from infoplane.errors import InputError
 DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""
 
-_BLOCK_BYTES = 1 << 24
-
-
-def _words(a: NDArray[Any]) -> NDArray[np.uint64]:
-    """Rows as 64-bit words of their canonical little-endian bits: -0.0 becomes 0.0 and every NaN the same NaN."""
-    if a.dtype.kind == "f":
-        a = a + a.dtype.type(0)  # a copy in which -0.0 is 0.0
-        bad = np.isnan(a)
-        if bad.any():
-            a[bad] = np.nan
-    elif a.dtype.kind == "b":
-        a = a.astype(np.uint8)
-    bits = a.astype(a.dtype.newbyteorder("<"), copy=False).view(f"<u{a.dtype.itemsize}")
-    return bits.astype(np.uint64)
+_CANONICAL = {  # of floating-point words: the sign bit, infinity, the one NaN
+    2: (1 << 15, 0x7C00, 0x7E00),
+    4: (1 << 31, 0x7F800000, 0x7FC00000),
+    8: (1 << 63, 0x7FF0000000000000, 0x7FF8000000000000),
+}
+_AS_THEY_ARE = (0, 2**64 - 1, 0)
 
 
 def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
@@ -47,11 +40,11 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     n = a.shape[0]
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
     out = np.empty((n, 2), np.uint64)
-    rows = max(1, _BLOCK_BYTES // max(8 * flat.shape[1], 1))
+    little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
     from infoplane.rows_compiled import digest
 
-    for start in range(0, n, rows):
-        digest(np.ascontiguousarray(_words(flat[start : start + rows])), out[start : start + rows])
+    zero, infinity, nan = _CANONICAL[a.dtype.itemsize] if a.dtype.kind == "f" else _AS_THEY_ARE
+    digest(little.view(f"<u{a.dtype.itemsize}"), np.uint64(zero), np.uint64(infinity), np.uint64(nan), out)
     return out
 
 
@@ -84,12 +77,42 @@ def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
 
     Two of 10^6 different rows share a code by accident with probability about 3e-8.
     """
-    from infoplane.rows_compiled import densify_keys, hash_cells
+    return codes_of_keys(cell_keys(cells))
+
+
+def cell_keys(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """64-bit keys of rows of integers, shape ``(n, d)`` to ``(n,)``; blocks of rows may be keyed one after the other."""
+    from infoplane.rows_compiled import hash_cells
 
     n, d = cells.shape
     keys = np.empty(n, np.uint64)
-    hash_cells(np.ascontiguousarray(cells), np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1), keys)
-    table = np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)
-    codes = np.empty(n, np.int64)
-    densify_keys(keys, table, np.empty(n, np.uint64), codes)
+    hash_cells(np.ascontiguousarray(cells), cell_weights(d), keys)
+    return keys
+
+
+@lru_cache(maxsize=64)
+def cell_weights(d: int) -> NDArray[np.uint64]:
+    """The odd random weights by which ``d`` cells are added up to a key."""
+    return np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1)
+
+
+def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance; shape ``(n,)``."""
+    from infoplane.rows_compiled import densify_keys
+
+    codes = np.empty(len(keys), np.int64)
+    densify_keys(keys, _table(len(keys)), np.empty(len(keys), np.uint64), codes)
     return codes
+
+
+def counts_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How often each mixed 64-bit key occurs, in order of first appearance; shape ``(K,)``."""
+    from infoplane.rows_compiled import count_keys
+
+    counts = np.empty(len(keys), np.int64)
+    return counts[: count_keys(keys, _table(len(keys)), np.empty(len(keys), np.uint64), counts)]
+
+
+def _table(n: int) -> NDArray[np.signedinteger[Any]]:
+    """An empty table for n keys, at most half full."""
+    return np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)

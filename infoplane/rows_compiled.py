@@ -21,21 +21,43 @@ def mix(h: Any) -> Any:
     return h ^ (h >> _S31)
 
 
+LANES, TILE = 64, 32
+"""Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def digest(words: Any, out: Any) -> None:
-    """128-bit digests of rows of 64-bit words, shape (n, d), into ``out`` of shape (n, 2)."""
-    n, d = words.shape
-    for i in range(n):
-        a = _K1 * _U(d + 1)
-        b = _K2 * _U(d + 1)
-        for j in range(d):
-            w = words[i, j]
-            a = (a ^ w) * _K3
-            a ^= a >> _S29
-            b = (b + w) * _K2
-            b ^= b >> _S31
-        out[i, 0] = mix(a)
-        out[i, 1] = mix(b ^ (a * _K1))
+def digest(bits: Any, zero: Any, infinity: Any, nan: Any, out: Any) -> None:
+    """128-bit digests of rows of words, shape (n, d) of unsigned integers, into ``out`` of shape (n, 2).
+
+    Canonical first: the word ``zero`` (the sign bit alone) becomes 0, a word above ``infinity`` apart from its sign becomes ``nan``.
+    """
+    n, d = bits.shape
+    tile = np.zeros((TILE, LANES), bits.dtype)
+    a, b = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
+    magnitude = ~zero
+    for first in range(0, n, LANES):
+        here = min(LANES, n - first)
+        a[:] = _K1 * _U(d + 1)
+        b[:] = _K2 * _U(d + 1)
+        for left in range(0, d, TILE):
+            wide = min(TILE, d - left)
+            for r in range(here):
+                row = bits[first + r, left : left + wide]
+                for j in range(wide):
+                    tile[j, r] = row[j]
+            for j in range(wide):
+                column = tile[j]
+                for r in range(LANES):
+                    w = _U(column[r])
+                    w = _U(0) if w == zero else w
+                    w = nan if (w & magnitude) > infinity else w
+                    x = (a[r] ^ w) * _K3
+                    a[r] = x ^ (x >> _S29)
+                    y = (b[r] + w) * _K2
+                    b[r] = y ^ (y >> _S31)
+        for r in range(here):
+            out[first + r, 0] = mix(a[r])
+            out[first + r, 1] = mix(b[r] ^ (a[r] * _K1))
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
@@ -90,6 +112,29 @@ def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
                 break
             if owner[k] == key:
                 codes[i] = k
+                break
+            slot = np.int64((slot + 1) & mask)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
+    """How often each mixed 64-bit key of (n,) occurs, into the first places of ``counts`` (n,); returns how many keys there are."""
+    mask = np.int64(len(table) - 1)
+    found = 0
+    for i in range(len(keys)):
+        key = keys[i]
+        slot = np.int64(key & _U(mask))
+        while True:
+            k = table[slot]
+            if k < 0:
+                table[slot] = found
+                owner[found] = key
+                counts[found] = 1
+                found += 1
+                break
+            if owner[k] == key:
+                counts[k] += 1
                 break
             slot = np.int64((slot + 1) & mask)
     return found

@@ -11,195 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from architectures import ZOO, Tied, Two
+from architectures import mlp as _mlp
+from architectures import rows as _f
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 import infoplane as ip
 from infoplane.archive import open_archive
 from infoplane.errors import CaptureError, InputError, LayerNotExecuted, UnsupportedModel, UnsupportedOutput
-from infoplane.hooks.passes import keep
+from infoplane.hooks.passes import form
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.replay import replay
-
-
-class Res(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a, self.bn, self.act, self.b = (
-            nn.Conv2d(4, 4, 3, padding=1),
-            nn.BatchNorm2d(4),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(4, 4, 3, padding=1),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.b(self.act(self.bn(self.a(x))))
-        return torch.relu_(x)
-
-
-class Sequence(nn.Module):
-    def __init__(self, rnn: nn.Module) -> None:
-        super().__init__()
-        self.rnn, self.out = rnn, nn.Linear(6, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out(self.rnn(x)[0][:, -1])
-
-
-class VAE(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.enc, self.mu, self.logvar, self.dec = nn.Linear(5, 8), nn.Linear(8, 2), nn.Linear(8, 2), nn.Linear(2, 5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = torch.tanh(self.enc(x))
-        mu, s = self.mu(h), self.logvar(h)
-        return self.dec(mu + torch.randn_like(mu) * torch.exp(s / 2) if self.training else mu)
-
-
-class Two(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.left, self.right, self.out = nn.Linear(3, 4), nn.Linear(2, 4), nn.Linear(4, 2)
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.out(torch.relu(self.left(a) * self.right(b)))
-
-
-class Tied(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.a = nn.Linear(4, 4)
-        self.b, self.out = self.a, nn.Linear(4, 2)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.out(torch.tanh(self.b(torch.tanh(self.a(x)))))
-
-
-def _mlp() -> nn.Module:
-    return nn.Sequential(nn.Linear(5, 6), nn.ReLU(inplace=True), nn.Linear(6, 2))
-
-
-def _bert() -> nn.Module:
-    transformers = pytest.importorskip("transformers")
-    config = transformers.BertConfig(
-        vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, max_position_embeddings=16
-    )
-    return transformers.BertModel(config)  # type: ignore[no-any-return]
-
-
-def _f(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(5))
-
-
-TOKENS = torch.randint(0, 20, (9, 6), generator=torch.Generator().manual_seed(2))
-ZOO: dict[str, tuple[Callable[[], nn.Module], object]] = {
-    "mlp": (_mlp, _f(9, 5)),
-    "cnn": (
-        lambda: nn.Sequential(
-            nn.Conv2d(1, 4, 3),
-            nn.BatchNorm2d(4),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(4, 4, 3, groups=4),
-            nn.ReLU6(inplace=True),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(16, 2),
-        ),
-        _f(9, 1, 8, 8),
-    ),
-    "resnet": (
-        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), Res(), Res(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)),
-        _f(9, 1, 6, 6),
-    ),
-    "lstm": (lambda: Sequence(nn.LSTM(3, 6, batch_first=True)), _f(9, 4, 3)),
-    "gru": (lambda: Sequence(nn.GRU(3, 6, batch_first=True)), _f(9, 4, 3)),
-    "encoder": (
-        lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False),
-        _f(9, 5, 8),
-    ),
-    "embedding encoder": (
-        lambda: nn.Sequential(nn.Embedding(20, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 2)),
-        TOKENS,
-    ),
-    "decoder": (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), 2), (_f(9, 5, 8), _f(9, 4, 8))),
-    "hf bert": (_bert, {"input_ids": TOKENS, "attention_mask": torch.ones_like(TOKENS)}),
-    "autoencoder": (lambda: nn.Sequential(nn.Linear(5, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 5)), _f(9, 5)),
-    "vae": (VAE, _f(9, 5)),
-    "two inputs": (Two, (_f(9, 3), _f(9, 2))),
-    "tied": (Tied, _f(9, 4)),
-    "weight norm": (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), nn.GELU(), nn.Linear(4, 2)), _f(9, 5)),
-    "layer norm": (lambda: nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.SiLU(), nn.Linear(4, 2), nn.Softmax(1)), _f(9, 5)),
-    "conv1d": (
-        lambda: nn.Sequential(
-            nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4), nn.LeakyReLU(0.1, inplace=True), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(4, 2)
-        ),
-        _f(9, 2, 8),
-    ),
-}
-
-
-def _call(net: nn.Module, x: object) -> Tensor:
-    out = net(**x) if isinstance(x, dict) else net(*x) if isinstance(x, tuple) else net(x)
-    return out.last_hidden_state if hasattr(out, "last_hidden_state") else out  # type: ignore[no-any-return]
-
-
-def _references(net: nn.Module, names: tuple[str, ...], x: object, dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """An independent capture: one hook per module, everything cloned, all calls kept."""
-    seen: dict[str, list[Tensor]] = {}
-    handles = []
-    for name, module in net.named_modules():
-
-        def hook(m: nn.Module, a: object, o: object, name: str = name) -> None:
-            t = o if isinstance(o, Tensor) else next(v for v in (o.values() if isinstance(o, dict) else o) if isinstance(v, Tensor))
-            seen.setdefault(name, []).append(t.clone())
-
-        handles.append(module.register_forward_hook(hook))
-    net = net.eval()
-    with torch.no_grad(), torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
-        _call(net, x)
-    for handle in handles:
-        handle.remove()
-    return {n: seen[n.partition("#")[0]][int(n.partition("#")[2] or 0)] for n in names}
-
-
-def _steps(net: nn.Module, x: object, how: str, rec: Recorder | None) -> None:
-    """Three training steps in one of the ways; with a capture after each."""
-    torch.manual_seed(3)
-    run = torch.compile(net, backend="aot_eager") if how == "compiled" else net
-    optimiser = torch.optim.SGD(net.parameters(), 0.01)
-    for step in range(1, 4):
-        optimiser.zero_grad()
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=how == "bf16"):
-            out = checkpoint(lambda: _call(net, x), use_reentrant=False) if how == "checkpointed" else _call(run, x)
-            out.float().square().mean().backward()
-            if rec is not None:
-                rec.step(step)
-        optimiser.step()
-
-
-@pytest.mark.parametrize("how", ["plain", "bf16", "checkpointed", pytest.param("compiled", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("name", list(ZOO))
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
-def test_every_architecture_is_captured_truly_and_trains_on_as_if_alone(name: str, how: str, tmp_path: Path) -> None:
-    build, x = ZOO[name]
-    torch.manual_seed(0)
-    net = build()
-    alone = copy.deepcopy(net)
-    dtype = torch.bfloat16 if how == "bf16" else None
-    rec = Recorder(net, probe=(x, np.arange(9) % 2), to=tmp_path / "run", autocast=dtype, batch_size=9, durable=False, verbose=False)
-    with rec:
-        start = copy.deepcopy(net)
-        _steps(net, x, how, rec)
-    _steps(alone, x, how, None)
-    for key, value in alone.state_dict().items():
-        assert torch.equal(value, net.state_dict()[key]), key
-    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in net.modules())
-    archive = open_archive(tmp_path / "run")
-    assert len(archive.layers) >= 2 and archive.steps == (0, 1, 2, 3)
-    for layer, want in _references(start, archive.layers, x, dtype).items():
-        got = archive.z(0, layer)
-        np.testing.assert_allclose(got, want.float().numpy().reshape(got.shape), rtol=1e-5, atol=1e-6, err_msg=layer)
 
 
 def test_auto_picks_blocks_and_activations() -> None:
@@ -473,11 +295,11 @@ def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(tmp_pat
     def broken(*args: object) -> None:
         raise RuntimeError("bug in the hook")
 
-    monkeypatch.setattr("infoplane.hooks.passes.keep", broken)
+    monkeypatch.setattr("infoplane.hooks.passes.form", broken)
     with pytest.raises(RuntimeError, match="bug in the hook") as caught:
         rec.step(1)
     assert any("inside the hook of layer '1'" in note for note in caught.value.__notes__)
-    monkeypatch.setattr("infoplane.hooks.passes.keep", keep)
+    monkeypatch.setattr("infoplane.hooks.passes.form", form)
     assert all(not m._forward_hooks for m in net.modules()) and rec.step(2)
     rec.close()
 
@@ -486,13 +308,13 @@ def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(tmp_pat
 def test_a_full_disk_warns_once_and_keeps_what_is_there(background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rec = _open(_mlp(), _f(9, 5), tmp_path, background=background)
     assert rec.step(1)
-    if rec._background is not None:
-        rec._background.drain()
+    if rec._captures.background is not None:
+        rec._captures.background.drain()
 
     def full(*args: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("infoplane.archive.writer.ShardWriter.write", full)
+    monkeypatch.setattr("infoplane.archive.writer.ShardWriter.append", full)
     with pytest.warns(RuntimeWarning, match="no space left at .*; 2 captured steps stay readable; training goes on"):
         rec.step(2)
         rec.close()
@@ -504,7 +326,6 @@ def test_nothing_is_reported_before_it_is_on_disk_and_background_writing_loses_n
     for step in range(1, 30):
         rec.step(step)
         assert set(rec.steps) <= set(open_archive(tmp_path / "run").steps)
-        assert len(rec._pool) <= 3
     rec.close()
     assert rec.steps == open_archive(tmp_path / "run").steps == tuple(range(30))
 
@@ -527,16 +348,6 @@ def test_an_endless_schedule_stops_at_max_bytes_with_a_warning(tmp_path: Path) -
             rec.step(step)
     rec.close()
     assert 1 < len(open_archive(tmp_path / "run").steps) < 8
-
-
-def test_large_captures_are_spooled_to_disk_and_come_back_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infoplane.hooks.passes.SPOOL_BYTES", 10)
-    net, x = _mlp(), _f(9, 5)
-    rec = _open(net, x, tmp_path)
-    rec.step(1)
-    rec.close()
-    with torch.no_grad():
-        np.testing.assert_allclose(open_archive(tmp_path / "run").z(1, "2"), net(x).numpy(), rtol=1e-5, atol=1e-6)
 
 
 def test_stored_weights_replay_to_the_captured_activations_bit_for_bit(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -119,6 +120,48 @@ def test_a_symbolic_link_inside_a_run_is_not_followed(run, tmp_path, where):
     refused(run, "symbolic link")
 
 
+@pytest.mark.parametrize("where", ["ckpt", "planes", "writer-r0000.lock", "ckpt/superseded-0", "weights"])
+@pytest.mark.parametrize("how", ["resume", "overwrite", "results"])
+def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(run, tmp_path, where, how):
+    """Going on with, replacing or measuring a run that someone else made must not write, truncate or remove what its links point to."""
+    import torch
+
+    from infoplane.archive import ResultLog
+    from infoplane.hooks.weights import forget_weights, save_weights
+
+    outside = tmp_path / "outside"
+    if where.endswith(".lock"):
+        outside.write_text("precious")
+    else:
+        outside.mkdir()
+        for name in ("000000000001.pt", "results.jsonl", "a.h5", ".tmp-r0000-1-aa"):
+            (outside / name).write_text("precious")
+    if (run / where).is_dir():
+        shutil.rmtree(run / where)
+    (run / where).unlink(missing_ok=True)
+    (run / where).symlink_to(outside)
+
+    def go_on() -> None:
+        if where == "weights":
+            save_weights(run, 1, torch.nn.Linear(1, 1)) if how == "resume" else forget_weights(run)
+        elif how == "results":
+            ResultLog(run).append("k", {"bits": 1.0})
+        else:
+            with RunWriter.create(run, layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False, **{how: True}) as writer:
+                with writer.step(5) as shard:
+                    shard.write("l", Z)
+                writer._resumed = True
+                with writer.step(1) as shard:  # training was rolled back: step 5 is set aside
+                    shard.write("l", Z)
+
+    try:
+        go_on()
+    except ArchiveError as error:
+        assert str(run / where) in str(error) and "link" in str(error)
+    found = [outside] if outside.is_file() else sorted(outside.iterdir())
+    assert [p.read_text() for p in found] == ["precious"] * len(found) and len(found) == (1 if outside.is_file() else 4)
+
+
 def test_a_shard_that_is_a_link_or_a_pipe_is_refused_without_waiting(run, tmp_path):
     shard = shard_of(run)
     shutil.move(shard, tmp_path / "s.h5")
@@ -220,6 +263,41 @@ def test_deep_groups_and_many_names_in_a_shard_do_no_harm(run):
             f[f"junk/{i}"] = i
     read_all(run)
     assert verify(run) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda b: b.update(world_size=1 << 40), lambda b: b.update(world_size=0), lambda b: b["layers"][0].update(store_dtype=3),
+        lambda b: b["layers"][0].update(cls=None), lambda b: b["layers"][0].update(site="both"), lambda b: b["layers"][0].update(reduction=["gap"]),
+        lambda b: b["layers"][0].update(dtype={}), lambda b: b.update(n_rows=1 << 50), lambda b: b.update(layers={}), lambda b: b.update(config=3),
+    ],
+)  # fmt: skip
+def test_every_forged_field_of_the_run_is_refused_and_claims_cost_no_memory(run, change):
+    path = run / "run.json"
+    body = json.loads(path.read_text())
+    body.pop("crc32")
+    change(body)
+    path.write_text(layout.sealed(body))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArchiveError, match=str(run)):
+        read_all(run)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10, "memory followed a mere claim"
+
+
+def test_asking_whether_a_damaged_file_is_a_plane_gives_our_error(run, tmp_path):
+    from infoplane.archive.planes import is_plane
+
+    packed = pack(run, tmp_path / "p.h5")
+    assert not is_plane(packed) and not is_plane(run) and not is_plane(tmp_path / "nowhere")
+    good = packed.read_bytes()
+    for at in range(0, 600, 7):
+        packed.write_bytes(good[:at] + bytes([good[at] ^ 8]) + good[at + 1 :])
+        with contextlib.suppress(ArchiveError):
+            assert not is_plane(packed)
+    packed.write_bytes(good[: len(good) // 2])
+    with pytest.raises(ArchiveError, match="p.h5"):
+        is_plane(packed)
 
 
 @pytest.mark.parametrize("name", ["../../evil.h5", "000001-s000000000001-r0000of0001-0badf00d.h5"])

@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from infoplane.analysis.kernels.pairwise import gaussian_sums
+from infoplane.analysis.kernels import blocks
+from infoplane.analysis.kernels.pairwise import anchored_sums, gaussian_sums, grouped_sums
+from infoplane.analysis.kernels.threads import in_order, single_blas, threads, using
+from infoplane.errors import InputError
 
 ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(7)
@@ -56,6 +59,44 @@ def test_the_order_of_the_rows_does_not_matter_beyond_rounding() -> None:
         np.testing.assert_allclose(a[shuffled], b, rtol=3e-6)
 
 
+class Streamed:
+    """Rows that are never whole in memory."""
+
+    def __init__(self, z: np.ndarray) -> None:
+        self._z, self.shape, self.dtype = z, z.shape, z.dtype
+
+    def blocks(self, rows: int):
+        for start in range(0, len(self._z), min(rows, 331)):
+            yield self._z[start : start + min(rows, 331)].copy()
+
+
+@pytest.mark.parametrize("case", ["tanh", "tanh, few units", "ReLU with norms up to 1e4"])
+def test_rows_read_in_blocks_give_the_sums_of_rows_in_memory(case: str, monkeypatch) -> None:
+    z = np.concatenate([CASES[case].astype(np.float32)] * 4)
+    groupings = [RNG.integers(0, 5, len(z)), RNG.integers(0, 2, len(z))]
+    expected = grouped_sums(z, np.array([0.1, 1.0]), groupings)
+    monkeypatch.setattr(blocks.Spilled, "__init__", _small(blocks.Spilled.__init__))
+    for a, b in zip(grouped_sums(Streamed(z), np.array([0.1, 1.0]), groupings), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=3e-6)
+
+
+def _small(init):
+    def made(self, *args) -> None:
+        init(self, *args)
+        self.size = 1024
+
+    return made
+
+
+def test_anchored_rows_have_the_sums_of_the_whole_pass() -> None:
+    z = CASES["near-duplicate ReLU rows"].astype(np.float32)
+    groupings = [RNG.integers(0, 5, N)]
+    anchors = RNG.permutation(N)[:90]
+    full = grouped_sums(z, np.array([0.001, 1.0]), groupings)
+    for a, b in zip(anchored_sums(Streamed(z), anchors, np.array([0.001, 1.0]), groupings), full, strict=True):
+        np.testing.assert_allclose(a, b[anchors], rtol=1e-5)
+
+
 @pytest.mark.slow
 def test_the_benchmarks_agree_with_their_peers() -> None:
     done = subprocess.run(
@@ -74,3 +115,41 @@ def test_szt_cells_equal_a_search_among_the_edges(dtype: type) -> None:
     z = np.concatenate([around, RNG.uniform(-1.5, 1.5, 20_000)]).astype(dtype)
     z = np.concatenate([z, np.nextafter(z, dtype(9)), np.nextafter(z, dtype(-9))])
     np.testing.assert_array_equal(szt_cells(z[:, None])[:, 0], np.searchsorted(edges, z, side="right") - 1)
+
+
+@pytest.mark.parametrize("dim", [7, 40])
+def test_groupings_of_one_pass_equal_passes_of_their_own_on_any_number_of_threads(dim: int) -> None:
+    z = np.tanh(RNG.normal(size=(1300, dim))).astype(np.float32)
+    groupings = [RNG.integers(0, 3, 1300), RNG.integers(0, 2, 1300), RNG.integers(0, 400, 1300)]
+    variances = np.array([0.05, 0.5])
+    with using(1):
+        one = grouped_sums(z, variances, groupings)
+    with using(3):
+        three = grouped_sums(z, variances, groupings)
+    assert all(np.array_equal(a, b) for a, b in zip(one, three, strict=True))
+    for own, classes in zip(one[1:], groupings, strict=True):
+        total, expected = gaussian_sums(z, variances, classes)
+        np.testing.assert_allclose(own, expected, rtol=3e-6)
+        np.testing.assert_allclose(one[0], total, rtol=3e-6)
+
+
+def test_a_pool_of_ours_and_a_pool_of_blas_never_multiply(monkeypatch) -> None:
+    from threadpoolctl import threadpool_info
+
+    def blas() -> set[int]:
+        return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+
+    before = blas()
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setenv("INFOPLANE_THREADS", "3")
+    assert threads() == 3
+    seen = []
+    with using(2), single_blas():
+        with single_blas():
+            seen += list(in_order(lambda k: (k, threads(), blas()), range(20)))
+        assert blas() == {1}
+    assert seen == [(k, 1, {1}) for k in range(20)]
+    assert blas() == before and threads() == 3
+    monkeypatch.setenv("INFOPLANE_THREADS", "many")
+    with pytest.raises(InputError, match="INFOPLANE_THREADS: expected a positive number, got 'many'"):
+        threads()

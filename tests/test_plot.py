@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from infoplane.analysis.plot import curves, place, save, style
 from infoplane.analysis.plot.labels import axis_label, short_names, wrap_label
-from infoplane.analysis.plot.plane import flag_segments, plot_plane, trajectories
+from infoplane.analysis.plot.plane import plot_plane
+from infoplane.analysis.plot.trajectory import flag_segments, trajectories
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport, Estimate, Finding

@@ -222,7 +222,7 @@ def test_a_failure_on_entry_raises_because_training_has_not_begun(tmp_path: Path
     def broken(*args: object, **options: object) -> None:
         raise RuntimeError("no pass")
 
-    monkeypatch.setattr("infoplane.hooks.recorder.fill", broken)
+    monkeypatch.setattr("infoplane.hooks.plan.run_pass", broken)
     with pytest.raises(RuntimeError, match="no pass"):
         Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False).open()
 
@@ -290,14 +290,14 @@ def test_a_resumed_run_keeps_its_basis_and_its_batches(tmp_path: Path) -> None:
     net, data = _mlp(), _data(60, 6)
     options = {"probe": data, "to": tmp_path / "run", "layers": ["1"], "reduce": "pca:2", "verbose": False, "chain": False}
     with Recorder(net, batch_size=7, **options) as rec:
-        first = rec._reductions["1"]._state["basis"].clone()
+        first = rec.plan.reductions["1"]._state["basis"].clone()
     with torch.no_grad():
         for p in net.parameters():
             p.mul_(-1.7).add_(0.3)  # other weights: a basis fitted now would be another one
     with Recorder(net, resume=True, **options) as rec:
-        assert torch.equal(rec._reductions["1"]._state["basis"], first) and rec._batch_size == 7
+        assert torch.equal(rec.plan.reductions["1"]._state["basis"], first) and rec.plan.batch_size == 7
         rec.step(1)
         raw = net[:2](torch.as_tensor(data[0])).detach()
     archive = open_archive(tmp_path / "run")
-    expected = (raw - torch.as_tensor(rec._reductions["1"]._state["mean"])) @ first
+    expected = (raw - torch.as_tensor(rec.plan.reductions["1"]._state["mean"])) @ first
     assert np.allclose(archive.z(1, "1"), expected.numpy(), atol=1e-5)

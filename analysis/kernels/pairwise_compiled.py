@@ -1,4 +1,7 @@
-"""Compiled loops of `pairwise`: from a tile of products or from coordinates to sums of exponentials. Written so that they vectorise."""
+"""Compiled loops of `pairwise`: from a tile of products or from coordinates to sums of Gaussian kernels. Written so that they vectorise.
+
+A row of a tile stays in the first-level cache. ``low`` is exp(-D / 8 s2) and ``up = low^4`` is exp(-D / 2 s2): one exponential, two bounds.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,46 @@ from typing import Any
 import numba
 import numpy as np
 
-_FAST = {"reassoc", "contract", "nsz"}
+_FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 _F = np.float32
-_LOG2E, _LN2_HIGH, _LN2_LOW = _F(1.4426950408889634), _F(0.693359375), _F(-2.12194440e-4)
-_C2, _C3, _C4, _C5, _C6 = _F(1 / 2), _F(1 / 6), _F(1 / 24), _F(1 / 120), _F(1 / 720)
+# 2^r = 1 + r (c1 + ...) on [-1/2, 1/2]: relative error 9.2e-8 before rounding (Remez), exactly 1 at 0
+_C1, _C2, _C3, _C4, _C5 = _F(0.69314698), _F(0.24022242), _F(0.05550734), _F(0.00967152), _F(0.00132647)
 _FLUSH = 64
 # Below these the sums, which hold a 1 from the row itself, do not notice; above them no number is denormal, and denormals are slow.
-_LEAST_EXPONENT, _LEAST_LOW = _F(-80.0), _F(5e-10)
+_LEAST_EXPONENT, _LEAST_LOW = _F(-120.0), _F(4.7e-10)
+UNROLL = 5
+
+
+@numba.njit(nogil=True, fastmath=_FAST, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _power_of_two(t: Any) -> Any:
+    """``2^t`` for -120 <= t <= 0 in float32, relative error below 2e-7 and exactly 1 at 0."""
+    k = np.rint(t)
+    r = t - k
+    p = _F(1) + r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * _C5))))
+    return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def exponentials(d: Any, rate: Any, low: Any, up: Any, n: int) -> None:
-    """``low = exp(-d rate)`` and ``up = low^4`` in float32, relative error about 1e-7: one exponential serves both bounds."""
-    for c in range(n):
-        t = max(-max(d[c], _F(0)) * rate, _LEAST_EXPONENT)
-        k = np.rint(t * _LOG2E)
-        r = t - k * _LN2_HIGH
-        r = r - k * _LN2_LOW
-        p = _F(1) + r * (_F(1) + r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * _C6)))))
-        e = p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
+def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
+    """Kernels of one stretch of squared distances: added to the running sums of its columns; their two sums are returned."""
+    low_sum, up_sum = _F(0), _F(0)
+    for c in range(len(d)):
+        low = _power_of_two(min(max(d[c] * scale, _LEAST_EXPONENT), _F(0)))
+        up = max(low, _LEAST_LOW)
+        up = up * up
+        up = up * up
+        low_sum += low
+        up_sum += up
+        low_columns[c] += low
+        up_columns[c] += up
+    return low_sum, up_sum
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def kernels(d: Any, scale: Any, low: Any, up: Any) -> None:
+    """The kernels themselves, for sums over several groupings of the same rows."""
+    for c in range(len(d)):
+        e = _power_of_two(min(max(d[c] * scale, _LEAST_EXPONENT), _F(0)))
         low[c] = e
         e = max(e, _LEAST_LOW)
         e = e * e
@@ -33,81 +57,144 @@ def exponentials(d: Any, rate: Any, low: Any, up: Any, n: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def total_of(values: Any) -> Any:
-    """Sum of a stretch of a float32 row."""
-    s = _F(0)
-    for c in range(len(values)):
-        s += values[c]
-    return s
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def add(into: Any, values: Any) -> None:
-    """Add a stretch of a row to a running one."""
-    for c in range(len(values)):
-        into[c] += values[c]
+def add_group(low: Any, up: Any, group: Any, mine: Any, low_columns: Any, up_columns: Any) -> Any:
+    """As `add_kernels`, of those columns whose group is ``mine``."""
+    low_sum, up_sum = _F(0), _F(0)
+    for c in range(len(low)):
+        e = low[c] if group[c] == mine else _F(0)
+        f = up[c] if group[c] == mine else _F(0)
+        low_sum += e
+        up_sum += f
+        low_columns[c] += e
+        up_columns[c] += f
+    return low_sum, up_sum
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def distances_from_products(g: Any, r: int, mine: Any, nj: Any, d: Any) -> None:
+def distances_from_products(g: Any, mine: Any, norms: Any, d: Any) -> None:
     """One row of squared distances from products and squared norms."""
-    line = g[r]
-    for c in range(len(line)):
-        d[c] = _F(mine + nj[c] - line[c] - line[c])
+    for c in range(len(g)):
+        d[c] = _F(mine + norms[c] - g[c] - g[c])
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def distances_from_columns(zt: Any, i: int, j0: int, n: int, d: Any) -> None:
-    """One row of squared distances from the coordinates, shape (dim, rows): no cancellation."""
-    for c in range(n):
+def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
+    """One row of squared distances from coordinates of shape (a multiple of 5, rows): no cancellation."""
+    for c in range(j1 - j0):
         d[c] = _F(0)
-    for k in range(zt.shape[0]):
-        centre = zt[k, i]
-        line = zt[k, j0 : j0 + n]  # a slice: numba vectorises no index that might be negative
-        for c in range(len(line)):
-            step = _F(line[c] - centre)
-            d[c] += step * step
+    for k in range(0, zt.shape[0], UNROLL):
+        a0, a1, a2, a3, a4 = zt[k, i], zt[k + 1, i], zt[k + 2, i], zt[k + 3, i], zt[k + 4, i]
+        z0, z1, z2, z3, z4 = zt[k, j0:j1], zt[k + 1, j0:j1], zt[k + 2, j0:j1], zt[k + 3, j0:j1], zt[k + 4, j0:j1]
+        for c in range(len(z0)):  # slices: numba vectorises no index that might be negative
+            b0, b1, b2, b3, b4 = z0[c] - a0, z1[c] - a1, z2[c] - a2, z3[c] - a3, z4[c] - a4
+            d[c] += _F(b0 * b0 + b1 * b1 + b2 * b2 + b3 * b3 + b4 * b4)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def tile(
-    g: Any, zt: Any, norms: Any, first: Any, last: Any, i0: int, j0: int, rows: int, columns: int, rates: Any, total: Any, own: Any
+    g: Any,
+    zt: Any,
+    norms: Any,
+    first: Any,
+    last: Any,
+    groups: Any,
+    i0: int,
+    j0: int,
+    rows: int,
+    columns: int,
+    scales: Any,
+    sums: Any,
+    below: Any,
 ) -> None:
-    """Add one tile of the upper half to the sums of its rows and, off the diagonal, of its columns.
+    """Add one tile of the upper half, columns j >= i, to the sums of its rows and of its columns.
 
     Products ``g`` are used when it has entries, coordinates ``zt`` otherwise. Rows are sorted by class: row i's class is first[i]..last[i].
-    ``total`` and ``own`` have shape (2 v, n).
+    ``groups`` (m, n) are further groupings. ``sums`` (v, 2 + m, 2, rows) and ``below`` (v, 2 + m, 2, columns): of all rows, own class, own
+    groups; low and up.
     """
     d = np.empty(columns, np.float32)
     low = np.empty(columns, np.float32)
     up = np.empty(columns, np.float32)
-    sums = np.zeros((4 * len(rates), columns), np.float32)
+    nv, ng = len(scales), len(groups)
+    running = np.zeros((nv, 2 + ng, 2, columns), np.float32)  # of columns: outside the class of the row, inside it, inside its groups
     diagonal = i0 == j0
     for r in range(rows):
         i = i0 + r
+        lo = r + 1 if diagonal else 0
         if g.size:
-            distances_from_products(g, r, norms[i], norms[j0 : j0 + columns], d)
+            distances_from_products(g[r, lo:], norms[i], norms[j0 + lo : j0 + columns], d[lo:])
         else:
-            distances_from_columns(zt, i, j0, columns, d)
-        if diagonal:
-            d[r] = 0
-        start = min(max(first[i] - j0, 0), columns)
+            distances_from_columns(zt, i, j0 + lo, j0 + columns, d[lo:])
+        start = min(max(first[i] - j0, lo), columns)
         stop = max(min(last[i] - j0, columns), start)
-        for v in range(len(rates)):
-            exponentials(d, rates[v], low, up, columns)
-            total[2 * v, i] += total_of(low)
-            total[2 * v + 1, i] += total_of(up)
-            own[2 * v, i] += total_of(low[start:stop])
-            own[2 * v + 1, i] += total_of(up[start:stop])
-            if not diagonal:
-                add(sums[4 * v], low)
-                add(sums[4 * v + 1], up)
-                add(sums[4 * v + 2, start:stop], low[start:stop])
-                add(sums[4 * v + 3, start:stop], up[start:stop])
-        if not diagonal and (r % _FLUSH == _FLUSH - 1 or r == rows - 1):
-            for v in range(len(rates)):
-                add(total[2 * v, j0 : j0 + columns], sums[4 * v])
-                add(total[2 * v + 1, j0 : j0 + columns], sums[4 * v + 1])
-                add(own[2 * v, j0 : j0 + columns], sums[4 * v + 2])
-                add(own[2 * v + 1, j0 : j0 + columns], sums[4 * v + 3])
-            sums[:] = 0
+        for v in range(nv):
+            if start > lo:
+                la, ua = add_kernels(d[lo:start], scales[v], running[v, 0, 0, lo:start], running[v, 0, 1, lo:start])
+                sums[v, 0, 0, r] += la
+                sums[v, 0, 1, r] += ua
+            if stop > start:
+                la, ua = add_kernels(d[start:stop], scales[v], running[v, 1, 0, start:stop], running[v, 1, 1, start:stop])
+                sums[v, 0, 0, r] += la
+                sums[v, 0, 1, r] += ua
+                sums[v, 1, 0, r] += la
+                sums[v, 1, 1, r] += ua
+            if columns > stop:
+                la, ua = add_kernels(d[stop:], scales[v], running[v, 0, 0, stop:], running[v, 0, 1, stop:])
+                sums[v, 0, 0, r] += la
+                sums[v, 0, 1, r] += ua
+            if ng:
+                kernels(d[lo:], scales[v], low[lo:], up[lo:])
+            for m in range(ng):
+                mine = groups[m, i]
+                others = groups[m, j0 + lo : j0 + columns]
+                la, ua = add_group(low[lo:], up[lo:], others, mine, running[v, 2 + m, 0, lo:], running[v, 2 + m, 1, lo:])
+                sums[v, 2 + m, 0, r] += la
+                sums[v, 2 + m, 1, r] += ua
+        if r % _FLUSH == _FLUSH - 1 or r == rows - 1:
+            for v in range(nv):
+                for b in range(2):
+                    for c in range(columns):
+                        below[v, 0, b, c] += np.float64(running[v, 0, b, c]) + np.float64(running[v, 1, b, c])
+                    for m in range(1, 2 + ng):
+                        for c in range(columns):
+                            below[v, m, b, c] += running[v, m, b, c]
+            running[:] = 0
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def strip_from_columns(
+    zt: Any, first: Any, last: Any, groups: Any, i0: int, rows: int, width: int, scales: Any, sums: Any, below: Any
+) -> None:
+    """All tiles of the rows i0 .. i0 + rows, from coordinates; ``below`` begins at column i0."""
+    n = zt.shape[1]
+    nothing = np.empty((0, 0), zt.dtype)
+    norms = np.empty(0, zt.dtype)
+    for j0 in range(i0, n, width):
+        m = min(width, n - j0)
+        tile(nothing, zt, norms, first, last, groups, i0, j0, rows, m, scales, sums, below[:, :, :, j0 - i0 : j0 - i0 + m])
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def rectangle(g: Any, mine: Any, norms: Any, groups: Any, others: Any, scales: Any, sums: Any) -> None:
+    """Kernels of some rows with some columns, to the sums of the rows alone: products ``g``, squared norms and groups of both sides.
+
+    ``sums`` (v, 1 + m, 2, rows). A row is met among the columns like any other.
+    """
+    rows, columns = g.shape
+    d = np.empty(columns, np.float32)
+    low = np.empty(columns, np.float32)
+    up = np.empty(columns, np.float32)
+    spare = np.zeros((2, columns), np.float32)
+    for r in range(rows):
+        distances_from_products(g[r], mine[r], norms, d)
+        for v in range(len(scales)):
+            a, b = add_kernels(d, scales[v], spare[0], spare[1])
+            sums[v, 0, 0, r] += a
+            sums[v, 0, 1, r] += b
+            if len(groups):
+                kernels(d, scales[v], low, up)
+            for m in range(len(groups)):
+                a, b = add_group(low, up, others[m], groups[m, r], spare[0], spare[1])
+                sums[v, 1 + m, 0, r] += a
+                sums[v, 1 + m, 1, r] += b
+        spare[:] = 0

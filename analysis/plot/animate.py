@@ -9,7 +9,8 @@ from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import choose_estimator
-from infoplane.analysis.plot.plane import plot_plane, trajectories
+from infoplane.analysis.plot.plane import plot_plane
+from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError, MissingExtra
 from infoplane.plane import Plane
 from infoplane.types import DPIReport

@@ -13,12 +13,14 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, crc32, raw_bytes
+from infoplane.archive.checksum import crc32
+from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, raw_bytes
 from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
 
 MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
 """Largest honest expansion of each allowed compressor (deflate cannot exceed 1032); a larger claim is a bomb."""
 MAX_CHUNK = 256 << 20
+_READ_BYTES = 1 << 19  # read so much, then check it while it is in cache
 _PLAIN_FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -87,6 +89,16 @@ def open_regular(path: Path) -> int:
         os.close(fd)
         raise NotAnArchive(f"{path}: expected a regular file")
     return fd
+
+
+def refuse_link(path: Path) -> None:
+    """Refuse a symbolic link (to a folder) inside a run: what it points to is no part of the run.
+
+    Raises:
+        DamagedArchive: it is one.
+    """
+    if path.is_symlink():
+        raise DamagedArchive(f"{path}: is a symbolic link; links inside a run are not followed")
 
 
 def read_text(path: Path) -> bytes:
@@ -228,23 +240,50 @@ def checked_array(group: h5py.Group, path: str, window: Window, shape: tuple[int
     return d
 
 
-def read_rows(d: Any, window: Window, start: int, stop: int, where: str) -> NDArray[Any]:  # Any: h5py dataset
-    """Rows ``start:stop`` of a checked dataset; contiguous data is read straight from the file, outside HDF5's global lock."""
+def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
+    """Fill ``view`` from the file, yielding what has arrived, piece by piece, while it is in cache; ends early where the file does."""
+    done = 0
+    while done < len(view) and (got := os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)):
+        yield view[done : done + got]
+        done += got
+
+
+def read_placed(path: Path, offset: object, shape: tuple[int, ...], dtype: str, crc: object) -> NDArray[Any] | None:  # Any: stored dtype
+    """An array from where a shard's table says its bytes are, without opening HDF5; None unless they are there and have this CRC-32."""
+    nbytes = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0 or not nbytes:
+        return None
+    fd = open_regular(path)
+    try:
+        if offset + nbytes > os.fstat(fd).st_size:  # checked before anything is allocated
+            return None
+        out: NDArray[Any] = np.empty(shape, dtype)  # Any: stored dtype
+        found = 0
+        for piece in _fill(raw_bytes(out), fd, offset):
+            found = crc32(piece, found)
+        return out if found == crc else None
+    finally:
+        os.close(fd)
+
+
+def read_rows(
+    d: Any, window: Window, start: int, stop: int, where: str, crc: int = 0
+) -> tuple[NDArray[Any], int]:  # Any: h5py dataset, stored dtype
+    """Rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far; contiguous data is read outside HDF5's global lock."""
     with naming(where):
         out = np.empty((stop - start, *d.shape[1:]), d.dtype)
         if not out.size:
-            return out
+            return out, crc
+        view = raw_bytes(out)
         if d.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
             d.read_direct(out, np.s_[start:stop])
-            return out
-        offset = d.id.get_offset() + start * (out.nbytes // (stop - start))
-        view, done = raw_bytes(out), 0
-        while done < out.nbytes:
-            got = os.preadv(window.fd, [view[done : done + (1 << 30)]], offset + done)
-            if got == 0:
-                raise DamagedArchive(f"{where}: the file ended early; it was truncated")
-            done += got
-        return out
+            return out, crc32(view, crc)
+        offset, done = d.id.get_offset() + start * (out.nbytes // (stop - start)), 0
+        for piece in _fill(view, window.fd, offset):
+            crc, done = crc32(piece, crc), done + len(piece)
+        if done < out.nbytes:
+            raise DamagedArchive(f"{where}: the file ended early; it was truncated")
+        return out, crc
 
 
 def read_array(
@@ -256,8 +295,8 @@ def read_array(
         DamagedArchive: wrong structure or checksum.
     """
     d = checked_array(group, path, window, shape, dtype, where)
-    a = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
-    if crc32(a) != crc:
+    a, found = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
+    if found != crc:
         raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
     return a
 

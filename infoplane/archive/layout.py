@@ -5,28 +5,33 @@ from __future__ import annotations
 import json
 import math
 import re
-import zlib
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.archive.checksum import crc32 as crc32_of
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive, VersionError
 from infoplane.types import LayerInfo
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 RUN, PROBE, SHARD, PACKED, PLANE = "infoplane.run", "infoplane.probe", "infoplane.shard", "infoplane.packed", "infoplane.plane"
 RUN_FILE, PROBE_FILE, SHARD_DIR, PLANE_DIR = "run.json", "probe.h5", "ckpt", "planes"
 META = "meta"
+PLACES = {"crc32": "offset", "rows_crc32": "rows_offset"}
+"""Per checksum of a shard's table, the key of the byte offset of what it covers; a hint that holds in the file where it was written."""
 TMP_PREFIX = ".tmp-"
 MAX_JSON = 64 << 20
 """Largest JSON text that is read, in bytes: a header cannot claim more."""
+MAX_WORLD = 9999
+"""Most ranks a run can have: four digits in a shard's name."""
 ARRAY_DTYPES = frozenset({"<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8"})
 """Dtypes an array in a file may have."""
 SPLITS = ("", "train", "test")
 """Codes of the split column."""
 
+_TEXTS = ("name", "cls", "dtype", "store_dtype", "reduction", "site")  # of a layer table row
 _SHARD_NAME = re.compile(r"(\d{6,18})-s(\d{12,18})-r(\d{4})of(\d{4})-([0-9a-f]{8})\.h5", re.ASCII)
 
 
@@ -68,7 +73,7 @@ def rows_path(info: LayerInfo) -> str:
 
 def crc32(a: NDArray[Any]) -> int:  # Any: every stored dtype
     """CRC-32 of the raw C-order little-endian bytes of an array."""
-    return zlib.crc32(raw_bytes(a))
+    return crc32_of(raw_bytes(a))
 
 
 def raw_bytes(a: NDArray[Any]) -> memoryview:  # Any: every stored dtype
@@ -144,7 +149,7 @@ def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
 def sealed(body: dict[str, Any]) -> str:  # Any: JSON
     """JSON text with a ``crc32`` of the rest added; `unsealed` checks it."""
     text = to_json(body)
-    return to_json({**json.loads(text), "crc32": zlib.crc32(_canonical(json.loads(text)))})
+    return to_json({**json.loads(text), "crc32": crc32_of(_canonical(json.loads(text)))})
 
 
 def _canonical(body: dict[str, Any]) -> bytes:  # Any: JSON
@@ -165,7 +170,7 @@ def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any
     check_version(body.get("format_version"), where)
     raw = json.loads(text)
     claimed = raw.pop("crc32", None)
-    if claimed != zlib.crc32(_canonical(raw)):
+    if claimed != crc32_of(_canonical(raw)):
         raise DamagedArchive(f"{where}: key 'crc32' does not match the text: it was damaged or edited by hand")
     return body
 
@@ -201,8 +206,9 @@ def layer_from_dict(d: Any, where: str) -> LayerInfo:  # Any: JSON
         for key in ("shape", "raw_shape"):
             known[key] = tuple(as_size(s) for s in known.get(key, ()))
         known["aliases"] = tuple(str(a) for a in known.get("aliases", ()))
-        if not isinstance(known["name"], str) or as_size(known["ordinal"]) > 10**6:
-            raise ValueError("name or ordinal")
+        wrong = [key for key in _TEXTS if not isinstance(known.get(key, ""), str)]
+        if wrong or as_size(known["ordinal"]) > 10**6 or known.get("site", "output") not in ("output", "input"):
+            raise ValueError(f"{wrong or 'ordinal or site'}")
         return LayerInfo(**known)
     except (KeyError, TypeError, ValueError) as error:
         raise DamagedArchive(f"{where}: a row of the layer table is malformed: {error}") from error

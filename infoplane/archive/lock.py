@@ -10,7 +10,7 @@ import warnings
 import weakref
 from pathlib import Path
 
-from infoplane.errors import ArchiveLocked
+from infoplane.errors import ArchiveError, ArchiveLocked
 
 try:
     import fcntl
@@ -28,13 +28,20 @@ class WriterLock:
 
     Raises:
         ArchiveLocked: another live writer holds it; the message says who.
+        ArchiveError: the lock cannot be opened: a read-only folder, or a link that would lead elsewhere.
     """
 
     def __init__(self, run: Path, rank: int) -> None:
         self.path = run / f"writer-r{rank:04d}.lock"
         self.pid = os.getpid()
         self.exclusive = False
-        self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        try:
+            self._fd = os.open(self.path, flags, 0o644)
+        except OSError as error:
+            raise ArchiveError(
+                f"{self.path}: the run's lock cannot be opened: {error}; is the folder writable, and the lock no link?"
+            ) from error
         try:
             self._take()
         except BaseException:

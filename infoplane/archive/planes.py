@@ -16,9 +16,9 @@ import h5py
 import numpy as np
 
 from infoplane.archive import layout
-from infoplane.archive.guard import open_regular, read_meta, reading_h5
-from infoplane.archive.publish import publishing_h5, put_attrs, put_meta
-from infoplane.errors import DamagedArchive, InputError
+from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
+from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
+from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import Chain, Estimate
 
@@ -33,7 +33,7 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
         ArchiveExists: the file exists and ``overwrite`` is False.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     body = {
         "format": layout.PLANE, "format_version": layout.FORMAT_VERSION, "n": plane.n, "layers": list(plane.layers),
         "h_y_bits": plane.h_y_bits, "h_x_bits": plane.h_x_bits, "chain": None if plane.chain is None else plane.chain.to_dict(),
@@ -75,12 +75,18 @@ def _grid(file: h5py.File, plane: Plane) -> None:
 
 
 def is_plane(path: str | os.PathLike[str]) -> bool:
-    """Whether ``path`` is a file that `save_plane` wrote (of any version); a run, a packed run or anything else is not."""
+    """Whether ``path`` is a file that `save_plane` wrote (of any version); a run, a packed run or anything else is not.
+
+    Raises:
+        DamagedArchive: an HDF5 file whose header cannot be read.
+    """
     if not Path(path).is_file() or not h5py.is_hdf5(path):
         return False
-    with h5py.File(path, "r", locking=False) as file:
-        found = file.attrs.get("format")
-        return (found.decode() if isinstance(found, bytes) else found) == layout.PLANE
+    where = str(path)
+    with reading_h5(Path(path)) as (file, window):
+        if not has(file, layout.META, where):
+            return False
+        return layout.from_json(read_meta(file, layout.META, window, where), where).get("format") == layout.PLANE
 
 
 def load_plane(path: str | os.PathLike[str]) -> Plane:
@@ -136,10 +142,20 @@ class ResultLog:
         self.path = folder / f"{name}.jsonl"
 
     def append(self, key: str, record: Mapping[str, Any]) -> None:  # Any: JSON
-        """Add one record; synced before this returns."""
+        """Add one record; synced before this returns.
+
+        Raises:
+            ArchiveError: the disk refused; at most a torn line was added, which readers ignore.
+        """
         body = layout.to_json({"key": key, "record": dict(record)})
-        line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
+        refuse_link(self.path.parent)
+        try:
+            self._add(f"{zlib.crc32(body.encode()):08x} {body}\n".encode())
+        except OSError as error:
+            raise ArchiveError(f"could not add a result to {self.path}: {error}; results added before are intact") from error
+
+    def _add(self, line: bytes) -> None:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
             size = os.fstat(fd).st_size
@@ -157,6 +173,7 @@ class ResultLog:
         found: dict[str, dict[str, Any]] = {}  # Any: JSON
         if not os.path.lexists(self.path):
             return found
+        refuse_link(self.path.parent)
         with os.fdopen(open_regular(self.path), "rb") as file:
             while line := file.readline(layout.MAX_JSON):
                 crc, _, body = line.rstrip(b"\n").partition(b" ")

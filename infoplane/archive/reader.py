@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import html
 import os
-import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.archive import layout
-from infoplane.archive.guard import Window, checked_array, naming, node, read_array, read_meta, read_rows, read_text, reading_h5
+from infoplane.archive.guard import (
+    Window,
+    checked_array,
+    naming,
+    node,
+    read_array,
+    read_meta,
+    read_placed,
+    read_rows,
+    read_text,
+    reading_h5,
+    refuse_link,
+)
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import array_entry, read_probe_array, read_probe_meta
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
@@ -64,8 +74,7 @@ class Store:
             )
         self.header = layout.unsealed(read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE))
         folder = path / layout.SHARD_DIR
-        if folder.is_symlink():
-            raise DamagedArchive(f"{folder}: is a symbolic link; links inside a run are not followed")
+        refuse_link(folder)
         self._names = [ShardName.parse(e) for e in sorted(os.listdir(folder))] if folder.is_dir() else []
 
     @property
@@ -109,6 +118,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._direct = True  # arrays are read from where the shard's table says they are; `verify` goes through HDF5
         self._store = Store(path)
         self.header = self._store.header
         where = str(path)
@@ -116,6 +126,8 @@ class Archive:
             self.infos = tuple(layout.layer_from_dict(row, where) for row in self.header["layers"])
             self.n_rows = layout.as_size(self.header["n_rows"])
             self._world = layout.as_size(self.header["world_size"])
+            if not 1 <= self._world <= layout.MAX_WORLD:
+                raise ValueError(f"world_size is {self._world}")
             self.run_uuid = str(self.header["run_uuid"])
             self.config: dict[str, Any] = dict(self.header.get("config") or {})  # Any: JSON
         except (KeyError, TypeError, ValueError) as error:
@@ -237,7 +249,12 @@ class Archive:
         """One array of one shard, checked."""
         head = self._head(name)
         entry = head["entries"][layer]
-        with self._store.shard(name) as (group, window, where):
+        if self._direct and not self._store.packed:
+            file = self.path / layout.SHARD_DIR / str(name)
+            a = read_placed(file, entry.get(layout.PLACES[crc_key]), *_stored(head, entry, crc_key, str(file)), entry.get(crc_key))
+            if a is not None:
+                return a
+        with self._store.shard(name) as (group, window, where):  # repacked, written in format 1.0, or damaged: then this says what is wrong
             shape, dtype = _stored(head, entry, crc_key, where)
             return read_array(group, path, window, shape, dtype, entry.get(crc_key), where)
 
@@ -256,8 +273,7 @@ class Archive:
                 d = checked_array(group, path, window, shape, dtype, where)
                 crc = 0
                 for start in range(0, shape[0], rows):
-                    block = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'")
-                    crc = zlib.crc32(layout.raw_bytes(block), crc)
+                    block, crc = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'", crc)
                     yield block
                 if crc != entry.get("crc32"):
                     raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
@@ -372,15 +388,18 @@ class Archive:
         return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.n_rows} probe rows)"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(i.name)}</td><td>{html.escape(i.cls)}</td><td>{html.escape(str(i.shape))}</td><td>{html.escape(i.store_dtype)}</td>"
-            f"<td>{html.escape(i.reduction)}</td></tr>"
-            for i in self.infos
-        )
-        return (
-            f"<p><b>{html.escape(str(self.path))}</b>: {len(self.steps)} steps {html.escape(_short(self.steps))}, {self.n_rows} probe rows</p>"
-            f"<table><tr><th>layer</th><th>class</th><th>shape</th><th>dtype</th><th>reduction</th></tr>{rows}</table>"
-        )
+        from infoplane.notebook import cell, table
+
+        heads = ("layer", "class", "shape", "dtype", "reduction")
+        rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
+        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(_short(self.steps))}, {self.n_rows} probe rows</p>{table(heads, rows)}"
+
+    def __getitem__(self, key: tuple[int, str]) -> NDArray[Any]:  # Any: stored dtype
+        """``archive[step, layer]``: the activation as `z` gives it; notebooks complete steps and layers."""
+        return self.z(*key)
+
+    def _ipython_key_completions_(self) -> list[tuple[int, str]]:
+        return list(self)
 
 
 def _stored(head: dict[str, Any], entry: dict[str, Any], crc_key: str, where: str) -> tuple[tuple[int, ...], str]:  # Any: JSON

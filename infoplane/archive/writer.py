@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.archive import layout
+from infoplane.archive.checksum import crc32
+from infoplane.archive.guard import refuse_link
 from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.probe import Probe, make_probe, write_probe
@@ -41,6 +43,58 @@ def as_array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: every stored dtyp
     return layout.storable(np.asarray(a), what)
 
 
+def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype
+    """How many NaN and infinities."""
+    if a.dtype.kind != "f":
+        return 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(a.sum()):  # a finite sum has finite terms; one pass, no mask
+            return 0
+    return int(a.size - np.isfinite(a).sum())
+
+
+class _Rows:
+    """The array of one layer while its rows arrive in order."""
+
+    def __init__(self, file: h5py.File, info: LayerInfo, rows: int, dtype: str, torch_dtype: str) -> None:
+        self.info, self.rows, self.torch_dtype = info, rows, torch_dtype
+        self.dataset = file.create_dataset(layout.layer_path(info), shape=(rows, *info.shape), dtype=dtype)
+        self.digests = file.create_dataset(layout.rows_path(info), shape=(rows, 2), dtype="<u8")
+        self.at = self.crc = self.rows_crc = self.nonfinite = 0
+
+    def append(self, a: NDArray[Any], digests: NDArray[np.uint64] | None) -> None:  # Any: every stored dtype
+        stop = self.at + len(a)
+        if stop > self.rows or a.dtype.str != self.dataset.dtype.str:
+            raise InputError(
+                f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into {self.rows} rows of {self.dataset.dtype}"
+            )
+        if a.size:
+            self.dataset[self.at : stop] = a
+        digests = digest_rows(a) if digests is None else digests
+        self.digests[self.at : stop] = digests
+        self.crc, self.rows_crc = crc32(layout.raw_bytes(a), self.crc), crc32(layout.raw_bytes(digests), self.rows_crc)
+        self.nonfinite += count_nonfinite(a)
+        self.at = stop
+
+    def finish(self) -> dict[str, Any]:  # Any: JSON
+        """Label the array; its line of the shard's table."""
+        info = self.info
+        if self.at != self.rows:
+            raise InputError(f"layer {info.name!r}: {self.at} of {self.rows} rows were written")
+        row: dict[str, Any] = {  # Any: JSON
+            "name": info.name, "ordinal": info.ordinal, "shape": list(info.shape), "dtype": self.dataset.dtype.str, "crc32": self.crc,
+            "rows_crc32": self.rows_crc, "torch_dtype": self.torch_dtype, "n_nonfinite": self.nonfinite,
+        }  # fmt: skip
+        for key, dataset in (("offset", self.dataset), ("rows_offset", self.digests)):
+            if (place := dataset.id.get_offset()) is not None:  # None: nothing is stored of an empty array
+                row[key] = place
+        put_attrs(
+            self.dataset,
+            {"crc32": np.uint32(self.crc), "torch_dtype": self.torch_dtype, "reduction": info.reduction, "name": info.name},
+        )
+        return row
+
+
 class ShardWriter:
     """One step being written; becomes visible when the ``with`` block of `RunWriter.step` ends without an error."""
 
@@ -48,8 +102,13 @@ class ShardWriter:
         self._file = file
         self._layers = layers
         self._rows = rows
-        self.table: list[dict[str, Any]] = []  # Any: JSON
+        self._arrays: dict[str, _Rows] = {}
         self.extras: dict[str, Any] = {}  # Any: JSON
+
+    @property
+    def nonfinite(self) -> dict[str, int]:
+        """NaN and infinities so far, of the layers that have any."""
+        return {name: array.nonfinite for name, array in self._arrays.items() if array.nonfinite}
 
     def write(self, layer: str, array: ArrayLike, *, row_digests: NDArray[np.uint64] | None = None, torch_dtype: str = "float32") -> None:
         """Store the activation of one layer, shape ``(rows, *features)``.
@@ -63,30 +122,39 @@ class ShardWriter:
         Raises:
             InputError: unknown layer, written twice, wrong shape or dtype.
         """
-        info = self._layers.get(layer)
-        if info is None:
-            raise InputError(f"no such layer: {layer!r}; this run has {list(self._layers)}")
-        if any(row["name"] == layer for row in self.table):
+        info = self._info(layer)
+        if layer in self._arrays:
             raise InputError(f"layer {layer!r} was already written in this step")
         a = as_array(array, f"layer {layer!r}")
         if a.shape != (self._rows, *info.shape):
             raise InputError(
                 f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of the layer table), got {a.shape}"
             )
+        self.append(layer, a, row_digests=row_digests, torch_dtype=torch_dtype)
+
+    def append(self, layer: str, array: ArrayLike, *, row_digests: NDArray[np.uint64] | None = None, torch_dtype: str = "float32") -> None:
+        """Store the next rows of one layer, shape ``(b, *features)``; as `write`, piece by piece, so that nothing has to be held."""
+        info = self._info(layer)
         if row_digests is None and info.reduction != "none":
             raise InputError(f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw activation")
-        digests = digest_rows(a) if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
-        if digests.shape != (self._rows, 2):
-            raise InputError(f"layer {layer!r}: expected row_digests of shape {(self._rows, 2)}, got {digests.shape}")
-        row: dict[str, Any] = {  # Any: JSON
-            "name": layer, "ordinal": info.ordinal, "shape": list(a.shape[1:]), "dtype": a.dtype.str, "crc32": layout.crc32(a),
-            "rows_crc32": layout.crc32(digests), "torch_dtype": torch_dtype,
-            "n_nonfinite": int(a.size - np.isfinite(a).sum()) if a.dtype.kind == "f" else 0,
-        }  # fmt: skip
-        d = self._file.create_dataset(layout.layer_path(info), data=a)
-        put_attrs(d, {"crc32": np.uint32(row["crc32"]), "torch_dtype": torch_dtype, "reduction": info.reduction, "name": layer})
-        self._file.create_dataset(layout.rows_path(info), data=digests)
-        self.table.append(row)
+        a = as_array(array, f"layer {layer!r}")
+        if a.shape[1:] != info.shape or a.ndim == 0:
+            raise InputError(f"layer {layer!r}: expected rows of shape {info.shape}, got {a.shape}")
+        digests = None if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
+        if digests is not None and digests.shape != (len(a), 2):
+            raise InputError(f"layer {layer!r}: expected row_digests of shape {(len(a), 2)}, got {digests.shape}")
+        if layer not in self._arrays:
+            self._arrays[layer] = _Rows(self._file, info, self._rows, a.dtype.str, torch_dtype)
+        self._arrays[layer].append(a, digests)
+
+    def _info(self, layer: str) -> LayerInfo:
+        if layer not in self._layers:
+            raise InputError(f"no such layer: {layer!r}; this run has {list(self._layers)}")
+        return self._layers[layer]
+
+    def finish(self) -> list[dict[str, Any]]:  # Any: JSON
+        """Seal every array; the shard's table of arrays."""
+        return [array.finish() for array in self._arrays.values()]
 
     def attach(self, name: str, record: Mapping[str, Any]) -> None:  # Any: JSON
         """Attach a JSON record to the step, e.g. gradient statistics; read back by `Archive.extra`."""
@@ -177,7 +245,7 @@ class RunWriter:
             raise InputError(f"expected at least one layer, all names different, got {[info.name for info in table]}")
         probe = make_probe(x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x)
         rows = (row_start, probe.n if row_stop is None else row_stop)
-        if not (0 <= rank < world_size <= 9999 and 0 <= rows[0] < rows[1] <= probe.n):
+        if not (0 <= rank < world_size <= layout.MAX_WORLD and 0 <= rows[0] < rows[1] <= probe.n):
             raise InputError(f"rank {rank} of {world_size} cannot write rows {rows} of {probe.n}")
         if rank > 0:
             _wait_for(run / layout.RUN_FILE)
@@ -187,10 +255,12 @@ class RunWriter:
         except OSError as error:
             raise ArchiveError(f"{run}: cannot create the run's folder: {error}") from error
         _refuse_foreign(run, overwrite=overwrite, resume=resume)
+        for folder in (layout.SHARD_DIR, layout.PLANE_DIR):
+            refuse_link(run / folder)  # a run of a stranger must not lead our writes, sweeps and removals elsewhere
         lock = WriterLock(run, rank)
         try:
             _sweep(run, rank, exclusive=lock.exclusive)
-            if (run / layout.RUN_FILE).exists() and overwrite:
+            if overwrite:
                 remove_run(run)
             if (run / layout.RUN_FILE).exists():
                 header = _resumed_header(run, table, probe)
@@ -234,7 +304,7 @@ class RunWriter:
         with publishing_h5(target, durable=self._durable, tag=f"r{self._rank:04d}-") as file:
             shard = ShardWriter(file, self._layers, self._rows[1] - self._rows[0])
             yield shard
-            finish_shard(file, name, self._header, self._rows, shard.table, metrics=values, meta=dict(meta or {}), extras=shard.extras)
+            finish_shard(file, name, self._header, self._rows, shard.finish(), metrics=values, meta=dict(meta or {}), extras=shard.extras)
         if self._resumed:
             self._set_aside(after=step)
         self._resumed = False
@@ -257,8 +327,9 @@ class RunWriter:
             return
         folder = self.path / layout.SHARD_DIR
         n = sum(1 for p in folder.iterdir() if p.name.startswith("superseded-"))
-        aside = folder / f"superseded-{n}"
-        aside.mkdir(exist_ok=True)
+        while os.path.lexists(aside := folder / f"superseded-{n}"):  # one may have been removed by hand; never into a folder that is there
+            n += 1
+        aside.mkdir()
         for s in stale:
             os.replace(folder / str(s), aside / str(s))
 
@@ -338,17 +409,19 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
         return
     known = {layout.SHARD_DIR, layout.PROBE_FILE, layout.PLANE_DIR}  # what a kill before run.json leaves
     foreign = [p.name for p in run.iterdir() if p.name not in known and not p.name.startswith((layout.TMP_PREFIX, "writer-r"))]
-    if foreign or shard_names(run):
+    if foreign or (shard_names(run) and not overwrite):  # overwriting may have been killed between the header and the shards
         raise ArchiveExists(f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another folder")
 
 
 def remove_run(run: Path) -> None:
     """Remove the files of a run, run.json first, so that a half-removed run is no run; files of others stay."""
-    open_archive(run, check=False)  # refuses what is not ours
-    os.unlink(run / layout.RUN_FILE)
+    if (run / layout.RUN_FILE).exists():
+        open_archive(run, check=False)  # refuses what is not ours
+        os.unlink(run / layout.RUN_FILE)
     for name in shard_names(run):
         os.unlink(run / layout.SHARD_DIR / str(name))
-    for p in [run / layout.PROBE_FILE, *(run / layout.PLANE_DIR).glob("*.jsonl"), *(run / layout.SHARD_DIR).glob("superseded-*/*.h5")]:
+    aside = [p for folder in (run / layout.SHARD_DIR).glob("superseded-*") if not folder.is_symlink() for p in folder.glob("*.h5")]
+    for p in [run / layout.PROBE_FILE, *(run / layout.PLANE_DIR).glob("*.jsonl"), *aside]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(p)
 

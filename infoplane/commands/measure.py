@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -28,34 +29,57 @@ def measure(
     alone: Annotated[
         bool, typer.Option("--alone", help="Do not add a second estimator beside a single one of continuous information.")
     ] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
+    max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = 0.05,
+    until_told: Annotated[bool, typer.Option("--until-told", hidden=True)] = False,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
 
     A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells where the two part are listed.
     """
     from infoplane.analysis.beside import companions, partings
+
+    specs = list(estimator or DEFAULT)
+    if follow:
+        _follow(run, specs, max_overhead=max_overhead, seed=seed, until_told=until_told)
+        return
+    specs += () if alone else companions(specs)
     from infoplane.analysis.measure import measure as run_measure
     from infoplane.archive import open_archive
+    from infoplane.commands.tables import say_plane
+    from infoplane.types import printable
 
     archive = open_archive(run)
-    specs = list(estimator or DEFAULT)
-    specs += () if alone else companions(specs)
     plane = run_measure(
         archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None, errorbars=errorbars, null=null
     )
     target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
-    print(plane)
+    say_plane(plane)
     for failure in plane.failures[:5]:
-        print(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}")
+        print(printable(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}", 400))
     if parted := partings(plane):
         print(
-            f"  {len(parted)} cells where two estimators of one information part: at most one is right, see `infoplane calibrate`. The widest:"
+            f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
         )
         for apart in parted[:5]:
-            print(f"  {apart}")
+            print(printable(f"  {apart}", 400))
     print(plane.save(target, overwrite=True))
     if csv is not None:
         print(plane.to_csv(csv))
+
+
+def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int, until_told: bool) -> None:
+    if until_told:
+        from infoplane.live import follow_until_told
+
+        follow_until_told(run, specs, max_overhead=max_overhead, seed=seed)
+        return
+    import threading
+
+    from infoplane.analysis.follow import follow
+
+    with contextlib.suppress(KeyboardInterrupt):
+        follow(run, specs, over=threading.Event(), gone=threading.Event(), max_overhead=max_overhead, seed=seed)
 
 
 def estimators() -> None:

@@ -1,0 +1,112 @@
+"""How many threads a kernel uses: one setting for our own threads and for BLAS, so that they never multiply."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+from infoplane.errors import InputError
+
+T = TypeVar("T")
+R = TypeVar("R")
+_here = threading.local()
+
+
+def threads() -> int:
+    """Threads for one kernel called from this thread: what `using` says, else ``INFOPLANE_THREADS``, ``OMP_NUM_THREADS``, all cores at hand."""
+    chosen: int | None = getattr(_here, "threads", None)
+    if chosen is not None:
+        return chosen
+    for name in ("INFOPLANE_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").partition(",")[0].strip()
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+        if text and name == "INFOPLANE_THREADS":
+            raise InputError(f"INFOPLANE_THREADS: expected a positive number, got {text!r}")
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def using(number: int) -> Iterator[None]:
+    """Kernels called from this thread use so many threads: 1 inside a worker of a pool that fills the cores already."""
+    before = getattr(_here, "threads", None)
+    _here.threads = number
+    try:
+        yield
+    finally:
+        _here.threads = before
+
+
+class _SingleBlas:
+    """BLAS on one thread from the first of several concurrent users to the last."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._limit: Any = None  # Any: threadpoolctl has no types
+        self._controller: Any = None  # Any: as above
+
+    def enter(self) -> None:
+        with self._lock:
+            self._users += 1
+            if self._users == 1:
+                from threadpoolctl import ThreadpoolController
+
+                self._controller = self._controller or ThreadpoolController()
+                self._limit = self._controller.limit(limits=1, user_api="blas")
+
+    def leave(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users == 0:
+                self._limit.restore_original_limits()
+
+
+_blas = _SingleBlas()
+
+
+@contextmanager
+def single_blas() -> Iterator[None]:
+    """BLAS on one thread in this whole process while any caller is inside.
+
+    Our threads each multiply a tile of their own: BLAS threads on top would fight for the same cores. One BLAS thread also gives the same
+    bits whatever the number of workers.
+    """
+    _blas.enter()
+    try:
+        yield
+    finally:
+        _blas.leave()
+
+
+def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """``map(work, items)`` on `threads` threads, results in the order of the items: what is added up from them does not depend on the number.
+
+    At most two results per thread wait for their turn.
+    """
+    number = threads()
+    if number == 1:
+        yield from map(work, items)
+        return
+
+    def alone(item: T) -> R:
+        with using(1):
+            return work(item)
+
+    rest = iter(items)
+    with ThreadPoolExecutor(number) as pool:
+        waiting = deque(pool.submit(alone, item) for item in _first(rest, 2 * number))
+        while waiting:
+            done = waiting.popleft().result()
+            waiting.extend(pool.submit(alone, item) for item in _first(rest, 1))
+            yield done
+
+
+def _first(items: Iterator[T], number: int) -> list[T]:
+    return list(islice(items, number))

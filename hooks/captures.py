@@ -1,0 +1,158 @@
+"""Captures one after another: a pass of the probe, written row by row as the network computes, here or on a thread of its own."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from infoplane.archive import RunWriter, ShardWriter
+from infoplane.hooks.background import Abandoned, Background, Parcels
+from infoplane.hooks.gradients import gradient_statistics
+from infoplane.hooks.isolate import device_of
+from infoplane.hooks.passes import Emit, Kept
+from infoplane.hooks.plan import Plan
+from infoplane.hooks.probe import Probe
+from infoplane.hooks.run import capture_meta
+from infoplane.hooks.troubles import Troubles
+from infoplane.hooks.weights import save_weights
+
+Records = dict[str, Any]  # Any: JSON
+
+
+class Captures:
+    """Takes the captures of one open recording.
+
+    Args:
+        probe: the rows of this process.
+        writer: None where another rank writes.
+
+    Attributes:
+        pending: JSON records that go with the next shard.
+        bytes_written: of activations and row digests so far.
+    """
+
+    def __init__(self, plan: Plan, model: nn.Module, probe: Probe, writer: RunWriter | None, troubles: Troubles) -> None:
+        self._plan, self._model, self._probe, self._writer, self._troubles = plan, model, probe, writer, troubles
+        self.background = Background(depth=1) if plan.options.background and writer is not None else None
+        self.pending: Records = dict(plan.states)
+        self.bytes_written = 0
+        self._nonfinite: list[tuple[int, dict[str, int]]] = []
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps that are safely on disk."""
+        return self._writer.steps_written if self._writer is not None else ()
+
+    def take(self, step: int, metrics: dict[str, float], *, first: bool) -> None:
+        """One capture; with a background it is on disk only when `steps` says so."""
+        o, writer = self._plan.options, self._writer
+        if o.store == "weights" and writer is not None:
+            save_weights(o.to, step, self._model, metrics, durable=o.durable)
+            if self.steps or not first:  # activations at the first capture only: what a replay is verified against
+                return
+        if writer is None:
+            self._pass(step, _drop)
+        elif self.background is None:
+            self._write_now(writer, step, metrics)
+        else:
+            self._write_later(self.background, writer, step, metrics)
+
+    def _pass(self, step: int, emit: Emit) -> Records:
+        """The pass; returns what is to be attached to the step."""
+        o = self._plan.options
+        with o.isolated(self._model, step=step):
+            ragged = self._plan.run(self._model, self._probe, emit, step)
+        if o.gradients is not None:
+            with o.isolated(self._model, step=step):
+                self.pending["gradients"] = gradient_statistics(
+                    self._model, o.gradients, self._probe, device=device_of(self._model), forward=o.forward
+                )
+        return self.pending | ({"lengths": ragged} if ragged else {})
+
+    def _write_now(self, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
+        with writer.step(step, metrics=metrics, meta=capture_meta(self._plan, self._model)) as shard:
+            records = self._pass(step, partial(_append, shard))
+            _attach(shard, records)
+        self.pending = {}
+        self._written(step, shard)
+
+    def _write_later(self, background: Background, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
+        parcels = Parcels()
+        meta = capture_meta(self._plan, self._model)
+        background.submit(partial(self._unpack, writer, step, metrics, meta, parcels))
+        try:
+            records = self._pass(step, partial(_send, parcels))
+        except BaseException:
+            parcels.abandon()
+            raise
+        self.pending = {}
+        parcels.end(records)
+
+    def _unpack(self, writer: RunWriter, step: int, metrics: dict[str, float], meta: Records, parcels: Parcels) -> None:
+        """On the writer's thread."""
+        try:
+            with writer.step(step, metrics=metrics, meta=meta) as shard:
+                for layer, values, digests, dtype in parcels:
+                    shard.append(layer, values, row_digests=digests, torch_dtype=dtype)
+                _attach(shard, parcels.records)
+            self._written(step, shard)
+        except Abandoned:
+            return
+        except Exception as error:
+            error.add_note(f"infoplane: while writing step {step}")
+            self.pending = {**parcels.records, **self.pending}  # they go with the next shard
+            error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
+            raise
+        finally:
+            parcels.leave()
+
+    def _written(self, step: int, shard: ShardWriter) -> None:
+        self.bytes_written += self._plan.bytes_per_capture
+        if shard.nonfinite:
+            self._nonfinite.append((step, shard.nonfinite))
+
+    def collect(self) -> None:
+        """Report what was found on the writer's thread since the last call."""
+        while self._nonfinite:
+            self._troubles.nonfinite(*self._nonfinite.pop(0))
+        for error in self.background.failures() if self.background is not None else ():
+            self.failed(getattr(error, "infoplane_step", -1), error)
+
+    def failed(self, step: int, error: Exception) -> None:
+        """A capture was dropped: it is told, or raised, and the next shard records it."""
+        try:
+            self._troubles.failed(step, error, len(self.steps))
+        finally:
+            self.pending["failures"] = {"failures": list(self._troubles.failures)}
+
+    def close(self) -> None:
+        """Waits for what is still being written and lets go of the run; raises what went wrong there."""
+        try:
+            if self.background is not None:
+                self.background.close()
+                self.collect()
+        finally:
+            self.background = None
+            if self._writer is not None:
+                self._writer.close()
+
+
+def _append(shard: ShardWriter, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+    shard.append(kept.site.name, values.numpy(), row_digests=digests, torch_dtype=kept.site.dtype)
+
+
+def _send(parcels: Parcels, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+    parcels.put((kept.site.name, values.clone().numpy(), digests, kept.site.dtype))  # a clone: the network goes on and may overwrite it
+
+
+def _drop(kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+    """Another rank writes."""
+
+
+def _attach(shard: ShardWriter, records: Records) -> None:
+    for name, value in records.items():
+        shard.attach(name, value)

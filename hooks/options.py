@@ -1,0 +1,95 @@
+"""What a recording was asked for, checked once; the words are explained at `Recorder`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from infoplane.errors import InputError
+from infoplane.hooks.gradients import LossFunction
+from infoplane.hooks.isolate import Mode, device_of, isolated
+from infoplane.hooks.layers import Layers
+from infoplane.hooks.outputs import Selector
+from infoplane.hooks.passes import draw_seed
+from infoplane.hooks.probe import Forward, Probe
+from infoplane.hooks.reduce import Custom
+from infoplane.hooks.schedule import Every, Schedule
+
+Reduce = str | Custom | Mapping[str, str | Custom]
+OnError = Literal["raise", "warn"]
+Store = Literal["activations", "weights"]
+Noise = Literal["undeclared", "independent"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Options:
+    """The arguments of a `Recorder` but for model and probe."""
+
+    to: Path
+    layers: Layers = "auto"
+    schedule: Schedule = field(default_factory=lambda: Every(1))
+    reduce: Reduce = "none"
+    select: Mapping[str, Selector] | None = None
+    forward: Forward | None = None
+    batch_size: int | None = None
+    mode: Mode = "eval"
+    draws: int = 1
+    noise: Noise = "undeclared"
+    autocast: torch.dtype | None = None
+    dtype: str | None = None
+    store: Store = "activations"
+    chain: bool = True
+    y_kind: Literal["discrete", "continuous"] | None = None
+    row_ids: NDArray[np.integer] | None = None
+    split: Sequence[str] | NDArray[np.generic] | None = None
+    on_error: OnError = "warn"
+    background: bool = False
+    max_bytes: int | None = None
+    max_overhead: float | None = None
+    gradients: LossFunction | None = None
+    seed: int = 0
+    overwrite: bool = False
+    resume: bool = False
+    durable: bool = True
+    tags: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_choice("mode", self.mode, ("eval", "train", "user"))
+        _check_choice("noise", self.noise, ("undeclared", "independent"))
+        _check_choice("store", self.store, ("activations", "weights"))
+        _check_choice("on_error", self.on_error, ("raise", "warn"))
+        _check_choice("dtype", self.dtype, (None, "float16", "float32", "float64"))
+        if self.draws < 1 or (self.batch_size is not None and self.batch_size < 1):
+            raise InputError(f"draws and batch_size are at least 1, got draws={self.draws}, batch_size={self.batch_size}")
+        if not isinstance(self.schedule, Schedule):
+            raise InputError(f"schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got {type(self.schedule).__name__}")
+
+    @property
+    def autocast_name(self) -> str:
+        """``off``, or the dtype of the autocast that the probe runs under."""
+        return str(self.autocast).removeprefix("torch.") if self.autocast else "off"
+
+    def isolated(self, model: nn.Module, *, step: int | None = None, mode: Mode | None = None) -> contextlib.AbstractContextManager[None]:
+        """The surroundings of a pass: of the capture of ``step``, or of looking at the network before any."""
+        seed = self.seed if step is None else draw_seed(self.seed, step, 0)
+        return isolated(model, mode=mode or self.mode, seed=seed, autocast=self.autocast, device=device_of(model))
+
+    def check_labels(self, probe: Probe) -> None:
+        """Refuse floating-point labels of which nobody said what they are."""
+        if probe.y is not None and probe.y.dtype.kind not in "iubUSO" and self.y_kind is None:
+            raise InputError(
+                f"labels are {probe.y.dtype}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed"
+            )
+
+
+def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name} must be one of {allowed}, got {value!r}")

@@ -1,0 +1,205 @@
+"""What will be captured, settled before the first capture: sites, reductions, shapes, batches and what it costs."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from infoplane.archive import Archive
+from infoplane.errors import BudgetExceeded, InfoplaneError
+from infoplane.hooks.isolate import device_of
+from infoplane.hooks.layers import Survey, survey
+from infoplane.hooks.options import Options, Reduce
+from infoplane.hooks.passes import Emit, Kept, fit_reductions, run_pass
+from infoplane.hooks.probe import Probe, batch_size_for
+from infoplane.hooks.reduce import Custom, Reduction, reduction
+from infoplane.hooks.sites import Site
+from infoplane.sizes import size_text
+from infoplane.types import LayerInfo
+
+_LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The settled capture of one network on one probe.
+
+    Attributes:
+        options: what was asked for.
+        survey: what was found, and what was left out.
+        kept: the sites, in order of execution, and the form in which each is stored.
+        infos: the layer table of the archive.
+        batch_size: rows per forward.
+        rows: stored rows per capture: probe rows times draws.
+    """
+
+    options: Options
+    survey: Survey
+    kept: tuple[Kept, ...]
+    infos: tuple[LayerInfo, ...]
+    batch_size: int
+    rows: int
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The sites to capture."""
+        return self.survey.sites
+
+    @property
+    def bytes_per_capture(self) -> int:
+        """Bytes of activations and row digests that one capture writes."""
+        return sum(info.bytes_per_row for info in self.infos) * self.rows
+
+    @property
+    def reductions(self) -> dict[str, Reduction]:
+        """By layer name, fitted; a layer without one is stored raw."""
+        return {k.site.name: k.reduction for k in self.kept if k.reduction is not None}
+
+    @property
+    def states(self) -> dict[str, object]:
+        """What the fitted reductions remember, by the name under which the archive keeps it."""
+        return {f"reduction:{name}": state for name, r in self.reductions.items() if (state := r.state()) is not None}
+
+    def run(self, model: nn.Module, probe: Probe, emit: Emit, step: int) -> dict[str, list[int]]:
+        """One pass of the probe into ``emit``; the caller isolates the model. Returns the lengths of ragged rows."""
+        o = self.options
+        return run_pass(
+            model,
+            probe,
+            self.kept,
+            emit,
+            batch_size=self.batch_size,
+            device=device_of(model),
+            step=step,
+            seed=o.seed,
+            draws=o.draws,
+            forward=o.forward,
+        )
+
+    def check_budget(self) -> None:
+        """Refuse a schedule that would not fit into ``max_bytes``, and warn of one that would not fit on the disk."""
+        most, count = self.options.max_bytes, self.options.schedule.count() or 1
+        need = self.bytes_per_capture * count
+        if most is not None and need > most:
+            raise BudgetExceeded(
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, more than max_bytes={size_text(most)}; {_LESS}"
+            )
+        if self.options.store == "activations" and need > (free := _free_bytes(self.options.to)):
+            warnings.warn(
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, and {self.options.to} has {size_text(free)} free; {_LESS}",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+
+    def describe(self) -> str:
+        """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
+        count = self.options.schedule.count()
+        lines = [
+            f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of {self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
+            + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
+        ]
+        width = max((len(i.name) for i in self.infos), default=0)
+        for i in self.infos:
+            lines.append(
+                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
+                + (f"  {i.reduction}" if i.reduction != "none" else "")
+            )
+        return "\n".join(lines + [f"  note: {note}" for note in self.survey.notes])
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    return shutil.disk_usage(there).free
+
+
+def make_plan(model: nn.Module, probe: Probe, options: Options, previous: Archive | None = None) -> Plan:
+    """Looks at the network with a few probe rows and settles what to capture; ``previous`` is the run that is being resumed.
+
+    Raises:
+        CaptureError: a layer cannot be found or captured.
+        InputError: a reduction does not fit its layer.
+    """
+    found = _look(model, probe, options)
+    reductions = {
+        s.name: r
+        for s in found.sites
+        if (r := reduction(_spec(options.reduce, s.name), s.name, s.raw_shape, seed=options.seed)) is not None
+    }
+    batch_size = options.batch_size or _batch_size(found.sites, probe.n, previous)
+    known = _remembered(reductions, previous)
+    with options.isolated(model):
+        fit_reductions(
+            model,
+            probe,
+            found.sites,
+            {name: r for name, r in reductions.items() if name not in known},
+            batch_size=batch_size,
+            device=device_of(model),
+            seed=options.seed,
+            forward=options.forward,
+        )
+    kept = tuple(Kept(s, reductions.get(s.name), options.dtype) for s in found.sites)
+    infos = tuple(_info(i, k) for i, k in enumerate(kept))
+    if any(getattr(m, "track_running_stats", True) is False for m in model.modules()):
+        warnings.warn(
+            "a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
+            stacklevel=4,
+        )
+    return Plan(options, found, kept, infos, batch_size, probe.n * options.draws)
+
+
+def _look(model: nn.Module, probe: Probe, options: Options) -> Survey:
+    few = probe.take(slice(0, min(4, probe.n)))
+    with options.isolated(model):
+        inputs = next(few.batches(few.n, device_of(model)))[1]
+        try:
+            return survey(model, options.layers, inputs, few.n, select=options.select, forward=options.forward)
+        except Exception as error:
+            if not isinstance(error, InfoplaneError):
+                shapes = ", ".join(f"{name}: {tuple(t.shape)} {t.dtype}" for name, t in few.tensors().items())
+                error.add_note(
+                    f"infoplane: the network failed on the first {few.n} probe rows; does it take {shapes}? See probe= and forward="
+                )
+            raise
+
+
+def _batch_size(sites: tuple[Site, ...], n: int, previous: Archive | None) -> int:
+    if previous is not None and "batch_size" in previous.config:
+        return int(str(previous.config["batch_size"]))  # the layout of batches moves last bits
+    return batch_size_for(sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites), n)
+
+
+def _remembered(reductions: Mapping[str, Reduction], previous: Archive | None) -> set[str]:
+    """Reductions that the run being resumed has fitted already: a second basis would be another coordinate system."""
+    if previous is None or not previous.steps:
+        return set()
+    known = set()
+    for name, r in reductions.items():
+        states = (previous.extra(step, f"reduction:{name}") for step in previous.steps)
+        if state := next((s for s in states if s is not None), None):
+            r.load(state)
+            known.add(name)
+    return known
+
+
+def _spec(wish: Reduce, name: str) -> str | Custom | None:
+    if not isinstance(wish, Mapping):
+        return wish
+    plain = name.partition("#")[0].partition(":")[0]
+    return next((spec for key, spec in wish.items() if fnmatchcase(name, key) or fnmatchcase(plain, key)), None)
+
+
+def _info(ordinal: int, kept: Kept) -> LayerInfo:
+    s, r = kept.site, kept.reduction
+    stored = str(kept.dtype).removeprefix("torch.")
+    return LayerInfo(
+        s.name, ordinal, type(s.module).__name__, kept.shape, s.raw_shape, s.dtype, stored, r.spec if r else "none", s.end, s.aliases
+    )

@@ -1,0 +1,67 @@
+"""What goes wrong while training: kept, told once, and never the end of the training unless that was asked for."""
+
+from __future__ import annotations
+
+import errno
+import warnings
+from pathlib import Path
+
+from infoplane.hooks.options import OnError
+
+_FULL_DISK = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+
+
+class Troubles:
+    """The failures of one recording.
+
+    Attributes:
+        failures: one record per capture that was dropped: step, error, message.
+        stopped: nothing more is captured: the disk is full or the budget used up.
+    """
+
+    def __init__(self, path: Path, policy: OnError) -> None:
+        self.path = path
+        self.policy = policy
+        self.failures: list[dict[str, object]] = []
+        self.stopped = False
+        self._said_nonfinite = False
+
+    def failed(self, step: int, error: Exception, kept: int) -> None:
+        """A capture was dropped; ``kept`` steps are safe.
+
+        Raises:
+            Exception: the error itself, under the policy ``raise``; a full disk never raises.
+        """
+        causes = (error, error.__cause__)  # the archive wraps what the system said
+        full = any(isinstance(e, OSError) and e.errno in _FULL_DISK for e in causes)
+        self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
+        if full:
+            said, self.stopped = self.stopped, True
+            if not said:  # what was queued for the writer when the disk filled up fails as well
+                _warn(
+                    f"no space left at {self.path}: step {step} was not captured and recording stops; {kept} captured steps stay readable; training goes on"
+                )
+        elif self.policy == "raise":
+            error.add_note(f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on")
+            raise error
+        elif len(self.failures) == 1:  # once: the archive and `failures` have the rest
+            _warn(
+                f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, further failures are recorded in silence"
+            )
+
+    def nonfinite(self, step: int, bad: dict[str, int]) -> None:
+        """Say once that NaN or infinity was captured; ``bad`` counts them per layer."""
+        if not self._said_nonfinite:
+            self._said_nonfinite = True
+            _warn(
+                f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused; further steps say nothing"
+            )
+
+    def used_up(self, budget: str, step: int | None) -> None:
+        """The byte budget of an endless schedule is spent."""
+        self.stopped = True
+        _warn(f"max_bytes={budget} is used up after step {step}; nothing more is captured, training goes on")
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=5)

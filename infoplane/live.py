@@ -1,0 +1,133 @@
+"""Measuring beside training: a process of its own that follows the run. The only place that knows both a recorder and the analysis."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from infoplane.errors import InputError
+
+OVER = b"over\n"
+
+
+def checked_specs(measure: Sequence[object] | str) -> tuple[str, ...]:
+    """Spec strings of what to measure, each of them understood before training starts.
+
+    Raises:
+        InputError, SpecError: none, or one that no estimator answers to.
+    """
+    from infoplane.analysis.estimators.spec import parse
+
+    given = [measure] if isinstance(measure, str) else list(measure)
+    if not given:
+        raise InputError("measure=[]: expected at least one estimator, for example 'bin:szt', or measure=None")
+    specs = tuple(s if isinstance(s, str) else str(s) for s in given)
+    for spec in specs:
+        parse(spec)
+    return specs
+
+
+class Beside:
+    """A background process that measures ``run`` while it grows, at the lowest priority and within a share of one core.
+
+    Training neither waits for it nor shares memory with it; what it has found is in ``RUN/planes`` at any time.
+
+    Args:
+        run: the run's folder. specs: what to measure, see `checked_specs`. max_overhead: share of one core until `finish`.
+    """
+
+    def __init__(self, run: str | Path, specs: Sequence[str], *, max_overhead: float = 0.05) -> None:
+        self.run = Path(run)
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
+        command = [
+            sys.executable,
+            "-m",
+            "infoplane",
+            "measure",
+            str(self.run),
+            "--follow",
+            "--until-told",
+            "--max-overhead",
+            str(max_overhead),
+        ]
+        for spec in specs:
+            command += ["-e", spec]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+            env=child_environment(),
+            start_new_session=True,  # a Ctrl-C meant for the training does not hit it
+        )
+
+    @property
+    def pid(self) -> int:
+        """The background process."""
+        return self._process.pid
+
+    def finish(self) -> None:
+        """Training is over: waits until everything captured is measured. A failure warns and never raises: the captures are safe."""
+        try:
+            self._tell(OVER)
+            self._process.wait()
+        except BaseException:  # interrupted while waiting
+            self.stop()
+            raise
+        self._report()
+
+    def stop(self) -> None:
+        """Nobody waits for results any more: ends the process; what it measured stays, and measuring again goes on from there."""
+        self._tell(b"")
+        self._process.terminate()
+        self._process.wait()
+        self._said.close()
+
+    def _tell(self, word: bytes) -> None:
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(word)
+                self._process.stdin.close()
+
+    def _report(self) -> None:
+        if self._process.returncode and not self._said.closed:
+            self._said.seek(0)
+            last = self._said.read()[-2000:].decode("utf-8", "replace").strip()
+            warnings.warn(
+                f"measuring beside the training ended with exit code {self._process.returncode}; the captures are safe, measure them with "
+                f"`infoplane measure {self.run}`. It said: {last or 'nothing'}",
+                stacklevel=4,
+            )
+        self._said.close()
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment, with this very package importable and one thread."""
+    here = str(Path(__file__).resolve().parents[1])
+    path = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else ""), "OMP_NUM_THREADS": "1", "INFOPLANE_THREADS": "1"}
+
+
+def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float, seed: int = 0) -> None:
+    """What the background process does: follows ``run`` until its standard input says that training is over, or closes without a word."""
+    from infoplane.analysis.follow import follow
+
+    if hasattr(os, "nice"):
+        os.nice(19)
+    over, gone = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        if sys.stdin.buffer.readline() != OVER:
+            gone.set()
+        over.set()  # wakes whoever rests
+
+    threading.Thread(target=listen, daemon=True).start()
+    follow(run, specs, over=over, gone=gone, max_overhead=max_overhead, seed=seed)

@@ -1,0 +1,146 @@
+"""Writing beside training: bounded, in order, with errors on both sides, and nothing visible that is not whole."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from infoplane.archive import ShardWriter, open_archive, verify
+from infoplane.hooks.background import Abandoned, Parcel, Parcels
+from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.schedule import every
+
+
+def _parcel(k: int, size: int = 100) -> Parcel:
+    return "l", np.full(size, k, np.uint8), None, "uint8"
+
+
+def test_parcels_arrive_in_order_and_end_with_their_records() -> None:
+    parcels = Parcels()
+    for k in range(5):
+        parcels.put(_parcel(k))
+    parcels.end({"a": 1})
+    assert [int(values[0]) for _, values, _, _ in parcels] == [0, 1, 2, 3, 4] and parcels.records == {"a": 1}
+
+
+def test_a_full_room_makes_the_sender_wait_until_the_writer_has_taken_something() -> None:
+    parcels, sent, third = Parcels(room=250), [], threading.Event()
+
+    def send() -> None:
+        for k in range(3):
+            if k == 2:
+                third.set()
+            parcels.put(_parcel(k))
+            sent.append(k)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    assert third.wait(10)
+    assert sent == [0, 1]  # the third does not fit: 300 bytes of 250
+    taken = iter(parcels)
+    assert int(next(taken)[1][0]) == 0
+    thread.join(10)
+    assert sent == [0, 1, 2]
+
+
+def test_a_parcel_larger_than_the_room_passes_alone() -> None:
+    parcels = Parcels(room=10)
+    parcels.put(_parcel(1))
+    parcels.end({})
+    assert len(list(parcels)) == 1
+
+
+def test_a_writer_that_gives_up_lets_a_waiting_sender_go() -> None:
+    parcels = Parcels(room=100)
+    parcels.put(_parcel(0))
+    thread = threading.Thread(target=parcels.put, args=(_parcel(1),))
+    thread.start()
+    parcels.leave()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_an_abandoned_pass_reaches_the_writer_even_behind_rows() -> None:
+    parcels = Parcels()
+    parcels.put(_parcel(0))
+    parcels.abandon()
+    with pytest.raises(Abandoned):
+        list(parcels)
+
+
+class Fragile(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.bad = nn.Linear(3, 3), False
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = self.fc(x)
+        if self.bad and float(x[0, 0]) >= 8:  # the second batch: rows of the first are already on their way
+            raise ValueError("second batch")
+        return z  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_pass_that_fails_half_way_leaves_nothing_visible_and_later_steps_go_on(background: bool, tmp_path: Path) -> None:
+    net, x = Fragile(), torch.arange(16.0)[:, None].repeat(1, 3)
+    with Recorder(net, probe=x, to=tmp_path / "run", layers=["fc"], batch_size=8, background=background, verbose=False) as rec:
+        net.bad = True
+        with pytest.warns(RuntimeWarning, match="step 1 was not captured: ValueError: second batch"):
+            assert rec.step(1) is False
+        net.bad = False
+        assert rec.step(2)
+    archive = open_archive(tmp_path / "run")
+    assert archive.steps == (0, 2) and verify(tmp_path / "run") == [] and not list((tmp_path / "run").rglob(".tmp-*"))
+    recorded = archive.extra(2, "failures")
+    assert recorded is not None and len(recorded["failures"]) == 1  # told once, not by both threads
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_a_write_that_fails_half_way_is_told_once_and_what_was_attached_goes_with_the_next_step(
+    background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, x = nn.Linear(3, 3), torch.randn(16, 3)
+    append, calls = ShardWriter.append, []
+
+    def broken(self: ShardWriter, *args: object, **options: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("half way")
+        append(self, *args, **options)  # type: ignore[arg-type]
+
+    rec = Recorder(
+        net, probe=(x, np.arange(16) % 2), to=tmp_path / "run", layers="all", batch_size=8, background=background, verbose=False,
+        reduce="pca:2", schedule=every(1),
+    ).open(capture=False)  # fmt: skip
+    monkeypatch.setattr(ShardWriter, "append", broken)
+    with pytest.warns(RuntimeWarning, match="step 1 was not captured: RuntimeError: half way"):
+        rec.step(1)
+        if rec._captures is not None and rec._captures.background is not None:
+            rec._captures.background.drain()
+        rec.step(2)
+    rec.close()
+    archive = open_archive(tmp_path / "run")
+    assert archive.steps == (2,) and len(rec.failures) == 1
+    assert any((archive.extra(2, f"reduction:{name}") or {}).get("spec") == "pca:2" for name in archive.layers)
+
+
+def test_background_and_direct_writing_make_the_same_archive(tmp_path: Path) -> None:
+    x, y = torch.randn(50, 4), np.arange(50) % 2
+    digests = []
+    for background in (False, True):
+        torch.manual_seed(0)
+        net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(inplace=True), nn.Linear(6, 2))
+        with Recorder(
+            net, probe=(x, y), to=tmp_path / str(background), layers="all", batch_size=7, background=background, verbose=False
+        ) as rec:
+            for step in range(1, 6):
+                with torch.no_grad():
+                    net[0].weight.mul_(1.1)
+                rec.step(step)
+        digests.append(open_archive(tmp_path / str(background)).digest)
+    assert digests[0] == digests[1]

@@ -1,0 +1,151 @@
+"""Measuring beside training: complete at the end, within its budget before, and never in the way of the training."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import infoplane as ip
+from infoplane.analysis.follow import Budget, follow
+from infoplane.archive import ResultLog, RunWriter
+from infoplane.errors import InputError, SpecError
+from infoplane.types import LayerInfo
+
+SPECS = ["bin:szt", "bin:range,n=12", "kde:variance=0.1"]
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(90, 5)).astype(np.float32)
+Y = (X[:, 0] > 0).astype(np.int64)
+
+
+def train(to: Path, **options) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(5, 6), torch.nn.Tanh(), torch.nn.Linear(6, 2))
+    steps = torch.optim.SGD(net.parameters(), lr=0.1)
+    with ip.Recorder(net, probe=(X, Y), to=to, verbose=False, durable=False, **options) as rec:
+        for step in range(1, 5):
+            loss = torch.nn.functional.cross_entropy(net(torch.as_tensor(X)), torch.as_tensor(Y))
+            steps.zero_grad()
+            loss.backward()
+            steps.step()
+            rec.step(step, loss=loss)
+    return net.state_dict()
+
+
+def numbers(plane) -> list:
+    return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits) for p in plane]
+
+
+def test_when_the_block_is_left_everything_is_measured_and_training_is_what_it_was(tmp_path: Path, monkeypatch) -> None:
+    weights = train(tmp_path / "beside", measure=SPECS)
+    plain = train(tmp_path / "plain")
+    assert all(torch.equal(weights[k], plain[k]) for k in plain)
+    expected = ip.measure(tmp_path / "plain", SPECS, resume=False)
+    monkeypatch.setattr("infoplane.analysis.measure.measure_cell", lambda *a, **k: pytest.fail("measured again"))
+    assert numbers(ip.measure(tmp_path / "beside", SPECS)) == numbers(expected)
+
+
+def test_a_training_that_fails_ends_the_process_at_once(tmp_path: Path) -> None:
+    net = torch.nn.Linear(5, 2)
+    with pytest.raises(ZeroDivisionError), ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False) as rec:
+        pid = rec._beside.pid
+        raise ZeroDivisionError
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_the_process_ends_when_the_training_is_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "infoplane", "measure", str(tmp_path / "none"), "--follow", "--until-told"]
+    done = subprocess.run(command, input=b"", timeout=60, check=False, capture_output=True)  # the pipe closes without a word
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_process_that_fails_is_warned_of_and_the_captures_stay(tmp_path: Path) -> None:
+    net = torch.nn.Linear(5, 2)
+    with (
+        pytest.warns(UserWarning, match="the captures are safe, measure them with"),
+        ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False) as rec,
+    ):
+        rec._beside._process.kill()
+        rec.step(1)
+    assert ip.open_archive(tmp_path / "run").steps == (0, 1)
+
+
+def test_bad_requests_are_refused_before_training(tmp_path: Path) -> None:
+    net = torch.nn.Linear(5, 2)
+    with pytest.raises(SpecError, match="no such estimator: 'foo'"):
+        ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure=["foo"])
+    with pytest.raises(InputError, match="expected at least one estimator"):
+        ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure=[])
+    with pytest.raises(InputError, match="measure= needs activations"):
+        ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", store="weights")
+    with pytest.raises(InputError, match="share of the time above 0"):
+        Budget(0.0)
+
+
+def growing(path: Path, steps: int) -> RunWriter:
+    run = RunWriter.create(path, layers=[LayerInfo("a", 0, shape=(3,))], x=X, y=Y, durable=False)
+    for step in range(steps):
+        publish(run, step)
+    return run
+
+
+def publish(run: RunWriter, step: int) -> None:
+    with run.step(step) as shard:
+        shard.write("a", np.tanh((step + 1) * X[:, :3]))
+
+
+class Clock:
+    """A second passes whenever somebody waits for one; work takes what it is told to take."""
+
+    def __init__(self) -> None:
+        self.now = self.worked = 0.0
+
+
+def test_it_rests_while_over_budget_and_catches_up_without_resting(tmp_path: Path, monkeypatch) -> None:
+    run, clock = growing(tmp_path / "run", 3), Clock()
+    over, gone = threading.Event(), threading.Event()
+    measured_at: list[tuple[float, float]] = []
+
+    def wait(timeout: float | None = None) -> bool:
+        clock.now += float(timeout or 0)
+        if clock.now > 50 and len(measured_at) >= 3 and not over.is_set():
+            publish(run, 3)
+            publish(run, 4)
+            over.set()
+        return over.is_set()
+
+    from infoplane.analysis import measure as module
+
+    plain = module.measure_cell
+
+    def work(*args, **kwargs):
+        clock.worked += 1.0
+        clock.now += 1.0
+        measured_at.append((clock.now, clock.worked))
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(module, "measure_cell", work)
+    monkeypatch.setattr(over, "wait", wait)
+    budget = Budget(0.1, busy=lambda: clock.worked, clock=lambda: clock.now)
+    plane = follow(run.path, ["bin:szt"], over=over, gone=gone, budget=budget)
+    run.close()
+    during = measured_at[:3]
+    assert all(worked <= 0.1 * now + 1 for now, worked in during), during  # never more than one cell ahead of its share
+    assert measured_at[-1][0] - measured_at[-2][0] == 1.0  # no rest once training is over
+    assert plane is not None and plane.steps == (0, 1, 2, 3, 4)
+
+
+def test_nobody_interested_any_more_ends_it_with_what_it_has(tmp_path: Path) -> None:
+    run = growing(tmp_path / "run", 2)
+    gone = threading.Event()
+    gone.set()
+    assert follow(run.path, ["exact"], over=threading.Event(), gone=gone) is None
+    assert not ResultLog(run.path).read()
+    run.close()
