@@ -1,4 +1,6 @@
-"""Peers on exported draws: run by an interpreter of its own, `PYTHON benchmarks/calibration_peers.py DRAWS.npz OUT.csv`; imports nothing of ours.
+"""Peers on exported draws: run by an interpreter of its own, `PYTHON benchmarks/calibration_peers.py DRAWS.npz OUT.csv [DONE]`; imports nothing of ours.
+
+DONE: names of peers that another interpreter ran already, separated by semicolons.
 
 Every peer whose package this interpreter has is run on every draw whose kinds it takes, with the settings its documentation gives; values in bits.
 """
@@ -113,7 +115,8 @@ def main() -> None:
     """Every peer of this interpreter on every draw."""
     warnings.filterwarnings("ignore")
     draws = np.load(sys.argv[1])
-    known = list(peers())
+    done = sys.argv[3].split(";") if len(sys.argv) > 3 else []
+    known = [p for p in peers() if p[0] not in done]
     rows = []
     for key in sorted({name[:-2] for name in draws.files}):
         a, b = draws[key + "/a"], draws[key + "/b"]
