@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,16 +75,29 @@ def points_of(
 def plane_points(
     estimator: Estimator, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
 ) -> list[tuple[Quantity, Estimate]]:
-    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one."""
+    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one.
+
+    Where one of the two is refused, the other says so in its notes.
+
+    Raises:
+        EstimatorError: all that is supported was refused.
+    """
     shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(estimator, "estimate_plane_point", None)
     if shared is not None and x is not None and y is not None and estimator.supports("continuous", y.kind):
         return shared(x, z, y, rng=rng)
     found: list[tuple[Quantity, Estimate]] = []
-    if x is not None and estimator.supports(x.kind, z.kind):
-        found.append(("i_xz", estimator.estimate(x, z, rng=rng)))
-    if y is not None and estimator.supports(z.kind, y.kind):
-        found.append(("i_zy", estimator.estimate(z, y, rng=rng)))
-    return found
+    refused: list[tuple[str, EstimatorError]] = []
+    pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [("i_xz", "I(X;Z)", x, z), ("i_zy", "I(Z;Y)", z, y)]
+    for quantity, words, a, b in pairs:
+        if a is not None and b is not None and estimator.supports(a.kind, b.kind):
+            try:
+                found.append((quantity, estimator.estimate(a, b, rng=rng)))
+            except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
+                refused.append((words, error))
+    if refused and not found:
+        raise refused[0][1]
+    said = tuple(f"no {words}: {error}" for words, error in refused)
+    return [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found] if said else found
 
 
 def measure_cell(archive: Archive, step: int, layer: str, estimators: Sequence[Estimator], seed: int) -> list[Record]:
