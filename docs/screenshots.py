@@ -25,7 +25,7 @@ from torch import nn
 import infoplane as ip
 from infoplane.analysis.report import Judged
 
-DESKTOP, PHONE = {"width": 1360, "height": 1000}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1360, "height": 1320}, {"width": 390, "height": 844}
 SZT, TRANSFORMER = ("bin:szt", "kde:variance=0.001", "exact"), ("kde:relative=0.1", "bin:quantile,n=8", "exact")
 
 
