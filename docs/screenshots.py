@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from build_gallery import shrink
 from torch import nn
 
 import infoplane as ip
@@ -135,6 +136,7 @@ def shoot(browser: Any, address: str, out: Path, size: dict[str, int], *, dark: 
     page.wait_for_timeout(800)
     page.screenshot(path=str(out), full_page=whole)
     context.close()
+    shrink(out)
     print(out)
 
 

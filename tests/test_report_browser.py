@@ -276,7 +276,10 @@ def test_phases_sensitivity_mechanism_and_other_runs_have_their_sections(judged:
     drawn = page.evaluate("document.getElementById('phase-chart').data.find(t => t.name === 'exact').x")
     assert drawn == pytest.approx([1.0, 2.0, 3.0])
     assert "[0.9, 1.2]" in page.inner_text("#phases table") and "2 runs compared" in page.inner_text("#pooled h2")
-    assert any("Phases: b: robust: b falls." in t for t in page.eval_on_selector_all("#shows li", "l => l.map(x => x.textContent)"))
+    assert any(
+        "Phases: robust compression in a (1.00 bits, bin:szt), b (2.00 bits, bin:szt)" in t
+        for t in page.eval_on_selector_all("#shows li", "l => l.map(x => x.textContent)")
+    )
     assert "raw differences" not in page.inner_text("#cannot") and judged.log == []
 
 

@@ -95,8 +95,8 @@ def pixels(figure: Figure) -> NDArray[np.uint8]:
 
     with style.context():
         canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        return np.asarray(canvas.buffer_rgba())
+        canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib
+        return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]  # matplotlib
 
 
 def write_figure(figure: Figure, path: str | Path) -> Path:
