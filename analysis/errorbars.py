@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.cell import plane_points
 from infoplane.errors import InputError
+from infoplane.rows import row_codes
 from infoplane.types import Estimate, Estimator, Kind, Quantity, Variable
 
 Points = list[tuple[Quantity, Estimate]]
@@ -154,27 +155,50 @@ class Resampled:
 
     def _dressed(self, found: Points, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator) -> Points:
         values: list[list[float]] = [[] for _ in found]
-        for _ in range(self.splits):
-            order = rng.permutation(z.n)
-            for rows in (np.sort(order[: z.n // 2]), np.sort(order[z.n // 2 :])):
-                taken = [None if v is None else v.take(rows) for v in (x, y)]
-                part = plane_points(self.inner, taken[0], z.take(rows), taken[1], rng)
-                for k, (_, e) in enumerate(part):
-                    values[k].append(e.bits)
+        for part in self._halves(x, z, y, rng):
+            for k, (_, e) in enumerate(part):
+                values[k].append(e.bits)
         return [
             (q, e if e.stderr is not None else _with_stderr(e, float(np.std(v, ddof=1)))) for (q, e), v in zip(found, values, strict=True)
         ]
 
+    def _halves(self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator) -> Iterator[Points]:
+        """The points of both halves of every split; from a shared pass where the family has one."""
+        splits = []
+        for _ in range(self.splits):
+            first = np.zeros(z.n, bool)
+            first[rng.permutation(z.n)[: z.n // 2]] = True
+            splits.append(first)
+        shared: Callable[..., list[Points]] | None = getattr(self.inner, "estimate_halves", None)
+        if shared is not None and x is not None and y is not None and y.kind == "discrete" and z.kind == "continuous":
+            yield from shared(x, z, y, splits, rng=rng)
+            return
+        for first in splits:
+            for rows in (np.flatnonzero(first), np.flatnonzero(~first)):
+                taken = [None if v is None else v.take(rows) for v in (x, y)]
+                yield plane_points(self.inner, taken[0], z.take(rows), taken[1], rng)
+
     def _with_null(self, found: Points, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator) -> Points:
         values: list[list[float]] = [[] for _ in found]
-        for _ in range(self.null):
-            shuffled = plane_points(self.inner, x, z, y.take(rng.permutation(y.n)), rng)
-            for k, (_, e) in enumerate(shuffled):
+        for shuffled in self._shuffled(x, z, y, rng):
+            for k, e in zip([k for k, (q, _) in enumerate(found) if q == "i_zy"], shuffled, strict=True):
                 values[k].append(e.bits)
         return [
             (q, e if q == "i_xz" else replace(e, notes=(*e.notes, str(_null_from(v, e.bits)))))
             for (q, e), v in zip(found, values, strict=True)
         ]
+
+    def _shuffled(self, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator) -> Iterator[list[Estimate]]:
+        """The points of I(Z;Y) under every permutation of the labels; from a shared pass where the family has one."""
+        orders = [rng.permutation(y.n) for _ in range(self.null)]
+        shared: Callable[..., list[Points]] | None = getattr(self.inner, "estimate_labels", None)
+        if shared is not None and y.kind == "discrete" and z.kind == "continuous":
+            codes = row_codes(y.values)
+            every = shared(z, [codes[order] for order in orders], rng=rng)
+        else:
+            every = [plane_points(self.inner, x, z, y.take(order), rng) for order in orders]
+        for points in every:
+            yield [e for q, e in points if q == "i_zy"]
 
 
 def _with_stderr(e: Estimate, se: float) -> Estimate:

@@ -22,7 +22,7 @@ from infoplane.hooks.isolate import Mode, unwrap
 from infoplane.hooks.layers import Layers
 from infoplane.hooks.options import Noise, OnError, Options, Reduce, Store
 from infoplane.hooks.outputs import Selector
-from infoplane.hooks.plan import Plan, make_plan, size_text
+from infoplane.hooks.plan import Plan, make_plan
 from infoplane.hooks.probe import Forward, make_probe
 from infoplane.hooks.ranks import Ranks, make_team
 from infoplane.hooks.run import create_run
@@ -30,6 +30,7 @@ from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.selfcheck import SelfCheck, check_live
 from infoplane.hooks.troubles import Troubles
 from infoplane.live import Beside, checked_specs
+from infoplane.sizes import size_text
 from infoplane.types import Chain, LayerInfo
 from infoplane.watching import DEFAULT, LivePage, checked_port
 
@@ -63,7 +64,7 @@ class Recorder:
         split: shape ``(n,)`` of ``train``/``test``.
         on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
             ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
-        background: write on a thread of its own; at most two captures are held.
+        background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
         max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
             one core that measuring may use until training is over (0.05 when left out).

@@ -34,6 +34,7 @@ COLUMNS = (
     "coverage",
     "saturated",
     "notes",
+    "reduction",
 )
 """Columns of `Plane.rows` and of the CSV, in order."""
 
@@ -63,7 +64,7 @@ class Point:
         return self.estimate.sense
 
     def to_dict(self) -> dict[str, Any]:  # Any: a row mixes ints, floats and strings
-        """The point as a flat row with the keys of `COLUMNS`; notes are joined by ``; ``."""
+        """The point as a flat row with the keys of `COLUMNS` but for ``reduction``, which the plane knows; notes are joined by ``; ``."""
         flat = {
             "step": self.step,
             "layer": self.layer,
@@ -72,7 +73,7 @@ class Point:
             **asdict(self.estimate),
         }
         flat["notes"] = "; ".join(self.estimate.notes)
-        return {key: flat[key] for key in COLUMNS}
+        return {key: flat[key] for key in COLUMNS if key in flat}
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class Plane:
 
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
         """Every point as a flat dictionary with the keys of `COLUMNS`."""
-        return [p.to_dict() for p in self.points]
+        return [p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} for p in self.points]
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows` as UTF-8 CSV with a header; returns the path."""

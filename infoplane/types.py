@@ -255,6 +255,11 @@ class LayerInfo:
     site: Literal["output", "input"] = "output"
     aliases: tuple[str, ...] = ()
 
+    @property
+    def bytes_per_row(self) -> int:
+        """Bytes that one row of this layer takes in the archive at every step: what is stored of it, and its digest of 16 bytes."""
+        return math.prod(self.shape) * np.dtype(self.store_dtype).itemsize + 16
+
 
 @dataclass(frozen=True)
 class Chain:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
+from infoplane.analysis.kernels.cells import edge_keys, floor_keys
 from infoplane.errors import InputError
-from infoplane.rows import cell_codes, row_codes
+from infoplane.rows import cell_keys, codes_of_keys, row_codes
 from infoplane.types import Estimate, Kind, Variable
 
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
@@ -147,7 +148,15 @@ class Binned:
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
-        return row_codes(z.values) if z.kind == "discrete" else cell_codes(self.cells(z))
+        return row_codes(z.values) if z.kind == "discrete" else codes_of_keys(self.keys(z))
+
+    def keys(self, z: Variable) -> NDArray[np.uint64]:
+        """64-bit keys of the rows of cells, shape ``(n,)``; where cells do not depend on other rows, keys of blocks can be joined."""
+        if self.rule == "saxe":
+            return floor_keys(z.values, self.width or 0.07)
+        if self.rule == "szt":
+            return edge_keys(z.values, len(binrules.szt_edges()))
+        return cell_keys(self.cells(z))
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits with every continuous variable binned. ``rng`` is not used.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.kernels.cells import cells_between
+
 Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
 
@@ -16,11 +18,7 @@ def szt_edges() -> NDArray[np.float32]:
 
 def szt_cells(z: Values) -> Cells:
     """29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
-    from infoplane.analysis.kernels.cells_compiled import cells_between
-
-    out = np.empty(z.size, np.int32)
-    cells_between(np.ascontiguousarray(z).ravel(), szt_edges(), out)
-    return out.reshape(z.shape)
+    return cells_between(z, len(szt_edges()))
 
 
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:

@@ -44,6 +44,7 @@ class NoisyChannel:
 
     _FIRST = "sigma"
     keeps_chain = True
+    takes_clean = True
     label = "I noisy net [bits]"
     target_text = "true MI of the network with this noise, X uniform on the rows"
     bound_text = "none needed: unbiased with a Monte-Carlo error"

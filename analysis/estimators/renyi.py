@@ -150,6 +150,7 @@ class MatrixRenyi:
 
     _FIRST = "alpha"
     keeps_chain = False
+    shannon = False
     label = "I_alpha [bits]"
     target_text = "spectral diversity shared by two Gram matrices (geometric, not Shannon)"
     bound_text = "none"

@@ -19,6 +19,8 @@ from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
 POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+MOST_CONNECTIONS = 500
+"""Open at once; more are answered by 503, so that a flood costs bounded memory and file descriptors."""
 POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.4, 15.0
 
 
@@ -200,7 +202,15 @@ def serve(
     print(f"live page: http://{shown}:{port}/" + (f"?token={token}" if token else "") + "   (Ctrl-C stops it)", flush=True)
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host=host, port=port, log_level="warning", ws="none", lifespan="off", timeout_graceful_shutdown=1, access_log=False
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            ws="none",
+            limit_concurrency=MOST_CONNECTIONS,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            access_log=False,
         )
     )
     if linger is not None:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import QUANTITIES, axis_label, choose_estimator, short_names, wrap_label
+from infoplane.analysis.plot.labels import QUANTITIES, axis_label, choose_estimator, layer_labels, short_names, wrap_label
 from infoplane.analysis.plot.place import spread
 from infoplane.errors import InputError
 from infoplane.plane import Plane
@@ -76,7 +76,7 @@ def plot_curves(
     ax.set_ylabel(
         style.drawable(wrap_label(axis_label(quantity, spec, shown.n, curves[0][2][0].sense), room)), parse_math=False, fontsize=7.5
     )
-    _end_names(ax, [(c[0], c[1][-1], c[2][-1].bits) for c in curves], tones)
+    _end_names(ax, plane, [(c[0], c[1][-1], c[2][-1].bits) for c in curves], tones)
     return ax
 
 
@@ -111,9 +111,9 @@ def _reference(ax: Axes, plane: Plane, quantity: Quantity, highest: float) -> No
     ax.set_ylim(min(0.0, ax.get_ylim()[0]), top * 1.1 if top > 0 else None)
 
 
-def _end_names(ax: Axes, ends: list[tuple[str, int, float]], tones: list[tuple[float, float, float, float]]) -> None:
+def _end_names(ax: Axes, plane: Plane, ends: list[tuple[str, int, float]], tones: list[tuple[float, float, float, float]]) -> None:
     """Names in a column at the right of the axes, spread so that none covers another, each joined to its curve."""
-    names = [style.drawable(n) for n in short_names([name for name, _, _ in ends], 22)]
+    names = [style.drawable(n) for n in layer_labels(plane, [name for name, _, _ in ends], 22)]
     low, high = ax.get_ylim()
     height = style.height_points(ax)
     size = min(7.0, max(4.0, height / len(ends) / 1.25))

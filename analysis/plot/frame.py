@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.honesty import floor_bits
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, short_names, wrap_label
+from infoplane.analysis.plot.labels import axis_label, layer_labels, wrap_label
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.plane import Plane
@@ -76,7 +76,7 @@ def draw_step_scale(ax: Axes, lines: LineCollection, steps: Sequence[int], log: 
 
 
 def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D]) -> None:
-    names = [style.drawable(n) for n in short_names([p.layer for p in paths])]
+    names = [style.drawable(n) for n in layer_labels(plane, [p.layer for p in paths])]
     entries = [
         Line2D(
             [],
@@ -87,9 +87,9 @@ def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list
             mfc="#9aa7b0",
             mec="black",
             mew=0.7,
-            label=f"{k + 1}  {name}" + (" (reduced)" if plane.reductions.get(p.layer, "none") != "none" else ""),
+            label=f"{k + 1}  {name}",
         )
-        for k, (p, name) in enumerate(zip(paths, names))
+        for k, name in enumerate(names)
     ]
     entries.append(Line2D([], [], marker="o", ls="none", ms=5.5, mfc="none", mec="#444444", mew=0.8, label="first checkpoint"))
     if any(any(p.sparse) and not all(s for s, c in zip(p.saturated, p.sparse) if c) for p in paths):

@@ -90,6 +90,12 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
     return out
 
 
+def layer_labels(plane: Plane, layers: Sequence[str], width: int = 24) -> list[str]:
+    """`short_names` of layers, with the reduction where what is drawn is not the layer itself: ``fc2 [pca:16]``."""
+    specs = [plane.reductions.get(layer, "none") for layer in layers]
+    return [name if spec == "none" else f"{name} [{spec}]" for name, spec in zip(short_names(layers, width), specs, strict=True)]
+
+
 def choose_estimator(plane: Plane, estimator: str | None) -> str:
     """The estimator to draw: the given one, or the first of the plane.
 

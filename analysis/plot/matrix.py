@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names, wrap_label
+from infoplane.analysis.plot.labels import axis_label, choose_estimator, layer_labels, short_names, wrap_label
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError
@@ -63,7 +63,7 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
                     fontweight=weight,
                     gid=f"cell-{i}-{j}",
                 )
-    names = [style.drawable(n) for n in short_names(plane.layers, 18)]
+    names = [style.drawable(n) for n in layer_labels(plane, plane.layers, 18)]
     ax.set_xticks(range(len(names)), names, rotation=90 if len(names) > 4 else 0, parse_math=False)
     ax.set_yticks(range(len(names)), names, parse_math=False)
     ax.grid(False)

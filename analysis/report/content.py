@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infoplane.analysis.plot.labels import axis_label, short_names
+from infoplane.analysis.plot.labels import axis_label, layer_labels
 from infoplane.analysis.report.sections import Judged, number, sections_data
 from infoplane.analysis.report.summary import summarise
 from infoplane.plane import Plane
@@ -42,7 +42,7 @@ def page_data(
         "steps": steps,
         "layers": [
             {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")}
-            for name, short in zip(plane.layers, short_names(plane.layers) if plane.layers else [])
+            for name, short in zip(plane.layers, layer_labels(plane, plane.layers) if plane.layers else [])
         ],
         "n": plane.n,
         "log2n": number(plane.log2_n),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import Probe, fill_probe, write_probe
-from infoplane.archive.publish import publish_text, publishing_h5, put_attrs, put_meta
+from infoplane.archive.publish import make_folder, publish_text, publishing_h5, put_attrs, put_meta
 from infoplane.archive.reader import Archive, current, open_archive
 from infoplane.archive.writer import finish_shard
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
@@ -61,11 +61,16 @@ def _copy_shard(archive: Archive, name: ShardName, group: h5py.Group, options: d
         name,
         archive.header,
         (head["row_start"], head["row_stop"]),
-        head["layers"],
+        [_unplaced(row) for row in head["layers"]],
         metrics=head["metrics"],
         meta=head["meta"],
         extras=head["extras"],
     )
+
+
+def _unplaced(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """A line of a shard's table without the places that hold in its own file only."""
+    return {key: value for key, value in row.items() if key not in layout.PLACES.values()}
 
 
 def probe_of(archive: Archive) -> Probe:
@@ -94,7 +99,7 @@ def pack(
     archive = open_archive(run)
     options = _filters(compression)
     target = Path(out)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     names = [name for step in archive.steps for name in archive._of(step)]
     with publishing_h5(target, replace=overwrite) as file:
         fill_probe(file.create_group("probe"), probe_of(archive), archive.run_uuid)
@@ -157,7 +162,7 @@ def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -
     complete = {step: pieces for step, pieces in _pieces(archives).items() if _tiles(pieces, first.n_rows)}
     if not complete:
         raise InputError(f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all {first.n_rows} rows")
-    (target / layout.SHARD_DIR).mkdir(parents=True)
+    make_folder(target / layout.SHARD_DIR)
     write_probe(target / layout.PROBE_FILE, probe_of(first), first.run_uuid, durable=True)
     for seq, (step, pieces) in enumerate(sorted(complete.items())):
         _write_joined(target, first, seq, step, sorted(pieces, key=lambda p: p.start))
@@ -194,7 +199,7 @@ def _write_joined(target: Path, first: Archive, seq: int, step: int, pieces: Seq
                 a = np.concatenate([p.archive._part(p.name, info.name, path, key) for p in pieces])
                 file.create_dataset(path, data=a)
                 joined[key] = layout.crc32(a)
-            table.append({**rows[0], **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
+            table.append({**_unplaced(rows[0]), **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
         finish_shard(
             file,
             name,
