@@ -81,7 +81,7 @@ def plane_picture(ctx: Context, plane: Plane, name: str, spec: str, layers: Sequ
 def lines_picture(
     ctx: Context,
     name: str,
-    x: Sequence[float],
+    x: Sequence[float] | Sequence[str],
     lines: Mapping[str, Sequence[Sequence[float]]],
     *,
     x_label: str,

@@ -135,9 +135,9 @@ def autoencoder(ctx: Context) -> Result:
             lines_picture(
                 ctx,
                 "yu2019-depth",
-                range(len(names)),
+                names,
                 {"I(X;T)": about_x, "I(T;X')": about_back},
-                x_label="layer: " + ", ".join(names),
+                x_label="layer",
                 y_label=f"bits, {SPEC} (geometric)",
             ),
         ],
