@@ -55,7 +55,7 @@ def _strip(ax: Axes, rows: Sequence[tuple[str, Sequence[float], float | None]]) 
     shown = [v for _, values, limit in rows for v in (*values, *([] if limit is None else [limit])) if np.isfinite(v)]
     if shown and min(shown) >= 0:
         low = 0.0
-    ax.set_xlim(low - 0.02 * (high - low), high)
+    ax.set_xlim(low - 0.02 * (high - low), high + 0.03 * (high - low))
 
 
 @style.styled
@@ -83,6 +83,6 @@ def draw_lines(
     if high - low < 0.05 * abs(high):  # nearly constant: a scale that does not blow up the last digit
         ax.set_ylim(min(0.0, low), 1.05 * high)
     ax.ticklabel_format(axis="y", useOffset=False)
-    ax.set(xlabel=x_label, ylabel=y_label)
+    ax.set(xlabel=x_label, ylabel=wrap_label(y_label, 34))
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure
