@@ -38,13 +38,14 @@ def split_planes(
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
-    sides = _rows(archive, equal_rows, seed)
+    sides = split_rows(archive, equal_rows=equal_rows, seed=seed)
     cells = [(step, layer) for step, layer in archive]
     frozen = frozen_estimators(archive, [parse(e) for e in estimators], cells)
     return {side: _plane(archive, rows, cells, frozen, seed) for side, rows in sides.items()}
 
 
-def _rows(archive: Archive, equal_rows: bool, seed: int) -> dict[str, NDArray[np.int64]]:
+def split_rows(archive: Archive, *, equal_rows: bool = True, seed: int = 0) -> dict[str, NDArray[np.int64]]:
+    """Row numbers of the ``train`` and the ``test`` side, ascending; equally many of each unless asked otherwise."""
     if archive.split is None:
         raise InputError(f"{archive.path}: no split was recorded; pass it while recording: Recorder(..., split=...)")
     sides = {side: np.flatnonzero(np.asarray(archive.split) == side) for side in ("train", "test")}

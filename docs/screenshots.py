@@ -64,9 +64,9 @@ class Transformer(nn.Module):
 def train_szt(run: Path, epochs: int) -> None:
     net = ip.data.szt.network("tanh", seed=0)
     with ip.Recorder(
-        net, probe=ip.data.szt.load(), to=run, layers=["act*", "fc6"], schedule=ip.log_spaced(epochs, 40), verbose=False
+        net, probe=ip.data.szt.load(), to=run, layers=["act*", "fc6"], schedule=ip.log_spaced(epochs, 24), verbose=False
     ) as rec:
-        ip.data.szt.train(net, epochs=epochs, seed=0, lr=2e-3, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
+        ip.data.szt.train(net, epochs=epochs, seed=0, lr=3e-3, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
 
 
 def train_transformer(run: Path, steps: int) -> None:
@@ -95,7 +95,7 @@ def train_transformer(run: Path, steps: int) -> None:
 
 
 RUNS: dict[str, tuple[Callable[[Path, int], None], int, tuple[str, ...]]] = {
-    "szt": (train_szt, 1500, SZT),
+    "szt": (train_szt, 1000, SZT),
     "transformer": (train_transformer, 400, TRANSFORMER),
 }
 
@@ -170,8 +170,12 @@ def picture(browser: Any, name: str, scratch: Path, out: Path) -> None:
                 raise SystemExit(f"training of {name} failed")
     archive = ip.open_archive(run)
     plane = ip.measure(archive, specs, workers=2)
-    phases = ip.phases(archive, ["bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact"], splits=3)
-    judged = Judged(phases, ip.sensitivity(archive, workers=2) if name == "szt" else None, ip.mechanism(archive))
+    phases = ip.phases(archive, specs, splits=3)
+    judged = Judged(
+        phases,
+        ip.sensitivity(archive, ["bin:szt", "bin:saxe", "bin:quantile,n=30", "kde:relative=0.1"]) if name == "szt" else None,
+        ip.mechanism(archive),
+    )
     page = ip.write_report(scratch / f"{name}.html", plane, ip.check_dpi(plane, archive=archive), title=f"{name} run", judged=judged)
     ready = "window.infoplaneReady === true"
     shoot(browser, page.as_uri(), out / f"report-{name}.png", DESKTOP, dark=False, ready=ready)

@@ -36,10 +36,11 @@ class Troubles:
         full = any(isinstance(e, OSError) and e.errno in _FULL_DISK for e in causes)
         self.failures.append({"step": step, "error": type(error).__name__, "message": str(error)})
         if full:
-            self.stopped = True
-            _warn(
-                f"no space left at {self.path}: step {step} was not captured and recording stops; {kept} captured steps stay readable; training goes on"
-            )
+            said, self.stopped = self.stopped, True
+            if not said:  # what was queued for the writer when the disk filled up fails as well
+                _warn(
+                    f"no space left at {self.path}: step {step} was not captured and recording stops; {kept} captured steps stay readable; training goes on"
+                )
         elif self.policy == "raise":
             error.add_note(f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on")
             raise error

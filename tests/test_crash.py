@@ -18,27 +18,35 @@ from infoplane.archive import RunWriter, open_archive, verify
 from infoplane.errors import ArchiveError
 from infoplane.types import LayerInfo
 
-LAYERS = [LayerInfo(f"l{i}", i, shape=(3,)) for i in range(2)]
-N = 16
-X = np.arange(N * 2, dtype=np.float32).reshape(N, 2)
-Y = np.arange(N) % 2
+sys.path.insert(0, str(Path(__file__).parent))
+from crash_scenarios import LAYERS, SCENARIOS, N, X, Y, write, z_of  # tests/ is no package
+
 STEPS = (0, 1, 2)
 
 _SHIM = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <time.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
-/* The n-th call of a kind that changes the disk is answered with a kill (before, or in the middle of a write) or an error. */
-static long count = -1, at = -1; static int mode = 0; static int report = -1;
-void shim_arm(long n, int m) { count = 0; at = n; mode = m; }
+/* The n-th call of a kind that changes the disk (or, when m > 1000, that and all later ones) is answered with a signal or an error. */
+/* Modes: 0 kill -9 before the call, 1 in its middle, 2 SIGTERM, 3 SIGINT (Python's handler runs when the call is done), else an errno. */
+static long count = -1, at = -1; static int mode = 0, sticky = 0; static long jump = 0;
+void shim_arm(long n, int m) { count = 0; at = n; sticky = m > 1000; mode = m % 1000; }
 long shim_count(void) { return count; }
-static int due(void) { if (count < 0) return 0; return __sync_add_and_fetch(&count, 1) == at; /* two threads may write */ }
-static int fault(void) { if (mode < 2) { kill(getpid(), SIGKILL); for (;;) pause(); } errno = mode; return 1; }
+void shim_clock(long seconds) { jump = seconds; }
+static int due(void) { if (count < 0) return 0; long c = __sync_add_and_fetch(&count, 1); return c == at || (sticky && c > at); }
+static int fault(void) {
+  if (mode < 2) { kill(getpid(), SIGKILL); for (;;) pause(); }
+  if (mode == 2) { kill(getpid(), SIGTERM); return 0; }
+  if (mode == 3) { kill(getpid(), SIGINT); return 0; }
+  errno = mode; return 1; }
 #define REAL(name, type) static type real; if (!real) real = (type)dlsym(RTLD_NEXT, name)
 typedef ssize_t (*pw)(int, const void*, size_t, off_t); typedef ssize_t (*wr)(int, const void*, size_t);
 typedef int (*i1)(int); typedef int (*p1)(const char*); typedef int (*p2)(const char*, const char*); typedef int (*tr)(int, off_t); typedef int (*md)(const char*, mode_t);
@@ -50,39 +58,14 @@ int rename(const char* a, const char* b) { REAL("rename", p2); if (due()) { if (
 int unlink(const char* a) { REAL("unlink", p1); if (due() && fault()) return -1; return real(a); }
 int ftruncate(int f, off_t n) { REAL("ftruncate", tr); if (due() && fault()) return -1; return real(f, n); }
 int ftruncate64(int f, off_t n) { REAL("ftruncate64", tr); if (due() && fault()) return -1; return real(f, n); }
+typedef int (*op)(const char*, int, ...);
+#define OPEN(name) int name(const char* a, int flags, ...) { REAL(#name, op); va_list l; va_start(l, flags); int m = (flags & O_CREAT) ? va_arg(l, int) : 0; va_end(l); \\
+  if ((flags & O_CREAT) && due() && fault()) return -1; return real(a, flags, m); }
+OPEN(open) OPEN(open64)
+typedef int (*cg)(clockid_t, struct timespec*);
+int clock_gettime(clockid_t c, struct timespec* t) { REAL("clock_gettime", cg); int r = real(c, t); if (jump && c == CLOCK_REALTIME) { t->tv_sec += jump; jump = -jump; } return r; }
 int mkdir(const char* a, mode_t m) { REAL("mkdir", md); if (due() && fault()) return -1; return real(a, m); }
 """
-
-
-def z_of(step: int, layer: LayerInfo) -> np.ndarray:
-    return (np.arange(N * 3, dtype=np.float32).reshape(N, 3) + 100 * step + layer.ordinal).astype(np.float32)
-
-
-def capture(run: Path, said, *, resume: bool = False, steps=STEPS) -> None:
-    """Write a run; ``said(step)`` is called when the writer has reported a step as captured."""
-    with RunWriter.create(run, layers=LAYERS, x=X, y=Y, resume=resume) as writer:
-        for step in steps:
-            if step in writer.steps_written:
-                continue
-            with writer.step(step) as shard:
-                for layer in LAYERS:
-                    shard.write(layer.name, z_of(step, layer))
-            said(step)
-
-
-def assert_sound(run: Path, reported: set[int]) -> None:
-    """Every reported step is readable and right; nothing visible is torn; the run resumes to its end."""
-    if (run / "run.json").exists():
-        assert verify(run) == []
-        archive = open_archive(run)
-        assert reported <= set(archive.steps) <= set(STEPS)
-        for step, layer in archive:
-            np.testing.assert_array_equal(archive.z(step, layer), z_of(step, archive.layer_info(layer)))
-    else:
-        assert not reported
-    capture(run, lambda step: None, resume=True)
-    assert open_archive(run).steps == STEPS and verify(run) == []
-    assert not list(run.rglob(".tmp-*")), "leftovers of the killed writer are swept"
 
 
 @pytest.fixture(scope="session")
@@ -97,24 +80,38 @@ def shim(tmp_path_factory) -> Path:
 
 # The server forks a child per kill point, so that interpreter and libraries start once.
 _SERVER = """
-import ctypes, os, pathlib, sys
+import ctypes, mmap, os, pathlib, signal, sys
 sys.path.insert(0, {tests!r})
-import {module} as t
-t.capture(pathlib.Path({tmp!r}) / "warm", lambda step: None)
+import crash_scenarios as t
+from infoplane.errors import InfoplaneError
+for name in {warm!r}:
+    folder = pathlib.Path({tmp!r}) / "warm" / name
+    folder.mkdir(parents=True)
+    t.SCENARIOS[name].prepare(folder)
+    t.SCENARIOS[name].act(folder, lambda step: None)
 shim = ctypes.CDLL({shim!r})
 shim.shim_count.restype = ctypes.c_long
 for line in sys.stdin:
-    n, mode, name = line.split()
+    n, mode, clock, folder, name = line.rstrip("\\n").split("\\t")
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
+        said = mmap.mmap(os.open(folder + ".said", os.O_RDWR), 64)  # no system call, so that saying so is never hit
+        shim.shim_clock(ctypes.c_long(int(clock)))
         shim.shim_arm(ctypes.c_long(int(n)), int(mode))
         code = 0
         try:
-            t.capture(pathlib.Path(name), lambda step: open(name + ".said", "a").write(f"{{step}}\\n"))
-        except t.ArchiveError:
+            t.SCENARIOS[name].act(pathlib.Path(folder), lambda step: said.__setitem__(step, 1))
+        except InfoplaneError:
             code = 3
+        except KeyboardInterrupt:
+            code = 4
+        except BaseException as error:
+            code = 9
+            print(f"{{name}} {{n}} {{mode}}: {{error!r}}", file=sys.stderr, flush=True)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         total = shim.shim_count()
+        shim.shim_arm(ctypes.c_long(-1), 0)
         os.write(write, f"{{code}} {{total}}".encode())
         os._exit(0)
     os.close(write)
@@ -126,25 +123,52 @@ for line in sys.stdin:
 
 
 class Server:
-    """A process with the shim loaded that runs one capture per request."""
+    """A process with the shim loaded that runs one act per request."""
 
-    def __init__(self, shim: Path, tmp: Path, module: str = "test_crash") -> None:
-        code = _SERVER.format(tests=str(Path(__file__).parent), module=module, tmp=str(tmp), shim=str(shim))
+    def __init__(self, shim: Path, tmp: Path, warm: tuple[str, ...] = ("capture",)) -> None:
+        code = _SERVER.format(tests=str(Path(__file__).parent), tmp=str(tmp), shim=str(shim), warm=warm)
         env = {**os.environ, "LD_PRELOAD": str(shim), "PYTHONWARNINGS": "ignore"}
         self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
 
-    def capture(self, n: int, mode: int, run: Path) -> tuple[int, str, str, set[int]]:
-        """Signal, exit code, number of calls and reported steps of a capture whose n-th call is hit."""
-        self.process.stdin.write(f"{n} {mode} {run}\n")
+    def act(self, scenario: str, n: int, mode: int, folder: Path, *, clock: int = 0) -> tuple[int, str, str, set[int]]:
+        """Signal, exit code, number of calls and reported steps of an act whose n-th call is hit; prepared here, in peace."""
+        folder.mkdir(parents=True)
+        SCENARIOS[scenario].prepare(folder)
+        Path(f"{folder}.said").write_bytes(bytes(64))
+        self.process.stdin.write(f"{n}\t{mode}\t{clock}\t{folder}\t{scenario}\n")
         self.process.stdin.flush()
         killed, code, calls = self.process.stdout.readline().split()
-        said = Path(f"{run}.said")
-        return int(killed), code, calls, {int(s) for s in said.read_text().split()} if said.exists() else set()
+        said = Path(f"{folder}.said").read_bytes()
+        os.unlink(f"{folder}.said")
+        return int(killed), code, calls, {step for step, mark in enumerate(said) if mark}
 
     def close(self) -> None:
         self.process.stdin.close()
         self.process.wait()
         self.process.stdout.close()
+
+
+def campaign(server: Server, scenario: str, mode: int, root: Path, *, stride: int = 1) -> int:
+    """Hits every ``stride``-th call of a scenario; how many. Raises where anything reported was lost or the training changed."""
+    *_, calls, reported = server.act(scenario, 10**9, 0, root / "whole")
+    SCENARIOS[scenario].sound(root / "whole", reported)
+    shutil.rmtree(root / "whole")
+    hits = range(1, int(calls) + 1, stride)
+    for n in hits:
+        folder = root / f"{mode}-{n}"
+        killed, code, _, reported = server.act(scenario, n, mode, folder)
+        where = f"{scenario}, call {n} of {calls}, mode {mode}"
+        if mode < 3:
+            assert killed == (signal.SIGTERM if mode == 2 else signal.SIGKILL) or "recorder" in scenario, f"{where}: not reached"
+        else:
+            assert killed == 0 and code in ("0", "3", "4"), f"{where}: exit code {code}"
+        try:
+            SCENARIOS[scenario].sound(folder, reported)
+        except BaseException as error:
+            error.add_note(where)
+            raise
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(hits)
 
 
 @pytest.fixture
@@ -155,30 +179,29 @@ def server(shim, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [0, 1], ids=["before the call", "in the middle of the call"])
-def test_a_kill_at_every_disk_call_of_a_capture_loses_nothing_reported(server, tmp_path, mode):
-    killed, _, calls, reported = server.capture(10**9, 0, tmp_path / "whole")
-    assert killed == 0 and reported == set(STEPS) and int(calls) > 40
-    for n in range(1, int(calls) + 1):
-        run = tmp_path / f"k{n}"
-        killed, _, _, reported = server.capture(n, mode, run)
-        assert killed == signal.SIGKILL, f"call {n} was not reached"
-        if run.exists():
-            assert_sound(run, reported)
-        shutil.rmtree(run, ignore_errors=True)
+@pytest.mark.parametrize("mode", [0, 1, 5, 28], ids=["kill before the call", "kill in the middle of the call", "EIO", "ENOSPC"])
+def test_a_fault_at_every_disk_call_of_a_capture_loses_nothing_reported(server, tmp_path, mode):
+    assert campaign(server, "capture", mode, tmp_path) > 40
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("error", [5, 28], ids=["EIO", "ENOSPC"])
-def test_an_error_from_any_disk_call_is_ours_and_loses_nothing_reported(server, tmp_path, error):
-    _, _, calls, _ = server.capture(10**9, 0, tmp_path / "whole")
-    for n in range(1, int(calls) + 1):
-        run = tmp_path / f"e{n}"
-        killed, code, _, reported = server.capture(n, error, run)
-        assert killed == 0 and code in ("0", "3"), f"call {n}: the fault must end as an ArchiveError or be survived"
-        if run.exists():
-            assert_sound(run, reported)
-        shutil.rmtree(run, ignore_errors=True)
+@pytest.mark.parametrize("scenario", [s for s in SCENARIOS if not s.startswith("capture")])
+def test_whatever_writes_survives_kills_and_errors(shim, tmp_path, scenario):
+    """Every call beside a writing thread, every seventh elsewhere; `benchmarks/faults.py kills` hits all of them in every way."""
+    server = Server(shim, tmp_path, warm=(scenario,))
+    for mode, stride in ((0, 1 if "background" in scenario else 7), (3, 13), (5, 11), (1028, 13)):
+        campaign(server, scenario, mode, tmp_path, stride=stride)
+    server.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jump", [-(10**8), 10**9, 2**33])
+def test_a_clock_that_jumps_at_every_look_changes_nothing(shim, tmp_path, jump):
+    server = Server(shim, tmp_path, warm=("recorder",))
+    killed, code, _, reported = server.act("recorder", 10**9, 0, tmp_path / "run", clock=jump)
+    assert (killed, code, reported) == (0, "0", set(range(5)))
+    SCENARIOS["recorder"].sound(tmp_path / "run", reported)
+    server.close()
 
 
 def test_every_prefix_of_the_recorded_writes_of_a_step_is_never_taken_for_a_step(tmp_path, monkeypatch):
@@ -187,9 +210,9 @@ def test_every_prefix_of_the_recorded_writes_of_a_step_is_never_taken_for_a_step
 
     writes: list[tuple[int, bytes]] = []
     real = Sink.write
-    capture(tmp_path / "run", lambda step: None, steps=(0,))
+    write(tmp_path / "run", lambda step: None, steps=(0,))
     monkeypatch.setattr(Sink, "write", lambda self, b: (writes.append((self.at, bytes(b))), real(self, b))[1])
-    capture(tmp_path / "run", lambda step: None, resume=True, steps=(0, 1))
+    write(tmp_path / "run", lambda step: None, resume=True, steps=(1,))
     assert len(writes) > 5
     (shard,) = (p for p in (tmp_path / "run/ckpt").iterdir() if "-s000000000001-" in p.name)
     complete = shard.read_bytes()
@@ -205,7 +228,7 @@ def test_every_prefix_of_the_recorded_writes_of_a_step_is_never_taken_for_a_step
             with contextlib.suppress(ArchiveError):
                 np.testing.assert_array_equal(open_archive(tmp_path / "run").z(1, "l0"), z_of(1, LAYERS[0]))
             shard.unlink()
-    assert_sound(tmp_path / "run", {0})
+    SCENARIOS["capture"].sound(tmp_path, {0})
 
 
 def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
@@ -229,6 +252,16 @@ def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
         with writer.step(2) as shard:
             shard.write("l", z)
     assert open_archive(tmp_path / "run").steps == (0, 2) and verify(tmp_path / "run") == []
+
+
+def test_captures_that_were_queued_when_the_disk_filled_up_do_not_warn_again(tmp_path):
+    from infoplane.hooks.troubles import Troubles
+
+    troubles = Troubles(tmp_path, "warn")
+    with pytest.warns(RuntimeWarning, match="no space left.*step 3 was not captured and recording stops") as told:
+        for step in range(3, 1003):
+            troubles.failed(step, OSError(28, "No space left on device"), kept=3)
+    assert len(told) == 1 and len(troubles.failures) == 1000 and troubles.stopped
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -144,7 +144,7 @@ def test_no_split_is_said(tmp_path: Path) -> None:
         verbose=False,
     ):
         pass
-    with pytest.raises(InputError, match="no split was recorded; give the recorder split="):
+    with pytest.raises(InputError, match="no split was recorded; pass it while recording"):
         ip.train_and_held_out(tmp_path / "r")
 
 

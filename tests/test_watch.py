@@ -37,7 +37,7 @@ class Growing:
 
 
 @contextmanager
-def running(source: Growing, **options: Any) -> Iterator[int]:
+def running(source: Growing, *, limit_concurrency: int | None = None, **options: Any) -> Iterator[int]:
     """The server on a free port, in a thread of this process."""
     import uvicorn
 
@@ -45,7 +45,15 @@ def running(source: Growing, **options: Any) -> Iterator[int]:
         s.bind(("127.0.0.1", 0))
         port = int(s.getsockname()[1])
     server = uvicorn.Server(
-        uvicorn.Config(application(source, **options), port=port, log_level="error", ws="none", lifespan="off", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            application(source, **options),
+            port=port,
+            log_level="error",
+            ws="none",
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            limit_concurrency=limit_concurrency,
+        )
     )
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

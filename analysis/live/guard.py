@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import parse_qs
@@ -14,6 +15,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -40,14 +42,14 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, without its port.
+    """The name in a Host header, without its port; empty when the header is no name with an optional port.
 
     Example:
-        >>> host_name("localhost:8000"), host_name("[::1]:8000"), host_name("EVIL.example")
-        ('localhost', '::1', 'evil.example')
+        >>> host_name("localhost:8000"), host_name("[::1]:8000"), host_name("EVIL.example"), host_name("[::1].evil.example")
+        ('localhost', '::1', 'evil.example', '')
     """
-    text = header.strip().lower()
-    return text[1 : text.find("]")] if text.startswith("[") and "]" in text else text.partition(":")[0]
+    found = _HOST.fullmatch(header.strip(" ").lower())
+    return "" if found is None else found[1].strip("[]")
 
 
 class Guard:
@@ -89,7 +91,8 @@ class Guard:
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and reason when a request is refused, None when it may pass."""
         headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        name = host_name(headers.get(b"host", ""))
+        hosts = [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == b"host"]
+        name = host_name(hosts[0]) if len(hosts) == 1 else ""
         if self.hosts is not None and name not in self.hosts:
             return 421, f"this page answers only to {', '.join(sorted(self.hosts))}, not to {name!r}"
         if scope["method"] not in ("GET", "HEAD"):

@@ -9,7 +9,7 @@ const NIGHT = ["#a98be0", "#8795e6", "#68a4e4", "#4fb4d2", "#46c2b6", "#5fce93",
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const LAW_ORDER = ["fault", "violation", "estimator", "bias", "sampling", "untestable", "not comparable", "ok"];
 const S = { view: 0, step: 0, off: new Set(), timer: null, log: false, shown: new Set(), dark: false };
-const CURSORS = [];                                    // moves of cursors in further sections
+const CURSORS = new Map();                              // chart -> where its cursors stand; lines of our own: moving a plotly shape redraws the chart
 let D = null, INDEX = new Map(), FOUND = new Map();
 
 const safe = (t) => String(t).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");   // plotly reads a little markup
@@ -120,7 +120,21 @@ function stepAxis() {
   if (!S.log) return { title, range };
   return { title, range, tickvals: ticks().map((t) => Math.log10(1 + t)), ticktext: ticks().map((t) => String(t + D.steps[0])) };
 }
-const cursor = () => ({ type: "line", x0: xOf(S.step), x1: xOf(S.step), yref: "paper", y0: 0, y1: 1, line: { width: 1.5, color: getComputedStyle(document.documentElement).getPropertyValue("--accent").trim() } });
+function cursors(gd, pairs, x) {                       // pairs of axes, each with a line at the current step
+  if (!CURSORS.has(gd)) gd.on("plotly_afterplot", () => placeCursors(gd));
+  CURSORS.set(gd, { pairs, x });
+  placeCursors(gd);
+}
+function placeCursors(gd) {
+  const c = CURSORS.get(gd); if (!c || !gd._fullLayout || gd.hidden) return;
+  const lines = gd.querySelectorAll(":scope > .cursor");
+  c.pairs.forEach(([xa, ya], k) => {
+    let line = lines[k]; if (!line) { line = el("div", undefined, "cursor"); line.setAttribute("aria-hidden", "true"); gd.append(line); }
+    const x = gd._fullLayout[xa], y = gd._fullLayout[ya], at = c.x(S.step), left = x.d2p(at);
+    line.dataset.x = String(at); line.hidden = !(left >= -1 && left <= x._length + 1);
+    line.style.transform = `translate(${x._offset + left}px, ${y._offset}px)`; line.style.height = `${y._length}px`;
+  });
+}
 
 function drawCurves(id, q, on) {
   $(id).hidden = !on; if (!on) return null;
@@ -130,17 +144,17 @@ function drawCurves(id, q, on) {
     traces.push({ x: s.i.map(xOf), y: s.b, mode: "lines", line: { color: tone(l), width: 1.6, dash: DASHES[l % DASHES.length] }, customdata: s.i.map((i) => `<b>${safe(D.layers[l].short)}</b>, step ${D.steps[i]}<br>` + hover(l, i, q)), hovertemplate: "%{customdata}<extra></extra>", steps: s.i });
     if (s.lo) { traces.push({ x: s.i.map(xOf).concat(s.i.map(xOf).reverse()), y: s.hi.concat([...s.lo].reverse()), fill: "toself", fillcolor: tone(l), opacity: 0.12, line: { width: 0 }, mode: "lines", hoverinfo: "skip", hoveron: "fills" }); }
   }
-  const level = q === "i_xz" ? D.log2n : D.hy, shapes = [cursor()];
+  const level = q === "i_xz" ? D.log2n : D.hy, shapes = [];
   if (level !== null) shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { dash: "dash", width: 1, color: "#888888" } });
   const name = (q === "i_xz" ? view().x : view().y).split(" [bits]")[0];
-  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: safe(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then(wire);
+  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: safe(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
 }
 function drawMetrics() {
   $("curve-m").hidden = !D.metrics.length; if (!D.metrics.length) return null;
   const tones = ["#7a8594", S.dark ? "#6cb2ff" : "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"];
   const acc = (m) => /acc/i.test(m.name);
   const traces = D.metrics.map((m, k) => ({ x: m.i.map(xOf), y: m.v, name: safe(m.name.slice(0, 40)), mode: "lines", line: { color: tones[k % 6], width: 1.6, dash: DASHES[k % 4] }, yaxis: acc(m) ? "y2" : "y", steps: m.i }));
-  return Plotly.react("curve-m", traces, base({ xaxis: stepAxis(), yaxis: { title: { text: "loss" } }, yaxis2: { overlaying: "y", side: "right", title: { text: "accuracy" }, range: [-0.02, 1.02], dtick: 0.25, tickformat: ".2f", automargin: false, showgrid: false }, shapes: [cursor()], showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 62, r: 58, t: 26, b: 40 } }), CONFIG).then(wire);
+  return Plotly.react("curve-m", traces, base({ xaxis: stepAxis(), yaxis: { title: { text: "loss" } }, yaxis2: { overlaying: "y", side: "right", title: { text: "accuracy" }, range: [-0.02, 1.02], dtick: 0.25, tickformat: ".2f", automargin: false, showgrid: false }, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 62, r: 58, t: 26, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
 }
 function wire(gd) {                                    // a click on any chart goes to that checkpoint
   if (gd.wired) return; gd.wired = true;
@@ -158,8 +172,7 @@ function label() { const t = D.steps.length ? `step ${D.steps[S.step]}` : "no st
 function moveStep() {
   const started = performance.now(), n = nowTrace();
   if ($("now-layer").data) Plotly.restyle("now-layer", { x: [n.x], y: [n.y] }, [0]);  // a layer of its own: a restyle of the plane would redraw every trajectory
-  for (const id of ["curve-x", "curve-y", "curve-m"]) { const c = $(id); if (!c.hidden && c.data) Plotly.relayout(c, { "shapes[0].x0": xOf(S.step), "shapes[0].x1": xOf(S.step) }); }
-  for (const move of CURSORS) move(S.step);
+  for (const gd of CURSORS.keys()) placeCursors(gd);
   fillPoints();
   window.infoplaneLast = performance.now() - started;
 }

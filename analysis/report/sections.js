@@ -38,18 +38,16 @@ function sensitivitySection(V) {
 }
 
 function mechanismSection(M) {
-  const cols = narrow() ? 2 : 3, lines = Math.ceil(M.panels.length / cols), traces = [], steps = M.layers.flatMap((l) => l.steps), run = runAxis([...new Set(steps)].sort((a, b) => a - b)), layout = { showlegend: true, legend: { orientation: "h", y: -0.14 / lines, yanchor: "top" }, annotations: [], shapes: [], margin: { l: 44, r: 10, t: 28, b: 60 } };
+  const cols = narrow() ? 2 : 3, lines = Math.ceil(M.panels.length / cols), traces = [], steps = M.layers.flatMap((l) => l.steps), run = runAxis([...new Set(steps)].sort((a, b) => a - b)), layout = { showlegend: true, legend: { orientation: "h", y: -0.14 / lines, yanchor: "top" }, annotations: [], margin: { l: 44, r: 10, t: 28, b: 60 } };
   M.panels.forEach((p, k) => {
     const c = k % cols, r = Math.floor(k / cols), s = k ? String(k + 1) : "", w = 1 / cols, h = 1 / lines, dom = { x: [c * w + (narrow() ? 0.06 : 0.03), (c + 1) * w - 0.01], y: [1 - (r + 1) * h + 0.2 * h, 1 - r * h - 0.07 * h] };
     layout["xaxis" + s] = Object.assign({ domain: dom.x, anchor: "y" + s }, run.axis); layout["yaxis" + s] = Object.assign({ domain: dom.y, anchor: "x" + s }, p.key === "spread" ? { rangemode: "tozero" } : { range: [-0.03, 1.05] });
     layout.annotations.push({ text: safe(p.title), x: (dom.x[0] + dom.x[1]) / 2, y: dom.y[1], xref: "paper", yref: "paper", xanchor: "center", yanchor: "bottom", showarrow: false, font: { size: 11 } });
-    layout.shapes.push({ type: "line", xref: "x" + s, yref: "y" + s + " domain", x0: 0, x1: 0, y0: 0, y1: 1, line: { width: 1.5, color: getComputedStyle(document.documentElement).getPropertyValue("--accent").trim() } });
     M.layers.forEach((l, j) => traces.push({ x: l.steps.map(run.x), y: l[p.key], xaxis: "x" + s, yaxis: "y" + s, mode: "lines", line: { color: shade(j, M.layers.length), width: 1.5, dash: DASHES[j % 4] }, name: safe(l.name.slice(0, 40)), legendgroup: String(j), showlegend: k === 0, customdata: l.steps, hovertemplate: `<b>${safe(l.name.slice(0, 40))}</b>, step %{customdata}<br>${safe(p.title)}: %{y:.4f}<extra></extra>` }));
   });
   $("mechanism").replaceChildren(...heading("Mechanism: what the activations do", "Shares from 0 to 1; the last panel in the layer's own units. A falling curve beside saturating values or emptying cells is geometry meeting resolution."), chart("mechanism-chart", 90 + 190 * lines));
-  const place = (i) => Object.fromEntries(M.panels.flatMap((_, k) => [[`shapes[${k}].x0`, run.x(D.steps[i])], [`shapes[${k}].x1`, run.x(D.steps[i])]]));
-  CURSORS.push((i) => Plotly.relayout("mechanism-chart", place(i)));
-  return Plotly.react("mechanism-chart", traces, base(layout), CONFIG).then(() => Plotly.relayout("mechanism-chart", place(S.step)));
+  const axis = (k) => (k ? String(k + 1) : "");
+  return Plotly.react("mechanism-chart", traces, base(layout), CONFIG).then((gd) => cursors(gd, M.panels.map((_, k) => [`xaxis${axis(k)}`, `yaxis${axis(k)}`]), (i) => run.x(D.steps[i])));
 }
 
 function pooledSection(C) {
@@ -64,7 +62,8 @@ function pooledSection(C) {
 }
 
 function drawSections() {
-  CURSORS.length = 0; const have = D.sections || {}, done = [];
+  for (const gd of CURSORS.keys()) if (!gd.isConnected || gd.id === "mechanism-chart") CURSORS.delete(gd);
+  const have = D.sections || {}, done = [];
   for (const [id, draw] of [["phases", phasesSection], ["sensitivity", sensitivitySection], ["mechanism", mechanismSection], ["pooled", pooledSection]]) { $(id).hidden = !have[id]; if (have[id]) done.push(draw(have[id])); }
   return Promise.all(done);
 }

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import Probe, fill_probe, write_probe
-from infoplane.archive.publish import publish_text, publishing_h5, put_attrs, put_meta
+from infoplane.archive.publish import make_folder, publish_text, publishing_h5, put_attrs, put_meta
 from infoplane.archive.reader import Archive, current, open_archive
 from infoplane.archive.writer import finish_shard
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
@@ -99,7 +99,7 @@ def pack(
     archive = open_archive(run)
     options = _filters(compression)
     target = Path(out)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     names = [name for step in archive.steps for name in archive._of(step)]
     with publishing_h5(target, replace=overwrite) as file:
         fill_probe(file.create_group("probe"), probe_of(archive), archive.run_uuid)
@@ -162,7 +162,7 @@ def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -
     complete = {step: pieces for step, pieces in _pieces(archives).items() if _tiles(pieces, first.n_rows)}
     if not complete:
         raise InputError(f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all {first.n_rows} rows")
-    (target / layout.SHARD_DIR).mkdir(parents=True)
+    make_folder(target / layout.SHARD_DIR)
     write_probe(target / layout.PROBE_FILE, probe_of(first), first.run_uuid, durable=True)
     for seq, (step, pieces) in enumerate(sorted(complete.items())):
         _write_joined(target, first, seq, step, sorted(pieces, key=lambda p: p.start))

@@ -17,8 +17,8 @@ import numpy as np
 
 from infoplane.archive import layout
 from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
-from infoplane.archive.publish import publishing_h5, put_attrs, put_meta
-from infoplane.errors import DamagedArchive, InputError
+from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
+from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import Chain, Estimate
 
@@ -33,7 +33,7 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
         ArchiveExists: the file exists and ``overwrite`` is False.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     body = {
         "format": layout.PLANE, "format_version": layout.FORMAT_VERSION, "n": plane.n, "layers": list(plane.layers),
         "h_y_bits": plane.h_y_bits, "h_x_bits": plane.h_x_bits, "chain": None if plane.chain is None else plane.chain.to_dict(),
@@ -142,11 +142,20 @@ class ResultLog:
         self.path = folder / f"{name}.jsonl"
 
     def append(self, key: str, record: Mapping[str, Any]) -> None:  # Any: JSON
-        """Add one record; synced before this returns."""
+        """Add one record; synced before this returns.
+
+        Raises:
+            ArchiveError: the disk refused; at most a torn line was added, which readers ignore.
+        """
         body = layout.to_json({"key": key, "record": dict(record)})
-        line = f"{zlib.crc32(body.encode()):08x} {body}\n".encode()
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         refuse_link(self.path.parent)
+        try:
+            self._add(f"{zlib.crc32(body.encode()):08x} {body}\n".encode())
+        except OSError as error:
+            raise ArchiveError(f"could not add a result to {self.path}: {error}; results added before are intact") from error
+
+    def _add(self, line: bytes) -> None:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
             size = os.fstat(fd).st_size

@@ -115,6 +115,18 @@ def publishing(target: Path, *, durable: bool = True, replace: bool = False, tag
         sync_dir(target.parent)
 
 
+def make_folder(folder: Path) -> None:
+    """The folder and those above it.
+
+    Raises:
+        ArchiveError: the operating system refused.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ArchiveError(f"{folder}: cannot create the folder: {error}") from error
+
+
 def sync_dir(folder: Path) -> None:
     """Make renames inside a folder durable, where the platform can (not on Windows)."""
     with contextlib.suppress(OSError):  # a folder cannot be opened or synced on every filesystem; the rename itself has happened

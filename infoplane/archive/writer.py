@@ -260,7 +260,7 @@ class RunWriter:
         lock = WriterLock(run, rank)
         try:
             _sweep(run, rank, exclusive=lock.exclusive)
-            if (run / layout.RUN_FILE).exists() and overwrite:
+            if overwrite:
                 remove_run(run)
             if (run / layout.RUN_FILE).exists():
                 header = _resumed_header(run, table, probe)
@@ -409,14 +409,15 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
         return
     known = {layout.SHARD_DIR, layout.PROBE_FILE, layout.PLANE_DIR}  # what a kill before run.json leaves
     foreign = [p.name for p in run.iterdir() if p.name not in known and not p.name.startswith((layout.TMP_PREFIX, "writer-r"))]
-    if foreign or shard_names(run):
+    if foreign or (shard_names(run) and not overwrite):  # overwriting may have been killed between the header and the shards
         raise ArchiveExists(f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another folder")
 
 
 def remove_run(run: Path) -> None:
     """Remove the files of a run, run.json first, so that a half-removed run is no run; files of others stay."""
-    open_archive(run, check=False)  # refuses what is not ours
-    os.unlink(run / layout.RUN_FILE)
+    if (run / layout.RUN_FILE).exists():
+        open_archive(run, check=False)  # refuses what is not ours
+        os.unlink(run / layout.RUN_FILE)
     for name in shard_names(run):
         os.unlink(run / layout.SHARD_DIR / str(name))
     aside = [p for folder in (run / layout.SHARD_DIR).glob("superseded-*") if not folder.is_symlink() for p in folder.glob("*.h5")]

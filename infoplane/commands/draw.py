@@ -87,6 +87,7 @@ def watch(  # the options of a command
     ] = False,
     host: Annotated[str, typer.Option(help="Address to bind; beyond loopback a token is required.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 8321,
+    linger: Annotated[float | None, typer.Option(hidden=True, help="End when standard input closes and nobody looks for so long.")] = None,
     token: Annotated[str, typer.Option(help="Token for the address; made when needed and left out.")] = "",
 ) -> None:
     """Show a running training live in the browser (read-only, this machine only unless told otherwise)."""
@@ -98,7 +99,7 @@ def watch(  # the options of a command
     if not follow:
         threading.Thread(target=measure_beside, args=(run, estimator or ["bin:szt"], stop), daemon=True).start()
     try:
-        serve(RunSource(run), host=host, port=port, title=run.name, token=token or None)
+        serve(RunSource(run), host=host, port=port, title=run.name, token=token or None, run=str(run.resolve()), linger=linger)
     finally:
         stop.set()
 
