@@ -187,6 +187,8 @@ class Resampled:
     splits: int = 10
     null: int = 0
 
+    estimate_rows = None  # half-samples and permutations need the rows in memory
+
     @property
     def name(self) -> str:
         """The inner estimator's spec."""

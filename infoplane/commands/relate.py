@@ -24,6 +24,7 @@ def between(
     layer: Layers = None,
     seed: Annotated[int, typer.Option(help="Of estimators that draw.")] = 0,
     csv: Csv = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Also draw a heat map: FILE.png, .svg or .pdf.")] = None,
 ) -> None:
     """I(Z_i;Z_j) in bits of every pair of layers at one checkpoint."""
     from infoplane.analysis.between import layer_information
@@ -32,6 +33,11 @@ def between(
     print(found)
     if csv is not None:
         print(found.to_csv(csv))
+    if output is not None:
+        from infoplane.analysis.plot import plot_layer_information
+        from infoplane.analysis.plot.save import write_figure
+
+        print(write_figure(plot_layer_information(found).figure, output))
 
 
 def given(
