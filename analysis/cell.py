@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from infoplane.errors import EstimatorError
+from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Point
 from infoplane.types import Estimate, Estimator, Quantity, Variable, continuous, discrete
 
@@ -33,8 +33,14 @@ def cell_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed
 
 
 def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
-    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs."""
+    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs.
+
+    Raises:
+        InputError: NaN or infinity in the layer, which digests would take for one more symbol.
+    """
     if getattr(estimator, "uses_digests", False):
+        if bad := archive.n_nonfinite(step, layer):
+            raise InputError(f"{layer}: {bad} values are NaN or infinity; find the step where they appear before measuring")
         return discrete(archive.row_digests(step, layer), layer)
     return continuous(archive.z(step, layer), layer)
 

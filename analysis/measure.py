@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -108,16 +108,18 @@ def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] 
 def _frozen(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:
     """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
 
-    def values(of: Sequence[Cell]) -> Iterator[Any]:  # Any: Variable
-        return (continuous(archive.z(step, layer), layer) for step, layer in of)
+    def fitted(estimator: Estimator, of: Sequence[Cell]) -> Estimator:
+        finite = [c for c in of if archive.n_nonfinite(*c) == 0]  # the others fail one by one, and take no other cell with them
+        if not finite:
+            return estimator
+        return estimator.fit(continuous(archive.z(s, name), name) for s, name in finite)  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
 
     per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
     for estimator in parsed:
         scope = getattr(estimator, "fit_scope", None)
-        whole = estimator.fit(values(cells)) if scope == "run" else estimator  # type: ignore[attr-defined]  # fit_scope promises fit
+        whole = fitted(estimator, cells) if scope == "run" else estimator
         for layer, chosen in per_layer.items():
-            mine = [c for c in cells if c[1] == layer]
-            chosen.append(estimator.fit(values(mine)) if scope == "layer" else whole)  # type: ignore[attr-defined]  # fit_scope promises fit
+            chosen.append(fitted(estimator, [c for c in cells if c[1] == layer]) if scope == "layer" else whole)
     return per_layer
 
 

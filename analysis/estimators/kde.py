@@ -85,10 +85,17 @@ class KDE:
         """
         if self.relative is None:
             return float(self.variance or 0.0)
-        mean_square = 2 * float(z.values.astype(np.float64).var(axis=0).sum()) * z.n / (z.n - 1)
-        if mean_square == 0:
+        if (z.values == z.values[0]).all():  # asked of the values: the variance of equal numbers need not round to 0
             raise EstimatorError(f"{self.name}: all rows of {z.name} are equal, there is no distance to scale by; use variance=")
+        mean_square = 2 * float(z.values.astype(np.float64).var(axis=0).sum()) * z.n / (z.n - 1)
         return self.relative**2 * mean_square
+
+    def _scaled(self, z: Variable, s2: float) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
+        """Values and variance for the pass; under a relative width both in a power-of-two unit (exact), so that no scale of the layer overflows."""
+        if self.relative is None:
+            return z.values, np.array([s2])
+        unit = 2.0 ** -round(0.5 * np.log2(s2))
+        return z.values * z.values.dtype.type(unit), np.array([s2 * unit * unit])
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is not used.
@@ -106,7 +113,7 @@ class KDE:
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         codes = row_codes(other.values)
         s2 = self.variance_of(z)
-        total, own = gaussian_sums(z.values, np.array([s2]), codes)
+        total, own = gaussian_sums(*self._scaled(z, s2), codes)
         return self._estimate(total[:, 0], own[:, 0], codes, self.bound, s2)
 
     def estimate_plane_point(
@@ -116,9 +123,10 @@ class KDE:
         same_rows(x, z, self.name)
         xs, ys = row_codes(x.values), row_codes(y.values)
         s2 = self.variance_of(z)
-        total, own_y = gaussian_sums(z.values, np.array([s2]), ys)
+        values, variance = self._scaled(z, s2)
+        total, own_y = gaussian_sums(values, variance, ys)
         repeats = int(xs.max()) + 1 < len(xs)
-        own_x = gaussian_sums(z.values, np.array([s2]), xs)[1] if repeats else np.ones_like(total)
+        own_x = gaussian_sums(values, variance, xs)[1] if repeats else np.ones_like(total)
         points: list[tuple[Quantity, Estimate]] = []
         bounds: tuple[Bound, ...] = ("upper", "lower")
         for bound in bounds:
