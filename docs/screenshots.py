@@ -133,6 +133,8 @@ def shoot(browser: Any, address: str, out: Path, size: dict[str, int], *, dark: 
         page.wait_for_timeout(100)
     else:
         raise SystemExit(f"{address}: waited in vain for {ready}")
+    if size is PHONE:  # the summary fills the first screen
+        page.evaluate("document.getElementById('controls').scrollIntoView()")
     page.wait_for_timeout(800)
     page.screenshot(path=str(out), full_page=whole)
     context.close()

@@ -143,3 +143,16 @@ def test_log_dict_inside_lightning_reaches_its_logger(tmp_path: Path) -> None:
     trainer.fit(Net(), torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8))
     text = (tmp_path / "log" / "version_0" / "metrics.csv").read_text()
     assert "infoplane/fc/I(X;Z) exact" in text.splitlines()[0] and "5.0" in text
+
+
+def test_wandb_receives_the_plane_as_pixels_where_an_image_class_is_given() -> None:
+    rows: list[dict[str, Any]] = []
+
+    class Run:
+        def define_metric(self, name: str, **kwargs: Any) -> None: ...
+
+        def log(self, row: dict[str, Any]) -> None:
+            rows.append(row)
+
+    log_wandb(Run(), make_plane(), image=lambda array: array.shape)
+    assert "infoplane/plane" not in rows[0] and rows[1]["infoplane/plane"][2] == 4 and rows[1]["infoplane/plane"][0] > 300

@@ -6,12 +6,13 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
-__all__ = ["Axes", "show_plane"]
+__all__ = ["Axes", "Figure", "show_plane"]  # the two types for annotations elsewhere: only this package imports matplotlib
 
 
 def show_plane(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from infoplane.replications.frame import Context, Result, outcome_of
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
+    from infoplane.analysis.plot.show import Figure
     from infoplane.archive import Archive
     from infoplane.plane import Plane
 
