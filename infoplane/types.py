@@ -456,7 +456,7 @@ class DPIReport:
 
 
 def printable(text: object, limit: int = 80) -> str:
-    """Foreign text (layer names, notes) on one line: no control, escape or direction-changing characters, the middle of what is too long cut out.
+    r"""Foreign text (layer names, notes) on one line: no control, escape or direction-changing characters, the middle of what is too long cut out.
 
     Example:
         >>> printable("fc1\x1b[31m\nred"), printable("x" * 100, 9)

@@ -247,8 +247,15 @@ class MixedKSG(KSG):
     A row whose k-th neighbour lies at distance 0 counts its ties. Labels enter with the discrete metric. On continuous data it is KSG with
     ``ln N`` for ``psi(N)``. Use it wherever a layer has atoms: Ross gave -7.6 bits there for a true 0.006.
 
-    When it lies: as KSG; and where nearly all rows are distinct but near-ties are many.
+    Attributes:
+        apart: atoms that more than k rows share are taken apart by the chain rule (`infoplane.analysis.estimators.atoms`), Gao's form does the rest; what
+            `Neighbours` uses.
+
+    When it lies: as KSG; where nearly all rows are distinct but near-ties are many; and, without ``apart``, where both variables have an atom in common rows:
+    -0.27 bit for two units that are off together in 40 % of 2000 rows.
     """
+
+    apart: bool = False
 
     label = "I mixed KSG [bits]"
     target_text = "Shannon MI of a continuous-discrete mixture"
@@ -257,7 +264,7 @@ class MixedKSG(KSG):
     _TITLE = "mixed KSG"
 
     def __str__(self) -> str:
-        return super().__str__()
+        return super().__str__() + (",apart=true" if self.apart else "")
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Any two kinds."""
@@ -271,4 +278,9 @@ class MixedKSG(KSG):
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` only."""
         self._check(a, b)
-        return self._result(mixed_bits(self._part(a, rng), self._part(b, rng), self.k), a, b)
+        x, z = self._part(a, rng), self._part(b, rng)
+        if not self.apart:
+            return self._result(mixed_bits(x, z, self.k), a, b)
+        from infoplane.analysis.estimators.atoms import apart_bits
+
+        return self._result(apart_bits(x, z, self.k), a, b, ("atoms taken apart",))
