@@ -91,14 +91,18 @@ TINY = {
 
 
 @pytest.mark.slow
-def test_trained_claims_run_in_miniature_and_leave_archive_plane_and_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("half", [0, 1])
+def test_claims_run_in_miniature_and_leave_archive_plane_and_picture(half: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in TINY.items():
         monkeypatch.setattr(f"infoplane.replications.{name}", {True: value, False: value})
-    names = [n for n in claims() if n not in ("saxe2018-batch", "activations", "small-sets")]  # the same code at other arguments
+    names = [n for n in claims() if n not in ("saxe2018-batch", "activations", "small-sets")][
+        half::2
+    ]  # those are the same code at other arguments
     results = replicate(names, out=tmp_path, seeds=1, quick=True, say=lambda text: None)
-    by_name = {r.claim: r for r in results}
-    assert by_name["goldfeld2019"].outcome == by_name["kolchinsky2019"].outcome == "replicated"  # true at every epoch
-    assert by_name["lorenzen2022"].numbers["8-bit: violations and faults"] == [0.0]
+    assert len(results) >= 10
+    for r in results:
+        assert r.claim not in ("goldfeld2019", "kolchinsky2019") or r.outcome == "replicated"  # true at every epoch
+        assert r.numbers.get("8-bit: violations and faults", [0.0]) == [0.0]
     assert all(r.outcome in ("replicated", "undetermined") for r in results)  # a quick run never says that a claim failed
     for r in results:
         kinds = {Path(f).suffix if f.startswith("planes") or f.endswith(".png") else "run" for f in r.files}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infoplane.replications.frame import Context, Result, outcome_of
 
@@ -61,7 +61,7 @@ def conclude(
     )
 
 
-def figure_file(ctx: Context, figure: Figure, name: str) -> str:
+def figure_file(ctx: Context, figure: Any, name: str) -> str:  # Any: a matplotlib Figure, which only the pictures' room imports
     """Write a figure as PNG beside the results; its path."""
     from infoplane.analysis.plot import style
 
