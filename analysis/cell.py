@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from infoplane.analysis.stored import StoredRows, is_large
-from infoplane.errors import EstimatorError
+from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Point
 from infoplane.types import Estimate, Estimator, Quantity, Variable, continuous, discrete
 
@@ -42,8 +42,14 @@ def content_result_key(archive: Archive, step: int, layer: str, estimator: Estim
 
 
 def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
-    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs."""
+    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs.
+
+    Raises:
+        InputError: NaN or infinity in the layer, which digests would take for one more symbol.
+    """
     if getattr(estimator, "uses_digests", False):
+        if bad := archive.n_nonfinite(step, layer):
+            raise InputError(f"{layer}: {bad} values are NaN or infinity; find the step where they appear before measuring")
         return discrete(archive.row_digests(step, layer), layer)
     return continuous(archive.z(step, layer), layer)
 

@@ -55,8 +55,8 @@ class Evidence:
             if archive is None:
                 return None
             layers = [layer] if scope == "layer" else self.plane.layers
-            cells = [(s, name) for s in self.plane.steps for name in layers if archive.has(s, name)]
-            self._frozen[key] = estimator.fit(continuous(archive.z(s, name), name) for s, name in cells)
+            cells = [(s, name) for s in self.plane.steps for name in layers if archive.has(s, name) and archive.n_nonfinite(s, name) == 0]
+            self._frozen[key] = estimator.fit(continuous(archive.z(s, name), name) for s, name in cells) if cells else estimator
         return self._frozen[key]
 
     def exempt(self, spec: str) -> bool:

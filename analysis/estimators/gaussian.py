@@ -17,6 +17,7 @@ from infoplane.types import Estimate, Kind, Variable
 
 _LN2 = float(np.log(2.0))
 _SMALLEST = 1e-12
+_MOST_UNITS = 5000
 Floats = NDArray[np.float64]
 
 
@@ -113,6 +114,10 @@ class Gaussian:
         return self._result(float(bits) / _LN2, z, y, (*notes, "one Gaussian per class"), None, entropy_bits(counts))
 
     def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:
+        if v.shape[1] > _MOST_UNITS:
+            raise EstimatorError(
+                f"{self.name}: the covariance of {v.shape[1]} units of {name} is too large (at most {_MOST_UNITS}); reduce the layer first, e.g. reduce='pca:64'"
+            )
         if len(v) < 3:
             raise EstimatorError(f"{self.name}: expected at least 3 rows of {name}, got {len(v)}")
         if not shrink:

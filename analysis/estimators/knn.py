@@ -18,6 +18,8 @@ from infoplane.types import Estimate, Kind, Variable
 
 _LN2 = float(np.log(2.0))
 _HIGH = 10
+LABELS_APART = 1e6
+"""Distance of two labels: farther than any two standardised rows."""
 Floats = NDArray[np.float64]
 
 
@@ -66,9 +68,12 @@ def ross_bits(z: Floats, codes: NDArray[np.int64], k: int) -> float:
 
 
 def mixed_bits(x: Floats, z: Floats, k: int) -> float:
-    """Gao et al. (2017): KSG where a row at distance 0 from its k-th neighbour counts its ties instead of k, in bits."""
+    """Gao et al. (2017): KSG where a row at distance 0 from its k-th neighbour counts its ties instead of k, in bits.
+
+    Labels are given as multiples of `LABELS_APART`; any two of them count as equally far (the discrete metric), whatever their numbers.
+    """
     n = len(x)
-    eps = kth_distance([x, z], k)
+    eps = np.minimum(kth_distance([x, z], k), LABELS_APART)
     tied = eps == 0
     neighbours = np.where(tied, 0, k).astype(np.float64)
     if tied.any():
@@ -273,7 +278,7 @@ class MixedKSG(KSG):
     def _part(self, v: Variable, rng: np.random.Generator | None) -> Floats:
         if v.kind == "continuous":
             return self._prepared(v, rng)
-        return 1e6 * row_codes(v.values).astype(np.float64)[:, None]  # farther apart than any standardised row
+        return LABELS_APART * row_codes(v.values).astype(np.float64)[:, None]
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` only."""
