@@ -130,3 +130,28 @@ def test_a_page_escapes_what_it_is_given(tmp_path: Path) -> None:
     trial = Trial("<b>case</b>", "1-D", "<i>", 10, 0, 1.0, None, refusal="<script>alert(1)</script>")
     page = Calibration((trial,)).write_html(tmp_path / "p.html").read_text("utf-8")
     assert "<script>" not in page and "&lt;b&gt;case" in page
+
+
+BARS = [
+    ("plugin:population", "discrete", 0.03, 3),
+    ("ksg:k=5", "1-D", 0.04, 3),
+    ("ksg:k=5,correct=true", "vector", 0.04, 2),
+    ("ross:k=5", "label", 0.04, 2),
+    ("knn:k=5", "label", 0.04, 2),
+    ("knn:k=5", "mixed", 0.04, 2),
+    ("noisy:draws=2", "channel", 0.03, 1),
+    ("noisy:draws=2", "noisy network", 0.06, 1),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spec", "family", "bar", "seeds"), BARS, ids=[f"{spec} {family}" for spec, family, _, _ in BARS])
+def test_mean_errors_on_the_bank_stay_below_their_bars(spec: str, family: str, bar: float, seeds: int) -> None:
+    (score,) = calibrate([spec], [family], seeds=seeds).scores()
+    assert score.refused == 0 and score.error is not None and score.error <= bar
+
+
+@pytest.mark.slow
+def test_usable_information_of_labels_is_within_a_twentieth_of_a_bit() -> None:
+    names = ["two normals, gap 3", "two spreads, 1 and 3", "exclusive or", "four blobs"]
+    assert calibrate(["vinfo:family=mlp"], names, seeds=1).scores()[0].error <= 0.05  # type: ignore[operator]  # a number
