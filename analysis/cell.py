@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from infoplane.analysis.stored import StoredRows, is_large
-from infoplane.errors import EstimatorError
+from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Point
 from infoplane.types import Estimate, Estimator, Quantity, Variable, continuous, discrete
 
@@ -42,8 +42,14 @@ def content_result_key(archive: Archive, step: int, layer: str, estimator: Estim
 
 
 def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
-    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs."""
+    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs.
+
+    Raises:
+        InputError: NaN or infinity in the layer, which digests would take for one more symbol.
+    """
     if getattr(estimator, "uses_digests", False):
+        if bad := archive.n_nonfinite(step, layer):
+            raise InputError(f"{layer}: {bad} values are NaN or infinity; find the step where they appear before measuring")
         return discrete(archive.row_digests(step, layer), layer)
     return continuous(archive.z(step, layer), layer)
 
@@ -95,16 +101,29 @@ def points_of(
 def plane_points(
     estimator: Estimator, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
 ) -> list[tuple[Quantity, Estimate]]:
-    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one."""
+    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one.
+
+    Where one of the two is refused, the other says so in its notes.
+
+    Raises:
+        EstimatorError: all that is supported was refused.
+    """
     shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(estimator, "estimate_plane_point", None)
     if shared is not None and x is not None and y is not None and estimator.supports("continuous", y.kind):
         return shared(x, z, y, rng=rng)
     found: list[tuple[Quantity, Estimate]] = []
-    if x is not None and estimator.supports(x.kind, z.kind):
-        found.append(("i_xz", estimator.estimate(x, z, rng=rng)))
-    if y is not None and estimator.supports(z.kind, y.kind):
-        found.append(("i_zy", estimator.estimate(z, y, rng=rng)))
-    return found
+    refused: list[tuple[str, EstimatorError]] = []
+    pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [("i_xz", "I(X;Z)", x, z), ("i_zy", "I(Z;Y)", z, y)]
+    for quantity, words, a, b in pairs:
+        if a is not None and b is not None and estimator.supports(a.kind, b.kind):
+            try:
+                found.append((quantity, estimator.estimate(a, b, rng=rng)))
+            except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
+                refused.append((words, error))
+    if refused and not found:
+        raise refused[0][1]
+    said = tuple(f"no {words}: {error}" for words, error in refused)
+    return [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found] if said else found
 
 
 def measure_cell(

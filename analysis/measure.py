@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from infoplane.analysis.engine import Job, as_of, run
 from infoplane.analysis.stored import is_large
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import Estimator, continuous, entropy_of_counts
+from infoplane.types import Estimator, Variable, continuous, entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive, ResultLog
@@ -119,18 +119,23 @@ def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] 
 def _frozen(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:
     """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
 
-    def values(of: Sequence[Cell]) -> Iterator[Any]:  # Any: Variable
+    def finite(of: Sequence[Cell]) -> list[Cell]:
+        return [c for c in of if archive.n_nonfinite(*c) == 0]  # the others fail one by one, and take no other cell with them
+
+    def values(of: Sequence[Cell]) -> Iterator[Variable]:
         for step, layer in of:
             blocks = archive.chunks(step, layer, 4096) if is_large(archive, layer) else [archive.z(step, layer)]
             yield from (continuous(block, layer) for block in blocks)
 
+    def fitted(estimator: Estimator, of: Sequence[Cell]) -> Estimator:
+        return estimator.fit(values(finite(of))) if finite(of) else estimator  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
+
     per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
     for estimator in parsed:
         scope = getattr(estimator, "fit_scope", None)
-        whole = estimator.fit(values(cells)) if scope == "run" else estimator  # type: ignore[attr-defined]  # fit_scope promises fit
+        whole = fitted(estimator, cells) if scope == "run" else estimator
         for layer, chosen in per_layer.items():
-            mine = [c for c in cells if c[1] == layer]
-            chosen.append(estimator.fit(values(mine)) if scope == "layer" else whole)  # type: ignore[attr-defined]  # fit_scope promises fit
+            chosen.append(fitted(estimator, [c for c in cells if c[1] == layer]) if scope == "layer" else whole)
     return per_layer
 
 

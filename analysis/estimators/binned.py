@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
+from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.kernels.blocks import Rows
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
 from infoplane.errors import EstimatorError, InputError
@@ -38,6 +39,8 @@ class Binned:
         n: number of cells of ``range``, ``quantile`` and ``ebab`` (30).
         scope: ``range``: the minimum and maximum of the ``run``, of the ``layer`` over the run, of each ``unit`` over the run, or of this
             ``step`` alone; ``quantile``: per ``unit`` or per ``layer``.
+        correction: of the sampling bias, for the population behind the rows: ``cwj`` (the best on undersampled tables), ``chao-shen``, ``grassberger``, ``jackknife``,
+            ``mm``, ``quadratic``; ``none``: these rows are everything.
         frozen_low, frozen_high: the range that `fit` found; not part of the spec.
 
     When it lies: the number belongs to the bin width. Too fine and every row is alone (coverage near 0, value log2 N); too coarse and
@@ -53,6 +56,7 @@ class Binned:
     width: float | None = None
     n: int | None = None
     scope: Scope | None = None
+    correction: Correction = "none"
     frozen_low: tuple[float, ...] | None = field(default=None, repr=False)
     frozen_high: tuple[float, ...] | None = field(default=None, repr=False)
 
@@ -70,6 +74,8 @@ class Binned:
             raise InputError(f"width is a positive number and belongs to rule 'saxe', got width={self.width} with rule {self.rule!r}")
         if self.n is not None and (self.rule not in _DEFAULT_N or self.n < 1):
             raise InputError(f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} with rule {self.rule!r}")
+        if self.correction not in CORRECTIONS:
+            raise InputError(f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}")
         scopes = {"range": ("run", "layer", "unit", "step"), "quantile": ("unit", "layer")}.get(self.rule, ())
         if self.scope is not None and self.scope not in scopes:
             raise InputError(f"scope of rule {self.rule!r} is one of {scopes or '(none)'}, got {self.scope!r}")
@@ -80,7 +86,12 @@ class Binned:
         return str(self)
 
     def __str__(self) -> str:
-        given = {"width": self.width, "n": self.n, "scope": self.scope}
+        given = {
+            "width": self.width,
+            "n": self.n,
+            "scope": self.scope,
+            "correction": None if self.correction == "none" else self.correction,
+        }
         return f"bin:{self.rule}" + "".join(f",{key}={value}" for key, value in given.items() if value is not None)
 
     @property
@@ -169,7 +180,9 @@ class Binned:
         same_rows(a, b, self.name)
         t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
         ceiling = None if other.kind == "discrete" else float(np.log2(t.n))
-        return estimate_of_codes(self.codes(t), self.codes(other), self.name, "point", self._notes(t), ceiling_bits=ceiling)
+        return estimate_of_codes(
+            self.codes(t), self.codes(other), self.name, "point", self._notes(t), ceiling_bits=ceiling, correction=self.correction
+        )
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
@@ -203,7 +216,10 @@ class Binned:
         found: list[tuple[Quantity, Estimate]] = []
         for quantity, other in sides:
             ceiling = None if other.kind == "discrete" else float(np.log2(len(t)))
-            found.append((quantity, estimate_of_codes(t, self.codes(other), self.name, "point", notes, ceiling_bits=ceiling)))
+            codes = self.codes(other)
+            found.append(
+                (quantity, estimate_of_codes(t, codes, self.name, "point", notes, ceiling_bits=ceiling, correction=self.correction))
+            )
         return found
 
     def _notes(self, z: Variable) -> tuple[str, ...]:

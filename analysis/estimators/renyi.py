@@ -51,7 +51,13 @@ def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
 
 
 def median_width(z: NDArray[np.generic]) -> float:
-    """Kernel width: the median distance of distinct row pairs (of the first 2000 rows)."""
+    """Kernel width: the median distance of distinct row pairs (of the first 2000 rows).
+
+    Raises:
+        EstimatorError: a single row has no distance.
+    """
+    if len(z) < 2:
+        raise EstimatorError(f"a kernel of median width needs at least 2 rows, got {len(z)}")
     distances = squared_distances(z[:2000].astype(np.float64))
     return float(np.sqrt(np.median(distances[np.triu_indices(len(distances), 1)])))
 
