@@ -56,3 +56,22 @@ def ksg_sklearn_line(x: Array, z: Array, k: int) -> float:
     radius = np.nextafter(NearestNeighbors(metric="chebyshev", n_neighbors=k).fit(joint).kneighbors()[0][:, -1], 0)
     counts = [KDTree(p, metric="chebyshev").query_radius(p, radius, count_only=True) for p in (x, z)]
     return float((digamma(len(x)) + digamma(k) - digamma(counts[0]).mean() - digamma(counts[1]).mean()) / np.log(2))
+
+
+def renyi_dense(z: Array, y: Array, alpha: float, width: float) -> list[float]:
+    """Matrix-based Renyi "information" of unique X and of labels, as published: an N x N x d array of differences, eigh of every matrix."""
+    n = len(z)
+    d = np.empty((n, n))
+    for rows in np.array_split(np.arange(n), max(1, n // 64)):  # the array of differences in slices: whole it would not fit
+        d[rows] = ((z[rows, None, :] - z[None]) ** 2).sum(axis=2)
+    a = np.exp(-d / (2 * width**2)) / n
+    b = (y[:, None] == y[None]).astype(float) / n
+    joint = a * b / np.trace(a * b)
+    one = np.eye(n) / n
+
+    def entropy(matrix: Array) -> float:
+        values = np.linalg.eigh(matrix)[0]
+        return float(np.log2((values[values > 1e-14] ** alpha).sum()) / (1 - alpha))
+
+    s_a, s_joint_x = entropy(a), entropy(a * one / np.trace(a * one))
+    return [s_a + entropy(one) - s_joint_x, s_a + entropy(b) - entropy(joint)]

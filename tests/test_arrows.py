@@ -90,7 +90,7 @@ def test_torch_is_imported_only_where_a_model_lives() -> None:
     assert not _outside(_users("torch", top_level_only=True), "infoplane.hooks", "infoplane.data", "infoplane.replications", *NEURAL)
 
 
-NEURAL = ("infoplane.analysis.estimators.neural",)
+NEURAL = ("infoplane.analysis.estimators.neural", "infoplane.analysis.kernels.pairwise_torch")
 
 LIGHT = {
     "the package": "import infoplane as ip; dir(ip)",

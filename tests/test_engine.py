@@ -147,7 +147,6 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills
         plane = ip.measure(archive, specs, resume=False, dask=cluster.scheduler_address, progress=kill_one)
         assert killed and not plane.failures
         assert numbers(plane) == numbers(serial)
-        deadly = ip.measure(archive, ["bin:szt", Deadly()], resume=False, dask=cluster.scheduler_address)
+        deadly = ip.measure(archive, ["bin:szt", Deadly()], steps=[1], resume=False, dask=cluster.scheduler_address)
     assert {(f.layer, f.message.partition(":")[0]) for f in deadly.failures} == {("frozen", "KilledWorker")}
-    assert [p.step for p in deadly.select(estimator="deadly")] == [0, 1, 2]
     assert {p.layer for p in deadly.select(estimator="deadly")} == {"moving"}

@@ -97,6 +97,25 @@ def test_anchored_rows_have_the_sums_of_the_whole_pass() -> None:
         np.testing.assert_allclose(a, b[anchors], rtol=1e-5)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_torch_tiles_give_the_sums_of_the_compiled_pass(case: str, monkeypatch) -> None:
+    from infoplane.analysis.kernels import pairwise_torch
+
+    monkeypatch.setattr(pairwise_torch, "TILE", 300)
+    z, variances, groupings = CASES[case].astype(np.float32), np.array([1e-3, 1.0]), [RNG.integers(0, 5, N)]
+    expected = grouped_sums(z, variances, groupings)
+    for a, b in zip(pairwise_torch.grouped_sums(blocks.Held(z), variances, groupings, "cpu"), expected, strict=True):
+        np.testing.assert_allclose(np.log2(a), np.log2(b), atol=1.5e-5)
+
+
+def test_a_device_that_is_asked_for_is_used(monkeypatch) -> None:
+    z = CASES["tanh"].astype(np.float32)
+    monkeypatch.setenv("INFOPLANE_DEVICE", "meta")
+    with pytest.raises(NotImplementedError, match="meta"):
+        grouped_sums(z, np.array([1.0]), [])
+    assert len(grouped_sums(z, np.array([1.0]), [], device="cpu")) == 1
+
+
 @pytest.mark.slow
 def test_the_benchmarks_agree_with_their_peers() -> None:
     done = subprocess.run(

@@ -5,6 +5,7 @@ Tiles come from BLAS, the exponentials from a compiled loop over a tile in cache
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,11 +38,12 @@ def gaussian_sums(z: Values, variances: Floats, classes: Codes | None = None) ->
     return found[0], found[-1]
 
 
-def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:
+def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes], *, device: str | None = None) -> list[Floats]:
     """The sums of `gaussian_sums` over all rows and, for each grouping of the rows, over the rows of i's group: every consumer of one pass.
 
     Half-samples are groupings, permuted labels are, classes are. The first should be the one of fewest groups: the rows are sorted by it.
     ``z`` may be `Rows` that do not fit into memory: they are centred into a temporary file and read back in blocks of 128 MiB.
+    ``device`` names a torch device; left out it is ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one, or this compiled pass (``cpu``).
 
     Returns:
         Arrays of shape ``(n, v, 2)``: one over all rows, then one per grouping.
@@ -51,6 +53,11 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
     stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads.
     """
     n, dim = z.shape
+    where = chosen_device(device)
+    if where != "cpu":
+        from infoplane.analysis.kernels import pairwise_torch
+
+        return pairwise_torch.grouped_sums(Held(z) if isinstance(z, np.ndarray) else z, variances, groupings, where)
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     order, first, last = _by_class(n, groupings[0] if groupings else None)
     groups = np.array([np.asarray(g)[order] for g in groupings[1:]], np.int64).reshape(-1, n)
@@ -69,6 +76,16 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
     back = np.empty(n, np.int64)
     back[order] = np.arange(n)
     return [np.ascontiguousarray(total[:, k][:, :, back].transpose(2, 0, 1)) for k in range(1 + len(groupings))]
+
+
+def chosen_device(device: str | None) -> str:
+    """A torch device, or ``cpu``: what is asked for, else ``INFOPLANE_DEVICE``, else an NVIDIA card that torch can use. Torch is not loaded to see none."""
+    asked = device or os.environ.get("INFOPLANE_DEVICE", "").strip()
+    if asked or not os.path.exists("/dev/nvidia0"):
+        return asked or "cpu"
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:

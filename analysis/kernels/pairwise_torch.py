@@ -1,0 +1,67 @@
+"""The pairwise pass on an accelerator: the same sums from torch tiles. On processors the compiled pass is several times faster."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from infoplane.analysis.kernels.blocks import Rows, mean_of, rows_per_block, starting
+
+TILE = 4096
+_LEAST_EXPONENT = -80.0  # below, the sums do not notice, and exp of denormal results is slow
+_TOLERANCE_NATS = 7e-6
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+def grouped_sums(rows: Rows, variances: Floats, groupings: Sequence[Codes], device: str) -> list[Floats]:
+    """As `infoplane.analysis.kernels.pairwise.grouped_sums`, on a torch device, which holds the centred rows.
+
+    float32 where the rounding of squared distances stays below 7e-6 nats, float64 elsewhere (a device without it, such as ``mps``, raises
+    torch's own error); products never use reduced-precision formats. Sums of a tile are made in its dtype, between tiles in float64.
+    """
+    n = rows.shape[0]
+    rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
+    c = _centred(rows, float(rates.max()), device)
+    norms = (c * c).sum(1)
+    groups = [torch.as_tensor(np.ascontiguousarray(g), device=device) for g in groupings]
+    total = np.zeros((1 + len(groups), n, len(rates), 2))
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        for i in range(0, n, TILE):
+            for j in range(i, n, TILE):
+                a, b = slice(i, min(i + TILE, n)), slice(j, min(j + TILE, n))
+                d = (norms[a, None] + norms[None, b] - 2 * (c[a] @ c[b].T)).clamp_(min=0)
+                if i == j:
+                    d.fill_diagonal_(0)
+                for v, rate in enumerate(rates):
+                    low = torch.exp((d * -rate).clamp_(min=_LEAST_EXPONENT))
+                    for bound, kernel in enumerate((low, low**4)):
+                        _add(total[:, :, v, bound], kernel, groups, a, b, both=i != j)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    return list(total)
+
+
+def _add(total: Floats, kernel: torch.Tensor, groups: list[torch.Tensor], a: slice, b: slice, *, both: bool) -> None:
+    for k in range(1 + len(groups)):
+        part = kernel if k == 0 else kernel * (groups[k - 1][a, None] == groups[k - 1][None, b])
+        total[k, a] += part.sum(1).double().cpu().numpy()
+        if both:
+            total[k, b] += part.sum(0).double().cpu().numpy()
+
+
+def _centred(rows: Rows, rate: float, device: str) -> torch.Tensor:
+    mean, largest = mean_of(rows), 0.0
+    for _, block in starting(rows.blocks(4096)):
+        centred = block - mean
+        largest = max(largest, float(np.einsum("ij,ij->i", centred, centred).max()))
+    narrow = rows.dtype != np.float64 and 2 * float(np.finfo(np.float32).eps) * largest * 4 * rate < _TOLERANCE_NATS
+    c = torch.empty(rows.shape, dtype=torch.float32 if narrow else torch.float64, device=device)
+    for start, block in starting(rows.blocks(rows_per_block(rows.shape[1], 8))):
+        c[start : start + len(block)] = torch.as_tensor(block - mean).to(c.dtype).to(device)
+    return c
