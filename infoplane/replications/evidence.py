@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from infoplane.replications.frame import Context, Result, outcome_of
 
 if TYPE_CHECKING:
-    from infoplane.analysis.plot.show import Figure
     from infoplane.archive import Archive
     from infoplane.plane import Plane
 
