@@ -6,7 +6,7 @@ OUT    ?= runs/demo
 # One thread per process: on two busy cores, two threads made a small training run ten times slower.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo test lint types fast slow format docs bench clean
+.PHONY: demo test lint types fast slow format docs gallery screenshots bench lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/infoplane demo --out $(OUT) --overwrite
@@ -29,6 +29,12 @@ slow: $(VENV)/installed
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
+gallery: $(VENV)/installed
+	$(THREADS) $(BIN)/python docs/build_gallery.py
+
+screenshots: $(VENV)/installed
+	$(THREADS) $(BIN)/python docs/screenshots.py
+
 docs: $(VENV)/installed
 	$(PIP) -e '.[docs]'
 	$(BIN)/python -m sphinx -W -b html docs docs/_build/html
@@ -38,13 +44,20 @@ bench: $(VENV)/installed
 
 # A CPU build of torch is taken where an index or a local folder (PIP_FIND_LINKS) has one: the default Linux wheel pulls gigabytes of CUDA.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
-PIP = $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
-$(VENV)/installed: pyproject.toml constraints.txt
+# On CI everything else is held against hashes first (requirements-ci.txt, for one platform); then nothing is left to fetch but torch.
+PIP_ONLY = $(BIN)/python -m pip install -q --disable-pip-version-check
+PIP = $(PIP_ONLY) -c constraints.txt
+LOCKED = import platform, sys; sys.exit((sys.platform, platform.machine(), sys.version_info[:2]) != ('linux', 'x86_64', (3, 11)))
+$(VENV)/installed: pyproject.toml constraints.txt requirements-ci.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	if [ -n "$$CI" ] && $(BIN)/python -c "$(LOCKED)"; then $(PIP_ONLY) --require-hashes --no-deps -r requirements-ci.txt; fi
 	if [ -z "$$PIP_FIND_LINKS" ] && curl -sfI -m 5 $(TORCH_INDEX)/torch/ >/dev/null 2>&1; then \
 	  $(PIP) torch --index-url $(TORCH_INDEX) --extra-index-url https://pypi.org/simple; else $(PIP) torch; fi
 	$(PIP) -e '.[dev]'
 	touch $@
+
+lock: $(VENV)/installed
+	$(BIN)/python .ci/lock.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache

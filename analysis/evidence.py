@@ -55,8 +55,8 @@ class Evidence:
             if archive is None:
                 return None
             layers = [layer] if scope == "layer" else self.plane.layers
-            cells = [(s, name) for s in self.plane.steps for name in layers if archive.has(s, name)]
-            self._frozen[key] = estimator.fit(continuous(archive.z(s, name), name) for s, name in cells)
+            cells = [(s, name) for s in self.plane.steps for name in layers if archive.has(s, name) and archive.n_nonfinite(s, name) == 0]
+            self._frozen[key] = estimator.fit(continuous(archive.z(s, name), name) for s, name in cells) if cells else estimator
         return self._frozen[key]
 
     def exempt(self, spec: str) -> bool:
@@ -94,7 +94,9 @@ class Evidence:
                 self._codes[layer, spec] = codes_of_digests(self.archive.row_digests(step, layer))
             else:
                 estimator = self.fitted(spec, layer)
-                z = continuous(self.archive.z(step, layer), layer) if hasattr(estimator, "codes") else None
+                # a corrected value is not the information of the codes: it is resampled as a whole
+                celled = hasattr(estimator, "codes") and getattr(estimator, "correction", "none") == "none"
+                z = continuous(self.archive.z(step, layer), layer) if celled else None
                 self._codes[layer, spec] = None if z is None else estimator.codes(z)
         return self._codes[layer, spec]
 

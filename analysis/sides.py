@@ -45,7 +45,7 @@ class BothSides:
 
 def train_and_held_out(
     archive: Archive | str | Path,
-    estimators: Sequence[str | Estimator] | str | Estimator = ("mixed", "vinfo:family=linear"),
+    estimators: Sequence[str | Estimator] | str | Estimator = ("knn", "vinfo:family=linear"),
     *,
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -77,17 +78,41 @@ def _reader(path: str, stop: multiprocessing.synchronize.Event, wrong: multiproc
         time.sleep(0.05)
 
 
+def _viewer(path: str, port: int, stop: multiprocessing.synchronize.Event, seen: multiprocessing.sharedctypes.Synchronized) -> None:
+    """The live page of the run and one browser of it: every change announced is answered by fetching the data."""
+    import http.client
+    import threading
+
+    from infoplane.analysis.live.follow import RunSource
+    from infoplane.analysis.live.server import serve
+
+    threading.Thread(target=serve, args=(RunSource(path),), kwargs={"port": port}, daemon=True).start()
+    while not stop.is_set():
+        try:
+            link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            link.request("GET", "/data.json")
+            seen.value += int(link.getresponse().status == 200)
+            link.close()
+        except OSError:  # not up yet
+            pass
+        time.sleep(0.5)
+
+
 def soak(root: Path, captures: int, layers: int) -> None:
-    """Print memory, open files and captures per second by tenth of the run, with two readers attached."""
+    """Print memory, open files and captures per second by tenth of the run, with two readers and the live page attached."""
     from infoplane.archive import RunWriter
     from infoplane.types import LayerInfo
 
     table = [LayerInfo(f"l{i}", i, shape=(16,)) for i in range(layers)]
     x = np.random.default_rng(0).standard_normal((256, 8)).astype(np.float32)
     context = multiprocessing.get_context("spawn")
-    stop, wrong = context.Event(), context.Value("i", 0)
+    stop, wrong, seen = context.Event(), context.Value("i", 0), context.Value("i", 0)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
     with RunWriter.create(root / "run", layers=table, x=x, y=np.arange(256) % 2, durable=False) as writer:
         readers = [context.Process(target=_reader, args=(str(root / "run"), stop, wrong)) for _ in range(2)]
+        readers.append(context.Process(target=_viewer, args=(str(root / "run"), port, stop, seen)))
         for r in readers:
             r.start()
         z, mark = x.repeat(2, axis=1).copy(), time.perf_counter()
@@ -97,17 +122,20 @@ def soak(root: Path, captures: int, layers: int) -> None:
                 for info in table:
                     shard.write(info.name, z)
             if (step + 1) % max(1, captures // 10) == 0:
-                resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+                resident, *others = [
+                    int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+                    for pid in ("self", *(r.pid for r in readers))
+                ]
                 now = time.perf_counter()
                 print(
-                    f"{step + 1} captures: {resident} MiB resident, {len(os.listdir('/proc/self/fd'))} open files, {captures / 10 / (now - mark):.0f} captures/s",
+                    f"{step + 1} captures: {resident} MiB resident (readers and page {others}), {len(os.listdir('/proc/self/fd'))} open files, {captures / 10 / (now - mark):.0f} captures/s",
                     flush=True,
                 )
                 mark = now
         stop.set()
         for r in readers:
             r.join()
-    print(f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values")
+    print(f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values, {seen.value} pages served")
 
 
 def main() -> None:

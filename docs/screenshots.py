@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from build_gallery import shrink
 from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.report import Judged
 
-DESKTOP, PHONE = {"width": 1360, "height": 1000}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1360, "height": 1320}, {"width": 390, "height": 844}
 SZT, TRANSFORMER = ("bin:szt", "kde:variance=0.001", "exact"), ("kde:relative=0.1", "bin:quantile,n=8", "exact")
 
 
@@ -135,6 +136,7 @@ def shoot(browser: Any, address: str, out: Path, size: dict[str, int], *, dark: 
     page.wait_for_timeout(800)
     page.screenshot(path=str(out), full_page=whole)
     context.close()
+    shrink(out)
     print(out)
 
 

@@ -29,7 +29,7 @@ def duration(seconds: float) -> str:
     """Seconds as a person says them.
 
     Example:
-        >>> duration(3.2), duration(75), duration(7300)
+        >>> duration(3.2), duration(75), duration(7320)
         ('3 s', '1 min 15 s', '2 h 2 min')
     """
     whole = round(seconds)

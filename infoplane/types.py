@@ -25,6 +25,10 @@ VERDICTS: tuple[Verdict, ...] = ("fault", "violation", "estimator", "bias", "sam
 """All verdicts, the worst first."""
 
 
+SMALLEST = 1e-140
+"""Scales of float64 values below this, or beyond its inverse, have no squares."""
+
+
 @dataclass(frozen=True, eq=False)
 class Variable:
     """A random variable seen through ``n`` paired rows: the one gate through which arrays enter an estimator.
@@ -36,7 +40,8 @@ class Variable:
         kind: stated by the caller, never guessed from a dtype.
 
     Raises:
-        InputError: not 2-D, no rows, no columns, wrong dtype for the kind, NaN or infinity.
+        InputError: not 2-D, no rows, no columns, wrong dtype for the kind, NaN or infinity, or a float64 scale whose squares overflow
+            or vanish (beyond 1e140 or below 1e-140): distances would be infinite or 0 and the numbers silently wrong.
     """
 
     name: str
@@ -58,10 +63,15 @@ class Variable:
         if self.kind == "continuous":
             if v.dtype not in (np.float32, np.float64):
                 raise InputError(f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use ip.continuous(a)")
-            if not np.isfinite(v).all():
+            low, high = float(v.min()), float(v.max())
+            if not (math.isfinite(low) and math.isfinite(high)):
                 bad = int((~np.isfinite(v)).any(axis=1).sum())
                 raise InputError(
                     f"{self.name}: {bad} of {v.shape[0]} rows hold NaN or infinity; find the step where they appear before measuring"
+                )
+            if (largest := max(abs(low), abs(high))) and not SMALLEST <= largest <= 1 / SMALLEST:
+                raise InputError(
+                    f"{self.name}: the largest value is {largest:.3g}, whose square no float64 can hold; multiply all values by one constant first"
                 )
 
     @property
@@ -95,7 +105,8 @@ def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:
 def continuous(a: ArrayLike, name: str = "values") -> Variable:
     """A continuous `Variable` from an array or tensor of shape ``(n,)`` or ``(n, ...)`` (flattened to ``(n, dim)``).
 
-    float32 and float64 are kept; float16 and integers become float32 and float64.
+    float32 and float64 are kept; float16 and integers become float32 and float64, and so does a float32 layer of a scale
+    beyond 1e15 or below 1e-15.
 
     Raises:
         InputError: not numeric, empty, NaN or infinity.
@@ -113,6 +124,8 @@ def continuous(a: ArrayLike, name: str = "values") -> Variable:
         raise InputError(f"{name}: expected real numbers, got dtype {v.dtype}; complex values, strings and objects are not continuous")
     if v.dtype.byteorder not in ("=", "|"):
         v = v.astype(v.dtype.newbyteorder("="))
+    if v.dtype == np.float32 and v.size and (largest := max(abs(float(v.min())), abs(float(v.max())))) and not 1e-15 <= largest <= 1e15:
+        v = v.astype(np.float64)  # squares of such values overflow or vanish in float32
     return Variable(name, v, "continuous")
 
 
@@ -456,7 +469,7 @@ class DPIReport:
 
 
 def printable(text: object, limit: int = 80) -> str:
-    """Foreign text (layer names, notes) on one line: no control, escape or direction-changing characters, the middle of what is too long cut out.
+    r"""Foreign text (layer names, notes) on one line: no control, escape or direction-changing characters, the middle of what is too long cut out.
 
     Example:
         >>> printable("fc1\x1b[31m\nred"), printable("x" * 100, 9)

@@ -43,6 +43,21 @@ def test_local_links_lead_to_files(page: Path) -> None:
     assert [t for t in targets if not (page.parent / t).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
+    wrong = []
+    for path, anchor in re.findall(r"\[[^\]]*\]\(([^)\s#]*)#([^)\s]+)\)", BLOCK.sub("", page.read_text("utf-8"))):
+        target = page if not path else page.parent / path
+        if not re.match(r"[a-z]+:", path) and anchor not in _anchors(target.read_text("utf-8")):
+            wrong.append(f"{path}#{anchor}")
+    assert wrong == []
+
+
+def _anchors(text: str) -> set[str]:
+    """Anchors of the headings as code hosts and myst make them: lower case, words joined by dashes, punctuation gone."""
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.M)}
+
+
 def test_every_public_name_is_in_the_reference() -> None:
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     classes = [target.partition(":")[2] for target in FAMILIES.values()]

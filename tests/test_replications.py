@@ -104,7 +104,7 @@ def test_trained_claims_run_in_miniature_and_leave_archive_plane_and_picture(tmp
         kinds = {Path(f).suffix if f.startswith("planes") or f.endswith(".png") else "run" for f in r.files}
         assert all((tmp_path / "quick" / f).exists() for f in r.files)
         assert kinds >= {".png"} | ({"run"} if r.claim != "saxe2018-minimal" else set())
-        assert ".h5" in kinds or r.claim in ("saxe2018-minimal", "saxe2018-snr")  # they estimate no plane
+        assert ".h5" in kinds or r.claim == "saxe2018-minimal"  # a closed form
     page = write_page(results, tmp_path / "docs.md", tmp_path / "quick").read_text()
     assert page.count("Kept:") >= len(results) - 1 and page.count(".png)") >= 2 * len(results) - 4
 

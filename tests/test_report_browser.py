@@ -276,7 +276,10 @@ def test_phases_sensitivity_mechanism_and_other_runs_have_their_sections(judged:
     drawn = page.evaluate("document.getElementById('phase-chart').data.find(t => t.name === 'exact').x")
     assert drawn == pytest.approx([1.0, 2.0, 3.0])
     assert "[0.9, 1.2]" in page.inner_text("#phases table") and "2 runs compared" in page.inner_text("#pooled h2")
-    assert any("Phases: b: robust: b falls." in t for t in page.eval_on_selector_all("#shows li", "l => l.map(x => x.textContent)"))
+    assert any(
+        "Phases: robust compression in a (1.00 bits, bin:szt), b (2.00 bits, bin:szt)" in t
+        for t in page.eval_on_selector_all("#shows li", "l => l.map(x => x.textContent)")
+    )
     assert "raw differences" not in page.inner_text("#cannot") and judged.log == []
 
 
@@ -328,13 +331,14 @@ def test_a_report_of_200_steps_12_layers_and_4_estimators_is_small_and_its_slide
     plane = noisy(make_plane([f"h.{i}" for i in range(12)], ("bin:szt", "exact", "ksg:k=5", "gauss"), [40 * k for k in range(200)]))
     path = write_report(tmp_path / "r.html", plane, judged=make_judged(plane) if sections else None)
     size = path.stat().st_size / 1e6
-    assert size < (6 if not sections else 8), f"{size:.2f} MB"
+    assert size < (6 if not sections else 6.5), f"{size:.2f} MB"
     shown = Watched(browser, path)
-    times = shown.page.evaluate(
+    sweep = (
         "(async () => { const out = []; for (let k = 0; k < 40; k++) { const t = performance.now(); document.getElementById('step').value = 5 * k;"
         " document.getElementById('step').dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(() => setTimeout(r)));"
         " out.push(performance.now() - t); } return out.sort((a, b) => a - b); })()"
     )
+    medians = [shown.page.evaluate(sweep)[20] for _ in range(3)]  # a busy machine only adds: the quickest sweep is the page's own time
     shown.close()
-    print(f"{size:.2f} MB, slider median {times[20]:.0f} ms, slowest {times[-1]:.0f} ms")
-    assert times[20] < 100, f"median {times[20]:.0f} ms"
+    print(f"{size:.2f} MB, slider medians {', '.join(f'{m:.0f}' for m in medians)} ms")
+    assert min(medians) < 100, f"medians {medians} ms"

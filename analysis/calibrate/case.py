@@ -57,7 +57,7 @@ class Case:
         draw: ``(n, rng)`` to n paired rows.
         truth: computes I(A;B) in bits; infinite for a deterministic map of a continuous input.
         how: where the truth comes from, in words.
-        low_dimensional: whether intervals are held to their nominal coverage here.
+        low_dimensional: at most two continuous units in all (or 256 cells of a table): intervals are held to their nominal coverage here.
     """
 
     name: str

@@ -86,7 +86,7 @@ def _refusals(found: Calibration) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return "<p>none</p>"
-    left = [not str(cell)[:1].lstrip("+-").isdigit() and cell != "-" for cell in rows[0]]
+    left = [not cell.lstrip("+-")[:1].isdigit() and cell != "-" for cell in rows[0]]
     cells = "".join(f"<th{' class=t' if t else ''}>{escape(h)}</th>" for h, t in zip(head, left, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{' class=t' if t else ''}>{escape(c)}</td>" for c, t in zip(row, left, strict=True)) + "</tr>" for row in rows

@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.cells import cells_between
+from infoplane.errors import EstimatorError
 
+MOST_CELLS = 2.0**62
 Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
 
@@ -22,17 +24,28 @@ def szt_cells(z: Values) -> Cells:
 
 
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
-    """``floor(z / width)`` in the dtype of ``z``, unbounded; zero is a cell edge (Saxe et al.'s code)."""
+    """``floor(z / width)`` in the dtype of ``z``, unbounded; zero is a cell edge (Saxe et al.'s code).
+
+    Raises:
+        EstimatorError: values so large that their cells have no number.
+    """
+    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
+        raise EstimatorError(
+            f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
+        )
     return np.floor(z / z.dtype.type(width)).astype(np.int64)
 
 
 def equal_cells(z: Values, low: NDArray[np.float64] | float, high: NDArray[np.float64] | float, n: int) -> Cells:
     """``n`` equal cells 0..n-1 on [low, high]; ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell."""
-    low, span = np.asarray(low, np.float64), np.asarray(high, np.float64) - np.asarray(low, np.float64)
+    low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
+    if not np.isfinite(high / 2 - low / 2).all() or np.any(high / 2 - low / 2 > np.finfo(float).max / 2):
+        raise EstimatorError("bins on a range: the values span more than a float64 can hold; take bin:quantile")
+    span = high - low
     safe = np.where(span > 0, span, 1.0)
-    cells = np.floor((z - low) / safe * n).astype(np.int64)
+    cells = np.clip(np.floor((z - low) / safe * n), -1, n).astype(np.int64)  # clipped first: a far value has no integer
     cells = np.where((cells == n) & (z <= high), n - 1, cells)
-    return np.where(span > 0, np.clip(cells, -1, n), 0).astype(np.int32)
+    return np.where(span > 0, cells, 0).astype(np.int32)
 
 
 def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:

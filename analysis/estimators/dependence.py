@@ -68,16 +68,22 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
         EstimatorError: a variable is constant.
     """
     _same_rows(a, b)
-    k, m = kernel_matrix(a, kernel), kernel_matrix(b, kernel)
+    k, m = _of_unit_size(kernel_matrix(a, kernel)), _of_unit_size(kernel_matrix(b, kernel))
     norm = _hsic(k, k, unbiased) * _hsic(m, m, unbiased)
     if not norm > 0:
         raise EstimatorError(f"CKA of {a.name} and {b.name} is undefined: one of them is constant over the rows")
     return _hsic(k, m, unbiased) / float(np.sqrt(norm))
 
 
+def _of_unit_size(k: Floats) -> Floats:
+    """The kernel over its largest entry: no scale of a layer overflows, and alignment does not see scales."""
+    largest = float(np.abs(k).max())
+    return k / largest if largest else k
+
+
 def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool = True) -> Floats:
     """CKA of every pair of layers, shape ``(L, L)``."""
-    grams = [kernel_matrix(z, kernel) for z in zs]
+    grams = [_of_unit_size(kernel_matrix(z, kernel)) for z in zs]
     own = [_hsic(k, k, unbiased) for k in grams]
     out = np.eye(len(zs))
     for i in range(len(zs)):

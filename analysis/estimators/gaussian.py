@@ -17,6 +17,7 @@ from infoplane.types import Estimate, Kind, Variable
 
 _LN2 = float(np.log(2.0))
 _SMALLEST = 1e-12
+_MOST_UNITS = 5000
 Floats = NDArray[np.float64]
 
 
@@ -95,7 +96,8 @@ class Gaussian:
         se = None
         if a.dim == b.dim == 1:
             r = min(1.0, abs(float(cov[0, 1]) / float(np.sqrt(cov[0, 0] * cov[1, 1]))))
-            se = float(r / np.sqrt(a.n)) / _LN2  # delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n)
+            # delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order, chi-squared / 2n where r vanishes
+            se = float(np.sqrt(max(0.0, r * r - 1 / a.n) / a.n + 1 / (2 * a.n**2))) / _LN2
         return self._result(bits, a, b, notes, se)
 
     def _labels(self, z: Variable, y: Variable) -> Estimate:
@@ -112,6 +114,10 @@ class Gaussian:
         return self._result(float(bits) / _LN2, z, y, (*notes, "one Gaussian per class"), None, entropy_bits(counts))
 
     def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:
+        if v.shape[1] > _MOST_UNITS:
+            raise EstimatorError(
+                f"{self.name}: the covariance of {v.shape[1]} units of {name} is too large (at most {_MOST_UNITS}); reduce the layer first, e.g. reduce='pca:64'"
+            )
         if len(v) < 3:
             raise EstimatorError(f"{self.name}: expected at least 3 rows of {name}, got {len(v)}")
         if not shrink:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from infoplane.types import Estimate, Kind, Quantity, Sense, Variable
 
 Bound = Literal["upper", "lower"]
 Values = NDArray[np.floating]
+_Layer = TypeVar("_Layer", NDArray[np.floating], Rows, NDArray[np.floating] | Rows)
 
 
 @dataclass(frozen=True)
@@ -93,12 +94,24 @@ class KDE:
         """
         if self.relative is None:
             return float(self.variance or 0.0)
-        mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
+        if (
+            isinstance(z, Variable) and (z.values == z.values[0]).all()
+        ):  # asked of the values: the variance of equal numbers need not round to 0
+            mean_square = 0.0
+        else:
+            mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
         if mean_square == 0:
             raise EstimatorError(
                 f"{self.name}: all rows of {getattr(z, 'name', 'the layer')} are equal, there is no distance to scale by; use variance="
             )
         return self.relative**2 * mean_square
+
+    def _scaled(self, z: _Layer, s2: float) -> tuple[_Layer, float]:
+        """Values and variance for the pass; under a relative width both in a power-of-two unit (exact), so that no scale of the layer overflows."""
+        if self.relative is None or isinstance(z, Rows):
+            return z, s2
+        unit = 2.0 ** -round(0.5 * np.log2(s2))
+        return z * z.dtype.type(unit), s2 * unit * unit
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is used for ``pairs`` only.
@@ -115,7 +128,7 @@ class KDE:
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         codes, s2 = row_codes(other.values), self.variance_of(z)
-        (seen,) = kernel_views(z.values, s2, [codes], pairs=self.pairs, rng=rng)
+        (seen,) = kernel_views(*self._scaled(z.values, s2), [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
     def estimate_plane_point(
@@ -139,7 +152,7 @@ class KDE:
         xs, ys = row_codes(x.values), row_codes(y.values)
         for start in range(0, len(splits), 16):
             part = splits[start : start + 16]
-            for half, views in zip(part, halved_views(z.values, s2, xs, ys, part), strict=True):
+            for half, views in zip(part, halved_views(*self._scaled(z.values, s2), xs, ys, part), strict=True):
                 for side in (half, ~half):
                     by_x, by_y = (view.taken(side) for view in views)
                     found.append(self._both(by_x, by_y, s2))
@@ -151,7 +164,7 @@ class KDE:
         """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
-            for view in kernel_views(z.values, s2, labels[start : start + 32]):
+            for view in kernel_views(*self._scaled(z.values, s2), labels[start : start + 32]):
                 found.append(self._both(None, view, s2))
         return found
 
@@ -159,7 +172,7 @@ class KDE:
         self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None
     ) -> list[tuple[Quantity, Estimate]]:
         codes = [row_codes(v.values) for v in (y, x) if v is not None]
-        seen = kernel_views(z, s2, codes, pairs=self.pairs, rng=rng)
+        seen = kernel_views(*self._scaled(z, s2), codes, pairs=self.pairs, rng=rng)
         return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
 
     def _both(self, x: KernelView | None, y: KernelView | None, s2: float) -> list[tuple[Quantity, Estimate]]:

@@ -18,6 +18,8 @@ from infoplane.types import Estimate, Kind, Variable
 
 _LN2 = float(np.log(2.0))
 _HIGH = 10
+LABELS_APART = 1e6
+"""Distance of two labels: farther than any two standardised rows."""
 Floats = NDArray[np.float64]
 
 
@@ -66,9 +68,12 @@ def ross_bits(z: Floats, codes: NDArray[np.int64], k: int) -> float:
 
 
 def mixed_bits(x: Floats, z: Floats, k: int) -> float:
-    """Gao et al. (2017): KSG where a row at distance 0 from its k-th neighbour counts its ties instead of k, in bits."""
+    """Gao et al. (2017): KSG where a row at distance 0 from its k-th neighbour counts its ties instead of k, in bits.
+
+    Labels are given as multiples of `LABELS_APART`; any two of them count as equally far (the discrete metric), whatever their numbers.
+    """
     n = len(x)
-    eps = kth_distance([x, z], k)
+    eps = np.minimum(kth_distance([x, z], k), LABELS_APART)
     tied = eps == 0
     neighbours = np.where(tied, 0, k).astype(np.float64)
     if tied.any():
@@ -247,8 +252,15 @@ class MixedKSG(KSG):
     A row whose k-th neighbour lies at distance 0 counts its ties. Labels enter with the discrete metric. On continuous data it is KSG with
     ``ln N`` for ``psi(N)``. Use it wherever a layer has atoms: Ross gave -7.6 bits there for a true 0.006.
 
-    When it lies: as KSG; and where nearly all rows are distinct but near-ties are many.
+    Attributes:
+        apart: atoms that more than k rows share are taken apart by the chain rule (`infoplane.analysis.estimators.atoms`), Gao's form does the rest; what
+            `Neighbours` uses.
+
+    When it lies: as KSG; where nearly all rows are distinct but near-ties are many; and, without ``apart``, where both variables have an atom in common rows:
+    -0.27 bit for two units that are off together in 40 % of 2000 rows.
     """
+
+    apart: bool = False
 
     label = "I mixed KSG [bits]"
     target_text = "Shannon MI of a continuous-discrete mixture"
@@ -257,7 +269,7 @@ class MixedKSG(KSG):
     _TITLE = "mixed KSG"
 
     def __str__(self) -> str:
-        return super().__str__()
+        return super().__str__() + (",apart=true" if self.apart else "")
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Any two kinds."""
@@ -266,9 +278,14 @@ class MixedKSG(KSG):
     def _part(self, v: Variable, rng: np.random.Generator | None) -> Floats:
         if v.kind == "continuous":
             return self._prepared(v, rng)
-        return 1e6 * row_codes(v.values).astype(np.float64)[:, None]  # farther apart than any standardised row
+        return LABELS_APART * row_codes(v.values).astype(np.float64)[:, None]
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` only."""
         self._check(a, b)
-        return self._result(mixed_bits(self._part(a, rng), self._part(b, rng), self.k), a, b)
+        x, z = self._part(a, rng), self._part(b, rng)
+        if not self.apart:
+            return self._result(mixed_bits(x, z, self.k), a, b)
+        from infoplane.analysis.estimators.atoms import apart_bits
+
+        return self._result(apart_bits(x, z, self.k), a, b, ("atoms taken apart",))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.knn import mixed_bits, standardised
+from infoplane.analysis.estimators.knn import LABELS_APART, mixed_bits, standardised
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -86,7 +86,7 @@ class Sliced:
 
 def _slice(v: Variable, slices: int, rng: np.random.Generator) -> NDArray[np.float64]:
     if v.kind == "discrete":
-        return np.repeat(1e6 * row_codes(v.values).astype(np.float64)[:, None], slices, axis=1)
+        return np.repeat(LABELS_APART * row_codes(v.values).astype(np.float64)[:, None], slices, axis=1)
     directions = rng.normal(size=(v.dim, slices))
     p = standardised(v) @ (directions / np.linalg.norm(directions, axis=0))
     sd = p.std(axis=0)

@@ -192,7 +192,7 @@ def _both_surprises(a: Variable | None, b: Variable, e: VInformation, rng: np.ra
 def _standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
     """Columns centred and scaled by the training rows; constant ones go; wider than long is rotated onto the span of the training rows."""
     spread = z[train].std(axis=0)
-    live = spread > 1e-12 * (1.0 + np.abs(z[train]).max(axis=0, initial=0.0))
+    live = spread > 1e-12 * np.abs(z[train]).max(axis=0, initial=0.0)
     out = (z[:, live] - z[train][:, live].mean(axis=0)) / spread[live]
     if out.shape[1] > len(train):
         basis = np.linalg.qr(out[train].T)[0]  # every family's penalty is rotation invariant, so nothing usable is lost

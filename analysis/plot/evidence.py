@@ -55,18 +55,19 @@ def _strip(ax: Axes, rows: Sequence[tuple[str, Sequence[float], float | None]]) 
     shown = [v for _, values, limit in rows for v in (*values, *([] if limit is None else [limit])) if np.isfinite(v)]
     if shown and min(shown) >= 0:
         low = 0.0
-    ax.set_xlim(low - 0.02 * (high - low), high)
+    ax.set_xlim(low - 0.02 * (high - low), high + 0.03 * (high - low))
 
 
 @style.styled
 def draw_lines(
-    x: Sequence[float], lines: Mapping[str, Sequence[Sequence[float]]], *, x_label: str, y_label: str, log: bool = False
+    x: Sequence[float] | Sequence[str], lines: Mapping[str, Sequence[Sequence[float]]], *, x_label: str, y_label: str, log: bool = False
 ) -> Figure:
-    """Per name one thin curve for every seed and their median in bold; marks tell the names apart without colour."""
+    """Per name one thin curve for every seed and their median in bold; marks tell the names apart without colour. Words as ``x`` are places side by side."""
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.42)
     ax = figure.add_subplot()
     colours = style.colour_map()(np.linspace(0, 1, max(2, len(lines))))
-    at = np.asarray(x, np.float64)
+    words = [str(v) for v in x] if x and isinstance(x[0], str) else []
+    at = np.arange(len(x), dtype=np.float64) if words else np.asarray(x, np.float64)
     for k, (name, seeds) in enumerate(lines.items()):
         for values in seeds:
             ax.plot(at, values, color=colours[k], lw=0.6, alpha=0.45)
@@ -74,10 +75,14 @@ def draw_lines(
         ax.plot(
             at, middle, color=colours[k], marker=style.MARKERS[k % len(style.MARKERS)], ms=4, markevery=max(1, len(at) // 12), label=name
         )
-    if log:
-        style.step_axis(ax, [int(v) for v in x], True)
-    elif len(at) <= 12 and np.allclose(at, at.round()):
-        ax.set_xticks(at)
-    ax.set(xlabel=x_label, ylabel=y_label)
+    if words:
+        ax.set_xticks(at, words)
+    elif log:
+        style.step_axis(ax, [int(v) for v in at], True)
+    low, high = ax.get_ylim()
+    if high - low < 0.05 * abs(high):  # nearly constant: a scale that does not blow up the last digit
+        ax.set_ylim(min(0.0, low), 1.05 * high)
+    ax.ticklabel_format(axis="y", useOffset=False)
+    ax.set(xlabel=x_label, ylabel=wrap_label(y_label, 34))
     ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
     return figure

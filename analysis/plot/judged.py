@@ -84,6 +84,6 @@ def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
     for ax in axes[max(0, len(specs) - columns) : len(specs)]:  # the lowest of each column, also above an empty place
         ax.tick_params(labelbottom=True)
     figure.supxlabel("I(X;Z) as each estimator defines it [bits]", fontsize=8)
-    figure.supylabel("I(Z;Y) as each\nestimator defines it [bits]", fontsize=8, ha="center")
+    figure.supylabel("I(Z;Y) as each\nestimator defines it [bits]", fontsize=8, multialignment="center")
     plain_legend(figure, layer_handles(axes[0], plane.layers), loc="outside right center")
     return figure

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.curves import draw_curves
@@ -85,6 +87,16 @@ def save_picture(
         return save_animation(plane, path, report=report, estimator=estimator)
     figure = draw(plane, kind=kind, estimator=estimator, report=report, size=size, log=log)
     return write_figure(figure, path)
+
+
+def pixels(figure: Figure) -> NDArray[np.uint8]:
+    """The figure as RGBA pixels, shape ``(height, width, 4)``, for programs that take images."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with style.context():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib
+        return np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]  # matplotlib
 
 
 def write_figure(figure: Figure, path: str | Path) -> Path:

@@ -18,7 +18,7 @@ const el = (tag, text, cls) => { const e = document.createElement(tag); if (text
 const ramp = () => (S.dark ? NIGHT : VIRIDIS);
 const shade = (k, n) => ramp()[n > 1 ? Math.round(k / (n - 1) * (VIRIDIS.length - 1)) : 0];
 const narrow = () => window.innerWidth < 700;
-const broken = (text) => { const out = [""]; for (const part of text.split(", ")) { const last = out[out.length - 1], joined = last ? `${last}, ${part}` : part; if (joined.length > 34 && last) { out[out.length - 1] += ","; out.push(part); } else out[out.length - 1] = joined; } return out.map(safe).join("<br>"); };
+const broken = (text) => { const out = [""]; for (const part of text.split(", ")) { const last = out[out.length - 1], joined = last ? `${last}, ${part}` : part; if (joined.length > 30 && last) { out[out.length - 1] += ","; out.push(part); } else out[out.length - 1] = joined; } return out.map(safe).join("<br>"); };
 const tone = (l) => { return shade(l, D.layers.length); };
 const view = () => D.views[S.view] || { spec: "", sense: "", x: "I(X;Z) [bits]", y: "I(Z;Y) [bits]" };
 const series = (l, q) => INDEX.get([view().spec, view().sense, l, q].join("\u0000"));
@@ -106,7 +106,7 @@ function drawPlane() {
   if (D.hy !== null) { shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: D.hy, y1: D.hy, line: { dash: "dash", width: 1, color: "#888888" } }); notes.push({ xref: "paper", x: 0.01, y: D.hy, text: `H(Y) = ${num(D.hy)}`, showarrow: false, xanchor: "left", yanchor: "bottom" }); }
   const xs = D.series.filter((s) => s.e === view().spec && s.q === "i_xz").flatMap((s) => s.b).concat([0, D.log2n]), ys = D.series.filter((s) => s.e === view().spec && s.q === "i_zy").flatMap((s) => s.b).concat([0, D.hy || 0]);
   const range = (v) => { const a = v.reduce((p, c) => Math.min(p, c), Infinity), b = v.reduce((p, c) => Math.max(p, c), -Infinity), w = (b - a) || 1; return [a - 0.04 * w, b + 0.08 * w]; };
-  const margin = { l: 66, r: 92, t: 14, b: narrow() ? 72 : 52, autoexpand: false }, axes = { xaxis: { title: { text: narrow() ? broken(view().x) : safe(view().x) }, range: range(xs) }, yaxis: { title: { text: safe(view().y) }, range: range(ys) } };
+  const long = view().y.length > 60 || (narrow() && view().y.length > 40), margin = { l: long ? 84 : 66, r: 92, t: 14, b: narrow() ? 72 : 52, autoexpand: false }, axes = { xaxis: { title: { text: narrow() ? broken(view().x) : safe(view().x) }, range: range(xs) }, yaxis: { title: { text: long ? broken(view().y) : safe(view().y) }, range: range(ys) } };
   const layer = base({ xaxis: Object.assign({ visible: false }, axes.xaxis), yaxis: Object.assign({ visible: false }, axes.yaxis), margin }); layer.paper_bgcolor = layer.plot_bgcolor = "rgba(0,0,0,0)"; layer.uirevision = undefined;
   return Plotly.react("plane", traces, base(Object.assign(axes, { shapes, annotations: notes, margin, uirevision: view().spec })), CONFIG)
     .then((gd) => { wire(gd); layer.xaxis.range = gd.layout.xaxis.range.slice(); layer.yaxis.range = gd.layout.yaxis.range.slice(); return Plotly.react("now-layer", [over], layer, Object.assign({ staticPlot: true }, CONFIG)); });
@@ -147,7 +147,7 @@ function drawCurves(id, q, on) {
   const level = q === "i_xz" ? D.log2n : D.hy, shapes = [];
   if (level !== null) shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { dash: "dash", width: 1, color: "#888888" } });
   const name = (q === "i_xz" ? view().x : view().y).split(" [bits]")[0];
-  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: safe(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
+  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: broken(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
 }
 function drawMetrics() {
   $("curve-m").hidden = !D.metrics.length; if (!D.metrics.length) return null;
@@ -244,7 +244,7 @@ function show(data, keepStep) {                        // first drawing, and eve
   const kept = keepStep && !follow ? D.steps.indexOf(old) : -1;
   S.step = kept >= 0 ? kept : D.measured.length ? D.measured[D.measured.length - 1] : 0;
   $("step").max = String(Math.max(0, D.measured.length - 1)); $("step").value = String(D.measured.indexOf(S.step));
-  if (!keepStep) { const pos = D.steps.filter((s) => s > 0); S.log = pos.length > 2 && pos[pos.length - 1] / pos[0] > 30; $("logx").checked = S.log; }
+  if (!S.logChosen) { const pos = D.steps.filter((s) => s > 0); S.log = pos.length > 2 && pos[pos.length - 1] / pos[0] > 30; $("logx").checked = S.log; }
   layerBoxes(); fillFindings(); tables();
   return Promise.all([drawAll(), drawSections()]);
 }
@@ -260,7 +260,7 @@ $("view").addEventListener("change", () => { S.view = +$("view").value; drawAll(
 $("play").addEventListener("click", () => play(!S.timer));
 for (const id of ["trail", "qx", "qy"]) $(id).addEventListener("change", drawAll);
 $("flags").addEventListener("change", drawPlane);
-$("logx").addEventListener("change", () => { S.log = $("logx").checked; drawAll(); });
+$("logx").addEventListener("change", () => { S.log = $("logx").checked; S.logChosen = true; drawAll(); });
 $("all").addEventListener("click", () => { S.off = S.off.size ? new Set() : new Set(D.layers.map((_, l) => l)); layerBoxes(); drawAll(); });
 $("theme").addEventListener("click", () => theme(!S.dark));
 document.addEventListener("keydown", (e) => { if (/^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(e.target.tagName) || e.ctrlKey || e.metaKey || e.altKey) return; const k = D.measured.indexOf(S.step); if (e.key === "ArrowRight" && k + 1 < D.measured.length) setStep(D.measured[k + 1]); else if (e.key === "ArrowLeft" && k > 0) setStep(D.measured[k - 1]); else if (e.key === " ") { e.preventDefault(); play(!S.timer); } });

@@ -32,7 +32,7 @@ function sensitivitySection(V) {
     p.paths.forEach((q) => { const n = q.x.length; traces.push({ x: q.x, y: q.y, xaxis: "x" + s, yaxis: "y" + s, mode: "lines+markers", line: { color: shade(q.l, names.length), width: 1.3 }, marker: { size: q.x.map((_, i) => (i === n - 1 ? 7 : 0.1)), symbol: SYMBOLS[q.l % SYMBOLS.length], color: shade(q.l, names.length) }, name: safe(names[q.l]), legendgroup: String(q.l), showlegend: k === 0, hovertemplate: `<b>${safe(names[q.l])}</b>, ${safe(p.e)}<br>%{x:.4f}, %{y:.4f} bits<extra></extra>` }); });
   });
   const specs = [...new Set(V.falls.map((f) => f.e))], layers = [...new Set(V.falls.map((f) => f.layer))];
-  $("sensitivity").replaceChildren(...heading("Sensitivity: the same activations under other conventions", "Across: I(X;Z), up: I(Z;Y), as each estimator defines them, in bits, on equal axes. The last checkpoint carries the layer's shape."), chart("sensitivity-chart", 90 + 190 * lines),
+  $("sensitivity").replaceChildren(...heading("Sensitivity: the same activations under other conventions", "Across: I(X;Z), up: I(Z;Y), as each estimator defines them, in bits, on equal axes. The last checkpoint carries the layer's shape. " + V.verdict), chart("sensitivity-chart", 90 + 190 * lines),
     table(["fall from the split-half peak [bits]; * compression", ...layers], specs.map((e) => [e, ...layers.map((l) => { const f = V.falls.find((q) => q.e === e && q.layer === l); return f ? num(f.d) + (f.yes ? " *" : "") : "–"; })])));
   return Plotly.react("sensitivity-chart", traces, base(layout), CONFIG);
 }

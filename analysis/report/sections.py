@@ -38,14 +38,32 @@ class Judged:
 
     def sentences(self) -> list[str]:
         """What these parts show, in plain words."""
-        said = []
-        if self.phases is not None:
-            said += [f"Phases: {p.layer}: {p.verdict}: {p.explanation}." for p in self.phases.layers if p.verdict != "none"]
-            if quiet := [p.layer for p in self.phases.layers if p.verdict == "none"]:
-                said.append(f"Phases: no fall beyond chance under any estimator in {', '.join(short_names(quiet, 40))}.")
+        said = [] if self.phases is None else _phase_sentences(self.phases)
         if self.sensitivity is not None:
-            said.append(f"Sensitivity: {self.sensitivity.verdict}")
+            split = [p.layer for p in self.sensitivity.phases.layers if 0 < len(self.sensitivity.compressing(p.layer)) < len(p.curves)]
+            about = f"whether {_listed(split)} compress depends on the convention" if split else "every convention gives the same answer"
+            said.append(f"Sensitivity over {len(self.sensitivity.plane.estimators)} conventions: {about}; the table below has the falls.")
         return said
+
+
+def _phase_sentences(phases: Phases) -> list[str]:
+    """One sentence per verdict, with the layers' largest falls."""
+    said = []
+    for verdict in ("exact", "robust", "estimator-dependent"):
+        found = [p for p in phases.layers if p.verdict == verdict]
+        if found:
+            names = short_names([p.layer for p in found], 40)
+            falls = [max((c for c in p.curves if c.compresses), key=lambda c: c.drop, default=p.curves[0]) for p in found]
+            each = ", ".join(f"{name} ({c.drop:.2f} bits, {c.estimator})" for name, c in zip(names[:6], falls, strict=False))
+            said.append(f"Phases: {verdict} compression in {each}{f' and {len(found) - 6} more' if len(found) > 6 else ''}.")
+    if quiet := [p.layer for p in phases.layers if p.verdict == "none"]:
+        said.append(f"Phases: no fall beyond chance under any estimator in {_listed(quiet)}.")
+    return said
+
+
+def _listed(layers: Sequence[str]) -> str:
+    names = short_names(layers, 40)
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
 
 
 def number(value: float | None, digits: int = 6) -> float | None:
@@ -59,7 +77,7 @@ def sections_data(judged: Judged) -> dict[str, Json]:
     if judged.phases is not None:
         data["phases"] = _phases(judged.phases)
     if judged.sensitivity is not None:
-        data["sensitivity"] = _sensitivity(judged.sensitivity.plane, judged.sensitivity.phases)
+        data["sensitivity"] = _sensitivity(judged.sensitivity.plane, judged.sensitivity.phases) | {"verdict": judged.sensitivity.verdict}
     if judged.mechanism:
         data["mechanism"] = _mechanism(judged.mechanism)
     if judged.pooled:

@@ -54,7 +54,7 @@ def log_wandb(
     plane: Plane,
     *,
     step_metric: str = "infoplane/step",
-    image: Callable[[Any], object] | None = None,  # Any: a matplotlib figure
+    image: Callable[[Any], object] | None = None,  # Any: an array of pixels
     figures: Figures = "last",
     estimator: str | None = None,
 ) -> int:
@@ -62,12 +62,14 @@ def log_wandb(
 
     ``image=wandb.Image`` also logs the plane as a picture, see `log_tensorboard` for ``figures``.
     """
+    from infoplane.analysis.plot.save import pixels
+
     run.define_metric("infoplane/*", step_metric=step_metric)
     drawn = dict(_figures(plane, figures, estimator)) if image is not None else {}
     count = 0
     for step in plane.steps:
         values = scalars(plane, step)
-        picture = {"infoplane/plane": image(drawn[step])} if image is not None and step in drawn else {}
+        picture = {"infoplane/plane": image(pixels(drawn[step]))} if image is not None and step in drawn else {}
         run.log({step_metric: step, **values, **picture})
         count += len(values)
     return count

@@ -238,6 +238,17 @@ class Archive:
         """
         return self._whole(step, layer, layout.layer_path(self.layer_info(layer)), "crc32")
 
+    def n_nonfinite(self, step: int, layer: str) -> int:
+        """How many stored values of the layer are NaN or infinite, from the headers: 0 where measuring makes sense.
+
+        Raises:
+            DamagedArchive: the header does not say.
+        """
+        try:
+            return sum(layout.as_size(entry["n_nonfinite"]) for _, _, entry in self._parts(step, layer))
+        except (KeyError, ValueError) as error:
+            raise DamagedArchive(f"{self.path}: step {step}, layer {layer!r}: key 'n_nonfinite': {error}") from error
+
     def row_digests(self, step: int, layer: str) -> NDArray[np.uint64]:
         """128-bit digests of the raw (unreduced) activation's rows, shape ``(n, 2)``: equal rows, equal digest."""
         return self._whole(step, layer, layout.rows_path(self.layer_info(layer)), "rows_crc32")

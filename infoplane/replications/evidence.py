@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from infoplane.plane import Plane
 
 Numbers = dict[str, list[float]]
+_DPI = 130  # of pictures for a page: sharp on a screen, some 50 KiB each
 
 
 def conclude(
@@ -67,21 +68,21 @@ def figure_file(ctx: Context, figure: Figure, name: str) -> str:
 
     path = ctx.out / f"{name}.png"
     with style.context():
-        figure.savefig(path)
+        figure.savefig(path, dpi=_DPI)
     return str(path)
 
 
 def plane_picture(ctx: Context, plane: Plane, name: str, spec: str, layers: Sequence[str] | None = None) -> str:
     """The information plane as PNG beside the results; its path."""
-    from infoplane.analysis.plot.save import save_picture
+    from infoplane.analysis.plot.save import draw
 
-    return str(save_picture(plane.select(layer=list(layers)) if layers else plane, ctx.out / f"{name}.png", estimator=spec))
+    return figure_file(ctx, draw(plane.select(layer=list(layers)) if layers else plane, estimator=spec), name)
 
 
 def lines_picture(
     ctx: Context,
     name: str,
-    x: Sequence[float],
+    x: Sequence[float] | Sequence[str],
     lines: Mapping[str, Sequence[Sequence[float]]],
     *,
     x_label: str,

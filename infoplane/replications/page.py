@@ -30,7 +30,7 @@ def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) 
     lines += [f"| [{r.claim}](#{r.claim}) | {r.outcome} | {r.learnt} | {r.seconds:.0f} |" for r in results]
     lines += [
         "",
-        f"{len(results)} claims, {sum(r.seconds for r in results) / 60:.0f} minutes; runs that several claims share are counted once.",
+        f"{len(results)} claims, {sum(r.seconds for r in results) / 60:.0f} minutes of wall-clock time; runs that several claims share are counted once.",
     ]
     for r in results:
         lines += _section(r, known[r.claim])

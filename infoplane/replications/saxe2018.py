@@ -137,6 +137,7 @@ def minimal(ctx: Context) -> Result:
 def snr(ctx: Context) -> Result:
     """Gradient SNR falls by more than 5 in tanh and in ReLU networks; only tanh compresses."""
     numbers: Numbers = {}
+    drops: Numbers = {}
     lines: dict[str, list[list[float]]] = {}
     ran = []
     for activation in ("tanh", "relu"):
@@ -147,20 +148,24 @@ def snr(ctx: Context) -> Result:
         numbers[f"{activation}: SNR peak / later minimum, median over weights"] = [
             statistics.median(c[k := int(np.argmax(c))] / min(c[k:]) for c in weights.values()) for weights in per_weight
         ]
+        drops[f"{activation}: drop of layer 5, {KDE} [bits]"] = [
+            drop(p, "act5", KDE) for p in (plane_of(a, [KDE], ["act5"]) for a in archives)
+        ]
         lines[activation] = [[float(v) for v in np.median(np.array(list(w.values())), axis=0)] for w in per_weight]
     return conclude(
         ctx,
         "saxe2018-snr",
         all(median_of(v) > 5 for v in numbers.values()),
         "median over seeds of SNR peak / later minimum > 5 in tanh and in ReLU networks",
-        numbers,
+        numbers | drops,
         limits=dict.fromkeys(numbers, 5),
         learnt=(learnt(ran), len(ran)),
         archives=ran,
+        planes=[plane_of(a, [KDE], ["act5"]) for a in ran],
         pictures=[
             lines_picture(ctx, "saxe2018-snr", ran[0].steps, lines, x_label="epoch", y_label="gradient SNR, median over weights", log=True)
         ],
-        note="a drift-to-diffusion transition does not need compression; no information is estimated, hence no plane",
+        note="a drift-to-diffusion transition does not need compression: the drops of layer 5 are shown beside it",
     )
 
 
@@ -184,11 +189,7 @@ def bin_count(ctx: Context) -> Result:
         learnt=(learnt(archives), len(archives)),
         archives=archives,
         planes=planes,
-        pictures=[
-            lines_picture(
-                ctx, "bin-count", range(len(counts)), lines, x_label="bins: " + ", ".join(map(str, counts)), y_label="drop [bits]"
-            )
-        ],
+        pictures=[lines_picture(ctx, "bin-count", [str(n) for n in counts], lines, x_label="bins on [-1, 1]", y_label="drop [bits]")],
     )
 
 

@@ -36,9 +36,7 @@ def created(ctx: Context) -> Result:
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(
-                ctx, "xu2020", range(6), {"linear": curve}, x_label="layer (0: the input)", y_label="I_V(Z→Y) [bits], held out, N=4096"
-            )
+            lines_picture(ctx, "xu2020", ["input", *ACTS], {"linear": curve}, x_label="layer", y_label="I_V(Z→Y) [bits], held out, N=4096")
         ],
         note="processing creates usable information; the data processing inequality is about all information",
     )

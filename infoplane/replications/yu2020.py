@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EPOCHS = {False: 40, True: 6}
 PROBE = 400
-SPEC = "renyi:alpha=1.01"
+SPEC, MEDIAN = "renyi:alpha=1.01", "renyi:alpha=1.01,width=median"
 LINEAR = "vinfo:family=linear"
 LAYERS = ["relu1", "relu2", "relu3"]
 TOLERANCE = 0.02
@@ -107,6 +107,8 @@ def cnn(ctx: Context) -> Result:
     archives = [cnn_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [SPEC, LINEAR, "exact"]) for a in archives]
     joint = [[[joint_bits(a, s, name) for s in a.steps] for name in LAYERS] for a in archives]
+    median = [plane_of(a, [MEDIAN], LAYERS, steps=[a.steps[-1]]) for a in archives]
+    middle = [float(np.diff([p.series(name, "i_xz", MEDIAN)[1][-1].bits for name in LAYERS]).max()) for p in median]
     one = [rises(_curves(p, SPEC, "i_xz")) for p in planes]
     usable = [[c[-1] for c in _curves(p, LINEAR, "i_zy")] for p in planes]
     numbers: Numbers = {
@@ -143,6 +145,7 @@ def cnn(ctx: Context) -> Result:
         conventions={
             "paper: Hadamard product of the channels' Gram matrices, Silverman widths times 5": judged(median_of(first) < TOLERANCE, first),
             "the layer as one vector, Silverman width, X by its row identities": judged(median_of(one) < TOLERANCE, one),
+            "the layer as one vector, median width, after training": judged(median_of(middle) < TOLERANCE, middle),
         },
         note="a spectral diversity of Gram matrices, no Shannon information, and no estimator that keeps a chain: exact codes (and the interchange test) say what the network keeps. "
         "0.02 bit is the tolerance of this library's checks for estimators without codes",
