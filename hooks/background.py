@@ -84,11 +84,14 @@ class Parcels:
                 self._held += size
                 self._changed.notify_all()
 
-    def end(self, records: dict[str, object]) -> None:
-        """All rows are there; ``records`` are attached to the step."""
+    def end(self, records: dict[str, object]) -> bool:
+        """All rows are there; ``records`` are attached to the step. False when the writer has given up before: they are the sender's again."""
         with self._changed:
+            if self._nobody:
+                return False
             self.records, self._ended = records, True
             self._changed.notify_all()
+            return True
 
     def abandon(self) -> None:
         """The pass failed: nothing of this capture is to become visible."""

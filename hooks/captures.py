@@ -90,7 +90,8 @@ class Captures:
             parcels.abandon()
             raise
         self.pending = {}
-        parcels.end(records)
+        if not parcels.end(records):  # the writer failed meanwhile: what was to be attached goes with the next shard
+            self.pending = {**records, **self.pending}
 
     def _unpack(self, writer: RunWriter, step: int, metrics: dict[str, float], meta: Records, parcels: Parcels) -> None:
         """On the writer's thread."""
@@ -103,6 +104,7 @@ class Captures:
         except Abandoned:
             return
         except Exception as error:
+            parcels.leave()  # from here on the sender keeps its records; before, they are in the parcels
             error.add_note(f"infoplane: while writing step {step}")
             self.pending = {**parcels.records, **self.pending}  # they go with the next shard
             error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread

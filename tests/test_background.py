@@ -65,6 +65,15 @@ def test_a_writer_that_gives_up_lets_a_waiting_sender_go() -> None:
     assert not thread.is_alive()
 
 
+def test_records_belong_to_the_sender_when_the_writer_left_before_they_came_and_to_the_writer_after() -> None:
+    early, late = Parcels(), Parcels()
+    early.leave()
+    assert early.end({"basis": 1}) is False and early.records == {}
+    assert late.end({"basis": 1}) is True
+    late.leave()
+    assert late.records == {"basis": 1}
+
+
 def test_an_abandoned_pass_reaches_the_writer_even_behind_rows() -> None:
     parcels = Parcels()
     parcels.put(_parcel(0))
