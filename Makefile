@@ -6,7 +6,7 @@ OUT    ?= runs/demo
 # One thread per process: on two busy cores, two threads made a small training run ten times slower.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo test lint types fast slow format docs bench lock clean
+.PHONY: demo test lint types fast slow format docs gallery screenshots bench lock clean
 
 demo: $(VENV)/installed
 	$(BIN)/infoplane demo --out $(OUT) --overwrite
@@ -28,6 +28,12 @@ slow: $(VENV)/installed
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+gallery: $(VENV)/installed
+	$(THREADS) $(BIN)/python docs/build_gallery.py
+
+screenshots: $(VENV)/installed
+	$(THREADS) $(BIN)/python docs/screenshots.py
 
 docs: $(VENV)/installed
 	$(PIP) -e '.[docs]'

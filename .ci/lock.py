@@ -15,14 +15,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT = {"infoplane", "torch"}
-HEAD = "# What CI installs, by `make lock`: pip refuses a file with another hash. Linux, x86-64, CPython 3.11; torch apart, see .ci/lock.py.\n"
+HEAD = (
+    "# What CI installs, by `make lock`: pip refuses a file with another hash. Linux, x86-64, CPython 3.11; torch apart, see .ci/lock.py.\n"
+)
 
 
 def report() -> Path:
     """What pip would install into an empty environment, as its report says."""
     path = Path(tempfile.mkdtemp()) / "report.json"
     wanted = ["setuptools>=77", "-e", f"{ROOT}[dev]", "-c", str(ROOT / "constraints.txt")]
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", str(path), *wanted], check=True)
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", str(path), *wanted], check=True
+    )
     return path
 
 
@@ -32,7 +36,9 @@ def lines(found: Path) -> list[str]:
     for item in json.loads(found.read_text())["install"]:
         name, version = item["metadata"]["name"], item["metadata"]["version"]
         if name.lower() not in WITHOUT:
-            rows[name.lower().replace("_", "-")] = f"{name}=={version} --hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}\n"
+            rows[name.lower().replace("_", "-")] = (
+                f"{name}=={version} --hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}\n"
+            )
     return [rows[name] for name in sorted(rows)]
 
 

@@ -84,7 +84,7 @@ class LayerMatrix:
 
 def layer_information(
     archive: Archive | str | Path,
-    estimator: str | Estimator = "mixed",
+    estimator: str | Estimator = "knn",
     *,
     step: int | None = None,
     layers: Sequence[str] | None = None,
@@ -92,7 +92,7 @@ def layer_information(
 ) -> LayerMatrix:
     """I(Z_i;Z_j) of every pair of layers at one checkpoint (the last by default), in bits.
 
-    Both layers enter as values (`ksg`, `mixed`, `gauss`, `sliced`, `renyi`, `hsic`, `cka`), or as codes (`exact`, `bin`). Deterministic layers of a
+    Both layers enter as values (`knn`, `ksg`, `mixed`, `gauss`, `sliced`, `renyi`, `hsic`, `cka`), or as codes (`exact`, `bin`). Deterministic layers of a
     continuous input have infinite I(Z_i;Z_j) wherever the map between them is injective: there neighbours and Gaussians give a finite number
     that grows with N, and only a comparison at one N means something.
 
@@ -114,9 +114,7 @@ def layer_information(
     e = parse(estimator)
     codes = bool(getattr(e, "uses_digests", False))
     if not e.supports("continuous", "continuous") and not codes:
-        raise InputError(
-            f"{e.name} takes no two continuous variables; for I(Z_i;Z_j) choose mixed, ksg, gauss, sliced, renyi, exact or bin"
-        )
+        raise InputError(f"{e.name} takes no two continuous variables; for I(Z_i;Z_j) choose knn, ksg, gauss, sliced, renyi, exact or bin")
     step = _step(archive, step)
     if unknown := sorted(set(layers or ()) - set(archive.layers)):
         raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")

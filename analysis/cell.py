@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from infoplane.analysis.stored import StoredRows, is_large
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Point
 from infoplane.types import Estimate, Estimator, Quantity, Variable, continuous, discrete
@@ -32,6 +34,13 @@ def cell_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def content_result_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed: int) -> str:
+    """Names what a result would be wherever this layer has this very activation: equal content, equal key."""
+    frozen = (getattr(estimator, "frozen_low", None), getattr(estimator, "frozen_high", None))
+    text = "|".join(map(str, (archive.run_uuid, layer, archive.content_key(step, layer), estimator, repr(estimator), frozen, seed)))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
     """Z as this estimator wants it: its values, or its exact row digests where those are all it needs.
 
@@ -45,25 +54,36 @@ def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator
     return continuous(archive.z(step, layer), layer)
 
 
+_sides: WeakKeyDictionary[Archive, dict[str, Variable]] = WeakKeyDictionary()
+
+
+def _once(archive: Archive, which: str, make: Callable[[], Variable]) -> Variable:
+    """X and Y are the same for every cell of an archive: made once, so that what is derived from them is, too."""
+    known = _sides.setdefault(archive, {})
+    return known.setdefault(which, make()) if which not in known else known[which]
+
+
 def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     """X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible."""
-    as_values = getattr(estimator, "x_as_values", False) and archive.x is not None
+    values = archive.x
+    as_values = getattr(estimator, "x_as_values", False) and values is not None
     if not as_values and estimator.supports("discrete", "continuous"):
-        return discrete(archive.row_ids, "x")
-    if estimator.supports("continuous", "continuous") and archive.x is not None:
-        return continuous(archive.x, "x")
+        return _once(archive, "ids", lambda: discrete(archive.row_ids, "x"))
+    if estimator.supports("continuous", "continuous") and values is not None:
+        return _once(archive, "x", lambda: continuous(values, "x"))
     return None
 
 
 def label_variable(archive: Archive) -> Variable | None:
     """Y with its stated kind, None without labels."""
-    if archive.y is None:
+    values = archive.y
+    if values is None:
         return None
-    return discrete(archive.y, "y") if archive.y_kind == "discrete" else continuous(archive.y, "y")
+    return _once(archive, "y", lambda: discrete(values, "y") if archive.y_kind == "discrete" else continuous(values, "y"))
 
 
 def points_of(
-    archive: Archive, step: int, layer: str, estimator: Estimator, seed: int, z: Variable | None = None
+    archive: Archive, step: int, layer: str, estimator: Estimator, rng: np.random.Generator, z: Variable | None = None
 ) -> list[tuple[Quantity, Estimate]]:
     """I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds. ``z`` where it has been read already.
 
@@ -72,7 +92,7 @@ def points_of(
     """
     z = layer_variable(archive, step, layer, estimator) if z is None else z
     x, y = input_variable(archive, estimator), label_variable(archive)
-    found = plane_points(estimator, x, z, y, cell_rng(seed, step, layer, estimator.name))
+    found = plane_points(estimator, x, z, y, rng)
     if not found:
         raise EstimatorError(f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is continuous, Y is {archive.y_kind}")
     return found
@@ -81,34 +101,73 @@ def points_of(
 def plane_points(
     estimator: Estimator, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
 ) -> list[tuple[Quantity, Estimate]]:
-    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one."""
+    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one.
+
+    Where one of the two is refused, the other says so in its notes.
+
+    Raises:
+        EstimatorError: all that is supported was refused.
+    """
     shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(estimator, "estimate_plane_point", None)
     if shared is not None and x is not None and y is not None and estimator.supports("continuous", y.kind):
         return shared(x, z, y, rng=rng)
     found: list[tuple[Quantity, Estimate]] = []
-    if x is not None and estimator.supports(x.kind, z.kind):
-        found.append(("i_xz", estimator.estimate(x, z, rng=rng)))
-    if y is not None and estimator.supports(z.kind, y.kind):
-        found.append(("i_zy", estimator.estimate(z, y, rng=rng)))
-    return found
+    refused: list[tuple[str, EstimatorError]] = []
+    pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [("i_xz", "I(X;Z)", x, z), ("i_zy", "I(Z;Y)", z, y)]
+    for quantity, words, a, b in pairs:
+        if a is not None and b is not None and estimator.supports(a.kind, b.kind):
+            try:
+                found.append((quantity, estimator.estimate(a, b, rng=rng)))
+            except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
+                refused.append((words, error))
+    if refused and not found:
+        raise refused[0][1]
+    said = tuple(f"no {words}: {error}" for words, error in refused)
+    return [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found] if said else found
 
 
-def measure_cell(archive: Archive, step: int, layer: str, estimators: Sequence[Estimator], seed: int) -> list[Record]:
-    """One JSON-ready record per estimator: its points, or the error that it raised."""
+def measure_cell(
+    archive: Archive, step: int, layer: str, estimators: Sequence[Estimator], seed: int, read: dict[bool, Variable] | None = None
+) -> list[Record]:
+    """One JSON-ready record per estimator: its points, or the error that it raised.
+
+    Args:
+        read: the activation by whether it is digests, where it was read already; filled otherwise. One read serves every estimator.
+
+    A record whose estimator drew no random number has a key ``same``, see `content_result_key`.
+    """
     records = []
-    read: dict[bool, Variable] = {}  # one read of the activation serves every estimator
+    read = {} if read is None else read
     for estimator in estimators:
         record: Record = {"step": step, "layer": layer, "estimator": estimator.name, "key": cell_key(archive, step, layer, estimator, seed)}
         try:
-            digests = bool(getattr(estimator, "uses_digests", False))
-            if digests not in read:
-                read[digests] = layer_variable(archive, step, layer, estimator)
-            found = points_of(archive, step, layer, estimator, seed, read[digests])
+            rng = cell_rng(seed, step, layer, estimator.name)
+            untouched = _state(rng)
+            found = _points(archive, step, layer, estimator, rng, read)
             record["points"] = [{"quantity": quantity, **asdict(estimate)} for quantity, estimate in found]
+            if _state(rng) == untouched:
+                record["same"] = content_result_key(archive, step, layer, estimator, seed)
         except Exception as error:  # a poison cell costs itself only; the message travels with the plane
             record["error"] = f"{type(error).__name__}: {error}"
         records.append(record)
     return records
+
+
+def _state(rng: np.random.Generator) -> tuple[str, int]:
+    seeds = rng.bit_generator.seed_seq
+    return str(rng.bit_generator.state), getattr(seeds, "n_children_spawned", 0)
+
+
+def _points(
+    archive: Archive, step: int, layer: str, estimator: Estimator, rng: np.random.Generator, read: dict[bool, Variable]
+) -> list[tuple[Quantity, Estimate]]:
+    digests = bool(getattr(estimator, "uses_digests", False))
+    by_blocks: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(estimator, "estimate_rows", None)
+    if by_blocks is not None and not digests and digests not in read and is_large(archive, layer):
+        return by_blocks(input_variable(archive, estimator), StoredRows(archive, step, layer), label_variable(archive), rng=rng)
+    if digests not in read:
+        read[digests] = layer_variable(archive, step, layer, estimator)
+    return points_of(archive, step, layer, estimator, rng, read[digests])
 
 
 def points_from(record: Mapping[str, Any]) -> tuple[list[Point], list[Failure]]:  # Any: JSON

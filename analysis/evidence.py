@@ -94,7 +94,9 @@ class Evidence:
                 self._codes[layer, spec] = codes_of_digests(self.archive.row_digests(step, layer))
             else:
                 estimator = self.fitted(spec, layer)
-                z = continuous(self.archive.z(step, layer), layer) if hasattr(estimator, "codes") else None
+                # a corrected value is not the information of the codes: it is resampled as a whole
+                celled = hasattr(estimator, "codes") and getattr(estimator, "correction", "none") == "none"
+                z = continuous(self.archive.z(step, layer), layer) if celled else None
                 self._codes[layer, spec] = None if z is None else estimator.codes(z)
         return self._codes[layer, spec]
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.analysis.cell import Record, cell_key, measure_cell, points_from
+from infoplane.analysis.cell import Record, cell_key, content_result_key, points_from
+from infoplane.analysis.engine import Job, as_of, run
+from infoplane.analysis.stored import is_large
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import Estimator, continuous, entropy_of_counts
+from infoplane.types import Estimator, Variable, continuous, entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive, ResultLog
@@ -42,11 +44,13 @@ def measure(
         archive: from `infoplane.open_archive`, or its path.
         estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``.
         layers, steps: some of the archive's; all by default.
-        workers: threads on this machine; the kernels release the interpreter lock. Results do not depend on it.
+        workers: threads on this machine, each with a cell of its own; with one, every kernel uses all cores (`INFOPLANE_THREADS`). Results do
+            not depend on it.
         seed: one seed gives one plane, whatever the order of work.
         resume: read and append result lines in ``RUN/planes``; a run measured before costs nothing.
         progress: True for a bar on the terminal, or a function of (done, total).
-        dask: address of a dask scheduler; workers open the archive by its path and return numbers only.
+        dask: address of a dask scheduler, or ``local`` for a cluster of ``workers`` processes; they open the archive by its path and return
+            numbers only.
         errorbars: half-sample splits for the standard error of every number that has none of its own; 10 is a good choice, costs 10 passes.
         null: label permutations: mean, 95 % band and p-value go into the notes of I(Z;Y), see `infoplane.analysis.errorbars.null_of`.
 
@@ -73,25 +77,32 @@ def measure(
         fitted = {layer: [Resampled(e, errorbars, null) for e in chosen] for layer, chosen in fitted.items()}
     log = _log(archive) if resume else None
     done = dict(log.read()) if log is not None else {}
+    same = {str(r["same"]): r for r in done.values() if "same" in r and "error" not in r}
     todo: list[tuple[Cell, list[Estimator]]] = []
     records: list[Record] = []
     for cell in cells:
         missing = []
         for estimator in fitted[cell[1]]:
-            known = done.get(cell_key(archive, *cell, estimator, seed))
-            if known is not None and "error" not in known:
+            key = cell_key(archive, *cell, estimator, seed)
+            known = done.get(key)
+            if known is None or "error" in known:
+                equal = same.get(content_result_key(archive, *cell, estimator, seed)) if same else None
+                known = None if equal is None else as_of(equal, cell[0], key)
+            if known is not None:
                 records.append(known)
             else:
                 missing.append(estimator)
         if missing:
             todo.append((cell, missing))
+    jobs = _jobs(archive, todo)
     with _progress(progress, len(todo)) as advance:
-        for fresh in _work(archive, todo, seed, workers, dask):
+        for fresh in run(archive, jobs, seed, workers=workers, dask=dask):
             records += fresh
             for record in fresh:
                 if log is not None:
                     log.append(record["key"], record)
-            advance()
+            for _ in {record["step"] for record in fresh}:
+                advance()
     return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)
 
 
@@ -108,11 +119,14 @@ def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] 
 def _frozen(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:
     """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
 
+    def values(of: Sequence[Cell]) -> Iterator[Variable]:
+        for step, layer in of:
+            blocks = archive.chunks(step, layer, 4096) if is_large(archive, layer) else [archive.z(step, layer)]
+            yield from (continuous(block, layer) for block in blocks)
+
     def fitted(estimator: Estimator, of: Sequence[Cell]) -> Estimator:
         finite = [c for c in of if archive.n_nonfinite(*c) == 0]  # the others fail one by one, and take no other cell with them
-        if not finite:
-            return estimator
-        return estimator.fit(continuous(archive.z(s, name), name) for s, name in finite)  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
+        return estimator.fit(values(finite)) if finite else estimator  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
 
     per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
     for estimator in parsed:
@@ -129,66 +143,29 @@ def _log(archive: Archive) -> ResultLog | None:
     return ResultLog(archive.path) if archive.path.is_dir() else None
 
 
-def _work(
-    archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], seed: int, workers: int, dask: str | None
-) -> Iterator[list[Record]]:
-    if dask is not None:
-        yield from _on_dask(archive, todo, seed, dask)
-    elif workers <= 1 or len(todo) < 2:
-        yield from (measure_cell(archive, *cell, mine, seed) for cell, mine in todo)
-    else:
-        from joblib import Parallel, delayed
-
-        job = Parallel(n_jobs=workers, prefer="threads", return_as="generator_unordered")
-        yield from job(delayed(measure_cell)(archive, *cell, mine, seed) for cell, mine in todo)
-
-
-def _on_dask(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], seed: int, address: str) -> Iterator[list[Record]]:
-    try:
-        from distributed import Client, as_completed
-    except ImportError as error:
-        from infoplane.errors import MissingExtra
-
-        raise MissingExtra("distributed", "dask") from error
-    with Client(address) as client:  # type: ignore[no-untyped-call]  # dask has no types
-        cells = {client.submit(_remote_cell, str(archive.path), *cell, mine, seed, pure=False): (cell, mine) for cell, mine in todo}
-        for future in as_completed(list(cells)):  # type: ignore[no-untyped-call]  # dask has no types
-            (step, layer), mine = cells[future]
-            failure = future.exception()
-            if failure is None:
-                yield future.result()
-            else:  # the worker died with this cell; the rest goes on
-                text = f"{type(failure).__name__}: {failure}"
-                keys = [cell_key(archive, step, layer, e, seed) for e in mine]
-                yield [
-                    {"step": step, "layer": layer, "estimator": e.name, "key": k, "error": text} for e, k in zip(mine, keys, strict=True)
-                ]
-
-
-def _remote_cell(path: str, step: int, layer: str, estimators: list[Estimator], seed: int) -> list[Record]:
-    from infoplane.archive import open_archive
-
-    return measure_cell(open_archive(path), step, layer, estimators, seed)
+def _jobs(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]]) -> list[Job]:
+    """Cells whose layer holds the same activation, bit for bit, are one job."""
+    by_content: dict[tuple[str, str], list[tuple[int, tuple[Estimator, ...]]]] = {}
+    for (step, layer), missing in todo:
+        by_content.setdefault((layer, archive.content_key(step, layer)), []).append((step, tuple(missing)))
+    return [Job(layer, tuple(cells)) for (layer, _), cells in by_content.items()]
 
 
 @contextmanager
 def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], object]]:
+    from infoplane.progress import progress as shown
+
     count = 0
-    if progress is True and total:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    with shown("measuring", total, shown=progress is True) as advance:
 
-        with Progress(TextColumn("measuring"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as bar:
-            task = bar.add_task("measuring", total=total)
-            yield lambda: bar.advance(task)
-        return
+        def tell() -> None:
+            nonlocal count
+            count += 1
+            advance()
+            if callable(progress):
+                progress(count, total)
 
-    def tell() -> None:
-        nonlocal count
-        count += 1
-        if callable(progress):
-            progress(count, total)
-
-    yield tell
+        yield tell
 
 
 def _plane(archive: Archive, records: Sequence[Record], parsed: Sequence[Estimator], layers: Sequence[str], seed: int) -> Plane:

@@ -15,6 +15,16 @@ from infoplane.types import continuous
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
+PANELS = {
+    "saturated": "values near a bound",
+    "zeros": "exact zeros",
+    "duplicates": "rows equal to another",
+    "used_cells": "occupied cells / rows",
+    "clipped": "values outside the bins",
+    "spread": "RMS distance of rows",
+}
+"""Panels of the mechanism figure: field and title."""
+
 _BOUNDS = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0), "Softsign": (-1.0, 1.0), "Hardtanh": (-1.0, 1.0), "Hardsigmoid": (0.0, 1.0)}
 _NEAR = 0.05
 

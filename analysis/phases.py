@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.cell import input_variable, label_variable, layer_variable, plane_points
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Estimator
+from infoplane.progress import progress as shown_progress
+from infoplane.types import Estimator, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -79,7 +80,7 @@ class Phases:
     def __str__(self) -> str:
         lines = [f"phases of {self.path}" if self.path else "phases"]
         for phase in self.layers:
-            lines.append(f"  {phase.layer}: {phase.verdict}: {phase.explanation}")
+            lines.append(printable(f"  {phase.layer}: {phase.verdict}: {phase.explanation}", 1000))
             for c in phase.curves:
                 lines.append(
                     f"    {c.estimator:22s} drop {c.drop:6.3f} bits [{c.low:.3f}, {c.high:.3f}], peak at step {c.onset} "
@@ -202,20 +203,17 @@ def phases(
         order = rng.permutation(archive.n_rows)
         rows += [np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])]
     found = []
-    for name in _shown(names, progress):
-        curves = tuple(c for e in parsed if (c := _curve(archive, name, e, rows, seed)) is not None)
-        if not curves:
-            raise InputError(f"none of {[e.name for e in parsed]} gives I(X;Z) of {name}")
-        found.append(LayerPhase(name, *_verdict(curves, parsed), curves))
+    with shown_progress("judging phases", len(names) * len(parsed), shown=progress) as advance:
+        for name in names:
+            curves = []
+            for e in parsed:
+                curve = _curve(archive, name, e, rows, seed)
+                curves += [] if curve is None else [curve]
+                advance()
+            if not curves:
+                raise InputError(f"none of {[e.name for e in parsed]} gives I(X;Z) of {name}")
+            found.append(LayerPhase(name, *_verdict(curves, parsed), tuple(curves)))
     return Phases(tuple(found), str(archive.path))
-
-
-def _shown(names: Sequence[str], progress: bool) -> Iterable[str]:
-    if not progress:
-        return names
-    from rich.progress import track
-
-    return track(names, description="layers", transient=True)
 
 
 def _curve(archive: Archive, layer: str, estimator: Estimator, rows: list[NDArray[np.int64] | None], seed: int) -> Compression | None:

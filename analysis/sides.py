@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane.analysis.cell import cell_rng, label_variable, layer_variable
+from infoplane.analysis.splits import split_rows
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimate, Estimator
 
@@ -44,7 +45,7 @@ class BothSides:
 
 def train_and_held_out(
     archive: Archive | str | Path,
-    estimators: Sequence[str | Estimator] | str | Estimator = ("mixed", "vinfo:family=linear"),
+    estimators: Sequence[str | Estimator] | str | Estimator = ("knn", "vinfo:family=linear"),
     *,
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,
@@ -63,7 +64,7 @@ def train_and_held_out(
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
-    train, test = _sides(archive, seed)
+    train, test = split_rows(archive, seed=seed).values()
     y = label_variable(archive)
     if y is None:
         raise InputError(f"{archive.path}: I(Z;Y) needs labels; record with probe=(x, y)")
@@ -94,16 +95,3 @@ def train_and_held_out(
     if not found:
         raise InputError(f"no cell has I(Z;Y) on both sides; the last refusal: {refused or 'no layer was captured'}")
     return tuple(found)
-
-
-def _sides(archive: Archive, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    split = archive.split
-    if split is None:
-        raise InputError(f"{archive.path}: no split was recorded; give the recorder split= with 'train' or 'test' for every probe row")
-    sides = [np.flatnonzero(split == name) for name in ("train", "test")]
-    n = min(map(len, sides))
-    if n < 2:
-        raise InputError(f"expected at least 2 'train' and 2 'test' rows, got {len(sides[0])} and {len(sides[1])}")
-    rng = np.random.default_rng([seed, n])
-    train, test = (np.sort(rng.permutation(rows)[:n]) for rows in sides)
-    return train, test

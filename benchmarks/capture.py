@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import resource
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +19,8 @@ from torch import nn
 
 import infoplane as ip
 
+Probe = tuple[torch.Tensor, torch.Tensor]
+
 
 def seconds(f: Callable[[], object]) -> float:
     """Wall time of one call."""
@@ -23,11 +29,12 @@ def seconds(f: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def paired(a: Callable[[], object], b: Callable[[], object], repeats: int) -> tuple[float, float, float]:
-    """Median seconds of a and of b, and the median of b/a, run in turn."""
+def paired(what: str, a: Callable[[], object], b: Callable[[], object], repeats: int) -> None:
+    """Print the median seconds of a and of b, and the median of b/a, run in turn."""
     a(), b()
     times = [(seconds(a), seconds(b)) for _ in range(repeats)]
-    return statistics.median(t for t, _ in times), statistics.median(t for _, t in times), statistics.median(v / u for u, v in times)
+    first, second = (statistics.median(t[k] for t in times) * 1e3 for k in (0, 1))
+    print(f"| {what} | {first:.2f} ms | {second:.2f} ms | {statistics.median(v / u for u, v in times):.3f} |", flush=True)
 
 
 def network() -> nn.Sequential:
@@ -36,52 +43,119 @@ def network() -> nn.Sequential:
     return nn.Sequential(nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 10))
 
 
+def write_raw(folder: Path, parts: list[np.ndarray]) -> None:
+    """The bytes in a new file, synced: a capture's file stays, so the file it is held against does too."""
+    with (folder / f"raw-{time.monotonic_ns()}").open("wb") as file:
+        for part in parts:
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def idle(folder: Path) -> None:
+    """A training step at which no capture is due."""
+    net, x, y = network(), torch.randn(256, 784), torch.randint(0, 10, (256,))
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.01)
+
+    def train(step: Callable[[int], object]) -> None:
+        for k in range(20):
+            loss = nn.functional.cross_entropy(net(x), y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            step(1 + k)
+
+    with ip.Recorder(net, probe=(x, y), to=folder / "idle", schedule=ip.at(10**9), verbose=False) as rec:
+        paired("20 training steps, no capture due", lambda: train(lambda k: None), lambda: train(rec.step), 21)
+
+
+def capturing(folder: Path, probe: Probe, *, background: bool) -> None:
+    """A capture beside the bare forward in eval mode and the raw bytes in a file."""
+    net, steps = network(), itertools.count(1)
+    with ip.Recorder(net, probe=probe, to=folder / f"run{background}", schedule=ip.every(1), background=background, verbose=False) as rec:
+        raw, size = np.zeros(rec.bytes_per_capture, np.uint8), rec.plan.batch_size if rec.plan else 4096
+
+        def bare() -> None:
+            net.eval()
+            with torch.no_grad():
+                for start in range(0, len(probe[0]), size):
+                    net(probe[0][start : start + size])
+            net.train()
+            write_raw(folder, [raw])
+
+        what = f"capture of {rec.bytes_per_capture / 2**20:.0f} MiB" + (", written on a thread of its own" if background else "")
+        paired(f"{what}; without: bare forward and the raw bytes in a file", bare, lambda: rec.capture(next(steps)), 15)
+
+
+def shards(folder: Path) -> None:
+    """Writing and reading a shard of three arrays beside the same bytes in a plain file."""
+    from infoplane.archive import RunWriter
+    from infoplane.types import LayerInfo
+
+    arrays = {
+        f"l{k}": np.random.default_rng(k).standard_normal((4096, width), dtype=np.float32) for k, width in enumerate((1024, 512, 512))
+    }
+    infos = [LayerInfo(name, k, shape=a.shape[1:]) for k, (name, a) in enumerate(arrays.items())]
+    steps = itertools.count()
+    with RunWriter.create(folder / "shards", layers=infos, x=np.arange(4096)[:, None], y=None) as writer:
+
+        def write() -> None:
+            with writer.step(next(steps)) as shard:
+                for name, a in arrays.items():
+                    shard.write(name, a)
+
+        paired("writing a shard of 32 MiB, with checksums and row digests", lambda: write_raw(folder, list(arrays.values())), write, 15)
+    archive = ip.open_archive(folder / "shards")
+    for name, a in arrays.items():
+        np.save(folder / f"{name}.npy", a)
+    paired(
+        "reading its arrays, checksums checked; without: numpy's files",
+        lambda: [np.load(folder / f"{name}.npy") for name in arrays],
+        lambda: [archive.z(3, name) for name in arrays],
+        31,
+    )
+
+
+def memory() -> None:
+    """Peak memory of a capture beyond that of the same forward passes, in a process of its own."""
+    probe = (torch.randn(65536, 64), torch.zeros(65536, dtype=torch.int64))
+    net = nn.Sequential(nn.Linear(64, 512), nn.Tanh(), nn.Linear(512, 512), nn.Tanh(), nn.Linear(512, 512), nn.Tanh())
+    batch = 1024
+
+    def peak() -> float:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+    with tempfile.TemporaryDirectory() as folder:
+        small = (probe[0][:batch], probe[1][:batch])
+        with ip.Recorder(net, probe=small, to=f"{folder}/warm", layers="all", batch_size=batch, verbose=False):
+            pass
+        rec = ip.Recorder(
+            net, probe=probe, to=f"{folder}/run", layers="all", batch_size=batch, verbose=False, chain=False, schedule=ip.at(10**9)
+        ).open()
+        with torch.no_grad():
+            for start in range(0, len(probe[0]), batch):
+                net(probe[0][start : start + batch])
+        before = peak()
+        rec.capture(1)
+        print(
+            f"| peak memory of a capture of {rec.bytes_per_capture / 2**20:.0f} MiB, one batch of one layer being {batch * 512 * 4 / 2**20:.0f} MiB "
+            f"| | {peak() - before:.1f} MiB more | |"
+        )
+        rec.close()
+
+
 def main() -> None:
     """Print the table."""
     torch.set_num_threads(1)
+    if sys.argv[1:] == ["memory"]:
+        memory()
+        return
     print("| what | without | with | ratio |\n|---|---|---|---|")
-    net, x, y = network(), torch.randn(256, 784), torch.randint(0, 10, (256,))
-    optimiser = torch.optim.SGD(net.parameters(), lr=0.01)
-    with tempfile.TemporaryDirectory() as folder:
-        with ip.Recorder(net, probe=(x, y), to=f"{folder}/idle", schedule=ip.at(10**9), verbose=False) as rec:
-
-            def train(step: Callable[[int], object]) -> None:
-                for k in range(20):
-                    loss = nn.functional.cross_entropy(net(x), y)
-                    optimiser.zero_grad()
-                    loss.backward()
-                    optimiser.step()
-                    step(1 + k)
-
-            a, b, ratio = paired(lambda: train(lambda k: None), lambda: train(rec.step), 21)
-        print(f"| 20 training steps, no capture due | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms | {ratio:.4f} |")
-        probe, labels = torch.randn(4096, 784), torch.randint(0, 10, (4096,))
-        with ip.Recorder(net, probe=(probe, labels), to=f"{folder}/run", schedule=ip.every(1), verbose=False) as rec:
-            raw = np.zeros(rec.bytes_per_capture, np.uint8)
-            size = rec.plan.batch_size if rec.plan else 4096
-            steps = iter(range(1, 10**6))
-
-            def bare() -> None:
-                net.eval()
-                with torch.no_grad():
-                    for start in range(0, len(probe), size):
-                        net(probe[start : start + size])
-                net.train()
-                with Path(folder, "raw").open("wb") as file:
-                    file.write(raw)
-                    file.flush()
-                    os.fsync(file.fileno())
-
-            a, b, ratio = paired(bare, lambda: rec.capture(next(steps)), 15)
-            print(
-                f"| capture of {rec.bytes_per_capture / 2**20:.0f} MiB, beside the bare forward and the raw bytes synced | {a * 1e3:.1f} ms | {b * 1e3:.1f} ms | {ratio:.2f} |"
-            )
-        archive = ip.open_archive(f"{folder}/run")
-        name, step = archive.layers[0], archive.steps[-1]
-        z = archive.z(step, name)
-        np.save(f"{folder}/z.npy", z)
-        a, b, ratio = paired(lambda: np.load(f"{folder}/z.npy"), lambda: archive.z(step, name), 31)
-        print(f"| reading {z.nbytes / 2**20:.0f} MiB, checked, beside numpy's file | {a * 1e3:.2f} ms | {b * 1e3:.2f} ms | {ratio:.2f} |")
+    probe = torch.randn(4096, 784), torch.randint(0, 10, (4096,))
+    for part in (idle, lambda f: capturing(f, probe, background=False), lambda f: capturing(f, probe, background=True), shards):
+        with tempfile.TemporaryDirectory() as folder:
+            part(Path(folder))
+    subprocess.run([sys.executable, "-m", "benchmarks.capture", "memory"], check=True)
 
 
 if __name__ == "__main__":

@@ -41,6 +41,15 @@ def ksg_sklearn(x: Array, z: Array, k: int) -> float:
     return float((digamma(k) + digamma(len(x)) - sum(digamma(c + 1) for c in counts).mean()) / np.log(2))
 
 
+def ksg_neighbours(x: Array, z: Array, k: int) -> float:
+    """The same estimator by `sklearn.neighbors`: neighbours in the joint space (precomputed maximum of the two distances), counts by trees."""
+    joint = np.maximum(pairwise_distances(x), pairwise_distances(z))
+    eps = NearestNeighbors(metric="precomputed", n_neighbors=k).fit(joint).kneighbors()[0][:, -1]
+    radius = np.nextafter(eps * (1 - 1e-9), 0)
+    counts = [KDTree(p).query_radius(p, radius, count_only=True) for p in (x, z)]
+    return float((digamma(k) + digamma(len(x)) - sum(digamma(c) for c in counts).mean()) / np.log(2))
+
+
 def ksg_sklearn_line(x: Array, z: Array, k: int) -> float:
     """The 1-D estimator as scikit-learn's `mutual_info_regression` computes it (kd-tree, Chebyshev), in bits."""
     joint = np.hstack((x, z))

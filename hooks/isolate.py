@@ -15,7 +15,7 @@ from torch import nn
 from infoplane.errors import UnsupportedModel
 
 Mode = Literal["eval", "train", "user"]
-_WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 
 
 def unwrap(model: nn.Module) -> nn.Module:
@@ -54,7 +54,7 @@ def clean(path: str) -> str:
         >>> clean("blocks.0._orig_mod.fc")
         'blocks.0.fc'
     """
-    return ".".join(part for part in path.split(".") if part not in _WRAPPED)
+    return ".".join(part for part in path.split(".") if part not in WRAPPED)
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from infoplane.errors import InputError, LayerNotExecuted, LayerNotFound, UnsupportedModel, UnsupportedOutput
 from infoplane.hooks import outputs
 from infoplane.hooks.auto import choose, is_leaf
-from infoplane.hooks.isolate import clean
+from infoplane.hooks.isolate import WRAPPED, clean, unwrap
 from infoplane.hooks.outputs import Selector
 from infoplane.hooks.probe import Forward, Inputs, call
 from infoplane.hooks.sites import End, Site, arguments
@@ -64,7 +64,7 @@ def named_modules(model: nn.Module) -> list[Named]:
     """Every module once, with all names under which it is registered; wrappers' name parts removed."""
     found: dict[int, tuple[nn.Module, list[str]]] = {}
     for path, module in model.named_modules(remove_duplicate=False):
-        if "_orig_mod" in module._modules:  # a compiled region: its network comes next, under the same clean name
+        if any(part in module._modules for part in WRAPPED):  # a wrapper: its network comes next, under the same clean name
             continue
         names = found.setdefault(id(module), (module, []))[1]
         if (name := clean(path) or ROOT) not in names:
@@ -140,7 +140,7 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
             text, end = (pattern.removesuffix(":input"), "input") if pattern.endswith(":input") else (pattern, "output")
             if text not in everything and "#" in text and text.rsplit("#", 1)[1].isdigit():
                 text, number = text.rsplit("#", 1)[0], int(text.rsplit("#", 1)[1])
-            text = text or ROOT
+            text = clean(text) or ROOT  # a name read off a compiled or wrapped model finds the layer inside
             exact = text in everything
             hits = [
                 _renamed(m, text)
@@ -148,7 +148,8 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
                 if (text in (m.name, *m.aliases) if exact else any(fnmatch.fnmatchcase(n, text) for n in (m.name, *m.aliases)))
             ]
         elif isinstance(pattern, nn.Module):
-            hits, exact = [m for m in modules if m.module is pattern], True
+            bare = unwrap(pattern)
+            hits, exact = [m for m in modules if m.module is bare], True
         elif isinstance(pattern, type):
             hits = [m for m in modules if isinstance(m.module, pattern)]
         elif callable(pattern):

@@ -6,7 +6,6 @@ capture is one batch of one layer, whatever the size of the probe.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,11 +61,6 @@ class Kept:
     def whole(self) -> bool:
         """Whether what is stored holds every bit of the raw row, so that its digest can be taken from it."""
         return self.reduction is None and self.dtype.itemsize >= getattr(torch, self.site.dtype).itemsize
-
-    @property
-    def bytes_per_row(self) -> int:
-        """Bytes that one row takes in the archive, its 16-byte digest included."""
-        return math.prod(self.shape) * self.dtype.itemsize + 16
 
 
 Emit = Callable[[Kept, Tensor, NDArray[np.uint64] | None], None]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,7 +22,10 @@ from infoplane.hooks.passes import Emit, Kept, fit_reductions, run_pass
 from infoplane.hooks.probe import Probe, batch_size_for
 from infoplane.hooks.reduce import Custom, Reduction, reduction
 from infoplane.hooks.sites import Site
+from infoplane.sizes import size_text
 from infoplane.types import LayerInfo
+
+_LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +53,10 @@ class Plan:
         """The sites to capture."""
         return self.survey.sites
 
-    def bytes_of(self, kept: Kept) -> int:
-        """Bytes of activations and row digests that one capture writes for this site."""
-        return kept.bytes_per_row * self.rows
-
     @property
     def bytes_per_capture(self) -> int:
         """Bytes of activations and row digests that one capture writes."""
-        return sum(map(self.bytes_of, self.kept))
+        return sum(info.bytes_per_row for info in self.infos) * self.rows
 
     @property
     def reductions(self) -> dict[str, Reduction]:
@@ -84,13 +85,18 @@ class Plan:
         )
 
     def check_budget(self) -> None:
-        """Refuse a schedule that would not fit into ``max_bytes``."""
+        """Refuse a schedule that would not fit into ``max_bytes``, and warn of one that would not fit on the disk."""
         most, count = self.options.max_bytes, self.options.schedule.count() or 1
         need = self.bytes_per_capture * count
         if most is not None and need > most:
             raise BudgetExceeded(
-                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, more than max_bytes={size_text(most)}; "
-                "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, more than max_bytes={size_text(most)}; {_LESS}"
+            )
+        if self.options.store == "activations" and need > (free := _free_bytes(self.options.to)):
+            warnings.warn(
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, and {self.options.to} has {size_text(free)} free; {_LESS}",
+                RuntimeWarning,
+                stacklevel=5,
             )
 
     def describe(self) -> str:
@@ -101,12 +107,17 @@ class Plan:
             + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
         ]
         width = max((len(i.name) for i in self.infos), default=0)
-        for i, kept in zip(self.infos, self.kept, strict=True):
+        for i in self.infos:
             lines.append(
-                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(self.bytes_of(kept)):>9s}"
+                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
                 + (f"  {i.reduction}" if i.reduction != "none" else "")
             )
         return "\n".join(lines + [f"  note: {note}" for note in self.survey.notes])
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    return shutil.disk_usage(there).free
 
 
 def make_plan(model: nn.Module, probe: Probe, options: Options, previous: Archive | None = None) -> Plan:
@@ -192,17 +203,3 @@ def _info(ordinal: int, kept: Kept) -> LayerInfo:
     return LayerInfo(
         s.name, ordinal, type(s.module).__name__, kept.shape, s.raw_shape, s.dtype, stored, r.spec if r else "none", s.end, s.aliases
     )
-
-
-def size_text(n: float) -> str:
-    """Bytes as a person reads them.
-
-    Example:
-        >>> size_text(2**21)
-        '2.0 MiB'
-    """
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if n < 1024:
-            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
-        n /= 1024
-    return f"{n:.1f} TiB"

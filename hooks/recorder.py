@@ -22,7 +22,7 @@ from infoplane.hooks.isolate import Mode, unwrap
 from infoplane.hooks.layers import Layers
 from infoplane.hooks.options import Noise, OnError, Options, Reduce, Store
 from infoplane.hooks.outputs import Selector
-from infoplane.hooks.plan import Plan, make_plan, size_text
+from infoplane.hooks.plan import Plan, make_plan
 from infoplane.hooks.probe import Forward, make_probe
 from infoplane.hooks.ranks import Ranks, make_team
 from infoplane.hooks.run import create_run
@@ -30,7 +30,9 @@ from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.selfcheck import SelfCheck, check_live
 from infoplane.hooks.troubles import Troubles
 from infoplane.live import Beside, checked_specs
+from infoplane.sizes import size_text
 from infoplane.types import Chain, LayerInfo
+from infoplane.watching import DEFAULT, LivePage, checked_port
 
 
 class Recorder:
@@ -62,13 +64,15 @@ class Recorder:
         split: shape ``(n,)`` of ``train``/``test``.
         on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
             ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
-        background: write on a thread of its own; at most two captures are held.
+        background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
         max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
             one core that measuring may use until training is over (0.05 when left out).
         measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
             (`infoplane.live`). It lags rather than slows the training; leaving the ``with`` block waits until it has caught up, and
             ``ip.measure(run, [...])`` then reads the finished results.
+        watch: True (or a port) prints the address of a page on this machine that shows the results of ``measure`` (``bin:szt`` when left out) as they
+            arrive, see `infoplane.watching`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
         ranks: see `infoplane.hooks.ranks`.
         gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
         seed: of noise draws, random projections and samples.
@@ -117,6 +121,7 @@ class Recorder:
         max_bytes: int | None = None,
         max_overhead: float | None = None,
         measure: Sequence[str] | str | None = None,
+        watch: bool | int = False,
         ranks: Ranks = "auto",
         rank_timeout: float = 60.0,
         gradients: LossFunction | None = None,
@@ -153,10 +158,12 @@ class Recorder:
         self._last: int | None = None
         self._recording = False
         self._beside: Beside | None = None
-        self._measure = checked_specs(measure) if measure is not None else ()
+        self._page: LivePage | None = None
+        self._watch, self._port = bool(watch), checked_port(watch) if watch else None
+        self._measure = checked_specs(measure) if measure is not None else DEFAULT if watch else ()
         if self._measure and store == "weights":
             raise InputError(
-                "measure= needs activations, and store='weights' keeps none of them: leave one of the two out, and see `infoplane replay`"
+                "measure= needs activations (and so does watch=), and store='weights' keeps none of them: leave one of the two out, and see `infoplane replay`"
             )
 
     # ---- life ------------------------------------------------------------------------------------------------------------------------------------
@@ -185,9 +192,12 @@ class Recorder:
         self._recording = True
         if self._verbose and self._team.rank == 0:
             print(self.describe())
-        if self._measure and self._team.rank == 0:
-            share = self.options.max_overhead
-            self._beside = Beside(self.path, self._measure, max_overhead=0.05 if share is None else share)
+        if self._team.rank == 0:
+            try:
+                self._accompany()
+            except BaseException:
+                self.close()
+                raise
         self._opened_at = time.perf_counter()
         if capture and not self.steps and self._due(0):  # a resumed run has steps; its training may have been rolled back to anywhere
             wish, self._troubles.policy = self._troubles.policy, "raise"  # nothing is lost by stopping before training
@@ -199,6 +209,15 @@ class Recorder:
             finally:
                 self._troubles.policy = wish
         return self
+
+    def _accompany(self) -> None:
+        """Starts what runs beside the training: the page, and the measuring."""
+        if self._watch:
+            self._page = LivePage(self.path, port=self._port)
+            print(f"live page: {self._page.address}", flush=True)
+        if self._measure:
+            share = self.options.max_overhead
+            self._beside = Beside(self.path, self._measure, max_overhead=0.05 if share is None else share)
 
     def _settle(self) -> Plan:
         o = self.options
@@ -223,12 +242,17 @@ class Recorder:
         """Waits for what is still being written, and measured, and lets go of the run; raises what went wrong in writing."""
         was, self._recording = self._recording, False
         beside, self._beside = self._beside, None
+        page, self._page = self._page, None
         try:
             if was and self._captures is not None:
                 self._captures.close()
         finally:
-            if beside is not None:
-                beside.finish()
+            try:
+                if beside is not None:
+                    beside.finish()
+            finally:
+                if page is not None:
+                    page.release()
 
     # ---- capturing -------------------------------------------------------------------------------------------------------------------------------
 

@@ -42,9 +42,9 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def _register() -> None:
-    from infoplane.commands import draw, judge, measure, relate, replicate, run, study
+    from infoplane.commands import calibrate, draw, judge, measure, relate, replicate, run, study
 
-    for group in (study, run, measure, judge, relate, draw, replicate):
+    for group in (study, run, measure, judge, relate, calibrate, draw, replicate):
         group.register(app)
 
 

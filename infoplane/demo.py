@@ -78,6 +78,7 @@ def run_demo(
 def _train(to: Path, task: str, activation: str, epochs: int, seed: int, checkpoints: int, overwrite: bool, progress: bool) -> Trained:
     import infoplane as ip
     from infoplane.hooks import Recorder
+    from infoplane.progress import progress as shown_progress
 
     tool = getattr(ip.data, task)
     model = tool.network(activation, seed=seed)
@@ -85,7 +86,7 @@ def _train(to: Path, task: str, activation: str, epochs: int, seed: int, checkpo
         Recorder(
             model, probe=tool.load(), to=to, layers="auto", schedule=ip.log_spaced(epochs, checkpoints), overwrite=overwrite
         ) as recorder,
-        _bar(epochs, progress) as advance,
+        shown_progress("training", epochs, shown=progress) as advance,
     ):
 
         def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
@@ -94,23 +95,6 @@ def _train(to: Path, task: str, activation: str, epochs: int, seed: int, checkpo
 
         trained: Trained = tool.train(model, epochs=epochs, seed=seed, on_epoch=on_epoch)
     return trained
-
-
-def _bar(total: int, shown: bool):  # type: ignore[no-untyped-def]  # a context manager of rich, or none
-    from contextlib import contextmanager
-
-    @contextmanager
-    def bar():  # type: ignore[no-untyped-def]  # as above
-        if not shown:
-            yield lambda: None
-            return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        with Progress(TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), transient=True) as shown_bar:
-            task = shown_bar.add_task("training", total=total)
-            yield lambda: shown_bar.advance(task)
-
-    return bar()
 
 
 def _draw(out: Path, plane: Plane, report: DPIReport) -> dict[str, Path]:

@@ -65,7 +65,7 @@ class Beside:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._said,
-            env=_environment(),
+            env=child_environment(),
             start_new_session=True,  # a Ctrl-C meant for the training does not hit it
         )
 
@@ -109,7 +109,7 @@ class Beside:
         self._said.close()
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """This process's environment, with this very package importable and one thread."""
     here = str(Path(__file__).resolve().parents[1])
     path = os.environ.get("PYTHONPATH", "")

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane.errors import InputError, MissingExtra
-from infoplane.types import Chain, Estimate, Quantity
+from infoplane.types import Chain, DPIReport, Estimate, Quantity, printable
 
 if TYPE_CHECKING:
     import pandas
     import xarray
+
+    from infoplane.analysis.plot.show import Axes
 
 COLUMNS = (
     "step",
@@ -32,6 +34,7 @@ COLUMNS = (
     "coverage",
     "saturated",
     "notes",
+    "reduction",
 )
 """Columns of `Plane.rows` and of the CSV, in order."""
 
@@ -61,7 +64,7 @@ class Point:
         return self.estimate.sense
 
     def to_dict(self) -> dict[str, Any]:  # Any: a row mixes ints, floats and strings
-        """The point as a flat row with the keys of `COLUMNS`; notes are joined by ``; ``."""
+        """The point as a flat row with the keys of `COLUMNS` but for ``reduction``, which the plane knows; notes are joined by ``; ``."""
         flat = {
             "step": self.step,
             "layer": self.layer,
@@ -70,7 +73,7 @@ class Point:
             **asdict(self.estimate),
         }
         flat["notes"] = "; ".join(self.estimate.notes)
-        return {key: flat[key] for key in COLUMNS}
+        return {key: flat[key] for key in COLUMNS if key in flat}
 
 
 @dataclass(frozen=True)
@@ -177,7 +180,7 @@ class Plane:
 
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
         """Every point as a flat dictionary with the keys of `COLUMNS`."""
-        return [p.to_dict() for p in self.points]
+        return [p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} for p in self.points]
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows` as UTF-8 CSV with a header; returns the path."""
@@ -225,5 +228,45 @@ class Plane:
         dataset: xarray.Dataset = indexed.astype(float).to_xarray()
         return dataset.assign_attrs(n=self.n, log2_n=self.log2_n, **({} if self.h_y_bits is None else {"h_y_bits": self.h_y_bits}))
 
+    def __getitem__(self, layer: str) -> Plane:
+        """The plane of one layer: ``plane["act3"]``; notebooks complete its name.
+
+        Raises:
+            InputError: no such layer.
+        """
+        return self.select(layer=layer)
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.layers)
+
+    def last(self) -> list[dict[str, str]]:
+        """Rows of text for a person: per layer, I(X;Z) and I(Z;Y) at the last checkpoint under every estimator (and bound), ``*`` where saturated."""
+        if not self.points:
+            return []
+        step, rows = self.steps[-1], {name: {"layer": name} for name in self.layers}
+        for p in self.points:
+            if p.step == step:
+                bound = f" {p.sense}" if p.sense in ("upper", "lower") else ""
+                what = "I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)"
+                rows[p.layer][f"{what} {p.estimator}{bound}"] = f"{p.bits:.3f}" + ("*" if p.estimate.saturated else "")
+        return [row for row in rows.values() if len(row) > 1]
+
+    def show(self, report: DPIReport | None = None, *, estimator: str | None = None, **options: Any) -> Axes:  # Any: of plot_plane
+        """Draw the plane and show it (in a notebook, or in a window where there is one); returns the Axes. Options as for `infoplane.plot_plane`."""
+        from infoplane.analysis.plot.show import show_plane
+
+        return show_plane(self, report, estimator=estimator, **options)
+
+    def _repr_html_(self) -> str:
+        from infoplane.notebook import cell, table
+
+        rows = self.last()
+        heads = list(dict.fromkeys(key for row in rows for key in row))
+        shown = table(heads, [[row.get(key, "") for key in heads] for row in rows[:40]]) if rows else ""
+        more = f"<p>... and {len(rows) - 40} more layers</p>" if len(rows) > 40 else ""
+        note = f"<p>bits at step {self.steps[-1]}; * saturated: at the ceiling, or most rows alone in their cell</p>" if rows else ""
+        return f"<p><b>{cell(self, 400)}</b></p>{shown}{more}{note}"
+
     def __str__(self) -> str:
-        return f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} estimators ({', '.join(self.estimators)}), {len(self.points)} points, {len(self.failures)} failures, N={self.n}"
+        specs = printable(", ".join(self.estimators), 300)
+        return f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} estimators ({specs}), {len(self.points)} points, {len(self.failures)} failures, N={self.n}"

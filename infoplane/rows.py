@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -76,12 +77,42 @@ def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
 
     Two of 10^6 different rows share a code by accident with probability about 3e-8.
     """
-    from infoplane.rows_compiled import densify_keys, hash_cells
+    return codes_of_keys(cell_keys(cells))
+
+
+def cell_keys(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """64-bit keys of rows of integers, shape ``(n, d)`` to ``(n,)``; blocks of rows may be keyed one after the other."""
+    from infoplane.rows_compiled import hash_cells
 
     n, d = cells.shape
     keys = np.empty(n, np.uint64)
-    hash_cells(np.ascontiguousarray(cells), np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1), keys)
-    table = np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)
-    codes = np.empty(n, np.int64)
-    densify_keys(keys, table, np.empty(n, np.uint64), codes)
+    hash_cells(np.ascontiguousarray(cells), cell_weights(d), keys)
+    return keys
+
+
+@lru_cache(maxsize=64)
+def cell_weights(d: int) -> NDArray[np.uint64]:
+    """The odd random weights by which ``d`` cells are added up to a key."""
+    return np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1)
+
+
+def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance; shape ``(n,)``."""
+    from infoplane.rows_compiled import densify_keys
+
+    codes = np.empty(len(keys), np.int64)
+    densify_keys(keys, _table(len(keys)), np.empty(len(keys), np.uint64), codes)
     return codes
+
+
+def counts_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """How often each mixed 64-bit key occurs, in order of first appearance; shape ``(K,)``."""
+    from infoplane.rows_compiled import count_keys
+
+    counts = np.empty(len(keys), np.int64)
+    return counts[: count_keys(keys, _table(len(keys)), np.empty(len(keys), np.uint64), counts)]
+
+
+def _table(n: int) -> NDArray[np.signedinteger[Any]]:
+    """An empty table for n keys, at most half full."""
+    return np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)

@@ -115,3 +115,26 @@ def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
                 break
             slot = np.int64((slot + 1) & mask)
     return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
+    """How often each mixed 64-bit key of (n,) occurs, into the first places of ``counts`` (n,); returns how many keys there are."""
+    mask = np.int64(len(table) - 1)
+    found = 0
+    for i in range(len(keys)):
+        key = keys[i]
+        slot = np.int64(key & _U(mask))
+        while True:
+            k = table[slot]
+            if k < 0:
+                table[slot] = found
+                owner[found] = key
+                counts[found] = 1
+                found += 1
+                break
+            if owner[k] == key:
+                counts[k] += 1
+                break
+            slot = np.int64((slot + 1) & mask)
+    return found

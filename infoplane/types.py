@@ -6,7 +6,7 @@ Imports nothing of ours but the errors. All information is in bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -216,7 +216,7 @@ class Estimate:
             text += f", ceiling {self.ceiling_bits:.4g}"
         if self.saturated:
             text += ", SATURATED"
-        return text + ")" + "".join(f"; {note}" for note in self.notes)
+        return text + ")" + "".join(f"; {printable(note, 300)}" for note in self.notes)
 
     def _repr_html_(self) -> str:
         import html
@@ -267,6 +267,11 @@ class LayerInfo:
     reduction: str = "none"
     site: Literal["output", "input"] = "output"
     aliases: tuple[str, ...] = ()
+
+    @property
+    def bytes_per_row(self) -> int:
+        """Bytes that one row of this layer takes in the archive at every step: what is stored of it, and its digest of 16 bytes."""
+        return math.prod(self.shape) * np.dtype(self.store_dtype).itemsize + 16
 
 
 @dataclass(frozen=True)
@@ -410,9 +415,40 @@ class DPIReport:
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
+    @property
+    def tally(self) -> str:
+        """One sentence: comparisons, how many got each verdict, passed or failed."""
+        counts = ", ".join(f"{self.counts[v]} {v}" for v in VERDICTS if self.counts.get(v)) or "nothing to compare"
+        return f"{self.checked} comparisons: {counts}. {'PASSED' if self.passed else 'FAILED (fault or violation)'}"
+
+    def rows(self) -> list[dict[str, str]]:
+        """One row of text per episode, the worst first: verdict, law, layers, steps, worst excess in bits, estimator."""
+        return [
+            {
+                "verdict": e.verdict,
+                "law": e.law,
+                "layers": e.upstream if e.upstream == e.downstream else f"{e.upstream} -> {e.downstream}",
+                "steps": str(e.first_step) if e.first_step == e.last_step else f"{e.first_step}..{e.last_step} ({e.checkpoints})",
+                "worst [bits]": f"{e.worst_bits:+.3f}",
+                "estimator": e.estimator,
+            }
+            for e in self.episodes
+        ]
+
+    def _repr_html_(self) -> str:
+        import html
+
+        def line(tag: str, texts: Iterable[str]) -> str:
+            return "<tr>" + "".join(f"<{tag}><bdi>{html.escape(printable(t))}</bdi></{tag}>" for t in texts) + "</tr>"
+
+        rows = self.rows()[:20]
+        more = f"<p>... and {len(self.episodes) - 20} more episodes</p>" if len(self.episodes) > 20 else ""
+        table = f"<table>{line('th', rows[0])}{''.join(line('td', row.values()) for row in rows)}</table>" if rows else ""
+        limits = "".join(f"<p>not judged: {html.escape(printable(limit, 1000))}</p>" for limit in self.limits)
+        return f"<p><b>DPI check</b>: {html.escape(self.tally)}</p>{table}{more}{limits}"
+
     def __str__(self) -> str:
-        tally = ", ".join(f"{self.counts[v]} {v}" for v in VERDICTS if self.counts.get(v)) or "nothing to compare"
-        lines = [f"DPI check: {self.checked} comparisons: {tally}. {'PASSED' if self.passed else 'FAILED (fault or violation)'}"]
+        lines = [f"DPI check: {self.tally}"]
         for e in self.episodes[:12]:
             pair = e.upstream if e.upstream == e.downstream else f"{e.upstream} -> {e.downstream}"
             when = (
@@ -428,7 +464,22 @@ class DPIReport:
             if f.verdict not in seen:
                 seen.add(f.verdict)
                 lines.append(f"  {f.verdict}: {f.explanation}")
-        return "\n".join(lines + [f"  not judged: {limit}" for limit in self.limits])
+        lines += [f"  not judged: {limit}" for limit in self.limits]
+        return "\n".join(printable(line, 1000) for line in lines)
+
+
+def printable(text: object, limit: int = 80) -> str:
+    r"""Foreign text (layer names, notes) on one line: no control, escape or direction-changing characters, the middle of what is too long cut out.
+
+    Example:
+        >>> printable("fc1\x1b[31m\nred"), printable("x" * 100, 9)
+        ('fc1 [31m red', 'xxxx…xxxx')
+    """
+    shown = "".join(c if c.isprintable() else " " for c in str(text))
+    if len(shown) <= limit:
+        return shown
+    keep = max((limit - 1) // 2, 1)
+    return f"{shown[:keep]}…{shown[-keep:]}"
 
 
 def entropy_of_counts(counts: Sequence[int] | NDArray[np.integer]) -> float:

@@ -46,8 +46,17 @@ print("twelve fair bits:", v.entropy(np.full(4096, 1 / 4096)), "bits")
 
 # %%
 channel = lambda e: [[(1 - e) / 2, e / 2], [e / 2, (1 - e) / 2]]
-for e in (0.0, 0.1, 0.5):
-    print(f"flip {e}: I = {v.mutual_information(channel(e)):.3f} bits")
+flips = np.linspace(0, 1, 101)
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrained", width_ratios=[1, 1.6])
+left.imshow(channel(0.1), cmap="Blues", vmin=0, vmax=0.5)
+for a in (0, 1):
+    for b in (0, 1):
+        left.text(b, a, f"{channel(0.1)[a][b]:.2f}", ha="center", va="center", color="white" if a == b else "black")
+left.set(xticks=[0, 1], yticks=[0, 1], xlabel="received B", ylabel="sent A", title="p(a, b), flips 10 %")
+right.plot(flips, [v.mutual_information(channel(e)) for e in flips])
+right.plot(0.1, v.mutual_information(channel(0.1)), "ko")
+right.annotate(f"  {v.mutual_information(channel(0.1)):.3f} bits", (0.1, v.mutual_information(channel(0.1))))
+right.set(xlabel="probability of a flip", ylabel="I(A;B) [bits]", title="always flipping tells as much as never");
 
 # %% [markdown]
 # Given a third variable, information may appear out of nothing: with C = A xor B, A says nothing about B, but all of it once C is known.
@@ -63,10 +72,23 @@ print("I(A;B) =", v.mutual_information(xor.sum(axis=2)), "  I(A;B|C) =", v.condi
 # D(p‖q) = Σ p log2 p/q: the price of believing q when p is true; not symmetric. Mutual information is the divergence of the joint law from independence.
 
 # %%
-print("D(p||q) =", round(v.kl([0.9, 0.1], [0.5, 0.5]), 3), "  D(q||p) =", round(v.kl([0.5, 0.5], [0.9, 0.1]), 3), "bits")
-x = rng.normal(1.0, 1.0, (4000, 1))
-y = rng.normal(0.0, 1.0, (4000, 1))
-print("two Gaussians: closed form", round(v.gaussian_kl([1.0], [[1.0]], [0.0], [[1.0]]), 3), " from samples", round(v.kl_from_samples(x, y), 3))
+p = np.array([0.9, 0.1])
+heads = np.linspace(0.02, 0.98, 97)
+shifts = np.linspace(0, 2, 9)
+closed = [v.gaussian_kl([m], [[1.0]], [0.0], [[1.0]]) for m in shifts]
+sampled = [v.kl_from_samples(rng.normal(m, 1.0, (4000, 1)), rng.normal(0.0, 1.0, (4000, 1))) for m in shifts]
+fig, (left, right) = plt.subplots(1, 2, figsize=(7.5, 2.8), layout="constrained")
+left.plot(heads, [v.kl(p, [q, 1 - q]) for q in heads], label="D(p‖q), p = (0.9, 0.1)")
+left.plot(heads, [v.kl([q, 1 - q], p) for q in heads], "--", label="D(q‖p)")
+left.set(xlabel="probability of heads under q", ylabel="bits", ylim=(0, 4), title="zero only where q = p; not symmetric")
+left.legend()
+right.plot(shifts, closed, "k--", label="closed form")
+right.plot(shifts, sampled, "o", label="4000 samples each")
+right.set(xlabel="shift between two unit Gaussians", ylabel="D [bits]")
+right.legend(loc="upper left")
+table = np.array(channel(0.1))
+product = np.outer(table.sum(axis=1), table.sum(axis=0))
+print("I(A;B) =", round(v.mutual_information(table), 6), "= D(p(a,b) || p(a) p(b)) =", round(v.kl(table.ravel(), product.ravel()), 6), "bits")
 
 # %% [markdown]
 # ## Expectation by sampling
@@ -74,8 +96,15 @@ print("two Gaussians: closed form", round(v.gaussian_kl([1.0], [[1.0]], [0.0], [
 # Where there is no closed form, draw and average, and keep the standard error.
 
 # %%
-mean, se = v.expectation(lambda x: np.tanh(x) ** 2, lambda n: rng.normal(size=n))
-print(f"E tanh(x)^2 = {mean:.4f} +- {se:.4f}")
+sizes = np.unique(np.geomspace(20, 20_000, 25).astype(int))
+drawn = [v.expectation(lambda x: np.tanh(x) ** 2, lambda n: rng.normal(size=n), n=int(n)) for n in sizes]
+grid = np.linspace(-8, 8, 4001)
+truth = np.trapezoid(np.tanh(grid) ** 2 * np.exp(-(grid**2) / 2) / np.sqrt(2 * np.pi), grid)
+fig, ax = plt.subplots(figsize=(5, 2.8), layout="constrained")
+ax.errorbar(sizes, [m for m, _ in drawn], [1.96 * se for _, se in drawn], fmt=".", capsize=2, label="mean of n draws, 95 %")
+ax.axhline(truth, ls="--", color="k", label="by quadrature")
+ax.set(xscale="log", xlabel="draws n", ylabel="E tanh(x)²", title="the error shrinks like 1/√n")
+ax.legend();
 
 # %% [markdown]
 # ## Gaussians
@@ -96,7 +125,27 @@ ax.legend();
 # %% [markdown]
 # ## The Markov chain, and the inequality
 #
-# X → Z1 → Z2: given Z1, Z2 knows nothing more about X. Then I(X;Z1) ≥ I(X;Z2): processing cannot add information. A chain of noisy steps:
+# X → Z1 → Z2: given Z1, Z2 knows nothing more about X: I(X;Z2|Z1) = 0. Two channels in a row are a chain; give the second one a peek at X, and the chain
+# is broken.
+
+# %%
+flip = np.array([[0.9, 0.1], [0.1, 0.9]])
+chain = 0.5 * flip[:, None, :] * flip.T[None, :, :]  # p[x, z2, z1] = p(x) p(z1|x) p(z2|z1), the condition last
+peek = np.zeros((2, 2, 2))
+for a in (0, 1):
+    for b in (0, 1):
+        peek[a, a ^ b, b] = 0.5 * flip[a, b]  # z2 = x xor z1: with z1 it gives x away
+fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+for k, (name, joint) in enumerate({"chain X → Z1 → Z2": chain, "Z2 peeks at X": peek}.items()):
+    bits = [v.mutual_information(joint.sum(axis=1)), v.mutual_information(joint.sum(axis=2)), v.conditional_mutual_information(joint)]
+    bars = ax.bar(np.arange(3) + 0.3 * (k - 0.5), bits, 0.28, label=name, color=plt.cm.viridis(k / 1.6))
+    ax.bar_label(bars, fmt="%.2f", fontsize=8)
+ax.set_xticks(range(3), ["I(X;Z1)", "I(X;Z2)", "I(X;Z2|Z1)"])
+ax.set(ylabel="bits", ylim=(0, 0.68), title="on a chain, Z2 knows nothing of X that Z1 does not")
+ax.legend();
+
+# %% [markdown]
+# On a chain I(X;Z1) ≥ I(X;Z2): processing cannot add information (the **data processing inequality**, DPI). A chain of noisy steps, measured:
 
 # %%
 z, known = x, []
@@ -118,10 +167,16 @@ ax.legend();
 # %%
 z = rng.normal(size=(2000, 2))
 y = (z.sum(axis=1) > 0).astype(int)
-for spec in ("bin:szt", "bin:quantile,n=8", "ksg:k=5", "exact"):
-    estimator = ip.estimators.parse(spec)
-    bits = [estimator.estimate(ip.continuous(f(z)), ip.discrete(y)).bits for f in (lambda z: z, lambda z: 10 * z, lambda z: z + 0.3 * z**3)]
-    print(f"{spec:18s} as it is {bits[0]:.3f}   times ten {bits[1]:.3f}   squashed {bits[2]:.3f} bits")
+maps = {"as it is": lambda z: z, "times ten": lambda z: 10 * z, "bent: z + 0.3 z³": lambda z: z + 0.3 * z**3}
+specs = ("bin:szt", "bin:quantile,n=8", "ksg:k=5", "exact")
+fig, ax = plt.subplots(figsize=(7, 2.8), layout="constrained")
+for k, (name, f) in enumerate(maps.items()):
+    bits = [ip.estimators.parse(spec).estimate(ip.continuous(f(z)), ip.discrete(y)).bits for spec in specs]
+    ax.bar(np.arange(len(specs)) + 0.27 * (k - 1), bits, 0.25, label=name, color=plt.cm.viridis(k / 2.6))
+ax.axhline(1, ls="--", color="k", lw=1, label="truth")
+ax.set_xticks(range(len(specs)), specs)
+ax.set(ylabel="I(Z;Y) [bits]", title="an invertible map changes no information, but some estimates of it", ylim=(0, 1.25))
+ax.legend(ncols=4, loc="upper center");
 
 # %% [markdown]
 # ## Usable information
@@ -134,5 +189,12 @@ a, b = rng.integers(0, 2, 2000), rng.integers(0, 2, 2000)
 inputs = np.c_[a, b] + 0.1 * rng.normal(size=(2000, 2))
 hidden = np.c_[inputs, inputs[:, :1] * inputs[:, 1:]]
 label = ip.discrete(a ^ b)
-for name, layer in (("inputs", inputs), ("hidden layer with a product", hidden)):
-    print(f"{name:28s} linear V-information {ip.estimators.VInformation('linear').estimate(ip.continuous(layer), label, rng=rng)}")
+layers = {"inputs": inputs, "inputs and their product": hidden}
+fig, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
+for k, family in enumerate(("linear", "mlp")):
+    found = [ip.estimators.VInformation(family).estimate(ip.continuous(z), label, rng=rng) for z in layers.values()]
+    ax.bar(np.arange(2) + 0.3 * (k - 0.5), [e.bits for e in found], 0.28, yerr=[1.96 * e.stderr for e in found], capsize=3, label=f"{family} reader", color=plt.cm.viridis(k / 1.6))
+ax.axhline(1, ls="--", color="k", lw=1, label="H(Y), all there is")
+ax.set_xticks(range(2), layers)
+ax.set(ylabel="I_V(Z→Y) [bits], held out", title="the product creates no information, only use for a linear reader", ylim=(-0.1, 1.35))
+ax.legend(ncols=3, loc="upper center");

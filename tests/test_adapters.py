@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import warnings
 from pathlib import Path
@@ -229,3 +230,30 @@ def test_only_numbers_go_into_the_archive() -> None:
     assert set(numeric(given)) == {"loss", "n", "np"}
     with pytest.raises(InputError, match="expected probe and to="):
         Attachment({})
+
+
+def test_accelerate_by_the_recipe_of_the_documentation(tmp_path: Path) -> None:
+    accelerate = pytest.importorskip("accelerate")
+    ended = []
+    for record in (True, False):
+        torch.manual_seed(0)
+        accelerator = accelerate.Accelerator(cpu=True)
+        net = network()
+        net, optimiser = accelerator.prepare(net, torch.optim.SGD(net.parameters(), 0.05))
+        with contextlib.ExitStack() as stack:
+            rec = None
+            if record:
+                rec = stack.enter_context(
+                    ip.Recorder(accelerator.unwrap_model(net), probe=(X, Y), to=tmp_path / "run", layers="all", verbose=False)
+                )
+            for step in range(1, 5):
+                loss = nn.functional.cross_entropy(net(X), torch.as_tensor(Y))
+                accelerator.backward(loss)
+                if step % 2 == 0:  # gradients are accumulated over two steps; a capture in between leaves them alone
+                    optimiser.step()
+                    optimiser.zero_grad()
+                if rec is not None:
+                    assert rec.step(step, loss=loss)
+        ended.append(accelerator.unwrap_model(net).state_dict())
+    assert all(torch.equal(v, ended[1][k]) for k, v in ended[0].items())
+    assert ip.open_archive(tmp_path / "run").steps == (0, 1, 2, 3, 4)

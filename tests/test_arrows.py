@@ -117,7 +117,8 @@ def test_public_names_are_pinned() -> None:
         "Archive", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "check_dpi", "continuous", "discrete",
         "every", "log_spaced", "measure", "open_archive", "plot_plane", "write_report",
         "compression", "invariance", "mechanism", "phases", "sensitivity",
-        "conditional_information", "drift", "information_given_labels", "layer_information", "train_and_held_out",
+        "calibrate", "conditional_information", "conditional_vinformation", "drift", "information_given_labels", "layer_information", "mdl_online_code",
+        "train_and_held_out",
         "analysis", "archive", "data", "errors", "estimators", "hooks", "testing", "types",
     }  # fmt: skip
     assert set(ip.__all__) == expected

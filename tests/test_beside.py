@@ -47,7 +47,7 @@ def test_when_the_block_is_left_everything_is_measured_and_training_is_what_it_w
     plain = train(tmp_path / "plain")
     assert all(torch.equal(weights[k], plain[k]) for k in plain)
     expected = ip.measure(tmp_path / "plain", SPECS, resume=False)
-    monkeypatch.setattr("infoplane.analysis.measure.measure_cell", lambda *a, **k: pytest.fail("measured again"))
+    monkeypatch.setattr("infoplane.analysis.engine.measure_cell", lambda *a, **k: pytest.fail("measured again"))
     assert numbers(ip.measure(tmp_path / "beside", SPECS)) == numbers(expected)
 
 
@@ -121,7 +121,7 @@ def test_it_rests_while_over_budget_and_catches_up_without_resting(tmp_path: Pat
             over.set()
         return over.is_set()
 
-    from infoplane.analysis import measure as module
+    from infoplane.analysis import engine as module
 
     plain = module.measure_cell
 

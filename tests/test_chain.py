@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -265,3 +266,50 @@ def test_the_cost_is_one_forward_per_layer_and_a_few() -> None:
     net.register_forward_pre_hook(lambda m, a: count.append(1))
     chain = interchange(net, _x(16, 6), "all")
     assert len(count) <= len(chain.layers) + 4  # survey, x, x', noise
+
+
+class Graph(nn.Module):
+    """A network with any graph: node v is a linear layer of its parents side by side, squashed; parent -1 is the input."""
+
+    def __init__(self, parents: list[list[int]]) -> None:
+        super().__init__()
+        self.parents = parents
+        self.nodes = nn.ModuleList([nn.Sequential(nn.Linear(4 * len(p), 4), nn.Tanh()) for p in parents])
+
+    def forward(self, x: Tensor) -> Tensor:
+        values = {-1: x}
+        for v, parents in enumerate(self.parents):
+            values[v] = self.nodes[v](torch.cat([values[p] for p in parents], 1))
+        return values[len(self.parents) - 1]
+
+
+def _reached(parents: list[list[int]], start: int, without: int | None = None) -> set[int]:
+    """Nodes on a directed path from ``start`` that avoids ``without``."""
+    reached = {start}
+    for v, mine in enumerate(parents):
+        if v != without and reached & set(mine):
+            reached.add(v)
+    return reached
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_matrix_of_any_graph_is_that_of_its_paths(seed: int) -> None:
+    """i cuts X from j when every path from the input to j passes i; no path when none leads from i to j; else i is bypassed."""
+    rng = np.random.default_rng(seed)
+    parents = [sorted({int(p) for p in rng.integers(-1 if v < 3 else 0, v, size=2)} if v else {-1}) for v in range(7)]
+    chain = _chain(lambda: Graph(parents), _x(32, 4), [f"nodes.{v}" for v in range(7)])
+    for i in range(7):
+        around, after = _reached(parents, -1, without=i), _reached(parents, i)
+        for j in range(7):
+            want = "cut" if i == j or j not in around else "partial" if j in after else "no-path"
+            assert chain.relation(f"nodes.{i}", f"nodes.{j}") == want, (parents, i, j)
+
+
+def test_both_inputs_of_cross_attention_are_partial_to_a_decoder_and_its_blocks_are_bypassed_by_the_memory() -> None:
+    def build() -> nn.Module:
+        return nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True, dropout=0.0), 2)
+
+    chain = _chain(build, ((_x(16, 5, 8), torch.flip(_x(16, 4, 8), [0]) + 1), None), ["layers.0", "layers.1.multihead_attn", "layers.1"])
+    assert chain.relation("layers.0", "layers.1") == "partial"  # the memory enters behind it
+    assert chain.relation("layers.1.multihead_attn", "layers.1") == "partial"
+    assert chain.relation("layers.1", "layers.0") == "no-path"

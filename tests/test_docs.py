@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -42,6 +43,21 @@ def test_local_links_lead_to_files(page: Path) -> None:
     assert [t for t in targets if not (page.parent / t).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
+    wrong = []
+    for path, anchor in re.findall(r"\[[^\]]*\]\(([^)\s#]*)#([^)\s]+)\)", BLOCK.sub("", page.read_text("utf-8"))):
+        target = page if not path else page.parent / path
+        if not re.match(r"[a-z]+:", path) and anchor not in _anchors(target.read_text("utf-8")):
+            wrong.append(f"{path}#{anchor}")
+    assert wrong == []
+
+
+def _anchors(text: str) -> set[str]:
+    """Anchors of the headings as code hosts and myst make them: lower case, words joined by dashes, punctuation gone."""
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in re.findall(r"^#+ (.+)$", text, re.M)}
+
+
 def test_every_public_name_is_in_the_reference() -> None:
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     classes = [target.partition(":")[2] for target in FAMILIES.values()]
@@ -52,6 +68,44 @@ def test_every_public_name_is_in_the_reference() -> None:
 def test_every_page_is_in_the_table_of_contents() -> None:
     index = (ROOT / "docs" / "index.md").read_text("utf-8")
     assert [p.stem for p in PAGES if p.parent.name == "docs" and p.stem != "index" and not re.search(rf"^{p.stem}$", index, re.M)] == []
+
+
+def test_every_key_that_is_written_is_in_the_specification(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
+    with ip.Recorder(net, probe=(torch.eye(3), [0, 1, 1]), split=["train", "train", "test"], to=tmp_path / "run", verbose=False) as rec:
+        rec.step(1, loss=0.5)
+    ip.archive.pack(tmp_path / "run", tmp_path / "run.h5")
+    plane = ip.measure(tmp_path / "run", "exact")
+    plane.save(tmp_path / "plane.h5")
+    found: set[str] = set()
+    for path in [tmp_path / "run" / "run.json", *tmp_path.rglob("*.h5"), *tmp_path.rglob("*.jsonl")]:
+        raw = path.read_bytes().decode("latin-1")
+        found |= set(re.findall(r'"([a-z_0-9]+)":', raw))
+    free = {"config", "writer", "meta", "metrics", "versions"}  # free-form objects: their content is the writer's own
+    text = (ROOT / "docs" / "format.md").read_text("utf-8")
+    own = _keys_below(tmp_path / "run" / "run.json", free)
+    assert len(found) > 40
+    missing = sorted(k for k in found - own if not re.search(rf"\b{k}\b", text))
+    assert missing == []
+
+
+def _keys_below(run: Path, names: set[str]) -> set[str]:
+    """Keys inside the free-form objects of a run and of its shards, whatever they are."""
+    from infoplane.archive.reader import open_archive
+
+    header = json.loads(run.read_text("utf-8"))
+    archive = open_archive(run.parent)
+    inside: set[str] = set()
+    stack: list[object] = [header[n] for n in names & set(header)] + [archive.meta(s) for s in archive.steps] + [archive.metrics]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, dict):
+            inside |= {str(k) for k in top}
+            stack += list(top.values())
+        elif isinstance(top, list):
+            stack += top
+    return inside
 
 
 @pytest.mark.slow

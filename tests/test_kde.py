@@ -143,3 +143,44 @@ def test_bad_input_is_explained() -> None:
         KDE(variance=1).estimate(ip.continuous([0.0, 1.0]), ip.continuous([0.0, 1.0]))
     with pytest.raises(EstimatorError, match="all rows of z are equal"):
         KDE(relative=0.1).estimate(ip.discrete([0, 1]), ip.continuous([1.0, 1.0], "z"))
+
+
+def _layer(n: int = 600, dim: int = 20) -> tuple[ip.Variable, ip.Variable, ip.Variable]:
+    rng = np.random.default_rng(11)
+    z = np.tanh(rng.normal(size=(n, dim))).astype(np.float32)
+    return ip.discrete(np.arange(n) // 2), ip.continuous(z), ip.discrete((z[:, 0] > 0).astype(int) + 2 * (z[:, 1] > 0.5))
+
+
+def test_halves_and_shuffled_labels_from_one_pass_are_those_of_passes_of_their_own() -> None:
+    x, z, y = _layer()
+    estimator, rng = KDE(variance=0.3), np.random.default_rng(0)
+    splits = [rng.random(z.n) < 0.5 for _ in range(18)]
+    for x_or_ids in (x, ip.discrete(np.arange(z.n))):
+        found = estimator.estimate_halves(x_or_ids, z, y, splits)
+        halves = [np.flatnonzero(side) for first in splits for side in (first, ~first)]
+        for rows, points in zip(halves, found, strict=True):
+            direct = estimator.estimate_plane_point(x_or_ids.take(rows), z.take(rows), y.take(rows))
+            assert [(q, e.sense, e.n) for q, e in points] == [(q, e.sense, e.n) for q, e in direct]
+            np.testing.assert_allclose([e.ceiling_bits for _, e in points], [e.ceiling_bits for _, e in direct])
+            np.testing.assert_allclose([e.bits for _, e in points], [e.bits for _, e in direct], atol=2e-6)
+    orders = [rng.permutation(z.n) for _ in range(35)]
+    for order, points in zip(orders, estimator.estimate_labels(z, [y.values[o, 0] for o in orders]), strict=True):
+        direct = [e for q, e in estimator.estimate_plane_point(x, z, y.take(order)) if q == "i_zy"]
+        np.testing.assert_allclose([e.bits for _, e in points], [e.bits for e in direct], atol=2e-6)
+
+
+def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true() -> None:
+    x, z, y = _layer()
+    whole = [e.bits for _, e in KDE(variance=0.3).estimate_plane_point(x, z, y)]
+    drawn, errors = [], []
+    for seed in range(80):
+        points = KDE(variance=0.3, pairs=60 * z.n).estimate_plane_point(x, z, y, rng=np.random.default_rng(seed))
+        assert "60 of 600 rows compared with all" in points[0][1].notes[-1]
+        drawn.append([e.bits for _, e in points])
+        errors.append([e.stderr for _, e in points])
+    spread, error = np.std(drawn, axis=0), np.sqrt(np.mean(np.square(errors), axis=0))
+    assert np.all(np.abs(np.mean(drawn, axis=0) - whole) < 4 * spread / np.sqrt(80))
+    assert np.all((spread / error > 0.75) & (spread / error < 1.33))  # four standard errors of a standard deviation
+    exact = KDE(variance=0.3, pairs=10**9).estimate_plane_point(x, z, y)
+    assert [e.bits for _, e in exact] == whole and exact[0][1].stderr is None
+    assert str(KDE(variance=0.05, pairs=5)) == "kde:variance=0.05,pairs=5"

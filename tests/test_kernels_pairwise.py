@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from infoplane.analysis.kernels.pairwise import gaussian_sums, grouped_sums
+from infoplane.analysis.kernels import blocks
+from infoplane.analysis.kernels.pairwise import anchored_sums, gaussian_sums, grouped_sums
 from infoplane.analysis.kernels.threads import in_order, single_blas, threads, using
 from infoplane.errors import InputError
 
@@ -56,6 +57,44 @@ def test_the_order_of_the_rows_does_not_matter_beyond_rounding() -> None:
     shuffled = RNG.permutation(N)
     for a, b in zip(gaussian_sums(z, np.array([0.5]), classes), gaussian_sums(z[shuffled], np.array([0.5]), classes[shuffled])):
         np.testing.assert_allclose(a[shuffled], b, rtol=3e-6)
+
+
+class Streamed:
+    """Rows that are never whole in memory."""
+
+    def __init__(self, z: np.ndarray) -> None:
+        self._z, self.shape, self.dtype = z, z.shape, z.dtype
+
+    def blocks(self, rows: int):
+        for start in range(0, len(self._z), min(rows, 331)):
+            yield self._z[start : start + min(rows, 331)].copy()
+
+
+@pytest.mark.parametrize("case", ["tanh", "tanh, few units", "ReLU with norms up to 1e4"])
+def test_rows_read_in_blocks_give_the_sums_of_rows_in_memory(case: str, monkeypatch) -> None:
+    z = np.concatenate([CASES[case].astype(np.float32)] * 4)
+    groupings = [RNG.integers(0, 5, len(z)), RNG.integers(0, 2, len(z))]
+    expected = grouped_sums(z, np.array([0.1, 1.0]), groupings)
+    monkeypatch.setattr(blocks.Spilled, "__init__", _small(blocks.Spilled.__init__))
+    for a, b in zip(grouped_sums(Streamed(z), np.array([0.1, 1.0]), groupings), expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=3e-6)
+
+
+def _small(init):
+    def made(self, *args) -> None:
+        init(self, *args)
+        self.size = 1024
+
+    return made
+
+
+def test_anchored_rows_have_the_sums_of_the_whole_pass() -> None:
+    z = CASES["near-duplicate ReLU rows"].astype(np.float32)
+    groupings = [RNG.integers(0, 5, N)]
+    anchors = RNG.permutation(N)[:90]
+    full = grouped_sums(z, np.array([0.001, 1.0]), groupings)
+    for a, b in zip(anchored_sums(Streamed(z), anchors, np.array([0.001, 1.0]), groupings), full, strict=True):
+        np.testing.assert_allclose(a, b[anchors], rtol=1e-5)
 
 
 @pytest.mark.slow

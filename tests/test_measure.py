@@ -44,7 +44,7 @@ def test_the_plane_does_not_depend_on_workers_order_or_resuming(archive) -> None
 
 def test_what_was_measured_is_read_back_not_measured_again(archive, monkeypatch) -> None:
     before = ip.measure(archive, ["bin:szt", "exact"])
-    monkeypatch.setattr("infoplane.analysis.measure.measure_cell", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr("infoplane.analysis.engine.measure_cell", lambda *a: pytest.fail("measured again"))
     assert numbers(ip.measure(archive, ["bin:szt", "exact"])) == numbers(before)
 
 

@@ -34,6 +34,4 @@ def test_a_notebook_runs(script: Path, tmp_path: Path, monkeypatch: pytest.Monke
     notebook = jupytext.read(script)
     for cell in notebook.cells:  # the quick form: shorter training, the same cells
         cell.source = re.sub(r"^epochs = \d+$", "epochs = 120", cell.source, flags=re.M)
-    nbclient.NotebookClient(
-        jupytext.read(script), timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    nbclient.NotebookClient(notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}).execute()

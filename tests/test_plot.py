@@ -269,7 +269,7 @@ def test_planes_side_by_side_share_their_limits() -> None:
 
     figure = draw_side_by_side({"train": make_plane(), "test": make_plane(("a", "b", "c"))})
     train, test = figure.axes[:2]
-    assert train.get_xlim() == test.get_xlim() and [train.get_title(loc="left"), test.get_title(loc="left")] == ["train", "test"]
+    assert train.get_xlim() == test.get_xlim() and [train.get_title(), test.get_title()] == ["train", "test"]
 
 
 def test_flags_of_another_estimator_or_bound_are_not_drawn_and_faults_always_are() -> None:

@@ -93,7 +93,7 @@ def run(mode: str, folder: Path) -> list[str]:
         for r in (0, 1)
     ]
     try:
-        ended = [p.communicate(timeout=90) for p in ranks]
+        ended = [p.communicate(timeout=140) for p in ranks]
     finally:
         for p in ranks:
             p.kill()

@@ -144,14 +144,14 @@ def test_no_split_is_said(tmp_path: Path) -> None:
         verbose=False,
     ):
         pass
-    with pytest.raises(InputError, match="no split was recorded; give the recorder split="):
+    with pytest.raises(InputError, match="no split was recorded; pass it while recording"):
         ip.train_and_held_out(tmp_path / "r")
 
 
 @pytest.mark.parametrize(
     ("command", "title"),
     [
-        ("between", "I(Z_i;Z_j) [bits], mixed:k=5"),
+        ("between", "I(Z_i;Z_j) [bits], knn:k=5"),
         ("given", "I(Z;X|Y) [bits], exact"),
         ("drift", "D(step || reference)"),
         ("sides", "I(Z;Y) [bits]"),
@@ -161,3 +161,16 @@ def test_every_relation_is_a_command_with_a_table(run: Path, tmp_path: Path, com
     done = CliRunner().invoke(app, [command, str(run), "--csv", str(tmp_path / "t.csv")])
     assert done.exit_code == 0, done.output
     assert title in done.output and len((tmp_path / "t.csv").read_text().splitlines()) > 2
+
+
+def test_the_command_measures_a_second_estimator_beside_a_single_one_and_lists_where_they_part(tmp_path: Path) -> None:
+    """The label is whether |x| is large: neighbours see a bit, the Gaussian copula far less."""
+    x = np.random.default_rng(0).normal(size=(400, 1)).astype(np.float32)
+    y = (np.abs(x[:, 0]) > 0.67).astype(int)
+    with ip.Recorder(torch.nn.Sequential(torch.nn.Identity()), probe=(x, y), to=tmp_path / "run", layers=["0"], verbose=False):
+        pass
+    both = CliRunner().invoke(app, ["measure", str(tmp_path / "run"), "-e", "ross"])
+    assert both.exit_code == 0, both.output
+    assert "1 cells where two estimators of one information part" in both.output and "I(Z;Y): gauss:copula=true says" in both.output
+    alone = CliRunner().invoke(app, ["measure", str(tmp_path / "run"), "-e", "ross", "--alone", "-o", str(tmp_path / "alone.h5")])
+    assert "part" not in alone.output.replace("partial", "") and ip.Plane.load(tmp_path / "alone.h5").estimators == ("ross:k=5",)

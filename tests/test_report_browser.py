@@ -8,12 +8,18 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from infoplane.analysis.report import write_report
+from infoplane.analysis.compare import pool
+from infoplane.analysis.mechanism import Mechanism
+from infoplane.analysis.phases import Compression, LayerPhase, Phases
+from infoplane.analysis.report import Judged, write_report
+from infoplane.analysis.sensitivity import Sensitivity
 from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport, Estimate, Finding
 
@@ -147,11 +153,11 @@ def test_the_slider_moves_the_points_the_cursors_and_the_table(opened: Watched) 
     for _ in range(4):
         page.keyboard.press("ArrowLeft")
     wait_until(page, "document.getElementById('now').textContent === 'step 0'")
-    wait_until(page, "document.getElementById('curve-x').layout.shapes[0].x0 === 0")
+    wait_until(page, "document.querySelector('#curve-x .cursor').dataset.x === '0'")
     assert page.evaluate("document.getElementById('now-layer').data[0].x") == pytest.approx([10.0, 9.0, 8.0])
     assert (
         "10" in page.inner_text("#points tbody tr:first-child")
-        and page.evaluate("document.getElementById('curve-x').layout.shapes.length") == 2
+        and page.evaluate("document.querySelectorAll('#curve-x .cursor').length") == 1
     )
 
 
@@ -232,13 +238,106 @@ def test_hostile_names_are_text_everywhere(browser: Any, tmp_path: Path) -> None
     shown.close()
 
 
-def test_the_slider_of_200_steps_12_layers_and_4_estimators_answers_within_100_ms(browser: Any, tmp_path: Path) -> None:
-    plane = make_plane([f"h.{i}" for i in range(12)], ("bin:szt", "exact", "ksg:k=5", "gauss"), [40 * k for k in range(200)])
-    shown = Watched(browser, write_report(tmp_path / "r.html", plane))
+def make_judged(plane: Plane) -> Judged:
+    """Sections about the layers of ``plane``, whatever they are called."""
+    curve = {
+        "low": 0.9,
+        "high": 1.2,
+        "onset": 10,
+        "onset_low": 1,
+        "onset_high": 100,
+        "naive": 1.1,
+        "stays": True,
+        "fitting_end": 100,
+        "threshold": 0.05,
+    }
+    specs = ("bin:szt", "exact")
+    found = [
+        LayerPhase(name, "robust", f"{name} falls", tuple(Compression(name, e, drop=1.0 + k, **curve) for e in specs))  # type: ignore[arg-type]
+        for k, name in enumerate(plane.layers)
+    ]
+    phases = Phases(tuple(found), "run")
+    shares = [Mechanism(s, name, 0.1 * k, 0.0, 0.0, 0.0, 0.5, 0.0, 2.0) for s in plane.steps for k, name in enumerate(plane.layers)]
+    return Judged(phases, Sensitivity(plane, phases), shares, pool({"one": plane, "two": plane}))
+
+
+@pytest.fixture(scope="module")
+def judged(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    plane = make_plane()
+    shown = Watched(browser, write_report(tmp_path_factory.mktemp("r") / "r.html", plane, make_report(plane), judged=make_judged(plane)))
+    yield shown
+    shown.page.close()
+
+
+def test_phases_sensitivity_mechanism_and_other_runs_have_their_sections(judged: Watched) -> None:
+    page = judged.page
+    for id, traces in (("phase-chart", 2), ("sensitivity-chart", 6), ("mechanism-chart", 18), ("pooled-chart", 18)):
+        assert page.evaluate(f"document.getElementById('{id}').data.length") == traces, id
+    drawn = page.evaluate("document.getElementById('phase-chart').data.find(t => t.name === 'exact').x")
+    assert drawn == pytest.approx([1.0, 2.0, 3.0])
+    assert "[0.9, 1.2]" in page.inner_text("#phases table") and "2 runs compared" in page.inner_text("#pooled h2")
+    assert any(
+        "Phases: robust compression in a (1.00 bits, bin:szt), b (2.00 bits, bin:szt)" in t
+        for t in page.eval_on_selector_all("#shows li", "l => l.map(x => x.textContent)")
+    )
+    assert "raw differences" not in page.inner_text("#cannot") and judged.log == []
+
+
+def test_the_cursor_of_the_mechanism_follows_the_slider(judged: Watched) -> None:
+    page = judged.page
+    page.evaluate("setStep(D.measured[2])")
+    wait_until(page, "Math.abs(+document.querySelectorAll('#mechanism-chart .cursor')[5].dataset.x - Math.log10(11)) < 1e-9")
+
+
+def test_sections_follow_the_theme(judged: Watched) -> None:
+    judged.page.click("#theme")
+    wait_until(judged.page, "document.getElementById('phase-chart').layout.paper_bgcolor === '#14171c'")
+    judged.page.click("#theme")
+
+
+def test_hostile_names_are_text_in_every_section(browser: Any, tmp_path: Path) -> None:
+    plane = make_plane(HOSTILE)
+    shown = Watched(browser, write_report(tmp_path / "r.html", plane, None, judged=make_judged(plane)))
+    page = shown.page
+    assert page.evaluate("window.pwned") is None and shown.log == []
+    assert page.evaluate("document.querySelectorAll('main b, main i:not([class]), main img, main script').length") == 0
+    assert HOSTILE[0] in page.inner_text("#phases table")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
+    shown.close()
+
+
+def noisy(plane: Plane, seed: int = 0) -> Plane:
+    """The plane with every digit of a number in use, as measured ones have, and with intervals and coverage."""
+    rng = np.random.default_rng(seed)
+
+    def shaken(e: Estimate) -> Estimate:
+        bits = e.bits + float(rng.normal(0, 0.1))
+        return replace(
+            e,
+            bits=bits,
+            low=bits - float(rng.random()),
+            high=bits + float(rng.random()),
+            stderr=float(rng.random()),
+            coverage=float(rng.random()),
+        )
+
+    return replace(plane, points=tuple(replace(p, estimate=shaken(p.estimate)) for p in plane))
+
+
+@pytest.mark.parametrize("sections", [False, True])
+def test_a_report_of_200_steps_12_layers_and_4_estimators_is_small_and_its_slider_quick(
+    browser: Any, tmp_path: Path, sections: bool
+) -> None:
+    plane = noisy(make_plane([f"h.{i}" for i in range(12)], ("bin:szt", "exact", "ksg:k=5", "gauss"), [40 * k for k in range(200)]))
+    path = write_report(tmp_path / "r.html", plane, judged=make_judged(plane) if sections else None)
+    size = path.stat().st_size / 1e6
+    assert size < (6 if not sections else 6.5), f"{size:.2f} MB"
+    shown = Watched(browser, path)
     times = shown.page.evaluate(
         "(async () => { const out = []; for (let k = 0; k < 40; k++) { const t = performance.now(); document.getElementById('step').value = 5 * k;"
         " document.getElementById('step').dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(() => setTimeout(r)));"
         " out.push(performance.now() - t); } return out.sort((a, b) => a - b); })()"
     )
     shown.close()
+    print(f"{size:.2f} MB, slider median {times[20]:.0f} ms, slowest {times[-1]:.0f} ms")
     assert times[20] < 100, f"median {times[20]:.0f} ms"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infoplane.analysis.report.trackers import log_tensorboard, log_wandb, scalars
+from infoplane.analysis.report.trackers import log_mlflow, log_tensorboard, log_wandb, mlflow_names, scalars
+from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate
 
@@ -57,3 +59,87 @@ def test_tensorboard_files_hold_the_scalars_and_the_figure(tmp_path: Path) -> No
     events.Reload()
     assert [(e.step, e.value) for e in events.Scalars("infoplane/fc1/I(Z;Y) kde:variance=0.1 upper")] == [(0, 1.0), (5, 6.0)]
     assert events.Tags()["images"] == ["infoplane/plane"]
+
+
+def test_figures_are_drawn_last_at_every_checkpoint_or_never() -> None:
+    class Writer:
+        def __init__(self) -> None:
+            self.figures: list[tuple[int, int]] = []
+
+        def add_scalar(self, name: str, bits: float, step: int) -> None: ...
+
+        def add_figure(self, tag: str, figure: Any, step: int, close: bool) -> None:
+            (points,) = [a for a in figure.axes[0].get_children() if a.get_gid() == "points-0"]
+            self.figures.append((step, len(points.get_offsets())))
+
+    for figures, expected in (("last", [(5, 2)]), ("every", [(0, 1), (5, 2)]), ("none", [])):
+        writer = Writer()
+        log_tensorboard(writer, make_plane(), figures=figures)  # type: ignore[arg-type]  # the three words
+        assert writer.figures == expected
+    with pytest.raises(InputError, match="figures is last, every or none, got 'all'"):
+        log_tensorboard(Writer(), make_plane(), figures="all")  # type: ignore[arg-type]  # wrong on purpose
+
+
+HOSTILE = ["<script>", "x" * 10_000, "😀 名前", "שלום", "../../etc", "a\x1b[31m", "a?b", "a*b"]
+
+
+def test_mlflow_gets_names_that_it_allows_and_that_differ() -> None:
+    names = mlflow_names([f"infoplane/{layer}/I(Z;Y) bin:szt" for layer in HOSTILE])
+    assert len(set(names.values())) == len(HOSTILE)
+    assert all(re.fullmatch(r"[\w\-./: ]+", n, re.ASCII) and len(n) <= 250 and ".." not in n for n in names.values())
+
+
+def test_mlflow_receives_scalars_and_the_figure() -> None:
+    class MLflow:
+        def __init__(self) -> None:
+            self.metrics: list[tuple[int, dict[str, float]]] = []
+            self.files: list[str] = []
+
+        def log_metrics(self, values: dict[str, float], step: int) -> None:
+            self.metrics.append((step, values))
+
+        def log_figure(self, figure: Any, path: str) -> None:
+            self.files.append(path)
+
+    client = MLflow()
+    assert log_mlflow(client, make_plane()) == 8 and client.files == ["infoplane/plane.png"]
+    assert client.metrics[1][1]["infoplane/fc1/I_ZY kde:variance_0.1 upper"] == 6.0 and [s for s, _ in client.metrics] == [0, 5]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Lightning warns about workers, loggers and devices
+def test_log_dict_inside_lightning_reaches_its_logger(tmp_path: Path) -> None:
+    lightning = pytest.importorskip("lightning.pytorch")
+    import torch
+
+    import infoplane as ip
+    from infoplane.hooks.lightning import callback
+
+    x, y = torch.randn(32, 3), torch.arange(32) % 2
+
+    class Net(lightning.LightningModule):  # type: ignore[misc, name-defined]  # imported just now
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = torch.nn.Linear(3, 2)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.fc(inputs)
+
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            return torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
+
+        def on_train_epoch_end(self) -> None:
+            plane = ip.measure(tmp_path / "run", ["exact"])  # what was measured before is only read again
+            self.log_dict(scalars(plane, plane.steps[-1]))
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    logger = lightning.loggers.CSVLogger(tmp_path, name="log", version=0)
+    trainer = lightning.Trainer(
+        max_epochs=2, logger=logger, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, accelerator="cpu",
+        callbacks=[callback(lightning, probe=(x, y), to=tmp_path / "run", layers="all", verbose=False)],
+    )  # fmt: skip
+    trainer.fit(Net(), torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8))
+    text = (tmp_path / "log" / "version_0" / "metrics.csv").read_text()
+    assert "infoplane/fc/I(X;Z) exact" in text.splitlines()[0] and "5.0" in text

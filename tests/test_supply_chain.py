@@ -69,7 +69,9 @@ def test_every_promise_of_the_security_page_names_tests_that_exist() -> None:
 
 
 def test_no_source_unpickles_evaluates_or_loads_weights_that_may_execute() -> None:
-    forbidden = re.compile(r"^(?!\s*#).*(\bpickle\.loads?\(|(?<![.\w])eval\(|(?<![.\w])exec\(|allow_pickle=True|yaml\.load\(|joblib\.load\()", re.MULTILINE)
+    forbidden = re.compile(
+        r"^(?!\s*#).*(\bpickle\.loads?\(|(?<![.\w])eval\(|(?<![.\w])exec\(|allow_pickle=True|yaml\.load\(|joblib\.load\()", re.MULTILINE
+    )
     for folder in ("hooks", "analysis", "data", "infoplane"):
         for path in (ROOT / folder).rglob("*.py"):
             text = path.read_text()
@@ -110,6 +112,6 @@ def test_capturing_measuring_judging_drawing_and_reporting_reach_no_address_but_
 
 
 def test_the_guard_of_that_test_sees_a_connection_outwards() -> None:
-    code = _WHOLE.split("import pathlib")[0] + "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)"
+    code = _WHOLE.split("import pathlib", maxsplit=1)[0] + "import socket\nsocket.create_connection(('192.0.2.1', 80), timeout=1)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "192.0.2.1" in done.stderr

@@ -1,4 +1,4 @@
-"""A training watched in two browsers, killed with SIGKILL and started again: all of its checkpoints appear in both."""
+"""A training recorded with `watch=` in two browsers, killed with SIGKILL and started again: all of its checkpoints appear in both."""
 
 from __future__ import annotations
 
@@ -34,22 +34,22 @@ pytestmark = [
 ]
 
 TRAINER = """
-import sys, numpy as np
-from pathlib import Path
-from infoplane.archive import RunWriter, open_archive
-from infoplane.types import LayerInfo
-run, hold = Path(sys.argv[1]), int(sys.argv[2])
-rng = np.random.default_rng(0)
-x, y = rng.normal(size=(64, 3)).astype("f4"), np.arange(64) % 2
-layers = [LayerInfo("<b>fc1</b>", 0, "Linear", (4,), (4,)), LayerInfo("fc2", 1, "Linear", (2,), (2,))]
-resume = (run / "run.json").exists()
-start = max(open_archive(run).steps, default=-1) + 1 if resume else 0
-with RunWriter.create(run, layers=layers, x=x, y=y, resume=resume) as writer:
-    for step in range(start, 30):
-        with writer.step(step, metrics={"loss": 1 / (1 + step)}) as shard:
-            shard.write("<b>fc1</b>", np.tanh(rng.normal(size=(64, 4))).astype("f4"))
-            shard.write("fc2", np.tanh(rng.normal(size=(64, 2))).astype("f4"))
-        print(step, flush=True)
+import sys, torch, infoplane as ip
+from torch import nn
+run, port, hold = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+torch.manual_seed(0)
+x, y = torch.randn(64, 3), torch.arange(64) % 2
+model = nn.Sequential()
+for name, module in {"<b>fc1</b>": nn.Linear(3, 4), "act": nn.Tanh(), "fc2": nn.Linear(4, 2)}.items():
+    model.add_module(name, module)
+optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+specs = ["bin:szt", "exact"]
+recorder = ip.Recorder(model, probe=(x, y), to=run, layers=["<b>fc1</b>", "fc2"], measure=specs, watch=port, max_overhead=1.0, resume=True, verbose=False)
+with recorder as rec:
+    for step in range(max(rec.steps, default=-1) + 1, 30):
+        loss = nn.functional.cross_entropy(model(x), y)
+        optimiser.zero_grad(); loss.backward(); optimiser.step()
+        rec.step(step, loss=loss)
         if step == hold:
             sys.stdin.read()  # stays inside the run until it is killed
 """
@@ -70,15 +70,12 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
         s.bind(("127.0.0.1", 0))
         port = int(s.getsockname()[1])
     run = tmp_path / "run"
-    watcher = subprocess.Popen(
-        [sys.executable, "-m", "infoplane", "watch", str(run), "-e", "bin:szt", "-e", "exact", "--port", str(port)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    trainer = None
+
+    def train(hold: int) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", TRAINER, str(run), str(port), str(hold)], stdin=subprocess.PIPE, text=True)
+
+    trainer = train(11)
     try:
-        assert watcher.stdout is not None and any("live page: http://127.0.0.1" in line for line in watcher.stdout)
         until(lambda: _answers(port), "the server")
         with sync_playwright() as engine:
             contexts = [
@@ -100,16 +97,11 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
                 )
                 page.goto(f"http://127.0.0.1:{port}/")
                 pages.append(page)
-            trainer = subprocess.Popen(
-                [sys.executable, "-c", TRAINER, str(run), "11"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
             for page in pages:
                 until(lambda page=page: page.evaluate("D !== null && D.measured.length === 12"), "12 checkpoints")
             os.kill(trainer.pid, signal.SIGKILL)
             trainer.communicate()
-            trainer = subprocess.Popen(
-                [sys.executable, "-c", TRAINER, str(run), "-1"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
-            )
+            trainer = train(-1)
             for page in pages:
                 until(
                     lambda page=page: page.evaluate("D.measured.length === 30 && D.series.filter(s => s.i.length === 30).length === 8"),
@@ -124,11 +116,20 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
             for context in contexts:
                 context.close()
     finally:
-        watcher.terminate()
-        watcher.communicate(timeout=20)
-        if trainer is not None:
-            trainer.kill()
-            trainer.communicate()
+        trainer.kill()
+        trainer.communicate()
+        _end_page(port)
+
+
+def _end_page(port: int) -> None:
+    """The page would stay for a minute; the test ends it by its own process number."""
+    import psutil
+
+    for process in psutil.process_iter(["cmdline"]):
+        line = process.info["cmdline"] or []
+        if "watch" in line and str(port) in line:
+            process.terminate()
+            process.wait(20)
 
 
 def _answers(port: int) -> bool:

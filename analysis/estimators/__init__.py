@@ -11,6 +11,7 @@ _NAMES = {
     "Exact": "exact",
     "KDE": "kde",
     "Plugin": "plugin",
+    "Neighbours": "neighbours",
     "KSG": "knn",
     "Ross": "knn",
     "MixedKSG": "knn",

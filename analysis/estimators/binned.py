@@ -11,12 +11,16 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
-from infoplane.errors import InputError
-from infoplane.rows import cell_codes, row_codes
-from infoplane.types import Estimate, Kind, Variable
+from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
+from infoplane.analysis.kernels.blocks import Rows
+from infoplane.analysis.kernels.cells import edge_keys, floor_keys
+from infoplane.errors import EstimatorError, InputError
+from infoplane.rows import cell_keys, codes_of_keys, row_codes
+from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
 
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
 RULES: tuple[Rule, ...] = ("szt", "saxe", "saxe-paper", "range", "quantile", "ebab")
+Codes = NDArray[np.int64]
 Scope = Literal["run", "layer", "unit", "step"]
 _DEFAULT_N = {"range": 30, "quantile": 30, "ebab": 30}
 
@@ -35,6 +39,8 @@ class Binned:
         n: number of cells of ``range``, ``quantile`` and ``ebab`` (30).
         scope: ``range``: the minimum and maximum of the ``run``, of the ``layer`` over the run, of each ``unit`` over the run, or of this
             ``step`` alone; ``quantile``: per ``unit`` or per ``layer``.
+        correction: of the sampling bias, for the population behind the rows: ``cwj`` (the best on undersampled tables), ``chao-shen``, ``grassberger``, ``jackknife``,
+            ``mm``, ``quadratic``; ``none``: these rows are everything.
         frozen_low, frozen_high: the range that `fit` found; not part of the spec.
 
     When it lies: the number belongs to the bin width. Too fine and every row is alone (coverage near 0, value log2 N); too coarse and
@@ -50,6 +56,7 @@ class Binned:
     width: float | None = None
     n: int | None = None
     scope: Scope | None = None
+    correction: Correction = "none"
     frozen_low: tuple[float, ...] | None = field(default=None, repr=False)
     frozen_high: tuple[float, ...] | None = field(default=None, repr=False)
 
@@ -67,6 +74,8 @@ class Binned:
             raise InputError(f"width is a positive number and belongs to rule 'saxe', got width={self.width} with rule {self.rule!r}")
         if self.n is not None and (self.rule not in _DEFAULT_N or self.n < 1):
             raise InputError(f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} with rule {self.rule!r}")
+        if self.correction not in CORRECTIONS:
+            raise InputError(f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}")
         scopes = {"range": ("run", "layer", "unit", "step"), "quantile": ("unit", "layer")}.get(self.rule, ())
         if self.scope is not None and self.scope not in scopes:
             raise InputError(f"scope of rule {self.rule!r} is one of {scopes or '(none)'}, got {self.scope!r}")
@@ -77,7 +86,12 @@ class Binned:
         return str(self)
 
     def __str__(self) -> str:
-        given = {"width": self.width, "n": self.n, "scope": self.scope}
+        given = {
+            "width": self.width,
+            "n": self.n,
+            "scope": self.scope,
+            "correction": None if self.correction == "none" else self.correction,
+        }
         return f"bin:{self.rule}" + "".join(f",{key}={value}" for key, value in given.items() if value is not None)
 
     @property
@@ -147,7 +161,16 @@ class Binned:
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
-        return row_codes(z.values) if z.kind == "discrete" else cell_codes(self.cells(z))
+        return row_codes(z.values) if z.kind == "discrete" else codes_of_keys(self.keys(z))
+
+    def keys(self, z: Variable) -> NDArray[np.uint64]:
+        """64-bit keys of the rows of cells, shape ``(n,)``; where cells do not depend on other rows, keys of blocks can be joined."""
+        if self.rule == "saxe":
+            binrules.refuse_unnumbered(z.values, self.width or 0.07)
+            return floor_keys(z.values, self.width or 0.07)
+        if self.rule == "szt":
+            return edge_keys(z.values, len(binrules.szt_edges()))
+        return cell_keys(self.cells(z))
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
@@ -158,16 +181,55 @@ class Binned:
         same_rows(a, b, self.name)
         t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
         ceiling = None if other.kind == "discrete" else float(np.log2(t.n))
-        return estimate_of_codes(self.codes(t), self.codes(other), self.name, "point", self._notes(t), ceiling_bits=ceiling)
+        return estimate_of_codes(
+            self.codes(t), self.codes(other), self.name, "point", self._notes(t), ceiling_bits=ceiling, correction=self.correction
+        )
+
+    def estimate_plane_point(
+        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+    ) -> list[tuple[Quantity, Estimate]]:
+        """I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
+        same_rows(x, z, self.name)
+        return self._points(self.codes(z), (("i_xz", x), ("i_zy", y)), self._notes(z))
+
+    def estimate_rows(
+        self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None
+    ) -> list[tuple[Quantity, Estimate]]:
+        """As `estimate_plane_point`, for a layer that does not fit into memory: keys of blocks, joined.
+
+        Raises:
+            EstimatorError: a rule whose cells depend on all rows at once.
+        """
+        if self.rule in ("quantile", "ebab") or (self.rule in ("range", "saxe-paper") and self.frozen_low is None):
+            raise EstimatorError(
+                f"{self.name}: its cells need all rows at once, and this layer is larger than INFOPLANE_MEMORY; use szt, saxe or range"
+            )
+        keys, below, above = [], 0, 0
+        for block in z.blocks(4096):
+            part = continuous(block)
+            keys.append(self.keys(part))
+            below, above = below + int((block < -1).sum()), above + int((block > 1).sum())
+        sides: tuple[tuple[Quantity, Variable | None], ...] = (("i_xz", x), ("i_zy", y))
+        notes = self._shares(below / (z.shape[0] * z.shape[1]), above / (z.shape[0] * z.shape[1]))
+        return self._points(codes_of_keys(np.concatenate(keys)), [(q, v) for q, v in sides if v is not None], notes)
+
+    def _points(self, t: Codes, sides: Iterable[tuple[Quantity, Variable]], notes: tuple[str, ...]) -> list[tuple[Quantity, Estimate]]:
+        found: list[tuple[Quantity, Estimate]] = []
+        for quantity, other in sides:
+            ceiling = None if other.kind == "discrete" else float(np.log2(len(t)))
+            codes = self.codes(other)
+            found.append(
+                (quantity, estimate_of_codes(t, codes, self.name, "point", notes, ceiling_bits=ceiling, correction=self.correction))
+            )
+        return found
 
     def _notes(self, z: Variable) -> tuple[str, ...]:
         if z.kind == "discrete":
             return ()
-        notes = []
-        if self.rule == "szt":
-            for text, outside in (("below -1", z.values < -1), ("above 1", z.values > 1)):
-                if share := float(outside.mean()):
-                    notes.append(f"{share:.1%} of values {text} share one cell")
-        if self.fit_scope is not None:
-            notes.append("range taken from these rows alone, not frozen over the run")
-        return tuple(notes)
+        notes = self._shares(float((z.values < -1).mean()), float((z.values > 1).mean())) if self.rule == "szt" else ()
+        return notes if self.fit_scope is None else (*notes, "range taken from these rows alone, not frozen over the run")
+
+    def _shares(self, below: float, above: float) -> tuple[str, ...]:
+        if self.rule != "szt":
+            return ()
+        return tuple(f"{share:.1%} of values {text} share one cell" for text, share in (("below -1", below), ("above 1", above)) if share)

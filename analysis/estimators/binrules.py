@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.kernels.cells import cells_between
 from infoplane.errors import EstimatorError
 
 MOST_CELLS = 2.0**62
+
 Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
 
@@ -19,11 +21,19 @@ def szt_edges() -> NDArray[np.float32]:
 
 def szt_cells(z: Values) -> Cells:
     """29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
-    from infoplane.analysis.kernels.cells_compiled import cells_between
+    return cells_between(z, len(szt_edges()))
 
-    out = np.empty(z.size, np.int32)
-    cells_between(np.ascontiguousarray(z).ravel(), szt_edges(), out)
-    return out.reshape(z.shape)
+
+def refuse_unnumbered(z: Values, width: float) -> None:
+    """Refuse values so large that their cells of this width have no number.
+
+    Raises:
+        EstimatorError: with the largest value.
+    """
+    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
+        raise EstimatorError(
+            f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
+        )
 
 
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
@@ -32,10 +42,7 @@ def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
     Raises:
         EstimatorError: values so large that their cells have no number.
     """
-    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
-        raise EstimatorError(
-            f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
-        )
+    refuse_unnumbered(z, width)
     return np.floor(z / z.dtype.type(width)).astype(np.int64)
 
 

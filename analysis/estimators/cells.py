@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.entropies import counts_of, entropy_bits, information_bits
+from infoplane.analysis.estimators.entropies import Correction, counts_of, entropy_bits, information_bits
 from infoplane.errors import EstimatorError
-from infoplane.types import Estimate, Sense, Variable
+from infoplane.types import Estimate, Sense, Target, Variable
 
 
 def same_rows(a: Variable, b: Variable, name: str) -> None:
@@ -30,9 +30,12 @@ def estimate_of_codes(
     notes: tuple[str, ...] = (),
     *,
     ceiling_bits: float | None = None,
+    correction: Correction = "none",
 ) -> Estimate:
-    """Plug-in I(T;B) on the rows, its ceiling H(B) (or the one given) and the coverage of T."""
+    """Plug-in I(T;B) on the rows, its ceiling H(B) (or the one given) and the coverage of T; with a correction, of the population behind the rows."""
     counts = counts_of(t)
     ceiling = entropy_bits(counts_of(other)) if ceiling_bits is None else ceiling_bits
     coverage = 1 - float((counts == 1).sum()) / len(t)
-    return Estimate(information_bits(t, other), len(t), name, sense, ceiling_bits=ceiling, coverage=coverage, notes=notes)
+    target: Target = "probe-set" if correction == "none" else "population"
+    bits = information_bits(t, other, correction)
+    return Estimate(bits, len(t), name, sense, ceiling_bits=ceiling, target=target, coverage=coverage, notes=notes)

@@ -106,6 +106,7 @@ class _Dependence:
 
     _FIRST = "kernel"
     keeps_chain = False
+    shannon = False
     bound_text = "none; dimensionless, not bits"
 
     def __post_init__(self) -> None:

@@ -59,6 +59,7 @@ class DiffusionEntropy:
 
     _FIRST = "t"
     keeps_chain = False
+    shannon = False
     label = "DSE [bits]"
     target_text = "spectral entropy of a diffusion over the rows (geometric, not Shannon)"
     bound_text = "none"

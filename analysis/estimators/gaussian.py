@@ -96,7 +96,8 @@ class Gaussian:
         se = None
         if a.dim == b.dim == 1:
             r = min(1.0, abs(float(cov[0, 1]) / float(np.sqrt(cov[0, 0] * cov[1, 1]))))
-            se = float(r / np.sqrt(a.n)) / _LN2  # delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n)
+            # delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order, chi-squared / 2n where r vanishes
+            se = float(np.sqrt(max(0.0, r * r - 1 / a.n) / a.n + 1 / (2 * a.n**2))) / _LN2
         return self._result(bits, a, b, notes, se)
 
     def _labels(self, z: Variable, y: Variable) -> Estimate:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.kernels.pairwise import gaussian_sums
+from infoplane.analysis.estimators.entropies import entropy_bits
+from infoplane.analysis.estimators.kernel_views import KernelView, halved_views, kernel_views, mean_square_distance
+from infoplane.analysis.kernels.blocks import Held, Rows
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Quantity, Sense, Variable
 
 Bound = Literal["upper", "lower"]
+Values = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,8 @@ class KDE:
         variance: s2, in squared units of the activations (1e-3 and 0.1 in Saxe et al.'s code, 0.1 in the paper).
         relative: instead: s = relative x RMS distance between rows of the layer; the s2 used is in the notes.
         bound: ``upper`` or ``lower``.
+        pairs: a budget for very many rows N: ``pairs / N`` rows drawn at random are compared with all N. Unbiased for the value over all rows,
+            with its standard error; None for all N^2 pairs.
 
     When it lies: s2 is a choice, not a property of the network; it adds noise that the network does not have, so the chain is broken.
     Large ReLU layers sit at log2 N whatever they carry.
@@ -42,6 +47,7 @@ class KDE:
     variance: float | None = None
     relative: float | None = None
     bound: Bound = "upper"
+    pairs: int | None = None
 
     _FIRST = "variance"
     keeps_chain = False
@@ -58,6 +64,8 @@ class KDE:
             raise InputError(f"variance and relative are positive numbers, got {given}")
         if self.bound not in ("upper", "lower"):
             raise InputError(f"bound must be 'upper' or 'lower', got {self.bound!r}")
+        if self.pairs is not None and self.pairs < 1:
+            raise InputError(f"pairs is a number of pairs of rows, for example 1000000000, got {self.pairs}")
 
     @property
     def name(self) -> str:
@@ -66,7 +74,7 @@ class KDE:
 
     def __str__(self) -> str:
         width = f"variance={self.variance:g}" if self.variance is not None else f"relative={self.relative:g}"
-        return f"kde:{width}" + (",bound=lower" if self.bound == "lower" else "")
+        return f"kde:{width}" + (",bound=lower" if self.bound == "lower" else "") + (f",pairs={self.pairs}" if self.pairs else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text, e.g. ``I(X;Z+N(0,0.001)) [bits], upper``."""
@@ -77,7 +85,7 @@ class KDE:
         """One continuous variable (the layer) and one discrete (row ids or labels)."""
         return {a, b} == {"continuous", "discrete"}
 
-    def variance_of(self, z: Variable) -> float:
+    def variance_of(self, z: Variable | Rows) -> float:
         """The s2 used for this layer, in squared units of the activations.
 
         Raises:
@@ -85,20 +93,22 @@ class KDE:
         """
         if self.relative is None:
             return float(self.variance or 0.0)
-        if (z.values == z.values[0]).all():  # asked of the values: the variance of equal numbers need not round to 0
-            raise EstimatorError(f"{self.name}: all rows of {z.name} are equal, there is no distance to scale by; use variance=")
-        mean_square = 2 * float(z.values.astype(np.float64).var(axis=0).sum()) * z.n / (z.n - 1)
+        mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
+        if mean_square == 0 or (isinstance(z, Variable) and (z.values == z.values[0]).all()):  # a variance of equal numbers may round off 0
+            raise EstimatorError(
+                f"{self.name}: all rows of {getattr(z, 'name', 'the layer')} are equal, there is no distance to scale by; use variance="
+            )
         return self.relative**2 * mean_square
 
-    def _scaled(self, z: Variable, s2: float) -> tuple[NDArray[np.floating], NDArray[np.float64]]:
-        """Values and variance for the pass; under a relative width both in a power-of-two unit (exact), so that no scale of the layer overflows."""
-        if self.relative is None:
-            return z.values, np.array([s2])
+    def _in_units(self, z: Values, s2: float) -> tuple[Values, float]:
+        """A layer of an extreme scale and its relative width, both in a power-of-two unit (exact), so that the float32 pass holds them."""
+        if self.relative is None or 1e-30 < s2 < 1e30:
+            return z, s2
         unit = 2.0 ** -round(0.5 * np.log2(s2))
-        return z.values * z.values.dtype.type(unit), np.array([s2 * unit * unit])
+        return z * z.dtype.type(unit), s2 * unit * unit
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
-        """I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is not used.
+        """I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is used for ``pairs`` only.
 
         When every symbol of the discrete variable is its own row the within-class term vanishes and the value is the bound on I(X;Z+eps).
 
@@ -111,49 +121,78 @@ class KDE:
             )
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
-        codes = row_codes(other.values)
-        s2 = self.variance_of(z)
-        total, own = gaussian_sums(*self._scaled(z, s2), codes)
-        return self._estimate(total[:, 0], own[:, 0], codes, self.bound, s2)
+        codes, s2 = row_codes(other.values), self.variance_of(z)
+        (seen,) = kernel_views(*self._in_units(z.values, s2), [codes], pairs=self.pairs, rng=rng)
+        return self._estimate(seen, self.bound, s2)
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs (two when inputs repeat)."""
+        """Both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs."""
         same_rows(x, z, self.name)
+        return self._points(x, z.values, self.variance_of(z), y, rng)
+
+    def estimate_rows(
+        self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None
+    ) -> list[tuple[Quantity, Estimate]]:
+        """As `estimate_plane_point`, for a layer that does not fit into memory."""
+        return self._points(x, z, self.variance_of(z), y, rng)
+
+    def estimate_halves(
+        self, x: Variable, z: Variable, y: Variable, splits: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator | None = None
+    ) -> list[list[tuple[Quantity, Estimate]]]:
+        """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for a score of splits."""
+        s2, found = self.variance_of(z), []
+        values, unit_s2 = self._in_units(z.values, s2)
         xs, ys = row_codes(x.values), row_codes(y.values)
-        s2 = self.variance_of(z)
-        values, variance = self._scaled(z, s2)
-        total, own_y = gaussian_sums(values, variance, ys)
-        repeats = int(xs.max()) + 1 < len(xs)
-        own_x = gaussian_sums(values, variance, xs)[1] if repeats else np.ones_like(total)
+        for start in range(0, len(splits), 16):
+            part = splits[start : start + 16]
+            for half, views in zip(part, halved_views(values, unit_s2, xs, ys, part), strict=True):
+                for side in (half, ~half):
+                    by_x, by_y = (view.taken(side) for view in views)
+                    found.append(self._both(by_x, by_y, s2))
+        return found
+
+    def estimate_labels(
+        self, z: Variable, labels: Sequence[NDArray[np.int64]], *, rng: np.random.Generator | None = None
+    ) -> list[list[tuple[Quantity, Estimate]]]:
+        """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
+        s2, found = self.variance_of(z), []
+        for start in range(0, len(labels), 32):
+            for view in kernel_views(*self._in_units(z.values, s2), labels[start : start + 32]):
+                found.append(self._both(None, view, s2))
+        return found
+
+    def _points(
+        self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None
+    ) -> list[tuple[Quantity, Estimate]]:
+        codes = [row_codes(v.values) for v in (y, x) if v is not None]
+        rows, width = (z, s2) if isinstance(z, Rows) else self._in_units(z, s2)
+        seen = kernel_views(rows, width, codes, pairs=self.pairs, rng=rng)
+        return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
+
+    def _both(self, x: KernelView | None, y: KernelView | None, s2: float) -> list[tuple[Quantity, Estimate]]:
         points: list[tuple[Quantity, Estimate]] = []
         bounds: tuple[Bound, ...] = ("upper", "lower")
         for bound in bounds:
-            points.append(("i_xz", self._estimate(total[:, 0], own_x[:, 0], xs, bound, s2)))
-            points.append(("i_zy", self._estimate(total[:, 0], own_y[:, 0], ys, bound, s2, labels=True)))
+            if x is not None:
+                points.append(("i_xz", self._estimate(x, bound, s2)))
+            if y is not None:
+                points.append(("i_zy", self._estimate(y, bound, s2, labels=True)))
         return points
 
-    def _estimate(
-        self,
-        total: NDArray[np.float64],
-        own: NDArray[np.float64],
-        codes: NDArray[np.int64],
-        bound: Bound,
-        s2: float,
-        *,
-        labels: bool = False,
-    ) -> Estimate:
-        n = len(total)
-        column = 1 if bound == "upper" else 0
-        counts = counts_of(codes)
-        within = np.log2(own[:, column] / counts[codes])  # -Ih(Z|y), summed over the rows of y
-        bits = float((within - np.log2(total[:, column] / n)).mean())
-        unique = len(counts) == n
+    def _estimate(self, seen: KernelView, bound: Bound, s2: float, *, labels: bool = False) -> Estimate:
+        each = seen.bits_per_row(1 if bound == "upper" else 0)
+        unique = len(seen.counts) == seen.n
         sense: Sense = bound if unique and not labels else "point"
         notes = () if unique and not labels else (f"difference of {bound} bounds: no bound",)
         if self.relative is not None:
             notes = (*notes, f"s2={s2:.4g}")
         if labels:
             sense = bound  # tells the two curves apart; the note says that it is no bound
-        return Estimate(bits, n, self.name, sense, ceiling_bits=entropy_bits(counts), notes=notes)
+        bits, stderr, low, high = float(each.mean()), None, None, None
+        if len(each) < seen.n:
+            stderr = float(each.std(ddof=1) * np.sqrt((1 / len(each)) * (1 - len(each) / seen.n)))
+            low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
+            notes = (*notes, f"{len(each)} of {seen.n} rows compared with all; the error is that of drawing them")
+        return Estimate(bits, seen.n, self.name, sense, low, high, stderr, ceiling_bits=entropy_bits(seen.counts), notes=notes)

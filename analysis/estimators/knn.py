@@ -98,8 +98,10 @@ class KSG:
         scores: replace every coordinate by its normal scores first: cures heavy tails and makes the value exactly invariant to monotone
             maps of single units; made curved tanh channels worse.
         jitter: standard deviation of noise added to standardised values so that equal rows can be told apart; off unless asked for.
+        correct: from 3 joint dimensions on, add what the estimator misses on Gaussian surrogates with the same rank correlations (see
+            `infoplane.analysis.estimators.surrogate`); the notes say how much. Mean error on vectors up to 3+3 dimensions 0.03 where it is 0.10 without.
 
-    When it lies: falls short in high dimension (-0.6 bit at 5+5 dimensions, -1.9 of 2.2 bits at 20+20, N=2000) and above about
+    When it lies: without ``correct`` it falls short in high dimension (-0.6 bit at 5+5 dimensions, -1.9 of 2.2 bits at 20+20, N=2000) and above about
     log2 N - 2 bits; infinite truths (a deterministic layer of a continuous input) give a finite number that grows with N. Equal rows are
     refused: use `MixedKSG`.
 
@@ -118,6 +120,7 @@ class KSG:
     k: int = 5
     scores: bool = False
     jitter: float = 0.0
+    correct: bool = False
 
     _FIRST = "k"
     keeps_chain = False
@@ -132,6 +135,8 @@ class KSG:
             raise InputError(f"k is at least 1, got {self.k}")
         if not 0 <= self.jitter < 1:
             raise InputError(f"jitter is a small standard deviation of standardised values, 0 for none, got {self.jitter}")
+        if self.correct and self._PREFIX != "ksg":
+            raise InputError(f"correct belongs to ksg on two continuous vectors without ties, not to {self._PREFIX}")
 
     @property
     def name(self) -> str:
@@ -140,7 +145,7 @@ class KSG:
 
     def __str__(self) -> str:
         text = f"{self._PREFIX}:k={self.k}" + (",scores=true" if self.scores else "")
-        return text + (f",jitter={self.jitter:g}" if self.jitter else "")
+        return text + (f",jitter={self.jitter:g}" if self.jitter else "") + (",correct=true" if self.correct else "")
 
     _PREFIX = "ksg"
     _TITLE = "KSG"
@@ -176,12 +181,14 @@ class KSG:
             notes.append(f"{constant} constant units carry nothing")
         return tuple(notes)
 
-    def _result(self, bits: float, a: Variable, b: Variable) -> Estimate:
+    def _result(self, bits: float, a: Variable, b: Variable, more: tuple[str, ...] = ()) -> Estimate:
         ceilings = [entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"]
-        return Estimate(bits, a.n, self.name, ceiling_bits=min(ceilings, default=None), target="population", notes=self._notes(a, b))
+        return Estimate(
+            bits, a.n, self.name, ceiling_bits=min(ceilings, default=None), target="population", notes=(*self._notes(a, b), *more)
+        )
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
-        """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` only."""
+        """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` and ``correct`` only."""
         self._check(a, b)
         parts = {id(v): self._prepared(v, rng) for v in (a, b) if v.kind == "continuous"}
         for v in (a, b):
@@ -191,9 +198,21 @@ class KSG:
                     f"use mixed:k={self.k}, or jitter=1e-6 if you know why"
                 )
         if a.kind == b.kind:
-            return self._result(ksg_bits(parts[id(a)], parts[id(b)], self.k), a, b)
+            return self._vectors(a, b, parts[id(a)], parts[id(b)], rng)
         z, y = (a, b) if a.kind == "continuous" else (b, a)
         return self._result(ross_bits(parts[id(z)], row_codes(y.values), self.k), a, b)
+
+    def _vectors(self, a: Variable, b: Variable, x: Floats, z: Floats, rng: np.random.Generator | None) -> Estimate:
+        bits = ksg_bits(x, z, self.k)
+        if not self.correct or a.dim + b.dim < 3:
+            return self._result(bits, a, b)
+        from infoplane.analysis.estimators.surrogate import gaussian_shortfall
+
+        rng = np.random.default_rng(0) if rng is None else rng
+        more = gaussian_shortfall(x, z, lambda u, v: ksg_bits(u, v, self.k), rng=rng)
+        if more is None:
+            return self._result(bits, a, b, ("not corrected: no Gaussian fit of these correlations, or beyond what the rows can show",))
+        return self._result(bits + more, a, b, (f"corrected by {more:+.3f} bits: what it misses on Gaussian surrogates",))
 
 
 @dataclass(frozen=True)
@@ -233,8 +252,15 @@ class MixedKSG(KSG):
     A row whose k-th neighbour lies at distance 0 counts its ties. Labels enter with the discrete metric. On continuous data it is KSG with
     ``ln N`` for ``psi(N)``. Use it wherever a layer has atoms: Ross gave -7.6 bits there for a true 0.006.
 
-    When it lies: as KSG; and where nearly all rows are distinct but near-ties are many.
+    Attributes:
+        apart: atoms that more than k rows share are taken apart by the chain rule (`infoplane.analysis.estimators.atoms`), Gao's form does the rest; what
+            `Neighbours` uses.
+
+    When it lies: as KSG; where nearly all rows are distinct but near-ties are many; and, without ``apart``, where both variables have an atom in common rows:
+    -0.27 bit for two units that are off together in 40 % of 2000 rows.
     """
+
+    apart: bool = False
 
     label = "I mixed KSG [bits]"
     target_text = "Shannon MI of a continuous-discrete mixture"
@@ -243,7 +269,7 @@ class MixedKSG(KSG):
     _TITLE = "mixed KSG"
 
     def __str__(self) -> str:
-        return super().__str__()
+        return super().__str__() + (",apart=true" if self.apart else "")
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Any two kinds."""
@@ -257,4 +283,9 @@ class MixedKSG(KSG):
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` only."""
         self._check(a, b)
-        return self._result(mixed_bits(self._part(a, rng), self._part(b, rng), self.k), a, b)
+        x, z = self._part(a, rng), self._part(b, rng)
+        if not self.apart:
+            return self._result(mixed_bits(x, z, self.k), a, b)
+        from infoplane.analysis.estimators.atoms import apart_bits
+
+        return self._result(apart_bits(x, z, self.k), a, b, ("atoms taken apart",))

@@ -44,6 +44,7 @@ class NoisyChannel:
 
     _FIRST = "sigma"
     keeps_chain = True
+    takes_clean = True
     label = "I noisy net [bits]"
     target_text = "true MI of the network with this noise, X uniform on the rows"
     bound_text = "none needed: unbiased with a Monte-Carlo error"
@@ -97,14 +98,14 @@ class NoisyChannel:
         rng = np.random.default_rng(0) if rng is None else rng
         centres = (z.values.astype(np.float64) - z.values.astype(np.float64).mean(axis=0)) / self.sigma
         n, norms = z.n, np.einsum("ij,ij->i", centres, centres)
-        rows = np.zeros((len(codes), n))
-        spread = np.zeros((len(codes), n))
-        for start in range(0, n, _TILE):
-            block = slice(start, min(start + _TILE, n))
-            per_draw = np.stack([self._log_ratio(centres, norms, block, codes, rng) for _ in range(self.draws)])
-            rows[:, block] = per_draw.mean(axis=0)
-            if self.draws > 1:
-                spread[:, block] = per_draw.var(axis=0, ddof=1)
+        values_of = np.zeros((self.draws, len(codes), n))
+        for k in range(self.draws):
+            noise = rng.normal(size=centres.shape)  # drawn whole: the tiles do not change it
+            for start in range(0, n, _TILE):
+                block = slice(start, min(start + _TILE, n))
+                values_of[k, :, block] = self._log_ratio(centres, norms, block, codes, noise[block])
+        rows = values_of.mean(axis=0)
+        spread = values_of.var(axis=0, ddof=1) if self.draws > 1 else np.zeros_like(rows)
         found = []
         for values, noise, c in zip(rows, spread, codes, strict=True):
             se = float(np.sqrt(noise.sum() / self.draws) / n) if self.draws > 1 else None
@@ -113,9 +114,9 @@ class NoisyChannel:
             found.append(Estimate(bits, n, self.name, "point", low, high, se, entropy_bits(counts_of(c)), "probe-set"))
         return found
 
-    def _log_ratio(self, centres: Floats, norms: Floats, block: slice, codes: list[NDArray[np.int64]], rng: np.random.Generator) -> Floats:
+    def _log_ratio(self, centres: Floats, norms: Floats, block: slice, codes: list[NDArray[np.int64]], noise: Floats) -> Floats:
         """``log2 p(z|symbol) / p(z)`` at one noisy draw of every row of the block, shape (variables, rows)."""
-        noisy = centres[block] + rng.normal(size=centres[block].shape)
+        noisy = centres[block] + noise
         d = np.einsum("ij,ij->i", noisy, noisy)[:, None] + norms[None, :] - 2 * noisy @ centres.T
         log_w = -0.5 * np.maximum(d, 0)
         top = log_w.max(axis=1, keepdims=True)

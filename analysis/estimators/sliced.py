@@ -40,6 +40,7 @@ class Sliced:
 
     _FIRST = "slices"
     keeps_chain = False
+    shannon = False
     dpi_exempt = True
     x_as_values = True
     label = "SI [bits]"

@@ -16,6 +16,7 @@ FAMILIES: dict[str, str] = {
     "exact": f"{_HERE}.exact:Exact",
     "kde": f"{_HERE}.kde:KDE",
     "plugin": f"{_HERE}.plugin:Plugin",
+    "knn": f"{_HERE}.neighbours:Neighbours",
     "ksg": f"{_HERE}.knn:KSG",
     "ross": f"{_HERE}.knn:Ross",
     "mixed": f"{_HERE}.knn:MixedKSG",

@@ -2,18 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.kernels.threads import in_order, single_blas
 from infoplane.errors import InputError
 
 TILE = 512
 _DIRECT_DIM = 10
 _TREE_DIM = 3
+_KEEP_BYTES = 1 << 27
 Points = NDArray[np.floating[Any]]
+Tile = NDArray[np.float64]
+
+
+class Distances:
+    """Squared distances between all rows, tile by tile; remembered while they fit into 128 MiB (5792 rows), else made anew each time.
+
+    Exact in float64: distances that cancellation would spoil are taken from the rows themselves, so equal rows are at exactly 0.
+
+    Args:
+        points: shape ``(n, dim)``.
+    """
+
+    def __init__(self, points: Points) -> None:
+        z = np.ascontiguousarray(points, np.float64)
+        self.points, self.n, self.dim = z, *z.shape
+        self._direct = self.dim <= _DIRECT_DIM
+        self._columns = np.ascontiguousarray(z.T) if self._direct else z - z.mean(axis=0)
+        self._norms = np.empty(0) if self._direct else np.einsum("ij,ij->i", self._columns, self._columns)
+        self._kept: dict[tuple[int, int], Tile] | None = {} if self.n * (self.n + TILE) * 4 <= _KEEP_BYTES else None
+
+    def tile(self, i: int, j: int) -> Tile:
+        """Rows i.. against rows j.. >= i; not to be written to."""
+        if self._kept is not None and (i, j) in self._kept:
+            return self._kept[i, j]
+        d = self._made(i, j)
+        if self._kept is not None:
+            self._kept[i, j] = d
+        return d
+
+    def _made(self, i: int, j: int) -> Tile:
+        from infoplane.analysis.kernels.neighbours_compiled import from_differences, from_products
+
+        rows, columns = min(TILE, self.n - i), min(TILE, self.n - j)
+        if self._direct:
+            d = np.empty((rows, columns))
+            from_differences(self._columns, i, j, d)
+            return d
+        c, norms = self._columns, self._norms
+        d = c[i : i + rows] @ c[j : j + columns].T
+        from_products(d, norms[i : i + rows], norms[j : j + columns], self.points, i, j)
+        return d
+
+
+class _Shared:
+    """The distances of the last few sets of points, by content: X is the same for every layer, Z for X and for Y."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, threading.Lock()
+        self._known: OrderedDict[bytes, Distances] = OrderedDict()
+
+    def of(self, points: Points) -> Distances:
+        z = np.ascontiguousarray(points, np.float64)
+        if z.shape[0] * (z.shape[0] + TILE) * 4 > _KEEP_BYTES:
+            return Distances(z)
+        key = hashlib.blake2b(z.data, digest_size=16, salt=str(z.shape[1]).encode()[:16]).digest()
+        with self._lock:
+            found = self._known.pop(key, None) or Distances(z)
+            self._known[key] = found
+            while len(self._known) > self._most:
+                self._known.popitem(last=False)
+            return found
+
+
+shared = _Shared(3)
 
 
 def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
@@ -23,8 +92,7 @@ def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
         parts: arrays of shape ``(n, dim)``; the distance of two rows is the largest over parts of their Euclidean distance in a part.
         k: 1 <= k < n.
 
-    Exact in float64: distances that cancellation would spoil are taken from the rows themselves, so equal rows are at exactly 0.
-    Memory is one tile and k numbers per row.
+    See `Distances` for exactness. Memory beyond those is one tile per thread and k numbers per row.
 
     Raises:
         InputError: k out of range, or parts of different lengths.
@@ -43,12 +111,24 @@ def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
 
         joint = np.concatenate(parts, axis=1).astype(np.float64)
         return np.ascontiguousarray(cKDTree(joint).query(joint, k=[k + 1], p=np.inf)[0][:, 0])
-    from infoplane.analysis.kernels.neighbours_compiled import keep_smallest
+    from infoplane.analysis.kernels.neighbours_compiled import keep_smallest, merge_smallest
 
-    best = np.full((n, k), np.inf)
-    worst = np.full(n, np.inf)
-    for i, j, d in _tiles(parts):
-        keep_smallest(d, i, j, best, worst)
+    distances = [shared.of(p) for p in parts]
+    best, worst = np.full((n, k), np.inf), np.full(n, np.inf)
+
+    def strip(i: int) -> NDArray[np.float64]:
+        mine, limit = np.full((n - i, k), np.inf), worst[i:].copy()  # what others found so far only spares work
+        largest = np.empty((min(TILE, n - i), TILE))
+        for j in range(i, n, TILE):
+            d = distances[0].tile(i, j)
+            for other in distances[1:]:
+                d = np.maximum(d, other.tile(i, j), out=largest[:, : d.shape[1]])
+            keep_smallest(d, 0, j - i, mine, limit)
+        return mine
+
+    with single_blas():
+        for i, mine in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
+            merge_smallest(best[i:], worst[i:], mine)
     return np.sqrt(worst)
 
 
@@ -66,8 +146,17 @@ def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) ->
         count_line(part[order, 0].astype(np.float64), order, np.asarray(eps, np.float64), strict, counts)
         return counts
     threshold = _square_threshold(np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf))
-    for i, j, d in _tiles([part]):
-        count_below(d, i, j, threshold, counts)
+    distances = shared.of(part)
+
+    def strip(i: int) -> NDArray[np.int64]:
+        found = np.zeros(n - i, np.int64)
+        for j in range(i, n, TILE):
+            count_below(distances.tile(i, j), i, j, threshold, found)
+        return found
+
+    with single_blas():
+        for i, found in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
+            counts[i:] += found
     return counts
 
 
@@ -79,31 +168,3 @@ def _square_threshold(eps: NDArray[np.float64]) -> NDArray[np.float64]:
         lower = np.nextafter(t, -np.inf)
         t = np.where((t > 0) & (np.sqrt(np.maximum(lower, 0)) >= eps), lower, t)
     return t
-
-
-def _tiles(parts: Sequence[Points]) -> Iterator[tuple[int, int, NDArray[np.float64]]]:
-    """Tiles of the upper half of the matrix of squared distances, with the row and column where each starts."""
-    from infoplane.analysis.kernels.neighbours_compiled import from_differences, from_products
-
-    n = len(parts[0])
-    prepared = []
-    for part in parts:
-        z = np.ascontiguousarray(part, np.float64)
-        if z.shape[1] <= _DIRECT_DIM:
-            prepared.append((z, np.ascontiguousarray(z.T), np.empty(0)))
-        else:
-            centred = z - z.mean(axis=0)
-            prepared.append((z, centred, np.einsum("ij,ij->i", centred, centred)))
-    out = np.empty((TILE, TILE))
-    products = np.empty((TILE, TILE))
-    for i in range(0, n, TILE):
-        for j in range(i, n, TILE):
-            rows, columns = min(TILE, n - i), min(TILE, n - j)
-            tile = out.ravel()[: rows * columns].reshape(rows, columns)
-            for number, (z, c, norms) in enumerate(prepared):
-                if z.shape[1] <= _DIRECT_DIM:
-                    from_differences(c, i, j, tile, number > 0)
-                else:
-                    g = np.matmul(c[i : i + rows], c[j : j + columns].T, out=products.ravel()[: rows * columns].reshape(rows, columns))
-                    from_products(g, norms[i : i + rows], norms[j : j + columns], z, i, j, tile, number > 0)
-            yield i, j, tile

@@ -8,23 +8,28 @@ import numba
 import numpy as np
 
 _CLOSE = 1e-6
+_FAST = {"nnan", "nsz"}
+_STRETCH = 64
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _row_from_products(g: Any, mine: float, norms: Any) -> float:
+    least = np.inf
+    for c in range(len(g)):
+        d = mine + norms[c] - 2.0 * g[c]
+        g[c] = d
+        least = min(least, d)
+    return least
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int, out: Any, merge: bool) -> None:
-    """Squared distances of a tile from its products; those small enough to suffer from cancellation are taken from the rows themselves.
-
-    ``merge`` keeps the larger of what ``out`` holds and the new value: the maximum across parts.
-    """
+def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int) -> None:
+    """Products of a tile become squared distances; those small enough to suffer from cancellation are taken from the rows themselves."""
     rows, columns = g.shape
     dim = z.shape[1]
     largest = nj.max()
     for r in range(rows):
-        least = np.inf
-        for c in range(columns):
-            d = ni[r] + nj[c] - 2.0 * g[r, c]
-            g[r, c] = d
-            least = min(least, d)
+        least = _row_from_products(g[r], ni[r], nj)
         if least < _CLOSE * (ni[r] + largest):
             for c in range(columns):
                 if g[r, c] < _CLOSE * (ni[r] + nj[c]):
@@ -33,32 +38,21 @@ def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int, out: Any, 
                         step = z[i0 + r, k] - z[j0 + c, k]
                         d += step * step
                     g[r, c] = d
-        if merge:
-            for c in range(columns):
-                out[r, c] = max(out[r, c], g[r, c])
-        else:
-            for c in range(columns):
-                out[r, c] = g[r, c]
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def from_differences(zt: Any, i0: int, j0: int, out: Any, merge: bool) -> None:
+def from_differences(zt: Any, i0: int, j0: int, out: Any) -> None:
     """Squared distances of a tile from columns ``zt`` of shape (dim, n), without cancellation."""
     rows, columns = out.shape
-    work = np.empty(columns)
     for r in range(rows):
-        work[:] = 0.0
+        line = out[r]
+        line[:] = 0.0
         for k in range(zt.shape[0]):
             centre = zt[k, i0 + r]
-            for c in range(columns):
-                step = zt[k, j0 + c] - centre
-                work[c] += step * step
-        if merge:
-            for c in range(columns):
-                out[r, c] = max(out[r, c], work[c])
-        else:
-            for c in range(columns):
-                out[r, c] = work[c]
+            others = zt[k, j0 : j0 + columns]
+            for c in range(len(line)):
+                step = others[c] - centre
+                line[c] += step * step
 
 
 @numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
@@ -70,36 +64,64 @@ def _insert(best: Any, row: int, value: float) -> None:
     best[row, p] = value
 
 
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _any_below(d: Any, mine: float, theirs: Any) -> bool:
+    found = 0
+    for c in range(len(d)):
+        found += (d[c] < mine) | (d[c] < theirs[c])
+    return found > 0
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def keep_smallest(d: Any, i0: int, j0: int, best: Any, worst: Any) -> None:
     """Update the ascending k smallest values per row, ``best`` (n, k) and its last column ``worst``, with a tile of the upper half."""
     last = best.shape[1] - 1
     for r in range(d.shape[0]):
         i = i0 + r
-        for c in range(r + 1 if i0 == j0 else 0, d.shape[1]):
-            v = d[r, c]
-            if v < worst[i]:
-                _insert(best, i, v)
-                worst[i] = best[i, last]
-            j = j0 + c
-            if v < worst[j]:
-                _insert(best, j, v)
-                worst[j] = best[j, last]
+        for c0 in range(r + 1 if i0 == j0 else 0, d.shape[1], _STRETCH):
+            c1 = min(c0 + _STRETCH, d.shape[1])
+            if not _any_below(d[r, c0:c1], worst[i], worst[j0 + c0 : j0 + c1]):
+                continue
+            for c in range(c0, c1):
+                v = d[r, c]
+                if v < worst[i]:
+                    _insert(best, i, v)
+                    worst[i] = best[i, last]
+                j = j0 + c
+                if v < worst[j]:
+                    _insert(best, j, v)
+                    worst[j] = best[j, last]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def merge_smallest(best: Any, worst: Any, other: Any) -> None:
+    """Update the k smallest values per row with k others, infinity for none."""
+    last = best.shape[1] - 1
+    for i in range(len(best)):
+        for c in range(last + 1):
+            if other[i, c] >= worst[i]:
+                break
+            _insert(best, i, other[i, c])
+            worst[i] = best[i, last]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _count_row(d: Any, mine: float, theirs: Any, counts: Any) -> int:
+    found = 0
+    for c in range(len(d)):
+        found += d[c] < mine
+        counts[c] += d[c] < theirs[c]
+    return found
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
-    """Add to ``counts`` the values of a tile of the upper half that lie below the threshold of their row, and of their column."""
+    """Add to ``counts`` (from row i0 on) the values of a tile of the upper half below the threshold of their row, and of their column."""
     for r in range(d.shape[0]):
-        i = i0 + r
-        mine = threshold[i]
-        found = np.int64(0)
         start = r + 1 if i0 == j0 else 0
-        for c in range(start, d.shape[1]):
-            v = d[r, c]
-            found += np.int64(v < mine)
-            counts[j0 + c] += np.int64(v < threshold[j0 + c])
-        counts[i] += found
+        theirs = threshold[j0 + start : j0 + d.shape[1]]
+        columns = counts[j0 - i0 + start : j0 - i0 + d.shape[1]]
+        counts[r] += _count_row(d[r, start:], threshold[i0 + r], theirs, columns)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types

@@ -6,10 +6,12 @@ Tiles come from BLAS, the exponentials from a compiled loop over a tile in cache
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.kernels.blocks import Centred, Held, Rows, Spilled, mean_of, rows_per_block, starting
 from infoplane.analysis.kernels.threads import in_order, single_blas
 
 TILE = 512
@@ -17,9 +19,10 @@ _DIRECT_DIM = 10
 _TOLERANCE_NATS = 7e-6
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
 
 
-def gaussian_sums(z: NDArray[np.floating], variances: Floats, classes: Codes | None = None) -> tuple[Floats, Floats]:
+def gaussian_sums(z: Values, variances: Floats, classes: Codes | None = None) -> tuple[Floats, Floats]:
     """``sum_j exp(-|z_i - z_j|^2 / (2 m s2))`` for m = 4 and m = 1, over all rows and over the rows of i's class, i = j included.
 
     Args:
@@ -34,10 +37,11 @@ def gaussian_sums(z: NDArray[np.floating], variances: Floats, classes: Codes | N
     return found[0], found[-1]
 
 
-def grouped_sums(z: NDArray[np.floating], variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:
+def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:
     """The sums of `gaussian_sums` over all rows and, for each grouping of the rows, over the rows of i's group: every consumer of one pass.
 
     Half-samples are groupings, permuted labels are, classes are. The first should be the one of fewest groups: the rows are sorted by it.
+    ``z`` may be `Rows` that do not fit into memory: they are centred into a temporary file and read back in blocks of 128 MiB.
 
     Returns:
         Arrays of shape ``(n, v, 2)``: one over all rows, then one per grouping.
@@ -46,37 +50,106 @@ def grouped_sums(z: NDArray[np.floating], variances: Floats, groupings: Sequence
     differences in the dtype of ``z``; above, products of centred rows, in float32 only where their error ``2 eps max|z_c|^2 / (2 min s2)``
     stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads.
     """
-    from infoplane.analysis.kernels.pairwise_compiled import strip_from_columns, tile
-
     n, dim = z.shape
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     order, first, last = _by_class(n, groupings[0] if groupings else None)
-    others = np.array([np.asarray(g)[order] for g in groupings[1:]], np.int64).reshape(-1, n)
+    groups = np.array([np.asarray(g)[order] for g in groupings[1:]], np.int64).reshape(-1, n)
     scales = (-rates * np.log2(np.e)).astype(np.float32)
-    c = _centred(z, order, float(rates.max())) if dim > _DIRECT_DIM else _columns(z, order)
-    norms = np.einsum("ij,ij->i", c, c)
-    size, nothing = TILE, np.empty((1, 0), c.dtype)
-
-    def strip(i: int) -> Floats:
-        sums = np.zeros((len(rates), 2 + len(others), 2, n - i))
-        rows = min(size, n - i)
-        if dim <= _DIRECT_DIM:
-            strip_from_columns(c, first, last, others, i, rows, size, scales, sums)
-            return sums
-        products = np.empty((rows, size), c.dtype)
-        for j in range(i, n, size):
-            g = np.matmul(c[i : i + rows], c[j : j + size].T, out=products[:, : n - j] if n - j < size else products)
-            tile(g, nothing, norms, first, last, others, i, j, rows, g.shape[1], scales, sums)
-        return sums
-
-    total = np.zeros((len(rates), 2 + len(others), 2, n))
+    total = np.zeros((len(rates), 2 + len(groups), 2, n))
     with single_blas():
-        for i, sums in zip(range(0, n, size), in_order(strip, range(0, n, size)), strict=True):
-            total[..., i:] += sums
+        if dim <= _DIRECT_DIM:
+            _by_differences(_columns(z, order), first, last, groups, scales, total)
+        else:
+            rows = _centred(z, order, float(rates.max()))
+            try:
+                _by_products(rows, first, last, groups, scales, total)
+            finally:
+                rows.close()
     total += 1.0  # every row with itself
     back = np.empty(n, np.int64)
     back[order] = np.arange(n)
     return [np.ascontiguousarray(total[:, k][:, :, back].transpose(2, 0, 1)) for k in range(1 + len(groupings))]
+
+
+def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:
+    """As `grouped_sums`, for the rows ``anchors`` alone against all rows: ``len(anchors) * n`` pairs, two looks at each block of ``z``.
+
+    Returns:
+        Arrays of shape ``(len(anchors), v, 2)``: one over all rows, then one per grouping; float64 products, exponentials in float32.
+    """
+    from infoplane.analysis.kernels.pairwise_compiled import rectangle
+
+    n, dim = z.shape
+    rows = Held(z) if isinstance(z, np.ndarray) else z
+    rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
+    scales = (-rates * np.log2(np.e)).astype(np.float32)
+    mean, a = mean_of(rows), np.empty((len(anchors), dim))
+    for start, block in starting(rows.blocks(4096)):
+        here = np.flatnonzero((anchors >= start) & (anchors < start + len(block)))
+        a[here] = block[anchors[here] - start] - mean
+    norms = np.einsum("ij,ij->i", a, a)
+    groups = np.array(groupings, np.int64).reshape(-1, n)
+    total = np.zeros((len(rates), 1 + len(groups), 2, len(anchors)))
+
+    def part(job: tuple[int, Values]) -> Floats:
+        start, block = job
+        c = block - mean
+        sums, there = np.zeros_like(total), np.einsum("ij,ij->i", c, c)
+        others = groups[:, start : start + len(c)]
+        for i in range(0, len(a), TILE):
+            mine = slice(i, i + TILE)
+            rectangle(a[mine] @ c.T, norms[mine], there, groups[:, anchors[mine]], others, scales, sums[..., mine])
+        return sums
+
+    with single_blas():
+        for sums in in_order(part, starting(rows.blocks(TILE))):
+            total += sums
+    return [np.ascontiguousarray(total[:, k].transpose(2, 0, 1)) for k in range(1 + len(groups))]
+
+
+def _by_differences(c: Values, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats) -> None:
+    from infoplane.analysis.kernels.pairwise_compiled import strip_from_columns
+
+    n = c.shape[1]
+
+    def strip(i: int) -> tuple[Floats, Floats]:
+        rows = min(TILE, n - i)
+        sums, below = np.zeros((*total.shape[:3], rows)), np.zeros((*total.shape[:3], n - i))
+        strip_from_columns(c, first, last, groups, i, rows, TILE, scales, sums, below)
+        return sums, below
+
+    for i, (sums, below) in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
+        total[..., i:] += below
+        total[..., i : i + TILE] += sums
+
+
+def _by_products(rows: Centred | Spilled, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats) -> None:
+    """Blocks of rows against blocks of rows; within them strips of tiles, shared among threads."""
+    from infoplane.analysis.kernels.pairwise_compiled import tile
+
+    n, norms, nothing = total.shape[-1], rows.norms, np.empty((1, 0), rows.norms.dtype)
+    for a in range(0, n, rows.size):
+        left = rows.rows(a, a + rows.size)
+        for b in range(a, n, rows.size):
+            right = left if a == b else rows.rows(b, b + rows.size)
+            stop = b + len(right)
+
+            def strip(
+                i: int, a: int = a, b: int = b, left: Values = left, right: Values = right, stop: int = stop
+            ) -> tuple[Floats, Floats]:
+                mine, start = left[i - a : i - a + TILE], max(i, b)
+                sums, below = np.zeros((*total.shape[:3], len(mine))), np.zeros((*total.shape[:3], stop - start))
+                products = np.empty((len(mine), TILE), mine.dtype)
+                for j in range(start, stop, TILE):
+                    g = np.matmul(mine, right[j - b : j - b + TILE].T, out=products[:, : min(TILE, stop - j)])
+                    here = below[..., j - start : j - start + g.shape[1]]
+                    tile(g, nothing, norms, first, last, groups, i, j, len(mine), g.shape[1], scales, sums, here)
+                return sums, below
+
+            starts = range(a, a + len(left), TILE)
+            for i, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
+                total[..., max(i, b) : stop] += below
+                total[..., i : i + sums.shape[-1]] += sums
 
 
 def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
@@ -88,27 +161,24 @@ def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
     return order, np.searchsorted(ordered, ordered, "left"), np.searchsorted(ordered, ordered, "right")
 
 
-def _columns(z: NDArray[np.floating], order: Codes) -> NDArray[np.floating]:
-    """Coordinates of the sorted rows, shape (dim rounded up to a multiple of the loops' stride, n)."""
+def _columns(z: Values | Rows, order: Codes) -> Values:
+    """Coordinates of the sorted rows, shape (dim rounded up to a multiple of the loops' stride, n): few enough to fit into memory."""
     from infoplane.analysis.kernels.pairwise_compiled import UNROLL
 
     n, dim = z.shape
+    values = z if isinstance(z, np.ndarray) else np.concatenate(list(z.blocks(rows_per_block(dim, 8))))
     columns = np.zeros((-(-dim // UNROLL) * UNROLL, n), z.dtype)
-    columns[:dim] = z[order].T
+    columns[:dim] = values[order].T
     return columns
 
 
-def _centred(z: NDArray[np.floating], order: Codes, rate: float) -> NDArray[np.floating]:
+def _centred(z: Values | Rows, order: Codes, rate: float) -> Centred | Spilled:
     """Sorted rows with the mean taken off, in the narrowest dtype whose rounding the tolerance allows."""
-    mean = z.mean(axis=0, dtype=np.float64)
-    largest = 0.0
-    c = np.empty(z.shape, np.float64 if z.dtype == np.float64 else np.float32)
-    for start in range(0, len(z), 4096):
-        block = z[order[start : start + 4096]] - mean
-        largest = max(largest, float(np.einsum("ij,ij->i", block, block).max()))
-        c[start : start + 4096] = block
-    if z.dtype == np.float64 or 2 * float(np.finfo(np.float32).eps) * largest * 4 * rate < _TOLERANCE_NATS:
-        return c
-    wide = z[order].astype(np.float64)
-    wide -= mean
-    return wide
+    kind, rows = (Centred, Held(z)) if isinstance(z, np.ndarray) else (Spilled, z)
+    if rows.dtype == np.float64:
+        return kind(rows, order, np.float64)
+    narrow = kind(rows, order, np.float32)
+    if 2 * float(np.finfo(np.float32).eps) * narrow.largest * 4 * rate < _TOLERANCE_NATS:
+        return narrow
+    narrow.close()
+    return kind(rows, order, np.float64)

@@ -92,12 +92,25 @@ def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def tile(
-    g: Any, zt: Any, norms: Any, first: Any, last: Any, groups: Any, i0: int, j0: int, rows: int, columns: int, scales: Any, sums: Any
+    g: Any,
+    zt: Any,
+    norms: Any,
+    first: Any,
+    last: Any,
+    groups: Any,
+    i0: int,
+    j0: int,
+    rows: int,
+    columns: int,
+    scales: Any,
+    sums: Any,
+    below: Any,
 ) -> None:
     """Add one tile of the upper half, columns j >= i, to the sums of its rows and of its columns.
 
     Products ``g`` are used when it has entries, coordinates ``zt`` otherwise. Rows are sorted by class: row i's class is first[i]..last[i].
-    ``groups`` (m, n) are further groupings. ``sums`` (v, 2 + m, 2, n - i0), from row i0 on: all rows, own class, own group; low and up.
+    ``groups`` (m, n) are further groupings. ``sums`` (v, 2 + m, 2, rows) and ``below`` (v, 2 + m, 2, columns): of all rows, own class, own
+    groups; low and up.
     """
     d = np.empty(columns, np.float32)
     low = np.empty(columns, np.float32)
@@ -105,7 +118,6 @@ def tile(
     nv, ng = len(scales), len(groups)
     running = np.zeros((nv, 2 + ng, 2, columns), np.float32)  # of columns: outside the class of the row, inside it, inside its groups
     diagonal = i0 == j0
-    shift = j0 - i0
     for r in range(rows):
         i = i0 + r
         lo = r + 1 if diagonal else 0
@@ -142,18 +154,47 @@ def tile(
             for v in range(nv):
                 for b in range(2):
                     for c in range(columns):
-                        sums[v, 0, b, shift + c] += np.float64(running[v, 0, b, c]) + np.float64(running[v, 1, b, c])
+                        below[v, 0, b, c] += np.float64(running[v, 0, b, c]) + np.float64(running[v, 1, b, c])
                     for m in range(1, 2 + ng):
                         for c in range(columns):
-                            sums[v, m, b, shift + c] += running[v, m, b, c]
+                            below[v, m, b, c] += running[v, m, b, c]
             running[:] = 0
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def strip_from_columns(zt: Any, first: Any, last: Any, groups: Any, i0: int, rows: int, width: int, scales: Any, sums: Any) -> None:
-    """All tiles of the rows i0 .. i0 + rows, from coordinates."""
+def strip_from_columns(
+    zt: Any, first: Any, last: Any, groups: Any, i0: int, rows: int, width: int, scales: Any, sums: Any, below: Any
+) -> None:
+    """All tiles of the rows i0 .. i0 + rows, from coordinates; ``below`` begins at column i0."""
     n = zt.shape[1]
     nothing = np.empty((0, 0), zt.dtype)
     norms = np.empty(0, zt.dtype)
     for j0 in range(i0, n, width):
-        tile(nothing, zt, norms, first, last, groups, i0, j0, rows, min(width, n - j0), scales, sums)
+        m = min(width, n - j0)
+        tile(nothing, zt, norms, first, last, groups, i0, j0, rows, m, scales, sums, below[:, :, :, j0 - i0 : j0 - i0 + m])
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def rectangle(g: Any, mine: Any, norms: Any, groups: Any, others: Any, scales: Any, sums: Any) -> None:
+    """Kernels of some rows with some columns, to the sums of the rows alone: products ``g``, squared norms and groups of both sides.
+
+    ``sums`` (v, 1 + m, 2, rows). A row is met among the columns like any other.
+    """
+    rows, columns = g.shape
+    d = np.empty(columns, np.float32)
+    low = np.empty(columns, np.float32)
+    up = np.empty(columns, np.float32)
+    spare = np.zeros((2, columns), np.float32)
+    for r in range(rows):
+        distances_from_products(g[r], mine[r], norms, d)
+        for v in range(len(scales)):
+            a, b = add_kernels(d, scales[v], spare[0], spare[1])
+            sums[v, 0, 0, r] += a
+            sums[v, 0, 1, r] += b
+            if len(groups):
+                kernels(d, scales[v], low, up)
+            for m in range(len(groups)):
+                a, b = add_group(low, up, others[m], groups[m, r], spare[0], spare[1])
+                sums[v, 1 + m, 0, r] += a
+                sums[v, 1 + m, 1, r] += b
+        spare[:] = 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Protocol
 
 from infoplane.analysis.live.guard import LOOPBACK, App, Guard, is_loopback
 from infoplane.analysis.report.content import page_data
@@ -33,6 +34,26 @@ class Source(Protocol):
         """What has been measured so far."""
 
 
+class Viewers:
+    """How many browsers hold a page open, and for how long there has been none."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._count, self._since, self._lock = clock, 0, clock(), threading.Lock()
+
+    def __enter__(self) -> Viewers:
+        with self._lock:
+            self._count += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._count, self._since = self._count - 1, self._clock()
+
+    def absent_seconds(self) -> float:
+        """Seconds since the last one left; 0 while somebody looks."""
+        return 0.0 if self._count else self._clock() - self._since
+
+
 class _Pages:
     """The page's data as JSON, made once per version however many viewers ask."""
 
@@ -53,13 +74,22 @@ class _Pages:
             return self._made[1]
 
 
-def application(source: Source, *, title: str = "", token: str | None = None, hosts: frozenset[str] | None = LOOPBACK) -> App:
+def application(
+    source: Source,
+    *,
+    title: str = "",
+    token: str | None = None,
+    hosts: frozenset[str] | None = LOOPBACK,
+    viewers: Viewers | None = None,
+    run: str = "",
+) -> App:
     """The ASGI application of the live page.
 
     Args:
         source: what to follow.
         title: heading.
         token: required in the query string when given.
+        viewers: counts who looks. run: what `which.json` answers, so that a restarted training finds its page again.
         hosts: names in the Host header that are answered; None answers all (give a token then).
 
     Raises:
@@ -75,6 +105,7 @@ def application(source: Source, *, title: str = "", token: str | None = None, ho
         from starlette.routing import Route
     except ImportError as error:
         raise MissingExtra("starlette", "live") from error
+    looking = viewers or Viewers()
     pages, library = _Pages(source, title), plotly_source().encode()
 
     def home(request: Request) -> Response:
@@ -94,10 +125,21 @@ def application(source: Source, *, title: str = "", token: str | None = None, ho
             return Response(json.dumps({"error": str(error)}), 503, media_type="application/json")
 
     def events(request: Request) -> Response:
-        return StreamingResponse(_events(source), media_type="text/event-stream")
+        return StreamingResponse(_events(source, looking), media_type="text/event-stream")
+
+    def which(request: Request) -> Response:
+        return Response(json.dumps({"run": run}), media_type="application/json")
 
     return Guard(
-        Starlette(routes=[Route("/", home), Route("/plotly.js", script), Route("/data.json", data), Route("/events", events)]),
+        Starlette(
+            routes=[
+                Route("/", home),
+                Route("/plotly.js", script),
+                Route("/data.json", data),
+                Route("/events", events),
+                Route("/which.json", which),
+            ]
+        ),
         hosts=hosts,
         token=token,
     )
@@ -107,8 +149,14 @@ def _quoted(text: str) -> str:
     return "".join(c for c in text if c.isalnum() or c in "?&=-_.~%")
 
 
-async def _events(source: Source) -> AsyncIterator[str]:
+async def _events(source: Source, viewers: Viewers) -> AsyncIterator[str]:
     """One ``change`` event now and at every later change; comments in between keep the connection open."""
+    with viewers:
+        async for text in _changes(source):
+            yield text
+
+
+async def _changes(source: Source) -> AsyncIterator[str]:
     yield "retry: 1000\n\n"
     last, quiet = "", 0.0
     while True:
@@ -123,10 +171,20 @@ async def _events(source: Source) -> AsyncIterator[str]:
         quiet += POLL_SECONDS
 
 
-def serve(source: Source, *, host: str = "127.0.0.1", port: int = 8321, title: str = "", token: str | None = None) -> None:
+def serve(
+    source: Source,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8321,
+    title: str = "",
+    token: str | None = None,
+    run: str = "",
+    linger: float | None = None,
+) -> None:
     """Serve the live page until interrupted; prints its address.
 
-    Beyond loopback a token is required and made when none is given.
+    Beyond loopback a token is required and made when none is given. With ``linger`` it also ends when standard input has closed (whoever started
+    it is gone) and nobody has looked for so many seconds.
 
     Raises:
         MissingExtra: starlette, uvicorn or plotly is not installed.
@@ -138,17 +196,32 @@ def serve(source: Source, *, host: str = "127.0.0.1", port: int = 8321, title: s
     local = is_loopback(host)
     if not local and token is None:
         token = secrets.token_urlsafe(16)
-    app = application(source, title=title, token=token, hosts=LOOPBACK if local else None)
+    viewers = Viewers()
+    app = application(source, title=title, token=token, hosts=LOOPBACK if local else None, viewers=viewers, run=run)
     shown = f"[{host}]" if ":" in host else host
     print(f"live page: http://{shown}:{port}/" + (f"?token={token}" if token else "") + "   (Ctrl-C stops it)", flush=True)
-    uvicorn.run(
-        app,
-        host=host,
-        port=port,
-        log_level="warning",
-        ws="none",
-        limit_concurrency=MOST_CONNECTIONS,
-        lifespan="off",
-        timeout_graceful_shutdown=1,
-        access_log=False,
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            ws="none",
+            limit_concurrency=MOST_CONNECTIONS,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
+            access_log=False,
+        )
     )
+    if linger is not None:
+        threading.Thread(target=_end_when_alone, args=(server, viewers, linger), daemon=True).start()
+    server.run()
+
+
+def _end_when_alone(server: Any, viewers: Viewers, linger: float) -> None:  # Any: a uvicorn server
+    """Wait for the end of standard input, then for an empty room."""
+    sys.stdin.buffer.read()
+    left = time.monotonic()
+    while min(viewers.absent_seconds(), time.monotonic() - left) < linger:
+        time.sleep(POLL_SECONDS)
+    server.should_exit = True

@@ -20,9 +20,19 @@ _PUBLIC = {
     "plot_phases": "infoplane.analysis.plot.judged",
     "plot_invariance": "infoplane.analysis.plot.judged",
     "draw_sensitivity": "infoplane.analysis.plot.judged",
-    "draw_mechanism": "infoplane.analysis.plot.judged",
-    "draw_gradients": "infoplane.analysis.plot.judged",
-    "draw_compared": "infoplane.analysis.plot.judged",
+    "draw_mechanism": "infoplane.analysis.plot.training",
+    "draw_gradients": "infoplane.analysis.plot.training",
+    "plot_gradient_snr": "infoplane.analysis.plot.training",
+    "draw_compared": "infoplane.analysis.plot.runs",
+    "draw_clouds": "infoplane.analysis.plot.runs",
+    "plot_cloud": "infoplane.analysis.plot.runs",
+    "plot_histogram": "infoplane.analysis.plot.histograms",
+    "draw_histograms": "infoplane.analysis.plot.histograms",
+    "draw_unit_histograms": "infoplane.analysis.plot.histograms",
+    "plot_layer_information": "infoplane.analysis.plot.between",
+    "plot_profile": "infoplane.analysis.plot.usable",
+    "draw_usable": "infoplane.analysis.plot.usable",
+    "draw_calibration": "infoplane.analysis.plot.calibration",
 }
 __all__ = list(_PUBLIC)
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names, wrap_label
+from infoplane.analysis.plot.labels import QUANTITIES, axis_label, choose_estimator, layer_labels, short_names, wrap_label
 from infoplane.analysis.plot.place import spread
 from infoplane.errors import InputError
 from infoplane.plane import Plane
@@ -17,7 +17,6 @@ from infoplane.types import Quantity
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
 """Line styles in turn, so that neighbouring layers differ without colour."""
-_QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
 
 
 @style.styled
@@ -77,7 +76,7 @@ def plot_curves(
     ax.set_ylabel(
         style.drawable(wrap_label(axis_label(quantity, spec, shown.n, curves[0][2][0].sense), room)), parse_math=False, fontsize=7.5
     )
-    _end_names(ax, [(c[0], c[1][-1], c[2][-1].bits) for c in curves], tones)
+    _end_names(ax, plane, [(c[0], c[1][-1], c[2][-1].bits) for c in curves], tones)
     return ax
 
 
@@ -112,9 +111,9 @@ def _reference(ax: Axes, plane: Plane, quantity: Quantity, highest: float) -> No
     ax.set_ylim(min(0.0, ax.get_ylim()[0]), top * 1.1 if top > 0 else None)
 
 
-def _end_names(ax: Axes, ends: list[tuple[str, int, float]], tones: list[tuple[float, float, float, float]]) -> None:
+def _end_names(ax: Axes, plane: Plane, ends: list[tuple[str, int, float]], tones: list[tuple[float, float, float, float]]) -> None:
     """Names in a column at the right of the axes, spread so that none covers another, each joined to its curve."""
-    names = [style.drawable(n) for n in short_names([name for name, _, _ in ends], 22)]
+    names = [style.drawable(n) for n in layer_labels(plane, [name for name, _, _ in ends], 22)]
     low, high = ax.get_ylim()
     height = style.height_points(ax)
     size = min(7.0, max(4.0, height / len(ends) / 1.25))
@@ -183,12 +182,14 @@ def plot_metrics(plane: Plane, *, names: Collection[str] | None = None, ax: Axes
 
 
 @style.styled
-def draw_curves(plane: Plane, *, estimator: str | None = None, sense: str | None = None, log: bool | None = None) -> Figure:
-    """A page-wide figure: I(X;Z) and I(Z;Y) versus step per layer and, where metrics were logged, loss and accuracy below on the same steps."""
+def draw_curves(
+    plane: Plane, *, estimator: str | None = None, sense: str | None = None, log: bool | None = None, width: float = style.PAGE
+) -> Figure:
+    """A figure of ``width`` inches: I(X;Z) and I(Z;Y) versus step per layer and, where metrics were logged, loss and accuracy below on the same steps."""
     spec = choose_estimator(plane, estimator)
-    quantities: list[Quantity] = [q for q in _QUANTITIES if any(p.quantity == q and p.estimator == spec for p in plane)]
+    quantities: list[Quantity] = [q for q in QUANTITIES if any(p.quantity == q and p.estimator == spec for p in plane)]
     rows = len(quantities) + bool(plane.metrics)
-    figure = style.new_figure(style.PAGE, 2.3 * rows)
+    figure = style.new_figure(width, (2.3 if width > 5 else 1.9) * rows)
     axes = figure.subplots(rows, 1, squeeze=False)[:, 0]
     for ax, quantity in zip(axes, quantities):
         plot_curves(plane, quantity=quantity, estimator=spec, sense=sense, ax=ax, log=log)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from matplotlib.lines import Line2D
 
 from infoplane.analysis.honesty import floor_bits
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, short_names
+from infoplane.analysis.plot.labels import axis_label, layer_labels, wrap_label
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.plane import Plane
@@ -54,10 +53,15 @@ def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -
         )
     if (proved := floor_bits(plane)) > 0:
         ax.axhline(proved, color="#8a6d00", lw=0.9, ls=":", zorder=0, gid="floor")
-    senses = paths[0].senses
-    ax.set_xlabel(style.drawable(axis_label("i_xz", spec, plane.n, senses[0])), parse_math=False)
-    label = style.drawable(axis_label("i_zy", spec, plane.n, senses[1]))
-    ax.set_ylabel(textwrap.fill(label, 30) if len(label) > 40 else label, parse_math=False)
+    across = style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0]))
+    ax.set_xlabel(wrap_label(across, max(18, int(style.width_points(ax) / 4.2))), parse_math=False)
+
+
+def label_up(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
+    """The label of the upright axis, broken to the height that legend and title have left."""
+    style.figure_of(ax).draw_without_rendering()
+    up = style.drawable(axis_label("i_zy", spec, plane.n, paths[0].senses[1]))
+    ax.set_ylabel(wrap_label(up, max(18, int(style.height_points(ax) / 4.4))), parse_math=False)
 
 
 def draw_step_scale(ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool | None) -> None:
@@ -72,7 +76,7 @@ def draw_step_scale(ax: Axes, lines: LineCollection, steps: Sequence[int], log: 
 
 
 def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D]) -> None:
-    names = [style.drawable(n) for n in short_names([p.layer for p in paths])]
+    names = [style.drawable(n) for n in layer_labels(plane, [p.layer for p in paths])]
     entries = [
         Line2D(
             [],
@@ -83,17 +87,15 @@ def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list
             mfc="#9aa7b0",
             mec="black",
             mew=0.7,
-            label=f"{k + 1}  {name}" + (" (reduced)" if plane.reductions.get(p.layer, "none") != "none" else ""),
+            label=f"{k + 1}  {name}",
         )
-        for k, (p, name) in enumerate(zip(paths, names))
+        for k, name in enumerate(names)
     ]
     entries.append(Line2D([], [], marker="o", ls="none", ms=5.5, mfc="none", mec="#444444", mew=0.8, label="first checkpoint"))
     if any(any(p.sparse) and not all(s for s, c in zip(p.saturated, p.sparse) if c) for p in paths):
         entries.append(Line2D([], [], marker="o", ls="none", ms=3, mfc="white", mec="#444444", mew=0.7, label="hollow: coverage < 0.95"))
     if any(any(p.saturated) for p in paths):
-        entries.append(
-            Line2D([], [], marker="X", ls="none", ms=3.5, mfc="white", mec="#444444", mew=0.6, label="hollow, crossed: saturated")
-        )
+        entries.append(Line2D([], [], marker="X", ls="none", ms=3.5, mfc="white", mec="#444444", mew=0.6, label="crossed: saturated"))
     if any(p.null is not None for p in paths):
         entries.append(Line2D([], [], color="#8a8a8a", lw=3, alpha=0.7, label="shuffled labels, 95 %"))
     if any(str(line.get_gid()).startswith("notation") for line in ax.lines):
@@ -103,12 +105,14 @@ def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list
     if any(line.get_gid() == "floor" for line in ax.lines):
         entries.append(Line2D([], [], color="#8a6d00", lw=0.9, ls=":", label="floor: proved by the predictions"))
     widest = max(len(str(e.get_label())) for e in entries + marks)
-    room = style.figure_of(ax).get_figwidth() * 72 * ax.get_position().width / 0.8
-    columns = max(1, min(4, int(room / (4.1 * widest + 24)), (len(entries) + 3) // 3))
+    room = min(style.width_points(ax) + 90, 68.0 * style.figure_of(ax).get_figwidth())
+    columns = max(1, min(4, int(room / (3.9 * widest + 24)), (len(entries) + len(marks) + 2) // 3))
+    lines = ax.get_xlabel().count("\n") + 1
     box = ax.legend(
         handles=entries + marks,
         loc="upper center",
-        bbox_to_anchor=(0.5, -0.17),
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=style.below(ax, 20 + 11 * lines),
         ncols=columns,
         handletextpad=0.3,
         columnspacing=1.0,

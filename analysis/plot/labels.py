@@ -9,6 +9,9 @@ from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane
 from infoplane.types import Quantity
 
+QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
+"""Across and up in the plane."""
+
 
 def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point") -> str:
     """What an axis shows, with its convention: the estimator's own words for the quantity, its unit, spec, sense and probe rows.
@@ -85,6 +88,12 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
             text = text[: width - len(tail_text)] + tail_text
         out.append(text)
     return out
+
+
+def layer_labels(plane: Plane, layers: Sequence[str], width: int = 24) -> list[str]:
+    """`short_names` of layers, with the reduction where what is drawn is not the layer itself: ``fc2 [pca:16]``."""
+    specs = [plane.reductions.get(layer, "none") for layer in layers]
+    return [name if spec == "none" else f"{name} [{spec}]" for name, spec in zip(short_names(layers, width), specs, strict=True)]
 
 
 def choose_estimator(plane: Plane, estimator: str | None) -> str:

@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names
+from infoplane.analysis.plot.labels import axis_label, choose_estimator, layer_labels, short_names, wrap_label
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError
@@ -47,8 +47,7 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
     excess, verdict = worst_of_pairs(report, plane.layers, spec)
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.5)
     top = float(np.nanmax(excess)) if np.isfinite(excess).any() else 1.0
-    colours = style.colour_map("cividis", 0.0, 1.0).reversed()
-    image = ax.imshow(np.ma.masked_invalid(excess), cmap=colours, vmin=0, vmax=max(top, 1e-9), gid="matrix")
+    image = ax.imshow(np.ma.masked_invalid(excess), cmap=style.heat_map(), vmin=0, vmax=max(top, 1e-9), gid="matrix")
     for i, row in enumerate(verdict):
         for j, name in enumerate(row):
             if name:
@@ -64,7 +63,7 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
                     fontweight=weight,
                     gid=f"cell-{i}-{j}",
                 )
-    names = [style.drawable(n) for n in short_names(plane.layers, 18)]
+    names = [style.drawable(n) for n in layer_labels(plane, plane.layers, 18)]
     ax.set_xticks(range(len(names)), names, rotation=90 if len(names) > 4 else 0, parse_math=False)
     ax.set_yticks(range(len(names)), names, parse_math=False)
     ax.grid(False)
@@ -98,8 +97,9 @@ def plot_snapshots(
     ax.axvline(plane.log2_n, color="#555555", lw=0.8, ls="--", zorder=0)
     if plane.h_y_bits is not None:
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0)
-    ax.set_xlabel(style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0])), parse_math=False)
-    ax.set_ylabel(style.drawable(axis_label("i_zy", spec, plane.n, paths[0].senses[1])), parse_math=False)
+    rooms = (int(style.width_points(ax) / 4.2), int(style.height_points(ax) / 4.4))
+    ax.set_xlabel(style.drawable(wrap_label(axis_label("i_xz", spec, plane.n, paths[0].senses[0]), rooms[0])), parse_math=False)
+    ax.set_ylabel(style.drawable(wrap_label(axis_label("i_zy", spec, plane.n, paths[0].senses[1]), rooms[1])), parse_math=False)
     bar = style.figure_of(ax).colorbar(drawn, ax=ax, pad=0.02, fraction=0.045)
     ticks = style.step_ticks(steps, log)
     bar.set_ticks(ticks, labels=[f"{t:g}" for t in ticks])
@@ -118,7 +118,16 @@ def draw_side_by_side(planes: dict[str, Plane], *, estimator: str | None = None,
     limits = []
     for ax, (name, plane) in zip(axes, planes.items()):
         plot_plane(plane, ax=ax, estimator=estimator, sense=sense, colour_bar=ax is axes[-1], legend=False)
-        ax.set_title(style.drawable(short_names([name], 40)[0]), loc="left", parse_math=False)
+        words = ax.get_title(loc="left")  # what a reader must know first stays; the plane's name goes above it
+        above = (9 * (words.count("\n") + 1) if words else 0) + 4
+        ax.set_title(
+            style.drawable(short_names([name], 40)[0]),
+            x=0,
+            ha="left",
+            y=1 + above / style.height_points(ax),
+            color="black",
+            parse_math=False,
+        )
         limits.append((ax.get_xlim(), ax.get_ylim()))
     axes[0].set_xlim(min(x[0] for x, _ in limits), max(x[1] for x, _ in limits))
     axes[0].set_ylim(min(y[0] for _, y in limits), max(y[1] for _, y in limits))

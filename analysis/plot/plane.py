@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, Normalize
 
 from infoplane.analysis.honesty import warnings_of
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.frame import draw_frame, draw_legend, draw_step_scale, number_ends
+from infoplane.analysis.plot.frame import draw_frame, draw_legend, draw_step_scale, label_up, number_ends
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_tightened
 from infoplane.analysis.plot.trajectory import Trajectory, concerns, flag_segments, trajectories
@@ -89,11 +89,16 @@ def plot_plane(
         draw_step_scale(ax, lines, steps, log)
     if legend:
         draw_legend(ax, shown, paths, marks)
-    number_ends(ax, paths)
     if words := warnings_of(shown, spec):
+        room = max(30, int((style.width_points(ax) + 40) / 3.5))
         ax.set_title(
-            "\n".join(textwrap.fill(style.drawable(w), 88) for w in words), fontsize=6.5, loc="left", color=style.VERDICT_COLOURS["fault"]
+            "\n".join(textwrap.fill(style.drawable(w), room) for w in words),
+            fontsize=6.5,
+            loc="left",
+            color=style.VERDICT_COLOURS["fault"],
         )
+    label_up(ax, shown, paths, spec)
+    number_ends(ax, paths)
     return ax
 
 

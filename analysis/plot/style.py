@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, FuncNorm, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from infoplane.errors import InputError
 
@@ -93,6 +94,17 @@ def figure_of(ax: Axes) -> Figure:
     return figure
 
 
+def width_points(ax: Axes) -> float:
+    """Width of an Axes in points, as the layout will leave it."""
+    figure_of(ax).draw_without_rendering()
+    return float(ax.get_window_extent().width / figure_of(ax).dpi * 72)
+
+
+def below(ax: Axes, points: float) -> Transform:
+    """Axes fractions moved down by ``points``: where a legend stands clear of tick and axis labels whatever the size of the figure."""
+    return ax.transAxes + ScaledTranslation(0, -points / 72, figure_of(ax).dpi_scale_trans)
+
+
 def height_points(ax: Axes) -> float:
     """Height of an Axes in points."""
     return float(ax.get_window_extent().height / figure_of(ax).dpi * 72)
@@ -104,10 +116,15 @@ def new_figure(width: float = PAGE, height: float = PAGE * 0.6) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.9) -> Colormap:
+def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.86) -> Colormap:
     """A perceptually uniform map without the end that vanishes on white paper."""
     base = mpl.colormaps[name]
     return LinearSegmentedColormap.from_list(f"{name}-{low}-{high}", base(np.linspace(low, high, 256)))
+
+
+def heat_map(empty: str = "white") -> Colormap:
+    """Pale to dark for cells of a heat map: perceptually uniform, dark ink for large values, readable in grey; masked cells in ``empty``."""
+    return colour_map("magma_r", 0.0, 0.92).with_extremes(bad=empty)
 
 
 def is_log(steps: Sequence[int]) -> bool:

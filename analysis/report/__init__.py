@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from infoplane.analysis.report.sections import Judged
 from infoplane.analysis.report.write import write_report
 
-__all__ = ["write_report"]
+__all__ = ["Judged", "write_report"]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infoplane.analysis.plot.labels import axis_label, short_names
+from infoplane.analysis.plot.labels import axis_label, layer_labels
+from infoplane.analysis.report.sections import Judged, number, sections_data
 from infoplane.analysis.report.summary import summarise
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport, Estimate, Finding
@@ -21,28 +21,32 @@ Table = Mapping[str, Sequence[Mapping[str, object]]]
 """Extra tables of a page: title -> rows."""
 
 
-def page_data(plane: Plane, report: DPIReport | None = None, *, title: str = "", tables: Table | None = None) -> dict[str, Json]:
+def page_data(
+    plane: Plane, report: DPIReport | None = None, *, title: str = "", tables: Table | None = None, judged: Judged | None = None
+) -> dict[str, Json]:
     """Everything the page needs, JSON-ready (no NaN), each number once.
 
     Args:
         plane: what was measured; an empty plane gives a page that waits for points.
         report: the DPI check.
         title: heading; the archive's name when empty.
+        judged: phases, sensitivity, mechanism and other runs.
         tables: further results as rows, e.g. phases or sensitivity.
     """
     steps = sorted({*plane.steps, *plane.metrics})
     place = {step: i for i, step in enumerate(steps)}
-    shows, cannot = summarise(plane, report)
+    judged = judged or Judged()
+    shows, cannot = summarise(plane, report, tested=judged.phases is not None)
     return {
         "title": title or str(plane.provenance.get("archive", "")) or "information plane",
         "steps": steps,
         "layers": [
             {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")}
-            for name, short in zip(plane.layers, short_names(plane.layers) if plane.layers else [])
+            for name, short in zip(plane.layers, layer_labels(plane, plane.layers) if plane.layers else [])
         ],
         "n": plane.n,
-        "log2n": _number(plane.log2_n),
-        "hy": _number(plane.h_y_bits),
+        "log2n": number(plane.log2_n),
+        "hy": number(plane.h_y_bits),
         "views": _views(plane),
         "series": _series(plane, place),
         "metrics": _metrics(plane, place),
@@ -50,26 +54,22 @@ def page_data(plane: Plane, report: DPIReport | None = None, *, title: str = "",
             {"step": f.step, "layer": f.layer, "estimator": f.estimator, "message": f.message} for f in plane.failures[:MOST_FINDINGS]
         ],
         "dpi": None if report is None else _dpi(report, plane),
-        "shows": shows,
+        "shows": shows + judged.sentences(),
         "cannot": cannot,
         "tables": [
             {"title": name, "rows": [{str(k): _cell(v) for k, v in row.items()} for row in rows]}
             for name, rows in (tables or {}).items()
             if rows
         ],
+        "sections": sections_data(judged),
         "provenance": [[str(k), str(v)] for k, v in plane.provenance.items()],
     }
-
-
-def _number(value: float | None, digits: int = 6) -> float | None:
-    """A finite number with ``digits`` significant digits, None otherwise (JSON has no NaN)."""
-    return None if value is None or not math.isfinite(value) else float(f"{value:.{digits}g}")
 
 
 def _cell(value: object) -> Json:
     if isinstance(value, bool) or value is None or isinstance(value, int | str):
         return value
-    return _number(value) if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _views(plane: Plane) -> list[dict[str, Json]]:
@@ -99,7 +99,7 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
             "l": layers[layer],
             "q": quantity,
             "i": [i for i, _ in pairs],
-            "b": [_number(e.bits) for e in estimates],
+            "b": [number(e.bits) for e in estimates],
         }
         for key, values in (
             ("lo", [e.low for e in estimates]),
@@ -108,12 +108,12 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
             ("cov", [e.coverage for e in estimates]),
         ):
             if any(v is not None for v in values):
-                column[key] = [_number(v, 4) for v in values]
+                column[key] = [number(v, 4) for v in values]
         if any(e.saturated for e in estimates):
             column["sat"] = "".join("1" if e.saturated else "0" for e in estimates)
         column["t"] = estimates[0].target
         column["n"] = estimates[0].n
-        ceilings = [_number(e.ceiling_bits) for e in estimates]
+        ceilings = [number(e.ceiling_bits) for e in estimates]
         column["c"] = ceilings[0] if len(set(ceilings)) == 1 else ceilings
         notes = list(dict.fromkeys(note for e in estimates for note in e.notes))
         if notes:
@@ -128,7 +128,7 @@ def _metrics(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
         {
             "name": name,
             "i": [place[s] for s in sorted(plane.metrics) if name in plane.metrics[s]],
-            "v": [_number(plane.metrics[s][name]) for s in sorted(plane.metrics) if name in plane.metrics[s]],
+            "v": [number(plane.metrics[s][name]) for s in sorted(plane.metrics) if name in plane.metrics[s]],
         }
         for name in names
     ]
@@ -156,7 +156,7 @@ def _dpi(report: DPIReport, plane: Plane) -> dict[str, Json]:
                 "first": e.first_step,
                 "last": e.last_step,
                 "k": e.checkpoints,
-                "x": _number(e.worst_bits, 4),
+                "x": number(e.worst_bits, 4),
                 "e": e.estimator,
             }
             for e in report.episodes[:MOST_FINDINGS]
@@ -167,13 +167,13 @@ def _dpi(report: DPIReport, plane: Plane) -> dict[str, Json]:
                 "step": f.step,
                 "u": layers.get(f.upstream, f.upstream),
                 "d": layers.get(f.downstream, f.downstream),
-                "x": _number(f.excess_bits, 4),
+                "x": number(f.excess_bits, 4),
                 "v": f.verdict,
                 "t": where[f.explanation],
                 "e": f.estimator,
             }
-            | ({"p": _number(f.p, 3)} if f.p is not None else {})
-            | ({"g": _number(f.gain_bits, 4), "o": _number(f.loss_bits, 4)} if f.gain_bits is not None else {})
+            | ({"p": number(f.p, 3)} if f.p is not None else {})
+            | ({"g": number(f.gain_bits, 4), "o": number(f.loss_bits, 4)} if f.gain_bits is not None else {})
             for f in worst
         ],
     }

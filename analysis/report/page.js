@@ -5,15 +5,21 @@ const CONFIG = { displaylogo: false, responsive: true, showSendToCloud: false, p
 const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "x", "triangle-left", "triangle-right", "pentagon", "hexagon", "star", "diamond-wide", "octagon", "hourglass"];
 const FLAG = { fault: "#b2182b", violation: "#d6336c", estimator: "#e08214" };
 const VIRIDIS = ["#440154", "#482475", "#414487", "#355f8d", "#2a788e", "#21918c", "#22a884", "#44bf70", "#7ad151", "#bddf26"];
+const NIGHT = ["#a98be0", "#8795e6", "#68a4e4", "#4fb4d2", "#46c2b6", "#5fce93", "#8cd86f", "#b9de5a", "#dfe25c", "#fff27a"];   // the same order of hues, light enough for a dark page
 const DASHES = ["solid", "dash", "dot", "dashdot"];
 const LAW_ORDER = ["fault", "violation", "estimator", "bias", "sampling", "untestable", "not comparable", "ok"];
 const S = { view: 0, step: 0, off: new Set(), timer: null, log: false, shown: new Set(), dark: false };
+const CURSORS = new Map();                              // chart -> where its cursors stand; lines of our own: moving a plotly shape redraws the chart
 let D = null, INDEX = new Map(), FOUND = new Map();
 
 const safe = (t) => String(t).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");   // plotly reads a little markup
 const num = (v) => (v === null || v === undefined ? "–" : (Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-4)) ? v.toExponential(3) : String(+v.toFixed(4)));
 const el = (tag, text, cls) => { const e = document.createElement(tag); if (text !== undefined) e.textContent = text; if (cls) e.className = cls; return e; };
-const tone = (l) => { const f = D.layers.length > 1 ? l / (D.layers.length - 1) * (VIRIDIS.length - 1) : 0; return VIRIDIS[Math.round(f)]; };
+const ramp = () => (S.dark ? NIGHT : VIRIDIS);
+const shade = (k, n) => ramp()[n > 1 ? Math.round(k / (n - 1) * (VIRIDIS.length - 1)) : 0];
+const narrow = () => window.innerWidth < 700;
+const broken = (text) => { const out = [""]; for (const part of text.split(", ")) { const last = out[out.length - 1], joined = last ? `${last}, ${part}` : part; if (joined.length > 30 && last) { out[out.length - 1] += ","; out.push(part); } else out[out.length - 1] = joined; } return out.map(safe).join("<br>"); };
+const tone = (l) => { return shade(l, D.layers.length); };
 const view = () => D.views[S.view] || { spec: "", sense: "", x: "I(X;Z) [bits]", y: "I(Z;Y) [bits]" };
 const series = (l, q) => INDEX.get([view().spec, view().sense, l, q].join("\u0000"));
 const layersOn = () => D.layers.map((_, l) => l).filter((l) => !S.off.has(l));
@@ -88,7 +94,7 @@ function drawPlane() {
   let first = true;
   for (const l of layersOn()) {
     const p = path(l); if (!p || !p.i.length) continue;
-    const c = p.i.map(colourOf), marker = { size: 5, color: c, cmin: 0, cmax: Math.max(1, colourOf(D.steps.length - 1)), colorscale: VIRIDIS.map((h, k) => [k / (VIRIDIS.length - 1), h]), symbol: p.sat.map((s) => (s ? "circle-open" : "circle")) };
+    const c = p.i.map(colourOf), marker = { size: 5, color: c, cmin: 0, cmax: Math.max(1, colourOf(D.steps.length - 1)), colorscale: ramp().map((h, k) => [k / (VIRIDIS.length - 1), h]), symbol: p.sat.map((s) => (s ? "circle-open" : "circle")) };
     if (first) { marker.showscale = true; marker.colorbar = { title: { text: "training step", side: "right" }, thickness: 12, tickvals: ticks().map((t) => Math.log1p(t)), ticktext: ticks().map((t) => String(t + D.steps[0])), outlinewidth: 0 }; }
     first = false;
     traces.push({ x: p.x, y: p.y, mode: "lines+markers", line: { color: tone(l), width: 1 }, marker, customdata: p.i.map((i) => pointText(l, i)), hovertemplate: "%{customdata}<extra></extra>", meta: "trail-" + l, steps: p.i, opacity: trail ? 0.75 : 0 });
@@ -100,7 +106,7 @@ function drawPlane() {
   if (D.hy !== null) { shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: D.hy, y1: D.hy, line: { dash: "dash", width: 1, color: "#888888" } }); notes.push({ xref: "paper", x: 0.01, y: D.hy, text: `H(Y) = ${num(D.hy)}`, showarrow: false, xanchor: "left", yanchor: "bottom" }); }
   const xs = D.series.filter((s) => s.e === view().spec && s.q === "i_xz").flatMap((s) => s.b).concat([0, D.log2n]), ys = D.series.filter((s) => s.e === view().spec && s.q === "i_zy").flatMap((s) => s.b).concat([0, D.hy || 0]);
   const range = (v) => { const a = v.reduce((p, c) => Math.min(p, c), Infinity), b = v.reduce((p, c) => Math.max(p, c), -Infinity), w = (b - a) || 1; return [a - 0.04 * w, b + 0.08 * w]; };
-  const margin = { l: 66, r: 92, t: 14, b: 52, autoexpand: false }, axes = { xaxis: { title: { text: safe(view().x) }, range: range(xs) }, yaxis: { title: { text: safe(view().y) }, range: range(ys) } };
+  const long = view().y.length > 60 || (narrow() && view().y.length > 40), margin = { l: long ? 84 : 66, r: 92, t: 14, b: narrow() ? 72 : 52, autoexpand: false }, axes = { xaxis: { title: { text: narrow() ? broken(view().x) : safe(view().x) }, range: range(xs) }, yaxis: { title: { text: long ? broken(view().y) : safe(view().y) }, range: range(ys) } };
   const layer = base({ xaxis: Object.assign({ visible: false }, axes.xaxis), yaxis: Object.assign({ visible: false }, axes.yaxis), margin }); layer.paper_bgcolor = layer.plot_bgcolor = "rgba(0,0,0,0)"; layer.uirevision = undefined;
   return Plotly.react("plane", traces, base(Object.assign(axes, { shapes, annotations: notes, margin, uirevision: view().spec })), CONFIG)
     .then((gd) => { wire(gd); layer.xaxis.range = gd.layout.xaxis.range.slice(); layer.yaxis.range = gd.layout.yaxis.range.slice(); return Plotly.react("now-layer", [over], layer, Object.assign({ staticPlot: true }, CONFIG)); });
@@ -114,7 +120,21 @@ function stepAxis() {
   if (!S.log) return { title, range };
   return { title, range, tickvals: ticks().map((t) => Math.log10(1 + t)), ticktext: ticks().map((t) => String(t + D.steps[0])) };
 }
-const cursor = () => ({ type: "line", x0: xOf(S.step), x1: xOf(S.step), yref: "paper", y0: 0, y1: 1, line: { width: 1.5, color: getComputedStyle(document.documentElement).getPropertyValue("--accent").trim() } });
+function cursors(gd, pairs, x) {                       // pairs of axes, each with a line at the current step
+  if (!CURSORS.has(gd)) gd.on("plotly_afterplot", () => placeCursors(gd));
+  CURSORS.set(gd, { pairs, x });
+  placeCursors(gd);
+}
+function placeCursors(gd) {
+  const c = CURSORS.get(gd); if (!c || !gd._fullLayout || gd.hidden) return;
+  const lines = gd.querySelectorAll(":scope > .cursor");
+  c.pairs.forEach(([xa, ya], k) => {
+    let line = lines[k]; if (!line) { line = el("div", undefined, "cursor"); line.setAttribute("aria-hidden", "true"); gd.append(line); }
+    const x = gd._fullLayout[xa], y = gd._fullLayout[ya], at = c.x(S.step), left = x.d2p(at);
+    line.dataset.x = String(at); line.hidden = !(left >= -1 && left <= x._length + 1);
+    line.style.transform = `translate(${x._offset + left}px, ${y._offset}px)`; line.style.height = `${y._length}px`;
+  });
+}
 
 function drawCurves(id, q, on) {
   $(id).hidden = !on; if (!on) return null;
@@ -124,17 +144,17 @@ function drawCurves(id, q, on) {
     traces.push({ x: s.i.map(xOf), y: s.b, mode: "lines", line: { color: tone(l), width: 1.6, dash: DASHES[l % DASHES.length] }, customdata: s.i.map((i) => `<b>${safe(D.layers[l].short)}</b>, step ${D.steps[i]}<br>` + hover(l, i, q)), hovertemplate: "%{customdata}<extra></extra>", steps: s.i });
     if (s.lo) { traces.push({ x: s.i.map(xOf).concat(s.i.map(xOf).reverse()), y: s.hi.concat([...s.lo].reverse()), fill: "toself", fillcolor: tone(l), opacity: 0.12, line: { width: 0 }, mode: "lines", hoverinfo: "skip", hoveron: "fills" }); }
   }
-  const level = q === "i_xz" ? D.log2n : D.hy, shapes = [cursor()];
+  const level = q === "i_xz" ? D.log2n : D.hy, shapes = [];
   if (level !== null) shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { dash: "dash", width: 1, color: "#888888" } });
   const name = (q === "i_xz" ? view().x : view().y).split(" [bits]")[0];
-  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: safe(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then(wire);
+  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: broken(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
 }
 function drawMetrics() {
   $("curve-m").hidden = !D.metrics.length; if (!D.metrics.length) return null;
-  const tones = ["#7a8594", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"];
+  const tones = ["#7a8594", S.dark ? "#6cb2ff" : "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"];
   const acc = (m) => /acc/i.test(m.name);
   const traces = D.metrics.map((m, k) => ({ x: m.i.map(xOf), y: m.v, name: safe(m.name.slice(0, 40)), mode: "lines", line: { color: tones[k % 6], width: 1.6, dash: DASHES[k % 4] }, yaxis: acc(m) ? "y2" : "y", steps: m.i }));
-  return Plotly.react("curve-m", traces, base({ xaxis: stepAxis(), yaxis: { title: { text: "loss" } }, yaxis2: { overlaying: "y", side: "right", title: { text: "accuracy" }, range: [-0.02, 1.02], dtick: 0.25, tickformat: ".2f", automargin: false, showgrid: false }, shapes: [cursor()], showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 62, r: 58, t: 26, b: 40 } }), CONFIG).then(wire);
+  return Plotly.react("curve-m", traces, base({ xaxis: stepAxis(), yaxis: { title: { text: "loss" } }, yaxis2: { overlaying: "y", side: "right", title: { text: "accuracy" }, range: [-0.02, 1.02], dtick: 0.25, tickformat: ".2f", automargin: false, showgrid: false }, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 62, r: 58, t: 26, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
 }
 function wire(gd) {                                    // a click on any chart goes to that checkpoint
   if (gd.wired) return; gd.wired = true;
@@ -152,7 +172,7 @@ function label() { const t = D.steps.length ? `step ${D.steps[S.step]}` : "no st
 function moveStep() {
   const started = performance.now(), n = nowTrace();
   if ($("now-layer").data) Plotly.restyle("now-layer", { x: [n.x], y: [n.y] }, [0]);  // a layer of its own: a restyle of the plane would redraw every trajectory
-  for (const id of ["curve-x", "curve-y", "curve-m"]) { const c = $(id); if (!c.hidden && c.data) Plotly.relayout(c, { "shapes[0].x0": xOf(S.step), "shapes[0].x1": xOf(S.step) }); }
+  for (const gd of CURSORS.keys()) placeCursors(gd);
   fillPoints();
   window.infoplaneLast = performance.now() - started;
 }
@@ -224,23 +244,23 @@ function show(data, keepStep) {                        // first drawing, and eve
   const kept = keepStep && !follow ? D.steps.indexOf(old) : -1;
   S.step = kept >= 0 ? kept : D.measured.length ? D.measured[D.measured.length - 1] : 0;
   $("step").max = String(Math.max(0, D.measured.length - 1)); $("step").value = String(D.measured.indexOf(S.step));
-  if (!keepStep) { const pos = D.steps.filter((s) => s > 0); S.log = pos.length > 2 && pos[pos.length - 1] / pos[0] > 30; $("logx").checked = S.log; }
+  if (!S.logChosen) { const pos = D.steps.filter((s) => s > 0); S.log = pos.length > 2 && pos[pos.length - 1] / pos[0] > 30; $("logx").checked = S.log; }
   layerBoxes(); fillFindings(); tables();
-  return drawAll();
+  return Promise.all([drawAll(), drawSections()]);
 }
 function play(on) {
   clearInterval(S.timer); S.timer = null;
   if (on) { if (S.step === D.measured[D.measured.length - 1]) setStep(D.measured[0]); S.timer = setInterval(() => { const k = D.measured.indexOf(S.step); k + 1 < D.measured.length ? setStep(D.measured[k + 1]) : play(false); }, Math.max(60, Math.min(250, 12000 / D.measured.length))); }
   $("play").setAttribute("aria-pressed", String(on)); $("play").textContent = on ? "⏸ pause" : "▶ play";
 }
-function theme(dark) { S.dark = dark; document.documentElement.classList.toggle("dark", dark); if (D) drawAll(); }
+function theme(dark) { S.dark = dark; document.documentElement.classList.toggle("dark", dark); if (D) { drawAll(); drawSections(); } }
 
 $("step").addEventListener("input", () => setStep(D.measured[+$("step").value]));
 $("view").addEventListener("change", () => { S.view = +$("view").value; drawAll(); });
 $("play").addEventListener("click", () => play(!S.timer));
 for (const id of ["trail", "qx", "qy"]) $(id).addEventListener("change", drawAll);
 $("flags").addEventListener("change", drawPlane);
-$("logx").addEventListener("change", () => { S.log = $("logx").checked; drawAll(); });
+$("logx").addEventListener("change", () => { S.log = $("logx").checked; S.logChosen = true; drawAll(); });
 $("all").addEventListener("click", () => { S.off = S.off.size ? new Set() : new Set(D.layers.map((_, l) => l)); layerBoxes(); drawAll(); });
 $("theme").addEventListener("click", () => theme(!S.dark));
 document.addEventListener("keydown", (e) => { if (/^(INPUT|SELECT|TEXTAREA|BUTTON)$/.test(e.target.tagName) || e.ctrlKey || e.metaKey || e.altKey) return; const k = D.measured.indexOf(S.step); if (e.key === "ArrowRight" && k + 1 < D.measured.length) setStep(D.measured[k + 1]); else if (e.key === "ArrowLeft" && k > 0) setStep(D.measured[k - 1]); else if (e.key === " ") { e.preventDefault(); play(!S.timer); } });

@@ -8,8 +8,11 @@ from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
 
-def summarise(plane: Plane, report: DPIReport | None = None) -> tuple[list[str], list[str]]:
-    """Sentences on what the run shows and on what it cannot show; each holds for the numbers given, none generalises."""
+def summarise(plane: Plane, report: DPIReport | None = None, *, tested: bool = False) -> tuple[list[str], list[str]]:
+    """Sentences on what the run shows and on what it cannot show; each holds for the numbers given, none generalises.
+
+    ``tested``: falls were judged (`infoplane.phases`), so the warning that they are raw is left out.
+    """
     if not len(plane):
         return ["Nothing has been measured yet."], []
     steps = plane.steps
@@ -24,7 +27,7 @@ def summarise(plane: Plane, report: DPIReport | None = None) -> tuple[list[str],
             f"Data processing inequality: {report.checked} comparisons ({tally or 'none possible'}): "
             + ("no fault and no unexplained violation." if report.passed else "FAILED, see the table.")
         )
-    return shows, _limits(plane, report)
+    return shows, _limits(plane, report, tested)
 
 
 def _movement(plane: Plane, spec: str) -> str:
@@ -56,12 +59,15 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share >= 0.01 else "less than 1 %"
 
 
-def _limits(plane: Plane, report: DPIReport | None) -> list[str]:
+def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[str]:
     out = [
         "In a deterministic network the true I(X;Z) is constant or infinite; what moves here is the resolution of each estimator meeting the geometry of the layer. "
         "A falling curve is not yet lost information, and numbers of different estimators cannot be compared.",
-        "Drops from a peak are raw differences here: taking the maximum of a noisy curve makes a drop even on a plateau. `infoplane phases` tests them.",
     ]
+    if not tested:
+        out.append(
+            "Drops from a peak are raw differences here: taking the maximum of a noisy curve makes a drop even on a plateau. `infoplane phases` tests them."
+        )
     out += [f"At the last checkpoint, {sentence}." for sentence in warnings_of(plane)]
     for spec in plane.estimators:
         mine = [p for p in plane if p.estimator == spec and p.quantity == "i_xz"]

@@ -5,9 +5,15 @@ The writers are handed in, so this file imports no tracker. Recipes for Lightnin
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal
 
+from infoplane.errors import InputError
 from infoplane.plane import Plane
+
+Figures = Literal["last", "every", "none"]
+"""When the plane is drawn: at the last checkpoint, at every one, or never."""
 
 QUANTITY = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
 
@@ -28,26 +34,84 @@ def scalars(plane: Plane, step: int) -> dict[str, float]:
     }
 
 
-def log_tensorboard(writer: Any, plane: Plane, *, figure: bool = True, estimator: str | None = None) -> int:  # Any: a SummaryWriter
-    """Write every checkpoint's scalars, and the plane as a figure at the last one, to a ``torch.utils.tensorboard.SummaryWriter``; returns the number of scalars."""
+def log_tensorboard(writer: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None) -> int:  # Any: a SummaryWriter
+    """Write every checkpoint's scalars, and the plane as a figure, to a ``torch.utils.tensorboard.SummaryWriter``; returns the number of scalars.
+
+    ``figures``: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane so far at each one (about a second each), ``none`` nothing.
+    """
     count = 0
     for step in plane.steps:
         for name, bits in scalars(plane, step).items():
             writer.add_scalar(name, bits, step)
             count += 1
-    if figure:
-        from infoplane.analysis.plot.save import draw
-
-        writer.add_figure("infoplane/plane", draw(plane, estimator=estimator), plane.steps[-1], close=False)
+    for step, figure in _figures(plane, figures, estimator):
+        writer.add_figure("infoplane/plane", figure, step, close=False)
     return count
 
 
-def log_wandb(run: Any, plane: Plane, *, step_metric: str = "infoplane/step") -> int:  # Any: a wandb run
-    """Log every checkpoint's scalars to a W&B run (online or offline); ``step_metric`` carries the training step. Returns the number of scalars."""
+def log_wandb(
+    run: Any,  # Any: a wandb run
+    plane: Plane,
+    *,
+    step_metric: str = "infoplane/step",
+    image: Callable[[Any], object] | None = None,  # Any: an array of pixels
+    figures: Figures = "last",
+    estimator: str | None = None,
+) -> int:
+    """Log every checkpoint's scalars to a W&B run (online or offline); ``step_metric`` carries the training step. Returns the number of scalars.
+
+    ``image=wandb.Image`` also logs the plane as a picture, see `log_tensorboard` for ``figures``.
+    """
+    from infoplane.analysis.plot.save import pixels
+
     run.define_metric("infoplane/*", step_metric=step_metric)
+    drawn = dict(_figures(plane, figures, estimator)) if image is not None else {}
     count = 0
     for step in plane.steps:
         values = scalars(plane, step)
-        run.log({step_metric: step, **values})
+        picture = {"infoplane/plane": image(pixels(drawn[step]))} if image is not None and step in drawn else {}
+        run.log({step_metric: step, **values, **picture})
         count += len(values)
     return count
+
+
+def log_mlflow(mlflow: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None) -> int:  # Any: the mlflow module
+    """Log every checkpoint's scalars as MLflow metrics of the active run, and the plane as an artefact; returns the number of scalars.
+
+    MLflow allows few characters in names: ``I(Z;Y)`` becomes ``I_ZY``, anything else that it refuses ``_`` (see `mlflow_names`).
+    """
+    count = 0
+    for step in plane.steps:
+        values = scalars(plane, step)
+        names = mlflow_names(list(values))
+        mlflow.log_metrics({names[name]: bits for name, bits in values.items()}, step=step)
+        count += len(values)
+    for step, figure in _figures(plane, figures, estimator):
+        mlflow.log_figure(figure, "infoplane/plane.png" if figures == "last" else f"infoplane/plane-{step}.png")
+    return count
+
+
+def mlflow_names(names: Sequence[str]) -> dict[str, str]:
+    """Names as MLflow takes them (letters, digits, ``_ - . / :`` and spaces, at most 250), all different.
+
+    Example:
+        >>> mlflow_names(["infoplane/fc1/I(Z;Y) kde:variance=0.1 upper"])
+        {'infoplane/fc1/I(Z;Y) kde:variance=0.1 upper': 'infoplane/fc1/I_ZY kde:variance_0.1 upper'}
+    """
+    out: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^A-Za-z0-9_\-./: ]", "_", name.replace("I(X;Z)", "I_XZ").replace("I(Z;Y)", "I_ZY")).replace("..", "._")
+        plain = plain if len(plain) <= 240 else f"{plain[:120]}_{plain[-119:]}"
+        out[name] = plain if plain not in out.values() else f"{plain} {len(out)}"
+    return out
+
+
+def _figures(plane: Plane, figures: Figures, estimator: str | None) -> Iterator[tuple[int, Any]]:  # Any: a matplotlib figure
+    """The plane so far, at the checkpoints asked for."""
+    from infoplane.analysis.plot.save import draw
+
+    if figures not in ("last", "every", "none"):
+        raise InputError(f"figures is last, every or none, got {figures!r}")
+    steps = {"last": plane.steps[-1:], "every": plane.steps, "none": ()}[figures]
+    for step in steps:
+        yield step, draw(plane.select(step=[s for s in plane.steps if s <= step]), estimator=estimator)

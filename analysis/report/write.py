@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infoplane.analysis.report.content import Table, page_data
+from infoplane.analysis.report.sections import Judged
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
@@ -46,7 +47,7 @@ def page(data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | 
         "%CSS%": (folder / "page.css").read_text("utf-8"),
         "%PLOTLY%": f"<script>{plotly_source()}</script>" if plotly is None else plotly,
         "%DATA%": "null" if data is None else embed(data),
-        "%SCRIPT%": "\n".join((folder / name).read_text("utf-8") for name in ("page.js", "live.js")),
+        "%SCRIPT%": "\n".join((folder / name).read_text("utf-8") for name in ("sections.js", "page.js", "live.js")),
     }
     text = (folder / "page.html").read_text("utf-8")
     return "".join(parts.get(piece, piece) for piece in _pieces(text, parts))
@@ -61,7 +62,14 @@ def _pieces(text: str, marks: Mapping[str, str]) -> list[str]:
 
 
 def write_report(
-    path: str | Path, plane: Plane, report: DPIReport | None = None, *, title: str = "", tables: Table | None = None, overwrite: bool = True
+    path: str | Path,
+    plane: Plane,
+    report: DPIReport | None = None,
+    *,
+    title: str = "",
+    tables: Table | None = None,
+    judged: Judged | None = None,
+    overwrite: bool = True,
 ) -> Path:
     """Write one self-contained interactive HTML file; returns its path.
 
@@ -71,6 +79,7 @@ def write_report(
         report: the DPI check, None to leave it out.
         title: heading; the archive's name when empty.
         tables: further results as rows of a table each, e.g. ``{"Phases": [{"layer": "0", "verdict": "robust"}]}``.
+        judged: phases, sensitivity, mechanism and other runs, each a section of its own.
         overwrite: replace an existing file.
 
     Raises:
@@ -85,7 +94,7 @@ def write_report(
         raise InputError("the plane holds no points; measure something first")
     if path.exists() and not overwrite:
         raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
-    text = page(page_data(plane, report, title=title, tables=tables))
+    text = page(page_data(plane, report, title=title, tables=tables, judged=judged))
     part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         part.write_text(text, encoding="utf-8")

@@ -240,6 +240,32 @@ def checked_array(group: h5py.Group, path: str, window: Window, shape: tuple[int
     return d
 
 
+def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
+    """Fill ``view`` from the file, yielding what has arrived, piece by piece, while it is in cache; ends early where the file does."""
+    done = 0
+    while done < len(view) and (got := os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)):
+        yield view[done : done + got]
+        done += got
+
+
+def read_placed(path: Path, offset: object, shape: tuple[int, ...], dtype: str, crc: object) -> NDArray[Any] | None:  # Any: stored dtype
+    """An array from where a shard's table says its bytes are, without opening HDF5; None unless they are there and have this CRC-32."""
+    nbytes = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0 or not nbytes:
+        return None
+    fd = open_regular(path)
+    try:
+        if offset + nbytes > os.fstat(fd).st_size:  # checked before anything is allocated
+            return None
+        out: NDArray[Any] = np.empty(shape, dtype)  # Any: stored dtype
+        found = 0
+        for piece in _fill(raw_bytes(out), fd, offset):
+            found = crc32(piece, found)
+        return out if found == crc else None
+    finally:
+        os.close(fd)
+
+
 def read_rows(
     d: Any, window: Window, start: int, stop: int, where: str, crc: int = 0
 ) -> tuple[NDArray[Any], int]:  # Any: h5py dataset, stored dtype
@@ -253,12 +279,10 @@ def read_rows(
             d.read_direct(out, np.s_[start:stop])
             return out, crc32(view, crc)
         offset, done = d.id.get_offset() + start * (out.nbytes // (stop - start)), 0
-        while done < out.nbytes:
-            got = os.preadv(window.fd, [view[done : done + _READ_BYTES]], offset + done)
-            if got == 0:
-                raise DamagedArchive(f"{where}: the file ended early; it was truncated")
-            crc = crc32(view[done : done + got], crc)
-            done += got
+        for piece in _fill(view, window.fd, offset):
+            crc, done = crc32(piece, crc), done + len(piece)
+        if done < out.nbytes:
+            raise DamagedArchive(f"{where}: the file ended early; it was truncated")
         return out, crc
 
 

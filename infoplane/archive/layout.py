@@ -15,10 +15,12 @@ from infoplane.archive.checksum import crc32 as crc32_of
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive, VersionError
 from infoplane.types import LayerInfo
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"
 RUN, PROBE, SHARD, PACKED, PLANE = "infoplane.run", "infoplane.probe", "infoplane.shard", "infoplane.packed", "infoplane.plane"
 RUN_FILE, PROBE_FILE, SHARD_DIR, PLANE_DIR = "run.json", "probe.h5", "ckpt", "planes"
 META = "meta"
+PLACES = {"crc32": "offset", "rows_crc32": "rows_offset"}
+"""Per checksum of a shard's table, the key of the byte offset of what it covers; a hint that holds in the file where it was written."""
 TMP_PREFIX = ".tmp-"
 MAX_JSON = 64 << 20
 """Largest JSON text that is read, in bytes: a header cannot claim more."""

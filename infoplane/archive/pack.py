@@ -61,11 +61,16 @@ def _copy_shard(archive: Archive, name: ShardName, group: h5py.Group, options: d
         name,
         archive.header,
         (head["row_start"], head["row_stop"]),
-        head["layers"],
+        [_unplaced(row) for row in head["layers"]],
         metrics=head["metrics"],
         meta=head["meta"],
         extras=head["extras"],
     )
+
+
+def _unplaced(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+    """A line of a shard's table without the places that hold in its own file only."""
+    return {key: value for key, value in row.items() if key not in layout.PLACES.values()}
 
 
 def probe_of(archive: Archive) -> Probe:
@@ -194,7 +199,7 @@ def _write_joined(target: Path, first: Archive, seq: int, step: int, pieces: Seq
                 a = np.concatenate([p.archive._part(p.name, info.name, path, key) for p in pieces])
                 file.create_dataset(path, data=a)
                 joined[key] = layout.crc32(a)
-            table.append({**rows[0], **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
+            table.append({**_unplaced(rows[0]), **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
         finish_shard(
             file,
             name,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import html
 import os
 from collections.abc import Iterator
 from functools import cached_property
@@ -23,6 +22,7 @@ from infoplane.archive.guard import (
     node,
     read_array,
     read_meta,
+    read_placed,
     read_rows,
     read_text,
     reading_h5,
@@ -118,6 +118,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._direct = True  # arrays are read from where the shard's table says they are; `verify` goes through HDF5
         self._store = Store(path)
         self.header = self._store.header
         where = str(path)
@@ -259,7 +260,12 @@ class Archive:
         """One array of one shard, checked."""
         head = self._head(name)
         entry = head["entries"][layer]
-        with self._store.shard(name) as (group, window, where):
+        if self._direct and not self._store.packed:
+            file = self.path / layout.SHARD_DIR / str(name)
+            a = read_placed(file, entry.get(layout.PLACES[crc_key]), *_stored(head, entry, crc_key, str(file)), entry.get(crc_key))
+            if a is not None:
+                return a
+        with self._store.shard(name) as (group, window, where):  # repacked, written in format 1.0, or damaged: then this says what is wrong
             shape, dtype = _stored(head, entry, crc_key, where)
             return read_array(group, path, window, shape, dtype, entry.get(crc_key), where)
 
@@ -393,15 +399,18 @@ class Archive:
         return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.n_rows} probe rows)"
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{html.escape(i.name)}</td><td>{html.escape(i.cls)}</td><td>{html.escape(str(i.shape))}</td><td>{html.escape(i.store_dtype)}</td>"
-            f"<td>{html.escape(i.reduction)}</td></tr>"
-            for i in self.infos
-        )
-        return (
-            f"<p><b>{html.escape(str(self.path))}</b>: {len(self.steps)} steps {html.escape(_short(self.steps))}, {self.n_rows} probe rows</p>"
-            f"<table><tr><th>layer</th><th>class</th><th>shape</th><th>dtype</th><th>reduction</th></tr>{rows}</table>"
-        )
+        from infoplane.notebook import cell, table
+
+        heads = ("layer", "class", "shape", "dtype", "reduction")
+        rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
+        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(_short(self.steps))}, {self.n_rows} probe rows</p>{table(heads, rows)}"
+
+    def __getitem__(self, key: tuple[int, str]) -> NDArray[Any]:  # Any: stored dtype
+        """``archive[step, layer]``: the activation as `z` gives it; notebooks complete steps and layers."""
+        return self.z(*key)
+
+    def _ipython_key_completions_(self) -> list[tuple[int, str]]:
+        return list(self)
 
 
 def _stored(head: dict[str, Any], entry: dict[str, Any], crc_key: str, where: str) -> tuple[tuple[int, ...], str]:  # Any: JSON

@@ -20,6 +20,7 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     """
     try:
         archive = open_archive(path, check=False)
+        archive._direct = False  # what other tools will read
     except (ArchiveError, InputError) as error:
         return [str(error)]
     problems = _probe_problems(archive)

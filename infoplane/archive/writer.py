@@ -85,6 +85,9 @@ class _Rows:
             "name": info.name, "ordinal": info.ordinal, "shape": list(info.shape), "dtype": self.dataset.dtype.str, "crc32": self.crc,
             "rows_crc32": self.rows_crc, "torch_dtype": self.torch_dtype, "n_nonfinite": self.nonfinite,
         }  # fmt: skip
+        for key, dataset in (("offset", self.dataset), ("rows_offset", self.digests)):
+            if (place := dataset.id.get_offset()) is not None:  # None: nothing is stored of an empty array
+                row[key] = place
         put_attrs(
             self.dataset,
             {"crc32": np.uint32(self.crc), "torch_dtype": self.torch_dtype, "reduction": info.reduction, "name": info.name},

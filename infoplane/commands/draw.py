@@ -9,49 +9,70 @@ import typer
 
 
 def plot(
-    plane: Annotated[Path, typer.Argument(help="A plane.h5 written by `infoplane measure` or `Plane.save`.")],
+    subject: Annotated[Path, typer.Argument(metavar="PLANE|RUN", help="A plane.h5, or a run for the kinds that draw its activations.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg, .pdf, .gif or .mp4.")],
     kind: Annotated[
         str,
         typer.Option(
             "--kind",
             "-k",
-            help="plane: trajectories; curves: I versus step with loss and accuracy; snapshots: one line per checkpoint; dpi: layer x layer verdicts.",
+            help="of a plane: plane (trajectories), curves (I versus step with loss and accuracy), snapshots (one line per checkpoint), "
+            "dpi (layer x layer verdicts), sensitivity (one small plane per estimator), usable (V-information beside the plane); "
+            "of a run: histograms, units (activations over training per layer, per unit), mechanism, gradients, snr, split (train and test planes).",
         ),
     ] = "plane",
     estimator: Annotated[str, typer.Option("--estimator", "-e", help="Spec to draw; the plane's first when left out.")] = "",
+    layer: Annotated[list[str] | None, typer.Option("--layer", help="Of a run: only this layer; may be given several times.")] = None,
     check: Annotated[bool, typer.Option(help="Mark the findings of the DPI check.")] = True,
+    size: Annotated[str, typer.Option(help="column: one column of a two-column paper (3.5 in); page: across the page.")] = "page",
+    log: Annotated[
+        bool | None, typer.Option("--log/--linear", help="Logarithmic or linear steps; decided from the steps when left out.")
+    ] = None,
 ) -> None:
-    """Draw a measured plane as a figure for paper or talk."""
-    from infoplane.analysis.plot.save import save_picture
+    """Draw a measured plane, or what the activations of a run do, as a figure for paper or talk."""
+    from infoplane.analysis.plot import of_run, save
+    from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
 
-    measured = Plane.load(plane)
+    if kind in of_run.KINDS:
+        from infoplane.archive import open_archive
+
+        run = Path(Plane.load(subject).provenance.get("archive", "")) if is_plane(subject) else subject
+        print(save.write_figure(of_run.draw_run(open_archive(run), kind, layers=layer, estimator=estimator or None), output))
+        return
+    measured = Plane.load(subject)
     report = None
     if check and kind in ("plane", "dpi"):
         from infoplane.analysis.dpi import check_dpi
 
         report = check_dpi(measured)
-    print(save_picture(measured, output, kind=kind, estimator=estimator or None, report=report))
+    print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=report, size=size, log=log))
 
 
 def report(
-    plane: Annotated[Path, typer.Argument(help="A plane.h5 written by `infoplane measure` or `Plane.save`.")],
+    subject: Annotated[Path, typer.Argument(metavar="PLANE|RUN", help="A plane.h5, or a run (its plane.h5, else measured now).")],
     output: Annotated[Path, typer.Option("-o", "--output", help="FILE.html, one self-contained file.")],
     title: Annotated[str, typer.Option(help="Heading; the archive's name when left out.")] = "",
     check: Annotated[bool, typer.Option(help="Run the DPI check and list its findings.")] = True,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also phases, sensitivity and mechanism, from the run behind the plane: takes minutes.")
+    ] = False,
+    against: Annotated[
+        list[Path] | None, typer.Option("--against", help="Another plane.h5 or run to compare with; may be given several times.")
+    ] = None,
 ) -> None:
     """Write one interactive HTML file that works offline."""
     from infoplane.analysis.report import write_report
-    from infoplane.plane import Plane
+    from infoplane.commands.subjects import judge_all, plane_of
 
-    measured = Plane.load(plane)
-    judged = None
+    measured = plane_of(subject)
+    judged = judge_all(measured, subject, full=full, against=against or ())
+    checked = None
     if check:
         from infoplane.analysis.dpi import check_dpi
 
-        judged = check_dpi(measured)
-    path = write_report(output, measured, judged, title=title)
+        checked = check_dpi(measured)
+    path = write_report(output, measured, checked, title=title, judged=judged)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
@@ -66,6 +87,7 @@ def watch(  # the options of a command
     ] = False,
     host: Annotated[str, typer.Option(help="Address to bind; beyond loopback a token is required.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 8321,
+    linger: Annotated[float | None, typer.Option(hidden=True, help="End when standard input closes and nobody looks for so long.")] = None,
     token: Annotated[str, typer.Option(help="Token for the address; made when needed and left out.")] = "",
 ) -> None:
     """Show a running training live in the browser (read-only, this machine only unless told otherwise)."""
@@ -77,7 +99,7 @@ def watch(  # the options of a command
     if not follow:
         threading.Thread(target=measure_beside, args=(run, estimator or ["bin:szt"], stop), daemon=True).start()
     try:
-        serve(RunSource(run), host=host, port=port, title=run.name, token=token or None)
+        serve(RunSource(run), host=host, port=port, title=run.name, token=token or None, run=str(run.resolve()), linger=linger)
     finally:
         stop.set()
 

@@ -28,6 +28,7 @@ def check(
     from infoplane.analysis.measure import measure
     from infoplane.archive import open_archive
     from infoplane.archive.planes import is_plane
+    from infoplane.commands.tables import say_report
     from infoplane.plane import Plane
 
     if is_plane(subject):
@@ -36,7 +37,10 @@ def check(
         archive = open_archive(subject)
         plane = measure(archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json)
         report = check_dpi(plane, archive=archive, alpha=alpha, permutations=permutations)
-    print(json.dumps(_as_dict(report), indent=1) if as_json else report)
+    if as_json:
+        print(json.dumps(_as_dict(report), indent=1))
+    else:
+        say_report(report)
     if not report.passed:
         raise typer.Exit(1)
 
@@ -66,10 +70,11 @@ def phases(
     """Does a layer compress, when, and on whose word? The peak is chosen on one half of the rows and measured on the other."""
     from infoplane.analysis.phases import DEFAULT_ESTIMATORS
     from infoplane.analysis.phases import phases as judge
+    from infoplane.commands.tables import say_phases
 
     for k, path in enumerate(run):
         found = judge(path, estimator or DEFAULT_ESTIMATORS, splits=splits, seed=seed, progress=True)
-        print(found)
+        say_phases(found)
         if output is not None:
             from infoplane.analysis.plot import plot_phases
 
@@ -145,17 +150,10 @@ def compare(
 ) -> None:
     """Planes of several runs side by side, and pooled over runs with their range."""
     from infoplane.analysis.compare import pool
-    from infoplane.analysis.measure import measure
     from infoplane.analysis.plot import draw_compared
-    from infoplane.archive.planes import is_plane
-    from infoplane.plane import Plane
+    from infoplane.commands.subjects import named_planes
 
-    planes = {
-        path.parent.name + "/" + path.stem if path.stem in ("run", "plane") else path.stem: Plane.load(path)
-        if is_plane(path)
-        else measure(path, estimator, workers=workers, progress=True)
-        for path in run
-    }
+    planes = named_planes(run, estimator, workers)
     pooled = pool(planes, estimator=estimator)
     for p in pooled:
         low, high = p.band()
@@ -165,14 +163,9 @@ def compare(
 
 
 def _save(figure: Any, path: Path) -> None:  # Any: a matplotlib figure
-    from infoplane.analysis.plot import style
-    from infoplane.errors import InputError
+    from infoplane.analysis.plot.save import write_figure
 
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise InputError(f"expected a file ending in .png, .svg or .pdf, got {path.name!r}")
-    with style.context():
-        figure.savefig(path)
-    print(path)
+    print(write_figure(figure, path))
 
 
 def register(app: typer.Typer) -> None:

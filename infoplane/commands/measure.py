@@ -26,26 +26,43 @@ def measure(
     seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
     errorbars: Annotated[int, typer.Option(help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.")] = 0,
     null: Annotated[int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")] = 0,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Do not add a second estimator beside a single one of continuous information.")
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
     max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = 0.05,
     until_told: Annotated[bool, typer.Option("--until-told", hidden=True)] = False,
 ) -> None:
-    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again."""
-    specs = estimator or DEFAULT
+    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
+
+    A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells where the two part are listed.
+    """
+    from infoplane.analysis.beside import companions, partings
+
+    specs = list(estimator or DEFAULT)
     if follow:
         _follow(run, specs, max_overhead=max_overhead, seed=seed, until_told=until_told)
         return
+    specs += () if alone else companions(specs)
     from infoplane.analysis.measure import measure as run_measure
     from infoplane.archive import open_archive
+    from infoplane.commands.tables import say_plane
+    from infoplane.types import printable
 
     archive = open_archive(run)
     plane = run_measure(
         archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None, errorbars=errorbars, null=null
     )
     target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
-    print(plane)
+    say_plane(plane)
     for failure in plane.failures[:5]:
-        print(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}")
+        print(printable(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}", 400))
+    if parted := partings(plane):
+        print(
+            f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
+        )
+        for apart in parted[:5]:
+            print(printable(f"  {apart}", 400))
     print(plane.save(target, overwrite=True))
     if csv is not None:
         print(plane.to_csv(csv))

@@ -18,12 +18,13 @@ Csv = Annotated[Path | None, typer.Option("--csv", help="Also write the numbers 
 def between(
     run: Run,
     estimator: Annotated[
-        str, typer.Option("-e", "--estimator", help="Takes two layers: mixed, ksg, gauss, sliced, renyi, cka, exact, bin.")
-    ] = "mixed",
+        str, typer.Option("-e", "--estimator", help="Takes two layers: knn, ksg, gauss, sliced, renyi, cka, exact, bin.")
+    ] = "knn",
     step: Annotated[int | None, typer.Option(help="Checkpoint; the last when left out.")] = None,
     layer: Layers = None,
     seed: Annotated[int, typer.Option(help="Of estimators that draw.")] = 0,
     csv: Csv = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Also draw a heat map: FILE.png, .svg or .pdf.")] = None,
 ) -> None:
     """I(Z_i;Z_j) in bits of every pair of layers at one checkpoint."""
     from infoplane.analysis.between import layer_information
@@ -32,6 +33,11 @@ def between(
     print(found)
     if csv is not None:
         print(found.to_csv(csv))
+    if output is not None:
+        from infoplane.analysis.plot import plot_layer_information
+        from infoplane.analysis.plot.save import write_figure
+
+        print(write_figure(plot_layer_information(found).figure, output))
 
 
 def given(
@@ -78,7 +84,7 @@ def sides(
     from infoplane.analysis.sides import train_and_held_out
 
     found = train_and_held_out(
-        run, estimator or ("mixed", "vinfo:family=linear"), layers=layer or None, steps=step or None, divisions=divisions
+        run, estimator or ("knn", "vinfo:family=linear"), layers=layer or None, steps=step or None, divisions=divisions
     )
     rows = [(b.step, b.layer, b.train.estimator, b.train.n, b.train.bits, b.test.bits, b.gap_bits, b.p) for b in found]
     _table("I(Z;Y) [bits]", ("step", "layer", "estimator", "n", "train", "held out", "gap", "p"), rows, csv)

@@ -54,7 +54,7 @@ def replicate(
     if markdown is not None:
         from infoplane.replications.page import write_page
 
-        console.print(str(write_page(results, markdown)))
+        console.print(str(write_page(results, markdown, out / ("quick" if quick else "full"))))
     if any(r.outcome == "not replicated" for r in results):
         raise typer.Exit(1)
 

@@ -14,6 +14,7 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
     from rich.table import Table
 
     from infoplane.archive import open_archive
+    from infoplane.sizes import size_text
 
     archive = open_archive(run)
     console = Console()
@@ -34,10 +35,17 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
         console.print(
             escape(f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}"), soft_wrap=True, highlight=False
         )
-    table = Table("layer", "class", "shape", "stored as", "reduction", "steps")
+    table = Table("layer", "class", "shape", "stored as", "reduction", "per step", "steps")
     for layer in archive.infos:
         steps = sum(archive.has(step, layer.name) for step in archive.steps)
-        table.add_row(*map(escape, (layer.name, layer.cls, str(layer.shape), layer.store_dtype, layer.reduction, str(steps))))
+        cost = size_text(layer.bytes_per_row * archive.n_rows)
+        table.add_row(*map(escape, (layer.name, layer.cls, str(layer.shape), layer.store_dtype, layer.reduction, cost, str(steps))))
+    per_step = sum(layer.bytes_per_row for layer in archive.infos) * archive.n_rows
+    console.print(
+        escape(f"activations and row digests: {size_text(per_step)} per step, {size_text(per_step * len(archive.steps))} in all"),
+        soft_wrap=True,
+        highlight=False,
+    )
     console.print(table)
 
 

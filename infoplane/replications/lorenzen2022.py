@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING
 
-from infoplane.replications.frame import Claim, Context, Result, outcome_of
+from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
+from infoplane.replications.frame import Claim, Context, Result
 from infoplane.replications.runs import CHECKPOINTS, EPOCHS, drop, plane_of
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def exact(ctx: Context) -> Result:
     from infoplane.analysis.dpi import check_dpi
     from infoplane.replications.runs import learnt
 
-    numbers: dict[str, list[float]] = {}
-    ran = []
+    numbers: Numbers = {}
+    ran, measured, pictures = [], [], []
     for bits in (8, 4):
         archives = [_run(ctx, seed, bits) for seed in ctx.seeds]
         planes = [plane_of(a, ["exact"]) for a in archives]
@@ -55,18 +55,23 @@ def exact(ctx: Context) -> Result:
             float(len(check_dpi(p, archive=a).of("violation", "fault"))) for p, a in zip(planes, archives, strict=True)
         ]
         numbers[f"{bits}-bit: drop of the output layer [bits]"] = [drop(p, last, "exact") for p in planes]
+        pictures.append(plane_picture(ctx, planes[0], f"lorenzen2022-{bits}bit", "exact"))
         ran += archives
+        measured += planes
+    drops = [f"{bits}-bit: drop of the output layer [bits]" for bits in (8, 4)]
     holds = not any(numbers["8-bit: violations and faults"] + numbers["4-bit: violations and faults"])
-    holds = holds and all(statistics.median(numbers[f"{b}-bit: drop of the output layer [bits]"]) > 0.5 for b in (8, 4))
-    return Result(
+    return conclude(
+        ctx,
         "lorenzen2022",
-        outcome_of(holds, learnt(ran), [*ctx.seeds] * 2, quick=ctx.quick),
+        holds and all(median_of(numbers[name]) > 0.5 for name in drops),
         "no violation and no fault under exact information, median drop of the output layer > 0.5 bit, 8-bit and 4-bit",
         numbers,
-        list(ctx.seeds),
-        learnt(ran),
-        ctx.quick,
-        "activations are quantised in the forward pass of the capture, the weights are trained in float32",
+        limits=dict.fromkeys(drops, 0.5),
+        learnt=(learnt(ran), len(ran)),
+        archives=ran,
+        planes=measured,
+        pictures=pictures,
+        note="activations are quantised in the forward pass of the capture, the weights are trained in float32",
     )
 
 

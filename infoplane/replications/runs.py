@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 
 EPOCHS = {False: 4000, True: 1500}
 CHECKPOINTS = {False: 50, True: 25}
+ACTS = ["act1", "act2", "act3", "act4", "act5"]
+"""Hidden layers of the 12-bit network."""
 LEARNT = 0.9
 """Training accuracy from which a seed counts as having learnt the task (chance is 0.52)."""
 
@@ -91,22 +92,14 @@ def learnt(archives: list[Archive]) -> int:
     return sum(accuracies(a)[0] >= LEARNT for a in archives)
 
 
-def plane_of(archive: Archive, specs: list[str], layers: list[str] | None = None) -> Plane:
+def plane_of(archive: Archive, specs: list[str], layers: list[str] | None = None, *, steps: list[int] | None = None) -> Plane:
     """The plane of a shared run; measured once, whoever asks."""
     import infoplane as ip
 
-    return ip.measure(archive, specs, layers=layers, workers=2)
+    return ip.measure(archive, specs, layers=layers, steps=steps, workers=2)
 
 
 def drop(plane: Plane, layer: str, spec: str) -> float:
     """Fall of I(X;Z) in bits from its largest to its last value: as the papers read their figures."""
     bits = [e.bits for e in plane.series(layer, "i_xz", spec)[1]]
     return max(bits) - bits[-1]
-
-
-def picture(ctx: Context, plane: Plane, name: str, spec: str) -> str:
-    """The plane as a PNG beside the results; its path."""
-    from infoplane.analysis.plot.save import save_picture
-
-    path = Path(ctx.out) / f"{name}.png"
-    return str(save_picture(plane.select(layer=[n for n in plane.layers if n.startswith("act") or n == "fc6"]), path, estimator=spec))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 
-from infoplane.replications.frame import Claim, Context, Result, outcome_of
-from infoplane.replications.runs import learnt, szt_run
+from infoplane.replications.evidence import conclude, lines_picture
+from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.runs import ACTS, learnt, plane_of, szt_run
+
+SPEC = "vinfo:family=linear"
 
 
 def created(ctx: Context) -> Result:
@@ -13,23 +16,29 @@ def created(ctx: Context) -> Result:
     import infoplane as ip
 
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
-    before, after, ratio = [], [], []
-    for archive in archives:
-        y = ip.discrete(archive.y)
-        family = ip.estimators.VInformation("linear")
-        a, b = (family.estimate(ip.continuous(v), y) for v in (archive.x, archive.z(archive.steps[-1], "act3")))
-        before.append(a.bits)
-        after.append(b.bits)
-        ratio.append((b.bits - a.bits) / math.hypot(a.stderr or 0.0, b.stderr or 0.0))
-    return Result(
+    planes = [plane_of(a, [SPEC], ACTS, steps=[a.steps[-1]]) for a in archives]
+    inputs = [ip.estimators.VInformation("linear").estimate(ip.continuous(a.x), ip.discrete(a.y)) for a in archives]
+    depth = [[p.series(name, "i_zy", SPEC)[1][-1] for name in ACTS] for p in planes]
+    ratio = [(d[2].bits - x.bits) / math.hypot(d[2].stderr or 0.0, x.stderr or 0.0) for d, x in zip(depth, inputs, strict=True)]
+    curve = [[x.bits, *(e.bits for e in d)] for x, d in zip(inputs, depth, strict=True)]
+    return conclude(
+        ctx,
         "xu2020",
-        outcome_of(min(ratio) > 3, learnt(archives), ctx.seeds, quick=ctx.quick),
+        min(ratio) > 3,
         "I_V(layer 3 -> Y) - I_V(X -> Y) > 3 SE in every seed, linear family",
-        {"I_V(X -> Y) [bits]": before, "I_V(layer 3 -> Y) [bits]": after, "difference / SE": ratio},
-        list(ctx.seeds),
-        learnt(archives),
-        ctx.quick,
-        "processing creates usable information; the data processing inequality is about all information",
+        {
+            "I_V(X -> Y) [bits]": [x.bits for x in inputs],
+            "I_V(layer 3 -> Y) [bits]": [d[2].bits for d in depth],
+            "difference / SE": ratio,
+        },
+        limits={"difference / SE": 3},
+        learnt=(learnt(archives), len(archives)),
+        archives=archives,
+        planes=planes,
+        pictures=[
+            lines_picture(ctx, "xu2020", ["input", *ACTS], {"linear": curve}, x_label="layer", y_label="I_V(Z→Y) [bits], held out, N=4096")
+        ],
+        note="processing creates usable information; the data processing inequality is about all information",
     )
 
 

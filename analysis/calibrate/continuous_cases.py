@@ -1,0 +1,212 @@
+"""Continuous pairs: scalars, vectors, heavy tails, invertible warps, many dimensions, deterministic maps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.calibrate.case import Case, Family, Sample
+from infoplane.analysis.calibrate.truths import additive_bits, joint_bits, normal, student_bits
+from infoplane.analysis.vocabulary import gaussian_information
+from infoplane.types import continuous
+
+Floats = NDArray[np.float64]
+Map = Callable[[Floats], Floats]
+
+
+def _pair(x: Floats, z: Floats) -> Sample:
+    return Sample(continuous(x, "a"), continuous(z, "b"))
+
+
+def gaussian(name: str, r: float, dim: int = 1, family: Family = "1-D", *, a: Map | None = None, b: Map | None = None) -> Case:
+    """Coordinate-wise correlation r in ``dim`` coordinates, each side then mapped invertibly by ``a`` and ``b``: I = -dim/2 log2(1 - r^2)."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.normal(size=(n, dim))
+        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, dim))
+        return _pair(x if a is None else a(x), z if b is None else b(z))
+
+    return Case(name, family, draw, lambda: -dim / 2 * math.log2(1 - r * r), "-d/2 log2(1 - r^2)", dim == 1 and a is not swiss_roll)
+
+
+def covariance_case(name: str, first: int, second: int, seed: int, noise: float, family: Family = "vector") -> Case:
+    """B = W A + noise with a random W: every coordinate of one side depends on every one of the other."""
+    w = np.random.default_rng(seed).normal(size=(second, first)) / math.sqrt(first)
+    top = np.hstack([np.eye(first), w.T])
+    bottom = np.hstack([w, w @ w.T + noise**2 * np.eye(second)])
+    s = np.vstack([top, bottom])
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.normal(size=(n, first))
+        return _pair(x, x @ w.T + noise * rng.normal(size=(n, second)))
+
+    return Case(name, family, draw, lambda: gaussian_information(s, first), "1/2 log2 det S_a det S_b / det S", False)
+
+
+def additive(
+    name: str, draw_x: Callable[[int, np.random.Generator], Floats], density: Map, f: Map, sd: float, low: float, high: float
+) -> Case:
+    """Scalar Z = f(X) + N(0, sd^2): h(Z) by quadrature minus the entropy of the noise."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = draw_x(n, rng)
+        return _pair(x, f(x) + sd * rng.normal(size=n))
+
+    return Case(name, "1-D", draw, lambda: additive_bits(density, f, sd, low, high), "h(Z) by quadrature - h(noise)")
+
+
+def _uniform_sum(width: float) -> Case:
+    """Z = X + U, X uniform on [0,1], U uniform on [0, width]: width/2 for width <= 1, else 1/(2 width) + log2 of width, natural units apart."""
+
+    def truth() -> float:
+        if width <= 1:
+            return width / (2 * math.log(2)) - math.log2(width)
+        return 1 / (2 * width * math.log(2))
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.random(n)
+        return _pair(x, x + width * rng.random(n))
+
+    return Case(f"uniform plus uniform, width {width:g}", "1-D", draw, truth, "w/2 - ln w nats (w <= 1), 1/(2w) nats (w > 1)")
+
+
+def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
+    """A correlated Gaussian pair divided by one chi: dependent even where r = 0."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.normal(size=(n, dim))
+        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, dim))
+        scale = np.sqrt(rng.chisquare(dof, size=(n, 1)) / dof)
+        return _pair(x / scale, z / scale)
+
+    return Case(
+        name, "heavy-tailed", draw, lambda: student_bits(r, dof, dim), "Gaussian term + constant of dof and d (Czyz et al. 2023)", dim == 1
+    )
+
+
+def _exponential_rate() -> Case:
+    """Z ~ Exp(rate X), X ~ Gamma(2): I = [psi(3) - ln 2 ...] by the Lomax marginal."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.gamma(2.0, size=n)
+        return _pair(x, rng.exponential(size=n) / x)
+
+    # h(Z) of Lomax(2): ln(1/2) + 1/2 + 1;  h(Z|X) = 1 - E ln X = 1 - psi(2)
+    return Case(
+        "exponential with a random rate",
+        "heavy-tailed",
+        draw,
+        lambda: (math.log(0.5) + 0.5 + 1 - (1 - (1 - np.euler_gamma))) / math.log(2),
+        "h(Lomax) - 1 + psi(2)",
+    )
+
+
+def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
+    """A mixture of Gaussian pairs around centres ``(K, 2)``, correlation r within: a joint density on a grid."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        c = centres[rng.integers(0, len(centres), n)]
+        x = rng.normal(size=n)
+        return _pair(c[:, 0] + sd * x, c[:, 1] + sd * (r * x + math.sqrt(1 - r * r) * rng.normal(size=n)))
+
+    def truth() -> float:
+        lines = [np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, 801) for i in (0, 1)]
+        p = np.zeros((801, 801))
+        for u, v in centres:
+            x = lines[0][:, None]
+            p += normal(x, u, sd) * normal(lines[1][None, :], v + r * (x - u), sd * math.sqrt(1 - r * r)) / len(centres)
+        return joint_bits(p, float(lines[0][1] - lines[0][0]), float(lines[1][1] - lines[1][0]))
+
+    return Case(name, "1-D", draw, truth, "joint density on a grid")
+
+
+def _uniformly(low: float, high: float) -> Callable[[int, np.random.Generator], Floats]:
+    return lambda n, rng: np.asarray(rng.uniform(low, high, n))
+
+
+def _normally(n: int, rng: np.random.Generator) -> Floats:
+    return np.asarray(rng.normal(size=n))
+
+
+def _flat(x: Floats) -> Floats:
+    return np.ones_like(x)
+
+
+def swiss_roll(x: Floats) -> Floats:
+    """A scalar rolled up in the plane through its rank in the normal law: invertible, so that no information changes."""
+    from scipy.special import ndtr
+
+    t = 1.5 * np.pi * (1 + 2 * ndtr(x[:, 0]))
+    return np.asarray(np.stack([t * np.cos(t), t * np.sin(t)], axis=1) / 10)
+
+
+def half_cube(x: Floats) -> Floats:
+    """x |x|^(1/2): heavier tails, a flat spot at 0."""
+    return np.asarray(x * np.sqrt(np.abs(x)))
+
+
+def spiral(x: Floats) -> Floats:
+    """The plane turned by an angle that grows with the radius: invertible and volume-preserving."""
+    angle = (x**2).sum(axis=1)
+    c, s = np.cos(angle), np.sin(angle)
+    return np.asarray(np.stack([c * x[:, 0] - s * x[:, 1], s * x[:, 0] + c * x[:, 1]], axis=1))
+
+
+def deterministic(name: str, inputs: int, units: int, f: Map, seed: int) -> Case:
+    """A layer without noise of a continuous input: infinite."""
+    w = np.random.default_rng(seed).normal(size=(inputs, units)) / math.sqrt(inputs)
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.normal(size=(n, inputs))
+        return _pair(x, f(x @ w))
+
+    return Case(name, "deterministic", draw, lambda: math.inf, "infinite: a continuous input through a map without noise", False)
+
+
+CASES = (
+    gaussian("Gaussian, r=0", 0.0),
+    gaussian("Gaussian, r=0.5", 0.5),
+    gaussian("Gaussian, r=0.9", 0.9),
+    gaussian("Gaussian, r=0.99", 0.99),
+    _uniform_sum(0.3),
+    _uniform_sum(2.0),
+    additive("square plus noise", _normally, normal, lambda x: x**2, 0.5, -7, 7),
+    additive("sine plus noise", _uniformly(-math.pi, math.pi), _flat, lambda x: np.sin(2 * x), 0.3, -math.pi, math.pi),
+    additive("saturated unit plus noise", _normally, normal, lambda x: np.tanh(3 * x), 0.2, -7, 7),
+    mixture_pair("four clusters on a cross", np.array([[0.0, 2.0], [0.0, -2.0], [2.0, 0.0], [-2.0, 0.0]]), 0.0, 0.5),
+    gaussian("Gaussian 2+2, r=0.5", 0.5, 2, "vector"),
+    gaussian("Gaussian 2+2, r=0.9", 0.9, 2, "vector"),
+    gaussian("Gaussian 3+3, r=0.5", 0.5, 3, "vector"),
+    gaussian("Gaussian 3+3, r=0.8", 0.8, 3, "vector"),
+    covariance_case("linear map 3 to 1", 3, 1, 3, 0.5),
+    covariance_case("linear map 2 to 3", 2, 3, 4, 0.7),
+    student("Student pair, 3 degrees, r=0", 0.0, 3),
+    student("Student pair, 2 degrees, r=0.7", 0.7, 2),
+    student("Student 2+2, 3 degrees, r=0.5", 0.5, 3, 2),
+    _exponential_rate(),
+    gaussian("log-normal pair, r=0.8", 0.8, 1, "warped", a=np.exp, b=np.exp),
+    gaussian("half-cube pair, r=0.8", 0.8, 1, "warped", a=half_cube, b=half_cube),
+    gaussian("Swiss roll, r=0.8", 0.8, 1, "warped", a=swiss_roll),
+    gaussian("spiral 2+2, r=0.6", 0.6, 2, "warped", a=spiral),
+    gaussian("Gaussian 5+5, r=0.6", 0.6, 5, "high-dimensional"),
+    gaussian("Gaussian 10+10, r=0.5", 0.5, 10, "high-dimensional"),
+    gaussian("Gaussian 20+20, r=0.376", 0.376, 20, "high-dimensional"),
+    covariance_case("linear map 10 to 2", 10, 2, 5, 0.7, "high-dimensional"),
+    deterministic("tanh layer 4 to 2", 4, 2, np.tanh, 6),
+    deterministic("linear layer 2 to 3", 2, 3, lambda z: z, 7),
+)
+
+JUDGES = (
+    gaussian("Gaussian, r=-0.75", -0.75),
+    _uniform_sum(0.8),
+    additive("cubic plus noise", _uniformly(-1.5, 1.5), _flat, lambda x: x**3 - x, 0.3, -1.5, 1.5),
+    mixture_pair("three correlated clusters", np.array([[0.0, 0.0], [3.0, 1.0], [1.0, 3.0]]), 0.6, 0.6),
+    gaussian("Gaussian 2+2, r=0.7", 0.7, 2, "vector"),
+    covariance_case("linear map 3 to 2", 3, 2, 13, 0.6),
+    student("Student pair, 5 degrees, r=0.4", 0.4, 5),
+    gaussian("exponent of one side, r=0.6", 0.6, 1, "warped", b=lambda z: np.exp(1.5 * z)),
+    gaussian("Gaussian 8+8, r=0.5", 0.5, 8, "high-dimensional"),
+)

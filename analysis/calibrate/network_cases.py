@@ -1,0 +1,159 @@
+"""Networks with Gaussian noise in their forward pass, one layer (channels) and two (noise propagated), whose information is finite and known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.calibrate.case import Case, Family, Sample
+from infoplane.analysis.calibrate.truths import classes_bits, entropy_on_grid, mixture_bits, mixture_bits_plane, normal, normal_entropy
+from infoplane.types import continuous, discrete
+
+Floats = NDArray[np.float64]
+
+
+def _channel(x: Floats, ids: NDArray[np.int64] | None, clean: Floats, sigma: float, rng: np.random.Generator) -> Sample:
+    """What neighbours see (the input's values and the noisy layer) and what sample propagation sees (row identities and the clean layer)."""
+    z = clean + sigma * rng.normal(size=clean.shape)
+    rows = np.arange(len(clean)) if ids is None else ids
+    return Sample(continuous(x, "x"), continuous(z, "z"), discrete(rows, "ids"), continuous(clean, "f(x)"), sigma)
+
+
+def balanced(n: int, symbols: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Symbols in turn, in random order: X is uniform on the rows as exactly as n allows."""
+    return rng.permutation(np.arange(n) % symbols)
+
+
+def gaussian_channel(name: str, w: Floats, sigma: float) -> Case:
+    """Z = W X + N(0, sigma^2 I), X ~ N(0, I): 1/2 log2 det(I + W W^T / sigma^2)."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.normal(size=(n, w.shape[1]))
+        return _channel(x, None, x @ w.T, sigma, rng)
+
+    def truth() -> float:
+        return 0.5 * float(np.linalg.slogdet(np.eye(len(w)) + w @ w.T / sigma**2)[1]) / math.log(2)
+
+    return Case(name, "channel", draw, truth, "1/2 log2 det(I + W W^T / s^2)", False)
+
+
+def ring_channel(radius: float, sigma: float) -> Case:
+    """An angle on a circle plus plane noise: the density depends on the distance only, through a Bessel function."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        t = rng.uniform(0, 2 * math.pi, n)
+        point = np.stack([np.cos(t), np.sin(t)], axis=1)
+        return _channel(point, None, radius * point, sigma, rng)
+
+    def truth() -> float:
+        from scipy.special import ive
+
+        rho = np.linspace(1e-9, radius + 10 * sigma, 20001)
+        p = np.exp(-((rho - radius) ** 2) / (2 * sigma**2)) * ive(0, rho * radius / sigma**2) / (2 * math.pi * sigma**2)
+        terms = np.where(p > 0, -2 * math.pi * rho * p * np.log2(np.maximum(p, 1e-300)), 0.0)
+        step = float(rho[1] - rho[0])
+        return float((terms[1:] + terms[:-1]).sum() / 2 * step) - 2 * normal_entropy(sigma)
+
+    return Case(f"circle of radius {radius:g}, noise {sigma:g}", "channel", draw, truth, "radial density with a Bessel function", False)
+
+
+def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, seed: int) -> Case:
+    """Independent tanh units of independent inputs with finitely many levels, turned by a rotation: ``units`` times one scalar mixture."""
+    grid = np.linspace(-1.5, 1.5, levels)
+    turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(units, units)))[0]
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        k = balanced(n, levels**units, rng)
+        digits = np.stack([k // levels**i % levels for i in range(units)], axis=1)
+        return _channel(grid[digits], k, np.tanh(gain * grid[digits]) @ turn, sigma, rng)
+
+    return Case(name, "channel", draw, lambda: units * mixture_bits(np.tanh(gain * grid), sigma), "units x one scalar mixture", False)
+
+
+def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.0) -> Case:
+    """A random tanh layer of two units over all patterns of ``bits`` binary inputs, noise added: a mixture of 2^bits Gaussians in the plane."""
+    patterns = (2 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1) - 1).astype(np.float64)
+    rng = np.random.default_rng(seed)
+    centres = np.tanh(patterns @ (gain * rng.normal(size=(bits, 2)) / math.sqrt(bits)) + 0.3 * rng.normal(size=2))
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        k = balanced(n, len(patterns), rng)
+        return _channel(patterns[k], k, centres[k], sigma, rng)
+
+    return Case(name, "noisy network", draw, lambda: mixture_bits_plane(centres, sigma), "mixture density on a grid", False)
+
+
+def two_layers(name: str, points: int, first: float, second: float, sigma: float, *, labels: bool = False) -> Case:
+    """X -> tanh(first X) + n -> tanh(second Z1) + n, scalar, X on ``points`` values: noise propagated through the second layer.
+
+    Sample propagation sees many draws of the hidden noise for every x. With ``labels``, Y = 1 for x > 0 takes the place of X.
+    """
+    grid = np.linspace(-1.5, 1.5, points)
+    y = (grid > 0).astype(np.int64)
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        k = balanced(n, points, rng)
+        hidden = np.tanh(first * grid[k]) + sigma * rng.normal(size=n)
+        s = _channel(grid[k], y[k] if labels else k, np.tanh(second * hidden)[:, None], sigma, rng)
+        return Sample(discrete(y[k], "y"), s.b, s.ids, s.clean, sigma) if labels else s
+
+    def truth() -> float:
+        centres = np.tanh(first * grid)
+        u = np.linspace(centres.min() - 8 * sigma, centres.max() + 8 * sigma, 1201)
+        t = np.linspace(-1 - 8 * sigma, 1 + 8 * sigma, 1601)
+        hidden = normal(u[None], centres[:, None], sigma) * (u[1] - u[0])
+        densities = hidden @ normal(t[None], np.tanh(second * u)[:, None], sigma)
+        cell = float(t[1] - t[0])
+        if labels:
+            densities = np.stack([densities[y == c].mean(axis=0) for c in (0, 1)])
+            return classes_bits(densities, np.bincount(y) / points, cell)
+        return entropy_on_grid(densities.mean(axis=0), cell) - float(np.mean([entropy_on_grid(d, cell) for d in densities]))
+
+    return Case(name, "noisy network", draw, truth, "nested quadrature over the hidden noise", False)
+
+
+def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy network") -> Case:
+    """X ~ N(0, I_2) -> W1 X + n -> W2 Z1 + n: Gaussian; sample propagation sees 16 draws of the hidden noise for every x."""
+    rng = np.random.default_rng(seed)
+    w1, w2 = rng.normal(size=(2, 2)), rng.normal(size=(1, 2))
+    noise = sigma**2 * (w2 @ w2.T + np.eye(1))
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        k = np.arange(n) // 16
+        x = rng.normal(size=(int(k[-1]) + 1, 2))[k]
+        clean = (x @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T
+        s = _channel(x, k, clean, sigma, rng)
+        fresh = rng.normal(size=(n, 2))
+        z = (fresh @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T + sigma * rng.normal(size=(n, 1))
+        return Sample(continuous(fresh, "x"), continuous(z, "z"), s.ids, s.clean, sigma)
+
+    def truth() -> float:
+        signal = w2 @ w1 @ w1.T @ w2.T
+        return 0.5 * float(np.linalg.slogdet(signal + noise)[1] - np.linalg.slogdet(noise)[1]) / math.log(2)
+
+    return Case(name, family, draw, truth, "1/2 log2 det(signal + noise) / det noise", False)
+
+
+CASES = (
+    gaussian_channel("linear channel 1 to 1", np.array([[2.0]]), 1.0),
+    gaussian_channel("linear channel 2 to 2", np.array([[1.0, 0.5], [-0.3, 0.8]]), 0.7),
+    gaussian_channel("linear channel 3 to 3", np.eye(3) / math.sqrt(3), 1.0),
+    ring_channel(1.0, 0.2),
+    unit_channel("6 binary tanh units", 2, 6, 1.0, 0.5, 1),
+    unit_channel("3 tanh units of 8 levels", 8, 3, 1.0, 0.4, 2),
+    unit_channel("2 saturated tanh units of 16 levels", 16, 2, 3.0, 0.3, 3),
+    binary_layer("tanh layer of 6 bits, noise 0.3", 6, 0.3, 1),
+    binary_layer("tanh layer of 10 bits, noise 0.1", 10, 0.1, 2),
+    two_layers("two noisy tanh layers, 8 inputs", 8, 1.0, 2.0, 0.3),
+    two_layers("two noisy tanh layers, labels", 16, 2.0, 1.5, 0.4, labels=True),
+    linear_network("two noisy linear layers", 0.6, 3),
+)
+
+JUDGES = (
+    gaussian_channel("linear channel 2 to 1", np.array([[0.8, -1.1]]), 0.9),
+    unit_channel("4 tanh units of 4 levels", 4, 4, 1.5, 0.35, 11),
+    binary_layer("tanh layer of 8 bits, noise 0.2", 8, 0.2, 12, 2.0),
+    two_layers("two noisy tanh layers, 5 inputs", 5, 1.5, 1.0, 0.25),
+)

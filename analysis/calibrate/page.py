@@ -1,0 +1,94 @@
+"""A calibration as one self-contained page: scores by family, picture, cases, partings. No script, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from infoplane.analysis.calibrate.result import Calibration, Score
+
+_STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; margin: .6rem 0 1.6rem; font-size: 13px; }
+th, td { padding: .22rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
+th { border-bottom: 2px solid #999; } td.t, th.t { text-align: left; } td.bad { color: #b2182b; font-weight: 600; }
+img { width: 100%; } .scroll { overflow-x: auto; } p.small { color: #555; font-size: 13px; }
+@media (prefers-color-scheme: dark) { body { background: #1b1b1b; color: #ddd; } th, td { border-color: #444; } img { background: white; } }
+"""
+
+
+def html_of(found: Calibration) -> str:
+    """The page as text."""
+    draws = len({(t.case, t.seed) for t in found.trials})
+    rows = sorted({t.n for t in found.trials})
+    parts = [
+        "<h1>Calibration of estimators against known information</h1>",
+        f"<p>{len(found.estimators)} estimators, {len(found.cases)} cases, {draws} draws of n = {', '.join(map(str, rows))} rows. All numbers in bits. "
+        "Error: mean absolute difference from the truth, ± its standard error over draws. Coverage: share of 95 % intervals that hold the truth, on "
+        "low-dimensional cases; 90 to 99 % is nominal.</p>",
+        "<h2>By family of cases</h2>",
+        _scores(found.scores(), "family"),
+        _picture(found),
+        "<h2>Where estimators part</h2>",
+        "<p>The lowest and the highest of several estimates of one information, where they differ by more than 0.1 bit and three standard errors: at least one of the two is wrong there.</p>",
+        _table(
+            ("case", "truth", "lowest", "bits", "highest", "bits"),
+            [(p.case, f"{p.truth_bits:.3f}", p.low, f"{p.low_bits:.3f}", p.high, f"{p.high_bits:.3f}") for p in found.partings()],
+        ),
+        "<h2>By case</h2>",
+        _scores(found.by_case(), "case"),
+        _refusals(found),
+    ]
+    title = "infoplane: calibration"
+    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style><body>{"".join(parts)}</body></html>'
+
+
+def _picture(found: Calibration) -> str:
+    from infoplane.analysis.plot.calibration import draw_calibration
+    from infoplane.errors import InputError
+
+    buffer = io.BytesIO()
+    try:
+        draw_calibration(found).savefig(buffer, format="png", dpi=160)
+    except InputError as error:
+        return f"<p>{escape(str(error))}</p>"
+    return f'<img alt="errors and coverage" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+
+
+def _scores(scores: Iterable[Score], what: str) -> str:
+    def number(v: float | None, form: str) -> str:
+        return "-" if v is None else format(v, form)
+
+    lines = [
+        (
+            s.where,
+            s.estimator,
+            number(s.error, ".4f") + ("" if s.stderr is None else f" ± {s.stderr:.4f}"),
+            number(s.bias, "+.4f"),
+            "-" if s.coverage is None else f"{s.coverage:.1%} of {s.intervals}",
+            f"{s.refused}/{s.trials}",
+            f"{1000 * s.seconds:.0f} ms",
+        )
+        for s in scores
+    ]
+    return _table((what, "estimator", "error", "bias", "coverage", "refused", "time"), lines)
+
+
+def _refusals(found: Calibration) -> str:
+    said = dict.fromkeys((t.estimator, t.case, t.refusal) for t in found.trials if t.refusal)
+    return "" if not said else "<h2>Refusals</h2>" + _table(("estimator", "case", "reason"), [(e, c, r[:200]) for e, c, r in said])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return "<p>none</p>"
+    left = [not cell.lstrip("+-")[:1].isdigit() and cell != "-" for cell in rows[0]]
+    cells = "".join(f"<th{' class=t' if t else ''}>{escape(h)}</th>" for h, t in zip(head, left, strict=True))
+    body = "".join(
+        "<tr>" + "".join(f"<td{' class=t' if t else ''}>{escape(c)}</td>" for c, t in zip(row, left, strict=True)) + "</tr>" for row in rows
+    )
+    return f'<div class="scroll"><table><tr>{cells}</tr>{body}</table></div>'

@@ -1,0 +1,192 @@
+"""What a calibration found: every trial, scores by estimator and family, where estimators part, as rows and as a file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from infoplane.analysis.calibrate.case import FAMILIES, Family
+from infoplane.errors import InputError
+
+_APART = 0.1
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One estimator on one draw of one case; ``bits`` is None where it refused, and ``refusal`` says why.
+
+    Attributes:
+        shannon: False for geometric numbers, which have no error against a Shannon truth.
+        low_dimensional: whether the interval is held to its nominal coverage.
+    """
+
+    case: str
+    family: Family
+    estimator: str
+    n: int
+    seed: int
+    truth_bits: float
+    bits: float | None
+    low: float | None = None
+    high: float | None = None
+    stderr: float | None = None
+    seconds: float = 0.0
+    refusal: str = ""
+    shannon: bool = True
+    low_dimensional: bool = True
+
+    @property
+    def error(self) -> float | None:
+        """bits - truth; None where refused, infinite or not Shannon information."""
+        if self.bits is None or not self.shannon or not math.isfinite(self.truth_bits):
+            return None
+        return self.bits - self.truth_bits
+
+    @property
+    def covered(self) -> bool | None:
+        """Whether the 95 % interval holds the truth; None without an interval or an error."""
+        if self.error is None or self.low is None or self.high is None:
+            return None
+        return self.low <= self.truth_bits <= self.high
+
+
+@dataclass(frozen=True)
+class Score:
+    """An estimator on one family or case.
+
+    Attributes:
+        bias, error: mean and mean absolute difference from the truth in bits; stderr: of ``error`` over draws. None where there is no truth to differ from.
+        coverage: share of 95 % intervals that hold the truth, over ``intervals`` low-dimensional trials; None without intervals.
+        trials, refused: how many were made, and how many of them the estimator refused. seconds: mean of a trial.
+    """
+
+    estimator: str
+    where: str
+    bias: float | None
+    error: float | None
+    stderr: float | None
+    coverage: float | None
+    intervals: int
+    trials: int
+    refused: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Parting:
+    """The lowest and the highest of several estimators of one Shannon information that differ by more than chance on a case: mean bits of each, and the truth."""
+
+    case: str
+    low: str
+    high: str
+    low_bits: float
+    high_bits: float
+    truth_bits: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Every trial of a calibration."""
+
+    trials: tuple[Trial, ...]
+
+    @property
+    def estimators(self) -> tuple[str, ...]:
+        """Specs, in the order given."""
+        return tuple(dict.fromkeys(t.estimator for t in self.trials))
+
+    @property
+    def cases(self) -> tuple[str, ...]:
+        """Names of the cases, in the order of the bank."""
+        return tuple(dict.fromkeys(t.case for t in self.trials))
+
+    def scores(self, by: Callable[[Trial], str] = lambda t: t.family) -> tuple[Score, ...]:
+        """Scores of every estimator by family, or by any other key of a trial."""
+        groups: dict[tuple[str, str], list[Trial]] = {}
+        for t in self.trials:
+            groups.setdefault((by(t), t.estimator), []).append(t)
+        return tuple(_score(estimator, where, trials) for (where, estimator), trials in groups.items())
+
+    def by_case(self) -> tuple[Score, ...]:
+        """Scores of every estimator on every case."""
+        return self.scores(lambda t: t.case)
+
+    def of(self, estimator: str, where: str) -> Score:
+        """The score of an estimator on a family or case.
+
+        Raises:
+            InputError: no such trials.
+        """
+        found = [s for s in self.scores() + self.by_case() if s.estimator == estimator and s.where == where]
+        if not found:
+            raise InputError(
+                f"no trials of {estimator!r} on {where!r}; there are {list(self.estimators)} on {list(FAMILIES)} and the cases"
+            )
+        return found[0]
+
+    def partings(self) -> tuple[Parting, ...]:
+        """Cases where the lowest and the highest mean of point estimators differ by more than 0.1 bit and 3 standard errors: one of them is wrong there."""
+        found = []
+        for name in self.cases:
+            mine = [t for t in self.trials if t.case == name and t.bits is not None and t.shannon]
+            groups = {e: np.array([t.bits for t in mine if t.estimator == e], np.float64) for e in dict.fromkeys(t.estimator for t in mine)}
+            if len(groups) < 2:
+                continue
+            means = {e: float(bits.mean()) for e, bits in groups.items()}
+            low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
+            se = math.hypot(*(float(groups[e].std() / math.sqrt(len(groups[e]))) for e in (low, high)))
+            if means[high] - means[low] > max(_APART, 3 * se):
+                found.append(Parting(name, low, high, means[low], means[high], mine[0].truth_bits))
+        return tuple(found)
+
+    def rows(self) -> list[dict[str, object]]:
+        """One row per trial."""
+        return [asdict(t) | {"error": t.error, "covered": t.covered} for t in self.trials]
+
+    def to_csv(self, path: str | Path) -> Path:
+        """Write `rows`; returns the path."""
+        path, rows = Path(path), self.rows()
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        return path
+
+    def write_html(self, path: str | Path) -> Path:
+        """One self-contained page: scores, pictures, cases and partings; returns the path."""
+        from infoplane.analysis.calibrate.page import html_of
+
+        path = Path(path)
+        path.write_text(html_of(self), encoding="utf-8")
+        return path
+
+    def __str__(self) -> str:
+        lines = [f"{'family':18s}{'estimator':30s}{'error':>8s}{'bias':>9s}{'coverage':>10s}{'refused':>9s}"]
+        for s in sorted(self.scores(), key=lambda s: FAMILIES.index(s.where)):  # type: ignore[arg-type]  # scores by family
+            values = ["-" if v is None else format(v, form) for v, form in ((s.error, ".4f"), (s.bias, "+.4f"), (s.coverage, ".1%"))]
+            lines.append(f"{s.where:18s}{s.estimator:30s}{values[0]:>8s}{values[1]:>9s}{values[2]:>10s}{s.refused:>6d}/{s.trials}")
+        return "\n".join(lines)
+
+
+def _score(estimator: str, where: str, trials: Iterable[Trial]) -> Score:
+    trials = list(trials)
+    errors = np.array([t.error for t in trials if t.error is not None])
+    held = [t.covered for t in trials if t.low_dimensional and t.covered is not None]
+    some = len(errors) > 0
+    return Score(
+        estimator,
+        where,
+        float(errors.mean()) if some else None,
+        float(np.abs(errors).mean()) if some else None,
+        float(np.abs(errors).std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else None,
+        float(np.mean(held)) if held else None,
+        len(held),
+        len(trials),
+        sum(t.bits is None for t in trials),
+        float(np.mean([t.seconds for t in trials])),
+    )

@@ -1,0 +1,88 @@
+"""Rows of values to 64-bit keys of their cells, quantised and hashed in one pass over the values.
+
+Two of 10^6 different rows share a key by accident with probability about 3e-8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.kernels.threads import in_order
+
+Keys = NDArray[np.uint64]
+Values = NDArray[np.floating[Any]]
+_BLOCK = 1024  # values in cache at a time
+_SHARE = 1 << 19  # values below which a second thread costs more than it saves
+
+
+def floor_keys(z: Values, width: float) -> Keys:
+    """Keys of the rows of ``floor(z / width)``, in the dtype of ``z``; shape ``(n, dim)`` to ``(n,)``."""
+    from infoplane.analysis.kernels import cells_compiled
+
+    w = z.dtype.type(width)
+    return _keys(z, lambda part, weights, out: cells_compiled.floor_keys(part, z.shape[1], w, weights, out))
+
+
+def edge_keys(z: Values, edges: int) -> Keys:
+    """Keys of the rows of cells between so many float32 edges, evenly on [-1, 1]; shape ``(n, dim)`` to ``(n,)``."""
+    from infoplane.analysis.kernels import cells_compiled
+
+    even = _even(edges, z)
+    return _keys(z, lambda part, weights, out: cells_compiled.edge_keys(part, z.shape[1], *even, weights, out))
+
+
+def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
+    """``searchsorted(linspace(-1, 1, edges, dtype=float32), z, side="right") - 1`` of finite values, in the shape of ``z``."""
+    from infoplane.analysis.kernels import cells_compiled
+
+    out = np.empty(z.size, np.int32)
+    cells_compiled.cells_between(np.ascontiguousarray(z).ravel(), *_even(edges, z), out)
+    return out.reshape(z.shape)
+
+
+def _even(edges: int, z: Values) -> tuple[float, Any, Any]:
+    """Step of the edges, half their number and the last cell, the latter two in the dtype of ``z``."""
+    return 2 / (edges - 1), z.dtype.type((edges - 1) / 2), z.dtype.type(edges - 1)
+
+
+def entropy_of_keys(keys: Keys) -> float:
+    """Plug-in entropy in bits of keys: one look at each, one logarithm for each different count."""
+    from infoplane.rows import counts_of_keys
+
+    times = np.bincount(counts_of_keys(keys))
+    k = np.flatnonzero(times)
+    n = len(keys)
+    return float(np.log2(n) - (times[k] * k) @ np.log2(k) / n)
+
+
+def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
+    """Plug-in entropies in bits of the rows of ``floor(z / width)``, one per width: a sweep, its widths shared among threads."""
+    return np.array(list(in_order(lambda width: entropy_of_keys(floor_keys(z, width)), widths)))
+
+
+def _keys(z: Values, work: Callable[[Values, Keys, Keys], None]) -> Keys:
+    n, dim = z.shape
+    out = np.empty(n, np.uint64)
+    if dim == 0:
+        out[:] = 0
+        return out
+    from infoplane.rows import cell_weights
+
+    flat = np.ascontiguousarray(z).reshape(-1)
+    weights = np.tile(cell_weights(dim), max(1, _BLOCK // dim))
+    rows = max(1, min(n, _SHARE // dim))
+
+    def part(start: int) -> None:
+        stop = min(n, start + rows)
+        work(flat[start * dim : stop * dim], weights, out[start:stop])
+
+    if n <= rows:
+        part(0)
+    else:
+        for _ in in_order(part, range(0, n, rows)):
+            pass
+    return out

@@ -1,0 +1,58 @@
+"""What layers know of one another: I(Z_i;Z_j) as a heat map."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import short_names
+from infoplane.errors import InputError
+
+MOST_NUMBERS = 12
+"""Layers up to which every cell holds its number."""
+
+
+class Matrix(Protocol):
+    """A symmetric matrix of bits between layers, as `infoplane.analysis.between.layer_information` gives it; pairs without a number are masked."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def estimator(self) -> str: ...
+    @property
+    def layers(self) -> tuple[str, ...]: ...
+    def bits(self) -> np.ma.MaskedArray[Any, np.dtype[np.float64]]: ...  # Any: numpy's shape
+
+
+@style.styled
+def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
+    """Layer x layer heat map of I(Z_i;Z_j) in bits at one checkpoint; cells without a number stay grey.
+
+    The words above name estimator and step: between deterministic layers of a continuous input the true value is infinite wherever the map is
+    injective, so only cells of one figure can be compared.
+
+    Raises:
+        InputError: no pair has a number.
+    """
+    values = matrix.bits()
+    if values.count() == 0:
+        raise InputError(f"no pair of layers has a number under {matrix.estimator}")
+    side = min(style.PAGE, 2.2 + 0.34 * len(matrix.layers))
+    ax = style.new_axes(ax, side, side * 0.82)
+    low, high = min(0.0, float(values.min())), float(values.max())
+    image = ax.imshow(values, cmap=style.heat_map("#dddddd"), vmin=low, vmax=max(high, low + 1e-9), gid="matrix")
+    if len(matrix.layers) <= MOST_NUMBERS:
+        for (i, j), v in np.ndenumerate(np.ma.filled(values, np.nan)):
+            if np.isfinite(v):
+                dark = v > low + 0.55 * (high - low)
+                ax.text(j, i, f"{v:.3g}", ha="center", va="center", fontsize=6, color="white" if dark else "black", gid=f"cell-{i}-{j}")
+    names = [style.drawable(n) for n in short_names(matrix.layers, 18)]
+    ax.set_xticks(range(len(names)), names, rotation=90 if len(names) > 4 else 0, parse_math=False)
+    ax.set_yticks(range(len(names)), names, parse_math=False)
+    ax.grid(False)
+    ax.set_title(style.drawable(f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}"), loc="left", parse_math=False, fontsize=8)
+    style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045).set_label("[bits] (grey: no number)")
+    return ax

@@ -1,0 +1,117 @@
+"""What training does beside the plane: saturation, zeros and merged rows; gradients and their signal-to-noise ratio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from infoplane.analysis.mechanism import PANELS
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.curves import DASHES
+from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
+from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.analysis.mechanism import Mechanism
+
+Gradients = Mapping[int, Mapping[str, Mapping[str, float]]]
+"""Per step and parameter the numbers of `infoplane.hooks.gradients`."""
+
+GRADIENTS = {
+    "mean": "|mean gradient| / |W|",
+    "sd": "sqrt(tr Cov) / |W|",
+    "snr": "SNR = |mean| / sqrt(tr Cov)",
+    "noise_scale": "noise scale [rows]",
+}
+
+
+@style.styled
+def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
+    """Saturated values, exact zeros, duplicate rows, used cells, clipped values and spread versus step, one line per layer."""
+    if not found:
+        raise InputError("nothing to draw: no captured steps")
+    layers = list(dict.fromkeys(m.layer for m in found))
+    figure = style.new_figure(style.PAGE, style.PAGE * 0.55)
+    axes = figure.subplots(2, 3, sharex=True).ravel()
+    tones = layer_tones(layers)
+    for ax, (key, title) in zip(axes, PANELS.items(), strict=True):
+        for k, layer in enumerate(layers):
+            mine = [m for m in found if m.layer == layer]
+            values = [getattr(m, key) for m in mine]
+            ax.plot([m.step for m in mine], values, color=tones[layer], ls=DASHES[k % len(DASHES)], gid=f"{key}-{k}")
+        if key == "saturated" and all(np.isnan(m.saturated) for m in found):
+            ax.text(0.5, 0.5, "no bounded activation", transform=ax.transAxes, ha="center", color="#666666", fontsize=7)
+        _panel(ax, title, sorted({m.step for m in found}))
+        if key != "spread":
+            ax.set_ylim(-0.03, 1.03)
+    plain_legend(figure, _dashed(axes[0], layers), loc="outside right center")
+    return figure
+
+
+@style.styled
+def draw_gradients(statistics: Gradients) -> Figure:
+    """Norm of the mean gradient, its standard deviation over batches (both over the weight norm), SNR and noise scale versus step, per parameter."""
+    names = _parameters(statistics)
+    figure = style.new_figure(style.PAGE, style.PAGE * 0.55)
+    axes = figure.subplots(2, 2, sharex=True).ravel()
+    for ax, (key, title) in zip(axes, GRADIENTS.items(), strict=True):
+        _lines(ax, statistics, names, key)
+        _panel(ax, title, sorted(statistics))
+    plain_legend(figure, _dashed(axes[0], names), loc="outside right center")
+    return figure
+
+
+@style.styled
+def plot_gradient_snr(statistics: Gradients, *, ax: Axes | None = None, log: bool | None = None) -> Axes:
+    """Signal-to-noise ratio of the gradients, ``|mean| / sqrt(tr Cov)`` over batches at a frozen checkpoint, versus step, per weight matrix.
+
+    The line at 1 parts drift (mean above noise) from diffusion (noise above mean). That the ratio falls is no sign of compression: it falls in
+    ReLU networks, which do not compress, as well (Saxe et al. 2018).
+
+    Raises:
+        InputError: no statistics.
+    """
+    names = _parameters(statistics)
+    ax = style.new_axes(ax, style.PAGE * 0.62, style.PAGE * 0.36)
+    _lines(ax, statistics, names, "snr")
+    ax.axhline(1.0, color="#555555", lw=0.8, ls="--", zorder=0, gid="one")
+    style.step_axis(ax, sorted(statistics), log)
+    ax.set_ylabel("gradient SNR = |mean| / sqrt(tr Cov)")
+    plain_legend(ax, _dashed(ax, names), loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax
+
+
+def _parameters(statistics: Gradients) -> list[str]:
+    if not statistics:
+        raise InputError("no gradient statistics in this run: record with Recorder(..., gradients=loss_fn)")
+    return list(statistics[min(statistics)])
+
+
+def _lines(ax: Axes, statistics: Gradients, names: Sequence[str], key: str) -> None:
+    """One line per parameter on a logarithmic axis; infinite values (no spread, no mean) are left out."""
+    tones = layer_tones(names)
+    for k, name in enumerate(names):
+        pairs = [(s, statistics[s][name][key]) for s in sorted(statistics) if name in statistics[s]]
+        kept = [(s, v) for s, v in pairs if np.isfinite(v) and v > 0]
+        if kept:
+            ax.plot(*zip(*kept), color=tones[name], ls=DASHES[k % len(DASHES)], gid=f"{key}-{k}")
+    ax.set_yscale("log")
+
+
+def _panel(ax: Axes, title: str, steps: Sequence[int]) -> None:
+    ax.set_title(title, fontsize=8)
+    style.step_axis(ax, steps)
+    if not ax.get_subplotspec().is_last_row():  # type: ignore[union-attr]  # made by subplots
+        ax.set_xlabel("")
+
+
+def _dashed(ax: Axes, names: Sequence[str]) -> list[Artist]:
+    handles = layer_handles(ax, names, marks=False)
+    for k, handle in enumerate(handles):
+        handle.set(linestyle=DASHES[k % len(DASHES)])
+    return handles

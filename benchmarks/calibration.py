@@ -1,0 +1,205 @@
+"""Tables of docs/calibration.md.
+
+`python -m benchmarks.calibration errors`     mean error of our estimators per family, on the bank and on the judges
+`python -m benchmarks.calibration coverage`   how often 95 % intervals hold the truth
+`python -m benchmarks.calibration peers --python VENV/bin/python ...`   ours and peers on the same draws, paired
+Each prints Markdown and, with `--write docs/calibration.md`, puts it between its markers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import math
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from infoplane.analysis.calibrate import FAMILIES, Calibration, Trial, calibrate, choose
+from infoplane.analysis.calibrate.case import Case
+
+HERE = Path(__file__).parent
+OURS = (
+    "ksg:k=5", "ksg:k=5,correct=true", "ksg:k=3,correct=true", "knn:k=5", "mixed:k=5", "ross:k=5", "gauss", "gauss:copula=true", "noisy", "plugin:population", "vinfo:family=mlp",
+)  # fmt: skip
+BESIDE = tuple(spec for spec in OURS if not spec.startswith(("vinfo", "noisy", "gauss")) or "copula" in spec)
+"""Those of ours that have peers."""
+LOW = ("1-D", "vector", "heavy-tailed", "warped")
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table."""
+    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def errors(seeds: int, n: int) -> str:
+    """Mean absolute error, per family."""
+    rows = []
+    for judges in (False, True):
+        for family in FAMILIES:
+            if not any(c.family == family for c in choose(judges=judges)):
+                continue
+            ours = [spec for spec in OURS if not spec.startswith("vinfo") or family == "label"]  # elsewhere it is another number
+            for s in calibrate(ours, [family], judges=judges, n=n, seeds=seeds).scores():
+                if s.error is not None:
+                    se = "" if s.stderr is None else f" ± {s.stderr:.4f}"
+                    rows.append(
+                        (
+                            family,
+                            "judges" if judges else "bank",
+                            f"`{s.estimator}`",
+                            f"{s.error:.4f}{se}",
+                            f"{s.bias:+.4f}",
+                            f"{s.refused}/{s.trials}",
+                        )
+                    )
+    rows.sort(key=lambda r: (FAMILIES.index(r[0]), r[1]))  # type: ignore[arg-type]  # a family
+    return f"n = {n}, {seeds} draws of each case.\n\n" + markdown(("family", "cases", "estimator", "error [bits]", "bias", "refused"), rows)
+
+
+COVERED = {
+    "ksg:k=5": ("1-D", "heavy-tailed", "warped"),
+    "knn:k=5": ("mixed",),  # elsewhere it is ksg or ross
+    "mixed:k=5": ("1-D", "heavy-tailed", "warped", "label", "mixed"),
+    "ross:k=5": ("label",),
+    "plugin:population": ("discrete",),
+    "vinfo:family=gaussian": ("label",),
+    "gauss": ("Gaussian, r=*",),
+    "gauss:copula=true": ("Gaussian, r=*", "log-normal pair*", "half-cube pair*"),
+}
+"""Where each estimator's model holds: intervals are about chance, not about a wrong model."""
+
+
+def coverage(draws: int, n: int, only: Sequence[str]) -> str:
+    """Share of nominal 95 % intervals that hold the truth."""
+    rows = []
+    for spec, where in COVERED.items():
+        if only and spec not in only:
+            continue
+        cases = [c for c in choose(list(where)) if c.low_dimensional]
+        found = calibrate([spec], cases, n=n, seeds=draws, errorbars=8)
+        every = [s for s in found.by_case() if s.coverage is not None]
+        pooled = [t.covered for t in found.trials if t.covered is not None]
+        low = min(every, key=lambda s: s.coverage or 0)
+        inside = sum(0.9 <= (s.coverage or 0) <= 0.99 for s in every)
+        rows.append(
+            (f"`{spec}`", f"{np.mean(pooled):.1%}", str(len(pooled)), f"{inside} of {len(every)}", f"{low.coverage:.1%} ({low.where})")
+        )
+        print(rows[-1], flush=True)
+    return f"n = {n}, {draws} draws of each low-dimensional case, 8 half-sample splits.\n\n" + markdown(
+        ("estimator", "coverage, pooled", "intervals", "cases within 90 to 99 %", "least"), rows
+    )
+
+
+def peers(seeds: int, n: int, pythons: Sequence[str]) -> str:
+    """Ours and peers on the same draws; the difference of absolute errors is paired by draw."""
+    cases = [c for c in choose() + choose(judges=True) if c.finite and c.family not in ("channel", "noisy network", "high-dimensional")]
+    theirs = _run_peers(cases, seeds, n, pythons)
+    ours = Calibration(
+        tuple(
+            t
+            for judges in (False, True)
+            for t in calibrate(BESIDE, sorted({c.family for c in cases}), judges=judges, n=n, seeds=seeds).trials
+        )
+    )
+    groups = (("up to 3+3 dimensions", LOW), *((f, (f,)) for f in FAMILIES))
+    rows = []
+    for title, families in groups:
+        best = {spec: _errors([t for t in ours.trials if t.estimator == spec and t.family in families]) for spec in ours.estimators}
+        names = dict.fromkeys(t.estimator for t in theirs if t.family in families)
+        for name in names:
+            peer = _errors([t for t in theirs if t.estimator == name and t.family in families])
+            if not peer:
+                continue
+            for spec, mine in best.items():
+                common = sorted(set(peer) & set(mine))
+                if len(common) < 0.9 * len(peer):
+                    continue
+                gap = np.array([abs(mine[k]) - abs(peer[k]) for k in common])
+                se = float(gap.std(ddof=1) / math.sqrt(len(gap)))
+                verdict = "better" if gap.mean() < -2 * se else "worse" if gap.mean() > 2 * se else "equal"
+                rows.append(
+                    (title, name, f"{np.mean([abs(peer[k]) for k in common]):.4f}", f"`{spec}`", f"{np.mean([abs(mine[k]) for k in common]):.4f}",
+                     f"{gap.mean():+.4f} ± {se:.4f}", verdict, str(len(common)))
+                )  # fmt: skip
+    return f"n = {n}, {seeds} draws of each case of bank and judges.\n\n" + markdown(
+        ("cases", "peer", "its error [bits]", "ours", "our error", "ours - its, paired", "ours is", "draws"), rows
+    )
+
+
+def _errors(trials: Sequence[Trial]) -> dict[tuple[str, int], float]:
+    return {(t.case, t.seed): t.error for t in trials if t.error is not None}
+
+
+def _run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str]) -> list[Trial]:
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        draws, arrays = {}, {}
+        for case in cases:
+            for seed in range(seeds):
+                key = f"{len(draws):05d}"
+                s = case.sample(n, seed)
+                draws[key] = (case, seed)
+                arrays[key + "/a"], arrays[key + "/b"] = s.a.values, s.b.values
+        np.savez(f"{folder}/draws.npz", **arrays)
+        for k, python in enumerate(pythons or [sys.executable]):
+            done = ";".join({t.estimator for t in found})
+            command = [python, str(HERE / "calibration_peers.py"), f"{folder}/draws.npz", f"{folder}/{k}.csv", done]
+            subprocess.run(command, check=True, cwd=folder, env=_bare())
+            for row in csv.DictReader(Path(f"{folder}/{k}.csv").read_text().splitlines()):
+                case, seed = draws[row["draw"]]
+                value = None if row["bits"].startswith("refused") else float(row["bits"])
+                refusal = row["bits"] if value is None or not math.isfinite(value) else ""
+                value = None if refusal else value
+                found.append(
+                    Trial(case.name, case.family, row["peer"], n, seed, case.bits, value, seconds=float(row["seconds"]), refusal=refusal)
+                )
+    return found
+
+
+def _bare() -> dict[str, str]:
+    import os
+
+    return {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+
+
+def put(page: Path, name: str, text: str) -> None:
+    """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->``."""
+    old = page.read_text("utf-8")
+    new, times = re.subn(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m: f"{m[1]}\n{text}\n\n{m[2]}", old, flags=re.S)
+    if not times:
+        raise SystemExit(f"{page}: no markers <!-- {name} --> ... <!-- /{name} -->")
+    page.write_text(new, "utf-8")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=("errors", "coverage", "peers"))
+    parser.add_argument("--seeds", type=int, default=10, help="draws of every case (200 for coverage)")
+    parser.add_argument("-n", type=int, default=2000)
+    parser.add_argument(
+        "--python", action="append", default=[], help="interpreter of an environment with peers; may be given several times"
+    )
+    parser.add_argument("--only", action="append", default=[], help="coverage: this estimator of ours; may be given several times")
+    parser.add_argument("--write", type=Path, help="page with markers to put the table into")
+    a = parser.parse_args()
+    text = (
+        errors(a.seeds, a.n)
+        if a.table == "errors"
+        else coverage(a.seeds, a.n, a.only)
+        if a.table == "coverage"
+        else peers(a.seeds, a.n, a.python)
+    )
+    print(text)
+    if a.write:
+        put(a.write, a.table, text)
+
+
+if __name__ == "__main__":
+    main()

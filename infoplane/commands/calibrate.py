@@ -1,0 +1,103 @@
+"""Command that judges the estimators themselves: calibrate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from infoplane.analysis.calibrate import Calibration
+
+
+def calibrate(
+    estimator: Annotated[
+        list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")
+    ] = None,
+    case: Annotated[
+        list[str] | None, typer.Option("-c", "--case", help="Family, name or glob of cases, may be given several times.")
+    ] = None,
+    n: Annotated[int, typer.Option("-n", "--rows", help="Rows of a draw.")] = 2000,
+    seeds: Annotated[int, typer.Option(help="Draws of every case; all estimators see the same.")] = 4,
+    errorbars: Annotated[int, typer.Option(help="Half-sample splits for intervals where an estimator has none; 10 is a good choice.")] = 0,
+    judges: Annotated[bool, typer.Option("--judges", help="The cases kept aside, on which nothing was tuned.")] = False,
+    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine; results do not depend on it.")] = 1,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Draw errors and coverage into FILE.png, .svg or .pdf.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write every trial as CSV.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write one self-contained page.")] = None,
+    list_cases: Annotated[bool, typer.Option("--list", help="Print the cases with their truths, and run nothing.")] = False,
+) -> None:
+    """Error and interval coverage of estimators over cases whose information is known: which one can be believed, where?"""
+    from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, choose
+    from infoplane.analysis.calibrate import calibrate as run
+
+    if output is not None and output.suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise typer.BadParameter(f"expected a file ending in .png, .svg or .pdf, got {output.name!r}", param_hint="--output")
+    if list_cases:
+        _print_cases(case, judges)
+        return
+    chosen = estimator or DEFAULT_ESTIMATORS
+    choose(case, judges=judges)
+    found = run(chosen, case, judges=judges, n=n, seeds=seeds, errorbars=errorbars, workers=workers, progress=True)
+    _print_scores(found)
+    if csv is not None:
+        print(found.to_csv(csv))
+    if html is not None:
+        print(found.write_html(html))
+    if output is not None:
+        from infoplane.analysis.plot import draw_calibration
+
+        draw_calibration(found).savefig(output)
+        print(output)
+
+
+def _print_cases(names: list[str] | None, judges: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from infoplane.analysis.calibrate import choose
+
+    table = Table(title="Cases with known information" + (", kept aside" if judges else ""))
+    for column, justify in (("family", "left"), ("case", "left"), ("bits", "right"), ("truth by", "left")):
+        table.add_column(column, justify=justify)  # type: ignore[arg-type]  # a literal
+    for case in choose(names, judges=judges):
+        table.add_row(case.family, case.name, f"{case.bits:.4f}" if case.finite else "infinite", case.how)
+    Console().print(table)
+
+
+def _print_scores(found: Calibration) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table(title="mean absolute error and bias in bits, coverage of 95 % intervals")
+    for column, justify in (
+        ("family", "left"), ("estimator", "left"), ("error", "right"), ("bias", "right"), ("coverage", "right"), ("refused", "right"), ("ms", "right"),
+    ):  # fmt: skip
+        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a literal
+    before = ""
+    for s in found.scores():
+        if before and s.where != before:
+            table.add_section()
+        error = "-" if s.error is None else f"{s.error:.4f}"
+        coverage = "-" if s.coverage is None else f"{s.coverage:.1%}"
+        table.add_row(
+            "" if s.where == before else s.where, s.estimator, error, "-" if s.bias is None else f"{s.bias:+.4f}", coverage,
+            f"{s.refused}/{s.trials}", f"{1000 * s.seconds:.0f}",
+        )  # fmt: skip
+        before = s.where
+    console.print(table)
+    if not (partings := found.partings()):
+        return
+    parted = Table(title="where estimators part (> 0.1 bit and 3 standard errors): the lowest or the highest is wrong")
+    for column in ("case", "truth", "lowest", "bits", "highest", "bits"):
+        parted.add_column(column, justify="right" if column in ("truth", "bits") else "left", overflow="fold")
+    for p in partings:
+        parted.add_row(p.case, f"{p.truth_bits:.3f}", p.low, f"{p.low_bits:.3f}", p.high, f"{p.high_bits:.3f}")
+    console.print(parted)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's commands."""
+    app.command()(calibrate)

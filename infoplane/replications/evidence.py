@@ -1,0 +1,105 @@
+"""From numbers to a result with its evidence: planes and pictures beside the verdict, the archives named."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infoplane.replications.frame import Context, Result, outcome_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from infoplane.archive import Archive
+    from infoplane.plane import Plane
+
+Numbers = dict[str, list[float]]
+_DPI = 130  # of pictures for a page: sharp on a screen, some 50 KiB each
+
+
+def conclude(
+    ctx: Context,
+    name: str,
+    holds: bool,
+    assertion: str,
+    numbers: Numbers,
+    *,
+    limits: Mapping[str, float] | None = None,
+    learnt: tuple[int, int] | None = None,
+    archives: Sequence[Archive] = (),
+    planes: Sequence[Plane] = (),
+    pictures: Sequence[str] = (),
+    conventions: Mapping[str, str] | None = None,
+    note: str = "",
+) -> Result:
+    """The result of a claim; writes its planes and the picture of its numbers.
+
+    Args:
+        limits: per quantity of ``numbers`` the bar it is held against, drawn in the picture.
+        learnt: (how many learnt, of how many); left out for claims that presuppose no learning.
+        pictures: paths from `plane_picture` and `figure_file`.
+    """
+    from infoplane.analysis.plot.evidence import draw_numbers
+
+    good, of = learnt or (len(ctx.seeds), len(ctx.seeds))
+    files = [str(a.path) for a in archives]
+    (ctx.out / "planes").mkdir(exist_ok=True)
+    files += [str(p.save(ctx.out / "planes" / f"{name}-{k}.h5", overwrite=True)) for k, p in enumerate(planes)]
+    files += [*pictures, figure_file(ctx, draw_numbers(numbers, limits or {}), f"{name}-numbers")]
+    return Result(
+        name,
+        outcome_of(holds, good, [0] * of, quick=ctx.quick),
+        assertion,
+        numbers,
+        list(ctx.seeds),
+        good,
+        ctx.quick,
+        note,
+        files=[str(Path(f).relative_to(ctx.out)) for f in files],
+        conventions=dict(conventions or {}),
+    )
+
+
+def figure_file(ctx: Context, figure: Figure, name: str) -> str:
+    """Write a figure as PNG beside the results; its path."""
+    from infoplane.analysis.plot import style
+
+    path = ctx.out / f"{name}.png"
+    with style.context():
+        figure.savefig(path, dpi=_DPI)
+    return str(path)
+
+
+def plane_picture(ctx: Context, plane: Plane, name: str, spec: str, layers: Sequence[str] | None = None) -> str:
+    """The information plane as PNG beside the results; its path."""
+    from infoplane.analysis.plot.save import draw
+
+    return figure_file(ctx, draw(plane.select(layer=list(layers)) if layers else plane, estimator=spec), name)
+
+
+def lines_picture(
+    ctx: Context,
+    name: str,
+    x: Sequence[float] | Sequence[str],
+    lines: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    x_label: str,
+    y_label: str,
+    log: bool = False,
+) -> str:
+    """Curves per seed with their median as PNG beside the results; its path."""
+    from infoplane.analysis.plot.evidence import draw_lines
+
+    return figure_file(ctx, draw_lines(x, lines, x_label=x_label, y_label=y_label, log=log), name)
+
+
+def judged(holds: bool, values: Sequence[float], unit: str = "bits") -> str:
+    """One line for a convention: whether the claim holds under it, and the numbers per seed."""
+    return f"{'holds' if holds else 'does not hold'}: {', '.join(f'{v:.3g}' for v in values)} {unit}".rstrip()
+
+
+def median_of(values: Sequence[float]) -> float:
+    """Median over seeds."""
+    return float(statistics.median(values))

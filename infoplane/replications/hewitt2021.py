@@ -1,0 +1,176 @@
+"""Hewitt, Ethayarajh, Liang & Manning 2021, "Conditional probing: measuring usable information beyond a baseline" (EMNLP 2021, arXiv 2109.09234)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.replications.evidence import conclude, lines_picture
+from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.runs import LEARNT, accuracies, plane_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from infoplane.archive import Archive
+
+BITS, WIDTH = 8, 16
+LAYERS = ["embed", "block0", "block1"]
+EPOCHS = {False: 200, True: 20}
+PROBE = 1024
+LINEAR = "vinfo:family=linear"
+
+
+def pointer_task() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Eight bits and a pointer to one of them; the label is the bit pointed at. All 2048 sequences of nine tokens: shapes ``(2048, 9)``, ``(2048,)``."""
+    bits = (np.arange(2**BITS)[:, None] >> np.arange(BITS)) & 1
+    rows = np.repeat(bits, BITS, axis=0)
+    where = np.tile(np.arange(BITS), 2**BITS)
+    return np.c_[rows, 2 + where].astype(np.int64), rows[np.arange(len(rows)), where].astype(np.int64)
+
+
+def transformer(seed: int) -> nn.Module:
+    """A two-block transformer of width 16 with two heads; the answer is read off the last token."""
+    import torch
+    from torch import nn
+
+    class Embed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Embedding(2 + BITS, WIDTH)
+            self.place = nn.Parameter(0.3 * torch.randn(BITS + 1, WIDTH))
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return torch.as_tensor(self.token(ids) + self.place)
+
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
+            self.attend = nn.MultiheadAttention(WIDTH, 2, batch_first=True)
+            self.mlp = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
+
+        def forward(self, h: torch.Tensor) -> torch.Tensor:
+            n = self.norm1(h)
+            h = h + self.attend(n, n, n, need_weights=False)[0]
+            return torch.as_tensor(h + self.mlp(self.norm2(h)))
+
+    class Pointer(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed, self.block0, self.block1 = Embed(), Block(), Block()
+            self.head = nn.Linear(WIDTH, 2)
+
+        def forward(self, ids: torch.Tensor) -> torch.Tensor:
+            return torch.as_tensor(self.head(self.block1(self.block0(self.embed(ids)))[:, -1]))
+
+    torch.manual_seed(seed)
+    return Pointer()
+
+
+def pointer_run(ctx: Context, seed: int) -> Archive:
+    """The archive of one transformer trained on 80 % of the sequences, probed on half of all."""
+    import torch
+
+    import infoplane as ip
+    from infoplane.archive import open_archive
+    from infoplane.data.training import classify
+
+    epochs = EPOCHS[ctx.quick]
+    path = ctx.out / "runs" / f"pointer-transformer-epochs{epochs}-seed{seed}"
+    if (path / "done").is_file():
+        return open_archive(path)
+    ctx.say(f"  training {path.name}")
+    x, y = pointer_task()
+    mask = np.random.default_rng([seed, 2]).random(len(x)) < 0.8
+    rows = np.sort(np.random.default_rng(0).permutation(len(x))[:PROBE])
+    model = transformer(seed)
+    with ip.Recorder(
+        model,
+        probe=(x[rows], y[rows]),
+        to=path,
+        layers=LAYERS,
+        schedule=ip.log_spaced(epochs, 9),
+        overwrite=True,
+        durable=False,
+        verbose=False,
+    ) as rec:
+        trained = classify(
+            model,
+            torch.as_tensor(x),
+            torch.as_tensor(y),
+            torch.as_tensor(mask),
+            epochs=epochs,
+            seed=seed,
+            lr=3e-3,
+            batch=256,
+            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+        )
+    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
+    return open_archive(path)
+
+
+def depth(ctx: Context) -> Result:
+    """Usable information about the label grows from the embeddings to the last block, also given the embeddings; exact information stays at log2 N."""
+    import infoplane as ip
+    from infoplane.analysis.estimators.vinfo import conditional_vinformation
+
+    archives = [pointer_run(ctx, seed) for seed in ctx.seeds]
+    planes = [plane_of(a, [LINEAR, "exact"]) for a in archives]
+    ends = [[p.series(name, "i_zy", LINEAR)[1][-1] for name in LAYERS] for p in planes]
+    ratio = [(e[-1].bits - e[0].bits) / math.hypot(e[-1].stderr or 0.0, e[0].stderr or 0.0) for e in ends]
+    beyond = []
+    for a in archives:
+        z, base = (ip.continuous(a.z(a.steps[-1], name)) for name in ("block1", "embed"))
+        beyond.append(conditional_vinformation(z, ip.discrete(a.y), base))
+    numbers = {f"I_V({name} -> Y), linear, at the end [bits]": [e[k].bits for e in ends] for k, name in enumerate(LAYERS)}
+    numbers |= {
+        "growth along the depth / standard error": ratio,
+        "I_V(block1 -> Y | embed) [bits]": [b.bits for b in beyond],
+        "I_V(block1 -> Y | embed) / standard error": [b.bits / (b.stderr or math.inf) for b in beyond],
+        "exact I(X;Z), smallest over blocks and checkpoints [bits]": [
+            min(q.bits for q in p if q.estimator == "exact" and q.quantity == "i_xz") for p in planes
+        ],
+        "held-out accuracy": [accuracies(a)[1] for a in archives],
+    }
+    least = numbers["exact I(X;Z), smallest over blocks and checkpoints [bits]"]
+    holds = min(ratio) > 3 and min(numbers["I_V(block1 -> Y | embed) / standard error"]) > 3 and min(least) > math.log2(PROBE) - 1e-9
+    lines = {name: [[e.bits for e in p.series(name, "i_zy", LINEAR)[1]] for p in planes] for name in LAYERS}
+    return conclude(
+        ctx,
+        "transformer",
+        holds,
+        "in every seed: linear V-information of the last block exceeds that of the embeddings by > 3 standard errors, also conditional on the embeddings, while exact I(X;Z) is log2 N everywhere",
+        numbers,
+        limits={"growth along the depth / standard error": 3, "I_V(block1 -> Y | embed) / standard error": 3},
+        learnt=(sum(accuracies(a)[0] >= LEARNT for a in archives), len(archives)),
+        archives=archives,
+        planes=planes,
+        pictures=[
+            lines_picture(
+                ctx,
+                "transformer",
+                planes[0].steps,
+                lines,
+                x_label="epoch",
+                y_label=f"I_V(Z→Y), linear, held out [bits], N={PROBE}",
+                log=True,
+            )
+        ],
+        note="the label is the bit that the last token points at: no linear reader finds it in the embeddings, attention moves it where one can. "
+        "The data processing inequality is about all information, of which no bit is created or lost",
+    )
+
+
+CLAIMS = [
+    Claim(
+        "transformer",
+        "a transformer creates usable information along its depth, and no information",
+        __doc__ or "",
+        "two blocks of width 16, eight bits and a pointer, linear V-information, cross-fitted",
+        depth,
+    )
+]

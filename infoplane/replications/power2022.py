@@ -1,0 +1,173 @@
+"""Power et al. 2022, "Grokking: generalization beyond overfitting on small algorithmic datasets" (arXiv 2201.02177); network of Gromov 2023 (arXiv 2301.02679)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.replications.evidence import conclude, lines_picture, median_of
+from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.runs import plane_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from infoplane.archive import Archive
+
+PRIME, HIDDEN, SHARE = 29, 128, 0.5
+UPDATES = {False: 12000, True: 400}
+LR, DECAY = 1e-3, 1.0
+LAYERS = ["square", "out"]
+
+
+def addition() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """All pairs (a, b) modulo 29 as two indicators, shape ``(841, 58)``, and ``a + b mod 29``, shape ``(841,)``."""
+    a, b = (v.reshape(-1) for v in np.meshgrid(np.arange(PRIME), np.arange(PRIME), indexing="ij"))
+    one = np.eye(PRIME, dtype=np.float32)
+    return np.hstack([one[a], one[b]]), ((a + b) % PRIME).astype(np.int64)
+
+
+def network(seed: int) -> nn.Module:
+    """58-128-29 with squares as activation and no biases."""
+    from collections import OrderedDict
+
+    import torch
+    from torch import nn
+
+    class Square(nn.Module):
+        def forward(self, t: torch.Tensor) -> torch.Tensor:
+            return t * t
+
+    torch.manual_seed(seed)
+    first, last = nn.Linear(2 * PRIME, HIDDEN, bias=False), nn.Linear(HIDDEN, PRIME, bias=False)
+    return nn.Sequential(OrderedDict(first=first, square=Square(), out=last))
+
+
+def grok_run(ctx: Context, seed: int) -> Archive:
+    """The archive of one training by AdamW on half of the pairs, full batch; all pairs are probed."""
+    import torch
+
+    import infoplane as ip
+    from infoplane.archive import open_archive
+
+    updates = UPDATES[ctx.quick]
+    path = ctx.out / "runs" / f"grokking-{PRIME}-updates{updates}-seed{seed}"
+    if (path / "done").is_file():
+        return open_archive(path)
+    ctx.say(f"  training {path.name}")
+    x, y = addition()
+    mask = np.zeros(len(x), bool)
+    mask[np.random.default_rng([seed, 3]).permutation(len(x))[: round(SHARE * len(x))]] = True
+    model, schedule = network(seed), ip.log_spaced(updates, 20)
+    inputs, labels, train = torch.as_tensor(x), torch.as_tensor(y), torch.as_tensor(mask)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=DECAY)
+    with ip.Recorder(
+        model,
+        probe=(x, y),
+        to=path,
+        layers=LAYERS,
+        schedule=schedule,
+        split=np.where(mask, "train", "test"),
+        overwrite=True,
+        durable=False,
+        verbose=False,
+    ) as rec:
+        for step in range(1, updates + 1):
+            loss = torch.nn.functional.cross_entropy(model(inputs[train]), labels[train])
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
+            optimiser.step()
+            if schedule.due(step):
+                with torch.no_grad():
+                    right = (model(inputs).argmax(1) == labels).float()
+                rec.step(step, loss=loss.item(), accuracy=right[train].mean().item(), test_accuracy=right[~train].mean().item())
+    (path / "done").write_text("")
+    return open_archive(path)
+
+
+def first_above(archive: Archive, metric: str, bar: float = 0.9) -> float:
+    """First checkpoint at which a metric exceeds the bar; infinite where it never does."""
+    return float(next((s for s in archive.steps if s > 0 and archive.metrics[s][metric] > bar), math.inf))
+
+
+def usable_held_out(archive: Archive, step: int) -> float:
+    """I_V of the hidden layer about the sum in bits: a linear reader fitted on the trained pairs only, read on the held-out pairs.
+
+    ``H(Y) - (1/n) sum -log2 p(y|z)`` over held-out pairs; negative where the reader is sure of wrong answers.
+    """
+    from infoplane.analysis.estimators.vinfo_families import Split, fit_family, log_softmax
+
+    z, y = np.asarray(archive.z(step, "square"), np.float64), np.asarray(archive.y)
+    train = np.flatnonzero(np.asarray(archive.split) == "train")
+    test = np.flatnonzero(np.asarray(archive.split) == "test")
+    rng = np.random.default_rng(0)
+    train = rng.permutation(train)
+    inner, fit = train[: len(train) // 7], train[len(train) // 7 :]
+    z = (z - z[train].mean(axis=0)) / np.maximum(z[train].std(axis=0), 1e-12)
+    prior = np.log(np.full(PRIME, 1 / PRIME))
+    log_p = log_softmax(fit_family("linear", Split(z[fit], y[fit], z[inner], y[inner], prior, True), rng, 0)(z[test]))
+    return float(math.log2(PRIME) + log_p[np.arange(len(test)), y[test]].mean() / math.log(2))
+
+
+def grokking(ctx: Context) -> Result:
+    """Held-out pairs are answered long after the trained ones; only then does the layer hold usable information about them; none is ever created or lost."""
+    archives = [grok_run(ctx, seed) for seed in ctx.seeds]
+    planes = [plane_of(a, ["exact"]) for a in archives]
+    fitted = [first_above(a, "accuracy") for a in archives]
+    grokked = [first_above(a, "test_accuracy") for a in archives]
+    usable = [[usable_held_out(a, s) for s in a.steps] for a in archives]
+    at_fit = [u[a.steps.index(int(f))] if math.isfinite(f) else math.nan for a, u, f in zip(archives, usable, fitted, strict=True)]
+    numbers = {
+        "trained pairs: first checkpoint above 90 % [updates]": fitted,
+        "held-out pairs: first checkpoint above 90 % [updates]": grokked,
+        "delay: ratio of the two": [b / a for a, b in zip(fitted, grokked, strict=True)],
+        "I_V(hidden -> Y), linear, held-out pairs, when the trained ones are fitted [bits]": at_fit,
+        "I_V(hidden -> Y), linear, held-out pairs, at the end [bits]": [u[-1] for u in usable],
+        "exact I(X;Z) of the hidden layer, smallest [bits]": [min(e.bits for e in p.series("square", "i_xz", "exact")[1]) for p in planes],
+        "held-out accuracy at the end": [a.metrics[a.steps[-1]]["test_accuracy"] for a in archives],
+    }
+    grown = [b - a for a, b in zip(at_fit, numbers["I_V(hidden -> Y), linear, held-out pairs, at the end [bits]"], strict=True)]
+    holds = median_of(numbers["delay: ratio of the two"]) >= 10 and median_of(grown) > 1
+    lines = {
+        "I_V(hidden→Y) on held-out pairs, linear [bits]": usable,
+        "exact I(X;Z) of the hidden layer [bits]": [[e.bits for e in p.series("square", "i_xz", "exact")[1]] for p in planes],
+        "accuracy on trained pairs, times log2 29": [
+            [math.log2(PRIME) * a.metrics[s].get("accuracy", 0.0) for s in a.steps] for a in archives
+        ],
+        "accuracy on held-out pairs, times log2 29": [
+            [math.log2(PRIME) * a.metrics[s].get("test_accuracy", 0.0) for s in a.steps] for a in archives
+        ],
+    }
+    return conclude(
+        ctx,
+        "grokking",
+        holds,
+        "medians: held-out pairs pass 90 % at least 10 times later than trained ones, and usable information about held-out pairs grows by > 1 bit in between",
+        numbers,
+        limits={"delay: ratio of the two": 10},
+        learnt=(sum(math.isfinite(f) for f in fitted), len(archives)),
+        archives=archives,
+        planes=planes,
+        pictures=[
+            lines_picture(
+                ctx, "grokking", archives[0].steps, lines, x_label="update", y_label="bits, and accuracies scaled to bits", log=True
+            )
+        ],
+        note=f"half of the pairs, AdamW with learning rate {LR:g} and weight decay {DECAY:g} as in the paper; modulus {PRIME} in place of 97 and a network of one hidden layer in place "
+        "of a transformer, so that it takes a minute. Ten times is one decade of the paper's logarithmic axes. Exact information is constant throughout: what grows is what a linear "
+        "reader can use; before that the reader is sure of wrong answers, hence the negative values",
+    )
+
+
+CLAIMS = [
+    Claim(
+        "grokking",
+        "generalisation comes long after memorisation, and usable information comes with it",
+        __doc__ or "",
+        f"addition modulo {PRIME}, {2 * PRIME}-{HIDDEN}-{PRIME} with squares, full batch",
+        grokking,
+    )
+]

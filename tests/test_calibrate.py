@@ -1,0 +1,132 @@
+"""The calibration run and its results: known errors come out as such, order and workers change nothing, tables and pages hold them."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from infoplane.analysis.calibrate import Calibration, Case, Sample, Trial, calibrate
+from infoplane.cli import app
+from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Estimate, Variable, continuous
+
+
+@dataclass(frozen=True)
+class Constant:
+    """Always says the same, with an interval of one bit; refuses on even draws when asked to."""
+
+    bits: float
+    refuse: bool = False
+    keeps_chain = False
+
+    @property
+    def name(self) -> str:
+        return f"constant {self.bits:g}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def supports(self, a: str, b: str) -> bool:
+        return a == b == "continuous"
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator) -> Estimate:
+        if self.refuse and a.values[0, 0] > 0:
+            raise EstimatorError("not today")
+        return Estimate(self.bits, a.n, self.name, low=self.bits - 0.5, high=self.bits + 0.5, stderr=0.25)
+
+
+ONE_BIT = Case("one bit", "1-D", lambda n, rng: Sample(continuous(rng.normal(size=n)), continuous(rng.normal(size=n))), lambda: 1.0, "said")
+ENDLESS = Case("endless", "deterministic", ONE_BIT.draw, lambda: math.inf, "said")
+
+
+def test_planted_errors_bias_and_coverage_are_found() -> None:
+    found = calibrate([Constant(1.2), Constant(0.3)], [ONE_BIT], n=20, seeds=5)
+    near, far = found.of("constant 1.2", "1-D"), found.of("constant 0.3", "one bit")
+    assert (near.bias, near.error, near.coverage, near.intervals) == (pytest.approx(0.2), pytest.approx(0.2), 1.0, 5)
+    assert (far.bias, far.error, far.coverage) == (pytest.approx(-0.7), pytest.approx(0.7), 0.0)
+    (parting,) = found.partings()
+    assert (parting.low, parting.high, parting.truth_bits) == ("constant 0.3", "constant 1.2", 1.0)
+
+
+def test_an_infinite_truth_has_no_error_and_a_refusal_is_counted_and_kept() -> None:
+    found = calibrate([Constant(1.0, refuse=True)], [ONE_BIT, ENDLESS], n=20, seeds=8)
+    assert found.of("constant 1", "deterministic").error is None
+    score = found.of("constant 1", "one bit")
+    assert 0 < score.refused < 8 and score.trials == 8 and score.error == 0.0
+    assert {t.refusal for t in found.trials if t.bits is None} == {"not today"}
+
+
+def test_geometric_numbers_have_no_error_against_a_shannon_truth() -> None:
+    found = calibrate(["cka", "ksg"], ["Gaussian, r=0.5"], n=100, seeds=1)
+    assert found.of("cka:kernel=linear", "1-D").error is None and found.of("ksg:k=5", "1-D").error is not None
+    assert not found.partings()
+
+
+def test_sample_propagation_gets_the_clean_layer_and_the_noise_of_the_case() -> None:
+    found = calibrate(["noisy", "mixed"], ["two noisy tanh layers, 8 inputs", "Gaussian, r=0.5"], n=400, seeds=2)
+    assert {(t.estimator, t.case) for t in found.trials} == {
+        ("noisy", "two noisy tanh layers, 8 inputs"),
+        ("mixed:k=5", "two noisy tanh layers, 8 inputs"),
+        ("mixed:k=5", "Gaussian, r=0.5"),
+    }
+    assert found.of("noisy", "noisy network").error < 0.08  # type: ignore[operator]  # a number
+
+
+def test_workers_and_company_change_nothing() -> None:
+    alone = calibrate(["sliced:slices=4"], ["vector"], n=60, seeds=2)
+    beside = calibrate(["gauss", "sliced:slices=4"], ["vector", "1-D"], n=60, seeds=2, workers=2)
+    assert {(t.case, t.seed): t.bits for t in alone.trials} == {
+        (t.case, t.seed): t.bits for t in beside.trials if t.estimator == "sliced:slices=4" and t.family == "vector"
+    }
+
+
+def test_half_samples_give_intervals_where_there_are_none() -> None:
+    bare, barred = (calibrate(["ksg"], ["Gaussian, r=0.5"], n=200, seeds=2, errorbars=k) for k in (0, 4))
+    assert bare.of("ksg:k=5", "1-D").coverage is None and barred.of("ksg:k=5", "1-D").intervals == 2
+    assert [t.bits for t in bare.trials] == [t.bits for t in barred.trials]
+
+
+def test_bad_requests_are_refused() -> None:
+    with pytest.raises(InputError, match="at least 1 seed, 8 rows and 1 estimator, got seeds=0"):
+        calibrate(["ksg"], seeds=0)
+    with pytest.raises(InputError, match="none of .*plugin.* supports the kinds"):
+        calibrate(["plugin"], ["1-D"], n=50, seeds=1)
+    with pytest.raises(InputError, match="no trials of 'x' on '1-D'"):
+        calibrate(["gauss"], ["Gaussian, r=0"], n=50, seeds=1).of("x", "1-D")
+
+
+def test_the_command_prints_draws_and_writes(tmp_path: Path) -> None:
+    files = {end: tmp_path / f"c.{end}" for end in ("csv", "html", "png")}
+    done = CliRunner().invoke(
+        app,
+        [
+            *("calibrate", "-e", "gauss", "-e", "ksg", "-c", "1-D", "-c", "deterministic", "-n", "100", "--seeds", "2", "--errorbars", "2"),
+            *("--csv", str(files["csv"]), "--html", str(files["html"]), "-o", str(files["png"])),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    assert "ksg:k=5" in done.output and "where estimators part" in done.output
+    with files["csv"].open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 * 2 * 12 and {r["family"] for r in rows} == {"1-D", "deterministic"}
+    page = files["html"].read_text("utf-8")
+    assert (
+        "data:image/png;base64," in page and "square plus noise" in page and "<script" not in page and "http" not in page.split("base64")[0]
+    )
+    assert files["png"].stat().st_size > 10_000
+    listed = CliRunner().invoke(app, ["calibrate", "--list", "--judges", "-c", "label"])
+    assert "ring against centre" in listed.output and "0.5309" in listed.output
+    refused = CliRunner().invoke(app, ["calibrate", "-o", "x.bmp"])
+    assert refused.exit_code == 2 and ".png, .svg or .pdf" in refused.output
+
+
+def test_a_page_escapes_what_it_is_given(tmp_path: Path) -> None:
+    trial = Trial("<b>case</b>", "1-D", "<i>", 10, 0, 1.0, None, refusal="<script>alert(1)</script>")
+    page = Calibration((trial,)).write_html(tmp_path / "p.html").read_text("utf-8")
+    assert "<script>" not in page and "&lt;b&gt;case" in page

@@ -1,0 +1,112 @@
+"""`infoplane plot` and `infoplane report` from the shell: every kind of picture, runs and planes, full reports, comparisons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import infoplane as ip
+from infoplane.analysis.plot import of_run, save
+from infoplane.cli import app
+from infoplane.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("draw") / "run"
+    torch.manual_seed(0)
+    x, y = torch.randn(96, 4), torch.arange(96) % 2
+    net = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.5)
+    loss_of = torch.nn.functional.cross_entropy
+    split = ["train"] * 64 + ["test"] * 32
+    with ip.Recorder(net, probe=(x, y), to=path, layers="all", split=split, gradients=loss_of, verbose=False) as rec:
+        for step in range(1, 5):
+            loss = loss_of(net(x), y)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            rec.step(step, loss=loss)
+    ip.measure(path, ["bin:szt", "vinfo:family=linear", "exact"]).save(path / "plane.h5")
+    return path
+
+
+def call(*arguments: object) -> str:
+    done = CliRunner().invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+@pytest.mark.parametrize("kind", of_run.KINDS)
+def test_every_kind_of_a_run_is_drawn(run: Path, tmp_path: Path, kind: str) -> None:
+    picture = tmp_path / f"{kind}.png"
+    assert str(picture) in call("plot", run, "-o", picture, "-k", kind).replace("\n", "")
+    assert picture.stat().st_size > 5000
+
+
+@pytest.mark.parametrize("kind", save.KINDS)
+def test_every_kind_of_a_plane_is_drawn_for_column_and_page(run: Path, tmp_path: Path, kind: str) -> None:
+    from PIL import Image
+
+    widths = []
+    for size in ("column", "page"):
+        picture = tmp_path / f"{size}.png"
+        call("plot", run / "plane.h5", "-o", picture, "-k", kind, "--size", size)
+        with Image.open(picture) as image:
+            widths.append(image.width)
+    assert widths[0] <= widths[1] and (kind in ("sensitivity", "usable") or widths[0] == 700)  # 3.5 in at 200 dots
+
+
+def test_a_plane_finds_the_run_behind_it_and_layers_are_chosen(run: Path, tmp_path: Path) -> None:
+    call("plot", run / "plane.h5", "-o", tmp_path / "a.svg", "-k", "units", "--layer", "1")
+    assert "activation of 1" in (tmp_path / "a.svg").read_text("utf-8") and "unit 2" in (tmp_path / "a.svg").read_text("utf-8")
+
+
+def test_the_step_axis_can_be_forced(run: Path) -> None:
+    plane = ip.Plane.load(run / "plane.h5")
+    assert save.draw(plane, kind="curves", log=True).axes[0].get_xscale() == "symlog"
+    assert save.draw(plane, kind="curves", log=False).axes[0].get_xscale() == "linear"
+    with pytest.raises(InputError, match="expected size column or page, got 'poster'"):
+        save.draw(plane, size="poster")
+    with pytest.raises(InputError, match="expected kind histograms, units"):
+        of_run.draw_run(ip.open_archive(run), "pie")
+
+
+def test_what_layers_know_of_one_another_is_drawn(run: Path, tmp_path: Path) -> None:
+    call("between", run, "-e", "bin:szt", "-o", tmp_path / "b.svg")
+    assert "I(Z_i;Z_j), bin:szt, step 4" in (tmp_path / "b.svg").read_text("utf-8")
+
+
+def embedded(page: Path) -> dict[str, object]:
+    text = page.read_text("utf-8")
+    start = text.index('id="data">') + len('id="data">')
+    return dict(json.loads(text[start : text.index("</script>", start)]))
+
+
+@pytest.mark.slow
+def test_a_full_report_holds_phases_sensitivity_mechanism_and_the_runs_compared(run: Path, tmp_path: Path) -> None:
+    page = tmp_path / "r.html"
+    call("report", run, "-o", page, "--full", "--against", run / "plane.h5")
+    sections = embedded(page)["sections"]
+    assert isinstance(sections, dict) and set(sections) == {"phases", "sensitivity", "mechanism", "pooled"}
+    assert [p["layer"] for p in sections["phases"]] == ["0", "1", "2"] and len(sections["sensitivity"]["planes"]) == 10
+    assert sections["pooled"]["runs"][0] == "this run" and len(sections["mechanism"]["layers"][0]["steps"]) == 5
+
+
+def test_a_report_without_its_run_says_what_full_needs(run: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    plane = ip.Plane.load(run / "plane.h5")
+    lost = replace(plane, provenance={**plane.provenance, "archive": str(tmp_path / "gone")}).save(tmp_path / "p.h5")
+    done = CliRunner().invoke(app, ["report", str(lost), "-o", str(tmp_path / "r.html"), "--full"])
+    assert isinstance(done.exception, InputError | SystemExit)
+    assert embedded_plain(tmp_path, lost)["sections"] == {}
+
+
+def embedded_plain(folder: Path, plane: Path) -> dict[str, object]:
+    call("report", plane, "-o", folder / "plain.html", "--no-check")
+    return embedded(folder / "plain.html")

@@ -1,0 +1,49 @@
+"""Keys made in one pass over the values against cells made first and compared by numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from infoplane.analysis.estimators.binned import Binned
+from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
+from infoplane.analysis.kernels import cells
+from infoplane.analysis.kernels.threads import using
+from infoplane.rows import codes_of_keys, row_codes
+from infoplane.types import continuous
+
+RNG = np.random.default_rng(5)
+VALUES = {
+    "tanh": np.tanh(RNG.normal(size=(3000, 3)) * 3),
+    "one unit": RNG.normal(size=(900, 1)),
+    "edges": RNG.choice(szt_edges().astype(float), size=(700, 2)) + RNG.choice([0.0, 1e-7, -1e-7], size=(700, 2)),
+    "wide": np.round(np.tanh(RNG.normal(size=(400, 2100)))).repeat(2, axis=0),
+    "large and signed": RNG.integers(-2, 3, size=(800, 4)) * 1e9,
+    "negative zeros": np.where(RNG.random((200, 5)) < 0.5, -0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", VALUES)
+def test_keys_part_the_rows_as_their_cells_do(case: str, dtype: type, monkeypatch) -> None:
+    z = VALUES[case].astype(dtype)
+    monkeypatch.setattr(cells, "_SHARE", 1000)  # several blocks
+    for number in (1, 3):
+        with using(number):
+            np.testing.assert_array_equal(codes_of_keys(cells.floor_keys(z, 0.3)), row_codes(saxe_cells(z, 0.3)))
+            np.testing.assert_array_equal(codes_of_keys(cells.edge_keys(z, 30)), row_codes(szt_cells(z)))
+
+
+def test_a_sweep_is_its_single_widths() -> None:
+    z = VALUES["tanh"].astype(np.float32)
+    widths = np.geomspace(0.01, 2, 12)
+    for width, bits in zip(widths, cells.floor_entropies(z, widths), strict=True):
+        counts = np.unique(saxe_cells(z, width), axis=0, return_counts=True)[1] / len(z)
+        assert bits == pytest.approx(-(counts * np.log2(counts)).sum(), abs=1e-12)
+
+
+def test_keys_of_blocks_can_be_joined() -> None:
+    z = continuous(VALUES["tanh"].astype(np.float32))
+    rule = Binned("szt")
+    joined = np.concatenate([rule.keys(z.take(np.arange(a, a + 500))) for a in range(0, 3000, 500)])
+    np.testing.assert_array_equal(joined, rule.keys(z))
