@@ -12,7 +12,7 @@ import numpy as np
 
 from infoplane.analysis.cell import cell_rng, layer_variable
 from infoplane.errors import InfoplaneError, InputError
-from infoplane.types import Estimate, Estimator
+from infoplane.types import Estimate, Estimator, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -70,7 +70,7 @@ class LayerMatrix:
         return path
 
     def __str__(self) -> str:
-        names, bits = self.layers, self.bits().filled(np.inf)
+        names, bits = [printable(name, 24) for name in self.layers], self.bits().filled(np.inf)
         width = max(8, *(len(name) for name in names))
         lines = [f"I(Z_i;Z_j) [bits], {self.estimator}, step {self.step}", " " * width + "".join(f"{name:>{width + 1}s}" for name in names)]
         for i, name in enumerate(names):
@@ -79,7 +79,7 @@ class LayerMatrix:
                 + "".join(f" {'-' if np.isinf(bits[i, j]) else format(bits[i, j], '.3f'):>{width}s}" for j in range(len(names)))
             )
         said = dict.fromkeys(self.failures.values())
-        return "\n".join([*lines, *(f"not measured: {text}" for text in said)])
+        return "\n".join([*lines, *(f"not measured: {printable(text, 400)}" for text in said)])
 
 
 def layer_information(

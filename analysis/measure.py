@@ -119,14 +119,16 @@ def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] 
 def _frozen(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:
     """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
 
+    def finite(of: Sequence[Cell]) -> list[Cell]:
+        return [c for c in of if archive.n_nonfinite(*c) == 0]  # the others fail one by one, and take no other cell with them
+
     def values(of: Sequence[Cell]) -> Iterator[Variable]:
         for step, layer in of:
             blocks = archive.chunks(step, layer, 4096) if is_large(archive, layer) else [archive.z(step, layer)]
             yield from (continuous(block, layer) for block in blocks)
 
     def fitted(estimator: Estimator, of: Sequence[Cell]) -> Estimator:
-        finite = [c for c in of if archive.n_nonfinite(*c) == 0]  # the others fail one by one, and take no other cell with them
-        return estimator.fit(values(finite)) if finite else estimator  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
+        return estimator.fit(values(finite(of))) if finite(of) else estimator  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
 
     per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
     for estimator in parsed:

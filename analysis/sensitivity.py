@@ -11,7 +11,7 @@ from infoplane.analysis.measure import measure
 from infoplane.analysis.phases import Phases, phases
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import Estimator
+from infoplane.types import Estimator, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -56,9 +56,11 @@ class Sensitivity:
         for phase in self.phases.layers:
             yes, all_of = len(self.compressing(phase.layer)), len(phase.curves)
             drops = [c.drop for c in phase.curves]
-            said.append(f"{phase.layer} compresses under {yes} of {all_of} conventions (drops {min(drops):.2f} to {max(drops):.2f} bits)")
-        split = [p.layer for p in self.phases.layers if 0 < len(self.compressing(p.layer)) < len(p.curves)]
-        exact = [p.layer for p in self.phases.layers if p.verdict == "exact"]
+            said.append(
+                f"{printable(phase.layer, 40)} compresses under {yes} of {all_of} conventions (drops {min(drops):.2f} to {max(drops):.2f} bits)"
+            )
+        split = [printable(p.layer, 40) for p in self.phases.layers if 0 < len(self.compressing(p.layer)) < len(p.curves)]
+        exact = [printable(p.layer, 40) for p in self.phases.layers if p.verdict == "exact"]
         end = (
             "No layer merges rows: what falls is resolution, not information." if not exact else f"In {', '.join(exact)} rows truly merge."
         )
@@ -68,7 +70,7 @@ class Sensitivity:
     def __str__(self) -> str:
         names = [c.estimator for c in self.phases.layers[0].curves]
         width = max(map(len, names))
-        head = " " * (width + 2) + "  ".join(f"{p.layer:>8s}" for p in self.phases.layers)
+        head = " " * (width + 2) + "  ".join(f"{printable(p.layer, 24):>8s}" for p in self.phases.layers)
         lines = ["drop of I(X;Z) from its split-half peak [bits]; * beyond chance, threshold and lasting", head]
         for k, name in enumerate(names):
             cells = [f"{p.curves[k].drop:7.2f}{'*' if p.curves[k].compresses else ' '}" for p in self.phases.layers]

@@ -53,6 +53,18 @@ def archive_of(path: Path, names: list[str]) -> Any:
     return open_archive(path / "run")
 
 
+@pytest.fixture(scope="module")
+def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("hostile") / "run"
+    layers = [LayerInfo(name, k, "Linear", (2,), (2,)) for k, name in enumerate(HOSTILE)]
+    with RunWriter.create(path, layers=layers, x=rng.normal(size=(32, 2)).astype("f4"), y=np.arange(32) % 2, durable=False) as writer:
+        for step in range(4):
+            with writer.step(step) as shard:
+                for name in HOSTILE:
+                    shard.write(name, rng.normal(size=(32, 2)).astype("f4"))
+    return path
+
+
 def test_hostile_names_are_text_in_every_notebook_view(tmp_path: Path) -> None:
     estimate = Estimate(1.0, 8, "bin:szt", notes=tuple(HOSTILE))
     views = [plane_of(HOSTILE), report_of(HOSTILE), estimate, archive_of(tmp_path, HOSTILE)]
@@ -73,6 +85,31 @@ def test_hostile_names_write_no_control_character_to_a_terminal() -> None:
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", shown)
         assert not force or "[bold]b[/bold]" in shown  # rich's own markup is text too
     assert "\x1b" not in str(report_of(HOSTILE)) + str(plane_of(HOSTILE)) + str(Estimate(1.0, 8, "e", notes=tuple(HOSTILE)))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "info",
+        "verify",
+        "measure -e bin:szt",
+        "check",
+        "phases",
+        "invariance",
+        "sensitivity -e bin:szt -e exact",
+        "between -e bin:szt",
+        "drift",
+        "given",
+    ],
+)
+def test_every_command_prints_hostile_names_as_text(hostile_run: Path, command: str) -> None:
+    from typer.testing import CliRunner
+
+    from infoplane.cli import app
+
+    name, *options = command.split()
+    done = CliRunner().invoke(app, [name, str(hostile_run), *options], catch_exceptions=False)
+    assert done.exit_code == 0 and not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", done.output) and len(done.output) < 40_000
 
 
 def test_a_terminal_gets_tables_and_a_pipe_the_plain_text() -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infoplane.types import printable
+
 if TYPE_CHECKING:
     from infoplane.types import DPIReport
 
@@ -92,6 +94,7 @@ def invariance(
     """How much of a number is notation: invertible maps of a layer that must not move it, losses that must."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from infoplane.analysis.invariance import invariance as battery
 
@@ -112,7 +115,12 @@ def invariance(
     for f in found:
         worst = max(INVERTIBLE, key=lambda name: f.changes[name])
         table.add_row(
-            f.layer, f.estimator, *(f"{v:.3f}" for v in (f.value, f.error)), worst, f"{f.sensitivity:.3f}", f"{f.discriminability:.2f}"
+            Text(printable(f.layer)),
+            f.estimator,
+            *(f"{v:.3f}" for v in (f.value, f.error)),
+            worst,
+            f"{f.sensitivity:.3f}",
+            f"{f.discriminability:.2f}",
         )
     Console().print(table)
     print(
@@ -158,7 +166,9 @@ def compare(
     for p in pooled:
         low, high = p.band()
         what = "I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)"
-        print(f"{p.layer:12s} {what} at step {p.steps[-1]}: median {p.median[-1]:.3f} bits, runs {low[-1]:.3f} to {high[-1]:.3f}")
+        print(
+            f"{printable(p.layer, 40):12s} {what} at step {p.steps[-1]}: median {p.median[-1]:.3f} bits, runs {low[-1]:.3f} to {high[-1]:.3f}"
+        )
     _save(draw_compared(planes, pooled), output)
 
 

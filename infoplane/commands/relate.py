@@ -92,14 +92,16 @@ def sides(
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], csv: Path | None) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=escape(title))
+    from infoplane.types import printable
+
+    table = Table(title=Text(printable(title, 200)))
     for name, example in zip(columns, rows[0], strict=True):
         table.add_column(name, justify="left" if isinstance(example, str) else "right")
     for row in rows:
-        table.add_row(*("" if v is None else f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
+        table.add_row(*(Text("" if v is None else f"{v:.4f}" if isinstance(v, float) else printable(v)) for v in row))
     Console().print(table)
     if csv is not None:
         with csv.open("w", newline="", encoding="utf-8") as file:

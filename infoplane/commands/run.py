@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from infoplane.types import printable
+
 
 def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file.")) -> None:
     """Say what a run holds: layers, steps, probe, metrics."""
@@ -18,7 +20,7 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
 
     archive = open_archive(run)
     console = Console()
-    console.print(escape(repr(archive)), soft_wrap=True, highlight=False)
+    console.print(escape(printable(repr(archive), 2000)), soft_wrap=True, highlight=False)
     y = "no labels" if archive.y is None else f"{archive.y_kind} labels of shape {archive.y.shape}"
     x = "inputs not stored" if archive.x is None else f"inputs {archive.x.dtype} of shape {archive.x.shape}"
     console.print(escape(f"probe: {archive.n_rows} rows, {x}, {y}; digest {archive.digest[:16]}"), soft_wrap=True, highlight=False)
@@ -28,18 +30,20 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
         if chain is None
         else chain.reason or f"{sum(cell == 'cut' for row in chain.matrix for cell in row)} pairs of layers cut X from one another"
     )
-    console.print(escape(f"chain: {cuts}"), soft_wrap=True, highlight=False)
+    console.print(escape(printable(f"chain: {cuts}", 2000)), soft_wrap=True, highlight=False)
     if archive.steps:
         last = archive.steps[-1]
         metrics = ", ".join(f"{k} {v:.4g}" for k, v in archive.metrics[last].items()) or "none logged"
         console.print(
-            escape(f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}"), soft_wrap=True, highlight=False
+            escape(printable(f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}", 2000)),
+            soft_wrap=True,
+            highlight=False,
         )
     table = Table("layer", "class", "shape", "stored as", "reduction", "per step", "steps")
     for layer in archive.infos:
         steps = sum(archive.has(step, layer.name) for step in archive.steps)
         cost = size_text(layer.bytes_per_row * archive.n_rows)
-        table.add_row(*map(escape, (layer.name, layer.cls, str(layer.shape), layer.store_dtype, layer.reduction, cost, str(steps))))
+        table.add_row(*map(_shown, (layer.name, layer.cls, str(layer.shape), layer.store_dtype, layer.reduction, cost, str(steps))))
     per_step = sum(layer.bytes_per_row for layer in archive.infos) * archive.n_rows
     console.print(
         escape(f"activations and row digests: {size_text(per_step)} per step, {size_text(per_step * len(archive.steps))} in all"),
@@ -47,6 +51,13 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
         highlight=False,
     )
     console.print(table)
+
+
+def _shown(text: str) -> str:
+    """Foreign text for a rich table: no markup, no control characters, not too long."""
+    from rich.markup import escape
+
+    return escape(printable(text))
 
 
 def verify(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file.")) -> None:
