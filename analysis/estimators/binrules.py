@@ -9,6 +9,10 @@ from infoplane.analysis.kernels.cells import cells_between
 from infoplane.errors import EstimatorError
 
 MOST_CELLS = 2.0**62
+<<<<<<< HEAD
+
+=======
+>>>>>>> main
 Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
 
@@ -23,16 +27,25 @@ def szt_cells(z: Values) -> Cells:
     return cells_between(z, len(szt_edges()))
 
 
+def refuse_unnumbered(z: Values, width: float) -> None:
+    """Refuse values so large that their cells of this width have no number.
+
+    Raises:
+        EstimatorError: with the largest value.
+    """
+    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
+        raise EstimatorError(
+            f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
+        )
+
+
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
     """``floor(z / width)`` in the dtype of ``z``, unbounded; zero is a cell edge (Saxe et al.'s code).
 
     Raises:
         EstimatorError: values so large that their cells have no number.
     """
-    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
-        raise EstimatorError(
-            f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
-        )
+    refuse_unnumbered(z, width)
     return np.floor(z / z.dtype.type(width)).astype(np.int64)
 
 
