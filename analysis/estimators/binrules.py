@@ -9,10 +9,7 @@ from infoplane.analysis.kernels.cells import cells_between
 from infoplane.errors import EstimatorError
 
 MOST_CELLS = 2.0**62
-<<<<<<< HEAD
 
-=======
->>>>>>> main
 Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,6 @@ from infoplane.types import Estimate, Kind, Quantity, Sense, Variable
 
 Bound = Literal["upper", "lower"]
 Values = NDArray[np.floating]
-_Layer = TypeVar("_Layer", NDArray[np.floating], Rows, NDArray[np.floating] | Rows)
 
 
 @dataclass(frozen=True)
@@ -94,32 +93,16 @@ class KDE:
         """
         if self.relative is None:
             return float(self.variance or 0.0)
-<<<<<<< HEAD
         mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
         if mean_square == 0 or (isinstance(z, Variable) and (z.values == z.values[0]).all()):  # a variance of equal numbers may round off 0
-=======
-        if (
-            isinstance(z, Variable) and (z.values == z.values[0]).all()
-        ):  # asked of the values: the variance of equal numbers need not round to 0
-            mean_square = 0.0
-        else:
-            mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
-        if mean_square == 0:
->>>>>>> main
             raise EstimatorError(
                 f"{self.name}: all rows of {getattr(z, 'name', 'the layer')} are equal, there is no distance to scale by; use variance="
             )
         return self.relative**2 * mean_square
 
-<<<<<<< HEAD
     def _in_units(self, z: Values, s2: float) -> tuple[Values, float]:
         """A layer of an extreme scale and its relative width, both in a power-of-two unit (exact), so that the float32 pass holds them."""
         if self.relative is None or 1e-30 < s2 < 1e30:
-=======
-    def _scaled(self, z: _Layer, s2: float) -> tuple[_Layer, float]:
-        """Values and variance for the pass; under a relative width both in a power-of-two unit (exact), so that no scale of the layer overflows."""
-        if self.relative is None or isinstance(z, Rows):
->>>>>>> main
             return z, s2
         unit = 2.0 ** -round(0.5 * np.log2(s2))
         return z * z.dtype.type(unit), s2 * unit * unit
@@ -139,11 +122,7 @@ class KDE:
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         codes, s2 = row_codes(other.values), self.variance_of(z)
-<<<<<<< HEAD
         (seen,) = kernel_views(*self._in_units(z.values, s2), [codes], pairs=self.pairs, rng=rng)
-=======
-        (seen,) = kernel_views(*self._scaled(z.values, s2), [codes], pairs=self.pairs, rng=rng)
->>>>>>> main
         return self._estimate(seen, self.bound, s2)
 
     def estimate_plane_point(
@@ -168,11 +147,7 @@ class KDE:
         xs, ys = row_codes(x.values), row_codes(y.values)
         for start in range(0, len(splits), 16):
             part = splits[start : start + 16]
-<<<<<<< HEAD
             for half, views in zip(part, halved_views(values, unit_s2, xs, ys, part), strict=True):
-=======
-            for half, views in zip(part, halved_views(*self._scaled(z.values, s2), xs, ys, part), strict=True):
->>>>>>> main
                 for side in (half, ~half):
                     by_x, by_y = (view.taken(side) for view in views)
                     found.append(self._both(by_x, by_y, s2))
@@ -184,11 +159,7 @@ class KDE:
         """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
-<<<<<<< HEAD
             for view in kernel_views(*self._in_units(z.values, s2), labels[start : start + 32]):
-=======
-            for view in kernel_views(*self._scaled(z.values, s2), labels[start : start + 32]):
->>>>>>> main
                 found.append(self._both(None, view, s2))
         return found
 
@@ -196,12 +167,8 @@ class KDE:
         self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None
     ) -> list[tuple[Quantity, Estimate]]:
         codes = [row_codes(v.values) for v in (y, x) if v is not None]
-<<<<<<< HEAD
         rows, width = (z, s2) if isinstance(z, Rows) else self._in_units(z, s2)
         seen = kernel_views(rows, width, codes, pairs=self.pairs, rng=rng)
-=======
-        seen = kernel_views(*self._scaled(z, s2), codes, pairs=self.pairs, rng=rng)
->>>>>>> main
         return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
 
     def _both(self, x: KernelView | None, y: KernelView | None, s2: float) -> list[tuple[Quantity, Estimate]]:
