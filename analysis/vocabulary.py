@@ -212,7 +212,7 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
         smooth_p, smooth_q = (p + 0.5) / (p + 0.5).sum(), (q + 0.5) / (q + 0.5).sum()
         bias = (used.sum() - 1) / (2 * _LN2) * (1 / len(a) + 1 / len(b))
         total += float((smooth_p * np.log2(smooth_p / smooth_q)).sum()) - bias
-    return total / a.shape[1]
+    return float(total) / a.shape[1]
 
 
 def _two(table: ArrayLike) -> Floats:
