@@ -187,9 +187,9 @@ def test_a_fault_at_every_disk_call_of_a_capture_loses_nothing_reported(server, 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if not s.startswith("capture")])
 def test_whatever_writes_survives_kills_and_errors(shim, tmp_path, scenario):
-    """Every call beside a writing thread, every seventh elsewhere; `benchmarks/faults.py kills` hits all of them in every way."""
+    """Every call beside a writing thread, some elsewhere; `benchmarks/faults.py kills` hits all of them in every way."""
     server = Server(shim, tmp_path, warm=(scenario,))
-    for mode, stride in ((0, 1 if "background" in scenario else 7), (3, 13), (5, 11), (1028, 13)):
+    for mode, stride in ((0, 1 if "background" in scenario else 23), (3, 29), (5, 23), (1028, 29)):
         campaign(server, scenario, mode, tmp_path, stride=stride)
     server.close()
 
