@@ -70,7 +70,7 @@ def measure(
         raise InputError("expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`")
     if archive.n_rows < 2:
         raise InputError(f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information")
-    fitted = _frozen(archive, parsed, cells)
+    fitted = frozen_estimators(archive, parsed, cells)
     if errorbars or null:
         from infoplane.analysis.errorbars import Resampled
 
@@ -116,7 +116,7 @@ def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] 
     return [(s, name) for s in (archive.steps if steps is None else sorted(steps)) for name in chosen if archive.has(s, name)]
 
 
-def _frozen(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:
+def frozen_estimators(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:
     """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
 
     def finite(of: Sequence[Cell]) -> list[Cell]:

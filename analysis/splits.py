@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.cell import cell_rng, input_variable, label_variable, layer_variable, plane_points
-from infoplane.analysis.measure import _frozen as frozen_estimators
+from infoplane.analysis.measure import frozen_estimators
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import Estimator, entropy_of_counts

@@ -161,6 +161,13 @@ def test_the_slider_moves_the_points_the_cursors_and_the_table(opened: Watched) 
     )
 
 
+def test_markers_that_touch_share_one_label(opened: Watched) -> None:
+    page = opened.page
+    assert page.evaluate("labelsOf([0, 1, 2, 3], [[10, 0.5], [10.01, 0.5], [2, 0.5], [10, 0.501]])") == ["1–2, 4", "", "3", ""]
+    assert page.evaluate("labelsOf([0, 1], [[null, null], [10, 0.5]])") == ["", "2"]
+    assert page.evaluate("document.getElementById('now-layer').data[0].text") == ["1", "2", "3"]
+
+
 def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> None:
     page = opened.page
     page.uncheck("input[data-layer='1']")

@@ -71,7 +71,23 @@ const colourOf = (i) => Math.log1p(D.steps[i] - D.steps[0]);
 
 function nowTrace() {
   const on = layersOn(), pts = on.map((l) => at(l, S.step));
-  return { x: pts.map((p) => p[0]), y: pts.map((p) => p[1]), text: on.map((l) => String(l + 1)), symbol: on.map((l) => SYMBOLS[l % SYMBOLS.length]), color: on.map(tone) };
+  return { x: pts.map((p) => p[0]), y: pts.map((p) => p[1]), text: labelsOf(on, pts), symbol: on.map((l) => SYMBOLS[l % SYMBOLS.length]), color: on.map(tone) };
+}
+function labelsOf(on, pts) {                          // one label for markers that touch: "1–3, 5" at the first of them
+  const full = $("now-layer")._fullLayout, px = (p) => (full ? [full.xaxis.d2p(p[0]), full.yaxis.d2p(p[1])] : [(560 * p[0]) / D.log2n, (480 * p[1]) / (D.hy || D.log2n)]);
+  const out = on.map(() => ""), groups = [];
+  on.forEach((l, k) => {
+    if (pts[k][0] === null) return;
+    const [x, y] = px(pts[k]), near = groups.find((g) => g.at.some(([a, b]) => Math.abs(a - x) < 18 && Math.abs(b - y) < 14));
+    if (near) { near.at.push([x, y]); near.numbers.push(l + 1); } else groups.push({ k, at: [[x, y]], numbers: [l + 1] });
+  });
+  for (const g of groups) out[g.k] = runsOf(g.numbers);
+  return out;
+}
+function runsOf(numbers) {
+  const runs = [];
+  for (const n of numbers) { const last = runs[runs.length - 1]; if (last && last[1] === n - 1) last[1] = n; else runs.push([n, n]); }
+  return runs.map(([a, b]) => (a === b ? `${a}` : `${a}–${b}`)).join(", ");
 }
 const concerns = (f) => f.v === "fault" || ((!f.e || f.e === view().spec) && (!/, (lower|upper)$/.test(f.law) || f.law.endsWith(`, ${view().sense}`)));
 function flagTraces() {
@@ -109,7 +125,8 @@ function drawPlane() {
   const long = view().y.length > 60 || (narrow() && view().y.length > 40), margin = { l: long ? 84 : 66, r: 92, t: 14, b: narrow() ? 72 : 52, autoexpand: false }, axes = { xaxis: { title: { text: narrow() ? broken(view().x) : safe(view().x) }, range: range(xs) }, yaxis: { title: { text: long ? broken(view().y) : safe(view().y) }, range: range(ys) } };
   const layer = base({ xaxis: Object.assign({ visible: false }, axes.xaxis), yaxis: Object.assign({ visible: false }, axes.yaxis), margin }); layer.paper_bgcolor = layer.plot_bgcolor = "rgba(0,0,0,0)"; layer.uirevision = undefined;
   return Plotly.react("plane", traces, base(Object.assign(axes, { shapes, annotations: notes, margin, uirevision: view().spec })), CONFIG)
-    .then((gd) => { wire(gd); layer.xaxis.range = gd.layout.xaxis.range.slice(); layer.yaxis.range = gd.layout.yaxis.range.slice(); return Plotly.react("now-layer", [over], layer, Object.assign({ staticPlot: true }, CONFIG)); });
+    .then((gd) => { wire(gd); layer.xaxis.range = gd.layout.xaxis.range.slice(); layer.yaxis.range = gd.layout.yaxis.range.slice(); return Plotly.react("now-layer", [over], layer, Object.assign({ staticPlot: true }, CONFIG)); })
+    .then(() => Plotly.restyle("now-layer", { text: [nowTrace().text] }, [0]));  // now that pixels are known
 }
 
 const xOf = (i) => (S.log ? Math.log10(1 + D.steps[i] - D.steps[0]) : D.steps[i]);
@@ -158,7 +175,7 @@ function drawMetrics() {
 }
 function wire(gd) {                                    // a click on any chart goes to that checkpoint
   if (gd.wired) return; gd.wired = true;
-  if (gd.id === "plane") gd.on("plotly_relayout", () => { if ($("now-layer").layout) Plotly.relayout("now-layer", { "xaxis.range": gd.layout.xaxis.range.slice(), "yaxis.range": gd.layout.yaxis.range.slice() }); });
+  if (gd.id === "plane") gd.on("plotly_relayout", () => { if ($("now-layer").layout) Plotly.relayout("now-layer", { "xaxis.range": gd.layout.xaxis.range.slice(), "yaxis.range": gd.layout.yaxis.range.slice() }).then(() => Plotly.restyle("now-layer", { text: [nowTrace().text] }, [0])); });
   gd.on("plotly_click", (e) => { const p = e.points[0], steps = p.data.steps; if (steps) setStep(steps[p.pointNumber]); });
 }
 
@@ -171,7 +188,7 @@ function setStep(i) {
 function label() { const t = D.steps.length ? `step ${D.steps[S.step]}` : "no step yet"; $("now").textContent = t; $("at").textContent = `${t}, ${view().spec} ${view().sense}`; $("step").setAttribute("aria-valuetext", t); }
 function moveStep() {
   const started = performance.now(), n = nowTrace();
-  if ($("now-layer").data) Plotly.restyle("now-layer", { x: [n.x], y: [n.y] }, [0]);  // a layer of its own: a restyle of the plane would redraw every trajectory
+  if ($("now-layer").data) Plotly.restyle("now-layer", { x: [n.x], y: [n.y], text: [n.text] }, [0]);  // a layer of its own: a restyle of the plane would redraw every trajectory
   for (const gd of CURSORS.keys()) placeCursors(gd);
   fillPoints();
   window.infoplaneLast = performance.now() - started;

@@ -8,7 +8,7 @@ import numpy as np
 
 from infoplane.replications.evidence import conclude, lines_picture, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, EPOCHS, learnt, plane_of, szt_run
+from infoplane.replications.runs import ACTS, EPOCHS, Task, learnt, plane_of, recorded, szt_run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -81,45 +81,29 @@ def noisy_run(ctx: Context, seed: int) -> Archive:
     import torch
 
     import infoplane as ip
-    from infoplane.archive import open_archive
-    from infoplane.data.training import classify
 
     epochs = EPOCHS[ctx.quick]
-    path = ctx.out / "runs" / f"szt-noisy{SIGMA:g}-epochs{epochs}-seed{seed}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    torch.manual_seed(seed)
-    x, y = ip.data.szt.load()
-    model, mask = noisy_network(seed), ip.data.szt.train_mask(seed)
-    rows = np.sort(np.random.default_rng(0).permutation(len(x))[:ROWS])
-    with ip.Recorder(
-        model,
-        probe=(x[rows], y[rows]),
-        to=path,
+
+    def task() -> Task:
+        torch.manual_seed(seed)
+        x, y = ip.data.szt.load()
+        rows = np.sort(np.random.default_rng(0).permutation(len(x))[:ROWS])
+        return Task(noisy_network(seed), x, y, ip.data.szt.train_mask(seed), rows)
+
+    return recorded(
+        ctx,
+        f"szt-noisy{SIGMA:g}-epochs{epochs}-seed{seed}",
+        task,
+        epochs=epochs,
+        seed=seed,
+        lr=4e-4,
+        batch=256,
         layers="act*",
         schedule=ip.log_spaced(epochs, 14),
         mode="train",
         draws=DRAWS,
         noise="independent",
-        seed=seed,
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        trained = classify(
-            model,
-            torch.as_tensor(x),
-            torch.as_tensor(y),
-            torch.as_tensor(mask),
-            epochs=epochs,
-            seed=seed,
-            lr=4e-4,
-            batch=256,
-            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
-        )
-    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
-    return open_archive(path)
+    )
 
 
 def clustering(archive: Archive, step: int, layer: str) -> float:

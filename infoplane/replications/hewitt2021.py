@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from infoplane.replications.evidence import conclude, lines_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import LEARNT, accuracies, plane_of
+from infoplane.replications.runs import LEARNT, Task, accuracies, plane_of, recorded
 
 if TYPE_CHECKING:
     from torch import nn
@@ -73,44 +73,26 @@ def transformer(seed: int) -> nn.Module:
 
 def pointer_run(ctx: Context, seed: int) -> Archive:
     """The archive of one transformer trained on 80 % of the sequences, probed on half of all."""
-    import torch
-
     import infoplane as ip
-    from infoplane.archive import open_archive
-    from infoplane.data.training import classify
 
     epochs = EPOCHS[ctx.quick]
-    path = ctx.out / "runs" / f"pointer-transformer-epochs{epochs}-seed{seed}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    x, y = pointer_task()
-    mask = np.random.default_rng([seed, 2]).random(len(x)) < 0.8
-    rows = np.sort(np.random.default_rng(0).permutation(len(x))[:PROBE])
-    model = transformer(seed)
-    with ip.Recorder(
-        model,
-        probe=(x[rows], y[rows]),
-        to=path,
+
+    def task() -> Task:
+        x, y = pointer_task()
+        mask = np.random.default_rng([seed, 2]).random(len(x)) < 0.8
+        return Task(transformer(seed), x, y, mask, np.sort(np.random.default_rng(0).permutation(len(x))[:PROBE]))
+
+    return recorded(
+        ctx,
+        f"pointer-transformer-epochs{epochs}-seed{seed}",
+        task,
+        epochs=epochs,
+        seed=seed,
+        lr=3e-3,
+        batch=256,
         layers=LAYERS,
         schedule=ip.log_spaced(epochs, 9),
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        trained = classify(
-            model,
-            torch.as_tensor(x),
-            torch.as_tensor(y),
-            torch.as_tensor(mask),
-            epochs=epochs,
-            seed=seed,
-            lr=3e-3,
-            batch=256,
-            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
-        )
-    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
-    return open_archive(path)
+    )
 
 
 def depth(ctx: Context) -> Result:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoplane.replications.frame import Context
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from infoplane.archive import Archive
     from infoplane.plane import Plane
 
@@ -18,6 +23,60 @@ ACTS = ["act1", "act2", "act3", "act4", "act5"]
 """Hidden layers of the 12-bit network."""
 LEARNT = 0.9
 """Training accuracy from which a seed counts as having learnt the task (chance is 0.52)."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained and probed: a model, inputs ``(n, ...)``, labels ``(n,)``, a mask of the rows to train on, and the rows to probe (all when None)."""
+
+    model: nn.Module
+    x: NDArray[np.generic]
+    y: NDArray[np.integer]
+    train: NDArray[np.bool_]
+    probe: NDArray[np.integer] | None = None
+
+
+def recorded(
+    ctx: Context,
+    name: str,
+    task: Callable[[], Task],
+    *,
+    epochs: int,
+    seed: int,
+    lr: float,
+    batch: int,
+    optimiser: str = "adam",
+    **options: Any,  # Any: the recorder's own
+) -> Archive:
+    """The archive of one training under this name: trained and recorded the first time, opened afterwards; ``task`` is made only when needed."""
+    import torch
+
+    import infoplane as ip
+    from infoplane.archive import open_archive
+    from infoplane.data.training import classify
+
+    path = ctx.out / "runs" / name
+    if (path / "done").is_file():
+        return open_archive(path)
+    ctx.say(f"  training {name}")
+    t = task()
+    rows = np.arange(len(t.x)) if t.probe is None else t.probe
+    options = {"split": np.where(t.train[rows], "train", "test"), "overwrite": True, "durable": False, "verbose": False} | options
+    with ip.Recorder(t.model, probe=(t.x[rows], t.y[rows]), to=path, **options) as rec:
+        trained = classify(
+            t.model,
+            torch.as_tensor(t.x),
+            torch.as_tensor(t.y),
+            torch.as_tensor(t.train),
+            epochs=epochs,
+            seed=seed,
+            lr=lr,
+            batch=batch,
+            optimiser=optimiser,
+            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+        )
+    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
+    return open_archive(path)
 
 
 def szt_run(
@@ -40,45 +99,27 @@ def szt_run(
     import torch
 
     import infoplane as ip
-    from infoplane.archive import open_archive
-    from infoplane.data.training import classify
 
     epochs = epochs or EPOCHS[ctx.quick]
-    name = f"szt-{activation}-{labels}-rows{rows:g}-batch{batch}-epochs{epochs}-seed{seed}"
-    path = ctx.out / "runs" / name
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {name}")
-    x, y = ip.data.szt.load()
-    if labels == "random":
-        y = np.random.default_rng([seed, 1]).integers(0, 2, len(y))
-    model = ip.data.szt.network(activation, seed=seed)
-    mask = ip.data.szt.train_mask(seed, rows)
-    with ip.Recorder(
-        model,
-        probe=(x, y),
-        to=path,
+
+    def task() -> Task:
+        x, y = ip.data.szt.load()
+        if labels == "random":
+            y = np.random.default_rng([seed, 1]).integers(0, 2, len(y))
+        return Task(ip.data.szt.network(activation, seed=seed), x, y, ip.data.szt.train_mask(seed, rows))
+
+    return recorded(
+        ctx,
+        f"szt-{activation}-{labels}-rows{rows:g}-batch{batch}-epochs{epochs}-seed{seed}",
+        task,
+        epochs=epochs,
+        seed=seed,
+        lr=lr,
+        batch=batch,
         layers=["fc*", "act*"],
         schedule=ip.log_spaced(epochs, CHECKPOINTS[ctx.quick]),
-        split=np.where(mask, "train", "test"),
         gradients=torch.nn.functional.cross_entropy,
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        trained = classify(
-            model,
-            torch.as_tensor(x),
-            torch.as_tensor(y),
-            torch.as_tensor(mask),
-            epochs=epochs,
-            seed=seed,
-            lr=lr,
-            batch=batch,
-            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
-        )
-    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
-    return open_archive(path)
+    )
 
 
 def accuracies(archive: Archive) -> tuple[float, float]:

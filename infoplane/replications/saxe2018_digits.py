@@ -9,7 +9,7 @@ import numpy as np
 
 from infoplane.replications.evidence import Numbers, conclude, judged, median_of, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import LEARNT, accuracies, drop, plane_of
+from infoplane.replications.runs import LEARNT, Task, accuracies, drop, plane_of, recorded
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -23,46 +23,28 @@ HIDDEN = ["act1", "act2", "act3", "act4"]
 
 def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
     """The archive of one digits network of the paper's shape, scaled to 8x8 images; probed on 1000 held-in and held-out images."""
-    import torch
-
     import infoplane as ip
-    from infoplane.archive import open_archive
     from infoplane.data.networks import mlp
-    from infoplane.data.training import classify
 
     epochs = EPOCHS[ctx.quick]
-    path = ctx.out / "runs" / f"digits-{activation}-epochs{epochs}-seed{seed}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    x, y = ip.data.digits.load()
-    mask, model = ip.data.digits.train_mask(seed), mlp(SIZES, activation, seed=seed)
-    rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
-    with ip.Recorder(
-        model,
-        probe=(x[rows], y[rows]),
-        to=path,
+
+    def task() -> Task:
+        x, y = ip.data.digits.load()
+        rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
+        return Task(mlp(SIZES, activation, seed=seed), x, y, ip.data.digits.train_mask(seed), rows)
+
+    return recorded(
+        ctx,
+        f"digits-{activation}-epochs{epochs}-seed{seed}",
+        task,
+        epochs=epochs,
+        seed=seed,
+        lr=0.02,
+        batch=128,
+        optimiser="sgd",
         layers=["act*", "fc5"],
         schedule=ip.log_spaced(epochs, 25),
-        split=np.where(mask[rows], "train", "test"),
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        trained = classify(
-            model,
-            torch.as_tensor(x),
-            torch.as_tensor(y),
-            torch.as_tensor(mask),
-            epochs=epochs,
-            seed=seed,
-            lr=0.02,
-            batch=128,
-            optimiser="sgd",
-            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
-        )
-    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
-    return open_archive(path)
+    )
 
 
 def digits(ctx: Context) -> Result:

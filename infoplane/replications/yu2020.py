@@ -8,7 +8,7 @@ import numpy as np
 
 from infoplane.replications.evidence import Numbers, conclude, judged, lines_picture, median_of, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import LEARNT, accuracies, plane_of
+from infoplane.replications.runs import LEARNT, Task, accuracies, plane_of, recorded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,45 +32,29 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
     from torch import nn
 
     import infoplane as ip
-    from infoplane.archive import open_archive
-    from infoplane.data.training import classify
 
     epochs = EPOCHS[ctx.quick]
-    path = ctx.out / "runs" / f"digits-cnn-epochs{epochs}-seed{seed}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    x, y = ip.data.digits.load()
-    images = x.reshape(-1, 1, 8, 8)
-    torch.manual_seed(seed)
-    layers = OrderedDict(conv1=nn.Conv2d(1, 6, 3, padding=1), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2))
-    layers |= OrderedDict(conv2=nn.Conv2d(6, 12, 3, padding=1), relu2=nn.ReLU(), pool2=nn.MaxPool2d(2), flat=nn.Flatten())
-    layers |= OrderedDict(fc1=nn.Linear(48, 24), relu3=nn.ReLU(), fc2=nn.Linear(24, 10))
-    model, mask = nn.Sequential(layers), ip.data.digits.train_mask(seed)
-    rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
-    with ip.Recorder(
-        model,
-        probe=(images[rows], y[rows]),
-        to=path,
+
+    def task() -> Task:
+        x, y = ip.data.digits.load()
+        torch.manual_seed(seed)
+        layers = OrderedDict(conv1=nn.Conv2d(1, 6, 3, padding=1), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2))
+        layers |= OrderedDict(conv2=nn.Conv2d(6, 12, 3, padding=1), relu2=nn.ReLU(), pool2=nn.MaxPool2d(2), flat=nn.Flatten())
+        layers |= OrderedDict(fc1=nn.Linear(48, 24), relu3=nn.ReLU(), fc2=nn.Linear(24, 10))
+        rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
+        return Task(nn.Sequential(layers), x.reshape(-1, 1, 8, 8), y, ip.data.digits.train_mask(seed), rows)
+
+    return recorded(
+        ctx,
+        f"digits-cnn-epochs{epochs}-seed{seed}",
+        task,
+        epochs=epochs,
+        seed=seed,
+        lr=2e-3,
+        batch=128,
         layers=[*LAYERS, "fc2"],
         schedule=ip.log_spaced(epochs, 12),
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        trained = classify(
-            model,
-            torch.as_tensor(images),
-            torch.as_tensor(y),
-            torch.as_tensor(mask),
-            epochs=epochs,
-            seed=seed,
-            lr=2e-3,
-            batch=128,
-            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
-        )
-    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
-    return open_archive(path)
+    )
 
 
 def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
