@@ -88,6 +88,8 @@ def measure(
             if known is None or "error" in known:
                 equal = same.get(content_result_key(archive, *cell, estimator, seed)) if same else None
                 known = None if equal is None else as_of(equal, cell[0], key)
+                if known is not None and log is not None:
+                    log.append(key, known)  # who follows the lines, as the live page does, sees this step too
             if known is not None:
                 records.append(known)
             else:
