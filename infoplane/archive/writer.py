@@ -305,10 +305,11 @@ class RunWriter:
             shard = ShardWriter(file, self._layers, self._rows[1] - self._rows[0])
             yield shard
             finish_shard(file, name, self._header, self._rows, shard.finish(), metrics=values, meta=dict(meta or {}), extras=shard.extras)
+        self._mine = sorted([*self._mine, name])
         if self._resumed:
             self._set_aside(after=step)
         self._resumed = False
-        self._mine = sorted([s for s in self._mine if s.step <= step] + [name])
+        self._mine = [s for s in self._mine if s.step <= step]
 
     def _check_usable(self, step: int) -> None:
         if os.getpid() != self._pid:
@@ -329,9 +330,14 @@ class RunWriter:
         n = sum(1 for p in folder.iterdir() if p.name.startswith("superseded-"))
         while os.path.lexists(aside := folder / f"superseded-{n}"):  # one may have been removed by hand; never into a folder that is there
             n += 1
-        aside.mkdir()
-        for s in stale:
-            os.replace(folder / str(s), aside / str(s))
+        try:
+            aside.mkdir()
+            for s in stale:
+                os.replace(folder / str(s), aside / str(s))
+        except OSError as error:
+            raise ArchiveError(
+                f"could not set steps after {after} aside in {aside}: {error}; the next step tries again, nothing is lost"
+            ) from error
 
     def close(self) -> None:
         """Release the run; harmless when repeated."""
