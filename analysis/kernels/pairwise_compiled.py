@@ -1,5 +1,8 @@
 """Compiled loops of `pairwise`: from a tile of products or from coordinates to sums of Gaussian kernels. Written so that they vectorise.
 
+Functions called by loops are inlined by force: linked, the copy that runs depends on whether this process compiled it or read it from the cache, and
+the two round differently.
+
 A row of a tile stays in the first-level cache. ``low`` is exp(-D / 8 s2) and ``up = low^4`` is exp(-D / 2 s2): one exponential, two bounds.
 """
 
@@ -29,7 +32,7 @@ def _power_of_two(t: Any) -> Any:
     return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
     """Kernels of one stretch of squared distances: added to the running sums of its columns; their two sums are returned."""
     low_sum, up_sum = _F(0), _F(0)
@@ -45,7 +48,7 @@ def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
     return low_sum, up_sum
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def kernels(d: Any, scale: Any, low: Any, up: Any) -> None:
     """The kernels themselves, for sums over several groupings of the same rows."""
     for c in range(len(d)):
@@ -56,7 +59,7 @@ def kernels(d: Any, scale: Any, low: Any, up: Any) -> None:
         up[c] = e * e
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def add_group(low: Any, up: Any, group: Any, mine: Any, low_columns: Any, up_columns: Any) -> Any:
     """As `add_kernels`, of those columns whose group is ``mine``."""
     low_sum, up_sum = _F(0), _F(0)
@@ -70,14 +73,14 @@ def add_group(low: Any, up: Any, group: Any, mine: Any, low_columns: Any, up_col
     return low_sum, up_sum
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def distances_from_products(g: Any, mine: Any, norms: Any, d: Any) -> None:
     """One row of squared distances from products and squared norms."""
     for c in range(len(g)):
         d[c] = _F(mine + norms[c] - g[c] - g[c])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
     """One row of squared distances from coordinates of shape (a multiple of 5, rows): no cancellation."""
     for c in range(j1 - j0):
