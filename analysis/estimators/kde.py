@@ -100,13 +100,6 @@ class KDE:
             )
         return self.relative**2 * mean_square
 
-    def _in_units(self, z: Values, s2: float) -> tuple[Values, float]:
-        """A layer of an extreme scale and its relative width, both in a power-of-two unit (exact), so that the float32 pass holds them."""
-        if self.relative is None or 1e-30 < s2 < 1e30:
-            return z, s2
-        unit = 2.0 ** -round(0.5 * np.log2(s2))
-        return z * z.dtype.type(unit), s2 * unit * unit
-
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is used for ``pairs`` only.
 
@@ -122,7 +115,7 @@ class KDE:
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         codes, s2 = row_codes(other.values), self.variance_of(z)
-        (seen,) = kernel_views(*self._in_units(z.values, s2), [codes], pairs=self.pairs, rng=rng)
+        (seen,) = kernel_views(z.values, s2, [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
     def estimate_plane_point(
@@ -143,11 +136,10 @@ class KDE:
     ) -> list[list[tuple[Quantity, Estimate]]]:
         """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for a score of splits."""
         s2, found = self.variance_of(z), []
-        values, unit_s2 = self._in_units(z.values, s2)
         xs, ys = row_codes(x.values), row_codes(y.values)
         for start in range(0, len(splits), 16):
             part = splits[start : start + 16]
-            for half, views in zip(part, halved_views(values, unit_s2, xs, ys, part), strict=True):
+            for half, views in zip(part, halved_views(z.values, s2, xs, ys, part), strict=True):
                 for side in (half, ~half):
                     by_x, by_y = (view.taken(side) for view in views)
                     found.append(self._both(by_x, by_y, s2))
@@ -159,7 +151,7 @@ class KDE:
         """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
-            for view in kernel_views(*self._in_units(z.values, s2), labels[start : start + 32]):
+            for view in kernel_views(z.values, s2, labels[start : start + 32]):
                 found.append(self._both(None, view, s2))
         return found
 
@@ -167,8 +159,7 @@ class KDE:
         self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None
     ) -> list[tuple[Quantity, Estimate]]:
         codes = [row_codes(v.values) for v in (y, x) if v is not None]
-        rows, width = (z, s2) if isinstance(z, Rows) else self._in_units(z, s2)
-        seen = kernel_views(rows, width, codes, pairs=self.pairs, rng=rng)
+        seen = kernel_views(z, s2, codes, pairs=self.pairs, rng=rng)
         return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
 
     def _both(self, x: KernelView | None, y: KernelView | None, s2: float) -> list[tuple[Quantity, Estimate]]:

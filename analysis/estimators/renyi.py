@@ -126,9 +126,6 @@ def pair_entropies(z: NDArray[np.floating], width: float, codes: NDArray[np.int6
     n = len(z)
     if width == 0:
         z, width = np.zeros((n, 1), np.float64), 1.0
-    if not 1e-15 < width < 1e15:  # an extreme scale, in a power-of-two unit (exact), so that the float32 pass holds it
-        unit = 2.0 ** -round(np.log2(width))
-        z, width = z * z.dtype.type(unit), width * unit
     total, own = gaussian_sums(z, np.array([width**2 / 2]), codes)
     return float(2 * np.log2(n) - np.log2(total[:, 0, 1].sum())), float(2 * np.log2(n) - np.log2(own[:, 0, 1].sum()))
 

@@ -24,20 +24,20 @@ def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
     return raised - _F(1) if (v < low) & (k >= _F(0)) else raised
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def cells_between(z: Any, step: float, scale: Any, last: Any, out: Any) -> None:
     """Cells 0..last of finite values, shape (m,), and -1 below; ``scale`` (last / 2) and ``last`` in the dtype of ``z``."""
     for i in range(len(z)):
         out[i] = np.int32(_cell(z[i], step, scale, last))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def _floor_products(z: Any, width: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
         out[j] = _U(np.int64(np.floor(z[j] / width))) * weights[j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def _floor_sum(z: Any, width: Any, weights: Any) -> Any:
     s = _U(0)
     for j in range(len(z)):
@@ -45,7 +45,7 @@ def _floor_sum(z: Any, width: Any, weights: Any) -> Any:
     return s
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def _cell_products(z: Any, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
         out[j] = _U(np.int64(_cell(z[j], step, scale, last))) * weights[j]

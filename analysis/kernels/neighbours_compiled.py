@@ -12,7 +12,7 @@ _FAST = {"nnan", "nsz"}
 _STRETCH = 64
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def _row_from_products(g: Any, mine: float, norms: Any) -> float:
     least = np.inf
     for c in range(len(g)):
@@ -64,7 +64,7 @@ def _insert(best: Any, row: int, value: float) -> None:
     best[row, p] = value
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def _any_below(d: Any, mine: float, theirs: Any) -> bool:
     found = 0
     for c in range(len(d)):
@@ -105,7 +105,7 @@ def merge_smallest(best: Any, worst: Any, other: Any) -> None:
             worst[i] = best[i, last]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def _count_row(d: Any, mine: float, theirs: Any, counts: Any) -> int:
     found = 0
     for c in range(len(d)):

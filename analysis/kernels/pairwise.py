@@ -53,6 +53,7 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
     stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads.
     """
     n, dim = z.shape
+    z, variances = _in_unit(z, variances)
     where = chosen_device(device)
     if where != "cpu":
         from infoplane.analysis.kernels import pairwise_torch
@@ -78,6 +79,14 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
     return [np.ascontiguousarray(total[:, k][:, :, back].transpose(2, 0, 1)) for k in range(1 + len(groupings))]
 
 
+def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats]:
+    """Values in memory and variances of an extreme scale in a power-of-two unit (exact), so that float32 exponents hold them."""
+    if not isinstance(z, np.ndarray) or (np.min(variances) > 1e-30 and np.max(variances) < 1e30):
+        return z, variances
+    unit = 2.0 ** -round(0.5 * float(np.log2(variances[0])))
+    return z * z.dtype.type(unit), variances * unit * unit
+
+
 def chosen_device(device: str | None) -> str:
     """A torch device, or ``cpu``: what is asked for, else ``INFOPLANE_DEVICE``, else an NVIDIA card that torch can use. Torch is not loaded to see none."""
     asked = device or os.environ.get("INFOPLANE_DEVICE", "").strip()
@@ -97,6 +106,7 @@ def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings
     from infoplane.analysis.kernels.pairwise_compiled import rectangle
 
     n, dim = z.shape
+    z, variances = _in_unit(z, variances)
     rows = Held(z) if isinstance(z, np.ndarray) else z
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     scales = (-rates * np.log2(np.e)).astype(np.float32)
