@@ -166,6 +166,8 @@ def test_markers_that_touch_share_one_label(opened: Watched) -> None:
     assert page.evaluate("labelsOf([0, 1, 2, 3], [[10, 0.5], [10.01, 0.5], [2, 0.5], [10, 0.501]])") == ["1–2, 4", "", "3", ""]
     assert page.evaluate("labelsOf([0, 1], [[null, null], [10, 0.5]])") == ["", "2"]
     assert page.evaluate("document.getElementById('now-layer').data[0].text") == ["1", "2", "3"]
+    edge = "document.getElementById('now-layer')._fullLayout.xaxis.range[1]"
+    assert page.evaluate(f"labelled([0, 1], [[{edge}, 0.5], [1, 0.5]]).textposition") == ["top left", "top right"]
 
 
 def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> None:

@@ -71,7 +71,7 @@ const colourOf = (i) => Math.log1p(D.steps[i] - D.steps[0]);
 
 function nowTrace() {
   const on = layersOn(), pts = on.map((l) => at(l, S.step));
-  return { x: pts.map((p) => p[0]), y: pts.map((p) => p[1]), text: labelsOf(on, pts), symbol: on.map((l) => SYMBOLS[l % SYMBOLS.length]), color: on.map(tone) };
+  return { x: pts.map((p) => p[0]), y: pts.map((p) => p[1]), ...labelled(on, pts), symbol: on.map((l) => SYMBOLS[l % SYMBOLS.length]), color: on.map(tone) };
 }
 function labelsOf(on, pts) {                          // one label for markers that touch: "1–3, 5" at the first of them
   const full = $("now-layer")._fullLayout, px = (p) => (full ? [full.xaxis.d2p(p[0]), full.yaxis.d2p(p[1])] : [(560 * p[0]) / D.log2n, (480 * p[1]) / (D.hy || D.log2n)]);
@@ -84,6 +84,11 @@ function labelsOf(on, pts) {                          // one label for markers t
   for (const g of groups) out[g.k] = runsOf(g.numbers);
   return out;
 }
+function labelled(on, pts) {                          // labels turn left where the colour bar is near
+  const text = labelsOf(on, pts), full = $("now-layer")._fullLayout, room = (k) => (full && pts[k][0] !== null ? full.xaxis._length - full.xaxis.d2p(pts[k][0]) : Infinity);
+  return { text, textposition: text.map((t, k) => (room(k) < 8 + 7 * t.length ? "top left" : "top right")) };
+}
+function relabel() { const n = nowTrace(); return Plotly.restyle("now-layer", { text: [n.text], textposition: [n.textposition] }, [0]); }
 function runsOf(numbers) {
   const runs = [];
   for (const n of numbers) { const last = runs[runs.length - 1]; if (last && last[1] === n - 1) last[1] = n; else runs.push([n, n]); }
@@ -116,7 +121,7 @@ function drawPlane() {
     traces.push({ x: p.x, y: p.y, mode: "lines+markers", line: { color: tone(l), width: 1 }, marker, customdata: p.i.map((i) => pointText(l, i)), hovertemplate: "%{customdata}<extra></extra>", meta: "trail-" + l, steps: p.i, opacity: trail ? 0.75 : 0 });
   }
   traces.push(...flagTraces());
-  const n = nowTrace(), over = ({ x: n.x, y: n.y, text: n.text, hoverinfo: "skip", mode: "lines+markers+text", textposition: "top right", line: { color: "#888888", width: 1, dash: "dot" }, marker: { size: 13, symbol: n.symbol, color: n.color, line: { color: getComputedStyle(document.documentElement).getPropertyValue("--fg").trim(), width: 1.5 } }, cliponaxis: false });
+  const n = nowTrace(), over = ({ x: n.x, y: n.y, text: n.text, hoverinfo: "skip", mode: "lines+markers+text", textposition: n.textposition, line: { color: "#888888", width: 1, dash: "dot" }, marker: { size: 13, symbol: n.symbol, color: n.color, line: { color: getComputedStyle(document.documentElement).getPropertyValue("--fg").trim(), width: 1.5 } }, cliponaxis: false });
   const shapes = [{ type: "line", x0: D.log2n, x1: D.log2n, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 1, color: "#888888" } }, { type: "rect", x0: D.log2n - 0.5, x1: D.log2n, yref: "paper", y0: 0, y1: 1, fillcolor: "#999999", opacity: 0.15, line: { width: 0 } }];
   const notes = [{ x: D.log2n, y: 0.02, yref: "paper", text: `log2 N = ${num(D.log2n)}`, textangle: -90, showarrow: false, xanchor: "right", yanchor: "bottom" }];
   if (D.hy !== null) { shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: D.hy, y1: D.hy, line: { dash: "dash", width: 1, color: "#888888" } }); notes.push({ xref: "paper", x: 0.01, y: D.hy, text: `H(Y) = ${num(D.hy)}`, showarrow: false, xanchor: "left", yanchor: "bottom" }); }
@@ -126,7 +131,7 @@ function drawPlane() {
   const layer = base({ xaxis: Object.assign({ visible: false }, axes.xaxis), yaxis: Object.assign({ visible: false }, axes.yaxis), margin }); layer.paper_bgcolor = layer.plot_bgcolor = "rgba(0,0,0,0)"; layer.uirevision = undefined;
   return Plotly.react("plane", traces, base(Object.assign(axes, { shapes, annotations: notes, margin, uirevision: view().spec })), CONFIG)
     .then((gd) => { wire(gd); layer.xaxis.range = gd.layout.xaxis.range.slice(); layer.yaxis.range = gd.layout.yaxis.range.slice(); return Plotly.react("now-layer", [over], layer, Object.assign({ staticPlot: true }, CONFIG)); })
-    .then(() => Plotly.restyle("now-layer", { text: [nowTrace().text] }, [0]));  // now that pixels are known
+    .then(() => relabel());  // now that pixels are known
 }
 
 const xOf = (i) => (S.log ? Math.log10(1 + D.steps[i] - D.steps[0]) : D.steps[i]);
@@ -175,7 +180,7 @@ function drawMetrics() {
 }
 function wire(gd) {                                    // a click on any chart goes to that checkpoint
   if (gd.wired) return; gd.wired = true;
-  if (gd.id === "plane") gd.on("plotly_relayout", () => { if ($("now-layer").layout) Plotly.relayout("now-layer", { "xaxis.range": gd.layout.xaxis.range.slice(), "yaxis.range": gd.layout.yaxis.range.slice() }).then(() => Plotly.restyle("now-layer", { text: [nowTrace().text] }, [0])); });
+  if (gd.id === "plane") gd.on("plotly_relayout", () => { if ($("now-layer").layout) Plotly.relayout("now-layer", { "xaxis.range": gd.layout.xaxis.range.slice(), "yaxis.range": gd.layout.yaxis.range.slice() }).then(() => relabel()); });
   gd.on("plotly_click", (e) => { const p = e.points[0], steps = p.data.steps; if (steps) setStep(steps[p.pointNumber]); });
 }
 
@@ -188,7 +193,7 @@ function setStep(i) {
 function label() { const t = D.steps.length ? `step ${D.steps[S.step]}` : "no step yet"; $("now").textContent = t; $("at").textContent = `${t}, ${view().spec} ${view().sense}`; $("step").setAttribute("aria-valuetext", t); }
 function moveStep() {
   const started = performance.now(), n = nowTrace();
-  if ($("now-layer").data) Plotly.restyle("now-layer", { x: [n.x], y: [n.y], text: [n.text] }, [0]);  // a layer of its own: a restyle of the plane would redraw every trajectory
+  if ($("now-layer").data) Plotly.restyle("now-layer", { x: [n.x], y: [n.y], text: [n.text], textposition: [n.textposition] }, [0]);  // a layer of its own: a restyle of the plane would redraw every trajectory
   for (const gd of CURSORS.keys()) placeCursors(gd);
   fillPoints();
   window.infoplaneLast = performance.now() - started;
