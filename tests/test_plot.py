@@ -281,3 +281,27 @@ def test_flags_of_another_estimator_or_bound_are_not_drawn_and_faults_always_are
     assert not artists(bins, "flag-estimator") and len(artists(bins, "flag-fault")) == 1
     assert not artists(plot_plane(plane, report, estimator="kde:variance=0.001", sense="upper", ax=fresh()), "flag-estimator")
     assert len(artists(plot_plane(plane, report, estimator="kde:variance=0.001", sense="lower", ax=fresh()), "flag-estimator")) == 1
+
+
+def test_numbers_of_layers_do_not_cover_other_words():
+    words = (12.0, 8.0, 60.0, 30.0)
+    for free, obstacles in ((True, ()), (False, (words,))):
+        ((x, y),) = place.place_labels([(10.0, 10.0)], [(6.0, 8.0)], (0.0, 0.0, 100.0, 100.0), obstacles=obstacles)
+        assert place.overlap((x - 3, y - 4, x + 3, y + 4), words) is free
+
+
+def test_the_last_step_stands_clear_of_the_last_power_of_ten():
+    assert style.step_ticks([0, 10, 4000], True) == [0, 1, 10, 100, 4000] and style.step_ticks([0, 10, 8000], True)[-2:] == [1000, 8000]
+
+
+@style.styled
+def test_a_legend_stays_on_the_figure_of_one_column_and_leaves_the_axes_their_width():
+    figure = style.new_figure(style.COLUMN, style.COLUMN)
+    ax = figure.add_subplot()
+    ax.plot([0, 1], label="hollow: no compression")
+    ax.plot([1, 0], label="kde:variance=0.001")
+    legend = ax.legend(**style.beside(ax))
+    figure.draw_without_rendering()
+    box = legend.get_window_extent()
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and style.is_narrow(ax)
+    assert ax.get_window_extent().width > 0.8 * figure.bbox.width

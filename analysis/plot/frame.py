@@ -131,7 +131,8 @@ def number_ends(ax: Axes, paths: Sequence[Trajectory]) -> None:
     frame = ax.get_window_extent()
     sizes = [(4.6 * len(str(k + 1)) + 1, 7.5) for k in range(len(paths))]
     box = (frame.x0 / scale, frame.y0 / scale, frame.x1 / scale, frame.y1 / scale)
-    for k, ((x, y), (cx, cy)) in enumerate(zip(anchors, place_labels(anchors, sizes, box))):
+    words = [tuple(np.array(t.get_window_extent().extents) / scale) for t in ax.texts]
+    for k, ((x, y), (cx, cy)) in enumerate(zip(anchors, place_labels(anchors, sizes, box, obstacles=words))):
         far = float(np.hypot(cx - x, cy - y)) > 11
         ax.annotate(
             str(k + 1),

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import wrap_label
 from infoplane.analysis.plot.small import layer_handles, plain_legend, small_plane
 from infoplane.errors import InputError
 from infoplane.plane import Plane
@@ -42,10 +43,10 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(ticks, names)
     ax.set_ylim(y - 0.3, -1.0)
     ax.grid(False, axis="y")
-    ax.set_xlabel("fall of I(X;Z) from its split-half peak [bits], 95 %")
+    ax.set_xlabel(wrap_label("fall of I(X;Z) from its split-half peak [bits], 95 %", 40 if style.is_narrow(ax) else 80))
     marks = [ax.plot([], [], "o-", color=_TONES[k % len(_TONES)], label=spec)[0] for k, spec in enumerate(specs)]
     marks.append(ax.plot([], [], "o", color="#555555", mfc="white", label="hollow: no compression")[0])
-    ax.legend(handles=marks, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    ax.legend(handles=marks, **style.beside(ax))
     return ax
 
 
@@ -56,15 +57,18 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
         raise InputError("nothing to draw: the battery gave no result")
     ax = style.new_axes(ax, style.PAGE * 0.85, max(1.8, 0.2 * len(found) + 0.9))
     y = np.arange(len(found), dtype=float)
-    ax.barh(y - 0.18, [f.error for f in found], 0.34, color="#d55e00", label="invariance error: largest change under invertible maps")
-    ax.barh(y + 0.18, [f.sensitivity for f in found], 0.34, color="#0072b2", label="sensitivity: loss when half of the units go")
+    turn = "\n" if style.is_narrow(ax) else " "
+    ax.barh(y - 0.18, [f.error for f in found], 0.34, color="#d55e00", label=f"invariance error:{turn}largest change under invertible maps")
+    ax.barh(y + 0.18, [f.sensitivity for f in found], 0.34, color="#0072b2", label=f"sensitivity:{turn}loss when half of the units go")
     high = max(max(f.error, f.sensitivity) for f in found)
     for k, f in enumerate(found):
         ax.text(max(f.error, f.sensitivity, 0) + 0.01 * high, k, f"{f.discriminability:.2f}", va="center", fontsize=6.5)
     ax.set_yticks(y, [f"{style.drawable(f.layer)}  {f.estimator}" for f in found])
     ax.invert_yaxis()
     ax.grid(False, axis="y")
-    ax.set_xlabel(f"{'I(Z;Y)' if found[0].quantity == 'i_zy' else 'I(X;Z)'} as each estimator defines it [bits]; number: discriminability")
+    ax.set_xlabel(
+        f"{'I(Z;Y)' if found[0].quantity == 'i_zy' else 'I(X;Z)'} as each estimator{turn}defines it [bits];{turn}number: discriminability"
+    )
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
     return ax
 

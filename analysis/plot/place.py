@@ -47,7 +47,11 @@ def overlap(a: Box, b: Box) -> bool:
 
 
 def place_labels(
-    anchors: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], frame: Box, pad: float = 3.0
+    anchors: Sequence[tuple[float, float]],
+    sizes: Sequence[tuple[float, float]],
+    frame: Box,
+    pad: float = 3.0,
+    obstacles: Sequence[Box] = (),
 ) -> list[tuple[float, float]]:
     """Centres of labels near their anchors, inside ``frame``, none over another label or another anchor (greedy, nearest ring first).
 
@@ -56,11 +60,12 @@ def place_labels(
         sizes: (width, height) of each label, in the unit of the anchors.
         frame: the labels stay inside.
         pad: free space around labels and anchors.
+        obstacles: boxes that no label may cover, such as other words.
 
     Returns:
         One centre per anchor. Where a frame is too full for all, the least bad place is taken.
     """
-    taken: list[Box] = [(x - 1.5 * pad, y - 1.5 * pad, x + 1.5 * pad, y + 1.5 * pad) for x, y in anchors]
+    taken: list[Box] = [(x - 1.5 * pad, y - 1.5 * pad, x + 1.5 * pad, y + 1.5 * pad) for x, y in anchors] + list(obstacles)
     out: list[tuple[float, float]] = []
     for (x, y), (w, h) in zip(anchors, sizes):
         best: tuple[float, float, float] = (math.inf, x, y)

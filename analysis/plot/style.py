@@ -105,6 +105,19 @@ def below(ax: Axes, points: float) -> Transform:
     return ax.transAxes + ScaledTranslation(0, -points / 72, figure_of(ax).dpi_scale_trans)
 
 
+def is_narrow(ax: Axes) -> bool:
+    """Whether the figure is one column of a paper rather than a page."""
+    return float(figure_of(ax).get_figwidth()) < 5
+
+
+def beside(ax: Axes) -> dict[str, Any]:
+    """Where a legend goes: right of the Axes, or under its labels where the figure is one column wide."""
+    if not is_narrow(ax):
+        return {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
+    lines = ax.get_xlabel().count("\n") + 1
+    return {"loc": "upper right", "bbox_to_anchor": (1, 0), "bbox_transform": below(ax, 20 + 13 * lines), "ncols": 2}
+
+
 def height_points(ax: Axes) -> float:
     """Height of an Axes in points."""
     return float(ax.get_window_extent().height / figure_of(ax).dpi * 72)
@@ -157,7 +170,7 @@ def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
     low, high = min(steps), max(steps)
     if is_log(steps) if log is None else log:
         powers = [10**k for k in range(0, 19) if low <= 10**k <= high]
-        if powers and high < 3 * powers[-1]:  # the label of the last step would touch the last power's
+        if powers and high < 5 * powers[-1]:  # the label of the last step would touch the last power's
             powers = powers[:-1]
         return sorted({*([0] if low == 0 else [low]), *powers, high})
     from matplotlib.ticker import MaxNLocator

@@ -81,8 +81,9 @@ def plot_gradient_snr(statistics: Gradients, *, ax: Axes | None = None, log: boo
     _lines(ax, statistics, names, "snr")
     ax.axhline(1.0, color="#555555", lw=0.8, ls="--", zorder=0, gid="one")
     style.step_axis(ax, sorted(statistics), log)
-    ax.set_ylabel("gradient SNR = |mean| / sqrt(tr Cov)")
-    plain_legend(ax, _dashed(ax, names), loc="center left", bbox_to_anchor=(1.01, 0.5))
+    turn = "\n" if style.is_narrow(ax) else " "
+    ax.set_ylabel(f"gradient SNR ={turn}|mean| / sqrt(tr Cov)")
+    plain_legend(ax, _dashed(ax, names), **style.beside(ax))
     return ax
 
 
