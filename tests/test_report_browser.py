@@ -161,6 +161,16 @@ def test_the_slider_moves_the_points_the_cursors_and_the_table(opened: Watched) 
     )
 
 
+def test_the_title_is_seen_on_a_phone_however_long_the_status(opened: Watched) -> None:
+    page = opened.page
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.evaluate(
+        "document.querySelector('header').insertBefore(Object.assign(document.createElement('span'), {textContent: 'live: 60 checkpoints, 3600 points, last change seen 06:01:43'}), document.querySelector('header button'))"
+    )
+    assert page.evaluate("document.getElementById('title').getBoundingClientRect().width") >= 100
+    page.set_viewport_size({"width": 1360, "height": 1000})
+
+
 def test_markers_that_touch_share_one_label(opened: Watched) -> None:
     page = opened.page
     assert page.evaluate("labelsOf([0, 1, 2, 3], [[10, 0.5], [10.01, 0.5], [2, 0.5], [10, 0.501]])") == ["1–2, 4", "", "3", ""]
