@@ -5,10 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.cells import cells_between
+from infoplane.analysis.kernels.cells import cells_between, refuse_unnumbered
 from infoplane.errors import EstimatorError
-
-MOST_CELLS = 2.0**62
 
 Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
@@ -22,18 +20,6 @@ def szt_edges() -> NDArray[np.float32]:
 def szt_cells(z: Values) -> Cells:
     """29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
     return cells_between(z, len(szt_edges()))
-
-
-def refuse_unnumbered(z: Values, width: float) -> None:
-    """Refuse values so large that their cells of this width have no number.
-
-    Raises:
-        EstimatorError: with the largest value.
-    """
-    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
-        raise EstimatorError(
-            f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
-        )
 
 
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:

@@ -12,19 +12,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.threads import in_order
+from infoplane.errors import EstimatorError
 
+MOST_CELLS = 2.0**62
 Keys = NDArray[np.uint64]
 Values = NDArray[np.floating[Any]]
 _BLOCK = 1024  # values in cache at a time
 _SHARE = 1 << 19  # values below which a second thread costs more than it saves
 
 
+def refuse_unnumbered(z: Values, width: float) -> None:
+    """Refuse values so large that their cells of this width have no number.
+
+    Raises:
+        EstimatorError: with the largest value.
+    """
+    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
+        raise EstimatorError(
+            f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
+        )
+
+
 def floor_keys(z: Values, width: float) -> Keys:
-    """Keys of the rows of ``floor(z / width)``, in the dtype of ``z``; shape ``(n, dim)`` to ``(n,)``."""
+    """Keys of the rows of ``floor(z / width)``, in the dtype of ``z``; shape ``(n, dim)`` to ``(n,)``.
+
+    Raises:
+        EstimatorError: values so large that their cells have no number.
+    """
     from infoplane.analysis.kernels import cells_compiled
 
-    w = z.dtype.type(width)
-    return _keys(z, lambda part, weights, out: cells_compiled.floor_keys(part, z.shape[1], w, weights, out))
+    w, limit = z.dtype.type(width), z.dtype.type(min(MOST_CELLS * width, float(np.finfo(z.dtype).max)))
+
+    def work(part: Values, weights: Keys, out: Keys) -> None:
+        if cells_compiled.floor_keys(part, z.shape[1], w, limit, weights, out):
+            refuse_unnumbered(part, width)
+
+    return _keys(z, work)
 
 
 def edge_keys(z: Values, edges: int) -> Keys:

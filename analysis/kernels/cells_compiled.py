@@ -61,16 +61,28 @@ def _sums_of_rows(products: Any, dim: int, out: Any) -> None:
         out[r] = s
 
 
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _far(z: Any, limit: Any) -> Any:
+    n = np.int32(0)
+    for j in range(len(z)):
+        n += np.int32(abs(z[j]) >= limit)
+    return n
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_keys(z: Any, dim: int, width: Any, weights: Any, out: Any) -> None:
+def floor_keys(z: Any, dim: int, width: Any, limit: Any, weights: Any, out: Any) -> Any:
     """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
+
+    Returns how many values have a magnitude of ``limit`` or more, looked at while they are in cache: cells beyond 2^62 have no number.
 
     z: the rows one after the other. weights: of one row of units, repeated; as many rows as it holds are taken at a time, in cache.
     """
     rows = len(weights) // dim
     buffer = np.empty(len(weights), np.uint64)
+    far = 0
     for i in range(0, len(out), rows):
         m = min(rows, len(out) - i)
+        far += _far(z[i * dim : (i + m) * dim], limit)
         if rows == 1:
             out[i] = _floor_sum(z[i * dim : (i + 1) * dim], width, weights)
         else:
@@ -78,6 +90,7 @@ def floor_keys(z: Any, dim: int, width: Any, weights: Any, out: Any) -> None:
             _sums_of_rows(buffer, dim, out[i : i + m])
         for r in range(i, i + m):
             out[r] = mix(out[r])
+    return far
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
