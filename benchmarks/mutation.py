@@ -341,7 +341,9 @@ def main() -> None:
         if args.map:
             args.map.write_text(json.dumps([table, seconds]))
     possible = [m for file in files for m in mutants(file, (ROOT / file).read_text())]
-    chosen = [possible[i] for i in sorted(random.Random(args.seed).sample(range(len(possible)), min(args.sample, len(possible))))]
+    chosen = random.Random(args.seed).sample(
+        possible, min(args.sample, len(possible))
+    )  # in random order: what is done so far is a sample too
     if args.of:
         chosen = earlier(args.of, ("survived", "not run"))
     done = set(earlier(args.out, ("killed", "timeout", "survived", "not run"))) if args.out.exists() else set()
