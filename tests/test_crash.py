@@ -278,7 +278,9 @@ def test_an_interrupt_inside_a_capture_leaves_no_file_and_no_wedged_hdf5(tmp_pat
 
     before = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
     real, moments = os.pwrite, 0
-    before_us = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts what it sends to the background with SIGINT ignored
+    before_us = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell starts what it sends to the background with SIGINT ignored
     for when in range(1, 12):
         count = 0
 
