@@ -138,3 +138,20 @@ def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
                 break
             slot = np.int64((slot + 1) & mask)
     return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def entropy_of_keys(keys: Any, table: Any) -> float:
+    """Plug-in entropy in bits of mixed 64-bit keys (n,), by way of any ``table`` that is a power of two long: one logarithm for each different count."""
+    n = len(keys)
+    table[:] = -1
+    counts = np.empty(n, np.int64)
+    found = count_keys(keys, table, np.empty(n, np.uint64), counts)
+    times = np.zeros(counts[:found].max() + 1, np.int64)
+    for k in counts[:found]:
+        times[k] += 1
+    total = 0.0
+    for k in range(2, len(times)):
+        if times[k]:
+            total += times[k] * k * np.log2(k)
+    return np.log2(n) - total / n

@@ -9,6 +9,7 @@ from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
 from infoplane.analysis.kernels import cells
 from infoplane.analysis.kernels.threads import using
+from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of_keys, row_codes
 from infoplane.types import continuous
 
@@ -17,6 +18,9 @@ VALUES = {
     "tanh": np.tanh(RNG.normal(size=(3000, 3)) * 3),
     "one unit": RNG.normal(size=(900, 1)),
     "edges": RNG.choice(szt_edges().astype(float), size=(700, 2)) + RNG.choice([0.0, 1e-7, -1e-7], size=(700, 2)),
+    "edges, longer rows": RNG.choice(szt_edges().astype(float), size=(300, 40)) + RNG.choice([0.0, 1e-7, -1e-7], size=(300, 40)),
+    "few near an edge": np.where(RNG.random((900, 50)) < 2e-5, szt_edges()[7], RNG.normal(size=(900, 50)).clip(-1.5, 1.5)),
+    "saturated": np.nextafter(1.0, RNG.choice([0.0, 2.0], size=(500, 6))) * RNG.choice([-1.0, 1.0], size=(500, 6)),
     "wide": np.round(np.tanh(RNG.normal(size=(400, 2100)))).repeat(2, axis=0),
     "large and signed": RNG.integers(-2, 3, size=(800, 4)) * 1e9,
     "negative zeros": np.where(RNG.random((200, 5)) < 0.5, -0.0, 0.0),
@@ -40,6 +44,12 @@ def test_a_sweep_is_its_single_widths() -> None:
     for width, bits in zip(widths, cells.floor_entropies(z, widths), strict=True):
         counts = np.unique(saxe_cells(z, width), axis=0, return_counts=True)[1] / len(z)
         assert bits == pytest.approx(-(counts * np.log2(counts)).sum(), abs=1e-12)
+
+
+def test_a_sweep_refuses_values_without_a_cell_number() -> None:
+    with pytest.raises(EstimatorError, match="more than 2\\^62 cells"):
+        cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1.0, 1e-3])
+    assert cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1e10]) == [1.0]
 
 
 def test_keys_of_blocks_can_be_joined() -> None:

@@ -15,7 +15,7 @@ from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.kernels.blocks import Rows
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import cell_keys, codes_of_keys, row_codes
+from infoplane.rows import cell_keys, codes_of, codes_of_keys
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
 
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
@@ -161,14 +161,14 @@ class Binned:
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
-        return row_codes(z.values) if z.kind == "discrete" else codes_of_keys(self.keys(z))
+        return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.keys(z))
 
     def keys(self, z: Variable) -> NDArray[np.uint64]:
         """64-bit keys of the rows of cells, shape ``(n,)``; where cells do not depend on other rows, keys of blocks can be joined."""
         if self.rule == "saxe":
             return floor_keys(z.values, self.width or 0.07)
         if self.rule == "szt":
-            return edge_keys(z.values, len(binrules.szt_edges()))
+            return edge_keys(z.values, binrules.SZT_EDGES)
         return cell_keys(self.cells(z))
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
@@ -225,10 +225,14 @@ class Binned:
     def _notes(self, z: Variable) -> tuple[str, ...]:
         if z.kind == "discrete":
             return ()
-        notes = self._shares(float((z.values < -1).mean()), float((z.values > 1).mean())) if self.rule == "szt" else ()
+        notes = self._shares(_share(z.values < -1), _share(z.values > 1)) if self.rule == "szt" else ()
         return notes if self.fit_scope is None else (*notes, "range taken from these rows alone, not frozen over the run")
 
     def _shares(self, below: float, above: float) -> tuple[str, ...]:
         if self.rule != "szt":
             return ()
         return tuple(f"{share:.1%} of values {text} share one cell" for text, share in (("below -1", below), ("above 1", above)) if share)
+
+
+def _share(yes: NDArray[np.bool_]) -> float:
+    return int(np.count_nonzero(yes)) / yes.size
