@@ -6,21 +6,34 @@ import os
 import platform
 import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
 from importlib.metadata import version
 
+import numba
 import numpy as np
 
 from benchmarks import peers
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.renyi import MatrixRenyi, silverman_width
-from infoplane.analysis.kernels.cells import entropy_of_keys, floor_entropies
+from infoplane.analysis.kernels.cells import floor_entropies
 from infoplane.analysis.kernels.neighbours import count_within, kth_distance
 from infoplane.analysis.kernels.pairwise import TILE, gaussian_sums
 from infoplane.analysis.kernels.pairwise_compiled import kernels
 from infoplane.analysis.kernels.threads import in_order, single_blas
+from infoplane.rows import entropy_of_keys
 from infoplane.types import continuous, discrete
+
+PAUSE = 0.2
+"""Seconds before every timed call: threads of a BLAS spin for a while after their last product, on cores that the next call needs."""
+
+
+@numba.njit(nogil=True)
+def all_kernels(d: np.ndarray, low: np.ndarray, up: np.ndarray) -> None:
+    """Both exponentials of every distance of a tile."""
+    for r in range(len(d)):
+        kernels(d[r], np.float32(-1), low, up)
 
 
 def kde(z: np.ndarray, s2: float) -> tuple[float, float]:
@@ -37,17 +50,25 @@ def ksg(x: np.ndarray, z: np.ndarray, k: int) -> float:
     return float((peers.digamma(k) + peers.digamma(len(x)) - means) / np.log(2))
 
 
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    """Seconds of one call, after a pause; of a short one the mean of as many as fill 20 ms, so that caches and clocks are as in real work."""
+    time.sleep(PAUSE)
+    start, calls = time.perf_counter(), 0
+    while not calls or time.perf_counter() - start < 0.02:
+        result, calls = work(), calls + 1
+    return (time.perf_counter() - start) / calls, result
+
+
 def compare(title: str, peer: Callable[[], object], ours: Callable[[], object], repeats: int, tolerance: float) -> bool:
     """Print one line: medians of both, taken in turns, their ratio, the largest difference of the results; True when they agree."""
-    seconds: tuple[list[float], list[float]] = ([], [])
+    taken: tuple[list[float], list[float]] = ([], [])
     ours()  # compile or load before timing
     results: list[object] = [None, None]
     for _ in range(repeats):
         for number, work in enumerate((peer, ours)):
-            start = time.perf_counter()
-            results[number] = work()
-            seconds[number].append(time.perf_counter() - start)
-    a, b = (statistics.median(s) for s in seconds)
+            once, results[number] = timed(work)
+            taken[number].append(once)
+    a, b = (statistics.median(s) for s in taken)
     error = float(np.abs(np.subtract(results[0], results[1])).max())
     agrees = error <= tolerance
     print(f"| {title} | {a * 1e3:.4g} | {b * 1e3:.4g} | {a / b:.1f} | {error:.1e}{'' if agrees else ' DISAGREES'} |", flush=True)
@@ -57,12 +78,7 @@ def compare(title: str, peer: Callable[[], object], ours: Callable[[], object], 
 def seconds(work: Callable[[], object], repeats: int) -> float:
     """Median seconds of a call, after one that is not counted."""
     work()
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return statistics.median(taken)
+    return statistics.median(timed(work)[0] for _ in range(repeats))
 
 
 def floor_line(n: int, dim: int) -> str:
@@ -72,14 +88,16 @@ def floor_line(n: int, dim: int) -> str:
 
     def products(tile: tuple[int, int]) -> None:
         i, j = tile
-        z[i : i + TILE] @ z[j : j + TILE].T
+        if not hasattr(own, "out"):
+            own.out = np.empty((TILE, TILE), np.float32)
+        np.matmul(z[i : i + TILE], z[j : j + TILE].T, out=own.out[: n - i, : n - j])
+
+    own = threading.local()
 
     def exponentials(tile: tuple[int, int]) -> None:
-        low, up = np.empty(TILE * TILE, np.float32), np.empty(TILE * TILE, np.float32)
-        for k in range(0, TILE * TILE, TILE):
-            kernels(ramp, np.float32(-1), low[k : k + TILE], up[k : k + TILE])
+        all_kernels(distances, np.empty(TILE, np.float32), np.empty(TILE, np.float32))
 
-    ramp = np.linspace(0, 30, TILE, dtype=np.float32)
+    distances = np.tile(np.linspace(0, 30, TILE, dtype=np.float32), (TILE, 1))
     with single_blas():
         gemm, exp = (seconds(lambda work=work: list(in_order(work, tiles)), 3) for work in (products, exponentials))
     ours = seconds(lambda: kde(z, dim / 100), 3)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.types import Variable
 
 DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""
@@ -72,6 +76,19 @@ def row_codes(a: NDArray[Any]) -> NDArray[np.int64]:
     return codes_of_digests(row_digests(a))
 
 
+def codes_of(v: Variable) -> NDArray[np.int64]:
+    """`row_codes` of a variable's values, remembered as long as the variable lives: labels and identities are the same for every layer."""
+    codes = _known.get(v)
+    if codes is None:
+        codes = row_codes(v.values)
+        codes.flags.writeable = False
+        _known[v] = codes
+    return codes
+
+
+_known: WeakKeyDictionary[Variable, NDArray[np.int64]] = WeakKeyDictionary()
+
+
 def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
     """Dense codes of rows of integers, shape ``(n, d)`` to ``(n,)``, as `row_codes` but by 64-bit keys: several times faster.
 
@@ -101,18 +118,25 @@ def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     from infoplane.rows_compiled import densify_keys
 
     codes = np.empty(len(keys), np.int64)
-    densify_keys(keys, _table(len(keys)), np.empty(len(keys), np.uint64), codes)
+    densify_keys(keys, empty_table(len(keys)), np.empty(len(keys), np.uint64), codes)
     return codes
 
 
-def counts_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """How often each mixed 64-bit key occurs, in order of first appearance; shape ``(K,)``."""
-    from infoplane.rows_compiled import count_keys
+def entropy_of_keys(keys: NDArray[np.uint64]) -> float:
+    """Plug-in entropy in bits of mixed 64-bit keys, shape ``(n,)``, n at least 1."""
+    from infoplane import rows_compiled
 
-    counts = np.empty(len(keys), np.int64)
-    return counts[: count_keys(keys, _table(len(keys)), np.empty(len(keys), np.uint64), counts)]
+    return float(rows_compiled.entropy_of_keys(keys, empty_table(len(keys))))
 
 
-def _table(n: int) -> NDArray[np.signedinteger[Any]]:
+def joint_entropies(keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int) -> tuple[float, float, int]:
+    """Plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own: A by mixed keys, B by codes below ``symbols``, both of shape ``(n,)``."""
+    from infoplane import rows_compiled
+
+    h_a, h_ab, alone = rows_compiled.joint_entropies(keys, empty_table(len(keys)), other, symbols)
+    return float(h_a), float(h_ab), int(alone)
+
+
+def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
     """An empty table for n keys, at most half full."""
     return np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)

@@ -7,16 +7,21 @@ import pytest
 
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
+from infoplane.analysis.estimators.cells import estimate_of_codes
 from infoplane.analysis.kernels import cells
 from infoplane.analysis.kernels.threads import using
-from infoplane.rows import codes_of_keys, row_codes
-from infoplane.types import continuous
+from infoplane.errors import EstimatorError
+from infoplane.rows import codes_of, codes_of_keys, row_codes
+from infoplane.types import continuous, discrete
 
 RNG = np.random.default_rng(5)
 VALUES = {
     "tanh": np.tanh(RNG.normal(size=(3000, 3)) * 3),
     "one unit": RNG.normal(size=(900, 1)),
     "edges": RNG.choice(szt_edges().astype(float), size=(700, 2)) + RNG.choice([0.0, 1e-7, -1e-7], size=(700, 2)),
+    "edges, longer rows": RNG.choice(szt_edges().astype(float), size=(300, 40)) + RNG.choice([0.0, 1e-7, -1e-7], size=(300, 40)),
+    "few near an edge": np.where(RNG.random((900, 50)) < 2e-5, szt_edges()[7], RNG.normal(size=(900, 50)).clip(-1.5, 1.5)),
+    "saturated": np.nextafter(1.0, RNG.choice([0.0, 2.0], size=(500, 6))) * RNG.choice([-1.0, 1.0], size=(500, 6)),
     "wide": np.round(np.tanh(RNG.normal(size=(400, 2100)))).repeat(2, axis=0),
     "large and signed": RNG.integers(-2, 3, size=(800, 4)) * 1e9,
     "negative zeros": np.where(RNG.random((200, 5)) < 0.5, -0.0, 0.0),
@@ -42,8 +47,29 @@ def test_a_sweep_is_its_single_widths() -> None:
         assert bits == pytest.approx(-(counts * np.log2(counts)).sum(), abs=1e-12)
 
 
+def test_a_sweep_refuses_values_without_a_cell_number() -> None:
+    with pytest.raises(EstimatorError, match="more than 2\\^62 cells"):
+        cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1.0, 1e-3])
+    assert cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1e10]) == [1.0]
+
+
 def test_keys_of_blocks_can_be_joined() -> None:
     z = continuous(VALUES["tanh"].astype(np.float32))
     rule = Binned("szt")
     joined = np.concatenate([rule.keys(z.take(np.arange(a, a + 500))) for a in range(0, 3000, 500)])
     np.testing.assert_array_equal(joined, rule.keys(z))
+
+
+@pytest.mark.parametrize("labels", [2, 3, 900])
+def test_a_plane_point_of_one_pass_is_that_of_codes(labels: int) -> None:
+    z = continuous(VALUES["tanh"].astype(np.float32))
+    x, y = discrete(np.arange(z.n)), discrete(RNG.integers(0, labels, z.n))
+    repeated = discrete(np.arange(z.n) // 2)
+    for rule in (Binned("szt"), Binned("saxe", width=0.5), Binned("quantile", n=4)):
+        t = rule.codes(z)
+        for inputs in (x, repeated):
+            for (quantity, one), other in zip(rule.estimate_plane_point(inputs, z, y), (inputs, y), strict=True):
+                expected = estimate_of_codes(t, codes_of(other), rule.name, "point", one.notes)
+                assert quantity == ("i_zy" if other is y else "i_xz")
+                assert (one.ceiling_bits, one.coverage) == (pytest.approx(expected.ceiling_bits), expected.coverage)
+                assert one.bits == pytest.approx(expected.bits, abs=1e-12)

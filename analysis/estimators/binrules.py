@@ -12,14 +12,18 @@ Values = NDArray[np.floating]
 Cells = NDArray[np.int32]
 
 
+SZT_EDGES = 30
+"""Edges of Shwartz-Ziv & Tishby's code."""
+
+
 def szt_edges() -> NDArray[np.float32]:
     """The 30 edges of Shwartz-Ziv & Tishby's code, evenly on [-1, 1] in float32."""
-    return np.linspace(-1, 1, 30).astype(np.float32)
+    return np.linspace(-1, 1, SZT_EDGES).astype(np.float32)
 
 
 def szt_cells(z: Values) -> Cells:
     """29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
-    return cells_between(z, len(szt_edges()))
+    return cells_between(z, SZT_EDGES)
 
 
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
-from infoplane.rows import row_codes
+from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
 
 
@@ -52,7 +52,7 @@ class Exact:
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``."""
-        return row_codes(z.values)
+        return codes_of(z)
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits; the symbols of a continuous variable are its exact rows. ``rng`` is not used.

@@ -14,7 +14,7 @@ from infoplane.analysis.estimators.entropies import entropy_bits
 from infoplane.analysis.estimators.kernel_views import KernelView, halved_views, kernel_views, mean_square_distance
 from infoplane.analysis.kernels.blocks import Held, Rows
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
+from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Quantity, Sense, Variable
 
 Bound = Literal["upper", "lower"]
@@ -114,7 +114,7 @@ class KDE:
             )
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
-        codes, s2 = row_codes(other.values), self.variance_of(z)
+        codes, s2 = codes_of(other), self.variance_of(z)
         (seen,) = kernel_views(z.values, s2, [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
@@ -136,7 +136,7 @@ class KDE:
     ) -> list[list[tuple[Quantity, Estimate]]]:
         """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for a score of splits."""
         s2, found = self.variance_of(z), []
-        xs, ys = row_codes(x.values), row_codes(y.values)
+        xs, ys = codes_of(x), codes_of(y)
         for start in range(0, len(splits), 16):
             part = splits[start : start + 16]
             for half, views in zip(part, halved_views(z.values, s2, xs, ys, part), strict=True):
@@ -158,7 +158,7 @@ class KDE:
     def _points(
         self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None
     ) -> list[tuple[Quantity, Estimate]]:
-        codes = [row_codes(v.values) for v in (y, x) if v is not None]
+        codes = [codes_of(v) for v in (y, x) if v is not None]
         seen = kernel_views(z, s2, codes, pairs=self.pairs, rng=rng)
         return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
 

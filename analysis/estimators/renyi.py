@@ -14,14 +14,16 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.kernels.pairwise import gaussian_sums
+from infoplane.analysis.kernels.threads import in_order
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
+from infoplane.rows import codes_of, row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
 Floats = NDArray[np.float64]
 Width = Literal["silverman", "median", "alignment"]
 _WIDTHS = ("silverman", "median", "alignment")
 _MOST_ROWS = 20_000
+_STRIP = 64  # rows of a matrix that are worked on at a time, in cache
 _ALIGNMENT_GRID = tuple(float(f) for f in np.geomspace(0.1, 10.0, 17))
 
 
@@ -29,18 +31,36 @@ def squared_distances(z: Floats) -> Floats:
     """Squared Euclidean distances of all row pairs, shape ``(n, n)``, from one matrix product of the centred rows."""
     centred = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
     norms = np.einsum("ij,ij->i", centred, centred)
-    out = norms[:, None] + norms[None] - 2.0 * (centred @ centred.T)
-    np.maximum(out, 0.0, out=out)
+    out = np.asarray(centred @ centred.T)
+
+    def rows(start: int) -> None:
+        here = out[start : start + _STRIP]
+        here *= -2.0
+        here += norms
+        here += norms[start : start + _STRIP, None]
+        np.maximum(here, 0.0, out=here)
+
+    for _ in in_order(rows, range(0, len(out), _STRIP)):
+        pass
     np.fill_diagonal(out, 0.0)
-    return np.asarray(out)
+    return out
 
 
 def gram(v: Variable, width: float) -> Floats:
     """Normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``; of equality for a discrete variable. Trace 1."""
     if v.kind == "discrete":
-        codes = np.unique(v.values, axis=0, return_inverse=True)[1].reshape(-1)
-        return (codes[:, None] == codes[None]).astype(np.float64) / v.n
-    return np.asarray(np.exp(squared_distances(v.values) / (-2.0 * width**2)) / v.n)  # type: ignore[arg-type]  # continuous values are floats
+        return (codes_of(v)[:, None] == codes_of(v)[None]).astype(np.float64) / v.n
+    out, rate = squared_distances(v.values), -0.5 / width**2  # type: ignore[arg-type]  # continuous values are floats
+
+    def rows(start: int) -> None:
+        here = out[start : start + _STRIP]
+        here *= rate
+        np.exp(here, out=here)
+        here /= v.n
+
+    for _ in in_order(rows, range(0, v.n, _STRIP)):
+        pass
+    return out
 
 
 def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
@@ -266,7 +286,7 @@ class MatrixRenyi:
             if other.kind == "continuous":
                 found.append(self._s(a * self._gram(other, self.width_of(other)) * z.n, rng))
                 continue
-            codes = row_codes(other.values)
+            codes = codes_of(other)
             if int(codes.max()) + 1 == z.n:
                 found.append(float(np.log2(z.n)))
             elif self.lanczos:
@@ -280,7 +300,7 @@ class MatrixRenyi:
         found[0] = pair_entropies(values, width, None)[0]
         for other in others:
             if other.kind == "discrete":
-                found.append(pair_entropies(values, width, row_codes(other.values))[1])
+                found.append(pair_entropies(values, width, codes_of(other))[1])
             else:
                 beside = self.width_of(other)
                 scaled = [v / w for v, w in ((values, width), (np.asarray(other.values, np.float64), beside)) if w > 0]
@@ -289,7 +309,7 @@ class MatrixRenyi:
 
     def _alone(self, v: Variable, rng: np.random.Generator | None, labels: Variable | None = None) -> float:
         if v.kind == "discrete":
-            return self._discrete(row_codes(v.values))
+            return self._discrete(codes_of(v))
         return self._parts(v, (), rng, self.width_of(v, labels))[0]
 
     def _result(self, bits: float, n: int, widths: str) -> Estimate:
@@ -300,7 +320,7 @@ class MatrixRenyi:
         if a.n != b.n:
             raise InputError(f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}")
         if a.kind == b.kind == "discrete":
-            pair = row_codes(np.stack([row_codes(a.values), row_codes(b.values)], axis=1))
+            pair = row_codes(np.stack([codes_of(a), codes_of(b)], axis=1))
             return self._result(self._alone(a, rng) + self._alone(b, rng) - self._discrete(pair), a.n, f"widths {self._used(a, b)}")
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         labels = other if other.kind == "discrete" else None

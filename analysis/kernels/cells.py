@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.threads import in_order
+from infoplane.analysis.kernels.threads import in_order, threads
 from infoplane.errors import EstimatorError
 
 MOST_CELLS = 2.0**62
 Keys = NDArray[np.uint64]
 Values = NDArray[np.floating[Any]]
 _BLOCK = 1024  # values in cache at a time
-_SHARE = 1 << 19  # values below which a second thread costs more than it saves
+_SHARE = 1 << 21  # values below which a second thread costs more than it saves
 
 
 def refuse_unnumbered(z: Values, width: float) -> None:
@@ -41,7 +41,7 @@ def floor_keys(z: Values, width: float) -> Keys:
     """
     from infoplane.analysis.kernels import cells_compiled
 
-    w, limit = z.dtype.type(width), z.dtype.type(min(MOST_CELLS * width, float(np.finfo(z.dtype).max)))
+    w, limit = z.dtype.type(width), _limit(z, width)
 
     def work(part: Values, weights: Keys, out: Keys) -> None:
         if cells_compiled.floor_keys(part, z.shape[1], w, limit, weights, out):
@@ -72,19 +72,38 @@ def _even(edges: int, z: Values) -> tuple[float, Any, Any]:
     return 2 / (edges - 1), z.dtype.type((edges - 1) / 2), z.dtype.type(edges - 1)
 
 
-def entropy_of_keys(keys: Keys) -> float:
-    """Plug-in entropy in bits of keys: one look at each, one logarithm for each different count."""
-    from infoplane.rows import counts_of_keys
-
-    times = np.bincount(counts_of_keys(keys))
-    k = np.flatnonzero(times)
-    n = len(keys)
-    return float(np.log2(n) - (times[k] * k) @ np.log2(k) / n)
-
-
 def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
-    """Plug-in entropies in bits of the rows of ``floor(z / width)``, one per width: a sweep, its widths shared among threads."""
-    return np.array(list(in_order(lambda width: entropy_of_keys(floor_keys(z, width)), widths)))
+    """Plug-in entropies in bits of the rows of ``floor(z / width)``, one per width: a sweep, its widths shared among threads.
+
+    Raises:
+        EstimatorError: values so large that their cells have no number.
+    """
+    from infoplane.analysis.kernels import cells_compiled
+    from infoplane.rows import empty_table
+
+    given, unlimited = np.array(widths, z.dtype), z.dtype.type(np.inf)
+    refuse_unnumbered(z, float(given.min()))
+    flat, weights = _flat(z)
+    out = np.empty(len(given))
+
+    def work(part: slice) -> None:
+        cells_compiled.floor_entropies(flat, z.shape[1], given[part], unlimited, weights, empty_table(len(z)), out[part])
+
+    for _ in in_order(work, [slice(k, None, threads()) for k in range(threads())]):
+        pass
+    return out
+
+
+def _limit(z: Values, width: float) -> Any:
+    """The magnitude from which on cells have no number, in the dtype of ``z``."""
+    return z.dtype.type(min(MOST_CELLS * width, float(np.finfo(z.dtype).max)))
+
+
+def _flat(z: Values) -> tuple[Values, Keys]:
+    """The rows one after the other, and the weights of their units, repeated for as many rows as are taken at a time."""
+    from infoplane.rows import cell_weights
+
+    return np.ascontiguousarray(z).reshape(-1), np.tile(cell_weights(z.shape[1]), max(1, _BLOCK // z.shape[1]))
 
 
 def _keys(z: Values, work: Callable[[Values, Keys, Keys], None]) -> Keys:
@@ -93,10 +112,7 @@ def _keys(z: Values, work: Callable[[Values, Keys, Keys], None]) -> Keys:
     if dim == 0:
         out[:] = 0
         return out
-    from infoplane.rows import cell_weights
-
-    flat = np.ascontiguousarray(z).reshape(-1)
-    weights = np.tile(cell_weights(dim), max(1, _BLOCK // dim))
+    flat, weights = _flat(z)
     rows = max(1, min(n, _SHARE // dim))
 
     def part(start: int) -> None:

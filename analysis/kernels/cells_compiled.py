@@ -7,11 +7,14 @@ from typing import Any
 import numba
 import numpy as np
 
-from infoplane.rows_compiled import mix
+from infoplane.rows_compiled import entropy_of_keys, mix
 
 _U = np.uint64
 _F = np.float32
 _FAST = {"nsz", "nnan"}
+_SUMS = {"nsz", "nnan", "reassoc"}
+_SHORT = 32
+"""Units below which products of several rows are made in one vector loop and then added up; longer rows are added up as they are made."""
 
 
 @numba.njit(nogil=True, fastmath=_FAST, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
@@ -22,6 +25,24 @@ def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
     high = np.float32((np.float64(k) + 1.0) * step - 1.0)
     raised = k + _F(1) if (v >= high) & (k < last) else k
     return raised - _F(1) if (v < low) & (k >= _F(0)) else raised
+
+
+@numba.njit(nogil=True, fastmath=_FAST, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _clear_cell(v: Any, scale: Any, last: Any) -> Any:
+    """As `_cell`, of values clear of the edges within (-1, 1); the outermost edges are exact, and looked at."""
+    k = min(np.floor(v * scale + scale), last - _F(1))
+    return last if v >= _F(1) else (-_F(1) if v < -_F(1) else k)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_SUMS)  # type: ignore[untyped-decorator]  # numba has no types
+def _beside_edges(z: Any, scale: Any, last: Any) -> Any:
+    """More than 0 where a value is so near an inner edge that rounding, of it or of the edge, at most 1.1e-7 ``last`` cells, could matter."""
+    found = _F(0)
+    near, half = _F(2e-7) * last, _F(0.5)
+    for j in range(len(z)):
+        t = z[j] * scale + scale
+        found += _F(1) if (abs(t - np.rint(t)) <= near) & (t > half) & (t < last - half) else _F(0)
+    return found
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
@@ -51,56 +72,119 @@ def _cell_products(z: Any, step: float, scale: Any, last: Any, weights: Any, out
         out[j] = _U(np.int64(_cell(z[j], step, scale, last))) * weights[j]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _sums_of_rows(products: Any, dim: int, out: Any) -> None:
-    for r in range(len(out)):
-        s = _U(0)
-        line = products[r * dim : (r + 1) * dim]
-        for j in range(len(line)):
-            s += line[j]
-        out[r] = s
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _cell_sum(z: Any, step: float, scale: Any, last: Any, weights: Any) -> Any:
+    s = _U(0)
+    for j in range(len(z)):
+        s += _U(np.int64(_cell(z[j], step, scale, last))) * weights[j]
+    return s
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def _far(z: Any, limit: Any) -> Any:
-    n = np.int32(0)
+def _clear_products(z: Any, scale: Any, last: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
-        n += np.int32(abs(z[j]) >= limit)
-    return n
+        out[j] = _U(np.int64(_clear_cell(z[j], scale, last))) * weights[j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _clear_sum(z: Any, scale: Any, last: Any, weights: Any) -> Any:
+    s = _U(0)
+    for j in range(len(z)):
+        s += _U(np.int64(_clear_cell(z[j], scale, last))) * weights[j]
+    return s
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _sums_of_rows(products: Any, dim: int, out: Any) -> None:
+    """Four rows side by side: short rows are not worth a vector loop each."""
+    n, d = len(out), _U(dim)
+    for r in range(0, n - 3, 4):
+        at = _U(r) * d
+        row0, row1 = products[at : at + d], products[at + d : at + _U(2) * d]
+        row2, row3 = products[at + _U(2) * d : at + _U(3) * d], products[at + _U(3) * d : at + _U(4) * d]
+        s0, s1, s2, s3 = _U(0), _U(0), _U(0), _U(0)
+        for j in range(len(row0)):
+            s0 += row0[j]
+            s1 += row1[j]
+            s2 += row2[j]
+            s3 += row3[j]
+        out[r], out[r + 1], out[r + 2], out[r + 3] = s0, s1, s2, s3
+    for r in range(n - n % 4, n):
+        s = _U(0)
+        for value in products[r * dim : (r + 1) * dim]:
+            s += value
+        out[r] = s
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_SUMS)  # type: ignore[untyped-decorator]  # numba has no types
+def _far(z: Any, limit: Any) -> Any:
+    """More than 0 where a magnitude is ``limit`` or more; a sum of floats vectorises better than a count."""
+    found = _F(0)
+    for j in range(len(z)):
+        found += _F(1) if abs(z[j]) >= limit else _F(0)
+    return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _mix(out: Any) -> None:
+    for r in range(len(out)):
+        out[r] = mix(out[r])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def floor_keys(z: Any, dim: int, width: Any, limit: Any, weights: Any, out: Any) -> Any:
     """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
 
-    Returns how many values have a magnitude of ``limit`` or more, looked at while they are in cache: cells beyond 2^62 have no number.
+    Returns whether a value has a magnitude of ``limit`` or more, looked at while it is in cache: cells beyond 2^62 have no number. Under a limit
+    of infinity nothing is looked at.
 
     z: the rows one after the other. weights: of one row of units, repeated; as many rows as it holds are taken at a time, in cache.
     """
     rows = len(weights) // dim
-    buffer = np.empty(len(weights), np.uint64)
-    far = 0
+    short = dim < _SHORT
+    buffer = np.empty(len(weights) if short else 0, np.uint64)
+    far = _F(0)
     for i in range(0, len(out), rows):
         m = min(rows, len(out) - i)
-        far += _far(z[i * dim : (i + m) * dim], limit)
-        if rows == 1:
-            out[i] = _floor_sum(z[i * dim : (i + 1) * dim], width, weights)
-        else:
+        if limit < np.inf:
+            far += _far(z[i * dim : (i + m) * dim], limit)
+        if short:
             _floor_products(z[i * dim : (i + m) * dim], width, weights, buffer)
             _sums_of_rows(buffer, dim, out[i : i + m])
-        for r in range(i, i + m):
-            out[r] = mix(out[r])
-    return far
+        else:
+            for r in range(i, i + m):
+                out[r] = _floor_sum(z[r * dim : (r + 1) * dim], width, weights)
+        _mix(out[i : i + m])
+    return far > 0
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def floor_entropies(z: Any, dim: int, widths: Any, unlimited: Any, weights: Any, table: Any, out: Any) -> None:
+    """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of a table as for `entropy_of_keys`."""
+    keys = np.empty(len(z) // dim, np.uint64)
+    for k in range(len(widths)):
+        floor_keys(z, dim, widths[k], unlimited, weights, keys)
+        out[k] = entropy_of_keys(keys, table)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def edge_keys(z: Any, dim: int, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
-    """As `floor_keys`, for the cells of `cells_between`."""
+    """As `floor_keys`, for the cells of `cells_between`: the edges themselves are looked at only where a value is near one."""
     rows = len(weights) // dim
-    buffer = np.empty(len(weights), np.uint64)
+    short = dim < _SHORT
+    buffer = np.empty(len(weights) if short else 0, np.uint64)
     for i in range(0, len(out), rows):
         m = min(rows, len(out) - i)
-        _cell_products(z[i * dim : (i + m) * dim], step, scale, last, weights, buffer)
-        _sums_of_rows(buffer, dim, out[i : i + m])
-        for r in range(i, i + m):
-            out[r] = mix(out[r])
+        part = z[i * dim : (i + m) * dim]
+        clear = _beside_edges(part, scale, last) == 0
+        if short:
+            if clear:
+                _clear_products(part, scale, last, weights, buffer)
+            else:
+                _cell_products(part, step, scale, last, weights, buffer)
+            _sums_of_rows(buffer, dim, out[i : i + m])
+        else:
+            for r in range(m):
+                row = part[r * dim : (r + 1) * dim]
+                out[i + r] = _clear_sum(row, scale, last, weights) if clear else _cell_sum(row, step, scale, last, weights)
+        _mix(out[i : i + m])

@@ -6,8 +6,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -88,7 +89,7 @@ def single_blas() -> Iterator[None]:
 def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """``map(work, items)`` on `threads` threads, results in the order of the items: what is added up from them does not depend on the number.
 
-    At most two results per thread wait for their turn.
+    At most two results per thread wait for their turn. The threads stay: starting them anew takes longer than hashing a small layer.
     """
     number = threads()
     if number == 1:
@@ -99,13 +100,23 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         with using(1):
             return work(item)
 
-    rest = iter(items)
-    with ThreadPoolExecutor(number) as pool:
-        waiting = deque(pool.submit(alone, item) for item in _first(rest, 2 * number))
+    rest, pool = iter(items), _pool(number, os.getpid())
+    waiting = deque(pool.submit(alone, item) for item in _first(rest, 2 * number))
+    try:
         while waiting:
             done = waiting.popleft().result()
             waiting.extend(pool.submit(alone, item) for item in _first(rest, 1))
             yield done
+    finally:  # after an error, or when the caller stops early: nothing of ours runs on
+        for future in waiting:
+            future.cancel()
+        wait(waiting)
+
+
+@cache
+def _pool(number: int, process: int) -> ThreadPoolExecutor:
+    """The threads of this process; a forked child, which inherits none, has a pool of its own."""
+    return ThreadPoolExecutor(number, thread_name_prefix="infoplane")
 
 
 def _first(items: Iterator[T], number: int) -> list[T]:
