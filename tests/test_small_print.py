@@ -387,3 +387,152 @@ def test_memory_is_given_in_bytes_or_with_a_unit(text: str, size: int, monkeypat
     assert memory_bytes() == size
     monkeypatch.setenv("INFOPLANE_MEMORY", "")
     assert 2**28 < memory_bytes() < 2**50
+
+
+# ---- neighbours, slices, batteries --------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "ksg",
+        "ross",
+        "mixed",
+        "knn",
+        "sliced",
+        "gauss",
+        "gauss:copula=true",
+        "noisy",
+        "dse",
+        "kde:variance=0.1",
+        "renyi",
+        "exact",
+        "infonce",
+        "cka",
+    ],
+)
+def test_every_axis_says_which_information_it_shows(prefix: str) -> None:
+    e = parse(prefix)
+    xz, zy = (e.axis_label(q, 77) for q in ("i_xz", "i_zy"))  # type: ignore[attr-defined]  # all of these have one
+    assert xz != zy and "bits" in xz and "bits" in zy and ("Y" in zy) and ("Y" not in xz or "X" in xz)
+
+
+def test_neighbours_need_two_rows_more_than_k_and_say_what_weakens_them() -> None:
+    rng = np.random.default_rng(0)
+    x, z = ip.continuous(rng.normal(size=8)), ip.continuous(rng.normal(size=8))
+    assert np.isfinite(parse("ksg:k=6").estimate(x, z, rng=rng).bits)
+    with pytest.raises(ip.errors.EstimatorError, match="at least 9 rows for k=7 neighbours, got 8"):
+        parse("ksg:k=7").estimate(x, z, rng=rng)
+    for wrong in (
+        "ksg:k=0",
+        "ksg:jitter=1",
+        "ksg:jitter=-0.1",
+        "ross:correct=true",
+        "mixed:correct=true",
+        "knn:k=0",
+        "sliced:slices=0",
+        "sliced:k=0",
+    ):
+        with pytest.raises(InputError):
+            parse(wrong)
+    assert parse("ksg:jitter=0.5").jitter == 0.5  # type: ignore[attr-defined]  # it has one
+    high = ip.continuous(rng.normal(size=(60, 10)))
+    wide = parse("ksg").estimate(high, ip.continuous(np.hstack([rng.normal(size=(60, 1)), np.ones((60, 1))])), rng=rng)
+    assert wide.notes[-1] == "1 constant units carry nothing" and wide.target == "population" and wide.ceiling_bits is None
+    y = ip.discrete(np.repeat([0, 1, 1], 20))
+    assert parse("ross").estimate(high, y, rng=rng).ceiling_bits == pytest.approx(math.log2(3) - 2 / 3)
+    same = ip.continuous(np.repeat(rng.normal(size=5), 4))
+    jittered = parse("ksg:jitter=0.001").estimate(same, ip.continuous(rng.normal(size=20)), rng=rng)
+    assert any("jitter 0.001 added to tell equal rows apart" in n for n in jittered.notes)
+    with pytest.raises(ip.errors.EstimatorError, match="has equal rows .*use mixed:k=5"):
+        parse("ksg").estimate(same, ip.continuous(rng.normal(size=20)), rng=rng)
+
+
+def test_the_form_of_neighbours_follows_the_rows() -> None:
+    rng = np.random.default_rng(1)
+    a, b, y = ip.continuous(rng.normal(size=(40, 1))), ip.continuous(rng.normal(size=(40, 2))), ip.discrete(np.arange(40) % 2)
+    tied = ip.continuous(np.round(rng.normal(size=(40, 1))))
+    for one, two, form, words in (
+        (a, b, "ksg", "all rows differ: KSG"), (a, y, "ross", "all rows differ: Ross"), (y, a, "ross", "all rows differ: Ross"),
+        (tied, b, "mixed:apart=true", "rows repeat"), (b, tied, "mixed:apart=true", "rows repeat"), (tied, y, "mixed:apart=true", "rows repeat"),
+    ):  # fmt: skip
+        found = parse("knn").estimate(one, two, rng=rng)
+        assert (
+            found.bits == parse(form).estimate(one, two, rng=rng).bits
+            and found.estimator == "knn:k=5"
+            and found.notes[-1].startswith(words)
+        )
+    low, high = (parse(s).estimate(a, b.take(np.arange(40)), rng=np.random.default_rng(0)) for s in ("ksg", "ksg:correct=true"))
+    assert low.bits != high.bits and any("corrected by" in n for n in high.notes)
+    pair = [parse(s).estimate(a, ip.continuous(b.values[:, :1]), rng=np.random.default_rng(0)) for s in ("ksg", "ksg:correct=true")]
+    assert pair[0].bits == pair[1].bits and pair[1].notes == (), "two scalars have nothing to correct"
+
+
+def test_slices_are_means_with_an_error_over_directions() -> None:
+    rng = np.random.default_rng(2)
+    a, b = ip.continuous(rng.normal(size=(60, 3))), ip.continuous(rng.normal(size=(60, 2)))
+    many = parse("sliced:slices=9").estimate(a, b, rng=np.random.default_rng(0))
+    assert (
+        many.low == pytest.approx(many.bits - 1.96 * many.stderr)
+        and many.high == pytest.approx(many.bits + 1.96 * many.stderr)
+        and many.sense == "lower"
+    )  # type: ignore[operator]
+    assert parse("sliced:slices=1").estimate(a, b, rng=np.random.default_rng(0)).stderr is None
+    scalar, other = ip.continuous(rng.normal(size=60)), ip.continuous(rng.normal(size=60))
+    one = parse("sliced:slices=3").estimate(scalar, other, rng=np.random.default_rng(0))
+    assert one.bits == pytest.approx(parse("mixed").estimate(scalar, other).bits, abs=1e-9) and one.stderr == pytest.approx(0, abs=1e-9)
+    assert [str(parse(s)) for s in ("sliced:k=3", "sliced:slices=9,k=3", "sliced")] == ["sliced:k=3", "sliced:slices=9,k=3", "sliced"]
+
+
+class Size(Counting):
+    """Bits that are a plain function of the layer's values."""
+
+    def __init__(self, of: object) -> None:
+        super().__init__()
+        self.of = of
+
+    def estimate(self, a: ip.Variable, b: ip.Variable, *, rng: np.random.Generator) -> Estimate:
+        return Estimate(float(self.of(a.values)), a.n, "size")  # type: ignore[operator]  # a function
+
+
+def test_the_battery_reports_the_largest_change_and_what_halving_costs() -> None:
+    from infoplane.analysis.invariance import CONTROLS, INVERTIBLE, invariance_of
+
+    rng = np.random.default_rng(3)
+    z, y = ip.continuous(rng.normal(size=(50, 5))), ip.discrete(np.arange(50) % 2)
+    units = invariance_of(Size(lambda v: v.shape[1]), z, y, layer="l")  # type: ignore[arg-type]  # an Estimator
+    assert (units.value, units.error, units.sensitivity, units.discriminability) == (5.0, 0.0, 3.0, 1.0) and units.changes[
+        "noise added"
+    ] == 0.0
+    spread = invariance_of(Size(lambda v: v.std(axis=0).sum()), z, y)  # type: ignore[arg-type]
+    assert spread.changes["scale x10"] == pytest.approx(9 * spread.value) and spread.changes["permutation"] == pytest.approx(0, abs=1e-9)
+    assert (
+        spread.error == max(spread.changes[name] for name in INVERTIBLE) and spread.sensitivity == spread.changes["half of the units"] > 0
+    )
+    assert (
+        spread.discriminability == pytest.approx(spread.sensitivity / (spread.sensitivity + spread.error))
+        and spread.changes["noise added"] < 0
+    )
+    blind = invariance_of(Size(lambda v: 1.0), z, y)  # type: ignore[arg-type]
+    assert blind.discriminability == 0.0 == blind.sensitivity and set(blind.changes) == {*INVERTIBLE, *CONTROLS}
+    grows = invariance_of(Size(lambda v: -v.shape[1]), z, y)  # type: ignore[arg-type]
+    assert grows.sensitivity == -3.0 and grows.discriminability == 0.0
+    one = ip.continuous(rng.normal(size=(50, 1)))
+    assert invariance_of(Size(lambda v: v.shape[1]), one, y).sensitivity == 0.0  # type: ignore[arg-type]
+
+
+def test_every_map_of_the_battery_can_be_undone() -> None:
+    from infoplane.analysis import invariance as I
+
+    z = np.random.default_rng(4).normal(size=(40, 4)) * [1, 2, 3, 4]
+    turned = I._rotation(z, np.random.default_rng(0))
+    assert np.linalg.norm(turned, axis=1) == pytest.approx(np.linalg.norm(z, axis=1)) and abs(turned - z).max() > 0.1
+    scale = z.std(axis=0)
+    assert I._monotone(z, np.random.default_rng(0)) == pytest.approx(z + 0.5 * z**3 / scale**2)
+    assert (I._monotone(np.ones((3, 1)), np.random.default_rng(0)) == 1.5).all(), "a constant unit has the scale 1"
+    coupled, rng = I._coupling(z, np.random.default_rng(0)), np.random.default_rng(0)
+    s = np.tanh(z[:, :2] @ rng.normal(size=(2, 2)) / math.sqrt(2))
+    assert (coupled[:, :2] == z[:, :2]).all() and (coupled[:, 2:] - s) / np.exp(0.5 * s) == pytest.approx(z[:, 2:])
+    assert I._coupling(z[:, :1], np.random.default_rng(0)) == pytest.approx(I._affine(z[:, :1], np.random.default_rng(0)))
+    rng = np.random.default_rng(0)
+    assert I._affine(z, np.random.default_rng(0)) == pytest.approx(z * np.exp(rng.normal(size=4)) + rng.normal(size=4))
