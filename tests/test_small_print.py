@@ -408,7 +408,6 @@ def test_memory_is_given_in_bytes_or_with_a_unit(text: str, size: int, monkeypat
         "renyi",
         "exact",
         "infonce",
-        "cka",
     ],
 )
 def test_every_axis_says_which_information_it_shows(prefix: str) -> None:
