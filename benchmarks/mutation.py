@@ -178,9 +178,9 @@ class Selection:
         if file.endswith("_compiled.py"):
             file = "analysis/" + COMPILED[Path(file).name.removesuffix("_compiled.py")]
         ran: set[str] = set()
-        if file == m.file and m.line in self.bodies[file]:
+        if file == m.file and m.line in self.bodies.get(file, ()):
             for line in range(m.line, max(0, m.line - 15), -1):  # a statement of several lines is known by one of the lines above
-                if ran := set(self.table[file].get(str(line), [])) - {""}:
+                if ran := set(self.table.get(file, {}).get(str(line), [])) - {""}:
                     break
         ran = ran or {t for f, t in self.share if f == file} - {""}
         files = {t.partition("::")[0] for t in ran}
