@@ -455,6 +455,15 @@ def test_a_network_case_gives_the_layer_before_its_noise_and_the_input_behind_it
         assert stats.kstest(angle, stats.uniform(-math.pi, 2 * math.pi).cdf).pvalue > 0.001
 
 
+def test_intervals_are_held_to_their_coverage_where_at_most_two_units_or_256_cells_meet() -> None:
+    for case in (*CASES, *JUDGES):
+        s = case.sample(20_000, 0)
+        units = sum(v.dim for v in (s.a, s.b) if v.kind == "continuous")
+        cells = math.prod(len(np.unique(v.values)) for v in (s.a, s.b) if v.kind == "discrete") if units == 0 else 1
+        if case.family not in ("channel", "noisy network", "deterministic") and "4096" not in case.name:
+            assert case.low_dimensional == (units <= 2 and cells <= 256), case.name
+
+
 def test_a_case_is_what_its_name_says() -> None:
     import re
 

@@ -118,6 +118,16 @@ def test_atoms_apart_is_the_table_where_all_rows_lie_at_atoms_and_k_rows_beside_
         assert apart_bits(x, z, 3) == pytest.approx(estimate_of_codes(*symbols, "t", "point", correction="cwj").bits, abs=1e-12)
 
 
+def test_labels_of_as_few_rows_beside_atoms_as_there_are_neighbours_add_nothing() -> None:
+    x = np.repeat([0.0, 1.0], 20)[:, None]
+    for beside, adds in ((2, False), (4, False), (6, True)):
+        z = np.full((40, 1), 5.0)
+        z[np.r_[: beside // 2, 20 : 20 + beside // 2], 0] = np.r_[10 : 10 + beside // 2, 1000 : 1000 + beside // 2]
+        symbols = np.where(z[:, 0] > 5, 1, 0)
+        table = estimate_of_codes(x[:, 0].astype(int), symbols, "t", "point", correction="cwj").bits
+        assert (abs(apart_bits(x, z, 3) - table) > 1e-9) is adds and apart_bits(x, z, 3) == pytest.approx(apart_bits(z, x, 3), abs=1e-12)
+
+
 def test_sample_propagation_is_given_nothing_where_a_case_lacks_any_of_its_three_parts() -> None:
     from infoplane.analysis.calibrate.case import Sample
 
