@@ -494,3 +494,65 @@ def test_renyi_of_two_columns_is_symmetric_and_its_spec_comes_back() -> None:
     for wrong in ("renyi:alpha=0", "renyi:alpha=-1", "renyi:width=0", "renyi:width=wide"):
         with pytest.raises(InputError):
             parse(wrong)
+
+
+# ---- blocks of rows ------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_in_blocks_are_centred_sorted_and_read_back_from_memory_and_from_disk() -> None:
+    from infoplane.analysis.kernels.blocks import Centred, Held, Spilled, mean_of, rows_per_block, starting
+
+    rng = np.random.default_rng(20)
+    z = (rng.normal(size=(9001, 3)) + 100).astype(np.float32)
+    order = np.argsort(rng.integers(0, 4, 9001), kind="stable")
+    assert [(start, len(block)) for start, block in starting(Held(z).blocks(4000))] == [(0, 4000), (4000, 4000), (8000, 1001)]
+    assert mean_of(Held(z)) == pytest.approx(z.astype(np.float64).mean(axis=0), abs=1e-9)
+    expected = (z.astype(np.float64) - z.astype(np.float64).mean(axis=0))[order]
+    for kind in (Centred, Spilled):
+        kept = kind(Held(z), order, np.float64)
+        assert kept.rows(0, 9001) == pytest.approx(expected, abs=1e-9) and kept.rows(500, 510) == pytest.approx(expected[500:510], abs=1e-9)
+        assert kept.norms == pytest.approx((expected**2).sum(axis=1), abs=1e-9) and kept.largest == pytest.approx(
+            (expected**2).sum(axis=1).max()
+        )
+        assert kept.rows(8990, 9100).shape == (11, 3)
+        kept.close()
+    assert rows_per_block(1, 4) == 1 << 25 and rows_per_block(1 << 20, 8) == 4096 and rows_per_block(0, 4) == 1 << 27
+    spilled = Spilled(Held(z), order, np.float32)
+    assert spilled.size == (1 << 27) // 12 // 512 * 512
+    spilled.close()
+
+
+def test_a_request_passes_only_by_name_to_read_from_here_with_its_token() -> None:
+    from infoplane.analysis.live.guard import Guard, host_name, is_loopback
+
+    def scope(host: str = "localhost", method: str = "GET", query: str = "", **headers: str) -> dict[str, object]:
+        rows = [(b"host", host.encode()), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
+        return {"type": "http", "method": method, "headers": rows, "query_string": query.encode()}
+
+    def said(guard: Guard, **request: str) -> int | None:
+        refusal = guard.refusal(scope(**request))
+        return None if refusal is None else refusal[0]
+
+    open_here, asked = Guard(None), Guard(None, hosts=None, token="secret")  # type: ignore[arg-type]  # never called
+    assert [said(open_here, method=m) for m in ("GET", "HEAD", "POST", "PUT", "OPTIONS")] == [None, None, 405, 405, 405]
+    assert [said(open_here, host=h) for h in ("LOCALHOST:1", "127.0.0.1", "[::1]:80", "evil.example", "")] == [None, None, None, 421, 421]
+    assert (
+        said(open_here, sec_fetch_site="cross-site") == 403
+        and said(open_here, sec_fetch_site="cross-site", sec_fetch_mode="navigate") is None
+    )
+    assert said(open_here, sec_fetch_site="same-origin") is None
+    assert [said(asked, host="any.example", query=q) for q in ("token=secret", "token=Secret", "", "x=1&token=secret")] == [
+        None,
+        401,
+        401,
+        None,
+    ]
+    assert [is_loopback(h) for h in ("localhost", "127.1.2.3", "::1", "192.168.0.1", "evil", "0.0.0.0")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert host_name(" localhost ") == "localhost" and host_name("a:1:2") == ""

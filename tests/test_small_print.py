@@ -125,7 +125,9 @@ def test_labels_of_as_few_rows_beside_atoms_as_there_are_neighbours_add_nothing(
         z[np.r_[: beside // 2, 20 : 20 + beside // 2], 0] = np.r_[10 : 10 + beside // 2, 1000 : 1000 + beside // 2]
         symbols = np.where(z[:, 0] > 5, 1, 0)
         table = estimate_of_codes(x[:, 0].astype(int), symbols, "t", "point", correction="cwj").bits
-        assert bool(abs(apart_bits(x, z, 3) - table) > 1e-9) == adds and apart_bits(x, z, 3) == pytest.approx(apart_bits(z, x, 3), abs=1e-12)
+        assert bool(abs(apart_bits(x, z, 3) - table) > 1e-9) == adds and apart_bits(x, z, 3) == pytest.approx(
+            apart_bits(z, x, 3), abs=1e-12
+        )
 
 
 def test_sample_propagation_is_given_nothing_where_a_case_lacks_any_of_its_three_parts() -> None:
