@@ -67,7 +67,7 @@ for headroom in json.loads(sys.argv[3]):
     if status:
         print(json.dumps([headroom, f"ended with {status}", 0, [], []]), flush=True)
 """
-HEADROOMS_MIB = [1, 2, 4, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 512]
+HEADROOMS_MIB = [1, 4, 8, 12, 20, 28, 512]
 # The writer alone: transposed rows, so that it has to copy them; the same for results and planes. No torch: every refusal is ours to survive.
 _WRITER = """
 import json, os, pathlib, resource, sys
@@ -145,7 +145,7 @@ def test_memory_refused_inside_a_capture_costs_that_capture_and_nothing_else(tmp
         assert len(told) == bool(lost), f"{headroom} MiB: {told}"
         refused += len(lost)
         kinds |= {t.partition(" was not captured: ")[2].partition(":")[0] for t in told}
-    assert refused >= 10 and {3, 4} <= set(open_archive(tmp_path / str(HEADROOMS_MIB[-1])).steps), "some too small, the last large enough"
+    assert refused >= 4 and {3, 4} <= set(open_archive(tmp_path / str(HEADROOMS_MIB[-1])).steps), "some too small, the last large enough"
     assert kinds, "each told once, with its kind"
 
 
@@ -153,7 +153,7 @@ def test_memory_refused_inside_a_capture_costs_that_capture_and_nothing_else(tmp
 @pytest.mark.parametrize("when", ["before", "inside"])
 def test_memory_refused_in_the_writer_publishes_nothing_of_that_step_and_ends_nothing(tmp_path, when):
     """Below 0.7 MiB the HDF5 library ended the process while it created the file: it is asked for room before."""
-    headrooms = [0, 0.1, 0.3, 0.5, 1, 2, 3, 3.9, 4.1, 4.3, 4.5, 5, 8, 512]
+    headrooms = [0, 0.3, 0.5, 1, 3.9, 4.2, 5, 512]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _WRITER, str(tmp_path), json.dumps(headrooms), when],
         capture_output=True,
@@ -171,4 +171,4 @@ def test_memory_refused_in_the_writer_publishes_nothing_of_that_step_and_ends_no
         run = tmp_path / str(headroom)
         assert open_archive(run).steps == tuple(steps) and verify(run) == [] and not list(run.rglob(".tmp-*"))
         assert all(np.array_equal(open_archive(run).z(step, "l"), z) for step in steps)
-    assert len(kinds) >= 10 and set(kinds) <= {"MemoryError", "_ArrayMemoryError"} and not lost, kinds
+    assert len(kinds) >= 8 and set(kinds) <= {"MemoryError", "_ArrayMemoryError"} and not lost, kinds
