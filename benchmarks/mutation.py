@@ -55,7 +55,7 @@ COMPILED = {
     "permutation": "resample.py",
 }
 """Compiled kernels are not seen by coverage: each is held against the tests that run any line of the module that calls it."""
-FIRST, TESTS_SECONDS, SECONDS, WAIT = 12, 30, 120, 1200
+FIRST, TESTS_SECONDS, SECONDS, WAIT = 12, 15, 90, 1200
 """Tests that come first; most seconds of tests of one mutant (as they took without it); most seconds of computing, and of waiting, after which it hangs (and counts as killed)."""
 BIG = "h5py matplotlib.pyplot numba scipy.integrate scipy.optimize scipy.spatial scipy.stats sklearn.linear_model sklearn.neighbors torch"
 BROKEN = 99
