@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.entropies import counts_of, joint_counts
 from infoplane.types import entropy_of_counts
 
 ROUNDING = 1e-5
@@ -37,9 +38,8 @@ class Leak:
 
 def conditional_entropy_bits(b: Codes, a: Codes) -> float:
     """H(B|A) = H(A,B) - H(A) in bits of dense codes, shape ``(n,)``; exactly 0 where every symbol of A has one symbol of B."""
-    pairs = np.unique(a * (int(b.max()) + 1) + b, return_counts=True)[1]
-    counts = np.bincount(a)
-    if len(pairs) == np.count_nonzero(counts):
+    pairs, counts = joint_counts(a, b), counts_of(a)
+    if np.count_nonzero(pairs) == np.count_nonzero(counts):
         return 0.0
     return entropy_of_counts(pairs) - entropy_of_counts(counts)
 

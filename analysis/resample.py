@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
 
 from infoplane.analysis.cell import input_variable, label_variable, layer_variable, plane_points
 from infoplane.analysis.estimators.entropies import information_bits
+from infoplane.analysis.kernels.threads import in_order
 from infoplane.errors import InfoplaneError
-from infoplane.rows import row_codes
-from infoplane.types import Variable
+from infoplane.rows import cell_codes, row_codes
+from infoplane.types import Estimate, Quantity, Variable
 
 if TYPE_CHECKING:
     from infoplane.analysis.evidence import Evidence
@@ -96,6 +97,7 @@ class Resampler:
         self.evidence, self.permutations, self.splits, self.seed = evidence, permutations, splits, seed
         self._step: int | None = None
         self._halves: list[NDArray[np.int64]] = []
+        self._others: dict[int, dict[str, Codes]] = {}
         self._values: dict[tuple[str, str], dict[tuple[str, str], NDArray[np.float64]] | None] = {}
         archive = evidence.archive
         y = None if archive is None else label_variable(archive)
@@ -108,7 +110,7 @@ class Resampler:
             return None
         if step != self._step:
             rng = np.random.default_rng([self.seed, step])
-            self._step, self._values, self._halves = step, {}, []
+            self._step, self._values, self._halves, self._others = step, {}, [], {}
             for _ in range(self.splits):
                 order = rng.permutation(archive.n_rows)
                 self._halves += [np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])]
@@ -124,7 +126,7 @@ class Resampler:
             return Chance(p, se, half, excess - (_plug_in_bias(tj, y) - _plug_in_bias(ti, y)))
         if ti is not None and quantity == "i_xz":  # entropies of the codes of these very rows: nothing is sampled
             return Chance(0.0, None, half)
-        p = float(norm.sf(excess / se)) if se > 0 else 0.0
+        p = 0.5 * math.erfc(excess / se / math.sqrt(2)) if se > 0 else 0.0
         return Chance(p, se, half)
 
     def _half_values(self, step: int, layer: str, spec: str) -> dict[tuple[str, str], NDArray[np.float64]] | None:
@@ -143,22 +145,33 @@ class Resampler:
         found: dict[tuple[str, str], list[float]] = {}
         if codes is not None:
             sense = str(getattr(estimator, "sense", "lower" if spec.startswith("bin") else "exact"))
-            ids = row_codes(archive.row_ids[:, None])
-            for rows in self._halves:
-                for quantity, other in (("i_xz", ids), ("i_zy", self._labels)):
-                    if other is not None:
-                        bits = information_bits(row_codes(codes[rows][:, None]), row_codes(other[rows][:, None]))
-                        for each in (sense, "point", "lower", "exact"):
-                            found.setdefault((quantity, each), []).append(bits)
+            for k, rows in enumerate(self._halves):
+                here = cell_codes(codes[rows][:, None])
+                for quantity, other in self._sides(k).items():
+                    bits = information_bits(here, other)
+                    for each in (sense, "point", "lower", "exact"):
+                        found.setdefault((quantity, each), []).append(bits)
             return {key: np.asarray(values[: len(self._halves)]) for key, values in found.items()}
         z = layer_variable(archive, step, layer, estimator)
         others: tuple[Variable | None, ...] = (input_variable(archive, estimator), label_variable(archive))
-        rng = np.random.default_rng([self.seed, step, 1])
-        for rows in self._halves:
-            x, y = (None if v is None else v.take(rows) for v in others)
-            for quantity, e in plane_points(estimator, x, z.take(rows), y, rng):
+
+        def points(k: int) -> list[tuple[Quantity, Estimate]]:
+            x, y = (None if v is None else v.take(self._halves[k]) for v in others)
+            return plane_points(estimator, x, z.take(self._halves[k]), y, np.random.default_rng([self.seed, step, 1, k]))
+
+        for half in in_order(points, range(len(self._halves))):
+            for quantity, e in half:
                 found.setdefault((quantity, e.sense), []).append(e.bits)
         return {key: np.asarray(values) for key, values in found.items()}
+
+    def _sides(self, k: int) -> dict[str, Codes]:
+        """Codes of row identities and of labels in half ``k``."""
+        archive = self.evidence.archive
+        if k not in self._others and archive is not None:
+            rows = self._halves[k]
+            sides = {"i_xz": archive.row_ids, "i_zy": self._labels}
+            self._others[k] = {q: cell_codes(np.asarray(v)[rows][:, None]) for q, v in sides.items() if v is not None}
+        return self._others[k]
 
 
 def _plug_in_bias(t: Codes, y: Codes) -> float:

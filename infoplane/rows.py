@@ -129,6 +129,14 @@ def entropy_of_keys(keys: NDArray[np.uint64]) -> float:
     return float(rows_compiled.entropy_of_keys(keys, empty_table(len(keys))))
 
 
+def joint_entropies(keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int) -> tuple[float, float, int]:
+    """Plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own: A by mixed keys, B by codes below ``symbols``, both of shape ``(n,)``."""
+    from infoplane import rows_compiled
+
+    h_a, h_ab, alone = rows_compiled.joint_entropies(keys, empty_table(len(keys)), other, symbols)
+    return float(h_a), float(h_ab), int(alone)
+
+
 def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
     """An empty table for n keys, at most half full."""
     return np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)

@@ -147,8 +147,31 @@ def entropy_of_keys(keys: Any, table: Any) -> float:
     table[:] = -1
     counts = np.empty(n, np.int64)
     found = count_keys(keys, table, np.empty(n, np.uint64), counts)
-    times = np.zeros(counts[:found].max() + 1, np.int64)
-    for k in counts[:found]:
+    return _entropy_of_counts(counts[:found], n)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
+    """H(A), H(A,B) in bits and how many rows are alone with their key: A by mixed keys (n,), B by codes (n,) below ``symbols``; ``table`` as before."""
+    n = len(keys)
+    table[:] = -1
+    codes = np.empty(n, np.int64)
+    found = densify_keys(keys, table, np.empty(n, np.uint64), codes)
+    counts, joint = np.zeros(found, np.int64), np.zeros(found * symbols, np.int64)
+    for i in range(n):
+        counts[codes[i]] += 1
+        joint[codes[i] * symbols + other[i]] += 1
+    alone = 0
+    for c in counts:
+        alone += c == 1
+    return _entropy_of_counts(counts, n), _entropy_of_counts(joint, n), alone
+
+
+@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _entropy_of_counts(counts: Any, n: int) -> float:
+    """Of counts that add up to n, in bits: one logarithm for each different count."""
+    times = np.zeros(counts.max() + 1, np.int64)
+    for k in counts:
         times[k] += 1
     total = 0.0
     for k in range(2, len(times)):

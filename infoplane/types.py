@@ -489,15 +489,15 @@ def entropy_of_counts(counts: Sequence[int] | NDArray[np.integer]) -> float:
         >>> entropy_of_counts([1, 1, 2])
         1.5
     """
-    c = np.asarray(counts)
-    c = c[c > 0]
+    c, times = np.asarray(counts), np.ones(1, np.int64)
+    if c.size > 64 and c.dtype.kind == "i" and 0 < c.max() < 2 * c.size and c.min() >= 0:  # few different counts: one logarithm for each
+        every = np.bincount(c)
+        c = np.flatnonzero(every[1:]) + 1
+        times = every[c]
+    else:
+        c = c[c > 0]
     if c.size == 0:
         raise InputError("expected at least one positive count")
-    times: NDArray[Any] = np.ones(1)
-    if c.size > 64 and c.dtype.kind == "i" and c.max() < 2 * c.size:  # few different counts: one logarithm for each
-        times = np.bincount(c)
-        c = np.flatnonzero(times)
-        times = times[c]
     all_of = (c * times).astype(np.float64)
     n = all_of.sum()
     return float(np.log2(n) - (all_of @ np.log2(c)) / n)

@@ -7,11 +7,12 @@ import pytest
 
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
+from infoplane.analysis.estimators.cells import estimate_of_codes
 from infoplane.analysis.kernels import cells
 from infoplane.analysis.kernels.threads import using
 from infoplane.errors import EstimatorError
-from infoplane.rows import codes_of_keys, row_codes
-from infoplane.types import continuous
+from infoplane.rows import codes_of, codes_of_keys, row_codes
+from infoplane.types import continuous, discrete
 
 RNG = np.random.default_rng(5)
 VALUES = {
@@ -57,3 +58,18 @@ def test_keys_of_blocks_can_be_joined() -> None:
     rule = Binned("szt")
     joined = np.concatenate([rule.keys(z.take(np.arange(a, a + 500))) for a in range(0, 3000, 500)])
     np.testing.assert_array_equal(joined, rule.keys(z))
+
+
+@pytest.mark.parametrize("labels", [2, 3, 900])
+def test_a_plane_point_of_one_pass_is_that_of_codes(labels: int) -> None:
+    z = continuous(VALUES["tanh"].astype(np.float32))
+    x, y = discrete(np.arange(z.n)), discrete(RNG.integers(0, labels, z.n))
+    repeated = discrete(np.arange(z.n) // 2)
+    for rule in (Binned("szt"), Binned("saxe", width=0.5), Binned("quantile", n=4)):
+        t = rule.codes(z)
+        for inputs in (x, repeated):
+            for (quantity, one), other in zip(rule.estimate_plane_point(inputs, z, y), (inputs, y), strict=True):
+                expected = estimate_of_codes(t, codes_of(other), rule.name, "point", one.notes)
+                assert quantity == ("i_zy" if other is y else "i_xz")
+                assert (one.ceiling_bits, one.coverage) == (pytest.approx(expected.ceiling_bits), expected.coverage)
+                assert one.bits == pytest.approx(expected.bits, abs=1e-12)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
-from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
+from infoplane.analysis.estimators.cells import estimate_of_codes, estimates_of_keys, same_rows
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.kernels.blocks import Rows
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
@@ -21,7 +21,9 @@ from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
 RULES: tuple[Rule, ...] = ("szt", "saxe", "saxe-paper", "range", "quantile", "ebab")
 Codes = NDArray[np.int64]
+Keys = NDArray[np.uint64]
 Scope = Literal["run", "layer", "unit", "step"]
+_FEW = 64  # labels that are counted in a table of cells by labels
 _DEFAULT_N = {"range": 30, "quantile": 30, "ebab": 30}
 
 
@@ -189,7 +191,8 @@ class Binned:
     ) -> list[tuple[Quantity, Estimate]]:
         """I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
         same_rows(x, z, self.name)
-        return self._points(self.codes(z), (("i_xz", x), ("i_zy", y)), self._notes(z))
+        keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.keys(z)
+        return self._points(keys, (("i_xz", x), ("i_zy", y)), self._notes(z))
 
     def estimate_rows(
         self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None
@@ -210,17 +213,20 @@ class Binned:
             below, above = below + int((block < -1).sum()), above + int((block > 1).sum())
         sides: tuple[tuple[Quantity, Variable | None], ...] = (("i_xz", x), ("i_zy", y))
         notes = self._shares(below / (z.shape[0] * z.shape[1]), above / (z.shape[0] * z.shape[1]))
-        return self._points(codes_of_keys(np.concatenate(keys)), [(q, v) for q, v in sides if v is not None], notes)
+        return self._points(np.concatenate(keys), [(q, v) for q, v in sides if v is not None], notes)
 
-    def _points(self, t: Codes, sides: Iterable[tuple[Quantity, Variable]], notes: tuple[str, ...]) -> list[tuple[Quantity, Estimate]]:
-        found: list[tuple[Quantity, Estimate]] = []
-        for quantity, other in sides:
-            ceiling = None if other.kind == "discrete" else float(np.log2(len(t)))
-            codes = self.codes(other)
-            found.append(
-                (quantity, estimate_of_codes(t, codes, self.name, "point", notes, ceiling_bits=ceiling, correction=self.correction))
-            )
-        return found
+    def _points(self, keys: Keys, sides: Sequence[tuple[Quantity, Variable]], notes: tuple[str, ...]) -> list[tuple[Quantity, Estimate]]:
+        quantities = [quantity for quantity, _ in sides]
+        given = [(self.codes(other), None if other.kind == "discrete" else float(np.log2(len(keys)))) for _, other in sides]
+        if self.correction == "none" and all(int(codes.max()) < _FEW or int(codes.max()) + 1 == len(keys) for codes, _ in given):
+            found = estimates_of_keys(keys, given, self.name, notes)  # one pass over the keys says everything
+        else:
+            t = codes_of_keys(keys)
+            found = [
+                estimate_of_codes(t, codes, self.name, "point", notes, ceiling_bits=ceiling, correction=self.correction)
+                for codes, ceiling in given
+            ]
+        return list(zip(quantities, found, strict=True))
 
     def _notes(self, z: Variable) -> tuple[str, ...]:
         if z.kind == "discrete":

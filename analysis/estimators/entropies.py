@@ -6,7 +6,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma
 
 from infoplane.errors import InputError
 from infoplane.rows import cell_codes
@@ -31,16 +30,18 @@ def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -
     Raises:
         InputError: no positive count, or an unknown correction.
     """
-    c = np.asarray(counts, np.float64)
-    c = c[c > 0]
     if correction == "none":
         return entropy_of_counts(counts)
+    c = np.asarray(counts, np.float64)
+    c = c[c > 0]
     if c.size == 0:
         raise InputError("expected at least one positive count")
     n = float(c.sum())
     if correction == "mm":
         return entropy_of_counts(counts) + (c.size - 1) / (2 * n * _LN2)
     if correction == "grassberger":
+        from scipy.special import digamma  # a third of a second of imports that a plug-in need not wait for
+
         g = digamma(c) + np.where(c % 2 == 0, 0.5, -0.5) * (digamma((c + 1) / 2) - digamma(c / 2))
         return float(np.log(n) - (c @ g) / n) / _LN2
     if correction == "cwj":
@@ -59,6 +60,8 @@ def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -
 
 def _chao_wang_jost(c: NDArray[np.float64], n: float) -> float:
     """Nats. The tail sum over r >= n is taken directly where the closed form cancels."""
+    from scipy.special import digamma
+
     seen = float((c / n * (digamma(n) - digamma(c))).sum())
     f1, f2 = float((c == 1).sum()), float((c == 2).sum())
     if f1 == 0 or n < 2:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
-from scipy.stats import rankdata
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
@@ -36,6 +35,8 @@ def standardised(v: Variable) -> Floats:
 
 def normal_scores(v: Variable) -> Floats:
     """Every column replaced by the normal quantiles of its ranks (ties share the mean rank), shape ``(n, dim)``."""
+    from scipy.stats import rankdata  # a second of imports that most planes need not wait for
+
     ranks = rankdata(v.values, axis=0)
     return np.asarray(ndtri((ranks - 0.5) / v.n))
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma, ndtri
-from scipy.stats import rankdata
 
 Floats = NDArray[np.float64]
 _LN2 = float(np.log(2.0))
@@ -29,6 +28,8 @@ def gaussian_shortfall(
     if _key(z) < _key(x):
         x, z, value = z, x, _swapped(value)
     n, d = len(x), x.shape[1]
+    from scipy.stats import rankdata  # a second of imports that most planes need not wait for
+
     scores = ndtri((rankdata(np.hstack([x, z]), axis=0) - 0.5) / n)
     spread = scores.std(axis=0)
     if not (spread > 0).all():

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 from infoplane.errors import InputError
 
@@ -154,6 +153,8 @@ def _linear_at(split: Split, penalty: float, start: Floats) -> Floats:
         grad = np.vstack([split.z.T @ g + penalty * w[:-1], g.sum(axis=0)[None]])
         return loss + 0.5 * penalty * float(np.sum(w[:-1] ** 2)), grad.ravel()
 
+    from scipy.optimize import minimize
+
     found = minimize(
         objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 10}
     )
@@ -219,6 +220,8 @@ def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -
             seen[1] = seen[0]
         if seen[0] - seen[1] > 20:
             raise StopIteration
+
+    from scipy.optimize import minimize
 
     minimize(
         objective, start, jac=True, method="L-BFGS-B", callback=keep_best, options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7}
