@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.cell import Record, cell_key, content_result_key, layer_variable, measure_cell
-from infoplane.analysis.kernels.threads import single_blas, using
+from infoplane.analysis.kernels.threads import on_device, single_blas, using
 from infoplane.analysis.stored import is_large
 from infoplane.errors import InfoplaneError, MissingExtra
 from infoplane.types import Estimator, Variable
@@ -23,11 +23,12 @@ class Job:
     """One activation and what to measure of it.
 
     Attributes:
-        layer: its layer. cells: steps at which it is equal bit for bit, and the estimators still missing at each.
+        layer: its layer. cells: steps at which it is equal bit for bit, and the estimators still missing at each. device: of the kernels.
     """
 
     layer: str
     cells: tuple[tuple[int, tuple[Estimator, ...]], ...]
+    device: str = ""
 
     @property
     def estimators(self) -> list[Estimator]:
@@ -58,7 +59,8 @@ def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None
             for e, key in zip(estimators, keys, strict=True)
             if key in known
         ]
-        found = measure_cell(archive, step, job.layer, fresh, seed, read)
+        with on_device(job.device):
+            found = measure_cell(archive, step, job.layer, fresh, seed, read)
         known |= {r["same"]: r for r in found if "same" in r}
         records += found
     return records

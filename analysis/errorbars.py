@@ -54,7 +54,7 @@ def null_of(estimate: Estimate) -> Null | None:
 
 
 def half_sample_stderr(value: Callable[[NDArray[np.int64]], float], n: int, *, splits: int = 10, rng: np.random.Generator) -> float:
-    """Standard error at n rows, in the units of ``value``: the standard deviation of ``value(rows)`` over random halves, without rescaling.
+    """Standard error at n rows, in the units of ``value``: the standard deviation of ``value(rows)`` over the two halves of a random split, without rescaling.
 
     A half drawn without replacement varies as much given the data as n rows vary over data sets: sigma^2/(n/2) (1 - 1/2) = sigma^2/n. Not
     the bootstrap: its repeated rows are zero distances for k-NN and KDE, and bring the plug-in bias in twice.
@@ -67,7 +67,8 @@ def half_sample_stderr(value: Callable[[NDArray[np.int64]], float], n: int, *, s
         >>> 0.03 < half_sample_stderr(lambda rows: x[rows].mean(), 400, splits=50, rng=np.random.default_rng(1)) < 0.07
         True
     """
-    return float(np.std(half_sample_values(value, n, splits=splits, rng=rng), ddof=1))
+    pairs = np.reshape(half_sample_values(value, n, splits=splits, rng=rng), (-1, 2))
+    return float(np.sqrt(np.mean(np.diff(pairs) ** 2)) / 2)
 
 
 def half_sample_values(value: Callable[[NDArray[np.int64]], float], n: int, *, splits: int = 10, rng: np.random.Generator) -> list[float]:
@@ -85,24 +86,43 @@ def half_sample_values(value: Callable[[NDArray[np.int64]], float], n: int, *, s
     return found
 
 
-def with_interval(estimate: Estimate, halves: Sequence[float]) -> Estimate:
-    """The estimate with the standard error and 95 % interval that its values on half-samples give, two per split.
+@dataclass(frozen=True)
+class Nearer:
+    """What neighbours say that reach less far: the estimate in ``bits`` from ``fewer`` neighbours where ``k`` is the estimator's own."""
 
-    The interval is ``bits -+ t stderr``, t Student's quantile with as many degrees of freedom as splits. An estimate of a population that still moves
-    with the rows has not arrived: on the side to which it moves, the interval reaches as far as it would still go if its bias fell as slowly as
-    1/sqrt(n), ``(bits - mean of the halves) / (sqrt 2 - 1)``.
+    bits: float
+    fewer: int
+    k: int
+
+    def step_to_none(self, bits: float, exponent: float) -> float:
+        """How far it is from ``bits`` at k to no neighbours, in bits, where bias grows as ``k^exponent``."""
+        return (self.bits - bits) / (1 - (self.fewer / self.k) ** exponent)
+
+
+def with_interval(estimate: Estimate, halves: Sequence[float], *, exponent: float = 0.5, nearer: Nearer | None = None) -> Estimate:
+    """The estimate with the standard error and 95 % interval that its values on half-samples give, two per split, halves of one split side by side.
+
+    The two halves of a split differ by chance alone: the variance at n rows is the mean square of half their difference, sigma^2/n. To it comes a quarter of the variance of their mean from split
+    to split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to the drift below. The interval is ``bits -+ t stderr``, t Student's quantile with as many
+    degrees of freedom as splits.
+
+    An estimate of a population that still moves with the rows has not arrived: on the side to which it moves, the interval reaches as far as it would still go if its bias fell as slowly as
+    ``n^-exponent``: ``(bits - mean of the halves) / (2^exponent - 1)``. With ``nearer`` it reaches also to where neighbours would be that need not reach out at all, in the
+    inside of a density, where bias grows with ``(k/n)^(2 exponent)``; the two as independent amounts, by the root of their squares.
     """
     from scipy.stats import t
 
-    se = float(np.std(halves, ddof=1))
-    reach = float(t.ppf(0.975, len(halves) // 2)) * se
-    drift = (estimate.bits - float(np.mean(halves))) / (np.sqrt(2.0) - 1) if estimate.target == "population" else 0.0
-    low, high = estimate.bits - reach + min(0.0, drift), estimate.bits + reach + max(0.0, drift)
+    pairs = np.reshape(np.asarray(halves, np.float64), (-1, 2))
+    se = float(np.sqrt(np.mean(np.diff(pairs) ** 2) / 4 + 0.25 * pairs.mean(axis=1).var(ddof=1)))
+    reach, slope = float(t.ppf(0.975, len(pairs))) * se, estimate.bits - float(pairs.mean())
+    drifts = [slope / (2.0**exponent - 1)] if estimate.target == "population" else []
+    if nearer is not None:
+        drifts.append(nearer.step_to_none(estimate.bits, 2 * exponent))
+    up, down = (float(np.hypot.reduce([max(0.0, sign * d) for d in drifts] or [0.0])) for sign in (1, -1))
     notes = estimate.notes
-    slope = estimate.bits - float(np.mean(halves))
     if estimate.target == "population" and slope > max(_RISING, 2 * se):
         notes = (*notes, f"rose by {slope:.2f} bits with the last doubling of the rows: too few rows, or infinite (a deterministic layer)")
-    return replace(estimate, stderr=se, low=float(low), high=float(high), notes=notes)
+    return replace(estimate, stderr=se, low=estimate.bits - reach - down, high=estimate.bits + reach + up, notes=notes)
 
 
 @dataclass(frozen=True)
@@ -214,8 +234,21 @@ class Resampled:
             halves = half_sample_values(
                 lambda rows: float(self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits), a.n, splits=self.splits, rng=rng
             )
-            one = with_interval(one, halves)
+            nearer = self._fewer.estimate(a, b, rng=rng).bits if self._fewer is not None else None
+            one = self._interval(one, halves, nearer, a, b)
         return one
+
+    @property
+    def _fewer(self) -> Any:  # Any: as inner
+        """The inner estimator with fewer neighbours, where it has neighbours."""
+        make: Callable[[], Any] | None = getattr(self.inner, "with_fewer_neighbours", None)
+        return None if make is None else make()
+
+    def _interval(self, one: Estimate, halves: Sequence[float], nearer: float | None, a: Variable | None, b: Variable | None) -> Estimate:
+        exponent = getattr(self.inner, "bias_exponent", 0.5)
+        exponent = exponent if isinstance(exponent, float) or a is None or b is None else exponent(a, b)
+        reading = None if nearer is None else Nearer(nearer, self._fewer.k, self.inner.k)
+        return with_interval(one, halves, exponent=exponent, nearer=reading)
 
     def estimate_plane_point(
         self, x: Variable | None, z: Variable, y: Variable | None, *, rng: np.random.Generator | None = None
@@ -234,7 +267,12 @@ class Resampled:
         for part in self._halves(x, z, y, rng):
             for k, (_, e) in enumerate(part):
                 values[k].append(e.bits)
-        return [(q, e if e.stderr is not None else with_interval(e, v)) for (q, e), v in zip(found, values, strict=True)]
+        nearer = [None] * len(found) if self._fewer is None else [e.bits for _, e in plane_points(self._fewer, x, z, y, rng)]
+        ends = [(x, z) if q == "i_xz" else (z, y) for q, _ in found]
+        return [
+            (q, e if e.stderr is not None else self._interval(e, v, near, a, b))
+            for (q, e), v, near, (a, b) in zip(found, values, nearer, ends, strict=True)
+        ]
 
     def _halves(self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator) -> Iterator[Points]:
         """The points of both halves of every split; from a shared pass where the family has one."""

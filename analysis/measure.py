@@ -35,6 +35,7 @@ def measure(
     resume: bool = True,
     progress: bool | Advance = False,
     dask: str | None = None,
+    device: str | None = None,
     errorbars: int = 0,
     null: int = 0,
 ) -> Plane:
@@ -51,11 +52,13 @@ def measure(
         progress: True for a bar on the terminal, or a function of (done, total).
         dask: address of a dask scheduler, or ``local`` for a cluster of ``workers`` processes; they open the archive by its path and return
             numbers only.
+        device: a torch device (``cuda``, ``mps``) for the kernels that know one, the pairwise pass of KDE and of Renyi at order 2; ``cpu`` for
+            the compiled pass. By default ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one. Never run on an accelerator by us.
         errorbars: half-sample splits for the standard error of every number that has none of its own; 10 is a good choice, costs 10 passes.
         null: label permutations: mean, 95 % band and p-value go into the notes of I(Z;Y), see `infoplane.analysis.errorbars.null_of`.
 
     Raises:
-        InputError: an empty archive, an unknown layer, step or estimator.
+        InputError: an empty archive, an unknown layer, step or estimator, a device that torch does not have.
     """
     from infoplane.analysis.estimators.spec import parse
 
@@ -65,6 +68,8 @@ def measure(
         archive = open_archive(archive)
     chosen = [estimators] if isinstance(estimators, str) or not isinstance(estimators, Sequence) else list(estimators)
     parsed = [parse(e) for e in chosen]
+    if device and dask is None:
+        _require(device)
     cells = _cells(archive, layers, steps)
     if not parsed:
         raise InputError("expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`")
@@ -96,7 +101,7 @@ def measure(
                 missing.append(estimator)
         if missing:
             todo.append((cell, missing))
-    jobs = _jobs(archive, todo)
+    jobs = _jobs(archive, todo, device or "")
     with _progress(progress, len(todo)) as advance:
         for fresh in run(archive, jobs, seed, workers=workers, dask=dask):
             records += fresh
@@ -106,6 +111,18 @@ def measure(
             for _ in {record["step"] for record in fresh}:
                 advance()
     return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)
+
+
+def _require(device: str) -> None:
+    """Raises InputError for a device that torch cannot use here."""
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device {device!r}: torch cannot use it here ({error}); leave it out, or give 'cpu'") from error
 
 
 def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None) -> list[Cell]:
@@ -147,12 +164,12 @@ def _log(archive: Archive) -> ResultLog | None:
     return ResultLog(archive.path) if archive.path.is_dir() else None
 
 
-def _jobs(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]]) -> list[Job]:
+def _jobs(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], device: str) -> list[Job]:
     """Cells whose layer holds the same activation, bit for bit, are one job."""
     by_content: dict[tuple[str, str], list[tuple[int, tuple[Estimator, ...]]]] = {}
     for (step, layer), missing in todo:
         by_content.setdefault((layer, archive.content_key(step, layer)), []).append((step, tuple(missing)))
-    return [Job(layer, tuple(cells)) for (layer, _), cells in by_content.items()]
+    return [Job(layer, tuple(cells), device) for (layer, _), cells in by_content.items()]
 
 
 @contextmanager

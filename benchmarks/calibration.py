@@ -16,12 +16,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 
 from infoplane.analysis.calibrate import FAMILIES, Calibration, Trial, calibrate, choose
 from infoplane.analysis.calibrate.case import Case
+from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.estimators.vinfo import VInformation, _one_fold_discrete
 
 HERE = Path(__file__).parent
 OURS = (
@@ -74,35 +78,65 @@ def errors(seeds: int, n: int) -> str:
 
 COVERED = {
     "ksg:k=5": ("1-D", "heavy-tailed", "warped"),
+    "ross:k=5": ("label",),
     "knn:k=5": ("mixed",),  # elsewhere it is ksg or ross
     "mixed:k=5": ("1-D", "heavy-tailed", "warped", "label", "mixed"),
-    "ross:k=5": ("label",),
     "plugin:population": ("discrete",),
     "vinfo:family=gaussian": ("label",),
+    "vinfo:family=linear": ("label",),
     "gauss": ("Gaussian, r=*",),
-    "gauss:copula=true": ("Gaussian, r=*", "log-normal pair*", "half-cube pair*"),
+    "gauss:copula=true": ("Gaussian, r=*", "log-normal pair*", "half-cube pair*", "exponent of one side*"),
 }
 """Where each estimator's model holds: intervals are about chance, not about a wrong model."""
 
 
-def coverage(draws: int, n: int, only: Sequence[str]) -> str:
-    """Share of nominal 95 % intervals that hold the truth."""
-    rows = []
+def held_out(case: Case, estimator: VInformation, n: int, fits: int = 200, fresh: int = 4000) -> Case:
+    """The case with what `VInformation` estimates for a truth: the expected held-out bits of predictors fitted on the rows of a training fold, read on fresh rows.
+
+    Less than I(A;B), by what the family cannot express and by what a fit on so few rows loses.
+    """
+
+    def truth() -> float:
+        rows, found = n - n // estimator.folds, []
+        for seed in range(fits):
+            rng = np.random.default_rng([seed, 17])
+            s = case.draw(rows + fresh, rng)
+            y = np.unique(s.b.values, return_inverse=True)[1].reshape(-1)
+            base, used = _one_fold_discrete(s.a.values, y, np.arange(rows), np.arange(rows, rows + fresh), estimator, rng)
+            found.append(float((base - used).mean()))
+        return float(np.mean(found))
+
+    return replace(case, truth=truth)
+
+
+KNOWN_FAILURES = {("mixed:k=5", "a pair off together, 0.4, r=0.7")}
+"""Cases on which an estimator itself says that it is wrong there (`tests/test_errorbars.py`)."""
+
+
+def coverage(draws: int, n: int, only: Sequence[str], splits: int) -> str:
+    """Share of nominal 95 % intervals that hold the truth, case by case, on the bank and on the judges."""
+    rows, each = [], []
     for spec, where in COVERED.items():
-        if only and spec not in only:
-            continue
-        cases = [c for c in choose(list(where)) if c.low_dimensional]
-        found = calibrate([spec], cases, n=n, seeds=draws, errorbars=8)
-        every = [s for s in found.by_case() if s.coverage is not None]
-        pooled = [t.covered for t in found.trials if t.covered is not None]
-        low = min(every, key=lambda s: s.coverage or 0)
-        inside = sum(0.9 <= (s.coverage or 0) <= 0.99 for s in every)
-        rows.append(
-            (f"`{spec}`", f"{np.mean(pooled):.1%}", str(len(pooled)), f"{inside} of {len(every)}", f"{low.coverage:.1%} ({low.where})")
-        )
-        print(rows[-1], flush=True)
-    return f"n = {n}, {draws} draws of each low-dimensional case, 8 half-sample splits.\n\n" + markdown(
-        ("estimator", "coverage, pooled", "intervals", "cases within 90 to 99 %", "least"), rows
+        for judges in (False, True):
+            names = {c.name: c for name in where for c in choose(judges=judges) if name == c.family or fnmatch(c.name, name)}
+            cases = [c for c in names.values() if c.low_dimensional and (spec, c.name) not in KNOWN_FAILURES]
+            if not cases or (only and spec not in only):
+                continue
+            estimator = parse(spec)
+            if isinstance(estimator, VInformation):
+                cases = [held_out(c, estimator, n) for c in cases]
+            found = calibrate([spec], cases, n=n, seeds=draws, errorbars=splits)
+            every = {s.where: s.coverage for s in found.by_case() if s.coverage is not None}
+            kind = "judges" if judges else "bank"
+            inside = sum(0.9 <= c <= 0.99 for c in every.values())
+            pooled = np.mean([t.covered for t in found.trials if t.covered is not None])
+            ends = [f"{every[c]:.1%} ({c})" for c in (min(every, key=every.__getitem__), max(every, key=every.__getitem__))]
+            rows.append((f"`{spec}`", kind, f"{pooled:.1%}", f"{inside} of {len(every)}", *ends))
+            each += [f"{spec}, {kind}, {c}: {v:.1%}" for c, v in every.items() if not 0.9 <= v <= 0.99]
+            print(rows[-1], *(f"{v:.1%}" for v in every.values()), flush=True)
+    print("outside:", *each, sep="\n  ")
+    return f"n = {n}, {draws} draws of each low-dimensional case, {splits} half-sample splits.\n\n" + markdown(
+        ("estimator", "cases", "coverage, pooled", "cases within 90 to 99 %", "least", "most"), rows
     )
 
 
@@ -212,12 +246,13 @@ def main() -> None:
         "--python", action="append", default=[], help="interpreter of an environment with peers; may be given several times"
     )
     parser.add_argument("--only", action="append", default=[], help="coverage: this estimator of ours; may be given several times")
+    parser.add_argument("--splits", type=int, default=10, help="coverage: half-sample splits")
     parser.add_argument("--write", type=Path, help="page with markers to put the table into")
     a = parser.parse_args()
     text = (
         errors(a.seeds, a.n)
         if a.table == "errors"
-        else coverage(a.seeds, a.n, a.only)
+        else coverage(a.seeds, a.n, a.only, a.splits)
         if a.table == "coverage"
         else peers(a.seeds, a.n, a.python)
     )

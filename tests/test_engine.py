@@ -150,3 +150,36 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills
         deadly = ip.measure(archive, ["bin:szt", Deadly()], steps=[1], resume=False, dask=cluster.scheduler_address)
     assert {(f.layer, f.message.partition(":")[0]) for f in deadly.failures} == {("frozen", "KilledWorker")}
     assert {p.layer for p in deadly.select(estimator="deadly")} == {"moving"}
+
+
+@pytest.mark.slow
+def test_processes_of_this_machine_give_the_same_bits(archive) -> None:
+    pytest.importorskip("distributed")
+    specs = ["bin:szt", "kde:variance=0.1"]
+    assert numbers(ip.measure(archive, specs, resume=False, dask="local", workers=2)) == numbers(ip.measure(archive, specs, resume=False))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_device_asked_for_reaches_the_kernels(archive, monkeypatch, workers: int) -> None:
+    from infoplane.analysis.kernels import pairwise, pairwise_torch
+
+    asked, plain = [], pairwise_torch.grouped_sums
+
+    def watched(z, variances, groupings, device):
+        asked.append(device)
+        return plain(z, variances, groupings, "cpu")
+
+    monkeypatch.setattr(pairwise_torch, "grouped_sums", watched)
+    monkeypatch.setattr("infoplane.analysis.measure._require", lambda device: None)
+    one = ip.measure(archive, ["kde:variance=0.1"], resume=False, device="cuda:1", workers=workers)
+    assert not one.failures and set(asked) == {"cuda:1"}
+    asked.clear()
+    compiled = ip.measure(archive, ["kde:variance=0.1"], resume=False, device="cpu", workers=workers)
+    assert not asked and pairwise.chosen_device(None) == "cpu"
+    for a, b in zip(sorted(numbers(one)), sorted(numbers(compiled)), strict=True):
+        assert a[:5] == b[:5] and a[5] == pytest.approx(b[5], abs=2e-5)
+
+
+def test_a_device_that_torch_does_not_have_is_refused_before_anything_is_measured(archive) -> None:
+    with pytest.raises(InputError, match="device 'cuda:7': torch cannot use it here"):
+        ip.measure(archive, ["kde:variance=0.1"], device="cuda:7")

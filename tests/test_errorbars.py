@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.analysis.errorbars import Null, Resampled, half_sample_stderr, null_of, permutation_null
+from infoplane.analysis.errorbars import Nearer, Null, Resampled, half_sample_stderr, null_of, permutation_null, with_interval
+from infoplane.analysis.estimators.gaussian import ranks_miss
+from infoplane.analysis.estimators.knn import fewer_neighbours, slowest_bias
+from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
 from infoplane.errors import InputError
 from infoplane.types import Estimate, continuous, discrete
 
@@ -20,11 +23,97 @@ def test_the_half_sample_error_of_a_mean_is_the_textbook_error() -> None:
     assert se == pytest.approx(x.std() / np.sqrt(1000), rel=0.1)
 
 
+def test_an_interval_is_chance_around_the_value_and_the_drift_on_the_side_to_which_it_moves() -> None:
+    """A split of halves 0.9 and 1.1 and one of 1.1 and 0.9: half their difference is 0.1, their mean never moves, and t at two degrees of freedom is 4.303."""
+    still = with_interval(Estimate(1.0, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9])
+    assert (
+        still.stderr == pytest.approx(0.1)
+        and still.low == pytest.approx(1 - 0.4303, abs=1e-4)
+        and still.high == pytest.approx(1.4303, abs=1e-4)
+    )
+    moving = with_interval(Estimate(1.2, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9], exponent=1.0)
+    assert moving.high == pytest.approx(1.2 + 0.4303 + 0.2, abs=1e-4) and moving.low == pytest.approx(1.2 - 0.4303, abs=1e-4)
+    these_rows = with_interval(Estimate(1.2, 100, "x", target="probe-set"), [0.9, 1.1, 1.1, 0.9])
+    assert these_rows.high == pytest.approx(1.6303, abs=1e-4)
+    near = with_interval(Estimate(1.0, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9], exponent=0.5, nearer=Nearer(0.9, 3, 5))
+    assert near.low == pytest.approx(1 - 0.4303 - 0.1 * 5 / 2, abs=1e-4) and near.high == pytest.approx(1.4303, abs=1e-4)
+
+
+def test_the_noise_of_single_neighbours_is_not_taken_for_chance_between_data_sets() -> None:
+    """The standard deviation over all halves, which METHODS names for smooth statistics, is a quarter too large for neighbours of independent rows."""
+    rng = np.random.default_rng(4)
+    ksg, bits, bars = Resampled(ip.estimators.KSG(), 10), [], []
+    for _ in range(40):
+        e = ksg.estimate(continuous(rng.normal(size=300)), continuous(rng.normal(size=300)), rng=rng)
+        bits.append(e.bits)
+        bars.append(e.stderr)
+    assert 0.75 < np.mean(bars) / np.std(bits, ddof=1) < 1.45  # type: ignore[arg-type]  # filled
+
+
+def test_neighbours_say_how_slowly_their_bias_may_fall_and_what_fewer_of_them_say() -> None:
+    rng = np.random.default_rng(0)
+    one, two, steps = continuous(rng.normal(size=50)), continuous(rng.normal(size=(50, 2))), continuous(np.arange(50) // 10)
+    y = discrete(np.arange(50) % 2)
+    assert slowest_bias(one, y) == 1.0 and slowest_bias(one, steps) == 1.0 and slowest_bias(one, one) == 0.5 and slowest_bias(two, y) == 0.5
+    assert [getattr(fewer_neighbours(ip.estimators.Neighbours(k)), "k", None) for k in (1, 2, 3, 5, 10)] == [None, None, 2, 3, 6]
+
+
+@pytest.mark.parametrize("degrees", [1, 9, 225])
+def test_at_independence_the_interval_is_that_of_chi_squared(degrees: int) -> None:
+    n, rng = 1000, np.random.default_rng(0)
+    unit = 2 * n * np.log(2)
+    bits = (rng.chisquare(degrees, size=4000) - degrees) / unit
+    held = [low <= 0 <= high for low, high in (chance_interval(b, 2 * degrees / unit**2, degrees, n) for b in bits)]
+    assert abs(np.mean(held) - 0.95) < 0.015
+
+
+def test_the_jackknife_of_a_table_is_that_of_its_rows_left_out_one_by_one() -> None:
+    from infoplane.analysis.estimators.entropies import information_bits
+    from infoplane.analysis.estimators.table_errors import _jackknife_variance
+
+    rng = np.random.default_rng(3)
+    a, b = rng.integers(0, 5, 40), rng.integers(0, 4, 40)
+    a, b = np.unique(a, return_inverse=True)[1], np.unique(b, return_inverse=True)[1]
+    left = [information_bits(*(np.unique(np.delete(c, i), return_inverse=True)[1] for c in (a, b)), "cwj") for i in range(40)]
+    assert _jackknife_variance(a, b, "cwj") == pytest.approx(39 * np.var(left), rel=1e-9)
+    order = rng.permutation(40)
+    assert table_interval(a, b, "cwj") == pytest.approx(table_interval(a[order], b[order], "cwj"))
+    assert table_interval(np.zeros(9, int), b[:9], "cwj")[0] == 0.0
+
+
+def test_ranks_miss_what_lies_closer_than_neighbouring_rows() -> None:
+    """Against draws of another seed: the mean of the copula falls short by just that."""
+    rng, r, n = np.random.default_rng(77), 0.99, 400
+    short = []
+    for _ in range(60):
+        x = rng.normal(size=n)
+        z = r * x + np.sqrt(1 - r * r) * rng.normal(size=n)
+        plain, copula = (ip.estimators.Gaussian(copula=c).estimate(continuous(x), continuous(z)).bits for c in (False, True))
+        short.append(plain - copula)
+    assert (
+        np.mean(short) == pytest.approx(r * ranks_miss(round(float(np.arctanh(r)), 2), n) / np.log(2), abs=0.012) and np.mean(short) > 0.04
+    )
+
+
+def test_mixed_neighbours_say_that_they_are_wrong_beside_common_atoms_and_only_there() -> None:
+    """The known failure: an interval that almost never holds the truth, and a note on every one of these estimates."""
+    from infoplane.analysis.calibrate import choose
+
+    (off,) = choose(["a pair off together*"])
+    draws = [off.sample(600, seed) for seed in range(6)]
+    found = [Resampled(ip.estimators.MixedKSG(), 4).estimate(s.a, s.b) for s in draws]
+    assert sum(bool(e.high is not None and e.high < off.bits) for e in found) >= 4
+    assert all(any("at an atom of both variables" in note for note in e.notes) for e in found)
+    for name in ("a rectified unit*", "steps with uniform noise, 4*", "Gaussian, r=0.5", "two normals, gap 1"):
+        s = choose([name])[0].sample(600, 0)
+        assert not any("atom of both" in note for note in ip.estimators.MixedKSG().estimate(s.a, s.b).notes)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("spec", ["ksg:k=5", "mixed:k=5", "gauss", "gauss:copula=true"])
+@pytest.mark.parametrize("spec", ["ksg:k=5", "gauss", "gauss:copula=true"])
 def test_nominal_95_percent_intervals_cover_between_90_and_99_percent(spec: str) -> None:
     rng = np.random.default_rng(5)
-    estimator = Resampled(ip.estimators.parse(spec), 20)
+    estimator = Resampled(ip.estimators.parse(spec), 10)
     truth, inside = -0.5 * np.log2(1 - 0.6**2), 0
     for _ in range(200):
         x = rng.normal(size=600)
@@ -77,3 +166,22 @@ def test_a_null_survives_its_note() -> None:
 def test_too_few_rows_are_refused() -> None:
     with pytest.raises(InputError, match="at least 8 rows"):
         half_sample_stderr(lambda rows: 0.0, 7, rng=np.random.default_rng(0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("spec", "case"),
+    [
+        ("plugin:population", "two fair coins, independent"),
+        ("plugin:population", "Zipf, 64 symbols*"),
+        ("plugin:population", "16 x 16*"),
+        ("gauss", "Gaussian, r=0"),
+        ("gauss:copula=true", "Gaussian, r=0.99"),
+        ("ross:k=5", "two normals, gap 3"),
+        ("vinfo:family=linear", "two normals, gap 1"),
+    ],
+)
+def test_intervals_of_single_cases_cover_between_90_and_99_percent(spec: str, case: str) -> None:
+    """One case for every way in which an interval was wrong; all of them: `python -m benchmarks.calibration coverage`."""
+    (score,) = ip.calibrate([spec], [case], n=600, seeds=80 if "vinfo" in spec else 200, errorbars=8).by_case()
+    assert score.coverage is not None and 0.90 <= score.coverage <= 0.99

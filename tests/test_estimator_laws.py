@@ -335,7 +335,7 @@ def test_neighbours_choose_the_form_that_the_rows_ask_for() -> None:
     relu, x = continuous(np.maximum(z.values, 1.0)), continuous(rng.normal(size=(200, 1)))
     knn = E.Neighbours(k=4)
     for a, b, form, word in (
-        (x, z, E.KSG(4), "KSG"),
+        (x, z, E.KSG(4, correct=True), "KSG"),
         (z, y, E.Ross(4), "Ross"),
         (relu, y, E.MixedKSG(4, apart=True), "mixed"),
         (x, relu, E.MixedKSG(4, apart=True), "mixed"),

@@ -169,18 +169,19 @@ def test_halves_and_shuffled_labels_from_one_pass_are_those_of_passes_of_their_o
         np.testing.assert_allclose([e.bits for _, e in points], [e.bits for e in direct], atol=2e-6)
 
 
-def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true() -> None:
+@pytest.mark.parametrize("s2", [0.3, 0.1])
+def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true(s2: float) -> None:
     x, z, y = _layer()
-    whole = [e.bits for _, e in KDE(variance=0.3).estimate_plane_point(x, z, y)]
+    whole = [e.bits for _, e in KDE(variance=s2).estimate_plane_point(x, z, y)]
     drawn, errors = [], []
     for seed in range(80):
-        points = KDE(variance=0.3, pairs=60 * z.n).estimate_plane_point(x, z, y, rng=np.random.default_rng(seed))
+        points = KDE(variance=s2, pairs=60 * z.n).estimate_plane_point(x, z, y, rng=np.random.default_rng(seed))
         assert "60 of 600 rows compared with all" in points[0][1].notes[-1]
         drawn.append([e.bits for _, e in points])
         errors.append([e.stderr for _, e in points])
     spread, error = np.std(drawn, axis=0), np.sqrt(np.mean(np.square(errors), axis=0))
     assert np.all(np.abs(np.mean(drawn, axis=0) - whole) < 4 * spread / np.sqrt(80))
     assert np.all((spread / error > 0.75) & (spread / error < 1.33))  # four standard errors of a standard deviation
-    exact = KDE(variance=0.3, pairs=10**9).estimate_plane_point(x, z, y)
+    exact = KDE(variance=s2, pairs=10**9).estimate_plane_point(x, z, y)
     assert [e.bits for _, e in exact] == whole and exact[0][1].stderr is None
     assert str(KDE(variance=0.05, pairs=5)) == "kde:variance=0.05,pairs=5"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -172,3 +174,42 @@ def test_a_pool_of_ours_and_a_pool_of_blas_never_multiply(monkeypatch) -> None:
     monkeypatch.setenv("INFOPLANE_THREADS", "many")
     with pytest.raises(InputError, match="INFOPLANE_THREADS: expected a positive number, got 'many'"):
         threads()
+
+
+def _sums_in_a_child(queue, z) -> None:
+    queue.put(grouped_sums(z, np.array([0.5]), [])[0])
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="no fork on this system")
+def test_a_forked_child_has_threads_of_its_own(monkeypatch) -> None:
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    z = RNG.normal(size=(1300, 12)).astype(np.float32)
+    here = grouped_sums(z, np.array([0.5]), [])[0]  # the parent's threads are running now
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_sums_in_a_child, args=(queue, z))
+    child.start()
+    np.testing.assert_array_equal(queue.get(timeout=60), here)
+    child.join(60)
+    assert child.exitcode == 0
+
+
+def test_work_left_behind_by_an_error_has_ended_before_the_error_arrives(monkeypatch) -> None:
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    running = threading.Event()
+    ended: list[int] = []
+
+    def work(k: int) -> int:
+        if k == 0:
+            running.wait(10)
+            raise ValueError("the first fails")
+        running.set()
+        threading.Event().wait(0.05)
+        ended.append(k)
+        return k
+
+    with pytest.raises(ValueError, match="the first fails"):
+        list(in_order(work, range(20)))
+    at_once = list(ended)
+    assert at_once and at_once == ended and len(ended) < 20
+    assert list(in_order(lambda k: k + 1, range(5))) == [1, 2, 3, 4, 5]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma
+from scipy.special import digamma, ndtri
+from scipy.stats import rankdata
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.knn import normal_scores, standardised
+from infoplane.analysis.estimators.table_errors import chance_interval
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -18,7 +21,25 @@ from infoplane.types import Estimate, Kind, Variable
 _LN2 = float(np.log(2.0))
 _SMALLEST = 1e-12
 _MOST_UNITS = 5000
+_SURROGATE_ROWS = 1000
+_SURROGATES = 32
 Floats = NDArray[np.float64]
+Error = tuple[float, float, float]
+
+
+@cache
+def ranks_miss(z: float, n: int) -> float:
+    """By how much Fisher's ``arctanh r`` of the normal scores of n rows falls short of that of the rows themselves, for a Gaussian pair with ``arctanh r = z``.
+
+    From surrogates of a fixed seed, in which nearly all chance cancels; of at most 1000 rows, since it falls as 1/n: 0.03 at r = 0.99 and n = 600, where the standard error is 0.04.
+    """
+    rng, m, r, found = np.random.default_rng(0), min(n, _SURROGATE_ROWS), np.tanh(z), []
+    for _ in range(_SURROGATES):
+        x = rng.normal(size=m)
+        pair = x, r * x + np.sqrt(1 - r * r) * rng.normal(size=m)
+        scores = [ndtri((rankdata(v) - 0.5) / m) for v in pair]
+        found.append(np.arctanh(np.corrcoef(*pair)[0, 1]) - np.arctanh(np.corrcoef(*scores)[0, 1]))
+    return float(np.mean(found)) * m / n
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,7 @@ class Gaussian:
     _FIRST = "copula"
     keeps_chain = False
     x_as_values = True
+    bias_exponent = 1.0
     label = "I Gaussian [bits]"
     target_text = "MI of a Gaussian (copula) fit to the population"
     bound_text = "none (copula: lower for two scalars)"
@@ -93,12 +115,17 @@ class Gaussian:
         parts = (cov[:d, :d], cov[d:, d:], cov)
         h = [self._log_det(s, a.n, not shrink, name) for s, name in zip(parts, (a.name, b.name, f"{a.name} with {b.name}"), strict=True)]
         bits = 0.5 * (h[0] + h[1] - h[2]) / _LN2
-        se = None
-        if a.dim == b.dim == 1:
-            r = min(1.0, abs(float(cov[0, 1]) / float(np.sqrt(cov[0, 0] * cov[1, 1]))))
-            # delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order, chi-squared / 2n where r vanishes
-            se = float(np.sqrt(max(0.0, r * r - 1 / a.n) / a.n + 1 / (2 * a.n**2))) / _LN2
-        return self._result(bits, a, b, notes, se)
+        error = None if a.dim > 1 or b.dim > 1 else self._error(bits, float(cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1])), a.n)
+        return self._result(bits, a, b, notes, error)
+
+    def _error(self, bits: float, r: float, n: int) -> Error:
+        """Standard error and 95 % interval for two scalars of correlation r. Delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order,
+        chi-squared / 2n where r vanishes. Ranks blur what lies closer than neighbouring rows: the interval of a copula is moved by what it misses for that."""
+        r = min(abs(r), 1 - 1e-9)
+        variance = (max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2)) / _LN2**2
+        low, high = chance_interval(bits, variance, 1, n)
+        missed = r * ranks_miss(round(float(np.arctanh(r)), 2), n) / _LN2 if self.copula else 0.0
+        return float(np.sqrt(variance)), low + missed, high + missed
 
     def _labels(self, z: Variable, y: Variable) -> Estimate:
         values, codes = self._prepared(z), row_codes(y.values)
@@ -144,9 +171,9 @@ class Gaussian:
         return value - float(digamma((m + 1 - np.arange(1, d + 1)) / 2).sum() + d * np.log(2.0 / m))
 
     def _result(
-        self, bits: float, a: Variable, b: Variable, notes: tuple[str, ...], se: float | None, ceiling: float | None = None
+        self, bits: float, a: Variable, b: Variable, notes: tuple[str, ...], error: Error | None, ceiling: float | None = None
     ) -> Estimate:
         if self.copula and max(a.dim, b.dim) > 1:
             notes = (*notes, "copula of vectors: no lower bound")
-        low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
+        se, low, high = error or (None, None, None)
         return Estimate(bits, a.n, self.name, low=low, high=high, stderr=se, ceiling_bits=ceiling, target="population", notes=notes)

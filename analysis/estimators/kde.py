@@ -33,7 +33,8 @@ class KDE:
         relative: instead: s = relative x RMS distance between rows of the layer; the s2 used is in the notes.
         bound: ``upper`` or ``lower``.
         pairs: a budget for very many rows N: ``pairs / N`` rows drawn at random are compared with all N. Unbiased for the value over all rows,
-            with its standard error; None for all N^2 pairs.
+            with its standard error, which is too small where almost every row is alone and rare near pairs decide (then itself below 0.001 bit);
+            None for all N^2 pairs.
 
     When it lies: s2 is a choice, not a property of the network; it adds noise that the network does not have, so the chain is broken.
     Large ReLU layers sit at log2 N whatever they carry.

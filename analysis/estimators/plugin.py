@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction, counts_of, entropy_bits, information_bits, information_stderr
+from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction, counts_of, entropy_bits, information_bits
+from infoplane.analysis.estimators.table_errors import table_interval
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Target, Variable
@@ -71,7 +72,7 @@ class Plugin:
         return a == b == "discrete"
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
-        """I(a;b) in bits; for a population with the delta-method standard error.
+        """I(a;b) in bits; for a population with standard error and 95 % interval, see `infoplane.analysis.estimators.table_errors`.
 
         Raises:
             EstimatorError: a continuous variable.
@@ -85,7 +86,7 @@ class Plugin:
         ceiling = min(entropy_bits(counts_of(ca)), entropy_bits(counts_of(cb)))
         if self.target == "probe-set":
             return Estimate(bits, a.n, self.name, "exact", ceiling_bits=ceiling)
-        se = information_stderr(ca, cb)
+        se, low, high = table_interval(ca, cb, self.used_correction)
         pairs = counts_of(np.unique(ca * (cb.max() + 1) + cb, return_inverse=True)[1].reshape(-1))
         coverage = 1 - float((pairs == 1).sum()) / a.n
-        return Estimate(bits, a.n, self.name, "point", bits - 1.96 * se, bits + 1.96 * se, se, ceiling, "population", coverage)
+        return Estimate(bits, a.n, self.name, "point", low, high, se, ceiling, "population", coverage)

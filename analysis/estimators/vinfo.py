@@ -28,7 +28,8 @@ class VInformation:
     Every row is predicted by a model that never saw it (stratified folds, standardised on the training fold; early stopping, penalties and
     the temperature on an inner 15 % of the training fold). The estimate is the mean over rows of the pointwise value
     ``log2 p(y|z) - log2 p(y)`` and its standard error; both terms are held out. In expectation it is at most I(Z;Y) for a discrete ``b``:
-    a poor fit can only lose. For a continuous ``b`` both likelihoods are Gaussian and the number is the gain of that family, no bound.
+    a poor fit can only lose. What is estimated, and what the interval is of, are the expected held-out bits of predictors fitted on so many rows: less than the family
+    could use given more. For a continuous ``b`` both likelihoods are Gaussian and the number is the gain of that family, no bound.
 
     Attributes:
         family: ``linear`` (logistic or ridge, L2), ``mlp`` (one tanh layer beside the linear answer), ``knn``, ``gaussian`` (quadratic
@@ -116,7 +117,9 @@ def _check_pair(a: Variable, b: Variable) -> None:
 
 def _summary(values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...] = ()) -> Estimate:
     n = len(values)
-    bits, se = float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))
+    symbols = len(np.unique(b.values, axis=0)) if b.kind == "discrete" else 2
+    beyond = (symbols - 1) / (2 * (n * _LN2) ** 2)  # n rows cannot tell an information of order 1/n from none, also where no fold saw any
+    bits, se = float(values.mean()), float(np.sqrt(values.var(ddof=1) / n + beyond))
     ceiling = None
     if b.kind == "discrete":
         ceiling = entropy_of_counts(np.unique(b.values, axis=0, return_counts=True)[1])
@@ -214,6 +217,12 @@ def _one_fold(
     return _one_fold_continuous(z, y, train, test, e, rng)
 
 
+def _inner(train: NDArray[np.int64], held: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The k-th block of training rows to tune on, and the others to fit on."""
+    block = slice(k * held, (k + 1) * held)
+    return train[block], np.delete(train, block)
+
+
 def _one_fold_discrete(
     z: Floats, y: NDArray[np.generic], train: NDArray[np.int64], test: NDArray[np.int64], e: VInformation, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
@@ -225,8 +234,11 @@ def _one_fold_discrete(
     if zs.shape[1] == 0:
         return base, base
     held = max(1, round(_INNER * len(train)))
-    inner, fit = train[:held], train[held:]
-    split = Split(zs[fit], y[fit], zs[inner], y[inner], prior, True)
+
+    def split(k: int) -> Split:
+        inner, fit = _inner(train, held, k)
+        return Split(zs[fit], y[fit], zs[inner], y[inner], prior, True)
+
     out = fit_family(e.family, split, rng, e.hidden)(zs[test])
     if np.array_equal(out, np.broadcast_to(prior, out.shape)):
         return base, base
@@ -247,9 +259,12 @@ def _one_fold_continuous(
     if zs.shape[1] == 0:
         return base, base
     held = max(2, round(_INNER * len(train)))
-    inner, fit = train[:held], train[held:]
-    split = Split(zs[fit], ys[fit], zs[inner], ys[inner], np.zeros(ys.shape[1]), False)
-    predict = fit_family(e.family, split, rng, e.hidden)
+
+    def split(k: int) -> Split:
+        inner, fit = _inner(train, held, k)
+        return Split(zs[fit], ys[fit], zs[inner], ys[inner], np.zeros(ys.shape[1]), False)
+
+    predict, inner = fit_family(e.family, split, rng, e.hidden), train[:held]
     return base, _gaussian_surprise(ys[inner] - predict(zs[inner]), ys[test] - predict(zs[test]))
 
 

@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Predictor = Callable[[Floats], Floats]
 FAMILIES = ("linear", "mlp", "knn", "gaussian")
 _PENALTIES = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-5)
-_SIGNIFICANT = 1.5
+_SIGNIFICANT, _SURE = 2.5, 4.0
 _NEIGHBOURS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
@@ -57,40 +57,55 @@ def log_softmax(logits: Floats) -> Floats:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def fit_family(family: str, split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
-    """A predictor of the named family, tuned and calibrated on the inner split.
+def fit_family(family: str, split: Callable[[int], Split], rng: np.random.Generator, hidden: int) -> Predictor:
+    """A predictor of the named family, tuned and calibrated on the inner rows of ``split(0)``; the base rates where it learnt nothing.
+
+    Learnt means a gain over the base rates above 2.5 standard errors: the choice among tuned predictors, a winner's curse, would cost small negative bits on independent data. Where the inner rows
+    leave it open (a gain above 0 and below 4 standard errors) fits on ``split(1)`` and ``split(2)``, whose inner rows are others, are asked, too: one split alone, at 1.5, threw away a true 0.16 bit in
+    every tenth fold of 600 rows.
 
     Raises:
         InputError: no such family.
     """
-    if family == "linear":
-        raw = _fit_linear(split)[0]
-    elif family == "mlp":
-        raw = _fit_mlp(split, rng, hidden)
-    elif family == "knn":
-        raw = _fit_knn(split)
-    elif family == "gaussian":
-        raw = _fit_gaussian(split) if split.discrete else _fit_linear(split)[0]
-    else:
-        raise InputError(f"no such family: {family!r}; choose one of {', '.join(FAMILIES)}")
-    return _calibrate(raw, split)
+    predictor, gains = _calibrated(family, split(0), rng, hidden)
+    for k in (1, 2):
+        if 0 < _significance(gains) < _SURE:
+            gains = np.concatenate([gains, _calibrated(family, split(k), rng, hidden)[1]])
+    if _significance(gains) <= _SIGNIFICANT:
+        base = split(0).base
+        return lambda z: np.repeat(base[None], len(z), axis=0)
+    return predictor
 
 
-def _calibrate(raw: Predictor, split: Split) -> Predictor:
-    """Shrink the predictor towards the answer without input by the factor that is best on the inner rows.
+def _significance(gains: Floats) -> float:
+    """Mean in standard errors."""
+    spread = float(gains.std())
+    return float(gains.mean()) / spread * np.sqrt(len(gains)) if spread > 0 else 0.0
 
-    The factor is an inverse temperature that contains 0. A predictor whose gain over the base rates is below 1.5 standard errors on the
-    inner rows is taken to have learnt nothing and answers the base rates: otherwise the choice among tuned predictors, a winner's curse,
-    costs small negative bits on independent data.
+
+def _calibrated(family: str, split: Split, rng: np.random.Generator, hidden: int) -> tuple[Predictor, Floats]:
+    """A predictor, shrunk towards the answer without input by the factor that is best on the inner rows, and its gain over that answer on each of them.
+
+    The factor is an inverse temperature; 0 is among them.
     """
+    raw = _raw(family, split, rng, hidden)
     step = raw(split.zi) - split.base
     grid = np.concatenate([[0.0], np.geomspace(0.05, 2.0, 24)])
-    losses = [split.inner_loss(split.base + s * step) for s in grid]
-    best = float(grid[int(np.argmin(losses))])
-    gain = split.inner_losses(split.base + 0.0 * step) - split.inner_losses(split.base + best * step)
-    if float(gain.mean()) <= _SIGNIFICANT * float(gain.std()) / np.sqrt(len(gain)):
-        return lambda z: np.repeat(split.base[None], len(z), axis=0)
-    return lambda z: split.base + best * (raw(z) - split.base)
+    best = float(grid[int(np.argmin([split.inner_loss(split.base + s * step) for s in grid]))])
+    gains = split.inner_losses(split.base + 0.0 * step) - split.inner_losses(split.base + best * step)
+    return (lambda z: split.base + best * (raw(z) - split.base)), gains
+
+
+def _raw(family: str, split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
+    if family == "linear":
+        return _fit_linear(split)[0]
+    if family == "mlp":
+        return _fit_mlp(split, rng, hidden)
+    if family == "knn":
+        return _fit_knn(split)
+    if family == "gaussian":
+        return _fit_gaussian(split) if split.discrete else _fit_linear(split)[0]
+    raise InputError(f"no such family: {family!r}; choose one of {', '.join(FAMILIES)}")
 
 
 def _loss(out: Floats, split: Split) -> tuple[float, Floats]:

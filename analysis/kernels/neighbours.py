@@ -118,12 +118,12 @@ def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
 
     def strip(i: int) -> NDArray[np.float64]:
         mine, limit = np.full((n - i, k), np.inf), worst[i:].copy()  # what others found so far only spares work
-        largest = np.empty((min(TILE, n - i), TILE))
+        largest = np.empty((min(TILE, n - i), TILE if len(distances) > 2 else 0))
         for j in range(i, n, TILE):
             d = distances[0].tile(i, j)
-            for other in distances[1:]:
+            for other in distances[1:-1]:
                 d = np.maximum(d, other.tile(i, j), out=largest[:, : d.shape[1]])
-            keep_smallest(d, 0, j - i, mine, limit)
+            keep_smallest(d, distances[-1].tile(i, j), 0, j - i, mine, limit)  # of one part: the larger of itself and itself
         return mine
 
     with single_blas():

@@ -65,25 +65,28 @@ def _insert(best: Any, row: int, value: float) -> None:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def _any_below(d: Any, mine: float, theirs: Any) -> bool:
+def _any_below(d: Any, e: Any, mine: float, theirs: Any, larger: Any) -> bool:
     found = 0
     for c in range(len(d)):
-        found += (d[c] < mine) | (d[c] < theirs[c])
+        v = d[c] if d[c] > e[c] else e[c]
+        larger[c] = v
+        found += (v < mine) | (v < theirs[c])
     return found > 0
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def keep_smallest(d: Any, i0: int, j0: int, best: Any, worst: Any) -> None:
-    """Update the ascending k smallest values per row, ``best`` (n, k) and its last column ``worst``, with a tile of the upper half."""
+def keep_smallest(d: Any, e: Any, i0: int, j0: int, best: Any, worst: Any) -> None:
+    """Update the ascending k smallest values per row, ``best`` (n, k) and its last column ``worst``, with the larger of two tiles of the upper half."""
     last = best.shape[1] - 1
+    larger = np.empty(_STRETCH)
     for r in range(d.shape[0]):
         i = i0 + r
         for c0 in range(r + 1 if i0 == j0 else 0, d.shape[1], _STRETCH):
             c1 = min(c0 + _STRETCH, d.shape[1])
-            if not _any_below(d[r, c0:c1], worst[i], worst[j0 + c0 : j0 + c1]):
+            if not _any_below(d[r, c0:c1], e[r, c0:c1], worst[i], worst[j0 + c0 : j0 + c1], larger):
                 continue
             for c in range(c0, c1):
-                v = d[r, c]
+                v = larger[c - c0]
                 if v < worst[i]:
                     _insert(best, i, v)
                     worst[i] = best[i, last]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.blocks import Centred, Held, Rows, Spilled, mean_of, rows_per_block, starting
-from infoplane.analysis.kernels.threads import in_order, single_blas
+from infoplane.analysis.kernels.threads import device_here, in_order, single_blas
 
 TILE = 512
 _DIRECT_DIM = 10
@@ -88,8 +88,8 @@ def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats
 
 
 def chosen_device(device: str | None) -> str:
-    """A torch device, or ``cpu``: what is asked for, else ``INFOPLANE_DEVICE``, else an NVIDIA card that torch can use. Torch is not loaded to see none."""
-    asked = device or os.environ.get("INFOPLANE_DEVICE", "").strip()
+    """A torch device, or ``cpu``: what is asked for, here or by `on_device`, else ``INFOPLANE_DEVICE``, else an NVIDIA card that torch can use. Torch is not loaded to see none."""
+    asked = device or device_here() or os.environ.get("INFOPLANE_DEVICE", "").strip()
     if asked or not os.path.exists("/dev/nvidia0"):
         return asked or "cpu"
     import torch

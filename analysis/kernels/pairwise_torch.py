@@ -27,7 +27,7 @@ def grouped_sums(rows: Rows, variances: Floats, groupings: Sequence[Codes], devi
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     c = _centred(rows, float(rates.max()), device)
     norms = (c * c).sum(1)
-    groups = [torch.as_tensor(np.ascontiguousarray(g), device=device) for g in groupings]
+    groups = [torch.as_tensor(np.array(g), device=device) for g in groupings]
     total = np.zeros((1 + len(groups), n, len(rates), 2))
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")

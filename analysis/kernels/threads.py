@@ -1,4 +1,4 @@
-"""How many threads a kernel uses: one setting for our own threads and for BLAS, so that they never multiply."""
+"""How many threads a kernel uses, one setting for our own and for BLAS, so that they never multiply; and on which device it runs."""
 
 from __future__ import annotations
 
@@ -42,6 +42,22 @@ def using(number: int) -> Iterator[None]:
         yield
     finally:
         _here.threads = before
+
+
+@contextmanager
+def on_device(name: str) -> Iterator[None]:
+    """Kernels called from this thread that know torch devices use this one; left to themselves for an empty name."""
+    before = device_here()
+    _here.device = name
+    try:
+        yield
+    finally:
+        _here.device = before
+
+
+def device_here() -> str:
+    """What `on_device` says in this thread."""
+    return getattr(_here, "device", "")
 
 
 class _SingleBlas:

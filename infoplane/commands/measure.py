@@ -22,7 +22,12 @@ def measure(
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write the points as CSV.")] = None,
     layer: Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")] = None,
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine; results do not depend on it.")] = 1,
-    dask: Annotated[str, typer.Option("--dask", help="Address of a dask scheduler, e.g. tcp://host:8786.")] = "",
+    dask: Annotated[
+        str, typer.Option("--dask", help="Address of a dask scheduler, e.g. tcp://host:8786, or `local` for --workers processes.")
+    ] = "",
+    device: Annotated[
+        str, typer.Option("--device", help="Torch device of the pairwise kernels, e.g. cuda; `cpu` for the compiled ones.")
+    ] = "",
     seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
     errorbars: Annotated[int, typer.Option(help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.")] = 0,
     null: Annotated[int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")] = 0,
@@ -51,7 +56,16 @@ def measure(
 
     archive = open_archive(run)
     plane = run_measure(
-        archive, specs, layers=layer or None, workers=workers, seed=seed, progress=True, dask=dask or None, errorbars=errorbars, null=null
+        archive,
+        specs,
+        layers=layer or None,
+        workers=workers,
+        seed=seed,
+        progress=True,
+        dask=dask or None,
+        device=device or None,
+        errorbars=errorbars,
+        null=null,
     )
     target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
     say_plane(plane)

@@ -105,10 +105,15 @@ def usable_held_out(archive: Archive, step: int) -> float:
     test = np.flatnonzero(np.asarray(archive.split) == "test")
     rng = np.random.default_rng(0)
     train = rng.permutation(train)
-    inner, fit = train[: len(train) // 7], train[len(train) // 7 :]
+    blocks = np.array_split(train, 7)
     z = (z - z[train].mean(axis=0)) / np.maximum(z[train].std(axis=0), 1e-12)
     prior = np.log(np.full(PRIME, 1 / PRIME))
-    log_p = log_softmax(fit_family("linear", Split(z[fit], y[fit], z[inner], y[inner], prior, True), rng, 0)(z[test]))
+
+    def split(k: int) -> Split:
+        inner, fit = blocks[k], np.setdiff1d(train, blocks[k], assume_unique=True)
+        return Split(z[fit], y[fit], z[inner], y[inner], prior, True)
+
+    log_p = log_softmax(fit_family("linear", split, rng, 0)(z[test]))
     return float(math.log2(PRIME) + log_p[np.arange(len(test)), y[test]].mean() / math.log(2))
 
 
