@@ -206,16 +206,37 @@ def test_neighbours_answer_smoothed_frequencies_or_means_of_the_best_k() -> None
     assert F._fit_knn(tiny)(z[:3]) == pytest.approx(np.zeros((3, 1)))
 
 
-def test_a_predictor_is_shrunk_by_the_best_factor_and_one_that_learnt_nothing_answers_the_base() -> None:
+def test_a_predictor_is_shrunk_by_the_best_factor_and_one_that_learnt_nothing_answers_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     z = rng.normal(size=(400, 1))
     s = F.Split(z, z, z, z + 0.01 * rng.normal(size=(400, 1)), np.zeros(1), False)
     grid = np.geomspace(0.05, 2.0, 24)
     for factor in (4.0, 1.0, 0.7):
+        monkeypatch.setattr(F, "_raw", lambda *told, f=factor: lambda v: f * v)
         best = grid[int(np.argmin([np.mean((g * factor * z - s.yi) ** 2) for g in grid]))]  # type: ignore[operator]  # floats
-        assert F._calibrate(lambda v, f=factor: f * v, s)(np.array([[2.0]])) == pytest.approx(np.array([[2.0 * factor * best]]))
-    noise = F.Split(z, z, z, rng.normal(size=(400, 1)), np.zeros(1), False)
-    assert (F._calibrate(lambda v: v, noise)(z) == 0).all() and F._calibrate(lambda v: v, noise)(z).shape == (400, 1)
+        predict, gains = F._calibrated("linear", s, rng, 1)
+        assert predict(np.array([[2.0]])) == pytest.approx(np.array([[2.0 * factor * best]]))
+        assert gains == pytest.approx((0.5 * s.yi**2 - 0.5 * (best * factor * z - s.yi) ** 2)[:, 0])  # type: ignore[operator]
+        assert F.fit_family("linear", lambda k: s, rng, 1)(z) == pytest.approx(predict(z))
+    noise = F.Split(z, z, z, rng.normal(size=(400, 1)), np.array([0.25]), False)
+    nothing = F.fit_family("linear", lambda k: noise, rng, 1)(z)
+    assert (nothing == 0.25).all() and nothing.shape == (400, 1)
+
+
+def test_what_one_split_leaves_open_two_more_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*gains: list[float]) -> tuple[int, bool]:
+        left = list(gains)
+        monkeypatch.setattr(F, "_calibrated", lambda *told: (lambda z: np.ones((len(z), 1)), np.array(left.pop(0))))
+        answer = F.fit_family("linear", lambda k: split_of(False), RNG, 1)(np.zeros((2, 3)))
+        return len(gains) - len(left), bool((answer == 1).all())
+
+    sure, open_, none = [1.0, 1.1] * 10, [1.0, -0.5] * 10, [-1.0, 0.9] * 10
+    assert asked(sure) == (1, True) and asked(none) == (1, False) and asked([0.0] * 9) == (1, False)
+    assert asked(open_, sure, none) == (2, True) and asked(open_, none, none) == (3, False) and asked(open_, open_, open_) == (3, True)
+    assert (
+        F._significance(np.array([1.0, 2.0, 3.0])) == pytest.approx(2 / np.std([1, 2, 3]) * math.sqrt(3))
+        and F._significance(np.ones(3)) == 0.0
+    )
 
 
 def test_the_quadratic_family_finds_classes_that_differ_in_spread() -> None:
@@ -232,7 +253,7 @@ def test_the_quadratic_family_finds_classes_that_differ_in_spread() -> None:
 
 def test_an_unknown_family_is_named() -> None:
     with pytest.raises(InputError, match="no such family: 'tree'; choose one of linear, mlp, knn, gaussian"):
-        F.fit_family("tree", split_of(True), RNG, 4)
+        F.fit_family("tree", lambda k: split_of(True), RNG, 4)
 
 
 # ---- usable information ----------------------------------------------------------------------------------------------------------------------------------
@@ -296,7 +317,7 @@ def test_symbols_that_repeat_twice_may_predict_and_a_summary_is_a_mean_with_its_
         V._columns(ip.discrete([0, 0, 1, 2]))
     values, y = np.array([0.5, 1.5, 1.0, 2.0]), ip.discrete([0, 1, 0, 1])
     e = V._summary(values, y, VInformation())
-    se = values.std(ddof=1) / 2
+    se = math.sqrt(values.var(ddof=1) / 4 + (2 - 1) / (2 * (4 * math.log(2)) ** 2))
     assert (
         (e.bits, e.stderr, e.low, e.high) == pytest.approx((1.25, se, 1.25 - 1.96 * se, 1.25 + 1.96 * se))
         and e.ceiling_bits == 1.0

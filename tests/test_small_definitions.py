@@ -207,15 +207,16 @@ def test_a_shortfall_is_the_bias_on_gaussians_symmetric_and_none_without_a_fit()
 
 def test_the_standard_error_of_a_gaussian_pair_is_its_spread_over_draws() -> None:
     for r in (0.0, 0.6):
-        bits, said = [], []
+        bits, said, held = [], [], 0
         for seed in range(400):
             rng = np.random.default_rng(seed)
             x = rng.normal(size=200)
             e = Gaussian().estimate(ip.continuous(x), ip.continuous(r * x + math.sqrt(1 - r * r) * rng.normal(size=200)))
             bits.append(e.bits)
             said.append(e.stderr)
-            assert e.low == pytest.approx(e.bits - 1.96 * e.stderr) and e.high == pytest.approx(e.bits + 1.96 * e.stderr)
+            held += e.low <= -0.5 * math.log2(1 - r * r) <= e.high  # type: ignore[operator]  # numbers
         assert np.mean(bits) == pytest.approx(-0.5 * math.log2(1 - r * r), abs=4 * np.std(bits) / 20)
+        assert held >= 0.9 * 400 or not r
         ratio = np.sqrt(np.mean(np.square(said))) / np.std(bits)
         assert 0.85 < ratio < 1.15 if r else 1 < ratio < 2, "at r = 0, where the first order vanishes, it errs to the safe side"
 

@@ -464,15 +464,11 @@ def test_the_form_of_neighbours_follows_the_rows() -> None:
     a, b, y = ip.continuous(rng.normal(size=(40, 1))), ip.continuous(rng.normal(size=(40, 2))), ip.discrete(np.arange(40) % 2)
     tied = ip.continuous(np.round(rng.normal(size=(40, 1))))
     for one, two, form, words in (
-        (a, b, "ksg", "all rows differ: KSG"), (a, y, "ross", "all rows differ: Ross"), (y, a, "ross", "all rows differ: Ross"),
+        (a, b, "ksg:correct=true", "all rows differ: KSG"), (a, y, "ross", "all rows differ: Ross"), (y, a, "ross", "all rows differ: Ross"),
         (tied, b, "mixed:apart=true", "rows repeat"), (b, tied, "mixed:apart=true", "rows repeat"), (tied, y, "mixed:apart=true", "rows repeat"),
     ):  # fmt: skip
-        found = parse("knn").estimate(one, two, rng=rng)
-        assert (
-            found.bits == parse(form).estimate(one, two, rng=rng).bits
-            and found.estimator == "knn:k=5"
-            and found.notes[-1].startswith(words)
-        )
+        found, expected = (parse(s).estimate(one, two, rng=np.random.default_rng(0)) for s in ("knn", form))
+        assert found.bits == expected.bits and found.estimator == "knn:k=5" and found.notes[-1].startswith(words)
     low, high = (parse(s).estimate(a, b.take(np.arange(40)), rng=np.random.default_rng(0)) for s in ("ksg", "ksg:correct=true"))
     assert low.bits != high.bits and any("corrected by" in n for n in high.notes)
     pair = [parse(s).estimate(a, ip.continuous(b.values[:, :1]), rng=np.random.default_rng(0)) for s in ("ksg", "ksg:correct=true")]
