@@ -257,6 +257,18 @@ def test_filters_of_the_format_are_read_and_no_others(tmp_path: Path, options: d
             open_archive(packed).z(0, "a")
 
 
+def test_an_array_inside_its_own_header_is_read(tmp_path: Path) -> None:
+    packed = pack(write(tmp_path / "run", (0,)), tmp_path / "p.h5")
+    with h5py.File(packed, "r+") as f:
+        (shard,) = f["ckpt"].values()
+        del shard["layers/0000/call/0"]
+        compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        compact.set_layout(h5py.h5d.COMPACT)
+        d = h5py.h5d.create(shard["layers/0000/call"].id, b"0", h5py.h5t.IEEE_F32LE, h5py.h5s.create_simple(Z.shape), compact)
+        h5py.Dataset(d)[...] = Z
+    assert (open_archive(packed).z(0, "a") == Z).all() and verify(packed) == []
+
+
 def test_a_chunk_may_have_the_stated_size_and_not_a_byte_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from infoplane.archive import guard
 

@@ -313,6 +313,27 @@ def test_a_rise_is_untestable_only_where_saturation_could_have_made_it(up: dict,
     assert Evidence(plane, None).judge_pair(0, "bin:szt", "i_xz", "point", a, b).verdict == verdict
 
 
+def test_edges_are_frozen_over_the_run_or_the_layer_where_the_rule_asks_for_it(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from infoplane.archive import RunWriter, open_archive
+    from infoplane.types import LayerInfo
+
+    layers = [LayerInfo("a", 0, shape=(2,)), LayerInfo("b", 1, shape=(2,))]
+    with RunWriter.create(tmp_path / "run", layers=layers, x=None, y=np.arange(4) % 2, durable=False) as writer:
+        for step in (0, 1):
+            with writer.step(step) as shard:
+                shard.write("a", np.arange(8.0).reshape(4, 2) + step)
+                shard.write("b", -10 * np.arange(8.0).reshape(4, 2) - step)
+    plane = replace(plane_of([point(name, "i_xz", 1.0, s) for name in "ab" for s in (0, 1)]), n=4)
+    evidence = Evidence(plane, open_archive(tmp_path / "run"))
+    assert evidence.fitted("bin:szt", "a").frozen_low is None and Evidence(plane, None).fitted("bin:range", "a") is None
+    for spec, layer, low, high in (
+        ("bin:range", "a", (-71.0,), (8.0,)), ("bin:range", "b", (-71.0,), (8.0,)), ("bin:range,scope=layer", "a", (0.0,), (8.0,)),
+        ("bin:range,scope=layer", "b", (-71.0,), (0.0,)), ("bin:range,scope=unit", "b", (-61.0, -71.0), (0.0, -10.0)),
+    ):  # fmt: skip
+        fitted = evidence.fitted(spec, layer)
+        assert (fitted.frozen_low, fitted.frozen_high) == (low, high) and str(fitted) == spec and evidence.fitted(spec, layer) is fitted
+
+
 def test_every_law_of_a_layer_is_checked_beyond_its_tolerance_and_not_within() -> None:
     assert laws.tolerance_bits(plane_of([]), "bin:szt") == 0.01 and laws.tolerance_bits(plane_of([]), "ksg:k=5") == 0.02
     assert laws.tolerance_bits(replace(plane_of([]), h_y_bits=None), "bin:szt") == pytest.approx(0.06)
@@ -531,7 +552,7 @@ def test_the_battery_reports_the_largest_change_and_what_halving_costs() -> None
 def test_every_map_of_the_battery_can_be_undone() -> None:
     from infoplane.analysis import invariance as I
 
-    z = np.random.default_rng(4).normal(size=(40, 4)) * [1, 2, 3, 4]
+    z = np.random.default_rng(4).normal(size=(40, 4)) * [0.3, 0.7, 3, 4]
     turned = I._rotation(z, np.random.default_rng(0))
     assert np.linalg.norm(turned, axis=1) == pytest.approx(np.linalg.norm(z, axis=1)) and abs(turned - z).max() > 0.1
     scale = z.std(axis=0)
