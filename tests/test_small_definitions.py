@@ -557,3 +557,44 @@ def test_a_request_passes_only_by_name_to_read_from_here_with_its_token() -> Non
         False,
     ]
     assert host_name(" localhost ") == "localhost" and host_name("a:1:2") == ""
+
+
+# ---- kernels on some of the rows -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_kernel_estimate_from_some_rows_has_the_error_of_drawing_them() -> None:
+    from infoplane.analysis.estimators import KDE
+
+    rng = np.random.default_rng(21)
+    z, ids = ip.continuous(rng.normal(size=(400, 2)) ** 3), ip.discrete(np.arange(400))
+    whole = KDE(variance=0.05).estimate(ids, z)
+    some = [KDE(variance=0.05, pairs=400 * 80).estimate(ids, z, rng=np.random.default_rng(s)) for s in range(200)]
+    assert whole.stderr is None and whole.low is None and not any("compared with all" in n for n in whole.notes)
+    assert np.mean([e.bits for e in some]) == pytest.approx(whole.bits, abs=4 * np.std([e.bits for e in some]) / math.sqrt(200))
+    assert np.sqrt(np.mean([e.stderr**2 for e in some])) == pytest.approx(np.std([e.bits for e in some]), rel=0.15)  # type: ignore[operator]  # numbers
+    assert some[0].low == pytest.approx(some[0].bits - 1.96 * some[0].stderr) and some[0].high == pytest.approx(
+        some[0].bits + 1.96 * some[0].stderr
+    )  # type: ignore[operator]
+    assert some[0].notes[-1].startswith("80 of 400 rows compared with all")
+    assert KDE(variance=0.05, pairs=1).estimate(ids, z).notes[-1].startswith("2 of 400 rows")
+    assert (
+        KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).bits == whole.bits
+        and KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).stderr is None
+    )
+
+
+def test_groups_of_chosen_rows_are_counted_among_them() -> None:
+    from infoplane.analysis.estimators.kernel_views import KernelView, _counts_from, mean_square_distance
+    from infoplane.analysis.kernels.blocks import Held
+
+    codes = np.array([0, 0, 1, 1, 1, 2])
+    counts = np.bincount(codes)
+    assert sorted(_counts_from(counts[codes])) == [1, 2, 3]
+    total, own = np.full((6, 2), 3.0), np.full((6, 2), 1.5)
+    view = KernelView(total, own, counts[codes], counts, 6)
+    assert view.bits_per_row(1) == pytest.approx(np.log2(1.5 / counts[codes]) - math.log2(0.5))
+    taken = view.taken(codes != 1)
+    assert taken.n == 3 and sorted(taken.counts) == [1, 2] and taken.sizes.tolist() == [2, 2, 1]
+    z = np.random.default_rng(22).normal(size=(30, 4))
+    d = ((z[:, None] - z[None]) ** 2).sum(axis=2)
+    assert mean_square_distance(Held(z)) == pytest.approx(d.sum() / (30 * 29))
