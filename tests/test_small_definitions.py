@@ -598,3 +598,67 @@ def test_groups_of_chosen_rows_are_counted_among_them() -> None:
     z = np.random.default_rng(22).normal(size=(30, 4))
     d = ((z[:, None] - z[None]) ** 2).sum(axis=2)
     assert mean_square_distance(Held(z)) == pytest.approx(d.sum() / (30 * 29))
+
+
+def test_a_score_is_the_mean_of_its_trials() -> None:
+    trials = (
+        trial("e", 1.2, 0, low=0.9, high=1.5, seconds=1.0), trial("e", 0.9, 1, low=0.7, high=0.95, seconds=2.0), trial("e", None, 2, seconds=3.0),
+        trial("e", 1.3, 3, low=1.0, high=1.6, low_dimensional=False, seconds=4.0),
+    )  # fmt: skip
+    found = Calibration(trials)
+    (s,) = found.scores()
+    errors = np.array([0.2, -0.1, 0.3])
+    assert (s.estimator, s.where, s.trials, s.refused, s.intervals) == ("e", "1-D", 4, 1, 2) and s.seconds == 2.5 and s.coverage == 0.5
+    assert (
+        s.bias == pytest.approx(errors.mean())
+        and s.error == pytest.approx(0.2)
+        and s.stderr == pytest.approx(np.abs(errors).std(ddof=1) / math.sqrt(3))
+    )
+    assert found.of("e", "case").bias == s.bias and found.estimators == ("e",) and found.cases == ("case",) and len(found.rows()) == 4
+    assert trials[0].covered is True and trials[1].covered is False and trials[2].covered is None and trials[0].error == pytest.approx(0.2)
+    assert (
+        replace(trials[0], low=1.0).covered is True
+        and replace(trials[0], high=1.0).covered is True
+        and replace(trials[0], low=None).covered is None
+    )
+    one = Calibration(trials[:1]).scores()[0]
+    assert one.stderr is None and one.error == pytest.approx(0.2) and Calibration(trials[2:3]).scores()[0].error is None
+    assert replace(trials[0], truth_bits=math.inf).error is None and replace(trials[0], shannon=False).error is None
+    row = str(found).splitlines()[1].split()
+    assert row == ["1-D", "e", "0.2000", "+0.1333", "50.0%", "1/4"] and str(Calibration(trials[2:3])).splitlines()[1].split()[2:5] == [
+        "-",
+        "-",
+        "-",
+    ]
+
+
+def test_a_table_says_whose_information_it_is_and_how_well_it_is_covered() -> None:
+    from infoplane.analysis.estimators import Plugin
+
+    a, b = ip.discrete([0, 0, 1, 1, 2, 2, 2, 3]), ip.discrete([0, 0, 0, 1, 1, 1, 1, 1])
+    e = Plugin().estimate(a, b)
+    assert (
+        e.sense == "exact"
+        and e.target == "probe-set"
+        and e.coverage is None
+        and e.ceiling_bits == pytest.approx(stats.entropy([3, 5], base=2))
+    )
+    p = Plugin(target="population").estimate(a, b)
+    assert (
+        p.target == "population"
+        and p.coverage == pytest.approx(1 - 3 / 8)
+        and p.ceiling_bits == e.ceiling_bits
+        and p.low <= p.bits <= p.high
+    )  # type: ignore[operator]
+    assert [Plugin(*t).used_correction for t in (("probe-set",), ("population",), ("population", "mm"))] == ["none", "cwj", "mm"]  # type: ignore[arg-type]
+    assert Plugin().axis_label("i_xz", 8) == "I(X;Z) [bits], plug-in (probe-set, none), N=8" and "I(Z;Y)" in Plugin().axis_label("i_zy", 8)
+    assert (
+        not Plugin().supports("continuous", "discrete")
+        and not Plugin().supports("continuous", "continuous")
+        and Plugin().supports("discrete", "discrete")
+    )
+    for spec in ("plugin", "plugin:population", "plugin:population,correction=mm"):
+        assert str(parse(spec)) == spec
+    for wrong in ({"target": "rows"}, {"target": "population", "correction": "magic"}, {"correction": "mm"}):
+        with pytest.raises(InputError):
+            Plugin(**wrong)  # type: ignore[arg-type]  # as listed
