@@ -219,6 +219,20 @@ def test_a_text_may_be_as_long_as_a_header_and_not_longer(tmp_path: Path, monkey
         read_text(tmp_path / "eleven")
 
 
+def test_a_header_inside_hdf5_may_have_the_same_length_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infoplane.archive import guard
+
+    run = write(tmp_path / "run", (0,))
+    with h5py.File(run / "probe.h5") as f:
+        size = f["meta"].dtype.itemsize
+    with reading_h5(run / "probe.h5") as (file, window):
+        monkeypatch.setattr(guard, "MAX_JSON", size)
+        assert len(guard.read_meta(file, "meta", window, "here")) == size
+        monkeypatch.setattr(guard, "MAX_JSON", size - 1)
+        with pytest.raises(DamagedArchive, match=f"here: key 'meta': claims {size} bytes of JSON, more than the {size - 1}"):
+            guard.read_meta(file, "meta", window, "here")
+
+
 def test_what_is_not_a_regular_file_is_refused_by_name_and_no_descriptor_stays_open(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
