@@ -200,9 +200,9 @@ def test_a_layer_of_4096_rows_and_10_units_takes_a_moment():
     y = discrete((z[:, 0] + 0.5 * rng.normal(size=4096) > 0).astype(int))
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         VInformation().estimate(continuous(z), y, rng=np.random.default_rng(0))
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.3
 
 
