@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -80,6 +80,21 @@ def label_variable(archive: Archive) -> Variable | None:
     if values is None:
         return None
     return _once(archive, "y", lambda: discrete(values, "y") if archive.y_kind == "discrete" else continuous(values, "y"))
+
+
+def cells_of(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None) -> Iterator[tuple[int, str]]:
+    """Every (step, layer) that was captured, in the order of time and of the network; all of them, or those asked for.
+
+    Raises:
+        InputError: an unknown layer or step.
+    """
+    for what, wanted, known in (("layers", layers, archive.layers), ("steps", steps, archive.steps)):
+        if unknown := [w for w in wanted or () if w not in known]:
+            raise InputError(f"no such {what}: {unknown}; the archive has {list(known)}")
+    for step in archive.steps if steps is None else sorted(steps):
+        for name in archive.layers:
+            if (layers is None or name in layers) and archive.has(step, name):
+                yield step, name
 
 
 def points_of(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.analysis.cell import cell_rng, input_variable, label_variable, layer_variable
+from infoplane.analysis.cell import cell_rng, cells_of, input_variable, label_variable, layer_variable
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Estimator, Variable
@@ -98,13 +98,8 @@ def information_given_labels(
     x = input_variable(archive, e)
     if x is None:
         raise InputError(f"{e.name} takes no input: neither row identities nor the values of X (stored: {archive.x is not None})")
-    for what, wanted, known in (("layers", layers, archive.layers), ("steps", steps, archive.steps)):
-        if unknown := [w for w in wanted or () if w not in known]:
-            raise InputError(f"no such {what}: {unknown}; the archive has {list(known)}")
     found = []
-    for step in archive.steps if steps is None else sorted(steps):
-        for name in archive.layers:
-            if (layers is None or name in layers) and archive.has(step, name):
-                rng = cell_rng(seed, step, name, f"{e.name}|Y")
-                found.append(Conditional(step, name, conditional_information(e, x, layer_variable(archive, step, name, e), y, rng=rng)))
+    for step, name in cells_of(archive, layers, steps):
+        rng = cell_rng(seed, step, name, f"{e.name}|Y")
+        found.append(Conditional(step, name, conditional_information(e, x, layer_variable(archive, step, name, e), y, rng=rng)))
     return tuple(found)

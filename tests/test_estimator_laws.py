@@ -231,6 +231,27 @@ def test_the_size_of_a_chunk_changes_nothing(module: str, monkeypatch: pytest.Mo
     assert values() == pytest.approx(before, abs=1e-7 if module == "pairwise" else 1e-9)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_read_in_blocks_of_any_size_give_the_sums_of_rows_in_memory(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a user's memory decides, the size of a block, is a multiple of the tile: nothing moves, where another tile moves the last digits of float32 sums."""
+    from infoplane.analysis.kernels import blocks, pairwise
+
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(1700, 12)).astype(dtype), rng.integers(0, 4, 1700)
+    variances = np.array([0.5, 3.0])
+    held = pairwise.grouped_sums(z, variances, [y], device="cpu")
+
+    class Stored(blocks.Held):
+        """Not an array: it is spilled to a file and read back in blocks."""
+
+    for look, size in ((512, 1), (700, 40_000), (4096, 1 << 27)):
+        monkeypatch.setattr(blocks, "_LOOK", look)
+        monkeypatch.setattr(blocks, "_BLOCK_BYTES", size)
+        for one, other in zip(held, pairwise.grouped_sums(Stored(z), variances, [y], device="cpu"), strict=True):
+            bits = [-float(np.log2(v[:, :, 1] / len(z)).mean()) for v in (one, other)]
+            assert bits[0] == pytest.approx(bits[1], abs=1e-9) and np.allclose(one, other, rtol=3e-6, atol=0)
+
+
 # ---- known failures ------------------------------------------------------------------------------------------------------------------------------
 
 

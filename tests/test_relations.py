@@ -135,6 +135,31 @@ def test_train_and_held_out_rows_are_equally_many_and_planted_memory_is_seen(run
         assert both.train.bits > 0.8 and abs(both.test.bits) < 0.1 and both.p == 0.05
 
 
+def test_a_layer_adds_the_other_bit_and_nothing_that_is_known_and_an_easy_layer_has_a_short_code(tmp_path: Path) -> None:
+    """Layer 1 keeps the sign that is half of the label; beyond it the input adds the other half, and nothing beyond the input."""
+    from infoplane.analysis.usable import code_lengths, usable_beyond
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 2)).astype(np.float32)
+    y = 2 * (x[:, 0] > 0) + (x[:, 1] > 0)
+    first = torch.nn.Linear(2, 1, bias=False)
+    with torch.no_grad():
+        first.weight.copy_(torch.tensor([[1.0, 0.0]]))
+    with ip.Recorder(torch.nn.Sequential(torch.nn.Identity(), first), probe=(x, y), to=tmp_path / "run", layers=["0", "1"], verbose=False):
+        pass
+    (adds,) = usable_beyond(tmp_path / "run", "1")
+    (none,) = usable_beyond(tmp_path / "run", "0")
+    assert adds.layer == "0" and 0.8 < adds.estimate.bits < 1.02 and abs(none.estimate.bits) < 0.02
+    both, half = code_lengths(tmp_path / "run")
+    assert both.length.bits < 0.4 * both.length.uniform_bits and half.length.bits > 0.45 * half.length.uniform_bits
+    with pytest.raises(InputError, match=r"no such layer: 'x'; the archive has \['0', '1'\]"):
+        usable_beyond(tmp_path / "run", "x")
+    with pytest.raises(InputError, match=r"no such steps: \[7\]"):
+        code_lengths(tmp_path / "run", steps=[7])
+    with pytest.raises(InputError, match="no such family: 'deep'"):
+        code_lengths(tmp_path / "run", "deep")  # type: ignore[arg-type]  # said at run time
+
+
 def test_no_split_is_said(tmp_path: Path) -> None:
     with ip.Recorder(
         torch.nn.Sequential(torch.nn.Identity()),
@@ -155,10 +180,12 @@ def test_no_split_is_said(tmp_path: Path) -> None:
         ("given", "I(Z;X|Y) [bits], exact"),
         ("drift", "D(step || reference)"),
         ("sides", "I(Z;Y) [bits]"),
+        ("beyond --given 0", "I_V(Z->Y|0) [bits], linear, held out"),
+        ("code", "online code of the labels [bits], linear"),
     ],
 )
 def test_every_relation_is_a_command_with_a_table(run: Path, tmp_path: Path, command: str, title: str) -> None:
-    done = CliRunner().invoke(app, [command, str(run), "--csv", str(tmp_path / "t.csv")])
+    done = CliRunner().invoke(app, [*command.split(), str(run), "--csv", str(tmp_path / "t.csv")])
     assert done.exit_code == 0, done.output
     assert title in done.output and len((tmp_path / "t.csv").read_text().splitlines()) > 2
 

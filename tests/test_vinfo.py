@@ -200,7 +200,25 @@ def test_a_layer_of_4096_rows_and_10_units_takes_a_moment():
     y = discrete((z[:, 0] + 0.5 * rng.normal(size=4096) > 0).astype(int))
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         VInformation().estimate(continuous(z), y, rng=np.random.default_rng(0))
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     assert min(times) < 0.3
+
+
+def test_a_weak_signal_is_not_thrown_away_by_the_inner_rows_of_single_folds():
+    """0.16 bit in 600 rows: one inner split of 72 rows leaves it open in every tenth fold; no fold of 40 may answer the base rates."""
+    from infoplane.analysis.calibrate import choose
+
+    (case,) = choose(["two normals, gap 1"])
+    for seed in range(8):
+        s = case.sample(600, seed)
+        values = VInformation("gaussian").pointwise(s.a, s.b, rng=np.random.default_rng(seed))
+        assert np.count_nonzero(values == 0.0) < 60, f"a fold of seed {seed} learnt nothing"
+
+
+def test_no_estimate_is_certain_where_no_fold_saw_anything():
+    rng = np.random.default_rng(2)
+    e = VInformation().estimate(continuous(rng.normal(size=(400, 2))), discrete(rng.integers(0, 2, 400)), rng=rng)
+    assert e.bits == 0.0 and e.stderr == pytest.approx(1 / (np.sqrt(2) * 400 * np.log(2))) and e.low < 0 < e.high
+    assert "no fold beat the base rates" in e.notes

@@ -14,6 +14,10 @@ from infoplane.types import discrete
 Floats = NDArray[np.float64]
 
 
+TABLES: dict[str, Callable[[], Floats]] = {}
+"""The joint probabilities behind every table of the bank and of the judges, by name."""
+
+
 def table_case(name: str, table: Callable[[], Floats], how: str = "sum over the table") -> Case:
     """Rows sampled from ``p[a, b]``; the truth is the table's."""
 
@@ -23,6 +27,7 @@ def table_case(name: str, table: Callable[[], Floats], how: str = "sum over the 
         a, b = np.unravel_index(np.minimum(cells, p.size - 1), p.shape)
         return Sample(discrete(a, "a"), discrete(b, "b"))
 
+    TABLES[name] = table
     return Case(name, "discrete", draw, lambda: mutual_information(table()), how, table().size <= 256)
 
 

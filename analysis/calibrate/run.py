@@ -17,7 +17,7 @@ from infoplane.analysis.estimators.spec import parse
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimator, Variable
 
-DEFAULT_ESTIMATORS = ("plugin:population", "knn:k=5", "ksg:k=5,correct=true", "gauss", "gauss:copula=true", "noisy", "vinfo:family=mlp")
+DEFAULT_ESTIMATORS = ("plugin:population", "knn:k=5", "ksg:k=5", "gauss", "gauss:copula=true", "noisy", "vinfo:family=mlp")
 
 
 def calibrate(

@@ -90,6 +90,37 @@ def sides(
     _table("I(Z;Y) [bits]", ("step", "layer", "estimator", "n", "train", "held out", "gap", "p"), rows, csv)
 
 
+def beyond(
+    run: Run,
+    given: Annotated[str, typer.Option(help="The layer whose usable information is taken as known.")],
+    family: Annotated[str, typer.Option(help="Predictors: linear, mlp, knn, gaussian.")] = "linear",
+    layer: Layers = None,
+    step: Steps = None,
+    csv: Csv = None,
+) -> None:
+    """I_V(Z -> Y | given) in bits: what predictors can use about the labels from a layer beyond another layer."""
+    from infoplane.analysis.usable import usable_beyond
+
+    found = usable_beyond(run, given, family, layers=layer or None, steps=step or None)  # type: ignore[arg-type]  # checked there
+    rows = [(b.step, b.layer, b.estimate.bits, b.estimate.stderr, b.estimate.low, b.estimate.high) for b in found]
+    _table(f"I_V(Z->Y|{given}) [bits], {family}, held out", ("step", "layer", "bits", "stderr", "low", "high"), rows, csv)
+
+
+def code(
+    run: Run,
+    family: Annotated[str, typer.Option(help="Predictors: linear, mlp, knn, gaussian.")] = "linear",
+    layer: Layers = None,
+    step: Steps = None,
+    csv: Csv = None,
+) -> None:
+    """Length in bits of an online code of the labels given a layer (minimum description length): short where they are easy to learn."""
+    from infoplane.analysis.usable import code_lengths
+
+    found = code_lengths(run, family, layers=layer or None, steps=step or None)  # type: ignore[arg-type]  # checked there
+    rows = [(c.step, c.layer, c.length.bits, c.length.uniform_bits, c.length.compression) for c in found]
+    _table(f"online code of the labels [bits], {family}", ("step", "layer", "bits", "uniform", "times shorter"), rows, csv)
+
+
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], csv: Path | None) -> None:
     from rich.console import Console
     from rich.table import Table
@@ -113,5 +144,5 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]],
 
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
-    for command in (between, given, drift, sides):
+    for command in (between, given, drift, sides, beyond, code):
         app.command()(command)
