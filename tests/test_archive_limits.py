@@ -490,6 +490,16 @@ def test_rows_of_a_layer_may_come_in_pieces_and_only_as_many_as_there_are(tmp_pa
     )
 
 
+def test_metrics_with_names_that_an_attribute_can_have_are_attributes_too(tmp_path: Path) -> None:
+    names = {"loss": 0.5, "x" * 255: 1.0, "y" * 256: 2.0, "a\0b": 3.0, "": 4.0}
+    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=None, durable=False) as run, run.step(0, metrics=names):
+        pass
+    assert open_archive(tmp_path / "run").metrics[0] == names
+    (shard,) = (tmp_path / "run/ckpt").glob("0*.h5")
+    with h5py.File(shard) as f:
+        assert dict(f["scalars"].attrs) == {"loss": 0.5, "x" * 255: 1.0}
+
+
 def test_a_writer_sweeps_what_its_own_rank_left_and_without_a_lock_only_what_is_an_hour_old(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
