@@ -6,7 +6,7 @@ OUT    ?= runs/demo
 # One thread per process: on two busy cores, two threads made a small training run ten times slower.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo test lint types fast slow format docs gallery screenshots bench lock clean
+.PHONY: demo test lint types fast slow format docs gallery screenshots bench lock audit clean
 
 demo: $(VENV)/installed
 	$(BIN)/infoplane demo --out $(OUT) --overwrite
@@ -59,5 +59,15 @@ $(VENV)/installed: pyproject.toml constraints.txt requirements-ci.txt
 lock: $(VENV)/installed
 	$(BIN)/python .ci/lock.py
 
+# Known vulnerabilities of what CI installs, torch included. Needs a network that reaches PyPI's or OSV's database (AUDIT=osv); where it does not,
+# --strict makes that an error and not a clean bill. In an environment of its own: the tool is not part of what it judges.
+AUDIT ?= pypi
+audit:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install -q --disable-pip-version-check 'pip-audit>=2.7'
+	grep '^torch==' constraints.txt | cat requirements-ci.txt - > $(VENV)-audit/everything.txt
+	sed -i 's/ --hash=.*//' $(VENV)-audit/everything.txt
+	$(VENV)-audit/bin/pip-audit --strict --disable-pip --no-deps --vulnerability-service $(AUDIT) -r $(VENV)-audit/everything.txt
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-audit build dist *.egg-info .mypy_cache .ruff_cache

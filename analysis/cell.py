@@ -195,3 +195,12 @@ def points_from(record: Mapping[str, Any]) -> tuple[list[Point], list[Failure]]:
         fields = {k: v for k, v in row.items() if k != "quantity"}
         points.append(Point(step, layer, row["quantity"], Estimate(**{**fields, "notes": tuple(fields.get("notes", ()))})))
     return points, []
+
+
+def is_result(record: Mapping[str, Any]) -> bool:  # Any: JSON
+    """Whether a stored line is a result at all: a run may come from anyone, and a line that is none is measured again."""
+    try:
+        points, _ = points_from(record)
+        return isinstance(record["estimator"], str) and all(p.quantity in ("i_xz", "i_zy") and str(p.estimate) for p in points)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError):
+        return False

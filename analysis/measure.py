@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.analysis.cell import Record, cell_key, content_result_key, points_from
+from infoplane.analysis.cell import Record, cell_key, content_result_key, is_result, points_from
 from infoplane.analysis.engine import Job, as_of, run
 from infoplane.analysis.stored import is_large
 from infoplane.errors import InputError
@@ -81,7 +81,7 @@ def measure(
 
         fitted = {layer: [Resampled(e, errorbars, null) for e in chosen] for layer, chosen in fitted.items()}
     log = _log(archive) if resume else None
-    done = dict(log.read()) if log is not None else {}
+    done = {} if log is None else {key: record for key, record in log.read().items() if is_result(record)}
     same = {str(r["same"]): r for r in done.values() if "same" in r and "error" not in r}
     todo: list[tuple[Cell, list[Estimator]]] = []
     records: list[Record] = []
@@ -90,7 +90,7 @@ def measure(
         for estimator in fitted[cell[1]]:
             key = cell_key(archive, *cell, estimator, seed)
             known = done.get(key)
-            if known is None or "error" in known:
+            if known is None or "error" in known or (known["step"], known["layer"], known["estimator"]) != (*cell, estimator.name):
                 equal = same.get(content_result_key(archive, *cell, estimator, seed)) if same else None
                 known = None if equal is None else as_of(equal, cell[0], key)
                 if known is not None and log is not None:

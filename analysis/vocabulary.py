@@ -174,7 +174,7 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
     """
     from scipy.spatial import cKDTree
 
-    a, b = (np.asarray(v, np.float64).reshape(len(np.asarray(v)), -1) for v in (x, y))
+    a, b = (_rows(v) for v in (x, y))
     if a.shape[1] != b.shape[1] or len(a) <= k or len(b) < k:
         raise InputError(f"expected rows of one width, more than k={k} of them, got shapes {a.shape} and {b.shape}")
     rho = cKDTree(a).query(a, k=[k + 1])[0][:, 0]
@@ -200,7 +200,7 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
         >>> abs(kl_binned(rng.normal(1, 1, (20000, 1)), rng.normal(0, 1, (20000, 1))) - 0.7213) < 0.1
         True
     """
-    a, b = (np.asarray(v, np.float64).reshape(len(np.asarray(v)), -1) for v in (x, y))
+    a, b = (_rows(v) for v in (x, y))
     if a.shape[1] != b.shape[1] or not len(a) or not len(b) or bins < 2:
         raise InputError(f"expected rows of one width and at least 2 bins, got shapes {a.shape} and {b.shape}, {bins} bins")
     low, high = np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))
@@ -213,6 +213,12 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
         bias = (used.sum() - 1) / (2 * _LN2) * (1 / len(a) + 1 / len(b))
         total += float((smooth_p * np.log2(smooth_p / smooth_q)).sum()) - bias
     return float(total) / a.shape[1]
+
+
+def _rows(v: ArrayLike) -> Floats:
+    """Shape ``(n, dim)``, also of no rows."""
+    a = np.asarray(v, np.float64)
+    return a.reshape(len(a), int(np.prod(a.shape[1:])))
 
 
 def _two(table: ArrayLike) -> Floats:

@@ -21,6 +21,7 @@ from benchmarks import peers
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.kde import KDE
 from infoplane.archive import open_archive
+from infoplane.data.ensemble import classify_together
 from infoplane.data.training import classify
 from infoplane.types import Estimator, continuous, discrete
 
@@ -106,6 +107,36 @@ def mine(estimator: Estimator, x: object, every: list[list[object]], y: object) 
     return [[e.bits for _, e in estimator.estimate_plane_point(x, z, y)] for layers in every for z in layers]
 
 
+def ensemble(seeds: int = 10, epochs: int = 6) -> None:
+    """Seeds of the 12-bit network trained one after the other and as one, on one thread: seconds of both and the largest difference of a parameter."""
+    x, y = map(torch.as_tensor, ip.data.szt.load())
+    masks = [torch.as_tensor(ip.data.szt.train_mask(s)) for s in range(seeds)]
+    settings = {"epochs": epochs, "lr": 4e-4, "batch": 256}
+
+    def models() -> list[torch.nn.Module]:
+        return [ip.data.szt.network("tanh", seed=s) for s in range(seeds)]
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        alone, together = models(), models()
+        start = time.process_time()
+        for s, model in enumerate(alone):
+            classify(model, x, y, masks[s], seed=s, **settings)
+        taken[0].append(time.process_time() - start)
+        start = time.process_time()
+        classify_together(together, x, y, masks, seeds=range(seeds), **settings)
+        taken[1].append(time.process_time() - start)
+    torch.set_num_threads(threads)
+    pairs = (zip(a.parameters(), b.parameters(), strict=True) for a, b in zip(alone, together, strict=True))
+    error = max(float((p - q).abs().max().detach()) for both in pairs for p, q in both)
+    one, all_of = (float(np.median(t)) for t in taken)
+    print(
+        f"\n{seeds} seeds x {epochs} epochs, processor seconds: one by one {one:.2f}, as one {all_of:.2f}, {one / all_of:.2f} times; parameters {error:.0e} apart"
+    )
+
+
 def start_up(run: Path) -> None:
     """Processor and wall seconds of whole processes."""
     commands = {
@@ -136,12 +167,13 @@ ONE = "import infoplane as ip; ip.measure({run!r}, ['kde:variance=0.001', 'bin:s
 
 
 def main(epochs: int) -> None:
-    """All three."""
+    """Everything."""
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}, {torch.get_num_threads()} threads")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         beside_training(Path(folder), epochs)
         whole_plane(Path(folder) / "run")
         start_up(Path(folder) / "run")
+    ensemble()
 
 
 if __name__ == "__main__":

@@ -1,17 +1,17 @@
 """Mutation testing: does a test fail when a line of the arithmetic or of the archive is changed?
 
-python -m benchmarks.mutation --sample 12 --seed 0 --out mutants.jsonl [FILE ...]        needs ``pip install coverage``
+python -m benchmarks.mutation --sample 200 --seed 0 --out mutants.jsonl [FILE ...]        needs ``pip install coverage``
 
-A random sample per file (every comparison, operator, constant, condition, index and call that may be changed is a candidate), each mutant held against the
-fast tests that run its line (learnt once by coverage), the fastest first, until one fails. The tree is copied, so nothing here is touched; a
-process that has the big libraries loaded forks for every mutant. Compiled kernels are not seen by coverage: they are held against their families' test files.
+A random sample (every comparison, operator, constant, condition, index and call that may be changed is a candidate), each mutant held against the
+fast tests that run its line (learnt once by coverage) and the others of their files, those that are about the file first, until one fails. The tree is copied, so nothing here is touched; a
+process that has the big libraries loaded forks for every mutant.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
-import contextlib
+import importlib
 import json
 import os
 import random
@@ -21,18 +21,16 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
+from benchmarks.mutants import Mutant, mutants
+
 ROOT = Path(__file__).resolve().parent.parent
-DRAWN = (
-    "analysis/plot/",
-    "analysis/report/",
-    "analysis/live/follow.py",
-    "analysis/live/server.py",
-)  # drawing: judged by eye and browser tests
+DRAWN = ("analysis/plot/", "analysis/report/", "analysis/live/follow.py", "analysis/live/server.py")
+"""Left out: drawing, which is judged by eye, reference images and browser tests."""
 SLOW_FILES = [
     "adapters",
     "browser",
@@ -48,89 +46,22 @@ SLOW_FILES = [
     "soak",
     "crash",
     "mutation",
+    "reference_images",
 ]
-KERNEL_TESTS = [
-    "test_kernels_neighbours.py",
-    "test_kernels_pairwise.py",
-    "test_kde.py",
-    "test_binned.py",
-    "test_estimators.py",
-    "test_dpi.py",
-]
-COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
-BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.MatMult: ast.Add, ast.LShift: ast.RShift, ast.RShift: ast.LShift}  # fmt: skip
-SECONDS, WAIT = 60, 900
-"""Most seconds of computing, and of waiting, that the tests of one mutant may take; more counts as killed (it hangs)."""
-
-
-@dataclass(frozen=True)
-class Mutant:
-    """One changed place of one file: the text that replaces ``[start, stop)`` of the source."""
-
-    file: str
-    line: int
-    start: int
-    stop: int
-    before: str
-    after: str
-
-
-def mutants(file: str, source: str) -> list[Mutant]:
-    """Every mutant of a file, in order of place; annotations, docstrings, messages and imports are left alone."""
-    found = []
-    lines = [0]
-    for text in source.encode().splitlines(keepends=True):
-        lines.append(lines[-1] + len(text))
-    raw = source.encode()
-
-    def span(node: ast.expr) -> tuple[int, int]:
-        return lines[node.lineno - 1] + node.col_offset, lines[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
-
-    for node in _code(ast.parse(source)):
-        start, stop = span(node)
-        for after in _changes(node):
-            found.append(Mutant(file, node.lineno, start, stop, raw[start:stop].decode(), f"({after})"))
-    return sorted(set(found), key=lambda m: (m.start, m.stop, m.after))
-
-
-def _code(tree: ast.AST) -> Iterator[ast.expr]:
-    """Expressions that do something: no annotation, message, docstring, decorator or default of a dataclass field's metadata."""
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)) and child in (*tree.decorator_list, tree.returns, tree.args):
-            continue
-        if isinstance(child, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom, ast.arg)) or (
-            isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
-        ):
-            continue
-        if isinstance(tree, ast.AnnAssign) and child is tree.annotation:
-            continue
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(child, ast.expr):
-            yield child
-        yield from _code(child)
-
-
-def _changes(node: ast.expr) -> Iterator[str]:
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in COMPARE:
-        yield ast.unparse(ast.Compare(node.left, [COMPARE[type(node.ops[0])]()], node.comparators))
-    elif isinstance(node, ast.BinOp) and type(node.op) in BINARY:
-        yield ast.unparse(ast.BinOp(node.left, BINARY[type(node.op)](), node.right))
-    elif isinstance(node, ast.BoolOp):
-        yield ast.unparse(ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values))
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
-        yield ast.unparse(node.operand)
-    elif isinstance(node, ast.IfExp):
-        yield ast.unparse(ast.IfExp(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse))
-    elif isinstance(node, ast.Constant) and type(node.value) in (int, float, bool):
-        yield repr(not node.value) if isinstance(node.value, bool) else repr(node.value + 1)
-    elif (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in ("min", "max", "sum", "mean", "any", "all", "sort")
-    ):
-        other = {"min": "max", "max": "min", "sum": "mean", "mean": "sum", "any": "all", "all": "any", "sort": "argsort"}[node.func.attr]
-        yield ast.unparse(ast.Call(ast.Attribute(node.func.value, other), node.args, node.keywords))
+COMPILED = {
+    "cells": "kernels/cells.py",
+    "neighbours": "kernels/neighbours.py",
+    "pairwise": "kernels/pairwise.py",
+    "permutation": "resample.py",
+}
+"""Compiled kernels are not seen by coverage: each is held against the tests that run any line of the module that calls it."""
+FIRST, TESTS_SECONDS, SECONDS, WAIT = 12, 15, 90, 1200
+"""Tests that come first; most seconds of tests of one mutant (as they took without it); most seconds of computing, and of waiting, after which it hangs (and counts as killed)."""
+BIG = "h5py matplotlib.pyplot numba scipy.integrate scipy.optimize scipy.spatial scipy.stats sklearn.linear_model sklearn.neighbors torch"
+BROKEN = 99
+"""Exit code of a child that failed outside of the tests."""
+CONTROL_EVERY = 25
+"""So often an unchanged file is judged as if it were a mutant; if it does not survive, the figures mean nothing and this ends."""
 
 
 class _Coverage:
@@ -171,10 +102,12 @@ def in_child(tree: Path, work: object, seconds: float, *, computing: int = 3600)
         quiet = os.open(os.devnull, os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(quiet, fd)
-        code = 9
-        with contextlib.suppress(BaseException):
+        code = BROKEN
+        try:
             code, text = work()  # type: ignore[operator]
-            os.write(write, text.encode())
+        except BaseException:
+            text = traceback.format_exc()
+        os.write(write, text.encode())
         os._exit(code)
     os.close(write)
     deadline, status = time.monotonic() + seconds, None
@@ -211,8 +144,8 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
 
         code, text = in_child(tree, work, 900)
         if code != 0:
-            print(f"{file}: exit code {code} without any mutant", flush=True)
-        if text:
+            print(f"{file}: exit code {code} without any mutant {text if code == BROKEN else ''}", flush=True)
+        if text and code != BROKEN:
             lines, times = json.loads(text)
             seconds |= times
             for name, by_line in lines.items():
@@ -221,46 +154,106 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
     return table, seconds
 
 
-def tests_of(m: Mutant, by_line: dict[str, list[str]], seconds: dict[str, float]) -> list[str]:
-    """The tests that run the mutant's statement, fastest first; of a line that runs at import every test of the file."""
-    if m.file.startswith("analysis/kernels/") or "compiled" in m.file:
-        return [f"tests/{name}" for name in KERNEL_TESTS]
-    ran: set[str] = set()
-    for line in range(m.line, max(0, m.line - 15), -1):  # a statement of several lines is known by one of the lines above
-        if ran := set(by_line.get(str(line), [])):
-            break
-    if ran == {""}:
-        ran = {t for tests in by_line.values() for t in tests}
-    return sorted(ran - {""}, key=lambda t: seconds.get(t, 1))[:40]
+class Selection:
+    """Which tests a mutant is held against, from the table of lines and tests."""
+
+    def __init__(self, table: dict[str, dict[str, list[str]]], seconds: dict[str, float]) -> None:
+        self.table, self.seconds = table, seconds
+        self.bodies = {file: _bodies((ROOT / file).read_text()) for file in table}
+        self.share: dict[tuple[str, str], int] = Counter()
+        self.total: dict[str, int] = Counter()
+        for file, by_line in table.items():
+            for line, tests in by_line.items():
+                for t in tests if int(line) in self.bodies[file] else ():
+                    self.share[file, t] += 1
+                    self.total[t] += 1
+
+    def of(self, m: Mutant) -> list[str]:
+        """Those that run the mutant's statement, then the others of their files (which may share what a first one made), as long as time allows.
+
+        First the tests that are about the file: those with the largest share of their lines in it. Of a line that runs at import (outside of
+        every function): the tests that run any function of the file.
+        """
+        file = m.file
+        if file.endswith("_compiled.py"):
+            file = "analysis/" + COMPILED[Path(file).name.removesuffix("_compiled.py")]
+        ran: set[str] = set()
+        if file == m.file and m.line in self.bodies.get(file, ()):
+            for line in range(m.line, max(0, m.line - 15), -1):  # a statement of several lines is known by one of the lines above
+                if ran := set(self.table.get(file, {}).get(str(line), [])) - {""}:
+                    break
+        ran = ran or {t for f, t in self.share if f == file} - {""}
+        files = {t.partition("::")[0] for t in ran}
+        shown = ">>> " in (ROOT / m.file).read_text()  # its examples are tests, too
+        chosen, left = ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else [], float(TESTS_SECONDS)
+        for t in sorted((t for t in self.seconds if t.partition("::")[0] in files), key=lambda t: (t not in ran, -self._about(file, t))):
+            if self.seconds[t] < left:
+                chosen.append(t)
+                left -= self.seconds[t]
+        return chosen
+
+    def _about(self, file: str, test: str) -> float:
+        return self.share[file, test] / max(1, self.total[test])
 
 
-def judge(tree: Path, m: Mutant, tests: list[str]) -> str:
-    """``killed``, ``timeout``, ``survived`` or ``not run``."""
+def _bodies(source: str) -> set[int]:
+    """The lines inside of functions."""
+    functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    return {line for n in functions for line in range(n.body[0].lineno, (n.end_lineno or 0) + 1)}
+
+
+def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
+    """The mutants of a file of results with one of these verdicts, where the source has not changed since."""
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    found = [Mutant(*(row[f.name] for f in fields(Mutant))) for row in rows if row["verdict"] in verdicts]
+    return [m for m in found if (ROOT / m.file).read_bytes()[m.start : m.stop] == m.before.encode()]
+
+
+def _fails(tests: list[str]) -> int:
+    """Pytest's exit code; the likeliest few first, so that most mutants need few test files imported."""
     import pytest
 
+    for part in (tests[:FIRST], tests[FIRST:]):
+        if part and (code := int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *part]))):
+            return code
+    return 0
+
+
+def judge(tree: Path, m: Mutant, tests: list[str], number: int) -> str:
+    """``killed``, ``timeout``, ``survived`` or ``not run``."""
     if not tests:
         return "not run"
     path = tree / m.file
-    good = path.read_bytes()
+    good, stamp = path.read_bytes(), path.stat().st_mtime_ns
     path.write_bytes(good[: m.start] + m.after.encode() + good[m.stop :])
+    os.utime(path, ns=(stamp, stamp + (number + 1) * 10**9))  # every mutant is compiled anew, the good file never
     try:
-        code, _ = in_child(
-            tree, lambda: (int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests])), ""), WAIT, computing=SECONDS
-        )
+        code, text = in_child(tree, lambda: (_fails(tests), ""), WAIT, computing=SECONDS)
     finally:
         path.write_bytes(good)
-        os.utime(path)
+        os.utime(path, ns=(stamp, stamp))
+    if code == BROKEN:
+        raise RuntimeError(text)
     return "survived" if code == 0 else "timeout" if code in (-1, -signal.SIGXCPU, -signal.SIGKILL) else "killed"
+
+
+def preload() -> None:
+    """Load the big libraries before forking: nothing of ours, so that every child imports the changed tree."""
+    for name in BIG.split():
+        importlib.import_module(name)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="*")
-    parser.add_argument("--sample", type=int, default=12, help="mutants per file")
+    parser.add_argument("--sample", type=int, default=200, help="mutants in all, every possible one as likely")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="results, one line each; those that are there are kept")
     parser.add_argument("--map", type=Path, help="keep the table of lines and tests here, or take it from here")
+    parser.add_argument("--of", type=Path, help="judge the survivors of these results again instead of a sample")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many; the same command goes on where it stopped")
     args = parser.parse_args()
+    end = time.monotonic() + 60 * args.minutes
     files = args.files or [
         str(p.relative_to(ROOT))
         for p in sorted([*(ROOT / "analysis").rglob("*.py"), *(ROOT / "infoplane/archive").glob("*.py")])
@@ -270,28 +263,40 @@ def main() -> None:
     shutil.copytree(ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", "runs", "*.pyc"))
     os.environ["PYTHONPATH"] = str(tree)
     sys.path[:] = [p for p in sys.path if p not in ("", str(ROOT))]
-    import h5py  # noqa: F401  # loaded once, before forking
-
+    preload()
     if args.map and args.map.exists():
         table, seconds = json.loads(args.map.read_text())
     else:
         table, seconds = learn(tree)
         if args.map:
             args.map.write_text(json.dumps([table, seconds]))
+    possible = [m for file in files for m in mutants(file, (ROOT / file).read_text())]
+    chosen = random.Random(args.seed).sample(
+        possible, min(args.sample, len(possible))
+    )  # in random order: what is done so far is a sample too
+    if args.of:
+        chosen = earlier(args.of, ("survived", "not run"))
+    done = set(earlier(args.out, ("killed", "timeout", "survived", "not run"))) if args.out.exists() else set()
     tally: dict[str, Counter[str]] = defaultdict(Counter)
+    selection = Selection(table, seconds)
     with args.out.open("a") as out:
-        for file in files:
-            possible = mutants(file, (ROOT / file).read_text())
-            for m in random.Random(f"{args.seed} {file}").sample(possible, min(args.sample, len(possible))):
-                tests = tests_of(m, table.get(file, {}), seconds)
-                verdict = judge(tree, m, tests)
-                tally[file][verdict] += 1
-                out.write(json.dumps({**asdict(m), "verdict": verdict, "tests": len(tests)}) + "\n")
-                out.flush()
-            print(f"{file}: {dict(tally[file])} of {len(possible)} possible", flush=True)
+        for i, m in enumerate(m for m in chosen if m not in done):
+            if time.monotonic() > end:
+                break
+            tests = selection.of(m)
+            if i % CONTROL_EVERY == 0 and judge(tree, replace(m, after=m.before), tests, 10**6 + i) not in ("survived", "not run"):
+                raise SystemExit(f"{m.file}: the tests of line {m.line} fail without any mutant: {tests}")
+            out.write(json.dumps({**asdict(m), "verdict": judge(tree, m, tests, i), "tests": len(tests)}) + "\n")
+            out.flush()
+    for row in map(json.loads, args.out.read_text().splitlines()):
+        tally[row["file"]][row["verdict"]] += 1
+    for file, verdicts in tally.items():
+        print(f"{file}: {dict(verdicts)}")
     total = sum(tally.values(), Counter())
     killed = total["killed"] + total["timeout"]
-    print(f"{killed} of {sum(total.values())} mutants killed ({100 * killed / max(1, sum(total.values())):.1f} %): {dict(total)}")
+    print(
+        f"of {len(possible)} possible mutants {sum(total.values())} tried, {killed} killed ({100 * killed / max(1, sum(total.values())):.1f} %): {dict(total)}"
+    )
     shutil.rmtree(tree.parent, ignore_errors=True)
 
 

@@ -333,7 +333,7 @@ class Chain:
                 str(d.get("reason", "")),
                 {str(k): str(v) for k, v in d.get("versions", {}).items()},  # type: ignore[attr-defined]  # JSON
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(f"not a chain certificate: {error}") from error
         if len(matrix) != len(layers) or any(len(row) != len(layers) for row in matrix):
             raise InputError(f"chain matrix does not fit its {len(layers)} layers")

@@ -59,7 +59,7 @@ def additive(nodes: np.ndarray, weights: np.ndarray, f: Callable[[np.ndarray], n
     return ratio
 
 
-def hermite(degree: int = 600) -> tuple[np.ndarray, np.ndarray]:
+def hermite(degree: int = 200) -> tuple[np.ndarray, np.ndarray]:
     t = np.linspace(-8, 8, 8 * degree)
     w = stats.norm.pdf(t)
     return t, w / w.sum()
@@ -276,13 +276,18 @@ RATIOS: dict[str, Ratio] = {
 }
 
 
+FEW_ROWS = ("square", "saturated", "circle", "6 binary", "3 tanh", "2 saturated", "4 tanh", "tanh layer", "two noisy tanh")
+"""Densities that are sums over many centres."""
+
+
 @pytest.mark.parametrize("name", sorted(RATIOS))
 def test_the_truth_is_the_mean_of_the_log_ratio_of_densities(name: str) -> None:
-    case = ALL[name]
-    s = case.sample(6000, 1)
-    values = RATIOS[name](s.a.values, s.b.values)
+    case, values = ALL[name], np.zeros(0)
+    for seed in range(1 if name.startswith(FEW_ROWS) else 8):
+        s = case.sample(10_000, seed)
+        values = np.append(values, RATIOS[name](s.a.values, s.b.values))
     se = values.std() / math.sqrt(len(values))
-    assert se < 0.05 and abs(values.mean() - case.bits) < 4 * se + 1e-9
+    assert se < 0.025 and abs(values.mean() - case.bits) < 4 * se + 1e-9
 
 
 H = lambda p: -(p * log2(p) + (1 - p) * log2(1 - p))  # noqa: E731

@@ -277,7 +277,10 @@ def test_an_interrupt_inside_a_capture_leaves_no_file_and_no_wedged_hdf5(tmp_pat
     from infoplane.archive import publish
 
     before = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
-    real = os.pwrite
+    real, moments = os.pwrite, 0
+    before_us = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell starts what it sends to the background with SIGINT ignored
     for when in range(1, 12):
         count = 0
 
@@ -291,13 +294,19 @@ def test_an_interrupt_inside_a_capture_leaves_no_file_and_no_wedged_hdf5(tmp_pat
         with RunWriter.create(tmp_path / f"run{when}", layers=LAYERS, x=X, y=Y, durable=False) as writer:
             publish.os.pwrite = pwrite
             try:
-                with pytest.raises(KeyboardInterrupt), writer.step(0) as shard:
+                with writer.step(0) as shard:
                     shard.write("l0", z_of(0, LAYERS[0]))
                     shard.write("l1", z_of(0, LAYERS[1]))
+            except KeyboardInterrupt:
+                moments += 1
+                assert os.listdir(tmp_path / f"run{when}/ckpt") == []
+            else:
+                assert count < when, "an interrupt was swallowed"  # how many writes a step takes is HDF5's affair
+                continue
             finally:
                 publish.os.pwrite = real
-            assert os.listdir(tmp_path / f"run{when}/ckpt") == []
             with writer.step(0) as shard:
                 shard.write("l0", z_of(0, LAYERS[0]))
         assert verify(tmp_path / f"run{when}") == []
-    assert h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE) == before
+    signal.signal(signal.SIGINT, before_us)
+    assert moments >= 8 and h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE) == before

@@ -16,10 +16,11 @@ import h5py
 import numpy as np
 import pytest
 
-from infoplane.archive import RunWriter, layout, open_archive, pack, verify
+from infoplane.archive import ResultLog, RunWriter, layout, load_plane, open_archive, pack, save_plane, verify
 from infoplane.archive.publish import LIBVER
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
-from infoplane.types import LayerInfo
+from infoplane.plane import Failure, Plane
+from infoplane.types import Chain, LayerInfo
 
 N = 16
 X = np.arange(N * 2, dtype=np.float32).reshape(N, 2)
@@ -57,6 +58,12 @@ def reseal(run: Path, change) -> None:
         text = layout.sealed(body).encode()
         del f["meta"]
         f.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
+
+
+def rewrite(file: h5py.File, body: dict[str, object]) -> None:
+    text = layout.sealed(body).encode()
+    del file["meta"]
+    file.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
 
 
 def read_all(path: Path) -> None:
@@ -258,6 +265,68 @@ def test_an_object_reference_and_a_group_are_not_arrays(run):
 def test_every_forged_header_field_is_refused(run, change):
     reseal(run, change)
     refused(run, shard_of(run).name)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("chain rows", float("inf")), ("chain rows", float("nan")), ("chain tolerance", 10**400), ("plane step", float("inf")),
+        ("plane metrics", 10**400), ("metrics", 10**400), ("n_nonfinite", float("inf")), ("n_nonfinite", None),
+    ],
+)  # fmt: skip
+def test_a_number_that_no_integer_or_float_can_hold_is_refused_by_name(run, tmp_path, where, value):
+    """Found by fuzzing: Python answers some of these with OverflowError, which is no ValueError."""
+    plane = save_plane(Plane((), ("l",), N, failures=(Failure(1, "l", "e", "m"),), metrics={1: {"loss": 0.5}}), tmp_path / "p.h5")
+    path = {"chain": run / "probe.h5", "plane": plane}.get(where.split()[0], shard_of(run))
+    with h5py.File(path, "r+") as f:
+        body = json.loads(f["meta"][()])
+        body.pop("crc32")
+        if where.startswith("chain"):
+            body["chain"] = {**Chain(("l",), (("cut",),)).to_dict(), where.split()[1]: value}
+        elif where == "n_nonfinite":
+            body["layers"][0][where] = value
+        elif where == "plane step":
+            body["failures"][0]["step"] = value
+        else:
+            (body["metrics"]["1"] if where == "plane metrics" else body["metrics"])["loss"] = value
+        rewrite(f, body)
+    with pytest.raises(DamagedArchive, match=str(plane if path == plane else run)):
+        load_plane(plane) if path == plane else (open_archive(run).chain, open_archive(run).n_nonfinite(0, "l"))
+
+
+def forged_lines(run: Path, spec: str) -> list[dict[str, object]]:
+    """Result lines under the very key that measuring looks for, with right checksums: everything an enemy may put there."""
+    good = {"bits": 1.0, "n": N, "estimator": spec, "quantity": "i_xz"}
+    points = [
+        [{**good, "bits": "1.0"}], [{**good, "bits": None}], [{**good, "bits": float("nan")}], [{**good, "quantity": "i_xx"}],
+        [{**good, "low": "a", "high": "b"}], [{**good, "unknown": 1}], [{"bits": 1.0}], [3], 3, None, [[]], [{**good, "notes": 5}], [{**good, "n": "x"}],
+    ]  # fmt: skip
+    cell = {"step": 0, "layer": "l", "estimator": spec}
+    wrong = [
+        {**cell, "step": float("inf")},
+        {**cell, "layer": "elsewhere"},
+        {**cell, "step": 7},
+        {**cell, "estimator": 3},
+        {"points": []},
+        {},
+    ]
+    return [*({**cell, "points": p} for p in points), *({**w, "points": [good]} for w in wrong)]
+
+
+def test_result_lines_that_are_no_results_are_measured_again(run):
+    import infoplane as ip
+    from infoplane.analysis.cell import cell_key
+    from infoplane.analysis.live.follow import RunSource
+
+    archive, spec = open_archive(run), "bin:szt"
+    truth = ip.measure(archive, spec, resume=False).select(quantity="i_xz").points[0].bits
+    log = ResultLog(run)
+    for record in forged_lines(run, spec):
+        log.append(cell_key(archive, 0, "l", ip.estimators.Binned(), 0), record)
+        RunSource(run).plane()
+        plane = ip.measure(archive, spec)
+        assert [p.bits for p in plane if p.quantity == "i_xz"] == [truth] and plane.steps == (0,), record
+        log.path.unlink()
 
 
 def test_a_deeply_nested_or_huge_json_is_refused(run):

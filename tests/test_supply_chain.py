@@ -45,6 +45,12 @@ def test_ci_installs_with_hashes_before_anything_else() -> None:
     assert rules.index("--require-hashes") < rules.index("$(PIP) torch") < rules.index("-e '.[dev]'")
 
 
+def test_an_audit_is_strict_and_covers_torch() -> None:
+    rule = (ROOT / "Makefile").read_text().partition("\naudit:\n")[2].partition("\n\n")[0]
+    assert "pip-audit --strict" in rule and "requirements-ci.txt" in rule and "grep '^torch==' constraints.txt" in rule
+    assert re.search(r"^torch==\S+$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+
+
 def test_the_releases_of_lightning_that_were_malicious_cannot_be_installed() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     rows = [d for deps in extras.values() for d in deps if "lightning>" in d]

@@ -37,13 +37,14 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield number
 
 
-def raw(port: int, request: bytes, *, patience: float = 5.0) -> bytes:
+def raw(port: int, request: bytes, *, patience: float = 5.0, done: bool = True) -> bytes:
     """What the server says to some bytes; empty when it just hangs up or waits for more."""
     with socket.create_connection(("127.0.0.1", port), timeout=patience) as link:
         said = b""
         with contextlib.suppress(OSError):
             link.sendall(request)
-            link.shutdown(socket.SHUT_WR)
+            if done:
+                link.shutdown(socket.SHUT_WR)
             while part := link.recv(1 << 16):
                 said += part
         return said
@@ -62,7 +63,7 @@ WAYS_OUT = ["/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/%2e%2e
 
 @pytest.mark.parametrize("path", WAYS_OUT)
 def test_no_path_leads_to_a_file(port: int, path: str) -> None:
-    said = raw(port, get(path))
+    said = raw(port, get(path), done=False)  # the server closes; older ones of uvicorn give no answer to a client that closed first
     assert SECRET not in said and b"root:" not in said and b"infoplane.run" not in said
     assert said.split(b"\r\n", 1)[0].split()[1:2] in ([b"404"], [b"400"]) or path.startswith(("/?", "/data.json?"))
 

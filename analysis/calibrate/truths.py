@@ -69,11 +69,6 @@ def classes_bits(densities: Floats, weights: Floats, cell: float) -> float:
     return entropy_on_grid(mixture, cell) - float(sum(w * entropy_on_grid(d, cell) for w, d in zip(weights, densities, strict=True)))
 
 
-def binary_entropy(p: float) -> float:
-    """h(p) in bits."""
-    return 0.0 if p in (0.0, 1.0) else float(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)))
-
-
 def student_bits(r: float, dof: float, dim: int = 1) -> float:
     """I of the two halves of a multivariate Student t with coordinate-wise correlation r: the Gaussian term plus a constant of ``dof`` and ``dim``
     (Czyz et al. 2023, arXiv 2306.11078): h(t_d) = ln [G(v/2) (v pi)^(d/2) / G((v+d)/2)] + (v+d)/2 [psi((v+d)/2) - psi(v/2)] + 1/2 ln det."""

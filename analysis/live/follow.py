@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.cell import points_from
+from infoplane.analysis.cell import is_result, points_from
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import DPIReport, entropy_of_counts
@@ -45,6 +45,8 @@ class RunSource:
         archive = open_archive(self.run)
         cells: dict[tuple[int, str, str], tuple[list[Point], list[Failure]]] = {}
         for record in ResultLog(self.run).read().values():
+            if not is_result(record):
+                continue
             step, layer = int(record["step"]), str(record["layer"])
             if layer in archive.layers and step in archive.steps:
                 cells[step, layer, str(record["estimator"])] = points_from(record)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from infoplane.archive.checksum import crc32
 from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, raw_bytes
+from infoplane.archive.publish import ask_for_room
 from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
 
 MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
@@ -153,6 +154,7 @@ def reading_h5(path: Path) -> Iterator[tuple[h5py.File, Window]]:
         if window.read(8) != _SIGNATURE:
             raise NotAnArchive(f"{path}: not an HDF5 file (its first bytes are not the HDF5 signature)")
         window.at = 0
+        ask_for_room()
         with naming(str(path)):
             file = h5py.File(window, "r")
         try:

@@ -210,7 +210,7 @@ def layer_from_dict(d: Any, where: str) -> LayerInfo:  # Any: JSON
         if wrong or as_size(known["ordinal"]) > 10**6 or known.get("site", "output") not in ("output", "input"):
             raise ValueError(f"{wrong or 'ordinal or site'}")
         return LayerInfo(**known)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedArchive(f"{where}: a row of the layer table is malformed: {error}") from error
 
 

@@ -100,7 +100,7 @@ def load_plane(path: str | os.PathLike[str]) -> Plane:
         body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
     try:
         return _plane(body)
-    except (KeyError, TypeError, ValueError, AttributeError, InputError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
         raise DamagedArchive(f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}") from error
 
 

@@ -193,7 +193,7 @@ def array_entry(entry: Any, where: str) -> tuple[tuple[int, ...], str, int]:  # 
     try:
         shape = tuple(layout.as_size(s) for s in entry["shape"])
         dtype, crc = str(entry["dtype"]), layout.as_size(entry["crc32"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedArchive(f"{where}: key 'meta': malformed array entry: {error}") from error
     if dtype not in layout.ARRAY_DTYPES or len(shape) > 16:
         raise DamagedArchive(f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this format")

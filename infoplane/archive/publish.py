@@ -10,12 +10,25 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import numpy as np
 
 from infoplane.archive.layout import TMP_PREFIX
 from infoplane.errors import ArchiveError, ArchiveExists
 
 LIBVER = ("v108", "v108")
 """HDF5 1.8 structures: readable by every tool since 2008, and every block of metadata carries its own checksum."""
+
+_HDF5_BYTES = 4 << 20
+"""More than the HDF5 library needs for its own bookkeeping of one file."""
+
+
+def ask_for_room() -> None:
+    """Raise where HDF5 would find no memory for itself: it ends the process then, and a training with it (seen in H5Fcreate of HDF5 2.0).
+
+    Raises:
+        MemoryError: less is left than it needs.
+    """
+    np.empty(_HDF5_BYTES, np.uint8)  # given back at once, untouched
 
 
 class Sink:
@@ -141,6 +154,7 @@ def sync_dir(folder: Path) -> None:
 def publishing_h5(target: Path, *, durable: bool = True, replace: bool = False, tag: str = "") -> Iterator[h5py.File]:
     """Like `publishing`, yielding an open HDF5 file."""
     with publishing(target, durable=durable, replace=replace, tag=tag) as sink:
+        ask_for_room()
         file = h5py.File(sink, "w", libver=LIBVER)
         try:
             yield file

@@ -130,7 +130,7 @@ class Archive:
                 raise ValueError(f"world_size is {self._world}")
             self.run_uuid = str(self.header["run_uuid"])
             self.config: dict[str, Any] = dict(self.header.get("config") or {})  # Any: JSON
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedArchive(f"{where}: {layout.RUN_FILE} is malformed: {error}") from error
         self.layers = tuple(info.name for info in self.infos)
         if len(set(self.layers)) != len(self.layers) or [i.ordinal for i in self.infos] != list(range(len(self.infos))):
@@ -210,7 +210,7 @@ class Archive:
                     raise TypeError(f"{key} is not an object")
             body["entries"] = {row["name"]: row for row in body["layers"]}
             body["metrics"] = {str(k): float(v) for k, v in body["metrics"].items()}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedArchive(f"{where}: key 'meta': malformed shard header: {type(error).__name__}: {str(error)[:200]}") from error
 
     def _parts(self, step: int, layer: str) -> list[tuple[ShardName, dict[str, Any], dict[str, Any]]]:  # Any: JSON
@@ -246,7 +246,7 @@ class Archive:
         """
         try:
             return sum(layout.as_size(entry["n_nonfinite"]) for _, _, entry in self._parts(step, layer))
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise DamagedArchive(f"{self.path}: step {step}, layer {layer!r}: key 'n_nonfinite': {error}") from error
 
     def row_digests(self, step: int, layer: str) -> NDArray[np.uint64]:

@@ -1,0 +1,664 @@
+"""Small pieces of arithmetic, each against its definition written out once more."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import infoplane as ip
+from infoplane.analysis import drift, histograms, phases, splits
+from infoplane.analysis.between import LayerMatrix
+from infoplane.analysis.calibrate import CASES, JUDGES
+from infoplane.analysis.calibrate.result import Calibration, Trial
+from infoplane.analysis.estimators import Gaussian, NoisyChannel, VInformation, binrules, parse
+from infoplane.analysis.estimators.dependence import hsic
+from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral_entropy
+from infoplane.analysis.estimators.renyi import (
+    MatrixRenyi,
+    gram,
+    matrix_entropy,
+    median_width,
+    silverman_width,
+    spectrum_entropy,
+    squared_distances,
+    within_classes,
+)
+from infoplane.analysis.estimators.surrogate import _inflation, _information, _shrunk, gaussian_shortfall
+from infoplane.analysis.given import conditional_information
+from infoplane.analysis.sides import train_and_held_out
+from infoplane.analysis.vocabulary import kl_binned
+from infoplane.archive import RunWriter, open_archive
+from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Estimate, LayerInfo, Variable
+
+RNG = np.random.default_rng(0)
+
+
+# ---- falls and phases --------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_fall_is_measured_on_the_half_that_did_not_choose_the_peak() -> None:
+    first, second = np.array([0.0, 3.0, 2.5, 1.0]), np.array([0.5, 2.0, 2.2, 0.7])
+    assert phases.split_half_drop(first, second) == (pytest.approx(((2.0 - 0.7) + (2.5 - 1.0)) / 2), 1)
+
+
+def test_the_interval_of_a_fall_is_that_of_its_single_halves_and_its_peak_the_median() -> None:
+    halves = [
+        (np.array([0.0, 3.0, 2.5, 1.5, 1.0]), np.array([0.5, 2.0, 2.2, 1.0, 0.7])),
+        (np.array([0.1, 2.9, 2.0, 1.5, 1.2]), np.array([0.4, 2.5, 2.2, 1.0, 0.6])),
+        (np.array([0.1, 2.0, 2.8, 1.5, 1.1]), np.array([0.4, 2.5, 2.6, 1.0, 0.9])),
+    ]
+    whole, labels = np.array([0.2, 2.6, 2.5, 1.3, 0.9]), np.array([0.0, 0.5, 0.89, 0.91, 1.0])
+    c = phases.compression([0, 10, 20, 30, 40], halves, whole, layer="l", estimator="e", labels=labels)
+    single, peaks = [], []
+    for a, b in halves:
+        i, j = int(a.argmax()), int(b.argmax())
+        single += [b[i] - b[-1], a[j] - a[-1]]
+        peaks += [i, j]
+    drop, se = np.mean(single), np.std(single, ddof=1)
+    assert (c.drop, c.low, c.high) == pytest.approx((drop, drop - 1.96 * se, drop + 1.96 * se))
+    assert peaks == [1, 2, 1, 1, 2, 2] and (c.onset, c.onset_low, c.onset_high) == (10, 10, 20)
+    assert c.naive == pytest.approx(2.6 - 0.9) and c.stays and c.threshold == pytest.approx(0.02 * 2.6) and c.fitting_end == 30
+    assert phases.compression([0, 10, 20, 30, 40], halves, np.array([0.2, 2.6, 2.5, 1.3, 2.6])).stays is False
+    assert phases.compression([0, 10, 20, 30, 40], halves, np.array([0.2, 2.6, 2.7, 1.3, 0.9])).stays is True, (
+        "the earlier half may still rise"
+    )
+    low = phases.compression([0, 10, 20, 30, 40], halves, whole / 10)
+    assert low.threshold == 0.05 and low.fitting_end is None
+    for few in (([0, 1], halves), ([0, 1, 2, 3, 4], halves[:1])):
+        with pytest.raises(InputError, match="at least 3 checkpoints and 2 splits"):
+            phases.compression(*few, whole)
+
+
+def test_a_fall_counts_only_beyond_chance_beyond_the_threshold_and_lasting() -> None:
+    c = phases.Compression("l", "e", 0.2, 0.06, 0.3, 0, 0, 0, 0.2, True, None, 0.05)
+    assert (
+        c.compresses
+        and not replace(c, low=0.05).compresses
+        and not replace(c, stays=False).compresses
+        and not replace(c, low=0.04).compresses
+    )
+
+
+@pytest.mark.parametrize(
+    ("falling", "verdict", "words"),
+    [
+        ((), "none", "no fall beyond chance and 0.07 bits"), (("bin:szt",), "estimator-dependent", "falls by 0.20 bits under bin:szt, not under bin:saxe"),
+        (("bin:szt", "bin:saxe"), "estimator-dependent", "falls by 0.30 bits under bin:saxe"), (("bin:szt", "bin:quantile,n=30"), "robust", "adaptive bins, fixed bins"),
+        (("kde:variance=0.1", "bin:saxe"), "robust", r"falls under fixed bins, kde, most by 0.50 bits \(kde:variance=0.1\); not under bin:szt"),
+        (("exact",), "exact", "rows truly merge: exact falls by 0.60 bits"), (("exact", "bin:szt"), "exact", "exact falls by 0.60"),
+    ],
+)  # fmt: skip
+def test_a_layer_is_judged_by_how_many_families_see_it_fall(falling: tuple[str, ...], verdict: str, words: str) -> None:
+    import re
+
+    specs = ["bin:szt", "bin:saxe", "bin:quantile,n=30", "kde:variance=0.1", "exact"]
+    curves = [
+        phases.Compression("l", s, 0.2 + 0.1 * k, 0.1 if s in falling else 0.0, 0.9, 0, 0, 0, 0.2, True, None, 0.05 if k else 0.07)
+        for k, s in enumerate(specs)
+    ]
+    found, text = phases._verdict(curves, [parse(s) for s in specs])
+    assert found == verdict and re.search(words, text)
+
+
+# ---- estimators ----------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_equal_cells_take_any_span_that_a_float_can_hold() -> None:
+    assert binrules.equal_cells(np.array([[0.0], [1.2e308]]), 0.0, 1.2e308, 4).ravel().tolist() == [0, 3]
+    assert binrules.equal_cells(np.array([[-0.8e308], [0.8e308]]), -0.8e308, 0.8e308, 2).ravel().tolist() == [0, 1]
+    for low, high in ((-1.0e308, 1.0e308), (0.0, np.inf), (-np.inf, 0.0)):
+        with pytest.raises(EstimatorError, match="span more than a float64 can hold"):
+            binrules.equal_cells(np.array([[0.0]]), low, high, 2)
+    assert binrules.equal_cells(np.array([[-1.0], [0.0], [0.5], [1.0], [2.0]]), 0.0, 1.0, 2).ravel().tolist() == [-1, 0, 1, 1, 2]
+    assert binrules.equal_cells(np.array([[3.0], [4.0]]), 3.0, 3.0, 5).ravel().tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.01, 2.0, 3.0])
+def test_matrix_entropies_are_those_of_the_spectrum_and_lanczos_finds_them(alpha: float) -> None:
+    z = np.random.default_rng(1).normal(size=(60, 3))
+    a = gram(Variable("z", z, "continuous"), 1.5)
+    p = np.maximum(np.linalg.eigvalsh(a), 1e-30)
+    expected = -float(p @ np.log2(p)) if alpha == 1 else math.log2((p**alpha).sum()) / (1 - alpha)
+    assert matrix_entropy(a, alpha) == pytest.approx(expected, abs=1e-4)
+    if alpha > 0.5:
+        found = [matrix_entropy(a, alpha, lanczos=20, rng=np.random.default_rng(s)) for s in range(12)]
+        assert np.mean(found) == pytest.approx(expected, abs=max(0.01, 4 * np.std(found) / math.sqrt(12)))
+    codes = np.arange(60) % 3
+    own = np.linalg.eigvalsh(a * (codes[:, None] == codes[None]))
+    assert spectrum_entropy(within_classes(a, codes), alpha) == pytest.approx(spectrum_entropy(own, alpha), abs=1e-5)
+
+
+def test_kernel_widths_and_distances_by_their_formulas() -> None:
+    z = np.random.default_rng(2).normal(size=(40, 3)) * [1.0, 2.0, 3.0] + 5
+    d = np.sqrt(((z[:, None] - z[None]) ** 2).sum(axis=2))
+    assert squared_distances(z) == pytest.approx(d**2, abs=1e-9) and (np.diag(squared_distances(z)) == 0).all()
+    assert median_width(z) == pytest.approx(np.median(d[np.triu_indices(40, 1)]))
+    assert silverman_width(z, 2.0) == pytest.approx(2 * math.sqrt(3) * 40 ** (-1 / 7) * math.sqrt(z.var(axis=0).mean()))
+    assert gram(Variable("z", z, "continuous"), 2.0) == pytest.approx(np.exp(-(d**2) / 8) / 40, abs=1e-12)
+    with pytest.raises(EstimatorError, match="at least 2 rows, got 1"):
+        median_width(z[:1])
+
+
+def test_the_biased_hsic_is_the_trace_of_centred_kernels() -> None:
+    a, b = (ip.continuous(np.random.default_rng(s).normal(size=(30, 2)) + s) for s in (3, 4))
+    centre = np.eye(30) - 1 / 30
+    k, m = (np.exp(-squared_distances(v.values) / (2 * median_width(v.values) ** 2)) for v in (a, b))
+    assert hsic(a, b, unbiased=False) == pytest.approx(np.trace(centre @ k @ centre @ m) / 29**2, rel=1e-9)
+
+
+def test_a_diffusion_has_the_spectrum_of_its_random_walk() -> None:
+    z, width = np.random.default_rng(5).normal(size=(25, 2)), 0.8
+    k = np.exp(-squared_distances(z) / (2 * width**2))
+    p = k / np.outer(k.sum(axis=1), k.sum(axis=1))
+    walk = np.sort(np.linalg.eigvals(p / p.sum(axis=1, keepdims=True)).real)
+    found = np.sort(diffusion_spectrum(z, width))
+    assert found == pytest.approx(walk, abs=1e-9) and found[-1] == pytest.approx(1)
+    for t in (1, 3):
+        q = np.abs(found) ** t / (np.abs(found) ** t).sum()
+        assert spectral_entropy(found, t) == pytest.approx(stats.entropy(q, base=2))
+    e = parse("dse:t=2")
+    ids, labels, v = ip.discrete(np.arange(25)), ip.discrete(np.repeat([0, 1], [10, 15])), ip.continuous(z)
+    whole = spectral_entropy(diffusion_spectrum(z, 0.5 * median_width(z)), 2)
+    assert e.estimate(v, ids).bits == pytest.approx(whole) == e.estimate(ids, v).bits and e.estimate(v, ids).ceiling_bits == pytest.approx(
+        math.log2(25)
+    )
+    x, y = (q for _, q in e.estimate_plane_point(ids, v, labels, rng=np.random.default_rng(0)))  # type: ignore[attr-defined]  # it has one
+    assert x.bits == pytest.approx(whole) and 0 < y.bits + 0.5 < whole and "geometric, not Shannon MI" in y.notes
+
+
+def test_what_a_gaussian_fit_gains_by_chance_is_what_independent_rows_show() -> None:
+    for dx, dz, n in ((1, 1, 20), (2, 3, 40)):
+        rng = np.random.default_rng(6)
+        found = [_information(np.cov(rng.normal(size=(n, dx + dz)), rowvar=False), dx) for _ in range(4000)]
+        assert _inflation(n, dx, dz) == pytest.approx(np.mean(found), abs=4 * np.std(found) / math.sqrt(4000))
+    s = np.array([[1.0, 0.2, 0.8], [0.2, 1.0, 0.3], [0.8, 0.3, 1.0]])
+    assert _information(s, 2) == pytest.approx(0.5 * math.log2(np.linalg.det(s[:2, :2]) / np.linalg.det(s)))
+    half = _shrunk(s, 2, 0.25)
+    assert (
+        _information(half, 2) == pytest.approx(0.25, abs=1e-6)
+        and half[0, 1] == 0.2
+        and half[0, 2] / s[0, 2] == pytest.approx(half[1, 2] / s[1, 2])
+    )
+    assert (_shrunk(s, 2, 0.0) == [[1, 0.2, 0], [0.2, 1, 0], [0, 0, 1]]).all() and _shrunk(s, 2, 9.0) is s
+
+
+def test_a_shortfall_is_the_bias_on_gaussians_symmetric_and_none_without_a_fit() -> None:
+    rng = np.random.default_rng(7)
+    x = rng.normal(size=(300, 2))
+    z = 0.8 * x[:, :1] + 0.6 * rng.normal(size=(300, 1))
+    assert gaussian_shortfall(x, z, lambda a, b: 0.0, rng=np.random.default_rng(0)) == pytest.approx(-0.5 * math.log2(1 - 0.64), abs=0.15)
+    fit = lambda a, b: _information(np.corrcoef(np.hstack([a, b]), rowvar=False), a.shape[1]) - _inflation(300, a.shape[1], b.shape[1])  # noqa: E731
+    assert gaussian_shortfall(x, z, fit, rng=np.random.default_rng(0)) == pytest.approx(0, abs=1e-9)
+    seen: list[tuple[int, int]] = []
+    both = [gaussian_shortfall(*pair, lambda a, b: float(seen.append((a.shape[1], b.shape[1])) or a[:, 0].sum() * b.shape[1]), rng=np.random.default_rng(1), draws=1)
+            for pair in ((x, z), (z, x))]  # fmt: skip
+    assert seen == [(2, 1), (1, 2)], "value is asked in the order of the caller"
+    assert all(v is not None for v in both)
+    assert gaussian_shortfall(x, x[:, :1], fit, rng=rng) is None and gaussian_shortfall(x, np.ones((300, 1)), fit, rng=rng) is None
+    near = x[:, :1] + 1e-4 * rng.normal(size=(300, 1))
+    assert gaussian_shortfall(x[:, :1], near, fit, rng=rng) is None, "more than log2 n - 1 bits cannot be shown by n rows"
+
+
+def test_the_standard_error_of_a_gaussian_pair_is_its_spread_over_draws() -> None:
+    for r in (0.0, 0.6):
+        bits, said, held = [], [], 0
+        for seed in range(400):
+            rng = np.random.default_rng(seed)
+            x = rng.normal(size=200)
+            e = Gaussian().estimate(ip.continuous(x), ip.continuous(r * x + math.sqrt(1 - r * r) * rng.normal(size=200)))
+            bits.append(e.bits)
+            said.append(e.stderr)
+            held += e.low <= -0.5 * math.log2(1 - r * r) <= e.high  # type: ignore[operator]  # numbers
+        assert np.mean(bits) == pytest.approx(-0.5 * math.log2(1 - r * r), abs=4 * np.std(bits) / 20)
+        assert held >= 0.9 * 400 or not r
+        ratio = np.sqrt(np.mean(np.square(said))) / np.std(bits)
+        assert 0.85 < ratio < 1.15 if r else 1 < ratio < 2, "at r = 0, where the first order vanishes, it errs to the safe side"
+
+
+def test_a_gaussian_of_labels_needs_three_rows_of_every_class_and_has_their_entropy_as_ceiling() -> None:
+    z = np.random.default_rng(8).normal(size=(43, 1))
+    e = Gaussian().estimate(ip.continuous(z), ip.discrete(np.repeat([0, 1], [40, 3])))
+    assert e.ceiling_bits == pytest.approx(stats.entropy([40, 3], base=2)) and any("shrunk" in n for n in e.notes)
+    assert not any("shrunk" in n for n in Gaussian().estimate(ip.continuous(z), ip.discrete(np.repeat([0, 1], [33, 10]))).notes)
+    with pytest.raises(EstimatorError, match="a class of 2 rows has no covariance"):
+        Gaussian().estimate(ip.continuous(z), ip.discrete(np.repeat([0, 1], [41, 2])))
+    copula = Gaussian(copula=True)
+    wide = ip.continuous(np.random.default_rng(9).normal(size=(43, 2)))
+    assert (
+        "copula of vectors: no lower bound" in copula.estimate(wide, ip.continuous(z)).notes
+        and copula.estimate(ip.continuous(z), ip.continuous(z[::-1])).notes == ()
+    )
+
+
+def test_a_noisy_channel_has_the_standard_error_of_its_draws_and_none_for_a_single_one() -> None:
+    z, ids = ip.continuous(np.arange(6.0)), ip.discrete(np.arange(6))
+    found = [NoisyChannel(sigma=1.0, draws=4).estimate(ids, z, rng=np.random.default_rng(s)) for s in range(300)]
+    bits = [e.bits for e in found]
+    assert np.sqrt(np.mean([e.stderr**2 for e in found])) == pytest.approx(np.std(bits), rel=0.15)  # type: ignore[operator]  # a number
+    assert found[0].high == pytest.approx(found[0].bits + 1.96 * found[0].stderr) and found[0].ceiling_bits == pytest.approx(math.log2(6))  # type: ignore[operator]
+    one = NoisyChannel(sigma=1.0, draws=1).estimate(ids, z, rng=np.random.default_rng(0))
+    assert one.stderr is None and one.low is None and one.high is None
+    assert str(NoisyChannel(0.5, 8)) == "noisy:sigma=0.5" and str(NoisyChannel(0.5, 9)) == "noisy:sigma=0.5,draws=9"
+    assert NoisyChannel(0.5).axis_label("i_zy", 7) == "I(Z;Y) [bits], noisy net sigma=0.5, N=7" and "I(X;Z)" in NoisyChannel(
+        0.5
+    ).axis_label("i_xz", 7)
+    t = np.linspace(-9, 14, 40001)
+    p = stats.norm.pdf(t[:, None], np.arange(6.0)).mean(axis=1)
+    truth = -(p * np.log2(p)).sum() * (t[1] - t[0]) - 0.5 * math.log2(2 * math.pi * math.e)
+    assert np.mean(bits) == pytest.approx(truth, abs=4 * np.std(bits) / math.sqrt(300))
+
+
+def test_usable_information_about_a_number_does_not_know_its_unit() -> None:
+    rng = np.random.default_rng(10)
+    z = rng.normal(size=(300, 1))
+    y = np.hstack([z + 0.5 * rng.normal(size=(300, 1)), rng.normal(size=(300, 1))])
+    found = [
+        VInformation("linear").estimate(ip.continuous(z), ip.continuous(y * s + m), rng=np.random.default_rng(0)).bits
+        for s, m in ((1, 0), (0.01, 5), (100, -3))
+    ]
+    assert found == pytest.approx([0.5 * math.log2(1 + 1 / 0.25)] * 3, abs=0.3) and found == pytest.approx([found[0]] * 3, abs=1e-6)
+    dead = (
+        VInformation("linear")
+        .estimate(ip.continuous(z), ip.continuous(np.hstack([y, np.ones((300, 1))])), rng=np.random.default_rng(0))
+        .bits
+    )
+    assert dead == pytest.approx(found[0], abs=1e-9), "a constant target adds nothing"
+
+
+def test_binned_divergence_needs_two_bins_and_rows_of_one_width() -> None:
+    a, b = np.repeat([0.0, 1.0], [30, 10])[:, None], np.repeat([0.0, 1.0], [10, 30])[:, None]
+    p, q = np.array([30.5, 10.5]) / 41, np.array([10.5, 30.5]) / 41
+    expected = float((p * np.log2(p / q)).sum()) - 1 / (2 * math.log(2)) * (1 / 40 + 1 / 40)
+    assert kl_binned(a, b, bins=2) == pytest.approx(expected)
+    assert kl_binned(np.hstack([a, a]), np.hstack([b, b]), bins=2) == pytest.approx(expected) and kl_binned(
+        np.hstack([a, a * 0]), np.hstack([b, b * 0]), bins=2
+    ) == pytest.approx(expected / 2)
+    for wrong in ((a, b, 1), (a[:0], b, 2), (a, b[:0], 2), (a, np.hstack([b, b]), 2)):
+        with pytest.raises(InputError, match="rows of one width and at least 2 bins"):
+            kl_binned(*wrong[:2], bins=wrong[2])
+
+
+# ---- relations -------------------------------------------------------------------------------------------------------------------------------------------
+
+
+class ByRows:
+    """Bits, standard error and ceiling that depend on the number of rows only."""
+
+    name, keeps_chain = "by-rows", True
+
+    def supports(self, a: str, b: str) -> bool:
+        return True
+
+    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+        return Estimate(float(a.n), a.n, "by-rows", stderr=0.1 * a.n, ceiling_bits=2.0 * a.n, notes=("same",))
+
+
+def test_a_conditional_estimate_weighs_classes_by_their_rows_and_errors_by_their_squares() -> None:
+    v = ip.continuous(np.arange(10.0))
+    e = conditional_information(ByRows(), v, v, ip.discrete(np.repeat([0, 1, 2], [2, 3, 5])))  # type: ignore[arg-type]  # an Estimator
+    w = np.array([2, 3, 5]) / 10
+    assert e.bits == pytest.approx(w @ [2, 3, 5]) and e.stderr == pytest.approx(math.hypot(*(w * [0.2, 0.3, 0.5]))) and e.n == 10
+    assert (
+        e.ceiling_bits == pytest.approx(w @ [4, 6, 10])
+        and e.high == pytest.approx(e.bits + 1.96 * e.stderr)
+        and e.low == pytest.approx(e.bits - 1.96 * e.stderr)
+    )  # type: ignore[operator]
+    assert e.notes == ("conditional on values: mean over 3 symbols", "same")
+    with pytest.raises(EstimatorError, match="expected paired rows, got 10, 10 and 9"):
+        conditional_information(ByRows(), v, v, ip.discrete(np.arange(9)))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four steps of two layers of 12 rows, 8 of them trained on; the second layer is not there at step 3."""
+    path, rng = tmp_path_factory.mktemp("r") / "run", np.random.default_rng(11)
+    layers = [LayerInfo("a", 0, "Tanh", (5,)), LayerInfo("b", 1, "Linear", (1,))]
+    split = ["train", "test", "train"] * 4
+    with RunWriter.create(path, layers=layers, x=rng.normal(size=(12, 2)), y=np.arange(12) % 2, split=split, durable=False) as writer:
+        for step in (0, 1, 3, 7):
+            with writer.step(step) as shard:
+                shard.write("a", rng.normal(size=(12, 5)).astype(np.float32) + step)
+                if step != 3:
+                    shard.write("b", np.full((12, 1), step, np.float32))
+    return path
+
+
+def test_both_sides_give_equally_many_rows_in_order_unless_asked(run: Path) -> None:
+    archive = open_archive(run)
+    equal, all_rows = splits.split_rows(archive, seed=3), splits.split_rows(archive, equal_rows=False)
+    assert all_rows["test"].tolist() == [1, 4, 7, 10] and all_rows["train"].tolist() == [0, 2, 3, 5, 6, 8, 9, 11]
+    assert (
+        [len(r) for r in equal.values()] == [4, 4] and set(equal["train"]) < set(all_rows["train"]) and (np.diff(equal["train"]) > 0).all()
+    )
+    assert any(set(splits.split_rows(archive, seed=s)["train"]) != set(equal["train"]) for s in range(5))
+    planes = splits.split_planes(archive, ["exact"])
+    assert planes["train"].n == planes["test"].n == 4 and {p.estimate.n for p in planes["train"]} == {4} and len(planes["test"]) == 14
+    assert planes["test"].h_x_bits == 2.0 and planes["test"].h_y_bits == 1.0
+
+
+def test_a_side_of_two_rows_is_enough_and_of_one_row_is_not(tmp_path: Path) -> None:
+    for held_out, fine in ((2, True), (1, False)):
+        path = tmp_path / str(held_out)
+        split = ["test"] * held_out + ["train"] * 6
+        with (
+            RunWriter.create(path, layers=[LayerInfo("a", 0)], x=None, y=np.arange(len(split)) % 2, split=split, durable=False) as writer,
+            writer.step(0) as s,
+        ):
+            s.write("a", np.arange(len(split), dtype=np.float32))
+        if fine:
+            assert {side: len(rows) for side, rows in splits.split_rows(open_archive(path)).items()} == {"train": 2, "test": 2}
+        else:
+            with pytest.raises(InputError, match=r"at least 2 rows on each side, got \{'test': 1\}"):
+                splits.split_rows(open_archive(path))
+
+
+def test_a_gap_that_no_division_falls_short_of_has_p_one(run: Path) -> None:
+    found = train_and_held_out(run, [ByRows()], divisions=3, layers=["a"], steps=[7, 0])  # type: ignore[list-item]  # an Estimator
+    assert [(f.step, f.layer, f.gap_bits, f.p, f.train.n) for f in found] == [(0, "a", 0.0, 1.0, 4), (7, "a", 0.0, 1.0, 4)]
+    assert [f.p for f in train_and_held_out(run, [ByRows()], layers=["a"])] == [None] * 4  # type: ignore[list-item]
+    for wrong, words in (({"layers": ["c"]}, "no such layers"), ({"steps": [2]}, "no such steps")):
+        with pytest.raises(InputError, match=words):
+            train_and_held_out(run, **wrong)
+
+
+def test_drift_goes_from_the_first_the_previous_or_a_named_checkpoint(run: Path) -> None:
+    archive = open_archive(run)
+    assert drift._pairs(archive, "first", None) == [(0, 1), (0, 3), (0, 7)] and drift._pairs(archive, "previous", None) == [
+        (0, 1),
+        (1, 3),
+        (3, 7),
+    ]
+    assert drift._pairs(archive, 3, None) == [(3, 0), (3, 1), (3, 7)] and drift._pairs(archive, "previous", [7, 0]) == [(3, 7)]
+    with pytest.raises(InputError, match="reference is 'first', 'previous' or a captured step, got 2"):
+        drift._pairs(archive, 2, None)
+    assert [(d.layer, d.reference, d.step) for d in drift.drift(archive, layers=["b"], method="binned")] == [("b", 0, 1), ("b", 0, 7)]
+    p, q = np.random.default_rng(0).normal(size=(2, 60, 1))
+    values = [drift.divergence(p, q, splits=1, rng=np.random.default_rng(s)) for s in range(3)]
+    assert {v[1:] for v in values} == {(0.0, "knn")} and drift.divergence(np.round(p), q, rng=np.random.default_rng(0))[2] == "binned"
+    order = np.random.default_rng(5).permutation(60)
+    one, two = order[:30], order[30:]
+    from infoplane.analysis.vocabulary import kl_from_samples
+
+    expected = (kl_from_samples(p[one], q[two]) + kl_from_samples(p[two], q[one])) / 2
+    assert drift.divergence(p, q, splits=1, rng=np.random.default_rng(5))[0] == pytest.approx(expected)
+
+
+def test_histograms_hold_every_value_once_and_keep_units_evenly(run: Path) -> None:
+    h = histograms.histograms(run, "a", bins=6, units=3)
+    assert (
+        h.steps == (0, 1, 3, 7)
+        and h.units == (0, 2, 4)
+        and h.whole.sum(axis=1).tolist() == [60] * 4
+        and (h.per_unit.sum(axis=2) == 12).all()
+    )
+    z = np.stack([open_archive(run).z(s, "a") for s in h.steps])
+    assert (h.edges[0], h.edges[-1], len(h.edges)) == (z.min(), z.max(), 7)
+    assert (
+        h.whole[2].tolist() == np.histogram(z[2], h.edges)[0].tolist()
+        and h.per_unit[3, 1].tolist() == np.histogram(z[3][:, 2], h.edges)[0].tolist()
+    )
+    assert histograms._edges(3.0, 3.0, 2).tolist() == [1.5, 3.0, 4.5] and histograms._edges(0.0, 0.0, 2).tolist() == [-0.5, 0.0, 0.5]
+    for wrong in ({"bins": 1}, {"units": 0}):
+        with pytest.raises(InputError, match="at least 2 bins and 1 unit"):
+            histograms.histograms(run, "a", **wrong)
+
+
+def test_a_layer_matrix_prints_and_fills_both_sides() -> None:
+    e = Estimate(1.25, 8, "exact", "exact")
+    m = LayerMatrix(4, "exact", ("a", "b"), {("a", "b"): e, ("a", "a"): replace(e, bits=3.0)}, {("b", "b"): "why not"})
+    assert m.bits().tolist() == [[3.0, 1.25], [1.25, None]]
+    assert str(m).splitlines() == ["I(Z_i;Z_j) [bits], exact, step 4", f"{'':8s}{'a':>9s}{'b':>9s}", f"{'a':8s}{'3.000':>9s}{'1.250':>9s}", f"{'b':8s}{'1.250':>9s}{'-':>9s}",
+                                   "not measured: why not"]  # fmt: skip
+
+
+# ---- calibration --------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def trial(estimator: str, bits: float | None, seed: int = 0, **more: object) -> Trial:
+    return replace(Trial("case", "1-D", estimator, 50, seed, 1.0, bits), **more)  # type: ignore[arg-type]  # its fields
+
+
+def test_estimators_part_where_their_means_differ_by_more_than_a_tenth_of_a_bit_and_chance() -> None:
+    def parted(*trials: Trial) -> list[tuple[str, str]]:
+        return [(p.low, p.high) for p in Calibration(trials).partings()]
+
+    assert parted(trial("a", 1.0), trial("b", 1.2)) == [("a", "b")] and parted(trial("b", 1.2), trial("a", 1.0)) == [("a", "b")]
+    assert parted(trial("a", 1.0), trial("b", 1.05)) == [] == parted(trial("a", 1.0))
+    noisy = [trial("b", v, s) for s, v in enumerate((0.2, 2.2, 0.4, 2.0))]
+    assert parted(trial("a", 1.0), *noisy) == [], "0.2 bit is within three standard errors of such draws"
+    assert parted(trial("a", 1.0), trial("b", 1.2, shannon=False)) == [] == parted(trial("a", 1.0), trial("b", None))
+
+
+@pytest.mark.parametrize("case", [c for c in (*CASES, *JUDGES) if c.family in ("channel", "noisy network")], ids=lambda c: c.name)
+def test_a_network_case_gives_the_layer_before_its_noise_and_the_input_behind_it(case) -> None:  # type: ignore[no-untyped-def]
+    s = case.sample(800, 0)
+    assert s.ids is not None and s.clean is not None and s.sigma is not None and s.clean.values.shape == s.b.values.shape
+    noise = s.b.values - s.clean.values
+    if "linear layers" in case.name:  # many draws of the hidden noise per input: the pair are fresh rows of the same law
+        assert [len(np.unique(s.ids.values)), len(s.ids.values)] == [50, 800] and s.clean.values.std() == pytest.approx(
+            math.hypot(s.b.values.std(), 0), rel=0.35
+        )
+        within = s.clean.values.reshape(50, 16).std(axis=1).mean()
+        assert 0.1 * s.sigma < within < 10 * s.sigma
+        return
+    assert noise.std() == pytest.approx(s.sigma, rel=0.1) and abs(noise.mean()) < 5 * s.sigma / math.sqrt(noise.size)
+    if s.a.kind == "continuous":
+        for x in np.unique(s.ids.values)[:5]:  # one identity is one input
+            assert len(np.unique(s.a.values[s.ids.values[:, 0] == x], axis=0)) == 1
+    if "circle" in case.name:
+        angle = np.arctan2(*s.a.values.T)
+        assert stats.kstest(angle, stats.uniform(-math.pi, 2 * math.pi).cdf).pvalue > 0.001
+
+
+def test_intervals_are_held_to_their_coverage_where_at_most_two_units_or_256_cells_meet() -> None:
+    for case in (*CASES, *JUDGES):
+        s = case.sample(20_000, 0)
+        units = sum(v.dim for v in (s.a, s.b) if v.kind == "continuous")
+        cells = math.prod(len(np.unique(v.values)) for v in (s.a, s.b) if v.kind == "discrete") if units == 0 else 1
+        if case.family not in ("channel", "noisy network", "deterministic") and "4096" not in case.name:
+            assert case.low_dimensional == (units <= 2 and cells <= 256), case.name
+
+
+def test_a_case_is_what_its_name_says() -> None:
+    import re
+
+    for case in (*CASES, *JUDGES):
+        s = case.sample(64, 0)
+        if found := re.search(r"\b(\d+)\+(\d+)\b", case.name):
+            assert (s.a.dim, s.b.dim) == (int(found[1]), int(found[2])), case.name
+        if found := re.search(r"(?:map|layer|channel) (\d+) to (\d+)", case.name):
+            assert (s.a.dim, s.b.dim) == (int(found[1]), int(found[2])), case.name
+        if found := re.search(r"(\d+) x (\d+)", case.name):
+            big = case.sample(20_000, 0)
+            assert (len(np.unique(big.a.values)), len(np.unique(big.b.values))) == (int(found[1]), int(found[2])), case.name
+        if found := re.search(r"(\d+) symbols", case.name):
+            assert len(np.unique(case.sample(60_000, 0).a.values)) == int(found[1]), case.name
+        if found := re.search(r"of (\d+) bits|(\d+) binary", case.name):
+            assert s.a.dim == int(found[1] or found[2]), case.name
+        if found := re.search(r"(\d+) inputs", case.name):
+            assert len(np.unique(s.a.values)) == int(found[1]), case.name
+        if (found := re.search(r"r=(-?[\d.]+)", case.name)) and case.family == "1-D":
+            big = case.sample(60_000, 0)
+            assert np.corrcoef(big.a.values[:, 0], big.b.values[:, 0])[0, 1] == pytest.approx(float(found[1]), abs=0.02), case.name
+
+
+def test_renyi_of_two_columns_is_symmetric_and_its_spec_comes_back() -> None:
+    for spec in ("renyi:alpha=2", "renyi:alpha=1.01,width=median", "renyi:alpha=1.5,gamma=2"):
+        e = parse(spec)
+        assert str(parse(str(e))) == str(e) and isinstance(e, MatrixRenyi)
+    for wrong in ("renyi:alpha=0", "renyi:alpha=-1", "renyi:width=0", "renyi:width=wide"):
+        with pytest.raises(InputError):
+            parse(wrong)
+
+
+# ---- blocks of rows ------------------------------------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_in_blocks_are_centred_sorted_and_read_back_from_memory_and_from_disk() -> None:
+    from infoplane.analysis.kernels.blocks import Centred, Held, Spilled, mean_of, rows_per_block, starting
+
+    rng = np.random.default_rng(20)
+    z = (rng.normal(size=(9001, 3)) + 100).astype(np.float32)
+    order = np.argsort(rng.integers(0, 4, 9001), kind="stable")
+    assert [(start, len(block)) for start, block in starting(Held(z).blocks(4000))] == [(0, 4000), (4000, 4000), (8000, 1001)]
+    assert mean_of(Held(z)) == pytest.approx(z.astype(np.float64).mean(axis=0), abs=1e-9)
+    expected = (z.astype(np.float64) - z.astype(np.float64).mean(axis=0))[order]
+    for kind in (Centred, Spilled):
+        kept = kind(Held(z), order, np.float64)
+        assert kept.rows(0, 9001) == pytest.approx(expected, abs=1e-9) and kept.rows(500, 510) == pytest.approx(expected[500:510], abs=1e-9)
+        assert kept.norms == pytest.approx((expected**2).sum(axis=1), abs=1e-9) and kept.largest == pytest.approx(
+            (expected**2).sum(axis=1).max()
+        )
+        assert kept.rows(8990, 9100).shape == (11, 3)
+        kept.close()
+    assert rows_per_block(1, 4) == 1 << 25 and rows_per_block(1 << 20, 8) == 4096 and rows_per_block(0, 4) == 1 << 27
+    spilled = Spilled(Held(z), order, np.float32)
+    assert spilled.size == (1 << 27) // 12 // 512 * 512
+    spilled.close()
+
+
+def test_a_request_passes_only_by_name_to_read_from_here_with_its_token() -> None:
+    from infoplane.analysis.live.guard import Guard, host_name, is_loopback
+
+    def scope(host: str = "localhost", method: str = "GET", query: str = "", **headers: str) -> dict[str, object]:
+        rows = [(b"host", host.encode()), *((k.replace("_", "-").encode(), v.encode()) for k, v in headers.items())]
+        return {"type": "http", "method": method, "headers": rows, "query_string": query.encode()}
+
+    def said(guard: Guard, **request: str) -> int | None:
+        refusal = guard.refusal(scope(**request))
+        return None if refusal is None else refusal[0]
+
+    open_here, asked = Guard(None), Guard(None, hosts=None, token="secret")  # type: ignore[arg-type]  # never called
+    assert [said(open_here, method=m) for m in ("GET", "HEAD", "POST", "PUT", "OPTIONS")] == [None, None, 405, 405, 405]
+    assert [said(open_here, host=h) for h in ("LOCALHOST:1", "127.0.0.1", "[::1]:80", "evil.example", "")] == [None, None, None, 421, 421]
+    assert (
+        said(open_here, sec_fetch_site="cross-site") == 403
+        and said(open_here, sec_fetch_site="cross-site", sec_fetch_mode="navigate") is None
+    )
+    assert said(open_here, sec_fetch_site="same-origin") is None
+    assert [said(asked, host="any.example", query=q) for q in ("token=secret", "token=Secret", "", "x=1&token=secret")] == [
+        None,
+        401,
+        401,
+        None,
+    ]
+    assert [is_loopback(h) for h in ("localhost", "127.1.2.3", "::1", "192.168.0.1", "evil", "0.0.0.0")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert host_name(" localhost ") == "localhost" and host_name("a:1:2") == ""
+
+
+# ---- kernels on some of the rows -----------------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_kernel_estimate_from_some_rows_has_the_error_of_drawing_them() -> None:
+    from infoplane.analysis.estimators import KDE
+
+    rng = np.random.default_rng(21)
+    z, ids = ip.continuous(rng.normal(size=(400, 2)) ** 3), ip.discrete(np.arange(400))
+    whole = KDE(variance=0.05).estimate(ids, z)
+    some = [KDE(variance=0.05, pairs=400 * 80).estimate(ids, z, rng=np.random.default_rng(s)) for s in range(200)]
+    assert whole.stderr is None and whole.low is None and not any("compared with all" in n for n in whole.notes)
+    assert np.mean([e.bits for e in some]) == pytest.approx(whole.bits, abs=4 * np.std([e.bits for e in some]) / math.sqrt(200))
+    assert np.sqrt(np.mean([e.stderr**2 for e in some])) == pytest.approx(np.std([e.bits for e in some]), rel=0.15)  # type: ignore[operator]  # numbers
+    assert some[0].low == pytest.approx(some[0].bits - 1.96 * some[0].stderr) and some[0].high == pytest.approx(
+        some[0].bits + 1.96 * some[0].stderr
+    )  # type: ignore[operator]
+    assert some[0].notes[-1].startswith("80 of 400 rows compared with all")
+    assert KDE(variance=0.05, pairs=1).estimate(ids, z).notes[-1].startswith("2 of 400 rows")
+    assert (
+        KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).bits == whole.bits
+        and KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).stderr is None
+    )
+
+
+def test_groups_of_chosen_rows_are_counted_among_them() -> None:
+    from infoplane.analysis.estimators.kernel_views import KernelView, _counts_from, mean_square_distance
+    from infoplane.analysis.kernels.blocks import Held
+
+    codes = np.array([0, 0, 1, 1, 1, 2])
+    counts = np.bincount(codes)
+    assert sorted(_counts_from(counts[codes])) == [1, 2, 3]
+    total, own = np.full((6, 2), 3.0), np.full((6, 2), 1.5)
+    view = KernelView(total, own, counts[codes], counts, 6)
+    assert view.bits_per_row(1) == pytest.approx(np.log2(1.5 / counts[codes]) - math.log2(0.5))
+    taken = view.taken(codes != 1)
+    assert taken.n == 3 and sorted(taken.counts) == [1, 2] and taken.sizes.tolist() == [2, 2, 1]
+    z = np.random.default_rng(22).normal(size=(30, 4))
+    d = ((z[:, None] - z[None]) ** 2).sum(axis=2)
+    assert mean_square_distance(Held(z)) == pytest.approx(d.sum() / (30 * 29))
+
+
+def test_a_score_is_the_mean_of_its_trials() -> None:
+    trials = (
+        trial("e", 1.2, 0, low=0.9, high=1.5, seconds=1.0), trial("e", 0.9, 1, low=0.7, high=0.95, seconds=2.0), trial("e", None, 2, seconds=3.0),
+        trial("e", 1.3, 3, low=1.0, high=1.6, low_dimensional=False, seconds=4.0),
+    )  # fmt: skip
+    found = Calibration(trials)
+    (s,) = found.scores()
+    errors = np.array([0.2, -0.1, 0.3])
+    assert (s.estimator, s.where, s.trials, s.refused, s.intervals) == ("e", "1-D", 4, 1, 2) and s.seconds == 2.5 and s.coverage == 0.5
+    assert (
+        s.bias == pytest.approx(errors.mean())
+        and s.error == pytest.approx(0.2)
+        and s.stderr == pytest.approx(np.abs(errors).std(ddof=1) / math.sqrt(3))
+    )
+    assert found.of("e", "case").bias == s.bias and found.estimators == ("e",) and found.cases == ("case",) and len(found.rows()) == 4
+    assert trials[0].covered is True and trials[1].covered is False and trials[2].covered is None and trials[0].error == pytest.approx(0.2)
+    assert (
+        replace(trials[0], low=1.0).covered is True
+        and replace(trials[0], high=1.0).covered is True
+        and replace(trials[0], low=None).covered is None
+    )
+    one = Calibration(trials[:1]).scores()[0]
+    assert one.stderr is None and one.error == pytest.approx(0.2) and Calibration(trials[2:3]).scores()[0].error is None
+    assert replace(trials[0], truth_bits=math.inf).error is None and replace(trials[0], shannon=False).error is None
+    row = str(found).splitlines()[1].split()
+    assert row == ["1-D", "e", "0.2000", "+0.1333", "50.0%", "1/4"] and str(Calibration(trials[2:3])).splitlines()[1].split()[2:5] == [
+        "-",
+        "-",
+        "-",
+    ]
+
+
+def test_a_table_says_whose_information_it_is_and_how_well_it_is_covered() -> None:
+    from infoplane.analysis.estimators import Plugin
+
+    a, b = ip.discrete([0, 0, 1, 1, 2, 2, 2, 3]), ip.discrete([0, 0, 0, 1, 1, 1, 1, 1])
+    e = Plugin().estimate(a, b)
+    assert (
+        e.sense == "exact"
+        and e.target == "probe-set"
+        and e.coverage is None
+        and e.ceiling_bits == pytest.approx(stats.entropy([3, 5], base=2))
+    )
+    p = Plugin(target="population").estimate(a, b)
+    assert (
+        p.target == "population"
+        and p.coverage == pytest.approx(1 - 3 / 8)
+        and p.ceiling_bits == e.ceiling_bits
+        and p.low <= p.bits <= p.high
+    )  # type: ignore[operator]
+    assert [Plugin(*t).used_correction for t in (("probe-set",), ("population",), ("population", "mm"))] == ["none", "cwj", "mm"]  # type: ignore[arg-type]
+    assert Plugin().axis_label("i_xz", 8) == "I(X;Z) [bits], plug-in (probe-set, none), N=8" and "I(Z;Y)" in Plugin().axis_label("i_zy", 8)
+    assert (
+        not Plugin().supports("continuous", "discrete")
+        and not Plugin().supports("continuous", "continuous")
+        and Plugin().supports("discrete", "discrete")
+    )
+    for spec in ("plugin", "plugin:population", "plugin:population,correction=mm"):
+        assert str(parse(spec)) == spec
+    for wrong in ({"target": "rows"}, {"target": "population", "correction": "magic"}, {"correction": "mm"}):
+        with pytest.raises(InputError):
+            Plugin(**wrong)  # type: ignore[arg-type]  # as listed
