@@ -109,7 +109,8 @@ def with_interval(estimate: Estimate, halves: Sequence[float], *, exponent: floa
     An estimate of a population that still moves with the rows has not arrived: on the side to which it moves, the interval reaches as far as it would still go if its bias fell as slowly as
     ``n^-exponent``: ``(bits - mean of the halves) / (2^exponent - 1)``. With ``nearer`` it reaches also to where neighbours would be that need not reach out at all, in the
     inside of a density, where bias grows with ``(k/n)^(2 exponent)``; the two as independent amounts, by the
-    root of their squares. The half and the reach were chosen on the bank of `infoplane.analysis.calibrate` and judged on its judges.
+    root of their squares. The half and the reach were chosen on the bank of
+    `infoplane.analysis.calibrate`.
     """
     from scipy.stats import t
 
