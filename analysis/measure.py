@@ -61,6 +61,7 @@ def measure(
         InputError: an empty archive, an unknown layer, step or estimator, a device that torch does not have.
     """
     from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.kernels.pairwise import require_device
 
     if isinstance(archive, (str, Path)):
         from infoplane.archive import open_archive
@@ -69,7 +70,7 @@ def measure(
     chosen = [estimators] if isinstance(estimators, str) or not isinstance(estimators, Sequence) else list(estimators)
     parsed = [parse(e) for e in chosen]
     if device and dask is None:
-        _require(device)
+        require_device(device)
     cells = _cells(archive, layers, steps)
     if not parsed:
         raise InputError("expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`")
@@ -111,18 +112,6 @@ def measure(
             for _ in {record["step"] for record in fresh}:
                 advance()
     return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)
-
-
-def _require(device: str) -> None:
-    """Raises InputError for a device that torch cannot use here."""
-    if device == "cpu":
-        return
-    import torch
-
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device {device!r}: torch cannot use it here ({error}); leave it out, or give 'cpu'") from error
 
 
 def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None) -> list[Cell]:

@@ -170,7 +170,7 @@ def test_the_device_asked_for_reaches_the_kernels(archive, monkeypatch, workers:
         return plain(z, variances, groupings, "cpu")
 
     monkeypatch.setattr(pairwise_torch, "grouped_sums", watched)
-    monkeypatch.setattr("infoplane.analysis.measure._require", lambda device: None)
+    monkeypatch.setattr(pairwise, "require_device", lambda device: None)
     one = ip.measure(archive, ["kde:variance=0.1"], resume=False, device="cuda:1", workers=workers)
     assert not one.failures and set(asked) == {"cuda:1"}
     asked.clear()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.blocks import Centred, Held, Rows, Spilled, mean_of, rows_per_block, starting
 from infoplane.analysis.kernels.threads import device_here, in_order, single_blas
+from infoplane.errors import InputError
 
 TILE = 512
 _DIRECT_DIM = 10
@@ -95,6 +96,22 @@ def chosen_device(device: str | None) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def require_device(device: str) -> None:
+    """Refuse a device that torch cannot use here.
+
+    Raises:
+        InputError: with torch's reason.
+    """
+    if device == "cpu":
+        return
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"device {device!r}: torch cannot use it here ({error}); leave it out, or give 'cpu'") from error
 
 
 def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:
