@@ -45,6 +45,10 @@ def _code(tree: ast.AST) -> Iterator[ast.expr]:
     for child in ast.iter_child_nodes(tree):
         if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)) and child in (*tree.decorator_list, tree.returns, tree.args):
             continue
+        if isinstance(tree, ast.ClassDef) and child in tree.decorator_list:
+            continue
+        if isinstance(child, ast.keyword) and child.arg == "strict":  # zip's: it changes nothing where both are of one length
+            continue
         if isinstance(child, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom, ast.arg)) or (
             isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
         ):

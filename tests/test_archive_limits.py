@@ -219,6 +219,20 @@ def test_a_text_may_be_as_long_as_a_header_and_not_longer(tmp_path: Path, monkey
         read_text(tmp_path / "eleven")
 
 
+def test_a_header_inside_hdf5_may_have_the_same_length_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from infoplane.archive import guard
+
+    run = write(tmp_path / "run", (0,))
+    with h5py.File(run / "probe.h5") as f:
+        size = f["meta"].dtype.itemsize
+    with reading_h5(run / "probe.h5") as (file, window):
+        monkeypatch.setattr(guard, "MAX_JSON", size)
+        assert len(guard.read_meta(file, "meta", window, "here")) == size
+        monkeypatch.setattr(guard, "MAX_JSON", size - 1)
+        with pytest.raises(DamagedArchive, match=f"here: key 'meta': claims {size} bytes of JSON, more than the {size - 1}"):
+            guard.read_meta(file, "meta", window, "here")
+
+
 def test_what_is_not_a_regular_file_is_refused_by_name_and_no_descriptor_stays_open(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
@@ -474,6 +488,16 @@ def test_rows_of_a_layer_may_come_in_pieces_and_only_as_many_as_there_are(tmp_pa
     assert (
         archive.has(0, "a") and not archive.has(0, "b#2") and not archive.has(1, "a") and list(archive) == [(0, "a"), (2, "a"), (2, "b#2")]
     )
+
+
+def test_metrics_with_names_that_an_attribute_can_have_are_attributes_too(tmp_path: Path) -> None:
+    names = {"loss": 0.5, "x" * 255: 1.0, "y" * 256: 2.0, "a\0b": 3.0, "": 4.0}
+    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=None, durable=False) as run, run.step(0, metrics=names):
+        pass
+    assert open_archive(tmp_path / "run").metrics[0] == names
+    (shard,) = (tmp_path / "run/ckpt").glob("0*.h5")
+    with h5py.File(shard) as f:
+        assert dict(f["scalars"].attrs) == {"loss": 0.5, "x" * 255: 1.0}
 
 
 def test_a_writer_sweeps_what_its_own_rank_left_and_without_a_lock_only_what_is_an_hour_old(

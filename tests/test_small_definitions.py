@@ -241,6 +241,7 @@ def test_a_noisy_channel_has_the_standard_error_of_its_draws_and_none_for_a_sing
     found = [NoisyChannel(sigma=1.0, draws=4).estimate(ids, z, rng=np.random.default_rng(s)) for s in range(300)]
     bits = [e.bits for e in found]
     assert np.sqrt(np.mean([e.stderr**2 for e in found])) == pytest.approx(np.std(bits), rel=0.15)  # type: ignore[operator]  # a number
+    assert found[0].low == pytest.approx(found[0].bits - 1.96 * found[0].stderr)  # type: ignore[operator]  # numbers
     assert found[0].high == pytest.approx(found[0].bits + 1.96 * found[0].stderr) and found[0].ceiling_bits == pytest.approx(math.log2(6))  # type: ignore[operator]
     one = NoisyChannel(sigma=1.0, draws=1).estimate(ids, z, rng=np.random.default_rng(0))
     assert one.stderr is None and one.low is None and one.high is None
