@@ -135,7 +135,7 @@ def test_a_page_escapes_what_it_is_given(tmp_path: Path) -> None:
 BARS = [
     ("plugin:population", "discrete", 0.03, 3),
     ("ksg:k=5", "1-D", 0.04, 3),
-    ("ksg:k=5,correct=true", "vector", 0.04, 2),
+    ("knn:k=5", "vector", 0.04, 2),
     ("ross:k=5", "label", 0.04, 2),
     ("knn:k=5", "label", 0.04, 2),
     ("knn:k=5", "mixed", 0.04, 2),
