@@ -74,6 +74,8 @@ def test_a_range_of_these_rows_alone_says_so_and_a_frozen_one_does_not() -> None
 def test_the_paper_rule_takes_the_unit_interval_only_where_all_values_lie_in_it_and_some_are_negative() -> None:
     inside = np.array([-0.99, -0.5, 0.0, 0.99])
     assert Binned("saxe-paper").cells(ip.continuous(inside)).ravel().tolist() == [int((v + 1) / 2 * 30) for v in inside]
+    assert Binned("saxe").cells(ip.continuous(inside)).ravel().tolist() == [math.floor(v / 0.07) for v in inside]
+    assert Binned("saxe", width=0.5).cells(ip.continuous(inside)).ravel().tolist() == [-2, -1, 0, 1]
     for outside in (np.array([0.0, 0.25, 0.5, 1.0]), np.array([-1.5, 0.0, 0.5, 1.0]), np.array([-0.5, 0.0, 0.5, 1.5])):
         low, high = outside.min(), outside.max()
         expected = [min(int((v - low) / (high - low) * 100), 99) for v in outside]
