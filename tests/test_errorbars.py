@@ -9,8 +9,9 @@ import pytest
 
 import infoplane as ip
 from infoplane.analysis.errorbars import Nearer, Null, Resampled, half_sample_stderr, null_of, permutation_null, with_interval
-from infoplane.analysis.estimators.gaussian import ranks_miss
+from infoplane.analysis.estimators.gaussian import Gaussian, ranks_miss
 from infoplane.analysis.estimators.knn import fewer_neighbours, slowest_bias
+from infoplane.analysis.estimators.plugin import Plugin
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
 from infoplane.errors import InputError
 from infoplane.types import Estimate, continuous, discrete
@@ -185,3 +186,28 @@ def test_intervals_of_single_cases_cover_between_90_and_99_percent(spec: str, ca
     """One case for every way in which an interval was wrong; all of them: `python -m benchmarks.calibration coverage`."""
     (score,) = ip.calibrate([spec], [case], n=600, seeds=80 if "vinfo" in spec else 200, errorbars=8).by_case()
     assert score.coverage is not None and 0.90 <= score.coverage <= 0.99
+
+
+@pytest.mark.parametrize("r", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("n", [60, 200])
+def test_the_interval_of_a_weak_correlation_holds_it(r: float, n: int) -> None:
+    truth, inside = -0.5 * np.log2(1 - r * r), 0
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=n)
+        e = Gaussian().estimate(continuous(x), continuous(r * x + np.sqrt(1 - r * r) * rng.normal(size=n)))
+        inside += e.low - 1e-12 <= truth <= e.high
+        assert e.low <= e.bits <= e.high and e.high >= 0
+    assert 0.91 <= inside / 400 <= 0.995  # four standard errors below 95 %; above it where 0 is an end of the scale
+
+
+@pytest.mark.parametrize("flip", [0.5, 0.45, 0.4])
+def test_the_interval_of_a_weak_table_holds_it(flip: float) -> None:
+    truth, inside = 1 + flip * np.log2(flip) + (1 - flip) * np.log2(1 - flip), 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 2, 200)
+        e = Plugin("population").estimate(discrete(x), discrete(x ^ (rng.random(200) < flip)))
+        inside += e.low - 1e-12 <= truth <= e.high + 1e-12
+        assert e.low <= e.bits <= e.high
+    assert 0.89 <= inside / 200 <= 0.995

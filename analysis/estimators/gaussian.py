@@ -13,7 +13,6 @@ from scipy.stats import rankdata
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.knn import normal_scores, standardised
-from infoplane.analysis.estimators.table_errors import chance_interval
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -120,12 +119,14 @@ class Gaussian:
 
     def _error(self, bits: float, r: float, n: int) -> Error:
         """Standard error and 95 % interval for two scalars of correlation r. Delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order,
-        chi-squared / 2n where r vanishes. Ranks blur what lies closer than neighbouring rows: the interval of a copula is moved by what it misses for that."""
+        chi-squared / 2n where r vanishes. The interval is what Fisher's ``arctanh r -+ 1.96 / sqrt(n - 3)`` becomes in bits: from 0 where that holds no correlation. Ranks
+        blur what lies closer than neighbouring rows: the interval of a copula is moved by what it misses for that."""
         r = min(abs(r), 1 - 1e-9)
-        variance = (max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2)) / _LN2**2
-        low, high = chance_interval(bits, variance, 1, n)
-        missed = r * ranks_miss(round(float(np.arctanh(r)), 2), n) / _LN2 if self.copula else 0.0
-        return float(np.sqrt(variance)), low + missed, high + missed
+        z, reach = float(np.arctanh(r)), 1.96 / float(np.sqrt(max(n - 3, 1)))
+        missed = r * ranks_miss(round(z, 2), n) / _LN2 if self.copula else 0.0
+        low, high = (float(np.log2(np.cosh(end))) for end in (max(0.0, z - reach), z + reach))  # -log2(1 - tanh^2) / 2
+        se = float(np.sqrt(max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2))) / _LN2
+        return se, min(bits, low + missed if low else 0.0), max(bits, high + missed)
 
     def _labels(self, z: Variable, y: Variable) -> Estimate:
         values, codes = self._prepared(z), row_codes(y.values)

@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.entropies import (
 
 _LN2 = float(np.log(2.0))
 _MOST_WORK = 2e7
+_FEW, _CLEAR = 30, 25.0  # degrees of freedom of a small table; 2 n ln 2 I from which chance is as good as normal
 
 
 def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tuple[float, float]:
@@ -56,7 +57,32 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
     at_random = np.random.default_rng(0).permutation(b[order])
     first = _jackknife_variance(a, b, correction) - 0.5 * _jackknife_variance(a[order], at_random, correction)
     variance = max(first, degrees / (2 * n * n * _LN2**2))
-    return float(np.sqrt(variance)), *chance_interval(bits, variance, degrees, n)
+    weak = degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees)
+    return float(np.sqrt(variance)), *(weak_interval(bits, degrees, n) if weak else chance_interval(bits, variance, degrees, n))
+
+
+def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
+    """95 % interval of a weak information: 2 n ln 2 times the plug-in is noncentral chi-squared, its noncentrality 2 n ln 2 times the truth, which is inverted at both tails.
+
+    At the ends of a law that holds at independence a true 0.007 bit of 200 coin pairs was missed in 3 of 10 draws: the truth itself widens the law.
+
+    Example:
+        >>> [round(end, 3) for end in weak_interval(0.0, 1, 200)]
+        [0.0, 0.032]
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import ncx2
+
+    unit = 2 * n * _LN2
+    seen = max(bits * unit + degrees, 1e-9)
+
+    def noncentrality(share: float) -> float:
+        def beyond(of: float) -> float:
+            return float(ncx2.cdf(seen, degrees, of)) - share
+
+        return 0.0 if beyond(1e-9) <= 0 else float(brentq(beyond, 1e-9, 4 * seen + 50))
+
+    return min(bits, noncentrality(0.975) / unit), max(bits, noncentrality(0.025) / unit)
 
 
 def _jackknife_variance(a: Codes, b: Codes, correction: Correction) -> float:
