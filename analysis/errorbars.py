@@ -102,15 +102,14 @@ class Nearer:
 def with_interval(estimate: Estimate, halves: Sequence[float], *, exponent: float = 0.5, nearer: Nearer | None = None) -> Estimate:
     """The estimate with the standard error and 95 % interval that its values on half-samples give, two per split, halves of one split side by side.
 
-    The two halves of a split differ by chance alone: the variance at n rows is the mean square of half their difference, sigma^2/n. To it comes half of the variance of their mean from split
-    to split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to the drift below; not where bias falls as 1/n, which multiplies no drift. The interval is ``bits -+ t stderr``, t Student's quantile with as many
-    degrees of freedom as splits.
+    The two halves of a split differ by chance alone: the variance at n rows is the mean square of half their difference, sigma^2/n. To it comes half of the
+    variance of their mean from split to split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to the drift below; not
+    where bias falls as 1/n, which multiplies no drift. The interval is ``bits -+ t stderr``, t Student's quantile with as many degrees of freedom as splits.
 
-    An estimate of a population that still moves with the rows has not arrived: on the side to which it moves, the interval reaches as far as it would still go if its bias fell as slowly as
-    ``n^-exponent``: ``(bits - mean of the halves) / (2^exponent - 1)``. With ``nearer`` it reaches also to where neighbours would be that need not reach out at all, in the
-    inside of a density, where bias grows with ``(k/n)^(2 exponent)``; the two as independent amounts, by the
-    root of their squares. The half and the reach were chosen on the bank of
-    `infoplane.analysis.calibrate`.
+    An estimate of a population that still moves with the rows has not arrived: on the side to which it moves, the interval reaches as far as it would still go
+    if its bias fell as slowly as ``n^-exponent``: ``(bits - mean of the halves) / (2^exponent - 1)``. With ``nearer`` it reaches also to where neighbours would
+    be that need not reach out at all, in the inside of a density, where bias grows with ``(k/n)^(2 exponent)``; the two as independent amounts, by the root of
+    their squares. The half and the reach were chosen on the bank of `infoplane.analysis.calibrate`.
     """
     from scipy.stats import t
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.analysis.cell import Record, cell_key, content_result_key, is_result, points_from
+from infoplane.analysis.cell import Record, cell_key, cells_of, content_result_key, is_result, points_from
 from infoplane.analysis.engine import Job, as_of, run
 from infoplane.analysis.stored import is_large
 from infoplane.errors import InputError
@@ -117,11 +117,7 @@ def measure(
 def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None) -> list[Cell]:
     if not archive.steps:
         raise InputError(f"{archive.path}: no captured steps yet; run the training loop with a Recorder first")
-    for what, wanted, known in (("layers", layers, archive.layers), ("steps", steps, archive.steps)):
-        if wanted is not None and (unknown := [w for w in wanted if w not in known]):
-            raise InputError(f"no such {what}: {unknown}; the archive has {list(known)}")
-    chosen = archive.layers if layers is None else [name for name in archive.layers if name in layers]
-    return [(s, name) for s in (archive.steps if steps is None else sorted(steps)) for name in chosen if archive.has(s, name)]
+    return list(cells_of(archive, layers, steps))
 
 
 def frozen_estimators(archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]) -> dict[str, list[Estimator]]:

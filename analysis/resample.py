@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.cell import input_variable, label_variable, layer_variable, plane_points
-from infoplane.analysis.estimators.entropies import information_bits
+from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.errors import InfoplaneError
 from infoplane.rows import cell_codes, row_codes
@@ -19,6 +19,7 @@ from infoplane.types import Estimate, Quantity, Variable
 
 if TYPE_CHECKING:
     from infoplane.analysis.evidence import Evidence
+    from infoplane.archive import Archive
 
 Codes = NDArray[np.int64]
 
@@ -147,7 +148,7 @@ class Resampler:
             sense = str(getattr(estimator, "sense", "lower" if spec.startswith("bin") else "exact"))
             for k, rows in enumerate(self._halves):
                 here = cell_codes(codes[rows][:, None])
-                for quantity, other in self._sides(k).items():
+                for quantity, other in self._sides(archive, k).items():
                     bits = information_bits(here, other)
                     for each in (sense, "point", "lower", "exact"):
                         found.setdefault((quantity, each), []).append(bits)
@@ -164,17 +165,15 @@ class Resampler:
                 found.setdefault((quantity, e.sense), []).append(e.bits)
         return {key: np.asarray(values) for key, values in found.items()}
 
-    def _sides(self, k: int) -> dict[str, Codes]:
+    def _sides(self, archive: Archive, k: int) -> dict[str, Codes]:
         """Codes of row identities and of labels in half ``k``."""
-        archive = self.evidence.archive
-        if k not in self._others and archive is not None:
-            rows = self._halves[k]
+        if k not in self._others:
             sides = {"i_xz": archive.row_ids, "i_zy": self._labels}
-            self._others[k] = {q: cell_codes(np.asarray(v)[rows][:, None]) for q, v in sides.items() if v is not None}
+            self._others[k] = {q: cell_codes(v[self._halves[k]][:, None]) for q, v in sides.items() if v is not None}
         return self._others[k]
 
 
 def _plug_in_bias(t: Codes, y: Codes) -> float:
     """Leading bias of a plug-in I(T;Y) in bits: ``(K_TY - K_T - K_Y + 1) / (2 N ln 2)``."""
-    pairs = len(np.unique(t * (int(y.max()) + 1) + y))
-    return float(pairs - len(np.unique(t)) - len(np.unique(y)) + 1) / (2 * len(t) * np.log(2))
+    pairs, ts, ys = (int(np.count_nonzero(c)) for c in (joint_counts(t, y), counts_of(t), counts_of(y)))
+    return float(pairs - ts - ys + 1) / (2 * len(t) * np.log(2))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.analysis.cell import cell_rng, label_variable, layer_variable
+from infoplane.analysis.cell import cell_rng, cells_of, label_variable, layer_variable
 from infoplane.analysis.splits import split_rows
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimate, Estimator
@@ -68,30 +68,24 @@ def train_and_held_out(
     y = label_variable(archive)
     if y is None:
         raise InputError(f"{archive.path}: I(Z;Y) needs labels; record with probe=(x, y)")
-    for what, wanted, known in (("layers", layers, archive.layers), ("steps", steps, archive.steps)):
-        if unknown := [w for w in wanted or () if w not in known]:
-            raise InputError(f"no such {what}: {unknown}; the archive has {list(known)}")
     chosen = [estimators] if isinstance(estimators, str) or not isinstance(estimators, Sequence) else list(estimators)
     found, refused = [], ""
-    for step in archive.steps if steps is None else sorted(steps):
-        for name in archive.layers:
-            if (layers is not None and name not in layers) or not archive.has(step, name):
-                continue
-            for e in map(parse, chosen):
-                z, key = layer_variable(archive, step, name, e), f"{e.name}|sides"
-                try:
-                    a, b = (e.estimate(z.take(rows), y.take(rows), rng=cell_rng(seed, step, name, key)) for rows in (train, test))
-                    gaps = []
-                    pool, rng = np.concatenate([train, test]), cell_rng(seed, step, name, key + "|divisions")
-                    for _ in range(divisions):
-                        order = rng.permutation(pool)
-                        halves = (np.sort(order[: len(train)]), np.sort(order[len(train) :]))
-                        one, two = (e.estimate(z.take(rows), y.take(rows), rng=rng).bits for rows in halves)
-                        gaps.append(abs(one - two))
-                    p = (1 + sum(g >= abs(a.bits - b.bits) - 1e-12 for g in gaps)) / (1 + divisions) if divisions else None
-                    found.append(BothSides(step, name, a, b, p))
-                except InfoplaneError as error:
-                    refused = f"{name}, {e.name}: {error}"
+    for step, name in cells_of(archive, layers, steps):
+        for e in map(parse, chosen):
+            z, key = layer_variable(archive, step, name, e), f"{e.name}|sides"
+            try:
+                a, b = (e.estimate(z.take(rows), y.take(rows), rng=cell_rng(seed, step, name, key)) for rows in (train, test))
+                gaps = []
+                pool, rng = np.concatenate([train, test]), cell_rng(seed, step, name, key + "|divisions")
+                for _ in range(divisions):
+                    order = rng.permutation(pool)
+                    halves = (np.sort(order[: len(train)]), np.sort(order[len(train) :]))
+                    one, two = (e.estimate(z.take(rows), y.take(rows), rng=rng).bits for rows in halves)
+                    gaps.append(abs(one - two))
+                p = (1 + sum(g >= abs(a.bits - b.bits) - 1e-12 for g in gaps)) / (1 + divisions) if divisions else None
+                found.append(BothSides(step, name, a, b, p))
+            except InfoplaneError as error:
+                refused = f"{name}, {e.name}: {error}"
     if not found:
         raise InputError(f"no cell has I(Z;Y) on both sides; the last refusal: {refused or 'no layer was captured'}")
     return tuple(found)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from infoplane.analysis.cell import cell_rng, cells_of, label_variable, layer_variable
 from infoplane.analysis.estimators.vinfo import CodeLength, Family, VInformation, conditional_vinformation, mdl_online_code
@@ -63,8 +61,9 @@ def usable_beyond(
     if given not in opened.layers:
         raise InputError(f"no such layer: {given!r}; the archive has {list(opened.layers)}")
     e, found = VInformation(family), []
-    for step, name, rng in _drawn(cells, f"{family}|{given}", seed):
+    for step, name in cells:
         if name != given and opened.has(step, given):
+            rng = cell_rng(seed, step, name, f"vinfo:{family}|{given}")
             z, known = (layer_variable(opened, step, layer, e) for layer in (name, given))
             found.append(Beyond(step, name, given, conditional_vinformation(z, y, known, estimator=e, rng=rng)))
     if not found:
@@ -87,11 +86,11 @@ def code_lengths(
         EstimatorError: continuous labels or fewer than 40 rows.
     """
     opened, y = _with_labels(archive)
-    e = VInformation(family)
-    return tuple(
-        Code(step, name, family, mdl_online_code(layer_variable(opened, step, name, e), y, estimator=e, rng=rng))
-        for step, name, rng in _drawn(cells_of(opened, layers, steps), f"{family}|code", seed)
-    )
+    e, found = VInformation(family), []
+    for step, name in cells_of(opened, layers, steps):
+        rng = cell_rng(seed, step, name, f"vinfo:{family}|code")
+        found.append(Code(step, name, family, mdl_online_code(layer_variable(opened, step, name, e), y, estimator=e, rng=rng)))
+    return tuple(found)
 
 
 def _with_labels(archive: Archive | str | Path) -> tuple[Archive, Variable]:
@@ -102,11 +101,3 @@ def _with_labels(archive: Archive | str | Path) -> tuple[Archive, Variable]:
     if y is None:
         raise InputError(f"{opened.path}: usable information is about labels; record with probe=(x, y)")
     return opened, y
-
-
-def _drawn(
-    cells: Iterator[tuple[int, str]] | Sequence[tuple[int, str]], what: str, seed: int
-) -> Iterator[tuple[int, str, np.random.Generator]]:
-    """Every cell with a generator of its own."""
-    for step, name in cells:
-        yield step, name, cell_rng(seed, step, name, f"vinfo:{what}")

@@ -7,12 +7,12 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, ndtri
-from scipy.stats import rankdata
+from scipy.special import digamma
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.knn import normal_scores, standardised
+from infoplane.analysis.estimators.surrogate import rank_scores
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -35,9 +35,8 @@ def ranks_miss(z: float, n: int) -> float:
     rng, m, r, found = np.random.default_rng(0), min(n, _SURROGATE_ROWS), np.tanh(z), []
     for _ in range(_SURROGATES):
         x = rng.normal(size=m)
-        pair = x, r * x + np.sqrt(1 - r * r) * rng.normal(size=m)
-        scores = [ndtri((rankdata(v) - 0.5) / m) for v in pair]
-        found.append(np.arctanh(np.corrcoef(*pair)[0, 1]) - np.arctanh(np.corrcoef(*scores)[0, 1]))
+        y = r * x + np.sqrt(1 - r * r) * rng.normal(size=m)
+        found.append(np.arctanh(np.corrcoef(x, y)[0, 1]) - np.arctanh(np.corrcoef(rank_scores(x), rank_scores(y))[0, 1]))
     return float(np.mean(found)) * m / n
 
 

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma, ndtri
+from scipy.special import digamma
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.surrogate import gaussian_shortfall, rank_scores
 from infoplane.analysis.kernels.neighbours import count_within, kth_distance
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -34,11 +35,8 @@ def standardised(v: Variable) -> Floats:
 
 
 def normal_scores(v: Variable) -> Floats:
-    """Every column replaced by the normal quantiles of its ranks (ties share the mean rank), shape ``(n, dim)``."""
-    from scipy.stats import rankdata  # a second of imports that most planes need not wait for
-
-    ranks = rankdata(v.values, axis=0)
-    return np.asarray(ndtri((ranks - 0.5) / v.n))
+    """`rank_scores` of a variable's columns, shape ``(n, dim)``."""
+    return rank_scores(v.values)
 
 
 def ksg_bits(x: Floats, z: Floats, k: int) -> float:
@@ -233,8 +231,6 @@ class KSG:
         bits = ksg_bits(x, z, self.k)
         if not self.correct or a.dim + b.dim < 3:
             return self._result(bits, a, b)
-        from infoplane.analysis.estimators.surrogate import gaussian_shortfall
-
         rng = np.random.default_rng(0) if rng is None else rng
         more = gaussian_shortfall(x, z, lambda u, v: ksg_bits(u, v, self.k), rng=rng)
         if more is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction, counts_of, entropy_bits, information_bits
+from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction, counts_of, entropy_bits, information_bits, joint_counts
 from infoplane.analysis.estimators.table_errors import table_interval
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -87,6 +87,5 @@ class Plugin:
         if self.target == "probe-set":
             return Estimate(bits, a.n, self.name, "exact", ceiling_bits=ceiling)
         se, low, high = table_interval(ca, cb, self.used_correction)
-        pairs = counts_of(np.unique(ca * (cb.max() + 1) + cb, return_inverse=True)[1].reshape(-1))
-        coverage = 1 - float((pairs == 1).sum()) / a.n
+        coverage = 1 - float((joint_counts(ca, cb) == 1).sum()) / a.n
         return Estimate(bits, a.n, self.name, "point", low, high, se, ceiling, "population", coverage)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.kernels.pairwise import gaussian_sums
-from infoplane.analysis.kernels.threads import in_order
+from infoplane.analysis.kernels.threads import for_each
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
@@ -40,8 +40,7 @@ def squared_distances(z: Floats) -> Floats:
         here += norms[start : start + _STRIP, None]
         np.maximum(here, 0.0, out=here)
 
-    for _ in in_order(rows, range(0, len(out), _STRIP)):
-        pass
+    for_each(rows, range(0, len(out), _STRIP))
     np.fill_diagonal(out, 0.0)
     return out
 
@@ -58,8 +57,7 @@ def gram(v: Variable, width: float) -> Floats:
         np.exp(here, out=here)
         here /= v.n
 
-    for _ in in_order(rows, range(0, v.n, _STRIP)):
-        pass
+    for_each(rows, range(0, v.n, _STRIP))
     return out
 
 

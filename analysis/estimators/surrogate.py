@@ -14,6 +14,13 @@ _LN2 = float(np.log(2.0))
 _DRAWS = 4
 
 
+def rank_scores(values: NDArray[np.generic]) -> Floats:
+    """Every column replaced by the normal quantiles of its ranks (ties share the mean rank), shape ``(n,)`` or ``(n, dim)``."""
+    from scipy.stats import rankdata  # a second of imports that most planes need not wait for
+
+    return np.asarray(ndtri((rankdata(values, axis=0) - 0.5) / len(values)))
+
+
 def gaussian_shortfall(
     x: Floats, z: Floats, value: Callable[[Floats, Floats], float], *, rng: np.random.Generator, draws: int = _DRAWS
 ) -> float | None:
@@ -28,13 +35,11 @@ def gaussian_shortfall(
     if _key(z) < _key(x):
         x, z, value = z, x, _swapped(value)
     n, d = len(x), x.shape[1]
-    from scipy.stats import rankdata  # a second of imports that most planes need not wait for
-
-    scores = ndtri((rankdata(np.hstack([x, z]), axis=0) - 0.5) / n)
+    scores = rank_scores(np.hstack([x, z]))
     spread = scores.std(axis=0)
     if not (spread > 0).all():
         return None
-    s, inflation = np.corrcoef(scores, rowvar=False), _inflation(n, d, scores.shape[1] - d)
+    s, inflation = np.asarray(np.corrcoef(scores, rowvar=False)), _inflation(n, d, scores.shape[1] - d)
     if np.linalg.eigvalsh(s)[0] < 1e-9:
         return None
     s = _shrunk(s, d, max(0.0, _information(s, d) - inflation))

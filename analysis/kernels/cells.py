@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.threads import in_order, threads
+from infoplane.analysis.kernels.threads import for_each, threads
 from infoplane.errors import EstimatorError
 
 MOST_CELLS = 2.0**62
@@ -81,16 +81,15 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
     from infoplane.analysis.kernels import cells_compiled
     from infoplane.rows import empty_table
 
-    given, unlimited = np.array(widths, z.dtype), z.dtype.type(np.inf)
-    refuse_unnumbered(z, float(given.min()))
+    given = np.array(widths, z.dtype)
+    refuse_unnumbered(z, float(given.min(initial=np.inf)))
     flat, weights = _flat(z)
     out = np.empty(len(given))
 
     def work(part: slice) -> None:
-        cells_compiled.floor_entropies(flat, z.shape[1], given[part], unlimited, weights, empty_table(len(z)), out[part])
+        cells_compiled.floor_entropies(flat, z.shape[1], given[part], weights, empty_table(len(z)), out[part])
 
-    for _ in in_order(work, [slice(k, None, threads()) for k in range(threads())]):
-        pass
+    for_each(work, [slice(k, None, threads()) for k in range(threads())])
     return out
 
 
@@ -122,6 +121,5 @@ def _keys(z: Values, work: Callable[[Values, Keys, Keys], None]) -> Keys:
     if n <= rows:
         part(0)
     else:
-        for _ in in_order(part, range(0, n, rows)):
-            pass
+        for_each(part, range(0, n, rows))
     return out

@@ -159,9 +159,9 @@ def floor_keys(z: Any, dim: int, width: Any, limit: Any, weights: Any, out: Any)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_entropies(z: Any, dim: int, widths: Any, unlimited: Any, weights: Any, table: Any, out: Any) -> None:
+def floor_entropies(z: Any, dim: int, widths: Any, weights: Any, table: Any, out: Any) -> None:
     """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of a table as for `entropy_of_keys`."""
-    keys = np.empty(len(z) // dim, np.uint64)
+    keys, unlimited = np.empty(len(z) // dim, np.uint64), z.dtype.type(np.inf)
     for k in range(len(widths)):
         floor_keys(z, dim, widths[k], unlimited, weights, keys)
         out[k] = entropy_of_keys(keys, table)

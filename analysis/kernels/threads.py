@@ -129,6 +129,11 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
         wait(waiting)
 
 
+def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
+    """`in_order` for what is done and not what is found."""
+    deque(in_order(work, items), maxlen=0)
+
+
 @cache
 def _pool(number: int, process: int) -> ThreadPoolExecutor:
     """The threads of this process; a forked child, which inherits none, has a pool of its own."""
