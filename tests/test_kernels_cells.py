@@ -51,6 +51,7 @@ def test_a_sweep_refuses_values_without_a_cell_number() -> None:
     with pytest.raises(EstimatorError, match="more than 2\\^62 cells"):
         cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1.0, 1e-3])
     assert cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1e10]) == [1.0]
+    assert len(cells.floor_entropies(VALUES["tanh"], [])) == 0
 
 
 def test_keys_of_blocks_can_be_joined() -> None:

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib as mpl
@@ -255,6 +256,14 @@ def test_the_dpi_matrix_shows_the_worst_verdict_and_the_largest_excess() -> None
     assert excess[0, 1] == 0.2 and np.isnan(excess[1, 0])
     ax = plot_dpi_matrix(make_plane(), report, ax=fresh())
     assert [t.get_text() for t in artists(ax, "cell-")] == ["F", "–"]  # type: ignore[attr-defined]
+
+
+def test_without_an_excess_the_scale_of_the_dpi_matrix_is_one_bit() -> None:
+    from infoplane.analysis.plot.matrix import plot_dpi_matrix
+
+    report = DPIReport(1, (replace(finding("untestable"), excess_bits=0.0),))
+    (image,) = artists(plot_dpi_matrix(make_plane(), report, ax=fresh()), "matrix")
+    assert image.get_clim() == (0.0, 1.0)  # type: ignore[attr-defined]
 
 
 def test_snapshots_join_all_layers_at_each_checkpoint() -> None:

@@ -43,7 +43,7 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
     side = min(style.PAGE, 2.2 + 0.34 * len(matrix.layers))
     ax = style.new_axes(ax, side, side * 0.82)
     low, high = min(0.0, float(values.min())), float(values.max())
-    image = ax.imshow(values, cmap=style.heat_map("#dddddd"), vmin=low, vmax=max(high, low + 1e-9), gid="matrix")
+    image = ax.imshow(values, cmap=style.heat_map("#dddddd"), vmin=low, vmax=high if high > low + 1e-9 else low + 1.0, gid="matrix")
     if len(matrix.layers) <= MOST_NUMBERS:
         for (i, j), v in np.ndenumerate(np.ma.filled(values, np.nan)):
             if np.isfinite(v):

@@ -47,7 +47,7 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
     excess, verdict = worst_of_pairs(report, plane.layers, spec)
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.5)
     top = float(np.nanmax(excess)) if np.isfinite(excess).any() else 1.0
-    image = ax.imshow(np.ma.masked_invalid(excess), cmap=style.heat_map(), vmin=0, vmax=max(top, 1e-9), gid="matrix")
+    image = ax.imshow(np.ma.masked_invalid(excess), cmap=style.heat_map(), vmin=0, vmax=top if top > 1e-9 else 1.0, gid="matrix")
     for i, row in enumerate(verdict):
         for j, name in enumerate(row):
             if name:
