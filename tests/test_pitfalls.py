@@ -232,13 +232,16 @@ rec.close()
 def test_the_memory_of_a_capture_does_not_grow_with_its_size(tmp_path: Path) -> None:
     extra = {}
     for rows in (4096, 12288):
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        # freed blocks go back to the system at once, so that what is measured is held and not kept by malloc for later
+        env = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
         said = subprocess.run(
             [sys.executable, "-c", _MEMORY, str(tmp_path / f"r{rows}"), str(rows)], capture_output=True, text=True, env=env, check=False
         )
         assert said.returncode == 0, said.stderr[-2000:]
         size, extra[rows] = map(float, said.stdout.split())
-        assert size > 60 and extra[rows] < 8, f"a capture of {size:.0f} MiB took {extra[rows]:.0f} MiB more"
+        assert size > 60 and extra[rows] < 3, (
+            f"a capture of {size:.0f} MiB took {extra[rows]:.1f} MiB more, where one batch of one layer is 0.5"
+        )
 
 
 def test_scripted_layers_and_exported_programs_are_refused_because_their_hooks_never_fire(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import uuid
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from infoplane.archive.layout import TMP_PREFIX
 from infoplane.errors import ArchiveError, ArchiveExists
@@ -28,7 +28,10 @@ def ask_for_room() -> None:
     Raises:
         MemoryError: less is left than it needs.
     """
-    np.empty(_HDF5_BYTES, np.uint8)  # given back at once, untouched
+    try:
+        mmap.mmap(-1, _HDF5_BYTES).close()  # not by malloc, which would keep freed blocks of up to this size from then on
+    except OSError as error:
+        raise MemoryError(f"no {_HDF5_BYTES >> 20} MiB left for HDF5: {error}") from error
 
 
 class Sink:
