@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import statistics
@@ -224,4 +225,6 @@ def main(smoke: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main("--smoke" in sys.argv))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--smoke", action="store_true", help="small sizes, once each: checks results, not times")
+    sys.exit(main(parser.parse_args().smoke))
