@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +90,13 @@ def test_half_samples_give_intervals_where_there_are_none() -> None:
     bare, barred = (calibrate(["ksg"], ["Gaussian, r=0.5"], n=200, seeds=2, errorbars=k) for k in (0, 4))
     assert bare.of("ksg:k=5", "1-D").coverage is None and barred.of("ksg:k=5", "1-D").intervals == 2
     assert [t.bits for t in bare.trials] == [t.bits for t in barred.trials]
+
+
+def test_seeds_may_be_named_so_that_other_draws_can_judge() -> None:
+    every, later = (calibrate(["gauss"], ["Gaussian, r=0.5"], n=60, seeds=seeds) for seeds in (4, range(2, 4)))
+    assert [replace(t, seconds=0) for t in later.trials] == [replace(t, seconds=0) for t in every.trials[2:]]
+    with pytest.raises(InputError, match="at least 1 seed"):
+        calibrate(["gauss"], seeds=())
 
 
 def test_bad_requests_are_refused() -> None:

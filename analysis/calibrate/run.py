@@ -26,7 +26,7 @@ def calibrate(
     *,
     judges: bool = False,
     n: int = 2000,
-    seeds: int = 4,
+    seeds: int | Sequence[int] = 4,
     errorbars: int = 0,
     workers: int = 1,
     progress: bool = False,
@@ -37,7 +37,7 @@ def calibrate(
         estimators: specs or estimators. Two of the same quantity are better than one: `Calibration.partings` tells where they differ.
         cases: families, names, globs or cases of your own; the whole bank by default.
         judges: the cases kept aside instead, on which nothing was ever tuned.
-        n: rows of a draw. seeds: draws of a case, the same for every estimator.
+        n: rows of a draw. seeds: draws of a case, the same for every estimator: so many, or these seeds.
         errorbars: half-sample splits for intervals where an estimator has none of its own; 0 leaves those without.
         workers: threads; results do not depend on it.
         progress: a bar on the terminal.
@@ -50,11 +50,12 @@ def calibrate(
         >>> found.of("gauss", "1-D").error < 0.1
         True
     """
-    if seeds < 1 or n < 8 or not estimators:
+    draws = range(seeds) if isinstance(seeds, int) else seeds
+    if not len(draws) or n < 8 or not estimators:
         raise InputError(f"expected at least 1 seed, 8 rows and 1 estimator, got seeds={seeds}, n={n}, estimators={list(estimators)}")
     chosen = _cases(cases, judges)
     parsed = {_label(e): e for e in map(parse, estimators)}
-    todo = [(case, seed) for case in chosen for seed in range(seeds)]
+    todo = [(case, seed) for case in chosen for seed in draws]
     found = tuple(t for trials in _work(todo, parsed, n, errorbars, workers, progress) for t in trials)
     if not found:
         raise InputError(f"none of {list(parsed)} supports the kinds of {[c.name for c in chosen]}")
