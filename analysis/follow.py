@@ -14,6 +14,7 @@ from infoplane.analysis.measure import measure
 from infoplane.errors import InfoplaneError, InputError
 
 if TYPE_CHECKING:
+    from infoplane.archive import Archive
     from infoplane.plane import Plane
 
 LOOK_SECONDS = 0.5
@@ -81,13 +82,14 @@ def follow(
             over.wait(min(rest, LOOK_SECONDS))
 
     seen: set[int] = set()
+    archive: Archive | None = None
     mark: int | None = None
     while not gone.is_set():
         last_look = over.is_set()  # read first: what was published before the training said so is seen below
         now = _mark(Path(run))
         if now != mark or last_look:
             try:
-                archive = open_archive(run)
+                archive = open_archive(run) if archive is None else archive.refresh()
                 for step in [s for s in archive.steps if s not in seen]:
                     if at_once and not gone.is_set():
                         measure(archive, at_once, steps=[step], seed=seed, progress=pace)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import threading
 from pathlib import Path
 
@@ -110,6 +111,25 @@ def test_a_run_resumes_and_a_rollback_sets_later_steps_aside(tmp_path):
     assert len(list((tmp_path / "run/ckpt/superseded-0").glob("*-s000000000007-*.h5"))) == 1
     with pytest.raises(InputError, match="was not captured at step 2"):
         archive.z(2, "a/b")
+
+
+def test_a_run_looked_at_again_reads_only_what_is_new_and_never_mixes_runs(tmp_path, monkeypatch):
+    from infoplane.archive import reader
+
+    run, read = write(tmp_path / "run"), []
+    one = open_archive(run)
+    real = reader.read_meta
+    monkeypatch.setattr(reader, "read_meta", lambda group, key, window, where: read.append(where) or real(group, key, window, where))
+    with RunWriter.create(run, layers=LAYERS, x=X, y=Y, resume=True, durable=False) as writer:
+        read.clear()
+        with writer.step(2, metrics={"loss": 5.0}) as shard:  # rolled back: 2 again, 7 no more
+            shard.write("scalar", np.ones(N, np.float32))
+    two = one.refresh()
+    assert two.steps == (0, 2) and two.metrics == {0: {"loss": 1.0}, 2: {"loss": 5.0}} and not two.has(2, "a/b")
+    assert len(read) == 1 and "-s000000000002-" in read[0] and one.steps == (0, 2, 7)
+    shutil.rmtree(run)
+    write(run)
+    assert two.refresh().run_uuid != two.run_uuid and two.refresh().metrics == one.metrics
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ class RunSource:
 
     def __init__(self, run: str | Path) -> None:
         self.run = Path(run)
+        self._archive: Archive | None = None
 
     def version(self) -> str:
         """Names and sizes of the files that a new result or checkpoint touches."""
@@ -42,7 +43,7 @@ class RunSource:
         """Everything measured so far, the newest result of each cell; no verdicts while a run is growing."""
         from infoplane.archive import ResultLog, open_archive
 
-        archive = open_archive(self.run)
+        self._archive = archive = open_archive(self.run) if self._archive is None else self._archive.refresh()
         cells: dict[tuple[int, str, str], tuple[list[Point], list[Failure]]] = {}
         for record in ResultLog(self.run).read().values():
             if not is_result(record):
@@ -81,11 +82,12 @@ def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.E
     from infoplane.analysis.measure import measure
     from infoplane.archive import open_archive
 
+    archive: Archive | None = None
     done: tuple[int, ...] = ()
     told = ""
     while not stop.is_set():
         try:
-            archive = open_archive(run)
+            archive = open_archive(run) if archive is None else archive.refresh()
             for step in [s for s in archive.steps if s not in done]:
                 if stop.is_set():
                     return

@@ -154,8 +154,12 @@ class Archive:
         self.__init__(path)  # type: ignore[misc]  # reopening is what unpickling means here
 
     def refresh(self) -> Archive:
-        """The same run as it is now, with the steps that were published meanwhile."""
-        return Archive(self.path)
+        """The same run as it is now, with the steps that were published meanwhile; headers that were read are kept, since a shard never changes."""
+        now = Archive(self.path)
+        if now.header == self.header:
+            names = set(now._store.names)
+            now._metas = {name: head for name, head in list(self._metas.items()) if name in names}
+        return now
 
     # ---- what was captured -------------------------------------------------------------------------------------------
 
