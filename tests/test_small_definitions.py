@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import infoplane as ip
 from infoplane.analysis import drift, histograms, phases, splits
@@ -663,3 +663,134 @@ def test_a_table_says_whose_information_it_is_and_how_well_it_is_covered() -> No
     for wrong in ({"target": "rows"}, {"target": "population", "correction": "magic"}, {"correction": "mm"}):
         with pytest.raises(InputError):
             Plugin(**wrong)  # type: ignore[arg-type]  # as listed
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_the_objective_of_the_mlp_has_the_gradient_it_says_and_pays_for_every_weight(discrete: bool) -> None:
+    from scipy.optimize import approx_fprime
+
+    from infoplane.analysis.estimators.vinfo_families import Split, _mlp_objective
+
+    rng, d, h, k = np.random.default_rng(1), 3, 4, 2
+    y = rng.integers(0, k, 30) if discrete else rng.normal(size=(30, k))
+    split = Split(rng.normal(size=(30, d)), y, rng.normal(size=(9, d)), y[:9], np.zeros(k), discrete)
+    flat = rng.normal(size=d * h + h + h * k + d * k + k)
+    slope = approx_fprime(flat, lambda w: _mlp_objective(w, split, h, 0.3)[0], 1e-7)
+    np.testing.assert_allclose(_mlp_objective(flat, split, h, 0.3)[1], slope, atol=2e-5)
+    weights = np.concatenate([flat[: d * h], flat[d * h + h : d * h + h + h * k + d * k]])  # not the offsets
+    paid = _mlp_objective(flat, split, h, 0.3)[0] - _mlp_objective(flat, split, h, 0.0)[0]
+    assert paid == pytest.approx(0.15 * float((weights**2).sum()))
+
+
+def test_the_two_ways_of_the_unseen_tail_are_one_number() -> None:
+    """Chao, Wang and Jost's tail by its closed form and by its sum, on either side of where we change over."""
+    from infoplane.analysis.estimators.entropies import entropy_bits
+
+    for counts, summed in (
+        ([1] * 2 + [2] * 30 + [5] * 10, True),
+        ([1] + [2] * 9 + [30] * 4, True),
+        ([1, 1, 1, 2, 2, 2, 2, 2, 2, 7], False),
+    ):
+        c = np.array(counts)
+        n, f1, f2 = int(c.sum()), int((c == 1).sum()), int((c == 2).sum())
+        a = 2 * f2 / ((n - 1) * f1 + 2 * f2)
+        assert (n * a >= 10) is summed
+        r = np.arange(n, 40 * n)
+        tail = f1 / n * float(np.sum((1 - a) ** (r - n + 1) / r))
+        seen = float((c / n * (special.digamma(n) - special.digamma(c))).sum())
+        assert entropy_bits(c, "cwj") == pytest.approx((seen + tail) / np.log(2), rel=1e-9)
+
+
+def test_estimates_of_diffusion_are_the_same_twice_without_a_generator() -> None:
+    rng = np.random.default_rng(0)
+    z, y = ip.continuous(rng.normal(size=(40, 3))), ip.discrete(rng.integers(0, 2, 40))
+    dse = parse("dse")
+    assert dse.estimate(z, y).bits == dse.estimate(z, y).bits == dse.estimate(z, y, rng=np.random.default_rng(0)).bits
+    assert dse.estimate(z, y).bits != dse.estimate(z, y, rng=np.random.default_rng(1)).bits
+
+
+def test_phases_of_three_checkpoints_are_judged_and_of_two_refused() -> None:
+    halves = [(np.array([1.0, 2.0, 1.5]), np.array([1.1, 2.1, 1.4])), (np.array([1.0, 2.2, 1.5]), np.array([0.9, 2.0, 1.4]))]
+    assert phases.compression([1, 2, 3], halves, np.array([1.0, 2.0, 1.5])).onset == 2
+    with pytest.raises(InputError, match="at least 3 checkpoints and 2 splits, got 2 and 2"):
+        phases.compression([1, 2], [(a[:2], b[:2]) for a, b in halves], np.array([1.0, 2.0]))
+    with pytest.raises(InputError, match="got 3 and 1"):
+        phases.compression([1, 2, 3], halves[:1], np.array([1.0, 2.0, 1.5]))
+
+
+def test_a_covariance_with_any_negative_direction_is_refused() -> None:
+    from infoplane.analysis.vocabulary import gaussian_entropy
+
+    for wrong in (np.diag([-1.0, 2.0, 3.0]), np.diag([0.0, 1.0]), np.array([[1.0, 2.0], [2.0, 1.0]]), np.ones((2, 3))):
+        with pytest.raises(InputError, match="positive definite"):
+            gaussian_entropy(wrong)
+    assert gaussian_entropy(np.eye(2)) == pytest.approx(np.log2(2 * np.pi * np.e))
+
+
+def test_shares_near_a_bound_are_of_the_bounds_of_that_activation(tmp_path: Path) -> None:
+    low = {"Tanh": -1.0, "Sigmoid": 0.0, "Softsign": -1.0, "Hardtanh": -1.0, "Hardsigmoid": 0.0}
+    infos = [LayerInfo(name, k, name, (1,)) for k, name in enumerate(low)]
+    with RunWriter.create(tmp_path / "r", layers=infos, x=np.eye(4), y=[0, 1, 0, 1], durable=False) as writer, writer.step(0) as shard:
+        for name, least in low.items():
+            near = 0.05 * (1.0 - least) / 2
+            shard.write(name, np.array([[least + 0.9 * near], [least + 1.1 * near], [1 - 0.9 * near], [1 - 1.1 * near]], np.float32))
+    assert [m.saturated for m in ip.mechanism(tmp_path / "r")] == [0.5] * 5
+
+
+def test_error_bars_and_nulls_come_one_without_the_other(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with RunWriter.create(
+        tmp_path / "r", layers=[LayerInfo("a", 0, "Tanh", (2,))], x=rng.normal(size=(40, 2)), y=np.arange(40) % 2, durable=False
+    ) as w:
+        with w.step(0) as shard:
+            shard.write("a", np.tanh(rng.normal(size=(40, 2))).astype(np.float32))
+    points = {
+        which: ip.measure(open_archive(tmp_path / "r"), ["bin:saxe"], resume=False, **which_options)
+        for which, which_options in (("bars", {"errorbars": 3}), ("null", {"null": 9}), ("none", {}))
+    }
+    said = {
+        which: [
+            (p.estimate.stderr is not None, any("permutation null" in note for note in p.estimate.notes))
+            for p in plane.points
+            if p.quantity == "i_zy"
+        ]
+        for which, plane in points.items()
+    }
+    assert said == {"bars": [(True, False)], "null": [(False, True)], "none": [(False, False)]}
+
+
+def test_a_file_that_cannot_be_opened_closes_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    from infoplane.archive.publish import publishing
+    from infoplane.errors import ArchiveError
+
+    closed: list[int] = []
+    monkeypatch.setattr(os, "open", lambda *_a, **_k: (_ for _ in ()).throw(PermissionError("no")))
+    monkeypatch.setattr(os, "close", closed.append)
+    with pytest.raises(ArchiveError, match="nothing was published"), publishing(tmp_path / "x.h5"):
+        pass
+    monkeypatch.undo()
+    assert closed == []
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_neighbours_of_rows_that_nearly_coincide_are_exact_whatever_the_size_of_the_values(scale: float) -> None:
+    from infoplane.analysis.kernels.neighbours import kth_distance
+
+    rng = np.random.default_rng(0)
+    twins = rng.normal(size=(60, 12))
+    z = scale * np.concatenate([twins, twins + 1e-7 * rng.normal(size=twins.shape)])
+    d = np.sqrt(((z[:, None] - z[None]) ** 2).sum(-1))
+    np.fill_diagonal(d, np.inf)
+    np.testing.assert_allclose(kth_distance([z], 1), d.min(1), rtol=1e-6)
+
+
+def test_the_labelled_grid_of_a_plane_says_that_it_is_complete(tmp_path: Path) -> None:
+    import h5py
+
+    from infoplane.archive import save_plane
+
+    save_plane(ip.Plane((), ("a",), 4, 1.0), tmp_path / "p.h5")
+    with h5py.File(tmp_path / "p.h5") as file:
+        assert int(file.attrs["complete"]) == 1 and int(file.attrs["n"]) == 4

@@ -187,27 +187,30 @@ def _mlp_forward(flat: Floats, z: Floats, d: int, h: int, k: int) -> tuple[Float
     return units, units @ outward + z @ skip + offset
 
 
+def _mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[float, Floats]:
+    """Loss on the fitted rows plus half the penalty of the squared weights, and its gradient."""
+    d, k = split.z.shape[1], len(split.base)
+    inward, _, outward, skip, _ = _unpack(flat, d, h, k)
+    units, out = _mlp_forward(flat, split.z, d, h, k)
+    loss, g = _loss(out, split)
+    back = (g @ outward.T) * (1.0 - units * units)
+    grads = (
+        split.z.T @ back + penalty * inward,
+        back.sum(axis=0),
+        units.T @ g + penalty * outward,
+        split.z.T @ g + penalty * skip,
+        g.sum(axis=0),
+    )
+    decay = 0.5 * penalty * float((inward**2).sum() + (outward**2).sum() + (skip**2).sum())
+    return loss + decay, np.concatenate([part.ravel() for part in grads])
+
+
 def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -> tuple[float, Floats]:
     d, k = split.z.shape[1], len(split.base)
     linear = _fit_linear(split)[1]
     start = np.concatenate(
         [rng.normal(size=d * h) / np.sqrt(d), 0.5 * rng.normal(size=h), 0.01 * rng.normal(size=h * k), linear[:-1].ravel(), linear[-1]]
     )
-
-    def objective(flat: Floats) -> tuple[float, Floats]:
-        inward, _, outward, skip, _ = _unpack(flat, d, h, k)
-        units, out = _mlp_forward(flat, split.z, d, h, k)
-        loss, g = _loss(out, split)
-        back = (g @ outward.T) * (1.0 - units * units)
-        grads = (
-            split.z.T @ back + penalty * inward,
-            back.sum(axis=0),
-            units.T @ g + penalty * outward,
-            split.z.T @ g + penalty * skip,
-            g.sum(axis=0),
-        )
-        decay = 0.5 * penalty * float((inward**2).sum() + (outward**2).sum() + (skip**2).sum())
-        return loss + decay, np.concatenate([part.ravel() for part in grads])
 
     best = [split.inner_loss(_mlp_forward(start, split.zi, d, h, k)[1]), start]
     seen = [0, 0]  # iterations so far, iteration of the best
@@ -224,7 +227,13 @@ def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -
     from scipy.optimize import minimize
 
     minimize(
-        objective, start, jac=True, method="L-BFGS-B", callback=keep_best, options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7}
+        _mlp_objective,
+        start,
+        (split, h, penalty),
+        jac=True,
+        method="L-BFGS-B",
+        callback=keep_best,
+        options={"maxiter": 200, "maxcor": 20, "ftol": 0.0, "gtol": 1e-7},
     )
     return float(best[0]), np.asarray(best[1])  # type: ignore[arg-type]  # the first item is the loss
 
