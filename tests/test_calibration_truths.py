@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -358,3 +360,23 @@ def test_a_seed_names_its_rows_and_choosing_says_what_there_is() -> None:
     assert [c.name for c in choose(["Gaussian, r=0.9*"])] == ["Gaussian, r=0.9", "Gaussian, r=0.99"]
     with pytest.raises(InputError, match="no such case or family: 'gausian'; families are discrete"):
         choose(["gausian"])
+
+
+def fingerprint(case: Case) -> list[float | None]:
+    """The truth and the content of one draw in three numbers each: sum, weighted sum and sum of squares."""
+    s = case.sample(48, 7)
+    numbers: list[float] = []
+    for v in (s.a.values.astype(float), s.b.values.astype(float)):
+        flat = v.ravel()
+        numbers += [flat.sum(), float(flat @ np.arange(1, flat.size + 1)), float(flat @ flat)]
+    return [case.bits if case.finite else None, *numbers]
+
+
+def test_the_bank_and_the_judges_are_those_of_the_published_tables() -> None:
+    """Cases that drift would make the tables of docs/calibration.md belong to other ones."""
+    golden = json.loads((Path(__file__).parent / "golden/bank.json").read_text())
+    assert list(golden) == list(ALL)
+    for name, case in ALL.items():
+        now = fingerprint(case)
+        assert (now[0] is None) == (golden[name][0] is None), name
+        np.testing.assert_allclose(np.array(now, float), np.array(golden[name], float), rtol=1e-6, atol=1e-7, err_msg=name)
