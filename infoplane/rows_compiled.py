@@ -21,6 +21,8 @@ def mix(h: Any) -> Any:
     return h ^ (h >> _S31)
 
 
+_SPREAD = 8
+
 LANES, TILE = 64, 32
 """Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
 
@@ -170,11 +172,13 @@ def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
 @numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _entropy_of_counts(counts: Any, n: int) -> float:
     """Of counts that add up to n, in bits: one logarithm for each different count."""
-    times = np.zeros(counts.max() + 1, np.int64)
-    for k in counts:
-        times[k] += 1
+    most = counts.max()
+    times = np.zeros(most + 1 + _SPREAD, np.int64)
+    for i in range(len(counts)):  # counts of one, most of them where cells are fine, say nothing: spread, so that none waits for the last to be stored
+        k = counts[i]
+        times[k if k > 1 else most + 1 + i % _SPREAD] += 1
     total = 0.0
-    for k in range(2, len(times)):
+    for k in range(2, most + 1):
         if times[k]:
             total += times[k] * k * np.log2(k)
     return np.log2(n) - total / n

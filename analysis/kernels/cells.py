@@ -27,10 +27,15 @@ def refuse_unnumbered(z: Values, width: float) -> None:
     Raises:
         EstimatorError: with the largest value.
     """
-    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
+    if (largest := _largest(z)) >= MOST_CELLS * width:
         raise EstimatorError(
             f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
         )
+
+
+def _largest(z: Values) -> float:
+    """The largest magnitude, without a copy."""
+    return max(float(z.max(initial=0)), -float(z.min(initial=0)))
 
 
 def floor_keys(z: Values, width: float) -> Keys:
@@ -79,15 +84,15 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
         EstimatorError: values so large that their cells have no number.
     """
     from infoplane.analysis.kernels import cells_compiled
-    from infoplane.rows import empty_table
+    from infoplane.rows import cell_weights, empty_table
 
     given = np.array(widths, z.dtype)
     refuse_unnumbered(z, float(given.min(initial=np.inf)))
-    flat, weights = _flat(z)
-    out = np.empty(len(given))
+    z, weights, out = np.ascontiguousarray(z), cell_weights(z.shape[1]), np.empty(len(given))
+    paired = _largest(z) / given < cells_compiled.PAIRED - 2
 
     def work(part: slice) -> None:
-        cells_compiled.floor_entropies(flat, z.shape[1], given[part], weights, empty_table(len(z)), out[part])
+        cells_compiled.floor_entropies(z, given[part], paired[part], weights, empty_table(len(z)), out[part])
 
     for_each(work, [slice(k, None, threads()) for k in range(threads())])
     return out
