@@ -27,7 +27,11 @@ def refuse_unnumbered(z: Values, width: float) -> None:
     Raises:
         EstimatorError: with the largest value.
     """
-    if (largest := _largest(z)) >= MOST_CELLS * width:
+    _refuse(_largest(z), width)
+
+
+def _refuse(largest: float, width: float) -> None:
+    if largest >= MOST_CELLS * width:
         raise EstimatorError(
             f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
         )
@@ -86,10 +90,10 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
     from infoplane.analysis.kernels import cells_compiled
     from infoplane.rows import cell_weights, empty_table
 
-    given = np.array(widths, z.dtype)
-    refuse_unnumbered(z, float(given.min(initial=np.inf)))
+    given, largest = np.array(widths, z.dtype), _largest(z)
+    _refuse(largest, float(given.min(initial=np.inf)))
     z, weights, out = np.ascontiguousarray(z), cell_weights(z.shape[1]), np.empty(len(given))
-    paired = _largest(z) / given < cells_compiled.PAIRED - 2
+    paired = largest / given < cells_compiled.PAIRED - 2
 
     def work(part: slice) -> None:
         cells_compiled.floor_entropies(z, given[part], paired[part], weights, empty_table(len(z)), out[part])
