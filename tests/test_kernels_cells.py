@@ -53,6 +53,26 @@ def test_a_sweep_is_its_single_widths(case: str, dtype: type) -> None:
                 assert bits == pytest.approx(-(counts * np.log2(counts)).sum(), abs=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dim", [1, 3, 40])
+def test_widths_that_are_powers_of_two_cut_as_a_division_does(dim: int, dtype: type) -> None:
+    info, rng = np.finfo(dtype), np.random.default_rng(dim)
+    for width in [dtype(2.0**k) for k in (-3, -1, 0, 1, 5, 60, 100)] + [
+        info.tiny,
+        info.tiny / 2,
+        info.smallest_subnormal,
+        dtype(1) / info.tiny,
+        2 / info.tiny,
+    ]:
+        with np.errstate(over="ignore", under="ignore"):
+            z = (rng.integers(-9, 10, (300, dim)) * rng.choice([width / 2, width, info.smallest_subnormal, info.tiny], (300, dim))).astype(
+                dtype
+            )
+            z[~np.isfinite(z)] = 0
+        np.testing.assert_array_equal(codes_of_keys(cells.floor_keys(z, float(width))), row_codes(np.floor(z / width)))
+    assert cells._exact_inverse(dtype(0.5)) == 2 and cells._exact_inverse(dtype(0.3)) == 0
+
+
 @pytest.mark.parametrize("step", [1, 2 * cells_compiled.PAIRED])
 def test_cells_that_only_a_wrong_pair_would_take_for_others_stay_apart(step: int) -> None:
     most = cells_compiled.PAIRED - 3  # (q, 0) and (q - step, 1) are the same number once a cell leaves the range of a pair

@@ -51,12 +51,20 @@ def floor_keys(z: Values, width: float) -> Keys:
     from infoplane.analysis.kernels import cells_compiled
 
     w, limit = z.dtype.type(width), _limit(z, width)
+    scale = _exact_inverse(w)
 
     def work(part: Values, weights: Keys, out: Keys) -> None:
-        if cells_compiled.floor_keys(part, z.shape[1], w, limit, weights, out):
+        if cells_compiled.floor_keys(part, z.shape[1], w, scale, limit, weights, out):
             refuse_unnumbered(part, width)
 
     return _keys(z, work)
+
+
+def _exact_inverse(width: np.floating[Any]) -> np.floating[Any]:
+    """``1 / width`` of a power of two: times it is divided by the width, to the last bit. 0 where a product would be rounded otherwise."""
+    kind, info = type(width), np.finfo(type(width))
+    exact = np.frexp(width)[0] == 0.5 and info.tiny <= width <= 1 / info.tiny
+    return kind(1) / width if exact else kind(0)
 
 
 def edge_keys(z: Values, edges: int) -> Keys:

@@ -71,6 +71,20 @@ def _floor_sum(z: Any, width: Any, weights: Any) -> Any:
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _scaled_products(z: Any, scale: Any, weights: Any, out: Any) -> None:
+    for j in range(len(z)):
+        out[j] = _U(np.int64(np.floor(z[j] * scale))) * weights[j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _scaled_sum(z: Any, scale: Any, weights: Any) -> Any:
+    s = _U(0)
+    for j in range(len(z)):
+        s += _U(np.int64(np.floor(z[j] * scale))) * weights[j]
+    return s
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
 def _cell_products(z: Any, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
         out[j] = _U(np.int64(_cell(z[j], step, scale, last))) * weights[j]
@@ -136,13 +150,14 @@ def _mix(out: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_keys(z: Any, dim: int, width: Any, limit: Any, weights: Any, out: Any) -> Any:
+def floor_keys(z: Any, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any) -> Any:
     """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
 
     Returns whether a value has a magnitude of ``limit`` or more, looked at while it is in cache: cells beyond 2^62 have no number. Under a limit
     of infinity nothing is looked at.
 
-    z: the rows one after the other. weights: of one row of units, repeated; as many rows as it holds are taken at a time, in cache.
+    z: the rows one after the other. scale: ``1 / width`` where that is exact, so that a product is the quotient, else 0. weights: of one row of units,
+    repeated; as many rows as it holds are taken at a time, in cache.
     """
     rows = len(weights) // dim
     short = dim < _SHORT
@@ -153,11 +168,15 @@ def floor_keys(z: Any, dim: int, width: Any, limit: Any, weights: Any, out: Any)
         if limit < np.inf:
             far += _far(z[i * dim : (i + m) * dim], limit)
         if short:
-            _floor_products(z[i * dim : (i + m) * dim], width, weights, buffer)
+            if scale > 0:
+                _scaled_products(z[i * dim : (i + m) * dim], scale, weights, buffer)
+            else:
+                _floor_products(z[i * dim : (i + m) * dim], width, weights, buffer)
             _sums_of_rows(buffer, dim, out[i : i + m])
         else:
             for r in range(i, i + m):
-                out[r] = _floor_sum(z[r * dim : (r + 1) * dim], width, weights)
+                row = z[r * dim : (r + 1) * dim]
+                out[r] = _scaled_sum(row, scale, weights) if scale > 0 else _floor_sum(row, width, weights)
         _mix(out[i : i + m])
     return far > 0
 
