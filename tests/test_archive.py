@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import threading
+import time
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 from infoplane.archive import ResultLog, RunWriter, layout, load_plane, merge, open_archive, pack, save_plane, verify
+from infoplane.archive import writer as writer_module
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError, NotAnArchive, VersionError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import Chain, Estimate, LayerInfo
@@ -55,6 +57,58 @@ def test_everything_written_comes_back(tmp_path):
         archive.extra(2, "gradients")["step"] == 2 and np.isnan(archive.extra(2, "gradients")["snr"]) and archive.extra(2, "none") is None
     )
     assert verify(tmp_path / "run") == []
+
+
+def test_what_is_looked_at_beside_the_writing_is_the_same(tmp_path, monkeypatch):
+    plain = open_archive(write(tmp_path / "plain"))
+    monkeypatch.setattr(writer_module, "_LARGE", 1)
+    monkeypatch.setattr(writer_module, "_CACHED", 50)  # a few rows at a time
+    monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
+    before = threading.active_count()
+    beside = open_archive(write(tmp_path / "beside"))
+    assert beside.digest == plain.digest and verify(beside.path) == [] and threading.active_count() == before
+    for step, layer in plain:
+        np.testing.assert_array_equal(beside.row_digests(step, layer), plain.row_digests(step, layer))
+    z = np.full((N, 5), np.nan, np.float32)
+    z[3:] = 0
+    with RunWriter.create(tmp_path / "nan", layers=LAYERS[:1], x=X, y=Y) as writer, writer.step(0) as shard:
+        shard.write("a/b", z)
+        assert shard.nonfinite == {"a/b": 15}
+
+
+def test_a_piece_is_the_callers_again_also_after_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(writer_module, "_LARGE", 1)
+    monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
+    looked = []
+    monkeypatch.setattr(writer_module._Rows, "_look", lambda self, a, digests: (time.sleep(0.05), looked.append(len(a))))
+
+    def refuse(self, key, value):
+        raise OSError("no room")
+
+    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y) as writer, pytest.raises(ArchiveError, match="no room"):
+        with writer.step(0) as shard:
+            monkeypatch.setattr(h5py.Dataset, "__setitem__", refuse)
+            try:
+                shard.write("a/b", z_of(0, LAYERS[0]))
+            finally:
+                assert looked == [N]
+
+
+def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
+    for name in ("INFOPLANE_THREADS", "OMP_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    assert writer_module._spare_core()
+    elsewhere = []
+    background = threading.Thread(target=lambda: elsewhere.append(writer_module._spare_core()))
+    background.start()
+    background.join()
+    assert elsewhere == [False]
+    monkeypatch.setenv("INFOPLANE_THREADS", "1")
+    assert not writer_module._spare_core()
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
+    assert not writer_module._spare_core()
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])

@@ -8,7 +8,7 @@ import pytest
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
 from infoplane.analysis.estimators.cells import estimate_of_codes
-from infoplane.analysis.kernels import cells
+from infoplane.analysis.kernels import cells, cells_compiled
 from infoplane.analysis.kernels.threads import using
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, codes_of_keys, row_codes
@@ -39,12 +39,47 @@ def test_keys_part_the_rows_as_their_cells_do(case: str, dtype: type, monkeypatc
             np.testing.assert_array_equal(codes_of_keys(cells.edge_keys(z, 30)), row_codes(szt_cells(z)))
 
 
-def test_a_sweep_is_its_single_widths() -> None:
-    z = VALUES["tanh"].astype(np.float32)
-    widths = np.geomspace(0.01, 2, 12)
-    for width, bits in zip(widths, cells.floor_entropies(z, widths), strict=True):
-        counts = np.unique(saxe_cells(z, width), axis=0, return_counts=True)[1] / len(z)
-        assert bits == pytest.approx(-(counts * np.log2(counts)).sum(), abs=1e-12)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("case", VALUES)
+def test_a_sweep_is_its_single_widths(case: str, dtype: type) -> None:
+    z = VALUES[case].astype(dtype)
+    paired = cells_compiled.PAIRED  # widths on both sides of where two cells no longer make one number, and far beyond
+    widths = np.array([*np.geomspace(0.01, 2, 6), *np.abs(z).max() / [paired - 3, paired, paired + 3, 2 * paired, 1e5], 3]).astype(dtype)
+    widths = widths[widths > 0]
+    for number in (1, 2):
+        with using(number):
+            for width, bits in zip(widths, cells.floor_entropies(z, widths), strict=True):
+                counts = np.unique(saxe_cells(z, width), axis=0, return_counts=True)[1] / len(z)
+                assert bits == pytest.approx(-(counts * np.log2(counts)).sum(), abs=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dim", [1, 3, 40])
+def test_widths_that_are_powers_of_two_cut_as_a_division_does(dim: int, dtype: type) -> None:
+    info, rng = np.finfo(dtype), np.random.default_rng(dim)
+    for width in [dtype(2.0**k) for k in (-3, -1, 0, 1, 5, 60, 100)] + [
+        info.tiny,
+        info.tiny / 2,
+        info.smallest_subnormal,
+        dtype(1) / info.tiny,
+        2 / info.tiny,
+    ]:
+        with np.errstate(over="ignore", under="ignore"):
+            z = (rng.integers(-9, 10, (300, dim)) * rng.choice([width / 2, width, info.smallest_subnormal, info.tiny], (300, dim))).astype(
+                dtype
+            )
+            z[~np.isfinite(z)] = 0
+        np.testing.assert_array_equal(codes_of_keys(cells.floor_keys(z, float(width))), row_codes(np.floor(z / width)))
+    assert cells._exact_inverse(dtype(0.5)) == 2 and cells._exact_inverse(dtype(0.3)) == 0
+
+
+@pytest.mark.parametrize("step", [1, 2 * cells_compiled.PAIRED])
+def test_cells_that_only_a_wrong_pair_would_take_for_others_stay_apart(step: int) -> None:
+    most = cells_compiled.PAIRED - 3  # (q, 0) and (q - step, 1) are the same number once a cell leaves the range of a pair
+    line = np.arange(-most, most + 1 if step == 1 else 3 * most, step=max(1, step // 64))
+    rows = np.concatenate([np.stack([line, 0 * line], 1), np.stack([line - step, 0 * line + 1], 1)]).repeat(2, axis=1)[:, [0, 2, 1, 3]]
+    z = (np.tile(rows, (1, 2)) + 0.5).astype(np.float32)
+    assert cells.floor_entropies(z, [1.0]) == pytest.approx(np.log2(len(z)), abs=1e-12)
 
 
 def test_a_sweep_refuses_values_without_a_cell_number() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.renyi import median_width, squared_distances
+from infoplane.analysis.kernels.spectra import eigenvalues
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
@@ -21,7 +22,7 @@ def diffusion_spectrum(z: NDArray[np.generic], width: float) -> Floats:
     density = k.sum(axis=1)
     k /= np.outer(density, density)
     degree = np.sqrt(k.sum(axis=1))
-    return np.asarray(np.linalg.eigvalsh(k / np.outer(degree, degree)))
+    return eigenvalues(k / np.outer(degree, degree))
 
 
 def spectral_entropy(spectrum: Floats, t: int) -> float:

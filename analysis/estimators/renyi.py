@@ -5,8 +5,9 @@ Giraldo, Rao & Principe 2015 (IEEE TIT 61(1)), Yu et al. 2020 (arXiv 1808.07912)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.kernels.pairwise import gaussian_sums
-from infoplane.analysis.kernels.threads import for_each
+from infoplane.analysis.kernels.spectra import eigenvalues, spectra
+from infoplane.analysis.kernels.threads import for_each, single_blas
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
@@ -28,20 +30,28 @@ _ALIGNMENT_GRID = tuple(float(f) for f in np.geomspace(0.1, 10.0, 17))
 
 
 def squared_distances(z: Floats) -> Floats:
-    """Squared Euclidean distances of all row pairs, shape ``(n, n)``, from one matrix product of the centred rows."""
+    """Squared Euclidean distances of all row pairs, shape ``(n, n)``, from matrix products of the centred rows."""
+    return _of_distances(z, lambda distances: None)
+
+
+def _of_distances(z: Floats, finish: Callable[[Floats], object]) -> Floats:
+    """`squared_distances`, every strip of rows finished in place while it is in cache."""
     centred = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
     norms = np.einsum("ij,ij->i", centred, centred)
-    out = np.asarray(centred @ centred.T)
+    out = np.empty((len(centred), len(centred)))
 
     def rows(start: int) -> None:
         here = out[start : start + _STRIP]
+        np.matmul(centred[start : start + _STRIP], centred.T, out=here)
         here *= -2.0
         here += norms
         here += norms[start : start + _STRIP, None]
         np.maximum(here, 0.0, out=here)
+        np.fill_diagonal(here[:, start:], 0.0)
+        finish(here)
 
-    for_each(rows, range(0, len(out), _STRIP))
-    np.fill_diagonal(out, 0.0)
+    with single_blas():
+        for_each(rows, range(0, len(out), _STRIP))
     return out
 
 
@@ -49,16 +59,14 @@ def gram(v: Variable, width: float) -> Floats:
     """Normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``; of equality for a discrete variable. Trace 1."""
     if v.kind == "discrete":
         return (codes_of(v)[:, None] == codes_of(v)[None]).astype(np.float64) / v.n
-    out, rate = squared_distances(v.values), -0.5 / width**2  # type: ignore[arg-type]  # continuous values are floats
+    rate = -0.5 / width**2
 
-    def rows(start: int) -> None:
-        here = out[start : start + _STRIP]
-        here *= rate
-        np.exp(here, out=here)
-        here /= v.n
+    def kernel(distances: Floats) -> None:
+        distances *= rate
+        np.exp(distances, out=distances)
+        distances /= v.n
 
-    for_each(rows, range(0, v.n, _STRIP))
-    return out
+    return _of_distances(v.values, kernel)  # type: ignore[arg-type]  # continuous values are floats
 
 
 def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
@@ -115,7 +123,7 @@ def matrix_entropy(a: Floats, alpha: float, *, lanczos: int = 0, rng: np.random.
     if lanczos:
         moment = _lanczos_trace(a, alpha, lanczos, np.random.default_rng(0) if rng is None else rng)
         return moment if alpha == 1.0 else float(np.log2(moment) / (1.0 - alpha))
-    return spectrum_entropy(np.asarray(np.linalg.eigvalsh(a), np.float64), alpha)
+    return spectrum_entropy(eigenvalues(a), alpha)
 
 
 def spectrum_entropy(spectrum: Floats, alpha: float) -> float:
@@ -132,8 +140,15 @@ def within_classes(a: Floats, codes: NDArray[np.int64]) -> Floats:
 
     Its entries between classes are zero, so that rows sorted by class make it block-diagonal.
     """
-    blocks = (np.flatnonzero(codes == c) for c in range(int(codes.max()) + 1))
-    return np.concatenate([np.linalg.eigvalsh(a[np.ix_(rows, rows)]) for rows in blocks])
+    return np.concatenate(spectra(_class_blocks(a, codes)))
+
+
+def _class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Floats]]:
+    def block(c: int) -> Floats:
+        rows = np.flatnonzero(codes == c)
+        return a[np.ix_(rows, rows)]
+
+    return [partial(block, c) for c in range(int(codes.max()) + 1)]
 
 
 def pair_entropies(z: NDArray[np.floating], width: float, codes: NDArray[np.int64] | None) -> tuple[float, float]:
@@ -266,9 +281,6 @@ class MatrixRenyi:
             )
         return np.full((v.n, v.n), 1.0 / v.n) if width == 0 else gram(v, width)
 
-    def _s(self, a: Floats, rng: np.random.Generator | None = None) -> float:
-        return matrix_entropy(a, self.alpha, lanczos=self.lanczos, rng=rng)
-
     def _discrete(self, codes: NDArray[np.int64]) -> float:
         """S of an equality kernel: its eigenvalues are the shares of its classes."""
         p = counts_of(codes) / len(codes)
@@ -279,19 +291,23 @@ class MatrixRenyi:
         if self.alpha == 2.0:
             return self._squares(z, others, width)
         a = self._gram(z, width)
-        found = [self._s(a, rng)]
-        for other in others:
-            if other.kind == "continuous":
-                found.append(self._s(a * self._gram(other, self.width_of(other)) * z.n, rng))
-                continue
-            codes = codes_of(other)
-            if int(codes.max()) + 1 == z.n:
-                found.append(float(np.log2(z.n)))
-            elif self.lanczos:
-                found.append(self._s(a * (codes[:, None] == codes[None]), rng))
-            else:
-                found.append(spectrum_entropy(within_classes(a, codes), self.alpha))
-        return found
+        parts: list[list[Callable[[], Floats]]] = [[lambda: a], *(self._blocks(a, other) for other in others)]
+        if self.lanczos:
+            found = [matrix_entropy(m(), self.alpha, lanczos=self.lanczos, rng=rng) for part in parts for m in part]
+        else:
+            spectrum = iter(spectra([matrix for part in parts for matrix in part]))
+            found = [spectrum_entropy(np.concatenate([next(spectrum) for _ in part]), self.alpha) for part in parts if part]
+        entropies = iter(found)
+        return [next(entropies) if part else float(np.log2(z.n)) for part in parts]
+
+    def _blocks(self, a: Floats, other: Variable) -> list[Callable[[], Floats]]:
+        """The matrix ``A o other`` of trace one, or its blocks that are not zero, each made when called; none where it is the identity over n."""
+        if other.kind == "continuous":
+            return [lambda: a * self._gram(other, self.width_of(other)) * other.n]
+        codes = codes_of(other)
+        if int(codes.max()) + 1 == other.n:
+            return []
+        return [lambda: a * (codes[:, None] == codes[None])] if self.lanczos else _class_blocks(a, codes)
 
     def _squares(self, z: Variable, others: Sequence[Variable], width: float) -> list[float]:
         values, found = np.asarray(z.values, np.float64), [0.0]

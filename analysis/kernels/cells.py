@@ -27,10 +27,19 @@ def refuse_unnumbered(z: Values, width: float) -> None:
     Raises:
         EstimatorError: with the largest value.
     """
-    if (largest := float(np.abs(z).max(initial=0))) >= MOST_CELLS * width:
+    _refuse(_largest(z), width)
+
+
+def _refuse(largest: float, width: float) -> None:
+    if largest >= MOST_CELLS * width:
         raise EstimatorError(
             f"bin:saxe,width={width}: values up to {largest:.3g} have more than 2^62 cells; take a wider width or bin:quantile"
         )
+
+
+def _largest(z: Values) -> float:
+    """The largest magnitude, without a copy."""
+    return max(float(z.max(initial=0)), -float(z.min(initial=0)))
 
 
 def floor_keys(z: Values, width: float) -> Keys:
@@ -42,12 +51,20 @@ def floor_keys(z: Values, width: float) -> Keys:
     from infoplane.analysis.kernels import cells_compiled
 
     w, limit = z.dtype.type(width), _limit(z, width)
+    scale = _exact_inverse(w)
 
     def work(part: Values, weights: Keys, out: Keys) -> None:
-        if cells_compiled.floor_keys(part, z.shape[1], w, limit, weights, out):
+        if cells_compiled.floor_keys(part, z.shape[1], w, scale, limit, weights, out):
             refuse_unnumbered(part, width)
 
     return _keys(z, work)
+
+
+def _exact_inverse(width: np.floating[Any]) -> np.floating[Any]:
+    """``1 / width`` of a power of two: times it is divided by the width, to the last bit. 0 where a product would be rounded otherwise."""
+    kind, info = type(width), np.finfo(type(width))
+    exact = np.frexp(width)[0] == 0.5 and info.tiny <= width <= 1 / info.tiny
+    return kind(1) / width if exact else kind(0)
 
 
 def edge_keys(z: Values, edges: int) -> Keys:
@@ -79,15 +96,15 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
         EstimatorError: values so large that their cells have no number.
     """
     from infoplane.analysis.kernels import cells_compiled
-    from infoplane.rows import empty_table
+    from infoplane.rows import cell_weights, empty_table
 
-    given = np.array(widths, z.dtype)
-    refuse_unnumbered(z, float(given.min(initial=np.inf)))
-    flat, weights = _flat(z)
-    out = np.empty(len(given))
+    given, largest = np.array(widths, z.dtype), _largest(z)
+    _refuse(largest, float(given.min(initial=np.inf)))
+    z, weights, out = np.ascontiguousarray(z), cell_weights(z.shape[1]), np.empty(len(given))
+    paired = largest / given < cells_compiled.PAIRED - 2
 
     def work(part: slice) -> None:
-        cells_compiled.floor_entropies(flat, z.shape[1], given[part], weights, empty_table(len(z)), out[part])
+        cells_compiled.floor_entropies(z, given[part], paired[part], weights, empty_table(len(z)), out[part])
 
     for_each(work, [slice(k, None, threads()) for k in range(threads())])
     return out

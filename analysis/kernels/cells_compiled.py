@@ -13,6 +13,10 @@ _U = np.uint64
 _F = np.float32
 _FAST = {"nsz", "nnan"}
 _SUMS = {"nsz", "nnan", "reassoc"}
+_LANES, _UNITS = 512, 16  # rows and units of a tile, 32 KiB of float32
+_KEYS = 1 << 21  # that a sweep holds at a time
+PAIRED = 1 << 11
+"""Cells within this of zero, two of which make one number below 2^23."""
 _SHORT = 32
 """Units below which products of several rows are made in one vector loop and then added up; longer rows are added up as they are made."""
 
@@ -63,6 +67,20 @@ def _floor_sum(z: Any, width: Any, weights: Any) -> Any:
     s = _U(0)
     for j in range(len(z)):
         s += _U(np.int64(np.floor(z[j] / width))) * weights[j]
+    return s
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _scaled_products(z: Any, scale: Any, weights: Any, out: Any) -> None:
+    for j in range(len(z)):
+        out[j] = _U(np.int64(np.floor(z[j] * scale))) * weights[j]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _scaled_sum(z: Any, scale: Any, weights: Any) -> Any:
+    s = _U(0)
+    for j in range(len(z)):
+        s += _U(np.int64(np.floor(z[j] * scale))) * weights[j]
     return s
 
 
@@ -132,13 +150,14 @@ def _mix(out: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_keys(z: Any, dim: int, width: Any, limit: Any, weights: Any, out: Any) -> Any:
+def floor_keys(z: Any, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any) -> Any:
     """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
 
     Returns whether a value has a magnitude of ``limit`` or more, looked at while it is in cache: cells beyond 2^62 have no number. Under a limit
     of infinity nothing is looked at.
 
-    z: the rows one after the other. weights: of one row of units, repeated; as many rows as it holds are taken at a time, in cache.
+    z: the rows one after the other. scale: ``1 / width`` where that is exact, so that a product is the quotient, else 0. weights: of one row of units,
+    repeated; as many rows as it holds are taken at a time, in cache.
     """
     rows = len(weights) // dim
     short = dim < _SHORT
@@ -149,22 +168,63 @@ def floor_keys(z: Any, dim: int, width: Any, limit: Any, weights: Any, out: Any)
         if limit < np.inf:
             far += _far(z[i * dim : (i + m) * dim], limit)
         if short:
-            _floor_products(z[i * dim : (i + m) * dim], width, weights, buffer)
+            if scale > 0:
+                _scaled_products(z[i * dim : (i + m) * dim], scale, weights, buffer)
+            else:
+                _floor_products(z[i * dim : (i + m) * dim], width, weights, buffer)
             _sums_of_rows(buffer, dim, out[i : i + m])
         else:
             for r in range(i, i + m):
-                out[r] = _floor_sum(z[r * dim : (r + 1) * dim], width, weights)
+                row = z[r * dim : (r + 1) * dim]
+                out[r] = _scaled_sum(row, scale, weights) if scale > 0 else _floor_sum(row, width, weights)
         _mix(out[i : i + m])
     return far > 0
 
 
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _add_cells(units: Any, width: Any, weight: Any, sums: Any) -> None:
+    for r in range(_LANES):
+        sums[r] += _U(np.int64(np.floor(units[r] / width))) * weight
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _add_pairs(a: Any, b: Any, c: Any, d: Any, width: Any, first: Any, second: Any, sums: Any) -> None:
+    """Two cells as one number, exact in a float32: half of the conversions and products, which take most of the time."""
+    two = a.dtype.type(2 * PAIRED)
+    for r in range(_LANES):
+        ab, cd = np.floor(a[r] / width) + two * np.floor(b[r] / width), np.floor(c[r] / width) + two * np.floor(d[r] / width)
+        sums[r] += _U(np.int64(ab)) * first + _U(np.int64(cd)) * second
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_entropies(z: Any, dim: int, widths: Any, weights: Any, table: Any, out: Any) -> None:
-    """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of a table as for `entropy_of_keys`."""
-    keys, unlimited = np.empty(len(z) // dim, np.uint64), z.dtype.type(np.inf)
-    for k in range(len(widths)):
-        floor_keys(z, dim, widths[k], unlimited, weights, keys)
-        out[k] = entropy_of_keys(keys, table)
+def floor_entropies(z: Any, widths: Any, paired: Any, weights: Any, table: Any, out: Any) -> None:
+    """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of a table as for `entropy_of_keys`.
+
+    Rows are turned over in tiles, each of which serves many widths while it is in cache; the loops over it are vector loops however short the rows.
+
+    z: shape (n, dim). paired: per width, whether all cells lie within `PAIRED` of zero. weights: of the units of one row.
+    """
+    n, dim = z.shape
+    tile = np.zeros((_UNITS, _LANES), z.dtype)
+    keys = np.empty((max(1, min(len(widths), _KEYS // n)), (n + _LANES - 1) // _LANES * _LANES), np.uint64)
+    for first in range(0, len(widths), len(keys)):
+        some = widths[first : first + len(keys)]
+        keys[:] = 0
+        for i in range(0, n, _LANES):
+            for left in range(0, dim, _UNITS):
+                wide = min(_UNITS, dim - left)
+                for r in range(min(_LANES, n - i)):
+                    for j in range(wide):
+                        tile[j, r] = z[i + r, left + j]
+                for k in range(len(some)):
+                    sums, fours = keys[k, i : i + _LANES], wide // 4 * 4 if paired[first + k] else 0
+                    for j in range(0, fours, 4):
+                        _add_pairs(tile[j], tile[j + 1], tile[j + 2], tile[j + 3], some[k], weights[left + j], weights[left + j + 1], sums)
+                    for j in range(fours, wide):
+                        _add_cells(tile[j], some[k], weights[left + j], sums)
+        for k in range(len(some)):
+            _mix(keys[k])
+            out[first + k] = entropy_of_keys(keys[k, :n], table)
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types

@@ -102,6 +102,26 @@ def single_blas() -> Iterator[None]:
         _blas.leave()
 
 
+def with_one_torch_thread(work: Callable[[], R]) -> R:
+    """What ``work`` returns, called in a new thread where torch, whose BLAS `single_blas` does not reach, has one thread; elsewhere it keeps its number."""
+    with ThreadPoolExecutor(1, initializer=_narrow_torch) as pool:
+        return pool.submit(work).result()
+
+
+def _narrow_torch() -> None:
+    import torch
+
+    with _narrowing:
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)  # of this thread, and of all that have not called torch yet
+        rest = threading.Thread(target=torch.set_num_threads, args=(before,))
+        rest.start()
+        rest.join()
+
+
+_narrowing = threading.Lock()
+
+
 def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """``map(work, items)`` on `threads` threads, results in the order of the items: what is added up from them does not depend on the number.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +30,11 @@ from infoplane.archive.reader import Archive, open_archive
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
 from infoplane.rows import row_digests as digest_rows
 from infoplane.types import Chain, LayerInfo
+
+_LARGE = 1 << 20
+"""Bytes from which on a piece is worth a second thread."""
+_CACHED = 1 << 18
+"""Bytes that are looked at in turn by everything that looks at them."""
 
 
 def utc_now() -> str:
@@ -53,28 +60,57 @@ def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype
     return int(a.size - np.isfinite(a).sum())
 
 
-class _Rows:
-    """The array of one layer while its rows arrive in order."""
+def _spare_core() -> bool:
+    """Whether work may go on beside this thread: it is the main one, so that the training waits, and neither setting nor system says one core."""
+    said = os.environ.get("INFOPLANE_THREADS", "").strip() or os.environ.get("OMP_NUM_THREADS", "").strip()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return threading.current_thread() is threading.main_thread() and said != "1" and cores > 1
 
-    def __init__(self, file: h5py.File, info: LayerInfo, rows: int, dtype: str, torch_dtype: str) -> None:
-        self.info, self.rows, self.torch_dtype = info, rows, torch_dtype
+
+class _Rows:
+    """The array of one layer while its rows arrive in order.
+
+    Args:
+        beside: a thread for looking at large pieces while they are written.
+    """
+
+    def __init__(self, file: h5py.File, info: LayerInfo, rows: int, dtype: str, torch_dtype: str, beside: ThreadPoolExecutor) -> None:
+        self.info, self.rows, self.torch_dtype, self.beside = info, rows, torch_dtype, beside
         self.dataset = file.create_dataset(layout.layer_path(info), shape=(rows, *info.shape), dtype=dtype)
-        self.digests = file.create_dataset(layout.rows_path(info), shape=(rows, 2), dtype="<u8")
+        self.digests, self.dtype = file.create_dataset(layout.rows_path(info), shape=(rows, 2), dtype="<u8"), dtype
         self.at = self.crc = self.rows_crc = self.nonfinite = 0
 
     def append(self, a: NDArray[Any], digests: NDArray[np.uint64] | None) -> None:  # Any: every stored dtype
         stop = self.at + len(a)
-        if stop > self.rows or a.dtype.str != self.dataset.dtype.str:
+        if stop > self.rows or a.dtype.str != self.dtype:
             raise InputError(
                 f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into {self.rows} rows of {self.dataset.dtype}"
             )
-        if a.size:
-            self.dataset[self.at : stop] = a
-        digests = digest_rows(a) if digests is None else digests
+        if a.nbytes >= _LARGE and _spare_core():
+            looked = self.beside.submit(self._look, a, digests)
+            try:
+                self.dataset[self.at : stop] = a
+            finally:
+                digests = looked.result()  # also after an error: the piece is the caller's own
+        else:
+            if a.size:
+                self.dataset[self.at : stop] = a
+            digests = self._look(a, digests)
         self.digests[self.at : stop] = digests
-        self.crc, self.rows_crc = crc32(layout.raw_bytes(a), self.crc), crc32(layout.raw_bytes(digests), self.rows_crc)
-        self.nonfinite += count_nonfinite(a)
+        self.rows_crc = crc32(layout.raw_bytes(digests), self.rows_crc)
         self.at = stop
+
+    def _look(self, a: NDArray[Any], digests: NDArray[np.uint64] | None) -> NDArray[np.uint64]:  # Any: every stored dtype
+        """The digests; takes checksum and non-finite values down. A few rows at a time, which stay in cache."""
+        found = np.empty((len(a), 2), np.uint64) if digests is None else digests
+        rows = max(1, _CACHED // max(1, a.nbytes // max(1, len(a))))
+        for start in range(0, len(a), rows):
+            part = a[start : start + rows]
+            if digests is None:
+                found[start : start + rows] = digest_rows(part)
+            self.crc = crc32(layout.raw_bytes(part), self.crc)
+            self.nonfinite += count_nonfinite(part)
+        return found
 
     def finish(self) -> dict[str, Any]:  # Any: JSON
         """Label the array; its line of the shard's table."""
@@ -98,8 +134,8 @@ class _Rows:
 class ShardWriter:
     """One step being written; becomes visible when the ``with`` block of `RunWriter.step` ends without an error."""
 
-    def __init__(self, file: h5py.File, layers: Mapping[str, LayerInfo], rows: int) -> None:
-        self._file = file
+    def __init__(self, file: h5py.File, layers: Mapping[str, LayerInfo], rows: int, beside: ThreadPoolExecutor) -> None:
+        self._file, self._beside = file, beside
         self._layers = layers
         self._rows = rows
         self._arrays: dict[str, _Rows] = {}
@@ -144,7 +180,7 @@ class ShardWriter:
         if digests is not None and digests.shape != (len(a), 2):
             raise InputError(f"layer {layer!r}: expected row_digests of shape {(len(a), 2)}, got {digests.shape}")
         if layer not in self._arrays:
-            self._arrays[layer] = _Rows(self._file, info, self._rows, a.dtype.str, torch_dtype)
+            self._arrays[layer] = _Rows(self._file, info, self._rows, a.dtype.str, torch_dtype, self._beside)
         self._arrays[layer].append(a, digests)
 
     def _info(self, layer: str) -> LayerInfo:
@@ -301,8 +337,8 @@ class RunWriter:
         )
         values = {str(k): float(v) for k, v in (metrics or {}).items()}
         target = self.path / layout.SHARD_DIR / str(name)
-        with publishing_h5(target, durable=self._durable, tag=f"r{self._rank:04d}-") as file:
-            shard = ShardWriter(file, self._layers, self._rows[1] - self._rows[0])
+        with publishing_h5(target, durable=self._durable, tag=f"r{self._rank:04d}-") as file, ThreadPoolExecutor(1) as beside:
+            shard = ShardWriter(file, self._layers, self._rows[1] - self._rows[0], beside)
             yield shard
             finish_shard(file, name, self._header, self._rows, shard.finish(), metrics=values, meta=dict(meta or {}), extras=shard.extras)
         self._mine = sorted([*self._mine, name])
