@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_dpi import chain_of, honest, write
 
 import infoplane as ip
 from infoplane.analysis import kept
 from infoplane.analysis.kept import kept_check
 from infoplane.archive import Archive
 from infoplane.plane import Plane
-from test_dpi import chain_of, honest, write
 
 SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
 
