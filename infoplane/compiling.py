@@ -43,7 +43,7 @@ def heard() -> None:
         def on_end(self, event: Any) -> None:
             pass
 
-    event.register("numba:compile", Once())
+    event.register("numba:compile", Once())  # type: ignore[no-untyped-call]  # as above
 
 
 def compile_kernels() -> None:
@@ -63,11 +63,11 @@ def compile_kernels() -> None:
     layers = {"wide": np.tanh(x @ rng.normal(size=(4, 16))), "narrow": np.tanh(x @ rng.normal(size=(4, 3)) / 30)}
     layers["last"] = layers["narrow"] * 30  # an excess, so that it is resampled
     infos = [LayerInfo(name, k, "Tanh", z.shape[1:], z.shape[1:]) for k, (name, z) in enumerate(layers.items())]
-    cut = tuple(tuple("cut" if j > i else "no-path" for j in range(3)) for i in range(3))
+    chain = Chain(tuple(layers), (("no-path", "cut", "cut"), ("no-path", "no-path", "cut"), ("no-path",) * 3), rows=64)
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         with (
-            RunWriter.create(run, layers=infos, x=x, y=y, chain=Chain(tuple(layers), cut, rows=64), durable=False) as writer,
+            RunWriter.create(run, layers=infos, x=x, y=y, chain=chain, durable=False) as writer,
             writer.step(0) as shard,
         ):
             for name, z in layers.items():
