@@ -1,6 +1,6 @@
 """A judgement that was made before is read, not made again: reports of the DPI check, kept in the user's cache folder.
 
-Kept with the user and not with the run: a run may come from anyone, and a verdict in it would be whoever's wrote it.
+Kept with the user and not with the run: a run may come from anyone, and a verdict in it would be the word of whoever wrote it.
 """
 
 from __future__ import annotations
