@@ -66,7 +66,7 @@ def check_dpi(
         raise InputError(f"the plane is empty: measure at least one checkpoint before checking it{failed}")
     limits: list[str] = []
     if archive is None:
-        archive = _archive_of(plane, limits)
+        archive = archive_of(plane, limits)
     evidence = Evidence(plane, archive)
     resampler = Resampler(evidence, permutations=permutations, splits=splits, seed=seed) if archive is not None and permutations else None
     if resampler is None:
@@ -79,7 +79,8 @@ def check_dpi(
     return DPIReport(len(findings), tuple(bad), episodes_of(bad, plane.steps), dict(Counter(f.verdict for f in findings)), tuple(limits))
 
 
-def _archive_of(plane: Plane, limits: list[str]) -> Archive | None:
+def archive_of(plane: Plane, limits: list[str]) -> Archive | None:
+    """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why."""
     from infoplane.archive import open_archive
 
     path = plane.provenance.get("archive", "")

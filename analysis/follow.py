@@ -55,7 +55,7 @@ def follow(
     *,
     over: threading.Event,
     gone: threading.Event,
-    max_overhead: float = 0.05,
+    max_overhead: float = 0.03,
     seed: int = 0,
     budget: Budget | None = None,
 ) -> Plane | None:

@@ -49,7 +49,7 @@ def floor_bits(plane: Plane, *, archive: Archive | None = None) -> float:
 def _floor(plane: Plane, archive: Archive | None) -> Floor | None:
     from infoplane.analysis.floors import floor_of
 
-    archive = archive or _behind(plane)
+    archive = archive or behind(plane)
     floor = None if archive is None else floor_of(archive, plane.steps[-1])
     if floor is None or floor.bits <= 0 or floor.rows < plane.n:  # held-out rows only: a floor of another population than the plane's
         return None
@@ -84,7 +84,8 @@ def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> lis
     return said
 
 
-def _behind(plane: Plane) -> Archive | None:
+def behind(plane: Plane) -> Archive | None:
+    """The archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
     path = plane.provenance.get("archive", "")
     if not path or not Path(path).exists():
         return None

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from infoplane.compiling import tell_of_compiling
 from infoplane.errors import InfoplaneError
 
 
@@ -13,6 +14,12 @@ class _App(typer.Typer):
     """A Typer app that prints our errors as one readable line and exits with 2, as for bad usage."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
+        tell_of_compiling(
+            lambda: print(
+                "infoplane: compiling, once for this installation: up to half a minute (`infoplane compile` does all of it now)",
+                file=sys.stderr,
+            )
+        )
         try:
             return super().__call__(*args, **kwargs)  # type: ignore[arg-type]  # passed through untouched
         except InfoplaneError as error:

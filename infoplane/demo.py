@@ -52,7 +52,7 @@ def run_demo(
         InputError: an unknown task or activation, or fewer than one epoch.
         ArchiveExists: ``out/run`` is there and ``overwrite`` is false.
     """
-    from infoplane.analysis.dpi import check_dpi
+    from infoplane.analysis.kept import kept_check
     from infoplane.analysis.measure import measure
     from infoplane.archive import open_archive
 
@@ -69,7 +69,7 @@ def run_demo(
     say(f"measuring {len(archive.steps)} checkpoints x {len(archive.layers)} layers")
     plane = measure(archive, SPECS[task], workers=workers, seed=seed, progress=progress)
     say("checking the data processing inequality")
-    report = check_dpi(plane, archive=archive)
+    report = kept_check(plane, archive=archive)
     files = {"run": out / "run", "plane": plane.save(out / "plane.h5", overwrite=True), "csv": plane.to_csv(out / "plane.csv")}
     files |= _draw(out, plane, report)
     return Demo(trained, plane, report, files)

@@ -46,11 +46,13 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
     out = np.empty((n, 2), np.uint64)
     little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-    from infoplane.rows_compiled import digest, digest_pairs
+    from infoplane.rows_compiled import LANES, TILE, digest, digest_pairs
 
-    by = digest_pairs if a.dtype.itemsize == 4 and flat.shape[1] % 2 == 0 and sys.byteorder == "little" else digest
     zero, infinity, nan = _CANONICAL[a.dtype.itemsize] if a.dtype.kind == "f" else _AS_THEY_ARE
-    by(little.view(f"<u{a.dtype.itemsize}"), np.uint64(zero), np.uint64(infinity), np.uint64(nan), out)
+    words = little.view(f"<u{a.dtype.itemsize}")
+    by_pairs = a.dtype.itemsize == 4 and flat.shape[1] % 2 == 0 and sys.byteorder == "little"
+    room = np.zeros((TILE, LANES), np.uint64 if by_pairs else words.dtype), np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
+    (digest_pairs if by_pairs else digest)(words, np.uint64(zero), np.uint64(infinity), np.uint64(nan), *room, out)
     return out
 
 

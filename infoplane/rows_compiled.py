@@ -7,6 +7,10 @@ from typing import Any
 import numba
 import numpy as np
 
+from infoplane import compiling
+
+compiling.heard()
+
 _U = np.uint64
 _K1, _K2 = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F)
 _K3, _K4 = _U(0xBF58476D1CE4E5B9), _U(0x94D049BB133111EB)
@@ -28,19 +32,19 @@ LANES, TILE = 64, 32
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def digest(bits: Any, zero: Any, infinity: Any, nan: Any, out: Any) -> None:
+def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any) -> None:
     """128-bit digests of rows of words, shape (n, d) of unsigned integers, into ``out`` of shape (n, 2).
 
-    Canonical first: the word ``zero`` (the sign bit alone) becomes 0, a word above ``infinity`` apart from its sign becomes ``nan``.
+    ``tile`` (TILE, LANES) of the type of ``bits``, ``a`` and ``b`` (LANES,) are room to work in: a loop that makes its own takes half again as long to
+    compile. Canonical first: the word ``zero`` (the sign bit alone) becomes 0, a word above ``infinity`` apart from its sign becomes ``nan``.
     """
     n, d = bits.shape
-    tile = np.zeros((TILE, LANES), bits.dtype)
-    a, b = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
     magnitude = ~zero
     for first in range(0, n, LANES):
         here = min(LANES, n - first)
-        a[:] = _K1 * _U(d + 1)
-        b[:] = _K2 * _U(d + 1)
+        for r in range(LANES):
+            a[r] = _K1 * _U(d + 1)
+            b[r] = _K2 * _U(d + 1)
         for left in range(0, d, TILE):
             wide = min(TILE, d - left)
             for r in range(here):
@@ -63,18 +67,17 @@ def digest(bits: Any, zero: Any, infinity: Any, nan: Any, out: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, out: Any) -> None:
-    """`digest` of an even number of 32-bit words, taken two at a time: half of the copies and of the loads."""
+def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any) -> None:
+    """`digest` of an even number of 32-bit words, taken two at a time: half of the copies and of the loads. ``tile`` is of 64-bit words."""
     n, d = bits.shape
-    pairs, tile = bits.view(np.uint64), np.zeros((TILE, LANES), np.uint64)
-    words = tile.view(np.uint32)
-    a, b = np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
+    pairs, words = bits.view(np.uint64), tile.view(np.uint32)
     nothing, minus, above, one = np.uint32(0), np.uint32(zero), np.uint32(infinity), np.uint32(nan)
     magnitude, low, half = np.uint32(~zero), _U(0xFFFFFFFF), _U(32)
     for first in range(0, n, LANES):
         here = min(LANES, n - first)
-        a[:] = _K1 * _U(d + 1)
-        b[:] = _K2 * _U(d + 1)
+        for r in range(LANES):
+            a[r] = _K1 * _U(d + 1)
+            b[r] = _K2 * _U(d + 1)
         for left in range(0, d // 2, TILE):
             wide = min(TILE, d // 2 - left)
             for r in range(here):

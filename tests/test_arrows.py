@@ -110,6 +110,13 @@ def test_light_uses_import_no_torch(what: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_help_imports_no_numpy() -> None:
+    """It is a fifth of a second, and whoever asks for help waits for it."""
+    code = LIGHT["the command line"] + "\nassert 'numpy' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_public_names_are_pinned() -> None:
     import infoplane as ip
 

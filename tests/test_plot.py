@@ -314,3 +314,15 @@ def test_a_legend_stays_on_the_figure_of_one_column_and_leaves_the_axes_their_wi
     box = legend.get_window_extent()
     assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and style.is_narrow(ax)
     assert ax.get_window_extent().width > 0.8 * figure.bbox.width
+
+
+def test_a_plane_is_laid_out_without_being_drawn_and_stands_where_drawing_would_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = []
+    whole = mpl.figure.Figure.draw
+    monkeypatch.setattr(mpl.figure.Figure, "draw", lambda self, renderer: (drawn.append(self), whole(self, renderer))[1])
+    figure = save.draw(make_plane())
+    assert not drawn
+    style.settle(figure)
+    settled = figure.axes[0].get_window_extent().bounds
+    figure.draw_without_rendering()
+    assert drawn and figure.axes[0].get_window_extent().bounds == pytest.approx(settled, abs=1e-9)

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from infoplane.analysis.honesty import floor_bits
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import axis_label, layer_labels, wrap_label
 from infoplane.analysis.plot.place import place_labels
@@ -18,8 +17,8 @@ from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.plane import Plane
 
 
-def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
-    """Limits, reference lines, the saturated band and the axis labels."""
+def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, *, proved_bits: float = 0.0) -> None:
+    """Limits, reference lines (with what the predictions prove of I(Z;Y), where that is above 0), the saturated band and the axis labels."""
     xs, ys = [v for p in paths for v in p.x], [v for p in paths for v in p.y]
     top_x, top_y = max([*xs, plane.log2_n]), max([*ys, plane.h_y_bits or 0.0])
     low_x, low_y = min([0.0, *xs]), min([0.0, *ys])
@@ -51,15 +50,15 @@ def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -
             va="bottom",
             **note,
         )
-    if (proved := floor_bits(plane)) > 0:
-        ax.axhline(proved, color="#8a6d00", lw=0.9, ls=":", zorder=0, gid="floor")
+    if proved_bits > 0:
+        ax.axhline(proved_bits, color="#8a6d00", lw=0.9, ls=":", zorder=0, gid="floor")
     across = style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0]))
     ax.set_xlabel(wrap_label(across, max(18, int(style.width_points(ax) / 4.2))), parse_math=False)
 
 
 def label_up(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
     """The label of the upright axis, broken to the height that legend and title have left."""
-    style.figure_of(ax).draw_without_rendering()
+    style.settle(style.figure_of(ax))
     up = style.drawable(axis_label("i_zy", spec, plane.n, paths[0].senses[1]))
     ax.set_ylabel(wrap_label(up, max(18, int(style.height_points(ax) / 4.4))), parse_math=False)
 
@@ -125,7 +124,7 @@ def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list
 def number_ends(ax: Axes, paths: Sequence[Trajectory]) -> None:
     """The layer's number beside its last mark, moved aside where numbers would collide."""
     figure = style.figure_of(ax)
-    figure.draw_without_rendering()  # the layout must be settled before pixels mean anything
+    style.settle(figure)  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72
     anchors = [tuple(ax.transData.transform((p.x[-1], p.y[-1])) / scale) for p in paths]
     frame = ax.get_window_extent()

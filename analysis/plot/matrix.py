@@ -72,7 +72,7 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
     ax.set_title(style.drawable(f"worst DPI finding, {spec or 'all estimators'}"), loc="left", parse_math=False)
     used = [v for v in VERDICTS if any(v in row for row in verdict)]
     bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
-    style.figure_of(ax).draw_without_rendering()
+    style.settle(style.figure_of(ax))
     text = ", ".join(["excess [bits]", *(f"{LETTERS[v]}={v}" for v in used if v in LETTERS)])
     bar.set_label(wrap_label(text, max(18, int(style.height_points(ax) / 4.4))))
     return ax

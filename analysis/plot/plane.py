@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 
-from infoplane.analysis.honesty import warnings_of
+from infoplane.analysis.honesty import behind, floor_bits, warnings_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.frame import draw_frame, draw_legend, draw_step_scale, label_up, number_ends
 from infoplane.analysis.plot.labels import choose_estimator
@@ -84,12 +84,13 @@ def plot_plane(
     marks = draw_flags(ax, flag_segments(paths, found, flags), report, spec)
     draw_tightened(ax, shown, paths, spec)
     draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
-    draw_frame(ax, shown, paths, spec)
+    archive = behind(shown)
+    draw_frame(ax, shown, paths, spec, proved_bits=floor_bits(shown, archive=archive))
     if colour_bar and lines is not None:
         draw_step_scale(ax, lines, steps, log)
     if legend:
         draw_legend(ax, shown, paths, marks)
-    if words := warnings_of(shown, spec):
+    if words := warnings_of(shown, spec, archive=archive):
         room = max(30, int((style.width_points(ax) + 40) / 3.5))
         ax.set_title(
             "\n".join(textwrap.fill(style.drawable(w), room) for w in words),

@@ -94,9 +94,18 @@ def figure_of(ax: Axes) -> Figure:
     return figure
 
 
+def settle(figure: Figure) -> None:
+    """Lay the figure out as drawing it would: sizes in pixels mean something then. Drawing it to find out would take twice as long."""
+    engine = figure.get_layout_engine()
+    if engine is None:
+        figure.draw_without_rendering()
+    else:
+        engine.execute(figure)
+
+
 def width_points(ax: Axes) -> float:
     """Width of an Axes in points, as the layout will leave it."""
-    figure_of(ax).draw_without_rendering()
+    settle(figure_of(ax))
     return float(ax.get_window_extent().width / figure_of(ax).dpi * 72)
 
 

@@ -43,9 +43,9 @@ def plot(
     measured = Plane.load(subject)
     report = None
     if check and kind in ("plane", "dpi"):
-        from infoplane.analysis.dpi import check_dpi
+        from infoplane.analysis.kept import kept_check
 
-        report = check_dpi(measured)
+        report = kept_check(measured)
     print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=report, size=size, log=log))
 
 
@@ -69,9 +69,9 @@ def report(
     judged = judge_all(measured, subject, full=full, against=against or ())
     checked = None
     if check:
-        from infoplane.analysis.dpi import check_dpi
+        from infoplane.analysis.kept import kept_check
 
-        checked = check_dpi(measured)
+        checked = kept_check(measured)
     path = write_report(output, measured, checked, title=title, judged=judged)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infoplane.types import printable
-
 if TYPE_CHECKING:
     from infoplane.types import DPIReport
 
@@ -26,7 +24,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
 ) -> None:
     """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0."""
-    from infoplane.analysis.dpi import DEFAULT_ESTIMATORS, check_dpi
+    from infoplane.analysis.dpi import DEFAULT_ESTIMATORS
+    from infoplane.analysis.kept import kept_check
     from infoplane.analysis.measure import measure
     from infoplane.archive import open_archive
     from infoplane.archive.planes import is_plane
@@ -34,11 +33,11 @@ def check(
     from infoplane.plane import Plane
 
     if is_plane(subject):
-        report = check_dpi(Plane.load(subject), alpha=alpha, permutations=permutations)
+        report = kept_check(Plane.load(subject), alpha=alpha, permutations=permutations)
     else:
         archive = open_archive(subject)
         plane = measure(archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json)
-        report = check_dpi(plane, archive=archive, alpha=alpha, permutations=permutations)
+        report = kept_check(plane, archive=archive, alpha=alpha, permutations=permutations)
     if as_json:
         print(json.dumps(_as_dict(report), indent=1))
     else:
@@ -97,6 +96,7 @@ def invariance(
     from rich.text import Text
 
     from infoplane.analysis.invariance import invariance as battery
+    from infoplane.types import printable
 
     if about not in ("labels", "inputs"):
         raise typer.BadParameter(f"expected labels or inputs, got {about!r}", param_hint="--about")
@@ -160,6 +160,7 @@ def compare(
     from infoplane.analysis.compare import pool
     from infoplane.analysis.plot import draw_compared
     from infoplane.commands.subjects import named_planes
+    from infoplane.types import printable
 
     planes = named_planes(run, estimator, workers)
     pooled = pool(planes, estimator=estimator)

@@ -35,7 +35,7 @@ def measure(
         bool, typer.Option("--alone", help="Do not add a second estimator beside a single one of continuous information.")
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
-    max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = 0.05,
+    max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = 0.03,
     until_told: Annotated[bool, typer.Option("--until-told", hidden=True)] = False,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import typer
 
-from infoplane.types import printable
-
 
 def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file.")) -> None:
     """Say what a run holds: layers, steps, probe, metrics."""
@@ -17,6 +15,7 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
 
     from infoplane.archive import open_archive
     from infoplane.sizes import size_text
+    from infoplane.types import printable
 
     archive = open_archive(run)
     console = Console()
@@ -56,6 +55,8 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
 def _shown(text: str) -> str:
     """Foreign text for a rich table: no markup, no control characters, not too long."""
     from rich.markup import escape
+
+    from infoplane.types import printable
 
     return escape(printable(text))
 
@@ -100,10 +101,19 @@ def merge(
     print(f"{archive.path}: {len(archive.steps)} steps, {archive.n_rows} rows")
 
 
+def compile_() -> None:
+    """Compile every kernel now, so that no first call waits for it: once for an installation, half a minute."""
+    from infoplane.compiling import compile_kernels
+
+    compile_kernels()
+    print("compiled: kept beside the installed code, or in NUMBA_CACHE_DIR")
+
+
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     for command in (info, verify, pack, merge):
         app.command()(command)
+    app.command("compile")(compile_)
     from infoplane.commands import replay
 
     replay.register(app)

@@ -1,0 +1,105 @@
+"""A judgement that was made before is read, not made again: reports of the DPI check, kept in the user's cache folder.
+
+Kept with the user and not with the run: a run may come from anyone, and a verdict in it would be the word of whoever wrote it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infoplane.analysis.dpi import archive_of, check_dpi
+from infoplane.analysis.estimators.spec import FAMILIES
+from infoplane.plane import Plane
+from infoplane.types import DPIReport, Episode, Finding
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+KEPT = 64
+"""Reports kept; the ones written first go first."""
+
+
+def cache_folder() -> Path | None:
+    """``INFOPLANE_CACHE``, else ``infoplane`` in the user's cache folder; None, keep nothing, where the variable is set and empty."""
+    if (chosen := os.environ.get("INFOPLANE_CACHE")) is not None:
+        return Path(chosen) if chosen else None
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "infoplane"
+    return None
+
+
+def kept_check(
+    plane: Plane, *, archive: Archive | None = None, alpha: float = 0.05, permutations: int = 1999, splits: int = 5, seed: int = 0
+) -> DPIReport:
+    """What `check_dpi` says, read where the same was asked before: resampling a plane of dozens of excesses takes seconds.
+
+    The same: every number of the plane, the checksums of every activation behind it, the settings, and this very code. What has changed is
+    judged again; without the archive nothing is resampled, and nothing kept, nor are judgements on estimators of other packages. A damaged activation is found when a plane is first judged, and
+    by `infoplane verify`.
+
+    Raises:
+        InputError: as `check_dpi`.
+    """
+    archive = archive_of(plane, []) if archive is None else archive
+    folder = cache_folder()
+    settings = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}
+    ours = all(spec.partition(":")[0] in FAMILIES for spec in plane.estimators)  # whether a plug-in has changed cannot be seen
+    if archive is None or folder is None or not ours:
+        return check_dpi(plane, archive=archive, **settings)  # type: ignore[arg-type]  # three ints and a float
+    path = folder / f"check-{_key(plane, archive, settings)}.json"
+    report = _read(path)
+    if report is None:
+        report = check_dpi(plane, archive=archive, **settings)  # type: ignore[arg-type]  # as above
+        with contextlib.suppress(OSError):  # a full disk or a home that is not ours: judged again next time
+            _write(path, report)
+    return report
+
+
+def _key(plane: Plane, archive: Archive, settings: dict[str, float]) -> str:
+    """Digest of everything a report depends on. The metrics of training are not judged, and when and where the plane was made does not matter."""
+    code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in Path(__file__).resolve().parent.rglob("*.py"))
+    cells = [(s, name, archive.content_key(s, name)) for s in plane.steps for name in plane.layers if archive.has(s, name)]
+    parts = (
+        [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), settings],
+        [archive.run_uuid, archive.header.get("probe_sha256"), cells, [str(archive.meta(s).get("mode")) for s in plane.steps]],
+        [plane.layers, plane.n, plane.h_y_bits, plane.h_x_bits, dict(plane.reductions), [asdict(f) for f in plane.failures]],
+        [None if plane.chain is None else plane.chain.to_dict()],
+        [(p.step, p.layer, p.quantity, *vars(p.estimate).values()) for p in plane.points],
+    )
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(json.dumps(part, default=_plain).encode())
+    return digest.hexdigest()[:32]
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _read(path: Path) -> DPIReport | None:
+    """A kept report; None where there is none that can be read."""
+    try:
+        d = json.loads(path.read_text(encoding="utf-8"))
+        findings, episodes = tuple(Finding(**f) for f in d["findings"]), tuple(Episode(**e) for e in d["episodes"])
+        return DPIReport(d["checked"], findings, episodes, d["counts"], tuple(d["limits"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _write(path: Path, report: DPIReport) -> None:
+    """Whole or not at all, and the oldest removed beyond `KEPT`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as file:
+        json.dump(asdict(report), file, default=_plain)
+    os.replace(file.name, path)
+    for old in sorted(path.parent.glob("check-*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)

@@ -1,0 +1,77 @@
+"""Kernels are compiled on first use and cached beside the code, once for an installation: said where a person waits, or done beforehand."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SPECS = (
+    "bin:szt",
+    "bin:saxe",
+    "bin:quantile,n=30",
+    "bin:ebab",
+    "kde:variance=0.001",
+    "kde:variance=1",
+    "kde:relative=0.1",
+    "exact",
+    "knn:k=5",
+    "renyi",
+)
+"""Estimators whose kernels `compile_kernels` makes: those that commands measure unasked, and one for every other kernel."""
+
+_tell: list[Callable[[], object]] = []
+
+
+def tell_of_compiling(tell: Callable[[], object]) -> None:
+    """Call ``tell`` when this process first compiles a kernel. Loads nothing: `heard`, called where kernels are loaded, sees to it."""
+    _tell[:] = [tell]
+
+
+def heard() -> None:
+    """From now on numba says when it compiles, where anybody wants to know."""
+    if not _tell:
+        return
+    from numba.core import event
+
+    class Once(event.Listener):  # type: ignore[misc]  # numba has no types
+        def on_start(self, event: Any) -> None:
+            while _tell:
+                _tell.pop()()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    event.register("numba:compile", Once())  # type: ignore[no-untyped-call]  # as above
+
+
+def compile_kernels() -> None:
+    """Measure and check a run of a few rows, as commands do: what they would compile is in the cache afterwards."""
+    import numpy as np
+
+    from infoplane.analysis.dpi import check_dpi
+    from infoplane.analysis.measure import measure
+    from infoplane.analysis.resample import permutation_p
+    from infoplane.archive import RunWriter, open_archive
+    from infoplane.rows import row_digests
+    from infoplane.types import Chain, LayerInfo
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(700, 4)).astype(np.float32)  # full tiles of 512 rows and a part of one are compiled apart
+    y = (x.sum(1) > 0).astype(np.int64)
+    layers = {"wide": np.tanh(x @ rng.normal(size=(4, 16))), "narrow": np.tanh(x @ rng.normal(size=(4, 3)) / 30)}
+    layers["last"] = layers["narrow"] * 30  # an excess, so that it is resampled
+    infos = [LayerInfo(name, k, "Tanh", z.shape[1:], z.shape[1:]) for k, (name, z) in enumerate(layers.items())]
+    chain = Chain(tuple(layers), (("no-path", "cut", "cut"), ("no-path", "no-path", "cut"), ("no-path",) * 3), rows=64)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        with (
+            RunWriter.create(run, layers=infos, x=x, y=y, chain=chain, durable=False) as writer,
+            writer.step(0) as shard,
+        ):
+            for name, z in layers.items():
+                shard.write(name, z.astype(np.float32), row_digests=row_digests(z.astype(np.float32)))
+        archive = open_archive(run)
+        check_dpi(measure(archive, SPECS, resume=False), archive=archive)
+    permutation_p(np.zeros_like(y), y, y, draws=9)

@@ -1,0 +1,142 @@
+"""A report of the DPI check is read where the same was judged before, and made anew where anything that it depends on has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_dpi import chain_of, honest, write
+
+import infoplane as ip
+from infoplane.analysis import kept
+from infoplane.analysis.kept import kept_check
+from infoplane.archive import Archive
+from infoplane.plane import Plane
+
+SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
+
+
+@pytest.fixture
+def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list[DPICall]]:
+    """A stored plane with excesses that are resampled, and the list to which every judgement that is made adds itself."""
+    monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "cache"))
+    first = honest()
+    archive = write(tmp_path / "run", [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}], chain=chain_of(["a", "b"]))
+    path = ip.measure(archive, SPECS, resume=False).save(tmp_path / "plane.h5")
+    made: list[DPICall] = []
+
+    def judged(*args: object, **kwargs: object) -> object:
+        made.append((args, kwargs))
+        return ip.check_dpi(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(kept, "check_dpi", judged)
+    return Plane.load(path), made
+
+
+DPICall = tuple[tuple[object, ...], dict[str, object]]
+
+
+def test_the_second_report_is_read_and_equals_the_first_and_an_unkept_one(subject: tuple[Plane, list[DPICall]]) -> None:
+    plane, made = subject
+    first, second = kept_check(plane), kept_check(plane)
+    assert len(made) == 1 and first == second == ip.check_dpi(plane) and str(first) == str(second)
+    assert any(f.p is not None or f.stderr is not None for f in first.findings), "nothing was resampled: the test proves nothing"
+
+
+def _moved(plane: Plane) -> Plane:
+    point = plane.points[0]
+    return replace(plane, points=(replace(point, estimate=replace(point.estimate, bits=np.nextafter(point.bits, 9.0))), *plane.points[1:]))
+
+
+CHANGES: dict[str, tuple[Callable[[Plane], Plane], dict[str, float]]] = {
+    "a number, by its last bit": (_moved, {}),
+    "a point less": (lambda plane: replace(plane, points=plane.points[:-1]), {}),
+    "the certificate": (lambda plane: replace(plane, chain=chain_of(["a", "b"], "partial")), {}),
+    "a reduction": (lambda plane: replace(plane, reductions={"a": "none", "b": "pca:2"}), {}),
+    "the level": (lambda plane: plane, {"alpha": 0.01}),
+    "the draws": (lambda plane: plane, {"permutations": 99}),
+    "the splits": (lambda plane: plane, {"splits": 3}),
+    "the seed": (lambda plane: plane, {"seed": 1}),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_has_changed_is_judged_again(subject: tuple[Plane, list[DPICall]], what: str) -> None:
+    plane, made = subject
+    kept_check(plane)
+    change, settings = CHANGES[what]
+    assert kept_check(change(plane), **settings) == ip.check_dpi(change(plane), **settings) and len(made) == 2  # type: ignore[arg-type]
+
+
+def test_other_activations_behind_the_same_plane_are_judged_again(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane, made = subject
+    kept_check(plane)
+    monkeypatch.setattr(Archive, "content_key", lambda self, step, layer: f"{step} {layer}, captured anew")
+    kept_check(plane)
+    assert len(made) == 2
+
+
+def test_other_code_judges_again(subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plane, made = subject
+    kept_check(plane)
+    (tmp_path / "dpi.py").write_text("# another version")
+    monkeypatch.setattr(kept, "__file__", str(tmp_path / "kept.py"))
+    kept_check(plane)
+    assert len(made) == 2
+
+
+def test_metrics_and_the_day_of_measuring_judge_nothing_again(subject: tuple[Plane, list[DPICall]]) -> None:
+    plane, made = subject
+    kept_check(plane)
+    kept_check(replace(plane, metrics={0: {"loss": 1.0}}, provenance={**plane.provenance, "created": "later"}))
+    assert len(made) == 1
+
+
+def test_a_kept_report_that_cannot_be_read_is_made_anew(subject: tuple[Plane, list[DPICall]], tmp_path: Path) -> None:
+    plane, made = subject
+    first = kept_check(plane)
+    (path,) = (tmp_path / "cache").iterdir()
+    whole = path.read_text()
+    for text in (whole[: len(whole) // 2], "[]", '{"findings": [{}], "episodes": []}', "\udcff"):
+        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+        assert kept_check(plane) == first
+    assert len(made) == 5
+
+
+def test_nothing_is_kept_without_a_folder_an_archive_or_for_plug_ins(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plane, made = subject
+    foreign = replace(plane, points=tuple(replace(p, estimate=replace(p.estimate, estimator="theirs")) for p in plane.points))
+    for other in (replace(plane, provenance={}), foreign):
+        kept_check(other)
+        kept_check(other)
+    monkeypatch.setenv("INFOPLANE_CACHE", "")
+    kept_check(plane)
+    assert len(made) == 5 and not (tmp_path / "cache").exists()
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "file"))
+    assert kept_check(plane) == ip.check_dpi(plane)  # nowhere to write is no reason to fail
+
+
+def test_the_oldest_reports_go_first(subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plane, made = subject
+    monkeypatch.setattr(kept, "KEPT", 2)
+    for seed in (0, 1, 2):
+        kept_check(plane, seed=seed)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+    kept_check(plane, seed=2)
+    assert len(made) == 3
+
+
+def test_reports_go_to_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("INFOPLANE_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert kept.cache_folder() == tmp_path / "infoplane"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert kept.cache_folder() == Path.home() / ".cache" / "infoplane"
