@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import infoplane
 from infoplane.analysis.dpi import archive_of, check_dpi
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.plane import Plane
@@ -66,7 +67,8 @@ def kept_check(
 
 def _key(plane: Plane, archive: Archive, settings: dict[str, float]) -> str:
     """Digest of everything a report depends on. The metrics of training are not judged, and when and where the plane was made does not matter."""
-    code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in Path(__file__).resolve().parent.rglob("*.py"))
+    files = [*Path(__file__).resolve().parent.rglob("*.py"), *Path(infoplane.__file__).resolve().parent.glob("*.py")]
+    code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in files)
     cells = [(s, name, archive.content_key(s, name)) for s in plane.steps for name in plane.layers if archive.has(s, name)]
     parts = (
         [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), settings],
