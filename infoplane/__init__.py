@@ -40,6 +40,7 @@ _PUBLIC = {
     "layer_information": "infoplane.analysis.between",
     "mdl_online_code": "infoplane.analysis.estimators.vinfo",
     "train_and_held_out": "infoplane.analysis.sides",
+    "width_sweep": "infoplane.analysis.widths",
     "plot_plane": "infoplane.analysis.plot",
     "write_report": "infoplane.analysis.report",
 }

@@ -19,6 +19,8 @@ from infoplane.rows import cell_keys, codes_of, codes_of_keys
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
 
 Rule = Literal["szt", "saxe", "saxe-paper", "range", "quantile", "ebab"]
+SAXE_WIDTH = 0.07
+"""Width of ``saxe`` unless another is given."""
 RULES: tuple[Rule, ...] = ("szt", "saxe", "saxe-paper", "range", "quantile", "ebab")
 Codes = NDArray[np.int64]
 Keys = NDArray[np.uint64]
@@ -131,7 +133,7 @@ class Binned:
         """Axis text, e.g. ``H(bin(Z)) [bits], 30 bins on [-1,1]``."""
         where = {
             "szt": "30 bins on [-1,1]",
-            "saxe": f"width {self.width or 0.07:g}",
+            "saxe": f"width {self.width or SAXE_WIDTH:g}",
             "saxe-paper": "30 on [-1,1] or 100 on range",
             "range": f"{self.cells_per_unit} bins on {self.scope or 'run'} range",
             "quantile": f"{self.cells_per_unit} quantiles per {self.scope or 'unit'}",
@@ -149,7 +151,7 @@ class Binned:
         if self.rule == "szt":
             return binrules.szt_cells(v)
         if self.rule == "saxe":
-            return binrules.saxe_cells(v, self.width or 0.07)
+            return binrules.saxe_cells(v, self.width or SAXE_WIDTH)
         if self.rule == "quantile":
             return binrules.quantile_cells(v, self.cells_per_unit, per_unit=self.scope != "layer")
         if self.rule == "ebab":
@@ -168,7 +170,7 @@ class Binned:
     def keys(self, z: Variable) -> NDArray[np.uint64]:
         """64-bit keys of the rows of cells, shape ``(n,)``; where cells do not depend on other rows, keys of blocks can be joined."""
         if self.rule == "saxe":
-            return floor_keys(z.values, self.width or 0.07)
+            return floor_keys(z.values, self.width or SAXE_WIDTH)
         if self.rule == "szt":
             return edge_keys(z.values, binrules.SZT_EDGES)
         return cell_keys(self.cells(z))

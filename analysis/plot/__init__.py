@@ -32,6 +32,7 @@ _PUBLIC = {
     "plot_layer_information": "infoplane.analysis.plot.between",
     "plot_profile": "infoplane.analysis.plot.usable",
     "draw_usable": "infoplane.analysis.plot.usable",
+    "draw_widths": "infoplane.analysis.plot.widths",
     "draw_calibration": "infoplane.analysis.plot.calibration",
 }
 __all__ = list(_PUBLIC)

@@ -13,13 +13,15 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.histograms import draw_histograms, draw_unit_histograms
 from infoplane.analysis.plot.matrix import draw_side_by_side
 from infoplane.analysis.plot.training import draw_gradients, draw_mechanism, plot_gradient_snr
+from infoplane.analysis.plot.widths import draw_widths
 from infoplane.analysis.splits import split_planes
+from infoplane.analysis.widths import width_sweep
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-KINDS = ("histograms", "units", "mechanism", "gradients", "snr", "split")
+KINDS = ("histograms", "units", "mechanism", "widths", "gradients", "snr", "split")
 
 
 @style.styled
@@ -27,7 +29,7 @@ def draw_run(archive: Archive, kind: str, *, layers: Sequence[str] | None = None
     """A figure of a run, of one of `KINDS`.
 
     ``histograms``: activations over training, a panel per layer; ``units``: the same per unit of one layer (the first given, else the last that
-    was captured); ``mechanism``: saturation, zeros, duplicates, cells; ``gradients``, ``snr``: gradient statistics; ``split``: the planes of
+    was captured); ``mechanism``: saturation, zeros, duplicates, cells; ``widths``: I(X;Z) of bins against their width; ``gradients``, ``snr``: gradient statistics; ``split``: the planes of
     training and held-out rows side by side.
 
     Raises:
@@ -40,6 +42,8 @@ def draw_run(archive: Archive, kind: str, *, layers: Sequence[str] | None = None
         return draw_unit_histograms(histograms(archive, chosen[0] if layers else chosen[-1]))
     if kind == "mechanism":
         return draw_mechanism([m for m in mechanism(archive, estimator=estimator or "bin:szt") if m.layer in chosen])
+    if kind == "widths":
+        return draw_widths([width_sweep(archive, layer) for layer in chosen])
     if kind == "split":
         return draw_side_by_side(dict(split_planes(archive, [estimator or "bin:szt"])))
     if kind in ("gradients", "snr"):

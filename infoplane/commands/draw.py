@@ -18,7 +18,7 @@ def plot(
             "-k",
             help="of a plane: plane (trajectories), curves (I versus step with loss and accuracy), snapshots (one line per checkpoint), "
             "dpi (layer x layer verdicts), sensitivity (one small plane per estimator), usable (V-information beside the plane); "
-            "of a run: histograms, units (activations over training per layer, per unit), mechanism, gradients, snr, split (train and test planes).",
+            "of a run: histograms, units (activations over training per layer, per unit), mechanism, widths (I(X;Z) against the width of the bins), gradients, snr, split (train and test planes).",
         ),
     ] = "plane",
     estimator: Annotated[str, typer.Option("--estimator", "-e", help="Spec to draw; the plane's first when left out.")] = "",

@@ -1,0 +1,50 @@
+"""Information against the width of the bins: a panel per layer, a line per checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from infoplane.analysis.estimators.binned import SAXE_WIDTH
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.small import plain_legend
+from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.analysis.widths import WidthSweep
+
+
+@style.styled
+def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
+    """One panel per layer: I(X;Z) of `bin:saxe` against the width of its cells, one line per checkpoint; dashed, log2 of the rows; dotted, the width that `bin:saxe` takes unasked."""
+    if not found:
+        raise InputError("nothing to draw: give the sweep of at least one layer")
+    rows = -(-len(found) // columns)
+    columns = -(-len(found) // rows)  # even rows
+    figure = style.new_figure(style.PAGE, 1.45 * rows + 0.6)
+    axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    steps = sorted({s for sweep in found for s in sweep.steps})
+    tones, norm = style.colour_map(), style.step_norm(steps)
+    for ax, sweep, name in zip(axes, found, short_names([s.layer for s in found]), strict=False):
+        ax.axhline(np.log2(sweep.n), color="#555555", lw=0.8, ls="--")
+        if sweep.widths[0] < SAXE_WIDTH < sweep.widths[-1]:
+            ax.axvline(SAXE_WIDTH, color="#555555", lw=0.8, ls=":")
+        for step, bits in zip(sweep.steps, sweep.bits, strict=True):
+            ax.plot(sweep.widths, bits, color=tones(norm(step)), lw=1.3)
+        ax.set_xscale("log")
+        ax.set_xlim(sweep.widths[0], sweep.widths[-1])
+        ax.set_ylim(0, 1.06 * np.log2(sweep.n))
+        ax.set_title(style.drawable(name), fontsize=7.5, parse_math=False)
+    for ax in axes[len(found) :]:
+        ax.set_axis_off()
+    figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
+    figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
+    marks = [axes[0].plot([], [], color=tones(norm(s)), lw=1.3, label=f"step {s}")[0] for s in steps]
+    marks.append(axes[0].plot([], [], color="#555555", lw=0.8, ls="--", label=f"log2 {found[0].n}")[0])
+    marks.append(axes[0].plot([], [], color="#555555", lw=0.8, ls=":", label=f"width {SAXE_WIDTH:g}")[0])
+    plain_legend(figure, marks, loc="outside right center")
+    return figure
