@@ -123,7 +123,7 @@ def test_public_names_are_pinned() -> None:
     expected = {
         "Archive", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "check_dpi", "continuous", "discrete",
         "every", "log_spaced", "measure", "open_archive", "plot_plane", "write_report",
-        "compression", "invariance", "mechanism", "phases", "sensitivity",
+        "compression", "invariance", "mechanism", "phases", "sensitivity", "width_sweep",
         "calibrate", "conditional_information", "conditional_vinformation", "drift", "information_given_labels", "layer_information", "mdl_online_code",
         "train_and_held_out",
         "analysis", "archive", "data", "errors", "estimators", "hooks", "testing", "types",
