@@ -794,3 +794,66 @@ def test_the_labelled_grid_of_a_plane_says_that_it_is_complete(tmp_path: Path) -
     save_plane(ip.Plane((), ("a",), 4, 1.0), tmp_path / "p.h5")
     with h5py.File(tmp_path / "p.h5") as file:
         assert int(file.attrs["complete"]) == 1 and int(file.attrs["n"]) == 4
+
+
+def test_an_excess_that_never_varies_is_no_chance_and_one_of_codes_is_not_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+    from typing import Any
+
+    from infoplane.analysis.resample import Resampler
+
+    codes: dict[str, Any] = {"up": None, "down": None}
+    evidence = SimpleNamespace(archive=SimpleNamespace(n_rows=8, y=None, y_kind=None), codes=lambda step, layer, spec: codes[layer])
+    tester = Resampler(evidence, permutations=9, splits=2, seed=0)  # type: ignore[arg-type]  # what it asks of an archive
+    halves = {"up": np.array([1.0, 1.0, 1.0, 1.0]), "down": np.array([1.5, 1.5, 1.5, 1.5])}
+    monkeypatch.setattr(tester, "_half_values", lambda step, layer, spec: {("i_xz", "point"): halves[layer]})
+    steady = tester.test(0, "kde", "i_xz", "point", "up", "down", 0.5)
+    assert steady is not None and (steady.p, steady.stderr, steady.half_bits) == (0.0, 0.0, 0.5)
+    halves["down"] = np.array([1.0, 2.0, 1.0, 2.0])
+    moving = tester.test(0, "kde", "i_xz", "point", "up", "down", 0.5)
+    se = float(np.std([0, 1, 0, 1], ddof=1))
+    assert moving is not None and moving.stderr == pytest.approx(se) and moving.p == pytest.approx(float(stats.norm.sf(0.5 / se)))
+    codes["up"] = np.arange(8)
+    counted = tester.test(0, "bin", "i_xz", "point", "up", "down", 0.5)
+    assert counted is not None and (counted.p, counted.stderr) == (0.0, None)
+    assert tester.test(0, "kde", "i_zy", "point", "up", "down", 0.5) is None
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_rows_from_disk_have_the_type_that_they_have_in_memory(tmp_path: Path, dtype: str) -> None:
+    from infoplane.analysis.stored import StoredRows
+
+    z = np.random.default_rng(0).normal(size=(6, 2)).astype(dtype)
+    with RunWriter.create(
+        tmp_path / "r", layers=[LayerInfo("a", 0, shape=(2,), store_dtype=dtype)], x=np.eye(6), y=[0, 1] * 3, durable=False
+    ) as writer:
+        with writer.step(0) as shard:
+            shard.write("a", z)
+    rows = StoredRows(open_archive(tmp_path / "r"), 0, "a")
+    got = np.concatenate(list(rows.blocks(4)))
+    assert rows.dtype == got.dtype == ip.continuous(z).values.dtype and rows.shape == (6, 2)
+    np.testing.assert_array_equal(got, ip.continuous(z).values)
+
+
+def test_a_strong_table_has_the_interval_of_its_variance_and_a_weak_one_the_inverted_law() -> None:
+    from infoplane.analysis.estimators.entropies import information_bits
+    from infoplane.analysis.estimators.table_errors import chance_interval, table_interval, weak_interval
+
+    rng = np.random.default_rng(0)
+    for flip, law in ((0.05, "chance"), (0.48, "weak")):
+        a = rng.permutation(np.arange(200) % 2)
+        b = np.where(rng.random(200) < flip, 1 - a, a)
+        bits = information_bits(a, b, "cwj")
+        se, low, high = table_interval(a, b, "cwj")
+        expected = chance_interval(bits, se**2, 1.0, 200) if law == "chance" else weak_interval(bits, 1.0, 200)
+        assert (low, high) == pytest.approx(expected), law
+
+
+def test_which_side_is_continuous_does_not_matter_to_exact_codes() -> None:
+    from infoplane.analysis.estimators import Exact
+
+    z, y = ip.continuous([[0.0], [1.0], [1.0], [2.0]]), ip.discrete([0, 1, 1, 0])
+    there, back = Exact().estimate(z, y), Exact().estimate(y, z)
+    assert there.bits == back.bits == pytest.approx(1.0) and there.ceiling_bits == back.ceiling_bits and there.coverage == back.coverage
+    both = Exact().estimate(ip.continuous([[0.0], [1.0], [1.0], [3.0]]), z)
+    assert both.bits == pytest.approx(1.5)
