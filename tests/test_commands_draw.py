@@ -48,6 +48,11 @@ def test_every_kind_of_a_run_is_drawn(run: Path, tmp_path: Path, kind: str) -> N
     assert picture.stat().st_size > 5000
 
 
+def test_a_kind_of_a_run_has_no_column_size(run: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["plot", str(run), "-o", str(tmp_path / "w.png"), "-k", "widths", "--size", "column"])
+    assert "leave --size out" in str(done.exception) and not (tmp_path / "w.png").exists()
+
+
 @pytest.mark.parametrize("kind", save.KINDS)
 def test_every_kind_of_a_plane_is_drawn_for_column_and_page(run: Path, tmp_path: Path, kind: str) -> None:
     from PIL import Image

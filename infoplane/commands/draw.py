@@ -36,6 +36,10 @@ def plot(
 
     if kind in of_run.KINDS:
         from infoplane.archive import open_archive
+        from infoplane.errors import InputError
+
+        if size != "page":
+            raise InputError(f"kind {kind} has many panels and is drawn across the page only; leave --size out")
 
         run = Path(Plane.load(subject).provenance.get("archive", "")) if is_plane(subject) else subject
         print(save.write_figure(of_run.draw_run(open_archive(run), kind, layers=layer, estimator=estimator or None), output))
