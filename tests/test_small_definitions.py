@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -857,3 +858,48 @@ def test_which_side_is_continuous_does_not_matter_to_exact_codes() -> None:
     assert there.bits == back.bits == pytest.approx(1.0) and there.ceiling_bits == back.ceiling_bits and there.coverage == back.coverage
     both = Exact().estimate(ip.continuous([[0.0], [1.0], [1.0], [3.0]]), z)
     assert both.bits == pytest.approx(1.5)
+
+
+def test_a_run_without_a_certificate_is_checked_and_says_nothing_of_pairs(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with RunWriter.create(
+        tmp_path / "r", layers=[LayerInfo("a", 0, "Tanh", (2,))], x=rng.normal(size=(30, 2)), y=np.arange(30) % 2, durable=False
+    ) as w:
+        with w.step(0) as shard:
+            shard.write("a", np.tanh(rng.normal(size=(30, 2))).astype(np.float32))
+        archive = open_archive(tmp_path / "r")
+    assert archive.chain is None
+    plane = ip.measure(archive, ["exact"], resume=False)
+    report = ip.check_dpi(plane, archive=archive)
+    assert report.checked and not report.findings
+    assert ip.check_dpi(replace(plane, provenance={})).checked == report.checked
+
+
+def test_limits_are_where_they_are_said_to_be(tmp_path: Path) -> None:
+    from infoplane.archive import layout
+    from infoplane.archive.writer import _wait_for
+    from infoplane.errors import ArchiveError
+
+    assert parse("dse:subsets=1").subsets == 1
+    with pytest.raises(InputError, match="subsets >= 1"):
+        parse("dse:subsets=0")
+    assert layout.MAX_JSON == 64 * 1024**2
+    with RunWriter.create(tmp_path / "r", layers=[LayerInfo("a", 0)], x=np.eye(2), y=[0, 1], durable=False) as writer:
+        for wrong in (10**18, -1, True, 1.0):
+            with pytest.raises(InputError, match="step of 0 or more"), writer.step(wrong):  # type: ignore[arg-type]  # as listed
+                pass
+        with writer.step(10**18 - 1) as shard:
+            shard.write("a", np.zeros(2, np.float32))
+    assert open_archive(tmp_path / "r").steps == (10**18 - 1,)
+    start = time.monotonic()
+    with pytest.raises(ArchiveError, match="did not appear within 0 s"):
+        _wait_for(tmp_path / "never", seconds=0.3)
+    assert 0.3 <= time.monotonic() - start < 5
+
+
+def test_the_table_of_estimators_shows_defaults_and_names_what_must_be_given() -> None:
+    from infoplane.analysis.estimators.spec import catalogue
+
+    rows = {row["name"]: row["parameters"] for row in catalogue()}
+    assert "k=5" in rows["ksg"] and "correct=False" in rows["ksg"] and "variance=None" in rows["kde"]
+    assert all("MISSING" not in text and "dataclass" not in text for text in rows.values())
