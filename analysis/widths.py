@@ -55,10 +55,6 @@ def width_sweep(
 
     Raises:
         InputError: no such layer or step, never captured, a width that is not positive, or values that are not finite.
-
-    Example:
-        >>> width_sweep("runs/demo", "act5").bits.shape  # doctest: +SKIP
-        (5, 30)
     """
     from infoplane.archive import open_archive
 
