@@ -903,3 +903,58 @@ def test_the_table_of_estimators_shows_defaults_and_names_what_must_be_given() -
     rows = {row["name"]: row["parameters"] for row in catalogue()}
     assert "k=5" in rows["ksg"] and "correct=False" in rows["ksg"] and "variance=None" in rows["kde"]
     assert all("MISSING" not in text and "dataclass" not in text for text in rows.values())
+
+
+def test_the_sign_map_turns_some_units_and_leaves_others() -> None:
+    from infoplane.analysis.invariance import INVERTIBLE
+
+    z = np.ones((3, 64))
+    turned = INVERTIBLE["sign"](z, np.random.default_rng(0))
+    assert set(np.unique(turned)) == {-1.0, 1.0} and (turned == turned[:1]).all() and 16 < (turned[0] < 0).sum() < 48
+
+
+def test_ranges_of_a_layer_come_from_that_layer_alone(tmp_path: Path) -> None:
+    x = np.linspace(-1, 1, 32)[:, None]
+    infos = [LayerInfo("small", 0, shape=(1,)), LayerInfo("large", 1, shape=(1,))]
+    with RunWriter.create(tmp_path / "r", layers=infos, x=x, y=np.arange(32) % 2, durable=False) as writer, writer.step(0) as shard:
+        shard.write("small", x.astype(np.float32))
+        shard.write("large", (1000 * x).astype(np.float32))
+    plane = ip.measure(open_archive(tmp_path / "r"), ["bin:range,n=8,scope=layer"], resume=False)
+    assert [p.estimate.bits for p in plane.points if p.quantity == "i_xz"] == pytest.approx([3.0, 3.0])
+
+
+def test_a_table_too_large_for_its_jackknife_has_an_interval_of_1_96_standard_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    from infoplane.analysis.estimators import table_errors
+    from infoplane.analysis.estimators.entropies import information_bits
+
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 3, 90)
+    b = np.where(rng.random(90) < 0.7, a, rng.integers(0, 3, 90))
+    monkeypatch.setattr(table_errors, "_MOST_WORK", 0)
+    se, low, high = table_errors.table_interval(a, b, "none")
+    bits = information_bits(a, b)
+    assert se > 0 and (low, high) == pytest.approx((bits - 1.96 * se, bits + 1.96 * se))
+
+
+@pytest.mark.parametrize(("cls", "width", "there"), [("Linear", 2, True), ("Identity", 2, True), ("ReLU", 2, False), ("Linear", 3, False)])
+def test_a_floor_is_read_from_logits_of_the_classes_only(tmp_path: Path, cls: str, width: int, there: bool) -> None:
+    from infoplane.analysis.floors import floor_of
+
+    y = np.arange(20) % 2
+    logits = np.zeros((20, width), np.float32)
+    logits[np.arange(20), y] = 3.0
+    with (
+        RunWriter.create(tmp_path / "r", layers=[LayerInfo("out", 0, cls, (width,))], x=np.eye(20), y=y, durable=False) as writer,
+        writer.step(0) as shard,
+    ):
+        shard.write("out", logits)
+    assert (floor_of(open_archive(tmp_path / "r"), 0) is not None) is there
+
+
+def test_both_sides_say_their_gap_and_their_p_where_there_is_one() -> None:
+    from infoplane.analysis.sides import BothSides
+
+    train, held_out = Estimate(0.9, 30, "bin:szt"), Estimate(0.4, 10, "bin:szt")
+    alone = BothSides(3, "a", train, held_out)
+    assert str(alone) == "step 3, a: train 0.9000, held out 0.4000 bits, gap +0.5000 (bin:szt)"
+    assert str(replace(alone, p=0.02)).endswith("gap +0.5000, p 0.02 (bin:szt)")
