@@ -958,3 +958,35 @@ def test_both_sides_say_their_gap_and_their_p_where_there_is_one() -> None:
     alone = BothSides(3, "a", train, held_out)
     assert str(alone) == "step 3, a: train 0.9000, held out 0.4000 bits, gap +0.5000 (bin:szt)"
     assert str(replace(alone, p=0.02)).endswith("gap +0.5000, p 0.02 (bin:szt)")
+
+
+def test_the_delta_method_at_independence_is_that_of_chi_squared() -> None:
+    """Var = df / (2 n^2 ln^2 2) where every log-ratio vanishes."""
+    from infoplane.analysis.estimators.entropies import information_stderr
+
+    a, b = (np.ravel(m) for m in np.meshgrid(np.repeat(np.arange(3), 2), np.repeat(np.arange(4), 2)))
+    assert information_stderr(a, b) == pytest.approx(math.sqrt(6 / (2 * len(a) ** 2)) / math.log(2))
+
+
+@pytest.mark.parametrize("spec", ["sliced", "renyi", "dse", "hsic", "cka"])
+def test_what_is_no_shannon_information_says_so(spec: str) -> None:
+    assert parse(spec).shannon is False
+
+
+@pytest.mark.parametrize(("rank", "world", "rows"), [(2, 2, (0, 4)), (-1, 1, (0, 4)), (0, 1, (2, 2)), (0, 1, (0, 5)), (0, 10_000, (0, 4))])
+def test_a_rank_or_rows_beyond_the_run_are_refused_each_alone(tmp_path: Path, rank: int, world: int, rows: tuple[int, int]) -> None:
+    with (
+        pytest.raises(InputError),
+        RunWriter.create(
+            tmp_path / "r",
+            layers=[LayerInfo("a", 0)],
+            x=np.eye(4),
+            y=[0, 1, 0, 1],
+            rank=rank,
+            world_size=world,
+            row_start=rows[0],
+            row_stop=rows[1],
+            durable=False,
+        ),
+    ):
+        pass
