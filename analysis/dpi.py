@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.episodes import episodes_of
-from infoplane.analysis.evidence import Evidence
+from infoplane.analysis.evidence import Evidence, archive_of
 from infoplane.analysis.laws import layer_findings, tolerance_bits
 from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm
-from infoplane.errors import InfoplaneError, InputError
+from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
 
@@ -77,25 +76,6 @@ def check_dpi(
     bad = [f for f in findings if f.verdict != "ok"]
     bad.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
     return DPIReport(len(findings), tuple(bad), episodes_of(bad, plane.steps), dict(Counter(f.verdict for f in findings)), tuple(limits))
-
-
-def archive_of(plane: Plane, limits: list[str]) -> Archive | None:
-    """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why."""
-    from infoplane.archive import open_archive
-
-    path = plane.provenance.get("archive", "")
-    if not path or not Path(path).exists():
-        limits.append("exact codes: the archive behind this plane is not at hand; give archive= to test for broken pipelines")
-        return None
-    try:
-        archive = open_archive(path)
-    except InfoplaneError as error:
-        limits.append(f"exact codes: {error}")
-        return None
-    if archive.run_uuid != plane.provenance.get("run_uuid", archive.run_uuid):
-        limits.append(f"exact codes: {path} is another run than the one measured")
-        return None
-    return archive
 
 
 def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> Iterable[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 _NAMES = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
+
+
+def archive_of(plane: Plane, limits: list[str]) -> Archive | None:
+    """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why."""
+    from infoplane.archive import open_archive
+
+    path = plane.provenance.get("archive", "")
+    if not path or not Path(path).exists():
+        limits.append("exact codes: the archive behind this plane is not at hand; give archive= to test for broken pipelines")
+        return None
+    try:
+        archive = open_archive(path)
+    except InfoplaneError as error:
+        limits.append(f"exact codes: {error}")
+        return None
+    if archive.run_uuid != plane.provenance.get("run_uuid", archive.run_uuid):
+        limits.append(f"exact codes: {path} is another run than the one measured")
+        return None
+    return archive
 
 
 class Evidence:

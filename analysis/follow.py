@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measure import measure
+from infoplane.cores import SHARE
 from infoplane.errors import InfoplaneError, InputError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def follow(
     *,
     over: threading.Event,
     gone: threading.Event,
-    max_overhead: float = 0.03,
+    max_overhead: float = SHARE,
     seed: int = 0,
     budget: Budget | None = None,
 ) -> Plane | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.errorbars import null_of
-from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
@@ -86,13 +84,11 @@ def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> lis
 
 def behind(plane: Plane) -> Archive | None:
     """The archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
-    path = plane.provenance.get("archive", "")
-    if not path or not Path(path).exists():
-        return None
-    from infoplane.archive import open_archive
+    from infoplane.analysis.evidence import archive_of
 
-    try:
-        archive = open_archive(path)
-    except InfoplaneError:
-        return None
-    return archive if archive.run_uuid == plane.provenance.get("run_uuid") and plane.steps[-1] in archive.steps else None
+    archive = archive_of(plane, [])
+    return (
+        archive
+        if archive is not None and archive.run_uuid == plane.provenance.get("run_uuid") and plane.steps[-1] in archive.steps
+        else None
+    )

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import infoplane
-from infoplane.analysis.dpi import archive_of, check_dpi
+from infoplane.analysis.dpi import check_dpi
 from infoplane.analysis.estimators.spec import FAMILIES
+from infoplane.analysis.evidence import archive_of
+from infoplane.archive.publish import make_folder, publish_text
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Episode, Finding
 
@@ -99,9 +100,7 @@ def _read(path: Path) -> DPIReport | None:
 
 def _write(path: Path, report: DPIReport) -> None:
     """Whole or not at all, and the oldest removed beyond `KEPT`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False, encoding="utf-8") as file:
-        json.dump(asdict(report), file, default=_plain)
-    os.replace(file.name, path)
+    make_folder(path.parent)
+    publish_text(path, json.dumps(asdict(report), default=_plain), durable=False, replace=True)
     for old in sorted(path.parent.glob("check-*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.exact import Exact
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.cells import floor_entropies
 from infoplane.errors import InputError
+from infoplane.rows import row_codes
 from infoplane.types import continuous
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def width_sweep(
     if missing := [s for s in steps or () if s not in there]:
         raise InputError(f"layer {layer!r} was not captured at {missing}; it was at {there[:20]}")
     chosen = list(steps) if steps else [there[k] for k in sorted({round(p) for p in np.linspace(0, len(there) - 1, MOST_STEPS)})]
-    values = [_values(archive, step, layer) for step in chosen]
+    values = [continuous(archive.z(step, layer), layer).values for step in chosen]
     if widths is None:
         largest = max(float(np.abs(z).max(initial=0)) for z in values) or 1.0
         widths = np.geomspace(largest / 1000, 2 * largest, WIDTHS).tolist()
@@ -74,13 +75,5 @@ def width_sweep(
         raise InputError(f"expected positive widths, got {list(widths)}")
     ascending = sorted(widths)
     bits = np.array([floor_entropies(z, ascending) for z in values])
-    exact = tuple(Exact().estimate(continuous(z), continuous(z)).bits for z in values)
+    exact = tuple(entropy_bits(counts_of(row_codes(z))) for z in values)
     return WidthSweep(layer, tuple(chosen), tuple(ascending), bits, exact, archive.n_rows)
-
-
-def _values(archive: Archive, step: int, layer: str) -> NDArray[np.floating]:
-    z = np.asarray(archive.z(step, layer)).reshape(archive.n_rows, -1)
-    z = z if z.dtype in (np.float32, np.float64) else z.astype(np.float32)
-    if not np.isfinite(z).all():
-        raise InputError(f"layer {layer!r} has values that are not finite at step {step}; see `infoplane check`")
-    return z

@@ -153,7 +153,7 @@ def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -
             ends = [f"{every[c]:.1%} ({c})" for c in (min(every, key=every.__getitem__), max(every, key=every.__getitem__))]
             rows.append((f"`{spec}`", kind, f"{pooled:.1%}", f"{inside} of {len(every)}", *ends))
             print(rows[-1], *(f"{v:.1%}" for v in every.values()), flush=True)
-            close = [c for c in cases if fresh and not LEAST + 0.02 < every[c.name] < MOST - 0.02]
+            close = [c for c in cases if fresh and c.name in every and not LEAST + 0.02 < every[c.name] < MOST - 0.02]
             if close:
                 again = calibrate([spec], close, n=n, seeds=range(draws, draws + fresh), errorbars=splits).by_case()
                 near += [(f"`{spec}`", kind, s.where, f"{every[s.where]:.1%}", f"{s.coverage:.1%}") for s in again]

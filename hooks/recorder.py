@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
+from infoplane.cores import SHARE
 from infoplane.errors import InputError
 from infoplane.hooks.captures import Captures
 from infoplane.hooks.chain import certify
@@ -218,7 +219,7 @@ class Recorder:
             print(f"live page: {self._page.address}", flush=True)
         if self._measure:
             share = self.options.max_overhead
-            self._beside = Beside(self.path, self._measure, max_overhead=0.03 if share is None else share)
+            self._beside = Beside(self.path, self._measure, max_overhead=SHARE if share is None else share)
 
     def _settle(self) -> Plan:
         o = self.options

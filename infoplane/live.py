@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from infoplane.cores import SHARE
 from infoplane.errors import InputError
 
 OVER = b"over\n"
@@ -44,7 +45,7 @@ class Beside:
         run: the run's folder. specs: what to measure, see `checked_specs`. max_overhead: share of one core until `finish`.
     """
 
-    def __init__(self, run: str | Path, specs: Sequence[str], *, max_overhead: float = 0.03) -> None:
+    def __init__(self, run: str | Path, specs: Sequence[str], *, max_overhead: float = SHARE) -> None:
         self.run = Path(run)
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
         command = [

@@ -26,7 +26,7 @@ def mix(h: Any) -> Any:
 
 
 _SPREAD = 8
-
+"""Places over which counts of one, most of them where cells are fine and none of which says anything, are spread: none waits for the last to be stored."""
 LANES, TILE = 64, 32
 """Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
 
@@ -220,9 +220,7 @@ def _entropy_of_counts(counts: Any, n: int) -> float:
     """Of counts that add up to n, in bits: one logarithm for each different count."""
     most = counts.max()
     times = np.zeros(most + 1 + _SPREAD, np.int64)
-    for i in range(
-        len(counts)
-    ):  # counts of one, most of them where cells are fine, say nothing: spread, so that none waits for the last to be stored
+    for i in range(len(counts)):
         k = counts[i]
         times[k if k > 1 else most + 1 + i % _SPREAD] += 1
     total = 0.0

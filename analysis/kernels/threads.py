@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from infoplane.errors import InputError
+from infoplane.cores import cores
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -20,17 +20,9 @@ _here = threading.local()
 
 
 def threads() -> int:
-    """Threads for one kernel called from this thread: what `using` says, else ``INFOPLANE_THREADS``, ``OMP_NUM_THREADS``, all cores at hand."""
+    """Threads for one kernel called from this thread: what `using` says, else `cores`."""
     chosen: int | None = getattr(_here, "threads", None)
-    if chosen is not None:
-        return chosen
-    for name in ("INFOPLANE_THREADS", "OMP_NUM_THREADS"):
-        text = os.environ.get(name, "").partition(",")[0].strip()
-        if text.isdigit() and int(text) > 0:
-            return int(text)
-        if text and name == "INFOPLANE_THREADS":
-            raise InputError(f"INFOPLANE_THREADS: expected a positive number, got {text!r}")
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores() if chosen is None else chosen
 
 
 @contextmanager

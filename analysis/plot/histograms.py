@@ -72,16 +72,12 @@ def draw_unit_histograms(found: Histograms, *, columns: int = 4, log: bool | Non
 def _panels(
     cells: Sequence[tuple[Histograms, int | None]], titles: Sequence[str], columns: int, log: bool | None, label: str, sharey: bool = False
 ) -> Figure:
-    rows = -(-len(cells) // columns)
-    columns = -(-len(cells) // rows)  # even rows
-    figure = style.new_figure(style.PAGE, 1.35 * rows + 0.5)
-    axes = figure.subplots(rows, columns, sharex=True, sharey=sharey, squeeze=False).ravel()
+    figure, axes = style.new_panels(len(cells), columns, 1.35, 0.5, sharex=True, sharey=sharey)
+    columns = axes[0].get_gridspec().ncols
     for ax, title, (found, unit) in zip(axes, titles, cells, strict=False):
         mesh = _mesh(ax, found, unit, log)
         ax.set_title(title, fontsize=7.5, parse_math=False)
         ax.set_xlabel("")
-    for ax in axes[len(cells) :]:
-        ax.set_axis_off()
     for ax in axes[max(0, len(cells) - columns) : len(cells)]:  # the lowest of each column
         ax.tick_params(labelbottom=True)
         ax.set_xlabel("training step")

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, FuncNorm, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation, Transform
+from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 
@@ -136,6 +137,16 @@ def height_points(ax: Axes) -> float:
 def new_figure(width: float = PAGE, height: float = PAGE * 0.6) -> Figure:
     """A figure of our style outside pyplot: nothing to close, nothing shown."""
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def new_panels(count: int, columns: int, height: float, extra: float, **shared: bool) -> tuple[Figure, NDArray[np.object_]]:
+    """A figure across the page of so many panels, in rows of at most ``columns`` and as even as can be, each row ``height`` inches; places left over are blank."""
+    rows = -(-count // columns)
+    figure = new_figure(PAGE, height * rows + extra)
+    axes = figure.subplots(rows, -(-count // rows), squeeze=False, **shared).ravel()  # type: ignore[call-overload]  # sharex, sharey
+    for ax in axes[count:]:
+        ax.set_axis_off()
+    return figure, axes
 
 
 def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.86) -> Colormap:

@@ -23,10 +23,7 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
     """One panel per layer: I(X;Z) of `bin:saxe` against the width of its cells, one line per checkpoint; dashed, log2 of the rows; dotted, the width that `bin:saxe` takes unasked."""
     if not found:
         raise InputError("nothing to draw: give the sweep of at least one layer")
-    rows = -(-len(found) // columns)
-    columns = -(-len(found) // rows)  # even rows
-    figure = style.new_figure(style.PAGE, 1.45 * rows + 0.6)
-    axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+    figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)
     steps = sorted({s for sweep in found for s in sweep.steps})
     tones, norm = style.colour_map(), style.step_norm(steps)
     for ax, sweep, name in zip(axes, found, short_names([s.layer for s in found]), strict=False):
@@ -39,8 +36,6 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
         ax.set_xlim(sweep.widths[0], sweep.widths[-1])
         ax.set_ylim(0, 1.06 * np.log2(sweep.n))
         ax.set_title(style.drawable(name), fontsize=7.5, parse_math=False)
-    for ax in axes[len(found) :]:
-        ax.set_axis_off()
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
     figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
     marks = [axes[0].plot([], [], color=tones(norm(s)), lw=1.3, label=f"step {s}")[0] for s in steps]

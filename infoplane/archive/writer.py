@@ -27,6 +27,7 @@ from infoplane.archive.lock import WriterLock
 from infoplane.archive.probe import Probe, make_probe, write_probe
 from infoplane.archive.publish import publish_text, publishing_h5, put_attrs, put_meta
 from infoplane.archive.reader import Archive, open_archive
+from infoplane.cores import at_hand, cores
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
 from infoplane.rows import row_digests as digest_rows
 from infoplane.types import Chain, LayerInfo
@@ -62,9 +63,10 @@ def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype
 
 def _spare_core() -> bool:
     """Whether work may go on beside this thread: it is the main one, so that the training waits, and neither setting nor system says one core."""
-    said = os.environ.get("INFOPLANE_THREADS", "").strip() or os.environ.get("OMP_NUM_THREADS", "").strip()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return threading.current_thread() is threading.main_thread() and said != "1" and cores > 1
+    try:
+        return threading.current_thread() is threading.main_thread() and min(cores(), at_hand()) > 1
+    except InputError:  # a setting that is no number is told of where something is measured; here it costs no capture
+        return False
 
 
 class _Rows:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from infoplane.cores import SHARE
+
 DEFAULT = ["bin:szt", "kde:variance=0.001", "exact"]
 
 
@@ -35,7 +37,7 @@ def measure(
         bool, typer.Option("--alone", help="Do not add a second estimator beside a single one of continuous information.")
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
-    max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = 0.03,
+    max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = SHARE,
     until_told: Annotated[bool, typer.Option("--until-told", hidden=True)] = False,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.

@@ -1,0 +1,30 @@
+"""How much of the machine may be used: by kernels, by what a writer does beside its writing, by measuring beside a training."""
+
+from __future__ import annotations
+
+import os
+
+from infoplane.errors import InputError
+
+SHARE = 0.03
+"""Of one core, that measuring beside a training may use unless another share is given: less than 5 % of a training that keeps all cores busy."""
+
+
+def at_hand() -> int:
+    """Cores that the system gives to this process."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cores() -> int:
+    """``INFOPLANE_THREADS``, ``OMP_NUM_THREADS``, all cores at hand: the first that says a number.
+
+    Raises:
+        InputError: ``INFOPLANE_THREADS`` is no positive number.
+    """
+    for name in ("INFOPLANE_THREADS", "OMP_NUM_THREADS"):
+        text = os.environ.get(name, "").partition(",")[0].strip()
+        if text.isdigit() and int(text) > 0:
+            return int(text)
+        if text and name == "INFOPLANE_THREADS":
+            raise InputError(f"INFOPLANE_THREADS: expected a positive number, got {text!r}")
+    return at_hand()
