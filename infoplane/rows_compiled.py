@@ -31,6 +31,22 @@ LANES, TILE = 64, 32
 """Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
 
 
+@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _begin(a: Any, b: Any, d: int) -> None:
+    """Both halves of the digests of rows of d words, before the first."""
+    for r in range(LANES):
+        a[r] = _K1 * _U(d + 1)
+        b[r] = _K2 * _U(d + 1)
+
+
+@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+def _end(a: Any, b: Any, out: Any) -> None:
+    """Both halves of the digests of the rows of ``out``, after the last."""
+    for r in range(len(out)):
+        out[r, 0] = mix(a[r])
+        out[r, 1] = mix(b[r] ^ (a[r] * _K1))
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any) -> None:
     """128-bit digests of rows of words, shape (n, d) of unsigned integers, into ``out`` of shape (n, 2).
@@ -42,9 +58,7 @@ def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: 
     magnitude = ~zero
     for first in range(0, n, LANES):
         here = min(LANES, n - first)
-        for r in range(LANES):
-            a[r] = _K1 * _U(d + 1)
-            b[r] = _K2 * _U(d + 1)
+        _begin(a, b, d)
         for left in range(0, d, TILE):
             wide = min(TILE, d - left)
             for r in range(here):
@@ -61,9 +75,7 @@ def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: 
                     a[r] = x ^ (x >> _S29)
                     y = (b[r] + w) * _K2
                     b[r] = y ^ (y >> _S31)
-        for r in range(here):
-            out[first + r, 0] = mix(a[r])
-            out[first + r, 1] = mix(b[r] ^ (a[r] * _K1))
+        _end(a, b, out[first : first + here])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
@@ -75,9 +87,7 @@ def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: An
     magnitude, low, half = np.uint32(~zero), _U(0xFFFFFFFF), _U(32)
     for first in range(0, n, LANES):
         here = min(LANES, n - first)
-        for r in range(LANES):
-            a[r] = _K1 * _U(d + 1)
-            b[r] = _K2 * _U(d + 1)
+        _begin(a, b, d)
         for left in range(0, d // 2, TILE):
             wide = min(TILE, d // 2 - left)
             for r in range(here):
@@ -103,9 +113,7 @@ def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: An
                     a[r] = x ^ (x >> _S29)
                     y = (y + v) * _K2
                     b[r] = y ^ (y >> _S31)
-        for r in range(here):
-            out[first + r, 0] = mix(a[r])
-            out[first + r, 1] = mix(b[r] ^ (a[r] * _K1))
+        _end(a, b, out[first : first + here])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
