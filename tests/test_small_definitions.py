@@ -33,11 +33,21 @@ from infoplane.analysis.estimators.surrogate import _inflation, _information, _s
 from infoplane.analysis.given import conditional_information
 from infoplane.analysis.sides import train_and_held_out
 from infoplane.analysis.vocabulary import kl_binned
-from infoplane.archive import RunWriter, open_archive
+from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, LayerInfo, Variable
 
 RNG = np.random.default_rng(0)
+
+
+def one_step(path: Path, **layers: tuple[str, np.ndarray]) -> Archive:
+    """A run of one checkpoint: layers by name, each a class and its values; rows are told apart, classes alternate."""
+    infos = [LayerInfo(name, k, cls, z.shape[1:], store_dtype=str(z.dtype)) for k, (name, (cls, z)) in enumerate(layers.items())]
+    n = len(next(iter(layers.values()))[1])
+    with RunWriter.create(path, layers=infos, x=np.eye(n), y=np.arange(n) % 2, durable=False) as writer, writer.step(0) as shard:
+        for name, (_, z) in layers.items():
+            shard.write(name, z)
+    return open_archive(path)
 
 
 # ---- falls and phases --------------------------------------------------------------------------------------------------------------------------------
@@ -730,24 +740,20 @@ def test_a_covariance_with_any_negative_direction_is_refused() -> None:
 
 def test_shares_near_a_bound_are_of_the_bounds_of_that_activation(tmp_path: Path) -> None:
     low = {"Tanh": -1.0, "Sigmoid": 0.0, "Softsign": -1.0, "Hardtanh": -1.0, "Hardsigmoid": 0.0}
-    infos = [LayerInfo(name, k, name, (1,)) for k, name in enumerate(low)]
-    with RunWriter.create(tmp_path / "r", layers=infos, x=np.eye(4), y=[0, 1, 0, 1], durable=False) as writer, writer.step(0) as shard:
-        for name, least in low.items():
-            near = 0.05 * (1.0 - least) / 2
-            shard.write(name, np.array([[least + 0.9 * near], [least + 1.1 * near], [1 - 0.9 * near], [1 - 1.1 * near]], np.float32))
-    assert [m.saturated for m in ip.mechanism(tmp_path / "r")] == [0.5] * 5
+    values = {
+        name: np.array([[least + 0.9 * near], [least + 1.1 * near], [1 - 0.9 * near], [1 - 1.1 * near]], np.float32)
+        for name, least in low.items()
+        for near in [0.05 * (1.0 - least) / 2]
+    }
+    run = one_step(tmp_path / "r", **{name: (name, z) for name, z in values.items()})
+    assert [m.saturated for m in ip.mechanism(run)] == [0.5] * 5
 
 
 def test_error_bars_and_nulls_come_one_without_the_other(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    with RunWriter.create(
-        tmp_path / "r", layers=[LayerInfo("a", 0, "Tanh", (2,))], x=rng.normal(size=(40, 2)), y=np.arange(40) % 2, durable=False
-    ) as w:
-        with w.step(0) as shard:
-            shard.write("a", np.tanh(rng.normal(size=(40, 2))).astype(np.float32))
+    run = one_step(tmp_path / "r", a=("Tanh", np.tanh(np.random.default_rng(0).normal(size=(40, 2))).astype(np.float32)))
     points = {
-        which: ip.measure(open_archive(tmp_path / "r"), ["bin:saxe"], resume=False, **which_options)
-        for which, which_options in (("bars", {"errorbars": 3}), ("null", {"null": 9}), ("none", {}))
+        which: ip.measure(run, ["bin:saxe"], resume=False, **options)
+        for which, options in (("bars", {"errorbars": 3}), ("null", {"null": 9}), ("none", {}))
     }
     said = {
         which: [
@@ -825,12 +831,7 @@ def test_rows_from_disk_have_the_type_that_they_have_in_memory(tmp_path: Path, d
     from infoplane.analysis.stored import StoredRows
 
     z = np.random.default_rng(0).normal(size=(6, 2)).astype(dtype)
-    with RunWriter.create(
-        tmp_path / "r", layers=[LayerInfo("a", 0, shape=(2,), store_dtype=dtype)], x=np.eye(6), y=[0, 1] * 3, durable=False
-    ) as writer:
-        with writer.step(0) as shard:
-            shard.write("a", z)
-    rows = StoredRows(open_archive(tmp_path / "r"), 0, "a")
+    rows = StoredRows(one_step(tmp_path / "r", a=("", z)), 0, "a")
     got = np.concatenate(list(rows.blocks(4)))
     assert rows.dtype == got.dtype == ip.continuous(z).values.dtype and rows.shape == (6, 2)
     np.testing.assert_array_equal(got, ip.continuous(z).values)
@@ -861,13 +862,7 @@ def test_which_side_is_continuous_does_not_matter_to_exact_codes() -> None:
 
 
 def test_a_run_without_a_certificate_is_checked_and_says_nothing_of_pairs(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    with RunWriter.create(
-        tmp_path / "r", layers=[LayerInfo("a", 0, "Tanh", (2,))], x=rng.normal(size=(30, 2)), y=np.arange(30) % 2, durable=False
-    ) as w:
-        with w.step(0) as shard:
-            shard.write("a", np.tanh(rng.normal(size=(30, 2))).astype(np.float32))
-        archive = open_archive(tmp_path / "r")
+    archive = one_step(tmp_path / "r", a=("Tanh", np.tanh(np.random.default_rng(0).normal(size=(30, 2))).astype(np.float32)))
     assert archive.chain is None
     plane = ip.measure(archive, ["exact"], resume=False)
     report = ip.check_dpi(plane, archive=archive)
@@ -914,12 +909,9 @@ def test_the_sign_map_turns_some_units_and_leaves_others() -> None:
 
 
 def test_ranges_of_a_layer_come_from_that_layer_alone(tmp_path: Path) -> None:
-    x = np.linspace(-1, 1, 32)[:, None]
-    infos = [LayerInfo("small", 0, shape=(1,)), LayerInfo("large", 1, shape=(1,))]
-    with RunWriter.create(tmp_path / "r", layers=infos, x=x, y=np.arange(32) % 2, durable=False) as writer, writer.step(0) as shard:
-        shard.write("small", x.astype(np.float32))
-        shard.write("large", (1000 * x).astype(np.float32))
-    plane = ip.measure(open_archive(tmp_path / "r"), ["bin:range,n=8,scope=layer"], resume=False)
+    z = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
+    run = one_step(tmp_path / "r", small=("", z), large=("", 1000 * z))
+    plane = ip.measure(run, ["bin:range,n=8,scope=layer"], resume=False)
     assert [p.estimate.bits for p in plane.points if p.quantity == "i_xz"] == pytest.approx([3.0, 3.0])
 
 
@@ -940,15 +932,10 @@ def test_a_table_too_large_for_its_jackknife_has_an_interval_of_1_96_standard_er
 def test_a_floor_is_read_from_logits_of_the_classes_only(tmp_path: Path, cls: str, width: int, there: bool) -> None:
     from infoplane.analysis.floors import floor_of
 
-    y = np.arange(20) % 2
     logits = np.zeros((20, width), np.float32)
-    logits[np.arange(20), y] = 3.0
-    with (
-        RunWriter.create(tmp_path / "r", layers=[LayerInfo("out", 0, cls, (width,))], x=np.eye(20), y=y, durable=False) as writer,
-        writer.step(0) as shard,
-    ):
-        shard.write("out", logits)
-    assert (floor_of(open_archive(tmp_path / "r"), 0) is not None) is there
+    logits[np.arange(20), np.arange(20) % 2] = 3.0
+    run = one_step(tmp_path / "r", out=(cls, logits))
+    assert (floor_of(run, 0) is not None) is there
 
 
 def test_both_sides_say_their_gap_and_their_p_where_there_is_one() -> None:
