@@ -8,7 +8,7 @@ import pytest
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
 from infoplane.analysis.estimators.cells import estimate_of_codes
-from infoplane.analysis.kernels import cells, cells_compiled
+from infoplane.analysis.kernels import cells
 from infoplane.analysis.kernels.threads import using
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, codes_of_keys, row_codes
@@ -43,8 +43,7 @@ def test_keys_part_the_rows_as_their_cells_do(case: str, dtype: type, monkeypatc
 @pytest.mark.parametrize("case", VALUES)
 def test_a_sweep_is_its_single_widths(case: str, dtype: type) -> None:
     z = VALUES[case].astype(dtype)
-    paired = cells_compiled.PAIRED  # widths on both sides of where two cells no longer make one number, and far beyond
-    widths = np.array([*np.geomspace(0.01, 2, 6), *np.abs(z).max() / [paired - 3, paired, paired + 3, 2 * paired, 1e5], 3]).astype(dtype)
+    widths = np.array([*np.geomspace(0.01, 2, 6), *np.abs(z).max() / [30, 36.5, 37.5, 2894, 2896, 5000, 1e5], 3]).astype(dtype)
     widths = widths[widths > 0]
     for number in (1, 2):
         with using(number):
@@ -73,13 +72,15 @@ def test_widths_that_are_powers_of_two_cut_as_a_division_does(dim: int, dtype: t
     assert cells._exact_inverse(dtype(0.5)) == 2 and cells._exact_inverse(dtype(0.3)) == 0
 
 
-@pytest.mark.parametrize("step", [1, 2 * cells_compiled.PAIRED])
-def test_cells_that_only_a_wrong_pair_would_take_for_others_stay_apart(step: int) -> None:
-    most = cells_compiled.PAIRED - 3  # (q, 0) and (q - step, 1) are the same number once a cell leaves the range of a pair
-    line = np.arange(-most, most + 1 if step == 1 else 3 * most, step=max(1, step // 64))
-    rows = np.concatenate([np.stack([line, 0 * line], 1), np.stack([line - step, 0 * line + 1], 1)]).repeat(2, axis=1)[:, [0, 2, 1, 3]]
-    z = (np.tile(rows, (1, 2)) + 0.5).astype(np.float32)
-    assert cells.floor_entropies(z, [1.0]) == pytest.approx(np.log2(len(z)), abs=1e-12)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("most", [1, 35, 36, 37, 60, 2893, 2894, 2895, 4000, 10**5, 2**22])
+def test_cells_that_only_a_wrong_number_of_several_would_take_for_others_stay_apart(most: int, dtype: type) -> None:
+    """On both sides of where four cells, and then two, are no longer the exact digits of one float32."""
+    digits = sorted({-most - 1, -most, 0, most - 1, most})
+    grid = np.stack(np.meshgrid(*[digits] * 4), axis=-1).reshape(-1, 4)
+    for copies, dim in ((1, 2), (1, 4), (2, 7), (5, 19)):
+        rows = np.unique(np.tile(grid, copies)[:, -dim:], axis=0)
+        assert cells.floor_entropies((rows + 0.5).astype(dtype), [1.0]) == pytest.approx(np.log2(len(rows)), abs=1e-12)
 
 
 def test_a_sweep_refuses_values_without_a_cell_number() -> None:

@@ -101,10 +101,13 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
     given, largest = np.array(widths, z.dtype), _largest(z)
     _refuse(largest, float(given.min(initial=np.inf)))
     z, weights, out = np.ascontiguousarray(z), cell_weights(z.shape[1]), np.empty(len(given))
-    paired = largest / given < cells_compiled.PAIRED - 2
+    half = np.floor(largest / given.astype(np.float64)) + 1  # cells lie within this of zero, whichever way a quotient is rounded
+    bases, joined = 2 * half + 1, np.ones(len(given), np.int64)
+    for many in (2, 4):
+        joined[bases**many < 2.0 ** (np.finfo(z.dtype).nmant + 2)] = many  # numbers of so many digits, of either sign, are exact
 
     def work(part: slice) -> None:
-        cells_compiled.floor_entropies(z, given[part], paired[part], weights, empty_table(len(z)), out[part])
+        cells_compiled.floor_entropies(z, given[part], bases[part].astype(z.dtype), joined[part], weights, empty_table(len(z)), out[part])
 
     for_each(work, [slice(k, None, threads()) for k in range(threads())])
     return out

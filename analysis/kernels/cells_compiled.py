@@ -15,8 +15,6 @@ _FAST = {"nsz", "nnan"}
 _SUMS = {"nsz", "nnan", "reassoc"}
 _LANES, _UNITS = 512, 16  # rows and units of a tile, 32 KiB of float32
 _KEYS = 1 << 21  # that a sweep holds at a time
-PAIRED = 1 << 11
-"""Cells within this of zero, two of which make one number below 2^23."""
 _SHORT = 32
 """Units below which products of several rows are made in one vector loop and then added up; longer rows are added up as they are made."""
 
@@ -182,30 +180,56 @@ def floor_keys(z: Any, dim: int, width: Any, scale: Any, limit: Any, weights: An
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def _add_cells(units: Any, width: Any, weight: Any, sums: Any) -> None:
+def _one(a: Any, width: Any, number: Any) -> None:
     for r in range(_LANES):
-        sums[r] += _U(np.int64(np.floor(units[r] / width))) * weight
+        number[r] = np.floor(a[r] / width)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
-def _add_pairs(a: Any, b: Any, c: Any, d: Any, width: Any, first: Any, second: Any, sums: Any) -> None:
-    """Two cells as one number, exact in a float32: half of the conversions and products, which take most of the time."""
-    two = a.dtype.type(2 * PAIRED)
+def _two(a: Any, b: Any, width: Any, base: Any, number: Any) -> None:
+    """Two cells as the digits of one number, exact in the type of the values: half of the conversions and products that follow."""
     for r in range(_LANES):
-        ab, cd = np.floor(a[r] / width) + two * np.floor(b[r] / width), np.floor(c[r] / width) + two * np.floor(d[r] / width)
-        sums[r] += _U(np.int64(ab)) * first + _U(np.int64(cd)) * second
+        number[r] = np.floor(a[r] / width) * base + np.floor(b[r] / width)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _four(a: Any, b: Any, c: Any, d: Any, width: Any, base: Any, number: Any) -> None:
+    for r in range(_LANES):
+        two = np.floor(a[r] / width) * base + np.floor(b[r] / width)
+        number[r] = (two * base + np.floor(c[r] / width)) * base + np.floor(d[r] / width)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _add(number: Any, weight: Any, sums: Any) -> None:
+    """Apart from the divisions: a loop that also converts is made of vectors of half as many values."""
+    for r in range(_LANES):
+        sums[r] += _U(np.int64(number[r])) * weight
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_entropies(z: Any, widths: Any, paired: Any, weights: Any, table: Any, out: Any) -> None:
+def _turn(z: Any, tile: Any) -> None:
+    """Rows, shape (m, units), into the columns of a tile; whole tiles by a loop of known length, which takes a third of the time."""
+    m, wide = z.shape
+    for r in range(m):
+        row = z[r]
+        if wide == _UNITS:
+            for j in range(_UNITS):
+                tile[j, r] = row[j]
+        else:
+            for j in range(wide):
+                tile[j, r] = row[j]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, table: Any, out: Any) -> None:
     """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of a table as for `entropy_of_keys`.
 
     Rows are turned over in tiles, each of which serves many widths while it is in cache; the loops over it are vector loops however short the rows.
 
-    z: shape (n, dim). paired: per width, whether all cells lie within `PAIRED` of zero. weights: of the units of one row.
+    z: shape (n, dim). joined: per width, how many cells (1, 2 or 4) are the digits, to one of ``bases``, of one number. weights: of the units of one row.
     """
     n, dim = z.shape
-    tile = np.zeros((_UNITS, _LANES), z.dtype)
+    tile, number = np.zeros((_UNITS, _LANES), z.dtype), np.empty(_LANES, z.dtype)
     keys = np.empty((max(1, min(len(widths), _KEYS // n)), (n + _LANES - 1) // _LANES * _LANES), np.uint64)
     for first in range(0, len(widths), len(keys)):
         some = widths[first : first + len(keys)]
@@ -213,15 +237,21 @@ def floor_entropies(z: Any, widths: Any, paired: Any, weights: Any, table: Any, 
         for i in range(0, n, _LANES):
             for left in range(0, dim, _UNITS):
                 wide = min(_UNITS, dim - left)
-                for r in range(min(_LANES, n - i)):
-                    for j in range(wide):
-                        tile[j, r] = z[i + r, left + j]
+                _turn(z[i : i + _LANES, left : left + wide], tile)
                 for k in range(len(some)):
-                    sums, fours = keys[k, i : i + _LANES], wide // 4 * 4 if paired[first + k] else 0
-                    for j in range(0, fours, 4):
-                        _add_pairs(tile[j], tile[j + 1], tile[j + 2], tile[j + 3], some[k], weights[left + j], weights[left + j + 1], sums)
-                    for j in range(fours, wide):
-                        _add_cells(tile[j], some[k], weights[left + j], sums)
+                    width, base, many, j = some[k], bases[first + k], joined[first + k], 0
+                    while j < wide:
+                        if many == 4 and j + 4 <= wide:
+                            taken = 4
+                            _four(tile[j], tile[j + 1], tile[j + 2], tile[j + 3], width, base, number)
+                        elif many >= 2 and j + 2 <= wide:
+                            taken = 2
+                            _two(tile[j], tile[j + 1], width, base, number)
+                        else:
+                            taken = 1
+                            _one(tile[j], width, number)
+                        _add(number, weights[left + j], keys[k, i : i + _LANES])
+                        j += taken
         for k in range(len(some)):
             _mix(keys[k])
             out[first + k] = entropy_of_keys(keys[k, :n], table)
