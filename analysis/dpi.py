@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.episodes import episodes_of
@@ -17,6 +18,7 @@ from infoplane.analysis.laws import layer_findings, tolerance_bits
 from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
+from infoplane.progress import progress as shown_progress
 from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ def check_dpi(
     permutations: int = 1999,
     splits: int = 5,
     seed: int = 0,
+    progress: bool = False,
 ) -> DPIReport:
     """Judge every law at every checkpoint; see `infoplane.types.VERDICTS` for what a verdict means.
 
@@ -49,6 +52,7 @@ def check_dpi(
         permutations: draws of the conditional permutation test of I(Z;Y) with codes. 0 leaves ``sampling`` and ``bias`` out.
         splits: half-sample splits, for estimators without codes and for the question whether the excess shrinks with the rows.
         seed: of both.
+        progress: show how far measuring and judging are, on stderr.
 
     Raises:
         InputError: an empty plane, or alpha outside (0, 1).
@@ -56,7 +60,7 @@ def check_dpi(
     if not isinstance(subject, Plane):
         from infoplane.analysis.measure import measure
 
-        archive, subject = subject, measure(subject, DEFAULT_ESTIMATORS, workers=workers)
+        archive, subject = subject, measure(subject, DEFAULT_ESTIMATORS, workers=workers, progress=progress)
     plane = subject
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
@@ -70,7 +74,7 @@ def check_dpi(
     resampler = Resampler(evidence, permutations=permutations, splits=splits, seed=seed) if archive is not None and permutations else None
     if resampler is None:
         limits.append("chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias")
-    pairs = _pairs(plane, evidence, resampler, alpha)
+    pairs = _pairs(plane, evidence, resampler, alpha, progress)
     findings = [*_leaks(plane, evidence, limits), *pairs, *layer_findings(plane)]
     limits += evidence.limits()
     bad = [f for f in findings if f.verdict != "ok"]
@@ -113,24 +117,29 @@ def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:
     return [(a, b) for i, a in enumerate(plane.layers) for b in plane.layers[i + 1 :] if plane.chain.relation(a, b) == "cut"]
 
 
-def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha: float) -> list[Finding]:
+def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha: float, progress: bool) -> list[Finding]:
     found: list[Finding] = []
     suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
-    for group in _groups(plane, evidence):
-        comparable = sum(f.verdict != "not comparable" for f, *_ in group)
-        tests: list[tuple[int, Chance]] = []
-        for finding, quantity, sense in group:
-            found.append(finding)
-            if resampler is not None and finding.verdict in ("estimator", "violation"):
-                tested = resampler.test(
-                    finding.step, finding.estimator, quantity, sense, finding.upstream, finding.downstream, finding.excess_bits
-                )
-                if tested is not None:
-                    tests.append((len(found) - 1, tested))
-        for (k, tested), p in zip(tests, holm([t.p for _, t in tests], comparable), strict=True):
-            found[k] = _judged(found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator))
-            if found[k].verdict in ("estimator", "violation"):
-                suspects.append((k, tested))
+    families = _families(plane, evidence)
+    with shown_progress("judging", len(families), shown=progress) as advance:
+        for (step, spec, quantity, sense), layers in families.items():
+            group = [
+                evidence.judge_pair(step, spec, quantity, sense, layers[up], layers[down])
+                for up, down in combinations([name for name in plane.layers if name in layers], 2)
+            ]
+            comparable = sum(f.verdict != "not comparable" for f in group)
+            tests: list[tuple[int, Chance]] = []
+            for finding in group:
+                found.append(finding)
+                if resampler is not None and finding.verdict in ("estimator", "violation"):
+                    tested = resampler.test(step, spec, quantity, sense, finding.upstream, finding.downstream, finding.excess_bits)
+                    if tested is not None:
+                        tests.append((len(found) - 1, tested))
+            for (k, tested), p in zip(tests, holm([t.p for _, t in tests], comparable), strict=True):
+                found[k] = _judged(found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator))
+                if found[k].verdict in ("estimator", "violation"):
+                    suspects.append((k, tested))
+            advance()
     for (k, tested), q in zip(suspects, benjamini_hochberg([t.p for _, t in suspects], max(len(found), 1)), strict=True):
         if q > alpha:
             found[k] = _chance(found[k], tested, q, "over the run")
@@ -159,20 +168,13 @@ def _chance(finding: Finding, tested: Chance, p: float, over: str) -> Finding:
     return replace(finding, verdict="sampling", explanation=text, p=tested.p, stderr=tested.stderr)
 
 
-def _groups(plane: Plane, evidence: Evidence) -> Iterable[list[tuple[Finding, str, str]]]:
-    """The comparisons of one checkpoint, estimator, quantity and sense: the family that Holm's correction is over."""
+def _families(plane: Plane, evidence: Evidence) -> dict[tuple[int, str, str, str], dict[str, Point]]:
+    """The points of each checkpoint, estimator, quantity and sense by layer: their pairs are the family that Holm's correction is over."""
     by_place: dict[tuple[int, str, str, str], dict[str, Point]] = {}
     for point in plane.points:
-        by_place.setdefault((point.step, point.estimator, point.quantity, point.sense), {})[point.layer] = point
-    for (step, estimator, quantity, sense), layers in by_place.items():
-        if evidence.exempt(estimator):
-            continue
-        names = [name for name in plane.layers if name in layers]
-        yield [
-            (evidence.judge_pair(step, estimator, quantity, sense, layers[up], layers[down]), quantity, sense)
-            for i, up in enumerate(names)
-            for down in names[i + 1 :]
-        ]
+        if not evidence.exempt(point.estimator):
+            by_place.setdefault((point.step, point.estimator, point.quantity, point.sense), {})[point.layer] = point
+    return by_place
 
 
 def worst(findings: Sequence[Finding]) -> Finding | None:

@@ -40,7 +40,14 @@ def cache_folder() -> Path | None:
 
 
 def kept_check(
-    plane: Plane, *, archive: Archive | None = None, alpha: float = 0.05, permutations: int = 1999, splits: int = 5, seed: int = 0
+    plane: Plane,
+    *,
+    archive: Archive | None = None,
+    alpha: float = 0.05,
+    permutations: int = 1999,
+    splits: int = 5,
+    seed: int = 0,
+    progress: bool = False,
 ) -> DPIReport:
     """What `check_dpi` says, read where the same was asked before: resampling a plane of dozens of excesses takes seconds.
 
@@ -56,11 +63,11 @@ def kept_check(
     settings = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}
     ours = all(spec.partition(":")[0] in FAMILIES for spec in plane.estimators)  # whether a plug-in has changed cannot be seen
     if archive is None or folder is None or not ours:
-        return check_dpi(plane, archive=archive, **settings)  # type: ignore[arg-type]  # three ints and a float
+        return check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
     path = folder / f"check-{_key(plane, archive, settings)}.json"
     report = _read(path)
     if report is None:
-        report = check_dpi(plane, archive=archive, **settings)  # type: ignore[arg-type]  # as above
+        report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # as above
         with contextlib.suppress(OSError):  # a full disk or a home that is not ours: judged again next time
             _write(path, report)
     return report

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 Codes = NDArray[np.int64]
+_DRAWS = 250
+"""Draws of the permutation test that a thread takes at a time."""
 
 
 def permutation_p(upstream: Codes, downstream: Codes, y: Codes, *, draws: int = 1999, seed: int = 0) -> float:
@@ -42,9 +44,20 @@ def permutation_p(upstream: Codes, downstream: Codes, y: Codes, *, draws: int = 
 
     order = np.argsort(upstream, kind="stable")
     starts = np.concatenate([np.flatnonzero(np.diff(upstream[order], prepend=-1)), [len(order)]])
-    n_labels, n_codes = int(y.max()) + 1, int(downstream.max()) + 1
-    reached = exceedances(order, starts, downstream.astype(np.int64), y.astype(np.int64), n_labels, n_codes, draws, seed % (2**31))
-    return float(1 + reached) / (1 + draws)
+    labels, n_labels = y[order].astype(np.int64), int(y.max()) + 1
+    cells = downstream[order].astype(np.int64) * n_labels
+    varied = [np.minimum.reduceat(v, starts[:-1]) < np.maximum.reduceat(v, starts[:-1]) for v in (labels, cells)]
+    lengths = np.where(varied[0] & varied[1], np.diff(starts), 0)  # elsewhere no shuffle changes the table
+    moving = np.repeat(lengths > 0, np.diff(starts))
+    table = np.bincount((cells + labels)[~moving], minlength=int(cells.max()) + n_labels)
+    starts = np.concatenate([[0], np.cumsum(lengths[lengths > 0])])
+    cells, labels = cells[moving], labels[moving]
+
+    def reached(part: range) -> int:
+        return int(exceedances(starts, cells, labels, table, part.start, part.stop, seed % 2**31))
+
+    parts = [range(k, min(k + _DRAWS, draws)) for k in range(0, draws, _DRAWS)]
+    return (1 + sum(in_order(reached, parts))) / (1 + draws)
 
 
 def holm(p: Sequence[float], tests: int) -> list[float]:

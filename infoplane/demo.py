@@ -69,7 +69,7 @@ def run_demo(
     say(f"measuring {len(archive.steps)} checkpoints x {len(archive.layers)} layers")
     plane = measure(archive, SPECS[task], workers=workers, seed=seed, progress=progress)
     say("checking the data processing inequality")
-    report = kept_check(plane, archive=archive)
+    report = kept_check(plane, archive=archive, progress=progress)
     files = {"run": out / "run", "plane": plane.save(out / "plane.h5", overwrite=True), "csv": plane.to_csv(out / "plane.csv")}
     files |= _draw(out, plane, report)
     return Demo(trained, plane, report, files)

@@ -14,6 +14,7 @@ import infoplane as ip
 from infoplane.analysis import kept
 from infoplane.analysis.kept import kept_check
 from infoplane.archive import Archive
+from infoplane.cli import app
 from infoplane.plane import Plane
 
 SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
@@ -140,3 +141,22 @@ def test_reports_go_to_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, t
     assert kept.cache_folder() == tmp_path / "infoplane"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert kept.cache_folder() == Path.home() / ".cache" / "infoplane"
+
+
+def test_measuring_in_a_shell_judges_so_that_check_and_plot_read(
+    subject: tuple[Plane, list[DPICall]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(*words: object) -> str:
+        with pytest.raises(SystemExit) as stopped:
+            app([str(w) for w in words])
+        assert stopped.value.code == 0
+        return capsys.readouterr().out
+
+    plane, made = subject
+    specs = [word for spec in SPECS for word in ("-e", spec)]
+    said = run("measure", tmp_path / "run", *specs, "-o", tmp_path / "new.h5")
+    assert len(made) == 1 and f"DPI check: {ip.check_dpi(plane).tally}. Which: infoplane check {tmp_path / 'new.h5'}" in said
+    run("check", tmp_path / "new.h5")
+    run("plot", tmp_path / "new.h5", "-o", tmp_path / "new.png")
+    assert len(made) == 1
+    assert "DPI" not in run("measure", tmp_path / "run", *specs, "-o", tmp_path / "other.h5", "--no-check") and len(made) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import permutations, product
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from torch import nn
 
 import infoplane as ip
 from benchmarks.verdicts import BIN_RULES, equal_chain, false_positives, planted, power
+from infoplane.analysis import resample
 from infoplane.analysis.estimators.entropies import information_bits
+from infoplane.analysis.kernels.threads import using
 from infoplane.analysis.resample import benjamini_hochberg, holm, permutation_p
 from infoplane.archive import RunWriter
 from infoplane.cli import app
@@ -41,6 +44,47 @@ def test_the_p_value_is_exact_by_enumeration() -> None:
     y = np.array([0, 1, 0, 1])
     # labels within a stratum in two orders each: I = 1 bit when both agree (or both disagree), 0 when one differs: half of the shuffles reach it
     assert permutation_p(up, down, y, draws=4999, seed=1) == pytest.approx(0.5, abs=0.03)
+
+
+def enumerated_p(up: np.ndarray, down: np.ndarray, y: np.ndarray) -> float:
+    """The share of all shuffles of y within the strata of up that reach the observed information, each listed."""
+    strata = [np.flatnonzero(up == s) for s in np.unique(up)]
+    observed, reached, total = information_bits(down, y), 0, 0
+    for orders in product(*(permutations(rows) for rows in strata)):
+        shuffled = y.copy()
+        for rows, order in zip(strata, orders, strict=True):
+            shuffled[rows] = y[list(order)]
+        reached += information_bits(down, shuffled) >= observed - 1e-9
+        total += 1
+    return reached / total
+
+
+@pytest.mark.parametrize("case", range(12))
+def test_p_values_are_the_share_of_all_shuffles(case: int) -> None:
+    """Strata of every kind: of one row, of one label, of one code, and those that a shuffle changes; rows in no order."""
+    rng = np.random.default_rng(case)
+    up, down, y = rng.integers(0, 4, 9), rng.integers(0, 3, 9), rng.integers(0, 2 + case % 2, 9)
+    assert permutation_p(up, down, y, draws=20_000, seed=case) == pytest.approx(enumerated_p(up, down, y), abs=4 * 0.5 / np.sqrt(20_000))
+
+
+def test_where_no_shuffle_changes_anything_chance_explains_all() -> None:
+    y = np.arange(400) % 2
+    down = np.random.default_rng(0).integers(0, 9, 400)
+    for up in (y, np.arange(400), down):  # strata of one label, of one row, of one code
+        assert permutation_p(up, down, y, draws=99) == 1.0
+
+
+def test_p_values_do_not_depend_on_threads_or_on_how_draws_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    up, y = rng.integers(0, 5, 500), rng.integers(0, 2, 500)
+    down = rng.integers(0, 4, 500) + (y & (rng.random(500) < 0.05))
+    found = set()
+    for number, size in ((1, 250), (2, 250), (2, 7), (3, 5000)):
+        monkeypatch.setattr(resample, "_DRAWS", size)
+        with using(number):
+            found.add(permutation_p(up, down, y, draws=1999, seed=5))
+    assert len(found) == 1 and 0.001 < found.pop() < 0.999
+    assert permutation_p(up, down, y, draws=1999, seed=6) != permutation_p(up, down, y, draws=1999, seed=5)
 
 
 def test_multiple_testing_by_hand() -> None:

@@ -7,41 +7,48 @@ from typing import Any
 import numba
 import numpy as np
 
+from infoplane.rows_compiled import mix
+
+_U = np.uint64
+_STEP, _HALF, _LOW = _U(0x9E3779B97F4A7C15), _U(32), _U(0xFFFFFFFF)
+
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def exceedances(order: Any, starts: Any, codes: Any, labels: Any, n_labels: int, n_codes: int, draws: int, seed: int) -> int:
-    """How many of ``draws`` shuffles of ``labels`` within strata reach the observed ``sum n log n`` of the (codes, labels) table.
+def exceedances(starts: Any, cells: Any, labels: Any, table: Any, first: int, last: int, seed: Any) -> int:
+    """How many of the draws ``first`` to ``last`` reach the ``sum n log n`` of the (codes, labels) table that the rows themselves give.
 
-    order: rows sorted by stratum; starts: first place of every stratum, and n at the end.
+    A draw shuffles the labels within each stratum, by random numbers of its own (splitmix64 from its number), so that draws may be shared out.
+
+    starts: first place of every stratum, and the number of rows m at the end. cells: of the rows, sorted by stratum, place in the table of their
+    code and label 0, shape (m,). labels: shape (m,). table: flat, of the rows of all other strata, whose labels cannot move.
     """
-    np.random.seed(seed)
-    n = len(order)
-    logs = np.zeros(n + 1)
-    for k in range(2, n + 1):
-        logs[k] = k * np.log(k)
-    table = np.zeros(n_codes * n_labels, np.int64)
-    y = np.empty(n, np.int64)
-    t = np.empty(n, np.int64)
-    for i in range(n):
-        y[i] = labels[order[i]]
-        t[i] = codes[order[i]] * n_labels
-        table[t[i] + y[i]] += 1
+    m, most = len(cells), 0
+    counts = table.copy()
+    for i in range(m):
+        counts[cells[i] + labels[i]] += 1
+    for k in range(len(counts)):
+        most = max(most, table[k] + m)
+    gain = np.zeros(most + 1)  # of n log n, by one more in a cell of n
+    for k in range(1, most + 1):
+        gain[k] = (k + 1) * np.log(k + 1) - k * np.log(k)
     observed = 0.0
-    for k in range(len(table)):
-        observed += logs[table[k]]
+    for k in range(len(counts)):
+        for n in range(table[k], counts[k]):
+            observed += gain[n]
     reached = 0
-    for _ in range(draws):
-        for s in range(len(starts) - 1):
-            low, high = starts[s], starts[s + 1]
-            for i in range(high - 1, low, -1):
-                j = low + np.random.randint(0, i - low + 1)
-                y[i], y[j] = y[j], y[i]
-        table[:] = 0
+    for draw in range(first, last):
+        y, state = labels.copy(), mix(mix(_U(seed)) + _U(draw) * _STEP)
+        counts[:] = table
         value = 0.0
-        for i in range(n):
-            k = t[i] + y[i]
-            value += logs[table[k] + 1] - logs[table[k]]
-            table[k] += 1
+        for s in range(len(starts) - 1):
+            low = starts[s]
+            for i in range(starts[s + 1] - 1, low - 1, -1):
+                state += _STEP
+                j = low + np.int64(((mix(state) >> _HALF) * _U(i - low + 1)) >> _HALF)
+                k = cells[i] + y[j]
+                y[j] = y[i]
+                value += gain[counts[k]]
+                counts[k] += 1
         if value >= observed - 1e-7:
             reached += 1
     return reached

@@ -49,7 +49,7 @@ def plot(
     if check and kind in ("plane", "dpi"):
         from infoplane.analysis.kept import kept_check
 
-        report = kept_check(measured)
+        report = kept_check(measured, progress=True)
     print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=report, size=size, log=log))
 
 
@@ -75,7 +75,7 @@ def report(
     if check:
         from infoplane.analysis.kept import kept_check
 
-        checked = kept_check(measured)
+        checked = kept_check(measured, progress=True)
     path = write_report(output, measured, checked, title=title, judged=judged)
     print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 

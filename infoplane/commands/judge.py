@@ -33,11 +33,11 @@ def check(
     from infoplane.plane import Plane
 
     if is_plane(subject):
-        report = kept_check(Plane.load(subject), alpha=alpha, permutations=permutations)
+        report = kept_check(Plane.load(subject), alpha=alpha, permutations=permutations, progress=not as_json)
     else:
         archive = open_archive(subject)
         plane = measure(archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json)
-        report = kept_check(plane, archive=archive, alpha=alpha, permutations=permutations)
+        report = kept_check(plane, archive=archive, alpha=alpha, permutations=permutations, progress=not as_json)
     if as_json:
         print(json.dumps(_as_dict(report), indent=1))
     else:

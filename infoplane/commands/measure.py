@@ -36,6 +36,9 @@ def measure(
     alone: Annotated[
         bool, typer.Option("--alone", help="Do not add a second estimator beside a single one of continuous information.")
     ] = False,
+    check: Annotated[
+        bool, typer.Option(help="Judge the plane by the data processing inequality; `check` and `plot` read this judgement again.")
+    ] = True,
     follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
     max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = SHARE,
     until_told: Annotated[bool, typer.Option("--until-told", hidden=True)] = False,
@@ -82,6 +85,11 @@ def measure(
     print(plane.save(target, overwrite=True))
     if csv is not None:
         print(plane.to_csv(csv))
+    if check and plane.points:
+        from infoplane.analysis.kept import kept_check
+
+        report = kept_check(plane, archive=archive, progress=True)
+        print(printable(f"DPI check: {report.tally}" + (f". Which: infoplane check {target}" if report.findings else ""), 1000))
 
 
 def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int, until_told: bool) -> None:
