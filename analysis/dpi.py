@@ -88,8 +88,8 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> Iterable[Find
         return
     joined = 0
     for step in plane.steps:
-        if evidence.mode(step) != "eval":
-            limits.append(f"exact codes at step {step}: captured in {evidence.mode(step)} mode, equal inputs need not give equal codes")
+        if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
+            limits.append(f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes")
             continue
         for up, down in _cut_pairs(plane):
             found = evidence.leak(step, up, down)

@@ -99,10 +99,6 @@ class Evidence:
             said.append(f"{len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}")
         return said
 
-    def mode(self, step: int) -> str:
-        """``eval`` or ``train``: how the step was captured."""
-        return "eval" if self.archive is None else str(self.archive.meta(step).get("mode", "eval"))
-
     def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
         """Codes of a layer under an estimator that has cells; None where there are none."""
         if self.archive is None or not self.archive.has(step, layer):

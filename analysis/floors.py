@@ -43,7 +43,7 @@ def fano_bits(h_y: float, error: float, classes: int) -> float:
         (1.0, 0.0)
     """
     h = 0.0 if error in (0.0, 1.0) else -(error * np.log2(error) + (1 - error) * np.log2(1 - error))
-    return float(h_y - h - (error * np.log2(classes - 1) if classes > 2 else 0.0))
+    return float(h_y - h - error * np.log2(max(classes - 1, 1)))
 
 
 def floor_of(archive: Archive, step: int) -> Floor | None:

@@ -55,8 +55,8 @@ COMPILED = {
     "permutation": "resample.py",
 }
 """Compiled kernels are not seen by coverage: each is held against the tests that run any line of the module that calls it."""
-FIRST, TESTS_SECONDS, SECONDS, WAIT = 12, 15, 90, 1200
-"""Tests that come first; most seconds of tests of one mutant (as they took without it); most seconds of computing, and of waiting, after which it hangs (and counts as killed)."""
+FIRST, SECONDS, WAIT = 12, 75, 1200
+"""Tests that come first; most seconds of computing, beyond those of its tests, and of waiting, after which a mutant hangs (and counts as killed)."""
 BIG = "h5py matplotlib.pyplot numba scipy.integrate scipy.optimize scipy.spatial scipy.stats sklearn.linear_model sklearn.neighbors torch"
 BROKEN = 99
 """Exit code of a child that failed outside of the tests."""
@@ -157,8 +157,8 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
 class Selection:
     """Which tests a mutant is held against, from the table of lines and tests."""
 
-    def __init__(self, table: dict[str, dict[str, list[str]]], seconds: dict[str, float]) -> None:
-        self.table, self.seconds = table, seconds
+    def __init__(self, table: dict[str, dict[str, list[str]]], seconds: dict[str, float], most: float) -> None:
+        self.table, self.seconds, self.most = table, seconds, most
         self.bodies = {file: _bodies((ROOT / file).read_text()) for file in table}
         self.share: dict[tuple[str, str], int] = Counter()
         self.total: dict[str, int] = Counter()
@@ -185,7 +185,7 @@ class Selection:
         ran = ran or {t for f, t in self.share if f == file} - {""}
         files = {t.partition("::")[0] for t in ran}
         shown = ">>> " in (ROOT / m.file).read_text()  # its examples are tests, too
-        chosen, left = ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else [], float(TESTS_SECONDS)
+        chosen, left = ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else [], self.most
         for t in sorted((t for t in self.seconds if t.partition("::")[0] in files), key=lambda t: (t not in ran, -self._about(file, t))):
             if self.seconds[t] < left:
                 chosen.append(t)
@@ -219,8 +219,8 @@ def _fails(tests: list[str]) -> int:
     return 0
 
 
-def judge(tree: Path, m: Mutant, tests: list[str], number: int) -> str:
-    """``killed``, ``timeout``, ``survived`` or ``not run``."""
+def judge(tree: Path, m: Mutant, tests: list[str], number: int, seconds: float) -> str:
+    """``killed``, ``timeout``, ``survived`` or ``not run``, of tests that take so many seconds without it."""
     if not tests:
         return "not run"
     path = tree / m.file
@@ -228,7 +228,7 @@ def judge(tree: Path, m: Mutant, tests: list[str], number: int) -> str:
     path.write_bytes(good[: m.start] + m.after.encode() + good[m.stop :])
     os.utime(path, ns=(stamp, stamp + (number + 1) * 10**9))  # every mutant is compiled anew, the good file never
     try:
-        code, text = in_child(tree, lambda: (_fails(tests), ""), WAIT, computing=SECONDS)
+        code, text = in_child(tree, lambda: (_fails(tests), ""), WAIT, computing=int(SECONDS + seconds))
     finally:
         path.write_bytes(good)
         os.utime(path, ns=(stamp, stamp))
@@ -251,6 +251,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="results, one line each; those that are there are kept")
     parser.add_argument("--map", type=Path, help="keep the table of lines and tests here, or take it from here")
     parser.add_argument("--of", type=Path, help="judge the survivors of these results again instead of a sample")
+    parser.add_argument("--tests-seconds", type=float, default=15, help="most seconds of tests of one mutant, as they took without it")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many; the same command goes on where it stopped")
     args = parser.parse_args()
     end = time.monotonic() + 60 * args.minutes
@@ -278,15 +279,18 @@ def main() -> None:
         chosen = earlier(args.of, ("survived", "not run"))
     done = set(earlier(args.out, ("killed", "timeout", "survived", "not run"))) if args.out.exists() else set()
     tally: dict[str, Counter[str]] = defaultdict(Counter)
-    selection = Selection(table, seconds)
+    selection = Selection(table, seconds, args.tests_seconds)
     with args.out.open("a") as out:
         for i, m in enumerate(m for m in chosen if m not in done):
             if time.monotonic() > end:
                 break
             tests = selection.of(m)
-            if i % CONTROL_EVERY == 0 and judge(tree, replace(m, after=m.before), tests, 10**6 + i) not in ("survived", "not run"):
+            if i % CONTROL_EVERY == 0 and judge(tree, replace(m, after=m.before), tests, 10**6 + i, args.tests_seconds) not in (
+                "survived",
+                "not run",
+            ):
                 raise SystemExit(f"{m.file}: the tests of line {m.line} fail without any mutant: {tests}")
-            out.write(json.dumps({**asdict(m), "verdict": judge(tree, m, tests, i), "tests": len(tests)}) + "\n")
+            out.write(json.dumps({**asdict(m), "verdict": judge(tree, m, tests, i, args.tests_seconds), "tests": len(tests)}) + "\n")
             out.flush()
     for row in map(json.loads, args.out.read_text().splitlines()):
         tally[row["file"]][row["verdict"]] += 1

@@ -104,8 +104,9 @@ def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(mon
     background.start()
     background.join()
     assert elsewhere == [False]
-    monkeypatch.setenv("INFOPLANE_THREADS", "1")
-    assert not writer_module._spare_core()
+    for setting in ("1", "many"):  # what is no number is told of where something is measured
+        monkeypatch.setenv("INFOPLANE_THREADS", setting)
+        assert not writer_module._spare_core()
     monkeypatch.setenv("INFOPLANE_THREADS", "2")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
     assert not writer_module._spare_core()

@@ -653,3 +653,47 @@ def test_an_hdf5_file_is_known_by_its_first_eight_bytes(tmp_path: Path) -> None:
         (tmp_path / "f").write_bytes(content)
         with pytest.raises(NotAnArchive, match="not an HDF5 file"), reading_h5(tmp_path / "f"):
             pass
+
+
+def test_shards_without_a_header_are_what_a_killed_overwriting_leaves_and_nothing_else(tmp_path: Path) -> None:
+    (write(tmp_path / "run", (0,)) / "run.json").unlink()
+    with pytest.raises(ArchiveExists, match="not empty and not a run"):
+        write(tmp_path / "run", (1,))
+    assert open_archive(write(tmp_path / "run", (1,), overwrite=True)).steps == (1,)
+
+
+def test_a_split_code_beyond_the_table_is_damage(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", (0,), split=np.array(["train"] * 5 + ["test"]))
+    assert open_archive(run).split.tolist() == ["train"] * 5 + ["test"]
+    with h5py.File(run / "probe.h5", "r+") as f:
+        f["split"][0] = len(layout.SPLITS)
+    with pytest.raises(DamagedArchive, match="split"):
+        _ = open_archive(run).split
+
+
+def test_damage_is_placed_in_the_file_of_a_folder_and_under_the_key_of_a_packed_file(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", (0,))
+    shard = next((run / "ckpt").glob("*.h5"))
+    packed = pack(run, tmp_path / "p.h5")
+    for path, inside in ((shard, ""), (packed, f"ckpt/{shard.name}/")):
+        with h5py.File(path, "r+") as f:
+            f[inside + "layers/0000/call/0"][0, 0] += 1
+    for archive, where in ((open_archive(run), str(shard)), (open_archive(packed), f"{packed}: ckpt/{shard.name}")):
+        with pytest.raises(DamagedArchive) as raised:
+            archive.z(0, "a")
+        assert str(raised.value).startswith(where)
+
+
+def test_texts_in_attributes_are_utf_8_for_other_tools(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "f.h5", "w") as f:
+        put_attrs(f, {"text": "Schicht µ", "number": 3})
+        kind = h5py.h5a.open(f.id, b"text").get_type()
+        assert kind.get_class() == h5py.h5t.STRING and kind.get_cset() == h5py.h5t.CSET_UTF8 and f.attrs["text"].decode() == "Schicht µ"
+        assert f.attrs["number"] == 3
+
+
+def test_the_shards_of_a_joined_run_are_those_of_one_rank(tmp_path: Path) -> None:
+    for rank, rows in enumerate((slice(0, 4), slice(4, N))):
+        write(tmp_path / "run", (0,), rank=rank, world_size=2, row_start=rows.start, row_stop=rows.stop)
+    joined = merge([tmp_path / "run"], tmp_path / "joined")
+    assert [(s.rank, s.world) for s in shard_names(joined)] == [(0, 1)] and verify(joined) == []

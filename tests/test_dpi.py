@@ -67,6 +67,14 @@ def test_a_shuffled_layer_is_a_fault_that_names_two_rows(tmp_path: Path) -> None
     assert "are equal at a but differ at b by more than rounding" in fault.explanation
 
 
+def test_exact_codes_are_not_judged_where_dropout_was_on(tmp_path: Path) -> None:
+    codes = {"a": np.sign(X[:, :1]), "b": np.sign(X[:, 1:2])}  # a fault, in eval mode
+    reports = {mode: ip.check_dpi(write(tmp_path / mode, [codes], chain=chain_of(["a", "b"]), mode=mode)) for mode in ("eval", "train")}
+    assert reports["eval"].of("fault") and not any("mode" in limit for limit in reports["eval"].limits)
+    assert not [f for f in reports["train"].findings if f.law == "exact leak"]
+    assert "exact codes at step 0: captured in train mode, equal inputs need not give equal codes" in reports["train"].limits
+
+
 def test_a_layer_of_another_checkpoint_is_a_fault(tmp_path: Path) -> None:
     codes = np.sign(X[:, :1])
     other = np.sign(X[:, 1:2])

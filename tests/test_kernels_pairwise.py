@@ -176,6 +176,19 @@ def test_a_pool_of_ours_and_a_pool_of_blas_never_multiply(monkeypatch) -> None:
         threads()
 
 
+def test_one_user_alone_narrows_blas_and_gives_back_what_there_was() -> None:
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    def blas() -> set[int]:
+        return {p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        for _ in range(2):
+            with single_blas():
+                assert blas() == {1}
+            assert blas() == {2}
+
+
 def _sums_in_a_child(queue, z) -> None:
     queue.put(grouped_sums(z, np.array([0.5]), [])[0])
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import special, stats
 
 import infoplane as ip
-from infoplane.analysis import drift, histograms, phases, splits
+from infoplane.analysis import drift, floors, histograms, phases, splits, vocabulary
 from infoplane.analysis.between import LayerMatrix
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
@@ -31,6 +31,7 @@ from infoplane.analysis.estimators.renyi import (
 )
 from infoplane.analysis.estimators.surrogate import _inflation, _information, _shrunk, gaussian_shortfall
 from infoplane.analysis.given import conditional_information
+from infoplane.analysis.sensitivity import Sensitivity
 from infoplane.analysis.sides import train_and_held_out
 from infoplane.analysis.vocabulary import kl_binned
 from infoplane.archive import Archive, RunWriter, open_archive
@@ -977,3 +978,94 @@ def test_a_rank_or_rows_beyond_the_run_are_refused_each_alone(tmp_path: Path, ra
         ),
     ):
         pass
+
+
+# ---- both sides of a condition ------------------------------------------------------------------------------------------------------------------------
+
+
+def test_distances_are_of_centred_rows_so_that_an_offset_costs_nothing() -> None:
+    z = RNG.normal(size=(40, 3))
+    np.testing.assert_allclose(squared_distances(z + 1e6), squared_distances((z + 1e6) - 1e6), atol=1e-9)
+
+
+def test_slices_are_those_of_seed_0_unless_told() -> None:
+    a, b = (Variable(name, RNG.normal(size=(90, 3)), "continuous") for name in "ab")
+    estimator = parse("sliced:slices=5")
+    assert (
+        estimator.estimate(a, b)
+        == estimator.estimate(a, b, rng=np.random.default_rng(0))
+        != estimator.estimate(a, b, rng=np.random.default_rng(1))
+    )
+
+
+def test_one_equal_pair_of_rows_leaves_no_divergence_of_neighbours() -> None:
+    x, y = RNG.normal(size=(2, 30, 2))
+    for spoiled in ((np.vstack([x, x[:1]]), y), (x, np.vstack([y, x[:1]]))):
+        with pytest.raises(InputError, match="equal rows"):
+            vocabulary.kl_from_samples(*spoiled, k=1)
+
+
+def test_compressing_is_asked_of_one_layer() -> None:
+    def curve(layer: str, drop: float) -> phases.Compression:
+        return phases.Compression(layer, "bin:szt", drop, drop, drop, 0, 0, 0, drop, True, None, 0.05)
+
+    judged = phases.Phases(tuple(phases.LayerPhase(name, "none", "", (curve(name, drop),)) for name, drop in (("a", 0.0), ("b", 1.0))))
+    found = Sensitivity(ip.Plane((), ("a", "b"), 8, None), judged)
+    assert (found.compressing("a"), found.compressing("b")) == ((), ("bin:szt",))
+    with pytest.raises(InputError, match="no such layer: 'c'"):
+        found.compressing("c")
+
+
+def test_three_checkpoints_have_phases_and_two_have_not(tmp_path: Path) -> None:
+    z = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
+    for k in (2, 3):
+        infos = [LayerInfo("a", 0, "Linear", (2,), store_dtype="float32")]
+        with RunWriter.create(tmp_path / str(k), layers=infos, x=np.eye(6), y=np.arange(6) % 2, durable=False) as writer:
+            for step in range(k):
+                with writer.step(step) as shard:
+                    shard.write("a", z)
+    assert len(phases.phases(tmp_path / "3", ["exact"]).layers) == 1
+    with pytest.raises(InputError, match="at least 3 captured steps, got 2"):
+        phases.phases(tmp_path / "2", ["exact"])
+
+
+def test_the_floor_is_of_held_out_rows_where_there_are_any(tmp_path: Path) -> None:
+    logits = np.zeros((8, 2), np.float32)
+    logits[np.arange(8), np.arange(8) % 2] = [3, 3, 3, 3, 3, 3, -3, -3]  # the last two are wrong
+    found = {}
+    for name, split in (("none", None), ("train", ["train"] * 8), ("test", ["train"] * 4 + ["test"] * 4)):
+        infos = [LayerInfo("out", 0, "Linear", (2,), store_dtype="float32")]
+        with (
+            RunWriter.create(
+                tmp_path / name,
+                layers=infos,
+                x=np.eye(8),
+                y=np.arange(8) % 2,
+                split=None if split is None else np.array(split),
+                durable=False,
+            ) as writer,
+            writer.step(0) as shard,
+        ):
+            shard.write("out", logits)
+        found[name] = floors.floor_of(open_archive(tmp_path / name), 0)
+    assert found["none"] == found["train"] != found["test"] and None not in found.values()
+    assert {name: f.error for name, f in found.items() if f} == {"none": 0.25, "train": 0.25, "test": 0.5}
+
+
+def test_pinned_ranges_of_bins_are_those_of_all_checkpoints() -> None:
+    first, second = np.array([[0.0, 5.0], [1.0, 6.0]]), np.array([[-1.0, 5.5], [0.5, 7.0]])
+    variables = [Variable("z", z, "continuous") for z in (first, second)]
+    fitted = {scope: parse(f"bin:range,scope={scope}").fit(iter(variables)) for scope in ("layer", "unit")}
+    assert (fitted["layer"].frozen_low, fitted["layer"].frozen_high) == ((-1.0,), (7.0,))
+    assert (fitted["unit"].frozen_low, fitted["unit"].frozen_high) == ((-1.0, 5.0), (1.0, 7.0))
+    with pytest.raises(InputError, match="at least one checkpoint"):
+        fitted["unit"].fit([])
+
+
+def test_intervals_are_held_to_their_coverage_where_the_case_says_so() -> None:
+    """Two continuous units, or 256 cells; channels and noisy networks have estimators of their own."""
+    for case in (*CASES, *JUDGES):
+        s = case.sample(4000, 7)
+        units = sum(v.values.reshape(v.n, -1).shape[1] for v in (s.a, s.b) if v.kind == "continuous")
+        few = units <= 2 and case.finite if units else len(np.unique(s.a.values, axis=0)) * len(np.unique(s.b.values, axis=0)) <= 256
+        assert case.low_dimensional == (few and case.family not in ("channel", "noisy network")), case.name

@@ -118,15 +118,11 @@ class Binned:
         Raises:
             InputError: nothing to fit.
         """
-        low: NDArray[np.float64] | None = None
-        high: NDArray[np.float64] | None = None
-        for v in variables:
-            per_unit = self.scope == "unit"
-            lo = v.values.min(axis=0).astype(float) if per_unit else np.array([float(v.values.min())])
-            hi = v.values.max(axis=0).astype(float) if per_unit else np.array([float(v.values.max())])
-            low, high = (lo, hi) if low is None or high is None else (np.minimum(low, lo), np.maximum(high, hi))
-        if low is None or high is None:
+        axis = 0 if self.scope == "unit" else None
+        ranges = [(np.atleast_1d(v.values.min(axis=axis)), np.atleast_1d(v.values.max(axis=axis))) for v in variables]
+        if not ranges:
             raise InputError(f"{self.name}: expected at least one checkpoint to fit the range on, got none")
+        low, high = np.min([lo for lo, _ in ranges], axis=0), np.max([hi for _, hi in ranges], axis=0)
         return replace(self, frozen_low=tuple(map(float, low)), frozen_high=tuple(map(float, high)))
 
     def axis_label(self, quantity: str, n: int) -> str:

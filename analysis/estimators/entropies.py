@@ -142,6 +142,6 @@ def information_stderr(a: Codes, b: Codes) -> float:
     """
     n = len(a)
     ab = joint_codes(a, b)
-    score = np.log2(counts_of(ab)[ab] * float(n) / (counts_of(a)[a].astype(float) * counts_of(b)[b]))
+    score = np.log2(counts_of(ab)[ab] / (counts_of(a)[a].astype(float) * counts_of(b)[b]))  # L less log2 N
     degrees = min(float(a.max()) * float(b.max()), float(n))
     return float(np.sqrt(score.var() / n + degrees / (2 * n * n * _LN2**2)))

@@ -199,5 +199,5 @@ def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group 
     for key, value in attrs.items():
         raw, dtype = fixed(value[:4096]) if isinstance(value, str) else (value, None)
         data = np.asarray(raw, dtype)
-        kind = h5py.h5t.py_create(data.dtype, logical=True)  # not `attrs.create`, which takes several times as long
+        kind = h5py.h5t.py_create(dtype or data.dtype, logical=True)  # numpy forgets UTF-8; `attrs.create` takes several times as long
         h5py.h5a.create(node.id, key.encode("utf-8"), kind, h5py.h5s.create(h5py.h5s.SCALAR)).write(data, mtype=kind)
