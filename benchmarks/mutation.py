@@ -129,7 +129,7 @@ def in_child(tree: Path, work: object, seconds: float, *, computing: int = 3600)
 
 
 def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
-    """Lines to tests, and seconds per test, of all fast tests."""
+    """Lines to tests, and seconds per test, of all fast tests. ``tests/test_a.py::`` for what runs while the file is imported, before any of its tests."""
     import pytest
 
     files = [str(p.relative_to(tree)) for p in sorted((tree / "tests").glob("test_*.py")) if not any(word in p.name for word in SLOW_FILES)]
@@ -150,7 +150,7 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
             seconds |= times
             for name, by_line in lines.items():
                 for line, tests in by_line.items():
-                    table[name][line] += tests
+                    table[name][line] += [t or f"{file}::" for t in tests]
     return table, seconds
 
 
@@ -180,9 +180,10 @@ class Selection:
         ran: set[str] = set()
         if file == m.file and m.line in self.bodies.get(file, ()):
             for line in range(m.line, max(0, m.line - 15), -1):  # a statement of several lines is known by one of the lines above
-                if ran := set(self.table.get(file, {}).get(str(line), [])) - {""}:
+                if ran := set(self.table.get(file, {}).get(str(line), [])):
                     break
-        ran = ran or {t for f, t in self.share if f == file} - {""}
+        ran |= {t for t in self.seconds if t.partition("::")[0] + "::" in ran}
+        ran = ran & set(self.seconds) or {t for f, t in self.share if f == file}
         files = {t.partition("::")[0] for t in ran}
         shown = ">>> " in (ROOT / m.file).read_text()  # its examples are tests, too
         chosen, left = ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else [], self.most

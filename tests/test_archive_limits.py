@@ -697,3 +697,16 @@ def test_the_shards_of_a_joined_run_are_those_of_one_rank(tmp_path: Path) -> Non
         write(tmp_path / "run", (0,), rank=rank, world_size=2, row_start=rows.start, row_stop=rows.stop)
     joined = merge([tmp_path / "run"], tmp_path / "joined")
     assert [(s.rank, s.world) for s in shard_names(joined)] == [(0, 1)] and verify(joined) == []
+
+
+@pytest.mark.parametrize("change", [{"arrays": []}, {"y_kind": "ordinal"}])
+def test_a_probe_header_is_whole_in_every_part(tmp_path: Path, change: dict[str, object]) -> None:
+    run = write(tmp_path / "run", (0,))
+    with h5py.File(run / "probe.h5", "r+") as f:
+        body = {**json.loads(f["meta"][()]), **change}
+        body.pop("crc32")
+        text = layout.sealed(body).encode()
+        del f["meta"]
+        f.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
+    with pytest.raises(DamagedArchive, match="malformed probe header"):
+        _ = open_archive(run).y

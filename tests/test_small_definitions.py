@@ -12,13 +12,15 @@ import pytest
 from scipy import special, stats
 
 import infoplane as ip
+import infoplane.progress
 from infoplane.analysis import drift, floors, histograms, phases, splits, vocabulary
 from infoplane.analysis.between import LayerMatrix
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
-from infoplane.analysis.estimators import Gaussian, NoisyChannel, VInformation, binrules, parse
-from infoplane.analysis.estimators.dependence import hsic
+from infoplane.analysis.estimators import Gaussian, NoisyChannel, VInformation, binrules, parse, table_errors, vinfo
+from infoplane.analysis.estimators.dependence import cka_matrix, hsic
 from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral_entropy
+from infoplane.analysis.estimators.entropies import information_bits
 from infoplane.analysis.estimators.renyi import (
     MatrixRenyi,
     gram,
@@ -30,6 +32,7 @@ from infoplane.analysis.estimators.renyi import (
     within_classes,
 )
 from infoplane.analysis.estimators.surrogate import _inflation, _information, _shrunk, gaussian_shortfall
+from infoplane.analysis.evidence import Evidence
 from infoplane.analysis.given import conditional_information
 from infoplane.analysis.sensitivity import Sensitivity
 from infoplane.analysis.sides import train_and_held_out
@@ -1069,3 +1072,94 @@ def test_intervals_are_held_to_their_coverage_where_the_case_says_so() -> None:
         units = sum(v.values.reshape(v.n, -1).shape[1] for v in (s.a, s.b) if v.kind == "continuous")
         few = units <= 2 and case.finite if units else len(np.unique(s.a.values, axis=0)) * len(np.unique(s.b.values, axis=0)) <= 256
         assert case.low_dimensional == (few and case.family not in ("channel", "noisy network")), case.name
+
+
+def test_the_cka_of_all_pairs_is_that_of_each_and_a_constant_layer_has_none() -> None:
+    zs = [Variable(f"z{k}", RNG.normal(size=(30, 2 + k)), "continuous") for k in range(3)]
+    zs[1] = Variable("z1", np.tanh(zs[0].values @ RNG.normal(size=(2, 3))), "continuous")
+    for unbiased, spec in ((True, "cka"), (False, "cka:unbiased=false")):
+        found = cka_matrix(zs, unbiased=unbiased)
+        one_by_one = [[1.0 if a is b else parse(spec).estimate(a, b).bits for b in zs] for a in zs]
+        assert found == pytest.approx(np.array(one_by_one), abs=1e-9)
+    with pytest.raises(EstimatorError, match="one of them is constant"):
+        cka_matrix([zs[0], Variable("flat", np.ones((30, 2)), "continuous")])
+
+
+def test_the_width_of_alignment_is_the_one_whose_centred_kernel_is_nearest_to_that_of_the_labels() -> None:
+    y = np.repeat([0, 1, 2], 15)
+    z = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])[y] + RNG.normal(size=(45, 2))
+    d, centring = np.linalg.norm(z[:, None] - z[None], axis=2), np.eye(45) - 1 / 45
+    target = centring @ (y[:, None] == y[None]) @ centring
+
+    def cosine(width: float) -> float:
+        k = centring @ np.exp(-(d**2) / (2 * width**2)) @ centring
+        return float((k * target).sum() / np.linalg.norm(k))
+
+    best = max(median_width(z) * np.geomspace(0.1, 10, 17), key=cosine)
+    labels = Variable("y", y[:, None], "discrete")
+    assert MatrixRenyi(alpha=2, width="alignment").width_of(Variable("z", z, "continuous"), labels) == pytest.approx(best)
+    assert MatrixRenyi(alpha=2, width="alignment").width_of(Variable("z", np.ones((45, 2)), "continuous"), labels) == 0.0
+    with pytest.raises(EstimatorError, match="width=alignment needs the labels"):
+        MatrixRenyi(alpha=2, width="alignment").width_of(Variable("z", z, "continuous"))
+
+
+def test_folds_share_out_every_class_and_every_stretch_of_a_target() -> None:
+    y = np.repeat([0, 1, 2], [40, 15, 25])
+    classes = vinfo._folds(Variable("y", y[:, None], "discrete"), VInformation(folds=5), np.random.default_rng(0))
+    assert [[int(((classes == f) & (y == c)).sum()) for f in range(5)] for c in range(3)] == [[8] * 5, [3] * 5, [5] * 5]
+    t = RNG.permutation(80).astype(float)
+    stretches = vinfo._folds(Variable("t", t[:, None], "continuous"), VInformation(folds=5), np.random.default_rng(0))
+    assert all(sorted(stretches[np.argsort(t)][k : k + 5]) == list(range(5)) for k in range(0, 80, 5))
+
+
+def test_a_small_table_has_the_interval_of_weak_information_up_to_its_threshold() -> None:
+    a = np.repeat([0, 1, 2, 3], 50)
+    for shared, weak in ((0.15, True), (0.2, True), (0.4, False)):
+        b = np.where(np.arange(200) % 50 < 50 * shared, a, np.arange(200) % 4)
+        bits = information_bits(a, b)
+        interval = table_errors.table_interval(a, b, "none")[1:]
+        assert (2 * 200 * np.log(2) * bits < 25 + 3 * np.sqrt(18)) == weak
+        assert (interval == table_errors.weak_interval(bits, 9, 200)) == weak
+
+
+def test_a_run_is_read_in_blocks_of_one_row_and_not_of_none(tmp_path: Path) -> None:
+    z = RNG.normal(size=(6, 3)).astype(np.float32)
+    archive = one_step(tmp_path / "run", a=("Linear", z))
+    np.testing.assert_array_equal(np.concatenate(list(archive.chunks(0, "a", 1))), z)
+    with pytest.raises(InputError, match="at least one row, got 0"):
+        list(archive.chunks(0, "a", 0))
+
+
+def test_a_floor_needs_one_label_per_row(tmp_path: Path) -> None:
+    infos = [LayerInfo("out", 0, "Linear", (2,), store_dtype="float32")]
+    for y, fine in ((np.arange(8) % 2, True), (np.stack([np.arange(8) % 2] * 2, axis=1), False)):
+        path = tmp_path / str(fine)
+        with RunWriter.create(path, layers=infos, x=np.eye(8), y=y, y_kind="discrete", durable=False) as writer, writer.step(0) as shard:
+            shard.write("out", RNG.normal(size=(8, 2)).astype(np.float32))
+        assert (floors.floor_of(open_archive(path), 0) is not None) == fine
+
+
+def test_ranges_behind_a_verdict_are_those_of_finite_checkpoints(tmp_path: Path) -> None:
+    good, bad = np.linspace(-1, 3, 12, dtype=np.float32).reshape(6, 2), np.full((6, 2), np.nan, np.float32)
+    infos = [LayerInfo(name, k, "Linear", (2,), store_dtype="float32") for k, name in enumerate("ab")]
+    with RunWriter.create(tmp_path / "run", layers=infos, x=np.eye(6), y=np.arange(6) % 2, durable=False) as writer:
+        for step, z in enumerate((good, bad)):
+            with writer.step(step) as shard:
+                shard.write("a", z)
+                shard.write("b", good)
+    archive = open_archive(tmp_path / "run")
+    plane = ip.measure(archive, "bin:range,scope=layer")
+    assert plane.steps == (0, 1)
+    found = Evidence(plane, archive).fitted("bin:range,scope=layer", "a")
+    assert (found.frozen_low, found.frozen_high) == ((-1.0,), (3.0,))
+
+
+def test_progress_is_shown_when_asked_for_and_told_to_who_wants_to_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, told = one_step(tmp_path / "run", a=("Linear", np.eye(4, dtype=np.float32))), []
+    monkeypatch.setattr(infoplane.progress, "LOG_SECONDS", 0.0)
+    for wish, said in ((False, False), (True, True), (lambda done, total: told.append((done, total)), False)):
+        ip.measure(archive, "exact", resume=False, progress=wish)
+        assert ("measuring: 1 of 1" in capsys.readouterr().err) == said
+    assert told == [(1, 1)]
