@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +15,14 @@ from scipy import special, stats
 
 import infoplane as ip
 import infoplane.progress
-from infoplane.analysis import drift, floors, histograms, phases, splits, vocabulary
+from infoplane.analysis import drift, floors, histograms, mechanism, phases, splits, vocabulary
 from infoplane.analysis.between import LayerMatrix
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
 from infoplane.analysis.estimators import Gaussian, NoisyChannel, VInformation, binrules, parse, table_errors, vinfo
 from infoplane.analysis.estimators.dependence import cka_matrix, hsic
 from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral_entropy
-from infoplane.analysis.estimators.entropies import information_bits
+from infoplane.analysis.estimators.entropies import information_bits, joint_counts
 from infoplane.analysis.estimators.renyi import (
     MatrixRenyi,
     gram,
@@ -33,11 +35,15 @@ from infoplane.analysis.estimators.renyi import (
 )
 from infoplane.analysis.estimators.surrogate import _inflation, _information, _shrunk, gaussian_shortfall
 from infoplane.analysis.evidence import Evidence
+from infoplane.analysis.follow import Budget
 from infoplane.analysis.given import conditional_information
+from infoplane.analysis.live.guard import Guard
+from infoplane.analysis.resample import Resampler
 from infoplane.analysis.sensitivity import Sensitivity
 from infoplane.analysis.sides import train_and_held_out
 from infoplane.analysis.vocabulary import kl_binned
 from infoplane.archive import Archive, RunWriter, open_archive
+from infoplane.archive.publish import Sink
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, LayerInfo, Variable
 
@@ -1163,3 +1169,121 @@ def test_progress_is_shown_when_asked_for_and_told_to_who_wants_to_know(
         ip.measure(archive, "exact", resume=False, progress=wish)
         assert ("measuring: 1 of 1" in capsys.readouterr().err) == said
     assert told == [(1, 1)]
+
+
+MARKS = {  # keeps the chain, is free to grow with depth, takes X as values, is Shannon information, takes the layer without its noise
+    **dict.fromkeys(("exact", "plugin"), (True, False, False, True, False)),
+    **dict.fromkeys(("bin", "ross", "vinfo", "kde:variance=1"), (False, False, False, True, False)),
+    **dict.fromkeys(("knn", "ksg", "mixed", "gauss", "infonce", "nwj", "mine", "smile", "ratio"), (False, False, True, True, False)),
+    **dict.fromkeys(("renyi", "dse", "hsic", "cka"), (False, False, False, False, False)),
+    "noisy": (True, False, False, True, True),
+    "sliced": (False, True, True, False, False),
+}
+
+
+@pytest.mark.parametrize("spec", MARKS)
+def test_what_an_estimator_says_of_itself_decides_how_it_is_measured_and_judged(spec: str) -> None:
+    names = (("keeps_chain", False), ("dpi_exempt", False), ("x_as_values", False), ("shannon", True), ("takes_clean", False))
+    assert tuple(getattr(parse(spec), name, default) for name, default in names) == MARKS[spec]
+
+
+@pytest.mark.parametrize(
+    "spec", ["bin:szt", "kde:variance=0.1", "renyi", "renyi:alpha=2", "renyi:alpha=2,width=alignment", "dse", "noisy:sigma=0.3,draws=40"]
+)
+def test_both_numbers_of_a_plane_point_are_the_estimates_of_each_side(spec: str) -> None:
+    z, ids, y = (
+        Variable("z", np.tanh(RNG.normal(size=(60, 3))), "continuous"),
+        Variable("x", np.arange(60)[:, None], "discrete"),
+        Variable("y", np.arange(60)[:, None] % 3, "discrete"),
+    )
+    estimator = parse(spec)
+    points = estimator.estimate_plane_point(ids, z, y, rng=np.random.default_rng(0))
+    for quantity, pair in (("i_xz", (ids, z)), ("i_zy", (z, y))):
+        if spec.endswith("alignment") and quantity == "i_xz":  # its kernel is that of the labels
+            continue
+        both = [e.bits for q, e in points if q == quantity]
+        assert estimator.estimate(*pair, rng=np.random.default_rng(0)).bits == pytest.approx(
+            both[-1] if len(both) == 1 else both[0], abs=0.02
+        )
+
+
+def test_lanczos_finds_the_information_about_labels_that_whole_spectra_have() -> None:
+    z, y = Variable("z", RNG.normal(size=(60, 2)), "continuous"), Variable("y", np.arange(60)[:, None] % 2, "discrete")
+    whole = MatrixRenyi(alpha=1.5).estimate(z, y).bits
+    found = [MatrixRenyi(alpha=1.5, lanczos=30).estimate(z, y, rng=np.random.default_rng(s)).bits for s in range(12)]
+    assert np.mean(found) == pytest.approx(whole, abs=5 * np.std(found) / np.sqrt(12) + 1e-3)
+    assert all(MatrixRenyi().supports(a, b) for a in ("continuous", "discrete") for b in ("continuous", "discrete"))
+    assert not MatrixRenyi().supports("continuous", "soft") and not MatrixRenyi().supports("soft", "discrete")  # type: ignore[arg-type]
+
+
+def test_a_gaussian_says_its_error_for_scalars_alone() -> None:
+    a, b = (Variable(name, RNG.normal(size=(90, 2)), "continuous") for name in "ab")
+    one = Variable("one", b.values[:, :1], "continuous")
+    assert Gaussian().estimate(Variable("other", a.values[:, :1], "continuous"), one).stderr is not None
+    assert [Gaussian().estimate(*pair).stderr for pair in ((a, b), (a, one), (one, a))] == [None] * 3
+
+
+def test_a_jitter_is_as_wide_as_it_says() -> None:
+    v = Variable("v", RNG.normal(size=(4000, 1)), "continuous")
+    apart = parse("ksg:jitter=0.01")._prepared(v, None) - parse("ksg")._prepared(v, None)
+    assert apart.std() == pytest.approx(0.01, rel=0.1) and apart.mean() == pytest.approx(0, abs=1e-3)
+
+
+def test_widths_reach_from_a_thousandth_of_the_largest_value_to_twice_it(tmp_path: Path) -> None:
+    z = np.array([[0.5, -4.0], [1.0, 0.25], [2.0, 0.125]], np.float32)
+    found = ip.width_sweep(one_step(tmp_path / "run", a=("Linear", z), flat=("Linear", 0 * z)), "a")
+    assert (found.widths[0], found.widths[-1]) == (pytest.approx(0.004), pytest.approx(8.0))
+    assert ip.width_sweep(tmp_path / "run", "flat").widths[-1] == pytest.approx(2.0)
+
+
+def test_saturation_is_nearness_to_the_ends_of_an_activation(tmp_path: Path) -> None:
+    z = np.array([[-0.99, 0.0], [0.99, 0.2], [0.5, 0.5], [0.94, -0.94]], np.float32)
+    archive = one_step(tmp_path / "run", tanh=("Tanh", z), logistic=("Sigmoid", np.abs(z)), linear=("Linear", z))
+    found = {m.layer: m.saturated for m in mechanism.mechanism(archive)}
+    assert (found["tanh"], found["logistic"]) == (2 / 8, 3 / 8) and np.isnan(
+        found["linear"]
+    )  # within 0.05 of -1 and 1, within 0.025 of 0 and 1
+
+
+def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(tmp_path: Path) -> None:
+    archive = one_step(tmp_path / "run", a=("Linear", RNG.normal(size=(11, 2)).astype(np.float32)))
+    resampler = Resampler(Evidence(ip.measure(archive, "bin:szt"), archive), permutations=9, splits=4, seed=0)
+    resampler.test(0, "bin:szt", "i_xz", "point", "a", "a", 0.1)
+    halves = [h.tolist() for h in resampler._halves]
+    assert len({tuple(h) for h in halves}) == 8 and all(h == sorted(h) for h in halves)
+    assert all(sorted(a + b) == list(range(11)) and len(a) == 5 for a, b in zip(halves[::2], halves[1::2], strict=True))
+
+
+def test_a_budget_counts_from_its_start() -> None:
+    assert Budget(0.1, busy=lambda: 3.0, clock=lambda: 20.0, start=10.0).rest_seconds() == pytest.approx(20.0)
+    assert Budget(0.1, busy=lambda: 1.0, clock=lambda: 20.0, start=10.0).rest_seconds() == 0.0
+
+
+def test_joint_counts_are_those_of_the_pairs_by_either_way() -> None:
+    for symbols in (3, 60):  # a table, and codes
+        a, b = RNG.integers(0, symbols, (2, 90))
+        a, b = (np.unique(v, return_inverse=True)[1] for v in (a, b))
+        counts = joint_counts(a, b)
+        assert sorted(counts[counts > 0]) == sorted(np.unique(np.stack([a, b]), axis=1, return_counts=True)[1])
+
+
+def test_a_disk_that_takes_a_file_in_parts_gets_every_byte_in_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: real(fd, bytes(data)[:7], at))
+    with (tmp_path / "f").open("w+b") as file:
+        sink = Sink(file.fileno())
+        sink.write(b"0123456789" * 3)
+        sink.write(b"end")
+    assert sink.error is None and (tmp_path / "f").read_bytes() == b"0123456789" * 3 + b"end"
+
+
+def test_only_requests_and_the_start_of_the_server_reach_the_live_page() -> None:
+    seen: list[str] = []
+
+    async def app(scope: dict[str, object], receive: object, send: object) -> None:
+        seen.append(str(scope["type"]))
+
+    guard = Guard(app)  # type: ignore[arg-type]
+    for kind in ("lifespan", "websocket"):
+        asyncio.run(guard({"type": kind}, None, None))  # type: ignore[arg-type]
+    assert seen == ["lifespan"]
