@@ -130,7 +130,7 @@ def entropy_of_keys(keys: NDArray[np.uint64]) -> float:
     """Plug-in entropy in bits of mixed 64-bit keys, shape ``(n,)``, n at least 1."""
     from infoplane import rows_compiled
 
-    return float(rows_compiled.entropy_of_keys(keys, empty_table(len(keys))))
+    return float(rows_compiled.entropy_of_keys(keys, empty_table(len(keys)), len(keys)))
 
 
 def joint_entropies(keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int) -> tuple[float, float, int]:
@@ -144,3 +144,16 @@ def joint_entropies(keys: NDArray[np.uint64], other: NDArray[np.int64], symbols:
 def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
     """An empty table for n keys, at most half full."""
     return np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)
+
+
+def empty_sieve(n: int) -> NDArray[np.uint8]:
+    """A table in which `repeated_rows` looks for n keys, at most an eighth full."""
+    return np.empty(1 << max(int(8 * n - 1).bit_length(), 4), np.uint8)
+
+
+def repeated_rows(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Numbers of the rows that may share their mixed key, shape ``(n,)``, with another: all that do, and few others."""
+    from infoplane import rows_compiled
+
+    left = np.empty(len(keys), np.int64)
+    return left[: rows_compiled.repeated_rows(keys, empty_sieve(len(keys)), left)]

@@ -197,12 +197,47 @@ def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def entropy_of_keys(keys: Any, table: Any) -> float:
-    """Plug-in entropy in bits of mixed 64-bit keys (n,), by way of any ``table`` that is a power of two long: one logarithm for each different count."""
-    n = len(keys)
+def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
+    """Rows of mixed 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
+
+    All rows that share a key are among them, and few that do not: two looks at a table ``seen`` of bytes, a power of two long, without a branch.
+    """
+    mask, two = _U(len(seen) - 1), np.uint8(2)
+    seen[:] = 0
+    for i in range(len(keys)):
+        slot = keys[i] & mask
+        seen[slot] = min(np.uint8(seen[slot] + np.uint8(1)), two)
+    found = 0
+    for i in range(len(keys)):
+        left[found] = i
+        found += seen[keys[i] & mask] == two
+    seen[:] = 0
+    for k in range(found):
+        slot = (keys[left[k]] >> _U(32)) & mask
+        seen[slot] = min(np.uint8(seen[slot] + np.uint8(1)), two)
+    some, found = found, 0
+    for k in range(some):
+        row = left[k]
+        left[found] = row
+        found += seen[(keys[row] >> _U(32)) & mask] == two
+    return found
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def entropy_of_keys(keys: Any, table: Any, n: int) -> float:
+    """Plug-in entropy in bits of n rows, by the mixed 64-bit keys of all that are not alone with theirs, and of any others.
+
+    By way of a ``table`` that is a power of two long, more than the keys; one logarithm for each different count.
+    """
+    if len(keys) == 0:
+        return np.log2(n)
+    size = 16
+    while size < 2 * len(keys):
+        size *= 2
+    table = table[:size]
     table[:] = -1
-    counts = np.empty(n, np.int64)
-    found = count_keys(keys, table, np.empty(n, np.uint64), counts)
+    counts = np.empty(len(keys), np.int64)
+    found = count_keys(keys, table, np.empty(len(keys), np.uint64), counts)
     return _entropy_of_counts(counts[:found], n)
 
 
@@ -225,7 +260,7 @@ def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
 
 @numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _entropy_of_counts(counts: Any, n: int) -> float:
-    """Of counts that add up to n, in bits: one logarithm for each different count."""
+    """Of counts that add up to n, those of one left out or not, in bits: one logarithm for each different count."""
     most = counts.max()
     times = np.zeros(most + 1 + _SPREAD, np.int64)
     for i in range(len(counts)):

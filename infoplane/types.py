@@ -38,6 +38,7 @@ class Variable:
         values: shape ``(n, dim)``; float32 or float64 when continuous, int64 symbols when discrete
             (a row of several columns is one symbol).
         kind: stated by the caller, never guessed from a dtype.
+        largest: the largest magnitude of continuous values, 0 of symbols.
 
     Raises:
         InputError: not 2-D, no rows, no columns, wrong dtype for the kind, NaN or infinity, or a float64 scale whose squares overflow
@@ -47,6 +48,7 @@ class Variable:
     name: str
     values: NDArray[Any]  # Any: float32, float64 or int64, as the kind says
     kind: Kind
+    largest: float = field(init=False, repr=False, default=0.0)
 
     def __post_init__(self) -> None:
         v = self.values
@@ -73,6 +75,7 @@ class Variable:
                 raise InputError(
                     f"{self.name}: the largest value is {largest:.3g}, whose square no float64 can hold; multiply all values by one constant first"
                 )
+            object.__setattr__(self, "largest", largest)
 
     @property
     def n(self) -> int:

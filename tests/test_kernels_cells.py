@@ -5,16 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from infoplane import rows_compiled
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
 from infoplane.analysis.estimators.cells import estimate_of_codes
 from infoplane.analysis.kernels import cells
 from infoplane.analysis.kernels.threads import using
 from infoplane.errors import EstimatorError
-from infoplane.rows import codes_of, codes_of_keys, row_codes
-from infoplane.types import continuous, discrete
+from infoplane.rows import cell_keys, codes_of, codes_of_keys, repeated_rows, row_codes
+from infoplane.types import continuous, discrete, entropy_of_counts
 
 RNG = np.random.default_rng(5)
+SWAPPED = RNG.integers(-1, 2, size=(300, 32)) * 0.9
 VALUES = {
     "tanh": np.tanh(RNG.normal(size=(3000, 3)) * 3),
     "one unit": RNG.normal(size=(900, 1)),
@@ -25,6 +27,12 @@ VALUES = {
     "wide": np.round(np.tanh(RNG.normal(size=(400, 2100)))).repeat(2, axis=0),
     "large and signed": RNG.integers(-2, 3, size=(800, 4)) * 1e9,
     "negative zeros": np.where(RNG.random((200, 5)) < 0.5, -0.0, 0.0),
+    "alone by the first units": RNG.normal(size=(1100, 100)),
+    "apart in the last unit only": np.concatenate([np.ones((700, 70)), RNG.normal(size=(700, 1))], axis=1),
+    "few rows, often": RNG.normal(size=(40, 65))[RNG.integers(0, 40, 1100)],
+    "some rows often": RNG.normal(size=(900, 48))[np.minimum(RNG.integers(0, 1400, 1500), 899)],
+    "units that change places": np.concatenate([SWAPPED, np.roll(SWAPPED, 16, axis=1), np.roll(SWAPPED[:100], 1, axis=1)]),
+    "one row": RNG.normal(size=(1, 40)),
 }
 
 
@@ -37,6 +45,41 @@ def test_keys_part_the_rows_as_their_cells_do(case: str, dtype: type, monkeypatc
         with using(number):
             np.testing.assert_array_equal(codes_of_keys(cells.floor_keys(z, 0.3)), row_codes(saxe_cells(z, 0.3)))
             np.testing.assert_array_equal(codes_of_keys(cells.edge_keys(z, 30)), row_codes(szt_cells(z)))
+            np.testing.assert_array_equal(codes_of_keys(cells.floor_keys(z, 0.3, parting=True)), row_codes(saxe_cells(z, 0.3)))
+            np.testing.assert_array_equal(codes_of_keys(cells.floor_keys(z, 0.5, parting=True)), row_codes(saxe_cells(z, 0.5)))
+            np.testing.assert_array_equal(codes_of_keys(cells.edge_keys(z, 30, parting=True)), row_codes(szt_cells(z)))
+
+
+def test_units_are_read_only_as_long_as_rows_need_them(monkeypatch) -> None:
+    looked, keys = [], cells._keys
+
+    def watched(z, work, first=0, last=None):
+        looked.append((len(z), (z.shape[1] if last is None else last) - first))
+        return keys(z, work, first, last)
+
+    monkeypatch.setattr(cells, "_keys", watched)
+    z = RNG.normal(size=(2000, 300)).astype(np.float32)
+    for rule in (Binned("saxe"), Binned("saxe", width=0.5), Binned("szt")):
+        assert len(np.unique(rule.parting_keys(continuous(z)))) == 2000
+        assert [w for w in looked if w[0] > 20] == [(2000, 16)]
+        looked.clear()
+    z[1700:, :100] = z[3, :100]
+    Binned("saxe").parting_keys(continuous(z))
+    assert looked[0] == (2000, 16) and 301 <= looked[1][0] <= 320 and looked[1][1] == 284 and len(looked) == 2
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 700, 20_000])
+@pytest.mark.parametrize("kinds", [1, 2, 50, 10**6])
+def test_rows_that_share_a_key_are_found_and_few_others(n: int, kinds: int) -> None:
+    rng = np.random.default_rng([n, kinds])
+    keys = cell_keys(rng.integers(0, kinds, (n, 1)))
+    left = repeated_rows(keys)
+    shared = np.flatnonzero((counts := np.bincount(codes := codes_of_keys(keys)))[codes] > 1)
+    assert np.isin(shared, left).all() and (np.diff(left) > 0).all()
+    assert len(left) - len(shared) <= 0.02 * n
+    assert rows_compiled.entropy_of_keys(keys[left], np.empty(4 * n + 16, np.int32)[: 1 << (4 * n + 16).bit_length() - 1], n) == (
+        pytest.approx(entropy_of_counts(counts), abs=1e-12)
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

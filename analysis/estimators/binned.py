@@ -13,7 +13,7 @@ from infoplane.analysis.estimators import binrules
 from infoplane.analysis.estimators.cells import estimate_of_codes, estimates_of_keys, same_rows
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.kernels.blocks import Rows
-from infoplane.analysis.kernels.cells import edge_keys, floor_keys
+from infoplane.analysis.kernels.cells import edge_keys, floor_keys, refuse_unnumbered
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import cell_keys, codes_of, codes_of_keys
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
@@ -161,7 +161,7 @@ class Binned:
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
-        return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.keys(z))
+        return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.parting_keys(z))
 
     def keys(self, z: Variable) -> NDArray[np.uint64]:
         """64-bit keys of the rows of cells, shape ``(n,)``; where cells do not depend on other rows, keys of blocks can be joined."""
@@ -170,6 +170,14 @@ class Binned:
         if self.rule == "szt":
             return edge_keys(z.values, binrules.SZT_EDGES)
         return cell_keys(self.cells(z))
+
+    def parting_keys(self, z: Variable) -> NDArray[np.uint64]:
+        """64-bit keys that part the rows as `keys` do, shape ``(n,)``, from no more units than that takes; keys of blocks cannot be joined."""
+        if self.rule == "saxe":
+            width = self.width or SAXE_WIDTH
+            refuse_unnumbered(z.largest, width)
+            return floor_keys(z.values, width, parting=True)
+        return edge_keys(z.values, binrules.SZT_EDGES, parting=True) if self.rule == "szt" else self.keys(z)
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
         """I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
@@ -189,7 +197,7 @@ class Binned:
     ) -> list[tuple[Quantity, Estimate]]:
         """I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
         same_rows(x, z, self.name)
-        keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.keys(z)
+        keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.parting_keys(z)
         return self._points(keys, (("i_xz", x), ("i_zy", y)), self._notes(z))
 
     def estimate_rows(
@@ -229,7 +237,7 @@ class Binned:
     def _notes(self, z: Variable) -> tuple[str, ...]:
         if z.kind == "discrete":
             return ()
-        notes = self._shares(_share(z.values < -1), _share(z.values > 1)) if self.rule == "szt" else ()
+        notes = self._shares(_share(z.values < -1), _share(z.values > 1)) if self.rule == "szt" and z.largest > 1 else ()
         return notes if self.fit_scope is None else (*notes, "range taken from these rows alone, not frozen over the run")
 
     def _shares(self, below: float, above: float) -> tuple[str, ...]:

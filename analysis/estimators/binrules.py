@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.cells import cells_between, refuse_unnumbered
+from infoplane.analysis.kernels.cells import cells_between, largest_of, refuse_unnumbered
 from infoplane.errors import EstimatorError
 
 Values = NDArray[np.floating]
@@ -32,7 +32,7 @@ def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
     Raises:
         EstimatorError: values so large that their cells have no number.
     """
-    refuse_unnumbered(z, width)
+    refuse_unnumbered(largest_of(z), width)
     return np.floor(z / z.dtype.type(width)).astype(np.int64)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numba
 import numpy as np
 
-from infoplane.rows_compiled import entropy_of_keys, mix
+from infoplane.rows_compiled import entropy_of_keys, mix, repeated_rows
 
 _U = np.uint64
 _F = np.float32
@@ -148,32 +148,35 @@ def _mix(out: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_keys(z: Any, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any) -> Any:
+def floor_keys(z: Any, stride: int, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any) -> Any:
     """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
 
     Returns whether a value has a magnitude of ``limit`` or more, looked at while it is in cache: cells beyond 2^62 have no number. Under a limit
     of infinity nothing is looked at.
 
-    z: the rows one after the other. scale: ``1 / width`` where that is exact, so that a product is the quotient, else 0. weights: of one row of units,
-    repeated; as many rows as it holds are taken at a time, in cache.
+    z: the rows one after the other, ``stride`` apart; the first ``dim`` units of each count. scale: ``1 / width`` where that is exact, so that a
+    product is the quotient, else 0. weights: of one row of units, repeated; as many rows as it holds are taken at a time, in cache.
     """
     rows = len(weights) // dim
-    short = dim < _SHORT
+    short = dim < _SHORT and stride == dim
     buffer = np.empty(len(weights) if short else 0, np.uint64)
     far = _F(0)
     for i in range(0, len(out), rows):
         m = min(rows, len(out) - i)
-        if limit < np.inf:
-            far += _far(z[i * dim : (i + m) * dim], limit)
         if short:
+            part = z[i * dim : (i + m) * dim]
+            if limit < np.inf:
+                far += _far(part, limit)
             if scale > 0:
-                _scaled_products(z[i * dim : (i + m) * dim], scale, weights, buffer)
+                _scaled_products(part, scale, weights, buffer)
             else:
-                _floor_products(z[i * dim : (i + m) * dim], width, weights, buffer)
+                _floor_products(part, width, weights, buffer)
             _sums_of_rows(buffer, dim, out[i : i + m])
         else:
             for r in range(i, i + m):
-                row = z[r * dim : (r + 1) * dim]
+                row = z[r * stride : r * stride + dim]
+                if limit < np.inf:
+                    far += _far(row, limit)
                 out[r] = _scaled_sum(row, scale, weights) if scale > 0 else _floor_sum(row, width, weights)
         _mix(out[i : i + m])
     return far > 0
@@ -207,11 +210,10 @@ def _add(number: Any, weight: Any, sums: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _turn(z: Any, tile: Any) -> None:
-    """Rows, shape (m, units), into the columns of a tile; whole tiles by a loop of known length, which takes a third of the time."""
-    m, wide = z.shape
-    for r in range(m):
-        row = z[r]
+def _turn(z: Any, rows: Any, left: int, wide: int, tile: Any) -> None:
+    """Units left .. left + wide of some rows into the columns of a tile; whole tiles by a loop of known length, which takes a third of the time."""
+    for r in range(len(rows)):
+        row = z[rows[r], left : left + wide]
         if wide == _UNITS:
             for j in range(_UNITS):
                 tile[j, r] = row[j]
@@ -221,60 +223,96 @@ def _turn(z: Any, tile: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, table: Any, out: Any) -> None:
-    """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of a table as for `entropy_of_keys`.
+def _add_cells(tile: Any, wide: int, width: Any, base: Any, many: int, weights: Any, number: Any, sums: Any) -> None:
+    """The weighted cells of a tile to the sums of its rows: ``many`` cells (1, 2 or 4) are the digits, to one ``base``, of one number."""
+    j = 0
+    while j < wide:
+        if many == 4 and j + 4 <= wide:
+            taken = 4
+            _four(tile[j], tile[j + 1], tile[j + 2], tile[j + 3], width, base, number)
+        elif many >= 2 and j + 2 <= wide:
+            taken = 2
+            _two(tile[j], tile[j + 1], width, base, number)
+        else:
+            taken = 1
+            _one(tile[j], width, number)
+        _add(number, weights[j], sums)
+        j += taken
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, table: Any, seen: Any, out: Any) -> None:
+    """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of tables as for `entropy_of_keys` and `repeated_rows`.
 
     Rows are turned over in tiles, each of which serves many widths while it is in cache; the loops over it are vector loops however short the rows.
+    A row that is alone by its first units stays so: once most are, a width looks at the others only.
 
     z: shape (n, dim). joined: per width, how many cells (1, 2 or 4) are the digits, to one of ``bases``, of one number. weights: of the units of one row.
     """
     n, dim = z.shape
     tile, number = np.zeros((_UNITS, _LANES), z.dtype), np.empty(_LANES, z.dtype)
-    keys = np.empty((max(1, min(len(widths), _KEYS // n)), (n + _LANES - 1) // _LANES * _LANES), np.uint64)
-    for first in range(0, len(widths), len(keys)):
-        some = widths[first : first + len(keys)]
-        keys[:] = 0
-        for i in range(0, n, _LANES):
-            for left in range(0, dim, _UNITS):
-                wide = min(_UNITS, dim - left)
-                _turn(z[i : i + _LANES, left : left + wide], tile)
-                for k in range(len(some)):
-                    width, base, many, j = some[k], bases[first + k], joined[first + k], 0
-                    while j < wide:
-                        if many == 4 and j + 4 <= wide:
-                            taken = 4
-                            _four(tile[j], tile[j + 1], tile[j + 2], tile[j + 3], width, base, number)
-                        elif many >= 2 and j + 2 <= wide:
-                            taken = 2
-                            _two(tile[j], tile[j + 1], width, base, number)
-                        else:
-                            taken = 1
-                            _one(tile[j], width, number)
-                        _add(number, weights[left + j], keys[k, i : i + _LANES])
-                        j += taken
-        for k in range(len(some)):
-            _mix(keys[k])
-            out[first + k] = entropy_of_keys(keys[k, :n], table)
+    padded = (n + _LANES - 1) // _LANES * _LANES
+    sums = np.empty((max(1, min(len(widths), _KEYS // n)), padded), np.uint64)
+    every, left, keys = np.arange(n), np.empty(n, np.int64), np.empty(padded, np.uint64)
+    going = np.empty(len(sums), np.int64)
+    for first in range(0, len(widths), len(sums)):
+        some = min(len(sums), len(widths) - first)
+        going[:some] = np.arange(some)
+        sums[:] = 0
+        start, fine = 0, True
+        while some:
+            stop = min(dim, max(_UNITS, 4 * start))
+            for i in range(0, n, _LANES):
+                for unit in range(start, stop, _UNITS):
+                    wide = min(_UNITS, stop - unit)
+                    _turn(z, every[i : i + _LANES], unit, wide, tile)
+                    for g in range(some):
+                        k = going[g]
+                        w = first + k
+                        _add_cells(tile, wide, widths[w], bases[w], joined[w], weights[unit:], number, sums[k, i : i + _LANES])
+            kept = 0
+            for g in range(some):
+                k = going[g]
+                w, m = first + k, n
+                keys[:] = sums[k]
+                _mix(keys)
+                if fine or stop < dim:
+                    m = repeated_rows(keys[:n], seen, left)
+                    fine = 2 * m <= n
+                    if stop < dim and not fine:
+                        going[kept] = k
+                        kept += 1
+                        continue
+                    for r in range(m):
+                        keys[r] = sums[k, left[r]]
+                    for i in range(0, m, _LANES):
+                        for unit in range(stop, dim, _UNITS):
+                            wide = min(_UNITS, dim - unit)
+                            _turn(z, left[i : min(i + _LANES, m)], unit, wide, tile)
+                            _add_cells(tile, wide, widths[w], bases[w], joined[w], weights[unit:], number, keys[i : i + _LANES])
+                    _mix(keys[:m])
+                out[w] = entropy_of_keys(keys[:m], table, n)
+            some, start = kept, stop
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def edge_keys(z: Any, dim: int, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
+def edge_keys(z: Any, stride: int, dim: int, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
     """As `floor_keys`, for the cells of `cells_between`: the edges themselves are looked at only where a value is near one."""
     rows = len(weights) // dim
-    short = dim < _SHORT
+    short = dim < _SHORT and stride == dim
     buffer = np.empty(len(weights) if short else 0, np.uint64)
     for i in range(0, len(out), rows):
         m = min(rows, len(out) - i)
-        part = z[i * dim : (i + m) * dim]
-        clear = _beside_edges(part, scale, last) == 0
         if short:
-            if clear:
+            part = z[i * dim : (i + m) * dim]
+            if _beside_edges(part, scale, last) == 0:
                 _clear_products(part, scale, last, weights, buffer)
             else:
                 _cell_products(part, step, scale, last, weights, buffer)
             _sums_of_rows(buffer, dim, out[i : i + m])
         else:
-            for r in range(m):
-                row = part[r * dim : (r + 1) * dim]
-                out[i + r] = _clear_sum(row, scale, last, weights) if clear else _cell_sum(row, step, scale, last, weights)
+            for r in range(i, i + m):
+                row = z[r * stride : r * stride + dim]
+                clear = _beside_edges(row, scale, last) == 0
+                out[r] = _clear_sum(row, scale, last, weights) if clear else _cell_sum(row, step, scale, last, weights)
         _mix(out[i : i + m])
