@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoplane.analysis.stored import StoredRows, is_large
 from infoplane.errors import EstimatorError, InputError
@@ -139,6 +140,16 @@ def plane_points(
         raise refused[0][1]
     said = tuple(f"no {words}: {error}" for words, error in refused)
     return [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found] if said else found
+
+
+def halves_from_one_pass(
+    estimator: Estimator, x: Variable | None, z: Variable, y: Variable | None, splits: Sequence[NDArray[np.bool_]], rng: np.random.Generator
+) -> list[list[tuple[Quantity, Estimate]]] | None:
+    """The points of either half of each split where the estimator has a pass that serves all of them, else None."""
+    shared: Callable[..., list[list[tuple[Quantity, Estimate]]]] | None = getattr(estimator, "estimate_halves", None)
+    if shared is None or x is None or y is None or (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete"):
+        return None
+    return shared(x, z, y, splits, rng=rng)
 
 
 def measure_cell(

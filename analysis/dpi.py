@@ -24,6 +24,8 @@ from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
+Family = tuple[int, str, str, str]
+"""Step, estimator, quantity and sense."""
 DEFAULT_ESTIMATORS = ("bin:szt", "exact")
 """What `check_dpi` measures when it is given an archive."""
 
@@ -121,24 +123,38 @@ def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha:
     found: list[Finding] = []
     suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
     families = _families(plane, evidence)
+    later: list[tuple[Family, list[int], int]] = []  # places of its excesses, and how many pairs it compares
+
+    def resample(family: Family, places: list[int], comparable: int) -> None:
+        each = []
+        for k in places:
+            f = found[k]
+            if resampler is not None and (tested := resampler.test(*family, f.upstream, f.downstream, f.excess_bits)) is not None:
+                each.append((k, tested))
+        for (k, tested), p in zip(each, holm([t.p for _, t in each], comparable), strict=True):
+            found[k] = _judged(found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator))
+            if found[k].verdict in ("estimator", "violation"):
+                suspects.append((k, tested))
+
     with shown_progress("judging", len(families), shown=progress) as advance:
-        for (step, spec, quantity, sense), layers in families.items():
-            group = [
-                evidence.judge_pair(step, spec, quantity, sense, layers[up], layers[down])
+        for family, layers in families.items():
+            start = len(found)
+            found += [
+                evidence.judge_pair(*family, layers[up], layers[down])
                 for up, down in combinations([name for name in plane.layers if name in layers], 2)
             ]
-            comparable = sum(f.verdict != "not comparable" for f in group)
-            tests: list[tuple[int, Chance]] = []
-            for finding in group:
-                found.append(finding)
-                if resampler is not None and finding.verdict in ("estimator", "violation"):
-                    tested = resampler.test(step, spec, quantity, sense, finding.upstream, finding.downstream, finding.excess_bits)
-                    if tested is not None:
-                        tests.append((len(found) - 1, tested))
-            for (k, tested), p in zip(tests, holm([t.p for _, t in tests], comparable), strict=True):
-                found[k] = _judged(found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator))
-                if found[k].verdict in ("estimator", "violation"):
-                    suspects.append((k, tested))
+            places = [k for k in range(start, len(found)) if found[k].verdict in ("estimator", "violation")]
+            comparable = sum(f.verdict != "not comparable" for f in found[start:])
+            if places and not evidence.celled(family[1]):
+                later.append((family, places, comparable))
+                continue
+            resample(family, places, comparable)  # while the codes of this step are held
+            advance()
+        if resampler is not None:
+            excesses = [found[k] for _, places, _ in later for k in places]
+            resampler.prepare((f.step, layer, f.estimator) for f in excesses for layer in (f.upstream, f.downstream))
+        for family, places, comparable in later:
+            resample(family, places, comparable)
             advance()
     for (k, tested), q in zip(suspects, benjamini_hochberg([t.p for _, t in suspects], max(len(found), 1)), strict=True):
         if q > alpha:
@@ -168,9 +184,9 @@ def _chance(finding: Finding, tested: Chance, p: float, over: str) -> Finding:
     return replace(finding, verdict="sampling", explanation=text, p=tested.p, stderr=tested.stderr)
 
 
-def _families(plane: Plane, evidence: Evidence) -> dict[tuple[int, str, str, str], dict[str, Point]]:
+def _families(plane: Plane, evidence: Evidence) -> dict[Family, dict[str, Point]]:
     """The points of each checkpoint, estimator, quantity and sense by layer: their pairs are the family that Holm's correction is over."""
-    by_place: dict[tuple[int, str, str, str], dict[str, Point]] = {}
+    by_place: dict[Family, dict[str, Point]] = {}
     for point in plane.points:
         if not evidence.exempt(point.estimator):
             by_place.setdefault((point.step, point.estimator, point.quantity, point.sense), {})[point.layer] = point

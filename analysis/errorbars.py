@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.cell import plane_points
+from infoplane.analysis.cell import halves_from_one_pass, plane_points
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Estimator, Kind, Quantity, Variable
@@ -283,9 +283,8 @@ class Resampled:
             first = np.zeros(z.n, bool)
             first[rng.permutation(z.n)[: z.n // 2]] = True
             splits.append(first)
-        shared: Callable[..., list[Points]] | None = getattr(self.inner, "estimate_halves", None)
-        if shared is not None and x is not None and y is not None and y.kind == "discrete" and z.kind == "continuous":
-            yield from shared(x, z, y, splits, rng=rng)
+        if (every := halves_from_one_pass(self.inner, x, z, y, splits, rng)) is not None:
+            yield from every
             return
         for first in splits:
             for rows in (np.flatnonzero(first), np.flatnonzero(~first)):

@@ -99,6 +99,11 @@ class Evidence:
             said.append(f"{len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}")
         return said
 
+    def celled(self, spec: str) -> bool:
+        """Whether a value of this estimator is the information of codes. A corrected one is not: it is resampled as a whole."""
+        estimator = self.estimator(spec)
+        return spec == "exact" or (hasattr(estimator, "codes") and getattr(estimator, "correction", "none") == "none")
+
     def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
         """Codes of a layer under an estimator that has cells; None where there are none."""
         if self.archive is None or not self.archive.has(step, layer):
@@ -109,11 +114,8 @@ class Evidence:
             if spec == "exact":
                 self._codes[layer, spec] = codes_of_digests(self.archive.row_digests(step, layer))
             else:
-                estimator = self.fitted(spec, layer)
-                # a corrected value is not the information of the codes: it is resampled as a whole
-                celled = hasattr(estimator, "codes") and getattr(estimator, "correction", "none") == "none"
-                z = continuous(self.archive.z(step, layer), layer) if celled else None
-                self._codes[layer, spec] = None if z is None else estimator.codes(z)
+                z = continuous(self.archive.z(step, layer), layer) if self.celled(spec) else None
+                self._codes[layer, spec] = None if z is None else self.fitted(spec, layer).codes(z)
         return self._codes[layer, spec]
 
     def leak(self, step: int, up: str, down: str) -> Leak | None:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.cell import input_variable, label_variable, layer_variable, plane_points
+from infoplane.analysis.cell import halves_from_one_pass, input_variable, label_variable, layer_variable, plane_points
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.errors import InfoplaneError
 from infoplane.rows import cell_codes, row_codes
-from infoplane.types import Estimate, Quantity, Variable
+from infoplane.types import Estimate, Quantity
 
 if TYPE_CHECKING:
     from infoplane.analysis.evidence import Evidence
-    from infoplane.archive import Archive
 
 Codes = NDArray[np.int64]
+Cell = tuple[int, str, str]
+"""Step, layer and estimator."""
+Halves = dict[tuple[str, str], NDArray[np.float64]]
+"""Bits of every half, by quantity and sense."""
 _DRAWS = 250
 """Draws of the permutation test that a thread takes at a time."""
 
@@ -101,7 +104,7 @@ class Chance:
 
 
 class Resampler:
-    """Tests excesses of a plane from its archive; holds the half-samples of one step at a time.
+    """Tests excesses of a plane from its archive.
 
     Args:
         permutations: draws of the permutation test. splits: half-sample splits (two halves each). seed: of both.
@@ -110,25 +113,20 @@ class Resampler:
     def __init__(self, evidence: Evidence, *, permutations: int, splits: int, seed: int) -> None:
         self.evidence, self.permutations, self.splits, self.seed = evidence, permutations, splits, seed
         self._step: int | None = None
-        self._halves: list[NDArray[np.int64]] = []
-        self._others: dict[int, dict[str, Codes]] = {}
-        self._values: dict[tuple[str, str], dict[tuple[str, str], NDArray[np.float64]] | None] = {}
+        self._sides: list[tuple[NDArray[np.int64], dict[str, Codes]]] = []
+        self._values: dict[Cell, Halves | None] = {}
         archive = evidence.archive
         y = None if archive is None else label_variable(archive)
         self._labels = row_codes(y.values) if y is not None and y.kind == "discrete" else None
 
+    def prepare(self, cells: Iterable[Cell]) -> None:
+        """Estimate the halves of these cells, which have no codes, on all cores: `test` finds them."""
+        wanted = list(dict.fromkeys(cells))
+        self._values.update(zip(wanted, in_order(self._of_values, wanted), strict=True))
+
     def test(self, step: int, spec: str, quantity: str, sense: str, up: str, down: str, excess: float) -> Chance | None:
         """The evidence on one excess; None where it cannot be resampled (no archive, values gone, too few rows)."""
-        archive = self.evidence.archive
-        if archive is None:
-            return None
-        if step != self._step:
-            rng = np.random.default_rng([self.seed, step])
-            self._step, self._values, self._halves, self._others = step, {}, [], {}
-            for _ in range(self.splits):
-                order = rng.permutation(archive.n_rows)
-                self._halves += [np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])]
-        a, b = self._half_values(step, up, spec), self._half_values(step, down, spec)
+        a, b = self._half_values((step, up, spec)), self._half_values((step, down, spec))
         if a is None or b is None or (quantity, sense) not in a or (quantity, sense) not in b:
             return None
         differences = b[quantity, sense] - a[quantity, sense]
@@ -143,47 +141,69 @@ class Resampler:
         p = 0.5 * math.erfc(excess / se / math.sqrt(2)) if se > 0 else 0.0
         return Chance(p, se, half)
 
-    def _half_values(self, step: int, layer: str, spec: str) -> dict[tuple[str, str], NDArray[np.float64]] | None:
-        if (layer, spec) not in self._values:
+    def _half_values(self, cell: Cell) -> Halves | None:
+        if cell not in self._values:
+            step, layer, spec = cell
             try:
-                self._values[layer, spec] = self._compute(step, layer, spec)
+                codes = self.evidence.codes(step, layer, spec)
             except InfoplaneError:
-                self._values[layer, spec] = None
-        return self._values[layer, spec]
+                codes = None
+            self._values[cell] = self._of_values(cell) if codes is None else self._of_codes(step, spec, codes)
+        return self._values[cell]
 
-    def _compute(self, step: int, layer: str, spec: str) -> dict[tuple[str, str], NDArray[np.float64]] | None:
-        archive, estimator = self.evidence.archive, self.evidence.fitted(spec, layer)
-        if archive is None or estimator is None or not archive.has(step, layer):
+    def _of_codes(self, step: int, spec: str, codes: Codes) -> Halves | None:
+        estimator = self.evidence.estimator(spec)
+        sense = str(getattr(estimator, "sense", "lower" if spec.startswith("bin") else "exact"))
+        found: dict[str, list[float]] = {}
+        for rows, sides in self._halves_of_codes(step):
+            here = cell_codes(codes[rows][:, None])
+            for quantity, other in sides.items():
+                found.setdefault(quantity, []).append(information_bits(here, other))
+        return {(q, each): np.asarray(bits) for q, bits in found.items() for each in (sense, "point", "lower", "exact")}
+
+    def _of_values(self, cell: Cell) -> Halves | None:
+        (step, layer, spec), archive = cell, self.evidence.archive
+        try:
+            estimator = self.evidence.fitted(spec, layer)
+            if archive is None or estimator is None or not archive.has(step, layer):
+                return None
+            z = layer_variable(archive, step, layer, estimator)
+            x, y = input_variable(archive, estimator), label_variable(archive)
+            halves = self._halves(step, archive.n_rows)
+
+            def points(k: int) -> list[tuple[Quantity, Estimate]]:
+                x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
+                return plane_points(estimator, x_half, z.take(halves[k]), y_half, np.random.default_rng([self.seed, step, 1, k]))
+
+            splits = [np.isin(np.arange(archive.n_rows), first, assume_unique=True) for first in halves[::2]]
+            every = halves_from_one_pass(estimator, x, z, y, splits, np.random.default_rng([self.seed, step, 1]))
+            found: dict[tuple[str, str], list[float]] = {}
+            for half in in_order(points, range(len(halves))) if every is None else every:
+                for quantity, e in half:
+                    found.setdefault((quantity, e.sense), []).append(e.bits)
+        except InfoplaneError:
             return None
-        codes = self.evidence.codes(step, layer, spec)
-        found: dict[tuple[str, str], list[float]] = {}
-        if codes is not None:
-            sense = str(getattr(estimator, "sense", "lower" if spec.startswith("bin") else "exact"))
-            for k, rows in enumerate(self._halves):
-                here = cell_codes(codes[rows][:, None])
-                for quantity, other in self._sides(archive, k).items():
-                    bits = information_bits(here, other)
-                    for each in (sense, "point", "lower", "exact"):
-                        found.setdefault((quantity, each), []).append(bits)
-            return {key: np.asarray(values[: len(self._halves)]) for key, values in found.items()}
-        z = layer_variable(archive, step, layer, estimator)
-        others: tuple[Variable | None, ...] = (input_variable(archive, estimator), label_variable(archive))
-
-        def points(k: int) -> list[tuple[Quantity, Estimate]]:
-            x, y = (None if v is None else v.take(self._halves[k]) for v in others)
-            return plane_points(estimator, x, z.take(self._halves[k]), y, np.random.default_rng([self.seed, step, 1, k]))
-
-        for half in in_order(points, range(len(self._halves))):
-            for quantity, e in half:
-                found.setdefault((quantity, e.sense), []).append(e.bits)
         return {key: np.asarray(values) for key, values in found.items()}
 
-    def _sides(self, archive: Archive, k: int) -> dict[str, Codes]:
-        """Codes of row identities and of labels in half ``k``."""
-        if k not in self._others:
+    def _halves(self, step: int, n: int) -> list[NDArray[np.int64]]:
+        """Row numbers of both halves of every split at this step."""
+        rng, found = np.random.default_rng([self.seed, step]), []
+        for _ in range(self.splits):
+            order = rng.permutation(n)
+            found += [np.sort(order[: n // 2]), np.sort(order[n // 2 :])]
+        return found
+
+    def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
+        """Halves with the codes of their row identities and labels; those of one step are held."""
+        archive = self.evidence.archive
+        if step != self._step and archive is not None:
             sides = {"i_xz": archive.row_ids, "i_zy": self._labels}
-            self._others[k] = {q: cell_codes(v[self._halves[k]][:, None]) for q, v in sides.items() if v is not None}
-        return self._others[k]
+            self._step = step
+            self._sides = [
+                (rows, {q: cell_codes(v[rows][:, None]) for q, v in sides.items() if v is not None})
+                for rows in self._halves(step, archive.n_rows)
+            ]
+        return self._sides
 
 
 def _plug_in_bias(t: Codes, y: Codes) -> float:

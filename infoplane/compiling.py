@@ -51,6 +51,7 @@ def compile_kernels() -> None:
     import numpy as np
 
     from infoplane.analysis.dpi import check_dpi
+    from infoplane.analysis.kernels.pairwise import block_sums
     from infoplane.analysis.measure import measure
     from infoplane.analysis.resample import permutation_p
     from infoplane.archive import RunWriter, open_archive
@@ -75,3 +76,5 @@ def compile_kernels() -> None:
         archive = open_archive(run)
         check_dpi(measure(archive, SPECS, resume=False), archive=archive)
     permutation_p(np.zeros_like(y), y, y, draws=9)
+    for dim, variance in ((3, 1.0), (16, 1.0), (16, 1e-6)):  # differences, products in float32, in float64
+        block_sums(x[:, :1].repeat(dim, axis=1), np.array([variance]), y, 2)

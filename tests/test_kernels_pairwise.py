@@ -13,7 +13,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from infoplane.analysis.kernels import blocks
-from infoplane.analysis.kernels.pairwise import anchored_sums, gaussian_sums, grouped_sums
+from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, gaussian_sums, grouped_sums
 from infoplane.analysis.kernels.threads import in_order, single_blas, threads, using
 from infoplane.errors import InputError
 
@@ -226,3 +226,22 @@ def test_work_left_behind_by_an_error_has_ended_before_the_error_arrives(monkeyp
     at_once = list(ended)
     assert at_once and at_once == ended and len(ended) < 20
     assert list(in_order(lambda k: k + 1, range(5))) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(("n", "dim", "scale"), [(1, 3, 1.0), (40, 3, 1.0), (1100, 7, 0.3), (1300, 24, 1.0), (700, 24, 300.0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_over_blocks_are_those_of_every_block_alone(n: int, dim: int, scale: float, dtype: type) -> None:
+    rng = np.random.default_rng([n, dim])
+    z = (scale * rng.normal(size=(n, dim))).astype(dtype)
+    blocks = rng.choice([0, 1, 3, 4, 8], n, p=[0.6, 0.1, 0.1, 0.15, 0.05])  # some are empty, the last too
+    variances = np.array([0.5, 4.0]) * dim
+    sums, order = block_sums(z, variances, blocks, 10)
+    assert sums.shape == (2, 2, 10, n) and (np.diff(blocks[order]) >= 0).all()
+    d = ((z[order, None].astype(float) - z[None].astype(float)) ** 2).sum(-1)
+    for v, s2 in enumerate(variances):
+        for k, m in enumerate((4, 1)):
+            each = np.exp(-d / (2 * m * s2))
+            for b in range(10):
+                np.testing.assert_allclose(sums[v, k, b], each[:, blocks == b].sum(1), rtol=2e-6, atol=1e-8 * n)
+    with using(1):
+        np.testing.assert_array_equal(block_sums(z, variances, blocks, 10)[0], sums)

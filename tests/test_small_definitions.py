@@ -19,6 +19,7 @@ from infoplane.analysis import drift, floors, histograms, mechanism, phases, spl
 from infoplane.analysis.between import LayerMatrix
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
+from infoplane.analysis.cell import input_variable, label_variable, plane_points
 from infoplane.analysis.estimators import Gaussian, NoisyChannel, VInformation, binrules, parse, table_errors, vinfo
 from infoplane.analysis.estimators.dependence import cka_matrix, hsic
 from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral_entropy
@@ -45,7 +46,7 @@ from infoplane.analysis.vocabulary import kl_binned
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.archive.publish import Sink
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Estimate, LayerInfo, Variable
+from infoplane.types import Estimate, LayerInfo, Variable, continuous
 
 RNG = np.random.default_rng(0)
 
@@ -823,7 +824,7 @@ def test_an_excess_that_never_varies_is_no_chance_and_one_of_codes_is_not_sample
     evidence = SimpleNamespace(archive=SimpleNamespace(n_rows=8, y=None, y_kind=None), codes=lambda step, layer, spec: codes[layer])
     tester = Resampler(evidence, permutations=9, splits=2, seed=0)  # type: ignore[arg-type]  # what it asks of an archive
     halves = {"up": np.array([1.0, 1.0, 1.0, 1.0]), "down": np.array([1.5, 1.5, 1.5, 1.5])}
-    monkeypatch.setattr(tester, "_half_values", lambda step, layer, spec: {("i_xz", "point"): halves[layer]})
+    monkeypatch.setattr(tester, "_half_values", lambda cell: {("i_xz", "point"): halves[cell[1]]})
     steady = tester.test(0, "kde", "i_xz", "point", "up", "down", 0.5)
     assert steady is not None and (steady.p, steady.stderr, steady.half_bits) == (0.0, 0.0, 0.5)
     halves["down"] = np.array([1.0, 2.0, 1.0, 2.0])
@@ -1249,9 +1250,33 @@ def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(tmp_path: Path
     archive = one_step(tmp_path / "run", a=("Linear", RNG.normal(size=(11, 2)).astype(np.float32)))
     resampler = Resampler(Evidence(ip.measure(archive, "bin:szt"), archive), permutations=9, splits=4, seed=0)
     resampler.test(0, "bin:szt", "i_xz", "point", "a", "a", 0.1)
-    halves = [h.tolist() for h in resampler._halves]
+    halves = [h.tolist() for h, _ in resampler._halves_of_codes(0)]
+    assert halves == [h.tolist() for h in resampler._halves(0, 11)] != [h.tolist() for h in resampler._halves(1, 11)]
     assert len({tuple(h) for h in halves}) == 8 and all(h == sorted(h) for h in halves)
     assert all(sorted(a + b) == list(range(11)) and len(a) == 5 for a, b in zip(halves[::2], halves[1::2], strict=True))
+
+
+@pytest.mark.parametrize("spec", ["kde:variance=0.1", "kde:relative=0.3", "bin:saxe,correction=mm", "renyi"])
+def test_values_without_codes_are_resampled_on_the_rows_of_each_half(tmp_path: Path, spec: str) -> None:
+    z = RNG.normal(size=(90, 3)).astype(np.float32)
+    archive = one_step(tmp_path / "run", a=("Linear", z), b=("Linear", np.tanh(z)))
+    evidence = Evidence(ip.measure(archive, spec), archive)
+    resampler = Resampler(evidence, permutations=9, splits=3, seed=4)
+    resampler.prepare([(0, "a", spec), (0, "b", spec), (0, "a", spec)])
+    prepared = dict(resampler._values)
+    assert resampler.test(0, spec, "i_xz", evidence.plane.points[0].sense, "b", "a", 0.1) is not None and resampler._values == prepared
+    for layer in "ab":
+        found = prepared.pop((0, layer, spec))
+        estimator = evidence.fitted(spec, layer)
+        x, whole, y = input_variable(archive, estimator), continuous(archive.z(0, layer)), label_variable(archive)
+        if spec == "kde:relative=0.3":  # at the noise of the whole layer
+            estimator = parse(f"kde:variance={estimator.variance_of(whole)}")
+        halves = [[v.take(rows) for v in (x, whole, y)] for rows in resampler._halves(0, 90)]
+        expected = [{(q, e.sense): e.bits for q, e in plane_points(estimator, *half, np.random.default_rng(0))} for half in halves]
+        assert found.keys() == expected[0].keys()
+        for key, bits in found.items():
+            np.testing.assert_allclose(bits, [half[key] for half in expected], atol=1e-5)
+    assert not prepared
 
 
 def test_a_budget_counts_from_its_start() -> None:

@@ -135,15 +135,12 @@ class KDE:
     def estimate_halves(
         self, x: Variable, z: Variable, y: Variable, splits: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator | None = None
     ) -> list[list[tuple[Quantity, Estimate]]]:
-        """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for a score of splits."""
+        """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for several splits."""
         s2, found = self.variance_of(z), []
-        xs, ys = codes_of(x), codes_of(y)
-        for start in range(0, len(splits), 16):
-            part = splits[start : start + 16]
-            for half, views in zip(part, halved_views(z.values, s2, xs, ys, part), strict=True):
-                for side in (half, ~half):
-                    by_x, by_y = (view.taken(side) for view in views)
-                    found.append(self._both(by_x, by_y, s2))
+        for half, views in zip(splits, halved_views(z.values, s2, codes_of(x), codes_of(y), splits), strict=True):
+            for side in (half, ~half):
+                by_x, by_y = (view.taken(side) for view in views)
+                found.append(self._both(by_x, by_y, s2))
         return found
 
     def estimate_labels(

@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.kernels.blocks import Rows, mean_of, starting
-from infoplane.analysis.kernels.pairwise import anchored_sums, grouped_sums
+from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, chosen_device, grouped_sums
 from infoplane.rows import row_codes
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
+
+_BLOCKS = 64
+"""Blocks of rows whose sums are kept apart in one pass."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,10 @@ class KernelView:
 
     def taken(self, rows: NDArray[np.bool_]) -> KernelView:
         """Of these rows, which must be whole groups of a grouping: what is counted is counted among them."""
-        sizes = self.sizes[rows]
-        return replace(self, total=self.total[rows], own=self.own[rows], sizes=sizes, counts=_counts_from(sizes), n=int(rows.sum()))
+        chosen = np.flatnonzero(rows)
+        sizes = self.sizes[chosen]
+        total, own = (np.take(sums, chosen, axis=0) for sums in (self.total, self.own))
+        return replace(self, total=total, own=own, sizes=sizes, counts=_counts_from(sizes), n=len(chosen))
 
 
 def _counts_from(sizes: Codes) -> Codes:
@@ -71,22 +76,44 @@ def kernel_views(
 
 
 def halved_views(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[tuple[KernelView, KernelView]]:
-    """For each split of the rows in two, what rows see within their half, grouped by X and by Y: one pass for all."""
+    """For each split of the rows in two, what rows see within their half, grouped by X and by Y: of all splits from few passes."""
+    kinds = int(ys.max()) + 1
     alone = int(xs.max()) + 1 == len(xs)
-    groupings = [ys]
+    together = int(np.log2(_BLOCKS / kinds)) if alone and chosen_device(None) == "cpu" else 0
+    several = together if together > 1 else 16
+    found = []
+    for start in range(0, len(splits), several):
+        part = splits[start : start + several]
+        every = _halves_by_blocks(z, s2, ys, part) if together > 1 else _halves_by_groups(z, s2, [ys] if alone else [ys, xs], part)
+        for half, (total, *own) in zip(part, every, strict=True):
+            codes = [row_codes(np.stack([v, half], axis=1)) for v in (xs, ys)]
+            found.append((_view(total, np.ones_like(total) if alone else own[1], codes[0]), _view(total, own[0], codes[1])))
+    return found
+
+
+def _halves_by_groups(z: Values, s2: float, variables: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]) -> list[list[Floats]]:
+    """For each split, sums of every row over its half and, for each variable, over the rows of its symbol there: each a grouping."""
+    groupings = list(variables[:1])
     for half in splits:
-        groupings += [half.astype(np.int64), row_codes(np.stack([ys, half], axis=1))]
-        groupings += [] if alone else [row_codes(np.stack([xs, half], axis=1))]
-    sums = iter(grouped_sums(z, np.array([s2]), groupings)[2:])
-    views, rest = [], iter(groupings[1:])
-    for half in splits:
-        total, by_y = next(sums)[:, 0], next(sums)[:, 0]
-        by_x = np.ones_like(total) if alone else next(sums)[:, 0]
-        next(rest)
-        y_codes = next(rest)
-        x_codes = row_codes(np.stack([xs, half], axis=1)) if alone else next(rest)
-        views.append(tuple(_view(total, own, codes) for own, codes in ((by_x, x_codes), (by_y, y_codes))))
-    return views  # type: ignore[return-value]  # two each
+        groupings += [half.astype(np.int64), *(row_codes(np.stack([v, half], axis=1)) for v in variables)]
+    sums = [own[:, 0] for own in grouped_sums(z, np.array([s2]), groupings)[2:]]
+    return [sums[k : k + 1 + len(variables)] for k in range(0, len(sums), 1 + len(variables))]
+
+
+def _halves_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[list[Floats]]:
+    """As `_halves_by_groups`, by labels alone. Rows that fall alike in every split and share a label are one block."""
+    n, kinds, patterns = len(z), int(ys.max()) + 1, 2 ** len(splits)
+    pattern = sum(half.astype(np.int64) << k for k, half in enumerate(splits))
+    sums, order = block_sums(z, np.array([s2]), pattern * kinds + ys, patterns * kinds)
+    there = (np.arange(patterns) >> np.arange(len(splits))[:, None]) & 1  # shape (splits, patterns)
+    halves = [w.astype(float) @ sums[0].reshape(2, patterns, kinds * n) for w in (1 - there, there)]
+    found, column = [], ys[order] * n + np.arange(n)
+    for k, half in enumerate(splits):
+        mine = np.where(np.tile(half[order], kinds), halves[1][:, k], halves[0][:, k])  # shape (2, kinds * n)
+        total, own = np.empty((n, 2)), np.empty((n, 2))
+        total[order], own[order] = mine.reshape(2, kinds, n).sum(axis=1).T, mine[:, column].T
+        found.append([total, own])
+    return found
 
 
 def _view(total: Floats, own: Floats, codes: Codes) -> KernelView:

@@ -165,6 +165,40 @@ def tile(
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def tile_of_blocks(
+    g: Any, zt: Any, norms: Any, edges: Any, of: Any, i0: int, j0: int, rows: int, columns: int, scales: Any, sums: Any, below: Any
+) -> None:
+    """As `tile`, with the sums over every block of the sorted rows apart: a row adds up stretches of columns, a column stretches of rows.
+
+    Block b is the rows edges[b] .. edges[b + 1], ``of`` (n,) the block of each row. ``sums`` (v, 2, blocks, rows); ``below`` (v, 2, blocks of these
+    rows, columns from i0 on).
+    """
+    d = np.empty(columns, np.float32)
+    running = np.zeros((len(scales), 2, columns), np.float32)
+    for r in range(rows):
+        i = i0 + r
+        lo = r + 1 if i0 == j0 else 0
+        if g.size:
+            distances_from_products(g[r, lo:], norms[i], norms[j0 + lo : j0 + columns], d[lo:])
+        else:
+            distances_from_columns(zt, i, j0 + lo, j0 + columns, d[lo:])
+        for v in range(len(scales)):
+            c, b = lo, of[min(j0 + lo, len(of) - 1)]
+            while c < columns:
+                end = min(edges[b + 1] - j0, columns)
+                la, ua = add_kernels(d[c:end], scales[v], running[v, 0, c:end], running[v, 1, c:end])
+                sums[v, 0, b, r] += la
+                sums[v, 1, b, r] += ua
+                c, b = end, b + 1
+        if r == rows - 1 or r % _FLUSH == _FLUSH - 1 or of[i + 1] != of[i]:
+            for v in range(len(scales)):
+                for k in range(2):
+                    for c in range(columns):
+                        below[v, k, of[i] - of[i0], j0 - i0 + c] += running[v, k, c]
+            running[:] = 0
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def strip_from_columns(
     zt: Any, first: Any, last: Any, groups: Any, i0: int, rows: int, width: int, scales: Any, sums: Any, below: Any
 ) -> None:
