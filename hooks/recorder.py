@@ -68,7 +68,7 @@ class Recorder:
         background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
         max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
-            one core that measuring may use until training is over (0.03 when left out: to a training that keeps all cores busy a second of
+            one core that measuring may use until training is over (0.02 when left out: to a training that keeps all cores busy a second of
             measuring costs a little more than a second).
         measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
             (`infoplane.live`). It lags rather than slows the training; leaving the ``with`` block waits until it has caught up, and

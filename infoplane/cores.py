@@ -6,7 +6,7 @@ import os
 
 from infoplane.errors import InputError
 
-SHARE = 0.03
+SHARE = 0.02
 """Of one core, that measuring beside a training may use unless another share is given: less than 5 % of a training that keeps all cores busy."""
 
 
