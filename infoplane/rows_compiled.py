@@ -261,7 +261,9 @@ def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
 @numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _entropy_of_counts(counts: Any, n: int) -> float:
     """Of counts that add up to n, those of one left out or not, in bits: one logarithm for each different count."""
-    most = counts.max()
+    most = 0
+    for k in counts:  # counts.max() takes half a second to compile
+        most = max(most, k)
     times = np.zeros(most + 1 + _SPREAD, np.int64)
     for i in range(len(counts)):
         k = counts[i]

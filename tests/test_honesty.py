@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import infoplane as ip
-from infoplane.analysis.honesty import warnings_of
+from infoplane.analysis.honesty import floor_bits, warnings_of
 from infoplane.analysis.report.summary import summarise
 
 
@@ -60,6 +60,7 @@ def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path)
             layer.bias.zero_()
     plane = ip.measure(capture(tmp_path / "run", net, x, y, ["0", "2"]), ["bin:szt", "exact"])
     says(plane.select(estimator="bin:szt"), "below the floor")
+    assert floor_bits(plane) > 0.5 and floor_bits(ip.Plane((), (), 4)) == 0.0
     assert plane.series("0", "i_zy", "bin:szt")[1][0].bits < 0.01 < plane.series("0", "i_zy", "exact")[1][0].bits
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from infoplane.analysis.between import LayerMatrix
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
 from infoplane.analysis.cell import input_variable, label_variable, plane_points
-from infoplane.analysis.estimators import Gaussian, NoisyChannel, VInformation, binrules, parse, table_errors, vinfo
+from infoplane.analysis.estimators import Binned, Gaussian, MixedKSG, NoisyChannel, VInformation, binrules, parse, table_errors, vinfo
 from infoplane.analysis.estimators.dependence import cka_matrix, hsic
 from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral_entropy
 from infoplane.analysis.estimators.entropies import information_bits, joint_counts
@@ -39,14 +40,14 @@ from infoplane.analysis.evidence import Evidence
 from infoplane.analysis.follow import Budget
 from infoplane.analysis.given import conditional_information
 from infoplane.analysis.live.guard import Guard
-from infoplane.analysis.resample import Resampler
+from infoplane.analysis.resample import Resampler, _plug_in_bias
 from infoplane.analysis.sensitivity import Sensitivity
 from infoplane.analysis.sides import train_and_held_out
 from infoplane.analysis.vocabulary import kl_binned
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.archive.publish import Sink
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Estimate, LayerInfo, Variable, continuous
+from infoplane.types import Chain, Estimate, LayerInfo, Variable, continuous
 
 RNG = np.random.default_rng(0)
 
@@ -1312,3 +1313,62 @@ def test_only_requests_and_the_start_of_the_server_reach_the_live_page() -> None
     for kind in ("lifespan", "websocket"):
         asyncio.run(guard({"type": kind}, None, None))  # type: ignore[arg-type]
     assert seen == ["lifespan"]
+
+
+# ---- survivors of a fourth sample ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_cannot_be_resumed_names_the_layers_that_changed(tmp_path: Path) -> None:
+    layers = {name: ("Linear", np.zeros((4, 2), np.float32)) for name in "abc"}
+    one_step(tmp_path / "run", **layers)
+    layers["b"] = ("Linear", np.zeros((4, 3), np.float32))
+    infos = [LayerInfo(name, k, cls, z.shape[1:], store_dtype=str(z.dtype)) for k, (name, (cls, z)) in enumerate(layers.items())]
+    with pytest.raises(InputError, match=r"3 instead of 3; changed: \['b'\]"):
+        RunWriter.create(tmp_path / "run", layers=infos, x=np.eye(4), y=np.arange(4) % 2, durable=False, resume=True)
+
+
+def test_the_bias_of_a_plug_in_is_that_of_its_cells() -> None:
+    t, y = np.repeat(np.arange(4), 50), np.tile(np.arange(2), 100)
+    assert _plug_in_bias(t, y) == pytest.approx((8 - 4 - 2 + 1) / (400 * math.log(2)))  # (|T| - 1)(|Y| - 1) / (2 N ln 2)
+
+
+def test_a_mean_over_no_splits_is_refused(tmp_path: Path) -> None:
+    archive = one_step(tmp_path / "run", a=("Linear", np.zeros((4, 2), np.float32)))
+    with pytest.raises(InputError, match=r"splits >= 1, got method='auto', splits=0"):
+        drift.drift(archive, splits=0)
+
+
+def test_a_width_of_nothing_is_refused() -> None:
+    for width in (0.0, -1.0, float("nan")):
+        with pytest.raises(InputError, match="width is a positive number"):
+            Binned("saxe", width=width)
+
+
+def test_rows_at_atoms_of_both_variables_and_of_neither_are_both_needed_for_a_warning() -> None:
+    free = RNG.normal(size=400)
+    few = np.where(np.arange(400) < 10, 0.0, free)  # 2.5 % at an atom of both
+    many = np.where(np.arange(400) < 100, 0.0, free)
+    said = [MixedKSG().estimate(continuous(v), continuous(v)).notes for v in (few, many)]
+    assert said[0] == () and len(said[1]) == 1 and said[1][0].startswith("25% of the rows")
+
+
+def test_a_correction_without_a_generator_is_that_of_seed_zero() -> None:
+    x, z = (continuous(RNG.normal(size=(120, 2))) for _ in range(2))
+    estimator = parse("knn:k=3")
+    assert estimator.estimate(x, z).bits == estimator.estimate(x, z, rng=np.random.default_rng(0)).bits
+    assert estimator.estimate(x, z).bits != estimator.estimate(x, z, rng=np.random.default_rng(1)).bits
+
+
+def test_a_rounding_that_parts_rows_is_no_fault_and_a_leak_is(tmp_path: Path) -> None:
+    up = np.repeat(np.arange(4.0), 2).astype(np.float32)[:, None]
+    rounded = np.where(np.arange(8)[:, None] % 2, np.nextafter(up + 1, np.float32(9)), up + 1).astype(np.float32)
+    for down, verdict, words in (
+        (rounded, "ok", "4 rows differ by rounding only"),
+        (np.arange(8, dtype=np.float32)[:, None], "fault", "do not follow"),
+    ):
+        archive = one_step(tmp_path / verdict, a=("Linear", up), b=("Linear", down))
+        plane = ip.measure(archive, "exact")
+        points = {p.layer: p for p in plane if p.quantity == "i_xz"}
+        evidence = Evidence(replace(plane, chain=Chain(("a", "b"), (("no-path", "cut"), ("no-path", "no-path")), rows=8)), archive)
+        finding = evidence.judge_pair(0, "exact", "i_xz", "exact", points["a"], points["b"])
+        assert finding.verdict == verdict and re.search(words, finding.explanation)
