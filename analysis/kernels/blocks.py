@@ -9,10 +9,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.kernels.threads import in_order
+
 Values = NDArray[np.floating[Any]]
 Codes = NDArray[np.int64]
 _LOOK = 4096
 _BLOCK_BYTES = 1 << 27
+_CACHED = 1 << 16  # values that are worked on at a time
 
 
 @runtime_checkable
@@ -74,14 +77,20 @@ class Centred:
     def __init__(self, rows: Rows, order: Codes, dtype: type[np.floating[Any]]) -> None:
         n, dim = rows.shape
         self.c = np.empty((n, dim), dtype)
-        self.size = n
+        self.size, self.norms = n, np.empty(n, dtype)
         place = np.empty(n, np.int64)
         place[order] = np.arange(n)
-        self.largest = 0.0
-        for start, block, norms in _centred_blocks(rows):
-            self.c[place[start : start + len(block)]] = block
-            self.largest = max(self.largest, float(norms.max()))
-        self.norms = np.einsum("ij,ij->i", self.c, self.c)
+        mean = mean_of(rows)
+
+        def part(job: tuple[int, Values]) -> float:
+            start, block = job
+            centred = block - mean
+            here, narrow = place[start : start + len(block)], centred.astype(dtype, copy=False)
+            self.c[here] = narrow
+            self.norms[here] = np.einsum("ij,ij->i", narrow, narrow)
+            return float(np.einsum("ij,ij->i", centred, centred).max())
+
+        self.largest = max(in_order(part, _in_cache(rows)), default=0.0)
 
     def rows(self, start: int, stop: int) -> Values:
         """Some of the sorted rows."""
@@ -131,6 +140,14 @@ class Spilled:
     def close(self) -> None:
         """Gives the disk space back."""
         self._file.close()
+
+
+def _in_cache(rows: Rows) -> Iterator[tuple[int, Values]]:
+    """All rows, few at a time, each with the number of its first row."""
+    few = max(1, _CACHED // rows.shape[1])
+    for start, block in starting(rows.blocks(_LOOK)):
+        for k in range(0, len(block), few):
+            yield start + k, block[k : k + few]
 
 
 def _centred_blocks(rows: Rows) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
