@@ -211,6 +211,10 @@ def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
     for i in range(len(keys)):
         left[found] = i
         found += seen[keys[i] & mask] == two
+    size = 16
+    while size < 8 * found and size < len(seen):
+        size *= 2
+    seen, mask = seen[:size], _U(size - 1)
     seen[:] = 0
     for k in range(found):
         slot = (keys[left[k]] >> _U(32)) & mask
