@@ -198,32 +198,36 @@ def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
-    """Rows of mixed 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
+    """Rows of 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
 
-    All rows that share a key are among them, and few that do not: two looks at a table ``seen`` of bytes, a power of two long, without a branch.
+    All rows that share a key are among them, and few that do not: two looks, at different bits, at a table ``seen`` of bytes, a power of two long,
+    without a branch. The upper bits of the keys are looked at, so that a weighted sum need not be mixed first.
     """
-    mask, two = _U(len(seen) - 1), np.uint8(2)
+    two, shift, size = np.uint8(2), _U(64), len(seen)
+    while size > 1:
+        size //= 2
+        shift -= _U(1)
     seen[:] = 0
     for i in range(len(keys)):
-        slot = keys[i] & mask
+        slot = keys[i] >> shift
         seen[slot] = min(np.uint8(seen[slot] + np.uint8(1)), two)
     found = 0
     for i in range(len(keys)):
         left[found] = i
-        found += seen[keys[i] & mask] == two
+        found += seen[keys[i] >> shift] == two
     size = 16
     while size < 8 * found and size < len(seen):
         size *= 2
-    seen, mask = seen[:size], _U(size - 1)
-    seen[:] = 0
+    again, mask, below = seen[:size], _U(size - 1), max(_U(2) * shift, _U(64)) - _U(64)
+    again[:] = 0
     for k in range(found):
-        slot = (keys[left[k]] >> _U(32)) & mask
-        seen[slot] = min(np.uint8(seen[slot] + np.uint8(1)), two)
+        slot = (keys[left[k]] >> below) & mask
+        again[slot] = min(np.uint8(again[slot] + np.uint8(1)), two)
     some, found = found, 0
     for k in range(some):
         row = left[k]
         left[found] = row
-        found += seen[(keys[row] >> _U(32)) & mask] == two
+        found += again[(keys[row] >> below) & mask] == two
     return found
 
 

@@ -273,11 +273,9 @@ def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, 
             kept = 0
             for g in range(some):
                 k = going[g]
-                w, m = first + k, n
-                keys[:] = sums[k]
-                _mix(keys)
+                w, m, end = first + k, n, stop
                 if fine or stop < dim:
-                    m = repeated_rows(keys[:n], seen, left)
+                    m, end = repeated_rows(sums[k, :n], seen, left), dim
                     fine = 2 * m <= n
                     if stop < dim and not fine:
                         going[kept] = k
@@ -285,12 +283,14 @@ def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, 
                         continue
                     for r in range(m):
                         keys[r] = sums[k, left[r]]
-                    for i in range(0, m, _LANES):
-                        for unit in range(stop, dim, _UNITS):
-                            wide = min(_UNITS, dim - unit)
-                            _turn(z, left[i : min(i + _LANES, m)], unit, wide, tile)
-                            _add_cells(tile, wide, widths[w], bases[w], joined[w], weights[unit:], number, keys[i : i + _LANES])
-                    _mix(keys[:m])
+                else:
+                    keys[:] = sums[k]
+                for i in range(0, m, _LANES):
+                    for unit in range(stop, end, _UNITS):
+                        wide = min(_UNITS, end - unit)
+                        _turn(z, left[i : min(i + _LANES, m)], unit, wide, tile)
+                        _add_cells(tile, wide, widths[w], bases[w], joined[w], weights[unit:], number, keys[i : i + _LANES])
+                _mix(keys[:m])
                 out[w] = entropy_of_keys(keys[:m], table, n)
             some, start = kept, stop
 
