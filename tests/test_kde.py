@@ -151,10 +151,10 @@ def _layer(n: int = 600, dim: int = 20) -> tuple[ip.Variable, ip.Variable, ip.Va
     return ip.discrete(np.arange(n) // 2), ip.continuous(z), ip.discrete((z[:, 0] > 0).astype(int) + 2 * (z[:, 1] > 0.5))
 
 
-@pytest.mark.parametrize("classes", [4, 40])
+@pytest.mark.parametrize("classes", [4, 40, 100])
 def test_halves_and_shuffled_labels_from_one_pass_are_those_of_passes_of_their_own(classes: int) -> None:
     x, z, y = _layer()
-    y = y if classes == 4 else ip.discrete(np.arange(z.n) * 7 % 40)
+    y = y if classes == 4 else ip.discrete(np.arange(z.n) * 7 % classes)
     estimator, rng = KDE(variance=0.3), np.random.default_rng(0)
     splits = [rng.random(z.n) < 0.5 for _ in range(18)]
     for x_or_ids in (x, ip.discrete(np.arange(z.n))):

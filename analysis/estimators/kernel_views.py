@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.kernels.blocks import Rows, mean_of, starting
 from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, chosen_device, grouped_sums
+from infoplane.analysis.kernels.threads import single_blas
 from infoplane.rows import row_codes
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 
-_BLOCKS = 64
-"""Blocks of rows whose sums are kept apart in one pass."""
+_SPLITS, _FEW, _CLASSES = 5, 4, 64
+"""Splits whose 32 blocks of rows are kept apart in one pass; labels that part these blocks further; labels that have passes of their own, which are quick for so many."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,17 @@ def kernel_views(
 
 def halved_views(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[tuple[KernelView, KernelView]]:
     """For each split of the rows in two, what rows see within their half, grouped by X and by Y: of all splits from few passes."""
-    kinds = int(ys.max()) + 1
     alone = int(xs.max()) + 1 == len(xs)
-    together = int(np.log2(_BLOCKS / kinds)) if alone and chosen_device(None) == "cpu" else 0
-    several = together if together > 1 else 16
+    by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
+    several = _SPLITS if by_blocks else 16
+
+    def of(part: Sequence[NDArray[np.bool_]]) -> Sequence[Sequence[Floats]]:
+        return _halves_by_blocks(z, s2, ys, part) if by_blocks else _halves_by_groups(z, s2, [ys] if alone else [ys, xs], part)
+
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
-        every = _halves_by_blocks(z, s2, ys, part) if together > 1 else _halves_by_groups(z, s2, [ys] if alone else [ys, xs], part)
-        for half, (total, *own) in zip(part, every, strict=True):
+        for half, (total, *own) in zip(part, of(part), strict=True):
             codes = [row_codes(np.stack([v, half], axis=1)) for v in (xs, ys)]
             found.append((_view(total, np.ones_like(total) if alone else own[1], codes[0]), _view(total, own[0], codes[1])))
     return found
@@ -100,20 +103,30 @@ def _halves_by_groups(z: Values, s2: float, variables: Sequence[Codes], splits: 
     return [sums[k : k + 1 + len(variables)] for k in range(0, len(sums), 1 + len(variables))]
 
 
-def _halves_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[list[Floats]]:
-    """As `_halves_by_groups`, by labels alone. Rows that fall alike in every split and share a label are one block."""
-    n, kinds, patterns = len(z), int(ys.max()) + 1, 2 ** len(splits)
-    pattern = sum(half.astype(np.int64) << k for k, half in enumerate(splits))
-    sums, order = block_sums(z, np.array([s2]), pattern * kinds + ys, patterns * kinds)
-    there = (np.arange(patterns) >> np.arange(len(splits))[:, None]) & 1  # shape (splits, patterns)
-    halves = [w.astype(float) @ sums[0].reshape(2, patterns, kinds * n) for w in (1 - there, there)]
-    found, column = [], ys[order] * n + np.arange(n)
-    for k, half in enumerate(splits):
-        mine = np.where(np.tile(half[order], kinds), halves[1][:, k], halves[0][:, k])  # shape (2, kinds * n)
-        total, own = np.empty((n, 2)), np.empty((n, 2))
-        total[order], own[order] = mine.reshape(2, kinds, n).sum(axis=1).T, mine[:, column].T
-        found.append([total, own])
-    return found
+def _halves_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[tuple[Floats, Floats]]:
+    """As `_halves_by_groups`, by labels alone: rows that fall alike in every split (and share one of few labels) are one block."""
+    pattern = np.sum([half.astype(np.int64) << k for k, half in enumerate(splits)], axis=0)
+    there = (np.arange(2 ** len(splits)) >> np.arange(len(splits))[:, None]) & 1  # shape (splits, patterns)
+
+    def among(rows: Codes, labels: Codes, kinds: int) -> Floats:
+        """Sums of these rows over those of their half with each label, shape (splits, labels, rows, 2)."""
+        sums, order = block_sums(z[rows], np.array([s2]), pattern[rows] * kinds + labels, there.shape[1] * kinds)
+        by_pattern = sums[0].reshape(2, there.shape[1], -1)
+        with single_blas():
+            first, second = ((w.astype(float) @ by_pattern).reshape(2, len(splits), kinds, len(rows)) for w in (there, 1 - there))
+        found = np.empty((len(splits), kinds, len(rows), 2))
+        for k, half in enumerate(splits):
+            found[k][:, order] = np.where(half[rows][order], first[:, k], second[:, k]).transpose(1, 2, 0)
+        return found
+
+    every, kinds = np.arange(len(z)), int(ys.max()) + 1
+    if kinds <= _FEW:
+        return [(each.sum(axis=0), each[ys, every]) for each in among(every, ys, kinds)]
+    total = among(every, 0 * ys, 1)[:, 0]
+    own = np.empty_like(total)
+    for rows in np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1]):
+        own[:, rows] = among(rows, 0 * rows, 1)[:, 0]
+    return list(zip(total, own, strict=True))
 
 
 def _view(total: Floats, own: Floats, codes: Codes) -> KernelView:
