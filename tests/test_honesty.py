@@ -58,7 +58,8 @@ def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path)
         for layer, weight in ((net[0], [[1.0], [-1.0]]), (net[2], [[400.0, -400.0], [-400.0, 400.0]])):
             layer.weight.copy_(torch.tensor(weight))
             layer.bias.zero_()
-    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["0", "2"]), ["bin:szt", "exact"])
+    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["0", "2"]), ["bin:szt", "exact", "bin:range,n=1"])
+    says(plane.select(estimator="bin:range,n=1"), "bits in 0, 2, the estimate is too coarse")
     says(plane.select(estimator="bin:szt"), "below the floor")
     assert floor_bits(plane) > 0.5 and floor_bits(ip.Plane((), (), 4)) == 0.0
     assert plane.series("0", "i_zy", "bin:szt")[1][0].bits < 0.01 < plane.series("0", "i_zy", "exact")[1][0].bits

@@ -21,8 +21,19 @@ from infoplane.analysis.between import LayerMatrix
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
 from infoplane.analysis.cell import input_variable, label_variable, plane_points
-from infoplane.analysis.estimators import Binned, Gaussian, MixedKSG, NoisyChannel, VInformation, binrules, parse, table_errors, vinfo
-from infoplane.analysis.estimators.dependence import cka_matrix, hsic
+from infoplane.analysis.estimators import (
+    Binned,
+    Gaussian,
+    MixedKSG,
+    NoisyChannel,
+    VInformation,
+    binrules,
+    parse,
+    table_errors,
+    vinfo,
+    vinfo_families,
+)
+from infoplane.analysis.estimators.dependence import cka, cka_matrix, hsic
 from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral_entropy
 from infoplane.analysis.estimators.entropies import information_bits, joint_counts
 from infoplane.analysis.estimators.renyi import (
@@ -1372,3 +1383,24 @@ def test_a_rounding_that_parts_rows_is_no_fault_and_a_leak_is(tmp_path: Path) ->
         evidence = Evidence(replace(plane, chain=Chain(("a", "b"), (("no-path", "cut"), ("no-path", "no-path")), rows=8)), archive)
         finding = evidence.judge_pair(0, "exact", "i_xz", "exact", points["a"], points["b"])
         assert finding.verdict == verdict and re.search(words, finding.explanation)
+
+
+def test_dependence_does_not_notice_where_the_origin_is() -> None:
+    a, b = RNG.normal(size=(2, 60, 3))
+    b = b + 0.7 * a
+    for measure in (hsic, cka):
+        assert measure(continuous(a + 1e7), continuous(b), kernel="linear") == pytest.approx(
+            measure(continuous(a), continuous(b), kernel="linear"), rel=1e-6
+        )
+
+
+def test_usable_information_of_neighbours_may_take_every_row_for_one() -> None:
+    from types import SimpleNamespace
+
+    tried: list[np.ndarray] = []
+    y = np.array([0, 0, 1, 1])
+    split = SimpleNamespace(z=np.arange(4.0)[:, None], zi=np.zeros((1, 1)), y=y, discrete=True, base=np.log([0.5, 0.5]))
+    split.inner_loss = lambda logs: tried.append(np.exp(logs[0])) or -len(tried)
+    predicted = vinfo_families._fit_knn(split)(np.zeros((1, 1)))
+    assert [t[0] for t in tried] == [pytest.approx(2.5 / 3), pytest.approx(2.5 / 5)]  # of two neighbours, and of all four
+    assert np.exp(predicted[0, 0]) == pytest.approx(2.5 / 5)
