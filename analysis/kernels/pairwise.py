@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ _TOLERANCE_NATS = 7e-6
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
-AnyRows = TypeVar("AnyRows", Values, Values | Rows)
 
 
 def gaussian_sums(z: Values, variances: Floats, classes: Codes | None = None) -> tuple[Floats, Floats]:
@@ -95,7 +94,7 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     from infoplane.analysis.kernels.pairwise_compiled import tile_of_blocks
 
     n, dim = z.shape
-    z, variances = _in_unit(z, variances)
+    z, variances = _in_unit(z, variances)  # type: ignore[assignment]  # values stay values
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     scales = (-rates * np.log2(np.e)).astype(np.float32)
     order = np.argsort(blocks, kind="stable")
@@ -123,7 +122,7 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     return total, order
 
 
-def _in_unit(z: AnyRows, variances: Floats) -> tuple[AnyRows, Floats]:
+def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats]:
     """Values in memory and variances of an extreme scale in a power-of-two unit (exact), so that float32 exponents hold them."""
     if not isinstance(z, np.ndarray) or (np.min(variances) > 1e-30 and np.max(variances) < 1e30):
         return z, variances
