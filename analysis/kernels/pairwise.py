@@ -5,6 +5,7 @@ Tiles come from BLAS, the exponentials from a compiled loop over a tile in cache
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -63,7 +64,7 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     order, first, last = _by_class(n, groupings[0] if groupings else None)
     groups = np.array([np.asarray(g)[order] for g in groupings[1:]], np.int64).reshape(-1, n)
-    scales = (-rates * np.log2(np.e)).astype(np.float32)
+    scales = (-rates * math.log2(math.e)).astype(np.float32)
     total = np.zeros((len(rates), 2 + len(groups), 2, n))
     with single_blas():
         if dim <= _DIRECT_DIM:
@@ -96,7 +97,7 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     n, dim = z.shape
     z, variances = _in_unit(z, variances)  # type: ignore[assignment]  # values stay values
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
-    scales = (-rates * np.log2(np.e)).astype(np.float32)
+    scales = (-rates * math.log2(math.e)).astype(np.float32)
     order = np.argsort(blocks, kind="stable")
     of = np.asarray(blocks, np.int64)[order]
     edges = np.searchsorted(of, np.arange(count + 1))
@@ -168,7 +169,7 @@ def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings
     z, variances = _in_unit(z, variances)
     rows = Held(z) if isinstance(z, np.ndarray) else z
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
-    scales = (-rates * np.log2(np.e)).astype(np.float32)
+    scales = (-rates * math.log2(math.e)).astype(np.float32)
     mean, a = mean_of(rows), np.empty((len(anchors), dim))
     for start, block in starting(rows.blocks(4096)):
         here = np.flatnonzero((anchors >= start) & (anchors < start + len(block)))
