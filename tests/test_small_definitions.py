@@ -55,7 +55,8 @@ from infoplane.analysis.resample import Resampler, _plug_in_bias
 from infoplane.analysis.sensitivity import Sensitivity
 from infoplane.analysis.sides import train_and_held_out
 from infoplane.analysis.vocabulary import kl_binned
-from infoplane.archive import Archive, RunWriter, open_archive
+from infoplane.archive import Archive, RunWriter, open_archive, reader
+from infoplane.archive.lock import WriterLock
 from infoplane.archive.publish import Sink
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Chain, Estimate, LayerInfo, Variable, continuous
@@ -1404,3 +1405,30 @@ def test_usable_information_of_neighbours_may_take_every_row_for_one() -> None:
     predicted = vinfo_families._fit_knn(split)(np.zeros((1, 1)))
     assert [t[0] for t in tried] == [pytest.approx(2.5 / 3), pytest.approx(2.5 / 5)]  # of two neighbours, and of all four
     assert np.exp(predicted[0, 0]) == pytest.approx(2.5 / 5)
+
+
+def test_a_lock_given_up_twice_closes_nobody_elses_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = WriterLock(tmp_path, 0)
+    closed: list[int] = []
+    real = os.close
+    monkeypatch.setattr(os, "close", lambda fd: (closed.append(fd), real(fd)))
+    lock.release()
+    assert len(closed) == 1
+    lock.release()
+    assert len(closed) == 1
+
+
+def test_the_table_of_a_shard_says_where_its_arrays_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    z = RNG.normal(size=(6, 2)).astype(np.float32)
+    archive = one_step(tmp_path / "run", a=("Linear", z))
+    placed: list[object] = []
+    real = reader.read_placed
+
+    def watched(path: Path, offset: object, *rest: object) -> object:
+        placed.append(offset)
+        return real(path, offset, *rest)  # type: ignore[arg-type]  # as given
+
+    monkeypatch.setattr(reader, "read_placed", watched)
+    np.testing.assert_array_equal(archive.z(0, "a"), z)
+    archive.row_digests(0, "a")
+    assert len(placed) == 2 and all(isinstance(offset, int) and offset > 0 for offset in placed)
