@@ -142,6 +142,21 @@ def plane_points(
     return [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found] if said else found
 
 
+def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """For each random split of n rows in two, which are in its first half."""
+    found = []
+    for _ in range(splits):
+        first = np.zeros(n, bool)
+        first[rng.permutation(n)[: n // 2]] = True
+        found.append(first)
+    return found
+
+
+def rows_of_halves(splits: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
+    """Row numbers of the first and the second half of each split, one after the other."""
+    return [np.flatnonzero(side) for first in splits for side in (first, ~first)]
+
+
 def halves_from_one_pass(
     estimator: Estimator, x: Variable | None, z: Variable, y: Variable | None, splits: Sequence[NDArray[np.bool_]], rng: np.random.Generator
 ) -> list[list[tuple[Quantity, Estimate]]] | None:

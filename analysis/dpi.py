@@ -123,7 +123,7 @@ def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha:
     found: list[Finding] = []
     suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
     families = _families(plane, evidence)
-    later: list[tuple[Family, list[int], int]] = []  # places of its excesses, and how many pairs it compares
+    later: dict[tuple[int, str], list[tuple[Family, list[int], int]]] = {}  # places of excesses of a family, and how many pairs it compares
 
     def resample(family: Family, places: list[int], comparable: int) -> None:
         each = []
@@ -145,17 +145,18 @@ def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha:
             ]
             places = [k for k in range(start, len(found)) if found[k].verdict in ("estimator", "violation")]
             comparable = sum(f.verdict != "not comparable" for f in found[start:])
-            if places and not evidence.celled(family[1]):
-                later.append((family, places, comparable))
+            if resampler is not None and places and not evidence.celled(family[1]):
+                later.setdefault(family[:2], []).append((family, places, comparable))
                 continue
             resample(family, places, comparable)  # while the codes of this step are held
             advance()
         if resampler is not None:
-            excesses = [found[k] for _, places, _ in later for k in places]
-            resampler.prepare((f.step, layer, f.estimator) for f in excesses for layer in (f.upstream, f.downstream))
-        for family, places, comparable in later:
-            resample(family, places, comparable)
-            advance()
+            excesses = ([found[k] for _, places, _ in some for k in places] for some in later.values())
+            cells = [[(f.step, layer, f.estimator) for f in fs for layer in (f.upstream, f.downstream)] for fs in excesses]
+            for some, _ in zip(later.values(), resampler.prepare(cells), strict=True):
+                for family, places, comparable in some:
+                    resample(family, places, comparable)
+                    advance()
     for (k, tested), q in zip(suspects, benjamini_hochberg([t.p for _, t in suspects], max(len(found), 1)), strict=True):
         if q > alpha:
             found[k] = _chance(found[k], tested, q, "over the run")

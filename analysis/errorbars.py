@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.cell import halves_from_one_pass, plane_points
+from infoplane.analysis.cell import halves_from_one_pass, plane_points, random_halves, rows_of_halves
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Estimator, Kind, Quantity, Variable
@@ -278,18 +278,13 @@ class Resampled:
 
     def _halves(self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator) -> Iterator[Points]:
         """The points of both halves of every split; from a shared pass where the family has one."""
-        splits = []
-        for _ in range(self.splits):
-            first = np.zeros(z.n, bool)
-            first[rng.permutation(z.n)[: z.n // 2]] = True
-            splits.append(first)
+        splits = random_halves(z.n, self.splits, rng)
         if (every := halves_from_one_pass(self.inner, x, z, y, splits, rng)) is not None:
             yield from every
             return
-        for first in splits:
-            for rows in (np.flatnonzero(first), np.flatnonzero(~first)):
-                taken = [None if v is None else v.take(rows) for v in (x, y)]
-                yield plane_points(self.inner, taken[0], z.take(rows), taken[1], rng)
+        for rows in rows_of_halves(splits):
+            taken = [None if v is None else v.take(rows) for v in (x, y)]
+            yield plane_points(self.inner, taken[0], z.take(rows), taken[1], rng)
 
     def _with_null(self, found: Points, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator) -> Points:
         values: list[list[float]] = [[] for _ in found]

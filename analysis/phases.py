@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.cell import input_variable, label_variable, layer_variable, plane_points
+from infoplane.analysis.cell import input_variable, label_variable, layer_variable, plane_points, random_halves, rows_of_halves
 from infoplane.errors import EstimatorError, InputError
 from infoplane.progress import progress as shown_progress
 from infoplane.types import Estimator, printable
@@ -198,10 +198,7 @@ def phases(
     if len(archive.steps) < 3:
         raise InputError(f"{archive.path}: phases need at least 3 captured steps, got {len(archive.steps)}")
     rng = np.random.default_rng(seed)
-    rows: list[NDArray[np.int64] | None] = [None]
-    for _ in range(splits):
-        order = rng.permutation(archive.n_rows)
-        rows += [np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])]
+    rows = [None, *rows_of_halves(random_halves(archive.n_rows, splits, rng))]
     found = []
     with shown_progress("judging phases", len(names) * len(parsed), shown=progress) as advance:
         for name in names:

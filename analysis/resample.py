@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.cell import halves_from_one_pass, input_variable, label_variable, layer_variable, plane_points
+from infoplane.analysis.cell import (
+    halves_from_one_pass,
+    input_variable,
+    label_variable,
+    layer_variable,
+    plane_points,
+    random_halves,
+    rows_of_halves,
+)
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.errors import InfoplaneError
@@ -119,10 +127,15 @@ class Resampler:
         y = None if archive is None else label_variable(archive)
         self._labels = row_codes(y.values) if y is not None and y.kind == "discrete" else None
 
-    def prepare(self, cells: Iterable[Cell]) -> None:
-        """Estimate the halves of these cells, which have no codes, on all cores: `test` finds them."""
-        wanted = list(dict.fromkeys(cells))
-        self._values.update(zip(wanted, in_order(self._of_values, wanted), strict=True))
+    def prepare(self, groups: Iterable[Iterable[Cell]]) -> Iterator[None]:
+        """Estimate the halves of these cells, which have no codes, on all cores: after each group `test` finds its cells."""
+
+        def computed(cells: Iterable[Cell]) -> dict[Cell, Halves | None]:
+            return {cell: self._computed(cell) for cell in dict.fromkeys(cells)}
+
+        for found in in_order(computed, groups):
+            self._values.update(found)
+            yield
 
     def test(self, step: int, spec: str, quantity: str, sense: str, up: str, down: str, excess: float) -> Chance | None:
         """The evidence on one excess; None where it cannot be resampled (no archive, values gone, too few rows)."""
@@ -143,16 +156,20 @@ class Resampler:
 
     def _half_values(self, cell: Cell) -> Halves | None:
         if cell not in self._values:
-            step, layer, spec = cell
-            try:
-                codes = self.evidence.codes(step, layer, spec)
-            except InfoplaneError:
-                codes = None
-            self._values[cell] = self._of_values(cell) if codes is None else self._of_codes(step, spec, codes)
+            self._values[cell] = self._computed(cell)
         return self._values[cell]
 
-    def _of_codes(self, step: int, spec: str, codes: Codes) -> Halves | None:
-        estimator = self.evidence.estimator(spec)
+    def _computed(self, cell: Cell) -> Halves | None:
+        try:
+            return self._of_codes(cell) if self.evidence.celled(cell[2]) else self._of_values(cell)
+        except InfoplaneError:
+            return None
+
+    def _of_codes(self, cell: Cell) -> Halves | None:
+        step, layer, spec = cell
+        codes, estimator = self.evidence.codes(step, layer, spec), self.evidence.estimator(spec)
+        if codes is None:
+            return None
         sense = str(getattr(estimator, "sense", "lower" if spec.startswith("bin") else "exact"))
         found: dict[str, list[float]] = {}
         for rows, sides in self._halves_of_codes(step):
@@ -163,35 +180,28 @@ class Resampler:
 
     def _of_values(self, cell: Cell) -> Halves | None:
         (step, layer, spec), archive = cell, self.evidence.archive
-        try:
-            estimator = self.evidence.fitted(spec, layer)
-            if archive is None or estimator is None or not archive.has(step, layer):
-                return None
-            z = layer_variable(archive, step, layer, estimator)
-            x, y = input_variable(archive, estimator), label_variable(archive)
-            halves = self._halves(step, archive.n_rows)
-
-            def points(k: int) -> list[tuple[Quantity, Estimate]]:
-                x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
-                return plane_points(estimator, x_half, z.take(halves[k]), y_half, np.random.default_rng([self.seed, step, 1, k]))
-
-            splits = [np.isin(np.arange(archive.n_rows), first, assume_unique=True) for first in halves[::2]]
-            every = halves_from_one_pass(estimator, x, z, y, splits, np.random.default_rng([self.seed, step, 1]))
-            found: dict[tuple[str, str], list[float]] = {}
-            for half in in_order(points, range(len(halves))) if every is None else every:
-                for quantity, e in half:
-                    found.setdefault((quantity, e.sense), []).append(e.bits)
-        except InfoplaneError:
+        estimator = self.evidence.fitted(spec, layer)
+        if archive is None or estimator is None or not archive.has(step, layer):
             return None
+        z = layer_variable(archive, step, layer, estimator)
+        x, y = input_variable(archive, estimator), label_variable(archive)
+        splits = self._splits(step, archive.n_rows)
+        halves = rows_of_halves(splits)
+
+        def points(k: int) -> list[tuple[Quantity, Estimate]]:
+            x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
+            return plane_points(estimator, x_half, z.take(halves[k]), y_half, np.random.default_rng([self.seed, step, 1, k]))
+
+        every = halves_from_one_pass(estimator, x, z, y, splits, np.random.default_rng([self.seed, step, 1]))
+        found: dict[tuple[str, str], list[float]] = {}
+        for half in in_order(points, range(len(halves))) if every is None else every:
+            for quantity, e in half:
+                found.setdefault((quantity, e.sense), []).append(e.bits)
         return {key: np.asarray(values) for key, values in found.items()}
 
-    def _halves(self, step: int, n: int) -> list[NDArray[np.int64]]:
-        """Row numbers of both halves of every split at this step."""
-        rng, found = np.random.default_rng([self.seed, step]), []
-        for _ in range(self.splits):
-            order = rng.permutation(n)
-            found += [np.sort(order[: n // 2]), np.sort(order[n // 2 :])]
-        return found
+    def _splits(self, step: int, n: int) -> list[NDArray[np.bool_]]:
+        """The random splits of this step."""
+        return random_halves(n, self.splits, np.random.default_rng([self.seed, step]))
 
     def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
         """Halves with the codes of their row identities and labels; those of one step are held."""
@@ -201,7 +211,7 @@ class Resampler:
             self._step = step
             self._sides = [
                 (rows, {q: cell_codes(v[rows][:, None]) for q, v in sides.items() if v is not None})
-                for rows in self._halves(step, archive.n_rows)
+                for rows in rows_of_halves(self._splits(step, archive.n_rows))
             ]
         return self._sides
 

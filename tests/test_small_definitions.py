@@ -20,7 +20,7 @@ from infoplane.analysis import drift, floors, histograms, mechanism, phases, spl
 from infoplane.analysis.between import LayerMatrix
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
-from infoplane.analysis.cell import input_variable, label_variable, plane_points
+from infoplane.analysis.cell import input_variable, label_variable, plane_points, rows_of_halves
 from infoplane.analysis.estimators import (
     Binned,
     Gaussian,
@@ -1264,7 +1264,11 @@ def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(tmp_path: Path
     resampler = Resampler(Evidence(ip.measure(archive, "bin:szt"), archive), permutations=9, splits=4, seed=0)
     resampler.test(0, "bin:szt", "i_xz", "point", "a", "a", 0.1)
     halves = [h.tolist() for h, _ in resampler._halves_of_codes(0)]
-    assert halves == [h.tolist() for h in resampler._halves(0, 11)] != [h.tolist() for h in resampler._halves(1, 11)]
+    assert (
+        halves
+        == [h.tolist() for h in rows_of_halves(resampler._splits(0, 11))]
+        != [h.tolist() for h in rows_of_halves(resampler._splits(1, 11))]
+    )
     assert len({tuple(h) for h in halves}) == 8 and all(h == sorted(h) for h in halves)
     assert all(sorted(a + b) == list(range(11)) and len(a) == 5 for a, b in zip(halves[::2], halves[1::2], strict=True))
 
@@ -1275,7 +1279,7 @@ def test_values_without_codes_are_resampled_on_the_rows_of_each_half(tmp_path: P
     archive = one_step(tmp_path / "run", a=("Linear", z), b=("Linear", np.tanh(z)))
     evidence = Evidence(ip.measure(archive, spec), archive)
     resampler = Resampler(evidence, permutations=9, splits=3, seed=4)
-    resampler.prepare([(0, "a", spec), (0, "b", spec), (0, "a", spec)])
+    assert len(list(resampler.prepare([[(0, "a", spec), (0, "b", spec), (0, "a", spec)]]))) == 1
     prepared = dict(resampler._values)
     assert resampler.test(0, spec, "i_xz", evidence.plane.points[0].sense, "b", "a", 0.1) is not None and resampler._values == prepared
     for layer in "ab":
@@ -1284,7 +1288,7 @@ def test_values_without_codes_are_resampled_on_the_rows_of_each_half(tmp_path: P
         x, whole, y = input_variable(archive, estimator), continuous(archive.z(0, layer)), label_variable(archive)
         if spec == "kde:relative=0.3":  # at the noise of the whole layer
             estimator = parse(f"kde:variance={estimator.variance_of(whole)}")
-        halves = [[v.take(rows) for v in (x, whole, y)] for rows in resampler._halves(0, 90)]
+        halves = [[v.take(rows) for v in (x, whole, y)] for rows in rows_of_halves(resampler._splits(0, 90))]
         expected = [{(q, e.sense): e.bits for q, e in plane_points(estimator, *half, np.random.default_rng(0))} for half in halves]
         assert found.keys() == expected[0].keys()
         for key, bits in found.items():

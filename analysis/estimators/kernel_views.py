@@ -81,29 +81,27 @@ def halved_views(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[ND
     alone = int(xs.max()) + 1 == len(xs)
     by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
     several = _SPLITS if by_blocks else 16
-
-    def of(part: Sequence[NDArray[np.bool_]]) -> Sequence[Sequence[Floats]]:
-        return _halves_by_blocks(z, s2, ys, part) if by_blocks else _halves_by_groups(z, s2, [ys] if alone else [ys, xs], part)
-
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
-        for half, (total, *own) in zip(part, of(part), strict=True):
-            codes = [row_codes(np.stack([v, half], axis=1)) for v in (xs, ys)]
-            found.append((_view(total, np.ones_like(total) if alone else own[1], codes[0]), _view(total, own[0], codes[1])))
+        codes = [[row_codes(np.stack([v, half], axis=1)) for v in (xs, ys)] for half in part]
+        every = _halves_by_blocks(z, s2, ys, part) if by_blocks else _halves_by_groups(z, s2, ys, part, [c[alone:] for c in codes])
+        for (total, *own), (by_x, by_y) in zip(every, codes, strict=True):
+            found.append((_view(total, np.ones_like(total) if alone else own[0], by_x), _view(total, own[-1], by_y)))
     return found
 
 
-def _halves_by_groups(z: Values, s2: float, variables: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]) -> list[list[Floats]]:
-    """For each split, sums of every row over its half and, for each variable, over the rows of its symbol there: each a grouping."""
-    groupings = list(variables[:1])
-    for half in splits:
-        groupings += [half.astype(np.int64), *(row_codes(np.stack([v, half], axis=1)) for v in variables)]
+def _halves_by_groups(
+    z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]], codes: Sequence[Sequence[Codes]]
+) -> Sequence[Sequence[Floats]]:
+    """For each split, sums of every row over its half and over the rows there of the same code, for as many codings as it has: each a grouping."""
+    groupings = [ys, *(g for half, groups in zip(splits, codes, strict=True) for g in (half.astype(np.int64), *groups))]
     sums = [own[:, 0] for own in grouped_sums(z, np.array([s2]), groupings)[2:]]
-    return [sums[k : k + 1 + len(variables)] for k in range(0, len(sums), 1 + len(variables))]
+    each = len(sums) // len(splits)
+    return [sums[k : k + each] for k in range(0, len(sums), each)]
 
 
-def _halves_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[tuple[Floats, Floats]]:
+def _halves_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> Sequence[Sequence[Floats]]:
     """As `_halves_by_groups`, by labels alone: rows that fall alike in every split (and share one of few labels) are one block."""
     pattern = np.sum([half.astype(np.int64) << k for k, half in enumerate(splits)], axis=0)
     there = (np.arange(2 ** len(splits)) >> np.arange(len(splits))[:, None]) & 1  # shape (splits, patterns)
