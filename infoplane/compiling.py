@@ -61,7 +61,7 @@ def compile_kernels() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(700, 4)).astype(np.float32)  # full tiles of 512 rows and a part of one are compiled apart
     y = (x.sum(1) > 0).astype(np.int64)
-    layers = {"wide": np.tanh(x @ rng.normal(size=(4, 16))), "narrow": np.tanh(x @ rng.normal(size=(4, 3)) / 30)}
+    layers = {"wide": np.tanh(x @ rng.normal(size=(4, 32))), "narrow": np.tanh(x @ rng.normal(size=(4, 3)) / 30)}
     layers["last"] = layers["narrow"] * 30  # an excess, so that it is resampled
     infos = [LayerInfo(name, k, "Tanh", z.shape[1:], z.shape[1:]) for k, (name, z) in enumerate(layers.items())]
     chain = Chain(tuple(layers), (("no-path", "cut", "cut"), ("no-path", "no-path", "cut"), ("no-path",) * 3), rows=64)

@@ -13,7 +13,7 @@ from infoplane.analysis.estimators import binrules
 from infoplane.analysis.estimators.cells import estimate_of_codes, estimates_of_keys, same_rows
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.kernels.blocks import Rows
-from infoplane.analysis.kernels.cells import edge_keys, floor_keys, refuse_unnumbered
+from infoplane.analysis.kernels.cells import edge_keys, floor_keys
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import cell_keys, codes_of, codes_of_keys
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
@@ -174,9 +174,7 @@ class Binned:
     def parting_keys(self, z: Variable) -> NDArray[np.uint64]:
         """64-bit keys that part the rows as `keys` do, shape ``(n,)``, from no more units than that takes; keys of blocks cannot be joined."""
         if self.rule == "saxe":
-            width = self.width or SAXE_WIDTH
-            refuse_unnumbered(z.largest, width)
-            return floor_keys(z.values, width, parting=True)
+            return floor_keys(z.values, self.width or SAXE_WIDTH, parting=True, largest=z.largest)
         return edge_keys(z.values, binrules.SZT_EDGES, parting=True) if self.rule == "szt" else self.keys(z)
 
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:

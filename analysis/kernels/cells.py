@@ -42,12 +42,13 @@ def largest_of(z: Values) -> float:
     return max(float(z.max(initial=0)), -float(z.min(initial=0)))
 
 
-def floor_keys(z: Values, width: float, *, parting: bool = False) -> Keys:
+def floor_keys(z: Values, width: float, *, parting: bool = False, largest: float | None = None) -> Keys:
     """Keys of the rows of ``floor(z / width)``, in the dtype of ``z``; shape ``(n, dim)`` to ``(n,)``.
 
     Args:
         parting: any keys that part the rows as those do are as good. A row that is alone by its first units is, whatever the others say, which are then
             not read: several times faster where rows differ, and wide ones cost no more than short ones.
+        largest: the largest magnitude of ``z``, where it is known: it is not looked for again, and the first units of rows to be parted take half the time.
 
     Raises:
         EstimatorError: values so large that their cells have no number.
@@ -55,13 +56,38 @@ def floor_keys(z: Values, width: float, *, parting: bool = False) -> Keys:
     from infoplane.analysis.kernels import cells_compiled
 
     w = z.dtype.type(width)
-    scale, limit = _exact_inverse(w), _limit(z, width)
+    if largest is not None:
+        refuse_unnumbered(largest, width)
+    scale, limit = _exact_inverse(w), _limit(z, width) if largest is None else z.dtype.type(np.inf)
 
     def work(part: Values, stride: int, dim: int, weights: Keys, out: Keys) -> None:
         if cells_compiled.floor_keys(part, stride, dim, w, scale, limit, weights, out):
             refuse_unnumbered(largest_of(part), width)
 
-    return _parting_keys(z, work) if parting else _keys(z, work)
+    if not parting:
+        return _keys(z, work)
+    return _parting_keys(z, work, None if largest is None else _first_keys(z, w, largest))
+
+
+def _first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | None:
+    """Keys of the first units of rows long enough to be parted; None where units cannot be taken two at a time."""
+    from infoplane.analysis.kernels import cells_compiled
+    from infoplane.rows import cell_weights
+
+    n, dim = z.shape
+    if dim < 2 * _UNITS or dim % 2 or z.dtype != np.float32 or not z.flags.c_contiguous or z.ctypes.data % 8:
+        return None
+    base, many = _digits(float(width), largest, np.float32)
+    keys = np.empty(n, np.uint64)
+    cells_compiled.first_keys(z.reshape(-1).view(np.uint64), dim // 2, width, width.dtype.type(base), many, cell_weights(_UNITS), keys)
+    return keys
+
+
+def _digits(width: float, largest: float, kind: type[np.floating[Any]]) -> tuple[float, int]:
+    """A base above the number of cells, and how many cells (1, 2 or 4) are digits, to it, of one number that ``kind`` holds exactly."""
+    half = largest // width + 1  # cells lie within this of zero, whichever way a quotient is rounded
+    base, exact = 2 * half + 1, 2.0 ** (np.finfo(kind).nmant + 2)  # of either sign
+    return base, 4 if base**4 < exact else 2 if base**2 < exact else 1
 
 
 def _exact_inverse(width: np.floating[Any]) -> np.floating[Any]:
@@ -109,14 +135,12 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
     given, largest = np.array(widths, z.dtype), largest_of(z)
     refuse_unnumbered(largest, float(given.min(initial=np.inf)))
     z, weights, out = np.ascontiguousarray(z), cell_weights(z.shape[1]), np.empty(len(given))
-    half = np.floor(largest / given.astype(np.float64)) + 1  # cells lie within this of zero, whichever way a quotient is rounded
-    bases, joined = 2 * half + 1, np.ones(len(given), np.int64)
-    for many in (2, 4):
-        joined[bases**many < 2.0 ** (np.finfo(z.dtype).nmant + 2)] = many  # numbers of so many digits, of either sign, are exact
+    digits = [_digits(float(w), largest, z.dtype.type) for w in given]
+    bases, joined = np.array([base for base, _ in digits], z.dtype), np.array([many for _, many in digits], np.int64)
 
     def work(part: slice) -> None:
         tables = empty_table(len(z)), empty_sieve(len(z))
-        cells_compiled.floor_entropies(z, given[part], bases[part].astype(z.dtype), joined[part], weights, *tables, out[part])
+        cells_compiled.floor_entropies(z, given[part], bases[part], joined[part], weights, *tables, out[part])
 
     for_each(work, [slice(k, None, threads()) for k in range(threads())])
     return out
@@ -127,14 +151,14 @@ def _limit(z: Values, width: float) -> Any:
     return z.dtype.type(min(MOST_CELLS * width, float(np.finfo(z.dtype).max)))
 
 
-def _parting_keys(z: Values, work: Work) -> Keys:
-    """Keys of the first units, then, as long as most rows share theirs, of four times as many; the few rows that still do are looked at to the end."""
+def _parting_keys(z: Values, work: Work, first: Keys | None = None) -> Keys:
+    """Keys of the ``first`` units, then, as long as most rows share theirs, of four times as many; the few rows that still do are looked at to the end."""
     from infoplane.rows import repeated_rows
 
     n, dim = z.shape
     if dim < 2 * _UNITS:
         return _keys(z, work)
-    keys, start = _keys(np.ascontiguousarray(z[:, :_UNITS]), work), _UNITS
+    keys, start = _keys(np.ascontiguousarray(z[:, :_UNITS]), work) if first is None else first, _UNITS
     while start < dim:
         left = repeated_rows(keys)
         if 2 * len(left) <= n:

@@ -223,21 +223,62 @@ def _turn(z: Any, rows: Any, left: int, wide: int, tile: Any) -> None:
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _join(tile: Any, many: int, width: Any, base: Any, number: Any) -> None:
+    """The cells of the first ``many`` (1, 2 or 4) lines of a tile as the digits of one number."""
+    if many == 4:
+        _four(tile[0], tile[1], tile[2], tile[3], width, base, number)
+    elif many == 2:
+        _two(tile[0], tile[1], width, base, number)
+    else:
+        _one(tile[0], width, number)
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def _add_cells(tile: Any, wide: int, width: Any, base: Any, many: int, weights: Any, number: Any, sums: Any) -> None:
     """The weighted cells of a tile to the sums of its rows: ``many`` cells (1, 2 or 4) are the digits, to one ``base``, of one number."""
     j = 0
     while j < wide:
-        if many == 4 and j + 4 <= wide:
-            taken = 4
-            _four(tile[j], tile[j + 1], tile[j + 2], tile[j + 3], width, base, number)
-        elif many >= 2 and j + 2 <= wide:
-            taken = 2
-            _two(tile[j], tile[j + 1], width, base, number)
-        else:
-            taken = 1
-            _one(tile[j], width, number)
+        taken = min(many, wide - j)
+        taken = 2 if taken == 3 else taken
+        _join(tile[j:], taken, width, base, number)
         _add(number, weights[j], sums)
         j += taken
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _turn_pairs(pairs: Any, stride: int, tile: Any, rows: int) -> None:
+    """The first units of some rows into the columns of a tile, two float32 at a time: half of the copies."""
+    for r in range(rows):
+        row = pairs[r * stride : r * stride + _UNITS // 2]
+        for j in range(_UNITS // 2):
+            tile[j, r] = row[j]
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def _add_bits(bits: Any, pairs: Any, weight: Any, sums: Any) -> None:
+    """Two numbers at a time by the bits of their float32, which say as much as an integer once -0 is 0: nothing to convert."""
+    minus, nothing = np.uint32(1 << 31), np.uint32(0)
+    for r in range(_LANES):
+        bits[r] = nothing if bits[r] == minus else bits[r]
+    for r in range(_LANES // 2):
+        sums[r] += pairs[r] * weight
+
+
+@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+def first_keys(pairs: Any, stride: int, width: Any, base: Any, many: int, weights: Any, out: Any) -> None:
+    """Keys of the first 16 units of float32 rows, ``stride`` pairs of units apart, cells joined as by `floor_entropies`: they part rows as `floor_keys` does."""
+    number = np.empty(_LANES, np.float32)
+    tile, sums = np.zeros((_UNITS // 2, _LANES // 2), np.uint64), np.empty(_LANES // 2, np.uint64)
+    values, bits, words = tile.view(np.float32), number.view(np.uint32), number.view(np.uint64)
+    for i in range(0, len(out), _LANES // 2):
+        rows = min(_LANES // 2, len(out) - i)
+        _turn_pairs(pairs[i * stride :], stride, tile, rows)
+        sums[:] = 0
+        for j in range(0, _UNITS // 2, many):
+            _join(values[j:], many, width, base, number)
+            _add_bits(bits, words, weights[j], sums)
+        out[i : i + rows] = sums[:rows]
+        _mix(out[i : i + rows])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
