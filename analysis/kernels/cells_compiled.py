@@ -277,8 +277,8 @@ def first_keys(pairs: Any, stride: int, width: Any, base: Any, many: int, weight
         for j in range(0, _UNITS // 2, many):
             _join(values[j:], many, width, base, number)
             _add_bits(bits, words, weights[j], sums)
-        out[i : i + rows] = sums[:rows]
-        _mix(out[i : i + rows])
+        for r in range(rows):  # the copy of a slice takes two seconds to compile
+            out[i + r] = mix(sums[r])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types

@@ -195,14 +195,15 @@ def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings
 
 
 def _by_differences(c: Values, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats) -> None:
-    from infoplane.analysis.kernels.pairwise_compiled import strip_from_columns
+    from infoplane.analysis.kernels.pairwise_compiled import tile
 
-    n = c.shape[1]
+    n, nothing, norms = c.shape[1], np.empty((0, 0), c.dtype), np.empty(0, c.dtype)
 
     def strip(i: int) -> tuple[Floats, Floats]:
         rows = min(TILE, n - i)
         sums, below = np.zeros((*total.shape[:3], rows)), np.zeros((*total.shape[:3], n - i))
-        strip_from_columns(c, first, last, groups, i, rows, TILE, scales, sums, below)
+        for j in range(i, n, TILE):
+            tile(nothing, c, norms, first, last, groups, i, j, rows, min(TILE, n - j), scales, sums, below, j - i)
         return sums, below
 
     for i, (sums, below) in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
@@ -226,11 +227,11 @@ def _by_products(rows: Centred | Spilled, first: Codes, last: Codes, groups: Cod
             ) -> tuple[Floats, Floats]:
                 mine, start = left[i - a : i - a + TILE], max(i, b)
                 sums, below = np.zeros((*total.shape[:3], len(mine))), np.zeros((*total.shape[:3], stop - start))
-                products = np.empty((len(mine), TILE), mine.dtype)
+                room = np.empty(len(mine) * TILE, mine.dtype)
                 for j in range(start, stop, TILE):
-                    g = np.matmul(mine, right[j - b : j - b + TILE].T, out=products[:, : min(TILE, stop - j)])
-                    here = below[..., j - start : j - start + g.shape[1]]
-                    tile(g, nothing, norms, first, last, groups, i, j, len(mine), g.shape[1], scales, sums, here)
+                    m, w = len(mine), min(TILE, stop - j)
+                    g = np.matmul(mine, right[j - b : j - b + w].T, out=room[: m * w].reshape(m, w))
+                    tile(g, nothing, norms, first, last, groups, i, j, m, w, scales, sums, below, j - start)
                 return sums, below
 
             starts = range(a, a + len(left), TILE)

@@ -108,12 +108,13 @@ def tile(
     scales: Any,
     sums: Any,
     below: Any,
+    at: int,
 ) -> None:
     """Add one tile of the upper half, columns j >= i, to the sums of its rows and of its columns.
 
     Products ``g`` are used when it has entries, coordinates ``zt`` otherwise. Rows are sorted by class: row i's class is first[i]..last[i].
-    ``groups`` (m, n) are further groupings. ``sums`` (v, 2 + m, 2, rows) and ``below`` (v, 2 + m, 2, columns): of all rows, own class, own
-    groups; low and up.
+    ``groups`` (m, n) are further groupings. ``sums`` (v, 2 + m, 2, rows) and ``below`` (v, 2 + m, 2, ...), where the columns of this tile begin
+    ``at``: of all rows, own class, own groups; low and up. All arrays are whole ones: numba compiles once more for slices.
     """
     d = np.empty(columns, np.float32)
     low = np.empty(columns, np.float32)
@@ -131,20 +132,16 @@ def tile(
         start = min(max(first[i] - j0, lo), columns)
         stop = max(min(last[i] - j0, columns), start)
         for v in range(nv):
-            if start > lo:
-                la, ua = add_kernels(d[lo:start], scales[v], running[v, 0, 0, lo:start], running[v, 0, 1, lo:start])
-                sums[v, 0, 0, r] += la
-                sums[v, 0, 1, r] += ua
-            if stop > start:
-                la, ua = add_kernels(d[start:stop], scales[v], running[v, 1, 0, start:stop], running[v, 1, 1, start:stop])
-                sums[v, 0, 0, r] += la
-                sums[v, 0, 1, r] += ua
-                sums[v, 1, 0, r] += la
-                sums[v, 1, 1, r] += ua
-            if columns > stop:
-                la, ua = add_kernels(d[stop:], scales[v], running[v, 0, 0, stop:], running[v, 0, 1, stop:])
-                sums[v, 0, 0, r] += la
-                sums[v, 0, 1, r] += ua
+            for k in range(3):  # before the class of the row, within it, after it: written once, compiled once
+                c0 = lo if k == 0 else start if k == 1 else stop
+                c1 = start if k == 0 else stop if k == 1 else columns
+                if c1 > c0:
+                    la, ua = add_kernels(d[c0:c1], scales[v], running[v, k % 2, 0, c0:c1], running[v, k % 2, 1, c0:c1])
+                    sums[v, 0, 0, r] += la
+                    sums[v, 0, 1, r] += ua
+                    if k == 1:
+                        sums[v, 1, 0, r] += la
+                        sums[v, 1, 1, r] += ua
             if ng:
                 kernels(d[lo:], scales[v], low[lo:], up[lo:])
             for m in range(ng):
@@ -157,10 +154,10 @@ def tile(
             for v in range(nv):
                 for b in range(2):
                     for c in range(columns):
-                        below[v, 0, b, c] += np.float64(running[v, 0, b, c]) + np.float64(running[v, 1, b, c])
+                        below[v, 0, b, at + c] += np.float64(running[v, 0, b, c]) + np.float64(running[v, 1, b, c])
                     for m in range(1, 2 + ng):
                         for c in range(columns):
-                            below[v, m, b, c] += running[v, m, b, c]
+                            below[v, m, b, at + c] += running[v, m, b, c]
             running[:] = 0
 
 
@@ -196,19 +193,6 @@ def tile_of_blocks(
                     for c in range(columns):
                         below[v, k, of[i] - of[i0], j0 - i0 + c] += running[v, k, c]
             running[:] = 0
-
-
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def strip_from_columns(
-    zt: Any, first: Any, last: Any, groups: Any, i0: int, rows: int, width: int, scales: Any, sums: Any, below: Any
-) -> None:
-    """All tiles of the rows i0 .. i0 + rows, from coordinates; ``below`` begins at column i0."""
-    n = zt.shape[1]
-    nothing = np.empty((0, 0), zt.dtype)
-    norms = np.empty(0, zt.dtype)
-    for j0 in range(i0, n, width):
-        m = min(width, n - j0)
-        tile(nothing, zt, norms, first, last, groups, i0, j0, rows, m, scales, sums, below[:, :, :, j0 - i0 : j0 - i0 + m])
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
