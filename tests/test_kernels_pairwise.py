@@ -14,7 +14,7 @@ from scipy.spatial.distance import cdist
 
 from infoplane.analysis.kernels import blocks
 from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, gaussian_sums, grouped_sums
-from infoplane.analysis.kernels.threads import in_order, single_blas, threads, using
+from infoplane.analysis.kernels.threads import device_here, in_order, on_device, single_blas, threads, using
 from infoplane.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -226,6 +226,42 @@ def test_work_left_behind_by_an_error_has_ended_before_the_error_arrives(monkeyp
     at_once = list(ended)
     assert at_once and at_once == ended and len(ended) < 20
     assert list(in_order(lambda k: k + 1, range(5))) == [1, 2, 3, 4, 5]
+
+
+def test_the_thread_that_waits_works_too_on_the_same_device_and_results_keep_their_order(monkeypatch) -> None:
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    me, entered = threading.get_ident(), threading.Barrier(2)
+
+    def work(k: int) -> tuple[int, int, str, int]:
+        if k < 2:
+            entered.wait(10)  # the first two run at the same time: one here, one on the only other thread
+        return k, threading.get_ident(), device_here(), threads()
+
+    with on_device("meta"):
+        found = list(in_order(work, range(40)))
+        assert device_here() == "meta" and threads() == 2
+    assert [k for k, *_ in found] == list(range(40))
+    assert len({thread for _, thread, *_ in found}) == 2 and me in {thread for _, thread, *_ in found[:2]}
+    assert {rest for _, _, *rest in found for rest in [tuple(rest)]} == {("meta", 1)}
+
+
+def test_an_error_found_here_is_raised_when_its_turn_comes(monkeypatch) -> None:
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    started = threading.Event()
+
+    def work(k: int) -> int:
+        if k == 0:
+            assert started.wait(10)
+        if k == 1:
+            started.set()
+            raise ValueError("the second fails")
+        return k
+
+    got = []
+    with pytest.raises(ValueError, match="the second fails"):
+        for k in in_order(work, range(20)):
+            got.append(k)
+    assert got == [0]
 
 
 @pytest.mark.parametrize(("n", "dim", "scale"), [(1, 3, 1.0), (40, 3, 1.0), (1100, 7, 0.3), (1300, 24, 1.0), (700, 24, 300.0)])

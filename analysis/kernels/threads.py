@@ -6,7 +6,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from itertools import islice
@@ -117,28 +117,39 @@ _narrowing = threading.Lock()
 def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     """``map(work, items)`` on `threads` threads, results in the order of the items: what is added up from them does not depend on the number.
 
-    At most two results per thread wait for their turn. The threads stay: starting them anew takes longer than hashing a small layer.
+    This thread is one of them and works while it waits: woken beside a busy thread, a single other one is put on another core, where two are often put on
+    the same. At most two results per thread wait for their turn. The threads stay: starting them anew takes longer than hashing a small layer.
     """
-    number = threads()
+    number, device = threads(), device_here()
     if number == 1:
         yield from map(work, items)
         return
 
     def alone(item: T) -> R:
-        with using(1):
+        with using(1), on_device(device):
             return work(item)
 
-    rest, pool = iter(items), _pool(number, os.getpid())
-    waiting = deque(pool.submit(alone, item) for item in _first(rest, 2 * number))
+    def here(item: T) -> Future[R]:
+        done: Future[R] = Future()
+        try:
+            done.set_result(alone(item))
+        except Exception as error:  # raised when its turn comes
+            done.set_exception(error)
+        return done
+
+    rest, pool = iter(items), _pool(number - 1, os.getpid())
+    waiting = deque((pool.submit(alone, item), item) for item in _first(rest, 2 * number))
     try:
         while waiting:
-            done = waiting.popleft().result()
-            waiting.extend(pool.submit(alone, item) for item in _first(rest, 1))
+            while not waiting[0][0].done() and (mine := next((k for k, (f, _) in enumerate(waiting) if f.cancel()), None)) is not None:
+                waiting[mine] = here(waiting[mine][1]), waiting[mine][1]
+            done = waiting.popleft()[0].result()
+            waiting.extend((pool.submit(alone, item), item) for item in _first(rest, 1))
             yield done
     finally:  # after an error, or when the caller stops early: nothing of ours runs on
-        for future in waiting:
+        for future, _ in waiting:
             future.cancel()
-        wait(waiting)
+        wait([future for future, _ in waiting])
 
 
 def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
