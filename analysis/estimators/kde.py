@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.entropies import entropy_bits
 from infoplane.analysis.estimators.kernel_views import KernelView, halved_views, kernel_views, mean_square_distance
 from infoplane.analysis.kernels.blocks import Held, Rows
 from infoplane.errors import EstimatorError, InputError
@@ -184,4 +183,4 @@ class KDE:
             stderr = float(each.std(ddof=1) * np.sqrt((1 / len(each)) * (1 - len(each) / seen.n)))
             low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
             notes = (*notes, f"{len(each)} of {seen.n} rows compared with all; the error is that of drawing them")
-        return Estimate(bits, seen.n, self.name, sense, low, high, stderr, ceiling_bits=entropy_bits(seen.counts), notes=notes)
+        return Estimate(bits, seen.n, self.name, sense, low, high, stderr, ceiling_bits=seen.group_bits, notes=notes)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.blocks import Rows, mean_of, starting
 from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, chosen_device, grouped_sums
 from infoplane.analysis.kernels.threads import single_blas
-from infoplane.rows import row_codes
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -37,6 +37,11 @@ class KernelView:
     sizes: Codes
     counts: Codes
     n: int
+
+    @cached_property
+    def group_bits(self) -> float:
+        """Plug-in entropy of the grouping, in bits."""
+        return entropy_bits(self.counts)
 
     def bits_per_row(self, column: int) -> Floats:
         """``log2(own / size) - log2(total / n)`` in bits, shape ``(m,)``: the mean is the value."""
@@ -84,7 +89,7 @@ def halved_views(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[ND
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
-        codes = [[row_codes(np.stack([v, half], axis=1)) for v in (xs, ys)] for half in part]
+        codes = [[2 * v + half for v in (xs, ys)] for half in part]
         every = _halves_by_blocks(z, s2, ys, part) if by_blocks else _halves_by_groups(z, s2, ys, part, [c[alone:] for c in codes])
         for (total, *own), (by_x, by_y) in zip(every, codes, strict=True):
             found.append((_view(total, np.ones_like(total) if alone else own[0], by_x), _view(total, own[-1], by_y)))
@@ -129,7 +134,7 @@ def _halves_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[
 
 def _view(total: Floats, own: Floats, codes: Codes) -> KernelView:
     counts = counts_of(codes)
-    return KernelView(total, own, counts[codes], counts, len(codes))
+    return KernelView(total, own, counts[codes], counts[counts > 0], len(codes))
 
 
 def mean_square_distance(rows: Rows) -> float:
