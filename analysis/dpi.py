@@ -45,6 +45,7 @@ def check_dpi(
 
     Pairs (i upstream of j, certified ``cut``): I(X;Z_j) <= I(X;Z_i) and I(Z_j;Y) <= I(Z_i;Y), and the exact codes of j must follow from
     those of i. Layers: 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z). Tolerance: max(0.01 bit, 1 % of min(H(Y), log2 N)).
+    The report is kept in the user's cache folder (``INFOPLANE_CACHE``; empty for no keeping), so that `infoplane plot` and `check` need not judge again.
 
     Args:
         subject: a plane, or an archive (measured by `DEFAULT_ESTIMATORS` first).
@@ -59,6 +60,8 @@ def check_dpi(
     Raises:
         InputError: an empty plane, or alpha outside (0, 1).
     """
+    from infoplane.analysis.kept import keep
+
     if not isinstance(subject, Plane):
         from infoplane.analysis.measure import measure
 
@@ -81,7 +84,9 @@ def check_dpi(
     limits += evidence.limits()
     bad = [f for f in findings if f.verdict != "ok"]
     bad.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
-    return DPIReport(len(findings), tuple(bad), episodes_of(bad, plane.steps), dict(Counter(f.verdict for f in findings)), tuple(limits))
+    report = DPIReport(len(findings), tuple(bad), episodes_of(bad, plane.steps), dict(Counter(f.verdict for f in findings)), tuple(limits))
+    keep(report, plane, archive, {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed})
+    return report
 
 
 def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> Iterable[Finding]:

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from infoplane.analysis.dpi import check_dpi
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.evidence import archive_of
 from infoplane.archive.publish import make_folder, publish_text
+from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Episode, Finding
 
@@ -59,21 +61,35 @@ def kept_check(
         InputError: as `check_dpi`.
     """
     archive = archive_of(plane, []) if archive is None else archive
-    folder = cache_folder()
     settings = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}
-    ours = all(spec.partition(":")[0] in FAMILIES for spec in plane.estimators)  # whether a plug-in has changed cannot be seen
-    if archive is None or folder is None or not ours:
-        return check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
-    path = folder / f"check-{_key(plane, archive, settings)}.json"
-    report = _read(path)
-    if report is None:
-        report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # as above
-        with contextlib.suppress(OSError):  # a full disk or a home that is not ours: judged again next time
-            _write(path, report)
+    path = _place(plane, archive, settings)
+    report = None if path is None else _read(path)
+    if report is None:  # check_dpi keeps what it finds
+        report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
     return report
 
 
-def _key(plane: Plane, archive: Archive, settings: dict[str, float]) -> str:
+def keep(report: DPIReport, plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> None:
+    """Keep what was judged under these settings for `kept_check`, where it may be kept."""
+    path = _place(plane, archive, settings)
+    if path is not None:
+        with contextlib.suppress(OSError):  # a full disk or a home that is not ours: judged again next time
+            _write(path, report)
+
+
+def _place(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> Path | None:
+    """Where the report is kept; None for no place."""
+    folder = cache_folder()
+    ours = all(spec.partition(":")[0] in FAMILIES for spec in plane.estimators)  # whether a plug-in has changed cannot be seen
+    if archive is None or folder is None or not ours:
+        return None
+    try:
+        return folder / f"check-{_key(plane, archive, settings)}.json"
+    except (InfoplaneError, OSError):  # a shard that cannot be read: what is judged without it is not kept
+        return None
+
+
+def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
     """Digest of everything a report depends on. The metrics of training are not judged, and when and where the plane was made does not matter."""
     files = [*Path(__file__).resolve().parent.rglob("*.py"), *Path(infoplane.__file__).resolve().parent.glob("*.py")]
     code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in files)

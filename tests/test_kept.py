@@ -15,6 +15,7 @@ from infoplane.analysis import kept
 from infoplane.analysis.kept import kept_check
 from infoplane.archive import Archive
 from infoplane.cli import app
+from infoplane.errors import ArchiveError
 from infoplane.plane import Plane
 
 SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
@@ -45,6 +46,29 @@ def test_the_second_report_is_read_and_equals_the_first_and_an_unkept_one(subjec
     first, second = kept_check(plane), kept_check(plane)
     assert len(made) == 1 and first == second == ip.check_dpi(plane) and str(first) == str(second)
     assert any(f.p is not None or f.stderr is not None for f in first.findings), "nothing was resampled: the test proves nothing"
+
+
+def test_what_python_judged_is_read_by_commands(subject: tuple[Plane, list[DPICall]]) -> None:
+    plane, made = subject
+    report = ip.check_dpi(plane)
+    assert kept_check(plane) == report and made == []
+    archive = ip.open_archive(str(plane.provenance["archive"]))
+    assert kept_check(plane, archive=archive, alpha=0.2) == ip.check_dpi(plane, archive=archive, alpha=0.2) and len(made) == 1
+
+
+def test_a_judgement_that_cannot_be_kept_is_a_judgement(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plane, made = subject
+
+    def unreadable(self: Archive, step: int, layer: str) -> str:
+        raise ArchiveError("the shard is gone")
+
+    before = ip.check_dpi(plane, seed=5)
+    monkeypatch.setattr(Archive, "content_key", unreadable)
+    kept_before = len(list((tmp_path / "cache").iterdir()))
+    assert ip.check_dpi(plane, seed=5) == before == kept_check(plane, seed=5) and len(made) == 1
+    assert len(list((tmp_path / "cache").iterdir())) == kept_before
 
 
 def _moved(plane: Plane) -> Plane:
