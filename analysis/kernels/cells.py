@@ -78,6 +78,8 @@ def _first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | No
     if dim < 2 * _UNITS or dim % 2 or z.dtype != np.float32 or not z.flags.c_contiguous or z.ctypes.data % 8:
         return None
     base, many = _digits(float(width), largest, np.float32)
+    if base >= 2.0**32:  # cells beyond 32 bits
+        return None
     keys = np.empty(n, np.uint64)
     cells_compiled.first_keys(z.reshape(-1).view(np.uint64), dim // 2, width, width.dtype.type(base), many, cell_weights(_UNITS), keys)
     return keys

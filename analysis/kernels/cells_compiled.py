@@ -254,29 +254,35 @@ def _turn_pairs(pairs: Any, stride: int, tile: Any, rows: int) -> None:
             tile[j, r] = row[j]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
-def _add_bits(bits: Any, pairs: Any, weight: Any, sums: Any) -> None:
-    """Two numbers at a time by the bits of their float32, which say as much as an integer once -0 is 0: nothing to convert."""
-    minus, nothing = np.uint32(1 << 31), np.uint32(0)
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+def _add_pairs(number: Any, whole: Any, pairs: Any, first: Any, second: Any, sums: Any) -> None:
+    """Two numbers of a row at a time to its sum, each with a weight of its own: as one word of 64 bits the upper could not reach the lower half of a key.
+
+    ``pairs`` are the 32-bit ``whole`` numbers, two in a word.
+    """
+    low, half = _U(0xFFFFFFFF), _U(32)
     for r in range(_LANES):
-        bits[r] = nothing if bits[r] == minus else bits[r]
+        whole[r] = np.int32(number[r])
     for r in range(_LANES // 2):
-        sums[r] += pairs[r] * weight
+        sums[r] += (pairs[r] & low) * first + (pairs[r] >> half) * second
 
 
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
 def first_keys(pairs: Any, stride: int, width: Any, base: Any, many: int, weights: Any, out: Any) -> None:
-    """Keys of the first 16 units of float32 rows, ``stride`` pairs of units apart, cells joined as by `floor_entropies`: they part rows as `floor_keys` does."""
-    number = np.empty(_LANES, np.float32)
+    """Keys of the first 16 units of float32 rows, ``stride`` pairs of units apart, cells (below 2^31) joined as by `floor_entropies`.
+
+    They part rows as `floor_keys` does.
+    """
+    number, whole = np.empty(_LANES, np.float32), np.empty(_LANES, np.int32)
     tile, sums = np.zeros((_UNITS // 2, _LANES // 2), np.uint64), np.empty(_LANES // 2, np.uint64)
-    values, bits, words = tile.view(np.float32), number.view(np.uint32), number.view(np.uint64)
+    values, words = tile.view(np.float32), whole.view(np.uint64)
     for i in range(0, len(out), _LANES // 2):
         rows = min(_LANES // 2, len(out) - i)
         _turn_pairs(pairs[i * stride :], stride, tile, rows)
         sums[:] = 0
         for j in range(0, _UNITS // 2, many):
             _join(values[j:], many, width, base, number)
-            _add_bits(bits, words, weights[j], sums)
+            _add_pairs(number, whole, words, weights[2 * j], weights[2 * j + 1], sums)
         for r in range(rows):  # the copy of a slice takes two seconds to compile
             out[i + r] = mix(sums[r])
 
