@@ -90,6 +90,28 @@ def test_the_first_units_two_at_a_time_part_rows_as_their_cells_do(n: int, most:
         assert n // 3 <= len(np.unique(keys)) < n
 
 
+@pytest.mark.parametrize("dim", [1, 2, 31, 32, 40, 70])
+@pytest.mark.parametrize("edges", [30, 100])
+def test_a_value_on_or_beside_an_edge_decides_the_key_where_all_else_is_equal(dim: int, edges: int) -> None:
+    at = np.linspace(-1, 1, edges, dtype=np.float32)
+    values = np.concatenate([at, np.nextafter(at, np.float32(2)), np.nextafter(at, np.float32(-2))])
+    cells_of = np.searchsorted(at, values, side="right") - 1
+    for unit in {0, dim // 2, dim - 1}:
+        z = np.full((len(values), dim), 0.11, np.float32)
+        z[:, unit] = values
+        for parting in (False, True):
+            np.testing.assert_array_equal(codes_of_keys(cells.edge_keys(z, edges, parting=parting)), row_codes(cells_of[:, None]))
+
+
+def test_a_sweep_of_more_keys_than_it_holds_at_a_time_goes_in_turns() -> None:
+    z = np.random.default_rng(8).normal(size=(300_000, 2)).astype(np.float32)  # seven widths of two million keys
+    widths = np.geomspace(0.02, 3, 16).astype(np.float32)
+    with using(1):
+        together = cells.floor_entropies(z, widths)
+        np.testing.assert_array_equal(together, [cells.floor_entropies(z, [w])[0] for w in widths])
+    assert (np.diff(together) < 0).all()
+
+
 @pytest.mark.parametrize("units", [slice(0, 16, 2), slice(1, 16, 2), slice(0, 1), slice(15, 16), slice(7, 9)])
 @pytest.mark.parametrize(("most", "scale"), [(4, 1), (300, 1), (5000, 1), (5, 1000), (2**22, 1)])
 def test_rows_that_are_alike_but_in_a_few_first_units_have_keys_of_their_own(units: slice, most: int, scale: int) -> None:

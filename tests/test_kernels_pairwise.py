@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -116,6 +117,14 @@ def test_a_device_that_is_asked_for_is_used(monkeypatch) -> None:
     with pytest.raises(NotImplementedError, match="meta"):
         grouped_sums(z, np.array([1.0]), [])
     assert len(grouped_sums(z, np.array([1.0]), [], device="cpu")) == 1
+
+
+@pytest.mark.skipif("os.path.exists('/dev/nvidia0')", reason="there is a card to be seen")
+def test_torch_is_not_loaded_to_see_that_there_is_no_device() -> None:
+    code = "from infoplane.analysis.kernels.pairwise import chosen_device\nimport sys\nassert chosen_device(None) == 'cpu' and 'torch' not in sys.modules"
+    env = {k: v for k, v in os.environ.items() if k != "INFOPLANE_DEVICE"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.slow
