@@ -99,8 +99,16 @@ def test_a_value_on_or_beside_an_edge_decides_the_key_where_all_else_is_equal(di
     for unit in {0, dim // 2, dim - 1}:
         z = np.full((len(values), dim), 0.11, np.float32)
         z[:, unit] = values
-        for parting in (False, True):
-            np.testing.assert_array_equal(codes_of_keys(cells.edge_keys(z, edges, parting=parting)), row_codes(cells_of[:, None]))
+        inner = np.abs(values) < 0.99  # these alone: no value in a block is clear of all edges
+        for rows in (slice(None), inner):
+            for parting in (False, True):
+                keys = cells.edge_keys(np.ascontiguousarray(z[rows]), edges, parting=parting)
+                np.testing.assert_array_equal(codes_of_keys(keys), row_codes(cells_of[rows, None]))
+
+
+def test_the_largest_magnitude_is_that_of_either_sign() -> None:
+    for values, largest in (([-5.0, 1.0], 5.0), ([5.0, 1.0], 5.0), ([0.25, -0.5], 0.5), ([-0.25, 0.125], 0.25), ([], 0.0)):
+        assert cells.largest_of(np.array(values, np.float32)) == largest
 
 
 def test_a_sweep_of_more_keys_than_it_holds_at_a_time_goes_in_turns() -> None:

@@ -290,3 +290,12 @@ def test_sums_over_blocks_are_those_of_every_block_alone(n: int, dim: int, scale
                 np.testing.assert_allclose(sums[v, k, b], each[:, blocks == b].sum(1), rtol=2e-6, atol=1e-8 * n)
     with using(1):
         np.testing.assert_array_equal(block_sums(z, variances, blocks, 10)[0], sums)
+
+
+def test_the_smallest_variance_decides_how_exact_sums_over_blocks_are() -> None:
+    z, variances, halves = CASES["near-duplicate ReLU rows"].astype(np.float32), np.array([1e-3, 1e3]), np.arange(N) % 2
+    for order in (slice(None), slice(None, None, -1)):
+        sums, rows = block_sums(z, variances[order], halves, 2)
+        for v, s2 in enumerate(variances[order]):
+            alone = grouped_sums(z, np.array([s2]), [halves])[0][rows, 0]
+            np.testing.assert_allclose(sums[v].sum(axis=1).T, alone, rtol=1e-5)
