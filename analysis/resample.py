@@ -186,15 +186,18 @@ class Resampler:
         z = layer_variable(archive, step, layer, estimator)
         x, y = input_variable(archive, estimator), label_variable(archive)
         splits = self._splits(step, archive.n_rows)
-        halves = rows_of_halves(splits)
-
-        def points(k: int) -> list[tuple[Quantity, Estimate]]:
-            x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
-            return plane_points(estimator, x_half, z.take(halves[k]), y_half, np.random.default_rng([self.seed, step, 1, k]))
-
+        every: Iterable[list[tuple[Quantity, Estimate]]] | None
         every = halves_from_one_pass(estimator, x, z, y, splits, np.random.default_rng([self.seed, step, 1]))
+        if every is None:
+            halves = rows_of_halves(splits)
+
+            def points(k: int) -> list[tuple[Quantity, Estimate]]:
+                x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
+                return plane_points(estimator, x_half, z.take(halves[k]), y_half, np.random.default_rng([self.seed, step, 1, k]))
+
+            every = in_order(points, range(len(halves)))
         found: dict[tuple[str, str], list[float]] = {}
-        for half in in_order(points, range(len(halves))) if every is None else every:
+        for half in every:
             for quantity, e in half:
                 found.setdefault((quantity, e.sense), []).append(e.bits)
         return {key: np.asarray(values) for key, values in found.items()}

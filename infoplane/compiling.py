@@ -59,7 +59,7 @@ def compile_kernels() -> None:
     from infoplane.types import Chain, LayerInfo
 
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(700, 4)).astype(np.float32)  # full tiles of 512 rows and a part of one are compiled apart
+    x = rng.normal(size=(700, 4)).astype(np.float32)  # a full tile of 512 rows and a part of one
     y = (x.sum(1) > 0).astype(np.int64)
     layers = {"wide": np.tanh(x @ rng.normal(size=(4, 32))), "narrow": np.tanh(x @ rng.normal(size=(4, 3)) / 30)}
     layers["last"] = layers["narrow"] * 30  # an excess, so that it is resampled

@@ -251,7 +251,7 @@ def test_the_thread_that_waits_works_too_on_the_same_device_and_results_keep_the
         assert device_here() == "meta" and threads() == 2
     assert [k for k, *_ in found] == list(range(40))
     assert len({thread for _, thread, *_ in found}) == 2 and me in {thread for _, thread, *_ in found[:2]}
-    assert {rest for _, _, *rest in found for rest in [tuple(rest)]} == {("meta", 1)}
+    assert {tuple(rest) for _, _, *rest in found} == {("meta", 1)}
 
 
 def test_an_error_found_here_is_raised_when_its_turn_comes(monkeypatch) -> None:
