@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""
 
+DIGESTED = 64
+"""Rows that are digested side by side: pieces of a multiple of them leave no lane idle."""
+
 _CANONICAL = {  # of floating-point words: the sign bit, infinity, the one NaN
     2: (1 << 15, 0x7C00, 0x7E00),
     4: (1 << 31, 0x7F800000, 0x7FC00000),

@@ -8,6 +8,7 @@ import numba
 import numpy as np
 
 from infoplane import compiling
+from infoplane.rows import DIGESTED
 
 compiling.heard()
 
@@ -27,7 +28,7 @@ def mix(h: Any) -> Any:
 
 _SPREAD = 8
 """Places over which counts of one, most of them where cells are fine and none of which says anything, are spread: none waits for the last to be stored."""
-LANES, TILE = 64, 32
+LANES, TILE = DIGESTED, 32
 """Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
 
 

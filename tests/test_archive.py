@@ -80,18 +80,44 @@ def test_a_piece_is_the_callers_again_also_after_an_error(tmp_path, monkeypatch)
     monkeypatch.setattr(writer_module, "_LARGE", 1)
     monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
     looked = []
-    monkeypatch.setattr(writer_module._Rows, "_look", lambda self, a, digests: (time.sleep(0.05), looked.append(len(a))))
+    monkeypatch.setattr(writer_module, "_look", lambda a, found, size, pieces: (time.sleep(0.05), looked.append(len(a)), 0)[-1])
 
-    def refuse(self, key, value):
-        raise OSError("no room")
+    def refuse(raw, crc):
+        raise MemoryError("no room")
 
-    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y) as writer, pytest.raises(ArchiveError, match="no room"):
+    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y) as writer, pytest.raises(MemoryError, match="no room"):
         with writer.step(0) as shard:
-            monkeypatch.setattr(h5py.Dataset, "__setitem__", refuse)
+            monkeypatch.setattr(writer_module, "crc32", refuse)
             try:
                 shard.write("a/b", z_of(0, LAYERS[0]))
             finally:
                 assert looked == [N]
+
+
+def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, monkeypatch):
+    rng = np.random.default_rng(3)
+    z = rng.standard_normal((4000, 8)).astype(np.float32)
+    z[rng.random(z.shape) < 0.01] = np.nan
+    monkeypatch.setattr(writer_module, "_LARGE", 1)
+    monkeypatch.setattr(writer_module, "_CACHED", 1)  # 64 rows at a time, the fewest
+    monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
+    at_work, digest = set(), writer_module.digest_rows
+
+    def slowly(rows):
+        at_work.add(threading.get_ident())
+        assert len(rows) in (64, 1000 % 64, (4000 - 1064) % 64)
+        time.sleep(1e-3)
+        return digest(rows)
+
+    monkeypatch.setattr(writer_module, "digest_rows", slowly)
+    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("z", 0, shape=(8,))], x=z, y=None) as writer, writer.step(0) as shard:
+        shard.append("z", z[:1000])
+        shard.append("z", z[1000:1064])
+        shard.append("z", z[1064:])
+    archive = open_archive(tmp_path / "run")
+    assert len(at_work) == 2 and archive.n_nonfinite(0, "z") == np.isnan(z).sum() and verify(archive.path) == []
+    np.testing.assert_array_equal(archive.z(0, "z"), z)
+    np.testing.assert_array_equal(archive.row_digests(0, "z"), digest(z))
 
 
 def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(monkeypatch):

@@ -7,6 +7,7 @@ import mmap
 import os
 import uuid
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +68,19 @@ class Sink:
 
     def write(self, buffer: Any) -> int:  # Any: bytes or a buffer
         view = memoryview(buffer).cast("B")
+        self.put(view, self.at)
+        self.at += len(view)
+        return len(view)
+
+    def put(self, view: memoryview, offset: int) -> None:
+        """Write bytes at a place of the file."""
         if self.error is None:
             try:
                 done = 0
                 while done < len(view):
-                    done += os.pwrite(self.fd, view[done:], self.at + done)
+                    done += os.pwrite(self.fd, view[done:], offset + done)
             except BaseException as error:  # kept and raised by `publishing`; raising inside the callback would wedge HDF5
                 self.error = error
-        self.at += len(view)
-        return len(view)
 
     def truncate(self, size: int | None = None) -> int:
         size = self.at if size is None else size
@@ -157,23 +162,47 @@ def sync_dir(folder: Path) -> None:
 @contextlib.contextmanager
 def publishing_h5(target: Path, *, durable: bool = True, replace: bool = False, tag: str = "") -> Iterator[h5py.File]:
     """Like `publishing`, yielding an open HDF5 file."""
-    with publishing(target, durable=durable, replace=replace, tag=tag) as sink:
-        ask_for_room()
-        file = h5py.File(sink, "w", libver=LIBVER)
-        try:
-            yield file
-        except BaseException as error:
-            cause = sink.error  # of HDF5's own complaint, where a write failed before
-            sink.error = cause or error  # stop writing: what follows would only fill the disk further
-            with contextlib.suppress(Exception):
-                file.close()
-            if cause is not None and isinstance(error, (OSError, RuntimeError, SystemError)):
-                raise cause from error
-            raise
-        try:
+    with publishing(target, durable=durable, replace=replace, tag=tag) as sink, h5_in(sink) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def h5_in(sink: Sink) -> Iterator[h5py.File]:
+    """A new HDF5 file in a sink; what the sink could not write is what an error of HDF5 says."""
+    ask_for_room()
+    file = h5py.File(sink, "w", libver=LIBVER)
+    try:
+        yield file
+    except BaseException as error:
+        cause = sink.error  # of HDF5's own complaint, where a write failed before
+        sink.error = cause or error  # stop writing: what follows would only fill the disk further
+        with contextlib.suppress(Exception):
             file.close()
-        except (OSError, RuntimeError, SystemError) as error:
-            raise sink.error or error from error
+        if cause is not None and isinstance(error, (OSError, RuntimeError, SystemError)):
+            raise cause from error
+        raise
+    try:
+        file.close()
+    except (OSError, RuntimeError, SystemError) as error:
+        raise sink.error or error from error
+
+
+def set_aside(file: h5py.File, path: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
+    """A new dataset whose bytes have their place in the file at once and are filled by whoever asks for it (`Sink.put`), not by HDF5."""
+    links, creation = _at_once()
+    return h5py.Dataset(h5py.h5d.create(file.id, path.encode("utf-8"), _number(dtype), h5py.h5s.create_simple(shape), creation, lcpl=links))
+
+
+@cache
+def _at_once() -> tuple[Any, Any]:  # Any: h5py's property lists
+    """How to create a dataset with the groups above it, that has its place before it has content, which HDF5 does not write."""
+    links, creation = h5py.h5p.create(h5py.h5p.LINK_CREATE), h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    links.set_create_intermediate_group(True)
+    links.set_char_encoding(h5py.h5t.CSET_UTF8)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    creation.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    creation.set_obj_track_times(False)
+    return links, creation
 
 
 def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool = False) -> None:
@@ -182,22 +211,31 @@ def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool
         sink.write(text.encode("utf-8"))
 
 
-def fixed(text: str) -> tuple[bytes, Any]:  # Any: h5py's string dtype
-    """Bytes and dtype of a fixed-length UTF-8 string: no variable-length heap that a hostile file could inflate."""
-    raw = text.encode("utf-8") or b"\0"
-    return raw, h5py.string_dtype("utf-8", len(raw))
-
-
 def put_meta(group: h5py.Group, name: str, text: str) -> None:
-    """Write a JSON text as a scalar fixed-length UTF-8 dataset."""
-    raw, dtype = fixed(text)
-    group.create_dataset(name, data=raw, dtype=dtype)
+    """Write a JSON text as a scalar UTF-8 dataset of fixed length: no heap of variable-length strings that a hostile file could inflate."""
+    raw = text.encode("utf-8") or b"\0"
+    group.create_dataset(name, data=raw, dtype=h5py.string_dtype("utf-8", len(raw)))
 
 
 def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group or dataset
     """Write small attributes: strings at fixed length, numbers as they are. Our reader does not need them; other tools do."""
-    for key, value in attrs.items():
-        raw, dtype = fixed(value[:4096]) if isinstance(value, str) else (value, None)
-        data = np.asarray(raw, dtype)
-        kind = h5py.h5t.py_create(dtype or data.dtype, logical=True)  # numpy forgets UTF-8; `attrs.create` takes several times as long
-        h5py.h5a.create(node.id, key.encode("utf-8"), kind, h5py.h5s.create(h5py.h5s.SCALAR)).write(data, mtype=kind)
+    for key, value in attrs.items():  # by HDF5 itself: `attrs.create` takes several times as long
+        data = np.asarray((value[:4096].encode("utf-8") or b"\0") if isinstance(value, str) else value)
+        kind = _text(data.itemsize) if isinstance(value, str) else _number(data.dtype.str)
+        h5py.h5a.create(node.id, key.encode("utf-8"), kind, _scalar()).write(data, mtype=kind)
+
+
+@cache
+def _scalar() -> Any:  # Any: h5py's ids, here and below
+    return h5py.h5s.create(h5py.h5s.SCALAR)
+
+
+@lru_cache(maxsize=64)
+def _number(dtype: str) -> Any:
+    return h5py.h5t.py_create(np.dtype(dtype), logical=True)
+
+
+@lru_cache(maxsize=64)
+def _text(size: int) -> Any:
+    """Of so many bytes of UTF-8, which a numpy dtype does not say."""
+    return h5py.h5t.py_create(h5py.string_dtype("utf-8", size), logical=True)

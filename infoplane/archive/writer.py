@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -25,17 +26,18 @@ from infoplane.archive.guard import refuse_link
 from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.probe import Probe, make_probe, write_probe
-from infoplane.archive.publish import publish_text, publishing_h5, put_attrs, put_meta
+from infoplane.archive.publish import Sink, h5_in, publish_text, publishing, put_attrs, put_meta, set_aside
 from infoplane.archive.reader import Archive, open_archive
 from infoplane.cores import at_hand, cores
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
+from infoplane.rows import DIGESTED
 from infoplane.rows import row_digests as digest_rows
 from infoplane.types import Chain, LayerInfo
 
 _LARGE = 1 << 20
-"""Bytes from which on a piece is worth a second thread."""
+"""Bytes from which on rows are worth a second thread."""
 _CACHED = 1 << 18
-"""Bytes that are looked at in turn by everything that looks at them."""
+"""Bytes of a piece: small enough to stay in cache while it is digested and its values are looked at."""
 
 
 def utc_now() -> str:
@@ -53,12 +55,7 @@ def as_array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: every stored dtyp
 
 def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype
     """How many NaN and infinities."""
-    if a.dtype.kind != "f":
-        return 0
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(a.sum()):  # a finite sum has finite terms; one pass, no mask
-            return 0
-    return int(a.size - np.isfinite(a).sum())
+    return int(a.size - np.count_nonzero(np.isfinite(a))) if a.dtype.kind == "f" else 0
 
 
 def _spare_core() -> bool:
@@ -69,17 +66,32 @@ def _spare_core() -> bool:
         return False
 
 
+def _look(a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: Iterator[int]) -> int:  # Any: every stored dtype
+    """How many values of these pieces of ``size`` rows are not finite; their digests go into ``found``, if that is given."""
+    nonfinite = 0
+    for start in pieces:
+        part = a[start : start + size]
+        if found is not None:
+            found[start : start + size] = digest_rows(part)
+        nonfinite += count_nonfinite(part)
+    return nonfinite
+
+
 class _Rows:
-    """The array of one layer while its rows arrive in order.
+    """The array of one layer while its rows arrive in order. HDF5 says where they belong; they are written there without it, as they are read.
 
     Args:
-        beside: a thread for looking at large pieces while they are written.
+        sink: of ``file``.
+        beside: a thread that begins to look at many rows while they are written.
     """
 
-    def __init__(self, file: h5py.File, info: LayerInfo, rows: int, dtype: str, torch_dtype: str, beside: ThreadPoolExecutor) -> None:
-        self.info, self.rows, self.torch_dtype, self.beside = info, rows, torch_dtype, beside
-        self.dataset = file.create_dataset(layout.layer_path(info), shape=(rows, *info.shape), dtype=dtype)
-        self.digests, self.dtype = file.create_dataset(layout.rows_path(info), shape=(rows, 2), dtype="<u8"), dtype
+    def __init__(
+        self, sink: Sink, file: h5py.File, info: LayerInfo, rows: int, dtype: str, torch_dtype: str, beside: ThreadPoolExecutor
+    ) -> None:
+        self.sink, self.info, self.rows, self.dtype, self.torch_dtype, self.beside = sink, info, rows, dtype, torch_dtype, beside
+        self.dataset = set_aside(file, layout.layer_path(info), (rows, *info.shape), dtype)
+        self.place = self.dataset.id.get_offset()  # None of an empty array
+        self.digests_place = set_aside(file, layout.rows_path(info), (rows, 2), "<u8").id.get_offset()
         self.at = self.crc = self.rows_crc = self.nonfinite = 0
 
     def append(self, a: NDArray[Any], digests: NDArray[np.uint64] | None) -> None:  # Any: every stored dtype
@@ -88,31 +100,27 @@ class _Rows:
             raise InputError(
                 f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into {self.rows} rows of {self.dataset.dtype}"
             )
-        if a.nbytes >= _LARGE and _spare_core():
-            looked = self.beside.submit(self._look, a, digests)
-            try:
-                self.dataset[self.at : stop] = a
-            finally:
-                digests = looked.result()  # also after an error: the piece is the caller's own
-        else:
-            if a.size:
-                self.dataset[self.at : stop] = a
-            digests = self._look(a, digests)
-        self.digests[self.at : stop] = digests
-        self.rows_crc = crc32(layout.raw_bytes(digests), self.rows_crc)
+        raw, wide = layout.raw_bytes(a), a[:1].nbytes
+        found = np.empty((len(a), 2), np.uint64) if digests is None else digests
+        size = max(1, _CACHED // DIGESTED // max(1, wide)) * DIGESTED
+        pieces = iter(range(0, len(a), size))  # of both threads: each takes the next that nobody took
+        look = partial(_look, a, found if digests is None else None, size, pieces)
+        looked = self.beside.submit(look) if a.nbytes >= _LARGE and _spare_core() else None
+        try:
+            self._put(raw, self.place, self.at * wide)
+            self.crc = crc32(raw, self.crc)
+            self.nonfinite += look()
+        finally:
+            if looked is not None:  # also after an error: the piece is the caller's own
+                self.nonfinite += looked.result()
+        raw = layout.raw_bytes(found)
+        self._put(raw, self.digests_place, self.at * 16)
+        self.rows_crc = crc32(raw, self.rows_crc)
         self.at = stop
 
-    def _look(self, a: NDArray[Any], digests: NDArray[np.uint64] | None) -> NDArray[np.uint64]:  # Any: every stored dtype
-        """The digests; takes checksum and non-finite values down. A few rows at a time, which stay in cache."""
-        found = np.empty((len(a), 2), np.uint64) if digests is None else digests
-        rows = max(1, _CACHED // max(1, a.nbytes // max(1, len(a))))
-        for start in range(0, len(a), rows):
-            part = a[start : start + rows]
-            if digests is None:
-                found[start : start + rows] = digest_rows(part)
-            self.crc = crc32(layout.raw_bytes(part), self.crc)
-            self.nonfinite += count_nonfinite(part)
-        return found
+    def _put(self, raw: memoryview, place: int | None, start: int) -> None:
+        if place is not None:
+            self.sink.put(raw, place + start)
 
     def finish(self) -> dict[str, Any]:  # Any: JSON
         """Label the array; its line of the shard's table."""
@@ -123,9 +131,7 @@ class _Rows:
             "name": info.name, "ordinal": info.ordinal, "shape": list(info.shape), "dtype": self.dataset.dtype.str, "crc32": self.crc,
             "rows_crc32": self.rows_crc, "torch_dtype": self.torch_dtype, "n_nonfinite": self.nonfinite,
         }  # fmt: skip
-        for key, dataset in (("offset", self.dataset), ("rows_offset", self.digests)):
-            if (place := dataset.id.get_offset()) is not None:  # None: nothing is stored of an empty array
-                row[key] = place
+        row.update({key: place for key, place in (("offset", self.place), ("rows_offset", self.digests_place)) if place is not None})
         put_attrs(
             self.dataset,
             {"crc32": np.uint32(self.crc), "torch_dtype": self.torch_dtype, "reduction": info.reduction, "name": info.name},
@@ -136,8 +142,8 @@ class _Rows:
 class ShardWriter:
     """One step being written; becomes visible when the ``with`` block of `RunWriter.step` ends without an error."""
 
-    def __init__(self, file: h5py.File, layers: Mapping[str, LayerInfo], rows: int, beside: ThreadPoolExecutor) -> None:
-        self._file, self._beside = file, beside
+    def __init__(self, sink: Sink, file: h5py.File, layers: Mapping[str, LayerInfo], rows: int, beside: ThreadPoolExecutor) -> None:
+        self._sink, self._file, self._beside = sink, file, beside
         self._layers = layers
         self._rows = rows
         self._arrays: dict[str, _Rows] = {}
@@ -182,7 +188,7 @@ class ShardWriter:
         if digests is not None and digests.shape != (len(a), 2):
             raise InputError(f"layer {layer!r}: expected row_digests of shape {(len(a), 2)}, got {digests.shape}")
         if layer not in self._arrays:
-            self._arrays[layer] = _Rows(self._file, info, self._rows, a.dtype.str, torch_dtype, self._beside)
+            self._arrays[layer] = _Rows(self._sink, self._file, info, self._rows, a.dtype.str, torch_dtype, self._beside)
         self._arrays[layer].append(a, digests)
 
     def _info(self, layer: str) -> LayerInfo:
@@ -339,8 +345,12 @@ class RunWriter:
         )
         values = {str(k): float(v) for k, v in (metrics or {}).items()}
         target = self.path / layout.SHARD_DIR / str(name)
-        with publishing_h5(target, durable=self._durable, tag=f"r{self._rank:04d}-") as file, ThreadPoolExecutor(1) as beside:
-            shard = ShardWriter(file, self._layers, self._rows[1] - self._rows[0], beside)
+        with (
+            publishing(target, durable=self._durable, tag=f"r{self._rank:04d}-") as sink,
+            h5_in(sink) as file,
+            ThreadPoolExecutor(1) as beside,
+        ):
+            shard = ShardWriter(sink, file, self._layers, self._rows[1] - self._rows[0], beside)
             yield shard
             finish_shard(file, name, self._header, self._rows, shard.finish(), metrics=values, meta=dict(meta or {}), extras=shard.extras)
         self._mine = sorted([*self._mine, name])
