@@ -53,7 +53,7 @@ $(VENV)/installed: pyproject.toml constraints.txt requirements-ci.txt
 	if [ -n "$$CI" ] && $(BIN)/python -c "$(LOCKED)"; then $(PIP_ONLY) --require-hashes --no-deps -r requirements-ci.txt; fi
 	if [ -z "$$PIP_FIND_LINKS" ] && curl -sfI -m 5 $(TORCH_INDEX)/torch/ >/dev/null 2>&1; then \
 	  $(PIP) torch --index-url $(TORCH_INDEX) --extra-index-url https://pypi.org/simple; else $(PIP) torch; fi
-	$(PIP) -e '.[dev]'
+	INFOPLANE_COMPILE=no $(PIP) -e '.[dev]'
 	$(BIN)/infoplane compile
 	touch $@
 

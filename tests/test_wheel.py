@@ -43,7 +43,9 @@ def test_the_wheel_holds_the_tree_and_nothing_else(dist: Path) -> None:
     names = zipfile.ZipFile(next(dist.glob("*.whl"))).namelist()
     tops = {n.split("/")[0] for n in names}
     assert tops - {t for t in tops if t.endswith(".dist-info")} == {"infoplane"}
-    assert {n for n in names if n.startswith("infoplane/")} == _tree()
+    machine_code = {n for n in names if n.endswith((".nbi", ".nbc"))}
+    assert {n for n in names if n.startswith("infoplane/")} - machine_code == _tree()
+    assert len(machine_code) > 60 and all(Path(n).parent.name == "__pycache__" for n in machine_code)
 
 
 @pytest.mark.slow
@@ -53,16 +55,57 @@ def test_the_sdist_holds_the_library(dist: Path) -> None:
     assert not _tree() - names
 
 
-@pytest.mark.slow
-def test_the_installed_wheel_runs_from_another_folder(dist: Path, tmp_path: Path) -> None:
-    target = tmp_path / "site"
+@pytest.fixture(scope="module")
+def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which pip has installed the wheel."""
+    target = tmp_path_factory.mktemp("site")
     wheel = str(next(dist.glob("*.whl")))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check", "--target", str(target), wheel]
     subprocess.run(pip, check=True, timeout=200, capture_output=True)
-    code = "import infoplane, infoplane.hooks.schedule, infoplane.analysis.estimators; print(infoplane.__file__)"
-    environment = {**os.environ, "PYTHONPATH": str(target)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
-    )
+    return target
+
+
+def _run(code: str, site: Path, cwd: Path, **settings: str) -> str:
+    """What the code prints in a process of its own that finds the installed package."""
+    environment = {**os.environ, "PYTHONPATH": str(site), "NUMBA_CACHE_DIR": "", **settings}
+    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip().startswith(str(target))
+    return done.stdout.strip()
+
+
+@pytest.mark.slow
+def test_the_installed_wheel_runs_from_another_folder(site: Path, tmp_path: Path) -> None:
+    code = "import infoplane, infoplane.hooks.schedule, infoplane.analysis.estimators; print(infoplane.__file__)"
+    assert _run(code, site, tmp_path).startswith(str(site))
+
+
+COMPILED = """
+from numba.core import event
+compiled = []
+class Seen(event.Listener):
+    def on_start(self, event): compiled.append(event)
+    def on_end(self, event): pass
+event.register("numba:compile", Seen())
+{work}
+print(len(compiled))
+"""
+
+
+@pytest.mark.slow
+def test_what_was_installed_has_nothing_to_compile(site: Path, tmp_path: Path) -> None:
+    every = "from infoplane.compiling import compile_kernels; compile_kernels()"
+    assert _run(COMPILED.format(work=every), site, tmp_path) == "0"
+    one = "import numpy; from infoplane.rows import row_digests; row_digests(numpy.zeros((3, 2), 'f4'))"
+    assert int(_run(COMPILED.format(work=one), site, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "empty"))) > 0, "what counts would count"
+
+
+@pytest.mark.slow
+def test_a_wheel_without_machine_code_is_for_every_machine(dist: Path, tmp_path: Path) -> None:
+    here = next(dist.glob("*.whl")).name
+    assert here.split("-")[2] == f"cp{sys.version_info[0]}{sys.version_info[1]}" and not here.endswith("-any.whl")
+    command = [sys.executable, "-m", "build", "--no-isolation", "--skip-dependency-check", "--wheel", "--outdir", str(tmp_path)]
+    environment = {**os.environ, "INFOPLANE_COMPILE": "no"}
+    subprocess.run([*command, str(dist / "source")], env=environment, capture_output=True, check=True, timeout=100)
+    wheel = next(tmp_path.glob("*.whl"))
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("infoplane/")} == _tree()
