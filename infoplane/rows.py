@@ -124,8 +124,9 @@ def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance; shape ``(n,)``."""
     from infoplane.rows_compiled import densify_keys
 
-    codes = np.empty(len(keys), np.int64)
-    densify_keys(keys, empty_table(len(keys)), np.empty(len(keys), np.uint64), codes)
+    codes, table = np.empty(len(keys), np.int64), empty_table(len(keys))
+    table.fill(-1)
+    densify_keys(keys, table, np.empty(len(keys), np.uint64), codes)
     return codes
 
 
@@ -145,8 +146,8 @@ def joint_entropies(keys: NDArray[np.uint64], other: NDArray[np.int64], symbols:
 
 
 def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
-    """An empty table for n keys, at most half full."""
-    return np.full(1 << max(int(2 * n - 1).bit_length(), 4), -1, np.int32 if n < 2**31 else np.int64)
+    """Room for a table of n keys, at most half full, to be filled with -1 by whoever counts in it."""
+    return np.empty(1 << max(int(2 * n - 1).bit_length(), 4), np.int32 if n < 2**31 else np.int64)
 
 
 def empty_sieve(n: int) -> NDArray[np.uint8]:

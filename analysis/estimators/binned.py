@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
-from infoplane.analysis.estimators.cells import estimate_of_codes, estimates_of_keys, same_rows
+from infoplane.analysis.estimators.cells import estimate_of_codes, estimates_of_keys, same_rows, symbols, symbols_of
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.kernels.blocks import Rows
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
@@ -221,14 +221,17 @@ class Binned:
 
     def _points(self, keys: Keys, sides: Sequence[tuple[Quantity, Variable]], notes: tuple[str, ...]) -> list[tuple[Quantity, Estimate]]:
         quantities = [quantity for quantity, _ in sides]
-        given = [(self.codes(other), None if other.kind == "discrete" else float(np.log2(len(keys)))) for _, other in sides]
-        if self.correction == "none" and all(int(codes.max()) < _FEW or int(codes.max()) + 1 == len(keys) for codes, _ in given):
+        given = [
+            (symbols_of(other), None) if other.kind == "discrete" else (symbols(self.codes(other)), float(np.log2(len(keys))))
+            for _, other in sides
+        ]
+        if self.correction == "none" and all(b.number <= _FEW or b.number == len(keys) for b, _ in given):
             found = estimates_of_keys(keys, given, self.name, notes)  # one pass over the keys says everything
         else:
             t = codes_of_keys(keys)
             found = [
-                estimate_of_codes(t, codes, self.name, "point", notes, ceiling_bits=ceiling, correction=self.correction)
-                for codes, ceiling in given
+                estimate_of_codes(t, b.codes, self.name, "point", notes, ceiling_bits=ceiling, correction=self.correction)
+                for b, ceiling in given
             ]
         return list(zip(quantities, found, strict=True))
 

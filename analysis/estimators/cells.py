@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import Correction, counts_of, entropy_bits, information_bits
 from infoplane.errors import EstimatorError
-from infoplane.rows import joint_entropies
+from infoplane.rows import codes_of, joint_entropies
 from infoplane.types import Estimate, Sense, Target, Variable
 
 
@@ -44,21 +46,44 @@ def estimate_of_codes(
     return Estimate(bits, len(t), name, sense, ceiling_bits=ceiling, target=target, coverage=coverage, notes=notes)
 
 
+class Symbols(NamedTuple):
+    """Dense codes of rows, shape ``(n,)``, how many there are and their plug-in entropy in bits."""
+
+    codes: NDArray[np.int64]
+    number: int
+    bits: float
+
+
+def symbols(codes: NDArray[np.int64]) -> Symbols:
+    """What every estimate of the same B would count again."""
+    counts = counts_of(codes)
+    return Symbols(codes, len(counts), float(np.log2(len(codes))) if len(counts) == len(codes) else entropy_bits(counts))
+
+
+def symbols_of(v: Variable) -> Symbols:
+    """`symbols` of a variable's rows, remembered as its codes are: labels and identities are the same for every layer."""
+    known = _known.get(v)
+    if known is None:
+        known = _known[v] = symbols(codes_of(v))
+    return known
+
+
+_known: WeakKeyDictionary[Variable, Symbols] = WeakKeyDictionary()
+
+
 def estimates_of_keys(
-    keys: NDArray[np.uint64], sides: Sequence[tuple[NDArray[np.int64], float | None]], name: str, notes: tuple[str, ...]
+    keys: NDArray[np.uint64], sides: Sequence[tuple[Symbols, float | None]], name: str, notes: tuple[str, ...]
 ) -> list[Estimate]:
-    """As `estimate_of_codes` without a correction, of T by its mixed keys and of every (B, ceiling) by dense codes: few, or one for every row.
+    """As `estimate_of_codes` without a correction, of T by its mixed keys and of every (B, ceiling): few symbols, or one for every row.
 
     Where B tells all rows apart, H(T,B) is H(B) and I(T;B) is H(T): nothing to count that another B has not counted.
     """
     n = len(keys)
-    symbols = [int(other.max()) + 1 for other, _ in sides]
-    tables = [None if k == n else joint_entropies(keys, other, k) for k, (other, _) in zip(symbols, sides, strict=True)]
+    tables = [None if b.number == n else joint_entropies(keys, b.codes, b.number) for b, _ in sides]
     h_t, _, alone = next((t for t in tables if t is not None), None) or joint_entropies(keys, np.zeros(n, np.int64), 1)
     found = []
-    for table, (other, ceiling) in zip(tables, sides, strict=True):
-        h_b = float(np.log2(n)) if table is None else entropy_bits(counts_of(other))
-        bits = h_t if table is None else h_t + h_b - table[1]
-        top = h_b if ceiling is None else ceiling
+    for table, (b, ceiling) in zip(tables, sides, strict=True):
+        bits = h_t if table is None else h_t + b.bits - table[1]
+        top = b.bits if ceiling is None else ceiling
         found.append(Estimate(bits, n, name, "point", ceiling_bits=top, coverage=1 - alone / n, notes=notes))
     return found

@@ -6,6 +6,7 @@ Two of 10^6 different rows share a key by accident with probability about 3e-8.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -177,17 +178,23 @@ def _joined(keys: Keys, more: Keys) -> Keys:
     return keys * _ODD + more
 
 
-def _keys(z: Values, work: Work, first: int = 0, last: int | None = None) -> Keys:
-    """Keys of the units ``first`` up to ``last`` of every row."""
+@lru_cache(maxsize=64)
+def _many_weights(dim: int) -> Keys:
+    """`cell_weights` of the rows of a block."""
     from infoplane.rows import cell_weights
 
+    return np.tile(cell_weights(dim), _BLOCK // dim) if dim < _BLOCK else cell_weights(dim)
+
+
+def _keys(z: Values, work: Work, first: int = 0, last: int | None = None) -> Keys:
+    """Keys of the units ``first`` up to ``last`` of every row."""
     n, stride = z.shape
     dim = (stride if last is None else last) - first
     out = np.empty(n, np.uint64)
     if dim == 0:
         out[:] = 0
         return out
-    flat, weights = np.ascontiguousarray(z).reshape(-1), np.tile(cell_weights(dim), max(1, _BLOCK // dim))
+    flat, weights = np.ascontiguousarray(z).reshape(-1), _many_weights(dim)
     rows = max(1, min(n, _SHARE // dim))
 
     def part(start: int) -> None:
