@@ -619,18 +619,23 @@ def test_a_kernel_estimate_from_some_rows_has_the_error_of_drawing_them() -> Non
     )
 
 
-def test_groups_of_chosen_rows_are_counted_among_them() -> None:
-    from infoplane.analysis.estimators.kernel_views import KernelView, _counts_from, mean_square_distance
+def test_what_is_seen_of_a_grouping_is_the_mean_of_what_its_rows_see() -> None:
+    from infoplane.analysis.estimators.kernel_views import _present, _seen, _seen_of_logs, mean_square_distance
     from infoplane.analysis.kernels.blocks import Held
 
     codes = np.array([0, 0, 1, 1, 1, 2])
-    counts = np.bincount(codes)
-    assert sorted(_counts_from(counts[codes])) == [1, 2, 3]
-    total, own = np.full((6, 2), 3.0), np.full((6, 2), 1.5)
-    view = KernelView(total, own, counts[codes], counts, 6)
-    assert view.bits_per_row(1) == pytest.approx(np.log2(1.5 / counts[codes]) - math.log2(0.5))
-    taken = view.taken(codes != 1)
-    assert taken.n == 3 and sorted(taken.counts) == [1, 2] and taken.sizes.tolist() == [2, 2, 1]
+    counts, rng = np.bincount(codes), np.random.default_rng(2)
+    total, own = rng.uniform(3, 6, (6, 2)), rng.uniform(1, 2, (6, 2))
+    rows = np.log2(own / counts[codes][:, None]) - np.log2(total / 6)
+    seen = _seen(total, own, counts[codes], counts, 6)
+    assert seen.bits == pytest.approx(rows.mean(axis=0)) and (seen.groups, seen.n, seen.compared, seen.spread) == (3, 6, 6, (0.0, 0.0))
+    assert seen.group_bits == pytest.approx(1 / 3 * np.log2(3) + 1 / 2 + 1 / 6 * np.log2(6))
+    drawn = _seen(total[1:4], own[1:4], counts[codes][1:4], counts, 6)
+    assert drawn.bits == pytest.approx(rows[1:4].mean(axis=0)) and drawn.spread == pytest.approx(rows[1:4].std(axis=0, ddof=1))
+    assert drawn.compared == 3 and drawn.group_bits == seen.group_bits
+    of_logs = _seen_of_logs((np.log2(own) - np.log2(total)).sum(axis=0), counts, 6)
+    assert of_logs.bits == pytest.approx(seen.bits) and of_logs.group_bits == seen.group_bits and of_logs.compared == 6
+    assert _present(np.array([4, 1, 4])).tolist() == [1, 2]
     z = np.random.default_rng(22).normal(size=(30, 4))
     d = ((z[:, None] - z[None]) ** 2).sum(axis=2)
     assert mean_square_distance(Held(z)) == pytest.approx(d.sum() / (30 * 29))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.kernel_views import KernelView, halved_views, kernel_views, mean_square_distance
+from infoplane.analysis.estimators.kernel_views import Seen, halves_seen, kernel_views, mean_square_distance
 from infoplane.analysis.kernels.blocks import Held, Rows
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
@@ -135,12 +135,8 @@ class KDE:
         self, x: Variable, z: Variable, y: Variable, splits: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator | None = None
     ) -> list[list[tuple[Quantity, Estimate]]]:
         """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for several splits."""
-        s2, found = self.variance_of(z), []
-        for half, views in zip(splits, halved_views(z.values, s2, codes_of(x), codes_of(y), splits), strict=True):
-            for side in (half, ~half):
-                by_x, by_y = (view.taken(side) for view in views)
-                found.append(self._both(by_x, by_y, s2))
-        return found
+        s2 = self.variance_of(z)
+        return [self._both(by_x, by_y, s2) for by_x, by_y in halves_seen(z.values, s2, codes_of(x), codes_of(y), splits)]
 
     def estimate_labels(
         self, z: Variable, labels: Sequence[NDArray[np.int64]], *, rng: np.random.Generator | None = None
@@ -159,7 +155,7 @@ class KDE:
         seen = kernel_views(z, s2, codes, pairs=self.pairs, rng=rng)
         return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
 
-    def _both(self, x: KernelView | None, y: KernelView | None, s2: float) -> list[tuple[Quantity, Estimate]]:
+    def _both(self, x: Seen | None, y: Seen | None, s2: float) -> list[tuple[Quantity, Estimate]]:
         points: list[tuple[Quantity, Estimate]] = []
         bounds: tuple[Bound, ...] = ("upper", "lower")
         for bound in bounds:
@@ -169,18 +165,18 @@ class KDE:
                 points.append(("i_zy", self._estimate(y, bound, s2, labels=True)))
         return points
 
-    def _estimate(self, seen: KernelView, bound: Bound, s2: float, *, labels: bool = False) -> Estimate:
-        each = seen.bits_per_row(1 if bound == "upper" else 0)
-        unique = len(seen.counts) == seen.n
+    def _estimate(self, seen: Seen, bound: Bound, s2: float, *, labels: bool = False) -> Estimate:
+        side = 1 if bound == "upper" else 0
+        unique = seen.groups == seen.n
         sense: Sense = bound if unique and not labels else "point"
         notes = () if unique and not labels else (f"difference of {bound} bounds: no bound",)
         if self.relative is not None:
             notes = (*notes, f"s2={s2:.4g}")
         if labels:
             sense = bound  # tells the two curves apart; the note says that it is no bound
-        bits, stderr, low, high = float(each.mean()), None, None, None
-        if len(each) < seen.n:
-            stderr = float(each.std(ddof=1) * np.sqrt((1 / len(each)) * (1 - len(each) / seen.n)))
+        bits, stderr, low, high = seen.bits[side], None, None, None
+        if seen.compared < seen.n:
+            stderr = float(seen.spread[side] * np.sqrt((1 / seen.compared) * (1 - seen.compared / seen.n)))
             low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
-            notes = (*notes, f"{len(each)} of {seen.n} rows compared with all; the error is that of drawing them")
+            notes = (*notes, f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing them")
         return Estimate(bits, seen.n, self.name, sense, low, high, stderr, ceiling_bits=seen.group_bits, notes=notes)

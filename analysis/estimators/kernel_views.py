@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,48 +23,27 @@ _SPLITS, _FEW, _CLASSES = 5, 4, 64
 
 
 @dataclass(frozen=True)
-class KernelView:
-    """Kernel sums of some rows over all rows and over the rows of their group.
+class Seen:
+    """Of some rows and one grouping of them, by their kernel sums over all rows and over those of their group.
 
     Attributes:
-        total, own: shape ``(m, 2)``; denominators 8 s2 and 2 s2.
-        sizes: rows in each row's group, shape ``(m,)``. counts: rows in every group. n: rows in all.
+        bits: of the lower and of the upper bound: the mean over rows of ``log2(own / size) - log2(total / n)``.
+        groups: how many. group_bits: plug-in entropy of the grouping, in bits. n: rows in all.
+        compared: rows over which that mean is taken, fewer than ``n`` where a budget of pairs drew them. spread: their standard deviations then.
     """
 
-    total: Floats
-    own: Floats
-    sizes: Codes
-    counts: Codes
+    bits: tuple[float, float]
+    groups: int
+    group_bits: float
     n: int
-
-    @cached_property
-    def group_bits(self) -> float:
-        """Plug-in entropy of the grouping, in bits."""
-        return entropy_bits(self.counts)
-
-    def bits_per_row(self, column: int) -> Floats:
-        """``log2(own / size) - log2(total / n)`` in bits, shape ``(m,)``: the mean is the value."""
-        return np.asarray(np.log2(self.own[:, column] / self.sizes) - np.log2(self.total[:, column] / self.n))
-
-    def taken(self, rows: NDArray[np.bool_]) -> KernelView:
-        """Of these rows, which must be whole groups of a grouping: what is counted is counted among them."""
-        chosen = np.flatnonzero(rows)
-        sizes = self.sizes[chosen]
-        total, own = (np.take(sums, chosen, axis=0) for sums in (self.total, self.own))
-        return replace(self, total=total, own=own, sizes=sizes, counts=_counts_from(sizes), n=len(chosen))
-
-
-def _counts_from(sizes: Codes) -> Codes:
-    """Sizes of the groups, from the size that each row reports."""
-    times = np.bincount(sizes)
-    size = np.flatnonzero(times)
-    return np.repeat(size, times[size] // size)
+    compared: int
+    spread: tuple[float, float] = (0.0, 0.0)
 
 
 def kernel_views(
     z: Values | Rows, s2: float, groupings: Sequence[Codes], *, pairs: int | None = None, rng: np.random.Generator | None = None
-) -> list[KernelView]:
-    """One view per grouping from one pass, of all rows or, within a budget of ``pairs``, of rows drawn by ``rng``."""
+) -> list[Seen]:
+    """What is seen of each grouping in one pass, by all rows or, within a budget of ``pairs``, by rows drawn by ``rng``."""
     n = z.shape[0]
     counts = [counts_of(g) for g in groupings]
     alone = [len(c) == n for c in counts]  # every row its own group: its sum is the row itself
@@ -78,63 +56,89 @@ def kernel_views(
         sums = grouped_sums(z, np.array([s2]), needed)
     total, rest = sums[0][:, 0], iter(sums[1:])
     own = [np.ones_like(total) if one else next(rest)[:, 0] for one in alone]
-    return [KernelView(total, o, c[g[chosen]], c, n) for o, c, g in zip(own, counts, groupings, strict=True)]
+    return [_seen(total, o, c[g[chosen]], c, n) for o, c, g in zip(own, counts, groupings, strict=True)]
 
 
-def halved_views(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[tuple[KernelView, KernelView]]:
-    """For each split of the rows in two, what rows see within their half, grouped by X and by Y: of all splits from few passes."""
+def _seen(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int) -> Seen:
+    """From sums of shape ``(m, 2)`` and the size of each row's group, shape ``(m,)``."""
+    low, up = (np.log2(own[:, bound] / sizes) - np.log2(total[:, bound] / n) for bound in (0, 1))
+    spread = (float(low.std(ddof=1)), float(up.std(ddof=1))) if len(total) < n else (0.0, 0.0)
+    return Seen((float(low.mean()), float(up.mean())), len(counts), entropy_bits(counts), n, len(total), spread)
+
+
+def halves_seen(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[tuple[Seen, Seen]]:
+    """For either half of each split of the rows, what its rows see of it, grouped by X and by Y: of all splits from few passes.
+
+    A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no row needs to know its size.
+    """
     alone = int(xs.max()) + 1 == len(xs)
     by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
     several = _SPLITS if by_blocks else 16
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
-        codes = [[2 * v + half for v in (xs, ys)] for half in part]
-        every = _halves_by_blocks(z, s2, ys, part) if by_blocks else _halves_by_groups(z, s2, ys, part, [c[alone:] for c in codes])
-        for (total, *own), (by_x, by_y) in zip(every, codes, strict=True):
-            found.append((_view(total, np.ones_like(total) if alone else own[0], by_x), _view(total, own[-1], by_y)))
+        total, *own = _logs_by_blocks(z, s2, ys, part) if by_blocks else _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
+        for k, half in enumerate(part):
+            for side, rows in enumerate((half, ~half)):
+                n = int(np.count_nonzero(rows))
+                seen = _seen_of_logs(own[-1][k, side] - total[k, side], _present(ys[rows]), n)
+                if alone:  # every row's own sum is the row itself
+                    low, up = np.log2(n) - total[k, side] / n
+                    found.append((Seen((float(low), float(up)), n, float(np.log2(n)), n, n), seen))
+                else:
+                    found.append((_seen_of_logs(own[0][k, side] - total[k, side], _present(xs[rows]), n), seen))
     return found
 
 
-def _halves_by_groups(
-    z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]], codes: Sequence[Sequence[Codes]]
-) -> Sequence[Sequence[Floats]]:
-    """For each split, sums of every row over its half and over the rows there of the same code, for as many codings as it has: each a grouping."""
-    groupings = [ys, *(g for half, groups in zip(splits, codes, strict=True) for g in (half.astype(np.int64), *groups))]
-    sums = [own[:, 0] for own in grouped_sums(z, np.array([s2]), groupings)[2:]]
-    each = len(sums) // len(splits)
-    return [sums[k : k + each] for k in range(0, len(sums), each)]
+def _seen_of_logs(difference: Floats, counts: Codes, n: int) -> Seen:
+    bits = entropy_bits(counts)
+    low, up = difference / n + bits
+    return Seen((float(low), float(up)), len(counts), bits, n, n)
 
 
-def _halves_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> Sequence[Sequence[Floats]]:
-    """As `_halves_by_groups`, by labels alone: rows that fall alike in every split (and share one of few labels) are one block."""
+def _present(codes: Codes) -> Codes:
+    counts = counts_of(codes)
+    return counts[counts > 0]
+
+
+def _logs_by_groups(z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]) -> list[Floats]:
+    """Sums over the rows of either half of log2 of their kernel sums: over that half, then over its rows of the same code, for each coding; all (splits, 2, 2).
+
+    The last axis is the bound. Each half and each coding of it is a grouping of one pass, whose tiles are sorted by the last coding.
+    """
+    groupings = [codings[-1], *(g for half in splits for g in (half.astype(np.int64), *(2 * v + half for v in codings)))]
+    logs = [np.log2(own[:, 0]) for own in grouped_sums(z, np.array([s2]), groupings)[2:]]
+    each = 1 + len(codings)
+    return [
+        np.array([(of[half].sum(axis=0), of[~half].sum(axis=0)) for half, of in zip(splits, logs[k::each], strict=True)])
+        for k in range(each)
+    ]
+
+
+def _logs_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> tuple[Floats, Floats]:
+    """As `_logs_by_groups`, by labels alone: rows that fall alike in every split (and share one of few labels) are one block."""
     pattern = np.sum([half.astype(np.int64) << k for k, half in enumerate(splits)], axis=0)
     there = (np.arange(2 ** len(splits)) >> np.arange(len(splits))[:, None]) & 1  # shape (splits, patterns)
 
-    def among(rows: Codes, labels: Codes, kinds: int) -> Floats:
-        """Sums of these rows over those of their half with each label, shape (splits, labels, rows, 2)."""
+    def among(rows: Codes, labels: Codes, kinds: int) -> tuple[Floats, Floats]:
+        """Of these rows alone."""
         sums, order = block_sums(z[rows], np.array([s2]), pattern[rows] * kinds + labels, there.shape[1] * kinds)
         by_pattern = sums[0].reshape(2, there.shape[1], -1)
+        inside, mine = there[:, pattern[rows][order]], labels[order]
         with single_blas():
             first, second = ((w.astype(float) @ by_pattern).reshape(2, len(splits), kinds, len(rows)) for w in (there, 1 - there))
-        found = np.empty((len(splits), kinds, len(rows), 2))
-        for k, half in enumerate(splits):
-            found[k][:, order] = np.where(half[rows][order], first[:, k], second[:, k]).transpose(1, 2, 0)
-        return found
+            seen = np.where(inside[:, None], first, second)  # by bound, split, label and row: over the row's own half
+            logs = np.log2(seen.sum(axis=2)), np.log2(seen[:, :, mine, np.arange(len(rows))])
+            sides = np.stack([inside, 1 - inside], axis=1).astype(float)  # shape (splits, 2, rows)
+            total, own = (sides @ of.transpose(1, 2, 0) for of in logs)
+        return total, own
 
-    every, kinds = np.arange(len(z)), int(ys.max()) + 1
+    kinds = int(ys.max()) + 1
     if kinds <= _FEW:
-        return [(each.sum(axis=0), each[ys, every]) for each in among(every, ys, kinds)]
-    total = among(every, 0 * ys, 1)[:, 0]
-    own = np.empty_like(total)
-    for rows in np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1]):
-        own[:, rows] = among(rows, 0 * rows, 1)[:, 0]
-    return list(zip(total, own, strict=True))
-
-
-def _view(total: Floats, own: Floats, codes: Codes) -> KernelView:
-    counts = counts_of(codes)
-    return KernelView(total, own, counts[codes], counts[counts > 0], len(codes))
+        return among(np.arange(len(z)), ys, kinds)
+    classes = np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1])
+    own = [among(rows, 0 * rows, 1)[0] for rows in classes]
+    return among(np.arange(len(z)), 0 * ys, 1)[0], np.sum(own, axis=0)
 
 
 def mean_square_distance(rows: Rows) -> float:
