@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import os
+from collections import deque
+from collections.abc import Iterator
+from typing import TypeVar
 
 from infoplane.errors import InputError
 
 SHARE = 0.02
 """Of one core, that measuring beside a training may use unless another share is given: less than 5 % of a training that keeps all cores busy."""
+
+
+T = TypeVar("T")
+
+
+def taken(rest: deque[T]) -> Iterator[T]:
+    """The items that are left, each once, whichever of several threads asks next."""
+    while True:
+        try:
+            item = rest.popleft()
+        except IndexError:
+            return
+        yield item
 
 
 def at_hand() -> int:

@@ -151,8 +151,8 @@ def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
 
 
 def empty_sieve(n: int) -> NDArray[np.uint8]:
-    """A table in which `repeated_rows` looks for n keys, at most an eighth full."""
-    return np.empty(1 << max(int(8 * n - 1).bit_length(), 4), np.uint8)
+    """A table in which `repeated_rows` looks for n keys, at most a quarter full."""
+    return np.empty(1 << max(int(4 * n - 1).bit_length(), 4), np.uint8)
 
 
 def repeated_rows(keys: NDArray[np.uint64]) -> NDArray[np.int64]:

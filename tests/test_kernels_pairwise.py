@@ -15,7 +15,7 @@ from scipy.spatial.distance import cdist
 
 from infoplane.analysis.kernels import blocks
 from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, gaussian_sums, grouped_sums
-from infoplane.analysis.kernels.threads import device_here, in_order, on_device, single_blas, threads, using
+from infoplane.analysis.kernels.threads import _pool, device_here, for_each, in_order, on_device, single_blas, threads, using
 from infoplane.errors import InputError
 
 ROOT = Path(__file__).parents[1]
@@ -271,6 +271,55 @@ def test_an_error_found_here_is_raised_when_its_turn_comes(monkeypatch) -> None:
         for k in in_order(work, range(20)):
             got.append(k)
     assert got == [0]
+
+
+def test_each_item_is_done_once_by_whichever_thread_is_free_on_the_same_device(monkeypatch) -> None:
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    done, entered = [], threading.Barrier(2)
+
+    def work(k: int) -> None:
+        if k < 2:
+            entered.wait(10)  # the first two at the same time
+        done.append((k, threading.get_ident(), device_here(), threads()))
+
+    with on_device("meta"):
+        for_each(work, iter(range(40)))
+        assert device_here() == "meta" and threads() == 2
+    assert sorted(k for k, *_ in done) == list(range(40)) and {tuple(rest) for _, _, *rest in done} == {("meta", 1)}
+    assert len({thread for _, thread, *_ in done}) == 2
+    with using(1):
+        for_each(lambda k: done.append((k, threading.get_ident(), "", threads())), range(3))
+    assert done[-3:] == [(k, threading.get_ident(), "", 1) for k in range(3)]
+
+
+@pytest.mark.parametrize("fails", ["this", "other"])
+def test_an_error_of_either_thread_is_raised_when_both_have_ended_and_no_other_item_is_begun(monkeypatch, fails: str) -> None:
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    me, entered, begun, ended = threading.get_ident(), threading.Barrier(2), [], []
+
+    def work(k: int) -> None:
+        begun.append(k)
+        if k < 2:
+            entered.wait(10)
+        if (threading.get_ident() == me) == (fails == "this"):
+            raise ValueError("it fails")
+        threading.Event().wait(0.1)
+        ended.append(k)
+
+    with pytest.raises(ValueError, match="it fails"):
+        for_each(work, range(20))
+    assert sorted(begun) == [0, 1] and len(ended) == 1
+
+
+def test_a_thread_that_wakes_too_late_is_not_waited_for(monkeypatch) -> None:
+    monkeypatch.setenv("INFOPLANE_THREADS", "2")
+    busy, release = threading.Event(), threading.Event()
+    _pool(1, os.getpid()).submit(lambda: (busy.set(), release.wait(10)))
+    busy.wait(10)
+    done = []
+    for_each(done.append, range(5))
+    assert done == list(range(5)) and not release.is_set()
+    release.set()
 
 
 @pytest.mark.parametrize(("n", "dim", "scale"), [(1, 3, 1.0), (40, 3, 1.0), (1100, 7, 0.3), (1300, 24, 1.0), (700, 24, 300.0)])

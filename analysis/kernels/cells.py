@@ -145,7 +145,8 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
         tables = empty_table(len(z)), empty_sieve(len(z))
         cells_compiled.floor_entropies(z, given[part], bases[part], joined[part], weights, *tables, out[part])
 
-    for_each(work, [slice(k, None, threads()) for k in range(threads())])
+    number = threads()
+    for_each(work, [slice(k, None, number) for k in range(number)])
     return out
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
-from infoplane.cores import cores
+from infoplane.cores import cores, taken
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -153,8 +153,31 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
-    """`in_order` for what is done and not what is found."""
-    deque(in_order(work, items), maxlen=0)
+    """``work`` on every item, on `threads` threads: each, this one too, takes the next that nobody took. After an error no other is begun."""
+    number, device = threads(), device_here()
+    if number == 1:
+        for item in items:
+            work(item)
+        return
+    rest = deque(items)
+
+    def run() -> None:
+        try:
+            with using(1), on_device(device):
+                for item in taken(rest):
+                    work(item)
+        except BaseException:
+            rest.clear()
+            raise
+
+    others = [_pool(number - 1, os.getpid()).submit(run) for _ in range(number - 1)]
+    try:
+        run()
+    finally:
+        begun = [other for other in others if not other.cancel()]  # whoever woke too late is not waited for
+        wait(begun)
+    for other in begun:
+        other.result()
 
 
 @cache

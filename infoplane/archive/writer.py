@@ -8,6 +8,7 @@ import platform
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -28,7 +29,7 @@ from infoplane.archive.lock import WriterLock
 from infoplane.archive.probe import Probe, make_probe, write_probe
 from infoplane.archive.publish import Sink, h5_in, publish_text, publishing, put_attrs, put_meta, set_aside
 from infoplane.archive.reader import Archive, open_archive
-from infoplane.cores import at_hand, cores
+from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
 from infoplane.rows import DIGESTED
 from infoplane.rows import row_digests as digest_rows
@@ -66,10 +67,10 @@ def _spare_core() -> bool:
         return False
 
 
-def _look(a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: Iterator[int]) -> int:  # Any: every stored dtype
+def _look(a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: deque[int]) -> int:  # Any: every stored dtype
     """How many values of these pieces of ``size`` rows are not finite; their digests go into ``found``, if that is given."""
     nonfinite = 0
-    for start in pieces:
+    for start in taken(pieces):
         part = a[start : start + size]
         if found is not None:
             found[start : start + size] = digest_rows(part)
@@ -103,7 +104,7 @@ class _Rows:
         raw, wide = layout.raw_bytes(a), a[:1].nbytes
         found = np.empty((len(a), 2), np.uint64) if digests is None else digests
         size = max(1, _CACHED // DIGESTED // max(1, wide)) * DIGESTED
-        pieces = iter(range(0, len(a), size))  # of both threads: each takes the next that nobody took
+        pieces = deque(range(0, len(a), size))  # of both threads: each takes the next that nobody took
         look = partial(_look, a, found if digests is None else None, size, pieces)
         looked = self.beside.submit(look) if a.nbytes >= _LARGE and _spare_core() else None
         try:
