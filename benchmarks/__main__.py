@@ -30,6 +30,9 @@ from infoplane.types import continuous, discrete
 PAUSE = 0.2
 """Seconds before every timed call: threads of a BLAS spin for a while after their last product, on cores that the next call needs."""
 
+WARM = 0.15
+"""Seconds of a short call that are not counted, of peers and of ours: pages and caches come back, and an idle machine takes up to 0.1 s to give a second core."""
+
 
 @numba.njit(nogil=True)
 def all_kernels(d: np.ndarray, low: np.ndarray, up: np.ndarray) -> None:
@@ -53,13 +56,15 @@ def ksg(x: np.ndarray, z: np.ndarray, k: int) -> float:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
-    """Seconds of one call, after a pause. Of a short one the mean of as many as fill 60 ms after one that is not counted, in which pages and caches come back."""
+    """Seconds of one call, after a pause. Of a short one the mean of as many as fill 60 ms, after as many, not counted, as fill `WARM`."""
     time.sleep(PAUSE)
-    start = time.perf_counter()
-    result = work()
-    once = time.perf_counter() - start
-    if once > 1:
-        return once, result
+    start, once = time.perf_counter(), 0.0
+    while not once or time.perf_counter() - start < WARM:
+        began = time.perf_counter()
+        result = work()
+        once = time.perf_counter() - began
+        if once > 1:
+            return once, result
     start, calls = time.perf_counter(), 0
     while not calls or time.perf_counter() - start < 0.06:
         result, calls = work(), calls + 1
