@@ -120,6 +120,31 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
     np.testing.assert_array_equal(archive.row_digests(0, "z"), digest(z))
 
 
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="a system that takes no advice")
+@pytest.mark.parametrize("refuses", [False, True])
+def test_the_disk_begins_with_large_writes_of_what_will_be_synced(tmp_path, monkeypatch, refuses):
+    told = []
+
+    def advise(fd, offset, length, advice):
+        told.append((length, advice))
+        if refuses:
+            raise OSError("not on this file system")
+
+    monkeypatch.setattr(os, "posix_fadvise", advise)
+    z = np.random.default_rng(0).standard_normal((2048, 65)).astype(np.float32)
+    for durable, small in ((True, False), (True, True), (False, False)):
+        told.clear()
+        rows = z[: 900 if small else 2048]
+        path = tmp_path / f"{durable}{small}"
+        with RunWriter.create(path, layers=[LayerInfo("z", 0, shape=(65,))], x=rows, y=None, durable=durable) as writer:
+            told.clear()
+            with writer.step(0) as shard:
+                shard.write("z", rows)
+        assert told == ([(rows.nbytes, os.POSIX_FADV_DONTNEED)] if durable and not small else [])
+        assert verify(path) == []
+        np.testing.assert_array_equal(open_archive(path).z(0, "z"), rows)
+
+
 def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     for name in ("INFOPLANE_THREADS", "OMP_NUM_THREADS"):

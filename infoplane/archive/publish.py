@@ -20,6 +20,8 @@ from infoplane.errors import ArchiveError, ArchiveExists
 LIBVER = ("v108", "v108")
 """HDF5 1.8 structures: readable by every tool since 2008, and every block of metadata carries its own checksum."""
 
+_LARGE = 1 << 18
+"""Bytes from which on a write is worth a word to the disk."""
 _HDF5_BYTES = 4 << 20
 """More than the HDF5 library needs for its own bookkeeping of one file."""
 
@@ -41,10 +43,13 @@ class Sink:
 
     An exception inside an HDF5 write callback leaves a file object that can neither be closed nor forgotten. So the first
     error is stored, later writes do nothing, HDF5 closes in peace, and `publishing` raises the stored error.
+
+    Args:
+        durable: the file will be synced: the disk is to begin with large writes at once, and not when everything is written.
     """
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, fd: int, *, durable: bool = False) -> None:
+        self.fd, self.durable = fd, durable
         self.at = 0
         self.error: BaseException | None = None
 
@@ -79,6 +84,9 @@ class Sink:
                 done = 0
                 while done < len(view):
                     done += os.pwrite(self.fd, view[done:], offset + done)
+                if self.durable and len(view) >= _LARGE and hasattr(os, "posix_fadvise"):  # Linux writes what it is told is not needed
+                    with contextlib.suppress(OSError):
+                        os.posix_fadvise(self.fd, offset, len(view), os.POSIX_FADV_DONTNEED)
             except BaseException as error:  # kept and raised by `publishing`; raising inside the callback would wedge HDF5
                 self.error = error
 
@@ -115,7 +123,7 @@ def publishing(target: Path, *, durable: bool = True, replace: bool = False, tag
     fd = -1
     try:
         fd = os.open(tmp, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-        sink = Sink(fd)
+        sink = Sink(fd, durable=durable)
         yield sink
         if sink.error is not None:
             raise sink.error
