@@ -18,6 +18,7 @@ from infoplane.archive import ResultLog, RunWriter, layout, load_plane, merge, o
 from infoplane.archive import writer as writer_module
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError, NotAnArchive, VersionError
 from infoplane.plane import Failure, Plane, Point
+from infoplane.rows import row_digests
 from infoplane.types import Chain, Estimate, LayerInfo
 
 N = 24
@@ -143,6 +144,38 @@ def test_the_disk_begins_with_large_writes_of_what_will_be_synced(tmp_path, monk
         assert told == ([(rows.nbytes, os.POSIX_FADV_DONTNEED)] if durable and not small else [])
         assert verify(path) == []
         np.testing.assert_array_equal(open_archive(path).z(0, "z"), rows)
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "u1", "i4", "i8"])
+def test_every_tool_that_reads_hdf5_finds_what_was_written(tmp_path, dtype):
+    layers = [LayerInfo(f"l{k}", 0, shape=shape) for k, shape in enumerate([(5,), (2, 3), (), (0,)])]
+    arrays = {info.name: (np.random.default_rng(4).normal(size=(N, *info.shape)) * 9).astype(dtype) for info in layers}
+    with RunWriter.create(tmp_path / "run", layers=layers, x=X, y=None) as writer, writer.step(0) as shard:
+        for name, a in arrays.items():
+            shard.append(name, a[:1])
+            shard.append(name, a[1:])
+    archive = open_archive(tmp_path / "run")
+    with h5py.File(next((tmp_path / "run" / "ckpt").glob("*.h5"))) as file:
+        for k, (name, a) in enumerate(arrays.items()):
+            stored, digests = file[f"layers/{k:04d}/call/0"], file[f"rows/{k:04d}"]
+            assert stored.dtype == a.dtype and stored.shape == a.shape and digests.dtype == np.uint64 and digests.shape == (N, 2)
+            np.testing.assert_array_equal(stored[...], a)
+            np.testing.assert_array_equal(digests[...], row_digests(a))
+            np.testing.assert_array_equal(archive.row_digests(0, name), digests[...])
+            assert stored.attrs["name"].decode() == name and file.attrs["complete"] == 1
+
+
+def test_a_resumed_writer_lets_training_roll_back_once_and_a_closed_one_writes_no_more(tmp_path):
+    write(tmp_path / "run")
+    layers, steps = LAYERS, open_archive(tmp_path / "run").steps
+    with RunWriter.create(tmp_path / "run", layers=layers, x=X, y=Y, resume=True) as writer:
+        with writer.step(steps[-1]) as shard:
+            for info in layers:
+                shard.write(info.name, z_of(0, info))
+        with pytest.raises(InputError, match="steps must ascend"), writer.step(steps[-1]):
+            pass
+    with pytest.raises(ArchiveError, match="this writer is closed"), writer.step(steps[-1] + 1):
+        pass
 
 
 def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(monkeypatch):
