@@ -202,7 +202,7 @@ def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
     """Rows of 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
 
     All rows that share a key are among them, and few that do not: two looks, at different bits, at a table ``seen`` of bytes, a power of two long,
-    without a branch; one look where that leaves most rows. The upper bits of the keys are looked at, so that a weighted sum need not be mixed first.
+    without a branch. The upper bits of the keys are looked at, so that a weighted sum need not be mixed first.
     """
     two, shift, size = np.uint8(2), _U(64), len(seen)
     while size > 1:
@@ -216,8 +216,6 @@ def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
     for i in range(len(keys)):
         left[found] = i
         found += seen[keys[i] >> shift] == two
-    if 2 * found > len(keys):
-        return found
     size = 16
     while size < 8 * found and size < len(seen):
         size *= 2

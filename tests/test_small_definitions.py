@@ -633,7 +633,7 @@ def test_what_is_seen_of_a_grouping_is_the_mean_of_what_its_rows_see() -> None:
     drawn = _seen(total[1:4], own[1:4], counts[codes][1:4], counts, 6)
     assert drawn.bits == pytest.approx(rows[1:4].mean(axis=0)) and drawn.spread == pytest.approx(rows[1:4].std(axis=0, ddof=1))
     assert drawn.compared == 3 and drawn.group_bits == seen.group_bits
-    of_logs = _seen_of_logs((np.log2(own) - np.log2(total)).sum(axis=0), counts, 6)
+    of_logs = _seen_of_logs((np.log2(own) - np.log2(total)).sum(axis=0), counts)
     assert of_logs.bits == pytest.approx(seen.bits) and of_logs.group_bits == seen.group_bits and of_logs.compared == 6
     assert _present(np.array([4, 1, 4])).tolist() == [1, 2]
     z = np.random.default_rng(22).normal(size=(30, 4))

@@ -57,7 +57,7 @@ class Symbols(NamedTuple):
 def symbols(codes: NDArray[np.int64]) -> Symbols:
     """What every estimate of the same B would count again."""
     counts = counts_of(codes)
-    return Symbols(codes, len(counts), float(np.log2(len(codes))) if len(counts) == len(codes) else entropy_bits(counts))
+    return Symbols(codes, len(counts), entropy_bits(counts))
 
 
 def symbols_of(v: Variable) -> Symbols:

@@ -78,20 +78,18 @@ def halves_seen(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDA
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
         total, *own = _logs_by_blocks(z, s2, ys, part) if by_blocks else _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
+        own_x = 0 * total if alone else own[0]  # of a row alone in its group, the row itself
         for k, half in enumerate(part):
             for side, rows in enumerate((half, ~half)):
-                n = int(np.count_nonzero(rows))
-                seen = _seen_of_logs(own[-1][k, side] - total[k, side], _present(ys[rows]), n)
-                if alone:  # every row's own sum is the row itself
-                    low, up = np.log2(n) - total[k, side] / n
-                    found.append((Seen((float(low), float(up)), n, float(np.log2(n)), n, n), seen))
-                else:
-                    found.append((_seen_of_logs(own[0][k, side] - total[k, side], _present(xs[rows]), n), seen))
+                by_x, by_y = (
+                    _seen_of_logs(sums[k, side] - total[k, side], _present(codes[rows])) for sums, codes in ((own_x, xs), (own[-1], ys))
+                )
+                found.append((by_x, by_y))
     return found
 
 
-def _seen_of_logs(difference: Floats, counts: Codes, n: int) -> Seen:
-    bits = entropy_bits(counts)
+def _seen_of_logs(difference: Floats, counts: Codes) -> Seen:
+    n, bits = int(counts.sum()), entropy_bits(counts)
     low, up = difference / n + bits
     return Seen((float(low), float(up)), len(counts), bits, n, n)
 
