@@ -6,6 +6,7 @@ breaks the chain after the fact (``estimator``), too few rows (``untestable``), 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from infoplane.analysis.episodes import episodes_of
 from infoplane.analysis.evidence import Evidence, archive_of
 from infoplane.analysis.laws import layer_findings, tolerance_bits
-from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm
+from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm, in_time
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
 from infoplane.progress import progress as shown_progress
@@ -60,13 +61,31 @@ def check_dpi(
     Raises:
         InputError: an empty plane, or alpha outside (0, 1).
     """
-    from infoplane.analysis.kept import keep
-
     if not isinstance(subject, Plane):
         from infoplane.analysis.measure import measure
 
         archive, subject = subject, measure(subject, DEFAULT_ESTIMATORS, workers=workers, progress=progress)
-    plane = subject
+    return judge(subject, archive=archive, alpha=alpha, permutations=permutations, splits=splits, seed=seed, progress=progress)
+
+
+def judge(
+    plane: Plane,
+    *,
+    archive: Archive | None,
+    alpha: float,
+    permutations: int,
+    splits: int,
+    seed: int,
+    progress: bool = False,
+    until: float = math.inf,
+) -> DPIReport:
+    """`check_dpi` of a plane; given up, and nothing kept, when `time.monotonic` passes ``until``.
+
+    Raises:
+        OutOfTime: it did. InputError: as `check_dpi`.
+    """
+    from infoplane.analysis.kept import keep
+
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
     if not plane.points:
@@ -76,11 +95,15 @@ def check_dpi(
     if archive is None:
         archive = archive_of(plane, limits)
     evidence = Evidence(plane, archive)
-    resampler = Resampler(evidence, permutations=permutations, splits=splits, seed=seed) if archive is not None and permutations else None
+    resampler = (
+        Resampler(evidence, permutations=permutations, splits=splits, seed=seed, until=until)
+        if archive is not None and permutations
+        else None
+    )
     if resampler is None:
         limits.append("chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias")
-    pairs = _pairs(plane, evidence, resampler, alpha, progress)
-    findings = [*_leaks(plane, evidence, limits), *pairs, *layer_findings(plane)]
+    pairs = _pairs(plane, evidence, resampler, alpha, progress, until)
+    findings = [*_leaks(plane, evidence, limits, until), *pairs, *layer_findings(plane)]
     limits += evidence.limits()
     bad = [f for f in findings if f.verdict != "ok"]
     bad.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
@@ -89,12 +112,13 @@ def check_dpi(
     return report
 
 
-def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> Iterable[Finding]:
+def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) -> Iterable[Finding]:
     """Exact-code leak of every certified pair at every checkpoint."""
     if evidence.archive is None or plane.chain is None:
         return
     joined = 0
     for step in plane.steps:
+        in_time(until)
         if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
             limits.append(f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes")
             continue
@@ -124,7 +148,7 @@ def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:
     return [(a, b) for i, a in enumerate(plane.layers) for b in plane.layers[i + 1 :] if plane.chain.relation(a, b) == "cut"]
 
 
-def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha: float, progress: bool) -> list[Finding]:
+def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha: float, progress: bool, until: float) -> list[Finding]:
     found: list[Finding] = []
     suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
     families = _families(plane, evidence)
@@ -143,6 +167,7 @@ def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha:
 
     with shown_progress("judging", len(families), shown=progress) as advance:
         for family, layers in families.items():
+            in_time(until)
             start = len(found)
             found += [
                 evidence.judge_pair(*family, layers[up], layers[down])

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import infoplane
-from infoplane.analysis.dpi import check_dpi
+from infoplane.analysis.dpi import check_dpi, judge
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.evidence import archive_of
 from infoplane.archive.publish import make_folder, publish_text
@@ -28,7 +30,7 @@ from infoplane.types import DPIReport, Episode, Finding
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-KEPT = 64
+KEPT = 256
 """Reports kept; the ones written first go first."""
 
 
@@ -67,6 +69,27 @@ def kept_check(
     if report is None:  # check_dpi keeps what it finds
         report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
     return report
+
+
+AHEAD_SECONDS = 5.0
+"""How long a plane is judged ahead, for whoever checks or draws it later, unless told to."""
+
+
+def judge_ahead(plane: Plane, *, always: bool = False) -> None:
+    """Judge a plane, under the settings that `kept_check` has of itself, where the report would be kept and is not there.
+
+    Given up after `AHEAD_SECONDS` (and the estimate of one layer that is being made then), and left to whoever asks where judging fails, unless ``always``.
+    """
+    archive = archive_of(plane, [])
+    path = _place(plane, archive, {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0})
+    if path is None or _read(path) is not None:
+        return
+    until = math.inf if always else time.monotonic() + AHEAD_SECONDS
+    try:
+        judge(plane, archive=archive, alpha=0.05, permutations=1999, splits=5, seed=0, progress=always, until=until)
+    except Exception:  # out of time, or whoever asks is told what fails
+        if always:
+            raise
 
 
 def keep(report: DPIReport, plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -101,6 +102,20 @@ def benjamini_hochberg(p: Sequence[float], tests: int) -> list[float]:
     return adjusted
 
 
+class OutOfTime(Exception):
+    """A judgement took longer than whoever asked for it would wait."""
+
+
+def in_time(until: float) -> None:
+    """Nothing, as long as `time.monotonic` has not passed ``until``.
+
+    Raises:
+        OutOfTime: it has.
+    """
+    if time.monotonic() > until:
+        raise OutOfTime
+
+
 @dataclass(frozen=True)
 class Chance:
     """What resampling says of one excess: its p-value, standard error and value at half the rows, in bits; None where not computed."""
@@ -116,10 +131,11 @@ class Resampler:
 
     Args:
         permutations: draws of the permutation test. splits: half-sample splits (two halves each). seed: of both.
+        until: when to give up, looked at before every half; see `in_time`.
     """
 
-    def __init__(self, evidence: Evidence, *, permutations: int, splits: int, seed: int) -> None:
-        self.evidence, self.permutations, self.splits, self.seed = evidence, permutations, splits, seed
+    def __init__(self, evidence: Evidence, *, permutations: int, splits: int, seed: int, until: float = math.inf) -> None:
+        self.evidence, self.permutations, self.splits, self.seed, self.until = evidence, permutations, splits, seed, until
         self._step: int | None = None
         self._sides: list[tuple[NDArray[np.int64], dict[str, Codes]]] = []
         self._values: dict[Cell, Halves | None] = {}
@@ -160,6 +176,7 @@ class Resampler:
         return self._values[cell]
 
     def _computed(self, cell: Cell) -> Halves | None:
+        in_time(self.until)
         try:
             return self._of_codes(cell) if self.evidence.celled(cell[2]) else self._of_values(cell)
         except InfoplaneError:
@@ -192,6 +209,7 @@ class Resampler:
             halves = rows_of_halves(splits)
 
             def points(k: int) -> list[tuple[Quantity, Estimate]]:
+                in_time(self.until)
                 x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
                 return plane_points(estimator, x_half, z.take(halves[k]), y_half, np.random.default_rng([self.seed, step, 1, k]))
 

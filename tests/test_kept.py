@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +13,10 @@ import pytest
 from test_dpi import chain_of, honest, write
 
 import infoplane as ip
-from infoplane.analysis import kept
+from infoplane.analysis import dpi, kept, resample
+from infoplane.analysis.estimators import KDE
 from infoplane.analysis.kept import kept_check
+from infoplane.analysis.resample import OutOfTime
 from infoplane.archive import Archive
 from infoplane.cli import app
 from infoplane.errors import ArchiveError
@@ -27,7 +31,7 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, lis
     monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "cache"))
     first = honest()
     archive = write(tmp_path / "run", [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}], chain=chain_of(["a", "b"]))
-    path = ip.measure(archive, SPECS, resume=False).save(tmp_path / "plane.h5")
+    path = ip.measure(archive, SPECS, resume=False).save(tmp_path / "plane.h5", judge=False)
     made: list[DPICall] = []
 
     def judged(*args: object, **kwargs: object) -> object:
@@ -54,6 +58,61 @@ def test_what_python_judged_is_read_by_commands(subject: tuple[Plane, list[DPICa
     assert kept_check(plane) == report and made == []
     archive = ip.open_archive(str(plane.provenance["archive"]))
     assert kept_check(plane, archive=archive, alpha=0.2) == ip.check_dpi(plane, archive=archive, alpha=0.2) and len(made) == 1
+
+
+def test_a_plane_that_is_saved_is_judged_for_whoever_asks_later(subject: tuple[Plane, list[DPICall]], tmp_path: Path) -> None:
+    plane, made = subject
+    plane.save(tmp_path / "not.h5", judge=False)
+    assert not (tmp_path / "cache").exists()
+    again = Plane.load(plane.save(tmp_path / "again.h5"))
+    report = kept_check(again)
+    assert made == [] and report == ip.check_dpi(again) and report.findings
+
+
+def test_a_judgement_that_takes_long_is_left_to_whoever_asks(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plane, _ = subject
+    monkeypatch.setattr(kept, "AHEAD_SECONDS", -1.0)
+    assert Plane.load(plane.save(tmp_path / "long.h5")).points == plane.points and not (tmp_path / "cache").exists()
+    plane.save(tmp_path / "patient.h5", judge=True)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+
+
+@pytest.mark.parametrize("stage", ["leaks", "families", "cells", "halves"])
+def test_every_stage_of_a_judgement_looks_at_the_time(
+    stage: str, subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plane, asked = subject[0], []
+
+    def over(until: float) -> None:
+        if sys._getframe(1).f_code.co_name == {"leaks": "_leaks", "families": "_pairs", "cells": "_computed", "halves": "points"}[stage]:
+            asked.append(until)
+            raise OutOfTime
+
+    if stage == "halves":  # of an estimator that has no pass for all of them
+        monkeypatch.setattr(KDE, "estimate_halves", None)
+    monkeypatch.setattr(dpi, "in_time", over)
+    monkeypatch.setattr(resample, "in_time", over)
+    plane.save(tmp_path / "long.h5")
+    assert asked and not (tmp_path / "cache").exists()
+    assert all(0 < until - time.monotonic() <= kept.AHEAD_SECONDS for until in asked)
+
+
+def test_a_judgement_that_fails_costs_no_plane(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plane, _ = subject
+
+    def broken(*args: object, **kwargs: object) -> object:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(kept, "judge", broken)
+    assert Plane.load(plane.save(tmp_path / "one.h5")).points == plane.points
+    with pytest.raises(MemoryError):
+        plane.save(tmp_path / "two.h5", judge=True)
+    assert Plane.load(tmp_path / "two.h5").points == plane.points
+    assert replace(plane, points=()).save(tmp_path / "empty.h5", judge=True).exists(), "there is nothing to judge"
 
 
 def test_a_judgement_that_cannot_be_kept_is_a_judgement(

@@ -82,7 +82,7 @@ def measure(
         )
         for apart in parted[:5]:
             print(printable(f"  {apart}", 400))
-    print(plane.save(target, overwrite=True))
+    print(plane.save(target, overwrite=True, judge=False))  # below, with progress, if asked for
     if csv is not None:
         print(plane.to_csv(csv))
     if check and plane.points:
