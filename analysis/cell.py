@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -185,7 +185,7 @@ def measure_cell(
             rng = cell_rng(seed, step, layer, estimator.name)
             untouched = _state(rng)
             found = _points(archive, step, layer, estimator, rng, read)
-            record["points"] = [{"quantity": quantity, **asdict(estimate)} for quantity, estimate in found]
+            record["points"] = [{"quantity": quantity, **vars(estimate)} for quantity, estimate in found]
             if _state(rng) == untouched:
                 record["same"] = content_result_key(archive, step, layer, estimator, seed)
         except Exception as error:  # a poison cell costs itself only; the message travels with the plane

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _NAMES = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
 
 
-def archive_of(plane: Plane, limits: list[str]) -> Archive | None:
-    """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why."""
+def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archive | None:
+    """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why. ``check`` as for `open_archive`."""
     from infoplane.archive import open_archive
 
     path = plane.provenance.get("archive", "")
@@ -30,7 +30,7 @@ def archive_of(plane: Plane, limits: list[str]) -> Archive | None:
         limits.append("exact codes: the archive behind this plane is not at hand; give archive= to test for broken pipelines")
         return None
     try:
-        archive = open_archive(path)
+        archive = open_archive(path, check=check)
     except InfoplaneError as error:
         limits.append(f"exact codes: {error}")
         return None
@@ -50,6 +50,8 @@ class Evidence:
         self._parsed: dict[str, Any] = {}  # Any: an estimator, or None when its plug-in is not installed
         self._unknown: set[str] = set()
         self._frozen: dict[tuple[str, str], Any] = {}  # Any: a fitted estimator
+        self._reasons: dict[tuple[str, str], str] = {}
+        self._tolerances = {spec: tolerance_bits(plane, spec) for spec in plane.estimators}
 
     def estimator(self, spec: str) -> Any:  # Any: an estimator or None
         """The estimator behind a spec; None when it cannot be made here."""
@@ -138,14 +140,15 @@ class Evidence:
         def said(verdict: Verdict, text: str) -> Finding:
             return Finding(law, step, up.layer, down.layer, delta, verdict, text, estimator=spec, gain_bits=gain, loss_bits=loss)
 
-        reason = self._incomparable(up.layer, down.layer)
+        pair = (up.layer, down.layer)
+        reason = self._reasons[pair] if pair in self._reasons else self._reasons.setdefault(pair, self._incomparable(*pair))
         if reason:
             return said("not comparable", reason)
         estimator = self.estimator(spec)
         exact = spec.partition(":")[0] == "exact"
         if not exact and up.estimate.saturated and down.estimate.saturated and quantity == "i_xz":
             return said("untestable", f"{up.layer} and {down.layer} are both at the ceiling of {spec}: take coarser cells or more rows")
-        if delta <= tolerance_bits(self.plane, spec):
+        if delta <= self._tolerances[spec]:
             return said("ok", "within tolerance")
         if not exact and _inflated(up, down, quantity) and _few_rows(up, down):
             return said(

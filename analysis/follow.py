@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
     from infoplane.plane import Plane
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS, LEAST_SECONDS = 0.5, 0.05
+"""Longest and shortest rest: waking up costs a tenth of a millisecond, of which shorter and shorter rests would make the whole budget."""
 
 
 @dataclass
@@ -80,7 +81,7 @@ def follow(
 
     def pace(done: int, total: int) -> None:
         while not over.is_set() and not gone.is_set() and (rest := budget.rest_seconds()) > 0:
-            over.wait(min(rest, LOOK_SECONDS))
+            over.wait(min(max(rest, LEAST_SECONDS), LOOK_SECONDS))
 
     seen: set[int] = set()
     archive: Archive | None = None

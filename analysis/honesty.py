@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.errorbars import null_of
+from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
@@ -48,7 +49,10 @@ def _floor(plane: Plane, archive: Archive | None) -> Floor | None:
     from infoplane.analysis.floors import floor_of
 
     archive = archive or behind(plane)
-    floor = None if archive is None else floor_of(archive, plane.steps[-1])
+    try:
+        floor = None if archive is None else floor_of(archive, plane.steps[-1])
+    except InfoplaneError:  # a damaged run: `infoplane verify` says how
+        return None
     if floor is None or floor.bits <= 0 or floor.rows < plane.n:  # held-out rows only: a floor of another population than the plane's
         return None
     return floor
@@ -86,7 +90,7 @@ def behind(plane: Plane) -> Archive | None:
     """The archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
     from infoplane.analysis.evidence import archive_of
 
-    archive = archive_of(plane, [])
+    archive = archive_of(plane, [], check=False)
     return (
         archive
         if archive is not None and archive.run_uuid == plane.provenance.get("run_uuid") and plane.steps[-1] in archive.steps

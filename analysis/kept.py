@@ -55,16 +55,14 @@ def kept_check(
 ) -> DPIReport:
     """What `check_dpi` says, read where the same was asked before: resampling a plane of dozens of excesses takes seconds.
 
-    The same: every number of the plane, the checksums of every activation behind it, the settings, and this very code. What has changed is
-    judged again; without the archive nothing is resampled, and nothing kept, nor are judgements on estimators of other packages. A damaged activation is found when a plane is first judged, and
-    by `infoplane verify`.
+    The same: every number of the plane, the files that hold the activations behind it (their names, sizes and times of change), the settings, and this very
+    code. What has changed is judged again; without the archive nothing is resampled, and nothing kept, nor are judgements on estimators of other packages.
 
     Raises:
         InputError: as `check_dpi`.
     """
-    archive = archive_of(plane, []) if archive is None else archive
     settings = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}
-    path = _place(plane, archive, settings)
+    path = _place(plane, archive or archive_of(plane, [], check=False), settings)
     report = None if path is None else _read(path)
     if report is None:  # check_dpi keeps what it finds
         report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
@@ -80,13 +78,12 @@ def judge_ahead(plane: Plane, *, always: bool = False) -> None:
 
     Given up after `AHEAD_SECONDS` (and the estimate of one layer that is being made then), and left to whoever asks where judging fails, unless ``always``.
     """
-    archive = archive_of(plane, [])
-    path = _place(plane, archive, {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0})
+    path = _place(plane, archive_of(plane, [], check=False), {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0})
     if path is None or _read(path) is not None:
         return
     until = math.inf if always else time.monotonic() + AHEAD_SECONDS
     try:
-        judge(plane, archive=archive, alpha=0.05, permutations=1999, splits=5, seed=0, progress=always, until=until)
+        judge(plane, archive=None, alpha=0.05, permutations=1999, splits=5, seed=0, progress=always, until=until)
     except Exception:  # out of time, or whoever asks is told what fails
         if always:
             raise
@@ -116,10 +113,11 @@ def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
     """Digest of everything a report depends on. The metrics of training are not judged, and when and where the plane was made does not matter."""
     files = [*Path(__file__).resolve().parent.rglob("*.py"), *Path(infoplane.__file__).resolve().parent.glob("*.py")]
     code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in files)
-    cells = [(s, name, archive.content_key(s, name)) for s in plane.steps for name in plane.layers if archive.has(s, name)]
+    there = set(archive.steps)
+    stored = [(s, archive.stamp(s)) for s in plane.steps if s in there]
     parts = (
         [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), settings],
-        [archive.run_uuid, archive.header.get("probe_sha256"), cells, [str(archive.meta(s).get("mode")) for s in plane.steps]],
+        [archive.run_uuid, archive.header.get("probe_sha256"), archive.header.get("crc32"), stored],
         [plane.layers, plane.n, plane.h_y_bits, plane.h_x_bits, dict(plane.reductions), [asdict(f) for f in plane.failures]],
         [None if plane.chain is None else plane.chain.to_dict()],
         [(p.step, p.layer, p.quantity, *vars(p.estimate).values()) for p in plane.points],

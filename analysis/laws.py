@@ -20,25 +20,27 @@ def tolerance_bits(plane: Plane, estimator: str = "") -> float:
 
 def layer_findings(plane: Plane) -> Iterable[Finding]:
     """0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) at every point; excess beyond the tolerance is a finding."""
+    tolerances = {spec: tolerance_bits(plane, spec) for spec in plane.estimators}
     by_place = {(p.step, p.layer, p.estimator, p.sense, p.quantity): p.bits for p in plane.points}
     for (step, layer, estimator, sense, quantity), bits in by_place.items():
+        tolerance = tolerances[estimator]
         if quantity == "i_xz":
-            yield _judge(plane, "I(X;Z) >= 0", step, layer, estimator, -bits)
+            yield _judge(tolerance, "I(X;Z) >= 0", step, layer, estimator, -bits)
             if plane.h_x_bits is not None:
-                yield _judge(plane, "I(X;Z) <= H(X)", step, layer, estimator, bits - plane.h_x_bits)
+                yield _judge(tolerance, "I(X;Z) <= H(X)", step, layer, estimator, bits - plane.h_x_bits)
         else:
-            yield _judge(plane, "I(Z;Y) >= 0", step, layer, estimator, -bits)
+            yield _judge(tolerance, "I(Z;Y) >= 0", step, layer, estimator, -bits)
             if plane.h_y_bits is not None:
-                yield _judge(plane, "I(Z;Y) <= H(Y)", step, layer, estimator, bits - plane.h_y_bits)
+                yield _judge(tolerance, "I(Z;Y) <= H(Y)", step, layer, estimator, bits - plane.h_y_bits)
             other = by_place.get((step, layer, estimator, sense, "i_xz"))
             if other is not None:
-                yield _judge(plane, "I(Z;Y) <= I(X;Z)", step, layer, estimator, bits - other)
+                yield _judge(tolerance, "I(Z;Y) <= I(X;Z)", step, layer, estimator, bits - other)
 
 
-def _judge(plane: Plane, law: str, step: int, layer: str, estimator: str, excess: float) -> Finding:
+def _judge(tolerance: float, law: str, step: int, layer: str, estimator: str, excess: float) -> Finding:
     verdict: Verdict = "ok"
     text = "holds"
-    if excess > tolerance_bits(plane, estimator):
+    if excess > tolerance:
         by_arithmetic = estimator.partition(":")[0] in _THEOREMS
         verdict = "violation" if by_arithmetic else "estimator"
         text = (

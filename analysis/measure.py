@@ -86,6 +86,7 @@ def measure(
     same = {str(r["same"]): r for r in done.values() if "same" in r and "error" not in r}
     todo: list[tuple[Cell, list[Estimator]]] = []
     records: list[Record] = []
+    equals: list[Record] = []
     for cell in cells:
         missing = []
         for estimator in fitted[cell[1]]:
@@ -94,21 +95,22 @@ def measure(
             if known is None or "error" in known or (known["step"], known["layer"], known["estimator"]) != (*cell, estimator.name):
                 equal = same.get(content_result_key(archive, *cell, estimator, seed)) if same else None
                 known = None if equal is None else as_of(equal, cell[0], key)
-                if known is not None and log is not None:
-                    log.append(key, known)  # who follows the lines, as the live page does, sees this step too
+                if known is not None:
+                    equals.append(known)
             if known is not None:
                 records.append(known)
             else:
                 missing.append(estimator)
         if missing:
             todo.append((cell, missing))
+    if log is not None:
+        log.extend((known["key"], known) for known in equals)  # who follows the lines, as the live page does, sees these steps too
     jobs = _jobs(archive, todo, device or "")
     with _progress(progress, len(todo)) as advance:
         for fresh in run(archive, jobs, seed, workers=workers, dask=dask):
             records += fresh
-            for record in fresh:
-                if log is not None:
-                    log.append(record["key"], record)
+            if log is not None:
+                log.extend((record["key"], record) for record in fresh)
             for _ in {record["step"] for record in fresh}:
                 advance()
     return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)

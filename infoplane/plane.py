@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ class Point:
             "layer": self.layer,
             "quantity": self.quantity,
             "saturated": self.estimate.saturated,
-            **asdict(self.estimate),
+            **vars(self.estimate),
         }
         flat["notes"] = "; ".join(self.estimate.notes)
         return {key: flat[key] for key in COLUMNS if key in flat}

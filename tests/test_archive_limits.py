@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import os
@@ -148,6 +149,42 @@ def test_a_seal_covers_every_key_and_nothing_but_the_order_may_change() -> None:
             layout.unsealed(json.dumps({**body, key: value}), "k", "f")
     with pytest.raises(NotAnArchive, match="expected format 'other', got 'k'"):
         layout.unsealed(text, "other", "f")
+
+
+def test_floats_that_json_lacks_are_read_however_they_are_spelt() -> None:
+    text = layout.sealed({"format": "k", "format_version": "1.1", "x": math.inf, "s": "é", "deep": [{"y": -math.inf}], "n": 1e300})
+    for spelt in (text, text.replace("$float", "\\u0024float"), text.replace("$float", "\\u0024\\u0066loat"), text.encode()):
+        body = layout.unsealed(spelt, "k", "f")
+        assert (body["x"], body["deep"], body["s"], body["n"]) == (math.inf, [{"y": -math.inf}], "é", 1e300)
+        assert layout.from_json(spelt, "f")["x"] == math.inf
+    plain = layout.sealed({"format": "k", "format_version": "1.1", "x": 'no "float" here'})
+    assert layout.unsealed(plain, "k", "f") == json.loads(plain)
+    with pytest.raises(DamagedArchive, match="does not match"):
+        layout.unsealed(plain.replace("here", "HERE"), "k", "f")
+
+
+def test_a_text_says_its_format_wherever_it_stands() -> None:
+    ours = layout.sealed({"format": "infoplane/k", "format_version": "1.1"})
+    other = json.dumps(dict(reversed(json.loads(ours).items())))
+    assert layout.says_format(ours.encode(), "infoplane/k", "f") and layout.says_format(other.encode(), "infoplane/k", "f")
+    assert not layout.says_format(ours.encode(), "infoplane", "f") and not layout.says_format(other.encode(), "k", "f")
+    with pytest.raises(DamagedArchive, match="expected a JSON object"):
+        layout.says_format(b"{", "k", "f")
+
+
+def test_loading_a_plane_leaves_the_garbage_collector_as_it_was(tmp_path: Path) -> None:
+    path = save_plane(Plane((Point(0, "a", "i_xz", Estimate(1.0, N, "exact", "exact", notes=("said",))),), ("a",), N), tmp_path / "p.h5")
+    bad = tmp_path / "bad.h5"
+    bad.write_bytes(path.read_bytes().replace(b'"bits": 1.0', b'"bits": "x"'))
+    for looks in (True, False):
+        (gc.enable if looks else gc.disable)()
+        try:
+            assert load_plane(path).points[0].estimate.notes == ("said",) and gc.isenabled() == looks
+            with pytest.raises(DamagedArchive):
+                load_plane(bad)
+            assert gc.isenabled() == looks
+        finally:
+            gc.enable()
 
 
 def test_a_later_capture_outdates_what_lies_after_it_rank_by_rank() -> None:
@@ -639,6 +676,20 @@ def test_result_lines_lie_beside_a_packed_file_and_inside_a_folder(tmp_path: Pat
         log.append("k", {"a": 1, "bad": math.inf})
         log.append("k", {"a": 2})
         assert log.read() == {"k": {"a": 2}} and log.path.read_bytes().count(b"\n") == 2
+
+
+def test_result_lines_of_one_call_are_synced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write(tmp_path / "run", (0,))
+    log, synced = ResultLog(run), []
+    plain = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), plain(fd))[1])
+    log.extend([])
+    assert not log.path.exists() and synced == []
+    log.extend((f"k{k}", {"bits": float(k)}) for k in range(5))
+    assert len(synced) == 1 and log.read() == {f"k{k}": {"bits": float(k)} for k in range(5)}
+    log.path.write_bytes(log.path.read_bytes()[:-3])  # killed while the last line was written
+    log.extend([("k5", {"bits": 5.0}), ("k6", {"bits": 6.0})])
+    assert set(log.read()) == {"k0", "k1", "k2", "k3", "k5", "k6"}
 
 
 def test_tensors_lists_and_halves_become_arrays() -> None:

@@ -143,6 +143,38 @@ def test_it_rests_while_over_budget_and_catches_up_without_resting(tmp_path: Pat
     assert plane is not None and plane.steps == (0, 1, 2, 3, 4)
 
 
+def test_waking_up_from_a_rest_does_not_use_up_the_budget_that_it_rests_for(tmp_path: Path, monkeypatch) -> None:
+    """At a share of 0.02, a wake-up of 0.2 ms of processor asks for 10 ms of rest: rests of what is left and no more would never end."""
+    run, clock = growing(tmp_path / "run", 1), Clock()
+    over, gone = threading.Event(), threading.Event()
+    woken: list[float] = []
+
+    def wait(timeout: float | None = None) -> bool:
+        clock.now += float(timeout or 0)
+        clock.worked += 2e-4
+        woken.append(clock.now)
+        if clock.now > 60:
+            over.set()
+        return over.is_set()
+
+    from infoplane.analysis import engine as module
+
+    plain, measured_at = module.measure_cell, []
+
+    def work(*args, **kwargs):
+        measured_at.append(clock.now)
+        clock.worked += 1.0
+        return plain(*args, **kwargs)
+
+    monkeypatch.setattr(module, "measure_cell", work)
+    monkeypatch.setattr(over, "wait", wait)
+    publish(run, 1)
+    follow(run.path, ["bin:szt"], over=over, gone=gone, budget=Budget(0.02, busy=lambda: clock.worked, clock=lambda: clock.now))
+    run.close()
+    first, second = measured_at[:2]
+    assert 50 <= second - first < 52 and len([t for t in woken if first <= t <= second]) < 110
+
+
 def test_nobody_interested_any_more_ends_it_with_what_it_has(tmp_path: Path) -> None:
     run = growing(tmp_path / "run", 2)
     gone = threading.Event()

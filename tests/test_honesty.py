@@ -65,6 +65,17 @@ def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path)
     assert plane.series("0", "i_zy", "bin:szt")[1][0].bits < 0.01 < plane.series("0", "i_zy", "exact")[1][0].bits
 
 
+def test_a_damaged_run_proves_nothing_and_stops_no_picture(tmp_path: Path) -> None:
+    x, y = ip.data.szt.load()
+    plane = ip.measure(capture(tmp_path / "run", ip.data.szt.network("tanh", seed=0), x, y, ["act5", "fc6"]), ["bin:szt"])
+    (shard,) = (tmp_path / "run" / "ckpt").glob("*.h5")
+    raw = shard.read_bytes()
+    shard.write_bytes(raw[: len(raw) // 2])
+    assert floor_bits(plane) == 0.0 and warnings_of(plane) == []
+    ip.plot_plane(plane)
+    plt.close("all")
+
+
 def test_a_good_plane_says_nothing(tmp_path: Path) -> None:
     x, y = ip.data.szt.load()
     net = ip.data.szt.network("tanh", seed=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -17,9 +19,9 @@ from infoplane.analysis import dpi, kept, resample
 from infoplane.analysis.estimators import KDE
 from infoplane.analysis.kept import kept_check
 from infoplane.analysis.resample import OutOfTime
-from infoplane.archive import Archive
+from infoplane.archive import Archive, RunWriter, layout
 from infoplane.cli import app
-from infoplane.errors import ArchiveError
+from infoplane.errors import ArchiveError, DamagedArchive
 from infoplane.plane import Plane
 
 SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
@@ -120,11 +122,11 @@ def test_a_judgement_that_cannot_be_kept_is_a_judgement(
 ) -> None:
     plane, made = subject
 
-    def unreadable(self: Archive, step: int, layer: str) -> str:
+    def unreadable(self: Archive, step: int) -> list[tuple[str, int, int]]:
         raise ArchiveError("the shard is gone")
 
     before = ip.check_dpi(plane, seed=5)
-    monkeypatch.setattr(Archive, "content_key", unreadable)
+    monkeypatch.setattr(Archive, "stamp", unreadable)
     kept_before = len(list((tmp_path / "cache").iterdir()))
     assert ip.check_dpi(plane, seed=5) == before == kept_check(plane, seed=5) and len(made) == 1
     assert len(list((tmp_path / "cache").iterdir())) == kept_before
@@ -155,14 +157,49 @@ def test_what_has_changed_is_judged_again(subject: tuple[Plane, list[DPICall]], 
     assert kept_check(change(plane), **settings) == ip.check_dpi(change(plane), **settings) and len(made) == 2  # type: ignore[arg-type]
 
 
-def test_other_activations_behind_the_same_plane_are_judged_again(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("what", ["a byte of the last shard", "its time", "the run's header"])
+def test_other_activations_behind_the_same_plane_are_judged_again(what: str, subject: tuple[Plane, list[DPICall]]) -> None:
     plane, made = subject
     kept_check(plane)
-    monkeypatch.setattr(Archive, "content_key", lambda self, step, layer: f"{step} {layer}, captured anew")
+    run = Path(plane.provenance["archive"])
+    shard = sorted((run / "ckpt").glob("*.h5"))[-1]
+    if what == "a byte of the last shard":
+        raw = bytearray(shard.read_bytes())
+        raw[len(raw) // 2] ^= 1
+        shard.write_bytes(raw)
+        with pytest.raises(DamagedArchive, match=shard.name):
+            kept_check(plane)
+        assert len(made) == 2
+        return
+    elif what == "its time":
+        os.utime(shard, ns=(0, shard.stat().st_mtime_ns + 1))
+    else:
+        body = json.loads((run / "run.json").read_text())
+        (run / "run.json").write_text(layout.sealed({**body, "config": {"changed": 1}}))
     kept_check(plane)
     assert len(made) == 2
+
+
+def test_a_step_that_the_run_has_captured_since_is_no_reason_to_judge_again(subject: tuple[Plane, list[DPICall]]) -> None:
+    plane, made = subject
+    kept_check(plane)
+    run = ip.open_archive(plane.provenance["archive"])
+    with RunWriter.create(run.path, layers=run.infos, x=run.x, y=run.y, resume=True) as writer, writer.step(run.steps[-1] + 1) as shard:
+        for name in run.layers:
+            shard.write(name, run.z(run.steps[-1], name), row_digests=run.row_digests(run.steps[-1], name))
+    kept_check(plane)
+    assert len(made) == 1 and len(ip.open_archive(run.path).steps) == len(run.steps) + 1
+
+
+def test_a_kept_report_is_found_without_opening_a_shard(subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch) -> None:
+    plane, _ = subject
+    report = kept_check(plane)
+
+    def opened(self: Archive, name: object) -> dict[str, object]:
+        raise AssertionError(f"{name} was read")
+
+    monkeypatch.setattr(Archive, "_head", opened)
+    assert kept_check(plane) == report
 
 
 def test_other_code_judges_again(subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -48,6 +48,16 @@ def test_what_was_measured_is_read_back_not_measured_again(archive, monkeypatch)
     assert numbers(ip.measure(archive, ["bin:szt", "exact"])) == numbers(before)
 
 
+def test_the_result_lines_of_a_cell_are_written_at_once_and_those_of_equal_activations_together(archive, monkeypatch) -> None:
+    from infoplane.archive import ResultLog
+
+    calls: list[int] = []
+    plain = ResultLog._add
+    monkeypatch.setattr(ResultLog, "_add", lambda self, lines: (calls.append(lines.count(b"\n")), plain(self, lines))[1])
+    ip.measure(archive, SPECS)
+    assert calls == [len(SPECS)] * 6  # 3 steps x 2 layers
+
+
 def test_a_torn_result_line_costs_its_cell_only(archive) -> None:
     before = ip.measure(archive, ["bin:szt"])
     log = next((archive.path / "planes").glob("*.jsonl"))

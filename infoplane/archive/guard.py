@@ -310,7 +310,9 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
         NotAnArchive: no such key: an HDF5 file of another program.
         DamagedArchive: not a fixed-length string with storage of its own.
     """
-    if not has(group, name, where):
+    with naming(f"{where}: key '{name}'"):
+        there = name.encode() in group.id
+    if not there:
         raise NotAnArchive(f"{where}: key '{name}' is missing: not a file of infoplane")
     d = node(group, name, where)
     at = f"{where}: key '{name}'"

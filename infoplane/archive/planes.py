@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import math
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
         "h_y_bits": plane.h_y_bits, "h_x_bits": plane.h_x_bits, "chain": None if plane.chain is None else plane.chain.to_dict(),
         "metrics": {str(step): dict(m) for step, m in plane.metrics.items()}, "reductions": dict(plane.reductions),
         "failures": [asdict(f) for f in plane.failures], "provenance": dict(plane.provenance),
-        "points": [[p.step, p.layer, p.quantity, asdict(p.estimate)] for p in plane.points],
+        "points": [[p.step, p.layer, p.quantity, vars(p.estimate)] for p in plane.points],
     }  # fmt: skip
     with publishing_h5(target, replace=overwrite) as file:
         put_meta(file, layout.META, layout.sealed(body))
@@ -86,7 +87,7 @@ def is_plane(path: str | os.PathLike[str]) -> bool:
     with reading_h5(Path(path)) as (file, window):
         if not has(file, layout.META, where):
             return False
-        return layout.from_json(read_meta(file, layout.META, window, where), where).get("format") == layout.PLANE
+        return layout.says_format(read_meta(file, layout.META, window, where), layout.PLANE, where)
 
 
 def load_plane(path: str | os.PathLike[str]) -> Plane:
@@ -97,11 +98,24 @@ def load_plane(path: str | os.PathLike[str]) -> Plane:
     """
     where = str(path)
     with reading_h5(Path(path)) as (file, window):
-        body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
+        text = read_meta(file, layout.META, window, where)
     try:
-        return _plane(body)
+        with _no_garbage():
+            return _plane(layout.unsealed(text, layout.PLANE, where))
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
         raise DamagedArchive(f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}") from error
+
+
+@contextlib.contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Python does not look for garbage meanwhile: among a hundred thousand new objects that all stay it would look time and again."""
+    looks = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if looks:
+            gc.enable()
 
 
 def _plane(body: Mapping[str, Any]) -> Plane:  # Any: JSON
@@ -110,8 +124,8 @@ def _plane(body: Mapping[str, Any]) -> Plane:  # Any: JSON
     for step, layer, quantity, e in body["points"]:
         if quantity not in ("i_xz", "i_zy"):
             raise ValueError(f"unknown quantity {quantity!r}")
-        kept: dict[str, Any] = {k: tuple(v) if k == "notes" else v for k, v in e.items() if k in known}  # Any: JSON
-        estimate = Estimate(**kept)
+        kept: dict[str, Any] = e if e.keys() <= known else {k: v for k, v in e.items() if k in known}  # Any: JSON
+        estimate = Estimate(**{**kept, "notes": tuple(kept.get("notes", ()))})
         points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
     for key in ("h_y_bits", "h_x_bits"):
         if body[key] is not None and not (isinstance(body[key], (int, float)) and math.isfinite(body[key])):
@@ -133,7 +147,7 @@ def _plane(body: Mapping[str, Any]) -> Plane:  # Any: JSON
 class ResultLog:
     """Append-only results of one measurement in ``RUN/planes/<name>.jsonl``: one checked, synced line per record.
 
-    A kill loses at most the line being written; a torn or damaged line is ignored when reading, and measured again.
+    A kill loses at most the lines being written; a torn or damaged line is ignored when reading, and measured again.
     """
 
     def __init__(self, run_path: str | os.PathLike[str], name: str = "results") -> None:
@@ -145,25 +159,35 @@ class ResultLog:
         """Add one record; synced before this returns.
 
         Raises:
-            ArchiveError: the disk refused; at most a torn line was added, which readers ignore.
+            ArchiveError: as `extend`.
         """
-        body = layout.to_json({"key": key, "record": dict(record)})
+        self.extend([(key, record)])
+
+    def extend(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:  # Any: JSON
+        """Add records with their keys, synced together before this returns.
+
+        Raises:
+            ArchiveError: the disk refused; whole lines were added and at most one torn one, which readers ignore.
+        """
+        bodies = [layout.to_json({"key": key, "record": dict(record)}).encode() for key, record in records]
+        if not bodies:
+            return
         make_folder(self.path.parent)
         refuse_link(self.path.parent)
         try:
-            self._add(f"{zlib.crc32(body.encode()):08x} {body}\n".encode())
+            self._add(b"".join(b"%08x %b\n" % (zlib.crc32(body), body) for body in bodies))
         except OSError as error:
             raise ArchiveError(f"could not add a result to {self.path}: {error}; results added before are intact") from error
 
-    def _add(self, line: bytes) -> None:
+    def _add(self, lines: bytes) -> None:
         fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o666)
         try:
             size = os.fstat(fd).st_size
             if size and os.pread(fd, 1, size - 1) != b"\n":
-                line = b"\n" + line  # do not join a torn last line
+                lines = b"\n" + lines  # do not join a torn last line
             done = 0
-            while done < len(line):
-                done += os.write(fd, line[done:])
+            while done < len(lines):
+                done += os.write(fd, lines[done:])
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -300,6 +300,16 @@ class Archive:
             for _, h, e in self._parts(step, layer)
         )
 
+    def stamp(self, step: int) -> list[tuple[str, int, int]]:
+        """Name, size in bytes and time of change of the files that hold a step: nobody has touched its content while they stay the same. Reads nothing.
+
+        Raises:
+            InputError: no such step. OSError: a file is gone.
+        """
+        names = [layout.SHARD_DIR + "/" + str(name) for name in self._of(step)]
+        files = [self.path] if self._store.packed else [self.path / name for name in names]
+        return [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
+
     def meta(self, step: int) -> dict[str, Any]:  # Any: JSON
         """About the capture: mode, autocast, compute dtype, device, probe batch size."""
         return dict(self._head(self._of(step)[0])["meta"])

@@ -354,11 +354,11 @@ class RunWriter:
             shard = ShardWriter(sink, file, self._layers, self._rows[1] - self._rows[0], beside)
             yield shard
             finish_shard(file, name, self._header, self._rows, shard.finish(), metrics=values, meta=dict(meta or {}), extras=shard.extras)
-        self._mine = sorted([*self._mine, name])
+        self._mine.append(name)  # the last by its number
         if self._resumed:
             self._set_aside(after=step)
+            self._mine = [s for s in self._mine if s.step <= step]
         self._resumed = False
-        self._mine = [s for s in self._mine if s.step <= step]
 
     def _check_usable(self, step: int) -> None:
         if os.getpid() != self._pid:

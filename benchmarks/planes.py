@@ -1,0 +1,82 @@
+"""`python -m benchmarks.planes [STEPS ...]`: what planes of many checkpoints cost where nothing is measured any more: writing, reading, judging, drawing them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+import infoplane as ip
+from infoplane.archive import RunWriter
+from infoplane.plane import Plane
+from infoplane.types import Chain, LayerInfo
+
+ROWS, WIDTHS = 1024, (12, 10, 7, 5, 4, 3)
+SPECS = ["bin:saxe,width=0.07", "kde:variance=0.001", "exact"]
+
+
+def grown(folder: Path, steps: int) -> Path:
+    """A run of so many checkpoints of a tanh network whose weights wander."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(ROWS, WIDTHS[0])).astype(np.float32)
+    names = [f"act{k}" for k in range(1, len(WIDTHS) + 1)]
+    weights = [rng.normal(size=(a, b)) / np.sqrt(a) for a, b in zip((WIDTHS[0], *WIDTHS), WIDTHS, strict=False)]
+    cuts = tuple(tuple("cut" if j > i else "no-path" for j in range(len(names))) for i in range(len(names)))
+    layers = [LayerInfo(name, k, shape=(d,)) for k, (name, d) in enumerate(zip(names, WIDTHS, strict=True))]
+    y = (x[:, 0] > 0).astype(np.int64)
+    with RunWriter.create(folder, layers=layers, x=x, y=y, chain=Chain(tuple(names), cuts, rows=64), durable=False) as run:
+        for step in range(steps):
+            h = x
+            with run.step(step, metrics={"loss": 1 / (1 + step)}) as shard:
+                for name, w in zip(names, weights, strict=True):
+                    w += 0.01 * rng.normal(size=w.shape)
+                    h = np.tanh(h @ w * (1 + step / steps)).astype(np.float32)
+                    shard.write(name, h)
+    return folder
+
+
+def seconds(work: Callable[[], object], times: int = 3) -> float:
+    """Median of some calls."""
+    taken = []
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken))
+
+
+def command(*words: str) -> Callable[[], object]:
+    """A whole process of the command line."""
+    return lambda: subprocess.run([sys.executable, "-m", "infoplane", *words], capture_output=True, check=True)
+
+
+def main(sizes: list[int]) -> None:
+    """The table."""
+    print(f"{len(WIDTHS)} layers, {len(SPECS)} estimators, N={ROWS}; seconds, medians of 3 but for measuring and judging\n")
+    print("| checkpoints | points | measure | known already | judge | save | load | open the run | check | plot |\n" + "|---" * 10 + "|")
+    for steps in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["INFOPLANE_CACHE"] = str(Path(folder) / "kept")
+            run, path = grown(Path(folder) / "run", steps), Path(folder) / "plane.h5"
+            ip.measure(run, SPECS, steps=[0], resume=False)
+            taken = [seconds(lambda run=run: ip.measure(run, SPECS), 1), seconds(lambda run=run: ip.measure(run, SPECS))]  # type: ignore[misc]  # bound now
+            plane = ip.measure(run, SPECS)
+            taken += [
+                seconds(lambda plane=plane: ip.check_dpi(plane), 1),  # type: ignore[misc]  # as above
+                seconds(lambda plane=plane, path=path: plane.save(path, overwrite=True)),  # type: ignore[misc]  # as above
+                seconds(lambda path=path: Plane.load(path)),  # type: ignore[misc]  # as above
+                seconds(lambda run=run: ip.open_archive(run)),  # type: ignore[misc]  # as above
+                seconds(command("check", str(path))),
+                seconds(command("plot", str(path), "-o", str(path.with_suffix(".png")))),
+            ]
+            print(f"| {steps} | {len(plane)} | " + " | ".join(f"{t:.3g}" for t in taken) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main([int(n) for n in sys.argv[1:]] or [50, 200, 1000])
