@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.measure import measure
+from infoplane.analysis.cell import cells_of
+from infoplane.analysis.measure import measure, measure_cells, result_log
 from infoplane.cores import SHARE
 from infoplane.errors import InfoplaneError, InputError
 
 if TYPE_CHECKING:
-    from infoplane.archive import Archive
+    from infoplane.archive import Archive, ResultLog
     from infoplane.plane import Plane
 
 LOOK_SECONDS, LEAST_SECONDS = 0.5, 0.05
@@ -76,7 +77,8 @@ def follow(
     from infoplane.analysis.estimators.spec import parse
     from infoplane.archive import open_archive
 
-    at_once = [s for s in estimators if getattr(parse(s), "fit_scope", None) is None]
+    at_once = [e for e in map(parse, estimators) if getattr(e, "fit_scope", None) is None]
+    log: ResultLog | None = None
     budget = budget or Budget(max_overhead)
 
     def pace(done: int, total: int) -> None:
@@ -92,9 +94,17 @@ def follow(
         if now != mark or last_look:
             try:
                 archive = open_archive(run) if archive is None else archive.refresh()
+                log = log or result_log(archive)
                 for step in [s for s in archive.steps if s not in seen]:
                     if at_once and not gone.is_set():
-                        measure(archive, at_once, steps=[step], seed=seed, progress=pace)
+                        measure_cells(
+                            archive,
+                            list(cells_of(archive, None, [step])),
+                            dict.fromkeys(archive.layers, at_once),
+                            log,
+                            seed=seed,
+                            progress=pace,
+                        )
                         seen.add(step)
                 if last_look:
                     return None if gone.is_set() else measure(archive, estimators, seed=seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,26 +74,47 @@ def measure(
     cells = _cells(archive, layers, steps)
     if not parsed:
         raise InputError("expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`")
-    if archive.n_rows < 2:
-        raise InputError(f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information")
     fitted = frozen_estimators(archive, parsed, cells)
     if errorbars or null:
         from infoplane.analysis.errorbars import Resampled
 
         fitted = {layer: [Resampled(e, errorbars, null) for e in chosen] for layer, chosen in fitted.items()}
-    log = _log(archive) if resume else None
-    done = {} if log is None else {key: record for key, record in log.read().items() if is_result(record)}
+    log = result_log(archive) if resume else None
+    records = measure_cells(archive, cells, fitted, log, seed=seed, workers=workers, progress=progress, dask=dask, device=device or "")
+    return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)
+
+
+def measure_cells(
+    archive: Archive,
+    cells: Sequence[Cell],
+    estimators: Mapping[str, Sequence[Estimator]],
+    log: ResultLog | None,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    progress: bool | Advance = False,
+    dask: str | None = None,
+    device: str = "",
+) -> list[Record]:
+    """The records of these cells by the estimators of their layer: what ``log`` has already, and what it has not, measured now and added to it.
+
+    Raises:
+        InputError: a single row.
+    """
+    if archive.n_rows < 2:
+        raise InputError(f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information")
+    done = {} if log is None else log.read()
     same = {str(r["same"]): r for r in done.values() if "same" in r and "error" not in r}
     todo: list[tuple[Cell, list[Estimator]]] = []
     records: list[Record] = []
     equals: list[Record] = []
     for cell in cells:
         missing = []
-        for estimator in fitted[cell[1]]:
+        for estimator in estimators[cell[1]]:
             key = cell_key(archive, *cell, estimator, seed)
-            known = done.get(key)
+            known = _sound(done.get(key))
             if known is None or "error" in known or (known["step"], known["layer"], known["estimator"]) != (*cell, estimator.name):
-                equal = same.get(content_result_key(archive, *cell, estimator, seed)) if same else None
+                equal = _sound(same.get(content_result_key(archive, *cell, estimator, seed))) if same else None
                 known = None if equal is None else as_of(equal, cell[0], key)
                 if known is not None:
                     equals.append(known)
@@ -105,7 +126,7 @@ def measure(
             todo.append((cell, missing))
     if log is not None:
         log.extend((known["key"], known) for known in equals)  # who follows the lines, as the live page does, sees these steps too
-    jobs = _jobs(archive, todo, device or "")
+    jobs = _jobs(archive, todo, device)
     with _progress(progress, len(todo)) as advance:
         for fresh in run(archive, jobs, seed, workers=workers, dask=dask):
             records += fresh
@@ -113,7 +134,11 @@ def measure(
                 log.extend((record["key"], record) for record in fresh)
             for _ in {record["step"] for record in fresh}:
                 advance()
-    return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)
+    return records
+
+
+def _sound(record: Record | None) -> Record | None:
+    return record if record is not None and is_result(record) else None
 
 
 def _cells(archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None) -> list[Cell]:
@@ -145,7 +170,8 @@ def frozen_estimators(archive: Archive, parsed: Sequence[Estimator], cells: Sequ
     return per_layer
 
 
-def _log(archive: Archive) -> ResultLog | None:
+def result_log(archive: Archive) -> ResultLog | None:
+    """Where the results of a run folder are written down; None for a packed run."""
     from infoplane.archive import ResultLog
 
     return ResultLog(archive.path) if archive.path.is_dir() else None

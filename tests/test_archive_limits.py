@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
-from infoplane.archive import ResultLog, RunWriter, layout, load_plane, merge, open_archive, pack, save_plane, verify
+from infoplane.archive import ResultLog, RunWriter, layout, load_plane, merge, open_archive, pack, planes, save_plane, verify
 from infoplane.archive.checksum import crc32
 from infoplane.archive.guard import Window, open_regular, read_placed, read_text, reading_h5, refuse_link
 from infoplane.archive.layout import ShardName
@@ -690,6 +690,32 @@ def test_result_lines_of_one_call_are_synced_together(tmp_path: Path, monkeypatc
     log.path.write_bytes(log.path.read_bytes()[:-3])  # killed while the last line was written
     log.extend([("k5", {"bits": 5.0}), ("k6", {"bits": 6.0})])
     assert set(log.read()) == {"k0", "k1", "k2", "k3", "k5", "k6"}
+
+
+def test_result_lines_that_were_read_are_not_read_again_unless_the_file_is_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = write(tmp_path / "run", (0,))
+    writer, reader, looked = ResultLog(run), ResultLog(run), []
+    plain = planes._record
+    monkeypatch.setattr(planes, "_record", lambda line: (looked.append(line), plain(line))[1])
+    assert reader.read() == {}
+    writer.extend((f"k{k}", {"bits": float(k)}) for k in range(3))
+    first = reader.read()
+    assert len(first) == len(looked) == 3 and reader.read() == first and len(looked) == 3
+    with writer.path.open("ab") as file:
+        file.write(b"0000 {torn")
+    assert reader.read() == first and len(looked) == 4
+    writer.append("k3", {"bits": 3.0})
+    writer.append("k0", {"bits": 9.0})
+    assert reader.read() == ResultLog(run).read() == first | {"k3": {"bits": 3.0}, "k0": {"bits": 9.0}}
+    whole = writer.path.read_bytes()
+    writer.path.write_bytes(whole[:-1])  # the end of its line is not there yet, all else is
+    assert reader.read()["k0"] == {"bits": 9.0}
+    writer.path.write_bytes(whole.splitlines(keepends=True)[1])
+    assert reader.read() == {"k1": {"bits": 1.0}}
+    writer.path.unlink()
+    assert reader.read() == {}
+    writer.append("k7", {"bits": 7.0})
+    assert reader.read() == {"k7": {"bits": 7.0}}
 
 
 def test_tensors_lists_and_halves_become_arrays() -> None:

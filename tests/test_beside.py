@@ -15,7 +15,7 @@ import torch
 
 import infoplane as ip
 from infoplane.analysis.follow import Budget, follow
-from infoplane.archive import ResultLog, RunWriter
+from infoplane.archive import ResultLog, RunWriter, planes
 from infoplane.errors import InputError, SpecError
 from infoplane.types import LayerInfo
 
@@ -173,6 +173,17 @@ def test_waking_up_from_a_rest_does_not_use_up_the_budget_that_it_rests_for(tmp_
     run.close()
     first, second = measured_at[:2]
     assert 50 <= second - first < 52 and len([t for t in woken if first <= t <= second]) < 110
+
+
+def test_following_reads_every_result_line_once_and_once_more_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, looked = growing(tmp_path / "run", 12), []
+    plain = planes._record
+    monkeypatch.setattr(planes, "_record", lambda line: (looked.append(line), plain(line))[1])
+    over = threading.Event()
+    monkeypatch.setattr(over, "wait", lambda timeout=None: over.set())
+    plane = follow(run.path, ["bin:szt"], over=over, gone=threading.Event(), budget=Budget(64.0))
+    run.close()
+    assert plane is not None and len(plane.steps) == 12 and len(looked) < 2 * 12
 
 
 def test_nobody_interested_any_more_ends_it_with_what_it_has(tmp_path: Path) -> None:

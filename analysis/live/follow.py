@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.cell import is_result, points_from
+from infoplane.analysis.cell import cells_of, is_result, points_from
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import DPIReport, entropy_of_counts
 
 if TYPE_CHECKING:
-    from infoplane.archive import Archive
+    from infoplane.analysis.cell import Record
+    from infoplane.archive import Archive, ResultLog
 
 WAIT_SECONDS = 0.5
 
@@ -27,6 +28,8 @@ class RunSource:
     def __init__(self, run: str | Path) -> None:
         self.run = Path(run)
         self._archive: Archive | None = None
+        self._log: ResultLog | None = None
+        self._read: dict[str, tuple[Record, tuple[list[Point], list[Failure]] | None]] = {}
 
     def version(self) -> str:
         """Names and sizes of the files that a new result or checkpoint touches."""
@@ -44,13 +47,17 @@ class RunSource:
         from infoplane.archive import ResultLog, open_archive
 
         self._archive = archive = open_archive(self.run) if self._archive is None else self._archive.refresh()
+        self._log = self._log or ResultLog(self.run)
         cells: dict[tuple[int, str, str], tuple[list[Point], list[Failure]]] = {}
-        for record in ResultLog(self.run).read().values():
-            if not is_result(record):
+        for key, record in self._log.read().items():
+            if self._read.get(key, (None,))[0] is not record:
+                self._read[key] = (record, points_from(record) if is_result(record) else None)
+            found = self._read[key][1]
+            if found is None:
                 continue
             step, layer = int(record["step"]), str(record["layer"])
             if layer in archive.layers and step in archive.steps:
-                cells[step, layer, str(record["estimator"])] = points_from(record)
+                cells[step, layer, str(record["estimator"])] = found
         points = sorted((p for found, _ in cells.values() for p in found), key=lambda p: (p.step, archive.layers.index(p.layer)))
         return replace(_empty(archive), points=tuple(points), failures=tuple(f for _, failed in cells.values() for f in failed)), None
 
@@ -79,19 +86,24 @@ def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.E
 
     Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for.
     """
-    from infoplane.analysis.measure import measure
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.measure import frozen_estimators, measure_cells, result_log
     from infoplane.archive import open_archive
 
+    parsed = [parse(spec) for spec in estimators]
     archive: Archive | None = None
+    log: ResultLog | None = None
     done: tuple[int, ...] = ()
     told = ""
     while not stop.is_set():
         try:
             archive = open_archive(run) if archive is None else archive.refresh()
+            log = log or result_log(archive)
             for step in [s for s in archive.steps if s not in done]:
                 if stop.is_set():
                     return
-                measure(archive, list(estimators), steps=[step], seed=seed, workers=workers)
+                cells = list(cells_of(archive, None, [step]))
+                measure_cells(archive, cells, frozen_estimators(archive, parsed, cells), log, seed=seed, workers=workers)
             done = archive.steps
         except InfoplaneError as error:  # still being made, or rolled back under our eyes: look again
             if str(error) != told:

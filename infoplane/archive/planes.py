@@ -154,6 +154,8 @@ class ResultLog:
         run = Path(run_path)
         folder = run / layout.PLANE_DIR if run.is_dir() else run.with_name(run.name + ".planes")
         self.path = folder / f"{name}.jsonl"
+        self._found: dict[str, dict[str, Any]] = {}  # Any: JSON
+        self._file, self._at = (0, 0), 0  # which file was read, and how far
 
     def append(self, key: str, record: Mapping[str, Any]) -> None:  # Any: JSON
         """Add one record; synced before this returns.
@@ -193,16 +195,32 @@ class ResultLog:
             os.close(fd)
 
     def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
-        """Every sound record by its key; of several with one key the last."""
-        found: dict[str, dict[str, Any]] = {}  # Any: JSON
+        """Every sound record by its key; of several with one key the last. Lines that this object has read are not read again while the file only grows."""
         if not os.path.lexists(self.path):
-            return found
+            self._found, self._at = {}, 0
+            return {}
         refuse_link(self.path.parent)
         with os.fdopen(open_regular(self.path), "rb") as file:
+            status = os.fstat(file.fileno())
+            place = (status.st_dev, status.st_ino)
+            if place != self._file or (
+                self._at and os.pread(file.fileno(), 1, self._at - 1) != b"\n"
+            ):  # another file, or a shorter or changed one
+                self._file, self._found, self._at = place, {}, 0
+            file.seek(self._at)
+            torn: dict[str, dict[str, Any]] = {}  # Any: JSON
             while line := file.readline(layout.MAX_JSON):
-                crc, _, body = line.rstrip(b"\n").partition(b" ")
-                with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-                    if int(crc, 16) == zlib.crc32(body):
-                        entry = json.loads(body, object_hook=layout.revive)
-                        found[str(entry["key"])] = dict(entry["record"])
-        return found
+                if whole := line.endswith(b"\n"):
+                    self._at = file.tell()
+                (self._found if whole else torn).update(_record(line))
+        return self._found | torn
+
+
+def _record(line: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
+    """The record in a line by its key; none in a damaged one."""
+    crc, _, body = line.rstrip(b"\n").partition(b" ")
+    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
+        if int(crc, 16) == zlib.crc32(body):
+            entry = json.loads(body, object_hook=None if b"$" not in body and b"\\u" not in body else layout.revive)
+            return {str(entry["key"]): dict(entry["record"])}
+    return {}
