@@ -79,7 +79,7 @@ def judge_ahead(plane: Plane, *, always: bool = False) -> None:
     Given up after `AHEAD_SECONDS` (and the estimate of one layer that is being made then), and left to whoever asks where judging fails, unless ``always``.
     """
     path = _place(plane, archive_of(plane, [], check=False), {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0})
-    if path is None or _read(path) is not None:
+    if path is None or path.exists():
         return
     until = math.inf if always else time.monotonic() + AHEAD_SECONDS
     try:
