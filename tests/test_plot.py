@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infoplane.analysis.plot import curves, place, save, style
-from infoplane.analysis.plot.labels import axis_label, short_names, wrap_label
+from infoplane.analysis.plot.labels import axis_label, named, short_names, wrap_label
+from infoplane.analysis.plot.matrix import plot_dpi_matrix
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import flag_segments, trajectories
 from infoplane.errors import InputError
@@ -326,3 +327,68 @@ def test_a_plane_is_laid_out_without_being_drawn_and_stands_where_drawing_would_
     settled = figure.axes[0].get_window_extent().bounds
     figure.draw_without_rendering()
     assert drawn and figure.axes[0].get_window_extent().bounds == pytest.approx(settled, abs=1e-9)
+
+
+@given(st.integers(1, 400), st.integers(2, 60))
+def test_of_many_layers_the_first_the_last_and_every_so_many_th_are_named(n: int, most: int) -> None:
+    places = named(n, most)
+    gaps = np.diff(places)
+    assert len(places) <= most and places[0] == 0 and places[-1] == n - 1 and (gaps > 0).all()
+    assert len(places) == n or (len(set(gaps[:-1])) <= 1 and gaps[-1] >= max(gaps) and 2 * len(places) >= min(n, most) - 2)
+
+
+def deep(layers: int) -> Plane:
+    return make_plane(
+        [f"encoder.layer.{k // 4}.{('attention', 'intermediate', 'output', 'norm')[k % 4]}" for k in range(layers)], ("bin:szt",)
+    )
+
+
+@pytest.mark.parametrize("size", ["page", "column"])
+@pytest.mark.parametrize("layers", [30, 100])
+@pytest.mark.filterwarnings("error")  # matplotlib warns where its layout collapses
+def test_the_plane_of_a_deep_network_has_room_and_names_what_it_numbers(size: str, layers: int) -> None:
+    figure = save.draw(deep(layers), kind="plane", size=size)
+    save.pixels(figure)
+    ax = figure.axes[0]
+    assert ax.get_window_extent().height > 0.4 * figure.bbox.height and ax.get_ylabel() != ""
+    boxes = [t.get_window_extent() for t in ax.get_legend().get_texts()]
+    assert all(b.x0 >= 0 and b.x1 <= figure.bbox.width and b.y0 >= 0 for b in boxes)
+    texts = [t.get_text() for t in ax.get_legend().get_texts()]
+    numbers = [str(a.get_text()) for a in artists(ax, "number-")]  # type: ignore[attr-defined]
+    assert numbers == [t.split()[0] for t in texts[: len(numbers)]] and numbers[0] == "1" and numbers[-1] == str(layers)
+    assert f"{len(numbers)} of {layers} layers named" in texts and len(artists(ax, "path-")) == layers
+
+
+@pytest.mark.parametrize("size", ["page", "column"])
+def test_names_at_the_ends_of_many_curves_do_not_cover_each_other(size: str) -> None:
+    figure = save.draw(deep(60), kind="curves", size=size)
+    save.pixels(figure)
+    for ax in figure.axes[:2]:
+        boxes = [a.get_window_extent() for a in artists(ax, "name") if a.get_gid() == "name"]  # type: ignore[attr-defined]
+        texts = [mpl.text.Text.get_window_extent(a) for a in artists(ax, "name") if a.get_gid() == "name"]  # type: ignore[arg-type]
+        assert 8 < len(boxes) < 60 and not any(a.overlaps(b) for i, a in enumerate(texts) for b in texts[:i])
+        assert [a.get_text() for a in artists(ax, "named")] == [f"{len(boxes)} of 60 layers named"]  # type: ignore[attr-defined]
+    assert not artists(save.draw(make_plane(), kind="curves").axes[0], "named")
+
+
+def test_a_dpi_matrix_of_many_layers_has_squares_for_letters_and_names_that_stand_clear() -> None:
+    names = [f"l{k}" for k in range(70)]
+    found = (finding("fault", up="l3", down="l60"), finding("violation", up="l0", down="l1"), finding("estimator", up="l5", down="l9"))
+    ax = plot_dpi_matrix(make_plane(names, ("bin:szt",)), DPIReport(9, found), ax=fresh())
+    save.pixels(style.figure_of(ax))
+    assert {a.get_gid() for a in artists(ax, "cell-")} == {"cell-3-60", "cell-0-1"} and not artists(ax, "cell-5")
+    bar = style.figure_of(ax).axes[1]
+    assert "squares: fault and violation" in bar.get_ylabel().replace("\n", " ")
+    for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
+        boxes = [t.get_window_extent() for t in labels]
+        assert 8 <= len(boxes) < 70 and not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+    few = plot_dpi_matrix(make_plane(names[:10], ("bin:szt",)), DPIReport(9, (finding("fault", up="l3", down="l6"),)), ax=fresh())
+    assert [a.get_text() for a in artists(few, "cell-")] == ["F"] and len(few.get_xticks()) == 10  # type: ignore[attr-defined]
+
+
+def test_a_legend_beside_a_figure_has_the_entries_that_fit() -> None:
+    figure = save.draw(deep(80), kind="sensitivity")
+    save.pixels(figure)
+    (box,) = figure.legends
+    extent, texts = box.get_window_extent(), [t.get_text() for t in box.get_texts()]
+    assert extent.y0 >= 0 and extent.y1 <= figure.bbox.height and texts[-1] == f"{len(texts) - 1} of 80 named"

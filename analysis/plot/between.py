@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.matrix import name_cells
 from infoplane.errors import InputError
 
 MOST_NUMBERS = 12
@@ -49,10 +50,7 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
             if np.isfinite(v):
                 dark = v > low + 0.55 * (high - low)
                 ax.text(j, i, f"{v:.3g}", ha="center", va="center", fontsize=6, color="white" if dark else "black", gid=f"cell-{i}-{j}")
-    names = [style.drawable(n) for n in short_names(matrix.layers, 18)]
-    ax.set_xticks(range(len(names)), names, rotation=90 if len(names) > 4 else 0, parse_math=False)
-    ax.set_yticks(range(len(names)), names, parse_math=False)
-    ax.grid(False)
+    name_cells(ax, [style.drawable(n) for n in short_names(matrix.layers, 18)])
     ax.set_title(style.drawable(f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}"), loc="left", parse_math=False, fontsize=8)
     style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045).set_label("[bits] (grey: no number)")
     return ax

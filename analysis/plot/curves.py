@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import QUANTITIES, axis_label, choose_estimator, layer_labels, short_names, wrap_label
+from infoplane.analysis.plot.labels import QUANTITIES, axis_label, choose_estimator, layer_labels, named, short_names, wrap_label
 from infoplane.analysis.plot.place import spread
 from infoplane.errors import InputError
 from infoplane.plane import Plane
@@ -17,6 +17,8 @@ from infoplane.types import Quantity
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
 """Line styles in turn, so that neighbouring layers differ without colour."""
+_SMALLEST = 5.5
+"""Points of the smallest names of layers."""
 
 
 @style.styled
@@ -112,11 +114,16 @@ def _reference(ax: Axes, plane: Plane, quantity: Quantity, highest: float) -> No
 
 
 def _end_names(ax: Axes, plane: Plane, ends: list[tuple[str, int, float]], tones: list[tuple[float, float, float, float]]) -> None:
-    """Names in a column at the right of the axes, spread so that none covers another, each joined to its curve."""
-    names = [style.drawable(n) for n in layer_labels(plane, [name for name, _, _ in ends], 22)]
+    """Names in a column at the right of the axes, spread so that none covers another, each joined to its curve; of many layers, as many as fit."""
     low, high = ax.get_ylim()
     height = style.height_points(ax)
-    size = min(7.0, max(4.0, height / len(ends) / 1.25))
+    chosen = named(len(ends), max(2, int(height / (1.25 * _SMALLEST))))
+    if len(chosen) < len(ends):
+        words = f"{len(chosen)} of {len(ends)} layers named"
+        ax.annotate(words, (0.99, 0.02), xycoords="axes fraction", ha="right", fontsize=6.5, color="#444444", gid="named")
+    names = [style.drawable(n) for n in layer_labels(plane, [name for name, _, _ in ends], 22)]
+    ends, tones, names = [ends[k] for k in chosen], [tones[k] for k in chosen], [names[k] for k in chosen]
+    size = min(7.0, height / len(ends) / 1.25)
     wanted = [round((bits - low) / (high - low) / 0.03) * 0.03 for _, _, bits in ends]  # curves that end together are listed in layer order
     slots = spread(wanted[::-1], 1.2 * size / height, 0.02, 0.98)[::-1]
     for name, (_, step, bits), slot, tone in zip(names, ends, slots, tones):

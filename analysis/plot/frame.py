@@ -11,10 +11,13 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, layer_labels, wrap_label
+from infoplane.analysis.plot.labels import axis_label, layer_labels, named, wrap_label
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.plane import Plane
+
+MOST_NAMED = {"page": 24, "column": 12}
+"""Layers in a legend, and with a number beside their mark: more would leave the plane itself no room."""
 
 
 def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, *, proved_bits: float = 0.0) -> None:
@@ -76,6 +79,7 @@ def draw_step_scale(ax: Axes, lines: LineCollection, steps: Sequence[int], log: 
 
 def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D]) -> None:
     names = [style.drawable(n) for n in layer_labels(plane, [p.layer for p in paths])]
+    chosen = _named(ax, paths)
     entries = [
         Line2D(
             [],
@@ -86,10 +90,12 @@ def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list
             mfc="#9aa7b0",
             mec="black",
             mew=0.7,
-            label=f"{k + 1}  {name}",
+            label=f"{k + 1}  {names[k]}",
         )
-        for k, name in enumerate(names)
+        for k in chosen
     ]
+    if len(chosen) < len(paths):
+        entries.append(Line2D([], [], ls="none", label=f"{len(chosen)} of {len(paths)} layers named"))
     entries.append(Line2D([], [], marker="o", ls="none", ms=5.5, mfc="none", mec="#444444", mew=0.8, label="first checkpoint"))
     if any(any(p.sparse) and not all(s for s, c in zip(p.saturated, p.sparse) if c) for p in paths):
         entries.append(Line2D([], [], marker="o", ls="none", ms=3, mfc="white", mec="#444444", mew=0.7, label="hollow: coverage < 0.95"))
@@ -121,17 +127,22 @@ def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list
         text.set_parse_math(False)
 
 
+def _named(ax: Axes, paths: Sequence[Trajectory]) -> list[int]:
+    return named(len(paths), MOST_NAMED["column" if style.is_narrow(ax) else "page"])
+
+
 def number_ends(ax: Axes, paths: Sequence[Trajectory]) -> None:
-    """The layer's number beside its last mark, moved aside where numbers would collide."""
+    """The layer's number beside its last mark, moved aside where numbers would collide; of many layers, those that the legend names."""
+    chosen = _named(ax, paths)
     figure = style.figure_of(ax)
     style.settle(figure)  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72
-    anchors = [tuple(ax.transData.transform((p.x[-1], p.y[-1])) / scale) for p in paths]
+    anchors = [tuple(ax.transData.transform((paths[k].x[-1], paths[k].y[-1])) / scale) for k in chosen]
     frame = ax.get_window_extent()
-    sizes = [(4.6 * len(str(k + 1)) + 1, 7.5) for k in range(len(paths))]
+    sizes = [(4.6 * len(str(k + 1)) + 1, 7.5) for k in chosen]
     box = (frame.x0 / scale, frame.y0 / scale, frame.x1 / scale, frame.y1 / scale)
     words = [tuple(np.array(t.get_window_extent().extents) / scale) for t in ax.texts]
-    for k, ((x, y), (cx, cy)) in enumerate(zip(anchors, place_labels(anchors, sizes, box, obstacles=words))):
+    for k, (x, y), (cx, cy) in zip(chosen, anchors, place_labels(anchors, sizes, box, obstacles=words)):
         far = float(np.hypot(cx - x, cy - y)) > 11
         ax.annotate(
             str(k + 1),

@@ -50,6 +50,21 @@ def wrap_label(text: str, width: int) -> str:
     return "\n".join(lines)
 
 
+def named(n: int, most: int) -> list[int]:
+    """Places of the layers that are named where ``most`` names fit, at least 2: all ``n``, or the first, every second or third ... and the last.
+
+    Example:
+        >>> named(3, 8), named(100, 4), named(10, 5)
+        ([0, 1, 2], [0, 33, 66, 99], [0, 3, 6, 9])
+        >>> named(12, 5)  # nearer than 3 to the last is none
+        [0, 3, 6, 11]
+    """
+    if n <= most:
+        return list(range(n))
+    stride = -(-(n - 1) // (most - 1))
+    return [*range(0, n - stride, stride), n - 1]
+
+
 def _shared(names: Sequence[str]) -> tuple[int, int]:
     """Lengths of the dotted prefix and suffix that all names share."""
     parts = [name.split(".") for name in names]

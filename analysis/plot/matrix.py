@@ -10,7 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, choose_estimator, layer_labels, short_names, wrap_label
+from infoplane.analysis.plot.labels import axis_label, choose_estimator, layer_labels, named, short_names, wrap_label
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError
@@ -19,6 +19,8 @@ from infoplane.types import VERDICTS, DPIReport
 
 LETTERS = {"fault": "F", "violation": "V", "estimator": "e", "bias": "b", "sampling": "s", "untestable": "?", "not comparable": "–"}
 """Letter of the worst verdict of a pair; an empty cell had no finding."""
+_CELL = 9.0
+"""Points from which on a cell has room for a letter, and for its layer's name beside it; in smaller ones squares mark what fails a check."""
 
 
 def worst_of_pairs(report: DPIReport, layers: Sequence[str], estimator: str | None) -> tuple[np.ndarray, list[list[str]]]:
@@ -48,9 +50,12 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.5)
     top = float(np.nanmax(excess)) if np.isfinite(excess).any() else 1.0
     image = ax.imshow(np.ma.masked_invalid(excess), cmap=style.heat_map(), vmin=0, vmax=top if top > 1e-9 else 1.0, gid="matrix")
+    many = len(plane.layers) > _room(ax)
     for i, row in enumerate(verdict):
         for j, name in enumerate(row):
-            if name:
+            if many and name in ("fault", "violation"):
+                ax.plot(j, i, marker="s", ms=4, mfc=style.VERDICT_COLOURS[name], mec="white", mew=0.4, ls="none", gid=f"cell-{i}-{j}")
+            elif name and not many:
                 dark = np.isfinite(excess[i, j]) and excess[i, j] > 0.55 * top
                 weight = "bold" if name in ("fault", "violation") else "normal"
                 ax.text(
@@ -63,19 +68,31 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
                     fontweight=weight,
                     gid=f"cell-{i}-{j}",
                 )
-    names = [style.drawable(n) for n in layer_labels(plane, plane.layers, 18)]
-    ax.set_xticks(range(len(names)), names, rotation=90 if len(names) > 4 else 0, parse_math=False)
-    ax.set_yticks(range(len(names)), names, parse_math=False)
-    ax.grid(False)
+    name_cells(ax, [style.drawable(n) for n in layer_labels(plane, plane.layers, 18)])
     ax.set_xlabel("downstream layer")
     ax.set_ylabel("upstream layer")
     ax.set_title(style.drawable(f"worst DPI finding, {spec or 'all estimators'}"), loc="left", parse_math=False)
     used = [v for v in VERDICTS if any(v in row for row in verdict)]
     bar = style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045)
     style.settle(style.figure_of(ax))
-    text = ", ".join(["excess [bits]", *(f"{LETTERS[v]}={v}" for v in used if v in LETTERS)])
+    text = ", ".join(["excess [bits]", *(f"{LETTERS[v]}={v}" for v in used if v in LETTERS and not many)])
+    if many and (failing := [v for v in used if v in ("fault", "violation")]):
+        text += f", squares: {' and '.join(failing)}"
     bar.set_label(wrap_label(text, max(18, int(style.height_points(ax) / 4.4))))
     return ax
+
+
+def _room(ax: Axes) -> int:
+    """How many layers have cells of that size."""
+    return max(8, int(min(style.width_points(ax), style.height_points(ax)) / _CELL))
+
+
+def name_cells(ax: Axes, names: Sequence[str]) -> None:
+    """Layers along both axes of a heat map; of many, as many as fit."""
+    chosen = named(len(names), _room(ax))
+    ax.set_xticks(chosen, [names[k] for k in chosen], rotation=90 if len(names) > 4 else 0, parse_math=False)
+    ax.set_yticks(chosen, [names[k] for k in chosen], parse_math=False)
+    ax.grid(False)
 
 
 @style.styled

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import FigureBase
+from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.plot.labels import named, short_names
 from infoplane.plane import Plane
 
 Tone = tuple[float, float, float, float]
+_ENTRY = 11.5
+"""Points that an entry of a legend takes."""
 
 
 def layer_tones(layers: Sequence[str]) -> dict[str, Tone]:
@@ -44,8 +49,15 @@ def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> lis
     ]
 
 
-def plain_legend(target: object, handles: Sequence[Artist], **where: object) -> None:
-    """A legend whose texts are drawn as they stand: a ``$`` or ``_`` in a layer's name means nothing."""
-    box = target.legend(handles=list(handles), labels=[str(h.get_label()) for h in handles], **where)  # type: ignore[attr-defined]  # a Figure, SubFigure or Axes
+def plain_legend(target: Axes | FigureBase, handles: Sequence[Artist], **where: Any) -> None:  # Any: of matplotlib's legend
+    """A legend whose texts are drawn as they stand: a ``$`` or ``_`` in a layer's name means nothing. Beside a figure it has as many entries as fit."""
+    shown = list(handles)
+    if not str(where.get("loc", "")).startswith(("outside lower", "upper")):
+        figure = target if isinstance(target, FigureBase) else style.figure_of(target)
+        fits = max(2, int(figure.bbox.height / figure.dpi * 72 / _ENTRY) - 1)  # type: ignore[attr-defined]  # of every figure
+        shown = [handles[k] for k in named(len(handles), fits)]
+    if len(shown) < len(handles):
+        shown.append(Line2D([], [], ls="none", label=f"{len(shown)} of {len(handles)} named"))
+    box = target.legend(handles=shown, labels=[str(h.get_label()) for h in shown], **where)
     for text in box.get_texts():
         text.set_parse_math(False)
