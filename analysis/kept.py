@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,6 +69,8 @@ def kept_check(
     return report
 
 
+_USUAL: dict[str, Any] = {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0}  # Any: three ints and a float
+"""Settings of a judgement that nobody asked to be otherwise."""
 AHEAD_SECONDS = 5.0
 """How long a plane is judged ahead, for whoever checks or draws it later, unless told to."""
 
@@ -78,12 +80,12 @@ def judge_ahead(plane: Plane, *, always: bool = False) -> None:
 
     Given up after `AHEAD_SECONDS` (and the estimate of one layer that is being made then), and left to whoever asks where judging fails, unless ``always``.
     """
-    path = _place(plane, archive_of(plane, [], check=False), {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0})
+    path = _place(plane, archive_of(plane, [], check=False), _USUAL)
     if path is None or path.exists():
         return
     until = math.inf if always else time.monotonic() + AHEAD_SECONDS
     try:
-        judge(plane, archive=None, alpha=0.05, permutations=1999, splits=5, seed=0, progress=always, until=until)
+        judge(plane, archive=None, **_USUAL, progress=always, until=until)
     except Exception:  # out of time, or whoever asks is told what fails
         if always:
             raise

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.frame import draw_step_scale
-from infoplane.analysis.plot.labels import axis_label, choose_estimator, short_names, wrap_label
+from infoplane.analysis.plot.labels import axis_label, choose_estimator, named, short_names, wrap_label
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.small import plain_legend
 from infoplane.errors import InputError
@@ -55,9 +54,10 @@ def plot_profile(
     if plane.h_y_bits is not None:
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0, gid="hy")
     names = [style.drawable(n) for n in short_names(plane.layers, 14)]
+    chosen = named(len(names), max(2, int(style.width_points(ax) / 9)))
     ax.set_xticks(
-        np.arange(len(names)),
-        [f"{k + 1} {n}" for k, n in enumerate(names)],
+        chosen,
+        [f"{k + 1} {names[k]}" for k in chosen],
         rotation=60,
         ha="right",
         rotation_mode="anchor",

@@ -306,8 +306,8 @@ class Archive:
         Raises:
             InputError: no such step. OSError: a file is gone.
         """
-        names = [layout.SHARD_DIR + "/" + str(name) for name in self._of(step)]
-        files = [self.path] if self._store.packed else [self.path / name for name in names]
+        shards = [self.path / layout.SHARD_DIR / str(name) for name in self._of(step)]
+        files = [self.path] if self._store.packed else shards
         return [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
 
     def meta(self, step: int) -> dict[str, Any]:  # Any: JSON
