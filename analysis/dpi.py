@@ -116,13 +116,13 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) ->
     """Exact-code leak of every certified pair at every checkpoint."""
     if evidence.archive is None or plane.chain is None:
         return
-    joined = 0
+    joined, cut = 0, _cut_pairs(plane)
     for step in plane.steps:
         in_time(until)
         if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
             limits.append(f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes")
             continue
-        for up, down in _cut_pairs(plane):
+        for up, down in cut:
             found = evidence.leak(step, up, down)
             if found is None:
                 continue

@@ -6,11 +6,13 @@ Kept with the user and not with the run: a run may come from anyone, and a verdi
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import math
 import os
 import time
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +24,7 @@ import infoplane
 from infoplane.analysis.dpi import check_dpi, judge
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.evidence import archive_of
-from infoplane.archive.publish import make_folder, publish_text
+from infoplane.archive.publish import make_folder, publishing
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Episode, Finding
@@ -30,8 +32,8 @@ from infoplane.types import DPIReport, Episode, Finding
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-KEPT = 256
-"""Reports kept; the ones written first go first."""
+KEPT, KEPT_BYTES = 256, 1 << 28
+"""Reports kept, and how many bytes of them; the ones written first go first."""
 
 
 def cache_folder() -> Path | None:
@@ -106,7 +108,7 @@ def _place(plane: Plane, archive: Archive | None, settings: Mapping[str, float])
     if archive is None or folder is None or not ours:
         return None
     try:
-        return folder / f"check-{_key(plane, archive, settings)}.json"
+        return folder / f"check-{_key(plane, archive, settings)}.json.gz"
     except (InfoplaneError, OSError):  # a shard that cannot be read: what is judged without it is not kept
         return None
 
@@ -137,16 +139,24 @@ def _plain(value: object) -> object:
 def _read(path: Path) -> DPIReport | None:
     """A kept report; None where there is none that can be read."""
     try:
-        d = json.loads(path.read_text(encoding="utf-8"))
+        d = json.loads(gzip.decompress(path.read_bytes()))
         findings, episodes = tuple(Finding(**f) for f in d["findings"]), tuple(Episode(**e) for e in d["episodes"])
         return DPIReport(d["checked"], findings, episodes, d["counts"], tuple(d["limits"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None
 
 
 def _write(path: Path, report: DPIReport) -> None:
-    """Whole or not at all, and the oldest removed beyond `KEPT`."""
+    """Whole or not at all, and the oldest removed beyond `KEPT` and `KEPT_BYTES`."""
+    body = {
+        "checked": report.checked, "findings": [vars(f) for f in report.findings], "episodes": [vars(e) for e in report.episodes],
+        "counts": dict(report.counts), "limits": report.limits,
+    }  # fmt: skip
     make_folder(path.parent)
-    publish_text(path, json.dumps(asdict(report), default=_plain), durable=False, replace=True)
-    for old in sorted(path.parent.glob("check-*.json"), key=lambda p: p.stat().st_mtime)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    with publishing(path, durable=False, replace=True) as sink:
+        sink.write(gzip.compress(json.dumps(body, default=_plain).encode(), 1))
+    left = KEPT_BYTES
+    for k, (_, size, old) in enumerate(sorted(((s := p.stat()).st_mtime, s.st_size, p) for p in path.parent.glob("check-*"))[::-1]):
+        left -= size
+        if k and (k >= KEPT or left < 0):
+            old.unlink(missing_ok=True)

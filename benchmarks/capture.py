@@ -1,4 +1,4 @@
-"""What recording costs: `python -m benchmarks.capture` prints ratios, medians of interleaved runs within one process."""
+"""What recording costs: `python -m benchmarks.capture` prints ratios, medians of interleaved runs within one process. Files lie in the working directory."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def main() -> None:
     print("| what | without | with | ratio |\n|---|---|---|---|")
     probe = torch.randn(4096, 784), torch.randint(0, 10, (4096,))
     for part in (idle, lambda f: capturing(f, probe, background=False), lambda f: capturing(f, probe, background=True), shards):
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=".", prefix="capture-") as folder:  # where runs are kept: /tmp may be memory
             part(Path(folder))
     subprocess.run([sys.executable, "-m", "benchmarks.capture", "memory"], check=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -301,9 +302,12 @@ class Chain:
 
     def relation(self, upstream: str, downstream: str) -> Relation:
         """How ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
-        if upstream not in self.layers or downstream not in self.layers:
-            return "unknown"
-        return self.matrix[self.layers.index(upstream)][self.layers.index(downstream)]
+        i, j = self._places.get(upstream), self._places.get(downstream)
+        return "unknown" if i is None or j is None else self.matrix[i][j]
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: k for k, name in enumerate(self.layers)}
 
     def to_dict(self) -> dict[str, object]:
         """A JSON-ready form; `Chain.from_dict` reads it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import sys
@@ -222,11 +223,12 @@ def test_a_kept_report_that_cannot_be_read_is_made_anew(subject: tuple[Plane, li
     plane, made = subject
     first = kept_check(plane)
     (path,) = (tmp_path / "cache").iterdir()
-    whole = path.read_text()
-    for text in (whole[: len(whole) // 2], "[]", '{"findings": [{}], "episodes": []}', "\udcff"):
-        path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    whole = path.read_bytes()
+    packed = [gzip.compress(text) for text in (b"[]", b'{"findings": [{}], "episodes": []}', b"\xff", gzip.decompress(whole)[:-9])]
+    for raw in (whole[: len(whole) // 2], whole[:-4] + b"\0\0\0\0", b"\x1f\x8b\x08" + bytes(40), b"", *packed):
+        path.write_bytes(raw)
         assert kept_check(plane) == first
-    assert len(made) == 5
+    assert len(made) == 9
 
 
 def test_nothing_is_kept_without_a_folder_an_archive_or_for_plug_ins(
@@ -253,6 +255,24 @@ def test_the_oldest_reports_go_first(subject: tuple[Plane, list[DPICall]], monke
     assert len(list((tmp_path / "cache").iterdir())) == 2
     kept_check(plane, seed=2)
     assert len(made) == 3
+
+
+def test_reports_take_no_more_room_than_they_may(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plane, made = subject
+    kept_check(plane)
+    (first,) = (tmp_path / "cache").iterdir()
+    os.utime(first, (1, 1))
+    monkeypatch.setattr(kept, "KEPT_BYTES", 2.5 * first.stat().st_size)
+    kept_check(plane, seed=1)
+    assert len(list((tmp_path / "cache").iterdir())) == 2
+    kept_check(plane, seed=2)
+    assert len(list((tmp_path / "cache").iterdir())) == 2 and not first.exists()
+    monkeypatch.setattr(kept, "KEPT_BYTES", 1)
+    kept_check(plane, seed=3)
+    kept_check(plane, seed=3)
+    assert len(list((tmp_path / "cache").iterdir())) == 1 and len(made) == 4, "the newest is kept whatever its size"
 
 
 def test_reports_go_to_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
