@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
-from infoplane.hooks.chain import interchange
+from infoplane.hooks.chain import _same, interchange
 from infoplane.types import Chain
 
 
@@ -52,6 +52,36 @@ def test_every_pair_of_a_plain_mlp_is_cut_and_nothing_flows_back() -> None:
     for i, a in enumerate(names):
         for j, b in enumerate(names):
             assert chain.relation(a, b) == ("cut" if i <= j else "no-path"), (a, b)
+
+
+class Odd(nn.Module):
+    """The logarithm, of rectified values for ``inf``: some of its values are NaN or minus infinity, the others move with the input."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.log(torch.relu(x) if self.kind == "inf" else x)
+
+
+@pytest.mark.parametrize("kind", ["inf", "nan"])
+def test_values_that_are_no_numbers_are_neither_noise_nor_a_bypass(kind: str) -> None:
+    chain = _chain(lambda: nn.Sequential(nn.Linear(3, 8), Odd(kind), nn.Tanh()), _x(64, 3), "all")
+    for i, a in enumerate(chain.layers):
+        for j, b in enumerate(chain.layers):
+            assert chain.relation(a, b) == ("cut" if i <= j else "no-path"), (a, b)
+    assert chain.shared_noise == ()
+
+
+@pytest.mark.parametrize("odd", [np.inf, -np.inf, np.nan])
+def test_what_differs_beside_an_infinity_differs(odd: float) -> None:
+    a = torch.tensor([1.0, 2.0, odd])
+    assert _same(a, a.clone(), 1e-5) and _same(a, a + torch.tensor([1e-6, 0.0, 0.0]), 1e-5)
+    assert not _same(a, torch.tensor([1.0, 2.1, odd]), 1e-5)
+    for other in (np.inf, -np.inf, np.nan, 0.0):
+        assert _same(a, torch.tensor([1.0, 2.0, other]), 1e-5) == (other == odd or (np.isnan(odd) and np.isnan(other)))
+    assert not _same(a, a[:2], 1e-5) and _same(a.double(), a, 1e-5) and _same(torch.empty(0), torch.empty(0).double(), 1e-5)
 
 
 def test_a_branch_inside_a_residual_block_is_bypassed_and_block_outputs_cut() -> None:
