@@ -141,8 +141,9 @@ class Evidence:
             return Finding(law, step, up.layer, down.layer, delta, verdict, text, estimator=spec, gain_bits=gain, loss_bits=loss)
 
         pair = (up.layer, down.layer)
-        reason = self._reasons[pair] if pair in self._reasons else self._reasons.setdefault(pair, self._incomparable(*pair))
-        if reason:
+        if pair not in self._reasons:
+            self._reasons[pair] = self._incomparable(*pair)
+        if reason := self._reasons[pair]:
             return said("not comparable", reason)
         estimator = self.estimator(spec)
         exact = spec.partition(":")[0] == "exact"

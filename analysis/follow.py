@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.cell import cells_of
-from infoplane.analysis.measure import measure, measure_cells, result_log
+from infoplane.analysis.measure import measure, measure_cells, require_measurable, result_log
 from infoplane.cores import SHARE
 from infoplane.errors import InfoplaneError, InputError
 
@@ -97,14 +97,9 @@ def follow(
                 log = log or result_log(archive)
                 for step in [s for s in archive.steps if s not in seen]:
                     if at_once and not gone.is_set():
-                        measure_cells(
-                            archive,
-                            list(cells_of(archive, None, [step])),
-                            dict.fromkeys(archive.layers, at_once),
-                            log,
-                            seed=seed,
-                            progress=pace,
-                        )
+                        require_measurable(archive, at_once)
+                        cells = list(cells_of(archive, None, [step]))
+                        measure_cells(archive, cells, dict.fromkeys(archive.layers, at_once), log, seed=seed, progress=pace)
                         seen.add(step)
                 if last_look:
                     return None if gone.is_set() else measure(archive, estimators, seed=seed)

@@ -72,8 +72,7 @@ def measure(
     if device and dask is None:
         require_device(device)
     cells = _cells(archive, layers, steps)
-    if not parsed:
-        raise InputError("expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`")
+    require_measurable(archive, parsed)
     fitted = frozen_estimators(archive, parsed, cells)
     if errorbars or null:
         from infoplane.analysis.errorbars import Resampled
@@ -82,6 +81,18 @@ def measure(
     log = result_log(archive) if resume else None
     records = measure_cells(archive, cells, fitted, log, seed=seed, workers=workers, progress=progress, dask=dask, device=device or "")
     return _plane(archive, records, parsed, [name for name in archive.layers if any(c[1] == name for c in cells)], seed)
+
+
+def require_measurable(archive: Archive, estimators: Sequence[Estimator]) -> None:
+    """Refuse to measure nothing, or what carries no information.
+
+    Raises:
+        InputError: no estimator, or a single row.
+    """
+    if not estimators:
+        raise InputError("expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`")
+    if archive.n_rows < 2:
+        raise InputError(f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information")
 
 
 def measure_cells(
@@ -96,13 +107,7 @@ def measure_cells(
     dask: str | None = None,
     device: str = "",
 ) -> list[Record]:
-    """The records of these cells by the estimators of their layer: what ``log`` has already, and what it has not, measured now and added to it.
-
-    Raises:
-        InputError: a single row.
-    """
-    if archive.n_rows < 2:
-        raise InputError(f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information")
+    """The records of these cells by the estimators of their layer: what ``log`` has already, and what it has not, measured now and added to it."""
     done = {} if log is None else log.read()
     same = {str(r["same"]): r for r in done.values() if "same" in r and "error" not in r}
     todo: list[tuple[Cell, list[Estimator]]] = []

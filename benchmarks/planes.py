@@ -1,4 +1,4 @@
-"""`python -m benchmarks.planes [STEPS ...]`: what planes of many checkpoints cost where nothing is measured any more: writing, reading, judging, drawing them."""
+"""`python -m benchmarks.planes [STEPS ...]`: what planes of many checkpoints cost: measuring, judging, writing, reading, drawing them."""
 
 from __future__ import annotations
 
@@ -56,26 +56,32 @@ def command(*words: str) -> Callable[[], object]:
     return lambda: subprocess.run([sys.executable, "-m", "infoplane", *words], capture_output=True, check=True)
 
 
+def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
+    """How many points the plane of a new run has, and the seconds of every column."""
+    os.environ["INFOPLANE_CACHE"] = str(folder / "kept")
+    run, path = grown(folder / "run", steps), folder / "plane.h5"
+    ip.measure(run, SPECS, steps=[0], resume=False)
+    taken = [seconds(lambda: ip.measure(run, SPECS), 1), seconds(lambda: ip.measure(run, SPECS))]
+    plane = ip.measure(run, SPECS)
+    return len(plane), [
+        *taken,
+        seconds(lambda: ip.check_dpi(plane), 1),
+        seconds(lambda: plane.save(path, overwrite=True)),
+        seconds(lambda: Plane.load(path)),
+        seconds(lambda: ip.open_archive(run)),
+        seconds(command("check", str(path))),
+        seconds(command("plot", str(path), "-o", str(path.with_suffix(".png")))),
+    ]
+
+
 def main(sizes: list[int]) -> None:
     """The table."""
     print(f"{len(WIDTHS)} layers, {len(SPECS)} estimators, N={ROWS}; seconds, medians of 3 but for measuring and judging\n")
     print("| checkpoints | points | measure | known already | judge | save | load | open the run | check | plot |\n" + "|---" * 10 + "|")
     for steps in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            os.environ["INFOPLANE_CACHE"] = str(Path(folder) / "kept")
-            run, path = grown(Path(folder) / "run", steps), Path(folder) / "plane.h5"
-            ip.measure(run, SPECS, steps=[0], resume=False)
-            taken = [seconds(lambda run=run: ip.measure(run, SPECS), 1), seconds(lambda run=run: ip.measure(run, SPECS))]  # type: ignore[misc]  # bound now
-            plane = ip.measure(run, SPECS)
-            taken += [
-                seconds(lambda plane=plane: ip.check_dpi(plane), 1),  # type: ignore[misc]  # as above
-                seconds(lambda plane=plane, path=path: plane.save(path, overwrite=True)),  # type: ignore[misc]  # as above
-                seconds(lambda path=path: Plane.load(path)),  # type: ignore[misc]  # as above
-                seconds(lambda run=run: ip.open_archive(run)),  # type: ignore[misc]  # as above
-                seconds(command("check", str(path))),
-                seconds(command("plot", str(path), "-o", str(path.with_suffix(".png")))),
-            ]
-            print(f"| {steps} | {len(plane)} | " + " | ".join(f"{t:.3g}" for t in taken) + " |", flush=True)
+            points, taken = costs(Path(folder), steps)
+        print(f"| {steps} | {points} | " + " | ".join(f"{t:.3g}" for t in taken) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import torch
 
 import infoplane as ip
 from infoplane.analysis.follow import Budget, follow
+from infoplane.analysis.live import measure_beside
 from infoplane.archive import ResultLog, RunWriter, planes
 from infoplane.errors import InputError, SpecError
 from infoplane.types import LayerInfo
@@ -184,6 +185,19 @@ def test_following_reads_every_result_line_once_and_once_more_at_the_end(tmp_pat
     plane = follow(run.path, ["bin:szt"], over=over, gone=threading.Event(), budget=Budget(64.0))
     run.close()
     assert plane is not None and len(plane.steps) == 12 and len(looked) < 2 * 12
+
+
+@pytest.mark.parametrize(("specs", "words"), [(["nonsense"], "nonsense"), ([], "expected at least one estimator")])
+def test_a_watching_process_that_cannot_measure_says_why_and_goes_on(
+    specs: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, stop = growing(tmp_path / "run", 1), threading.Event()
+    looks = []
+    monkeypatch.setattr(stop, "wait", lambda timeout=None: (looks.append(timeout), stop.set() if len(looks) == 3 else None))
+    measure_beside(run.path, specs, stop)
+    run.close()
+    said = capsys.readouterr().err
+    assert len(looks) == 3 and said.count("waiting: ") == 1 and words in said, said
 
 
 def test_nobody_interested_any_more_ends_it_with_what_it_has(tmp_path: Path) -> None:

@@ -87,10 +87,9 @@ def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.E
     Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for.
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.analysis.measure import frozen_estimators, measure_cells, result_log
+    from infoplane.analysis.measure import frozen_estimators, measure_cells, require_measurable, result_log
     from infoplane.archive import open_archive
 
-    parsed = [parse(spec) for spec in estimators]
     archive: Archive | None = None
     log: ResultLog | None = None
     done: tuple[int, ...] = ()
@@ -102,7 +101,8 @@ def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.E
             for step in [s for s in archive.steps if s not in done]:
                 if stop.is_set():
                     return
-                cells = list(cells_of(archive, None, [step]))
+                parsed, cells = [parse(spec) for spec in estimators], list(cells_of(archive, None, [step]))
+                require_measurable(archive, parsed)
                 measure_cells(archive, cells, frozen_estimators(archive, parsed, cells), log, seed=seed, workers=workers)
             done = archive.steps
         except InfoplaneError as error:  # still being made, or rolled back under our eyes: look again

@@ -50,7 +50,7 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.5)
     top = float(np.nanmax(excess)) if np.isfinite(excess).any() else 1.0
     image = ax.imshow(np.ma.masked_invalid(excess), cmap=style.heat_map(), vmin=0, vmax=top if top > 1e-9 else 1.0, gid="matrix")
-    many = len(plane.layers) > _room(ax)
+    many = not name_cells(ax, [style.drawable(n) for n in layer_labels(plane, plane.layers, 18)])
     for i, row in enumerate(verdict):
         for j, name in enumerate(row):
             if many and name in ("fault", "violation"):
@@ -68,7 +68,6 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
                     fontweight=weight,
                     gid=f"cell-{i}-{j}",
                 )
-    name_cells(ax, [style.drawable(n) for n in layer_labels(plane, plane.layers, 18)])
     ax.set_xlabel("downstream layer")
     ax.set_ylabel("upstream layer")
     ax.set_title(style.drawable(f"worst DPI finding, {spec or 'all estimators'}"), loc="left", parse_math=False)
@@ -82,17 +81,13 @@ def plot_dpi_matrix(plane: Plane, report: DPIReport, *, estimator: str | None = 
     return ax
 
 
-def _room(ax: Axes) -> int:
-    """How many layers have cells of that size."""
-    return max(8, int(min(style.width_points(ax), style.height_points(ax)) / _CELL))
-
-
-def name_cells(ax: Axes, names: Sequence[str]) -> None:
-    """Layers along both axes of a heat map; of many, as many as fit."""
-    chosen = named(len(names), _room(ax))
+def name_cells(ax: Axes, names: Sequence[str]) -> bool:
+    """Layers along both axes of a heat map; of many, as many as fit. Whether all do."""
+    chosen = named(len(names), max(8, int(min(style.width_points(ax), style.height_points(ax)) / _CELL)))
     ax.set_xticks(chosen, [names[k] for k in chosen], rotation=90 if len(names) > 4 else 0, parse_math=False)
     ax.set_yticks(chosen, [names[k] for k in chosen], parse_math=False)
     ax.grid(False)
+    return len(chosen) == len(names)
 
 
 @style.styled

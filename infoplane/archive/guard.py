@@ -184,15 +184,10 @@ def node(group: h5py.Group, path: str, where: str) -> Any:  # Any: group or data
     return here
 
 
-def has(group: h5py.Group, path: str, where: str) -> bool:
-    """Whether ``path`` is there (through hard links only)."""
-    here: Any = group  # Any: group or dataset
-    with naming(f"{where}: key '{path}'"):
-        for part in path.split("/"):
-            if not isinstance(here, h5py.Group) or part.encode() not in here.id:
-                return False
-            here = node(here, part, where)
-    return True
+def has(group: h5py.Group, name: str, where: str) -> bool:
+    """Whether a group has an entry of this name, without opening it: `node` refuses one that is a link."""
+    with naming(f"{where}: key '{name}'"):
+        return name.encode() in group.id
 
 
 def _own_storage(d: Any, window: Window, nbytes: int, where: str) -> None:  # Any: h5py dataset
@@ -310,9 +305,7 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
         NotAnArchive: no such key: an HDF5 file of another program.
         DamagedArchive: not a fixed-length string with storage of its own.
     """
-    with naming(f"{where}: key '{name}'"):
-        there = name.encode() in group.id
-    if not there:
+    if not has(group, name, where):
         raise NotAnArchive(f"{where}: key '{name}' is missing: not a file of infoplane")
     d = node(group, name, where)
     at = f"{where}: key '{name}'"

@@ -136,6 +136,11 @@ def revive(d: dict[str, Any]) -> Any:  # Any: JSON
     return float(d["$float"]) if d.keys() == {"$float"} and d["$float"] in ("nan", "inf", "-inf") else d
 
 
+def parsed(text: str | bytes) -> Any:  # Any: JSON
+    """The value of a JSON text as `to_json` writes it, floats that JSON does not have included."""
+    return json.loads(text, object_hook=None if _as_written(text) else revive)
+
+
 def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
     """The object in a JSON text; the inverse of `to_json`.
 
@@ -143,7 +148,7 @@ def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
         DamagedArchive: not JSON, not an object, or nested beyond reason.
     """
     try:
-        value = json.loads(text, object_hook=None if _as_written(text) else revive)
+        value = parsed(text)
     except (ValueError, RecursionError) as error:
         raise DamagedArchive(f"{where}: expected a JSON object, got {type(error).__name__}: {str(error)[:200]}") from error
     if not isinstance(value, dict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import json
 import math
 import os
 import zlib
@@ -221,6 +220,6 @@ def _record(line: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
     crc, _, body = line.rstrip(b"\n").partition(b" ")
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         if int(crc, 16) == zlib.crc32(body):
-            entry = json.loads(body, object_hook=None if b"$" not in body and b"\\u" not in body else layout.revive)
+            entry = layout.parsed(body)
             return {str(entry["key"]): dict(entry["record"])}
     return {}
