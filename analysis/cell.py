@@ -179,12 +179,13 @@ def measure_cell(
     """
     records = []
     read = {} if read is None else read
+    together = _together(archive, step, layer, estimators, read)
     for estimator in estimators:
         record: Record = {"step": step, "layer": layer, "estimator": estimator.name, "key": cell_key(archive, step, layer, estimator, seed)}
         try:
             rng = cell_rng(seed, step, layer, estimator.name)
             untouched = _state(rng)
-            found = _points(archive, step, layer, estimator, rng, read)
+            found = together.get(id(estimator)) or _points(archive, step, layer, estimator, rng, read)
             record["points"] = [{"quantity": quantity, **vars(estimate)} for quantity, estimate in found]
             if _state(rng) == untouched:
                 record["same"] = content_result_key(archive, step, layer, estimator, seed)
@@ -197,6 +198,32 @@ def measure_cell(
 def _state(rng: np.random.Generator) -> tuple[str, int]:
     seeds = rng.bit_generator.seed_seq
     return str(rng.bit_generator.state), getattr(seeds, "n_children_spawned", 0)
+
+
+def _together(
+    archive: Archive, step: int, layer: str, estimators: Sequence[Estimator], read: dict[bool, Variable]
+) -> dict[int, list[tuple[Quantity, Estimate]]]:
+    """The points of estimators that can share a pass over the layer, by their identity; of none where that fails: each alone will say why."""
+    kinds: dict[Callable[..., Any], list[Estimator]] = {}  # Any: as below
+    for estimator in estimators:
+        shared: Callable[..., list[Any]] | None = getattr(estimator, "estimate_together", None)  # Any: points
+        if shared is not None and getattr(estimator, "pairs", None) is None:
+            kinds.setdefault(shared, []).append(estimator)
+    found: dict[int, list[tuple[Quantity, Estimate]]] = {}
+    for shared, several in kinds.items():
+        if len(several) < 2:
+            continue
+        try:
+            x, y, large = input_variable(archive, several[0]), label_variable(archive), is_large(archive, layer) and False not in read
+            if not large and (x is None or y is None or not several[0].supports("continuous", y.kind)):
+                continue
+            if not large and False not in read:
+                read[False] = layer_variable(archive, step, layer, several[0])
+            z = StoredRows(archive, step, layer) if large else read[False]
+            found |= zip(map(id, several), shared(several, x, z, y), strict=True)
+        except Exception:  # noqa: S112  # as said
+            continue
+    return found
 
 
 def _points(

@@ -209,7 +209,7 @@ class Resampled:
     splits: int = 10
     null: int = 0
 
-    estimate_rows = None  # half-samples and permutations need the rows in memory
+    estimate_rows = estimate_together = None  # half-samples and permutations need the rows in memory, and one estimator's at a time
 
     @property
     def name(self) -> str:

@@ -13,10 +13,11 @@ import math
 import os
 import time
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
+from itertools import starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ import infoplane
 from infoplane.analysis.dpi import check_dpi, judge
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.evidence import archive_of
+from infoplane.archive.columns import columns_of
+from infoplane.archive.layout import raw_bytes
 from infoplane.archive.publish import make_folder, publishing
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
@@ -31,6 +34,8 @@ from infoplane.types import DPIReport, Episode, Finding
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
+
+R = TypeVar("R")
 
 KEPT, KEPT_BYTES = 256, 1 << 28
 """Reports kept, and how many bytes of them; the ones written first go first."""
@@ -119,16 +124,19 @@ def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
     code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in files)
     there = set(archive.steps)
     stored = [(s, archive.stamp(s)) for s in plane.steps if s in there]
+    columns, texts = columns_of(plane.points)
     parts = (
         [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), settings],
         [archive.run_uuid, archive.header.get("probe_sha256"), archive.header.get("crc32"), stored],
         [plane.layers, plane.n, plane.h_y_bits, plane.h_x_bits, dict(plane.reductions), [asdict(f) for f in plane.failures]],
         [None if plane.chain is None else plane.chain.to_dict()],
-        [(p.step, p.layer, p.quantity, *vars(p.estimate).values()) for p in plane.points],
+        [texts, [[key, column.dtype.str, len(column)] for key, column in columns.items()]],
     )
     digest = hashlib.sha256()
     for part in parts:
         digest.update(json.dumps(part, default=_plain).encode())
+    for column in columns.values():
+        digest.update(raw_bytes(column))
     return digest.hexdigest()[:32]
 
 
@@ -140,16 +148,24 @@ def _read(path: Path) -> DPIReport | None:
     """A kept report; None where there is none that can be read."""
     try:
         d = json.loads(gzip.decompress(path.read_bytes()))
-        findings, episodes = tuple(Finding(**f) for f in d["findings"]), tuple(Episode(**e) for e in d["episodes"])
-        return DPIReport(d["checked"], findings, episodes, d["counts"], tuple(d["limits"]))
+        return DPIReport(d["checked"], _listed(Finding, d["findings"]), _listed(Episode, d["episodes"]), d["counts"], tuple(d["limits"]))
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None
+
+
+def _listed(kind: Callable[..., R], columns: Mapping[str, Sequence[object]]) -> tuple[R, ...]:
+    return tuple(starmap(kind, zip(*(columns[f.name] for f in fields(kind)), strict=True)))  # type: ignore[arg-type]  # a dataclass
+
+
+def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
+    """One list per field: half of the time that an object for each takes, written and read."""
+    return {f.name: [getattr(one, f.name) for one in listed] for f in fields(kind)}
 
 
 def _write(path: Path, report: DPIReport) -> None:
     """Whole or not at all, and the oldest removed beyond `KEPT` and `KEPT_BYTES`."""
     body = {
-        "checked": report.checked, "findings": [vars(f) for f in report.findings], "episodes": [vars(e) for e in report.episodes],
+        "checked": report.checked, "findings": _columns(Finding, report.findings), "episodes": _columns(Episode, report.episodes),
         "counts": dict(report.counts), "limits": report.limits,
     }  # fmt: skip
     make_folder(path.parent)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,12 +121,12 @@ class Plane:
         """log2 of the number of probe rows: no estimate of I(X;Z) on them can honestly exceed it."""
         return math.log2(self.n)
 
-    @property
+    @cached_property
     def steps(self) -> tuple[int, ...]:
         """The measured checkpoints, ascending."""
         return tuple(sorted({p.step for p in self.points}))
 
-    @property
+    @cached_property
     def estimators(self) -> tuple[str, ...]:
         """The estimator specs, in order of first appearance."""
         return tuple(dict.fromkeys(p.estimator for p in self.points))
@@ -165,9 +167,13 @@ class Plane:
             "estimator": allowed(estimator, self.estimators, "estimator"),
             "sense": allowed(sense, ("point", "lower", "upper", "exact"), "sense"),
         }
-        kept = tuple(p for p in self.points if all(s is None or getattr(p, key) in s for key, s in wanted.items()))
+        kept: Iterable[Point] = self.points
+        for key, chosen in wanted.items():
+            if chosen is not None:
+                of = attrgetter(key)
+                kept = [p for p in kept if of(p) in chosen]
         layers = tuple(name for name in self.layers if wanted["layer"] is None or name in wanted["layer"])
-        return replace(self, points=kept, layers=layers)
+        return replace(self, points=tuple(kept), layers=layers)
 
     def series(self, layer: str, quantity: Quantity, estimator: str, sense: str | None = None) -> tuple[list[int], list[Estimate]]:
         """Steps and estimates of one trajectory, ascending in step; without ``sense``, the first sense that is present of exact, point, upper, lower."""

@@ -40,6 +40,11 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     Raises:
         InputError: no row axis, or a dtype without fixed bits.
     """
+    return digested(a)[0]
+
+
+def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
+    """`row_digests`, and whether all values are known to be finite, which is seen in passing (of integers it is not looked at: False)."""
     a = np.asarray(a)
     if a.ndim == 0 or a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
         raise InputError(
@@ -55,8 +60,8 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     words = little.view(f"<u{a.dtype.itemsize}")
     by_pairs = a.dtype.itemsize == 4 and flat.shape[1] % 2 == 0 and sys.byteorder == "little"
     room = np.zeros((TILE, LANES), np.uint64 if by_pairs else words.dtype), np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
-    (digest_pairs if by_pairs else digest)(words, np.uint64(zero), np.uint64(infinity), np.uint64(nan), *room, out)
-    return out
+    strange = (digest_pairs if by_pairs else digest)(words, np.uint64(zero), np.uint64(infinity), np.uint64(nan), *room, out)
+    return out, a.dtype.kind == "f" and not strange
 
 
 def codes_of_digests(digests: NDArray[np.uint64]) -> NDArray[np.int64]:

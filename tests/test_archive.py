@@ -102,7 +102,7 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
     monkeypatch.setattr(writer_module, "_LARGE", 1)
     monkeypatch.setattr(writer_module, "_CACHED", 1)  # 64 rows at a time, the fewest
     monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
-    at_work, digest = set(), writer_module.digest_rows
+    at_work, digest = set(), writer_module.digested
 
     def slowly(rows):
         at_work.add(threading.get_ident())
@@ -110,7 +110,7 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
         time.sleep(1e-3)
         return digest(rows)
 
-    monkeypatch.setattr(writer_module, "digest_rows", slowly)
+    monkeypatch.setattr(writer_module, "digested", slowly)
     with RunWriter.create(tmp_path / "run", layers=[LayerInfo("z", 0, shape=(8,))], x=z, y=None) as writer, writer.step(0) as shard:
         shard.append("z", z[:1000])
         shard.append("z", z[1000:1064])
@@ -118,7 +118,7 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
     archive = open_archive(tmp_path / "run")
     assert len(at_work) == 2 and archive.n_nonfinite(0, "z") == np.isnan(z).sum() and verify(archive.path) == []
     np.testing.assert_array_equal(archive.z(0, "z"), z)
-    np.testing.assert_array_equal(archive.row_digests(0, "z"), digest(z))
+    np.testing.assert_array_equal(archive.row_digests(0, "z"), row_digests(z))
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="a system that takes no advice")

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from infoplane.archive import open_archive, verify
+from infoplane.archive import load_plane, open_archive, verify
 from infoplane.errors import ArchiveError
+from infoplane.plane import Failure, Point
+from infoplane.types import Estimate
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -108,3 +110,18 @@ def test_verify_looks_through_hdf5_at_what_other_tools_would_read(tmp_path):
             continue
         hidden += verify(run) != []
     assert hidden >= 3  # reading saw nothing, verifying did
+
+
+@pytest.mark.parametrize("version", ["1.1", "2.0"])
+def test_the_golden_plane_of_either_format_reads_as_it_was_written(version):
+    plane = load_plane(GOLDEN / f"plane-{version}.h5")
+    assert plane.points == (
+        Point(0, "fc1", "i_xz", Estimate(2.5, 8, "bin:szt", "lower", ceiling_bits=3.0, coverage=0.25, notes=("one", "two"))),
+        Point(0, "fc1", "i_zy", Estimate(-0.125, 8, "bin:szt", "lower", low=-0.5, high=0.25, stderr=0.1)),
+        Point(10, "head#1", "i_xz", Estimate(1.0, 4, "kde:variance=0.001", "upper", target="population")),
+        Point(10, "head#1", "i_zy", Estimate(0.5, 8, "exact", "exact")),
+    )
+    assert (plane.layers, plane.n, plane.h_y_bits, plane.h_x_bits) == (("fc1", "head#1"), 8, 1.0, 3.0)
+    assert plane.chain is not None and plane.chain.relation("fc1", "head#1") == "cut" and plane.chain.tolerance == 1e-6
+    assert np.isnan(plane.metrics[0]["loss"]) and plane.metrics[10] == {"acc": 0.5} and plane.reductions == {"head#1": "gap"}
+    assert plane.failures == (Failure(10, "fc1", "ksg", "too few rows"),) and plane.provenance == {"archive": "run", "seed": "0"}

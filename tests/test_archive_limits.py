@@ -175,7 +175,8 @@ def test_a_text_says_its_format_wherever_it_stands() -> None:
 def test_loading_a_plane_leaves_the_garbage_collector_as_it_was(tmp_path: Path) -> None:
     path = save_plane(Plane((Point(0, "a", "i_xz", Estimate(1.0, N, "exact", "exact", notes=("said",))),), ("a",), N), tmp_path / "p.h5")
     bad = tmp_path / "bad.h5"
-    bad.write_bytes(path.read_bytes().replace(b'"bits": 1.0', b'"bits": "x"'))
+    bad.write_bytes(path.read_bytes().replace(b'"said"', b'"sayd"'))
+    assert bad.read_bytes() != path.read_bytes()
     for looks in (True, False):
         (gc.enable if looks else gc.disable)()
         try:

@@ -183,3 +183,33 @@ def test_the_device_asked_for_reaches_the_kernels(archive, monkeypatch, workers:
 def test_a_device_that_torch_does_not_have_is_refused_before_anything_is_measured(archive) -> None:
     with pytest.raises(InputError, match="device 'cuda:7': torch cannot use it here"):
         ip.measure(archive, ["kde:variance=0.1"], device="cuda:7")
+
+
+def test_widths_of_a_kernel_share_a_pass_over_each_layer_and_say_what_each_says_alone(archive, monkeypatch) -> None:
+    from infoplane.analysis.estimators import kernel_views
+
+    widths, budget = ["kde:variance=0.1", "kde:variance=3", "kde:relative=0.3"], "kde:variance=0.1,pairs=100000"
+    alone = [p for spec in (*widths, budget) for p in ip.measure(archive, spec, resume=False)]
+    passes, plain = [], kernel_views.grouped_sums
+    monkeypatch.setattr(kernel_views, "grouped_sums", lambda z, v, *rest: (passes.append(len(v)), plain(z, v, *rest))[1])
+    together = ip.measure(archive, ["bin:szt", *widths, budget], resume=False)
+    assert passes == [3] * 5, "three steps of one layer, two of the other, which is frozen"
+    assert sorted(map(repr, alone)) == sorted(repr(p) for p in together if p.estimator.startswith("kde"))
+    passes.clear()
+    monkeypatch.setattr("infoplane.analysis.cell.is_large", lambda archive, layer: True)
+    blocks = ip.measure(archive, widths, resume=False)
+    assert passes == [3] * 5
+    held = together.select(estimator=widths)
+    assert len(blocks) == len(held) and all(abs(p.bits - q.bits) < 1e-9 for p, q in zip(blocks, held, strict=True))
+
+
+def test_a_width_that_fails_costs_the_others_nothing(tmp_path: Path) -> None:
+    infos = [LayerInfo("constant", 0, "Linear", (12,), (12,))]
+    with (
+        RunWriter.create(tmp_path / "run", layers=infos, x=np.arange(N)[:, None], y=np.arange(N) % 2, durable=False) as run,
+        run.step(0) as shard,
+    ):
+        shard.write("constant", np.ones((N, 12), np.float32))
+    plane = ip.measure(tmp_path / "run", ["kde:variance=0.1", "kde:relative=0.1", "kde:variance=1"])
+    assert plane.estimators == ("kde:variance=0.1", "kde:variance=1") and len(plane) == 8
+    assert [f.estimator for f in plane.failures] == ["kde:relative=0.1"] and "all rows" in plane.failures[0].message

@@ -187,3 +187,21 @@ def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true(s2: float) -> None:
     exact = KDE(variance=s2, pairs=10**9).estimate_plane_point(x, z, y)
     assert [e.bits for _, e in exact] == whole and exact[0][1].stderr is None
     assert str(KDE(variance=0.05, pairs=5)) == "kde:variance=0.05,pairs=5"
+
+
+@pytest.mark.parametrize("d", [1, 10, 11, 40])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_several_widths_share_a_pass_and_none_knows_of_the_others(d: int, dtype: type) -> None:
+    """In 11 dimensions and more a small width needs float64: it must not drag the others along, nor be left in float32 by them."""
+    rng = np.random.default_rng(d)
+    z = ip.continuous((1 + rng.normal(size=(1100, d))).astype(dtype))
+    x, y = ip.discrete(np.arange(1100) // 2), ip.discrete(rng.integers(0, 3, 1100))
+    several = [KDE(variance=v) for v in (1e-9, 1e-40, 0.1, 7.0)] + [KDE(relative=0.2), KDE(variance=0.1, bound="lower")]
+    for one, points in zip(several, KDE.estimate_together(several, x, z, y), strict=True):
+        assert points == one.estimate_plane_point(x, z, y), one
+    for given in ((None, y), (x, None)):
+        assert KDE.estimate_together(several[2:4], *given[:1], z, *given[1:]) == [
+            one._points(given[0], z.values, float(one.variance or 0), given[1], None) for one in several[2:4]
+        ]
+    with pytest.raises(EstimatorError, match="paired"):
+        KDE.estimate_together(several, x.take(np.arange(5)), z, y)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from infoplane.errors import InputError
-from infoplane.rows import row_codes, row_digests
+from infoplane.rows import digested, row_codes, row_digests
 
 small = hnp.arrays(
     st.sampled_from([np.int8, np.int64, np.float32, np.float64]),
@@ -107,3 +107,21 @@ def test_digests_follow_their_definition_word_by_word(dtype: str, shape: tuple[i
 
 def test_digests_of_archives_written_before_stay_what_they_were() -> None:
     assert row_digests(np.array([[0.5, -1.0]], np.float32)).tolist() == [[7347863763054746033, 15418209235894627645]]
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
+@pytest.mark.parametrize("d", [1, 2, 5, 64, 70])
+def test_a_value_that_is_not_finite_is_seen_in_passing_wherever_it_is(dtype: str, d: int) -> None:
+    for n in (1, 63, 64, 65, 200):
+        a = np.random.default_rng(n).normal(size=(n, d)).astype(dtype)
+        a[0, 0], a[-1, -1] = -0.0, np.finfo(dtype).max
+        assert digested(a)[1] and np.array_equal(digested(a)[0], row_digests(a))
+        for value in (np.inf, -np.inf, np.nan, -np.nan):
+            for row, column in {(0, 0), (n - 1, d - 1), (n // 2, d // 2), (n - 1, 0)}:
+                b = a.copy()
+                b[row, column] = value
+                assert not digested(b)[1], (n, row, column, value)
+
+
+def test_of_integers_nothing_is_known() -> None:
+    assert not any(digested(np.zeros((3, 2), dtype))[1] for dtype in ("i1", "i4", "u4", "i8", "u8", "?"))

@@ -18,6 +18,7 @@ from infoplane.types import Estimate, Kind, Quantity, Sense, Variable
 
 Bound = Literal["upper", "lower"]
 Values = NDArray[np.floating]
+Points = list[tuple[Quantity, Estimate]]
 
 
 @dataclass(frozen=True)
@@ -115,48 +116,51 @@ class KDE:
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         codes, s2 = codes_of(other), self.variance_of(z)
-        (seen,) = kernel_views(z.values, s2, [codes], pairs=self.pairs, rng=rng)
+        ((seen,),) = kernel_views(z.values, [s2], [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
-    def estimate_plane_point(
-        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
-    ) -> list[tuple[Quantity, Estimate]]:
+    def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> Points:
         """Both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs."""
         same_rows(x, z, self.name)
         return self._points(x, z.values, self.variance_of(z), y, rng)
 
-    def estimate_rows(
-        self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None
-    ) -> list[tuple[Quantity, Estimate]]:
+    @staticmethod
+    def estimate_together(several: Sequence[KDE], x: Variable | None, z: Variable | Rows, y: Variable | None) -> list[Points]:
+        """What `estimate_plane_point` (or `estimate_rows`) says of each, from one pass over the pairs, to the last bit; of widths without a budget."""
+        if x is not None and isinstance(z, Variable):
+            same_rows(x, z, several[0].name)
+        s2 = [one.variance_of(z) for one in several]
+        seen = kernel_views(z.values if isinstance(z, Variable) else z, s2, _codings(x, y))
+        return [one._both_of(views, x, y, s) for one, views, s in zip(several, seen, s2, strict=True)]
+
+    def estimate_rows(self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None) -> Points:
         """As `estimate_plane_point`, for a layer that does not fit into memory."""
         return self._points(x, z, self.variance_of(z), y, rng)
 
     def estimate_halves(
         self, x: Variable, z: Variable, y: Variable, splits: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator | None = None
-    ) -> list[list[tuple[Quantity, Estimate]]]:
+    ) -> list[Points]:
         """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for several splits."""
         s2 = self.variance_of(z)
         return [self._both(by_x, by_y, s2) for by_x, by_y in halves_seen(z.values, s2, codes_of(x), codes_of(y), splits)]
 
-    def estimate_labels(
-        self, z: Variable, labels: Sequence[NDArray[np.int64]], *, rng: np.random.Generator | None = None
-    ) -> list[list[tuple[Quantity, Estimate]]]:
+    def estimate_labels(self, z: Variable, labels: Sequence[NDArray[np.int64]], *, rng: np.random.Generator | None = None) -> list[Points]:
         """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
-            for view in kernel_views(z.values, s2, labels[start : start + 32]):
+            for view in kernel_views(z.values, [s2], labels[start : start + 32])[0]:
                 found.append(self._both(None, view, s2))
         return found
 
-    def _points(
-        self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None
-    ) -> list[tuple[Quantity, Estimate]]:
-        codes = [codes_of(v) for v in (y, x) if v is not None]
-        seen = kernel_views(z, s2, codes, pairs=self.pairs, rng=rng)
+    def _points(self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None) -> Points:
+        (seen,) = kernel_views(z, [s2], _codings(x, y), pairs=self.pairs, rng=rng)
+        return self._both_of(seen, x, y, s2)
+
+    def _both_of(self, seen: Sequence[Seen], x: Variable | None, y: Variable | None, s2: float) -> Points:
         return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
 
-    def _both(self, x: Seen | None, y: Seen | None, s2: float) -> list[tuple[Quantity, Estimate]]:
-        points: list[tuple[Quantity, Estimate]] = []
+    def _both(self, x: Seen | None, y: Seen | None, s2: float) -> Points:
+        points: Points = []
         bounds: tuple[Bound, ...] = ("upper", "lower")
         for bound in bounds:
             if x is not None:
@@ -180,3 +184,8 @@ class KDE:
             low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
             notes = (*notes, f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing them")
         return Estimate(bits, seen.n, self.name, sense, low, high, stderr, ceiling_bits=seen.group_bits, notes=notes)
+
+
+def _codings(x: Variable | None, y: Variable | None) -> list[NDArray[np.int64]]:
+    """The labels first: there are fewest of them."""
+    return [codes_of(v) for v in (y, x) if v is not None]

@@ -41,9 +41,9 @@ class Seen:
 
 
 def kernel_views(
-    z: Values | Rows, s2: float, groupings: Sequence[Codes], *, pairs: int | None = None, rng: np.random.Generator | None = None
-) -> list[Seen]:
-    """What is seen of each grouping in one pass, by all rows or, within a budget of ``pairs``, by rows drawn by ``rng``."""
+    z: Values | Rows, s2: Sequence[float], groupings: Sequence[Codes], *, pairs: int | None = None, rng: np.random.Generator | None = None
+) -> list[list[Seen]]:
+    """For each s2, what is seen of each grouping: all in one pass, by all rows or, within a budget of ``pairs``, by rows drawn by ``rng``."""
     n = z.shape[0]
     counts = [counts_of(g) for g in groupings]
     alone = [len(c) == n for c in counts]  # every row its own group: its sum is the row itself
@@ -51,12 +51,14 @@ def kernel_views(
     chosen = np.arange(n)
     if pairs is not None and max(2, pairs // n) < n:
         chosen = np.sort((np.random.default_rng(0) if rng is None else rng).permutation(n)[: max(2, pairs // n)])
-        sums = anchored_sums(z, chosen, np.array([s2]), needed)
+        sums = anchored_sums(z, chosen, np.asarray(s2), needed)
     else:
-        sums = grouped_sums(z, np.array([s2]), needed)
-    total, rest = sums[0][:, 0], iter(sums[1:])
-    own = [np.ones_like(total) if one else next(rest)[:, 0] for one in alone]
-    return [_seen(total, o, c[g[chosen]], c, n) for o, c, g in zip(own, counts, groupings, strict=True)]
+        sums = grouped_sums(z, np.asarray(s2), needed)
+    total, rest = sums[0], iter(sums[1:])
+    own = [np.ones_like(total) if one else next(rest) for one in alone]
+    return [
+        [_seen(total[:, k], o[:, k], c[g[chosen]], c, n) for o, c, g in zip(own, counts, groupings, strict=True)] for k in range(len(s2))
+    ]
 
 
 def _seen(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int) -> Seen:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -52,9 +53,12 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
 
     Errors: exponentials are float32 (relative error below 4e-7, sums of positive terms). Squared distances are: up to 10 dimensions, sums of
     differences in the dtype of ``z``; above, products of centred rows, in float32 only where their error ``2 eps max|z_c|^2 / (2 min s2)``
-    stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads.
+    stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads, nor, on the processor, on the other variances.
     """
     n, dim = z.shape
+    if len(variances) > 1 and not _within_floats(variances):
+        each = [grouped_sums(z, variances[k : k + 1], groupings, device=device) for k in range(len(variances))]
+        return [np.concatenate(of, axis=1) for of in zip(*each, strict=True)]
     z, variances = _in_unit(z, variances)
     where = chosen_device(device)
     if where != "cpu":
@@ -70,11 +74,10 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
         if dim <= _DIRECT_DIM:
             _by_differences(_columns(z, order), first, last, groups, scales, total)
         else:
-            rows = _centred(z, order, float(rates.max()))
-            try:
-                _by_products(rows, first, last, groups, scales, total)
-            finally:
-                rows.close()
+            for some, rows in _passes(z, order, rates):
+                part = np.zeros((int(some.sum()), *total.shape[1:]))
+                _by_products(rows, first, last, groups, scales[some], part)
+                total[some] = part
     total += 1.0  # every row with itself
     back = np.empty(n, np.int64)
     back[order] = np.arange(n)
@@ -102,7 +105,7 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     of = np.asarray(blocks, np.int64)[order]
     edges = np.searchsorted(of, np.arange(count + 1))
     total = np.zeros((len(rates), 2, count, n))
-    rows = None if dim <= _DIRECT_DIM else _centred(z, order, float(rates.max()))
+    rows = None if dim <= _DIRECT_DIM else next(_passes(z, order, rates.max(keepdims=True)))[1]  # in memory: nothing to close
     values = _columns(z, order) if rows is None else rows.rows(0, n)
     nothing, norms = np.empty((0, 0), values.dtype), np.empty(0, values.dtype) if rows is None else rows.norms
 
@@ -123,9 +126,13 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     return total, order
 
 
+def _within_floats(variances: Floats) -> bool:
+    return bool(np.min(variances) > 1e-30 and np.max(variances) < 1e30)
+
+
 def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats]:
     """Values in memory and variances of an extreme scale in a power-of-two unit (exact), so that float32 exponents hold them."""
-    if not isinstance(z, np.ndarray) or (np.min(variances) > 1e-30 and np.max(variances) < 1e30):
+    if not isinstance(z, np.ndarray) or _within_floats(variances):
         return z, variances
     unit = 2.0 ** -round(0.5 * float(np.log2(variances[0])))
     return z * z.dtype.type(unit), variances * unit * unit
@@ -260,13 +267,15 @@ def _columns(z: Values | Rows, order: Codes) -> Values:
     return columns
 
 
-def _centred(z: Values | Rows, order: Codes, rate: float) -> Centred | Spilled:
-    """Sorted rows with the mean taken off, in the narrowest dtype whose rounding the tolerance allows."""
+def _passes(z: Values | Rows, order: Codes, rates: Floats) -> Iterator[tuple[NDArray[np.bool_], Centred | Spilled]]:
+    """Sorted rows with the mean taken off, in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for; closed after use."""
     kind, rows = (Centred, Held(z)) if isinstance(z, np.ndarray) else (Spilled, z)
-    if rows.dtype == np.float64:
-        return kind(rows, order, np.float64)
-    narrow = kind(rows, order, np.float32)
-    if 2 * float(np.finfo(np.float32).eps) * narrow.largest * 4 * rate < _TOLERANCE_NATS:
-        return narrow
-    narrow.close()
-    return kind(rows, order, np.float64)
+    left = np.ones(len(rates), bool)
+    if rows.dtype != np.float64:
+        with closing(kind(rows, order, np.float32)) as narrow:
+            left = 2 * float(np.finfo(np.float32).eps) * narrow.largest * 4 * rates >= _TOLERANCE_NATS
+            if not left.all():
+                yield ~left, narrow
+    if left.any():
+        with closing(kind(rows, order, np.float64)) as wide:
+            yield left, wide

@@ -15,7 +15,8 @@ from infoplane.archive.checksum import crc32 as crc32_of
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive, VersionError
 from infoplane.types import LayerInfo
 
-FORMAT_VERSION = "1.1"
+FORMAT_VERSION, PLANE_VERSION = "1.1", "2.0"
+"""Of everything but planes, and of planes."""
 RUN, PROBE, SHARD, PACKED, PLANE = "infoplane.run", "infoplane.probe", "infoplane.shard", "infoplane.packed", "infoplane.plane"
 RUN_FILE, PROBE_FILE, SHARD_DIR, PLANE_DIR = "run.json", "probe.h5", "ckpt", "planes"
 META = "meta"
@@ -186,7 +187,7 @@ def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any
     body = from_json(text, where)
     if body.get("format") != kind:
         raise NotAnArchive(f"{where}: expected format {kind!r}, got {str(body.get('format'))[:80]!r}")
-    check_version(body.get("format_version"), where)
+    check_version(body.get("format_version"), where, PLANE_VERSION if kind == PLANE else FORMAT_VERSION)
     raw = dict(body if _as_written(text) else json.loads(text))
     claimed = raw.pop("crc32", None)
     if claimed != crc32_of(_canonical(raw)):
@@ -200,8 +201,8 @@ def _as_written(text: str | bytes) -> bool:
     return not any(mark in text for mark in marks)  # type: ignore[operator]  # of its own kind
 
 
-def check_version(version: object, where: str) -> None:
-    """Refuse a major version other than ours; a newer minor only adds what may be ignored.
+def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> None:
+    """Refuse a major version that is newer than ``ours``, or 0; a newer minor only adds what may be ignored.
 
     Raises:
         VersionError: naming the version found and what to do.
@@ -209,10 +210,9 @@ def check_version(version: object, where: str) -> None:
     text = str(version)[:40]
     if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
         raise VersionError(f"{where}: expected format_version like {FORMAT_VERSION!r}, got {text!r}")
-    if text.split(".")[0] != FORMAT_VERSION.split(".", maxsplit=1)[0]:
-        raise VersionError(
-            f"{where}: written in format {text}, this infoplane reads {FORMAT_VERSION.split('.', maxsplit=1)[0]}.x; install a newer infoplane to read it"
-        )
+    newest = int(ours.split(".", maxsplit=1)[0])
+    if not 1 <= int(text.split(".")[0]) <= newest:
+        raise VersionError(f"{where}: written in format {text}, this infoplane reads {newest}.x; install a newer infoplane to read it")
 
 
 def layer_to_dict(info: LayerInfo) -> dict[str, Any]:  # Any: JSON

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from infoplane.archive import layout
+from infoplane.archive.columns import POINTS, put_points, read_points
 from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
@@ -26,8 +27,8 @@ from infoplane.types import Chain, Estimate
 def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write a plane as one HDF5 file; returns the path.
 
-    ``/meta`` holds everything as sealed JSON. For other tools the numbers also lie in ``/bits`` with the dimensions
-    ``quantity, series, layer, step`` as HDF5 dimension scales (xarray, MATLAB and R open it); absent cells are NaN there.
+    ``/points`` holds the points as columns, ``/meta`` everything else as sealed JSON. For other tools the numbers also lie in ``/bits`` with the
+    dimensions ``quantity, series, layer, step`` as HDF5 dimension scales (xarray, MATLAB and R open it); absent cells are NaN there.
 
     Raises:
         ArchiveExists: the file exists and ``overwrite`` is False.
@@ -35,16 +36,15 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
     target = Path(path)
     make_folder(target.parent)
     body = {
-        "format": layout.PLANE, "format_version": layout.FORMAT_VERSION, "n": plane.n, "layers": list(plane.layers),
+        "format": layout.PLANE, "format_version": layout.PLANE_VERSION, "n": plane.n, "layers": list(plane.layers),
         "h_y_bits": plane.h_y_bits, "h_x_bits": plane.h_x_bits, "chain": None if plane.chain is None else plane.chain.to_dict(),
         "metrics": {str(step): dict(m) for step, m in plane.metrics.items()}, "reductions": dict(plane.reductions),
         "failures": [asdict(f) for f in plane.failures], "provenance": dict(plane.provenance),
-        "points": [[p.step, p.layer, p.quantity, vars(p.estimate)] for p in plane.points],
     }  # fmt: skip
     with publishing_h5(target, replace=overwrite) as file:
-        put_meta(file, layout.META, layout.sealed(body))
+        put_meta(file, layout.META, layout.sealed({**body, POINTS: put_points(file, plane.points)}))
         _grid(file, plane)
-        put_attrs(file, {"format": layout.PLANE, "format_version": layout.FORMAT_VERSION, "n": plane.n, "complete": np.uint8(1)})
+        put_attrs(file, {"format": layout.PLANE, "format_version": layout.PLANE_VERSION, "n": plane.n, "complete": np.uint8(1)})
     return target
 
 
@@ -68,7 +68,7 @@ def _grid(file: h5py.File, plane: Plane) -> None:
             scale = file.create_dataset(name, data=np.array(values, dtype=np.int64))
         else:
             scale = file.create_dataset(
-                name, data=[str(v) for v in values], dtype=h5py.string_dtype()
+                name, data=[str(v).replace("\0", "\u2400") for v in values], dtype=h5py.string_dtype()
             )  # xarray shows fixed-length ones as bytes
         scale.make_scale(name)
         bits.dims[i].attach_scale(scale)
@@ -96,11 +96,11 @@ def load_plane(path: str | os.PathLike[str]) -> Plane:
         NotAnArchive, VersionError, DamagedArchive: naming file and key.
     """
     where = str(path)
-    with reading_h5(Path(path)) as (file, window):
-        text = read_meta(file, layout.META, window, where)
     try:
-        with _no_garbage():
-            return _plane(layout.unsealed(text, layout.PLANE, where))
+        with reading_h5(Path(path)) as (file, window), _no_garbage():
+            body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
+            said = body[POINTS]
+            return _plane(body, _listed(said) if isinstance(said, list) else read_points(file, window, said, where))
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
         raise DamagedArchive(f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}") from error
 
@@ -117,20 +117,25 @@ def _no_garbage() -> Iterator[None]:
             gc.enable()
 
 
-def _plane(body: Mapping[str, Any]) -> Plane:  # Any: JSON
+def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
+    """The points of a plane of format 1, which has them in its header."""
     known = {f.name for f in fields(Estimate)}
     points = []
-    for step, layer, quantity, e in body["points"]:
+    for step, layer, quantity, e in said:
         if quantity not in ("i_xz", "i_zy"):
             raise ValueError(f"unknown quantity {quantity!r}")
         kept: dict[str, Any] = e if e.keys() <= known else {k: v for k, v in e.items() if k in known}  # Any: JSON
         estimate = Estimate(**{**kept, "notes": tuple(kept.get("notes", ()))})
         points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
+    return tuple(points)
+
+
+def _plane(body: Mapping[str, Any], points: tuple[Point, ...]) -> Plane:  # Any: JSON
     for key in ("h_y_bits", "h_x_bits"):
         if body[key] is not None and not (isinstance(body[key], (int, float)) and math.isfinite(body[key])):
             raise ValueError(f"{key} is {body[key]!r}")
     return Plane(
-        points=tuple(points),
+        points=points,
         layers=tuple(str(name) for name in body["layers"]),
         n=layout.as_size(body["n"]),
         h_y_bits=body["h_y_bits"],

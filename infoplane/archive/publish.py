@@ -222,7 +222,10 @@ def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool
 def put_meta(group: h5py.Group, name: str, text: str) -> None:
     """Write a JSON text as a scalar UTF-8 dataset of fixed length: no heap of variable-length strings that a hostile file could inflate."""
     raw = text.encode("utf-8") or b"\0"
-    group.create_dataset(name, data=raw, dtype=h5py.string_dtype("utf-8", len(raw)))
+    kind, (links, creation) = _text(len(raw)), _at_once()
+    h5py.h5d.create(group.id, name.encode("utf-8"), kind, _scalar(), creation, lcpl=links).write(
+        _scalar(), _scalar(), np.asarray(raw), mtype=kind
+    )
 
 
 def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group or dataset

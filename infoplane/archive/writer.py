@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,14 +31,13 @@ from infoplane.archive.publish import Sink, h5_in, publish_text, publishing, put
 from infoplane.archive.reader import Archive, open_archive
 from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
-from infoplane.rows import DIGESTED
-from infoplane.rows import row_digests as digest_rows
+from infoplane.rows import DIGESTED, digested
 from infoplane.types import Chain, LayerInfo
 
 _LARGE = 1 << 20
 """Bytes from which on rows are worth a second thread."""
-_CACHED = 1 << 18
-"""Bytes of a piece: small enough to stay in cache while it is digested and its values are looked at."""
+_CACHED = 1 << 19
+"""Bytes of a piece: large enough that taking one costs little, small enough to stay in cache where it is looked at twice."""
 
 
 def utc_now() -> str:
@@ -71,10 +70,10 @@ def _look(a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: 
     """How many values of these pieces of ``size`` rows are not finite; their digests go into ``found``, if that is given."""
     nonfinite = 0
     for start in taken(pieces):
-        part = a[start : start + size]
+        part, finite = a[start : start + size], False
         if found is not None:
-            found[start : start + size] = digest_rows(part)
-        nonfinite += count_nonfinite(part)
+            found[start : start + size], finite = digested(part)
+        nonfinite += 0 if finite else count_nonfinite(part)
     return nonfinite
 
 
@@ -106,14 +105,16 @@ class _Rows:
         size = max(1, _CACHED // DIGESTED // max(1, wide)) * DIGESTED
         pieces = deque(range(0, len(a), size))  # of both threads: each takes the next that nobody took
         look = partial(_look, a, found if digests is None else None, size, pieces)
-        looked = self.beside.submit(look) if a.nbytes >= _LARGE and _spare_core() else None
+        summed = partial(crc32, raw, self.crc)
+        aside = self.beside.submit(lambda: (summed(), look())) if a.nbytes >= _LARGE and _spare_core() else None
         try:
             self._put(raw, self.place, self.at * wide)
-            self.crc = crc32(raw, self.crc)
             self.nonfinite += look()
         finally:
-            if looked is not None:  # also after an error: the piece is the caller's own
-                self.nonfinite += looked.result()
+            if aside is not None:  # also after an error: the piece is the caller's own
+                wait([aside])
+        self.crc, more = (summed(), 0) if aside is None else aside.result()
+        self.nonfinite += more
         raw = layout.raw_bytes(found)
         self._put(raw, self.digests_place, self.at * 16)
         self.rows_crc = crc32(raw, self.rows_crc)
@@ -129,7 +130,7 @@ class _Rows:
         if self.at != self.rows:
             raise InputError(f"layer {info.name!r}: {self.at} of {self.rows} rows were written")
         row: dict[str, Any] = {  # Any: JSON
-            "name": info.name, "ordinal": info.ordinal, "shape": list(info.shape), "dtype": self.dataset.dtype.str, "crc32": self.crc,
+            "name": info.name, "ordinal": info.ordinal, "shape": list(info.shape), "dtype": self.dtype, "crc32": self.crc,
             "rows_crc32": self.rows_crc, "torch_dtype": self.torch_dtype, "n_nonfinite": self.nonfinite,
         }  # fmt: skip
         row.update({key: place for key, place in (("offset", self.place), ("rows_offset", self.digests_place)) if place is not None})
@@ -236,6 +237,7 @@ class RunWriter:
         self._rank = rank
         self._rows = rows
         self._pid = os.getpid()
+        self._beside = ThreadPoolExecutor(1, "infoplane-writer")  # its thread begins with the first large layer
         self._mine = sorted(s for s in shard_names(path) if s.rank == rank)
         self._resumed = bool(self._mine)
         self._closed = False
@@ -346,12 +348,8 @@ class RunWriter:
         )
         values = {str(k): float(v) for k, v in (metrics or {}).items()}
         target = self.path / layout.SHARD_DIR / str(name)
-        with (
-            publishing(target, durable=self._durable, tag=f"r{self._rank:04d}-") as sink,
-            h5_in(sink) as file,
-            ThreadPoolExecutor(1) as beside,
-        ):
-            shard = ShardWriter(sink, file, self._layers, self._rows[1] - self._rows[0], beside)
+        with publishing(target, durable=self._durable, tag=f"r{self._rank:04d}-") as sink, h5_in(sink) as file:
+            shard = ShardWriter(sink, file, self._layers, self._rows[1] - self._rows[0], self._beside)
             yield shard
             finish_shard(file, name, self._header, self._rows, shard.finish(), metrics=values, meta=dict(meta or {}), extras=shard.extras)
         self._mine.append(name)  # the last by its number
@@ -391,6 +389,7 @@ class RunWriter:
     def close(self) -> None:
         """Release the run; harmless when repeated."""
         self._closed = True
+        self._beside.shutdown(wait=False)
         self._lock.release()
 
     def __enter__(self) -> RunWriter:
@@ -413,8 +412,8 @@ def finish_shard(
     body = {**place, "metrics": dict(metrics), "meta": dict(meta), "extras": dict(extras), "layers": table}
     put_meta(file, layout.META, layout.sealed(body))
     put_attrs(file, place)
-    put_attrs(file.require_group("scalars"), {k: v for k, v in metrics.items() if k and "\0" not in k and len(k) < 256})
-    file.attrs["complete"] = np.uint8(1)
+    put_attrs(file.create_group("scalars"), {k: v for k, v in metrics.items() if k and "\0" not in k and len(k) < 256})
+    put_attrs(file, {"complete": np.uint8(1)})
 
 
 def shard_names(run: Path) -> list[ShardName]:
