@@ -221,7 +221,7 @@ def _together(
                 read[False] = layer_variable(archive, step, layer, several[0])
             z = StoredRows(archive, step, layer) if large else read[False]
             found |= zip(map(id, several), shared(several, x, z, y), strict=True)
-        except Exception:  # noqa: S112  # as said
+        except Exception:  # as said
             continue
     return found
 

@@ -271,6 +271,20 @@ def test_a_header_inside_hdf5_may_have_the_same_length_and_no_more(tmp_path: Pat
             guard.read_meta(file, "meta", window, "here")
 
 
+def test_a_header_that_would_not_be_read_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by reading: such a shard was published, and refused by every reader: its activations were lost."""
+    monkeypatch.setattr(layout, "MAX_JSON", 4000)
+    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("a", 0, shape=(3,))], x=Z, y=None) as writer, writer.step(0) as shard:
+        shard.write("a", Z)
+        shard.attach("small", {"text": "x" * 2000})
+        with pytest.raises(InputError, match="at most 4000 are read.*attach less"):
+            shard.attach("large", {"text": "µ" * 1000})
+        shard.attach("again", {"text": "x" * 500})
+    archive = open_archive(tmp_path / "run")
+    np.testing.assert_array_equal(archive.z(0, "a"), Z)
+    assert archive.extra(0, "small") is not None and archive.extra(0, "large") is None and archive.extra(0, "again") is not None
+
+
 def test_what_is_not_a_regular_file_is_refused_by_name_and_no_descriptor_stays_open(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0

@@ -199,9 +199,8 @@ def test_several_widths_share_a_pass_and_none_knows_of_the_others(d: int, dtype:
     several = [KDE(variance=v) for v in (1e-9, 1e-40, 0.1, 7.0)] + [KDE(relative=0.2), KDE(variance=0.1, bound="lower")]
     for one, points in zip(several, KDE.estimate_together(several, x, z, y), strict=True):
         assert points == one.estimate_plane_point(x, z, y), one
-    for given in ((None, y), (x, None)):
-        assert KDE.estimate_together(several[2:4], *given[:1], z, *given[1:]) == [
-            one._points(given[0], z.values, float(one.variance or 0), given[1], None) for one in several[2:4]
-        ]
+    for a, b in ((None, y), (x, None)):
+        alone = [one._points(a, z.values, float(one.variance or 0), b, None) for one in several[2:4]]
+        assert KDE.estimate_together(several[2:4], a, z, b) == alone
     with pytest.raises(EstimatorError, match="paired"):
         KDE.estimate_together(several, x.take(np.arange(5)), z, y)

@@ -158,9 +158,16 @@ def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
 
 
 def sealed(body: dict[str, Any]) -> str:  # Any: JSON
-    """JSON text with a ``crc32`` of the rest added; `unsealed` checks it."""
+    """JSON text with a ``crc32`` of the rest added; `unsealed` checks it.
+
+    Raises:
+        InputError: longer than what is read.
+    """
     plain = json.loads(to_json(body))
-    return json.dumps({**plain, "crc32": crc32_of(_canonical(plain))}, ensure_ascii=False, allow_nan=False)
+    text = json.dumps({**plain, "crc32": crc32_of(_canonical(plain))}, ensure_ascii=False, allow_nan=False)
+    if len(text) > MAX_JSON // 4 and (size := len(text.encode("utf-8"))) > MAX_JSON:
+        raise InputError(f"a header of {size} bytes of JSON: at most {MAX_JSON} are read, so more are not written; attach less to it")
+    return text
 
 
 def _canonical(body: dict[str, Any]) -> bytes:  # Any: JSON
