@@ -12,7 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 import infoplane as ip
 from infoplane.analysis.estimators import KDE
+from infoplane.analysis.kernels import pairwise_torch
 from infoplane.analysis.kernels.pairwise import gaussian_sums
+from infoplane.analysis.kernels.threads import on_device
 from infoplane.errors import EstimatorError, InputError
 
 CUBE = ip.continuous(np.array(list(itertools.product([0, 1], repeat=12)), np.float32))
@@ -191,16 +193,20 @@ def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true(s2: float) -> None:
 
 @pytest.mark.parametrize("d", [1, 10, 11, 40])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_several_widths_share_a_pass_and_none_knows_of_the_others(d: int, dtype: type) -> None:
-    """In 11 dimensions and more a small width needs float64: it must not drag the others along, nor be left in float32 by them."""
+@pytest.mark.parametrize("on_torch", [False, True])
+def test_several_widths_share_a_pass_and_none_knows_of_the_others(d: int, dtype: type, on_torch: bool, monkeypatch) -> None:
+    """A small width needs float64, here in 11 dimensions and more, on torch in all: it must not drag the others along, nor be left in float32 by them."""
+    plain = pairwise_torch.grouped_sums
+    monkeypatch.setattr(pairwise_torch, "grouped_sums", lambda *rest: plain(*rest[:-1], "cpu"))
     rng = np.random.default_rng(d)
     z = ip.continuous((1 + rng.normal(size=(1100, d))).astype(dtype))
     x, y = ip.discrete(np.arange(1100) // 2), ip.discrete(rng.integers(0, 3, 1100))
     several = [KDE(variance=v) for v in (1e-9, 1e-40, 0.1, 7.0)] + [KDE(relative=0.2), KDE(variance=0.1, bound="lower")]
-    for one, points in zip(several, KDE.estimate_together(several, x, z, y), strict=True):
-        assert points == one.estimate_plane_point(x, z, y), one
-    for a, b in ((None, y), (x, None)):
-        alone = [one._points(a, z.values, float(one.variance or 0), b, None) for one in several[2:4]]
-        assert KDE.estimate_together(several[2:4], a, z, b) == alone
-    with pytest.raises(EstimatorError, match="paired"):
-        KDE.estimate_together(several, x.take(np.arange(5)), z, y)
+    with on_device("cuda:1" if on_torch else ""):
+        for one, points in zip(several, KDE.estimate_together(several, x, z, y), strict=True):
+            assert points == one.estimate_plane_point(x, z, y), one
+        for a, b in ((None, y), (x, None)):
+            alone = [one._points(a, z.values, float(one.variance or 0), b, None) for one in several[2:4]]
+            assert KDE.estimate_together(several[2:4], a, z, b) == alone
+        with pytest.raises(EstimatorError, match="paired"):
+            KDE.estimate_together(several, x.take(np.arange(5)), z, y)

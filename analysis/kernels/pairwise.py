@@ -53,7 +53,7 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
 
     Errors: exponentials are float32 (relative error below 4e-7, sums of positive terms). Squared distances are: up to 10 dimensions, sums of
     differences in the dtype of ``z``; above, products of centred rows, in float32 only where their error ``2 eps max|z_c|^2 / (2 min s2)``
-    stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads, nor, on the processor, on the other variances.
+    stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads, nor on the other variances.
     """
     n, dim = z.shape
     if len(variances) > 1 and not _within_floats(variances):

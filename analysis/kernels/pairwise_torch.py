@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -25,21 +25,20 @@ def grouped_sums(rows: Rows, variances: Floats, groupings: Sequence[Codes], devi
     """
     n = rows.shape[0]
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
-    c = _centred(rows, float(rates.max()), device)
-    norms = (c * c).sum(1)
     groups = [torch.as_tensor(np.array(g), device=device) for g in groupings]
     total = np.zeros((1 + len(groups), n, len(rates), 2))
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        for i in range(0, n, TILE):
-            for j in range(i, n, TILE):
+        for some, c in _passes(rows, rates, device):
+            norms = (c * c).sum(1)
+            for i, j in ((i, j) for i in range(0, n, TILE) for j in range(i, n, TILE)):
                 a, b = slice(i, min(i + TILE, n)), slice(j, min(j + TILE, n))
                 d = (norms[a, None] + norms[None, b] - 2 * (c[a] @ c[b].T)).clamp_(min=0)
                 if i == j:
                     d.fill_diagonal_(0)
-                for v, rate in enumerate(rates):
-                    low = torch.exp((d * -rate).clamp_(min=_LEAST_EXPONENT))
+                for v in np.flatnonzero(some):
+                    low = torch.exp((d * -rates[v]).clamp_(min=_LEAST_EXPONENT))
                     for bound, kernel in enumerate((low, low**4)):
                         _add(total[:, :, v, bound], kernel, groups, a, b, both=i != j)
     finally:
@@ -55,13 +54,16 @@ def _add(total: Floats, kernel: torch.Tensor, groups: list[torch.Tensor], a: sli
             total[k, b] += part.sum(0).double().cpu().numpy()
 
 
-def _centred(rows: Rows, rate: float, device: str) -> torch.Tensor:
+def _passes(rows: Rows, rates: Floats, device: str) -> Iterator[tuple[NDArray[np.bool_], torch.Tensor]]:
+    """The centred rows in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for."""
     mean, largest = mean_of(rows), 0.0
     for _, block in starting(rows.blocks(4096)):
         centred = block - mean
         largest = max(largest, float(np.einsum("ij,ij->i", centred, centred).max()))
-    narrow = rows.dtype != np.float64 and 2 * float(np.finfo(np.float32).eps) * largest * 4 * rate < _TOLERANCE_NATS
-    c = torch.empty(rows.shape, dtype=torch.float32 if narrow else torch.float64, device=device)
-    for start, block in starting(rows.blocks(rows_per_block(rows.shape[1], 8))):
-        c[start : start + len(block)] = torch.as_tensor(block - mean).to(c.dtype).to(device)
-    return c
+    narrow = (2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < _TOLERANCE_NATS) & (rows.dtype != np.float64)
+    for some, dtype in ((narrow, torch.float32), (~narrow, torch.float64)):
+        if some.any():
+            c = torch.empty(rows.shape, dtype=dtype, device=device)
+            for start, block in starting(rows.blocks(rows_per_block(rows.shape[1], 8))):
+                c[start : start + len(block)] = torch.as_tensor(block - mean).to(dtype).to(device)
+            yield some, c
