@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations_with_replacement
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ def grouped_sums(rows: Rows, variances: Floats, groupings: Sequence[Codes], devi
     try:
         for some, c in _passes(rows, rates, device):
             norms = (c * c).sum(1)
-            for i, j in ((i, j) for i in range(0, n, TILE) for j in range(i, n, TILE)):
+            for i, j in combinations_with_replacement(range(0, n, TILE), 2):
                 a, b = slice(i, min(i + TILE, n)), slice(j, min(j + TILE, n))
                 d = (norms[a, None] + norms[None, b] - 2 * (c[a] @ c[b].T)).clamp_(min=0)
                 if i == j:
