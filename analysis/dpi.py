@@ -102,7 +102,11 @@ def judge(
     )
     if resampler is None:
         limits.append("chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias")
-    pairs = _pairs(plane, evidence, resampler, alpha, progress, until)
+    try:
+        pairs = _pairs(plane, evidence, resampler, alpha, progress, until)
+    finally:
+        if resampler is not None:
+            resampler.keep()  # also when given up: whoever judges next goes on from there
     findings = [*_leaks(plane, evidence, limits, until), *pairs, *layer_findings(plane)]
     limits += evidence.limits()
     bad = [f for f in findings if f.verdict != "ok"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,7 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+import infoplane
 from infoplane.analysis.cell import (
+    Record,
+    cell_key,
     halves_from_one_pass,
     input_variable,
     label_variable,
@@ -22,7 +26,8 @@ from infoplane.analysis.cell import (
 )
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
-from infoplane.errors import InfoplaneError
+from infoplane.archive import ResultLog
+from infoplane.errors import ArchiveError, InfoplaneError
 from infoplane.rows import cell_codes, row_codes
 from infoplane.types import Estimate, Quantity
 
@@ -132,6 +137,8 @@ class Resampler:
     Args:
         permutations: draws of the permutation test. splits: half-sample splits (two halves each). seed: of both.
         until: when to give up, looked at before every half; see `in_time`.
+
+    Estimates of halves are results like any other: `keep` adds them to those of the run, in a log of their own, and nobody makes them again.
     """
 
     def __init__(self, evidence: Evidence, *, permutations: int, splits: int, seed: int, until: float = math.inf) -> None:
@@ -139,7 +146,13 @@ class Resampler:
         self._step: int | None = None
         self._sides: list[tuple[NDArray[np.int64], dict[str, Codes]]] = []
         self._values: dict[Cell, Halves | None] = {}
+        self._fresh: dict[str, Record] = {}
         archive = evidence.archive
+        self._log = ResultLog(archive.path, "halves") if archive is not None and archive.path.is_dir() else None
+        self._known: dict[str, Record] = {}
+        if self._log is not None:
+            with contextlib.suppress(ArchiveError, OSError):
+                self._known = self._log.read()
         y = None if archive is None else label_variable(archive)
         self._labels = row_codes(y.values) if y is not None and y.kind == "discrete" else None
 
@@ -152,6 +165,13 @@ class Resampler:
         for found in in_order(computed, groups):
             self._values.update(found)
             yield
+
+    def keep(self) -> None:
+        """Add what was estimated to the results of the run; one that may not be written to stays as it is."""
+        if self._log is not None:
+            with contextlib.suppress(ArchiveError):
+                self._log.extend(self._fresh.items())
+        self._fresh = {}
 
     def test(self, step: int, spec: str, quantity: str, sense: str, up: str, down: str, excess: float) -> Chance | None:
         """The evidence on one excess; None where it cannot be resampled (no archive, values gone, too few rows)."""
@@ -200,6 +220,9 @@ class Resampler:
         estimator = self.evidence.fitted(spec, layer)
         if archive is None or estimator is None or not archive.has(step, layer):
             return None
+        key = _key_of_halves(cell_key(archive, step, layer, estimator, self.seed), self.splits)
+        if (known := _halves_in(self._known.get(key), self.splits)) is not None:
+            return known
         z = layer_variable(archive, step, layer, estimator)
         x, y = input_variable(archive, estimator), label_variable(archive)
         splits = self._splits(step, archive.n_rows)
@@ -218,7 +241,8 @@ class Resampler:
         for half in every:
             for quantity, e in half:
                 found.setdefault((quantity, e.sense), []).append(e.bits)
-        return {key: np.asarray(values) for key, values in found.items()}
+        self._fresh[key] = {"step": step, "layer": layer, "estimator": spec, "halves": [[*of, values] for of, values in found.items()]}
+        return {of: np.asarray(values) for of, values in found.items()}
 
     def _splits(self, step: int, n: int) -> list[NDArray[np.bool_]]:
         """The random splits of this step."""
@@ -235,6 +259,21 @@ class Resampler:
                 for rows in rows_of_halves(self._splits(step, archive.n_rows))
             ]
         return self._sides
+
+
+def _key_of_halves(cell: str, splits: int) -> str:
+    """Names the halves of one cell: another version of this package may estimate them otherwise."""
+    return f"{cell}-{splits}-{infoplane.__version__}"
+
+
+def _halves_in(record: Record | None, splits: int) -> Halves | None:
+    """The halves that a line of results has; None where it is no such line, since a run may come from anyone."""
+    try:
+        found = {(str(q), str(sense)): np.array(values, np.float64) for q, sense, values in record["halves"]} if record else {}
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    sound = found and all(values.shape == (2 * splits,) and np.isfinite(values).all() for values in found.values())
+    return found if sound else None
 
 
 def _plug_in_bias(t: Codes, y: Codes) -> float:

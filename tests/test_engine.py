@@ -196,7 +196,7 @@ def test_widths_of_a_kernel_share_a_pass_over_each_layer_and_say_what_each_says_
     assert passes == [3] * 5, "three steps of one layer, two of the other, which is frozen"
     assert sorted(map(repr, alone)) == sorted(repr(p) for p in together if p.estimator.startswith("kde"))
     passes.clear()
-    monkeypatch.setattr("infoplane.analysis.cell.is_large", lambda archive, layer: True)
+    monkeypatch.setenv("INFOPLANE_MEMORY", "1K")
     blocks = ip.measure(archive, widths, resume=False)
     assert passes == [3] * 5
     held = together.select(estimator=widths)

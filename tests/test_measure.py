@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.archive import RunWriter
+from infoplane.archive import ResultLog, RunWriter
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, LayerInfo
 
@@ -127,3 +127,20 @@ def test_bad_requests_are_explained(archive, tmp_path: Path) -> None:
     ).close()
     with pytest.raises(InputError, match="no captured steps yet"):
         ip.measure(ip.open_archive(tmp_path / "empty"), "exact")
+
+
+def test_the_live_plane_has_the_results_of_captured_cells_and_of_no_others(tmp_path: Path) -> None:
+    from infoplane.analysis.live.follow import RunSource
+
+    infos = [LayerInfo("l", 0, "Linear", (2,), (2,))]
+    with (
+        RunWriter.create(tmp_path / "run", layers=infos, x=np.arange(2)[:, None], y=np.arange(2), durable=False) as run,
+        run.step(3) as shard,
+    ):
+        shard.write("l", np.eye(2, dtype=np.float32))
+    plane = ip.measure(tmp_path / "run", ["exact"])  # two rows are enough for a number
+    assert [p.bits for p in plane] == [1.0, 1.0] and RunSource(tmp_path / "run").plane()[0].points == plane.points
+    log = ResultLog(tmp_path / "run")
+    for key, change in (("a", {"step": 4}), ("b", {"layer": "m"})):
+        log.append(key, {**next(iter(log.read().values())), **change})
+    assert RunSource(tmp_path / "run").plane()[0].points == plane.points

@@ -168,6 +168,11 @@ def test_short_names_keep_what_differs() -> None:
     assert short_names([f"transformer.h.{i}.mlp.c_proj" for i in range(3)], 12) == ["…0…", "…1…", "…2…"]
 
 
+def test_a_name_that_is_the_beginning_or_the_end_of_another_keeps_its_last_part() -> None:
+    assert short_names(["model.attention", "model.attention.output"], 18) == ["…attention", "…attention.output"]
+    assert short_names(["block.projection", "a.block.projection"], 14) == ["block…", "a.block…"]
+
+
 def test_wrap_label_breaks_at_commas_only() -> None:
     assert wrap_label("I(Z;Y) [bits], ksg:k=5, N=3", 16) == "I(Z;Y) [bits],\nksg:k=5, N=3"
 

@@ -21,7 +21,7 @@ MOST_NAMED = {"page": 24, "column": 12}
 
 
 def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, *, proved_bits: float = 0.0) -> None:
-    """Limits, reference lines (with what the predictions prove of I(Z;Y), where that is above 0), the saturated band and the axis labels."""
+    """Limits, reference lines (with what the predictions prove of I(Z;Y), where that is above 0) and the saturated band."""
     xs, ys = [v for p in paths for v in p.x], [v for p in paths for v in p.y]
     top_x, top_y = max([*xs, plane.log2_n]), max([*ys, plane.h_y_bits or 0.0])
     low_x, low_y = min([0.0, *xs]), min([0.0, *ys])
@@ -55,8 +55,14 @@ def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, *
         )
     if proved_bits > 0:
         ax.axhline(proved_bits, color="#8a6d00", lw=0.9, ls=":", zorder=0, gid="floor")
+
+
+def label_across(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, scale: Axes | None) -> None:
+    """The label of the flat axis, broken to the width that the Axes, laid out, has with the step scale beside it."""
+    left, right = ax.get_window_extent().x0, max((a.get_tightbbox() or a.get_window_extent()).x1 for a in (ax, scale) if a is not None)
+    room = (right - left) / style.figure_of(ax).dpi * 72
     across = style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0]))
-    ax.set_xlabel(wrap_label(across, max(18, int(style.width_points(ax) / 4.2))), parse_math=False)
+    ax.set_xlabel(wrap_label(across, max(18, int(room / 4.2))), parse_math=False)
 
 
 def label_up(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
@@ -66,7 +72,7 @@ def label_up(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> 
     ax.set_ylabel(wrap_label(up, max(18, int(style.height_points(ax) / 4.4))), parse_math=False)
 
 
-def draw_step_scale(ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool | None) -> None:
+def draw_step_scale(ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool | None) -> Axes:
     bar = style.figure_of(ax).colorbar(lines, ax=ax, pad=0.02, fraction=0.045, aspect=28)
     ticks = style.step_ticks(steps, log)
     bar.set_ticks(ticks, labels=[f"{t:g}" for t in ticks])
@@ -75,9 +81,10 @@ def draw_step_scale(ax: Axes, lines: LineCollection, steps: Sequence[int], log: 
     bar.set_label("training step")
     if bar.solids is not None:
         bar.solids.set_alpha(1)
+    return bar.ax
 
 
-def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D]) -> None:
+def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D], width: float) -> None:
     names = [style.drawable(n) for n in layer_labels(plane, [p.layer for p in paths])]
     chosen = _named(ax, paths)
     entries = [
@@ -110,7 +117,7 @@ def draw_legend(ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list
     if any(line.get_gid() == "floor" for line in ax.lines):
         entries.append(Line2D([], [], color="#8a6d00", lw=0.9, ls=":", label="floor: proved by the predictions"))
     widest = max(len(str(e.get_label())) for e in entries + marks)
-    room = min(style.width_points(ax) + 90, 68.0 * style.figure_of(ax).get_figwidth())
+    room = min(width + 90, 68.0 * style.figure_of(ax).get_figwidth())
     columns = max(1, min(4, int(room / (3.9 * widest + 24)), (len(entries) + len(marks) + 2) // 3))
     lines = ax.get_xlabel().count("\n") + 1
     box = ax.legend(

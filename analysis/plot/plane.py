@@ -13,7 +13,7 @@ from matplotlib.colors import Colormap, Normalize
 
 from infoplane.analysis.honesty import behind, floor_bits, warnings_of
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.frame import draw_frame, draw_legend, draw_step_scale, label_up, number_ends
+from infoplane.analysis.plot.frame import draw_frame, draw_legend, draw_step_scale, label_across, label_up, number_ends
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_tightened
 from infoplane.analysis.plot.trajectory import Trajectory, concerns, flag_segments, trajectories
@@ -86,12 +86,13 @@ def plot_plane(
     draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
     archive = behind(shown)
     draw_frame(ax, shown, paths, spec, proved_bits=floor_bits(shown, archive=archive))
-    if colour_bar and lines is not None:
-        draw_step_scale(ax, lines, steps, log)
+    scale = draw_step_scale(ax, lines, steps, log) if colour_bar and lines is not None else None
+    width = style.width_points(ax)
+    label_across(ax, shown, paths, spec, scale)
     if legend:
-        draw_legend(ax, shown, paths, marks)
+        draw_legend(ax, shown, paths, marks, width)
     if words := warnings_of(shown, spec, archive=archive):
-        room = max(30, int((style.width_points(ax) + 40) / 3.5))
+        room = max(30, int((width + 40) / 3.5))
         ax.set_title(
             "\n".join(textwrap.fill(style.drawable(w), room) for w in words),
             fontsize=6.5,

@@ -1,0 +1,153 @@
+"""What a judgement estimated of half of the rows is a result of the run: read by the next one, made anew where anything that it depends on has changed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_dpi import chain_of, honest, write
+
+import infoplane as ip
+from infoplane.analysis import resample
+from infoplane.analysis.resample import OutOfTime
+from infoplane.archive import Archive, ResultLog, pack
+from infoplane.errors import ArchiveError
+from infoplane.plane import Plane
+from infoplane.types import DPIReport
+
+SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "bin:saxe,width=0.5,correction=mm"]
+
+
+@pytest.fixture
+def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list[object], Path]:
+    """A plane with excesses, the list to which every cell that is halved adds itself, and the log of its halves."""
+    monkeypatch.setenv("INFOPLANE_CACHE", "")
+    first = honest()
+    write(tmp_path / "run", [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}], chain=chain_of(["a", "b"]))
+    made: list[object] = []
+    plain = resample.layer_variable
+
+    def counted(archive: Archive, step: int, layer: str, estimator: object) -> object:
+        made.append((step, layer, str(estimator)))
+        return plain(archive, step, layer, estimator)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(resample, "layer_variable", counted)
+    return ip.measure(tmp_path / "run", SPECS, resume=False), made, tmp_path / "run/planes/halves.jsonl"
+
+
+def test_the_next_judgement_halves_nothing_and_says_the_same(judged: tuple[Plane, list[object], Path]) -> None:
+    plane, made, path = judged
+    report = ip.check_dpi(plane)
+    cells = sorted(set(map(str, made)))
+    assert len(cells) == len(made) >= 3 and len(path.read_text().splitlines()) == len(made)
+    made.clear()
+    assert ip.check_dpi(plane) == report and made == []
+    assert ip.check_dpi(plane, alpha=0.5, permutations=99).checked == report.checked and made == []
+    for k, settings in enumerate(({"seed": 1}, {"splits": 4})):
+        ip.check_dpi(plane, **settings)  # type: ignore[arg-type]
+        assert len(made) == (k + 1) * len(cells), settings
+
+
+def test_another_version_and_an_activation_that_changed_are_halved_anew(
+    judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane, made, _ = judged
+    ip.check_dpi(plane)
+    cells = len(made)
+    monkeypatch.setattr("infoplane.__version__", "0.0.9")
+    ip.check_dpi(plane)
+    assert len(made) == 2 * cells
+    monkeypatch.setattr(Archive, "content_key", lambda self, step, layer: "other")
+    ip.check_dpi(plane)
+    assert len(made) == 3 * cells
+
+
+def forged(record: dict[str, object]) -> list[dict[str, object]]:
+    """What an enemy may put under the very key that judging looks for."""
+    halves = record["halves"]
+    assert isinstance(halves, list)
+    quantity, sense, values = halves[0]
+    wrong: list[object] = [
+        [], None, 3, "halves", [[quantity, sense]], [[quantity, sense, values[:-1]], *halves[1:]], [[quantity, sense, [*values[:-1], float("nan")]]],
+        [[quantity, sense, ["a"] * len(values)]], [[quantity, sense, [values] * 2]], [[quantity, sense, [*values[:-1], float("inf")]]],
+        [[quantity, sense, [10**400, *values[1:]]]], {"a": 1},
+    ]  # fmt: skip
+    return [*({**record, "halves": h} for h in wrong), {}]
+
+
+def test_lines_that_are_no_halves_are_made_anew(judged: tuple[Plane, list[object], Path]) -> None:
+    plane, made, path = judged
+    report = ip.check_dpi(plane)
+    cells = len(made)
+    good = {d["key"]: d["record"] for d in (json.loads(line.partition(" ")[2]) for line in path.read_text().splitlines())}
+    for k in range(len(forged(next(iter(good.values()))))):
+        path.unlink()
+        ResultLog(path.parents[1], "halves").extend((key, forged(record)[k]) for key, record in good.items())
+        made.clear()
+        assert ip.check_dpi(plane) == report and len(made) == cells, k
+
+
+def test_a_judgement_that_was_given_up_is_gone_on_with(judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    plane, made, path = judged
+    monkeypatch.setenv("INFOPLANE_THREADS", "1")
+    asked = itertools.count()
+
+    def over(until: float) -> None:
+        if len(made) == 1 and next(asked) >= 0:
+            raise OutOfTime
+
+    with monkeypatch.context() as m:
+        m.setattr(resample, "in_time", over)
+        with pytest.raises(OutOfTime):
+            ip.check_dpi(plane)
+    assert len(made) == 1 == len(path.read_text().splitlines())
+    report: DPIReport = ip.check_dpi(plane)
+    assert len(set(made)) == len(made) > 1
+    path.unlink()
+    assert ip.check_dpi(plane) == report
+
+
+@pytest.mark.parametrize("harm", ["read", "extend"])
+def test_a_run_that_may_not_be_written_to_or_read_is_judged_as_well(
+    harm: str, judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane, _, path = judged
+    report = ip.check_dpi(plane)
+    path.unlink()
+
+    def refused(*_: object) -> None:
+        raise ArchiveError("read-only")
+
+    monkeypatch.setattr(ResultLog, harm, refused)
+    assert ip.check_dpi(plane) == report and path.exists() == (harm == "read")
+
+
+def test_a_packed_run_gets_nothing_written_beside_it(judged: tuple[Plane, list[object], Path], tmp_path: Path) -> None:
+    packed = pack(tmp_path / "run", tmp_path / "packed.h5")
+    before = sorted(tmp_path.rglob("*"))
+    ip.check_dpi(ip.measure(packed, SPECS))
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_halves_come_back_to_the_last_bit(judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    plane, _, _ = judged
+    seen: list[dict[object, np.ndarray]] = []
+    plain: Callable[..., object] = resample.Resampler._of_values
+
+    def watched(self: resample.Resampler, cell: resample.Cell) -> object:
+        seen.append(plain(self, cell))  # type: ignore[arg-type]
+        return seen[-1]
+
+    monkeypatch.setattr(resample.Resampler, "_of_values", watched)
+    monkeypatch.setenv("INFOPLANE_THREADS", "1")
+    ip.check_dpi(plane)
+    first, count = list(seen), len(seen)
+    seen.clear()
+    ip.check_dpi(plane)
+    assert count == len(seen)
+    for a, b in zip(first, seen, strict=True):
+        assert a.keys() == b.keys() and all(a[k].tobytes() == b[k].tobytes() for k in a)
