@@ -144,12 +144,12 @@ def ensemble(seeds: int = 10, epochs: int = 6) -> None:
 
 
 def start_up(run: Path) -> None:
-    """Processor and wall seconds of whole processes, of the plane as it was saved (and judged), and where no judgement is kept."""
+    """Processor and wall seconds of whole processes, of the plane as it was saved (and judged), where no judgement is kept, and where none was ever made."""
     plot, check = (
         [sys.executable, "-m", "infoplane", *words]
         for words in (["plot", str(run / "plane.h5"), "-o", str(run / "plane.png")], ["check", str(run / "plane.h5")])
     )
-    nothing = {"INFOPLANE_CACHE": ""}
+    nothing, halves = {"INFOPLANE_CACHE": ""}, run / "planes/halves.jsonl"
     commands = {
         "import infoplane": ([sys.executable, "-c", "import infoplane"], {}),
         "infoplane --help": ([sys.executable, "-m", "infoplane", "--help"], {}),
@@ -157,6 +157,8 @@ def start_up(run: Path) -> None:
         "infoplane plot plane.h5": (plot, {}),
         "infoplane check plane.h5, no judgement kept": (check, nothing),
         "infoplane plot plane.h5, no judgement kept": (plot, nothing),
+        "infoplane check plane.h5, never judged": (check, nothing),
+        "infoplane plot plane.h5, never judged": (plot, nothing),
         "infoplane measure of one layer and step, measured anew": (
             [sys.executable, "-c", ONE.format(run=str(run), step=open_archive(run).steps[-1])],
             {},
@@ -166,6 +168,8 @@ def start_up(run: Path) -> None:
     for title, (command, settings) in commands.items():
         both = []
         for _ in range(6):
+            if title.endswith("never judged"):
+                halves.unlink()  # fails where no judgement has made them
             before, start = used(resource.RUSAGE_CHILDREN), time.perf_counter()
             done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **settings})
             if done.returncode not in (0, 1):  # check: 1 when a violation is found
