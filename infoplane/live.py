@@ -8,15 +8,19 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
 from infoplane.cores import SHARE
-from infoplane.errors import InputError
+from infoplane.errors import InfoplaneError, InputError
 
 OVER = b"over\n"
+AUTOGROUP = Path("/proc/self/autogroup")
+LOADING_SECONDS = 0.8
+"""Of processor, that numpy, HDF5 and numba take to load."""
 
 
 def checked_specs(measure: Sequence[object] | str) -> tuple[str, ...]:
@@ -48,19 +52,7 @@ class Beside:
     def __init__(self, run: str | Path, specs: Sequence[str], *, max_overhead: float = SHARE) -> None:
         self.run = Path(run)
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
-        command = [
-            sys.executable,
-            "-m",
-            "infoplane",
-            "measure",
-            str(self.run),
-            "--follow",
-            "--until-told",
-            "--max-overhead",
-            str(max_overhead),
-        ]
-        for spec in specs:
-            command += ["-e", spec]
+        command = [sys.executable, "-m", "infoplane.live", str(self.run), str(max_overhead), *specs]  # the command line would load more
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -118,11 +110,12 @@ def child_environment() -> dict[str, str]:
 
 
 def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float, seed: int = 0) -> None:
-    """What the background process does: follows ``run`` until its standard input says that training is over, or closes without a word."""
-    from infoplane.analysis.follow import follow
+    """What the background process does: follows ``run`` until its standard input says that training is over, or closes without a word.
 
-    if hasattr(os, "nice"):
-        os.nice(19)
+    It loads what it measures with when its share of the time pays for that, and not before: a short training is measured when it is over.
+    """
+    began = time.monotonic()
+    step_back()
     over, gone = threading.Event(), threading.Event()
 
     def listen() -> None:
@@ -131,4 +124,22 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float, s
         over.set()  # wakes whoever rests
 
     threading.Thread(target=listen, daemon=True).start()
-    follow(run, specs, over=over, gone=gone, max_overhead=max_overhead, seed=seed)
+    over.wait(LOADING_SECONDS / max_overhead if max_overhead > 0 else 0)
+    from infoplane.analysis.follow import Budget, follow
+
+    follow(run, specs, over=over, gone=gone, seed=seed, budget=Budget(max_overhead, start=began))
+
+
+def step_back() -> None:
+    """The lowest priority for this process, and for the group that Linux makes of a session of its own: within it a priority says nothing to other sessions."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(19)
+    with contextlib.suppress(OSError):
+        AUTOGROUP.write_text("19")
+
+
+if __name__ == "__main__":
+    try:
+        follow_until_told(Path(sys.argv[1]), sys.argv[3:], max_overhead=float(sys.argv[2]))
+    except InfoplaneError as error:
+        sys.exit(f"infoplane: {type(error).__name__}: {error}")

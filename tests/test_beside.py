@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 import infoplane as ip
+from infoplane import live
 from infoplane.analysis.follow import Budget, follow
 from infoplane.analysis.live import measure_beside
 from infoplane.archive import ResultLog, RunWriter, planes
@@ -63,9 +65,48 @@ def test_a_training_that_fails_ends_the_process_at_once(tmp_path: Path) -> None:
 
 
 def test_the_process_ends_when_the_training_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "infoplane", "measure", str(tmp_path / "none"), "--follow", "--until-told"]
+    command = [sys.executable, "-m", "infoplane.live", str(tmp_path / "none"), "0.02", "exact"]
     done = subprocess.run(command, input=b"", timeout=60, check=False, capture_output=True)  # the pipe closes without a word
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "nice"), reason="no priorities here")
+def test_the_process_has_the_lowest_priority_and_its_session_too(tmp_path: Path) -> None:
+    """Linux shares cores among sessions first where it groups by them, and the process has a session of its own: beside other sessions its priority said nothing."""
+    beside = live.Beside(tmp_path / "none", ["exact"])
+    try:
+        grouped = Path(f"/proc/{beside.pid}/autogroup")
+        said = grouped.read_text() if grouped.exists() else ""
+        until = time.monotonic() + 60
+        while os.getpriority(os.PRIO_PROCESS, beside.pid) < 19 or (said.startswith("/autogroup") and not said.rstrip().endswith("nice 19")):
+            assert time.monotonic() < until, said
+            time.sleep(0.05)
+            said = grouped.read_text() if grouped.exists() else ""
+    finally:
+        beside.stop()
+
+
+def test_a_system_without_priorities_or_groups_of_sessions_is_none_the_worse(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(live, "AUTOGROUP", tmp_path / "no such folder/autogroup")
+    monkeypatch.delattr(os, "nice", raising=False)
+    live.step_back()
+
+
+def test_the_process_loads_nothing_until_its_share_pays_for_it(tmp_path: Path) -> None:
+    run = tmp_path / "none"
+    with subprocess.Popen([sys.executable, "-m", "infoplane.live", str(run), "0.02", "exact"], stdin=subprocess.PIPE) as waiting:
+        time.sleep(2)
+        loaded = Path(f"/proc/{waiting.pid}/maps").read_text() if Path("/proc/self/maps").exists() else ""
+        assert waiting.poll() is None and "numpy" not in loaded and "hdf5" not in loaded
+        waiting.communicate(b"", timeout=60)  # closes without a word: nobody wants results any more
+    assert waiting.returncode == 0
+
+
+def test_a_share_that_is_none_is_said_in_one_line() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infoplane.live", "run", "0", "exact"], input=b"", timeout=60, check=False, capture_output=True
+    )
+    assert done.returncode == 1 and done.stderr.decode().strip().startswith("infoplane: InputError: max_overhead is a share")
 
 
 def test_a_process_that_fails_is_warned_of_and_the_captures_stay(tmp_path: Path) -> None:

@@ -41,7 +41,6 @@ def measure(
     ] = True,
     follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
     max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = SHARE,
-    until_told: Annotated[bool, typer.Option("--until-told", hidden=True)] = False,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
 
@@ -51,7 +50,7 @@ def measure(
 
     specs = list(estimator or DEFAULT)
     if follow:
-        _follow(run, specs, max_overhead=max_overhead, seed=seed, until_told=until_told)
+        _follow(run, specs, max_overhead=max_overhead, seed=seed)
         return
     specs += () if alone else companions(specs)
     from infoplane.analysis.measure import measure as run_measure
@@ -92,12 +91,7 @@ def measure(
         print(printable(f"DPI check: {report.tally}" + (f". Which: infoplane check {target}" if report.findings else ""), 1000))
 
 
-def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int, until_told: bool) -> None:
-    if until_told:
-        from infoplane.live import follow_until_told
-
-        follow_until_told(run, specs, max_overhead=max_overhead, seed=seed)
-        return
+def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int) -> None:
     import threading
 
     from infoplane.analysis.follow import follow
