@@ -122,6 +122,7 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float, s
         if sys.stdin.buffer.readline() != OVER:
             gone.set()
         over.set()  # wakes whoever rests
+        _regroup(0)  # nobody trains any more, and somebody may wait for the rest
 
     threading.Thread(target=listen, daemon=True).start()
     over.wait(LOADING_SECONDS / max_overhead if max_overhead > 0 else 0)
@@ -134,8 +135,19 @@ def step_back() -> None:
     """The lowest priority for this process, and for the group that Linux makes of a session of its own: within it a priority says nothing to other sessions."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(19)
-    with contextlib.suppress(OSError):
-        AUTOGROUP.write_text("19")
+    _regroup(19)
+
+
+def _regroup(priority: int) -> None:
+    for _ in range(5):
+        try:
+            AUTOGROUP.write_text(str(priority))
+        except BlockingIOError:  # of all processes together Linux hears ten such wishes a second
+            time.sleep(0.15)
+        except OSError:
+            return
+        else:
+            return
 
 
 if __name__ == "__main__":

@@ -82,6 +82,10 @@ def test_the_process_has_the_lowest_priority_and_its_session_too(tmp_path: Path)
             assert time.monotonic() < until, said
             time.sleep(0.05)
             said = grouped.read_text() if grouped.exists() else ""
+        if said.startswith("/autogroup"):  # the training is over: what is left is measured as fast as it goes
+            beside._tell(live.OVER)
+            while not grouped.read_text().rstrip().endswith("nice 0"):
+                assert beside._process.poll() is None and time.monotonic() < until
     finally:
         beside.stop()
 
@@ -90,6 +94,20 @@ def test_a_system_without_priorities_or_groups_of_sessions_is_none_the_worse(mon
     monkeypatch.setattr(live, "AUTOGROUP", tmp_path / "no such folder/autogroup")
     monkeypatch.delattr(os, "nice", raising=False)
     live.step_back()
+
+
+def test_a_wish_that_is_not_heard_is_made_again(monkeypatch) -> None:
+    heard: list[str] = []
+
+    class Busy:
+        def write_text(self, text: str) -> None:
+            heard.append(text)
+            if len(heard) < 3:
+                raise BlockingIOError
+
+    monkeypatch.setattr(live, "AUTOGROUP", Busy())
+    live._regroup(0)
+    assert heard == ["0"] * 3
 
 
 def test_the_process_loads_nothing_until_its_share_pays_for_it(tmp_path: Path) -> None:
