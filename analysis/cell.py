@@ -125,7 +125,7 @@ def plane_points(
         EstimatorError: all that is supported was refused.
     """
     shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(estimator, "estimate_plane_point", None)
-    if shared is not None and x is not None and y is not None and estimator.supports("continuous", y.kind):
+    if shared is not None and _of_both(estimator, x, y):
         return shared(x, z, y, rng=rng)
     found: list[tuple[Quantity, Estimate]] = []
     refused: list[tuple[str, EstimatorError]] = []
@@ -140,6 +140,11 @@ def plane_points(
         raise refused[0][1]
     said = tuple(f"no {words}: {error}" for words, error in refused)
     return [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found] if said else found
+
+
+def _of_both(estimator: Estimator, x: Variable | None, y: Variable | None) -> bool:
+    """Whether a pass for I(x;z) and I(z;y) at once has both to say."""
+    return x is not None and y is not None and estimator.supports("continuous", y.kind)
 
 
 def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
@@ -207,20 +212,16 @@ def _together(
     kinds: dict[Callable[..., Any], list[Estimator]] = {}  # Any: as below
     for estimator in estimators:
         shared: Callable[..., list[Any]] | None = getattr(estimator, "estimate_together", None)  # Any: points
-        if shared is not None and getattr(estimator, "pairs", None) is None:
+        if shared is not None and not getattr(estimator, "draws", False):
             kinds.setdefault(shared, []).append(estimator)
     found: dict[int, list[tuple[Quantity, Estimate]]] = {}
     for shared, several in kinds.items():
         if len(several) < 2:
             continue
         try:
-            x, y, large = input_variable(archive, several[0]), label_variable(archive), is_large(archive, layer) and False not in read
-            if not large and (x is None or y is None or not several[0].supports("continuous", y.kind)):
-                continue
-            if not large and False not in read:
-                read[False] = layer_variable(archive, step, layer, several[0])
-            z = StoredRows(archive, step, layer) if large else read[False]
-            found |= zip(map(id, several), shared(several, x, z, y), strict=True)
+            x, z, y = input_variable(archive, several[0]), _z(archive, step, layer, several[0], read), label_variable(archive)
+            if isinstance(z, StoredRows) or _of_both(several[0], x, y):
+                found |= zip(map(id, several), shared(several, x, z, y), strict=True)
         except Exception:  # as said
             continue
     return found
@@ -229,13 +230,21 @@ def _together(
 def _points(
     archive: Archive, step: int, layer: str, estimator: Estimator, rng: np.random.Generator, read: dict[bool, Variable]
 ) -> list[tuple[Quantity, Estimate]]:
+    z = _z(archive, step, layer, estimator, read)
+    if isinstance(z, StoredRows):
+        return estimator.estimate_rows(input_variable(archive, estimator), z, label_variable(archive), rng=rng)  # type: ignore[attr-defined,no-any-return]  # as `_z` saw
+    return points_of(archive, step, layer, estimator, rng, z)
+
+
+def _z(archive: Archive, step: int, layer: str, estimator: Estimator, read: dict[bool, Variable]) -> Variable | StoredRows:
+    """The activation as this estimator wants it, read once for all; in blocks where it is too large and the estimator can work in blocks."""
     digests = bool(getattr(estimator, "uses_digests", False))
-    by_blocks: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(estimator, "estimate_rows", None)
-    if by_blocks is not None and not digests and digests not in read and is_large(archive, layer):
-        return by_blocks(input_variable(archive, estimator), StoredRows(archive, step, layer), label_variable(archive), rng=rng)
+    by_blocks = getattr(estimator, "estimate_rows", None) is not None and not digests
+    if by_blocks and digests not in read and is_large(archive, layer):
+        return StoredRows(archive, step, layer)
     if digests not in read:
         read[digests] = layer_variable(archive, step, layer, estimator)
-    return points_of(archive, step, layer, estimator, rng, read[digests])
+    return read[digests]
 
 
 def points_from(record: Mapping[str, Any]) -> tuple[list[Point], list[Failure]]:  # Any: JSON

@@ -175,11 +175,11 @@ def frozen_estimators(archive: Archive, parsed: Sequence[Estimator], cells: Sequ
     return per_layer
 
 
-def result_log(archive: Archive) -> ResultLog | None:
-    """Where the results of a run folder are written down; None for a packed run."""
+def result_log(archive: Archive, name: str = "results") -> ResultLog | None:
+    """Where results of a run folder are written down; None for a packed run."""
     from infoplane.archive import ResultLog
 
-    return ResultLog(archive.path) if archive.path.is_dir() else None
+    return ResultLog(archive.path, name) if archive.path.is_dir() else None
 
 
 def _jobs(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], device: str) -> list[Job]:

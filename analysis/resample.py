@@ -26,7 +26,7 @@ from infoplane.analysis.cell import (
 )
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
-from infoplane.archive import ResultLog
+from infoplane.analysis.measure import result_log
 from infoplane.errors import ArchiveError, InfoplaneError
 from infoplane.rows import cell_codes, row_codes
 from infoplane.types import Estimate, Quantity
@@ -148,7 +148,7 @@ class Resampler:
         self._values: dict[Cell, Halves | None] = {}
         self._fresh: dict[str, Record] = {}
         archive = evidence.archive
-        self._log = ResultLog(archive.path, "halves") if archive is not None and archive.path.is_dir() else None
+        self._log = None if archive is None else result_log(archive, "halves")
         self._known: dict[str, Record] = {}
         if self._log is not None:
             with contextlib.suppress(ArchiveError, OSError):

@@ -109,7 +109,7 @@ def child_environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": here + (os.pathsep + path if path else ""), "OMP_NUM_THREADS": "1", "INFOPLANE_THREADS": "1"}
 
 
-def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float, seed: int = 0) -> None:
+def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -> None:
     """What the background process does: follows ``run`` until its standard input says that training is over, or closes without a word.
 
     It loads what it measures with when its share of the time pays for that, and not before: a short training is measured when it is over.
@@ -128,7 +128,7 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float, s
     over.wait(LOADING_SECONDS / max_overhead if max_overhead > 0 else 0)
     from infoplane.analysis.follow import Budget, follow
 
-    follow(run, specs, over=over, gone=gone, seed=seed, budget=Budget(max_overhead, start=began))
+    follow(run, specs, over=over, gone=gone, budget=Budget(max_overhead, start=began))
 
 
 def step_back() -> None:

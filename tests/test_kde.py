@@ -206,7 +206,7 @@ def test_several_widths_share_a_pass_and_none_knows_of_the_others(d: int, dtype:
         for one, points in zip(several, KDE.estimate_together(several, x, z, y), strict=True):
             assert points == one.estimate_plane_point(x, z, y), one
         for a, b in ((None, y), (x, None)):
-            alone = [one._points(a, z.values, float(one.variance or 0), b, None) for one in several[2:4]]
+            alone = [KDE.estimate_together([one], a, z, b)[0] for one in several[2:4]]
             assert KDE.estimate_together(several[2:4], a, z, b) == alone
         with pytest.raises(EstimatorError, match="paired"):
             KDE.estimate_together(several, x.take(np.arange(5)), z, y)

@@ -77,6 +77,11 @@ class KDE:
         width = f"variance={self.variance:g}" if self.variance is not None else f"relative={self.relative:g}"
         return f"kde:{width}" + (",bound=lower" if self.bound == "lower" else "") + (f",pairs={self.pairs}" if self.pairs else "")
 
+    @property
+    def draws(self) -> bool:
+        """Whether it draws random numbers: then each has a generator of its own, and shares no pass."""
+        return self.pairs is not None
+
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text, e.g. ``I(X;Z+N(0,0.001)) [bits], upper``."""
         s2 = f"N(0,{self.variance:g})" if self.variance is not None else f"N(0,({self.relative:g} RMS)^2)"
@@ -121,21 +126,26 @@ class KDE:
 
     def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> Points:
         """Both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs."""
-        same_rows(x, z, self.name)
-        return self._points(x, z.values, self.variance_of(z), y, rng)
+        return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     @staticmethod
-    def estimate_together(several: Sequence[KDE], x: Variable | None, z: Variable | Rows, y: Variable | None) -> list[Points]:
-        """What `estimate_plane_point` (or `estimate_rows`) says of each, from one pass over the pairs, to the last bit; of widths without a budget."""
+    def estimate_together(
+        several: Sequence[KDE], x: Variable | None, z: Variable | Rows, y: Variable | None, *, rng: np.random.Generator | None = None
+    ) -> list[Points]:
+        """The points of several widths with one budget of pairs, from one pass over the pairs; each says to the last bit what it says alone."""
         if x is not None and isinstance(z, Variable):
             same_rows(x, z, several[0].name)
         s2 = [one.variance_of(z) for one in several]
-        seen = kernel_views(z.values if isinstance(z, Variable) else z, s2, _codings(x, y))
-        return [one._both_of(views, x, y, s) for one, views, s in zip(several, seen, s2, strict=True)]
+        codes = [codes_of(v) for v in (y, x) if v is not None]  # the labels first: there are fewest of them
+        seen = kernel_views(z.values if isinstance(z, Variable) else z, s2, codes, pairs=several[0].pairs, rng=rng)
+        return [
+            one._both(views[-1] if x is not None else None, views[0] if y is not None else None, s)
+            for one, views, s in zip(several, seen, s2, strict=True)
+        ]
 
     def estimate_rows(self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None) -> Points:
         """As `estimate_plane_point`, for a layer that does not fit into memory."""
-        return self._points(x, z, self.variance_of(z), y, rng)
+        return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     def estimate_halves(
         self, x: Variable, z: Variable, y: Variable, splits: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator | None = None
@@ -151,13 +161,6 @@ class KDE:
             for view in kernel_views(z.values, [s2], labels[start : start + 32])[0]:
                 found.append(self._both(None, view, s2))
         return found
-
-    def _points(self, x: Variable | None, z: Values | Rows, s2: float, y: Variable | None, rng: np.random.Generator | None) -> Points:
-        (seen,) = kernel_views(z, [s2], _codings(x, y), pairs=self.pairs, rng=rng)
-        return self._both_of(seen, x, y, s2)
-
-    def _both_of(self, seen: Sequence[Seen], x: Variable | None, y: Variable | None, s2: float) -> Points:
-        return self._both(seen[-1] if x is not None else None, seen[0] if y is not None else None, s2)
 
     def _both(self, x: Seen | None, y: Seen | None, s2: float) -> Points:
         points: Points = []
@@ -184,8 +187,3 @@ class KDE:
             low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
             notes = (*notes, f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing them")
         return Estimate(bits, seen.n, self.name, sense, low, high, stderr, ceiling_bits=seen.group_bits, notes=notes)
-
-
-def _codings(x: Variable | None, y: Variable | None) -> list[NDArray[np.int64]]:
-    """The labels first: there are fewest of them."""
-    return [codes_of(v) for v in (y, x) if v is not None]

@@ -58,6 +58,11 @@ def starting(blocks: Iterable[Values]) -> Iterator[tuple[int, Values]]:
         start += len(block)
 
 
+def fits_float32(largest: float, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """For which rates of a kernel products of float32 rows, of so large squared norms, are exact enough: to 7e-6 nats, 1e-5 bit."""
+    return np.asarray(2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < 7e-6)
+
+
 def rows_per_block(dim: int, itemsize: int) -> int:
     """Rows of a block of about 128 MiB."""
     return max(_LOOK, _BLOCK_BYTES // max(1, dim * itemsize))

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.blocks import Centred, Held, Rows, Spilled, mean_of, rows_per_block, starting
+from infoplane.analysis.kernels.blocks import Centred, Held, Rows, Spilled, fits_float32, mean_of, rows_per_block, starting
 from infoplane.analysis.kernels.threads import device_here, in_order, single_blas
 from infoplane.errors import InputError
 
 TILE = 512
 _DIRECT_DIM = 10
-_TOLERANCE_NATS = 7e-6
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
@@ -273,7 +272,7 @@ def _passes(z: Values | Rows, order: Codes, rates: Floats) -> Iterator[tuple[NDA
     left = np.ones(len(rates), bool)
     if rows.dtype != np.float64:
         with closing(kind(rows, order, np.float32)) as narrow:
-            left = 2 * float(np.finfo(np.float32).eps) * narrow.largest * 4 * rates >= _TOLERANCE_NATS
+            left = ~fits_float32(narrow.largest, rates)
             if not left.all():
                 yield ~left, narrow
     if left.any():

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.blocks import Rows, mean_of, rows_per_block, starting
+from infoplane.analysis.kernels.blocks import Rows, fits_float32, mean_of, rows_per_block, starting
 
 TILE = 4096
 _LEAST_EXPONENT = -80.0  # below, the sums do not notice, and exp of denormal results is slow
-_TOLERANCE_NATS = 7e-6
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -61,7 +60,7 @@ def _passes(rows: Rows, rates: Floats, device: str) -> Iterator[tuple[NDArray[np
     for _, block in starting(rows.blocks(4096)):
         centred = block - mean
         largest = max(largest, float(np.einsum("ij,ij->i", centred, centred).max()))
-    narrow = (2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < _TOLERANCE_NATS) & (rows.dtype != np.float64)
+    narrow = fits_float32(largest, rates) & (rows.dtype != np.float64)
     for some, dtype in ((narrow, torch.float32), (~narrow, torch.float64)):
         if some.any():
             c = torch.empty(rows.shape, dtype=dtype, device=device)

@@ -59,8 +59,8 @@ def draw_frame(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, *
 
 def label_across(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, scale: Axes | None) -> None:
     """The label of the flat axis, broken to the width that the Axes, laid out, has with the step scale beside it."""
-    left, right = ax.get_window_extent().x0, max((a.get_tightbbox() or a.get_window_extent()).x1 for a in (ax, scale) if a is not None)
-    room = (right - left) / style.figure_of(ax).dpi * 72
+    extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
+    room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
     across = style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0]))
     ax.set_xlabel(wrap_label(across, max(18, int(room / 4.2))), parse_math=False)
 

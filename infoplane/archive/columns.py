@@ -10,9 +10,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.archive import layout
 from infoplane.archive.guard import Window, read_array
 from infoplane.archive.probe import array_entry
+from infoplane.archive.publish import put_array
 from infoplane.errors import InputError
 from infoplane.plane import Point
 from infoplane.types import Estimate
@@ -43,7 +43,7 @@ def columns_of(points: Sequence[Point]) -> tuple[dict[str, NDArray[Any]], dict[s
                 columns[key] = np.array([index(v) for v in values], "<i8")
             elif key in TEXTS:
                 places = {value: k for k, value in enumerate(dict.fromkeys(values))}
-                texts[key] = [list(v) if key == "notes" else v for v in places]
+                texts[key] = list(places)
                 columns[key] = np.array([places[v] for v in values], "<i4")
                 _refuse_other(texts[key], key)
             else:
@@ -57,11 +57,8 @@ def columns_of(points: Sequence[Point]) -> tuple[dict[str, NDArray[Any]], dict[s
 def put_points(file: h5py.File, points: Sequence[Point]) -> dict[str, Any]:  # Any: JSON
     """Write the columns; what the header must say of them."""
     columns, texts = columns_of(points)
-    group, arrays = file.create_group(POINTS), {}
-    for key, column in columns.items():
-        group.create_dataset(key, data=column)
-        arrays[key] = {"shape": list(column.shape), "dtype": column.dtype.str, "crc32": layout.crc32(column)}
-    return {"arrays": arrays, "texts": texts}
+    group = file.create_group(POINTS)
+    return {"arrays": {key: put_array(group, key, column) for key, column in columns.items()}, "texts": texts}
 
 
 def read_points(file: h5py.File, window: Window, said: Mapping[str, Any], where: str) -> tuple[Point, ...]:  # Any: JSON
@@ -97,9 +94,7 @@ def _numbers(column: NDArray[np.float64]) -> list[float | None]:
 
 def _texts(column: NDArray[np.int32], texts: Sequence[Any], key: str) -> list[Any]:  # Any: texts, or lists of them
     """Raises ValueError for a place that is not in the list, or a list of something else."""
-    if key == "notes" and not all(isinstance(v, list) for v in texts):
-        raise ValueError("notes: expected lists of texts")
-    values = [tuple(v) for v in texts] if key == "notes" else list(texts)
+    values = [tuple(v) if isinstance(v, list) else v for v in texts]
     _refuse_other(values, key)
     if len(column) and not 0 <= int(column.min()) <= int(column.max()) < len(values):
         raise ValueError(f"{key}: a place beyond the {len(values)} texts")
@@ -107,6 +102,7 @@ def _texts(column: NDArray[np.int32], texts: Sequence[Any], key: str) -> list[An
 
 
 def _refuse_other(values: Sequence[Any], key: str) -> None:  # Any: texts, or lists of them
-    for text in (note for notes in values for note in notes) if key == "notes" else values:
-        if not isinstance(text, str) or (key == "quantity" and text not in ("i_xz", "i_zy")):
-            raise ValueError(f"unexpected {str(text)[:60]!r}")
+    for value in values:
+        texts = value if key == "notes" and isinstance(value, tuple) else (value,) if key != "notes" else (None,)
+        if not all(isinstance(text, str) for text in texts) or (key == "quantity" and value not in ("i_xz", "i_zy")):
+            raise ValueError(f"unexpected {str(value)[:60]!r}")

@@ -161,10 +161,18 @@ def sealed(body: dict[str, Any]) -> str:  # Any: JSON
     """JSON text with a ``crc32`` of the rest added; `unsealed` checks it.
 
     Raises:
-        InputError: longer than what is read.
+        InputError: as `readable`.
     """
     plain = json.loads(to_json(body))
-    text = json.dumps({**plain, "crc32": crc32_of(_canonical(plain))}, ensure_ascii=False, allow_nan=False)
+    return readable(json.dumps({**plain, "crc32": crc32_of(_canonical(plain))}, ensure_ascii=False, allow_nan=False))
+
+
+def readable(text: str) -> str:
+    """The JSON text of a header, or of a part of one.
+
+    Raises:
+        InputError: longer than what is read.
+    """
     if len(text) > MAX_JSON // 4 and (size := len(text.encode("utf-8"))) > MAX_JSON:
         raise InputError(f"a header of {size} bytes of JSON: at most {MAX_JSON} are read, so more are not written; attach less to it")
     return text

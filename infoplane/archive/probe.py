@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.guard import Window, read_array, read_meta
-from infoplane.archive.publish import publishing_h5, put_attrs, put_meta
+from infoplane.archive.publish import publishing_h5, put_array, put_attrs, put_meta
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.types import Chain
 
@@ -145,12 +145,7 @@ def write_probe(path: Path, probe: Probe, run_uuid: str, *, durable: bool) -> No
 def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     """Write the probe into a group (the root of probe.h5, or ``/probe`` of a packed file)."""
     arrays = {"x": probe.x, "y": probe.y, "row_ids": probe.row_ids, "split": probe.split}
-    table = {}
-    for key, a in arrays.items():
-        if a is not None:
-            stored = layout.storable(a, key)
-            group.create_dataset(key, data=stored)
-            table[key] = {"shape": list(stored.shape), "dtype": stored.dtype.str, "crc32": layout.crc32(stored)}
+    table = {key: put_array(group, key, layout.storable(a, key)) for key, a in arrays.items() if a is not None}
     place = {
         "format": layout.PROBE,
         "format_version": layout.FORMAT_VERSION,

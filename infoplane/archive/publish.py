@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from infoplane.archive.layout import TMP_PREFIX
+from infoplane.archive.layout import TMP_PREFIX, crc32
 from infoplane.errors import ArchiveError, ArchiveExists
 
 LIBVER = ("v108", "v108")
@@ -226,6 +226,12 @@ def put_meta(group: h5py.Group, name: str, text: str) -> None:
     h5py.h5d.create(group.id, name.encode("utf-8"), kind, _scalar(), creation, lcpl=links).write(
         _scalar(), _scalar(), np.asarray(raw), mtype=kind
     )
+
+
+def put_array(group: h5py.Group, key: str, a: np.ndarray[Any, Any]) -> dict[str, Any]:  # Any: every stored dtype; JSON
+    """Write a storable array; what a header says of it, for `array_entry` to read."""
+    group.create_dataset(key, data=a)
+    return {"shape": list(a.shape), "dtype": a.dtype.str, "crc32": crc32(a)}
 
 
 def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group or dataset

@@ -206,7 +206,9 @@ class ShardWriter:
         """Attach a JSON record to the step, e.g. gradient statistics; read back by `Archive.extra`."""
         if name in self.extras:
             raise InputError(f"{name!r} is already attached to this step")
-        layout.sealed({**self.extras, name: dict(record)})  # fails here, where the caller is, and not at the end of the step
+        layout.readable(
+            layout.to_json({**self.extras, name: dict(record)})
+        )  # fails here, where the caller is, and not at the end of the step
         self.extras[name] = dict(record)
 
 
