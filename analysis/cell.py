@@ -157,6 +157,25 @@ def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray
     return found
 
 
+def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """As `random_halves`, of splits into unions of the same few random blocks of rows: sums over blocks serve all of them.
+
+    Balanced repeated replication (McCarthy 1969): any two splits have half of each half in common, so that what halves differ by is uncorrelated from
+    split to split, which it nearly is of splits that know nothing of each other. Rows that no block is left for are split at random.
+    """
+    count = 1 << splits.bit_length()
+    in_first = np.array([[(k & b).bit_count() & 1 for b in range(count)] for k in range(1, splits + 1)], bool)  # of a Hadamard matrix
+    order = rng.permutation(n)
+    blocks, rest = order[: n - n % count].reshape(count, -1), order[n - n % count :]
+    found = []
+    for chosen in in_first:
+        first = np.zeros(n, bool)
+        first[blocks[chosen]] = True
+        first[rng.permutation(rest)[: len(rest) // 2]] = True
+        found.append(first)
+    return found
+
+
 def rows_of_halves(splits: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
     """Row numbers of the first and the second half of each split, one after the other."""
     return [np.flatnonzero(side) for first in splits for side in (first, ~first)]

@@ -28,6 +28,7 @@ from infoplane.analysis.evidence import archive_of
 from infoplane.archive.columns import columns_of
 from infoplane.archive.layout import raw_bytes
 from infoplane.archive.publish import make_folder, publishing
+from infoplane.cores import begun
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Episode, Finding
@@ -74,6 +75,13 @@ def kept_check(
     if report is None:  # check_dpi keeps what it finds
         report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
     return report
+
+
+def check_begun(plane: Plane, *, progress: bool = False) -> Callable[[], DPIReport]:
+    """What `kept_check` says, as a function that waits for it: a judgement that is not kept is made by another process meanwhile, see `begun`."""
+    path = _place(plane, archive_of(plane, [], check=False), _USUAL)
+    report = None if path is None else _read(path)
+    return begun(lambda: check_dpi(plane, progress=progress)) if report is None else lambda: report
 
 
 _USUAL: dict[str, Any] = {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0}  # Any: three ints and a float

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 import infoplane
 from infoplane.analysis.cell import (
     Record,
+    balanced_halves,
     cell_key,
     halves_from_one_pass,
     input_variable,
     label_variable,
     layer_variable,
     plane_points,
-    random_halves,
     rows_of_halves,
 )
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
@@ -246,7 +246,7 @@ class Resampler:
 
     def _splits(self, step: int, n: int) -> list[NDArray[np.bool_]]:
         """The random splits of this step."""
-        return random_halves(n, self.splits, np.random.default_rng([self.seed, step]))
+        return balanced_halves(n, self.splits, np.random.default_rng([self.seed, step]))
 
     def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
         """Halves with the codes of their row identities and labels; those of one step are held."""
@@ -263,7 +263,7 @@ class Resampler:
 
 def _key_of_halves(cell: str, splits: int) -> str:
     """Names the halves of one cell: another version of this package may estimate them otherwise."""
-    return f"{cell}-{splits}-{infoplane.__version__}"
+    return f"{cell}-{splits}-balanced-{infoplane.__version__}"
 
 
 def _halves_in(record: Record | None, splits: int) -> Halves | None:

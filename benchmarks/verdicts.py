@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from infoplane.analysis.cell import balanced_halves, rows_of_halves
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
 from infoplane.analysis.resample import holm, permutation_p
 from infoplane.rows import row_codes
@@ -104,10 +105,7 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
         whole = delta(np.arange(n))
         if whole <= 0.02:
             continue
-        halves = []
-        for _ in range(5):
-            order = rng.permutation(n)
-            halves += [delta(order[: n // 2]), delta(order[n // 2 :])]
+        halves = [delta(rows) for rows in rows_of_halves(balanced_halves(n, 5, rng))]
         hits += bool(norm.sf(whole / np.std(halves, ddof=1)) <= 0.05)
     return hits / runs
 

@@ -1,10 +1,13 @@
-"""How much of the machine may be used: by kernels, by what a writer does beside its writing, by measuring beside a training."""
+"""How much of the machine may be used: by kernels, by what a writer does beside its writing, by measuring beside a training, by a command."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
+import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from infoplane.errors import InputError
@@ -44,3 +47,53 @@ def cores() -> int:
         if text and name == "INFOPLANE_THREADS":
             raise InputError(f"INFOPLANE_THREADS: expected a positive number, got {text!r}")
     return at_hand()
+
+
+def hold_memory() -> None:
+    """Let this process keep what it frees, up to 256 MiB, and use it again: the system gives pages to one thread at a time, and clears them first.
+
+    Where arrays of a few hundred KiB come and go on two threads that took a third of the time. For processes that are ours alone, on GNU's libc.
+    """
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another system
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-1, 1 << 28)  # M_TRIM_THRESHOLD
+        mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD, the largest that it takes
+
+
+def begun(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin ``work`` in a copy of this process and go on: what is returned waits for its result, which must be picklable, or raises what it raised.
+
+    For commands, which have just started: a process that has threads, or torch's, cannot be copied safely. There, where there is no second core or no
+    Linux, and where the copy was killed, the work is done by whoever waits for it.
+    """
+    if sys.platform != "linux" or cores() < 2 or threading.active_count() > 1 or "torch" in sys.modules:
+        return work
+    from multiprocessing import get_context
+
+    context = get_context("fork")
+    ours, theirs = context.Pipe(duplex=False)
+
+    def run() -> None:
+        try:
+            theirs.send((work(), None))
+        except KeyboardInterrupt:  # which reached whoever waits, too
+            pass
+        except Exception as error:
+            theirs.send((None, error))
+
+    copy = context.Process(target=run, daemon=True)  # ends when this process does
+    copy.start()
+    theirs.close()
+
+    def result() -> T:
+        try:
+            found, error = ours.recv()
+        except EOFError:
+            return work()
+        if error is not None:
+            raise error
+        return found  # type: ignore[no-any-return]  # as run sent it
+
+    return result

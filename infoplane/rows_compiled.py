@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
-from infoplane import compiling
+from infoplane.jit import compiled, inlined
 from infoplane.rows import DIGESTED
-
-compiling.heard()
 
 _U = np.uint64
 _K1, _K2 = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F)
@@ -18,7 +15,7 @@ _K3, _K4 = _U(0xBF58476D1CE4E5B9), _U(0x94D049BB133111EB)
 _S27, _S29, _S30, _S31 = _U(27), _U(29), _U(30), _U(31)
 
 
-@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined()
 def mix(h: Any) -> Any:
     """The finaliser of splitmix64."""
     h = (h ^ (h >> _S30)) * _K3
@@ -32,7 +29,7 @@ LANES, TILE = DIGESTED, 32
 """Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
 
 
-@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined()
 def _begin(a: Any, b: Any, d: int) -> None:
     """Both halves of the digests of rows of d words, before the first."""
     for r in range(LANES):
@@ -40,7 +37,7 @@ def _begin(a: Any, b: Any, d: int) -> None:
         b[r] = _K2 * _U(d + 1)
 
 
-@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined()
 def _end(a: Any, b: Any, out: Any) -> None:
     """Both halves of the digests of the rows of ``out``, after the last."""
     for r in range(len(out)):
@@ -48,7 +45,7 @@ def _end(a: Any, b: Any, out: Any) -> None:
         out[r, 1] = mix(b[r] ^ (a[r] * _K1))
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any) -> bool:
     """128-bit digests of rows of words, shape (n, d) of unsigned integers, into ``out`` of shape (n, 2); returns whether any word may not be finite.
 
@@ -81,7 +78,7 @@ def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: 
     return bool(large >= infinity)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any) -> bool:
     """`digest` of an even number of 32-bit words, taken two at a time: half of the copies and of the loads. ``tile`` is of 64-bit words."""
     n, d = bits.shape
@@ -123,7 +120,7 @@ def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: An
     return bool(seen >= minus)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
     """Dense codes of 128-bit keys (n, 2) by open addressing in ``table`` (a power of two, filled with -1); returns how many there are."""
     mask = np.int64(len(table) - 1)
@@ -146,7 +143,7 @@ def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
     return found
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def hash_cells(cells: Any, weights: Any, out: Any) -> None:
     """64-bit keys of rows of integers, shape (n, d): a weighted sum (it vectorises; XOR would merge q and -q), then mixed."""
     for i in range(cells.shape[0]):
@@ -157,7 +154,7 @@ def hash_cells(cells: Any, weights: Any, out: Any) -> None:
         out[i] = mix(s)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
     """As `densify`, for 64-bit keys (n,) that are already mixed."""
     mask = np.int64(len(table) - 1)
@@ -180,7 +177,7 @@ def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
     return found
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
     """How often each mixed 64-bit key of (n,) occurs, into the first places of ``counts`` (n,); returns how many keys there are."""
     mask = np.int64(len(table) - 1)
@@ -203,7 +200,7 @@ def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
     return found
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
     """Rows of 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
 
@@ -238,7 +235,7 @@ def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
     return found
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def entropy_of_keys(keys: Any, table: Any, n: int) -> float:
     """Plug-in entropy in bits of n rows, by the mixed 64-bit keys of all that are not alone with theirs, and of any others.
 
@@ -256,7 +253,7 @@ def entropy_of_keys(keys: Any, table: Any, n: int) -> float:
     return _entropy_of_counts(counts[:found], n)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
     """H(A), H(A,B) in bits and how many rows are alone with their key: A by mixed keys (n,), B by codes (n,) below ``symbols``; ``table`` as before."""
     n = len(keys)
@@ -273,7 +270,7 @@ def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
     return _entropy_of_counts(counts, n), _entropy_of_counts(joint, n), alone
 
 
-@numba.njit(cache=True, nogil=True, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(forceinline=True)
 def _entropy_of_counts(counts: Any, n: int) -> float:
     """Of counts that add up to n, those of one left out or not, in bits: one logarithm for each different count."""
     most = 0

@@ -13,6 +13,7 @@ from test_dpi import chain_of, honest, write
 
 import infoplane as ip
 from infoplane.analysis import resample
+from infoplane.analysis.cell import balanced_halves, random_halves
 from infoplane.analysis.resample import OutOfTime
 from infoplane.archive import Archive, ResultLog, pack
 from infoplane.errors import ArchiveError
@@ -151,3 +152,34 @@ def test_halves_come_back_to_the_last_bit(judged: tuple[Plane, list[object], Pat
     assert count == len(seen)
     for a, b in zip(first, seen, strict=True):
         assert a.keys() == b.keys() and all(a[k].tobytes() == b[k].tobytes() for k in a)
+
+
+@pytest.mark.parametrize(("n", "splits"), [(4096, 5), (100, 5), (11, 4), (3, 5), (600, 10), (37, 1)])
+def test_balanced_halves_are_halves_of_few_blocks_that_overlap_by_half(n: int, splits: int) -> None:
+    halves = balanced_halves(n, splits, np.random.default_rng(3))
+    again = balanced_halves(n, splits, np.random.default_rng(3))
+    other = balanced_halves(n, splits, np.random.default_rng(4))
+    assert len(halves) == splits and all(h.sum() == n // 2 for h in halves)
+    assert np.array_equal(halves, again) and (n < 11 or not np.array_equal(halves, other))
+    count = 1 << splits.bit_length()
+    left = n % count
+    for a, b in itertools.combinations(halves, 2):
+        assert abs(int((a & b).sum()) - n / 4) <= left + 1
+        assert n % count or 4 * (a & b).sum() == n
+    assert len({tuple(pattern) for pattern in np.transpose(halves).tolist()}) <= count + left
+
+
+@pytest.mark.parametrize("kind", [balanced_halves, random_halves])
+def test_what_halves_of_either_kind_differ_by_is_the_standard_error_at_all_rows(kind: Callable[..., list[np.ndarray]]) -> None:
+    """Of the mean and of the entropy of a coin, whose standard errors are known: over ten halves of five splits, 10/9 of their square on average."""
+    n, draws, rng = 192, 4000, np.random.default_rng(5)
+    squares = np.empty((2, draws))
+    for k in range(draws):
+        x = rng.normal(size=n)
+        sides = [x[side] for half in kind(n, 5, rng) for side in (half, ~half)]
+        coins = np.array([np.mean(side > 0.8416212) for side in sides])
+        entropies = -coins * np.log2(coins) - (1 - coins) * np.log2(1 - coins)
+        squares[:, k] = np.var([side.mean() for side in sides], ddof=1), np.var(entropies, ddof=1)
+    known = np.array([1.0, np.log2(0.8 / 0.2) ** 2 * 0.8 * 0.2]) / n
+    ratio, error = squares.mean(axis=1) / known / (10 / 9), squares.std(axis=1) / known / np.sqrt(draws)
+    assert np.all(np.abs(ratio - 1) < 4 * error + [0, 0.05]), ratio  # an entropy is not linear: half of the rows spread it a little more

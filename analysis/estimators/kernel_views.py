@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.blocks import Rows, mean_of, starting
 from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, chosen_device, grouped_sums
 from infoplane.analysis.kernels.threads import single_blas
+from infoplane.rows import cell_codes
 
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 
-_SPLITS, _FEW, _CLASSES = 5, 4, 64
-"""Splits whose 32 blocks of rows are kept apart in one pass; labels that part these blocks further; labels that have passes of their own, which are quick for so many."""
+_BLOCKS, _SPLITS, _FEW, _CLASSES = 64, 5, 4, 64
+"""Blocks of rows that a pass keeps apart; splits of any kind that make half as many; labels that part these blocks further; labels that have passes of their own, which are quick for so many."""
 
 
 @dataclass(frozen=True)
@@ -75,30 +77,34 @@ def halves_seen(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDA
     """
     alone = int(xs.max()) + 1 == len(xs)
     by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
-    several = _SPLITS if by_blocks else 16
+    several = 16 if not by_blocks else len(splits) if int(_blocks(splits).max()) < _BLOCKS else _SPLITS
+    tables = zip(_tables(xs, splits), _tables(ys, splits), strict=True)
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
         total, *own = _logs_by_blocks(z, s2, ys, part) if by_blocks else _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
         own_x = 0 * total if alone else own[0]  # of a row alone in its group, the row itself
-        for k, half in enumerate(part):
-            for side, rows in enumerate((half, ~half)):
-                by_x, by_y = (
-                    _seen_of_logs(sums[k, side] - total[k, side], _present(codes[rows])) for sums, codes in ((own_x, xs), (own[-1], ys))
-                )
-                found.append((by_x, by_y))
+        for less_x, less_y, of_x, of_y in zip(own_x - total, own[-1] - total, *zip(*islice(tables, len(part)), strict=True), strict=True):
+            found += [(_seen_of_logs(less_x[side], of_x[side]), _seen_of_logs(less_y[side], of_y[side])) for side in (0, 1)]
     return found
 
 
-def _seen_of_logs(difference: Floats, counts: Codes) -> Seen:
-    n, bits = int(counts.sum()), entropy_bits(counts)
+def _seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
+    n, groups, bits = table
     low, up = difference / n + bits
-    return Seen((float(low), float(up)), len(counts), bits, n, n)
+    return Seen((float(low), float(up)), groups, bits, n, n)
 
 
-def _present(codes: Codes) -> Codes:
-    counts = counts_of(codes)
-    return counts[counts > 0]
+def _tables(codes: Codes, splits: Sequence[NDArray[np.bool_]]) -> Iterator[list[tuple[int, int, float]]]:
+    """Of either half of each split: its rows, how many different codes they have, and the entropy of these in bits."""
+    every = counts_of(codes)
+    for half in splits:
+        if len(every) == len(codes):  # each row alone
+            rows = int(np.count_nonzero(half))
+            yield [(n, n, float(np.log2(n))) for n in (rows, len(codes) - rows)]
+        else:
+            first = np.bincount(codes[half], minlength=len(every))
+            yield [(int(c.sum()), int(np.count_nonzero(c)), entropy_bits(c)) for c in (first, every - first)]
 
 
 def _logs_by_groups(z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]) -> list[Floats]:
@@ -117,8 +123,9 @@ def _logs_by_groups(z: Values, s2: float, codings: Sequence[Codes], splits: Sequ
 
 def _logs_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> tuple[Floats, Floats]:
     """As `_logs_by_groups`, by labels alone: rows that fall alike in every split (and share one of few labels) are one block."""
-    pattern = np.sum([half.astype(np.int64) << k for k, half in enumerate(splits)], axis=0)
-    there = (np.arange(2 ** len(splits)) >> np.arange(len(splits))[:, None]) & 1  # shape (splits, patterns)
+    pattern = _blocks(splits)
+    there = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
+    there[:, pattern] = splits
 
     def among(rows: Codes, labels: Codes, kinds: int) -> tuple[Floats, Floats]:
         """Of these rows alone."""
@@ -139,6 +146,11 @@ def _logs_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np
     classes = np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1])
     own = [among(rows, 0 * rows, 1)[0] for rows in classes]
     return among(np.arange(len(z)), 0 * ys, 1)[0], np.sum(own, axis=0)
+
+
+def _blocks(splits: Sequence[NDArray[np.bool_]]) -> Codes:
+    """Number of each row's block: rows of one block fall alike in every split."""
+    return cell_codes(np.stack(splits, axis=1).astype(np.int64))
 
 
 def mean_square_distance(rows: Rows) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from infoplane.jit import compiled, inlined
 from infoplane.rows_compiled import entropy_of_keys, mix, repeated_rows
 
 _U = np.uint64
@@ -19,7 +19,7 @@ _SHORT = 32
 """Units below which products of several rows are made in one vector loop and then added up; longer rows are added up as they are made."""
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined(fastmath=_FAST)
 def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
     """Number of float32 edges ``k step - 1``, k = 0..last, at or below ``v``, less one: a guess, put right by the edges beside it."""
     k = min(max(np.floor(v * scale + scale), -_F(1)), last)
@@ -29,14 +29,14 @@ def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
     return raised - _F(1) if (v < low) & (k >= _F(0)) else raised
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined(fastmath=_FAST)
 def _clear_cell(v: Any, scale: Any, last: Any) -> Any:
     """As `_cell`, of values clear of the edges within (-1, 1); the outermost edges are exact, and looked at."""
     k = min(np.floor(v * scale + scale), last - _F(1))
     return last if v >= _F(1) else (-_F(1) if v < -_F(1) else k)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_SUMS)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_SUMS)
 def _beside_edges(z: Any, scale: Any, last: Any) -> Any:
     """More than 0 where a value is so near an inner edge that rounding, of it or of the edge, at most 1.1e-7 ``last`` cells, could matter."""
     found = _F(0)
@@ -47,20 +47,20 @@ def _beside_edges(z: Any, scale: Any, last: Any) -> Any:
     return found
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def cells_between(z: Any, step: float, scale: Any, last: Any, out: Any) -> None:
     """Cells 0..last of finite values, shape (m,), and -1 below; ``scale`` (last / 2) and ``last`` in the dtype of ``z``."""
     for i in range(len(z)):
         out[i] = np.int32(_cell(z[i], step, scale, last))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _floor_products(z: Any, width: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
         out[j] = _U(np.int64(np.floor(z[j] / width))) * weights[j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _floor_sum(z: Any, width: Any, weights: Any) -> Any:
     s = _U(0)
     for j in range(len(z)):
@@ -68,13 +68,13 @@ def _floor_sum(z: Any, width: Any, weights: Any) -> Any:
     return s
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _scaled_products(z: Any, scale: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
         out[j] = _U(np.int64(np.floor(z[j] * scale))) * weights[j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _scaled_sum(z: Any, scale: Any, weights: Any) -> Any:
     s = _U(0)
     for j in range(len(z)):
@@ -82,13 +82,13 @@ def _scaled_sum(z: Any, scale: Any, weights: Any) -> Any:
     return s
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _cell_products(z: Any, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
         out[j] = _U(np.int64(_cell(z[j], step, scale, last))) * weights[j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _cell_sum(z: Any, step: float, scale: Any, last: Any, weights: Any) -> Any:
     s = _U(0)
     for j in range(len(z)):
@@ -96,13 +96,13 @@ def _cell_sum(z: Any, step: float, scale: Any, last: Any, weights: Any) -> Any:
     return s
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _clear_products(z: Any, scale: Any, last: Any, weights: Any, out: Any) -> None:
     for j in range(len(z)):
         out[j] = _U(np.int64(_clear_cell(z[j], scale, last))) * weights[j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _clear_sum(z: Any, scale: Any, last: Any, weights: Any) -> Any:
     s = _U(0)
     for j in range(len(z)):
@@ -110,7 +110,7 @@ def _clear_sum(z: Any, scale: Any, last: Any, weights: Any) -> Any:
     return s
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def _sums_of_rows(products: Any, dim: int, out: Any) -> None:
     """Four rows side by side: short rows are not worth a vector loop each."""
     n, d = len(out), _U(dim)
@@ -132,7 +132,7 @@ def _sums_of_rows(products: Any, dim: int, out: Any) -> None:
         out[r] = s
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_SUMS)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_SUMS)
 def _far(z: Any, limit: Any) -> Any:
     """More than 0 where a magnitude is ``limit`` or more; a sum of floats vectorises better than a count."""
     found = _F(0)
@@ -141,13 +141,13 @@ def _far(z: Any, limit: Any) -> Any:
     return found
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def _mix(out: Any) -> None:
     for r in range(len(out)):
         out[r] = mix(out[r])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def floor_keys(z: Any, stride: int, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any) -> Any:
     """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
 
@@ -182,34 +182,34 @@ def floor_keys(z: Any, stride: int, dim: int, width: Any, scale: Any, limit: Any
     return far > 0
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _one(a: Any, width: Any, number: Any) -> None:
     for r in range(_LANES):
         number[r] = np.floor(a[r] / width)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _two(a: Any, b: Any, width: Any, base: Any, number: Any) -> None:
     """Two cells as the digits of one number, exact in the type of the values: half of the conversions and products that follow."""
     for r in range(_LANES):
         number[r] = np.floor(a[r] / width) * base + np.floor(b[r] / width)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _four(a: Any, b: Any, c: Any, d: Any, width: Any, base: Any, number: Any) -> None:
     for r in range(_LANES):
         two = np.floor(a[r] / width) * base + np.floor(b[r] / width)
         number[r] = (two * base + np.floor(c[r] / width)) * base + np.floor(d[r] / width)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _add(number: Any, weight: Any, sums: Any) -> None:
     """Apart from the divisions: a loop that also converts is made of vectors of half as many values."""
     for r in range(_LANES):
         sums[r] += _U(np.int64(number[r])) * weight
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def _turn(z: Any, rows: Any, left: int, wide: int, tile: Any) -> None:
     """Units left .. left + wide of some rows into the columns of a tile; whole tiles by a loop of known length, which takes a third of the time."""
     for r in range(len(rows)):
@@ -222,7 +222,7 @@ def _turn(z: Any, rows: Any, left: int, wide: int, tile: Any) -> None:
                 tile[j, r] = row[j]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def _join(tile: Any, many: int, width: Any, base: Any, number: Any) -> None:
     """The cells of the first ``many`` (1, 2 or 4) lines of a tile as the digits of one number."""
     if many == 4:
@@ -233,7 +233,7 @@ def _join(tile: Any, many: int, width: Any, base: Any, number: Any) -> None:
         _one(tile[0], width, number)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def _add_cells(tile: Any, wide: int, width: Any, base: Any, many: int, weights: Any, number: Any, sums: Any) -> None:
     """The weighted cells of a tile to the sums of its rows: ``many`` cells (1, 2 or 4) are the digits, to one ``base``, of one number."""
     j = 0
@@ -245,7 +245,7 @@ def _add_cells(tile: Any, wide: int, width: Any, base: Any, many: int, weights: 
         j += taken
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def _turn_pairs(pairs: Any, stride: int, tile: Any, rows: int) -> None:
     """The first units of some rows into the columns of a tile, two float32 at a time: half of the copies."""
     for r in range(rows):
@@ -254,7 +254,7 @@ def _turn_pairs(pairs: Any, stride: int, tile: Any, rows: int) -> None:
             tile[j, r] = row[j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _add_pairs(number: Any, whole: Any, pairs: Any, first: Any, second: Any, sums: Any) -> None:
     """Two numbers of a row at a time to its sum, each with a weight of its own: as one word of 64 bits the upper could not reach the lower half of a key.
 
@@ -267,7 +267,7 @@ def _add_pairs(number: Any, whole: Any, pairs: Any, first: Any, second: Any, sum
         sums[r] += (pairs[r] & low) * first + (pairs[r] >> half) * second
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def first_keys(pairs: Any, stride: int, width: Any, base: Any, many: int, weights: Any, out: Any) -> None:
     """Keys of the first 16 units of float32 rows, ``stride`` pairs of units apart, cells (below 2^31) joined as by `floor_entropies`.
 
@@ -287,7 +287,7 @@ def first_keys(pairs: Any, stride: int, width: Any, base: Any, many: int, weight
             out[i + r] = mix(sums[r])
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, table: Any, seen: Any, out: Any) -> None:
     """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of tables as for `entropy_of_keys` and `repeated_rows`.
 
@@ -342,7 +342,7 @@ def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, 
             some, start = kept, stop
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def edge_keys(z: Any, stride: int, dim: int, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
     """As `floor_keys`, for the cells of `cells_between`: the edges themselves are looked at only where a value is near one."""
     rows = len(weights) // dim

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+
+from infoplane.jit import compiled, inlined
 
 _CLOSE = 1e-6
 _FAST = {"nnan", "nsz"}
 _STRETCH = 64
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _row_from_products(g: Any, mine: float, norms: Any) -> float:
     least = np.inf
     for c in range(len(g)):
@@ -22,7 +23,7 @@ def _row_from_products(g: Any, mine: float, norms: Any) -> float:
     return least
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int) -> None:
     """Products of a tile become squared distances; those small enough to suffer from cancellation are taken from the rows themselves."""
     rows, columns = g.shape
@@ -40,7 +41,7 @@ def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int) -> None:
                     g[r, c] = d
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def from_differences(zt: Any, i0: int, j0: int, out: Any) -> None:
     """Squared distances of a tile from columns ``zt`` of shape (dim, n), without cancellation."""
     rows, columns = out.shape
@@ -55,7 +56,7 @@ def from_differences(zt: Any, i0: int, j0: int, out: Any) -> None:
                 line[c] += step * step
 
 
-@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined()
 def _insert(best: Any, row: int, value: float) -> None:
     p = best.shape[1] - 1
     while p > 0 and best[row, p - 1] > value:
@@ -64,7 +65,7 @@ def _insert(best: Any, row: int, value: float) -> None:
     best[row, p] = value
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _any_below(d: Any, e: Any, mine: float, theirs: Any, larger: Any) -> bool:
     found = 0
     for c in range(len(d)):
@@ -74,7 +75,7 @@ def _any_below(d: Any, e: Any, mine: float, theirs: Any, larger: Any) -> bool:
     return found > 0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def keep_smallest(d: Any, e: Any, i0: int, j0: int, best: Any, worst: Any) -> None:
     """Update the ascending k smallest values per row, ``best`` (n, k) and its last column ``worst``, with the larger of two tiles of the upper half."""
     last = best.shape[1] - 1
@@ -96,7 +97,7 @@ def keep_smallest(d: Any, e: Any, i0: int, j0: int, best: Any, worst: Any) -> No
                     worst[j] = best[j, last]
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def merge_smallest(best: Any, worst: Any, other: Any) -> None:
     """Update the k smallest values per row with k others, infinity for none."""
     last = best.shape[1] - 1
@@ -108,7 +109,7 @@ def merge_smallest(best: Any, worst: Any, other: Any) -> None:
             worst[i] = best[i, last]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST)
 def _count_row(d: Any, mine: float, theirs: Any, counts: Any) -> int:
     found = 0
     for c in range(len(d)):
@@ -117,7 +118,7 @@ def _count_row(d: Any, mine: float, theirs: Any, counts: Any) -> int:
     return found
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
     """Add to ``counts`` (from row i0 on) the values of a tile of the upper half below the threshold of their row, and of their column."""
     for r in range(d.shape[0]):
@@ -127,7 +128,7 @@ def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
         counts[r] += _count_row(d[r, start:], threshold[i0 + r], theirs, columns)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> None:
     """Neighbours on a line: ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not counted."""
     n = len(values)
@@ -147,6 +148,6 @@ def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> 
         counts[order[p]] = high - low - 1
 
 
-@numba.njit(nogil=True, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined()
 def _inside(distance: float, reach: float, strict: bool) -> bool:
     return distance < reach or (not strict and distance == reach)

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
+
+from infoplane.jit import compiled, inlined
 
 _FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 _F = np.float32
@@ -23,7 +24,7 @@ _LEAST_EXPONENT, _LEAST_LOW = _F(-120.0), _F(4.7e-10)
 UNROLL = 5
 
 
-@numba.njit(nogil=True, fastmath=_FAST, inline="always")  # type: ignore[untyped-decorator]  # numba has no types
+@inlined(fastmath=_FAST)
 def _power_of_two(t: Any) -> Any:
     """``2^t`` for -120 <= t <= 0 in float32, relative error below 2e-7 and exactly 1 at 0."""
     k = np.rint(t)
@@ -32,7 +33,7 @@ def _power_of_two(t: Any) -> Any:
     return p * np.int32((np.int32(k) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST, forceinline=True)
 def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
     """Kernels of one stretch of squared distances: added to the running sums of its columns; their two sums are returned."""
     low_sum, up_sum = _F(0), _F(0)
@@ -48,7 +49,7 @@ def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
     return low_sum, up_sum
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST, forceinline=True)
 def kernels(d: Any, scale: Any, low: Any, up: Any) -> None:
     """The kernels themselves, for sums over several groupings of the same rows."""
     for c in range(len(d)):
@@ -59,7 +60,7 @@ def kernels(d: Any, scale: Any, low: Any, up: Any) -> None:
         up[c] = e * e
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST, forceinline=True)
 def add_group(low: Any, up: Any, group: Any, mine: Any, low_columns: Any, up_columns: Any) -> Any:
     """As `add_kernels`, of those columns whose group is ``mine``."""
     low_sum, up_sum = _F(0), _F(0)
@@ -73,14 +74,14 @@ def add_group(low: Any, up: Any, group: Any, mine: Any, low_columns: Any, up_col
     return low_sum, up_sum
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST, forceinline=True)
 def distances_from_products(g: Any, mine: Any, norms: Any, d: Any) -> None:
     """One row of squared distances from products and squared norms."""
     for c in range(len(g)):
         d[c] = _F(mine + norms[c] - g[c] - g[c])
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, forceinline=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled(fastmath=_FAST, forceinline=True)
 def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
     """One row of squared distances from coordinates of shape (a multiple of 5, rows): no cancellation."""
     for c in range(j1 - j0):
@@ -93,7 +94,7 @@ def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
             d[c] += _F(b0 * b0 + b1 * b1 + b2 * b2 + b3 * b3 + b4 * b4)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def tile(
     g: Any,
     zt: Any,
@@ -161,7 +162,7 @@ def tile(
             running[:] = 0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def tile_of_blocks(
     g: Any, zt: Any, norms: Any, edges: Any, of: Any, i0: int, j0: int, rows: int, columns: int, scales: Any, sums: Any, below: Any
 ) -> None:
@@ -195,7 +196,7 @@ def tile_of_blocks(
             running[:] = 0
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def rectangle(g: Any, mine: Any, norms: Any, groups: Any, others: Any, scales: Any, sums: Any) -> None:
     """Kernels of some rows with some columns, to the sums of the rows alone: products ``g``, squared norms and groups of both sides.
 

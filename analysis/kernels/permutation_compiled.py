@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
+from infoplane.jit import compiled
 from infoplane.rows_compiled import mix
 
 _U = np.uint64
 _STEP, _HALF, _LOW = _U(0x9E3779B97F4A7C15), _U(32), _U(0xFFFFFFFF)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]  # numba has no types
+@compiled()
 def exceedances(starts: Any, cells: Any, labels: Any, table: Any, first: int, last: int, seed: Any) -> int:
     """How many of the draws ``first`` to ``last`` reach the ``sum n log n`` of the (codes, labels) table that the rows themselves give.
 

@@ -30,12 +30,23 @@ def plot(
     ] = None,
 ) -> None:
     """Draw a measured plane, or what the activations of a run do, as a figure for paper or talk."""
-    from infoplane.analysis.plot import of_run, save
-    from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
+
+    if kind in ("plane", "dpi"):
+        from infoplane.analysis.kept import check_begun
+
+        measured = Plane.load(subject)
+        judged = check_begun(measured, progress=True) if check else None
+        from infoplane.analysis.plot import save  # loads matplotlib, which takes as long as many a judgement
+
+        report = None if judged is None else judged()
+        print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=report, size=size, log=log))
+        return
+    from infoplane.analysis.plot import of_run, save
 
     if kind in of_run.KINDS:
         from infoplane.archive import open_archive
+        from infoplane.archive.planes import is_plane
         from infoplane.errors import InputError
 
         if size != "page":
@@ -43,14 +54,8 @@ def plot(
 
         run = Path(Plane.load(subject).provenance.get("archive", "")) if is_plane(subject) else subject
         print(save.write_figure(of_run.draw_run(open_archive(run), kind, layers=layer, estimator=estimator or None), output))
-        return
-    measured = Plane.load(subject)
-    report = None
-    if check and kind in ("plane", "dpi"):
-        from infoplane.analysis.kept import kept_check
-
-        report = kept_check(measured, progress=True)
-    print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=report, size=size, log=log))
+    else:
+        print(save.save_picture(Plane.load(subject), output, kind=kind, estimator=estimator or None, size=size, log=log))
 
 
 def report(
