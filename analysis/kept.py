@@ -25,7 +25,6 @@ import infoplane
 from infoplane.analysis.dpi import check_dpi, judge
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.evidence import archive_of
-from infoplane.archive.columns import columns_of
 from infoplane.archive.layout import raw_bytes
 from infoplane.archive.publish import make_folder, publishing
 from infoplane.cores import begun
@@ -132,7 +131,7 @@ def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
     code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in files)
     there = set(archive.steps)
     stored = [(s, archive.stamp(s)) for s in plane.steps if s in there]
-    columns, texts = columns_of(plane.points)
+    columns, texts = plane.columns
     parts = (
         [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), settings],
         [archive.run_uuid, archive.header.get("probe_sha256"), archive.header.get("crc32"), stored],

@@ -19,7 +19,7 @@ from infoplane.errors import InfoplaneError, InputError
 
 OVER = b"over\n"
 AUTOGROUP = Path("/proc/self/autogroup")
-LOADING_SECONDS = 0.8
+LOADING_SECONDS = 0.6
 """Of processor, that numpy, HDF5 and numba take to load."""
 
 

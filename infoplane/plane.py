@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import xarray
 
     from infoplane.analysis.plot.show import Axes
+    from infoplane.archive.columns import Columns
 
 COLUMNS = (
     "step",
@@ -130,6 +131,13 @@ class Plane:
     def estimators(self) -> tuple[str, ...]:
         """The estimator specs, in order of first appearance."""
         return tuple(dict.fromkeys(p.estimator for p in self.points))
+
+    @cached_property
+    def columns(self) -> Columns:
+        """The points as files and keys have them, see `infoplane.archive.columns`."""
+        from infoplane.archive.columns import columns_of
+
+        return columns_of(self.points)
 
     def __len__(self) -> int:
         return len(self.points)

@@ -28,7 +28,10 @@ ABSENT = np.uint64(0x7FF8_0000_0000_0001)
 """Bits of the NaN, one that no processor makes, that stands for no number."""
 
 
-def columns_of(points: Sequence[Point]) -> tuple[dict[str, NDArray[Any]], dict[str, list[Any]]]:  # Any: numbers; texts, or lists of them
+Columns = tuple[dict[str, NDArray[Any]], dict[str, list[Any]]]  # Any: numbers; texts, or lists of them
+
+
+def columns_of(points: Sequence[Point]) -> Columns:
     """The points by column, and the texts whose places are in `TEXTS`: together all that they say.
 
     Raises:
@@ -54,33 +57,34 @@ def columns_of(points: Sequence[Point]) -> tuple[dict[str, NDArray[Any]], dict[s
     return columns, texts
 
 
-def put_points(file: h5py.File, points: Sequence[Point]) -> dict[str, Any]:  # Any: JSON
+def put_points(file: h5py.File, points: Columns) -> dict[str, Any]:  # Any: JSON
     """Write the columns; what the header must say of them."""
-    columns, texts = columns_of(points)
+    columns, texts = points
     group = file.create_group(POINTS)
     return {"arrays": {key: put_array(group, key, column) for key, column in columns.items()}, "texts": texts}
 
 
-def read_points(file: h5py.File, window: Window, said: Mapping[str, Any], where: str) -> tuple[Point, ...]:  # Any: JSON
-    """The points of the columns that the header speaks of.
+def read_points(file: h5py.File, window: Window, said: Mapping[str, Any], where: str) -> tuple[tuple[Point, ...], Columns]:  # Any: JSON
+    """The points of the columns that the header speaks of, and these.
 
     Raises:
         DamagedArchive: a column is missing, of another length or type, or does not match its checksum.
         KeyError, TypeError, ValueError, InputError: a header or a value that no plane has.
     """
+    columns: dict[str, NDArray[Any]] = {}  # Any: every stored dtype
     lists: dict[str, list[Any]] = {}  # Any: numbers, texts, lists of texts
     for key in (*INTEGERS, *FLOATS, *PERHAPS, *TEXTS):
         shape, dtype, crc = array_entry(said["arrays"][key], where)
         wanted = "<i8" if key in INTEGERS else "<i4" if key in TEXTS else "<f8"
         if len(shape) != 1 or dtype != wanted:
             raise ValueError(f"column {key!r} is {dtype} of shape {shape}")
-        column = read_array(file, f"{POINTS}/{key}", window, shape, dtype, crc, where)
+        columns[key] = column = read_array(file, f"{POINTS}/{key}", window, shape, dtype, crc, where)
         lists[key] = _texts(column, said["texts"][key], key) if key in TEXTS else _numbers(column) if key in PERHAPS else column.tolist()
     if len({len(values) for values in lists.values()}) != 1 or min(lists["step"], default=0) < 0:
         raise ValueError("columns of different lengths, or a negative step")
     names = ("bits", "n", "estimator", "sense", "low", "high", "stderr", "ceiling_bits", "target", "coverage", "notes")
     estimates = map(Estimate, *(lists[name] for name in names))
-    return tuple(map(Point, lists["step"], lists["layer"], lists["quantity"], estimates))
+    return tuple(map(Point, lists["step"], lists["layer"], lists["quantity"], estimates)), (columns, dict(said["texts"]))
 
 
 def _numbers(column: NDArray[np.float64]) -> list[float | None]:

@@ -42,7 +42,7 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
         "failures": [asdict(f) for f in plane.failures], "provenance": dict(plane.provenance),
     }  # fmt: skip
     with publishing_h5(target, replace=overwrite) as file:
-        put_meta(file, layout.META, layout.sealed({**body, POINTS: put_points(file, plane.points)}))
+        put_meta(file, layout.META, layout.sealed({**body, POINTS: put_points(file, plane.columns)}))
         _grid(file, plane)
         put_attrs(file, {"format": layout.PLANE, "format_version": layout.PLANE_VERSION, "n": plane.n, "complete": np.uint8(1)})
     return target
@@ -100,7 +100,12 @@ def load_plane(path: str | os.PathLike[str]) -> Plane:
         with reading_h5(Path(path)) as (file, window), _no_garbage():
             body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
             said = body[POINTS]
-            return _plane(body, _listed(said) if isinstance(said, list) else read_points(file, window, said, where))
+            if isinstance(said, list):
+                return _plane(body, _listed(said))
+            points, columns = read_points(file, window, said, where)
+            plane = _plane(body, points)
+            vars(plane)["columns"] = columns  # as it would find itself
+            return plane
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
         raise DamagedArchive(f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}") from error
 
