@@ -71,7 +71,7 @@ class Recorder:
             one core that measuring may use until training is over (0.02 when left out: to a training that keeps all cores busy a second of
             measuring costs a little more than a second).
         measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
-            (`infoplane.live`), once its share of a core has paid for loading it (40 s at 0.02). It lags rather than slows the training; leaving
+            (`infoplane.live`), once its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows the training; leaving
             the ``with`` block waits until it has caught up, and ``ip.measure(run, [...])`` then reads the finished results.
         watch: True (or a port) prints the address of a page on this machine that shows the results of ``measure`` (``bin:szt`` when left out) as they
             arrive, see `infoplane.watching`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
