@@ -120,9 +120,16 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) ->
     """Exact-code leak of every certified pair at every checkpoint."""
     if evidence.archive is None or plane.chain is None:
         return
-    joined, cut = 0, _cut_pairs(plane)
+    joined, cut, there = 0, _cut_pairs(plane), set(evidence.archive.steps)
+    if gone := [step for step in plane.steps if step not in there]:
+        limits.append(
+            f"{len(gone)} of {len(plane.steps)} checkpoints, the first at step {gone[0]}: their activations are no longer in the run, so that exact codes are "
+            "not compared there, and an excess cannot be told from sampling error and bias"
+        )
     for step in plane.steps:
         in_time(until)
+        if step not in there:
+            continue
         if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
             limits.append(f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes")
             continue

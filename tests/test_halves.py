@@ -183,3 +183,19 @@ def test_what_halves_of_either_kind_differ_by_is_the_standard_error_at_all_rows(
     known = np.array([1.0, np.log2(0.8 / 0.2) ** 2 * 0.8 * 0.2]) / n
     ratio, error = squares.mean(axis=1) / known / (10 / 9), squares.std(axis=1) / known / np.sqrt(draws)
     assert np.all(np.abs(ratio - 1) < 4 * error + [0, 0.05]), ratio  # an entropy is not linear: half of the rows spread it a little more
+
+
+def test_checkpoints_that_are_no_longer_in_the_run_are_judged_by_their_numbers_alone(judged: tuple[Plane, list[object], Path]) -> None:
+    plane, made, path = judged
+    before = ip.check_dpi(plane)
+    path.unlink()
+    made.clear()
+    (shard,) = (path.parents[1] / "ckpt").glob("*-s000000000001-*")
+    shard.unlink()
+    after = ip.check_dpi(plane)
+    (limit,) = [text for text in after.limits if "no longer in the run" in text]
+    assert limit.startswith("1 of 2 checkpoints, the first at step 1") and not any("no longer" in text for text in before.limits)
+    assert [f for f in after.findings if f.step == 0] == [f for f in before.findings if f.step == 0]
+    assert {step for step, *_ in made} <= {0}
+    lost = [f for f in after.findings if f.step == 1]
+    assert lost and all(f.p is None for f in lost) and any(f.p is not None for f in before.findings if f.step == 1)
