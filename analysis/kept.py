@@ -69,8 +69,7 @@ def kept_check(
         InputError: as `check_dpi`.
     """
     settings = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}
-    path = _place(plane, archive or archive_of(plane, [], check=False), settings)
-    report = None if path is None else _read(path)
+    report = _kept(plane, archive, settings)
     if report is None:  # check_dpi keeps what it finds
         report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
     return report
@@ -78,9 +77,13 @@ def kept_check(
 
 def check_begun(plane: Plane, *, progress: bool = False) -> Callable[[], DPIReport]:
     """What `kept_check` says, as a function that waits for it: a judgement that is not kept is made by another process meanwhile, see `begun`."""
-    path = _place(plane, archive_of(plane, [], check=False), _USUAL)
-    report = None if path is None else _read(path)
+    report = _kept(plane, None, _USUAL)
     return begun(lambda: check_dpi(plane, progress=progress)) if report is None else lambda: report
+
+
+def _kept(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> DPIReport | None:
+    path = _place(plane, archive or archive_of(plane, [], check=False), settings)
+    return None if path is None else _read(path)
 
 
 _USUAL: dict[str, Any] = {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0}  # Any: three ints and a float

@@ -7,9 +7,7 @@ import gc
 
 def main() -> None:
     """Run the command line interface."""
-    gc.set_threshold(
-        50_000
-    )  # modules and results come to stay: looking through them after every 700 takes a twentieth of a short command's time
+    gc.set_threshold(50_000)  # what is loaded stays: looking through it after every 700 objects is a twentieth of a short command
     from infoplane.cli import app
 
     try:

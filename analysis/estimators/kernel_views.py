@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -78,14 +77,16 @@ def halves_seen(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDA
     alone = int(xs.max()) + 1 == len(xs)
     by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
     several = 16 if not by_blocks else len(splits) if int(_blocks(splits).max()) < _BLOCKS else _SPLITS
-    tables = zip(_tables(xs, splits), _tables(ys, splits), strict=True)
+    of_x, of_y = _tables(xs, splits), _tables(ys, splits)
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
         total, *own = _logs_by_blocks(z, s2, ys, part) if by_blocks else _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
         own_x = 0 * total if alone else own[0]  # of a row alone in its group, the row itself
-        for less_x, less_y, of_x, of_y in zip(own_x - total, own[-1] - total, *zip(*islice(tables, len(part)), strict=True), strict=True):
-            found += [(_seen_of_logs(less_x[side], of_x[side]), _seen_of_logs(less_y[side], of_y[side])) for side in (0, 1)]
+        for k in range(len(part)):
+            for side in (0, 1):
+                by_x = _seen_of_logs(own_x[k, side] - total[k, side], of_x[start + k][side])
+                found.append((by_x, _seen_of_logs(own[-1][k, side] - total[k, side], of_y[start + k][side])))
     return found
 
 
@@ -95,16 +96,14 @@ def _seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
     return Seen((float(low), float(up)), groups, bits, n, n)
 
 
-def _tables(codes: Codes, splits: Sequence[NDArray[np.bool_]]) -> Iterator[list[tuple[int, int, float]]]:
+def _tables(codes: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[list[tuple[int, int, float]]]:
     """Of either half of each split: its rows, how many different codes they have, and the entropy of these in bits."""
     every = counts_of(codes)
-    for half in splits:
-        if len(every) == len(codes):  # each row alone
-            rows = int(np.count_nonzero(half))
-            yield [(n, n, float(np.log2(n))) for n in (rows, len(codes) - rows)]
-        else:
-            first = np.bincount(codes[half], minlength=len(every))
-            yield [(int(c.sum()), int(np.count_nonzero(c)), entropy_bits(c)) for c in (first, every - first)]
+    if len(every) == len(codes):  # each row alone
+        firsts = [int(np.count_nonzero(half)) for half in splits]
+        return [[(n, n, entropy_bits(np.ones(n, np.int64))) for n in (first, len(codes) - first)] for first in firsts]
+    tables = [np.bincount(codes[half], minlength=len(every)) for half in splits]
+    return [[(int(c.sum()), int(np.count_nonzero(c)), entropy_bits(c)) for c in (table, every - table)] for table in tables]
 
 
 def _logs_by_groups(z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]) -> list[Floats]:

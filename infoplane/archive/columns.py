@@ -84,7 +84,10 @@ def read_points(file: h5py.File, window: Window, said: Mapping[str, Any], where:
         raise ValueError("columns of different lengths, or a negative step")
     names = ("bits", "n", "estimator", "sense", "low", "high", "stderr", "ceiling_bits", "target", "coverage", "notes")
     estimates = map(Estimate, *(lists[name] for name in names))
-    return tuple(map(Point, lists["step"], lists["layer"], lists["quantity"], estimates)), (columns, dict(said["texts"]))
+    return tuple(map(Point, lists["step"], lists["layer"], lists["quantity"], estimates)), (
+        columns,
+        {key: said["texts"][key] for key in TEXTS},
+    )
 
 
 def _numbers(column: NDArray[np.float64]) -> list[float | None]:
