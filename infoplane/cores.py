@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 from collections import deque
@@ -76,10 +77,10 @@ def begun(work: Callable[[], T]) -> Callable[[], T]:
     ours, theirs = context.Pipe(duplex=False)
 
     def run() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches whoever waits, too, who then ends this: orderly, for the terminal's sake
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
             theirs.send((work(), None))
-        except KeyboardInterrupt:  # which reached whoever waits, too
-            pass
         except Exception as error:
             theirs.send((None, error))
 
