@@ -75,13 +75,16 @@ def halves_seen(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDA
     A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no row needs to know its size.
     """
     alone = int(xs.max()) + 1 == len(xs)
-    by_blocks = alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
-    several = 16 if not by_blocks else len(splits) if int(_blocks(splits).max()) < _BLOCKS else _SPLITS
+    blocks = _blocks(splits) if alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu" else None
+    several = 16 if blocks is None else len(splits) if int(blocks.max()) < _BLOCKS else _SPLITS
     of_x, of_y = _tables(xs, splits), _tables(ys, splits)
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
-        total, *own = _logs_by_blocks(z, s2, ys, part) if by_blocks else _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
+        if blocks is None:
+            total, *own = _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
+        else:
+            total, *own = _logs_by_blocks(z, s2, ys, part, blocks if several == len(splits) else _blocks(part))
         own_x = 0 * total if alone else own[0]  # of a row alone in its group, the row itself
         for k in range(len(part)):
             for side in (0, 1):
@@ -120,9 +123,8 @@ def _logs_by_groups(z: Values, s2: float, codings: Sequence[Codes], splits: Sequ
     ]
 
 
-def _logs_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> tuple[Floats, Floats]:
-    """As `_logs_by_groups`, by labels alone: rows that fall alike in every split (and share one of few labels) are one block."""
-    pattern = _blocks(splits)
+def _logs_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]], pattern: Codes) -> tuple[Floats, Floats]:
+    """As `_logs_by_groups`, by labels alone: rows that fall alike in every split, ``pattern`` says which, (and share one of few labels) are one block."""
     there = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
     there[:, pattern] = splits
 
