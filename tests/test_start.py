@@ -15,6 +15,7 @@ from test_dpi import chain_of, honest, write
 
 import infoplane as ip
 from infoplane import cores
+from infoplane.errors import InputError
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux only")
 
@@ -156,3 +157,21 @@ def test_what_is_wrong_with_a_plane_is_said_whoever_judges(tmp_path: Path, monke
     replace(ip.Plane.load(never_judged), points=()).save(tmp_path / "empty.h5", judge=False)
     told = {_plot(tmp_path / "empty.h5", tmp_path / "x.png", threads).stderr for threads in (1, 2)}
     assert len(told) == 1 and re.match("infoplane: InputError: .*empty", told.pop())
+
+
+@pytest.mark.parametrize(
+    ("ours", "omp", "expected"),
+    [("3", "5", 3), ("", "5", 5), ("", "4,2", 4), (" 2 ", None, 2), (None, "0", None), (None, "many", None), (None, None, None)],
+)
+def test_cores_are_those_of_the_first_setting_that_says_a_number(
+    ours: str | None, omp: str | None, expected: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("INFOPLANE_THREADS", ours), ("OMP_NUM_THREADS", omp)):
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert cores.cores() == (cores.at_hand() if expected is None else expected)
+    for wrong in ("0", "-1", "two"):
+        monkeypatch.setenv("INFOPLANE_THREADS", wrong)
+        with pytest.raises(InputError, match=f"positive number, got '{wrong}'"):
+            cores.cores()
