@@ -77,7 +77,7 @@ def begun(work: Callable[[], T]) -> Callable[[], T]:
     ours, theirs = context.Pipe(duplex=False)
 
     def run() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches whoever waits, too, who then ends this: orderly, for the terminal's sake
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches whoever waits, too, who then ends this in good order
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
             theirs.send((work(), None))
