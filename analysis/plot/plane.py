@@ -117,9 +117,10 @@ def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Col
     full = np.asarray(path.saturated)
     hollow = full | np.asarray(path.sparse or [False] * len(path.x))
     faces = np.where(hollow[:, None], np.ones(4), tone)
-    ax.scatter(*points.T, s=7, c=faces, edgecolors=tone, linewidths=0.6, zorder=3, gid=f"points-{k}")
+    x, y = points.T
+    ax.scatter(x, y, s=7, c=faces, edgecolors=tone, linewidths=0.6, zorder=3, gid=f"points-{k}")
     if full.any():
-        ax.scatter(*points[full].T, s=5, c=tone[full], marker="x", linewidths=0.4, zorder=3, gid=f"crosses-{k}")
+        ax.scatter(x[full], y[full], s=5, c=tone[full], marker="x", linewidths=0.4, zorder=3, gid=f"crosses-{k}")
     if path.null is not None:
         ax.plot([path.x[-1]] * 2, path.null, color="#8a8a8a", lw=3, alpha=0.7, solid_capstyle="butt", zorder=1, gid=f"null-{k}")
     ax.plot(path.x[0], path.y[0], marker="o", ms=6.5, mfc="none", mec="#444444", mew=0.8, ls="none", zorder=4, gid=f"first-{k}")
