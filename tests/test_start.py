@@ -157,6 +157,7 @@ def test_what_is_wrong_with_a_plane_is_said_whoever_judges(tmp_path: Path, monke
     replace(ip.Plane.load(never_judged), points=()).save(tmp_path / "empty.h5", judge=False)
     told = {_plot(tmp_path / "empty.h5", tmp_path / "x.png", threads).stderr for threads in (1, 2)}
     assert len(told) == 1 and re.match("infoplane: InputError: .*empty", told.pop())
+    assert "expected a file ending in .png" in _plot(tmp_path / "empty.h5", tmp_path / "x.jpg", 1).stderr, "said before it is judged"
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,18 @@ def draw(
     return figure
 
 
+def picture_path(path: str | Path) -> Path:
+    """The path of a picture that `save_picture` can write.
+
+    Raises:
+        InputError: an unknown suffix.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
+    return path
+
+
 def save_picture(
     plane: Plane,
     path: str | Path,
@@ -78,9 +90,7 @@ def save_picture(
     Raises:
         InputError: an unknown kind or suffix.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
+    path = picture_path(path)
     if path.suffix.lower() in (".gif", ".mp4"):
         from infoplane.analysis.plot.animate import save_animation
 

@@ -39,6 +39,7 @@ def plot(
         judged = check_begun(measured, progress=True) if check else None
         from infoplane.analysis.plot import save  # loads matplotlib, which takes as long as many a judgement
 
+        output = save.picture_path(output)  # said before anybody waits
         report = None if judged is None else judged()
         print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=report, size=size, log=log))
         return
