@@ -126,10 +126,8 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) ->
             f"{len(gone)} of {len(plane.steps)} checkpoints, the first at step {gone[0]}: their activations are no longer in the run, so that exact codes are "
             "not compared there, and an excess cannot be told from sampling error and bias"
         )
-    for step in plane.steps:
+    for step in [step for step in plane.steps if step in there]:
         in_time(until)
-        if step not in there:
-            continue
         if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
             limits.append(f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes")
             continue

@@ -7,7 +7,6 @@ import sys
 import typer
 
 from infoplane.compiling import tell_of_compiling
-from infoplane.cores import hold_memory
 from infoplane.errors import InfoplaneError
 
 
@@ -15,7 +14,6 @@ class _App(typer.Typer):
     """A Typer app that prints our errors as one readable line and exits with 2, as for bad usage."""
 
     def __call__(self, *args: object, **kwargs: object) -> object:
-        hold_memory()
         tell_of_compiling(
             lambda: print(
                 "infoplane: compiling, once for this installation: up to half a minute (`infoplane compile` does all of it now)",

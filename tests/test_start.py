@@ -30,10 +30,8 @@ print(permutation_p(np.zeros(64, np.int64), np.arange(64) % 2, np.arange(64) % 2
 """
 
 
-def _python(code: str, *args: str, **env: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code, *args], env={**os.environ, **env}, check=False, capture_output=True, text=True, timeout=120
-    )
+def _python(code: str, **env: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **env}, check=False, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -51,16 +49,15 @@ def test_machine_code_is_read_without_loading_what_compiles_it_and_what_is_not_t
 @pytest.mark.skipif(not hasattr(os, "confstr") or "glibc" not in (os.confstr("CS_GNU_LIBC_VERSION") or ""), reason="GNU libc only")
 def test_memory_that_was_freed_is_used_again() -> None:
     faults = _python(
-        "import resource, sys, numpy as np\n"
+        "import resource, numpy as np\n"
         "from infoplane.cores import hold_memory\n"
-        "if sys.argv[1] == 'held': hold_memory()\n"
+        "hold_memory()\n"
         "def some():\n"
         "    for _ in range(9): [np.ones(3 << 20, np.uint8) for _ in range(4)]\n"
         "some()\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
         "some()\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n",
-        "held",
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)\n"
     )
     assert int(faults) < 50, "36 arrays of 768 pages"
 
@@ -151,7 +148,7 @@ def test_a_picture_is_the_same_whoever_judged_it_and_the_judgement_is_kept(never
     assert any(f.verdict in ("estimator", "sampling", "bias") for f in report.findings), "something to draw"
 
 
-def test_what_is_wrong_with_a_plane_is_said_whoever_judges(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, never_judged: Path) -> None:
+def test_what_is_wrong_with_a_plane_is_said_whoever_judges(tmp_path: Path, never_judged: Path) -> None:
     from dataclasses import replace
 
     replace(ip.Plane.load(never_judged), points=()).save(tmp_path / "empty.h5", judge=False)
