@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.episodes import episodes_of
 from infoplane.analysis.evidence import Evidence, archive_of
-from infoplane.analysis.laws import layer_findings, tolerance_bits
+from infoplane.analysis.grids import Grid, grids_of
+from infoplane.analysis.laws import broken_laws, tolerance_bits
+from infoplane.analysis.pairs import Family, compare
 from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm, in_time
 from infoplane.errors import InputError
-from infoplane.plane import Plane, Point
+from infoplane.plane import Plane
 from infoplane.progress import progress as shown_progress
-from infoplane.types import VERDICTS, DPIReport, Finding, Verdict
+from infoplane.types import VERDICTS, DPIReport, Finding
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-Family = tuple[int, str, str, str]
-"""Step, estimator, quantity and sense."""
 DEFAULT_ESTIMATORS = ("bin:szt", "exact")
 """What `check_dpi` measures when it is given an archive."""
 
@@ -94,7 +93,7 @@ def judge(
     limits: list[str] = []
     if archive is None:
         archive = archive_of(plane, limits)
-    evidence = Evidence(plane, archive)
+    evidence, grids = Evidence(plane, archive), grids_of(plane)
     resampler = (
         Resampler(evidence, permutations=permutations, splits=splits, seed=seed, until=until)
         if archive is not None and permutations
@@ -103,24 +102,28 @@ def judge(
     if resampler is None:
         limits.append("chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias")
     try:
-        pairs = _pairs(plane, evidence, resampler, alpha, progress, until)
+        pairs = _pairs(plane, grids, evidence, resampler, alpha, progress, until)
     finally:
         if resampler is not None:
             resampler.keep()  # also when given up: whoever judges next goes on from there
-    findings = [*_leaks(plane, evidence, limits, until), *pairs, *layer_findings(plane)]
+    judged = [_leaks(plane, evidence, limits, until), pairs, broken_laws(plane, grids)]
     limits += evidence.limits()
-    bad = [f for f in findings if f.verdict != "ok"]
+    bad = [f for _, found in judged for f in found if f.verdict != "ok"]
     bad.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
-    report = DPIReport(len(findings), tuple(bad), episodes_of(bad, plane.steps), dict(Counter(f.verdict for f in findings)), tuple(limits))
+    compared, verdicts = sum(n for n, _ in judged), Counter[str](f.verdict for f in bad)
+    verdicts["ok"] = compared - len(bad)
+    counts: dict[str, int] = {verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]}
+    report = DPIReport(compared, tuple(bad), episodes_of(bad, plane.steps), counts, tuple(limits))
     keep(report, plane, archive, {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed})
     return report
 
 
-def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) -> Iterable[Finding]:
-    """Exact-code leak of every certified pair at every checkpoint."""
+def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) -> tuple[int, list[Finding]]:
+    """The exact codes of every certified pair at every checkpoint: how many were compared, and those that leak."""
+    compared, joined, found = 0, 0, list[Finding]()
     if evidence.archive is None or plane.chain is None:
-        return
-    joined, cut, there = 0, _cut_pairs(plane), set(evidence.archive.steps)
+        return compared, found
+    cut, there = _cut_pairs(plane), set(evidence.archive.steps)
     if gone := [step for step in plane.steps if step not in there]:
         limits.append(
             f"{len(gone)} of {len(plane.steps)} checkpoints, the first at step {gone[0]}: their activations are no longer in the run, so that exact codes are "
@@ -131,75 +134,74 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) ->
         if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
             limits.append(f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes")
             continue
-        for up, down in cut:
-            found = evidence.leak(step, up, down)
-            if found is None:
-                continue
-            joined += found.joined
-            verdict: Verdict = "fault" if found.leak_bits > 0 else "ok"
-            rows = found.example
-            text = (
-                f"rows {rows[0]} and {rows[1]} are equal at {up} but differ at {down} by more than rounding, although {up} cuts the input off: "
-                "the layers do not come from one forward pass of one network; recapture this step"
-                if rows
-                else "codes downstream follow from codes upstream"
-            )
-            yield Finding("exact leak", step, up, down, found.leak_bits, verdict, text, estimator="exact", gain_bits=found.gain_bits)
+        for up, down, leak in evidence.leaks(step, cut):
+            compared += 1
+            joined += leak.joined
+            if leak.example is not None:
+                text = (
+                    f"rows {leak.example[0]} and {leak.example[1]} are equal at {up} but differ at {down} by more than rounding, although {up} cuts the input off: "
+                    "the layers do not come from one forward pass of one network; recapture this step"
+                )
+                found.append(
+                    Finding("exact leak", step, up, down, leak.leak_bits, "fault", text, estimator="exact", gain_bits=leak.gain_bits)
+                )
     if joined:
         limits.append(
             f"rounding: {joined} row codes differed in the last bits only and were joined (a float32 product is not row-deterministic)"
         )
+    return compared, found
 
 
 def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:
-    if plane.chain is None:
+    """Certified pairs by the layer downstream, the layer just above it first."""
+    chain, layers = plane.chain, plane.layers
+    if chain is None:
         return []
-    return [(a, b) for i, a in enumerate(plane.layers) for b in plane.layers[i + 1 :] if plane.chain.relation(a, b) == "cut"]
+    return [(up, down) for j, down in enumerate(layers) for up in layers[:j][::-1] if chain.relation(up, down) == "cut"]
 
 
-def _pairs(plane: Plane, evidence: Evidence, resampler: Resampler | None, alpha: float, progress: bool, until: float) -> list[Finding]:
-    found: list[Finding] = []
+def _pairs(
+    plane: Plane, grids: Sequence[Grid], evidence: Evidence, resampler: Resampler | None, alpha: float, progress: bool, until: float
+) -> tuple[int, list[Finding]]:
+    """The numbers of every pair of layers: how many were compared, and those that were not simply ok."""
+    compared = compare(evidence, grids, in_time=lambda: in_time(until))
+    found: list[Finding] = []  # what became of the excesses
     suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
-    families = _families(plane, evidence)
-    later: dict[tuple[int, str], list[tuple[Family, list[int], int]]] = {}  # places of excesses of a family, and how many pairs it compares
+    later: dict[tuple[int, str], list[tuple[Family, list[int]]]] = {}  # places of excesses of a family
 
-    def resample(family: Family, places: list[int], comparable: int) -> None:
+    def resample(family: Family, places: list[int]) -> None:
         each = []
         for k in places:
             f = found[k]
-            if resampler is not None and (tested := resampler.test(*family, f.upstream, f.downstream, f.excess_bits)) is not None:
+            if resampler is not None and (tested := resampler.test(*family.of, f.upstream, f.downstream, f.excess_bits)) is not None:
                 each.append((k, tested))
-        for (k, tested), p in zip(each, holm([t.p for _, t in each], comparable), strict=True):
+        for (k, tested), p in zip(each, holm([t.p for _, t in each], family.comparable), strict=True):
             found[k] = _judged(found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator))
             if found[k].verdict in ("estimator", "violation"):
                 suspects.append((k, tested))
 
-    with shown_progress("judging", len(families), shown=progress) as advance:
-        for family, layers in families.items():
+    with shown_progress("judging", len(compared.families), shown=progress) as advance:
+        for family in compared.families:
             in_time(until)
             start = len(found)
-            found += [
-                evidence.judge_pair(*family, layers[up], layers[down])
-                for up, down in combinations([name for name in plane.layers if name in layers], 2)
-            ]
+            found += [evidence.judge_excess(*family.of, plane.points[up], plane.points[down]) for up, down in family.excesses]
             places = [k for k in range(start, len(found)) if found[k].verdict in ("estimator", "violation")]
-            comparable = sum(f.verdict != "not comparable" for f in found[start:])
-            if resampler is not None and places and not evidence.celled(family[1]):
-                later.setdefault(family[:2], []).append((family, places, comparable))
+            if resampler is not None and places and not evidence.celled(family.of[1]):
+                later.setdefault(family.of[:2], []).append((family, places))
                 continue
-            resample(family, places, comparable)  # while the codes of this step are held
+            resample(family, places)  # while the codes of this step are held
             advance()
         if resampler is not None:
-            excesses = ([found[k] for _, places, _ in some for k in places] for some in later.values())
+            excesses = ([found[k] for _, places in some for k in places] for some in later.values())
             cells = [[(f.step, layer, f.estimator) for f in fs for layer in (f.upstream, f.downstream)] for fs in excesses]
             for some, _ in zip(later.values(), resampler.prepare(cells), strict=True):
-                for family, places, comparable in some:
-                    resample(family, places, comparable)
+                for family, places in some:
+                    resample(family, places)
                     advance()
-    for (k, tested), q in zip(suspects, benjamini_hochberg([t.p for _, t in suspects], max(len(found), 1)), strict=True):
+    for (k, tested), q in zip(suspects, benjamini_hochberg([t.p for _, t in suspects], max(compared.pairs, 1)), strict=True):
         if q > alpha:
             found[k] = _chance(found[k], tested, q, "over the run")
-    return found
+    return compared.pairs, compared.settled + found
 
 
 def _judged(finding: Finding, tested: Chance, p: float, alpha: float, tolerance: float) -> Finding:
@@ -222,15 +224,6 @@ def _judged(finding: Finding, tested: Chance, p: float, alpha: float, tolerance:
 def _chance(finding: Finding, tested: Chance, p: float, over: str) -> Finding:
     text = f"chance explains the excess (p = {tested.p:.3g}, {p:.3g} {over}): more rows would tell"
     return replace(finding, verdict="sampling", explanation=text, p=tested.p, stderr=tested.stderr)
-
-
-def _families(plane: Plane, evidence: Evidence) -> dict[Family, dict[str, Point]]:
-    """The points of each checkpoint, estimator, quantity and sense by layer: their pairs are the family that Holm's correction is over."""
-    by_place: dict[Family, dict[str, Point]] = {}
-    for point in plane.points:
-        if not evidence.exempt(point.estimator):
-            by_place.setdefault((point.step, point.estimator, point.quantity, point.sense), {})[point.layer] = point
-    return by_place
 
 
 def worst(findings: Sequence[Finding]) -> Finding | None:

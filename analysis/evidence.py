@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.codes import Leak, conditional_entropy_bits, leak
-from infoplane.analysis.laws import tolerance_bits
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests
@@ -51,7 +51,6 @@ class Evidence:
         self._unknown: set[str] = set()
         self._frozen: dict[tuple[str, str], Any] = {}  # Any: a fitted estimator
         self._reasons: dict[tuple[str, str], str] = {}
-        self._tolerances = {spec: tolerance_bits(plane, spec) for spec in plane.estimators}
 
     def estimator(self, spec: str) -> Any:  # Any: an estimator or None
         """The estimator behind a spec; None when it cannot be made here."""
@@ -120,6 +119,18 @@ class Evidence:
                 self._codes[layer, spec] = None if z is None else self.fitted(spec, layer).codes(z)
         return self._codes[layer, spec]
 
+    def leaks(self, step: int, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, Leak]]:
+        """`leak` of the pairs that were captured at this step. In the order of `_cut_pairs` few are computed: what follows from what follows from it follows from it."""
+        follows: dict[str, set[str]] = {}  # the layers whose codes those of this one follow from
+        for up, down in pairs:
+            above = follows.setdefault(down, set())
+            found = Leak(0.0, 0.0, 0, None) if up in above else self.leak(step, up, down)
+            if found is None:
+                continue
+            if found.gain_bits <= 0:
+                above |= {up} | follows.get(up, set())
+            yield up, down, found
+
     def leak(self, step: int, up: str, down: str) -> Leak | None:
         """The exact-code leak of a certified pair; None where a layer was not captured at this step."""
         a, b = self.codes(step, up, "exact"), self.codes(step, down, "exact")
@@ -131,26 +142,16 @@ class Evidence:
         z = None if reduced else self.archive.z(step, down)
         return leak(a, b, None if z is None else z.reshape(len(z), -1))
 
-    def judge_pair(self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point) -> Finding:
-        """The verdict on one ordered pair of layers, by the first step of the procedure that decides."""
-        law = f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")  # the bounds are two series
+    def judge_excess(self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point) -> Finding:
+        """The verdict on a pair of comparable layers whose excess is beyond the tolerance, by the first step of the procedure that decides."""
         delta = down.bits - up.bits
         gain = loss = None
 
         def said(verdict: Verdict, text: str) -> Finding:
+            law = law_of_pairs(quantity, sense)
             return Finding(law, step, up.layer, down.layer, delta, verdict, text, estimator=spec, gain_bits=gain, loss_bits=loss)
 
-        pair = (up.layer, down.layer)
-        if pair not in self._reasons:
-            self._reasons[pair] = self._incomparable(*pair)
-        if reason := self._reasons[pair]:
-            return said("not comparable", reason)
-        estimator = self.estimator(spec)
-        exact = spec.partition(":")[0] == "exact"
-        if not exact and up.estimate.saturated and down.estimate.saturated and quantity == "i_xz":
-            return said("untestable", f"{up.layer} and {down.layer} are both at the ceiling of {spec}: take coarser cells or more rows")
-        if delta <= self._tolerances[spec]:
-            return said("ok", "within tolerance")
+        estimator, exact = self.estimator(spec), is_exact(spec)
         if not exact and _inflated(up, down, quantity) and _few_rows(up, down):
             return said(
                 "untestable", f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells"
@@ -171,7 +172,13 @@ class Evidence:
             )
         return said("violation", f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator or the capture")
 
-    def _incomparable(self, up: str, down: str) -> str:
+    def incomparable(self, up: str, down: str) -> str:
+        """Why two layers cannot be compared; empty where they can."""
+        if (up, down) not in self._reasons:
+            self._reasons[up, down] = self._why(up, down)
+        return self._reasons[up, down]
+
+    def _why(self, up: str, down: str) -> str:
         chain = self.plane.chain
         for layer in (up, down):
             if (reduction := self.plane.reductions.get(layer, "none")) not in ("none", "flatten"):
@@ -182,6 +189,16 @@ class Evidence:
         if relation == "cut":
             return ""
         return f"{up} does not cut the input off from {down} (interchange test: {relation})"
+
+
+def law_of_pairs(quantity: str, sense: str) -> str:
+    """What the inequality between layers is called in findings: the two bounds are two series."""
+    return f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")
+
+
+def is_exact(spec: str) -> bool:
+    """Whether an estimator's cells are the values themselves: nothing is at a ceiling, and what exceeds is compared row by row."""
+    return spec.partition(":")[0] == "exact"
 
 
 def _inflated(up: Point, down: Point, quantity: str) -> bool:

@@ -15,9 +15,8 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
-from itertools import starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +24,7 @@ import infoplane
 from infoplane.analysis.dpi import check_dpi, judge
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.evidence import archive_of
+from infoplane.archive.columns import objects_of
 from infoplane.archive.layout import raw_bytes
 from infoplane.archive.publish import make_folder, publishing
 from infoplane.cores import begun
@@ -34,8 +34,6 @@ from infoplane.types import DPIReport, Episode, Finding
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
-
-R = TypeVar("R")
 
 KEPT, KEPT_BYTES = 256, 1 << 28
 """Reports kept, and how many bytes of them; the ones written first go first."""
@@ -158,13 +156,10 @@ def _read(path: Path) -> DPIReport | None:
     """A kept report; None where there is none that can be read."""
     try:
         d = json.loads(gzip.decompress(path.read_bytes()))
-        return DPIReport(d["checked"], _listed(Finding, d["findings"]), _listed(Episode, d["episodes"]), d["counts"], tuple(d["limits"]))
+        findings, episodes = objects_of(Finding, d["findings"]), objects_of(Episode, d["episodes"])
+        return DPIReport(d["checked"], tuple(findings), tuple(episodes), d["counts"], tuple(d["limits"]))
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None
-
-
-def _listed(kind: Callable[..., R], columns: Mapping[str, Sequence[object]]) -> tuple[R, ...]:
-    return tuple(starmap(kind, zip(*(columns[f.name] for f in fields(kind)), strict=True)))  # type: ignore[arg-type]  # a dataclass
 
 
 def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+import numpy as np
+
+from infoplane.analysis.grids import Grid
 from infoplane.plane import Plane
 from infoplane.types import Finding, Verdict
 
@@ -18,34 +21,30 @@ def tolerance_bits(plane: Plane, estimator: str = "") -> float:
     return max(least, 0.01 * scale)
 
 
-def layer_findings(plane: Plane) -> Iterable[Finding]:
-    """0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) at every point; excess beyond the tolerance is a finding."""
-    tolerances = {spec: tolerance_bits(plane, spec) for spec in plane.estimators}
-    by_place = {(p.step, p.layer, p.estimator, p.sense, p.quantity): p.bits for p in plane.points}
-    for (step, layer, estimator, sense, quantity), bits in by_place.items():
-        tolerance = tolerances[estimator]
-        if quantity == "i_xz":
-            yield _judge(tolerance, "I(X;Z) >= 0", step, layer, estimator, -bits)
-            if plane.h_x_bits is not None:
-                yield _judge(tolerance, "I(X;Z) <= H(X)", step, layer, estimator, bits - plane.h_x_bits)
-        else:
-            yield _judge(tolerance, "I(Z;Y) >= 0", step, layer, estimator, -bits)
-            if plane.h_y_bits is not None:
-                yield _judge(tolerance, "I(Z;Y) <= H(Y)", step, layer, estimator, bits - plane.h_y_bits)
-            other = by_place.get((step, layer, estimator, sense, "i_xz"))
-            if other is not None:
-                yield _judge(tolerance, "I(Z;Y) <= I(X;Z)", step, layer, estimator, bits - other)
+def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]]:
+    """0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) at every point: how many were compared, and those exceeded beyond the tolerance."""
+    compared, found = 0, []
+    i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
+    for grid in grids:
+        name, entropy, of = ("I(X;Z)", plane.h_x_bits, "H(X)") if grid.quantity == "i_xz" else ("I(Z;Y)", plane.h_y_bits, "H(Y)")
+        excesses = {f"{name} >= 0": -grid.bits}
+        if entropy is not None:
+            excesses[f"{name} <= {of}"] = grid.bits - entropy
+        if grid.quantity == "i_zy" and (above := i_xz.get((grid.estimator, grid.sense))) is not None:
+            excesses["I(Z;Y) <= I(X;Z)"] = grid.bits - above
+        for law, excess in excesses.items():
+            compared += int(np.count_nonzero(~np.isnan(excess)))
+            for step, layer in np.argwhere(excess > tolerance_bits(plane, grid.estimator)).tolist():
+                found.append(_broken(law, plane.steps[step], grid.layers[layer], grid.estimator, float(excess[step, layer])))
+    return compared, found
 
 
-def _judge(tolerance: float, law: str, step: int, layer: str, estimator: str, excess: float) -> Finding:
-    verdict: Verdict = "ok"
-    text = "holds"
-    if excess > tolerance:
-        by_arithmetic = estimator.partition(":")[0] in _THEOREMS
-        verdict = "violation" if by_arithmetic else "estimator"
-        text = (
-            f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a bug in the estimator or the capture"
-            if by_arithmetic
-            else f"{law} fails by {excess:.3f} bits at {layer}: {estimator} is no plug-in, its error exceeds the law here"
-        )
+def _broken(law: str, step: int, layer: str, estimator: str, excess: float) -> Finding:
+    by_arithmetic = estimator.partition(":")[0] in _THEOREMS
+    verdict: Verdict = "violation" if by_arithmetic else "estimator"
+    text = (
+        f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a bug in the estimator or the capture"
+        if by_arithmetic
+        else f"{law} fails by {excess:.3f} bits at {layer}: {estimator} is no plug-in, its error exceeds the law here"
+    )
     return Finding(law, step, layer, layer, excess, verdict, text, estimator=estimator)

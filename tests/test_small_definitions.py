@@ -1396,7 +1396,7 @@ def test_a_rounding_that_parts_rows_is_no_fault_and_a_leak_is(tmp_path: Path) ->
         plane = ip.measure(archive, "exact")
         points = {p.layer: p for p in plane if p.quantity == "i_xz"}
         evidence = Evidence(replace(plane, chain=Chain(("a", "b"), (("no-path", "cut"), ("no-path", "no-path")), rows=8)), archive)
-        finding = evidence.judge_pair(0, "exact", "i_xz", "exact", points["a"], points["b"])
+        finding = evidence.judge_excess(0, "exact", "i_xz", "exact", points["a"], points["b"])
         assert finding.verdict == verdict and re.search(words, finding.explanation)
 
 

@@ -21,6 +21,7 @@ from infoplane.analysis.estimators.atoms import apart_bits
 from infoplane.analysis.estimators.cells import estimate_of_codes
 from infoplane.analysis.evidence import Evidence
 from infoplane.analysis.floors import fano_bits, tightened
+from infoplane.analysis.grids import grids_of
 from infoplane.analysis.resample import Chance
 from infoplane.analysis.stored import memory_bytes
 from infoplane.analysis.vocabulary import mutual_information
@@ -311,8 +312,8 @@ def test_certified_pairs_are_those_that_the_certificate_calls_cut_in_order() -> 
 )
 def test_a_rise_is_untestable_only_where_saturation_could_have_made_it(up: dict, down: dict, verdict: str) -> None:
     a, b = point("a", "i_xz", 2.0, **up), point("b", "i_xz", 2.5, **down)
-    plane = plane_of([a, b], chain=CUT)
-    assert Evidence(plane, None).judge_pair(0, "bin:szt", "i_xz", "point", a, b).verdict == verdict
+    (found,) = ip.check_dpi(plane_of([a, b], chain=CUT)).findings
+    assert found.verdict == verdict and found.law == "I(X;Z) pair"
 
 
 def test_edges_are_frozen_over_the_run_or_the_layer_where_the_rule_asks_for_it(tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -345,10 +346,11 @@ def test_every_law_of_a_layer_is_checked_beyond_its_tolerance_and_not_within() -
         (0.5, 0.52, {"I(Z;Y) <= I(X;Z)"}), (6.009, 1.009, set()), (-0.009, -0.009, set()), (0.5, 0.509, set()),
     ):  # fmt: skip
         plane = plane_of([point("a", "i_xz", bits_xz), point("a", "i_zy", bits_zy)])
-        findings = list(laws.layer_findings(plane))
-        assert {f.law for f in findings if f.verdict == "violation"} == broken and len(findings) == 5
+        compared, findings = laws.broken_laws(plane, grids_of(plane))
+        assert {f.law for f in findings} == broken and {f.verdict for f in findings} <= {"violation"} and compared == 5
         elsewhere = plane_of([point("a", "i_xz", bits_xz, spec="ksg:k=5"), point("a", "i_zy", bits_zy, spec="ksg:k=5")])
-        assert not [f for f in laws.layer_findings(elsewhere) if f.verdict == "violation"]
+        compared, findings = laws.broken_laws(elsewhere, grids_of(elsewhere))
+        assert {f.verdict for f in findings} <= {"estimator"} and compared == 5
 
 
 def test_the_worst_finding_is_the_first_of_the_worst_verdict() -> None:

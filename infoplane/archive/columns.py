@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from operator import index
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import h5py
 import numpy as np
@@ -16,6 +17,8 @@ from infoplane.archive.publish import put_array
 from infoplane.errors import InputError
 from infoplane.plane import Point
 from infoplane.types import Estimate
+
+T = TypeVar("T")
 
 POINTS = "points"
 """The group of the columns, and the key of what ``/meta`` says of them."""
@@ -82,12 +85,28 @@ def read_points(file: h5py.File, window: Window, said: Mapping[str, Any], where:
         lists[key] = _texts(column, said["texts"][key], key) if key in TEXTS else _numbers(column) if key in PERHAPS else column.tolist()
     if len({len(values) for values in lists.values()}) != 1 or min(lists["step"], default=0) < 0:
         raise ValueError("columns of different lengths, or a negative step")
-    names = ("bits", "n", "estimator", "sense", "low", "high", "stderr", "ceiling_bits", "target", "coverage", "notes")
-    estimates = map(Estimate, *(lists[name] for name in names))
-    return tuple(map(Point, lists["step"], lists["layer"], lists["quantity"], estimates)), (
-        columns,
-        {key: said["texts"][key] for key in TEXTS},
-    )
+    estimates = objects_of(Estimate, {f.name: lists[f.name] for f in fields(Estimate)})
+    odd = np.flatnonzero(~np.isfinite(columns["bits"]) | (columns["n"] < 1))
+    for k in (*odd[:1], *(k for key in ("sense", "target") for k in np.unique(columns[key], return_index=True)[1])):
+        estimates[k].__post_init__()  # says what is wrong with it
+    points = objects_of(Point, {"step": lists["step"], "layer": lists["layer"], "quantity": lists["quantity"], "estimate": estimates})
+    return tuple(points), (columns, {key: said["texts"][key] for key in TEXTS})
+
+
+def objects_of(kind: type[T], columns: Mapping[str, Sequence[object]]) -> list[T]:
+    """One object of a dataclass for each row of these columns, which have all of its fields: a third of the time that making each takes, and no checks.
+
+    Raises:
+        KeyError: a field without a column. ValueError: columns of different lengths.
+    """
+    listed = [columns[f.name] for f in fields(kind)]  # type: ignore[arg-type]  # a dataclass
+    objects = [kind.__new__(kind) for _ in listed[0]]
+    states = [vars(one) for one in objects]
+    for f, column in zip(fields(kind), listed, strict=True):  # type: ignore[arg-type]  # as above
+        name = f.name
+        for state, value in zip(states, column, strict=True):
+            state[name] = value
+    return objects
 
 
 def _numbers(column: NDArray[np.float64]) -> list[float | None]:
