@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -153,8 +154,12 @@ class Resampler:
         if self._log is not None:
             with contextlib.suppress(ArchiveError, OSError):
                 self._known = self._log.read()
+
+    @cached_property
+    def _labels(self) -> Codes | None:
+        archive = self.evidence.archive
         y = None if archive is None else label_variable(archive)
-        self._labels = row_codes(y.values) if y is not None and y.kind == "discrete" else None
+        return row_codes(y.values) if y is not None and y.kind == "discrete" else None
 
     def prepare(self, groups: Iterable[Iterable[Cell]]) -> Iterator[None]:
         """Estimate the halves of these cells, which have no codes, on all cores: after each group `test` finds its cells."""

@@ -6,7 +6,7 @@ Imports nothing of ours but the errors. All information is in bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -24,6 +24,8 @@ Relation = Literal["cut", "partial", "no-path", "unknown"]
 Verdict = Literal["ok", "sampling", "bias", "estimator", "untestable", "not comparable", "fault", "violation"]
 VERDICTS: tuple[Verdict, ...] = ("fault", "violation", "estimator", "bias", "sampling", "untestable", "not comparable", "ok")
 """All verdicts, the worst first."""
+FLAGS: tuple[Verdict, ...] = ("fault", "violation", "estimator")
+"""Verdicts drawn unless asked otherwise."""
 
 
 SMALLEST = 1e-140
@@ -473,6 +475,15 @@ class DPIReport:
                 lines.append(f"  {f.verdict}: {f.explanation}")
         lines += [f"  not judged: {limit}" for limit in self.limits]
         return "\n".join(printable(line, 1000) for line in lines)
+
+
+Judged = DPIReport | Callable[[], DPIReport]
+"""A report, or a function that waits for it: a picture is drawn as far as it can be first."""
+
+
+def report_of(judged: Judged | None) -> DPIReport | None:
+    """The report, waited for where it is not there yet."""
+    return judged() if callable(judged) else judged
 
 
 def printable(text: object, limit: int = 80) -> str:

@@ -19,19 +19,16 @@ from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_tig
 from infoplane.analysis.plot.trajectory import Trajectory, concerns, flag_segments, trajectories
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import DPIReport, Verdict
+from infoplane.types import FLAGS, Judged, Verdict, report_of
 
 if TYPE_CHECKING:
     from infoplane.analysis.invariance import Invariance
-
-FLAGS: tuple[Verdict, ...] = ("fault", "violation", "estimator")
-"""Verdicts drawn unless asked otherwise."""
 
 
 @style.styled
 def plot_plane(
     plane: Plane,
-    report: DPIReport | None = None,
+    report: Judged | None = None,
     *,
     ax: Axes | None = None,
     estimator: str | None = None,
@@ -52,7 +49,7 @@ def plot_plane(
 
     Args:
         plane: what was measured.
-        report: the DPI check, None to draw no flags.
+        report: the DPI check (or a function that gives it, called once the trajectories are drawn), None to draw no flags.
         ax: where to draw; None makes a new pyplot figure.
         estimator: spec to draw; None takes the plane's first.
         sense: exact, point, upper or lower; None takes the first that is present.
@@ -80,6 +77,7 @@ def plot_plane(
     lines = None
     for k, path in enumerate(paths):
         lines = _draw_path(ax, path, k, norm, colours) or lines
+    report = report_of(report)
     found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
     marks = draw_flags(ax, flag_segments(paths, found, flags), report, spec)
     draw_tightened(ax, shown, paths, spec)

@@ -16,7 +16,7 @@ from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.usable import draw_usable
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import DPIReport
+from infoplane.types import Judged, report_of
 
 SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".mp4")
 KINDS = ("plane", "curves", "snapshots", "dpi", "sensitivity", "usable")
@@ -30,7 +30,7 @@ def draw(
     *,
     kind: str = "plane",
     estimator: str | None = None,
-    report: DPIReport | None = None,
+    report: Judged | None = None,
     size: str = "page",
     log: bool | None = None,
 ) -> Figure:
@@ -58,21 +58,9 @@ def draw(
         plot_plane(plane, report, estimator=estimator, ax=ax, log=log)
     elif kind == "snapshots":
         plot_snapshots(plane, estimator=estimator, ax=ax, log=log)
-    elif report is not None:
-        plot_dpi_matrix(plane, report, estimator=estimator, ax=ax)
+    elif (judged := report_of(report)) is not None:
+        plot_dpi_matrix(plane, judged, estimator=estimator, ax=ax)
     return figure
-
-
-def picture_path(path: str | Path) -> Path:
-    """The path of a picture that `save_picture` can write.
-
-    Raises:
-        InputError: an unknown suffix.
-    """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
-    return path
 
 
 def save_picture(
@@ -81,7 +69,7 @@ def save_picture(
     *,
     kind: str = "plane",
     estimator: str | None = None,
-    report: DPIReport | None = None,
+    report: Judged | None = None,
     size: str = "page",
     log: bool | None = None,
 ) -> Path:
@@ -90,7 +78,9 @@ def save_picture(
     Raises:
         InputError: an unknown kind or suffix.
     """
-    path = picture_path(path)
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
     if path.suffix.lower() in (".gif", ".mp4"):
         from infoplane.analysis.plot.animate import save_animation
 

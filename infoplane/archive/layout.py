@@ -178,8 +178,11 @@ def readable(text: str) -> str:
     return text
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
 def _canonical(body: dict[str, Any]) -> bytes:  # Any: JSON
-    return json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+    return _CANONICAL.encode(body).encode()
 
 
 def says_format(text: bytes, kind: str, where: str) -> bool:

@@ -21,6 +21,7 @@ from infoplane.archive.guard import (
     naming,
     node,
     read_array,
+    read_header,
     read_meta,
     read_placed,
     read_rows,
@@ -55,7 +56,8 @@ class Store:
     """Where the parts of a run lie: a folder of files or groups of one packed file."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._folder = path, path / layout.SHARD_DIR
+        self._files: dict[ShardName, Path] = {}
         self.packed = not path.is_dir()
         if not os.path.lexists(path):
             raise NotAnArchive(f"{path}: no such file or folder")
@@ -73,9 +75,8 @@ class Store:
                 f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed before its first step leaves such a folder)"
             )
         self.header = layout.unsealed(read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE))
-        folder = path / layout.SHARD_DIR
-        refuse_link(folder)
-        self._names = [ShardName.parse(e) for e in sorted(os.listdir(folder))] if folder.is_dir() else []
+        refuse_link(self._folder)
+        self._names = [ShardName.parse(e) for e in sorted(os.listdir(self._folder))] if self._folder.is_dir() else []
 
     @property
     def names(self) -> list[ShardName]:
@@ -91,9 +92,23 @@ class Store:
                 raise DamagedArchive(f"{where}: expected a group")
             yield group, window, where
 
+    def file(self, name: ShardName) -> Path:
+        """The file of a shard in a folder; remembered, since making a path takes longer than finding an array by it."""
+        file = self._files.get(name)
+        if file is None:
+            file = self._files[name] = self._folder / str(name)
+        return file
+
     def shard(self, name: ShardName) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
         """The open group of a shard, its file, and how to call it in messages."""
-        return self._open(self.path / layout.SHARD_DIR / str(name), f"ckpt/{name}")
+        return self._open(self.file(name), f"ckpt/{name}")
+
+    def header_of(self, name: ShardName) -> tuple[bytes, str]:
+        """The sealed header of a shard, and how to call it in messages."""
+        if not self.packed:
+            return read_header(self.file(name), layout.META), str(self.file(name))
+        with self.shard(name) as (group, window, where):
+            return read_meta(group, layout.META, window, where), where
 
     def probe(self) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
         """The open group of the probe, its file, and how to call it in messages."""
@@ -180,9 +195,9 @@ class Archive:
 
     def _head(self, name: ShardName) -> dict[str, Any]:  # Any: JSON
         """The sealed header of a shard, checked against its name and its run; kept."""
-        if name not in self._metas:
-            with self._store.shard(name) as (group, window, where):
-                body = layout.unsealed(read_meta(group, layout.META, window, where), layout.SHARD, where)
+        if (head := self._metas.get(name)) is None:
+            text, where = self._store.header_of(name)
+            body = layout.unsealed(text, layout.SHARD, where)
             expected = {
                 "run_uuid": self.run_uuid,
                 "seq": name.seq,
@@ -197,8 +212,8 @@ class Archive:
                         f"{where}: key '{key}': expected {value!r}, got {str(body.get(key))[:80]!r}; the shard belongs to another run, step or probe"
                     )
             self._check_head(body, where)
-            self._metas[name] = body
-        return self._metas[name]
+            head = self._metas[name] = body
+        return head
 
     def _check_head(self, body: dict[str, Any], where: str) -> None:  # Any: JSON
         try:
@@ -265,7 +280,7 @@ class Archive:
         head = self._head(name)
         entry = head["entries"][layer]
         if self._direct and not self._store.packed:
-            file = self.path / layout.SHARD_DIR / str(name)
+            file = self._store.file(name)
             a = read_placed(file, entry.get(layout.PLACES[crc_key]), *_stored(head, entry, crc_key, str(file)), entry.get(crc_key))
             if a is not None:
                 return a
@@ -306,8 +321,7 @@ class Archive:
         Raises:
             InputError: no such step. OSError: a file is gone.
         """
-        shards = [self.path / layout.SHARD_DIR / str(name) for name in self._of(step)]
-        files = [self.path] if self._store.packed else shards
+        files = [self.path] if self._store.packed else [self._store.file(name) for name in self._of(step)]
         return [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
 
     def meta(self, step: int) -> dict[str, Any]:  # Any: JSON

@@ -34,14 +34,13 @@ def plot(
 
     if kind in ("plane", "dpi"):
         from infoplane.analysis.kept import check_begun
+        from infoplane.types import FLAGS, VERDICTS
 
         measured = Plane.load(subject)
-        judged = check_begun(measured, progress=True) if check else None
+        judged = check_begun(measured, wanted=FLAGS if kind == "plane" else VERDICTS, progress=True) if check else None
         from infoplane.analysis.plot import save  # loads matplotlib, which takes as long as many a judgement
 
-        output = save.picture_path(output)  # said before anybody waits
-        report = None if judged is None else judged()
-        print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=report, size=size, log=log))
+        print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=judged, size=size, log=log))
         return
     from infoplane.analysis.plot import of_run, save
 
