@@ -15,6 +15,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields, replace
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,11 +75,11 @@ def kept_check(
 
 
 def check_begun(plane: Plane, *, wanted: Collection[Verdict] = VERDICTS, progress: bool = False) -> Callable[[], DPIReport]:
-    """What `kept_check` says, as a function that waits for it: a judgement that is not kept is made by another process meanwhile, see `begun`.
+    """What `kept_check` says, with the findings of a ``wanted`` verdict only, since tens of thousands take a tenth of a second to hand over or to read.
 
-    That one hands over the findings with a ``wanted`` verdict only: tens of thousands take a tenth of a second.
+    It is a function that waits for it: a judgement that is not kept is made by another process meanwhile, see `begun`.
     """
-    report = _kept(plane, None, _USUAL)
+    report = _kept(plane, None, _USUAL, wanted)
     if report is not None:
         return lambda: report
 
@@ -89,9 +90,9 @@ def check_begun(plane: Plane, *, wanted: Collection[Verdict] = VERDICTS, progres
     return begun(judged)
 
 
-def _kept(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> DPIReport | None:
+def _kept(plane: Plane, archive: Archive | None, settings: Mapping[str, float], wanted: Collection[Verdict] = VERDICTS) -> DPIReport | None:
     path = _place(plane, archive or archive_of(plane, [], check=False), settings)
-    return None if path is None else _read(path)
+    return None if path is None else _read(path, wanted)
 
 
 _USUAL: dict[str, Any] = {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0}  # Any: three ints and a float
@@ -162,11 +163,13 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _read(path: Path) -> DPIReport | None:
-    """A kept report; None where there is none that can be read."""
+def _read(path: Path, wanted: Collection[Verdict]) -> DPIReport | None:
+    """A kept report with the findings of these verdicts; None where there is none that can be read."""
     try:
         d = json.loads(gzip.decompress(path.read_bytes()))
-        findings, episodes = objects_of(Finding, d["findings"]), objects_of(Episode, d["episodes"])
+        keep = [verdict in wanted for verdict in d["findings"]["verdict"]]
+        findings = objects_of(Finding, {key: list(compress(column, keep)) for key, column in d["findings"].items()})
+        episodes = objects_of(Episode, d["episodes"])
         return DPIReport(d["checked"], tuple(findings), tuple(episodes), d["counts"], tuple(d["limits"]))
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
         return None
