@@ -60,7 +60,6 @@ def compare(evidence: Evidence, grids: Sequence[Grid], *, in_time: Callable[[], 
     for grid in grids:
         if evidence.exempt(grid.estimator):
             continue
-        ceiling = [f"{up} and {down} are both at the ceiling of {grid.estimator}: take coarser cells or more rows" for up, down in names]
         tolerance = tolerance_bits(plane, grid.estimator)
         for first in range(0, len(plane.steps), most):
             in_time()
@@ -73,8 +72,8 @@ def compare(evidence: Evidence, grids: Sequence[Grid], *, in_time: Callable[[], 
             excess = bits[:, downs] - bits[:, ups]
             beyond = asked & ~full & (excess > tolerance)
             pairs += int(np.count_nonzero(there))
-            settled += _findings(grid, steps, names, excess, there & ~comparable, "not comparable", reasons)
-            settled += _findings(grid, steps, names, excess, full, "untestable", ceiling)
+            settled += _findings(grid, steps, names, excess, there & ~comparable, "not comparable", reasons.__getitem__)
+            settled += _findings(grid, steps, names, excess, full, "untestable", _full(grid, names))
             for row in np.flatnonzero(beyond.any(axis=1)):
                 which = np.flatnonzero(beyond[row])
                 places = list(zip(at[row, ups[which]].tolist(), at[row, downs[which]].tolist(), strict=True))
@@ -84,6 +83,10 @@ def compare(evidence: Evidence, grids: Sequence[Grid], *, in_time: Callable[[], 
     return Compared(pairs, settled, families)
 
 
+def _full(grid: Grid, names: Sequence[tuple[str, str]]) -> Callable[[int], str]:
+    return lambda k: f"{names[k][0]} and {names[k][1]} are both at the ceiling of {grid.estimator}: take coarser cells or more rows"
+
+
 def _findings(
     grid: Grid,
     steps: Sequence[int],
@@ -91,10 +94,11 @@ def _findings(
     excess: NDArray[np.float64],
     where: NDArray[np.bool_],
     verdict: Verdict,
-    texts: Sequence[str],
+    text: Callable[[int], str],
 ) -> list[Finding]:
     """One finding for each pair of one checkpoint in ``where``, shape ``(steps, pairs)``, with the text of its pair."""
     rows, pairs = (places.tolist() for places in np.nonzero(where))
+    texts = {k: text(k) for k in set(pairs)}
     same: dict[str, object] = {"law": law_of_pairs(grid.quantity, grid.sense), "verdict": verdict, "estimator": grid.estimator}
     columns: dict[str, list[object]] = {f.name: [same.get(f.name)] * len(rows) for f in fields(Finding)}
     columns |= {"step": [steps[k] for k in rows], "excess_bits": excess[where].tolist(), "explanation": [texts[k] for k in pairs]}

@@ -129,6 +129,33 @@ def test_external_storage_is_not_followed(run, tmp_path):
     refused(run, "layers/0000/call/0", "virtual or external")
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda f, text, out: f.__setitem__("meta", h5py.SoftLink("/kept")), "links are not followed"),
+        (lambda f, text, out: f.__setitem__("meta", h5py.SoftLink("/nowhere")), "links are not followed"),
+        (lambda f, text, out: f.__setitem__("meta", h5py.ExternalLink(str(out), "/meta")), "links are not followed"),
+        (lambda f, text, out: None, "not a file of infoplane"),
+        (lambda f, text, out: f.create_group("meta"), "scalar fixed-length string"),
+        (lambda f, text, out: f.__setitem__("meta", np.dtype("f4")), "scalar fixed-length string"),
+        (lambda f, text, out: f.create_dataset("meta", data=7), "scalar fixed-length string"),
+        (lambda f, text, out: f.create_dataset("meta", data=text, dtype=h5py.string_dtype()), "scalar fixed-length string"),
+        (lambda f, text, out: f.create_dataset("meta", data=[np.bytes_(text)]), "scalar fixed-length string"),
+        (lambda f, text, out: f.create_dataset("meta", data=h5py.Empty(f"S{len(text)}")), "scalar fixed-length string"),
+        (lambda f, text, out: f.create_dataset("meta", (), f"S{len(text)}"), "but stores 0"),
+    ],
+)  # fmt: skip
+def test_a_header_is_a_text_in_the_file_itself(run, tmp_path, make, words):
+    with h5py.File(shard_of(run), "r+") as f, h5py.File(tmp_path / "out.h5", "w") as out:
+        text = f["meta"][()]
+        f.move("meta", "kept")
+        out["meta"] = np.bytes_(text)
+        make(f, text, tmp_path / "out.h5")
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+    refused(run, words)
+    assert not before or len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_cyclic_hard_link_ends(run):
     with h5py.File(shard_of(run), "r+") as f:
         del f["layers/0000/call"]
