@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.episodes import episodes_of
 from infoplane.analysis.evidence import Evidence, archive_of
@@ -64,7 +64,13 @@ def check_dpi(
         from infoplane.analysis.measure import measure
 
         archive, subject = subject, measure(subject, DEFAULT_ESTIMATORS, workers=workers, progress=progress)
-    return judge(subject, archive=archive, alpha=alpha, permutations=permutations, splits=splits, seed=seed, progress=progress)
+    from infoplane.analysis.kept import keep, place_of
+
+    settings: dict[str, Any] = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}  # Any: three ints and a float
+    place = place_of(subject, archive, settings)  # of the files as they are now
+    report = judge(subject, archive=archive, progress=progress, **settings)
+    keep(report, place)
+    return report
 
 
 def judge(
@@ -78,18 +84,14 @@ def judge(
     progress: bool = False,
     until: float = math.inf,
 ) -> DPIReport:
-    """`check_dpi` of a plane; given up, and nothing kept, when `time.monotonic` passes ``until``.
+    """`check_dpi` of a plane, not kept; given up when `time.monotonic` passes ``until``.
 
     Raises:
         OutOfTime: it did. InputError: as `check_dpi`.
     """
-    from infoplane.analysis.kept import keep
-
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
-    if not plane.points:
-        failed = f"; {len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}" if plane.failures else ""
-        raise InputError(f"the plane is empty: measure at least one checkpoint before checking it{failed}")
+    plane.refuse_empty("checking")
     limits: list[str] = []
     if archive is None:
         archive = archive_of(plane, limits)
@@ -113,9 +115,7 @@ def judge(
     compared, verdicts = sum(n for n, _ in judged), Counter[str](f.verdict for f in bad)
     verdicts["ok"] = compared - len(bad)
     counts: dict[str, int] = {verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]}
-    report = DPIReport(compared, tuple(bad), episodes_of(bad, plane.steps), counts, tuple(limits))
-    keep(report, plane, archive, {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed})
-    return report
+    return DPIReport(compared, tuple(bad), episodes_of(bad, plane.steps), counts, tuple(limits))
 
 
 def _leaks(plane: Plane, evidence: Evidence, limits: list[str], until: float) -> tuple[int, list[Finding]]:

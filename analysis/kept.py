@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import infoplane
-from infoplane.analysis.dpi import check_dpi, judge
+from infoplane.analysis.dpi import judge
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.evidence import archive_of
 from infoplane.archive.columns import objects_of
@@ -67,10 +67,12 @@ def kept_check(
     Raises:
         InputError: as `check_dpi`.
     """
-    settings = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}
-    report = _kept(plane, archive, settings)
-    if report is None:  # check_dpi keeps what it finds
-        report = check_dpi(plane, archive=archive, progress=progress, **settings)  # type: ignore[arg-type]  # three ints and a float
+    settings: dict[str, Any] = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}  # Any: three ints and a float
+    place = place_of(plane, archive, settings)
+    report = _read(place, VERDICTS)
+    if report is None:
+        report = judge(plane, archive=archive, progress=progress, **settings)
+        keep(report, place)
     return report
 
 
@@ -79,20 +81,16 @@ def check_begun(plane: Plane, *, wanted: Collection[Verdict] = VERDICTS, progres
 
     It is a function that waits for it: a judgement that is not kept is made by another process meanwhile, see `begun`.
     """
-    report = _kept(plane, None, _USUAL, wanted)
+    place = place_of(plane, None, _USUAL)
+    report = _read(place, wanted)
     if report is not None:
         return lambda: report
 
-    def judged() -> DPIReport:
-        full = check_dpi(plane, progress=progress)
-        return replace(full, findings=full.of(*wanted))
+    def judged() -> tuple[DPIReport, Callable[[], None]]:
+        full = judge(plane, archive=None, progress=progress, **_USUAL)
+        return replace(full, findings=full.of(*wanted)), lambda: keep(full, place)
 
     return begun(judged)
-
-
-def _kept(plane: Plane, archive: Archive | None, settings: Mapping[str, float], wanted: Collection[Verdict] = VERDICTS) -> DPIReport | None:
-    path = _place(plane, archive or archive_of(plane, [], check=False), settings)
-    return None if path is None else _read(path, wanted)
 
 
 _USUAL: dict[str, Any] = {"alpha": 0.05, "permutations": 1999, "splits": 5, "seed": 0}  # Any: three ints and a float
@@ -106,28 +104,27 @@ def judge_ahead(plane: Plane, *, always: bool = False) -> None:
 
     Given up after `AHEAD_SECONDS` (and the estimate of one layer that is being made then), and left to whoever asks where judging fails, unless ``always``.
     """
-    path = _place(plane, archive_of(plane, [], check=False), _USUAL)
-    if path is None or path.exists():
+    place = place_of(plane, None, _USUAL)
+    if place is None or place.exists():
         return
     until = math.inf if always else time.monotonic() + AHEAD_SECONDS
     try:
-        judge(plane, archive=None, **_USUAL, progress=always, until=until)
+        keep(judge(plane, archive=None, **_USUAL, progress=always, until=until), place)
     except Exception:  # out of time, or whoever asks is told what fails
         if always:
             raise
 
 
-def keep(report: DPIReport, plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> None:
-    """Keep what was judged under these settings for `kept_check`, where it may be kept."""
-    path = _place(plane, archive, settings)
-    if path is not None:
+def keep(report: DPIReport, place: Path | None) -> None:
+    """Keep what was judged for `kept_check`, where it may be kept."""
+    if place is not None:
         with contextlib.suppress(OSError):  # a full disk or a home that is not ours: judged again next time
-            _write(path, report)
+            _write(place, report)
 
 
-def _place(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> Path | None:
-    """Where the report is kept; None for no place."""
-    folder = cache_folder()
+def place_of(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> Path | None:
+    """Where the report of this plane is kept, by what the run's files are now; None for no place."""
+    archive, folder = archive or archive_of(plane, [], check=False), cache_folder()
     ours = all(spec.partition(":")[0] in FAMILIES for spec in plane.estimators)  # whether a plug-in has changed cannot be seen
     if archive is None or folder is None or not ours:
         return None
@@ -163,10 +160,12 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _read(path: Path, wanted: Collection[Verdict]) -> DPIReport | None:
+def _read(place: Path | None, wanted: Collection[Verdict]) -> DPIReport | None:
     """A kept report with the findings of these verdicts; None where there is none that can be read."""
+    if place is None:
+        return None
     try:
-        d = json.loads(gzip.decompress(path.read_bytes()))
+        d = json.loads(gzip.decompress(place.read_bytes()))
         keep = [verdict in wanted for verdict in d["findings"]["verdict"]]
         findings = objects_of(Finding, {key: list(compress(column, keep)) for key, column in d["findings"].items()})
         episodes = objects_of(Episode, d["episodes"])
@@ -177,7 +176,8 @@ def _read(path: Path, wanted: Collection[Verdict]) -> DPIReport | None:
 
 def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
     """One list per field: half of the time that an object for each takes, written and read."""
-    return {f.name: [getattr(one, f.name) for one in listed] for f in fields(kind)}
+    states = [vars(one) for one in listed]
+    return {f.name: [state[name] for state in states] for f in fields(kind) for name in [f.name]}
 
 
 def _write(path: Path, report: DPIReport) -> None:

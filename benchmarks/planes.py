@@ -52,15 +52,16 @@ def seconds(work: Callable[[], object], times: int = 3) -> float:
     return float(np.median(taken))
 
 
-def command(*words: str) -> Callable[[], object]:
-    """A whole process of the command line."""
-    return lambda: subprocess.run([sys.executable, "-m", "infoplane", *words], capture_output=True, check=True)
+def command(*words: str, kept: bool = True) -> Callable[[], object]:
+    """A whole process of the command line, which may read the reports that are kept or not."""
+    env = os.environ if kept else {**os.environ, "INFOPLANE_CACHE": ""}
+    return lambda: subprocess.run([sys.executable, "-m", "infoplane", *words], env=env, capture_output=True, check=True)
 
 
 def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
     """How many points the plane of a new run has, and the seconds of every column."""
     os.environ["INFOPLANE_CACHE"] = str(folder / "kept")
-    run, path = grown(folder / "run", steps), folder / "plane.h5"
+    run, path, picture = grown(folder / "run", steps), folder / "plane.h5", str(folder / "plane.png")
     ip.measure(run, SPECS, steps=[0], resume=False)
     taken = [seconds(lambda: ip.measure(run, SPECS), 1), seconds(lambda: ip.measure(run, SPECS))]
     plane = ip.measure(run, SPECS)
@@ -70,15 +71,21 @@ def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
         seconds(lambda: replace(plane).save(path, overwrite=True)),  # one whose columns are not there yet
         seconds(lambda: Plane.load(path)),
         seconds(lambda: ip.open_archive(run)),
-        seconds(command("check", str(path))),
-        seconds(command("plot", str(path), "-o", str(path.with_suffix(".png")))),
+        *(
+            seconds(command(*words, kept=kept))
+            for kept in (True, False)
+            for words in (("check", str(path)), ("plot", str(path), "-o", picture))
+        ),
     ]
 
 
 def main(sizes: list[int]) -> None:
     """The table."""
     print(f"{len(WIDTHS)} layers, {len(SPECS)} estimators, N={ROWS}; seconds, medians of 3 but for measuring and judging\n")
-    print("| checkpoints | points | measure | known already | judge | save | load | open the run | check | plot |\n" + "|---" * 10 + "|")
+    print(
+        "| checkpoints | points | measure | known already | judge | save | load | open the run | check | plot | check, no report kept | plot, no report kept |"
+    )
+    print("|---" * 12 + "|")
     for steps in sizes:
         with tempfile.TemporaryDirectory() as folder:
             points, taken = costs(Path(folder), steps)

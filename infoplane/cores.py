@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import signal
@@ -63,14 +64,20 @@ def hold_memory() -> None:
         mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD, the largest that it takes
 
 
-def begun(work: Callable[[], T]) -> Callable[[], T]:
+def _finished(found: T, rest: Callable[[], None]) -> T:
+    rest()
+    return found
+
+
+def begun(work: Callable[[], tuple[T, Callable[[], None]]]) -> Callable[[], T]:
     """Begin ``work`` in a copy of this process and go on: what is returned waits for its result, which must be picklable, or raises what it raised.
 
+    The result comes with what is left to do once it has been handed over: nobody waits for that but the end of this process, for some seconds.
     For commands, which have just started: a process that has threads, or torch's, cannot be copied safely. There, where there is no second core or no
     Linux, and where the copy was killed, the work is done by whoever waits for it.
     """
     if sys.platform != "linux" or cores() < 2 or threading.active_count() > 1 or "torch" in sys.modules:
-        return work
+        return lambda: _finished(*work())
     from multiprocessing import get_context
 
     context = get_context("fork")
@@ -80,9 +87,12 @@ def begun(work: Callable[[], T]) -> Callable[[], T]:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches whoever waits, too, who then ends this in good order
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
-            theirs.send((work(), None))
+            found, rest = work()
         except Exception as error:
             theirs.send((None, error))
+        else:
+            theirs.send((found, None))
+            rest()
 
     copy = context.Process(target=run, daemon=True)  # ends when this process does
     copy.start()
@@ -92,7 +102,8 @@ def begun(work: Callable[[], T]) -> Callable[[], T]:
         try:
             found, error = ours.recv()
         except EOFError:
-            return work()
+            return _finished(*work())
+        atexit.register(copy.join, 5.0)  # or it would be ended with this process
         if error is not None:
             raise error
         return found  # type: ignore[no-any-return]  # as run sent it

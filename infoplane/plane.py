@@ -199,6 +199,16 @@ class Plane:
         chosen = mine.get(sense, [])
         return [p.step for p in chosen], [p.estimate for p in chosen]
 
+    def refuse_empty(self, doing: str) -> None:
+        """Nothing, where there are points.
+
+        Raises:
+            InputError: there are none, with the first reason why.
+        """
+        if not self.points:
+            failed = f"; {len(self.failures)} cells could not be measured, first: {self.failures[0].message}" if self.failures else ""
+            raise InputError(f"the plane is empty: measure at least one checkpoint before {doing} it{failed}")
+
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
         """Every point as a flat dictionary with the keys of `COLUMNS`."""
         return [p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} for p in self.points]

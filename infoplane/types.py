@@ -477,13 +477,13 @@ class DPIReport:
         return "\n".join(printable(line, 1000) for line in lines)
 
 
-Judged = DPIReport | Callable[[], DPIReport]
+Awaited = DPIReport | Callable[[], DPIReport]
 """A report, or a function that waits for it: a picture is drawn as far as it can be first."""
 
 
-def report_of(judged: Judged | None) -> DPIReport | None:
+def report_of(report: Awaited | None) -> DPIReport | None:
     """The report, waited for where it is not there yet."""
-    return judged() if callable(judged) else judged
+    return report() if callable(report) else report
 
 
 def printable(text: object, limit: int = 80) -> str:

@@ -257,8 +257,8 @@ def test_a_run_looked_at_again_reads_only_what_is_new_and_never_mixes_runs(tmp_p
 
     run, read = write(tmp_path / "run"), []
     one = open_archive(run)
-    real = reader.read_meta
-    monkeypatch.setattr(reader, "read_meta", lambda group, key, window, where: read.append(where) or real(group, key, window, where))
+    real = reader.read_header
+    monkeypatch.setattr(reader, "read_header", lambda path, key: read.append(str(path)) or real(path, key))
     with RunWriter.create(run, layers=LAYERS, x=X, y=Y, resume=True, durable=False) as writer:
         read.clear()
         with writer.step(2, metrics={"loss": 5.0}) as shard:  # rolled back: 2 again, 7 no more

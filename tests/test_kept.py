@@ -39,9 +39,9 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, lis
 
     def judged(*args: object, **kwargs: object) -> object:
         made.append((args, kwargs))
-        return ip.check_dpi(*args, **kwargs)  # type: ignore[arg-type]
+        return dpi.judge(*args, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(kept, "check_dpi", judged)
+    monkeypatch.setattr(kept, "judge", judged)
     return Plane.load(path), made
 
 
@@ -69,7 +69,7 @@ def test_a_plane_that_is_saved_is_judged_for_whoever_asks_later(subject: tuple[P
     assert not (tmp_path / "cache").exists()
     again = Plane.load(plane.save(tmp_path / "again.h5"))
     report = kept_check(again)
-    assert made == [] and report == ip.check_dpi(again) and report.findings
+    assert len(made) == 1 and report == ip.check_dpi(again) and report.findings
 
 
 def test_a_judgement_that_takes_long_is_left_to_whoever_asks(

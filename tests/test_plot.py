@@ -218,7 +218,7 @@ def test_messages_say_what_was_expected_and_what_came(tmp_path: Path) -> None:
         plot_plane(plane, estimator="ksg")
     with pytest.raises(InputError, match="no such layer"):
         plot_plane(plane, layers=["zz"])
-    with pytest.raises(InputError, match="holds no points"):
+    with pytest.raises(InputError, match="is empty"):
         plot_plane(Plane((), ("a",), 4))
     with pytest.raises(InputError, match=r"expected a file ending in .png"):
         save.save_picture(plane, tmp_path / "a.docx")

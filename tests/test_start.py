@@ -78,27 +78,37 @@ import os, sys, time
 from infoplane.cores import begun
 from infoplane.errors import InputError
 ours = os.getpid()
-def where(): return os.getpid() == ours
+def nothing(): pass
+def where(): return os.getpid() == ours, nothing
 def fails(): raise InputError("expected a number")
 def dies():
-    if not where(): os.kill(os.getpid(), 9)
-    return "done here"
+    if os.getpid() != ours: os.kill(os.getpid(), 9)
+    return "done here", nothing
 print(begun(where)(), begun(dies)())
 try: begun(fails)()
 except InputError as error: print(error)
 started = time.monotonic()
-both = [begun(lambda: time.sleep(0.4)) for _ in range(2)]
+both = [begun(lambda: (time.sleep(0.4), nothing)) for _ in range(2)]
 time.sleep(0.4)
 [wait() for wait in both]
 print(time.monotonic() - started < 1.1)
+def rest():
+    time.sleep(0.5)
+    print("done", flush=True)
+waited = time.monotonic()
+begun(lambda: (None, rest))()
+print(time.monotonic() - waited < 0.4, flush=True)
 """
 
 
 @linux
 def test_work_is_begun_in_a_copy_that_may_fail_or_be_killed() -> None:
     two = {"INFOPLANE_THREADS": "2"}
-    assert _python(_BEGUN, **two).splitlines() == ["False done here", "expected a number", "True"]
-    assert _python(_BEGUN, INFOPLANE_THREADS="1").splitlines()[:2] == ["True done here", "expected a number"]
+    assert _python(_BEGUN, **two).splitlines() == ["False done here", "expected a number", "True", "True", "done"], (
+        "the rest is not waited for, and not lost"
+    )
+    alone = _python(_BEGUN, INFOPLANE_THREADS="1").splitlines()
+    assert alone[:2] + alone[3:] == ["True done here", "expected a number", "done", "False"]
     threaded = "import threading, time; threading.Thread(target=time.sleep, args=(2,), daemon=True).start()\n"
     for first in (threaded, "import sys; sys.modules['torch'] = sys\n"):
         assert _python(first + _BEGUN, **two).splitlines()[0] == "True done here"

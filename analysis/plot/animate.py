@@ -13,7 +13,7 @@ from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError, MissingExtra
 from infoplane.plane import Plane
-from infoplane.types import Judged
+from infoplane.types import Awaited
 
 
 @style.styled
@@ -21,7 +21,7 @@ def save_animation(
     plane: Plane,
     path: str | Path,
     *,
-    report: Judged | None = None,
+    report: Awaited | None = None,
     estimator: str | None = None,
     sense: str | None = None,
     frames_per_second: int = 12,

@@ -117,8 +117,7 @@ def choose_estimator(plane: Plane, estimator: str | None) -> str:
     Raises:
         InputError: an empty plane, or an estimator the plane does not have.
     """
-    if not plane.estimators:
-        raise InputError("the plane holds no points; measure something first")
+    plane.refuse_empty("drawing")
     if estimator is None:
         return plane.estimators[0]
     if estimator not in plane.estimators:

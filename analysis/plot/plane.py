@@ -19,7 +19,7 @@ from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_tig
 from infoplane.analysis.plot.trajectory import Trajectory, concerns, flag_segments, trajectories
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import FLAGS, Judged, Verdict, report_of
+from infoplane.types import FLAGS, Awaited, Verdict, report_of
 
 if TYPE_CHECKING:
     from infoplane.analysis.invariance import Invariance
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @style.styled
 def plot_plane(
     plane: Plane,
-    report: Judged | None = None,
+    report: Awaited | None = None,
     *,
     ax: Axes | None = None,
     estimator: str | None = None,
@@ -77,19 +77,20 @@ def plot_plane(
     lines = None
     for k, path in enumerate(paths):
         lines = _draw_path(ax, path, k, norm, colours) or lines
-    report = report_of(report)
-    found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
-    marks = draw_flags(ax, flag_segments(paths, found, flags), report, spec)
-    draw_tightened(ax, shown, paths, spec)
-    draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
     archive = behind(shown)
     draw_frame(ax, shown, paths, spec, proved_bits=floor_bits(shown, archive=archive))
     scale = draw_step_scale(ax, lines, steps, log) if colour_bar and lines is not None else None
     width = style.width_points(ax)
     label_across(ax, shown, paths, spec, scale)
+    words = warnings_of(shown, spec, archive=archive)
+    report = report_of(report)  # all above is drawn while it is waited for
+    found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
+    marks = draw_flags(ax, flag_segments(paths, found, flags), report, spec)
+    draw_tightened(ax, shown, paths, spec)
+    draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
     if legend:
         draw_legend(ax, shown, paths, marks, width)
-    if words := warnings_of(shown, spec, archive=archive):
+    if words:
         room = max(30, int((width + 40) / 3.5))
         ax.set_title(
             "\n".join(textwrap.fill(style.drawable(w), room) for w in words),

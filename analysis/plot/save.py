@@ -16,7 +16,7 @@ from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.usable import draw_usable
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import Judged, report_of
+from infoplane.types import Awaited, report_of
 
 SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".mp4")
 KINDS = ("plane", "curves", "snapshots", "dpi", "sensitivity", "usable")
@@ -30,7 +30,7 @@ def draw(
     *,
     kind: str = "plane",
     estimator: str | None = None,
-    report: Judged | None = None,
+    report: Awaited | None = None,
     size: str = "page",
     log: bool | None = None,
 ) -> Figure:
@@ -69,7 +69,7 @@ def save_picture(
     *,
     kind: str = "plane",
     estimator: str | None = None,
-    report: Judged | None = None,
+    report: Awaited | None = None,
     size: str = "page",
     log: bool | None = None,
 ) -> Path:

@@ -90,8 +90,7 @@ def write_report(
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"expected a file ending in .html, got {path.name!r}")
-    if not len(plane):
-        raise InputError("the plane holds no points; measure something first")
+    plane.refuse_empty("reporting")
     if path.exists() and not overwrite:
         raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
     text = page(page_data(plane, report, title=title, tables=tables, judged=judged))
