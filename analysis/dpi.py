@@ -19,7 +19,7 @@ from infoplane.analysis.laws import broken_laws, tolerance_bits
 from infoplane.analysis.pairs import Family, compare
 from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm, in_time
 from infoplane.errors import InputError
-from infoplane.plane import Plane
+from infoplane.plane import Plane, refuse_empty
 from infoplane.progress import progress as shown_progress
 from infoplane.types import VERDICTS, DPIReport, Finding
 
@@ -91,7 +91,7 @@ def judge(
     """
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
-    plane.refuse_empty("checking")
+    refuse_empty(plane, "checking")
     limits: list[str] = []
     if archive is None:
         archive = archive_of(plane, limits)

@@ -124,9 +124,9 @@ def keep(report: DPIReport, place: Path | None) -> None:
 
 def place_of(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> Path | None:
     """Where the report of this plane is kept, by what the run's files are now; None for no place."""
-    archive, folder = archive or archive_of(plane, [], check=False), cache_folder()
+    folder = cache_folder()
     ours = all(spec.partition(":")[0] in FAMILIES for spec in plane.estimators)  # whether a plug-in has changed cannot be seen
-    if archive is None or folder is None or not ours:
+    if folder is None or not ours or (archive := archive or archive_of(plane, [], check=False)) is None:
         return None
     try:
         return folder / f"check-{_key(plane, archive, settings)}.json.gz"

@@ -61,13 +61,13 @@ def compare(evidence: Evidence, grids: Sequence[Grid], *, in_time: Callable[[], 
         if evidence.exempt(grid.estimator):
             continue
         tolerance = tolerance_bits(plane, grid.estimator)
+        ceilinged = grid.quantity == "i_xz" and not is_exact(grid.estimator)
         for first in range(0, len(plane.steps), most):
             in_time()
             steps, rows = plane.steps[first : first + most], slice(first, first + most)
             at, bits, saturated = grid.at[rows], grid.bits[rows], grid.saturated[rows]
             there = (at[:, ups] >= 0) & (at[:, downs] >= 0)
             asked = there & comparable
-            ceilinged = grid.quantity == "i_xz" and not is_exact(grid.estimator)
             full = asked & ceilinged & saturated[:, ups] & saturated[:, downs]
             excess = bits[:, downs] - bits[:, ups]
             beyond = asked & ~full & (excess > tolerance)

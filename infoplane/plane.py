@@ -199,16 +199,6 @@ class Plane:
         chosen = mine.get(sense, [])
         return [p.step for p in chosen], [p.estimate for p in chosen]
 
-    def refuse_empty(self, doing: str) -> None:
-        """Nothing, where there are points.
-
-        Raises:
-            InputError: there are none, with the first reason why.
-        """
-        if not self.points:
-            failed = f"; {len(self.failures)} cells could not be measured, first: {self.failures[0].message}" if self.failures else ""
-            raise InputError(f"the plane is empty: measure at least one checkpoint before {doing} it{failed}")
-
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
         """Every point as a flat dictionary with the keys of `COLUMNS`."""
         return [p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} for p in self.points]
@@ -316,3 +306,14 @@ class Plane:
     def __str__(self) -> str:
         specs = printable(", ".join(self.estimators), 300)
         return f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} estimators ({specs}), {len(self.points)} points, {len(self.failures)} failures, N={self.n}"
+
+
+def refuse_empty(plane: Plane, doing: str) -> None:
+    """Nothing, where the plane has points.
+
+    Raises:
+        InputError: it has none; says the first reason why.
+    """
+    if not plane.points:
+        failed = f"; {len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}" if plane.failures else ""
+        raise InputError(f"the plane is empty: measure at least one checkpoint before {doing} it{failed}")

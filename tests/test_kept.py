@@ -63,6 +63,24 @@ def test_what_python_judged_is_read_by_commands(subject: tuple[Plane, list[DPICa
     assert kept_check(plane, archive=archive, alpha=0.2) == ip.check_dpi(plane, archive=archive, alpha=0.2) and len(made) == 1
 
 
+def test_a_run_that_changes_while_it_is_judged_is_judged_again(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The report was kept under what the files had become."""
+    plane, made = subject
+    real = kept.judge
+
+    def meanwhile(*args: object, **kwargs: object) -> object:
+        report = real(*args, **kwargs)  # type: ignore[arg-type]
+        if len(made) == 1:
+            for shard in (tmp_path / "run/ckpt").iterdir():
+                os.utime(shard, ns=(1, 1))
+        return report
+
+    monkeypatch.setattr(kept, "judge", meanwhile)
+    assert kept_check(plane) == kept_check(plane) == kept_check(plane) and len(made) == 2
+
+
 def test_a_plane_that_is_saved_is_judged_for_whoever_asks_later(subject: tuple[Plane, list[DPICall]], tmp_path: Path) -> None:
     plane, made = subject
     plane.save(tmp_path / "not.h5", judge=False)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from infoplane.errors import InputError, SpecError
-from infoplane.plane import Plane
+from infoplane.plane import Plane, refuse_empty
 from infoplane.types import Quantity
 
 QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
@@ -117,7 +117,7 @@ def choose_estimator(plane: Plane, estimator: str | None) -> str:
     Raises:
         InputError: an empty plane, or an estimator the plane does not have.
     """
-    plane.refuse_empty("drawing")
+    refuse_empty(plane, "drawing")
     if estimator is None:
         return plane.estimators[0]
     if estimator not in plane.estimators:

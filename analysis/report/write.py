@@ -12,7 +12,7 @@ from typing import Any
 from infoplane.analysis.report.content import Table, page_data
 from infoplane.analysis.report.sections import Judged
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
-from infoplane.plane import Plane
+from infoplane.plane import Plane, refuse_empty
 from infoplane.types import DPIReport
 
 POLICY = (
@@ -90,7 +90,7 @@ def write_report(
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"expected a file ending in .html, got {path.name!r}")
-    plane.refuse_empty("reporting")
+    refuse_empty(plane, "reporting")
     if path.exists() and not overwrite:
         raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
     text = page(page_data(plane, report, title=title, tables=tables, judged=judged))
