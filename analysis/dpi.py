@@ -94,7 +94,7 @@ def judge(
     refuse_empty(plane, "checking")
     limits: list[str] = []
     if archive is None:
-        archive = archive_of(plane, limits)
+        archive = archive_of(plane, limits, check=plane.chain is not None)  # without a certificate nothing in it is looked at
     evidence, grids = Evidence(plane, archive), grids_of(plane)
     resampler = (
         Resampler(evidence, permutations=permutations, splits=splits, seed=seed, until=until)
@@ -111,7 +111,8 @@ def judge(
     judged = [_leaks(plane, evidence, limits, until), pairs, broken_laws(plane, grids)]
     limits += evidence.limits()
     bad = [f for _, found in judged for f in found if f.verdict != "ok"]
-    bad.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
+    rank = {verdict: k for k, verdict in enumerate(VERDICTS)}
+    bad.sort(key=lambda f: (rank[f.verdict], -f.excess_bits, f.step))
     compared, verdicts = sum(n for n, _ in judged), Counter[str](f.verdict for f in bad)
     verdicts["ok"] = compared - len(bad)
     counts: dict[str, int] = {verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]}

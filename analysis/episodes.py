@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from infoplane.types import VERDICTS, Episode, Finding
 
@@ -11,13 +12,12 @@ def episodes_of(findings: Sequence[Finding], steps: Sequence[int]) -> tuple[Epis
     """Join findings of one pair, law, estimator and verdict over consecutive members of ``steps``; the worst first."""
     place = {step: k for k, step in enumerate(steps)}
     groups: dict[tuple[str, str, str, str, str], list[Finding]] = {}
-    for f in findings:
+    for f in sorted(findings, key=attrgetter("step")):
         groups.setdefault((f.law, f.upstream, f.downstream, f.estimator, f.verdict), []).append(f)
     found = []
     for (law, up, down, estimator, _), members in groups.items():
-        ordered = sorted(members, key=lambda f: f.step)
         run: list[Finding] = []
-        for f in ordered:
+        for f in members:
             if run and place[f.step] != place[run[-1].step] + 1:
                 found.append(_episode(law, up, down, estimator, run))
                 run = []

@@ -270,3 +270,13 @@ def test_a_judgement_that_is_begun_hands_over_what_is_wanted(kept_before: bool, 
                 file.unlink()
         assert check_begun(plane, wanted=wanted)() == replace(full, findings=full.of(*wanted))  # type: ignore[arg-type]  # verdicts
     assert ip.Plane.load(plane.save(tmp_path / "p.h5")) == plane and ip.check_dpi(plane) == full, "what is kept is all of it"
+
+
+def test_without_a_certificate_no_activation_is_looked_at(tmp_path: Path) -> None:
+    a = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
+    write(tmp_path / "run", [{"a": a / 9, "b": a}], chain=None)
+    plane = replace(ip.measure(tmp_path / "run", ["bin:saxe,width=0.5"]), chain=None)
+    before = ip.check_dpi(plane)
+    for shard in (tmp_path / "run/ckpt").iterdir():
+        shard.write_bytes(b"gone")
+    assert ip.check_dpi(plane) == before and before.counts == {"not comparable": 2, "ok": before.checked - 2}
