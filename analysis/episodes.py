@@ -12,10 +12,11 @@ def episodes_of(findings: Sequence[Finding], steps: Sequence[int]) -> tuple[Epis
     """Join findings of one pair, law, estimator and verdict over consecutive members of ``steps``; the worst first."""
     place = {step: k for k, step in enumerate(steps)}
     groups: dict[tuple[str, str, str, str, str], list[Finding]] = {}
-    for f in sorted(findings, key=attrgetter("step")):
+    for f in findings:
         groups.setdefault((f.law, f.upstream, f.downstream, f.estimator, f.verdict), []).append(f)
     found = []
     for (law, up, down, estimator, _), members in groups.items():
+        members.sort(key=attrgetter("step"))
         run: list[Finding] = []
         for f in members:
             if run and place[f.step] != place[run[-1].step] + 1:

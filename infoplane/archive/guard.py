@@ -163,7 +163,7 @@ def reading_h5(path: Path) -> Iterator[tuple[h5py.File, Window]]:
 
 
 def read_header(path: Path, name: str) -> bytes:
-    """What `reading_h5` and `read_meta` find, in half of their time: of a thousand checkpoints the headers are the first thing that anybody reads."""
+    """What `reading_h5` and `read_meta` find, without an object for each: the headers of a thousand checkpoints are the first thing that anybody waits for."""
     window = Window(path)
     try:
         file = _opened(window)
