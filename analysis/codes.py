@@ -36,6 +36,10 @@ class Leak:
     example: tuple[int, int] | None
 
 
+NO_LEAK = Leak(0.0, 0.0, 0, None)
+"""Of a layer whose codes follow from those upstream."""
+
+
 def conditional_entropy_bits(b: Codes, a: Codes) -> float:
     """H(B|A) = H(A,B) - H(A) in bits of dense codes, shape ``(n,)``; exactly 0 where every symbol of A has one symbol of B."""
     counts = counts_of(a)
@@ -54,7 +58,7 @@ def leak(upstream: Codes, downstream: Codes, z: NDArray[np.floating] | None, *, 
     """
     gain = conditional_entropy_bits(downstream, upstream)
     if gain <= 0:
-        return Leak(0.0, 0.0, 0, None)
+        return NO_LEAK
     first = np.full(int(upstream.max()) + 1, -1, np.int64)
     first[upstream[::-1]] = np.arange(len(upstream))[::-1]
     head = first[upstream]

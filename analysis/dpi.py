@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.episodes import episodes_of
 from infoplane.analysis.evidence import Evidence, archive_of
-from infoplane.analysis.grids import Grid, grids_of
 from infoplane.analysis.laws import broken_laws, tolerance_bits
 from infoplane.analysis.pairs import Family, compare
 from infoplane.analysis.resample import Chance, Resampler, benjamini_hochberg, holm, in_time
 from infoplane.errors import InputError
+from infoplane.grids import Grid, grids_of
 from infoplane.plane import Plane, refuse_empty
 from infoplane.progress import progress as shown_progress
 from infoplane.types import VERDICTS, DPIReport, Finding
@@ -68,9 +68,7 @@ def check_dpi(
 
     settings: dict[str, Any] = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}  # Any: three ints and a float
     place = place_of(subject, archive, settings)  # of the files as they are now
-    report = judge(subject, archive=archive, progress=progress, **settings)
-    keep(report, place)
-    return report
+    return keep(judge(subject, archive=archive, progress=progress, **settings), place)
 
 
 def judge(

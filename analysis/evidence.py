@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.codes import Leak, conditional_entropy_bits, leak
+from infoplane.analysis.codes import NO_LEAK, Leak, conditional_entropy_bits, leak
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests
@@ -123,7 +123,7 @@ class Evidence:
         follows: dict[str, set[str]] = {}  # the layers whose codes those of this one follow from
         for up, down in pairs:
             above = follows.setdefault(down, set())
-            found = Leak(0.0, 0.0, 0, None) if up in above else self.leak(step, up, down)
+            found = NO_LEAK if up in above else self.leak(step, up, down)
             if found is None:
                 continue
             if found.gain_bits <= 0:
@@ -136,7 +136,7 @@ class Evidence:
         if a is None or b is None or self.archive is None:
             return None
         if conditional_entropy_bits(b, a) <= 0:
-            return Leak(0.0, 0.0, 0, None)
+            return NO_LEAK
         reduced = self.plane.reductions.get(down, "none") != "none"
         z = None if reduced else self.archive.z(step, down)
         return leak(a, b, None if z is None else z.reshape(len(z), -1))

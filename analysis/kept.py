@@ -70,10 +70,7 @@ def kept_check(
     settings: dict[str, Any] = {"alpha": alpha, "permutations": permutations, "splits": splits, "seed": seed}  # Any: three ints and a float
     place = place_of(plane, archive, settings)
     report = _read(place, VERDICTS)
-    if report is None:
-        report = judge(plane, archive=archive, progress=progress, **settings)
-        keep(report, place)
-    return report
+    return keep(judge(plane, archive=archive, progress=progress, **settings), place) if report is None else report
 
 
 def check_begun(plane: Plane, *, wanted: Collection[Verdict] = VERDICTS, progress: bool = False) -> Callable[[], DPIReport]:
@@ -86,7 +83,7 @@ def check_begun(plane: Plane, *, wanted: Collection[Verdict] = VERDICTS, progres
     if report is not None:
         return lambda: report
 
-    def judged() -> tuple[DPIReport, Callable[[], None]]:
+    def judged() -> tuple[DPIReport, Callable[[], object]]:
         full = judge(plane, archive=None, progress=progress, **_USUAL)
         return replace(full, findings=full.of(*wanted)), lambda: keep(full, place)
 
@@ -115,11 +112,12 @@ def judge_ahead(plane: Plane, *, always: bool = False) -> None:
             raise
 
 
-def keep(report: DPIReport, place: Path | None) -> None:
-    """Keep what was judged for `kept_check`, where it may be kept."""
+def keep(report: DPIReport, place: Path | None) -> DPIReport:
+    """Keep what was judged for `kept_check`, where it may be kept; the report."""
     if place is not None:
         with contextlib.suppress(OSError):  # a full disk or a home that is not ours: judged again next time
             _write(place, report)
+    return report
 
 
 def place_of(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> Path | None:
@@ -177,7 +175,7 @@ def _read(place: Path | None, wanted: Collection[Verdict]) -> DPIReport | None:
 def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
     """One list per field: half of the time that an object for each takes, written and read."""
     states = [vars(one) for one in listed]
-    return {f.name: [state[name] for state in states] for f in fields(kind) for name in [f.name]}
+    return {name: [state[name] for state in states] for name in (f.name for f in fields(kind))}
 
 
 def _write(path: Path, report: DPIReport) -> None:

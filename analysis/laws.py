@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from infoplane.analysis.grids import Grid
+from infoplane.grids import Grid
 from infoplane.plane import Plane
 from infoplane.types import Finding, Verdict
 

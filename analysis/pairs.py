@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.evidence import Evidence, is_exact, law_of_pairs
-from infoplane.analysis.grids import Grid
 from infoplane.analysis.laws import tolerance_bits
 from infoplane.archive.columns import objects_of
+from infoplane.grids import Grid
 from infoplane.types import Finding, Verdict
 
 _AT_ONCE = 1 << 20

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def whole_plane(run: Path) -> None:
         start = time.perf_counter()
         found = [theirs(entropy, z.values) for layers in sample for z in layers]
         peer = (time.perf_counter() - start) * len(every) / len(sample)
-        ours = seconds(lambda e=estimator: mine(e, x, every, y), 5)  # type: ignore[misc]  # called at once
+        ours = seconds(partial(mine, estimator, x, every, y), 5)
         error = max(float(np.abs(np.sort(a) - np.sort(b)).max()) for a, b in zip(found, mine(estimator, x, sample, y), strict=True))
         print(f"| {title} | {peer:.3g} | {ours:.3g} | {peer / ours:.0f} | {error:.1e} |", flush=True)
     start = time.perf_counter()

@@ -64,12 +64,12 @@ def hold_memory() -> None:
         mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD, the largest that it takes
 
 
-def _finished(found: T, rest: Callable[[], None]) -> T:
+def _finished(found: T, rest: Callable[[], object]) -> T:
     rest()
     return found
 
 
-def begun(work: Callable[[], tuple[T, Callable[[], None]]]) -> Callable[[], T]:
+def begun(work: Callable[[], tuple[T, Callable[[], object]]]) -> Callable[[], T]:
     """Begin ``work`` in a copy of this process and go on: what is returned waits for its result, which must be picklable, or raises what it raised.
 
     The result comes with what is left to do once it has been handed over: nobody waits for that but the end of this process, for some seconds.

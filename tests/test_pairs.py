@@ -17,9 +17,9 @@ import infoplane as ip
 from infoplane.analysis import pairs as pairs_module
 from infoplane.analysis.codes import Leak
 from infoplane.analysis.evidence import Evidence, _codes_of_rows
-from infoplane.analysis.grids import grids_of
 from infoplane.analysis.laws import tolerance_bits
 from infoplane.archive.columns import objects_of
+from infoplane.grids import grids_of
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests
 from infoplane.types import VERDICTS, Chain, DPIReport, Estimate, Finding

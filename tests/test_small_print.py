@@ -21,11 +21,11 @@ from infoplane.analysis.estimators.atoms import apart_bits
 from infoplane.analysis.estimators.cells import estimate_of_codes
 from infoplane.analysis.evidence import Evidence
 from infoplane.analysis.floors import fano_bits, tightened
-from infoplane.analysis.grids import grids_of
 from infoplane.analysis.resample import Chance
 from infoplane.analysis.stored import memory_bytes
 from infoplane.analysis.vocabulary import mutual_information
 from infoplane.errors import InputError
+from infoplane.grids import grids_of
 from infoplane.plane import Plane, Point
 from infoplane.types import Chain, Estimate, Finding
 

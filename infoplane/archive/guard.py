@@ -200,10 +200,14 @@ def node(group: h5py.Group, path: str, where: str) -> Any:  # Any: group or data
             key = part.encode()
             if not isinstance(here, h5py.Group) or key not in here.id:
                 raise DamagedArchive(f"{where}: key '{path}' is missing")
-            if here.id.links.get_info(key).type != h5py.h5l.TYPE_HARD:
-                raise DamagedArchive(f"{where}: key '{path}' passes through a link; links are not followed")
+            _refuse_soft(here.id, key, f"{where}: key '{path}'")
             here = here[part]
     return here
+
+
+def _refuse_soft(group: Any, key: bytes, at: str) -> None:  # Any: h5py's id of a group or file
+    if group.links.get_info(key).type != h5py.h5l.TYPE_HARD:
+        raise DamagedArchive(f"{at} passes through a link; links are not followed")
 
 
 def has(group: h5py.Group, name: str, where: str) -> bool:
@@ -335,8 +339,7 @@ def _text(group: Any, name: str, window: Window, where: str) -> bytes:  # Any: h
     with naming(at):
         if not group.links.exists(key):
             raise NotAnArchive(f"{at} is missing: not a file of infoplane")
-        if group.links.get_info(key).type != h5py.h5l.TYPE_HARD:
-            raise DamagedArchive(f"{at} passes through a link; links are not followed")
+        _refuse_soft(group, key, at)
         d = h5py.h5o.open(group, key)
         kind = d.get_type() if isinstance(d, h5py.h5d.DatasetID) else None
         scalar = kind is not None and d.get_space().get_simple_extent_type() == h5py.h5s.SCALAR

@@ -20,6 +20,7 @@ from infoplane.archive.columns import POINTS, put_points, read_points
 from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
+from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import Chain, Estimate
 
@@ -50,17 +51,16 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
 
 def _grid(file: h5py.File, plane: Plane) -> None:
     """The numbers once more, as a labelled grid for tools that do not read our JSON."""
-    series = list(dict.fromkeys((p.estimator, p.sense) for p in plane.points))
+    grids = grids_of(plane)
+    series = list(dict.fromkeys((g.estimator, g.sense) for g in grids))
     axes: dict[str, list[Any]] = {  # Any: strings or ints
         "quantity": ["i_xz", "i_zy"], "series": [f"{e} {s}" for e, s in series], "layer": list(plane.layers), "step": list(plane.steps),
     }  # fmt: skip
     if not all(axes.values()):
         return
     grid = np.full([len(a) for a in axes.values()], np.nan)
-    at = {name: {value: i for i, value in enumerate(values)} for name, values in axes.items()}
-    for p in plane.points:
-        if p.layer in at["layer"]:
-            grid[at["quantity"][p.quantity], at["series"][f"{p.estimator} {p.sense}"], at["layer"][p.layer], at["step"][p.step]] = p.bits
+    for g in grids:
+        grid[axes["quantity"].index(g.quantity), series.index((g.estimator, g.sense))] = g.bits[:, : len(plane.layers)].T
     bits = file.create_dataset("bits", data=grid)
     put_attrs(bits, {"units": "bit", "long_name": "estimated mutual information"})
     for i, (name, values) in enumerate(axes.items()):
