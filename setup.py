@@ -17,8 +17,14 @@ from setuptools import Distribution, setup
 from setuptools.command.build_py import build_py
 
 WANTED = os.environ.get("INFOPLANE_COMPILE", "") != "no"
-DEPENDENCIES = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
-NEEDED = [d for d in DEPENDENCIES if d.partition(">")[0] in ("numba", "numpy", "scipy", "h5py", "threadpoolctl")]
+DEPENDENCIES = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"][
+    "dependencies"
+]
+NEEDED = [
+    d
+    for d in DEPENDENCIES
+    if d.partition(">")[0] in ("numba", "numpy", "scipy", "h5py", "threadpoolctl")
+]
 
 
 class BuildWithKernels(build_py):
@@ -30,12 +36,27 @@ class BuildWithKernels(build_py):
             return
         package = Path.cwd() if self.editable_mode else Path(self.build_lib).resolve()
         path = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
-        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": ""}
-        command = [sys.executable, "-P", "-c", "from infoplane.compiling import compile_kernels; compile_kernels()"]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": path,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "NUMBA_CACHE_DIR": "",
+        }
+        command = [
+            sys.executable,
+            "-P",
+            "-c",
+            "from infoplane.compiling import compile_kernels; compile_kernels()",
+        ]
         with tempfile.TemporaryDirectory() as elsewhere:
-            done = subprocess.run(command, env=environment, cwd=elsewhere, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                command, env=environment, cwd=elsewhere, capture_output=True, text=True, check=False
+            )
         if done.returncode:
-            print(f"kernels are not compiled here but on first use (or by `infoplane compile`): {done.stderr[-2000:]}", file=sys.stderr)
+            print(
+                f"kernels are not compiled here but on first use (or by `infoplane compile`): {done.stderr[-2000:]}",
+                file=sys.stderr,
+            )
 
 
 class WithMachineCode(Distribution):
@@ -45,4 +66,8 @@ class WithMachineCode(Distribution):
         return WANTED
 
 
-setup(cmdclass={"build_py": BuildWithKernels}, distclass=WithMachineCode, setup_requires=NEEDED if WANTED else [])
+setup(
+    cmdclass={"build_py": BuildWithKernels},
+    distclass=WithMachineCode,
+    setup_requires=NEEDED if WANTED else [],
+)

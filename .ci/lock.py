@@ -15,9 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT = {"infoplane", "torch"}
-HEAD = (
-    "# What CI installs, by `make lock`: pip refuses a file with another hash. Linux, x86-64, CPython 3.11; torch apart, see .ci/lock.py.\n"
-)
+HEAD = "# What CI installs, by `make lock`: pip refuses a file with another hash. Linux, x86-64, CPython 3.11; torch apart, see .ci/lock.py.\n"
 
 
 def report() -> Path:
@@ -25,7 +23,19 @@ def report() -> Path:
     path = Path(tempfile.mkdtemp()) / "report.json"
     wanted = ["setuptools>=77", "-e", f"{ROOT}[dev]", "-c", str(ROOT / "constraints.txt")]
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--dry-run", "--ignore-installed", "--report", str(path), *wanted], check=True
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--dry-run",
+            "--ignore-installed",
+            "--report",
+            str(path),
+            *wanted,
+        ],
+        check=True,
     )
     return path
 
@@ -43,4 +53,6 @@ def lines(found: Path) -> list[str]:
 
 
 if __name__ == "__main__":
-    (ROOT / "requirements-ci.txt").write_text(HEAD + "".join(lines(Path(sys.argv[1]) if len(sys.argv) > 1 else report())))
+    (ROOT / "requirements-ci.txt").write_text(
+        HEAD + "".join(lines(Path(sys.argv[1]) if len(sys.argv) > 1 else report()))
+    )

@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Compute, judge, study and draw: everything that turns activations into statements."""

@@ -51,12 +51,20 @@ def floor_of(archive: Archive, step: int) -> Floor | None:
 
     Held-out rows are used where the archive knows the split; else all rows, which bounds I(Z;Y) on the probe set.
     """
-    if archive.y is None or archive.y_kind != "discrete" or not archive.has(step, archive.layers[-1]):
+    if (
+        archive.y is None
+        or archive.y_kind != "discrete"
+        or not archive.has(step, archive.layers[-1])
+    ):
         return None
     name = archive.layers[-1]
     logits = np.asarray(archive.z(step, name), np.float64).reshape(archive.n_rows, -1)
     y = np.unique(np.asarray(archive.y), return_inverse=True)[1].reshape(-1)
-    if archive.y.ndim > 1 or logits.shape[1] != int(y.max()) + 1 or archive.infos[-1].cls not in ("Linear", "LazyLinear", "Identity"):
+    if (
+        archive.y.ndim > 1
+        or logits.shape[1] != int(y.max()) + 1
+        or archive.infos[-1].cls not in ("Linear", "LazyLinear", "Identity")
+    ):
         return None
     rows = np.ones(len(y), bool)
     if archive.split is not None and (np.asarray(archive.split) == "test").any():
@@ -69,7 +77,13 @@ def _floor(name: str, logits: NDArray[np.float64], y: NDArray[np.int64]) -> Floo
     nats = np.log(np.exp(top).sum(axis=1)) - top[np.arange(len(y)), y]
     h_y = entropy_of_counts(np.unique(y, return_counts=True)[1])
     error = float((logits.argmax(axis=1) != y).mean())
-    return Floor(name, error, len(y), fano_bits(h_y, error, logits.shape[1]), h_y - float(nats.mean()) / float(np.log(2)))
+    return Floor(
+        name,
+        error,
+        len(y),
+        fano_bits(h_y, error, logits.shape[1]),
+        h_y - float(nats.mean()) / float(np.log(2)),
+    )
 
 
 def tightened(bits: dict[str, float], cuts: dict[str, tuple[str, ...]]) -> dict[str, float]:
@@ -81,4 +95,7 @@ def tightened(bits: dict[str, float], cuts: dict[str, tuple[str, ...]]) -> dict[
         >>> tightened({"a": 0.2, "b": 0.9}, {"a": ("b",)})
         {'a': 0.9, 'b': 0.9}
     """
-    return {name: max([own, *(bits[j] for j in cuts.get(name, ()) if j in bits)]) for name, own in bits.items()}
+    return {
+        name: max([own, *(bits[j] for j in cuts.get(name, ()) if j in bits)])
+        for name, own in bits.items()
+    }

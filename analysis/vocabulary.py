@@ -16,7 +16,12 @@ _LN2 = float(np.log(2.0))
 
 def _probabilities(p: ArrayLike, what: str = "p") -> Floats:
     values = np.asarray(p, np.float64)
-    if values.size == 0 or not np.isfinite(values).all() or (values < 0).any() or abs(values.sum() - 1) > 1e-9:
+    if (
+        values.size == 0
+        or not np.isfinite(values).all()
+        or (values < 0).any()
+        or abs(values.sum() - 1) > 1e-9
+    ):
         raise InputError(
             f"{what} must be probabilities: finite, not negative, summing to 1; got sum {values.sum():.12g}, least {values.min(initial=0):.3g}"
         )
@@ -72,7 +77,9 @@ def conditional_mutual_information(table: ArrayLike) -> float:
     q = _probabilities(table, "table")
     if q.ndim != 3:
         raise InputError(f"expected a table p[a, b, c] of three axes, got shape {q.shape}")
-    return entropy(q.sum(axis=1)) + entropy(q.sum(axis=0)) - entropy(q) - entropy(q.sum(axis=(0, 1)))
+    return (
+        entropy(q.sum(axis=1)) + entropy(q.sum(axis=0)) - entropy(q) - entropy(q.sum(axis=(0, 1)))
+    )
 
 
 def kl(p: ArrayLike, q: ArrayLike) -> float:
@@ -136,12 +143,16 @@ def gaussian_information(covariance: ArrayLike, first: int) -> float:
     """
     s = _covariance(covariance)
     if not 0 < first < len(s):
-        raise InputError(f"first must leave both sides a coordinate: 1 to {len(s) - 1}, got {first}")
+        raise InputError(
+            f"first must leave both sides a coordinate: 1 to {len(s) - 1}, got {first}"
+        )
     logs = [float(np.linalg.slogdet(part)[1]) for part in (s[:first, :first], s[first:, first:], s)]
     return 0.5 * (logs[0] + logs[1] - logs[2]) / _LN2
 
 
-def expectation(f: Callable[[Floats], ArrayLike], sample: Callable[[int], Floats], n: int = 10_000) -> tuple[float, float]:
+def expectation(
+    f: Callable[[Floats], ArrayLike], sample: Callable[[int], Floats], n: int = 10_000
+) -> tuple[float, float]:
     """E f by n samples, and its standard error, in the units of f.
 
     Args:
@@ -176,11 +187,15 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
 
     a, b = (_rows(v) for v in (x, y))
     if a.shape[1] != b.shape[1] or len(a) <= k or len(b) < k:
-        raise InputError(f"expected rows of one width, more than k={k} of them, got shapes {a.shape} and {b.shape}")
+        raise InputError(
+            f"expected rows of one width, more than k={k} of them, got shapes {a.shape} and {b.shape}"
+        )
     rho = cKDTree(a).query(a, k=[k + 1])[0][:, 0]
     nu = cKDTree(b).query(a, k=[k])[0][:, 0]
     if (rho == 0).any() or (nu == 0).any():
-        raise InputError("equal rows: neighbours at distance 0; use a binned divergence (kl of histograms) for layers with atoms")
+        raise InputError(
+            "equal rows: neighbours at distance 0; use a binned divergence (kl of histograms) for layers with atoms"
+        )
     return float((a.shape[1] * np.log(nu / rho).mean() + np.log(len(b) / (len(a) - 1))) / _LN2)
 
 
@@ -202,11 +217,16 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
     """
     a, b = (_rows(v) for v in (x, y))
     if a.shape[1] != b.shape[1] or not len(a) or not len(b) or bins < 2:
-        raise InputError(f"expected rows of one width and at least 2 bins, got shapes {a.shape} and {b.shape}, {bins} bins")
+        raise InputError(
+            f"expected rows of one width and at least 2 bins, got shapes {a.shape} and {b.shape}, {bins} bins"
+        )
     low, high = np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))
     total = 0.0
     for u in np.flatnonzero(high > low):
-        p, q = (np.histogram(v[:, u], bins=bins, range=(low[u], high[u]))[0].astype(np.float64) for v in (a, b))
+        p, q = (
+            np.histogram(v[:, u], bins=bins, range=(low[u], high[u]))[0].astype(np.float64)
+            for v in (a, b)
+        )
         used = (p + q) > 0
         p, q = p[used], q[used]
         smooth_p, smooth_q = (p + 0.5) / (p + 0.5).sum(), (q + 0.5) / (q + 0.5).sum()
@@ -230,6 +250,11 @@ def _two(table: ArrayLike) -> Floats:
 
 def _covariance(s: ArrayLike) -> Floats:
     m = np.atleast_2d(np.asarray(s, np.float64))
-    if m.ndim != 2 or m.shape[0] != m.shape[1] or not np.allclose(m, m.T) or np.linalg.eigvalsh(m)[0] <= 0:
+    if (
+        m.ndim != 2
+        or m.shape[0] != m.shape[1]
+        or not np.allclose(m, m.T)
+        or np.linalg.eigvalsh(m)[0] <= 0
+    ):
         raise InputError(f"expected a symmetric positive definite covariance, got shape {m.shape}")
     return m

@@ -45,7 +45,9 @@ def all_kernels(d: np.ndarray, low: np.ndarray, up: np.ndarray) -> None:
 def kde(z: np.ndarray, *s2: float) -> tuple[float, ...]:
     """Upper and lower bound in bits for every s2, by one pairwise pass."""
     total = gaussian_sums(z, np.array(s2))[0]
-    return tuple(float(bound) for low, up in -np.log2(total / len(z)).mean(axis=0) for bound in (up, low))
+    return tuple(
+        float(bound) for low, up in -np.log2(total / len(z)).mean(axis=0) for bound in (up, low)
+    )
 
 
 def ksg(x: np.ndarray, z: np.ndarray, k: int) -> float:
@@ -71,7 +73,13 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return (time.perf_counter() - start) / calls, result
 
 
-def compare(title: str, peer: Callable[[], object], ours: Callable[[], object], repeats: int, tolerance: float) -> bool:
+def compare(
+    title: str,
+    peer: Callable[[], object],
+    ours: Callable[[], object],
+    repeats: int,
+    tolerance: float,
+) -> bool:
     """Print one line: medians of both, taken in turns, their ratio, the largest difference of the results; True when they agree."""
     taken: tuple[list[float], list[float]] = ([], [])
     ours()  # compile or load before timing
@@ -83,7 +91,10 @@ def compare(title: str, peer: Callable[[], object], ours: Callable[[], object], 
     a, b = (statistics.median(s) for s in taken)
     error = float(np.abs(np.subtract(results[0], results[1])).max())
     agrees = error <= tolerance
-    print(f"| {title} | {a * 1e3:.4g} | {b * 1e3:.4g} | {a / b:.1f} | {error:.1e}{'' if agrees else ' DISAGREES'} |", flush=True)
+    print(
+        f"| {title} | {a * 1e3:.4g} | {b * 1e3:.4g} | {a / b:.1f} | {error:.1e}{'' if agrees else ' DISAGREES'} |",
+        flush=True,
+    )
     return agrees
 
 
@@ -111,7 +122,10 @@ def floor_line(n: int, dim: int) -> str:
 
     distances = np.tile(np.linspace(0, 30, TILE, dtype=np.float32), (TILE, 1))
     with single_blas():
-        gemm, exp = (seconds(lambda work=work: list(in_order(work, tiles)), 3) for work in (products, exponentials))
+        gemm, exp = (
+            seconds(lambda work=work: list(in_order(work, tiles)), 3)
+            for work in (products, exponentials)
+        )
     ours = seconds(lambda: kde(z, dim / 100), 3)
     return f"| KDE, N={n}, d={dim}, against half a sgemm ({gemm * 1e3:.3g} ms) and half the exponentials ({exp * 1e3:.3g} ms) | {(gemm + exp) * 1e3:.4g} | {ours * 1e3:.4g} | {ours / (gemm + exp):.2f} floors | |"
 
@@ -127,7 +141,9 @@ def main(smoke: bool) -> int:
         f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, "
         f"numpy {version('numpy')}, numba {version('numba')}, scikit-learn {version('scikit-learn')}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, OPENBLAS overrides {blas or 'none'}\n"
     )
-    print("| work | peer ms | infoplane ms | ratio | largest difference, bits |\n|---|---|---|---|---|")
+    print(
+        "| work | peer ms | infoplane ms | ratio | largest difference, bits |\n|---|---|---|---|---|"
+    )
     good = []
     for dim in (10, 64) if smoke else (10, 64, 512, 2048):
         z = np.tanh(rng.normal(size=(n, dim)))
@@ -198,7 +214,9 @@ def main(smoke: bool) -> int:
         )
     )
     x, z = rng.normal(size=(m, 64)), rng.normal(size=(m, 64))
-    others = cycle([z[:, rng.permutation(64)] for _ in range(4)])  # the same distances, never a known layer: two are remembered beside X
+    others = cycle(
+        [z[:, rng.permutation(64)] for _ in range(4)]
+    )  # the same distances, never a known layer: two are remembered beside X
     good.append(
         compare(
             f"KSG of one more layer, N={m}, 64+64 dims, distances of X known, against sklearn.neighbors",
@@ -234,7 +252,9 @@ def main(smoke: bool) -> int:
         good.append(
             compare(
                 f"matrix Renyi alpha={alpha:g} of X and Y, N={m}, d=32, against eigh of all matrices, N x N x d kernel",
-                lambda: peers.renyi_dense(np.asarray(a.values), y.values[:, 0], alpha, silverman_width(a.values)),
+                lambda: peers.renyi_dense(
+                    np.asarray(a.values), y.values[:, 0], alpha, silverman_width(a.values)
+                ),
                 lambda: [e.bits for _, e in estimator.estimate_plane_point(ids, a, y)],
                 1,
                 1e-5,
@@ -244,6 +264,12 @@ def main(smoke: bool) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--smoke", action="store_true", help="small sizes, once each: checks results, not times")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="small sizes, once each: checks results, not times"
+    )
     sys.exit(main(parser.parse_args().smoke))

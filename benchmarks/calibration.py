@@ -34,14 +34,22 @@ HERE = Path(__file__).parent
 OURS = (
     "ksg:k=5", "ksg:k=3,correct=true", "knn:k=5", "mixed:k=5", "ross:k=5", "gauss", "gauss:copula=true", "noisy", "plugin:population", "vinfo:family=mlp",
 )  # fmt: skip
-BESIDE = tuple(spec for spec in OURS if not spec.startswith(("vinfo", "noisy", "gauss")) or "copula" in spec)
+BESIDE = tuple(
+    spec for spec in OURS if not spec.startswith(("vinfo", "noisy", "gauss")) or "copula" in spec
+)
 """Those of ours that have peers."""
 LOW = ("1-D", "vector", "heavy-tailed", "warped")
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table."""
-    return "\n".join(["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(row) + " |" for row in rows)])
+    return "\n".join(
+        [
+            "| " + " | ".join(head) + " |",
+            "|" + "---|" * len(head),
+            *("| " + " | ".join(row) + " |" for row in rows),
+        ]
+    )
 
 
 FITTING: dict[str, tuple[str, ...]] = {
@@ -76,7 +84,9 @@ def errors(seeds: int, n: int) -> str:
                         )
                     )
                     print(rows[-1], flush=True)
-    return f"n = {n}, {seeds} draws of each case.\n\n" + markdown(("family", "cases", "estimator", "error [bits]", "bias", "refused"), rows)
+    return f"n = {n}, {seeds} draws of each case.\n\n" + markdown(
+        ("family", "cases", "estimator", "error [bits]", "bias", "refused"), rows
+    )
 
 
 COVERED = {
@@ -88,12 +98,19 @@ COVERED = {
     "vinfo:family=gaussian": ("label",),
     "vinfo:family=linear": ("label",),
     "gauss": ("Gaussian, r=*",),
-    "gauss:copula=true": ("Gaussian, r=*", "log-normal pair*", "half-cube pair*", "exponent of one side*"),
+    "gauss:copula=true": (
+        "Gaussian, r=*",
+        "log-normal pair*",
+        "half-cube pair*",
+        "exponent of one side*",
+    ),
 }
 """Where each estimator's model holds: intervals are about chance, not about a wrong model."""
 
 
-def held_out(case: Case, estimator: VInformation, n: int, fits: int = 200, fresh: int = 4000) -> Case:
+def held_out(
+    case: Case, estimator: VInformation, n: int, fits: int = 200, fresh: int = 4000
+) -> Case:
     """The case with what `VInformation` estimates for a truth: the expected held-out bits of predictors fitted on the rows of a training fold, read on fresh rows.
 
     Less than I(A;B), by what the family cannot express and by what a fit on so few rows loses.
@@ -105,7 +122,9 @@ def held_out(case: Case, estimator: VInformation, n: int, fits: int = 200, fresh
             rng = np.random.default_rng([seed, 17])
             s = case.draw(rows + fresh, rng)
             y = np.unique(s.b.values, return_inverse=True)[1].reshape(-1)
-            base, used = _one_fold_discrete(s.a.values, y, np.arange(rows), np.arange(rows, rows + fresh), estimator, rng)
+            base, used = _one_fold_discrete(
+                s.a.values, y, np.arange(rows), np.arange(rows, rows + fresh), estimator, rng
+            )
             found.append(float((base - used).mean()))
         return float(np.mean(found))
 
@@ -124,7 +143,10 @@ _WRONG_HERE = "at an atom of both variables"
 def says_so(estimator: Estimator, case: Case, n: int) -> bool:
     """Whether the notes of an estimate tell the user that this estimator is not for these rows: a known failure (`tests/test_errorbars.py`), of which no interval is asked."""
     s = case.sample(n, 0)
-    return any(_WRONG_HERE in note for note in estimator.estimate(s.a, s.b, rng=np.random.default_rng(0)).notes)
+    return any(
+        _WRONG_HERE in note
+        for note in estimator.estimate(s.a, s.b, rng=np.random.default_rng(0)).notes
+    )
 
 
 def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -> str:
@@ -136,11 +158,18 @@ def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -
     rows, near = [], []
     for spec, where in COVERED.items():
         for judges in (False, True):
-            names = {c.name: c for name in where for c in choose(judges=judges) if name == c.family or fnmatch(c.name, name)}
+            names = {
+                c.name: c
+                for name in where
+                for c in choose(judges=judges)
+                if name == c.family or fnmatch(c.name, name)
+            }
             estimator = parse(spec)
             if only and spec not in only:
                 continue
-            cases = [c for c in names.values() if c.low_dimensional and not says_so(estimator, c, n)]
+            cases = [
+                c for c in names.values() if c.low_dimensional and not says_so(estimator, c, n)
+            ]
             if not cases:
                 continue
             if isinstance(estimator, VInformation):
@@ -150,17 +179,32 @@ def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -
             kind = "judges" if judges else "bank"
             inside = sum(LEAST <= c <= MOST for c in every.values())
             pooled = np.mean([t.covered for t in found.trials if t.covered is not None])
-            ends = [f"{every[c]:.1%} ({c})" for c in (min(every, key=every.__getitem__), max(every, key=every.__getitem__))]
+            ends = [
+                f"{every[c]:.1%} ({c})"
+                for c in (min(every, key=every.__getitem__), max(every, key=every.__getitem__))
+            ]
             rows.append((f"`{spec}`", kind, f"{pooled:.1%}", f"{inside} of {len(every)}", *ends))
             print(rows[-1], *(f"{v:.1%}" for v in every.values()), flush=True)
-            close = [c for c in cases if fresh and c.name in every and not LEAST + 0.02 < every[c.name] < MOST - 0.02]
+            close = [
+                c
+                for c in cases
+                if fresh and c.name in every and not LEAST + 0.02 < every[c.name] < MOST - 0.02
+            ]
             if close:
-                again = calibrate([spec], close, n=n, seeds=range(draws, draws + fresh), errorbars=splits).by_case()
-                near += [(f"`{spec}`", kind, s.where, f"{every[s.where]:.1%}", f"{s.coverage:.1%}") for s in again]
+                again = calibrate(
+                    [spec], close, n=n, seeds=range(draws, draws + fresh), errorbars=splits
+                ).by_case()
+                near += [
+                    (f"`{spec}`", kind, s.where, f"{every[s.where]:.1%}", f"{s.coverage:.1%}")
+                    for s in again
+                ]
                 print(*near[-len(again) :], sep="\n", flush=True)
     return (
         f"n = {n}, {draws} draws of each low-dimensional case, {splits} half-sample splits.\n\n"
-        + markdown(("estimator", "cases", "coverage, pooled", "cases within 90 to 99 %", "least", "most"), rows)
+        + markdown(
+            ("estimator", "cases", "coverage, pooled", "cases within 90 to 99 %", "least", "most"),
+            rows,
+        )
         + f"\n\nCases within two points of a bound, on either side, and what {fresh} other draws say:\n\n"
         + markdown(("estimator", "cases", "case", f"{draws} draws", f"{fresh} other draws"), near)
     )
@@ -176,21 +220,45 @@ def oracle(draws: int, n: int) -> str:
             score = np.log2(np.where(p > 0, p, 1) / (p.sum(1)[:, None] * p.sum(0)[None]))
             for seed in range(draws):
                 s = case.sample(n, seed)
-                ours.append(abs(estimator.estimate(s.a, s.b, rng=np.random.default_rng(0)).bits - case.bits))
-                known.append(abs(float(score[s.a.values[:, 0].astype(int), s.b.values[:, 0].astype(int)].mean()) - case.bits))
-        rows.append(("judges" if judges else "bank", f"{np.mean(ours):.4f}", f"{np.mean(known):.4f}", str(len(ours))))
-    return f"n = {n}, {draws} draws of each case.\n\n" + markdown(("cases", "`plugin:population`", "who knows the table", "draws"), rows)
+                ours.append(
+                    abs(estimator.estimate(s.a, s.b, rng=np.random.default_rng(0)).bits - case.bits)
+                )
+                known.append(
+                    abs(
+                        float(
+                            score[s.a.values[:, 0].astype(int), s.b.values[:, 0].astype(int)].mean()
+                        )
+                        - case.bits
+                    )
+                )
+        rows.append(
+            (
+                "judges" if judges else "bank",
+                f"{np.mean(ours):.4f}",
+                f"{np.mean(known):.4f}",
+                str(len(ours)),
+            )
+        )
+    return f"n = {n}, {draws} draws of each case.\n\n" + markdown(
+        ("cases", "`plugin:population`", "who knows the table", "draws"), rows
+    )
 
 
 def peers(seeds: int, n: int, pythons: Sequence[str]) -> str:
     """Ours and peers on the same draws; the difference of absolute errors is paired by draw."""
-    cases = [c for c in choose() + choose(judges=True) if c.finite and c.family not in ("channel", "noisy network", "high-dimensional")]
+    cases = [
+        c
+        for c in choose() + choose(judges=True)
+        if c.finite and c.family not in ("channel", "noisy network", "high-dimensional")
+    ]
     theirs = _run_peers(cases, seeds, n, pythons)
     ours = Calibration(
         tuple(
             t
             for judges in (False, True)
-            for t in calibrate(BESIDE, sorted({c.family for c in cases}), judges=judges, n=n, seeds=seeds).trials
+            for t in calibrate(
+                BESIDE, sorted({c.family for c in cases}), judges=judges, n=n, seeds=seeds
+            ).trials
         )
     )
     return f"n = {n}, {seeds} draws of each case of bank and judges.\n\n" + compared(ours, theirs)
@@ -201,7 +269,13 @@ def _paired(pairs: np.ndarray) -> tuple[str, ...]:
     gap = pairs[:, 0] - pairs[:, 1]
     se = float(gap.std(ddof=1) / math.sqrt(len(gap)))
     verdict = "better" if gap.mean() < -2 * se else "worse" if gap.mean() > 2 * se else "equal"
-    return f"{pairs[:, 1].mean():.4f}", f"{pairs[:, 0].mean():.4f}", f"{gap.mean():+.4f} ± {se:.4f}", verdict, str(len(gap))
+    return (
+        f"{pairs[:, 1].mean():.4f}",
+        f"{pairs[:, 0].mean():.4f}",
+        f"{gap.mean():+.4f} ± {se:.4f}",
+        verdict,
+        str(len(gap)),
+    )
 
 
 AGAINST: dict[str, tuple[str, ...]] = {
@@ -217,8 +291,13 @@ def compared(ours: Calibration, theirs: Sequence[Trial]) -> str:
     groups = (("up to 3+3 dimensions", LOW), *((f, (f,)) for f in FAMILIES))
     rows = []
     for title, families in groups:
-        specs = AGAINST.get(title, ("ksg:k=5", "knn:k=5", "ksg:k=3,correct=true", "gauss:copula=true"))
-        mine = {spec: _errors([t for t in ours.trials if t.estimator == spec and t.family in families]) for spec in specs}
+        specs = AGAINST.get(
+            title, ("ksg:k=5", "knn:k=5", "ksg:k=3,correct=true", "gauss:copula=true")
+        )
+        mine = {
+            spec: _errors([t for t in ours.trials if t.estimator == spec and t.family in families])
+            for spec in specs
+        }
         for name in dict.fromkeys(t.estimator for t in theirs if t.family in families):
             peer = _errors([t for t in theirs if t.estimator == name and t.family in families])
             gaps = {}
@@ -228,9 +307,23 @@ def compared(ours: Calibration, theirs: Sequence[Trial]) -> str:
                     gaps[spec] = np.array([(abs(errors_of[k]), abs(peer[k])) for k in common])
             best = min(gaps, key=lambda spec: float(gaps[spec][:, 0].mean()), default="")
             for spec in dict.fromkeys([specs[0], "knn:k=5", best]):
-                if spec in gaps and (spec == specs[0] or not np.array_equal(gaps[spec], gaps[specs[0]])):
+                if spec in gaps and (
+                    spec == specs[0] or not np.array_equal(gaps[spec], gaps[specs[0]])
+                ):
                     rows.append((title, name, f"`{spec}`", *_paired(gaps[spec])))
-    return markdown(("cases", "peer", "ours", "its error [bits]", "our error", "ours - its, paired", "ours is", "draws"), rows)
+    return markdown(
+        (
+            "cases",
+            "peer",
+            "ours",
+            "its error [bits]",
+            "our error",
+            "ours - its, paired",
+            "ours is",
+            "draws",
+        ),
+        rows,
+    )
 
 
 def _errors(trials: Sequence[Trial]) -> dict[tuple[str, int], float]:
@@ -250,7 +343,13 @@ def _run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str]
         np.savez(f"{folder}/draws.npz", **arrays)
         for k, python in enumerate(pythons or [sys.executable]):
             done = ";".join({t.estimator for t in found})
-            command = [python, str(HERE / "calibration_peers.py"), f"{folder}/draws.npz", f"{folder}/{k}.csv", done]
+            command = [
+                python,
+                str(HERE / "calibration_peers.py"),
+                f"{folder}/draws.npz",
+                f"{folder}/{k}.csv",
+                done,
+            ]
             subprocess.run(command, check=True, cwd=folder, env=_bare())
             for row in csv.DictReader(Path(f"{folder}/{k}.csv").read_text().splitlines()):
                 case, seed = draws[row["draw"]]
@@ -258,7 +357,17 @@ def _run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str]
                 refusal = row["bits"] if value is None or not math.isfinite(value) else ""
                 value = None if refusal else value
                 found.append(
-                    Trial(case.name, case.family, row["peer"], n, seed, case.bits, value, seconds=float(row["seconds"]), refusal=refusal)
+                    Trial(
+                        case.name,
+                        case.family,
+                        row["peer"],
+                        n,
+                        seed,
+                        case.bits,
+                        value,
+                        seconds=float(row["seconds"]),
+                        refusal=refusal,
+                    )
                 )
     return found
 
@@ -272,7 +381,12 @@ def _bare() -> dict[str, str]:
 def put(page: Path, name: str, text: str) -> None:
     """Replace what stands between ``<!-- name -->`` and ``<!-- /name -->``."""
     old = page.read_text("utf-8")
-    new, times = re.subn(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m: f"{m[1]}\n{text}\n\n{m[2]}", old, flags=re.S)
+    new, times = re.subn(
+        rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)",
+        lambda m: f"{m[1]}\n{text}\n\n{m[2]}",
+        old,
+        flags=re.S,
+    )
     if not times:
         raise SystemExit(f"{page}: no markers <!-- {name} --> ... <!-- /{name} -->")
     page.write_text(new, "utf-8")
@@ -280,16 +394,33 @@ def put(page: Path, name: str, text: str) -> None:
 
 def main() -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("table", choices=("errors", "oracle", "coverage", "peers"))
-    parser.add_argument("--seeds", type=int, default=10, help="draws of every case (200 for coverage)")
+    parser.add_argument(
+        "--seeds", type=int, default=10, help="draws of every case (200 for coverage)"
+    )
     parser.add_argument("-n", type=int, default=2000)
     parser.add_argument(
-        "--python", action="append", default=[], help="interpreter of an environment with peers; may be given several times"
+        "--python",
+        action="append",
+        default=[],
+        help="interpreter of an environment with peers; may be given several times",
     )
-    parser.add_argument("--only", action="append", default=[], help="coverage: this estimator of ours; may be given several times")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        help="coverage: this estimator of ours; may be given several times",
+    )
     parser.add_argument("--splits", type=int, default=10, help="coverage: half-sample splits")
-    parser.add_argument("--fresh", type=int, default=1000, help="coverage: other draws of the cases within two points of a bound")
+    parser.add_argument(
+        "--fresh",
+        type=int,
+        default=1000,
+        help="coverage: other draws of the cases within two points of a bound",
+    )
     parser.add_argument("--write", type=Path, help="page with markers to put the table into")
     a = parser.parse_args()
     text = (

@@ -36,9 +36,21 @@ def _sklearn() -> Iterator[tuple[str, str, Peer]]:
         from sklearn.metrics import mutual_info_score
     except ImportError:
         return
-    yield "scikit-learn mutual_info_regression", "1cc", lambda a, b: float(mutual_info_regression(a, b[:, 0], random_state=0)[0]) / LN2
-    yield "scikit-learn mutual_info_classif", "1cd", lambda a, b: float(mutual_info_classif(a, b[:, 0], random_state=0)[0]) / LN2
-    yield "scikit-learn mutual_info_score", "dd", lambda a, b: float(mutual_info_score(a[:, 0], b[:, 0])) / LN2
+    yield (
+        "scikit-learn mutual_info_regression",
+        "1cc",
+        lambda a, b: float(mutual_info_regression(a, b[:, 0], random_state=0)[0]) / LN2,
+    )
+    yield (
+        "scikit-learn mutual_info_classif",
+        "1cd",
+        lambda a, b: float(mutual_info_classif(a, b[:, 0], random_state=0)[0]) / LN2,
+    )
+    yield (
+        "scikit-learn mutual_info_score",
+        "dd",
+        lambda a, b: float(mutual_info_score(a[:, 0], b[:, 0])) / LN2,
+    )
 
 
 def _ennemi() -> Iterator[tuple[str, str, Peer]]:
@@ -48,8 +60,18 @@ def _ennemi() -> Iterator[tuple[str, str, Peer]]:
         return
     one = lambda v: np.asarray(v).ravel()[0]  # noqa: E731
     yield "ennemi", "1cc", lambda a, b: float(one(ennemi.estimate_mi(b[:, 0], a[:, 0]))) / LN2
-    yield "ennemi", "1cd", lambda a, b: float(one(ennemi.estimate_mi(b[:, 0], a[:, 0], discrete_y=True))) / LN2
-    yield "ennemi", "dd", lambda a, b: float(one(ennemi.estimate_mi(b[:, 0], a[:, 0], discrete_y=True, discrete_x=True))) / LN2
+    yield (
+        "ennemi",
+        "1cd",
+        lambda a, b: float(one(ennemi.estimate_mi(b[:, 0], a[:, 0], discrete_y=True))) / LN2,
+    )
+    yield (
+        "ennemi",
+        "dd",
+        lambda a, b: (
+            float(one(ennemi.estimate_mi(b[:, 0], a[:, 0], discrete_y=True, discrete_x=True))) / LN2
+        ),
+    )
 
 
 def _frites() -> Iterator[tuple[str, str, Peer]]:
@@ -57,9 +79,21 @@ def _frites() -> Iterator[tuple[str, str, Peer]]:
         from frites.core import gcmi_model_1d_cd, gcmi_nd_cc, mi_nd_gg
     except ImportError:
         return
-    yield "frites gcmi (Gaussian copula)", "cc", lambda a, b: float(np.squeeze(gcmi_nd_cc(a.T, b.T, mvaxis=0, traxis=1)))
-    yield "frites Gaussian", "cc", lambda a, b: float(np.squeeze(mi_nd_gg(a.T, b.T, mvaxis=0, traxis=1)))
-    yield "frites gcmi, labels", "cd", lambda a, b: float(gcmi_model_1d_cd(a.T, b[:, 0].astype(int)))
+    yield (
+        "frites gcmi (Gaussian copula)",
+        "cc",
+        lambda a, b: float(np.squeeze(gcmi_nd_cc(a.T, b.T, mvaxis=0, traxis=1))),
+    )
+    yield (
+        "frites Gaussian",
+        "cc",
+        lambda a, b: float(np.squeeze(mi_nd_gg(a.T, b.T, mvaxis=0, traxis=1))),
+    )
+    yield (
+        "frites gcmi, labels",
+        "cd",
+        lambda a, b: float(gcmi_model_1d_cd(a.T, b[:, 0].astype(int))),
+    )
 
 
 def _bmi() -> Iterator[tuple[str, str, Peer]]:
@@ -67,9 +101,21 @@ def _bmi() -> Iterator[tuple[str, str, Peer]]:
         from bmi import estimators as e
     except ImportError:
         return
-    yield "benchmark-mi KSG (5, 10)", "cc", lambda a, b: float(e.KSGEnsembleFirstEstimator().estimate(a, b)) / LN2
-    yield "benchmark-mi CCA", "cc", lambda a, b: float(e.CCAMutualInformationEstimator().estimate(a, b)) / LN2
-    yield "benchmark-mi histogram", "1cc", lambda a, b: float(e.HistogramEstimator(n_bins_x=10, n_bins_y=10).estimate(a, b)) / LN2
+    yield (
+        "benchmark-mi KSG (5, 10)",
+        "cc",
+        lambda a, b: float(e.KSGEnsembleFirstEstimator().estimate(a, b)) / LN2,
+    )
+    yield (
+        "benchmark-mi CCA",
+        "cc",
+        lambda a, b: float(e.CCAMutualInformationEstimator().estimate(a, b)) / LN2,
+    )
+    yield (
+        "benchmark-mi histogram",
+        "1cc",
+        lambda a, b: float(e.HistogramEstimator(n_bins_x=10, n_bins_y=10).estimate(a, b)) / LN2,
+    )
 
 
 def _npeet() -> Iterator[tuple[str, str, Peer]]:
@@ -90,7 +136,15 @@ def _npeet() -> Iterator[tuple[str, str, Peer]]:
         x, z = noisy(a), noisy(b)
         joint = np.hstack([x, z])
         eps = np.nextafter(cKDTree(joint).query(joint, k=[k + 1], p=np.inf)[0][:, 0], 0)
-        return float(digamma(k) + digamma(len(x)) - digamma(counts(x, eps)).mean() - digamma(counts(z, eps)).mean()) / LN2
+        return (
+            float(
+                digamma(k)
+                + digamma(len(x))
+                - digamma(counts(x, eps)).mean()
+                - digamma(counts(z, eps)).mean()
+            )
+            / LN2
+        )
 
     def entropy(v: Array, k: int = 3) -> float:
         d, n = v.shape[1], len(v)
@@ -100,7 +154,11 @@ def _npeet() -> Iterator[tuple[str, str, Peer]]:
 
     def micd(a: Array, b: Array) -> float:
         x, labels = noisy(a), b[:, 0]
-        return entropy(x) - sum(float((labels == c).mean()) * entropy(x[labels == c]) for c in np.unique(labels) if (labels == c).sum() > 1)
+        return entropy(x) - sum(
+            float((labels == c).mean()) * entropy(x[labels == c])
+            for c in np.unique(labels)
+            if (labels == c).sum() > 1
+        )
 
     yield "NPEET-style mi", "cc", mi
     yield "NPEET-style micd", "cd", micd
@@ -108,7 +166,9 @@ def _npeet() -> Iterator[tuple[str, str, Peer]]:
 
 def takes(kinds: str, a: Array, b: Array, both: str) -> bool:
     """Whether a peer of these kinds takes this draw."""
-    return kinds[-2:] == both and not (kinds[0] == "1" and (a.shape[1] > 1 or (both == "cc" and b.shape[1] > 1)))
+    return kinds[-2:] == both and not (
+        kinds[0] == "1" and (a.shape[1] > 1 or (both == "cc" and b.shape[1] > 1))
+    )
 
 
 def main() -> None:

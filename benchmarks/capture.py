@@ -32,18 +32,29 @@ def seconds(f: Callable[[], object], clock: Clock) -> float:
     return clock() - began
 
 
-def paired(what: str, a: Callable[[], object], b: Callable[[], object], repeats: int, clock: Clock = time.perf_counter) -> None:
+def paired(
+    what: str,
+    a: Callable[[], object],
+    b: Callable[[], object],
+    repeats: int,
+    clock: Clock = time.perf_counter,
+) -> None:
     """Print the median seconds of a and of b, and the median of b/a, run in turn."""
     a(), b()
     times = [(seconds(a, clock), seconds(b, clock)) for _ in range(repeats)]
     first, second = (statistics.median(t[k] for t in times) * 1e3 for k in (0, 1))
-    print(f"| {what} | {first:.2f} ms | {second:.2f} ms | {statistics.median(v / u for u, v in times):.3f} |", flush=True)
+    print(
+        f"| {what} | {first:.2f} ms | {second:.2f} ms | {statistics.median(v / u for u, v in times):.3f} |",
+        flush=True,
+    )
 
 
 def network() -> nn.Sequential:
     """An MLP of 784-1024-512-10."""
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 10))
+    return nn.Sequential(
+        nn.Linear(784, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 10)
+    )
 
 
 def write_raw(folder: Path, parts: list[np.ndarray]) -> None:
@@ -68,7 +79,9 @@ def idle(folder: Path) -> None:
             optimiser.step()
             step(1 + k)
 
-    with ip.Recorder(net, probe=(x, y), to=folder / "idle", schedule=ip.at(10**9), verbose=False) as rec:
+    with ip.Recorder(
+        net, probe=(x, y), to=folder / "idle", schedule=ip.at(10**9), verbose=False
+    ) as rec:
         paired(
             "20 training steps, no capture due (processor time)",
             lambda: train(lambda k: None),
@@ -81,8 +94,18 @@ def idle(folder: Path) -> None:
 def capturing(folder: Path, probe: Probe, *, background: bool) -> None:
     """A capture beside the bare forward in eval mode and the raw bytes in a file."""
     net, steps = network(), itertools.count(1)
-    with ip.Recorder(net, probe=probe, to=folder / f"run{background}", schedule=ip.every(1), background=background, verbose=False) as rec:
-        raw, size = np.zeros(rec.bytes_per_capture, np.uint8), rec.plan.batch_size if rec.plan else 4096
+    with ip.Recorder(
+        net,
+        probe=probe,
+        to=folder / f"run{background}",
+        schedule=ip.every(1),
+        background=background,
+        verbose=False,
+    ) as rec:
+        raw, size = (
+            np.zeros(rec.bytes_per_capture, np.uint8),
+            rec.plan.batch_size if rec.plan else 4096,
+        )
 
         def bare() -> None:
             net.eval()
@@ -92,8 +115,15 @@ def capturing(folder: Path, probe: Probe, *, background: bool) -> None:
             net.train()
             write_raw(folder, [raw])
 
-        what = f"capture of {rec.bytes_per_capture / 2**20:.0f} MiB" + (", written on a thread of its own" if background else "")
-        paired(f"{what}; without: bare forward and the raw bytes in a file", bare, lambda: rec.capture(next(steps)), 15)
+        what = f"capture of {rec.bytes_per_capture / 2**20:.0f} MiB" + (
+            ", written on a thread of its own" if background else ""
+        )
+        paired(
+            f"{what}; without: bare forward and the raw bytes in a file",
+            bare,
+            lambda: rec.capture(next(steps)),
+            15,
+        )
 
 
 def shards(folder: Path) -> None:
@@ -102,18 +132,26 @@ def shards(folder: Path) -> None:
     from infoplane.types import LayerInfo
 
     arrays = {
-        f"l{k}": np.random.default_rng(k).standard_normal((4096, width), dtype=np.float32) for k, width in enumerate((1024, 512, 512))
+        f"l{k}": np.random.default_rng(k).standard_normal((4096, width), dtype=np.float32)
+        for k, width in enumerate((1024, 512, 512))
     }
     infos = [LayerInfo(name, k, shape=a.shape[1:]) for k, (name, a) in enumerate(arrays.items())]
     steps = itertools.count()
-    with RunWriter.create(folder / "shards", layers=infos, x=np.arange(4096)[:, None], y=None) as writer:
+    with RunWriter.create(
+        folder / "shards", layers=infos, x=np.arange(4096)[:, None], y=None
+    ) as writer:
 
         def write() -> None:
             with writer.step(next(steps)) as shard:
                 for name, a in arrays.items():
                     shard.write(name, a)
 
-        paired("writing a shard of 32 MiB, with checksums and row digests", lambda: write_raw(folder, list(arrays.values())), write, 15)
+        paired(
+            "writing a shard of 32 MiB, with checksums and row digests",
+            lambda: write_raw(folder, list(arrays.values())),
+            write,
+            15,
+        )
     archive = ip.open_archive(folder / "shards")
     for name, a in arrays.items():
         np.save(folder / f"{name}.npy", a)
@@ -128,7 +166,14 @@ def shards(folder: Path) -> None:
 def memory() -> None:
     """Peak memory of a capture beyond that of the same forward passes, in a process of its own."""
     probe = (torch.randn(65536, 64), torch.zeros(65536, dtype=torch.int64))
-    net = nn.Sequential(nn.Linear(64, 512), nn.Tanh(), nn.Linear(512, 512), nn.Tanh(), nn.Linear(512, 512), nn.Tanh())
+    net = nn.Sequential(
+        nn.Linear(64, 512),
+        nn.Tanh(),
+        nn.Linear(512, 512),
+        nn.Tanh(),
+        nn.Linear(512, 512),
+        nn.Tanh(),
+    )
     batch = 1024
 
     def peak() -> float:
@@ -136,10 +181,19 @@ def memory() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         small = (probe[0][:batch], probe[1][:batch])
-        with ip.Recorder(net, probe=small, to=f"{folder}/warm", layers="all", batch_size=batch, verbose=False):
+        with ip.Recorder(
+            net, probe=small, to=f"{folder}/warm", layers="all", batch_size=batch, verbose=False
+        ):
             pass
         rec = ip.Recorder(
-            net, probe=probe, to=f"{folder}/run", layers="all", batch_size=batch, verbose=False, chain=False, schedule=ip.at(10**9)
+            net,
+            probe=probe,
+            to=f"{folder}/run",
+            layers="all",
+            batch_size=batch,
+            verbose=False,
+            chain=False,
+            schedule=ip.at(10**9),
         ).open()
         with torch.no_grad():
             for start in range(0, len(probe[0]), batch):
@@ -161,8 +215,15 @@ def main() -> None:
         return
     print("| what | without | with | ratio |\n|---|---|---|---|")
     probe = torch.randn(4096, 784), torch.randint(0, 10, (4096,))
-    for part in (idle, lambda f: capturing(f, probe, background=False), lambda f: capturing(f, probe, background=True), shards):
-        with tempfile.TemporaryDirectory(dir=".", prefix="capture-") as folder:  # where runs are kept: /tmp may be memory
+    for part in (
+        idle,
+        lambda f: capturing(f, probe, background=False),
+        lambda f: capturing(f, probe, background=True),
+        shards,
+    ):
+        with tempfile.TemporaryDirectory(
+            dir=".", prefix="capture-"
+        ) as folder:  # where runs are kept: /tmp may be memory
             part(Path(folder))
     subprocess.run([sys.executable, "-m", "benchmarks.capture", "memory"], check=True)
 

@@ -32,7 +32,10 @@ def kills(root: Path, scenarios: list[str], modes: list[int]) -> None:
     import test_crash as t
 
     (root / "shim.c").write_text(t._SHIM)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", root / "shim.so", root / "shim.c", "-ldl"], check=True)
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-O1", "-o", root / "shim.so", root / "shim.c", "-ldl"],
+        check=True,
+    )
     total: Counter[str] = Counter()
     for scenario in scenarios or list(t.SCENARIOS):
         folder = root / scenario.replace(" ", "-")
@@ -40,7 +43,10 @@ def kills(root: Path, scenarios: list[str], modes: list[int]) -> None:
         for mode in modes or list(HITS):
             hits = t.campaign(server, scenario, mode, folder / str(mode))
             total[HITS.get(mode, os.strerror(mode % 1000))] += hits
-            print(f"{scenario}: {HITS.get(mode, os.strerror(mode % 1000))}: {hits} injections, nothing reported was lost", flush=True)
+            print(
+                f"{scenario}: {HITS.get(mode, os.strerror(mode % 1000))}: {hits} injections, nothing reported was lost",
+                flush=True,
+            )
         server.close()
     for kind, hits in total.items():
         print(f"{kind}: {hits} injections in all")
@@ -52,7 +58,12 @@ def fuzz(root: Path, count: int, seed: int) -> None:
 
     from infoplane.archive import RunWriter, pack
 
-    with RunWriter.create(root / "run", layers=t.LAYERS, x=t.X, y=np.arange(t.N) % 2, durable=False) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(
+            root / "run", layers=t.LAYERS, x=t.X, y=np.arange(t.N) % 2, durable=False
+        ) as writer,
+        writer.step(0) as shard,
+    ):
         shard.write("l", t.Z)
     pack(root / "run", root / "p.h5")
     pack(root / "run", root / "z.h5", compression="gzip")
@@ -60,14 +71,23 @@ def fuzz(root: Path, count: int, seed: int) -> None:
     while done < count:
         batch = min(20_000, count - done)
         executions, survived, slow, mib = t.fuzz(root, batch, seed + done, keep=True)
-        done, intact, slowest, peak = done + executions, intact + survived, max(slowest, slow), max(peak, mib)
+        done, intact, slowest, peak = (
+            done + executions,
+            intact + survived,
+            max(slowest, slow),
+            max(peak, mib),
+        )
         print(
             f"{done} executions in {time.perf_counter() - started:.0f} s, {intact} read as intact and right, slowest {slowest:.3f} s, peak {peak} MiB",
             flush=True,
         )
 
 
-def _reader(path: str, stop: multiprocessing.synchronize.Event, wrong: multiprocessing.sharedctypes.Synchronized) -> None:
+def _reader(
+    path: str,
+    stop: multiprocessing.synchronize.Event,
+    wrong: multiprocessing.sharedctypes.Synchronized,
+) -> None:
     from infoplane.archive import open_archive
 
     while not stop.is_set():
@@ -78,7 +98,12 @@ def _reader(path: str, stop: multiprocessing.synchronize.Event, wrong: multiproc
         time.sleep(0.05)
 
 
-def _viewer(path: str, port: int, stop: multiprocessing.synchronize.Event, seen: multiprocessing.sharedctypes.Synchronized) -> None:
+def _viewer(
+    path: str,
+    port: int,
+    stop: multiprocessing.synchronize.Event,
+    seen: multiprocessing.sharedctypes.Synchronized,
+) -> None:
     """The live page of the run and one browser of it: every change announced is answered by fetching the data."""
     import http.client
     import threading
@@ -86,7 +111,9 @@ def _viewer(path: str, port: int, stop: multiprocessing.synchronize.Event, seen:
     from infoplane.analysis.live.follow import RunSource
     from infoplane.analysis.live.server import serve
 
-    threading.Thread(target=serve, args=(RunSource(path),), kwargs={"port": port}, daemon=True).start()
+    threading.Thread(
+        target=serve, args=(RunSource(path),), kwargs={"port": port}, daemon=True
+    ).start()
     while not stop.is_set():
         try:
             link = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -110,8 +137,12 @@ def soak(root: Path, captures: int, layers: int) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with RunWriter.create(root / "run", layers=table, x=x, y=np.arange(256) % 2, durable=False) as writer:
-        readers = [context.Process(target=_reader, args=(str(root / "run"), stop, wrong)) for _ in range(2)]
+    with RunWriter.create(
+        root / "run", layers=table, x=x, y=np.arange(256) % 2, durable=False
+    ) as writer:
+        readers = [
+            context.Process(target=_reader, args=(str(root / "run"), stop, wrong)) for _ in range(2)
+        ]
         readers.append(context.Process(target=_viewer, args=(str(root / "run"), port, stop, seen)))
         for r in readers:
             r.start()
@@ -123,7 +154,9 @@ def soak(root: Path, captures: int, layers: int) -> None:
                     shard.write(info.name, z)
             if (step + 1) % max(1, captures // 10) == 0:
                 resident, *others = [
-                    int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+                    int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+                    * os.sysconf("SC_PAGE_SIZE")
+                    >> 20
                     for pid in ("self", *(r.pid for r in readers))
                 ]
                 now = time.perf_counter()
@@ -135,11 +168,15 @@ def soak(root: Path, captures: int, layers: int) -> None:
         stop.set()
         for r in readers:
             r.join()
-    print(f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values, {seen.value} pages served")
+    print(
+        f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values, {seen.value} pages served"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("campaign", choices=("kills", "fuzz", "soak"))
     parser.add_argument("--scenario", action="append", default=[])
     parser.add_argument("--mode", type=int, action="append", default=[])
@@ -148,7 +185,9 @@ def main() -> None:
     parser.add_argument("--captures", type=int, default=2000)
     parser.add_argument("--layers", type=int, default=20)
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if Path("/dev/shm").is_dir() else None
+    ) as folder:
         root = Path(folder)
         if args.campaign == "kills":
             kills(root, args.scenario, args.mode)

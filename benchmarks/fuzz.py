@@ -24,7 +24,9 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["infoplane.archive", "infoplane.types", "infoplane.plane"]):
+with atheris.instrument_imports(
+    include=["infoplane.archive", "infoplane.types", "infoplane.plane"]
+):
     from infoplane import archive
     from infoplane.archive import layout
     from infoplane.archive.planes import is_plane
@@ -52,7 +54,13 @@ def make_run(root: Path) -> dict[str, Path]:
         old = version[0] == "earliest"
         run = root / ("old" if old else "run")
         with archive.RunWriter.create(
-            run, layers=layers, x=x, y=np.arange(N) % 2, split=["train"] * N, chain=CHAIN, durable=False
+            run,
+            layers=layers,
+            x=x,
+            y=np.arange(N) % 2,
+            split=["train"] * N,
+            chain=CHAIN,
+            durable=False,
         ) as writer:
             for step in (3,):
                 with writer.step(step, metrics={"loss": float("nan")}) as shard:
@@ -62,14 +70,19 @@ def make_run(root: Path) -> dict[str, Path]:
         archive.pack(run, run.with_suffix(".h5"))
         archive.pack(run, run.with_name(run.name + "-z.h5"), compression="gzip")
         points = (Point(0, "l", "i_xz", Estimate(1.0, N, "exact", "exact", notes=("a",))),)
-        archive.save_plane(Plane(points, ("l", "m"), N, chain=CHAIN), run.with_name(run.name + "-plane.h5"))
+        archive.save_plane(
+            Plane(points, ("l", "m"), N, chain=CHAIN), run.with_name(run.name + "-plane.h5")
+        )
         mark = "old-" if old else ""
         made |= {
             f"{mark}shard": sorted((run / "ckpt").glob("0*.h5"))[0],
             f"{mark}probe": run / "probe.h5",
             f"{mark}packed": run.with_suffix(".h5"),
         }
-        made |= {f"{mark}zipped": run.with_name(run.name + "-z.h5"), f"{mark}plane": run.with_name(run.name + "-plane.h5")}
+        made |= {
+            f"{mark}zipped": run.with_name(run.name + "-z.h5"),
+            f"{mark}plane": run.with_name(run.name + "-plane.h5"),
+        }
     archive.ResultLog(root / "run").append("k", {"bits": 1.0})
     made |= {"run": root / "run/run.json", "results": root / "run/planes/results.jsonl"}
     return made
@@ -128,7 +141,11 @@ class Target:
             return [lambda: archive.load_plane(path), lambda: is_plane(path)]
         if kind == "results":
             return [lambda: archive.ResultLog(self.root / "run").read()]
-        run = path if path.parent == self.root else self.root / ("old" if kind.startswith("old") else "run")
+        run = (
+            path
+            if path.parent == self.root
+            else self.root / ("old" if kind.startswith("old") else "run")
+        )
         return [lambda: self._whole(run), lambda: archive.verify(run), lambda: is_plane(path)]
 
     def _whole(self, path: Path) -> None:
@@ -138,7 +155,17 @@ class Target:
                 raise AssertionError(f"wrong value of {layer} at {step} without an error")
             found.row_digests(step, layer)
             list(found.chunks(step, layer, 5))
-        _ = found.x, found.y, found.row_ids, found.split, found.chain, found.digest, found.metrics, repr(found), found._repr_html_()
+        _ = (
+            found.x,
+            found.y,
+            found.row_ids,
+            found.split,
+            found.chain,
+            found.digest,
+            found.metrics,
+            repr(found),
+            found._repr_html_(),
+        )
         self.read += 1
 
 
@@ -162,7 +189,11 @@ def reseal(data: bytes, rng: random.Random) -> bytes:
     room = end + 1 - start
     if start == 1:
         return data[:1] + text
-    return data if len(text) > room else data[:start] + text[:-1] + b" " * (room - len(text)) + b"}" + data[end + 1 :]
+    return (
+        data
+        if len(text) > room
+        else data[:start] + text[:-1] + b" " * (room - len(text)) + b"}" + data[end + 1 :]
+    )
 
 
 def edit(body: Any, rng: random.Random) -> None:  # Any: JSON
@@ -207,7 +238,13 @@ def edit(body: Any, rng: random.Random) -> None:  # Any: JSON
         elif choice == 1 and isinstance(here, list):
             here.append(here[key])
         else:
-            here[key] = rng.choice(odd) if choice < 3 else body.get(rng.choice(list(body))) if isinstance(body, dict) else 0
+            here[key] = (
+                rng.choice(odd)
+                if choice < 3
+                else body.get(rng.choice(list(body)))
+                if isinstance(body, dict)
+                else 0
+            )
         return
 
 
@@ -235,7 +272,9 @@ def main() -> None:
             target(seed)
         size = max(len(s) for s in seeds) + 512
         options = [sys.argv[0], str(corpus), f"-max_len={size}", "-len_control=0", *sys.argv[2:]]
-        atheris.Setup(options, target, custom_mutator=lambda data, most, seed: mutate(data, most, seed, seeds))
+        atheris.Setup(
+            options, target, custom_mutator=lambda data, most, seed: mutate(data, most, seed, seeds)
+        )
         atheris.Fuzz()
     finally:
         shutil.rmtree(root, ignore_errors=True)

@@ -42,13 +42,31 @@ def train(to: Path, epochs: int, measure: list[str] | None) -> tuple[float, floa
     """Wall seconds of the training loop, processor seconds of this process in it, wall seconds of waiting for the plane, processor seconds of measuring."""
     x, y = ip.data.szt.load()
     model = ip.data.szt.network("tanh", seed=0)
-    options = dict(layers=["act*", "fc6"], schedule=ip.log_spaced(epochs, CHECKPOINTS), measure=measure, verbose=False, overwrite=True)
+    options = dict(
+        layers=["act*", "fc6"],
+        schedule=ip.log_spaced(epochs, CHECKPOINTS),
+        measure=measure,
+        verbose=False,
+        overwrite=True,
+    )
     children = used(resource.RUSAGE_CHILDREN)
     rec = ip.Recorder(model, probe=(x, y), to=to, **options)
     rec.open()
-    tensors = torch.as_tensor(x), torch.as_tensor(y), torch.as_tensor(ip.data.szt.train_mask(0, 0.8))
+    tensors = (
+        torch.as_tensor(x),
+        torch.as_tensor(y),
+        torch.as_tensor(ip.data.szt.train_mask(0, 0.8)),
+    )
     wall, own = time.perf_counter(), used(resource.RUSAGE_SELF)
-    classify(model, *tensors, epochs=epochs, seed=0, lr=4e-4, batch=256, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
+    classify(
+        model,
+        *tensors,
+        epochs=epochs,
+        seed=0,
+        lr=4e-4,
+        batch=256,
+        on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+    )
     wall, own = time.perf_counter() - wall, used(resource.RUSAGE_SELF) - own
     waiting = time.perf_counter()
     rec.close()
@@ -57,16 +75,27 @@ def train(to: Path, epochs: int, measure: list[str] | None) -> tuple[float, floa
 
 def beside_training(root: Path, epochs: int) -> None:
     """Trainings with and without live analysis, in turns."""
-    rounds = [(train(root / "run", epochs, None), train(root / "run", epochs, SPECS)) for _ in range(ROUNDS)]
+    rounds = [
+        (train(root / "run", epochs, None), train(root / "run", epochs, SPECS))
+        for _ in range(ROUNDS)
+    ]
     plain, live = np.median(np.array(rounds), axis=0)
     print(
         f"\n{epochs} epochs of the 12-bit network, {CHECKPOINTS} checkpoints, both KDE bounds and bins of X and Y; medians of {ROUNDS}, in turns\n"
     )
     print("| | capture only | with live analysis | ratio |\n|---|---|---|---|")
-    print(f"| training loop, wall seconds | {plain[0]:.1f} | {live[0]:.1f} | {live[0] / plain[0]:.3f} |")
-    print(f"| training process, processor seconds | {plain[1]:.1f} | {live[1]:.1f} | {live[1] / plain[1]:.3f} |")
-    print(f"| from the last epoch to the whole plane, wall seconds | {plain[2]:.1f} | {live[2]:.1f} | |")
-    print(f"| measuring process, all of it, processor seconds | | {live[3]:.1f} | {live[3] / plain[1]:.3f} of training |")
+    print(
+        f"| training loop, wall seconds | {plain[0]:.1f} | {live[0]:.1f} | {live[0] / plain[0]:.3f} |"
+    )
+    print(
+        f"| training process, processor seconds | {plain[1]:.1f} | {live[1]:.1f} | {live[1] / plain[1]:.3f} |"
+    )
+    print(
+        f"| from the last epoch to the whole plane, wall seconds | {plain[2]:.1f} | {live[2]:.1f} | |"
+    )
+    print(
+        f"| measuring process, all of it, processor seconds | | {live[3]:.1f} | {live[3] / plain[1]:.3f} of training |"
+    )
 
 
 def whole_plane(run: Path) -> None:
@@ -74,7 +103,9 @@ def whole_plane(run: Path) -> None:
     archive = open_archive(run)
     x, y = discrete(archive.row_ids), discrete(archive.y)
     classes = [np.flatnonzero(y.values[:, 0] == c) for c in np.unique(y.values)]
-    every = [[continuous(archive.z(step, layer)) for layer in archive.layers] for step in archive.steps]
+    every = [
+        [continuous(archive.z(step, layer)) for layer in archive.layers] for step in archive.steps
+    ]
     sample = every[:: len(every) // 3][:3]
 
     def theirs(entropy: object, z: np.ndarray) -> list[float]:
@@ -82,11 +113,19 @@ def whole_plane(run: Path) -> None:
         inside = sum(len(rows) / len(z) * np.atleast_1d(entropy(z[rows])) for rows in classes)  # type: ignore[operator]
         return [*whole, *(whole - inside)]
 
-    print(f"\nthe plane of {len(every)} checkpoints x {len(archive.layers)} layers, N={x.n}, X and Y, from arrays in memory\n")
-    print("| work | peer s | infoplane s | ratio | largest difference, bits |\n|---|---|---|---|---|")
+    print(
+        f"\nthe plane of {len(every)} checkpoints x {len(archive.layers)} layers, N={x.n}, X and Y, from arrays in memory\n"
+    )
+    print(
+        "| work | peer s | infoplane s | ratio | largest difference, bits |\n|---|---|---|---|---|"
+    )
     work = (
         ("both KDE bounds", KDE(variance=1e-3), lambda z: peers.kde_dense(z.astype(float), 1e-3)),
-        ("bins of width 0.07", Binned("saxe", width=0.07), lambda z: peers.binned_void(z, np.float32(0.07))),
+        (
+            "bins of width 0.07",
+            Binned("saxe", width=0.07),
+            lambda z: peers.binned_void(z, np.float32(0.07)),
+        ),
     )
     for title, estimator, entropy in work:
         mine(estimator, x, sample[:1], y)
@@ -94,8 +133,13 @@ def whole_plane(run: Path) -> None:
         found = [theirs(entropy, z.values) for layers in sample for z in layers]
         peer = (time.perf_counter() - start) * len(every) / len(sample)
         ours = seconds(partial(mine, estimator, x, every, y), 5)
-        error = max(float(np.abs(np.sort(a) - np.sort(b)).max()) for a, b in zip(found, mine(estimator, x, sample, y), strict=True))
-        print(f"| {title} | {peer:.3g} | {ours:.3g} | {peer / ours:.0f} | {error:.1e} |", flush=True)
+        error = max(
+            float(np.abs(np.sort(a) - np.sort(b)).max())
+            for a, b in zip(found, mine(estimator, x, sample, y), strict=True)
+        )
+        print(
+            f"| {title} | {peer:.3g} | {ours:.3g} | {peer / ours:.0f} | {error:.1e} |", flush=True
+        )
     start = time.perf_counter()
     plane = ip.measure(archive, SPECS, resume=False)
     print(f"\n`measure` of both, read from disk: {time.perf_counter() - start:.2f} s")
@@ -108,9 +152,15 @@ def whole_plane(run: Path) -> None:
     print(f"saving the plane: {taken[0]:.2f} s without judging it, {taken[1]:.2f} s with")
 
 
-def mine(estimator: Estimator, x: object, every: list[list[object]], y: object) -> list[list[float]]:
+def mine(
+    estimator: Estimator, x: object, every: list[list[object]], y: object
+) -> list[list[float]]:
     """Values of every layer of every checkpoint."""
-    return [[e.bits for _, e in estimator.estimate_plane_point(x, z, y)] for layers in every for z in layers]
+    return [
+        [e.bits for _, e in estimator.estimate_plane_point(x, z, y)]
+        for layers in every
+        for z in layers
+    ]
 
 
 def ensemble(seeds: int = 10, epochs: int = 6) -> None:
@@ -135,7 +185,10 @@ def ensemble(seeds: int = 10, epochs: int = 6) -> None:
         classify_together(together, x, y, masks, seeds=range(seeds), **settings)
         taken[1].append(time.process_time() - start)
     torch.set_num_threads(threads)
-    pairs = (zip(a.parameters(), b.parameters(), strict=True) for a, b in zip(alone, together, strict=True))
+    pairs = (
+        zip(a.parameters(), b.parameters(), strict=True)
+        for a, b in zip(alone, together, strict=True)
+    )
     error = max(float((p - q).abs().max().detach()) for both in pairs for p, q in both)
     one, all_of = (float(np.median(t)) for t in taken)
     print(
@@ -147,7 +200,10 @@ def start_up(run: Path) -> None:
     """Processor and wall seconds of whole processes, of the plane as it was saved (and judged), where no judgement is kept, and where none was ever made."""
     plot, check = (
         [sys.executable, "-m", "infoplane", *words]
-        for words in (["plot", str(run / "plane.h5"), "-o", str(run / "plane.png")], ["check", str(run / "plane.h5")])
+        for words in (
+            ["plot", str(run / "plane.h5"), "-o", str(run / "plane.png")],
+            ["check", str(run / "plane.h5")],
+        )
     )
     nothing, halves = {"INFOPLANE_CACHE": ""}, run / "planes/halves.jsonl"
     commands = {
@@ -171,7 +227,9 @@ def start_up(run: Path) -> None:
             if title.endswith("never judged"):
                 halves.unlink()  # fails where no judgement has made them
             before, start = used(resource.RUSAGE_CHILDREN), time.perf_counter()
-            done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **settings})
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, env={**os.environ, **settings}
+            )
             if done.returncode not in (0, 1):  # check: 1 when a violation is found
                 raise RuntimeError(done.stderr)
             both.append((used(resource.RUSAGE_CHILDREN) - before, time.perf_counter() - start))
@@ -184,7 +242,9 @@ ONE = "import infoplane as ip; ip.measure({run!r}, ['kde:variance=0.001', 'bin:s
 
 def main(epochs: int) -> None:
     """Everything."""
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print(
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+    )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         beside_training(Path(folder), epochs)
         whole_plane(Path(folder) / "run")

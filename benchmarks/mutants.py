@@ -31,23 +31,33 @@ def mutants(file: str, source: str) -> list[Mutant]:
     raw = source.encode()
 
     def span(node: ast.expr) -> tuple[int, int]:
-        return lines[node.lineno - 1] + node.col_offset, lines[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
+        return lines[node.lineno - 1] + node.col_offset, lines[(node.end_lineno or 1) - 1] + (
+            node.end_col_offset or 0
+        )
 
     for node in _code(ast.parse(source)):
         start, stop = span(node)
         for after in _changes(node):
-            found.append(Mutant(file, node.lineno, start, stop, raw[start:stop].decode(), f"({after})"))
+            found.append(
+                Mutant(file, node.lineno, start, stop, raw[start:stop].decode(), f"({after})")
+            )
     return sorted(set(found), key=lambda m: (m.start, m.stop, m.after))
 
 
 def _code(tree: ast.AST) -> Iterator[ast.expr]:
     """Expressions that do something: no annotation, message, docstring, decorator or default of a dataclass field's metadata."""
     for child in ast.iter_child_nodes(tree):
-        if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)) and child in (*tree.decorator_list, tree.returns, tree.args):
+        if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)) and child in (
+            *tree.decorator_list,
+            tree.returns,
+            tree.args,
+        ):
             continue
         if isinstance(tree, ast.ClassDef) and child in tree.decorator_list:
             continue
-        if isinstance(child, ast.keyword) and child.arg == "strict":  # zip's: it changes nothing where both are of one length
+        if (
+            isinstance(child, ast.keyword) and child.arg == "strict"
+        ):  # zip's: it changes nothing where both are of one length
             continue
         if isinstance(child, (ast.Raise, ast.JoinedStr, ast.Import, ast.ImportFrom, ast.arg)) or (
             isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
@@ -68,7 +78,9 @@ def _changes(node: ast.expr) -> Iterator[str]:
     elif isinstance(node, ast.BinOp) and type(node.op) in BINARY:
         yield ast.unparse(ast.BinOp(node.left, BINARY[type(node.op)](), node.right))
     elif isinstance(node, ast.BoolOp):
-        yield ast.unparse(ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values))
+        yield ast.unparse(
+            ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+        )
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Not, ast.USub)):
         yield ast.unparse(node.operand)
     elif isinstance(node, ast.IfExp):
@@ -80,5 +92,13 @@ def _changes(node: ast.expr) -> Iterator[str]:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr in ("min", "max", "sum", "mean", "any", "all", "sort")
     ):
-        other = {"min": "max", "max": "min", "sum": "mean", "mean": "sum", "any": "all", "all": "any", "sort": "argsort"}[node.func.attr]
+        other = {
+            "min": "max",
+            "max": "min",
+            "sum": "mean",
+            "mean": "sum",
+            "any": "all",
+            "all": "any",
+            "sort": "argsort",
+        }[node.func.attr]
         yield ast.unparse(ast.Call(ast.Attribute(node.func.value, other), node.args, node.keywords))

@@ -71,7 +71,11 @@ class _Coverage:
         import coverage
 
         self.tree = tree
-        self.cov = coverage.Coverage(data_file=None, source=[str(tree / "infoplane"), str(tree / "analysis")], config_file=False)
+        self.cov = coverage.Coverage(
+            data_file=None,
+            source=[str(tree / "infoplane"), str(tree / "analysis")],
+            config_file=False,
+        )
         self.seconds: dict[str, float] = {}
         self.cov.start()
 
@@ -132,19 +136,28 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
     """Lines to tests, and seconds per test, of all fast tests. ``tests/test_a.py::`` for what runs while the file is imported, before any of its tests."""
     import pytest
 
-    files = [str(p.relative_to(tree)) for p in sorted((tree / "tests").glob("test_*.py")) if not any(word in p.name for word in SLOW_FILES)]
+    files = [
+        str(p.relative_to(tree))
+        for p in sorted((tree / "tests").glob("test_*.py"))
+        if not any(word in p.name for word in SLOW_FILES)
+    ]
     table: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     seconds: dict[str, float] = {}
     for file in files:  # each in a fork of its own: a crash of one loses one
 
         def work(file: str = file) -> tuple[int, str]:
             plugin = _Coverage(tree)
-            code = pytest.main(["-q", "-m", "not slow", "-p", "no:cacheprovider", file], plugins=[plugin])
+            code = pytest.main(
+                ["-q", "-m", "not slow", "-p", "no:cacheprovider", file], plugins=[plugin]
+            )
             return int(code), json.dumps([plugin.table(), plugin.seconds])
 
         code, text = in_child(tree, work, 900)
         if code != 0:
-            print(f"{file}: exit code {code} without any mutant {text if code == BROKEN else ''}", flush=True)
+            print(
+                f"{file}: exit code {code} without any mutant {text if code == BROKEN else ''}",
+                flush=True,
+            )
         if text and code != BROKEN:
             lines, times = json.loads(text)
             seconds |= times
@@ -157,7 +170,9 @@ def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]
 class Selection:
     """Which tests a mutant is held against, from the table of lines and tests."""
 
-    def __init__(self, table: dict[str, dict[str, list[str]]], seconds: dict[str, float], most: float) -> None:
+    def __init__(
+        self, table: dict[str, dict[str, list[str]]], seconds: dict[str, float], most: float
+    ) -> None:
         self.table, self.seconds, self.most = table, seconds, most
         self.bodies = {file: _bodies((ROOT / file).read_text()) for file in table}
         self.share: dict[tuple[str, str], int] = Counter()
@@ -179,15 +194,23 @@ class Selection:
             file = "analysis/" + COMPILED[Path(file).name.removesuffix("_compiled.py")]
         ran: set[str] = set()
         if file == m.file and m.line in self.bodies.get(file, ()):
-            for line in range(m.line, max(0, m.line - 15), -1):  # a statement of several lines is known by one of the lines above
+            for line in range(
+                m.line, max(0, m.line - 15), -1
+            ):  # a statement of several lines is known by one of the lines above
                 if ran := set(self.table.get(file, {}).get(str(line), [])):
                     break
         ran |= {t for t in self.seconds if t.partition("::")[0] + "::" in ran}
         ran = ran & set(self.seconds) or {t for f, t in self.share if f == file}
         files = {t.partition("::")[0] for t in ran}
         shown = ">>> " in (ROOT / m.file).read_text()  # its examples are tests, too
-        chosen, left = ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else [], self.most
-        for t in sorted((t for t in self.seconds if t.partition("::")[0] in files), key=lambda t: (t not in ran, -self._about(file, t))):
+        chosen, left = (
+            ["infoplane/" + m.file.removeprefix("infoplane/")] if shown else [],
+            self.most,
+        )
+        for t in sorted(
+            (t for t in self.seconds if t.partition("::")[0] in files),
+            key=lambda t: (t not in ran, -self._about(file, t)),
+        ):
             if self.seconds[t] < left:
                 chosen.append(t)
                 left -= self.seconds[t]
@@ -199,14 +222,20 @@ class Selection:
 
 def _bodies(source: str) -> set[int]:
     """The lines inside of functions."""
-    functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    functions = [
+        n
+        for n in ast.walk(ast.parse(source))
+        if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))
+    ]
     return {line for n in functions for line in range(n.body[0].lineno, (n.end_lineno or 0) + 1)}
 
 
 def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
     """The mutants of a file of results with one of these verdicts, where the source has not changed since."""
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    found = [Mutant(*(row[f.name] for f in fields(Mutant))) for row in rows if row["verdict"] in verdicts]
+    found = [
+        Mutant(*(row[f.name] for f in fields(Mutant))) for row in rows if row["verdict"] in verdicts
+    ]
     return [m for m in found if (ROOT / m.file).read_bytes()[m.start : m.stop] == m.before.encode()]
 
 
@@ -215,7 +244,11 @@ def _fails(tests: list[str]) -> int:
     import pytest
 
     for part in (tests[:FIRST], tests[FIRST:]):
-        if part and (code := int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *part]))):
+        if part and (
+            code := int(
+                pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-m", "not slow", *part])
+            )
+        ):
             return code
     return 0
 
@@ -227,15 +260,25 @@ def judge(tree: Path, m: Mutant, tests: list[str], number: int, seconds: float) 
     path = tree / m.file
     good, stamp = path.read_bytes(), path.stat().st_mtime_ns
     path.write_bytes(good[: m.start] + m.after.encode() + good[m.stop :])
-    os.utime(path, ns=(stamp, stamp + (number + 1) * 10**9))  # every mutant is compiled anew, the good file never
+    os.utime(
+        path, ns=(stamp, stamp + (number + 1) * 10**9)
+    )  # every mutant is compiled anew, the good file never
     try:
-        code, text = in_child(tree, lambda: (_fails(tests), ""), WAIT, computing=int(SECONDS + seconds))
+        code, text = in_child(
+            tree, lambda: (_fails(tests), ""), WAIT, computing=int(SECONDS + seconds)
+        )
     finally:
         path.write_bytes(good)
         os.utime(path, ns=(stamp, stamp))
     if code == BROKEN:
         raise RuntimeError(text)
-    return "survived" if code == 0 else "timeout" if code in (-1, -signal.SIGXCPU, -signal.SIGKILL) else "killed"
+    return (
+        "survived"
+        if code == 0
+        else "timeout"
+        if code in (-1, -signal.SIGXCPU, -signal.SIGKILL)
+        else "killed"
+    )
 
 
 def preload() -> None:
@@ -245,24 +288,51 @@ def preload() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="*")
-    parser.add_argument("--sample", type=int, default=200, help="mutants in all, every possible one as likely")
+    parser.add_argument(
+        "--sample", type=int, default=200, help="mutants in all, every possible one as likely"
+    )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="results, one line each; those that are there are kept")
-    parser.add_argument("--map", type=Path, help="keep the table of lines and tests here, or take it from here")
-    parser.add_argument("--of", type=Path, help="judge the survivors of these results again instead of a sample")
-    parser.add_argument("--tests-seconds", type=float, default=15, help="most seconds of tests of one mutant, as they took without it")
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop after so many; the same command goes on where it stopped")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("mutants.jsonl"),
+        help="results, one line each; those that are there are kept",
+    )
+    parser.add_argument(
+        "--map", type=Path, help="keep the table of lines and tests here, or take it from here"
+    )
+    parser.add_argument(
+        "--of", type=Path, help="judge the survivors of these results again instead of a sample"
+    )
+    parser.add_argument(
+        "--tests-seconds",
+        type=float,
+        default=15,
+        help="most seconds of tests of one mutant, as they took without it",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=1e9,
+        help="stop after so many; the same command goes on where it stopped",
+    )
     args = parser.parse_args()
     end = time.monotonic() + 60 * args.minutes
     files = args.files or [
         str(p.relative_to(ROOT))
-        for p in sorted([*(ROOT / "analysis").rglob("*.py"), *(ROOT / "infoplane/archive").glob("*.py")])
+        for p in sorted(
+            [*(ROOT / "analysis").rglob("*.py"), *(ROOT / "infoplane/archive").glob("*.py")]
+        )
         if not str(p.relative_to(ROOT)).startswith(DRAWN)
     ]
     tree = Path(tempfile.mkdtemp()) / "tree"
-    shutil.copytree(ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", "runs", "*.pyc"))
+    shutil.copytree(
+        ROOT, tree, symlinks=True, ignore=shutil.ignore_patterns(".git", "runs", "*.pyc")
+    )
     os.environ["PYTHONPATH"] = str(tree)
     sys.path[:] = [p for p in sys.path if p not in ("", str(ROOT))]
     preload()
@@ -278,7 +348,11 @@ def main() -> None:
     )  # in random order: what is done so far is a sample too
     if args.of:
         chosen = earlier(args.of, ("survived", "not run"))
-    done = set(earlier(args.out, ("killed", "timeout", "survived", "not run"))) if args.out.exists() else set()
+    done = (
+        set(earlier(args.out, ("killed", "timeout", "survived", "not run")))
+        if args.out.exists()
+        else set()
+    )
     tally: dict[str, Counter[str]] = defaultdict(Counter)
     selection = Selection(table, seconds, args.tests_seconds)
     with args.out.open("a") as out:
@@ -286,12 +360,25 @@ def main() -> None:
             if time.monotonic() > end:
                 break
             tests = selection.of(m)
-            if i % CONTROL_EVERY == 0 and judge(tree, replace(m, after=m.before), tests, 10**6 + i, args.tests_seconds) not in (
+            if i % CONTROL_EVERY == 0 and judge(
+                tree, replace(m, after=m.before), tests, 10**6 + i, args.tests_seconds
+            ) not in (
                 "survived",
                 "not run",
             ):
-                raise SystemExit(f"{m.file}: the tests of line {m.line} fail without any mutant: {tests}")
-            out.write(json.dumps({**asdict(m), "verdict": judge(tree, m, tests, i, args.tests_seconds), "tests": len(tests)}) + "\n")
+                raise SystemExit(
+                    f"{m.file}: the tests of line {m.line} fail without any mutant: {tests}"
+                )
+            out.write(
+                json.dumps(
+                    {
+                        **asdict(m),
+                        "verdict": judge(tree, m, tests, i, args.tests_seconds),
+                        "tests": len(tests),
+                    }
+                )
+                + "\n"
+            )
             out.flush()
     for row in map(json.loads, args.out.read_text().splitlines()):
         tally[row["file"]][row["verdict"]] += 1

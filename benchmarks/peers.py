@@ -19,7 +19,10 @@ def kde_dense(z: Array, s2: float) -> tuple[float, float]:
     d = np.maximum(norms[:, None] + norms[None, :] - 2 * z @ z.T, 0)
     np.fill_diagonal(d, 0)
     n = len(z)
-    bounds = [float(-(logsumexp(-d / scale, axis=1) - np.log(n)).mean() / np.log(2)) for scale in (2 * s2, 8 * s2)]
+    bounds = [
+        float(-(logsumexp(-d / scale, axis=1) - np.log(n)).mean() / np.log(2))
+        for scale in (2 * s2, 8 * s2)
+    ]
     return bounds[0], bounds[1]
 
 
@@ -38,7 +41,9 @@ def ksg_sklearn(x: Array, z: Array, k: int) -> float:
     np.fill_diagonal(joint, np.inf)
     eps = np.partition(joint, k - 1, axis=1)[:, k - 1 : k]
     counts = [(m < eps).sum(axis=1) - 1 for m in (dx, dz)]
-    return float((digamma(k) + digamma(len(x)) - sum(digamma(c + 1) for c in counts).mean()) / np.log(2))
+    return float(
+        (digamma(k) + digamma(len(x)) - sum(digamma(c + 1) for c in counts).mean()) / np.log(2)
+    )
 
 
 def ksg_neighbours(x: Array, z: Array, k: int) -> float:
@@ -47,22 +52,33 @@ def ksg_neighbours(x: Array, z: Array, k: int) -> float:
     eps = NearestNeighbors(metric="precomputed", n_neighbors=k).fit(joint).kneighbors()[0][:, -1]
     radius = np.nextafter(eps * (1 - 1e-9), 0)
     counts = [KDTree(p).query_radius(p, radius, count_only=True) for p in (x, z)]
-    return float((digamma(k) + digamma(len(x)) - sum(digamma(c) for c in counts).mean()) / np.log(2))
+    return float(
+        (digamma(k) + digamma(len(x)) - sum(digamma(c) for c in counts).mean()) / np.log(2)
+    )
 
 
 def ksg_sklearn_line(x: Array, z: Array, k: int) -> float:
     """The 1-D estimator as scikit-learn's `mutual_info_regression` computes it (kd-tree, Chebyshev), in bits."""
     joint = np.hstack((x, z))
-    radius = np.nextafter(NearestNeighbors(metric="chebyshev", n_neighbors=k).fit(joint).kneighbors()[0][:, -1], 0)
-    counts = [KDTree(p, metric="chebyshev").query_radius(p, radius, count_only=True) for p in (x, z)]
-    return float((digamma(len(x)) + digamma(k) - digamma(counts[0]).mean() - digamma(counts[1]).mean()) / np.log(2))
+    radius = np.nextafter(
+        NearestNeighbors(metric="chebyshev", n_neighbors=k).fit(joint).kneighbors()[0][:, -1], 0
+    )
+    counts = [
+        KDTree(p, metric="chebyshev").query_radius(p, radius, count_only=True) for p in (x, z)
+    ]
+    return float(
+        (digamma(len(x)) + digamma(k) - digamma(counts[0]).mean() - digamma(counts[1]).mean())
+        / np.log(2)
+    )
 
 
 def renyi_dense(z: Array, y: Array, alpha: float, width: float) -> list[float]:
     """Matrix-based Renyi "information" of unique X and of labels, as published: an N x N x d array of differences, eigh of every matrix."""
     n = len(z)
     d = np.empty((n, n))
-    for rows in np.array_split(np.arange(n), max(1, n // 64)):  # the array of differences in slices: whole it would not fit
+    for rows in np.array_split(
+        np.arange(n), max(1, n // 64)
+    ):  # the array of differences in slices: whole it would not fit
         d[rows] = ((z[rows, None, :] - z[None]) ** 2).sum(axis=2)
     a = np.exp(-d / (2 * width**2)) / n
     b = (y[:, None] == y[None]).astype(float) / n

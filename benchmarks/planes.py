@@ -27,11 +27,21 @@ def grown(folder: Path, steps: int) -> Path:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(ROWS, WIDTHS[0])).astype(np.float32)
     names = [f"act{k}" for k in range(1, len(WIDTHS) + 1)]
-    weights = [rng.normal(size=(a, b)) / np.sqrt(a) for a, b in zip((WIDTHS[0], *WIDTHS), WIDTHS, strict=False)]
-    cuts = tuple(tuple("cut" if j > i else "no-path" for j in range(len(names))) for i in range(len(names)))
-    layers = [LayerInfo(name, k, shape=(d,)) for k, (name, d) in enumerate(zip(names, WIDTHS, strict=True))]
+    weights = [
+        rng.normal(size=(a, b)) / np.sqrt(a)
+        for a, b in zip((WIDTHS[0], *WIDTHS), WIDTHS, strict=False)
+    ]
+    cuts = tuple(
+        tuple("cut" if j > i else "no-path" for j in range(len(names))) for i in range(len(names))
+    )
+    layers = [
+        LayerInfo(name, k, shape=(d,))
+        for k, (name, d) in enumerate(zip(names, WIDTHS, strict=True))
+    ]
     y = (x[:, 0] > 0).astype(np.int64)
-    with RunWriter.create(folder, layers=layers, x=x, y=y, chain=Chain(tuple(names), cuts, rows=64), durable=False) as run:
+    with RunWriter.create(
+        folder, layers=layers, x=x, y=y, chain=Chain(tuple(names), cuts, rows=64), durable=False
+    ) as run:
         for step in range(steps):
             h = x
             with run.step(step, metrics={"loss": 1 / (1 + step)}) as shard:
@@ -55,20 +65,28 @@ def seconds(work: Callable[[], object], times: int = 3) -> float:
 def command(*words: str, kept: bool = True) -> Callable[[], object]:
     """A whole process of the command line, which may read the reports that are kept or not."""
     env = os.environ if kept else {**os.environ, "INFOPLANE_CACHE": ""}
-    return lambda: subprocess.run([sys.executable, "-m", "infoplane", *words], env=env, capture_output=True, check=True)
+    return lambda: subprocess.run(
+        [sys.executable, "-m", "infoplane", *words], env=env, capture_output=True, check=True
+    )
 
 
 def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
     """How many points the plane of a new run has, and the seconds of every column."""
     os.environ["INFOPLANE_CACHE"] = str(folder / "kept")
-    run, path, picture = grown(folder / "run", steps), folder / "plane.h5", str(folder / "plane.png")
+    run, path, picture = (
+        grown(folder / "run", steps),
+        folder / "plane.h5",
+        str(folder / "plane.png"),
+    )
     ip.measure(run, SPECS, steps=[0], resume=False)
     taken = [seconds(lambda: ip.measure(run, SPECS), 1), seconds(lambda: ip.measure(run, SPECS))]
     plane = ip.measure(run, SPECS)
     return len(plane), [
         *taken,
         seconds(lambda: ip.check_dpi(plane), 1),
-        seconds(lambda: replace(plane).save(path, overwrite=True)),  # one whose columns are not there yet
+        seconds(
+            lambda: replace(plane).save(path, overwrite=True)
+        ),  # one whose columns are not there yet
         seconds(lambda: Plane.load(path)),
         seconds(lambda: ip.open_archive(run)),
         *(
@@ -81,7 +99,9 @@ def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
 
 def main(sizes: list[int]) -> None:
     """The table."""
-    print(f"{len(WIDTHS)} layers, {len(SPECS)} estimators, N={ROWS}; seconds, medians of 3 but for measuring and judging\n")
+    print(
+        f"{len(WIDTHS)} layers, {len(SPECS)} estimators, N={ROWS}; seconds, medians of 3 but for measuring and judging\n"
+    )
     print(
         "| checkpoints | points | measure | known already | judge | save | load | open the run | check | plot | check, no report kept | plot, no report kept |"
     )

@@ -18,7 +18,9 @@ def rows(n: int, dim: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     z = np.empty((n, dim), np.float32)
     for start in range(0, n, 4096):
-        z[start : start + 4096] = np.tanh(rng.standard_normal((min(4096, n - start), dim), dtype=np.float32))
+        z[start : start + 4096] = np.tanh(
+            rng.standard_normal((min(4096, n - start), dim), dtype=np.float32)
+        )
     return z
 
 
@@ -36,7 +38,11 @@ def one(work: str, n: int, dim: int) -> None:
         from infoplane.types import continuous, discrete
 
         rng = np.random.default_rng(0)
-        x, y, rule = discrete(np.arange(n)), discrete(rng.integers(0, 10, n)), Binned("saxe", width=0.5)
+        x, y, rule = (
+            discrete(np.arange(n)),
+            discrete(rng.integers(0, 10, n)),
+            Binned("saxe", width=0.5),
+        )
         rule.estimate_plane_point(*(v.take(np.arange(600)) for v in (x, continuous(z), y)))
         began = time.perf_counter()
         rule.estimate_plane_point(x, continuous(z), y)
@@ -46,8 +52,13 @@ def one(work: str, n: int, dim: int) -> None:
 def measured(work: str, n: int, dim: int) -> tuple[float, float]:
     """`one` in a process of its own."""
     command = [sys.executable, "-m", "benchmarks.scale", "one", work, str(n), str(dim)]
-    seconds, peak = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
-    print(f"| {work} | {n} | {dim} | {n * dim * 4 / 2**20:.0f} | {seconds:.3g} | {peak:.0f} |", flush=True)
+    seconds, peak = map(
+        float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    )
+    print(
+        f"| {work} | {n} | {dim} | {n * dim * 4 / 2**20:.0f} | {seconds:.3g} | {peak:.0f} |",
+        flush=True,
+    )
     return seconds, peak
 
 
@@ -58,7 +69,9 @@ def exponent(of: object, seconds: object) -> float:
 
 def main(sizes: list[int]) -> None:
     """The curves and their exponents."""
-    print("| work | N | d | the layer, MiB | seconds | peak MiB of the process |\n|---|---|---|---|---|---|")
+    print(
+        "| work | N | d | the layer, MiB | seconds | peak MiB of the process |\n|---|---|---|---|---|---|"
+    )
     seconds, peak = np.array([measured("kde", n, DIM) for n in sizes]).T
     by_dim = [measured("kde", ROWS, d)[0] for d in DIMS]
     for dim in (10, 64):

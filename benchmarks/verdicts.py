@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from infoplane.analysis.cell import balanced_halves, rows_of_halves
+from infoplane.analysis.dpi.significance import holm, permutation_p
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
-from infoplane.analysis.resample import holm, permutation_p
+from infoplane.analysis.measuring.plane_point import balanced_halves, rows_of_halves
 from infoplane.rows import row_codes
 
 BIN_RULES = (
@@ -30,7 +30,9 @@ BIN_RULES = (
 )
 
 
-def equal_chain(n: int, symbols: int, layers: int, rng: np.random.Generator) -> tuple[list[np.ndarray], np.ndarray]:
+def equal_chain(
+    n: int, symbols: int, layers: int, rng: np.random.Generator
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Layers that all have the same information about y: each relabels the one before and adds symbols that y does not know."""
     t = rng.integers(0, symbols, n)
     y = (t % 2) ^ (rng.random(n) < 0.2)
@@ -58,11 +60,20 @@ def false_positives(runs: int, n: int, symbols: int, draws: int = 999) -> dict[s
         bits = [information_bits(t, y) for t in chain]
         covered.append(np.mean([coverage_of(t) for t in chain]))
         raw += any(bits[j] > bits[i] for i in range(5) for j in range(i + 1, 5))
-        p = [permutation_p(chain[i], chain[j], y, draws=draws, seed=run) for i in range(5) for j in range(i + 1, 5)]
+        p = [
+            permutation_p(chain[i], chain[j], y, draws=draws, seed=run)
+            for i in range(5)
+            for j in range(i + 1, 5)
+        ]
         tests += len(p)
         pairs += sum(v <= 0.05 for v in p)
         families += any(v <= 0.05 for v in holm(p, len(p)))
-    return {"coverage": float(np.mean(covered)), "raw": raw / runs, "pair": pairs / tests, "family": families / runs}
+    return {
+        "coverage": float(np.mean(covered)),
+        "raw": raw / runs,
+        "pair": pairs / tests,
+        "family": families / runs,
+    }
 
 
 def power(runs: int, n: int, bits: float, draws: int = 999) -> float:
@@ -73,14 +84,19 @@ def power(runs: int, n: int, bits: float, draws: int = 999) -> float:
         return 0.0 if p in (0, 1) else float(-(p * np.log2(p) + (1 - p) * np.log2(1 - p)))
 
     noise = 0.1
-    flip = brentq(lambda q: (1 - h(noise)) - (1 - h(noise * (1 - q) + q * (1 - noise))) - bits, 1e-9, 0.49)
+    flip = brentq(
+        lambda q: (1 - h(noise)) - (1 - h(noise * (1 - q) + q * (1 - noise))) - bits, 1e-9, 0.49
+    )
     rng = np.random.default_rng(int(1e4 * bits))
     found = 0
     for run in range(runs):
         y = rng.integers(0, 2, n)
         better = y ^ (rng.random(n) < noise)  # stands downstream, by mistake
         worse = better ^ (rng.random(n) < flip)
-        found += permutation_p(worse.astype(np.int64), better.astype(np.int64), y, draws=draws, seed=run) <= 0.05
+        found += (
+            permutation_p(worse.astype(np.int64), better.astype(np.int64), y, draws=draws, seed=run)
+            <= 0.05
+        )
     return found / runs
 
 
@@ -98,8 +114,16 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
         z2 = z1 @ np.linalg.qr(rng.normal(size=(2, 2)))[0]
         ksg = ip.estimators.KSG(k=5)
 
-        def delta(rows: np.ndarray, x: np.ndarray = x, a: np.ndarray = z1, b: np.ndarray = z2, ksg: object = ksg) -> float:
-            first, second = (ksg.estimate(continuous(x[rows]), continuous(v[rows])).bits for v in (a, b))  # type: ignore[attr-defined]
+        def delta(
+            rows: np.ndarray,
+            x: np.ndarray = x,
+            a: np.ndarray = z1,
+            b: np.ndarray = z2,
+            ksg: object = ksg,
+        ) -> float:
+            first, second = (
+                ksg.estimate(continuous(x[rows]), continuous(v[rows])).bits for v in (a, b)
+            )  # type: ignore[attr-defined]
             return float(second - first)
 
         whole = delta(np.arange(n))
@@ -110,12 +134,14 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
     return hits / runs
 
 
-def planted(networks: int, epochs: int, say: Callable[[str], object] = print) -> dict[str, tuple[int, int, int]]:
+def planted(
+    networks: int, epochs: int, say: Callable[[str], object] = print
+) -> dict[str, tuple[int, int, int]]:
     """Bug -> (networks, found with the live model, found from the archive alone); key "untouched" counts false alarms instead."""
     import torch
 
     import infoplane as ip
-    from infoplane.analysis.dpi import check_dpi
+    from infoplane.analysis.dpi.check import check_dpi
     from infoplane.archive import RunWriter
     from infoplane.rows import row_digests
 
@@ -127,21 +153,41 @@ def planted(networks: int, epochs: int, say: Callable[[str], object] = print) ->
                 warnings.simplefilter("ignore")
                 path = Path(folder)
                 net = ip.data.szt.network(activation, seed=seed)
-                rec = ip.Recorder(net, probe=(x, y), to=path / "good", layers="act*", schedule=ip.at(0, epochs), verbose=False)
+                rec = ip.Recorder(
+                    net,
+                    probe=(x, y),
+                    to=path / "good",
+                    layers="act*",
+                    schedule=ip.at(0, epochs),
+                    verbose=False,
+                )
                 with rec:
-                    ip.data.szt.train(net, epochs=epochs, seed=seed, on_epoch=lambda e, m, rec=rec: rec.step(e, **m))
+                    ip.data.szt.train(
+                        net,
+                        epochs=epochs,
+                        seed=seed,
+                        on_epoch=lambda e, m, rec=rec: rec.step(e, **m),
+                    )
                     good = ip.open_archive(path / "good")
-                    alarms = sum(not check_dpi(ip.measure(good, [*BIN_RULES, "exact"], workers=2)).passed for _ in range(1))
+                    alarms = sum(
+                        not check_dpi(ip.measure(good, [*BIN_RULES, "exact"], workers=2)).passed
+                        for _ in range(1)
+                    )
                     alarms += not rec.selfcheck().passed
                     _count(score, "untouched", alarms > 0, alarms > 0)
                     z = {name: good.z(epochs, name) for name in good.layers}
                     rng = np.random.default_rng(seed)
-                    dropout = np.where(rng.random(z["act3"].shape) < 0.3, 0, z["act3"] / 0.7).astype(np.float32)
+                    dropout = np.where(
+                        rng.random(z["act3"].shape) < 0.3, 0, z["act3"] / 0.7
+                    ).astype(np.float32)
                     with np.errstate(over="ignore"):
                         half = (z["act3"] * 1e4).astype(np.float16).astype(np.float32)
                     bugs = {
                         "rows of a layer shuffled": {"act3": z["act3"][rng.permutation(len(x))]},
-                        "two layers swapped": {"act4": np.pad(z["act5"], ((0, 0), (0, 1))), "act5": z["act4"][:, :3]},
+                        "two layers swapped": {
+                            "act4": np.pad(z["act5"], ((0, 0), (0, 1))),
+                            "act5": z["act4"][:, :3],
+                        },
                         "a layer of another checkpoint": {"act3": good.z(0, "act3")},
                         "a layer in train mode (dropout)": {"act3": dropout},
                         "float16 overflow": {"act3": half},
@@ -150,7 +196,13 @@ def planted(networks: int, epochs: int, say: Callable[[str], object] = print) ->
                     for bug, changed in bugs.items():
                         labels = np.roll(y, 1) if bug.startswith("labels") else y
                         with RunWriter.create(
-                            path / "bad", layers=rec.infos, x=x, y=labels, chain=good.chain, overwrite=True, durable=False
+                            path / "bad",
+                            layers=rec.infos,
+                            x=x,
+                            y=labels,
+                            chain=good.chain,
+                            overwrite=True,
+                            durable=False,
                         ) as run:
                             with run.step(epochs, meta=good.meta(epochs)) as shard:
                                 for name in good.layers:
@@ -195,13 +247,24 @@ def main() -> None:
     for n, symbols in ((400, 4), (400, 16), (400, 40), (400, 80), (400, 160), (400, 240)):
         r = false_positives(given.runs, n, symbols)
         print(
-            f"| N={n}, {symbols} symbols first | {r['coverage']:.2f} | {r['raw']:.1%} | {r['pair']:.1%} | {r['family']:.1%} |", flush=True
+            f"| N={n}, {symbols} symbols first | {r['coverage']:.2f} | {r['raw']:.1%} | {r['pair']:.1%} | {r['family']:.1%} |",
+            flush=True,
         )
-    print(f"\nGaussian chains, KSG, {given.runs} runs: {gaussian_chains(given.runs):.1%} beyond chance at 5 %", flush=True)
+    print(
+        f"\nGaussian chains, KSG, {given.runs} runs: {gaussian_chains(given.runs):.1%} beyond chance at 5 %",
+        flush=True,
+    )
     for n, bits in ((500, 0.05), (2000, 0.011)):
-        print(f"power: a layer swap worth {bits} bit at N={n}: found in {power(given.runs, n, bits):.1%} of {given.runs}", flush=True)
-    print("\n| planted bug | networks | found with the live model | found from the archive alone |\n|---|---|---|---|")
-    for bug, (n, live, alone) in planted(given.networks, given.epochs, say=lambda text: None).items():
+        print(
+            f"power: a layer swap worth {bits} bit at N={n}: found in {power(given.runs, n, bits):.1%} of {given.runs}",
+            flush=True,
+        )
+    print(
+        "\n| planted bug | networks | found with the live model | found from the archive alone |\n|---|---|---|---|"
+    )
+    for bug, (n, live, alone) in planted(
+        given.networks, given.epochs, say=lambda text: None
+    ).items():
         print(f"| {bug} | {n} | {live} | {alone} |")
 
 

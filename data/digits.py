@@ -44,7 +44,13 @@ def network(activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
 
 
 def train(
-    model: nn.Module, *, epochs: int = 200, seed: int = 0, lr: float = 1e-3, batch: int = 64, on_epoch: OnEpoch | None = None
+    model: nn.Module,
+    *,
+    epochs: int = 200,
+    seed: int = 0,
+    lr: float = 1e-3,
+    batch: int = 64,
+    on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Train by Adam on 80 % of the images; ``on_epoch(epoch, metrics)`` is called after every epoch. ``batch=0`` is full batch."""
     import torch
@@ -53,4 +59,14 @@ def train(
 
     x, y = load()
     mask = torch.as_tensor(train_mask(seed))
-    return classify(model, torch.as_tensor(x), torch.as_tensor(y), mask, epochs=epochs, seed=seed, lr=lr, batch=batch, on_epoch=on_epoch)
+    return classify(
+        model,
+        torch.as_tensor(x),
+        torch.as_tensor(y),
+        mask,
+        epochs=epochs,
+        seed=seed,
+        lr=lr,
+        batch=batch,
+        on_epoch=on_epoch,
+    )

@@ -48,7 +48,9 @@ def classify_together(
             p.data = parameters[name].detach()[k]
     inputs, labels = torch.stack([x[t] for t in trains]), torch.stack([y[t] for t in trains])
     n, members = inputs.shape[1], torch.arange(len(models))[:, None]
-    steps = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[optimiser](list(parameters.values()), lr=lr, fused=True)
+    steps = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[optimiser](
+        list(parameters.values()), lr=lr, fused=True
+    )
     forward = torch.func.vmap(lambda p, rows: torch.func.functional_call(skeleton, p, (rows,)))
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     metrics: list[dict[str, float]] = [{"loss": float("nan")} for _ in models]
@@ -57,13 +59,22 @@ def classify_together(
         total, right = torch.zeros(len(models)), torch.zeros(len(models))
         for rows in torch.split(order, batch or n, dim=1):
             logits, wanted = forward(parameters, inputs[members, rows]), labels[members, rows]
-            each = nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten(), reduction="none").view(rows.shape).mean(1)
+            each = (
+                nn.functional.cross_entropy(
+                    logits.flatten(0, 1), wanted.flatten(), reduction="none"
+                )
+                .view(rows.shape)
+                .mean(1)
+            )
             steps.zero_grad(set_to_none=True)
             each.sum().backward()  # type: ignore[no-untyped-call]  # torch has no type here
             steps.step()
             total += each.detach() * rows.shape[1]
             right += (logits.detach().argmax(2) == wanted).sum(1)
-        metrics = [{"loss": float(a) / n, "accuracy": float(b) / n} for a, b in zip(total, right, strict=True)]
+        metrics = [
+            {"loss": float(a) / n, "accuracy": float(b) / n}
+            for a, b in zip(total, right, strict=True)
+        ]
         for tell, m in zip(on_epoch, metrics, strict=False):
             tell(epoch, m)
     return [
@@ -72,15 +83,30 @@ def classify_together(
     ]
 
 
-def _check(models: Sequence[nn.Module], trains: Sequence[torch.Tensor], seeds: Sequence[int], on_epoch: Sequence[OnEpoch]) -> None:
-    if not models or not len(models) == len(trains) == len(seeds) or (on_epoch and len(on_epoch) != len(models)):
+def _check(
+    models: Sequence[nn.Module],
+    trains: Sequence[torch.Tensor],
+    seeds: Sequence[int],
+    on_epoch: Sequence[OnEpoch],
+) -> None:
+    if (
+        not models
+        or not len(models) == len(trains) == len(seeds)
+        or (on_epoch and len(on_epoch) != len(models))
+    ):
         raise InputError(
             f"expected one mask, seed and callback per model, got {len(models)} models, {len(trains)} masks, {len(seeds)} seeds, {len(on_epoch)} callbacks"
         )
     shapes = [[(name, tuple(p.shape)) for name, p in m.named_parameters()] for m in models]
     if any(s != shapes[0] for s in shapes):
-        raise InputError("members of an ensemble must have the same architecture; these differ in names or shapes of parameters")
+        raise InputError(
+            "members of an ensemble must have the same architecture; these differ in names or shapes of parameters"
+        )
     if any(True for m in models for _ in m.buffers()):
-        raise InputError("members with buffers (batch-norm statistics) cannot be trained as one; train them one after the other")
+        raise InputError(
+            "members with buffers (batch-norm statistics) cannot be trained as one; train them one after the other"
+        )
     if len({int(t.sum()) for t in trains}) > 1:
-        raise InputError(f"members must have equally many training rows, got {[int(t.sum()) for t in trains]}")
+        raise InputError(
+            f"members must have equally many training rows, got {[int(t.sum()) for t in trains]}"
+        )

@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 DIM = 3
 
 
-def load(n: int = 2000, *, dim: int = DIM, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def load(
+    n: int = 2000, *, dim: int = DIM, seed: int = 0
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """``x ~ N(0, I/dim)`` of shape ``(n, dim)`` and labels ``y = [sum x > 0]`` of shape ``(n,)``: H(Y) = 1 bit in the limit."""
     x = np.random.default_rng(seed).normal(size=(n, dim)) / np.sqrt(dim)
     return x.astype(np.float32), (x.sum(axis=1) > 0).astype(np.int64)
 
 
-def information_bits(weight: NDArray[np.floating], noise: float = 1.0, *, variance: float | None = None) -> float:
+def information_bits(
+    weight: NDArray[np.floating], noise: float = 1.0, *, variance: float | None = None
+) -> float:
     """I(x; W x + N(0, noise^2 I)) = 1/2 log2 det(I + variance W W^T / noise^2) in bits, x ~ N(0, variance I), variance 1/dim if left out.
 
     Example:
@@ -41,7 +45,13 @@ def network(activation: str = "linear", *, seed: int = 0) -> nn.Sequential:
 
 
 def train(
-    model: nn.Module, *, epochs: int = 100, seed: int = 0, lr: float = 1e-3, batch: int = 128, on_epoch: OnEpoch | None = None
+    model: nn.Module,
+    *,
+    epochs: int = 100,
+    seed: int = 0,
+    lr: float = 1e-3,
+    batch: int = 128,
+    on_epoch: OnEpoch | None = None,
 ) -> Trained:
     """Train by Adam on 80 % of the default rows; ``on_epoch(epoch, metrics)`` is called after every epoch."""
     import torch

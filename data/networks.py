@@ -33,14 +33,18 @@ def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.
         InputError: an unknown activation, or fewer than two sizes.
     """
     if activation not in ACTIVATIONS:
-        raise InputError(f"no such activation: {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
+        raise InputError(
+            f"no such activation: {activation!r}; choose one of {', '.join(ACTIVATIONS)}"
+        )
     if len(sizes) < 2:
         raise InputError(f"expected at least an input and an output size, got {list(sizes)}")
     generator = torch.Generator().manual_seed(seed)
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     last = len(sizes) - 1
     for k, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
-        layer = nn.Linear(fan_in, fan_out, device="meta").to_empty(device="cpu")  # draws nothing from the global generator
+        layer = nn.Linear(fan_in, fan_out, device="meta").to_empty(
+            device="cpu"
+        )  # draws nothing from the global generator
         sd = fan_in**-0.5
         with torch.no_grad():
             nn.init.trunc_normal_(layer.weight, std=sd, a=-2 * sd, b=2 * sd, generator=generator)

@@ -65,7 +65,11 @@ def classify(
         metrics = {"loss": float(total) / n, "accuracy": float(right) / n}
         if on_epoch is not None:
             on_epoch(epoch, metrics)
-    return Trained(accuracy(model, inputs, labels), accuracy(model, x[~train], y[~train]), metrics.get("loss", float("nan")))
+    return Trained(
+        accuracy(model, inputs, labels),
+        accuracy(model, x[~train], y[~train]),
+        metrics.get("loss", float("nan")),
+    )
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:

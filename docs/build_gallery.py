@@ -14,7 +14,9 @@ from PIL import Image
 def main() -> None:
     """Runs of the code stay in a temporary folder; pictures go to docs/images."""
     here = Path(__file__).parent
-    code = "\n".join(re.findall(r"^```python\n(.*?)^```", (here / "gallery.md").read_text("utf-8"), re.M | re.S))
+    code = "\n".join(
+        re.findall(r"^```python\n(.*?)^```", (here / "gallery.md").read_text("utf-8"), re.M | re.S)
+    )
     mpl.use("agg")
     with tempfile.TemporaryDirectory() as scratch:
         os.chdir(scratch)

@@ -27,7 +27,10 @@ import infoplane as ip
 from infoplane.analysis.report import Judged
 
 DESKTOP, PHONE = {"width": 1360, "height": 1320}, {"width": 390, "height": 844}
-SZT, TRANSFORMER = ("bin:szt", "kde:variance=0.001", "exact"), ("kde:relative=0.1", "bin:quantile,n=8", "exact")
+SZT, TRANSFORMER = (
+    ("bin:szt", "kde:variance=0.001", "exact"),
+    ("kde:relative=0.1", "bin:quantile,n=8", "exact"),
+)
 
 
 class Block(nn.Module):
@@ -37,7 +40,9 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         a = self.norm1(h)
@@ -65,9 +70,20 @@ class Transformer(nn.Module):
 def train_szt(run: Path, epochs: int) -> None:
     net = ip.data.szt.network("tanh", seed=0)
     with ip.Recorder(
-        net, probe=ip.data.szt.load(), to=run, layers=["act*", "fc6"], schedule=ip.log_spaced(epochs, 24), verbose=False
+        net,
+        probe=ip.data.szt.load(),
+        to=run,
+        layers=["act*", "fc6"],
+        schedule=ip.log_spaced(epochs, 24),
+        verbose=False,
     ) as rec:
-        ip.data.szt.train(net, epochs=epochs, seed=0, lr=3e-3, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
+        ip.data.szt.train(
+            net,
+            epochs=epochs,
+            seed=0,
+            lr=3e-3,
+            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+        )
 
 
 def train_transformer(run: Path, steps: int) -> None:
@@ -92,7 +108,11 @@ def train_transformer(run: Path, steps: int) -> None:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            rec.step(step, loss=loss.item(), accuracy=(out.argmax(1) == labels[rows]).float().mean().item())
+            rec.step(
+                step,
+                loss=loss.item(),
+                accuracy=(out.argmax(1) == labels[rows]).float().mean().item(),
+            )
 
 
 RUNS: dict[str, tuple[Callable[[Path, int], None], int, tuple[str, ...]]] = {
@@ -108,7 +128,9 @@ def watched(run: Path, specs: tuple[str, ...]) -> Iterator[str]:
         s.bind(("127.0.0.1", 0))
         port = int(s.getsockname()[1])
     options = [part for spec in specs for part in ("-e", spec)]
-    watcher = subprocess.Popen([sys.executable, "-m", "infoplane", "watch", str(run), *options, "--port", str(port)])
+    watcher = subprocess.Popen(
+        [sys.executable, "-m", "infoplane", "watch", str(run), *options, "--port", str(port)]
+    )
     address = f"http://127.0.0.1:{port}/"
     try:
         for _ in range(300):
@@ -123,7 +145,16 @@ def watched(run: Path, specs: tuple[str, ...]) -> Iterator[str]:
         watcher.wait(20)
 
 
-def shoot(browser: Any, address: str, out: Path, size: dict[str, int], *, dark: bool, ready: str, whole: bool = False) -> None:
+def shoot(
+    browser: Any,
+    address: str,
+    out: Path,
+    size: dict[str, int],
+    *,
+    dark: bool,
+    ready: str,
+    whole: bool = False,
+) -> None:
     context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light")
     page = context.new_page()
     page.goto(address)
@@ -146,15 +177,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     parser.add_argument("--only", choices=sorted(RUNS), action="append", help="only this run")
-    parser.add_argument("--scratch", type=Path, help="where runs and reports go; a temporary folder when left out")
+    parser.add_argument(
+        "--scratch", type=Path, help="where runs and reports go; a temporary folder when left out"
+    )
     options = parser.parse_args()
     scratch = options.scratch or Path(tempfile.mkdtemp(prefix="infoplane-shots-"))
     scratch.mkdir(parents=True, exist_ok=True)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as engine:
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-        browser = engine.chromium.launch(executable_path=chromium, headless=True, args=["--no-sandbox", "--disable-gpu"])
+        chromium = (
+            shutil.which("chromium")
+            or shutil.which("chromium-browser")
+            or shutil.which("google-chrome")
+        )
+        browser = engine.chromium.launch(
+            executable_path=chromium, headless=True, args=["--no-sandbox", "--disable-gpu"]
+        )
         for name in options.only or RUNS:
             picture(browser, name, scratch, options.out)
         browser.close()
@@ -177,14 +216,30 @@ def picture(browser: Any, name: str, scratch: Path, out: Path) -> None:
     phases = ip.phases(archive, specs, splits=3)
     judged = Judged(
         phases,
-        ip.sensitivity(archive, ["bin:szt", "bin:saxe", "bin:quantile,n=30", "kde:relative=0.1"]) if name == "szt" else None,
+        ip.sensitivity(archive, ["bin:szt", "bin:saxe", "bin:quantile,n=30", "kde:relative=0.1"])
+        if name == "szt"
+        else None,
         ip.mechanism(archive),
     )
-    page = ip.write_report(scratch / f"{name}.html", plane, ip.check_dpi(plane, archive=archive), title=f"{name} run", judged=judged)
+    page = ip.write_report(
+        scratch / f"{name}.html",
+        plane,
+        ip.check_dpi(plane, archive=archive),
+        title=f"{name} run",
+        judged=judged,
+    )
     ready = "window.infoplaneReady === true"
     shoot(browser, page.as_uri(), out / f"report-{name}.png", DESKTOP, dark=False, ready=ready)
     shoot(browser, page.as_uri(), out / f"report-{name}-dark.png", PHONE, dark=True, ready=ready)
-    shoot(browser, page.as_uri(), scratch / f"{name}-whole.png", DESKTOP, dark=False, ready=ready, whole=True)
+    shoot(
+        browser,
+        page.as_uri(),
+        scratch / f"{name}-whole.png",
+        DESKTOP,
+        dark=False,
+        ready=ready,
+        whole=True,
+    )
 
 
 if __name__ == "__main__":

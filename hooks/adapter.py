@@ -28,7 +28,9 @@ class Attachment:
     def begin(self, model: nn.Module, *, resumed: bool = False) -> None:
         """Attach and capture step 0."""
         if self.recorder is None:
-            options = self.options | ({"resume": True} if resumed and not self.options.get("overwrite") else {})
+            options = self.options | (
+                {"resume": True} if resumed and not self.options.get("overwrite") else {}
+            )
             self.recorder = Recorder(model, **options)
         self.recorder.open()
 
@@ -49,7 +51,10 @@ def numeric(metrics: Mapping[str, Any]) -> dict[str, Any]:
         str(name): value
         for name, value in metrics.items()
         if (isinstance(value, numbers.Real) and not isinstance(value, bool))
-        or (hasattr(value, "item") and getattr(value, "numel", lambda: getattr(value, "size", 0))() == 1)
+        or (
+            hasattr(value, "item")
+            and getattr(value, "numel", lambda: getattr(value, "size", 0))() == 1
+        )
     }
 
 

@@ -63,8 +63,19 @@ def choose(modules: Mapping[str, nn.Module], executed: Sequence[str]) -> list[st
             continue
         elif segments and segments[-1][0] == "block" and _called(module, _NORM):
             segments.append(("norm", name))
-        elif segments and segments[-1][0] != "block" and not (_called(module, _NORM) and segments[-1][0] == "active"):
-            segments[-1] = ("embedding" if segments[-1][0] == "embedding" else "norm" if _called(module, _NORM) else "active", name)
+        elif (
+            segments
+            and segments[-1][0] != "block"
+            and not (_called(module, _NORM) and segments[-1][0] == "active")
+        ):
+            segments[-1] = (
+                "embedding"
+                if segments[-1][0] == "embedding"
+                else "norm"
+                if _called(module, _NORM)
+                else "active",
+                name,
+            )
     if not segments:
         leaves = [n for n in executed if is_leaf(n, modules)]
         return leaves or list(executed[-1:])
@@ -78,7 +89,9 @@ def _blocks(modules: Mapping[str, nn.Module], executed: set[str]) -> set[str]:
         if any(_inside(name, block) for block in chosen) or name not in modules:
             continue
         module = modules[name]
-        alike = Counter(type(modules[n]) for n in names if not _inside(n, name) and not _inside(name, n))
+        alike = Counter(
+            type(modules[n]) for n in names if not _inside(n, name) and not _inside(name, n)
+        )
         if isinstance(module, _BLOCKS) or alike[type(module)] >= 2:
             chosen.add(name)
     return chosen
@@ -95,21 +108,30 @@ def _composite(module: nn.Module) -> bool:
 
 
 def _own_weights(module: nn.Module) -> bool:
-    return any(True for _ in module.parameters(recurse=False)) or "parametrizations" in module._modules
+    return (
+        any(True for _ in module.parameters(recurse=False)) or "parametrizations" in module._modules
+    )
 
 
 def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
     """Whether a module is a layer of its own: it has no parts, or only parts that hold its weights (parametrised, quantised, attention)."""
     module = modules[name]
-    if ".parametrizations." in f".{name}." or any(_inside(name, n) for n, m in modules.items() if isinstance(m, _ATOMS)):
+    if ".parametrizations." in f".{name}." or any(
+        _inside(name, n) for n, m in modules.items() if isinstance(m, _ATOMS)
+    ):
         return False
-    return isinstance(module, _ATOMS) or all(child in _FITTINGS for child, _ in module.named_children())
+    return isinstance(module, _ATOMS) or all(
+        child in _FITTINGS for child, _ in module.named_children()
+    )
 
 
 def _weighted(module: nn.Module) -> bool:
-    quantised = type(module).__name__.startswith(("Linear", "Conv", "Embedding"))  # quantised layers keep packed weights, not parameters
+    quantised = type(module).__name__.startswith(
+        ("Linear", "Conv", "Embedding")
+    )  # quantised layers keep packed weights, not parameters
     if _called(module, _NORM) or (
-        type(module).__module__ == "torch.nn.modules.activation" and not isinstance(module, nn.MultiheadAttention)
+        type(module).__module__ == "torch.nn.modules.activation"
+        and not isinstance(module, nn.MultiheadAttention)
     ):
         return False  # PReLU has a parameter and is still an activation
     return isinstance(module, _ATOMS) or quantised or _own_weights(module)

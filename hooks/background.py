@@ -78,7 +78,9 @@ class Parcels:
         """Hand over rows; waits while those before fill the room. Dropped when the writer has given up: its error is on its way back."""
         size = parcel[1].nbytes
         with self._changed:
-            self._changed.wait_for(lambda: self._nobody or not self._items or self._held + size <= self._room)
+            self._changed.wait_for(
+                lambda: self._nobody or not self._items or self._held + size <= self._room
+            )
             if not self._nobody:
                 self._items.append(parcel)
                 self._held += size

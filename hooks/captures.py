@@ -35,9 +35,24 @@ class Captures:
         bytes_written: of activations and row digests so far.
     """
 
-    def __init__(self, plan: Plan, model: nn.Module, probe: Probe, writer: RunWriter | None, troubles: Troubles) -> None:
-        self._plan, self._model, self._probe, self._writer, self._troubles = plan, model, probe, writer, troubles
-        self.background = Background(depth=1) if plan.options.background and writer is not None else None
+    def __init__(
+        self,
+        plan: Plan,
+        model: nn.Module,
+        probe: Probe,
+        writer: RunWriter | None,
+        troubles: Troubles,
+    ) -> None:
+        self._plan, self._model, self._probe, self._writer, self._troubles = (
+            plan,
+            model,
+            probe,
+            writer,
+            troubles,
+        )
+        self.background = (
+            Background(depth=1) if plan.options.background and writer is not None else None
+        )
         self.pending: Records = dict(plan.states)
         self.bytes_written = 0
         self._nonfinite: list[tuple[int, dict[str, int]]] = []
@@ -52,7 +67,9 @@ class Captures:
         o, writer = self._plan.options, self._writer
         if o.store == "weights" and writer is not None:
             save_weights(o.to, step, self._model, metrics, durable=o.durable)
-            if self.steps or not first:  # activations at the first capture only: what a replay is verified against
+            if (
+                self.steps or not first
+            ):  # activations at the first capture only: what a replay is verified against
                 return
         if writer is None:
             self._pass(step, _drop)
@@ -69,18 +86,26 @@ class Captures:
         if o.gradients is not None:
             with o.isolated(self._model, step=step):
                 self.pending["gradients"] = gradient_statistics(
-                    self._model, o.gradients, self._probe, device=device_of(self._model), forward=o.forward
+                    self._model,
+                    o.gradients,
+                    self._probe,
+                    device=device_of(self._model),
+                    forward=o.forward,
                 )
         return self.pending | ({"lengths": ragged} if ragged else {})
 
     def _write_now(self, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
-        with writer.step(step, metrics=metrics, meta=capture_meta(self._plan, self._model)) as shard:
+        with writer.step(
+            step, metrics=metrics, meta=capture_meta(self._plan, self._model)
+        ) as shard:
             records = self._pass(step, partial(_append, shard))
             _attach(shard, records)
         self.pending = {}
         self._written(step, shard)
 
-    def _write_later(self, background: Background, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
+    def _write_later(
+        self, background: Background, writer: RunWriter, step: int, metrics: dict[str, float]
+    ) -> None:
         parcels = Parcels()
         meta = capture_meta(self._plan, self._model)
         background.submit(partial(self._unpack, writer, step, metrics, meta, parcels))
@@ -90,10 +115,19 @@ class Captures:
             parcels.abandon()
             raise
         self.pending = {}
-        if not parcels.end(records):  # the writer failed meanwhile: what was to be attached goes with the next shard
+        if not parcels.end(
+            records
+        ):  # the writer failed meanwhile: what was to be attached goes with the next shard
             self.pending = {**records, **self.pending}
 
-    def _unpack(self, writer: RunWriter, step: int, metrics: dict[str, float], meta: Records, parcels: Parcels) -> None:
+    def _unpack(
+        self,
+        writer: RunWriter,
+        step: int,
+        metrics: dict[str, float],
+        meta: Records,
+        parcels: Parcels,
+    ) -> None:
         """On the writer's thread."""
         try:
             with writer.step(step, metrics=metrics, meta=meta) as shard:
@@ -143,12 +177,16 @@ class Captures:
                 self._writer.close()
 
 
-def _append(shard: ShardWriter, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+def _append(
+    shard: ShardWriter, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None
+) -> None:
     shard.append(kept.site.name, values.numpy(), row_digests=digests, torch_dtype=kept.site.dtype)
 
 
 def _send(parcels: Parcels, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
-    parcels.put((kept.site.name, values.clone().numpy(), digests, kept.site.dtype))  # a clone: the network goes on and may overwrite it
+    parcels.put(
+        (kept.site.name, values.clone().numpy(), digests, kept.site.dtype)
+    )  # a clone: the network goes on and may overwrite it
 
 
 def _drop(kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:

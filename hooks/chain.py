@@ -37,7 +37,9 @@ class _Bench:
     def __init__(self, model: nn.Module, sites: Sequence[Site], forward: Forward | None) -> None:
         self.model, self.sites, self.forward = model, sites, forward
 
-    def run(self, inputs: Inputs, seed: int, patch: tuple[Site, Tensor | None] | None = None) -> Values:
+    def run(
+        self, inputs: Inputs, seed: int, patch: tuple[Site, Tensor | None] | None = None
+    ) -> Values:
         """All site values (clones) on ``inputs``; with ``patch``, that site returns the given tensor (None: its own) and the noise restarts there."""
         seen: Values = {}
 
@@ -47,7 +49,9 @@ class _Bench:
                 if patch[1] is not None:
                     new = patch[1].movedim(0, site.axis) if site.axis else patch[1]
                     seen[site.name] = patch[1].clone()
-                    return put(value, site.select, new.clone())  # a clone: the network may overwrite it in place
+                    return put(
+                        value, site.select, new.clone()
+                    )  # a clone: the network may overwrite it in place
             seen[site.name] = tensor_of(site, value).detach().clone()
             return None
 
@@ -60,7 +64,9 @@ class _Bench:
 
 def _same(a: Tensor, b: Tensor, tolerance: float) -> bool:
     """Whether two values of a layer are equal, up to ``tolerance`` times the largest finite magnitude; an infinity or NaN equals itself only."""
-    if a is b or (a.dtype == b.dtype and torch.equal(a, b)):  # nearly all that are the same are so to the last bit
+    if a is b or (
+        a.dtype == b.dtype and torch.equal(a, b)
+    ):  # nearly all that are the same are so to the last bit
         return True
     if a.shape != b.shape or not a.numel():
         return a.shape == b.shape
@@ -91,18 +97,36 @@ def certify(
     """
     names = tuple(site.name for site in sites)
     versions = {"torch": torch.__version__, "mode": mode}
-    unknown: tuple[tuple[Relation, ...], ...] = tuple(tuple("unknown" for _ in names) for _ in names)
+    unknown: tuple[tuple[Relation, ...], ...] = tuple(
+        tuple("unknown" for _ in names) for _ in names
+    )
     if probe.n < 2:
-        return Chain(names, unknown, tolerance, probe.n, reason="the interchange test needs at least two probe rows", versions=versions)
+        return Chain(
+            names,
+            unknown,
+            tolerance,
+            probe.n,
+            reason="the interchange test needs at least two probe rows",
+            versions=versions,
+        )
     device = device_of(model)
     first, second = _two_sets(probe, rows)
     try:
         with isolated(model, mode=mode, seed=_BEFORE, autocast=autocast, device=device):
             x, other = (next(p.batches(p.n, device))[1] for p in (first, second))
-            matrix, shared, reason = _matrix(_Bench(model, sites, forward), x, other, tolerance, mode)
-    except Exception as error:  # a network that cannot run on a few rows still trains; the certificate says so
+            matrix, shared, reason = _matrix(
+                _Bench(model, sites, forward), x, other, tolerance, mode
+            )
+    except (
+        Exception
+    ) as error:  # a network that cannot run on a few rows still trains; the certificate says so
         return Chain(
-            names, unknown, tolerance, first.n, reason=f"the interchange test failed: {type(error).__name__}: {error}", versions=versions
+            names,
+            unknown,
+            tolerance,
+            first.n,
+            reason=f"the interchange test failed: {type(error).__name__}: {error}",
+            versions=versions,
         )
     return Chain(names, matrix, tolerance, first.n, tuple(shared), reason, versions)
 
@@ -110,7 +134,11 @@ def certify(
 def _two_sets(probe: Probe, rows: int) -> tuple[Probe, Probe]:
     """Two sets of equally many rows, spread over the probe, differing row by row wherever the probe allows."""
     k = max(1, min(rows, probe.n // 2))
-    spread = np.linspace(0, probe.n - 1, 2 * k).astype(np.int64) if probe.n >= 2 * k else np.arange(probe.n)
+    spread = (
+        np.linspace(0, probe.n - 1, 2 * k).astype(np.int64)
+        if probe.n >= 2 * k
+        else np.arange(probe.n)
+    )
     return probe.take(spread[:k]), probe.take(spread[::-1][:k].copy())
 
 
@@ -128,11 +156,24 @@ def _matrix(
     matrix: list[tuple[Relation, ...]] = []
     for site in sites:
         try:
-            row, found = _row(bench, site, x, other, plain=plain, far=far, noisy=noisy, random=random, coupled=coupled, tolerance=tolerance)
+            row, found = _row(
+                bench,
+                site,
+                x,
+                other,
+                plain=plain,
+                far=far,
+                noisy=noisy,
+                random=random,
+                coupled=coupled,
+                tolerance=tolerance,
+            )
         except UnsupportedOutput as error:
             row, found = tuple("unknown" for _ in sites), []
             reasons.append(f"{site.name}: {error}")
-        matrix.append(tuple("unknown" if s.name in blind and s is not site else r for s, r in zip(sites, row)))
+        matrix.append(
+            tuple("unknown" if s.name in blind and s is not site else r for s, r in zip(sites, row))
+        )
         shared += found
     return tuple(matrix), shared, "; ".join(r for r in reasons if r)
 
@@ -152,11 +193,19 @@ def _row(
 ) -> tuple[tuple[Relation, ...], list[tuple[str, str]]]:
     """Relations of one site to all sites, and the pairs in which it shares noise."""
     z = plain[site.name]
-    near = bench.run(x, _BEFORE, (site, z)) if noisy else plain  # the references carry the noise that restarts at the site
+    near = (
+        bench.run(x, _BEFORE, (site, z)) if noisy else plain
+    )  # the references carry the noise that restarts at the site
     away = bench.run(other, _BEFORE, (site, None)) if noisy else far
     swapped = bench.run(other, _BEFORE, (site, z))
-    redrawn = bench.run(x, _OTHER, (site, z)) if site.name in random else near  # a site without noise shares none
-    mixed = bench.run(_half(x, other), _BEFORE, (site, _half_tensor(z, far[site.name]))) if site.name in coupled else None
+    redrawn = (
+        bench.run(x, _OTHER, (site, z)) if site.name in random else near
+    )  # a site without noise shares none
+    mixed = (
+        bench.run(_half(x, other), _BEFORE, (site, _half_tensor(z, far[site.name])))
+        if site.name in coupled
+        else None
+    )
     half = max(1, len(z) // 2)
     row: list[Relation] = []
     shared = []
@@ -167,7 +216,9 @@ def _row(
             row.append("no-path" if _same(swapped[s.name], away[s.name], tolerance) else "partial")
         depends = row[-1] != "no-path" and s is not site
         if (depends and not _same(redrawn[s.name], near[s.name], tolerance)) or (
-            depends and mixed is not None and not _same(mixed[s.name][:half], near[s.name][:half], tolerance)
+            depends
+            and mixed is not None
+            and not _same(mixed[s.name][:half], near[s.name][:half], tolerance)
         ):
             shared.append((site.name, s.name))
     return tuple(row), shared
@@ -193,12 +244,22 @@ def _coupled(bench: _Bench, x: Inputs, other: Inputs, plain: Values, tolerance: 
     return {
         s.name
         for s in bench.sites
-        if not _same(mixed[s.name][: max(1, len(plain[s.name]) // 2)], plain[s.name][: max(1, len(plain[s.name]) // 2)], tolerance)
+        if not _same(
+            mixed[s.name][: max(1, len(plain[s.name]) // 2)],
+            plain[s.name][: max(1, len(plain[s.name]) // 2)],
+            tolerance,
+        )
     }
 
 
 def interchange(
-    model: nn.Module, probe: object, layers: Layers = "auto", *, rows: int = 8, mode: Mode = "eval", forward: Forward | None = None
+    model: nn.Module,
+    probe: object,
+    layers: Layers = "auto",
+    *,
+    rows: int = 8,
+    mode: Mode = "eval",
+    forward: Forward | None = None,
 ) -> Chain:
     """The chain certificate of a network, without recording anything.
 
@@ -215,5 +276,7 @@ def interchange(
         raise InputError(f"the interchange test needs at least two probe rows, got {rows_probe.n}")
     few = rows_probe.take(slice(0, min(4, rows_probe.n)))
     with isolated(bare, mode=mode, seed=_BEFORE, autocast=None, device=device_of(bare)):
-        found = survey(bare, layers, next(few.batches(few.n, device_of(bare)))[1], few.n, forward=forward)
+        found = survey(
+            bare, layers, next(few.batches(few.n, device_of(bare)))[1], few.n, forward=forward
+        )
     return certify(bare, rows_probe, found.sites, mode=mode, rows=rows, forward=forward)

@@ -17,7 +17,13 @@ BATCHES = 32
 
 
 def gradient_statistics(
-    model: nn.Module, loss_fn: LossFunction, probe: Probe, *, device: torch.device, forward: Forward | None = None, batches: int = BATCHES
+    model: nn.Module,
+    loss_fn: LossFunction,
+    probe: Probe,
+    *,
+    device: torch.device,
+    forward: Forward | None = None,
+    batches: int = BATCHES,
 ) -> dict[str, dict[str, float]]:
     """Per weight matrix the size of the mean gradient and of its spread over batches, from one pass in which no weight moves.
 
@@ -38,7 +44,9 @@ def gradient_statistics(
         raise InputError(f"gradient statistics need at least 4 probe rows, got {probe.n}")
     weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad and p.ndim >= 2]
     if not weights:
-        raise InputError("gradient statistics need a trainable weight of two or more dimensions, the model has none")
+        raise InputError(
+            "gradient statistics need a trainable weight of two or more dimensions, the model has none"
+        )
     count = max(2, min(batches, probe.n // 2))
     total = [torch.zeros_like(p, dtype=torch.float64) for _, p in weights]
     squares = [0.0] * len(weights)

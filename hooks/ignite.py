@@ -30,8 +30,13 @@ def attach(trainer: Any, model: nn.Module, **options: Any) -> Attachment:  # Any
         attached.end()
         raise error
 
-    trainer.add_event_handler(Events.STARTED, lambda engine: attached.begin(model, resumed=engine.state.epoch > 0))
-    trainer.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: attached.step(engine.state.epoch, engine.state.metrics))
+    trainer.add_event_handler(
+        Events.STARTED, lambda engine: attached.begin(model, resumed=engine.state.epoch > 0)
+    )
+    trainer.add_event_handler(
+        Events.EPOCH_COMPLETED,
+        lambda engine: attached.step(engine.state.epoch, engine.state.metrics),
+    )
     trainer.add_event_handler(Events.COMPLETED, lambda engine: attached.end())
     trainer.add_event_handler(Events.TERMINATE, lambda engine: attached.end())
     trainer.add_event_handler(Events.EXCEPTION_RAISED, failed)

@@ -39,7 +39,11 @@ def unwrap(model: nn.Module) -> nn.Module:
         raise UnsupportedModel(
             f"expected a torch.nn.Module, got {type(model).__name__}; an ExportedProgram has no layers to hook, record the module it came from"
         )
-    lazy = [name for name, p in model.named_parameters() if isinstance(p, nn.parameter.UninitializedParameter)]
+    lazy = [
+        name
+        for name, p in model.named_parameters()
+        if isinstance(p, nn.parameter.UninitializedParameter)
+    ]
     if lazy:
         raise UnsupportedModel(
             f"lazy parameters have no shape yet: {lazy[:5]}; run one batch through the model before attaching the recorder"
@@ -92,24 +96,36 @@ def _modes_kept(model: nn.Module, mode: Mode) -> Iterator[None]:
                     m.training = wanted
         yield
     finally:
-        for m, training in flags:  # one by one: model.train() would thaw a batch-norm the user froze
+        for (
+            m,
+            training,
+        ) in flags:  # one by one: model.train() would thaw a batch-norm the user froze
             if m.training != training:
                 m.training = training
 
 
 @contextlib.contextmanager
 def _buffers_kept(model: nn.Module) -> Iterator[None]:
-    kept = [(m, name, b, b.detach().clone()) for m in model.modules() for name, b in m._buffers.items() if b is not None]
+    kept = [
+        (m, name, b, b.detach().clone())
+        for m in model.modules()
+        for name, b in m._buffers.items()
+        if b is not None
+    ]
     try:
         yield
     finally:
         with torch.no_grad():
             for m, name, tensor, copy in kept:
                 now = m._buffers.get(name)
-                if not torch.equal(tensor, copy):  # by value: batch normalisation moves its statistics without a new version number
+                if not torch.equal(
+                    tensor, copy
+                ):  # by value: batch normalisation moves its statistics without a new version number
                     tensor.copy_(copy)
                 if now is not tensor and now is not None and now.shape == tensor.shape:
-                    m._buffers[name] = tensor  # a buffer of another shape is a cache that grew; taking it back would break its owner
+                    m._buffers[name] = (
+                        tensor  # a buffer of another shape is a cache that grew; taking it back would break its owner
+                    )
 
 
 def _eager() -> contextlib.AbstractContextManager[object]:
@@ -120,7 +136,14 @@ def _eager() -> contextlib.AbstractContextManager[object]:
 
 
 @contextlib.contextmanager
-def isolated(model: nn.Module, *, mode: Mode, seed: int | None, autocast: torch.dtype | None, device: torch.device) -> Iterator[None]:
+def isolated(
+    model: nn.Module,
+    *,
+    mode: Mode,
+    seed: int | None,
+    autocast: torch.dtype | None,
+    device: torch.device,
+) -> Iterator[None]:
     """Everything a probe needs around its forwards, undone in reverse order.
 
     Args:

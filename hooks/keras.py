@@ -53,7 +53,11 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
 
         def on_train_begin(self, logs: Any = None) -> None:
             quiet = ("InputLayer", "Dropout", "Flatten", "Pooling")
-            names = [layer.name for layer in self.model.layers if not any(word in type(layer).__name__ for word in quiet)]
+            names = [
+                layer.name
+                for layer in self.model.layers
+                if not any(word in type(layer).__name__ for word in quiet)
+            ]
             attached.options.setdefault("layers", [name.replace(".", "_") for name in names])
             attached.begin(_view(self.model))
 

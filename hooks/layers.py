@@ -10,7 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infoplane.errors import InputError, LayerNotExecuted, LayerNotFound, UnsupportedModel, UnsupportedOutput
+from infoplane.errors import (
+    InputError,
+    LayerNotExecuted,
+    LayerNotFound,
+    UnsupportedModel,
+    UnsupportedOutput,
+)
 from infoplane.hooks import outputs
 from infoplane.hooks.auto import choose, is_leaf
 from infoplane.hooks.isolate import WRAPPED, clean, unwrap
@@ -64,7 +70,9 @@ def named_modules(model: nn.Module) -> list[Named]:
     """Every module once, with all names under which it is registered; wrappers' name parts removed."""
     found: dict[int, tuple[nn.Module, list[str]]] = {}
     for path, module in model.named_modules(remove_duplicate=False):
-        if any(part in module._modules for part in WRAPPED):  # a wrapper: its network comes next, under the same clean name
+        if any(
+            part in module._modules for part in WRAPPED
+        ):  # a wrapper: its network comes next, under the same clean name
             continue
         names = found.setdefault(id(module), (module, []))[1]
         if (name := clean(path) or ROOT) not in names:
@@ -92,7 +100,9 @@ def survey(
     modules = named_modules(model)
     auto = isinstance(layers, str) and layers in ("auto", "all")
     wanted = [] if auto else _match(modules, layers)
-    watch: list[tuple[Named, End]] = [(m, "output") for m in modules] if auto else [(w[0], w[1]) for w in wanted]
+    watch: list[tuple[Named, End]] = (
+        [(m, "output") for m in modules] if auto else [(w[0], w[1]) for w in wanted]
+    )
     events = _watch(model, watch, inputs, forward=forward, select=dict(select or {}), n=n)
     if auto:
         return _automatic(str(layers), modules, events, max_calls)
@@ -101,10 +111,19 @@ def survey(
     if any(w[2] and w[0].name in silent for w in wanted) or (silent and not events):
         raise LayerNotExecuted(_silence([w for w in wanted if w[0].name in silent]))
     chosen = [
-        e for e in events if any(w[0].module is e.named.module and w[1] == e.end and (w[3] is None or w[3] == e.call) for w in wanted)
+        e
+        for e in events
+        if any(
+            w[0].module is e.named.module and w[1] == e.end and (w[3] is None or w[3] == e.call)
+            for w in wanted
+        )
     ]
     for w in wanted:
-        if w[3] is not None and w[0].name not in silent and not any(w[0].module is e.named.module and w[3] == e.call for e in chosen):
+        if (
+            w[3] is not None
+            and w[0].name not in silent
+            and not any(w[0].module is e.named.module and w[3] == e.call for e in chosen)
+        ):
             raise LayerNotExecuted(
                 f"layer {w[0].name}#{w[3]}: the module ran {_calls(events)[id(w[0].module), w[1]]} times in one forward, calls count from #0"
             )
@@ -122,13 +141,17 @@ def survey(
     notes = [str(e.problem) for e in chosen if e.problem is not None]
     sites = _sites([e for e in chosen if e.problem is None], _calls(events))
     if not sites:
-        raise LayerNotExecuted("nothing to capture: " + ("; ".join(notes) or "no pattern matched a module that runs"))
+        raise LayerNotExecuted(
+            "nothing to capture: " + ("; ".join(notes) or "no pattern matched a module that runs")
+        )
     return Survey(sites, tuple(silent), tuple(notes))
 
 
 def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool, int | None]]:
     """(module, end, asked for by name, call) for every module a pattern matches."""
-    patterns: Iterable[object] = layers if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
+    patterns: Iterable[object] = (
+        layers if isinstance(layers, Sequence) and not isinstance(layers, str) else [layers]
+    )
     wanted: dict[tuple[int, End, int | None], tuple[Named, End, bool, int | None]] = {}
     everything = [n for m in modules for n in (m.name, *m.aliases)]
     missing: list[object] = []
@@ -137,15 +160,25 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
         number: int | None = None
         exact = False
         if isinstance(pattern, str):
-            text, end = (pattern.removesuffix(":input"), "input") if pattern.endswith(":input") else (pattern, "output")
+            text, end = (
+                (pattern.removesuffix(":input"), "input")
+                if pattern.endswith(":input")
+                else (pattern, "output")
+            )
             if text not in everything and "#" in text and text.rsplit("#", 1)[1].isdigit():
                 text, number = text.rsplit("#", 1)[0], int(text.rsplit("#", 1)[1])
-            text = clean(text) or ROOT  # a name read off a compiled or wrapped model finds the layer inside
+            text = (
+                clean(text) or ROOT
+            )  # a name read off a compiled or wrapped model finds the layer inside
             exact = text in everything
             hits = [
                 _renamed(m, text)
                 for m in modules
-                if (text in (m.name, *m.aliases) if exact else any(fnmatch.fnmatchcase(n, text) for n in (m.name, *m.aliases)))
+                if (
+                    text in (m.name, *m.aliases)
+                    if exact
+                    else any(fnmatch.fnmatchcase(n, text) for n in (m.name, *m.aliases))
+                )
             ]
         elif isinstance(pattern, nn.Module):
             bare = unwrap(pattern)
@@ -159,14 +192,22 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
                 f"layers are dotted names, globs, types, modules or predicates, got {pattern!r} ({type(pattern).__name__}); the model has {everything[1:12]}"
             )
         if not hits:
-            missing.append(pattern if isinstance(pattern, str) else getattr(pattern, "__name__", type(pattern).__name__))
+            missing.append(
+                pattern
+                if isinstance(pattern, str)
+                else getattr(pattern, "__name__", type(pattern).__name__)
+            )
         for m in hits:
             if isinstance(m.module, torch.jit.ScriptModule):
-                raise UnsupportedModel(f"layer {m.name!r} is a ScriptModule: a hook on it never fires; use the eager module")
+                raise UnsupportedModel(
+                    f"layer {m.name!r} is a ScriptModule: a hook on it never fires; use the eager module"
+                )
             wanted[id(m.module), end, number] = (m, end, exact, number)
     if missing:
         names = [n for n in everything if n != ROOT]
-        raise LayerNotFound(f"no such layers: {missing}; the model has {names[:40]}{' ...' if len(names) > 40 else ''}")
+        raise LayerNotFound(
+            f"no such layers: {missing}; the model has {names[:40]}{' ...' if len(names) > 40 else ''}"
+        )
     return list(wanted.values())
 
 
@@ -178,7 +219,13 @@ def _renamed(m: Named, asked: str) -> Named:
 
 
 def _watch(
-    model: nn.Module, watch: list[tuple[Named, End]], inputs: Inputs, *, forward: Forward | None, select: dict[str, Selector], n: int
+    model: nn.Module,
+    watch: list[tuple[Named, End]],
+    inputs: Inputs,
+    *,
+    forward: Forward | None,
+    select: dict[str, Selector],
+    n: int,
 ) -> list[_Event]:
     events: list[_Event] = []
     counts: dict[tuple[int, End], int] = {}
@@ -206,7 +253,9 @@ def _watch(
             if isinstance(named.module, torch.jit.ScriptModule):
                 continue
             if end == "input":
-                handles.append(named.module.register_forward_pre_hook(input_hook(named), with_kwargs=True))
+                handles.append(
+                    named.module.register_forward_pre_hook(input_hook(named), with_kwargs=True)
+                )
             else:
                 handles.append(named.module.register_forward_hook(output_hook(named)))
         call(model, inputs, forward)
@@ -216,9 +265,14 @@ def _watch(
     return events
 
 
-def _read(event: _Event, value: Any, select: dict[str, Selector], n: int) -> _Event:  # Any: layer output
+def _read(
+    event: _Event, value: Any, select: dict[str, Selector], n: int
+) -> _Event:  # Any: layer output
     name = event.named.name + (":input" if event.end == "input" else "")
-    chosen = next((s for k, s in select.items() if fnmatch.fnmatchcase(name, k) or k in event.named.aliases), None)
+    chosen = next(
+        (s for k, s in select.items() if fnmatch.fnmatchcase(name, k) or k in event.named.aliases),
+        None,
+    )
     try:
         event.selector = outputs.rule(event.named.module, value, name, chosen)
         tensor = outputs.pick(value, event.selector, name)
@@ -233,7 +287,9 @@ def _read(event: _Event, value: Any, select: dict[str, Selector], n: int) -> _Ev
 def _calls(events: list[_Event]) -> dict[tuple[int, End], int]:
     calls: dict[tuple[int, End], int] = {}
     for e in events:
-        calls[id(e.named.module), e.end] = max(calls.get((id(e.named.module), e.end), 0), e.call + 1)
+        calls[id(e.named.module), e.end] = max(
+            calls.get((id(e.named.module), e.end), 0), e.call + 1
+        )
     return calls
 
 
@@ -241,8 +297,23 @@ def _sites(events: list[_Event], calls: dict[tuple[int, End], int]) -> tuple[Sit
     made = []
     for e in events:
         n = calls[id(e.named.module), e.end]
-        name = e.named.name + (f"#{e.call}" if n > 1 else "") + (":input" if e.end == "input" else "")
-        made.append(Site(name, e.named.module, e.call, e.end, e.selector, n, e.axis, e.shape, e.dtype, e.named.aliases))
+        name = (
+            e.named.name + (f"#{e.call}" if n > 1 else "") + (":input" if e.end == "input" else "")
+        )
+        made.append(
+            Site(
+                name,
+                e.named.module,
+                e.call,
+                e.end,
+                e.selector,
+                n,
+                e.axis,
+                e.shape,
+                e.dtype,
+                e.named.aliases,
+            )
+        )
     return tuple(made)
 
 
@@ -258,7 +329,11 @@ def _automatic(which: str, modules: list[Named], events: list[_Event], max_calls
     kept = [
         e
         for e in usable
-        if e.named.name in picked and (calls[id(e.named.module), e.end] <= max_calls or e.call + 1 == calls[id(e.named.module), e.end])
+        if e.named.name in picked
+        and (
+            calls[id(e.named.module), e.end] <= max_calls
+            or e.call + 1 == calls[id(e.named.module), e.end]
+        )
     ]
     if not kept:
         raise LayerNotExecuted(
@@ -267,9 +342,14 @@ def _automatic(which: str, modules: list[Named], events: list[_Event], max_calls
     notes = [
         str(e.problem)
         for e in events
-        if e.problem is not None and e.named.name in set(choose(names, list(dict.fromkeys(e.named.name for e in events))))
+        if e.problem is not None
+        and e.named.name in set(choose(names, list(dict.fromkeys(e.named.name for e in events))))
     ]
-    bare = [e.named.name for e in kept if isinstance(e.named.module, (nn.Linear, nn.modules.conv._ConvNd)) and e is not kept[-1]]
+    bare = [
+        e.named.name
+        for e in kept
+        if isinstance(e.named.module, (nn.Linear, nn.modules.conv._ConvNd)) and e is not kept[-1]
+    ]
     if bare and which == "auto":
         notes.append(
             f"{bare} are captured before any activation function: a functional activation (torch.tanh(...)) has no module; "
@@ -282,11 +362,17 @@ def _silence(wanted: list[tuple[Named, End, bool, int | None]]) -> str:
     lines = [f"these layers never ran in the probe forward: {[w[0].name for w in wanted]}"]
     for named, *_ in wanted:
         if isinstance(named.module, (nn.ModuleList, nn.ModuleDict, nn.ParameterList)):
-            lines.append(f"{named.name!r} is a container without a forward; ask for its items, e.g. '{named.name}.*'")
+            lines.append(
+                f"{named.name!r} is a container without a forward; ask for its items, e.g. '{named.name}.*'"
+            )
         elif named.name.endswith("out_proj"):
-            lines.append(f"{named.name!r} is used by nn.MultiheadAttention without being called; ask for {named.name.rpartition('.')[0]!r}")
+            lines.append(
+                f"{named.name!r} is used by nn.MultiheadAttention without being called; ask for {named.name.rpartition('.')[0]!r}"
+            )
         else:
-            lines.append(f"{named.name!r}: is it called as module(x), not module.forward(x), and used for this input?")
+            lines.append(
+                f"{named.name!r}: is it called as module(x), not module.forward(x), and used for this input?"
+            )
     return "; ".join(lines)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from infoplane.hooks.adapter import Attachment, missing
 
 
-def callback(framework: ModuleType | None = None, **options: Any) -> Any:  # Any: a Callback of the user's own framework
+def callback(
+    framework: ModuleType | None = None, **options: Any
+) -> Any:  # Any: a Callback of the user's own framework
     """A Lightning callback that records after every training epoch (step = epochs done); step 0 is the untrained model.
 
     The class is derived from the ``Callback`` of the user's own package, ``lightning`` or ``pytorch_lightning``, whichever is imported.

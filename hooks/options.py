@@ -68,19 +68,31 @@ class Options:
         _check_choice("on_error", self.on_error, ("raise", "warn"))
         _check_choice("dtype", self.dtype, (None, "float16", "float32", "float64"))
         if self.draws < 1 or (self.batch_size is not None and self.batch_size < 1):
-            raise InputError(f"draws and batch_size are at least 1, got draws={self.draws}, batch_size={self.batch_size}")
+            raise InputError(
+                f"draws and batch_size are at least 1, got draws={self.draws}, batch_size={self.batch_size}"
+            )
         if not isinstance(self.schedule, Schedule):
-            raise InputError(f"schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got {type(self.schedule).__name__}")
+            raise InputError(
+                f"schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got {type(self.schedule).__name__}"
+            )
 
     @property
     def autocast_name(self) -> str:
         """``off``, or the dtype of the autocast that the probe runs under."""
         return str(self.autocast).removeprefix("torch.") if self.autocast else "off"
 
-    def isolated(self, model: nn.Module, *, step: int | None = None, mode: Mode | None = None) -> contextlib.AbstractContextManager[None]:
+    def isolated(
+        self, model: nn.Module, *, step: int | None = None, mode: Mode | None = None
+    ) -> contextlib.AbstractContextManager[None]:
         """The surroundings of a pass: of the capture of ``step``, or of looking at the network before any."""
         seed = self.seed if step is None else draw_seed(self.seed, step, 0)
-        return isolated(model, mode=mode or self.mode, seed=seed, autocast=self.autocast, device=device_of(model))
+        return isolated(
+            model,
+            mode=mode or self.mode,
+            seed=seed,
+            autocast=self.autocast,
+            device=device_of(model),
+        )
 
     def check_labels(self, probe: Probe) -> None:
         """Refuse floating-point labels of which nobody said what they are."""

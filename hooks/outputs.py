@@ -35,7 +35,9 @@ def parts(output: Any) -> dict[int | str, Any]:  # Any: whatever the layer retur
     return {}
 
 
-def rule(module: nn.Module, output: Any, where: str, selector: Selector | None = None) -> Selector | None:  # Any: layer output
+def rule(
+    module: nn.Module, output: Any, where: str, selector: Selector | None = None
+) -> Selector | None:  # Any: layer output
     """The selector that picks the tensor of ``output``; None when the output is the tensor itself.
 
     Raises:
@@ -74,7 +76,9 @@ def _describe(output: Any) -> str:  # Any: whatever the layer returned
     return type(output).__name__
 
 
-def pick(output: Any, selector: Selector | None, where: str) -> Tensor:  # Any: whatever the layer returned
+def pick(
+    output: Any, selector: Selector | None, where: str
+) -> Tensor:  # Any: whatever the layer returned
     """The tensor that ``selector`` names, dequantised, padded when nested.
 
     Raises:
@@ -86,7 +90,9 @@ def pick(output: Any, selector: Selector | None, where: str) -> Tensor:  # Any: 
     elif selector is not None:
         elements = parts(output)
         if selector not in elements:
-            raise UnsupportedOutput(f"layer {where!r}: select={selector!r} is not in its output; it has {list(elements)}")
+            raise UnsupportedOutput(
+                f"layer {where!r}: select={selector!r} is not in its output; it has {list(elements)}"
+            )
         value = elements[selector]
     if not isinstance(value, Tensor):
         raise UnsupportedOutput(f"layer {where!r}: expected a tensor, got {_describe(value)}")
@@ -103,7 +109,9 @@ def pick(output: Any, selector: Selector | None, where: str) -> Tensor:  # Any: 
     return value  # type: ignore[no-any-return]  # a tensor, checked above
 
 
-def lengths(output: Any, selector: Selector | None) -> list[int] | None:  # Any: whatever the layer returned
+def lengths(
+    output: Any, selector: Selector | None
+) -> list[int] | None:  # Any: whatever the layer returned
     """Row lengths of a nested (ragged) tensor, else None."""
     value = output if selector is None or callable(selector) else parts(output).get(selector)
     if isinstance(value, Tensor) and value.is_nested:
@@ -111,7 +119,9 @@ def lengths(output: Any, selector: Selector | None) -> list[int] | None:  # Any:
     return None
 
 
-def put(output: Any, selector: Selector | None, tensor: Tensor) -> Any:  # Any: a layer's output goes back in the form it came
+def put(
+    output: Any, selector: Selector | None, tensor: Tensor
+) -> Any:  # Any: a layer's output goes back in the form it came
     """``output`` with the selected tensor replaced; the inverse of `pick` for the interchange test.
 
     Raises:

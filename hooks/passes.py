@@ -60,7 +60,10 @@ class Kept:
     @property
     def whole(self) -> bool:
         """Whether what is stored holds every bit of the raw row, so that its digest can be taken from it."""
-        return self.reduction is None and self.dtype.itemsize >= getattr(torch, self.site.dtype).itemsize
+        return (
+            self.reduction is None
+            and self.dtype.itemsize >= getattr(torch, self.site.dtype).itemsize
+        )
 
 
 Emit = Callable[[Kept, Tensor, NDArray[np.uint64] | None], None]
@@ -133,7 +136,9 @@ def form(kept: Kept, tensor: Tensor, rows: int) -> tuple[Tensor, NDArray[np.uint
         return kept.reduction.apply(wide).to(kept.dtype).contiguous(), digests
     stored = wide.to(kept.dtype)
     if lost := int(torch.isinf(stored).sum() - torch.isinf(wide).sum()):
-        raise CaptureError(f"layer {site.name!r}: {lost} values overflow {str(kept.dtype).removeprefix('torch.')}; store it as float32")
+        raise CaptureError(
+            f"layer {site.name!r}: {lost} values overflow {str(kept.dtype).removeprefix('torch.')}; store it as float32"
+        )
     return stored, digests
 
 
@@ -168,5 +173,14 @@ def fit_reductions(
         rows = np.unique(np.linspace(0, probe.n - 1, min(probe.n, FIT_ROWS)).astype(np.int64))
         kept = [Kept(site, wish="float32")]
         gathered = Gathered(kept, len(rows))
-        run_pass(model, probe.take(rows), kept, gathered, batch_size=batch_size, device=device, seed=seed, forward=forward)
+        run_pass(
+            model,
+            probe.take(rows),
+            kept,
+            gathered,
+            batch_size=batch_size,
+            device=device,
+            seed=seed,
+            forward=forward,
+        )
         reductions[site.name].fit(gathered.values[site.name])

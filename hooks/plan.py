@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from infoplane.archive import Archive
+from infoplane.display.sizes import size_text
 from infoplane.errors import BudgetExceeded, InfoplaneError
 from infoplane.hooks.isolate import device_of
 from infoplane.hooks.layers import Survey, survey
@@ -22,7 +23,6 @@ from infoplane.hooks.passes import Emit, Kept, fit_reductions, run_pass
 from infoplane.hooks.probe import Probe, batch_size_for
 from infoplane.hooks.reduce import Custom, Reduction, reduction
 from infoplane.hooks.sites import Site
-from infoplane.sizes import size_text
 from infoplane.types import LayerInfo
 
 _LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
@@ -66,7 +66,11 @@ class Plan:
     @property
     def states(self) -> dict[str, object]:
         """What the fitted reductions remember, by the name under which the archive keeps it."""
-        return {f"reduction:{name}": state for name, r in self.reductions.items() if (state := r.state()) is not None}
+        return {
+            f"reduction:{name}": state
+            for name, r in self.reductions.items()
+            if (state := r.state()) is not None
+        }
 
     def run(self, model: nn.Module, probe: Probe, emit: Emit, step: int) -> dict[str, list[int]]:
         """One pass of the probe into ``emit``; the caller isolates the model. Returns the lengths of ragged rows."""
@@ -120,7 +124,9 @@ def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(there).free
 
 
-def make_plan(model: nn.Module, probe: Probe, options: Options, previous: Archive | None = None) -> Plan:
+def make_plan(
+    model: nn.Module, probe: Probe, options: Options, previous: Archive | None = None
+) -> Plan:
     """Looks at the network with a few probe rows and settles what to capture; ``previous`` is the run that is being resumed.
 
     Raises:
@@ -131,7 +137,8 @@ def make_plan(model: nn.Module, probe: Probe, options: Options, previous: Archiv
     reductions = {
         s.name: r
         for s in found.sites
-        if (r := reduction(_spec(options.reduce, s.name), s.name, s.raw_shape, seed=options.seed)) is not None
+        if (r := reduction(_spec(options.reduce, s.name), s.name, s.raw_shape, seed=options.seed))
+        is not None
     }
     batch_size = options.batch_size or _batch_size(found.sites, probe.n, previous)
     known = _remembered(reductions, previous)
@@ -161,10 +168,14 @@ def _look(model: nn.Module, probe: Probe, options: Options) -> Survey:
     with options.isolated(model):
         inputs = next(few.batches(few.n, device_of(model)))[1]
         try:
-            return survey(model, options.layers, inputs, few.n, select=options.select, forward=options.forward)
+            return survey(
+                model, options.layers, inputs, few.n, select=options.select, forward=options.forward
+            )
         except Exception as error:
             if not isinstance(error, InfoplaneError):
-                shapes = ", ".join(f"{name}: {tuple(t.shape)} {t.dtype}" for name, t in few.tensors().items())
+                shapes = ", ".join(
+                    f"{name}: {tuple(t.shape)} {t.dtype}" for name, t in few.tensors().items()
+                )
                 error.add_note(
                     f"infoplane: the network failed on the first {few.n} probe rows; does it take {shapes}? See probe= and forward="
                 )
@@ -174,7 +185,9 @@ def _look(model: nn.Module, probe: Probe, options: Options) -> Survey:
 def _batch_size(sites: tuple[Site, ...], n: int, previous: Archive | None) -> int:
     if previous is not None and "batch_size" in previous.config:
         return int(str(previous.config["batch_size"]))  # the layout of batches moves last bits
-    return batch_size_for(sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites), n)
+    return batch_size_for(
+        sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites), n
+    )
 
 
 def _remembered(reductions: Mapping[str, Reduction], previous: Archive | None) -> set[str]:
@@ -194,12 +207,24 @@ def _spec(wish: Reduce, name: str) -> str | Custom | None:
     if not isinstance(wish, Mapping):
         return wish
     plain = name.partition("#")[0].partition(":")[0]
-    return next((spec for key, spec in wish.items() if fnmatchcase(name, key) or fnmatchcase(plain, key)), None)
+    return next(
+        (spec for key, spec in wish.items() if fnmatchcase(name, key) or fnmatchcase(plain, key)),
+        None,
+    )
 
 
 def _info(ordinal: int, kept: Kept) -> LayerInfo:
     s, r = kept.site, kept.reduction
     stored = str(kept.dtype).removeprefix("torch.")
     return LayerInfo(
-        s.name, ordinal, type(s.module).__name__, kept.shape, s.raw_shape, s.dtype, stored, r.spec if r else "none", s.end, s.aliases
+        s.name,
+        ordinal,
+        type(s.module).__name__,
+        kept.shape,
+        s.raw_shape,
+        s.dtype,
+        stored,
+        r.spec if r else "none",
+        s.end,
+        s.aliases,
     )

@@ -40,7 +40,9 @@ class Probe:
         if self.n == 0:
             raise InputError("the probe has no rows")
         if self.y is not None and len(self.y) != self.n:
-            raise InputError(f"the probe has {self.n} inputs and {len(self.y)} labels; they must pair")
+            raise InputError(
+                f"the probe has {self.n} inputs and {len(self.y)} labels; they must pair"
+            )
 
     @property
     def n(self) -> int:
@@ -51,14 +53,20 @@ class Probe:
         """The input tensors by name."""
         if isinstance(self.inputs, Tensor):
             return {"x": self.inputs}
-        return dict(self.inputs) if isinstance(self.inputs, dict) else {str(i): t for i, t in enumerate(self.inputs)}
+        return (
+            dict(self.inputs)
+            if isinstance(self.inputs, dict)
+            else {str(i): t for i, t in enumerate(self.inputs)}
+        )
 
     def take(self, rows: slice | NDArray[np.int64] | Tensor) -> Probe:
         """Some of its rows."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
         return Probe(
             _map(self.inputs, lambda t: t[index]),
-            None if self.y is None else self.y[rows if not isinstance(rows, Tensor) else rows.numpy()],
+            None
+            if self.y is None
+            else self.y[rows if not isinstance(rows, Tensor) else rows.numpy()],
         )
 
     def batches(self, size: int, device: torch.device) -> Iterator[tuple[slice, Inputs]]:
@@ -70,7 +78,11 @@ class Probe:
     def array(self) -> NDArray[np.generic]:
         """The inputs as one array: as given when there is one tensor, else the flattened columns side by side."""
         arrays = [to_numpy(t) for t in self.tensors().values()]
-        return arrays[0] if len(arrays) == 1 else np.concatenate([a.reshape(self.n, -1) for a in arrays], axis=1)
+        return (
+            arrays[0]
+            if len(arrays) == 1
+            else np.concatenate([a.reshape(self.n, -1) for a in arrays], axis=1)
+        )
 
 
 def _part(rows: slice, device: torch.device, t: Tensor) -> Tensor:
@@ -88,7 +100,15 @@ def _map(inputs: Inputs, f: Callable[[Tensor], Tensor]) -> Inputs:
 def to_numpy(t: Tensor) -> NDArray[np.generic]:
     """A numpy copy on the host; half precisions become float32, which is lossless."""
     t = t.detach()
-    return t.to("cpu", torch.float32 if t.dtype in (torch.bfloat16, torch.float16) else t.dtype, copy=True).contiguous().numpy()
+    return (
+        t.to(
+            "cpu",
+            torch.float32 if t.dtype in (torch.bfloat16, torch.float16) else t.dtype,
+            copy=True,
+        )
+        .contiguous()
+        .numpy()
+    )
 
 
 def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> object:
@@ -112,15 +132,25 @@ def make_probe(given: object) -> Probe:
     if isinstance(given, Probe):
         return given
     with random_state_kept():  # even an unshuffled DataLoader draws from the global stream
-        if callable(given) and not isinstance(given, (Tensor, Mapping)) and not hasattr(given, "__iter__"):
+        if (
+            callable(given)
+            and not isinstance(given, (Tensor, Mapping))
+            and not hasattr(given, "__iter__")
+        ):
             given = given()
         if isinstance(given, (Tensor, np.ndarray, Mapping, tuple)):
             return _from_pair(given)
-        if isinstance(given, list) and len(given) == 2 and all(isinstance(v, (Tensor, np.ndarray)) for v in given):
+        if (
+            isinstance(given, list)
+            and len(given) == 2
+            and all(isinstance(v, (Tensor, np.ndarray)) for v in given)
+        ):
             return _from_pair(tuple(given))
         if hasattr(given, "__iter__"):
             return _join([_from_pair(tuple(b) if isinstance(b, list) else b) for b in given])
-    raise InputError(f"probe must be x, (x, y), a mapping of tensors, a DataLoader or a callable, got {type(given).__name__}")
+    raise InputError(
+        f"probe must be x, (x, y), a mapping of tensors, a DataLoader or a callable, got {type(given).__name__}"
+    )
 
 
 def _from_pair(given: object) -> Probe:
@@ -128,16 +158,23 @@ def _from_pair(given: object) -> Probe:
         x, y = given
         return Probe(_inputs(x), None if y is None else _labels(y))
     if isinstance(given, tuple):
-        raise InputError(f"probe must be (x, y), got a tuple of {len(given)}; several inputs go into one tuple: ((x1, x2), y)")
+        raise InputError(
+            f"probe must be (x, y), got a tuple of {len(given)}; several inputs go into one tuple: ((x1, x2), y)"
+        )
     if isinstance(given, Mapping):
         label = next((k for k in _LABELS if k in given), None)
-        return Probe(_inputs({k: v for k, v in given.items() if k != label}), None if label is None else _labels(given[label]))
+        return Probe(
+            _inputs({k: v for k, v in given.items() if k != label}),
+            None if label is None else _labels(given[label]),
+        )
     return Probe(_inputs(given), None)
 
 
 def _inputs(x: object) -> Inputs:
     if isinstance(x, Mapping):
-        return {str(k): _tensor(v) for k, v in x.items() if isinstance(v, (Tensor, np.ndarray, list))}
+        return {
+            str(k): _tensor(v) for k, v in x.items() if isinstance(v, (Tensor, np.ndarray, list))
+        }
     return tuple(_tensor(v) for v in x) if isinstance(x, tuple) else _tensor(x)
 
 
@@ -148,9 +185,13 @@ def _tensor(v: object) -> Tensor:
         try:
             t = torch.from_numpy(np.array(v))
         except TypeError as error:
-            raise InputError(f"probe inputs must be tensors or numeric arrays, got {type(v).__name__}") from error
+            raise InputError(
+                f"probe inputs must be tensors or numeric arrays, got {type(v).__name__}"
+            ) from error
         if t.dtype == torch.float64:
-            t = t.to(torch.get_default_dtype())  # numpy's default is not the network's; a double network takes tensors
+            t = t.to(
+                torch.get_default_dtype()
+            )  # numpy's default is not the network's; a double network takes tensors
     if t.ndim == 0:
         raise InputError("probe inputs need a row axis, got a single number")
     return t
@@ -166,7 +207,13 @@ def _join(probes: list[Probe]) -> Probe:
     first = probes[0].inputs
     keys = list(probes[0].tensors())
     joined = [torch.cat([p.tensors()[k] for p in probes]) for k in keys]
-    inputs: Inputs = joined[0] if isinstance(first, Tensor) else dict(zip(keys, joined)) if isinstance(first, dict) else tuple(joined)
+    inputs: Inputs = (
+        joined[0]
+        if isinstance(first, Tensor)
+        else dict(zip(keys, joined))
+        if isinstance(first, dict)
+        else tuple(joined)
+    )
     y = None if probes[0].y is None else np.concatenate([p.y for p in probes if p.y is not None])
     return Probe(inputs, y)
 

@@ -27,7 +27,12 @@ class FakeQuantise(nn.Module):
         """The rounded tensor, of the same shape."""
         low, high = t.min(), t.max()
         step = (high - low) / (2**self.bits - 1)
-        return torch.where(high > low, low + torch.round((t - low) / torch.where(step > 0, step, torch.ones_like(step))) * step, t)
+        return torch.where(
+            high > low,
+            low
+            + torch.round((t - low) / torch.where(step > 0, step, torch.ones_like(step))) * step,
+            t,
+        )
 
     def extra_repr(self) -> str:
         """For the printed network."""

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
+from infoplane.background.live import Beside, checked_specs
+from infoplane.background.watching import DEFAULT, LivePage, checked_port
 from infoplane.cores import SHARE
+from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
 from infoplane.hooks.captures import Captures
 from infoplane.hooks.chain import certify
@@ -30,10 +33,7 @@ from infoplane.hooks.run import create_run
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.selfcheck import SelfCheck, check_live
 from infoplane.hooks.troubles import Troubles
-from infoplane.live import Beside, checked_specs
-from infoplane.sizes import size_text
 from infoplane.types import Chain, LayerInfo
-from infoplane.watching import DEFAULT, LivePage, checked_port
 
 
 class Recorder:
@@ -71,10 +71,10 @@ class Recorder:
             one core that measuring may use until training is over (0.02 when left out: to a training that keeps all cores busy a second of
             measuring costs a little more than a second).
         measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
-            (`infoplane.live`), once its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows the training; leaving
+            (`infoplane.background.live`), once its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows the training; leaving
             the ``with`` block waits until it has caught up, and ``ip.measure(run, [...])`` then reads the finished results.
         watch: True (or a port) prints the address of a page on this machine that shows the results of ``measure`` (``bin:szt`` when left out) as they
-            arrive, see `infoplane.watching`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
+            arrive, see `infoplane.background.watching`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
         ranks: see `infoplane.hooks.ranks`.
         gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
         seed: of noise draws, random projections and samples.
@@ -173,7 +173,12 @@ class Recorder:
     def __enter__(self) -> Self:
         return self.open()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if error is not None and self._beside is not None:
             self._beside.stop()
             self._beside = None
@@ -188,7 +193,9 @@ class Recorder:
         if self._recording or not self._team.probes:
             return self
         if self._team.probes_together:
-            self._team.meet("attaching the recorder")  # before the first forward, which would wait for ever inside a collective
+            self._team.meet(
+                "attaching the recorder"
+            )  # before the first forward, which would wait for ever inside a collective
         plan = self._settle()
         self._captures = self._create(plan)
         self._recording = True
@@ -201,8 +208,13 @@ class Recorder:
                 self.close()
                 raise
         self._opened_at = time.perf_counter()
-        if capture and not self.steps and self._due(0):  # a resumed run has steps; its training may have been rolled back to anywhere
-            wish, self._troubles.policy = self._troubles.policy, "raise"  # nothing is lost by stopping before training
+        if (
+            capture and not self.steps and self._due(0)
+        ):  # a resumed run has steps; its training may have been rolled back to anywhere
+            wish, self._troubles.policy = (
+                self._troubles.policy,
+                "raise",
+            )  # nothing is lost by stopping before training
             try:
                 self.capture(0)
             except BaseException:
@@ -219,15 +231,26 @@ class Recorder:
             print(f"live page: {self._page.address}", flush=True)
         if self._measure:
             share = self.options.max_overhead
-            self._beside = Beside(self.path, self._measure, max_overhead=SHARE if share is None else share)
+            self._beside = Beside(
+                self.path, self._measure, max_overhead=SHARE if share is None else share
+            )
 
     def _settle(self) -> Plan:
         o = self.options
-        previous = open_archive(self.path) if o.resume and (self.path / "run.json").is_file() else None
+        previous = (
+            open_archive(self.path) if o.resume and (self.path / "run.json").is_file() else None
+        )
         self.plan = make_plan(self.model, self.probe, o, previous)
         self.plan.check_budget()
         if o.chain:
-            self.chain = certify(self.model, self.probe, self.plan.sites, mode=o.mode, autocast=o.autocast, forward=o.forward)
+            self.chain = certify(
+                self.model,
+                self.probe,
+                self.plan.sites,
+                mode=o.mode,
+                autocast=o.autocast,
+                forward=o.forward,
+            )
         return self.plan
 
     def _create(self, plan: Plan) -> Captures:
@@ -280,7 +303,9 @@ class Recorder:
             return False
         captures = self._captures
         if captures is None or not self._recording:
-            raise InputError("the recorder is not open: use it as a context manager (with ip.Recorder(...) as rec:) or call open()")
+            raise InputError(
+                "the recorder is not open: use it as a context manager (with ip.Recorder(...) as rec:) or call open()"
+            )
         captures.collect()
         if self._troubles.stopped or step == self._last:
             return False
@@ -297,7 +322,11 @@ class Recorder:
         began = time.perf_counter()
         try:
             self._team.meet(f"step {step}")
-            captures.take(step, {name: _number(name, value) for name, value in metrics.items()}, first=self._last is None)
+            captures.take(
+                step,
+                {name: _number(name, value) for name, value in metrics.items()},
+                first=self._last is None,
+            )
         except Exception as error:
             captures.failed(step, error)
             return False
@@ -324,7 +353,9 @@ class Recorder:
         archive = open_archive(self.path) if archive is None else archive
         if not archive.steps:
             raise InputError(f"{archive.path}: no captured step to check")
-        return check_live(archive, archive.steps[-1] if step is None else step, plan, self.model, self.probe)
+        return check_live(
+            archive, archive.steps[-1] if step is None else step, plan, self.model, self.probe
+        )
 
     def _planned(self) -> Plan:
         if self.plan is None:
@@ -374,14 +405,24 @@ class Recorder:
 
     def _watch_budget(self, captures: Captures) -> None:
         most = self.options.max_bytes
-        if most is not None and self.schedule.count() is None and captures.bytes_written + self.bytes_per_capture > most:
+        if (
+            most is not None
+            and self.schedule.count() is None
+            and captures.bytes_written + self.bytes_per_capture > most
+        ):
             self._troubles.used_up(size_text(most), self._last)
 
     def _too_slow(self, step: int, captures: Captures) -> bool:
         most = self.options.max_overhead
-        if most is None or self._last is None or self.probe_seconds <= most * (time.perf_counter() - self._opened_at):
+        if (
+            most is None
+            or self._last is None
+            or self.probe_seconds <= most * (time.perf_counter() - self._opened_at)
+        ):
             return False
-        captures.pending.setdefault("skipped", {"steps": []})["steps"].append(step)  # a thinned schedule must say so
+        captures.pending.setdefault("skipped", {"steps": []})["steps"].append(
+            step
+        )  # a thinned schedule must say so
         return True
 
 
@@ -389,4 +430,6 @@ def _number(name: str, value: object) -> float:
     try:
         return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]  # refused just below
     except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"metric {name!r} must be one number, got {type(value).__name__}") from error
+        raise InputError(
+            f"metric {name!r} must be one number, got {type(value).__name__}"
+        ) from error

@@ -62,16 +62,29 @@ _SIZED = ("pca", "project", "sample")
 class Reduction:
     """One reduction at one layer, with whatever it has to remember (a basis, unit indices)."""
 
-    def __init__(self, spec: str, layer: str, raw_shape: tuple[int, ...], function: Custom | None, *, k: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        spec: str,
+        layer: str,
+        raw_shape: tuple[int, ...],
+        function: Custom | None,
+        *,
+        k: int = 0,
+        seed: int = 0,
+    ) -> None:
         self.spec, self.layer, self.raw_shape, self.k = spec, layer, raw_shape, k
         self._function = function
         self._state: dict[str, Tensor] = {}
         width = math.prod(raw_shape)
         rng = np.random.default_rng([seed, zlib.crc32(layer.encode())])
         if spec.startswith("project"):
-            self._state["basis"] = torch.from_numpy(rng.standard_normal((width, k), dtype=np.float32) / np.float32(math.sqrt(k)))
+            self._state["basis"] = torch.from_numpy(
+                rng.standard_normal((width, k), dtype=np.float32) / np.float32(math.sqrt(k))
+            )
         elif spec.startswith("sample"):
-            self._state["units"] = torch.from_numpy(np.sort(rng.choice(width, size=k, replace=False)))
+            self._state["units"] = torch.from_numpy(
+                np.sort(rng.choice(width, size=k, replace=False))
+            )
 
     @property
     def needs_fit(self) -> bool:
@@ -84,9 +97,13 @@ class Reduction:
         mean = flat.mean(0)
         _, _, vt = torch.linalg.svd(flat - mean, full_matrices=False)
         if len(vt) < self.k:
-            raise InputError(f"layer {self.layer!r}: {self.spec} needs at least {self.k} probe rows and units, got {len(vt)}")
+            raise InputError(
+                f"layer {self.layer!r}: {self.spec} needs at least {self.k} probe rows and units, got {len(vt)}"
+            )
         basis = vt[: self.k].T
-        signs = torch.sign(basis.gather(0, basis.abs().argmax(0, keepdim=True)))  # a component's sign is arbitrary: fix it
+        signs = torch.sign(
+            basis.gather(0, basis.abs().argmax(0, keepdim=True))
+        )  # a component's sign is arbitrary: fix it
         self._state |= {"mean": mean.float(), "basis": (basis * signs).float()}
 
     def apply(self, t: Tensor) -> Tensor:
@@ -95,13 +112,17 @@ class Reduction:
             out = self._function(t)
             if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != t.shape[0]:
                 got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-                raise InputError(f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of {t.shape[0]} rows, got {got}")
+                raise InputError(
+                    f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of {t.shape[0]} rows, got {got}"
+                )
             return out
         flat = _flat(t)
         if "units" in self._state:
             return flat[:, self._state["units"]]
         flat = flat.float()
-        return (flat - self._state["mean"] if "mean" in self._state else flat) @ self._state["basis"]
+        return (flat - self._state["mean"] if "mean" in self._state else flat) @ self._state[
+            "basis"
+        ]
 
     def shape(self, dtype: torch.dtype) -> tuple[int, ...]:
         """Feature shape after the reduction."""
@@ -129,11 +150,15 @@ class Reduction:
     def load(self, state: Mapping[str, Any]) -> None:  # Any: JSON
         """Takes back what `state` gave, so that a resumed run keeps its basis."""
         for k, a in state["arrays"].items():
-            raw = np.frombuffer(base64.b64decode(a["base64"]), dtype=np.dtype(a["dtype"])).reshape(a["shape"])
+            raw = np.frombuffer(base64.b64decode(a["base64"]), dtype=np.dtype(a["dtype"])).reshape(
+                a["shape"]
+            )
             self._state[k] = torch.from_numpy(raw.copy())
 
 
-def reduction(spec: str | Custom | None, layer: str, raw_shape: tuple[int, ...], *, seed: int = 0) -> Reduction | None:
+def reduction(
+    spec: str | Custom | None, layer: str, raw_shape: tuple[int, ...], *, seed: int = 0
+) -> Reduction | None:
     """The `Reduction` of one layer; None for ``none``.
 
     Raises:
@@ -147,7 +172,9 @@ def reduction(spec: str | Custom | None, layer: str, raw_shape: tuple[int, ...],
     if family in _SIZED:
         width = math.prod(raw_shape)
         if not size.isdigit() or not 1 <= int(size) <= width:
-            raise InputError(f"layer {layer!r}: {family}:k needs a whole k from 1 to its {width} units, got {spec!r}")
+            raise InputError(
+                f"layer {layer!r}: {family}:k needs a whole k from 1 to its {width} units, got {spec!r}"
+            )
         return Reduction(spec, layer, raw_shape, None, k=int(size), seed=seed)
     if spec not in _PLAIN:
         raise InputError(

@@ -62,7 +62,9 @@ def replay(
     path, archive = Path(run), open_archive(run)
     steps = weight_steps(path)
     if not steps:
-        raise NotAnArchive(f"{path} holds no weights; record with Recorder(..., store='weights') to replay later")
+        raise NotAnArchive(
+            f"{path} holds no weights; record with Recorder(..., store='weights') to replay later"
+        )
     config = archive.config
     given = {
         "batch_size": config["batch_size"],
@@ -70,7 +72,9 @@ def replay(
         "draws": config["draws"],
         "noise": config["noise"],
         "seed": config["seed"],
-        "autocast": None if config["autocast"] == "off" else getattr(torch, str(config["autocast"])),
+        "autocast": None
+        if config["autocast"] == "off"
+        else getattr(torch, str(config["autocast"])),
         "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
     }
     recorder = Recorder(
@@ -105,17 +109,25 @@ def _probe(archive: Archive, probe: object) -> object:
     if probe is not None:
         return probe
     if archive.x is None or archive.config.get("inputs") != "Tensor":
-        raise InputError(f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was not stored); pass probe=")
+        raise InputError(
+            f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was not stored); pass probe="
+        )
     n = archive.n_rows // int(archive.config["draws"])
     return torch.from_numpy(np.array(archive.x[:n])), None if archive.y is None else archive.y[:n]
 
 
-def _verify(old: Archive, new: Archive, tolerance: float) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _verify(
+    old: Archive, new: Archive, tolerance: float
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     bitwise: list[int] = []
     rounded: list[int] = []
     shared = [name for name in old.layers if name in new.layers]
     for step in sorted(set(old.steps) & set(new.steps)):
-        differing = [name for name in shared if not np.array_equal(old.row_digests(step, name), new.row_digests(step, name))]
+        differing = [
+            name
+            for name in shared
+            if not np.array_equal(old.row_digests(step, name), new.row_digests(step, name))
+        ]
         for name in differing:
             a, b = (np.asarray(archive.z(step, name), dtype=np.float64) for archive in (old, new))
             worst, scale = float(np.abs(a - b).max()), float(np.abs(a).max())

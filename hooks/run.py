@@ -20,7 +20,9 @@ from infoplane.rows import row_codes, row_digests
 from infoplane.types import Chain
 
 
-def create_run(plan: Plan, model: nn.Module, probe: Probe, team: Team, chain: Chain | None) -> RunWriter:
+def create_run(
+    plan: Plan, model: nn.Module, probe: Probe, team: Team, chain: Chain | None
+) -> RunWriter:
     """The writer of this process's shards, in a run that is created or resumed as the options say.
 
     Raises:
@@ -30,17 +32,25 @@ def create_run(plan: Plan, model: nn.Module, probe: Probe, team: Team, chain: Ch
     o, x = plan.options, probe.array()
     ids = row_codes(row_digests(x)) if o.row_ids is None else np.asarray(o.row_ids, dtype=np.int64)
     if len(ids) != probe.n:
-        raise InputError(f"row_ids must hold one number for each of the {probe.n} probe rows, got {len(ids)}")
+        raise InputError(
+            f"row_ids must hold one number for each of the {probe.n} probe rows, got {len(ids)}"
+        )
     if team.split and o.draws > 1:
-        raise InputError("draws > 1 and ranks='split' cannot be combined: take the draws on one rank")
+        raise InputError(
+            "draws > 1 and ranks='split' cannot be combined: take the draws on one rank"
+        )
     if o.overwrite:
         forget_weights(o.to)
     start, stop = team.rows(probe.n)
     share: dict[str, Any] = (
-        {"rank": team.rank, "world_size": team.world, "row_start": start, "row_stop": stop} if team.split else {}
+        {"rank": team.rank, "world_size": team.world, "row_start": start, "row_stop": stop}
+        if team.split
+        else {}
     )  # Any: known keywords
 
-    def tiled(a: NDArray[Any] | None) -> NDArray[Any] | None:  # Any: every dtype of inputs and labels
+    def tiled(
+        a: NDArray[Any] | None,
+    ) -> NDArray[Any] | None:  # Any: every dtype of inputs and labels
         return a if a is None or o.draws == 1 else np.concatenate([a] * o.draws)
 
     return RunWriter.create(
@@ -69,7 +79,9 @@ def _config(plan: Plan, model: nn.Module, probe: Probe, team: Team) -> dict[str,
         "noise": o.noise,
         "seed": o.seed,
         "batch_size": plan.batch_size,
-        "layers": o.layers if isinstance(o.layers, str) else [str(p) for p in np.atleast_1d(np.array(o.layers, dtype=object))],
+        "layers": o.layers
+        if isinstance(o.layers, str)
+        else [str(p) for p in np.atleast_1d(np.array(o.layers, dtype=object))],
         "autocast": o.autocast_name,
         "store": o.store,
         "ranks": team.world,
@@ -98,5 +110,7 @@ def capture_meta(plan: Plan, model: nn.Module) -> dict[str, object]:
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
-        "compute_dtype": next((str(p.dtype).removeprefix("torch.") for p in model.parameters()), "float32"),
+        "compute_dtype": next(
+            (str(p.dtype).removeprefix("torch.") for p in model.parameters()), "float32"
+        ),
     }

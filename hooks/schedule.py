@@ -104,11 +104,16 @@ def log_spaced(last: int, n: int = 60) -> At:
         (0, 1, 3, 10, 32, 100, 316, 1000)
     """
     if not isinstance(last, int) or not isinstance(n, int) or last < 1 or n < 2:
-        raise InputError(f"log_spaced(last, n) needs whole numbers last >= 1 and n >= 2, got last={last!r}, n={n!r}")
+        raise InputError(
+            f"log_spaced(last, n) needs whole numbers last >= 1 and n >= 2, got last={last!r}, n={n!r}"
+        )
     if n > last:
         return At(tuple(range(last + 1)), f"log_spaced({last}, {n})")
     best: set[int] = {0, last}
-    low, high = n - 1, 64 * n  # more grid points never give fewer distinct steps by much; bisect the largest that still fits
+    low, high = (
+        n - 1,
+        64 * n,
+    )  # more grid points never give fewer distinct steps by much; bisect the largest that still fits
     while low <= high:
         middle = (low + high) // 2
         points = {0, last} | {round(last ** (i / max(middle - 1, 1))) for i in range(middle)}

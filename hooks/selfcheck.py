@@ -43,10 +43,14 @@ class SelfCheck:
 
     def __str__(self) -> str:
         head = f"self-check of step {self.step}: {len(self.bitwise)} layers to the last bit, {len(self.rounded)} up to rounding"
-        return "\n".join([head + (". PASSED" if self.passed else ". FAILED"), *(f"  {p}" for p in self.problems)])
+        return "\n".join(
+            [head + (". PASSED" if self.passed else ". FAILED"), *(f"  {p}" for p in self.problems)]
+        )
 
 
-def check_live(archive: Archive, step: int, plan: Plan, model: nn.Module, probe: Probe) -> SelfCheck:
+def check_live(
+    archive: Archive, step: int, plan: Plan, model: nn.Module, probe: Probe
+) -> SelfCheck:
     """Hold a stored step against fresh passes of the live network, which is left as it was found."""
 
     def values(mode: Mode) -> dict[str, NDArray[np.generic]]:
@@ -57,12 +61,19 @@ def check_live(archive: Archive, step: int, plan: Plan, model: nn.Module, probe:
 
     live = values(plan.options.mode)
     trained = values("train") if plan.options.mode == "eval" else live
-    random = {name: v for name, v in trained.items() if not np.array_equal(v, live[name], equal_nan=True)}
+    random = {
+        name: v for name, v in trained.items() if not np.array_equal(v, live[name], equal_nan=True)
+    }
     return compare(archive, step, live, random, probe.y, probe.array())
 
 
 def compare(
-    archive: Archive, step: int, live: Values, train: Values, y: NDArray[np.generic] | None, x: NDArray[np.generic] | None
+    archive: Archive,
+    step: int,
+    live: Values,
+    train: Values,
+    y: NDArray[np.generic] | None,
+    x: NDArray[np.generic] | None,
 ) -> SelfCheck:
     """Hold every layer of a stored step against the live values, and name the cause of what differs.
 
@@ -76,7 +87,11 @@ def compare(
         problems.append(
             "labels: the archive's labels are not those of this probe, row by row: they were shifted, shuffled or belong to other rows"
         )
-    if x is not None and archive.x is not None and not np.array_equal(row_digests(np.asarray(archive.x)), row_digests(x)):
+    if (
+        x is not None
+        and archive.x is not None
+        and not np.array_equal(row_digests(np.asarray(archive.x)), row_digests(x))
+    ):
         problems.append("inputs: the archive's probe rows are not those of this probe")
     names = [name for name in archive.layers if name in live]
     for name in names:
@@ -108,27 +123,49 @@ def _agreement(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> str:
     return "rounded" if bool((np.abs(a - b) <= TOLERANCE * scale).all()) else "different"
 
 
-def _cause(archive: Archive, step: int, name: str, stored: NDArray[np.generic], live: Values, train: Values) -> str:
-    if not np.isfinite(stored.astype(np.float64)).all() and np.isfinite(live[name].astype(np.float64)).all():
+def _cause(
+    archive: Archive, step: int, name: str, stored: NDArray[np.generic], live: Values, train: Values
+) -> str:
+    if (
+        not np.isfinite(stored.astype(np.float64)).all()
+        and np.isfinite(live[name].astype(np.float64)).all()
+    ):
         return "holds infinities or NaN where the network is finite: overflow of a half-precision type on the way to disk"
     if stored.shape != live[name].shape:
         return f"has shape {stored.shape[1:]}, the network gives {live[name].shape[1:]}: the layer was swapped or the network changed"
     if _same_rows(stored, live[name]):
         return "holds the right rows in another order: they were shuffled on the way to disk"
     for other, values in live.items():
-        if other != name and values.shape == stored.shape and _agreement(stored, values) != "different":
+        if (
+            other != name
+            and values.shape == stored.shape
+            and _agreement(stored, values) != "different"
+        ):
             return f"holds the activations of {other}: two layers were swapped"
     for other_step in archive.steps:
-        if other_step != step and archive.has(other_step, name) and _agreement(stored, archive.z(other_step, name)) == "bitwise":
+        if (
+            other_step != step
+            and archive.has(other_step, name)
+            and _agreement(stored, archive.z(other_step, name)) == "bitwise"
+        ):
             return f"holds the activations of step {other_step}: one layer of another checkpoint"
     if name in train:
         return "differs from the network in eval mode, and the network is random in train mode (dropout, batch-norm): captured with train() on?"
-    share = float((np.abs(stored.astype(np.float64) - live[name].astype(np.float64)) > 0).any(axis=tuple(range(1, stored.ndim))).mean())
+    share = float(
+        (np.abs(stored.astype(np.float64) - live[name].astype(np.float64)) > 0)
+        .any(axis=tuple(range(1, stored.ndim)))
+        .mean()
+    )
     return f"differs from the network in {share:.0%} of the rows: other weights, another mode, or damage before storing"
 
 
 def _same_rows(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:
-    first, second = (np.sort(codes_of_digests(np.concatenate([row_digests(a), row_digests(b)])).reshape(2, -1)[k]) for k in (0, 1))
+    first, second = (
+        np.sort(
+            codes_of_digests(np.concatenate([row_digests(a), row_digests(b)])).reshape(2, -1)[k]
+        )
+        for k in (0, 1)
+    )
     return bool(np.array_equal(first, second))
 
 

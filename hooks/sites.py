@@ -45,7 +45,9 @@ class Site:
     aliases: tuple[str, ...] = ()
 
 
-Visit = Callable[[Site, Any], Any]  # Any: layer outputs; a visit returns None, or the value that replaces what it saw
+Visit = Callable[
+    [Site, Any], Any
+]  # Any: layer outputs; a visit returns None, or the value that replaces what it saw
 
 
 def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: module arguments
@@ -84,10 +86,14 @@ class _Counter:
             error.add_note(f"infoplane: inside the hook of layer {site.name!r}")
             raise
 
-    def after(self, module: nn.Module, args: tuple[Any, ...], output: Any) -> Any:  # Any: layer output
+    def after(
+        self, module: nn.Module, args: tuple[Any, ...], output: Any
+    ) -> Any:  # Any: layer output
         return self._next(output)
 
-    def before(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: module arguments
+    def before(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:  # Any: module arguments
         value = self._next(arguments(args, kwargs))
         return None if value is None else with_argument(args, kwargs, value)
 
@@ -119,7 +125,9 @@ def attached(sites: Sequence[Site], visit: Visit) -> Iterator[Callable[[], None]
             counter = _Counter(group, visit)
             counters.append((counter, group[0]))
             module = group[0].module
-            if group[0].end == "input":  # only a pre-hook sees the input before an in-place module overwrites it
+            if (
+                group[0].end == "input"
+            ):  # only a pre-hook sees the input before an in-place module overwrites it
                 handles.append(module.register_forward_pre_hook(counter.before, with_kwargs=True))
             else:
                 handles.append(module.register_forward_hook(counter.after))

@@ -37,7 +37,10 @@ def callback(**options: Any) -> Any:  # Any: a skorch Callback
             self.attachment.begin(net.module_, resumed=len(net.history) > 0)
 
         def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-            self.attachment.step(len(net.history), {k: v for k, v in net.history[-1].items() if k not in ("epoch", "batches")})
+            self.attachment.step(
+                len(net.history),
+                {k: v for k, v in net.history[-1].items() if k not in ("epoch", "batches")},
+            )
 
         def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
             self.attachment.end()

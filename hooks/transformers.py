@@ -32,10 +32,14 @@ def callback(**options: Any) -> Any:  # Any: a TrainerCallback
         def __init__(self) -> None:
             self.logged: dict[str, Any] = {}
 
-        def on_train_begin(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        def on_train_begin(
+            self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
+        ) -> None:
             attached.begin(model, resumed=state.global_step > 0)
 
-        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any) -> None:
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: Any = None, **kwargs: Any
+        ) -> None:
             self.logged.update(logs or {})
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

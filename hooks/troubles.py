@@ -42,7 +42,9 @@ class Troubles:
                     f"no space left at {self.path}: step {step} was not captured and recording stops; {kept} captured steps stay readable; training goes on"
                 )
         elif self.policy == "raise":
-            error.add_note(f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on")
+            error.add_note(
+                f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on"
+            )
             raise error
         elif len(self.failures) == 1:  # once: the archive and `failures` have the rest
             _warn(
@@ -60,7 +62,9 @@ class Troubles:
     def used_up(self, budget: str, step: int | None) -> None:
         """The byte budget of an endless schedule is spent."""
         self.stopped = True
-        _warn(f"max_bytes={budget} is used up after step {step}; nothing more is captured, training goes on")
+        _warn(
+            f"max_bytes={budget} is used up after step {step}; nothing more is captured, training goes on"
+        )
 
 
 def _warn(message: str) -> None:

@@ -16,14 +16,25 @@ from infoplane.errors import DamagedArchive, NotAnArchive
 FOLDER = "weights"
 
 
-def save_weights(run: Path, step: int, model: nn.Module, metrics: Mapping[str, float] | None = None, *, durable: bool = True) -> Path:
+def save_weights(
+    run: Path,
+    step: int,
+    model: nn.Module,
+    metrics: Mapping[str, float] | None = None,
+    *,
+    durable: bool = True,
+) -> Path:
     """Publishes ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics; written aside, synced and renamed."""
     folder = run / FOLDER
     refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{step:012d}.pt"
     tmp = folder / f".tmp-{uuid.uuid4().hex}"
-    state = {name: value.detach().to("cpu", copy=True) for name, value in model.state_dict().items() if isinstance(value, Tensor)}
+    state = {
+        name: value.detach().to("cpu", copy=True)
+        for name, value in model.state_dict().items()
+        if isinstance(value, Tensor)
+    }
     try:
         with open(tmp, "wb") as file:
             torch.save({"step": step, "metrics": dict(metrics or {}), "state_dict": state}, file)
@@ -50,12 +61,16 @@ def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, flo
     """
     path = run / FOLDER / f"{step:012d}.pt"
     if not path.exists():
-        raise NotAnArchive(f"{path}: no weights of step {step}; stored are {list(weight_steps(run))[:12]}")
+        raise NotAnArchive(
+            f"{path}: no weights of step {step}; stored are {list(weight_steps(run))[:12]}"
+        )
     try:
         record = torch.load(path, map_location="cpu", weights_only=True)
         return record["state_dict"], record["metrics"]
     except Exception as error:  # torch raises many kinds for a torn or hostile file
-        raise DamagedArchive(f"{path}: not a file of weights: {type(error).__name__}: {str(error)[:200]}") from error
+        raise DamagedArchive(
+            f"{path}: not a file of weights: {type(error).__name__}: {str(error)[:200]}"
+        ) from error
 
 
 def forget_weights(run: Path) -> None:

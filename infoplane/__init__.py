@@ -20,27 +20,27 @@ _PUBLIC = {
     "Recorder": "infoplane.hooks",
     "Variable": "infoplane.types",
     "at": "infoplane.hooks.schedule",
-    "check_dpi": "infoplane.analysis.dpi",
+    "check_dpi": "infoplane.analysis.dpi.check",
     "continuous": "infoplane.types",
     "discrete": "infoplane.types",
     "every": "infoplane.hooks.schedule",
     "log_spaced": "infoplane.hooks.schedule",
-    "measure": "infoplane.analysis.measure",
+    "measure": "infoplane.analysis.measuring.measure",
     "open_archive": "infoplane.archive",
-    "compression": "infoplane.analysis.phases",
-    "invariance": "infoplane.analysis.invariance",
-    "mechanism": "infoplane.analysis.mechanism",
-    "phases": "infoplane.analysis.phases",
-    "sensitivity": "infoplane.analysis.sensitivity",
+    "compression": "infoplane.analysis.studies.phases",
+    "invariance": "infoplane.analysis.studies.invariance",
+    "mechanism": "infoplane.analysis.studies.mechanism",
+    "phases": "infoplane.analysis.studies.phases",
+    "sensitivity": "infoplane.analysis.studies.sensitivity",
     "calibrate": "infoplane.analysis.calibrate",
-    "conditional_information": "infoplane.analysis.given",
+    "conditional_information": "infoplane.analysis.studies.conditional",
     "conditional_vinformation": "infoplane.analysis.estimators.vinfo",
-    "drift": "infoplane.analysis.drift",
-    "information_given_labels": "infoplane.analysis.given",
-    "layer_information": "infoplane.analysis.between",
+    "drift": "infoplane.analysis.studies.drift",
+    "information_given_labels": "infoplane.analysis.studies.conditional",
+    "layer_information": "infoplane.analysis.studies.layer_information",
     "mdl_online_code": "infoplane.analysis.estimators.vinfo",
-    "train_and_held_out": "infoplane.analysis.sides",
-    "width_sweep": "infoplane.analysis.widths",
+    "train_and_held_out": "infoplane.analysis.studies.held_out",
+    "width_sweep": "infoplane.analysis.studies.bin_width",
     "plot_plane": "infoplane.analysis.plot",
     "write_report": "infoplane.analysis.report",
 }
@@ -58,7 +58,9 @@ def __getattr__(name: str) -> Any:  # Any: every public name passes here
     elif name in _ALIASES:
         value = importlib.import_module(_ALIASES[name])
     else:
-        raise AttributeError(f"module 'infoplane' has no attribute {name!r}; public names: {sorted(__all__)}")
+        raise AttributeError(
+            f"module 'infoplane' has no attribute {name!r}; public names: {sorted(__all__)}"
+        )
     globals()[name] = value
     return value
 

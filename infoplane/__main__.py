@@ -7,7 +7,9 @@ import gc
 
 def main() -> None:
     """Run the command line interface."""
-    gc.set_threshold(50_000)  # what is loaded stays: looking through it after every 700 objects is a twentieth of a short command
+    gc.set_threshold(
+        50_000
+    )  # what is loaded stays: looking through it after every 700 objects is a twentieth of a short command
     from infoplane.cores import hold_memory
 
     hold_memory()

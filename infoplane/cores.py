@@ -76,7 +76,12 @@ def begun(work: Callable[[], tuple[T, Callable[[], object]]]) -> Callable[[], T]
     For commands, which have just started: a process that has threads, or torch's, cannot be copied safely. There, where there is no second core or no
     Linux, and where the copy was killed, the work is done by whoever waits for it.
     """
-    if sys.platform != "linux" or cores() < 2 or threading.active_count() > 1 or "torch" in sys.modules:
+    if (
+        sys.platform != "linux"
+        or cores() < 2
+        or threading.active_count() > 1
+        or "torch" in sys.modules
+    ):
         return lambda: _finished(*work())
     from multiprocessing import get_context
 
@@ -84,7 +89,9 @@ def begun(work: Callable[[], tuple[T, Callable[[], object]]]) -> Callable[[], T]
     ours, theirs = context.Pipe(duplex=False)
 
     def run() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C reaches whoever waits, too, who then ends this in good order
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # a Ctrl-C reaches whoever waits, too, who then ends this in good order
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
         try:
             found, rest = work()

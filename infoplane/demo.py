@@ -52,8 +52,8 @@ def run_demo(
         InputError: an unknown task or activation, or fewer than one epoch.
         ArchiveExists: ``out/run`` is there and ``overwrite`` is false.
     """
-    from infoplane.analysis.kept import kept_check
-    from infoplane.analysis.measure import measure
+    from infoplane.analysis.dpi.report_cache import kept_check
+    from infoplane.analysis.measuring.measure import measure
     from infoplane.archive import open_archive
 
     if task not in TASKS:
@@ -63,28 +63,48 @@ def run_demo(
         raise InputError(f"expected at least one epoch, got {epochs}")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    say(f"training the {task} network ({activation}) for {epochs} epochs, capturing about {min(checkpoints, epochs)} checkpoints")
+    say(
+        f"training the {task} network ({activation}) for {epochs} epochs, capturing about {min(checkpoints, epochs)} checkpoints"
+    )
     trained = _train(out / "run", task, activation, epochs, seed, checkpoints, overwrite, progress)
     archive = open_archive(out / "run")
     say(f"measuring {len(archive.steps)} checkpoints x {len(archive.layers)} layers")
     plane = measure(archive, SPECS[task], workers=workers, seed=seed, progress=progress)
     say("checking the data processing inequality")
     report = kept_check(plane, archive=archive, progress=progress)
-    files = {"run": out / "run", "plane": plane.save(out / "plane.h5", overwrite=True), "csv": plane.to_csv(out / "plane.csv")}
+    files = {
+        "run": out / "run",
+        "plane": plane.save(out / "plane.h5", overwrite=True),
+        "csv": plane.to_csv(out / "plane.csv"),
+    }
     files |= _draw(out, plane, report)
     return Demo(trained, plane, report, files)
 
 
-def _train(to: Path, task: str, activation: str, epochs: int, seed: int, checkpoints: int, overwrite: bool, progress: bool) -> Trained:
+def _train(
+    to: Path,
+    task: str,
+    activation: str,
+    epochs: int,
+    seed: int,
+    checkpoints: int,
+    overwrite: bool,
+    progress: bool,
+) -> Trained:
     import infoplane as ip
+    from infoplane.display.progress import progress as shown_progress
     from infoplane.hooks import Recorder
-    from infoplane.progress import progress as shown_progress
 
     tool = getattr(ip.data, task)
     model = tool.network(activation, seed=seed)
     with (
         Recorder(
-            model, probe=tool.load(), to=to, layers="auto", schedule=ip.log_spaced(epochs, checkpoints), overwrite=overwrite
+            model,
+            probe=tool.load(),
+            to=to,
+            layers="auto",
+            schedule=ip.log_spaced(epochs, checkpoints),
+            overwrite=overwrite,
         ) as recorder,
         shown_progress("training", epochs, shown=progress) as advance,
     ):

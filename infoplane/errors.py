@@ -90,4 +90,6 @@ class MissingExtra(InfoplaneError, ImportError):
     """An optional package is needed; the message names the extra to install."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"{package} is needed here and is not installed; install it with: pip install 'infoplane[{extra}]'")
+        super().__init__(
+            f"{package} is needed here and is not installed; install it with: pip install 'infoplane[{extra}]'"
+        )

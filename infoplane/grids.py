@@ -36,8 +36,13 @@ def grids_of(plane: Plane) -> list[Grid]:
     columns, texts = plane.columns
     values, codes = {"layer": list(plane.layers)}, {}
     for key in ("layer", "estimator", "quantity", "sense"):
-        place = {text: k for k, text in enumerate(dict.fromkeys([*values.get(key, ()), *texts[key]]))}
-        values[key], codes[key] = list(place), np.array([place[text] for text in texts[key]], np.int64)[columns[key]]
+        place = {
+            text: k for k, text in enumerate(dict.fromkeys([*values.get(key, ()), *texts[key]]))
+        }
+        values[key], codes[key] = (
+            list(place),
+            np.array([place[text] for text in texts[key]], np.int64)[columns[key]],
+        )
     steps = np.searchsorted(plane.steps, columns["step"])
     kinds = (codes["estimator"] * 2 + codes["quantity"]) * len(values["sense"]) + codes["sense"]
     _, firsts, kind = np.unique(kinds, return_index=True, return_inverse=True)
@@ -47,7 +52,19 @@ def grids_of(plane: Plane) -> list[Grid]:
         members = np.flatnonzero(kind == k)
         at = np.full((len(plane.steps), len(values["layer"])), -1, np.int64)
         at[steps[members], codes["layer"][members]] = members
-        estimator, quantity, sense = (values[key][codes[key][firsts[k]]] for key in ("estimator", "quantity", "sense"))
+        estimator, quantity, sense = (
+            values[key][codes[key][firsts[k]]] for key in ("estimator", "quantity", "sense")
+        )
         bits = np.where(at < 0, np.nan, columns["bits"][at])
-        grids.append(Grid(estimator, quantity, sense, tuple(values["layer"]), at, bits, (at >= 0) & saturated[at]))
+        grids.append(
+            Grid(
+                estimator,
+                quantity,
+                sense,
+                tuple(values["layer"]),
+                at,
+                bits,
+                (at >= 0) & saturated[at],
+            )
+        )
     return grids

@@ -21,7 +21,9 @@ class _Cache(caching.FunctionCache):  # type: ignore[misc]  # numba has few type
     """Machine code on disk, read without loading all that numba can compile: 0.28 s of a start. What is not there is compiled as ever."""
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        nrt.rtsys.initialize(target_context)  # of numba's `refresh`, which this leaves out, all that machine code needs when it runs
+        nrt.rtsys.initialize(
+            target_context
+        )  # of numba's `refresh`, which this leaves out, all that machine code needs when it runs
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)  # type: ignore[no-untyped-call]  # as above
 

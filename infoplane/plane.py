@@ -144,7 +144,9 @@ class Plane:
         """The points of a layer, quantity and estimator by sense, ascending in step: looking through all points for each takes seconds for 100 layers."""
         found: dict[tuple[str, str, str], dict[str, list[Point]]] = {}
         for p in sorted(self.points, key=attrgetter("step")):
-            found.setdefault((p.layer, p.quantity, p.estimate.estimator), {}).setdefault(p.estimate.sense, []).append(p)
+            found.setdefault((p.layer, p.quantity, p.estimate.estimator), {}).setdefault(
+                p.estimate.sense, []
+            ).append(p)
         return found
 
     def __len__(self) -> int:
@@ -168,7 +170,9 @@ class Plane:
             InputError: a named layer or estimator is not in the plane.
         """
 
-        def allowed(value: Any, known: Collection[Any] | None, what: str) -> set[Any] | None:  # Any: ints or strings
+        def allowed(
+            value: Any, known: Collection[Any] | None, what: str
+        ) -> set[Any] | None:  # Any: ints or strings
             if value is None:
                 return None
             chosen = {value} if isinstance(value, (str, int)) else set(value)
@@ -188,10 +192,14 @@ class Plane:
             if chosen is not None:
                 of = attrgetter(key)
                 kept = [p for p in kept if of(p) in chosen]
-        layers = tuple(name for name in self.layers if wanted["layer"] is None or name in wanted["layer"])
+        layers = tuple(
+            name for name in self.layers if wanted["layer"] is None or name in wanted["layer"]
+        )
         return replace(self, points=tuple(kept), layers=layers)
 
-    def series(self, layer: str, quantity: Quantity, estimator: str, sense: str | None = None) -> tuple[list[int], list[Estimate]]:
+    def series(
+        self, layer: str, quantity: Quantity, estimator: str, sense: str | None = None
+    ) -> tuple[list[int], list[Estimate]]:
         """Steps and estimates of one trajectory, ascending in step; without ``sense``, the first sense that is present of exact, point, upper, lower."""
         mine = self._series.get((layer, quantity, estimator), {})
         if sense is None:
@@ -201,7 +209,9 @@ class Plane:
 
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
         """Every point as a flat dictionary with the keys of `COLUMNS`."""
-        return [p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} for p in self.points]
+        return [
+            p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} for p in self.points
+        ]
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows` as UTF-8 CSV with a header; returns the path."""
@@ -228,7 +238,7 @@ class Plane:
 
         saved = save_plane(self, path, overwrite=overwrite)
         if judge is not False and self.points:
-            from infoplane.analysis.kept import judge_ahead
+            from infoplane.analysis.dpi.report_cache import judge_ahead
 
             judge_ahead(self, always=judge is True)
         return saved
@@ -260,9 +270,15 @@ class Plane:
             raise MissingExtra("xarray", "frames") from error
         frame = self.to_frame()
         frame["series"] = frame["estimator"] + " " + frame["sense"]
-        indexed = frame.set_index(["quantity", "series", "layer", "step"])[["bits", "low", "high", "stderr", "coverage"]]
+        indexed = frame.set_index(["quantity", "series", "layer", "step"])[
+            ["bits", "low", "high", "stderr", "coverage"]
+        ]
         dataset: xarray.Dataset = indexed.astype(float).to_xarray()
-        return dataset.assign_attrs(n=self.n, log2_n=self.log2_n, **({} if self.h_y_bits is None else {"h_y_bits": self.h_y_bits}))
+        return dataset.assign_attrs(
+            n=self.n,
+            log2_n=self.log2_n,
+            **({} if self.h_y_bits is None else {"h_y_bits": self.h_y_bits}),
+        )
 
     def __getitem__(self, layer: str) -> Plane:
         """The plane of one layer: ``plane["act3"]``; notebooks complete its name.
@@ -284,23 +300,33 @@ class Plane:
             if p.step == step:
                 bound = f" {p.sense}" if p.sense in ("upper", "lower") else ""
                 what = "I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)"
-                rows[p.layer][f"{what} {p.estimator}{bound}"] = f"{p.bits:.3f}" + ("*" if p.estimate.saturated else "")
+                rows[p.layer][f"{what} {p.estimator}{bound}"] = f"{p.bits:.3f}" + (
+                    "*" if p.estimate.saturated else ""
+                )
         return [row for row in rows.values() if len(row) > 1]
 
-    def show(self, report: DPIReport | None = None, *, estimator: str | None = None, **options: Any) -> Axes:  # Any: of plot_plane
+    def show(
+        self, report: DPIReport | None = None, *, estimator: str | None = None, **options: Any
+    ) -> Axes:  # Any: of plot_plane
         """Draw the plane and show it (in a notebook, or in a window where there is one); returns the Axes. Options as for `infoplane.plot_plane`."""
         from infoplane.analysis.plot.show import show_plane
 
         return show_plane(self, report, estimator=estimator, **options)
 
     def _repr_html_(self) -> str:
-        from infoplane.notebook import cell, table
+        from infoplane.display.notebook import cell, table
 
         rows = self.last()
         heads = list(dict.fromkeys(key for row in rows for key in row))
-        shown = table(heads, [[row.get(key, "") for key in heads] for row in rows[:40]]) if rows else ""
+        shown = (
+            table(heads, [[row.get(key, "") for key in heads] for row in rows[:40]]) if rows else ""
+        )
         more = f"<p>... and {len(rows) - 40} more layers</p>" if len(rows) > 40 else ""
-        note = f"<p>bits at step {self.steps[-1]}; * saturated: at the ceiling, or most rows alone in their cell</p>" if rows else ""
+        note = (
+            f"<p>bits at step {self.steps[-1]}; * saturated: at the ceiling, or most rows alone in their cell</p>"
+            if rows
+            else ""
+        )
         return f"<p><b>{cell(self, 400)}</b></p>{shown}{more}{note}"
 
     def __str__(self) -> str:
@@ -315,5 +341,11 @@ def refuse_empty(plane: Plane, doing: str) -> None:
         InputError: it has none; says the first reason why.
     """
     if not plane.points:
-        failed = f"; {len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}" if plane.failures else ""
-        raise InputError(f"the plane is empty: measure at least one checkpoint before {doing} it{failed}")
+        failed = (
+            f"; {len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}"
+            if plane.failures
+            else ""
+        )
+        raise InputError(
+            f"the plane is empty: measure at least one checkpoint before {doing} it{failed}"
+        )

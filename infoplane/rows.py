@@ -59,8 +59,14 @@ def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
     zero, infinity, nan = _CANONICAL[a.dtype.itemsize] if a.dtype.kind == "f" else _AS_THEY_ARE
     words = little.view(f"<u{a.dtype.itemsize}")
     by_pairs = a.dtype.itemsize == 4 and flat.shape[1] % 2 == 0 and sys.byteorder == "little"
-    room = np.zeros((TILE, LANES), np.uint64 if by_pairs else words.dtype), np.empty(LANES, np.uint64), np.empty(LANES, np.uint64)
-    strange = (digest_pairs if by_pairs else digest)(words, np.uint64(zero), np.uint64(infinity), np.uint64(nan), *room, out)
+    room = (
+        np.zeros((TILE, LANES), np.uint64 if by_pairs else words.dtype),
+        np.empty(LANES, np.uint64),
+        np.empty(LANES, np.uint64),
+    )
+    strange = (digest_pairs if by_pairs else digest)(
+        words, np.uint64(zero), np.uint64(infinity), np.uint64(nan), *room, out
+    )
     return out, a.dtype.kind == "f" and not strange
 
 
@@ -142,7 +148,9 @@ def entropy_of_keys(keys: NDArray[np.uint64]) -> float:
     return float(rows_compiled.entropy_of_keys(keys, empty_table(len(keys)), len(keys)))
 
 
-def joint_entropies(keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int) -> tuple[float, float, int]:
+def joint_entropies(
+    keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int
+) -> tuple[float, float, int]:
     """Plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own: A by mixed keys, B by codes below ``symbols``, both of shape ``(n,)``."""
     from infoplane import rows_compiled
 

@@ -46,7 +46,9 @@ def _end(a: Any, b: Any, out: Any) -> None:
 
 
 @compiled()
-def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any) -> bool:
+def digest(
+    bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any
+) -> bool:
     """128-bit digests of rows of words, shape (n, d) of unsigned integers, into ``out`` of shape (n, 2); returns whether any word may not be finite.
 
     ``tile`` (TILE, LANES) of the type of ``bits``, ``a`` and ``b`` (LANES,) are room to work in: a loop that makes its own takes half again as long to
@@ -79,13 +81,18 @@ def digest(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: 
 
 
 @compiled()
-def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any) -> bool:
+def digest_pairs(
+    bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any
+) -> bool:
     """`digest` of an even number of 32-bit words, taken two at a time: half of the copies and of the loads. ``tile`` is of 64-bit words."""
     n, d = bits.shape
     pairs, words = bits.view(np.uint64), tile.view(np.uint32)
     nothing, minus, above, one = np.uint32(0), np.uint32(zero), np.uint32(infinity), np.uint32(nan)
     magnitude, low, half = np.uint32(~zero), _U(0xFFFFFFFF), _U(32)
-    carry, seen = np.uint32(minus - above), np.uint32(0)  # from infinity on a magnitude and this carry over into the sign
+    carry, seen = (
+        np.uint32(minus - above),
+        np.uint32(0),
+    )  # from infinity on a magnitude and this carry over into the sign
     for first in range(0, n, LANES):
         here = min(LANES, n - first)
         _begin(a, b, d)
@@ -100,7 +107,9 @@ def digest_pairs(bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: An
                 for r in range(2 * LANES):
                     w = line[r]
                     w = nothing if w == minus else w
-                    m = np.uint32(w & magnitude)  # numba takes it for 64 bits otherwise, at half the speed, here and below
+                    m = np.uint32(
+                        w & magnitude
+                    )  # numba takes it for 64 bits otherwise, at half the speed, here and below
                     line[r] = one if m > above else w
                     seen = np.uint32(seen | np.uint32(m + carry))
             for j in range(wide):

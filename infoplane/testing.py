@@ -27,16 +27,23 @@ class KnownPair:
     bits: float
 
 
-def gaussian_pair(n: int = 2000, *, dim: int = 1, correlation: float = 0.8, rng: np.random.Generator) -> KnownPair:
+def gaussian_pair(
+    n: int = 2000, *, dim: int = 1, correlation: float = 0.8, rng: np.random.Generator
+) -> KnownPair:
     """Two Gaussian vectors with coordinate-wise correlation r: I = -dim/2 log2(1 - r^2)."""
     a = rng.normal(size=(n, dim))
     b = correlation * a + np.sqrt(1 - correlation**2) * rng.normal(size=(n, dim))
     return KnownPair(
-        f"gaussian, dim {dim}, r={correlation}", continuous(a, "a"), continuous(b, "b"), -dim / 2 * np.log2(1 - correlation**2)
+        f"gaussian, dim {dim}, r={correlation}",
+        continuous(a, "a"),
+        continuous(b, "b"),
+        -dim / 2 * np.log2(1 - correlation**2),
     )
 
 
-def noisy_symbols(n: int = 2000, *, symbols: int = 4, flip: float = 0.2, rng: np.random.Generator) -> KnownPair:
+def noisy_symbols(
+    n: int = 2000, *, symbols: int = 4, flip: float = 0.2, rng: np.random.Generator
+) -> KnownPair:
     """A uniform symbol through a symmetric channel: I = log2 K - h(flip) - flip log2(K - 1)."""
     a = rng.integers(0, symbols, n)
     wrong = rng.random(n) < flip
@@ -55,7 +62,12 @@ def separated_classes(n: int = 2000, *, classes: int = 4, rng: np.random.Generat
     y = np.arange(n) % classes
     z = 100.0 * y[:, None] + rng.uniform(-0.5, 0.5, size=(n, 2))
     p = np.bincount(y) / n
-    return KnownPair(f"{classes} separated classes", continuous(z, "z"), discrete(y, "y"), float(-(p * np.log2(p)).sum()))
+    return KnownPair(
+        f"{classes} separated classes",
+        continuous(z, "z"),
+        discrete(y, "y"),
+        float(-(p * np.log2(p)).sum()),
+    )
 
 
 def known_pairs(*, rng: np.random.Generator, n: int = 2000) -> list[KnownPair]:
@@ -63,7 +75,9 @@ def known_pairs(*, rng: np.random.Generator, n: int = 2000) -> list[KnownPair]:
     return [gaussian_pair(n, rng=rng), noisy_symbols(n, rng=rng), separated_classes(n, rng=rng)]
 
 
-def check_estimator(estimator: Estimator, *, tolerance_bits: float | None = None, seed: int = 0) -> list[tuple[KnownPair, Estimate]]:
+def check_estimator(
+    estimator: Estimator, *, tolerance_bits: float | None = None, seed: int = 0
+) -> list[tuple[KnownPair, Estimate]]:
     """Run an estimator through what every one must do; returns the estimates beside the truth.
 
     Checked: it has a name and says what it supports; the result is an `Estimate` that carries its name and the number of rows; the same
@@ -74,32 +88,54 @@ def check_estimator(estimator: Estimator, *, tolerance_bits: float | None = None
     Raises:
         AssertionError: naming the promise that was broken.
     """
-    _promise(isinstance(estimator.name, str) and bool(estimator.name), "name must be a non-empty string")
+    _promise(
+        isinstance(estimator.name, str) and bool(estimator.name), "name must be a non-empty string"
+    )
     _promise(isinstance(estimator.keeps_chain, bool), "keeps_chain must be True or False")
     found = []
     for pair in known_pairs(rng=np.random.default_rng(seed)):
         if not estimator.supports(pair.a.kind, pair.b.kind):
             continue
         found.append((pair, _check_pair(estimator, pair, tolerance_bits, seed)))
-    _promise(bool(found), "supports() must accept at least one combination of continuous and discrete")
+    _promise(
+        bool(found), "supports() must accept at least one combination of continuous and discrete"
+    )
     kinds: tuple[Kind, ...] = ("continuous", "discrete")
     for first in kinds:
         for second in kinds:
             if not estimator.supports(first, second):
-                _promise(_raises(estimator, first, second), f"({first}, {second}) is not supported and must raise EstimatorError")
+                _promise(
+                    _raises(estimator, first, second),
+                    f"({first}, {second}) is not supported and must raise EstimatorError",
+                )
     return found
 
 
-def _check_pair(estimator: Estimator, pair: KnownPair, tolerance_bits: float | None, seed: int) -> Estimate:
-    one, two = (estimator.estimate(pair.a, pair.b, rng=np.random.default_rng(seed)) for _ in range(2))
-    _promise(isinstance(one, Estimate), f"{pair.name}: expected an Estimate, got {type(one).__name__}")
-    _promise(one.estimator == estimator.name, f"{pair.name}: the estimate must carry the name {estimator.name!r}, got {one.estimator!r}")
-    _promise(one.n == pair.a.n, f"{pair.name}: the estimate must say n={pair.a.n}, got {one.n}")
-    _promise(one.bits == two.bits, f"{pair.name}: one seed must give one number, got {one.bits} and {two.bits}")
-    order = np.random.default_rng(seed).permutation(pair.a.n)
-    moved = estimator.estimate(pair.a.take(order), pair.b.take(order), rng=np.random.default_rng(seed))
+def _check_pair(
+    estimator: Estimator, pair: KnownPair, tolerance_bits: float | None, seed: int
+) -> Estimate:
+    one, two = (
+        estimator.estimate(pair.a, pair.b, rng=np.random.default_rng(seed)) for _ in range(2)
+    )
     _promise(
-        abs(moved.bits - one.bits) < 0.2, f"{pair.name}: the order of rows moved the value from {one.bits:.3f} to {moved.bits:.3f} bits"
+        isinstance(one, Estimate), f"{pair.name}: expected an Estimate, got {type(one).__name__}"
+    )
+    _promise(
+        one.estimator == estimator.name,
+        f"{pair.name}: the estimate must carry the name {estimator.name!r}, got {one.estimator!r}",
+    )
+    _promise(one.n == pair.a.n, f"{pair.name}: the estimate must say n={pair.a.n}, got {one.n}")
+    _promise(
+        one.bits == two.bits,
+        f"{pair.name}: one seed must give one number, got {one.bits} and {two.bits}",
+    )
+    order = np.random.default_rng(seed).permutation(pair.a.n)
+    moved = estimator.estimate(
+        pair.a.take(order), pair.b.take(order), rng=np.random.default_rng(seed)
+    )
+    _promise(
+        abs(moved.bits - one.bits) < 0.2,
+        f"{pair.name}: the order of rows moved the value from {one.bits:.3f} to {moved.bits:.3f} bits",
     )
     try:
         estimator.estimate(pair.a.take(order[:-1]), pair.b, rng=np.random.default_rng(seed))
@@ -109,13 +145,19 @@ def _check_pair(estimator: Estimator, pair: KnownPair, tolerance_bits: float | N
         raise AssertionError(f"{pair.name}: {pair.a.n - 1} rows beside {pair.a.n} must raise")
     if tolerance_bits is not None:
         error = one.bits - pair.bits
-        _promise(abs(error) <= tolerance_bits, f"{pair.name}: {one.bits:.3f} bits where the truth is {pair.bits:.3f}")
+        _promise(
+            abs(error) <= tolerance_bits,
+            f"{pair.name}: {one.bits:.3f} bits where the truth is {pair.bits:.3f}",
+        )
     return one
 
 
 def _raises(estimator: Estimator, first: Kind, second: Kind) -> bool:
     rng = np.random.default_rng(0)
-    make = {"continuous": lambda: continuous(rng.normal(size=64)), "discrete": lambda: discrete(rng.integers(0, 3, 64))}
+    make = {
+        "continuous": lambda: continuous(rng.normal(size=64)),
+        "discrete": lambda: discrete(rng.integers(0, 3, 64)),
+    }
     try:
         estimator.estimate(make[first](), make[second](), rng=rng)
     except (EstimatorError, ValueError):

@@ -21,8 +21,19 @@ Sense = Literal["point", "lower", "upper", "exact"]
 Target = Literal["probe-set", "population"]
 Quantity = Literal["i_xz", "i_zy"]
 Relation = Literal["cut", "partial", "no-path", "unknown"]
-Verdict = Literal["ok", "sampling", "bias", "estimator", "untestable", "not comparable", "fault", "violation"]
-VERDICTS: tuple[Verdict, ...] = ("fault", "violation", "estimator", "bias", "sampling", "untestable", "not comparable", "ok")
+Verdict = Literal[
+    "ok", "sampling", "bias", "estimator", "untestable", "not comparable", "fault", "violation"
+]
+VERDICTS: tuple[Verdict, ...] = (
+    "fault",
+    "violation",
+    "estimator",
+    "bias",
+    "sampling",
+    "untestable",
+    "not comparable",
+    "ok",
+)
 """All verdicts, the worst first."""
 FLAGS: tuple[Verdict, ...] = ("fault", "violation", "estimator")
 """Verdicts drawn unless asked otherwise."""
@@ -56,18 +67,26 @@ class Variable:
     def __post_init__(self) -> None:
         v = self.values
         if self.kind not in ("continuous", "discrete"):
-            raise InputError(f"{self.name}: kind must be 'continuous' or 'discrete', got {self.kind!r}")
+            raise InputError(
+                f"{self.name}: kind must be 'continuous' or 'discrete', got {self.kind!r}"
+            )
         if not isinstance(v, np.ndarray) or v.ndim != 2:
             raise InputError(
                 f"{self.name}: expected an array of shape (n, dim), got {getattr(v, 'shape', type(v).__name__)}; use ip.continuous(a) or ip.discrete(a)"
             )
         if v.shape[0] == 0 or v.shape[1] == 0:
-            raise InputError(f"{self.name}: expected at least one row and one column, got shape {v.shape}")
+            raise InputError(
+                f"{self.name}: expected at least one row and one column, got shape {v.shape}"
+            )
         if self.kind == "discrete" and v.dtype != np.int64:
-            raise InputError(f"{self.name}: discrete values are int64 symbols, got {v.dtype}; use ip.discrete(a)")
+            raise InputError(
+                f"{self.name}: discrete values are int64 symbols, got {v.dtype}; use ip.discrete(a)"
+            )
         if self.kind == "continuous":
             if v.dtype not in (np.float32, np.float64):
-                raise InputError(f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use ip.continuous(a)")
+                raise InputError(
+                    f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use ip.continuous(a)"
+                )
             low, high = float(v.min()), float(v.max())
             if not (math.isfinite(low) and math.isfinite(high)):
                 bad = int((~np.isfinite(v)).any(axis=1).sum())
@@ -127,10 +146,17 @@ def continuous(a: ArrayLike, name: str = "values") -> Variable:
     elif v.dtype.kind in "iub" or (v.dtype.kind == "f" and v.dtype not in (np.float32, np.float64)):
         v = v.astype(np.float64)
     if v.dtype.kind != "f":
-        raise InputError(f"{name}: expected real numbers, got dtype {v.dtype}; complex values, strings and objects are not continuous")
+        raise InputError(
+            f"{name}: expected real numbers, got dtype {v.dtype}; complex values, strings and objects are not continuous"
+        )
     if v.dtype.byteorder not in ("=", "|"):
         v = v.astype(v.dtype.newbyteorder("="))
-    if v.dtype == np.float32 and v.size and (largest := max(abs(float(v.min())), abs(float(v.max())))) and not 1e-15 <= largest <= 1e15:
+    if (
+        v.dtype == np.float32
+        and v.size
+        and (largest := max(abs(float(v.min())), abs(float(v.max()))))
+        and not 1e-15 <= largest <= 1e15
+    ):
         v = v.astype(np.float64)  # squares of such values overflow or vanish in float32
     return Variable(name, v, "continuous")
 
@@ -149,16 +175,22 @@ def discrete(a: ArrayLike, name: str = "values") -> Variable:
     """
     v = _two_dimensional(a, name)
     if v.dtype.kind == "f" and np.isnan(v).any():
-        raise InputError(f"{name}: NaN is not a symbol; {int(np.isnan(v).any(axis=1).sum())} rows hold NaN")
+        raise InputError(
+            f"{name}: NaN is not a symbol; {int(np.isnan(v).any(axis=1).sum())} rows hold NaN"
+        )
     if v.dtype.kind == "u" and v.dtype.itemsize == 8:
         codes = v.view(np.int64)
     elif v.dtype.kind in "iub":
         codes = v.astype(np.int64)
     else:
         try:
-            columns = [np.unique(v[:, j], return_inverse=True)[1].reshape(-1) for j in range(v.shape[1])]
+            columns = [
+                np.unique(v[:, j], return_inverse=True)[1].reshape(-1) for j in range(v.shape[1])
+            ]
         except TypeError as error:
-            raise InputError(f"{name}: expected integers, booleans, floats or strings, got mixed objects") from error
+            raise InputError(
+                f"{name}: expected integers, booleans, floats or strings, got mixed objects"
+            ) from error
         codes = np.stack(columns, axis=1).astype(np.int64) if columns else v.astype(np.int64)
     return Variable(name, np.ascontiguousarray(codes), "discrete")
 
@@ -198,11 +230,17 @@ class Estimate:
                 f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; raise EstimatorError instead"
             )
         if self.n < 1:
-            raise InputError(f"{self.estimator}: an estimate comes from at least one row, got n={self.n}")
+            raise InputError(
+                f"{self.estimator}: an estimate comes from at least one row, got n={self.n}"
+            )
         if self.sense not in ("point", "lower", "upper", "exact"):
-            raise InputError(f"{self.estimator}: sense must be point, lower, upper or exact, got {self.sense!r}")
+            raise InputError(
+                f"{self.estimator}: sense must be point, lower, upper or exact, got {self.sense!r}"
+            )
         if self.target not in ("probe-set", "population"):
-            raise InputError(f"{self.estimator}: target must be 'probe-set' or 'population', got {self.target!r}")
+            raise InputError(
+                f"{self.estimator}: target must be 'probe-set' or 'population', got {self.target!r}"
+            )
 
     @property
     def saturated(self) -> bool:
@@ -244,7 +282,9 @@ class Estimator(Protocol):
     @property
     def keeps_chain(self) -> bool: ...
     def supports(self, a: Kind, b: Kind) -> bool: ...
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate: ...
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate: ...
 
 
 @dataclass(frozen=True)
@@ -427,7 +467,10 @@ class DPIReport:
     @property
     def tally(self) -> str:
         """One sentence: comparisons, how many got each verdict, passed or failed."""
-        counts = ", ".join(f"{self.counts[v]} {v}" for v in VERDICTS if self.counts.get(v)) or "nothing to compare"
+        counts = (
+            ", ".join(f"{self.counts[v]} {v}" for v in VERDICTS if self.counts.get(v))
+            or "nothing to compare"
+        )
         return f"{self.checked} comparisons: {counts}. {'PASSED' if self.passed else 'FAILED (fault or violation)'}"
 
     def rows(self) -> list[dict[str, str]]:
@@ -436,8 +479,12 @@ class DPIReport:
             {
                 "verdict": e.verdict,
                 "law": e.law,
-                "layers": e.upstream if e.upstream == e.downstream else f"{e.upstream} -> {e.downstream}",
-                "steps": str(e.first_step) if e.first_step == e.last_step else f"{e.first_step}..{e.last_step} ({e.checkpoints})",
+                "layers": e.upstream
+                if e.upstream == e.downstream
+                else f"{e.upstream} -> {e.downstream}",
+                "steps": str(e.first_step)
+                if e.first_step == e.last_step
+                else f"{e.first_step}..{e.last_step} ({e.checkpoints})",
                 "worst [bits]": f"{e.worst_bits:+.3f}",
                 "estimator": e.estimator,
             }
@@ -448,12 +495,26 @@ class DPIReport:
         import html
 
         def line(tag: str, texts: Iterable[str]) -> str:
-            return "<tr>" + "".join(f"<{tag}><bdi>{html.escape(printable(t))}</bdi></{tag}>" for t in texts) + "</tr>"
+            return (
+                "<tr>"
+                + "".join(f"<{tag}><bdi>{html.escape(printable(t))}</bdi></{tag}>" for t in texts)
+                + "</tr>"
+            )
 
         rows = self.rows()[:20]
-        more = f"<p>... and {len(self.episodes) - 20} more episodes</p>" if len(self.episodes) > 20 else ""
-        table = f"<table>{line('th', rows[0])}{''.join(line('td', row.values()) for row in rows)}</table>" if rows else ""
-        limits = "".join(f"<p>not judged: {html.escape(printable(limit, 1000))}</p>" for limit in self.limits)
+        more = (
+            f"<p>... and {len(self.episodes) - 20} more episodes</p>"
+            if len(self.episodes) > 20
+            else ""
+        )
+        table = (
+            f"<table>{line('th', rows[0])}{''.join(line('td', row.values()) for row in rows)}</table>"
+            if rows
+            else ""
+        )
+        limits = "".join(
+            f"<p>not judged: {html.escape(printable(limit, 1000))}</p>" for limit in self.limits
+        )
         return f"<p><b>DPI check</b>: {html.escape(self.tally)}</p>{table}{more}{limits}"
 
     def __str__(self) -> str:
@@ -465,7 +526,9 @@ class DPIReport:
                 if e.first_step == e.last_step
                 else f"steps {e.first_step}..{e.last_step} ({e.checkpoints} checkpoints)"
             )
-            lines.append(f"  {e.verdict:14s} {e.law}, {pair}, {when}, worst {e.worst_bits:+.3f} bits [{e.estimator}]")
+            lines.append(
+                f"  {e.verdict:14s} {e.law}, {pair}, {when}, worst {e.worst_bits:+.3f} bits [{e.estimator}]"
+            )
         if len(self.episodes) > 12:
             lines.append(f"  ... and {len(self.episodes) - 12} more episodes")
         seen: set[str] = set()
@@ -508,7 +571,9 @@ def entropy_of_counts(counts: Sequence[int] | NDArray[np.integer]) -> float:
         1.5
     """
     c, times = np.asarray(counts), np.ones(1, np.int64)
-    if c.size > 64 and c.dtype.kind == "i" and 0 < c.max() < 2 * c.size and c.min() >= 0:  # few different counts: one logarithm for each
+    if (
+        c.size > 64 and c.dtype.kind == "i" and 0 < c.max() < 2 * c.size and c.min() >= 0
+    ):  # few different counts: one logarithm for each
         every = np.bincount(c)
         c = np.flatnonzero(every[1:]) + 1
         times = every[c]

@@ -17,7 +17,11 @@ def rows(*shape: int) -> Tensor:
 class Res(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.bn, self.act = nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(inplace=True)
+        self.a, self.bn, self.act = (
+            nn.Conv2d(4, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(inplace=True),
+        )
         self.b = nn.Conv2d(4, 4, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,7 +41,11 @@ class DenseLayer(nn.Module):
 class UNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.down, self.pool, self.mid = nn.Conv2d(1, 3, 3, padding=1), nn.MaxPool2d(2), nn.Conv2d(3, 4, 3, padding=1)
+        self.down, self.pool, self.mid = (
+            nn.Conv2d(1, 3, 3, padding=1),
+            nn.MaxPool2d(2),
+            nn.Conv2d(3, 4, 3, padding=1),
+        )
         self.up, self.merge = nn.ConvTranspose2d(4, 3, 2, stride=2), nn.Conv2d(6, 1, 1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +65,12 @@ class Sequence(nn.Module):
 class VAE(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.enc, self.mu, self.logvar, self.dec = nn.Linear(5, 8), nn.Linear(8, 2), nn.Linear(8, 2), nn.Linear(2, 5)
+        self.enc, self.mu, self.logvar, self.dec = (
+            nn.Linear(5, 8),
+            nn.Linear(8, 2),
+            nn.Linear(8, 2),
+            nn.Linear(2, 5),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         h = torch.tanh(self.enc(x))
@@ -92,8 +105,12 @@ class FunctionalAttention(nn.Module):
         self.norm, self.qkv, self.out = nn.LayerNorm(8), nn.Linear(8, 24), nn.Linear(8, 8)
 
     def forward(self, x: Tensor) -> Tensor:
-        q, k, v = (t.unflatten(-1, (2, 4)).transpose(1, 2) for t in self.qkv(self.norm(x)).chunk(3, -1))
-        return x + self.out(F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        q, k, v = (
+            t.unflatten(-1, (2, 4)).transpose(1, 2) for t in self.qkv(self.norm(x)).chunk(3, -1)
+        )
+        return x + self.out(
+            F.scaled_dot_product_attention(q, k, v, is_causal=True).transpose(1, 2).flatten(2)
+        )  # type: ignore[no-any-return]
 
 
 def mlp() -> nn.Module:
@@ -115,12 +132,19 @@ def cnn() -> nn.Module:
 
 def conv1d() -> nn.Module:
     return nn.Sequential(
-        nn.Conv1d(2, 4, 3), nn.GroupNorm(2, 4), nn.LeakyReLU(0.1, inplace=True), nn.AdaptiveMaxPool1d(1), nn.Flatten(), nn.Linear(4, 2)
+        nn.Conv1d(2, 4, 3),
+        nn.GroupNorm(2, 4),
+        nn.LeakyReLU(0.1, inplace=True),
+        nn.AdaptiveMaxPool1d(1),
+        nn.Flatten(),
+        nn.Linear(4, 2),
     )
 
 
 def encoder() -> nn.Module:
-    return nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False)
+    return nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2, enable_nested_tensor=False
+    )
 
 
 def lazy() -> nn.Module:
@@ -132,9 +156,13 @@ def lazy() -> nn.Module:
 
 
 def fake_quantised() -> nn.Module:
-    from torch.ao.quantization import FakeQuantize  # its observer moves buffers in every training forward
+    from torch.ao.quantization import (
+        FakeQuantize,
+    )  # its observer moves buffers in every training forward
 
-    return nn.Sequential(nn.Linear(5, 6), FakeQuantize(), nn.ReLU(), nn.Linear(6, 2), FakeQuantize())
+    return nn.Sequential(
+        nn.Linear(5, 6), FakeQuantize(), nn.ReLU(), nn.Linear(6, 2), FakeQuantize()
+    )
 
 
 def bert() -> nn.Module:
@@ -142,7 +170,12 @@ def bert() -> nn.Module:
 
     return BertModel(  # type: ignore[no-any-return]
         BertConfig(
-            vocab_size=30, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16, max_position_embeddings=16
+            vocab_size=30,
+            hidden_size=8,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=16,
         )
     )
 
@@ -150,21 +183,34 @@ def bert() -> nn.Module:
 def gpt2() -> nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    return GPT2LMHeadModel(GPT2Config(vocab_size=30, n_positions=16, n_embd=8, n_layer=2, n_head=2, use_cache=False))  # type: ignore[no-any-return]
+    return GPT2LMHeadModel(
+        GPT2Config(vocab_size=30, n_positions=16, n_embd=8, n_layer=2, n_head=2, use_cache=False)
+    )  # type: ignore[no-any-return]
 
 
 def llama() -> nn.Module:
     from transformers import LlamaConfig, LlamaModel
 
     return LlamaModel(  # type: ignore[no-any-return]
-        LlamaConfig(vocab_size=30, hidden_size=8, intermediate_size=16, num_hidden_layers=2, num_attention_heads=2, use_cache=False)
+        LlamaConfig(
+            vocab_size=30,
+            hidden_size=8,
+            intermediate_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            use_cache=False,
+        )
     )
 
 
 def t5() -> nn.Module:
     from transformers import T5Config, T5Model
 
-    return T5Model(T5Config(vocab_size=30, d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2, use_cache=False))  # type: ignore[no-any-return]
+    return T5Model(
+        T5Config(
+            vocab_size=30, d_model=8, d_kv=4, d_ff=16, num_layers=1, num_heads=2, use_cache=False
+        )
+    )  # type: ignore[no-any-return]
 
 
 def vit() -> nn.Module:
@@ -172,7 +218,13 @@ def vit() -> nn.Module:
 
     return ViTModel(  # type: ignore[no-any-return]
         ViTConfig(
-            image_size=8, patch_size=4, num_channels=1, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=16
+            image_size=8,
+            patch_size=4,
+            num_channels=1,
+            hidden_size=8,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=16,
         )
     )
 
@@ -182,12 +234,20 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], object]] = {
     "mlp": (mlp, rows(9, 5)),
     "cnn": (cnn, rows(9, 1, 8, 8)),
     "resnet": (
-        lambda: nn.Sequential(nn.Conv2d(1, 4, 3), Res(), Res(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 4, 3), Res(), Res(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)
+        ),
         rows(9, 1, 6, 6),
     ),
     "densenet": (
         lambda: nn.Sequential(
-            nn.Conv2d(1, 4, 3), DenseLayer(4), DenseLayer(6), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(8, 2)
+            nn.Conv2d(1, 4, 3),
+            DenseLayer(4),
+            DenseLayer(6),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Dropout(0.2),
+            nn.Linear(8, 2),
         ),
         rows(9, 1, 6, 6),
     ),
@@ -196,12 +256,21 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], object]] = {
     "gru": (lambda: Sequence(nn.GRU(3, 6, batch_first=True)), rows(9, 4, 3)),
     "encoder": (encoder, rows(9, 5, 8)),
     "embedding encoder": (
-        lambda: nn.Sequential(nn.Embedding(20, 8), nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Linear(8, 2)),
+        lambda: nn.Sequential(
+            nn.Embedding(20, 8),
+            nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+            nn.Linear(8, 2),
+        ),
         TOKENS,
     ),
-    "decoder": (lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), 2), (rows(9, 5, 8), rows(9, 4, 8))),
+    "decoder": (
+        lambda: nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True), 2),
+        (rows(9, 5, 8), rows(9, 4, 8)),
+    ),
     "functional attention": (
-        lambda: nn.Sequential(nn.Embedding(20, 8), FunctionalAttention(), FunctionalAttention(), nn.Linear(8, 2)),
+        lambda: nn.Sequential(
+            nn.Embedding(20, 8), FunctionalAttention(), FunctionalAttention(), nn.Linear(8, 2)
+        ),
         TOKENS,
     ),
     "hf bert": (bert, {"input_ids": TOKENS, "attention_mask": torch.ones_like(TOKENS)}),
@@ -209,14 +278,29 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], object]] = {
     "hf llama": (llama, {"input_ids": TOKENS}),
     "hf t5": (t5, {"input_ids": TOKENS, "decoder_input_ids": TOKENS.flip(1)}),
     "hf vit": (vit, {"pixel_values": rows(9, 1, 8, 8)}),
-    "autoencoder": (lambda: nn.Sequential(nn.Linear(5, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 5)), rows(9, 5)),
+    "autoencoder": (
+        lambda: nn.Sequential(
+            nn.Linear(5, 3), nn.Sigmoid(), nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 5)
+        ),
+        rows(9, 5),
+    ),
     "vae": (VAE, rows(9, 5)),
     "two inputs": (Two, (rows(9, 3), rows(9, 2))),
     "tied": (Tied, rows(9, 4)),
-    "weight norm": (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), nn.GELU(), nn.Linear(4, 2)), rows(9, 5)),
+    "weight norm": (
+        lambda: nn.Sequential(
+            nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), nn.GELU(), nn.Linear(4, 2)
+        ),
+        rows(9, 5),
+    ),
     "fake quantised": (fake_quantised, rows(9, 5)),
     "lazy": (lazy, rows(9, 5)),
-    "layer norm": (lambda: nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4), nn.SiLU(), nn.Linear(4, 2), nn.Softmax(1)), rows(9, 5)),
+    "layer norm": (
+        lambda: nn.Sequential(
+            nn.Linear(5, 4), nn.LayerNorm(4), nn.SiLU(), nn.Linear(4, 2), nn.Softmax(1)
+        ),
+        rows(9, 5),
+    ),
     "conv1d": (conv1d, rows(9, 2, 8)),
 }
 

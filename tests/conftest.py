@@ -12,5 +12,7 @@ os.environ["INFOPLANE_CACHE"] = ""  # every check judges; what is kept has tests
 
 from hypothesis import HealthCheck, settings  # noqa: E402  # after the environment
 
-settings.register_profile("infoplane", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile(
+    "infoplane", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
 settings.load_profile("infoplane")

@@ -12,7 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
-from infoplane.archive import ResultLog, RunWriter, load_plane, merge, open_archive, pack, save_plane, verify
+from infoplane.archive import (
+    ResultLog,
+    RunWriter,
+    load_plane,
+    merge,
+    open_archive,
+    pack,
+    save_plane,
+    verify,
+)
 from infoplane.errors import ArchiveError, ArchiveExists, NotAnArchive
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate, LayerInfo
@@ -35,10 +44,19 @@ class Scenario:
 
 
 def z_of(step: int, layer: LayerInfo, rows: slice = slice(None)) -> np.ndarray:
-    return (np.arange(N * 3, dtype=np.float32).reshape(N, 3)[rows] + 100 * step + layer.ordinal).astype(np.float32)
+    return (
+        np.arange(N * 3, dtype=np.float32).reshape(N, 3)[rows] + 100 * step + layer.ordinal
+    ).astype(np.float32)
 
 
-def write(run: Path, said: Say, *, steps: tuple[int, ...], layers: list[LayerInfo] = LAYERS, **options: object) -> None:
+def write(
+    run: Path,
+    said: Say,
+    *,
+    steps: tuple[int, ...],
+    layers: list[LayerInfo] = LAYERS,
+    **options: object,
+) -> None:
     """Write a run; ``said(step)`` is called when the writer has reported a step as captured."""
     rows = slice(options.get("row_start", 0), options.get("row_stop"))  # type: ignore[misc]
     with RunWriter.create(run, layers=layers, x=X, y=Y, **options) as writer:  # type: ignore[arg-type]
@@ -64,13 +82,21 @@ def _right(run: Path, steps: set[int]) -> None:
         np.testing.assert_array_equal(archive.z(step, layer), z_of(step, archive.layer_info(layer)))
 
 
-def _sound_capture(layers: list[LayerInfo], steps: tuple[int, ...], run: Path, reported: set[int]) -> None:
+def _sound_capture(
+    layers: list[LayerInfo], steps: tuple[int, ...], run: Path, reported: set[int]
+) -> None:
     if (run / "run.json").exists():
         _right(run, reported)
         assert set(open_archive(run).steps) <= set(steps)
     else:
         assert not reported
-    write(run, _quiet, steps=tuple(s for s in steps if not run.exists() or s not in _steps(run)), layers=layers, resume=True)
+    write(
+        run,
+        _quiet,
+        steps=tuple(s for s in steps if not run.exists() or s not in _steps(run)),
+        layers=layers,
+        resume=True,
+    )
     assert open_archive(run).steps == steps and verify(run) == []
     assert not list(run.rglob(".tmp-*")), "leftovers of the killed writer are swept"
 
@@ -94,7 +120,9 @@ def _sound_rollback(folder: Path, reported: set[int]) -> None:
     run = folder / "run"
     _right(run, {0, 1} | reported)
     names = [p.name for p in run.rglob("0*.h5")]
-    assert all(any(f"-s{step:012d}-" in name for name in names) for step in range(5)), "a step that was captured once is never deleted"
+    assert all(any(f"-s{step:012d}-" in name for name in names) for step in range(5)), (
+        "a step that was captured once is never deleted"
+    )
     write(run, _quiet, steps=(7,), resume=True)
     assert verify(run) == [] and open_archive(run).steps[-1] == 7
 
@@ -136,15 +164,22 @@ def _act_merge(folder: Path, said: Say) -> None:
 def _sound_merge(folder: Path, reported: set[int]) -> None:
     """The sources are untouched; the joined run is whole, or no run at all, and is joined again elsewhere."""
     for name, rows in (("a", slice(0, 9)), ("b", slice(9, N))):
-        assert all("never" in p or "tile" in p for p in verify(folder / name)), "a part holds some of the rows, and is told so"
+        assert all("never" in p or "tile" in p for p in verify(folder / name)), (
+            "a part holds some of the rows, and is told so"
+        )
         part = open_archive(folder / name)
         for step in part.steps:
             (shard,) = part._of(step)
-            np.testing.assert_array_equal(part._part(shard, "l0", "layers/0000/call/0", "crc32"), z_of(step, LAYERS[0], rows))
+            np.testing.assert_array_equal(
+                part._part(shard, "l0", "layers/0000/call/0", "crc32"), z_of(step, LAYERS[0], rows)
+            )
     if reported or (folder / "joined/run.json").exists():
         _right(folder / "joined", {0, 1})
     elif (folder / "joined").exists():
-        for refused in (lambda: open_archive(folder / "joined"), lambda: merge([folder / "a", folder / "b"], folder / "joined")):
+        for refused in (
+            lambda: open_archive(folder / "joined"),
+            lambda: merge([folder / "a", folder / "b"], folder / "joined"),
+        ):
             with contextlib.suppress(NotAnArchive, ArchiveExists):
                 refused()
                 raise AssertionError("half a merge was taken for a run")
@@ -163,7 +198,9 @@ def _act_plane(folder: Path, said: Say) -> None:
 
 def _sound_plane(folder: Path, reported: set[int]) -> None:
     (point,) = load_plane(folder / "plane.h5").points
-    assert point.bits in ({max(reported), max(reported) + 1} if reported else {0, 1}), "the old plane or the new one, whole"
+    assert point.bits in ({max(reported), max(reported) + 1} if reported else {0, 1}), (
+        "the old plane or the new one, whole"
+    )
     save_plane(_plane(7), folder / "plane.h5", overwrite=True)
 
 
@@ -175,7 +212,9 @@ def _act_results(folder: Path, said: Say) -> None:
 
 def _sound_results(folder: Path, reported: set[int]) -> None:
     found = ResultLog(folder / "run").read()
-    assert {f"k{i}" for i in reported} <= set(found) and all(record == {"bits": float(key[1:])} for key, record in found.items())
+    assert {f"k{i}" for i in reported} <= set(found) and all(
+        record == {"bits": float(key[1:])} for key, record in found.items()
+    )
     ResultLog(folder / "run").append("k9", {"bits": 9.0})
     assert set(ResultLog(folder / "run").read()) == {*found, "k9"}
     _right(folder / "run", {0})
@@ -188,18 +227,36 @@ class TrainingChanged(Exception):
     """The faults reached the training, or warned a thousand times."""
 
 
-def train(run: Path | None, said: Say = _quiet, *, steps: int = 4, **options: object) -> dict[str, bytes]:
+def train(
+    run: Path | None, said: Say = _quiet, *, steps: int = 4, **options: object
+) -> dict[str, bytes]:
     """Five steps of training with dropout and batch norm; the bytes of the final state and of the random state."""
     import torch
 
     import infoplane as ip
 
     torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.BatchNorm1d(4), torch.nn.Tanh(), torch.nn.Dropout(0.3), torch.nn.Linear(4, 2))
+    net = torch.nn.Sequential(
+        torch.nn.Linear(2, 4),
+        torch.nn.BatchNorm1d(4),
+        torch.nn.Tanh(),
+        torch.nn.Dropout(0.3),
+        torch.nn.Linear(4, 2),
+    )
     optimiser = torch.optim.SGD(net.parameters(), 0.1, momentum=0.9)
     x, y = torch.as_tensor(X), torch.as_tensor(Y)
-    settings: dict[str, object] = {"probe": (x, y), "layers": ["2", "4"], "chain": False, "verbose": False, "batch_size": N}
-    recorder = contextlib.nullcontext() if run is None else ip.Recorder(net, to=run, **(settings | options))  # type: ignore[arg-type]
+    settings: dict[str, object] = {
+        "probe": (x, y),
+        "layers": ["2", "4"],
+        "chain": False,
+        "verbose": False,
+        "batch_size": N,
+    }
+    recorder = (
+        contextlib.nullcontext()
+        if run is None
+        else ip.Recorder(net, to=run, **(settings | options))
+    )  # type: ignore[arg-type]
     with recorder as rec:
         for step in range(1, steps + 1):
             loss = torch.nn.functional.cross_entropy(net(x), y)
@@ -290,7 +347,9 @@ def _sound_weights(folder: Path, reported: set[int]) -> None:
 
 
 def _recorder(**options: object) -> Scenario:
-    return Scenario(functools.partial(_act_recorder, options), functools.partial(_sound_recorder, options))
+    return Scenario(
+        functools.partial(_act_recorder, options), functools.partial(_sound_recorder, options)
+    )
 
 
 def _prepared(*steps: int) -> Callable[[Path], None]:
@@ -311,10 +370,14 @@ SCENARIOS: dict[str, Scenario] = {
     "capture": _capture(LAYERS, (0, 1, 2)),
     "capture, many layers": _capture(MANY, (0, 1, 2, 3, 4, 5)),
     "resume after a rollback": Scenario(
-        lambda folder, said: write(folder / "run", said, steps=(2, 3), resume=True), _sound_rollback, _prepared(0, 1, 2, 3, 4)
+        lambda folder, said: write(folder / "run", said, steps=(2, 3), resume=True),
+        _sound_rollback,
+        _prepared(0, 1, 2, 3, 4),
     ),
     "overwrite": Scenario(
-        lambda folder, said: write(folder / "run", said, steps=(5, 6), overwrite=True), _sound_overwrite, _prepared(0, 1)
+        lambda folder, said: write(folder / "run", said, steps=(5, 6), overwrite=True),
+        _sound_overwrite,
+        _prepared(0, 1),
     ),
     "recorder": _recorder(),
     "recorder, background": _recorder(background=True),

@@ -30,7 +30,10 @@ def loader() -> torch.utils.data.DataLoader:
 
 
 def same(a: nn.Module, b: nn.Module) -> bool:
-    return all(torch.equal(p, q) for p, q in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+    return all(
+        torch.equal(p, q)
+        for p, q in zip(a.state_dict().values(), b.state_dict().values(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
@@ -46,7 +49,9 @@ def test_lightning(package: str, tmp_path: Path) -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return self.net(x)  # type: ignore[no-any-return]  # a tensor
 
-        def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], index: int) -> torch.Tensor:
+        def training_step(
+            self, batch: tuple[torch.Tensor, torch.Tensor], index: int
+        ) -> torch.Tensor:
             loss = nn.functional.cross_entropy(self(batch[0]), batch[1])
             self.log("train_loss", loss)
             return loss
@@ -137,12 +142,17 @@ def test_hugging_face_trainer(tmp_path: Path) -> None:
             output_dir=str(tmp_path / "out"), max_steps=6, per_device_train_batch_size=8, report_to=[], logging_steps=1, save_strategy="no",
             disable_tqdm=True, use_cpu=True, seed=3,
         )  # fmt: skip
-        transformers.Trainer(model=model, args=args, train_dataset=data, callbacks=[recorder] if record else []).train()
+        transformers.Trainer(
+            model=model, args=args, train_dataset=data, callbacks=[recorder] if record else []
+        ).train()
         ended.append(model)
     assert same(*ended)
     archive = ip.open_archive(tmp_path / "run")
     assert archive.steps == (0, 2, 4, 6) and "loss" in archive.metrics[6]
-    assert "bert.encoder.layer.0" in archive.layers and archive.layer_info("bert.encoder.layer.0").reduction == "token:cls"
+    assert (
+        "bert.encoder.layer.0" in archive.layers
+        and archive.layer_info("bert.encoder.layer.0").reduction == "token:cls"
+    )
 
 
 def test_ignite(tmp_path: Path) -> None:
@@ -154,7 +164,9 @@ def test_ignite(tmp_path: Path) -> None:
     ended = []
     for record in (True, False):
         net = network()
-        trainer = create_supervised_trainer(net, torch.optim.SGD(net.parameters(), lr=0.1), nn.functional.cross_entropy)
+        trainer = create_supervised_trainer(
+            net, torch.optim.SGD(net.parameters(), lr=0.1), nn.functional.cross_entropy
+        )
         if record:
             attach(trainer, net, probe=(X, Y), to=tmp_path / "run", verbose=False)
         torch.manual_seed(5)
@@ -208,9 +220,17 @@ def test_keras_on_torch(tmp_path: Path) -> None:
     for record in (True, False):
         keras.utils.set_random_seed(0)
         model = keras.Sequential(
-            [keras.Input((4,)), keras.layers.Dense(8, activation="tanh", name="one"), keras.layers.Dense(3, name="two")]
+            [
+                keras.Input((4,)),
+                keras.layers.Dense(8, activation="tanh", name="one"),
+                keras.layers.Dense(3, name="two"),
+            ]
         )
-        model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+        model.compile(
+            "sgd",
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.fit(
@@ -218,15 +238,28 @@ def test_keras_on_torch(tmp_path: Path) -> None:
                 callbacks=[callback(probe=(X, Y), to=tmp_path / "run", verbose=False)] if record else [],
             )  # fmt: skip
         ended.append(model)
-    assert all(np.array_equal(a, b) for a, b in zip(ended[0].get_weights(), ended[1].get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(ended[0].get_weights(), ended[1].get_weights(), strict=True)
+    )
     archive = ip.open_archive(tmp_path / "run")
     assert archive.steps == (0, 1, 2, 3) and {"loss", "accuracy"} <= set(archive.metrics[3])
     assert archive.layers == ("one", "two")
-    assert np.allclose(archive.z(3, archive.layers[-1]), ended[0].predict(X.numpy(), verbose=0), atol=1e-5)
+    assert np.allclose(
+        archive.z(3, archive.layers[-1]), ended[0].predict(X.numpy(), verbose=0), atol=1e-5
+    )
 
 
 def test_only_numbers_go_into_the_archive() -> None:
-    given = {"loss": torch.tensor(0.5), "n": 3, "name": "x", "flag": True, "many": torch.ones(2), "np": np.float32(1), "none": None}
+    given = {
+        "loss": torch.tensor(0.5),
+        "n": 3,
+        "name": "x",
+        "flag": True,
+        "many": torch.ones(2),
+        "np": np.float32(1),
+        "none": None,
+    }
     assert set(numeric(given)) == {"loss", "n", "np"}
     with pytest.raises(InputError, match="expected probe and to="):
         Attachment({})
@@ -244,12 +277,20 @@ def test_accelerate_by_the_recipe_of_the_documentation(tmp_path: Path) -> None:
             rec = None
             if record:
                 rec = stack.enter_context(
-                    ip.Recorder(accelerator.unwrap_model(net), probe=(X, Y), to=tmp_path / "run", layers="all", verbose=False)
+                    ip.Recorder(
+                        accelerator.unwrap_model(net),
+                        probe=(X, Y),
+                        to=tmp_path / "run",
+                        layers="all",
+                        verbose=False,
+                    )
                 )
             for step in range(1, 5):
                 loss = nn.functional.cross_entropy(net(X), torch.as_tensor(Y))
                 accelerator.backward(loss)
-                if step % 2 == 0:  # gradients are accumulated over two steps; a capture in between leaves them alone
+                if (
+                    step % 2 == 0
+                ):  # gradients are accumulated over two steps; a capture in between leaves them alone
                     optimiser.step()
                     optimiser.zero_grad()
                 if rec is not None:

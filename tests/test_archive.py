@@ -14,28 +14,57 @@ import h5py
 import numpy as np
 import pytest
 
-from infoplane.archive import ResultLog, RunWriter, layout, load_plane, merge, open_archive, pack, save_plane, verify
+from infoplane.archive import (
+    ResultLog,
+    RunWriter,
+    layout,
+    load_plane,
+    merge,
+    open_archive,
+    pack,
+    save_plane,
+    verify,
+)
 from infoplane.archive import writer as writer_module
-from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError, NotAnArchive, VersionError
+from infoplane.errors import (
+    ArchiveError,
+    ArchiveExists,
+    ArchiveLocked,
+    InputError,
+    NotAnArchive,
+    VersionError,
+)
 from infoplane.plane import Failure, Plane, Point
 from infoplane.rows import row_digests
 from infoplane.types import Chain, Estimate, LayerInfo
 
 N = 24
-LAYERS = [LayerInfo("a/b", 0, "Linear", (5,)), LayerInfo("conv#2", 1, "Conv2d", (2, 3)), LayerInfo("scalar", 2)]
+LAYERS = [
+    LayerInfo("a/b", 0, "Linear", (5,)),
+    LayerInfo("conv#2", 1, "Conv2d", (2, 3)),
+    LayerInfo("scalar", 2),
+]
 X = np.random.default_rng(0).standard_normal((N, 4)).astype(np.float32)
 Y = np.arange(N) % 3
 
 
 def z_of(step: int, layer: LayerInfo) -> np.ndarray:
-    return np.random.default_rng([step, layer.ordinal]).standard_normal((N, *layer.shape)).astype(np.float32)
+    return (
+        np.random.default_rng([step, layer.ordinal])
+        .standard_normal((N, *layer.shape))
+        .astype(np.float32)
+    )
 
 
 def write(path: Path, steps=(0, 2, 7), **options) -> Path:
     rows = slice(options.get("row_start", 0), options.get("row_stop"))
-    with RunWriter.create(path, **{"layers": LAYERS, "x": X, "y": Y, "durable": False, **options}) as writer:
+    with RunWriter.create(
+        path, **{"layers": LAYERS, "x": X, "y": Y, "durable": False, **options}
+    ) as writer:
         for step in steps:
-            with writer.step(step, metrics={"loss": 1 / (step + 1)}, meta={"mode": "eval"}) as shard:
+            with writer.step(
+                step, metrics={"loss": 1 / (step + 1)}, meta={"mode": "eval"}
+            ) as shard:
                 for layer in LAYERS:
                     shard.write(layer.name, z_of(step, layer)[rows])
                 shard.attach("gradients", {"step": step, "snr": float("nan")})
@@ -44,18 +73,38 @@ def write(path: Path, steps=(0, 2, 7), **options) -> Path:
 
 def test_everything_written_comes_back(tmp_path):
     chain = Chain(tuple(i.name for i in LAYERS), (("cut",) * 3,) * 3, rows=N)
-    archive = open_archive(write(tmp_path / "run", chain=chain, split=["train"] * 20 + ["test"] * 4, config={"seed": 3}))
-    assert archive.steps == (0, 2, 7) and archive.layers == ("a/b", "conv#2", "scalar") and archive.n_rows == N
+    archive = open_archive(
+        write(
+            tmp_path / "run", chain=chain, split=["train"] * 20 + ["test"] * 4, config={"seed": 3}
+        )
+    )
+    assert (
+        archive.steps == (0, 2, 7)
+        and archive.layers == ("a/b", "conv#2", "scalar")
+        and archive.n_rows == N
+    )
     for step, layer in archive:
         np.testing.assert_array_equal(archive.z(step, layer), z_of(step, archive.layer_info(layer)))
-        np.testing.assert_array_equal(np.concatenate(list(archive.chunks(step, layer, 7))), archive.z(step, layer))
+        np.testing.assert_array_equal(
+            np.concatenate(list(archive.chunks(step, layer, 7))), archive.z(step, layer)
+        )
         assert archive.row_digests(step, layer).shape == (N, 2)
     np.testing.assert_array_equal(archive.x, X)
     np.testing.assert_array_equal(archive.y, Y)
-    assert archive.y_kind == "discrete" and archive.split.tolist().count("test") == 4 and archive.chain == chain
-    assert archive.config["seed"] == 3 and archive.metrics[2] == {"loss": 1 / 3} and archive.meta(2) == {"mode": "eval"}
     assert (
-        archive.extra(2, "gradients")["step"] == 2 and np.isnan(archive.extra(2, "gradients")["snr"]) and archive.extra(2, "none") is None
+        archive.y_kind == "discrete"
+        and archive.split.tolist().count("test") == 4
+        and archive.chain == chain
+    )
+    assert (
+        archive.config["seed"] == 3
+        and archive.metrics[2] == {"loss": 1 / 3}
+        and archive.meta(2) == {"mode": "eval"}
+    )
+    assert (
+        archive.extra(2, "gradients")["step"] == 2
+        and np.isnan(archive.extra(2, "gradients")["snr"])
+        and archive.extra(2, "none") is None
     )
     assert verify(tmp_path / "run") == []
 
@@ -67,12 +116,21 @@ def test_what_is_looked_at_beside_the_writing_is_the_same(tmp_path, monkeypatch)
     monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
     before = threading.active_count()
     beside = open_archive(write(tmp_path / "beside"))
-    assert beside.digest == plain.digest and verify(beside.path) == [] and threading.active_count() == before
+    assert (
+        beside.digest == plain.digest
+        and verify(beside.path) == []
+        and threading.active_count() == before
+    )
     for step, layer in plain:
-        np.testing.assert_array_equal(beside.row_digests(step, layer), plain.row_digests(step, layer))
+        np.testing.assert_array_equal(
+            beside.row_digests(step, layer), plain.row_digests(step, layer)
+        )
     z = np.full((N, 5), np.nan, np.float32)
     z[3:] = 0
-    with RunWriter.create(tmp_path / "nan", layers=LAYERS[:1], x=X, y=Y) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(tmp_path / "nan", layers=LAYERS[:1], x=X, y=Y) as writer,
+        writer.step(0) as shard,
+    ):
         shard.write("a/b", z)
         assert shard.nonfinite == {"a/b": 15}
 
@@ -81,12 +139,19 @@ def test_a_piece_is_the_callers_again_also_after_an_error(tmp_path, monkeypatch)
     monkeypatch.setattr(writer_module, "_LARGE", 1)
     monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
     looked = []
-    monkeypatch.setattr(writer_module, "_look", lambda a, found, size, pieces: (time.sleep(0.05), looked.append(len(a)), 0)[-1])
+    monkeypatch.setattr(
+        writer_module,
+        "_look",
+        lambda a, found, size, pieces: (time.sleep(0.05), looked.append(len(a)), 0)[-1],
+    )
 
     def refuse(raw, crc):
         raise MemoryError("no room")
 
-    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y) as writer, pytest.raises(MemoryError, match="no room"):
+    with (
+        RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y) as writer,
+        pytest.raises(MemoryError, match="no room"),
+    ):
         with writer.step(0) as shard:
             monkeypatch.setattr(writer_module, "crc32", refuse)
             try:
@@ -111,12 +176,21 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
         return digest(rows)
 
     monkeypatch.setattr(writer_module, "digested", slowly)
-    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("z", 0, shape=(8,))], x=z, y=None) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(
+            tmp_path / "run", layers=[LayerInfo("z", 0, shape=(8,))], x=z, y=None
+        ) as writer,
+        writer.step(0) as shard,
+    ):
         shard.append("z", z[:1000])
         shard.append("z", z[1000:1064])
         shard.append("z", z[1064:])
     archive = open_archive(tmp_path / "run")
-    assert len(at_work) == 2 and archive.n_nonfinite(0, "z") == np.isnan(z).sum() and verify(archive.path) == []
+    assert (
+        len(at_work) == 2
+        and archive.n_nonfinite(0, "z") == np.isnan(z).sum()
+        and verify(archive.path) == []
+    )
     np.testing.assert_array_equal(archive.z(0, "z"), z)
     np.testing.assert_array_equal(archive.row_digests(0, "z"), row_digests(z))
 
@@ -137,7 +211,9 @@ def test_the_disk_begins_with_large_writes_of_what_will_be_synced(tmp_path, monk
         told.clear()
         rows = z[: 900 if small else 2048]
         path = tmp_path / f"{durable}{small}"
-        with RunWriter.create(path, layers=[LayerInfo("z", 0, shape=(65,))], x=rows, y=None, durable=durable) as writer:
+        with RunWriter.create(
+            path, layers=[LayerInfo("z", 0, shape=(65,))], x=rows, y=None, durable=durable
+        ) as writer:
             told.clear()
             with writer.step(0) as shard:
                 shard.write("z", rows)
@@ -148,9 +224,17 @@ def test_the_disk_begins_with_large_writes_of_what_will_be_synced(tmp_path, monk
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "u1", "i4", "i8"])
 def test_every_tool_that_reads_hdf5_finds_what_was_written(tmp_path, dtype):
-    layers = [LayerInfo(f"l{k}", 0, shape=shape) for k, shape in enumerate([(5,), (2, 3), (), (0,)])]
-    arrays = {info.name: (np.random.default_rng(4).normal(size=(N, *info.shape)) * 9).astype(dtype) for info in layers}
-    with RunWriter.create(tmp_path / "run", layers=layers, x=X, y=None) as writer, writer.step(0) as shard:
+    layers = [
+        LayerInfo(f"l{k}", 0, shape=shape) for k, shape in enumerate([(5,), (2, 3), (), (0,)])
+    ]
+    arrays = {
+        info.name: (np.random.default_rng(4).normal(size=(N, *info.shape)) * 9).astype(dtype)
+        for info in layers
+    }
+    with (
+        RunWriter.create(tmp_path / "run", layers=layers, x=X, y=None) as writer,
+        writer.step(0) as shard,
+    ):
         for name, a in arrays.items():
             shard.append(name, a[:1])
             shard.append(name, a[1:])
@@ -158,7 +242,12 @@ def test_every_tool_that_reads_hdf5_finds_what_was_written(tmp_path, dtype):
     with h5py.File(next((tmp_path / "run" / "ckpt").glob("*.h5"))) as file:
         for k, (name, a) in enumerate(arrays.items()):
             stored, digests = file[f"layers/{k:04d}/call/0"], file[f"rows/{k:04d}"]
-            assert stored.dtype == a.dtype and stored.shape == a.shape and digests.dtype == np.uint64 and digests.shape == (N, 2)
+            assert (
+                stored.dtype == a.dtype
+                and stored.shape == a.shape
+                and digests.dtype == np.uint64
+                and digests.shape == (N, 2)
+            )
             np.testing.assert_array_equal(stored[...], a)
             np.testing.assert_array_equal(digests[...], row_digests(a))
             np.testing.assert_array_equal(archive.row_digests(0, name), digests[...])
@@ -200,7 +289,9 @@ def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(mon
 def test_a_packed_file_has_the_content_and_the_digest_of_its_folder(tmp_path, compression):
     run = open_archive(write(tmp_path / "run"))
     packed = open_archive(pack(run.path, tmp_path / "run.h5", compression=compression))
-    assert packed.digest == run.digest and packed.metrics == run.metrics and verify(packed.path) == []
+    assert (
+        packed.digest == run.digest and packed.metrics == run.metrics and verify(packed.path) == []
+    )
     for step, layer in run:
         np.testing.assert_array_equal(packed.z(step, layer), run.z(step, layer))
     with pytest.raises(ArchiveExists, match="overwrite=True"):
@@ -208,10 +299,15 @@ def test_a_packed_file_has_the_content_and_the_digest_of_its_folder(tmp_path, co
 
 
 def test_the_digest_follows_the_content_and_nothing_else(tmp_path):
-    one, two = open_archive(write(tmp_path / "one")), open_archive(write(tmp_path / "two", config={"seed": 9}))
+    one, two = (
+        open_archive(write(tmp_path / "one")),
+        open_archive(write(tmp_path / "two", config={"seed": 9})),
+    )
     assert one.digest == two.digest and one.run_uuid != two.run_uuid
     assert open_archive(write(tmp_path / "three", steps=(0, 2, 8))).digest != one.digest
-    assert one.content_key(0, "scalar") == two.content_key(0, "scalar") != one.content_key(2, "scalar")
+    assert (
+        one.content_key(0, "scalar") == two.content_key(0, "scalar") != one.content_key(2, "scalar")
+    )
 
 
 def test_ranks_are_joined_in_row_order_and_an_incomplete_step_is_not_a_step(tmp_path):
@@ -240,7 +336,9 @@ def test_folders_of_separate_ranks_merge_and_other_probes_do_not(tmp_path):
 
 def test_a_run_resumes_and_a_rollback_sets_later_steps_aside(tmp_path):
     write(tmp_path / "run")
-    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True, durable=False) as writer:
+    with RunWriter.create(
+        tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True, durable=False
+    ) as writer:
         assert writer.steps_written == (0, 2, 7)
         with writer.step(2) as shard:
             shard.write("scalar", np.ones(N, np.float32))
@@ -258,13 +356,19 @@ def test_a_run_looked_at_again_reads_only_what_is_new_and_never_mixes_runs(tmp_p
     run, read = write(tmp_path / "run"), []
     one = open_archive(run)
     real = reader.read_header
-    monkeypatch.setattr(reader, "read_header", lambda path, key: read.append(str(path)) or real(path, key))
+    monkeypatch.setattr(
+        reader, "read_header", lambda path, key: read.append(str(path)) or real(path, key)
+    )
     with RunWriter.create(run, layers=LAYERS, x=X, y=Y, resume=True, durable=False) as writer:
         read.clear()
         with writer.step(2, metrics={"loss": 5.0}) as shard:  # rolled back: 2 again, 7 no more
             shard.write("scalar", np.ones(N, np.float32))
     two = one.refresh()
-    assert two.steps == (0, 2) and two.metrics == {0: {"loss": 1.0}, 2: {"loss": 5.0}} and not two.has(2, "a/b")
+    assert (
+        two.steps == (0, 2)
+        and two.metrics == {0: {"loss": 1.0}, 2: {"loss": 5.0}}
+        and not two.has(2, "a/b")
+    )
     assert len(read) == 1 and "-s000000000002-" in read[0] and one.steps == (0, 2, 7)
     shutil.rmtree(run)
     write(run)
@@ -283,8 +387,12 @@ def test_a_run_looked_at_again_reads_only_what_is_new_and_never_mixes_runs(tmp_p
 def test_a_resume_with_other_content_is_refused(tmp_path, change, message):
     write(tmp_path / "run")
     with pytest.raises(InputError, match=message):
-        RunWriter.create(tmp_path / "run", **{"layers": LAYERS, "x": X, "y": Y, "resume": True, **change})
-    RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True).close()  # the refusal released its lock
+        RunWriter.create(
+            tmp_path / "run", **{"layers": LAYERS, "x": X, "y": Y, "resume": True, **change}
+        )
+    RunWriter.create(
+        tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True
+    ).close()  # the refusal released its lock
 
 
 def test_nothing_is_overwritten_unasked_and_files_of_others_are_never_removed(tmp_path):
@@ -293,18 +401,27 @@ def test_nothing_is_overwritten_unasked_and_files_of_others_are_never_removed(tm
     with pytest.raises(ArchiveExists, match="overwrite=True to replace it or resume=True"):
         write(tmp_path / "run")
     write(tmp_path / "run", steps=(1,), overwrite=True)
-    assert open_archive(tmp_path / "run").steps == (1,) and (tmp_path / "run/notes.txt").read_text() == "mine"
+    assert (
+        open_archive(tmp_path / "run").steps == (1,)
+        and (tmp_path / "run/notes.txt").read_text() == "mine"
+    )
     (tmp_path / "home").mkdir()
     (tmp_path / "home/thesis.tex").write_text("x")
     for how in ({}, {"overwrite": True}, {"resume": True}):
         with pytest.raises(ArchiveExists, match="not empty and not a run"):
             write(tmp_path / "home", **how)
-    assert os.listdir(tmp_path / "home/") in (["thesis.tex"], ["thesis.tex", "ckpt"], ["ckpt", "thesis.tex"])
+    assert os.listdir(tmp_path / "home/") in (
+        ["thesis.tex"],
+        ["thesis.tex", "ckpt"],
+        ["ckpt", "thesis.tex"],
+    )
 
 
 def test_two_recorders_on_one_run_the_second_is_told_who_holds_it(tmp_path):
     with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y):
-        with pytest.raises(ArchiveLocked, match=f"another live recorder writes to this run.*{os.getpid()}"):
+        with pytest.raises(
+            ArchiveLocked, match=f"another live recorder writes to this run.*{os.getpid()}"
+        ):
             RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True)
     RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True).close()
 
@@ -386,7 +503,11 @@ def test_a_probe_that_does_not_fit_is_refused(tmp_path, probe, message):
 
 def test_string_labels_are_coded_and_their_names_kept(tmp_path):
     archive = open_archive(write(tmp_path / "run", y=np.array(["dog", "cat"] * 12)))
-    assert archive.y.tolist()[:2] == [1, 0] and archive.config["class_names"] == ["cat", "dog"] and archive.y_kind == "discrete"
+    assert (
+        archive.y.tolist()[:2] == [1, 0]
+        and archive.config["class_names"] == ["cat", "dog"]
+        and archive.y_kind == "discrete"
+    )
 
 
 def test_equal_inputs_share_a_row_id_even_when_inputs_are_not_stored(tmp_path):
@@ -396,27 +517,48 @@ def test_equal_inputs_share_a_row_id_even_when_inputs_are_not_stored(tmp_path):
     x[8, 1:] = x[7, 1:]
     archive = open_archive(write(tmp_path / "run", x=x, store_x=False))
     ids = archive.row_ids
-    assert archive.x is None and ids[5] == ids[3] and ids[7] == ids[8] and len(set(ids.tolist())) == N - 2
+    assert (
+        archive.x is None
+        and ids[5] == ids[3]
+        and ids[7] == ids[8]
+        and len(set(ids.tolist())) == N - 2
+    )
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "u1", "i8", "?", ">f4"])
 def test_every_dtype_round_trips(tmp_path, dtype):
     values = np.random.default_rng(1).integers(0, 2, (N, 3)).astype(dtype)
-    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("l", 0, shape=(3,))], x=X, y=Y) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(
+            tmp_path / "run", layers=[LayerInfo("l", 0, shape=(3,))], x=X, y=Y
+        ) as writer,
+        writer.step(0) as shard,
+    ):
         shard.write("l", values)
     np.testing.assert_array_equal(open_archive(tmp_path / "run").z(0, "l"), values)
 
 
 def test_nan_inf_denormals_and_negative_zero_are_kept_bit_for_bit(tmp_path):
     values = np.array([np.nan, np.inf, -np.inf, -0.0, 1e-45, 3.4e38] * 4, np.float32)
-    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("l", 0)], x=X, y=Y) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(tmp_path / "run", layers=[LayerInfo("l", 0)], x=X, y=Y) as writer,
+        writer.step(0) as shard,
+    ):
         shard.write("l", values)
-    assert open_archive(tmp_path / "run").z(0, "l").tobytes() == values.tobytes() and verify(tmp_path / "run") == []
+    assert (
+        open_archive(tmp_path / "run").z(0, "l").tobytes() == values.tobytes()
+        and verify(tmp_path / "run") == []
+    )
 
 
 def test_a_reduced_layer_needs_the_digests_of_its_raw_rows(tmp_path):
-    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("l", 0, reduction="gap")], x=X, y=Y) as writer:
-        with pytest.raises(InputError, match="pass row_digests of the raw activation"), writer.step(0) as shard:
+    with RunWriter.create(
+        tmp_path / "run", layers=[LayerInfo("l", 0, reduction="gap")], x=X, y=Y
+    ) as writer:
+        with (
+            pytest.raises(InputError, match="pass row_digests of the raw activation"),
+            writer.step(0) as shard,
+        ):
             shard.write("l", np.ones(N, np.float32))
 
 
@@ -467,7 +609,12 @@ def test_what_is_no_archive_is_refused_by_name(tmp_path):
 
 def test_an_empty_run_opens_with_no_steps(tmp_path):
     archive = open_archive(write(tmp_path / "run", steps=()))
-    assert archive.steps == () and list(archive) == [] and verify(tmp_path / "run") == [] and "0 steps" in repr(archive)
+    assert (
+        archive.steps == ()
+        and list(archive) == []
+        and verify(tmp_path / "run") == []
+        and "0 steps" in repr(archive)
+    )
 
 
 def test_a_newer_major_version_is_refused_and_a_newer_minor_read(tmp_path):
@@ -477,7 +624,10 @@ def test_a_newer_major_version_is_refused_and_a_newer_minor_read(tmp_path):
     path.write_text(layout.sealed({**body, "format_version": "1.9", "later": 1}))
     assert open_archive(tmp_path / "run").steps == (0, 2, 7)
     path.write_text(layout.sealed({**body, "format_version": "2.0"}))
-    with pytest.raises(VersionError, match=r"run.json: written in format 2.0, this infoplane reads 1.x; install a newer"):
+    with pytest.raises(
+        VersionError,
+        match=r"run.json: written in format 2.0, this infoplane reads 1.x; install a newer",
+    ):
         open_archive(tmp_path / "run")
 
 
@@ -490,12 +640,18 @@ def test_a_layer_name_is_shown_escaped(tmp_path):
 def test_ten_thousand_layers_and_a_megabyte_of_config(tmp_path):
     layers = [LayerInfo(f"block.{i}", i) for i in range(10_000)]
     with (
-        RunWriter.create(tmp_path / "run", layers=layers, x=X, y=Y, config={"text": "x" * 10**6}, durable=False) as writer,
+        RunWriter.create(
+            tmp_path / "run", layers=layers, x=X, y=Y, config={"text": "x" * 10**6}, durable=False
+        ) as writer,
         writer.step(0) as shard,
     ):
         shard.write("block.9999", np.ones(N, np.float32))
     archive = open_archive(tmp_path / "run")
-    assert len(archive.layers) == 10_000 and archive.z(0, "block.9999").sum() == N and len(archive.config["text"]) == 10**6
+    assert (
+        len(archive.layers) == 10_000
+        and archive.z(0, "block.9999").sum() == N
+        and len(archive.config["text"]) == 10**6
+    )
 
 
 def test_a_plane_comes_back_equal_and_its_grid_is_labelled(tmp_path):

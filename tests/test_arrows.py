@@ -11,14 +11,21 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = {"infoplane.hooks": ROOT / "hooks", "infoplane.analysis": ROOT / "analysis", "infoplane.data": ROOT / "data"}
+FOLDERS = {
+    "infoplane.hooks": ROOT / "hooks",
+    "infoplane.analysis": ROOT / "analysis",
+    "infoplane.data": ROOT / "data",
+}
 
 
 def _sources() -> dict[str, Path]:
     """Every module of the library by its import name; the links are walked once, through the top-level folders."""
     found = {}
     for name, folder in FOLDERS.items():
-        found |= {".".join([name, *p.relative_to(folder).with_suffix("").parts]): p for p in folder.rglob("*.py")}
+        found |= {
+            ".".join([name, *p.relative_to(folder).with_suffix("").parts]): p
+            for p in folder.rglob("*.py")
+        }
     for path in (ROOT / "infoplane").rglob("*.py"):
         parts = path.relative_to(ROOT / "infoplane").with_suffix("").parts
         if f"infoplane.{parts[0]}" not in FOLDERS:
@@ -43,7 +50,10 @@ def _users(package: str, *, top_level_only: bool = False) -> set[str]:
     return {
         name
         for name, path in SOURCES.items()
-        if any(i == package or i.startswith(package + ".") for i in _imports(path, top_level_only=top_level_only))
+        if any(
+            i == package or i.startswith(package + ".")
+            for i in _imports(path, top_level_only=top_level_only)
+        )
     }
 
 
@@ -85,9 +95,21 @@ def test_nobody_imports_the_bare_folder_names() -> None:
 
 
 def test_torch_is_imported_only_where_a_model_lives() -> None:
-    allowed = ("infoplane.hooks", "infoplane.data", "infoplane.replications", "infoplane.analysis.estimators", "infoplane.analysis.kernels")
+    allowed = (
+        "infoplane.hooks",
+        "infoplane.data",
+        "infoplane.replications",
+        "infoplane.analysis.estimators",
+        "infoplane.analysis.kernels",
+    )
     assert not _outside(_users("torch"), *allowed, "infoplane.commands", "infoplane.demo")
-    assert not _outside(_users("torch", top_level_only=True), "infoplane.hooks", "infoplane.data", "infoplane.replications", *NEURAL)
+    assert not _outside(
+        _users("torch", top_level_only=True),
+        "infoplane.hooks",
+        "infoplane.data",
+        "infoplane.replications",
+        *NEURAL,
+    )
 
 
 NEURAL = ("infoplane.analysis.estimators.neural", "infoplane.analysis.kernels.pairwise_torch")
@@ -106,14 +128,23 @@ LIGHT = {
 @pytest.mark.parametrize("what", LIGHT)
 def test_light_uses_import_no_torch(what: str) -> None:
     code = LIGHT[what] + "\nimport sys; assert 'torch' not in sys.modules, 'torch was imported'"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env={**os.environ}, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ},
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
 
 
 def test_help_imports_no_numpy() -> None:
     """It is a fifth of a second, and whoever asks for help waits for it."""
     code = LIGHT["the command line"] + "\nassert 'numpy' not in sys.modules"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

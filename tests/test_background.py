@@ -25,7 +25,13 @@ def test_parcels_arrive_in_order_and_end_with_their_records() -> None:
     for k in range(5):
         parcels.put(_parcel(k))
     parcels.end({"a": 1})
-    assert [int(values[0]) for _, values, _, _ in parcels] == [0, 1, 2, 3, 4] and parcels.records == {"a": 1}
+    assert [int(values[0]) for _, values, _, _ in parcels] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ] and parcels.records == {"a": 1}
 
 
 def test_a_full_room_makes_the_sender_wait_until_the_writer_has_taken_something() -> None:
@@ -65,7 +71,9 @@ def test_a_writer_that_gives_up_lets_a_waiting_sender_go() -> None:
     assert not thread.is_alive()
 
 
-def test_records_belong_to_the_sender_when_the_writer_left_before_they_came_and_to_the_writer_after() -> None:
+def test_records_belong_to_the_sender_when_the_writer_left_before_they_came_and_to_the_writer_after() -> (
+    None
+):
     early, late = Parcels(), Parcels()
     early.leave()
     assert early.end({"basis": 1}) is False and early.records == {}
@@ -89,22 +97,40 @@ class Fragile(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         z = self.fc(x)
-        if self.bad and float(x[0, 0]) >= 8:  # the second batch: rows of the first are already on their way
+        if (
+            self.bad and float(x[0, 0]) >= 8
+        ):  # the second batch: rows of the first are already on their way
             raise ValueError("second batch")
         return z  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_a_pass_that_fails_half_way_leaves_nothing_visible_and_later_steps_go_on(background: bool, tmp_path: Path) -> None:
+def test_a_pass_that_fails_half_way_leaves_nothing_visible_and_later_steps_go_on(
+    background: bool, tmp_path: Path
+) -> None:
     net, x = Fragile(), torch.arange(16.0)[:, None].repeat(1, 3)
-    with Recorder(net, probe=x, to=tmp_path / "run", layers=["fc"], batch_size=8, background=background, verbose=False) as rec:
+    with Recorder(
+        net,
+        probe=x,
+        to=tmp_path / "run",
+        layers=["fc"],
+        batch_size=8,
+        background=background,
+        verbose=False,
+    ) as rec:
         net.bad = True
-        with pytest.warns(RuntimeWarning, match="step 1 was not captured: ValueError: second batch"):
+        with pytest.warns(
+            RuntimeWarning, match="step 1 was not captured: ValueError: second batch"
+        ):
             assert rec.step(1) is False
         net.bad = False
         assert rec.step(2)
     archive = open_archive(tmp_path / "run")
-    assert archive.steps == (0, 2) and verify(tmp_path / "run") == [] and not list((tmp_path / "run").rglob(".tmp-*"))
+    assert (
+        archive.steps == (0, 2)
+        and verify(tmp_path / "run") == []
+        and not list((tmp_path / "run").rglob(".tmp-*"))
+    )
     recorded = archive.extra(2, "failures")
     assert recorded is not None and len(recorded["failures"]) == 1  # told once, not by both threads
 
@@ -135,7 +161,10 @@ def test_a_write_that_fails_half_way_is_told_once_and_what_was_attached_goes_wit
     rec.close()
     archive = open_archive(tmp_path / "run")
     assert archive.steps == (2,) and len(rec.failures) == 1
-    assert any((archive.extra(2, f"reduction:{name}") or {}).get("spec") == "pca:2" for name in archive.layers)
+    assert any(
+        (archive.extra(2, f"reduction:{name}") or {}).get("spec") == "pca:2"
+        for name in archive.layers
+    )
 
 
 def test_background_and_direct_writing_make_the_same_archive(tmp_path: Path) -> None:
@@ -145,7 +174,13 @@ def test_background_and_direct_writing_make_the_same_archive(tmp_path: Path) -> 
         torch.manual_seed(0)
         net = nn.Sequential(nn.Linear(4, 6), nn.ReLU(inplace=True), nn.Linear(6, 2))
         with Recorder(
-            net, probe=(x, y), to=tmp_path / str(background), layers="all", batch_size=7, background=background, verbose=False
+            net,
+            probe=(x, y),
+            to=tmp_path / str(background),
+            layers="all",
+            batch_size=7,
+            background=background,
+            verbose=False,
         ) as rec:
             for step in range(1, 6):
                 with torch.no_grad():

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 import infoplane as ip
-from infoplane import live
-from infoplane.analysis.follow import Budget, follow
 from infoplane.analysis.live import measure_beside
+from infoplane.analysis.measuring.follow import Budget, follow
 from infoplane.archive import ResultLog, RunWriter, planes
+from infoplane.background import live
 from infoplane.errors import InputError, SpecError
 from infoplane.types import LayerInfo
 
@@ -46,18 +46,26 @@ def numbers(plane) -> list:
     return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits) for p in plane]
 
 
-def test_when_the_block_is_left_everything_is_measured_and_training_is_what_it_was(tmp_path: Path, monkeypatch) -> None:
+def test_when_the_block_is_left_everything_is_measured_and_training_is_what_it_was(
+    tmp_path: Path, monkeypatch
+) -> None:
     weights = train(tmp_path / "beside", measure=SPECS)
     plain = train(tmp_path / "plain")
     assert all(torch.equal(weights[k], plain[k]) for k in plain)
     expected = ip.measure(tmp_path / "plain", SPECS, resume=False)
-    monkeypatch.setattr("infoplane.analysis.engine.measure_cell", lambda *a, **k: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        "infoplane.analysis.measuring.executors.measure_cell",
+        lambda *a, **k: pytest.fail("measured again"),
+    )
     assert numbers(ip.measure(tmp_path / "beside", SPECS)) == numbers(expected)
 
 
 def test_a_training_that_fails_ends_the_process_at_once(tmp_path: Path) -> None:
     net = torch.nn.Linear(5, 2)
-    with pytest.raises(ZeroDivisionError), ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False) as rec:
+    with (
+        pytest.raises(ZeroDivisionError),
+        ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False) as rec,
+    ):
         pid = rec._beside.pid
         raise ZeroDivisionError
     with pytest.raises(ProcessLookupError):
@@ -65,8 +73,17 @@ def test_a_training_that_fails_ends_the_process_at_once(tmp_path: Path) -> None:
 
 
 def test_the_process_ends_when_the_training_is_killed(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "infoplane.live", str(tmp_path / "none"), "0.02", "exact"]
-    done = subprocess.run(command, input=b"", timeout=60, check=False, capture_output=True)  # the pipe closes without a word
+    command = [
+        sys.executable,
+        "-m",
+        "infoplane.background.live",
+        str(tmp_path / "none"),
+        "0.02",
+        "exact",
+    ]
+    done = subprocess.run(
+        command, input=b"", timeout=60, check=False, capture_output=True
+    )  # the pipe closes without a word
     assert done.returncode == 0, done.stderr
 
 
@@ -78,11 +95,15 @@ def test_the_process_has_the_lowest_priority_and_its_session_too(tmp_path: Path)
         grouped = Path(f"/proc/{beside.pid}/autogroup")
         said = grouped.read_text() if grouped.exists() else ""
         until = time.monotonic() + 60
-        while os.getpriority(os.PRIO_PROCESS, beside.pid) < 19 or (said.startswith("/autogroup") and not said.rstrip().endswith("nice 19")):
+        while os.getpriority(os.PRIO_PROCESS, beside.pid) < 19 or (
+            said.startswith("/autogroup") and not said.rstrip().endswith("nice 19")
+        ):
             assert time.monotonic() < until, said
             time.sleep(0.05)
             said = grouped.read_text() if grouped.exists() else ""
-        if said.startswith("/autogroup"):  # the training is over: what is left is measured as fast as it goes
+        if said.startswith(
+            "/autogroup"
+        ):  # the training is over: what is left is measured as fast as it goes
             beside._tell(live.OVER)
             while not grouped.read_text().rstrip().endswith("nice 0"):
                 assert beside._process.poll() is None and time.monotonic() < until
@@ -90,7 +111,9 @@ def test_the_process_has_the_lowest_priority_and_its_session_too(tmp_path: Path)
         beside.stop()
 
 
-def test_a_system_without_priorities_or_groups_of_sessions_is_none_the_worse(monkeypatch, tmp_path: Path) -> None:
+def test_a_system_without_priorities_or_groups_of_sessions_is_none_the_worse(
+    monkeypatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(live, "AUTOGROUP", tmp_path / "no such folder/autogroup")
     monkeypatch.delattr(os, "nice", raising=False)
     live.step_back()
@@ -112,9 +135,16 @@ def test_a_wish_that_is_not_heard_is_made_again(monkeypatch) -> None:
 
 def test_the_process_loads_nothing_until_its_share_pays_for_it(tmp_path: Path) -> None:
     run = tmp_path / "none"
-    with subprocess.Popen([sys.executable, "-m", "infoplane.live", str(run), "0.02", "exact"], stdin=subprocess.PIPE) as waiting:
+    with subprocess.Popen(
+        [sys.executable, "-m", "infoplane.background.live", str(run), "0.02", "exact"],
+        stdin=subprocess.PIPE,
+    ) as waiting:
         time.sleep(2)
-        loaded = Path(f"/proc/{waiting.pid}/maps").read_text() if Path("/proc/self/maps").exists() else ""
+        loaded = (
+            Path(f"/proc/{waiting.pid}/maps").read_text()
+            if Path("/proc/self/maps").exists()
+            else ""
+        )
         assert waiting.poll() is None and "numpy" not in loaded and "hdf5" not in loaded
         waiting.communicate(b"", timeout=60)  # closes without a word: nobody wants results any more
     assert waiting.returncode == 0
@@ -122,9 +152,15 @@ def test_the_process_loads_nothing_until_its_share_pays_for_it(tmp_path: Path) -
 
 def test_a_share_that_is_none_is_said_in_one_line() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "infoplane.live", "run", "0", "exact"], input=b"", timeout=60, check=False, capture_output=True
+        [sys.executable, "-m", "infoplane.background.live", "run", "0", "exact"],
+        input=b"",
+        timeout=60,
+        check=False,
+        capture_output=True,
     )
-    assert done.returncode == 1 and done.stderr.decode().strip().startswith("infoplane: InputError: max_overhead is a share")
+    assert done.returncode == 1 and done.stderr.decode().strip().startswith(
+        "infoplane: InputError: max_overhead is a share"
+    )
 
 
 def test_a_process_that_fails_is_warned_of_and_the_captures_stay(tmp_path: Path) -> None:
@@ -169,7 +205,9 @@ class Clock:
         self.now = self.worked = 0.0
 
 
-def test_it_rests_while_over_budget_and_catches_up_without_resting(tmp_path: Path, monkeypatch) -> None:
+def test_it_rests_while_over_budget_and_catches_up_without_resting(
+    tmp_path: Path, monkeypatch
+) -> None:
     run, clock = growing(tmp_path / "run", 3), Clock()
     over, gone = threading.Event(), threading.Event()
     measured_at: list[tuple[float, float]] = []
@@ -182,7 +220,7 @@ def test_it_rests_while_over_budget_and_catches_up_without_resting(tmp_path: Pat
             over.set()
         return over.is_set()
 
-    from infoplane.analysis import engine as module
+    from infoplane.analysis.measuring import executors as module
 
     plain = module.measure_cell
 
@@ -198,12 +236,16 @@ def test_it_rests_while_over_budget_and_catches_up_without_resting(tmp_path: Pat
     plane = follow(run.path, ["bin:szt"], over=over, gone=gone, budget=budget)
     run.close()
     during = measured_at[:3]
-    assert all(worked <= 0.1 * now + 1 for now, worked in during), during  # never more than one cell ahead of its share
+    assert all(worked <= 0.1 * now + 1 for now, worked in during), (
+        during
+    )  # never more than one cell ahead of its share
     assert measured_at[-1][0] - measured_at[-2][0] == 1.0  # no rest once training is over
     assert plane is not None and plane.steps == (0, 1, 2, 3, 4)
 
 
-def test_waking_up_from_a_rest_does_not_use_up_the_budget_that_it_rests_for(tmp_path: Path, monkeypatch) -> None:
+def test_waking_up_from_a_rest_does_not_use_up_the_budget_that_it_rests_for(
+    tmp_path: Path, monkeypatch
+) -> None:
     """At a share of 0.02, a wake-up of 0.2 ms of processor asks for 10 ms of rest: rests of what is left and no more would never end."""
     run, clock = growing(tmp_path / "run", 1), Clock()
     over, gone = threading.Event(), threading.Event()
@@ -217,7 +259,7 @@ def test_waking_up_from_a_rest_does_not_use_up_the_budget_that_it_rests_for(tmp_
             over.set()
         return over.is_set()
 
-    from infoplane.analysis import engine as module
+    from infoplane.analysis.measuring import executors as module
 
     plain, measured_at = module.measure_cell, []
 
@@ -229,13 +271,21 @@ def test_waking_up_from_a_rest_does_not_use_up_the_budget_that_it_rests_for(tmp_
     monkeypatch.setattr(module, "measure_cell", work)
     monkeypatch.setattr(over, "wait", wait)
     publish(run, 1)
-    follow(run.path, ["bin:szt"], over=over, gone=gone, budget=Budget(0.02, busy=lambda: clock.worked, clock=lambda: clock.now))
+    follow(
+        run.path,
+        ["bin:szt"],
+        over=over,
+        gone=gone,
+        budget=Budget(0.02, busy=lambda: clock.worked, clock=lambda: clock.now),
+    )
     run.close()
     first, second = measured_at[:2]
     assert 50 <= second - first < 52 and len([t for t in woken if first <= t <= second]) < 110
 
 
-def test_following_reads_every_result_line_once_and_once_more_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_following_reads_every_result_line_once_and_once_more_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run, looked = growing(tmp_path / "run", 12), []
     plain = planes._record
     monkeypatch.setattr(planes, "_record", lambda line: (looked.append(line), plain(line))[1])
@@ -246,13 +296,23 @@ def test_following_reads_every_result_line_once_and_once_more_at_the_end(tmp_pat
     assert plane is not None and len(plane.steps) == 12 and len(looked) < 2 * 12
 
 
-@pytest.mark.parametrize(("specs", "words"), [(["nonsense"], "nonsense"), ([], "expected at least one estimator")])
+@pytest.mark.parametrize(
+    ("specs", "words"), [(["nonsense"], "nonsense"), ([], "expected at least one estimator")]
+)
 def test_a_watching_process_that_cannot_measure_says_why_and_goes_on(
-    specs: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    specs: list[str],
+    words: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     run, stop = growing(tmp_path / "run", 1), threading.Event()
     looks = []
-    monkeypatch.setattr(stop, "wait", lambda timeout=None: (looks.append(timeout), stop.set() if len(looks) == 3 else None))
+    monkeypatch.setattr(
+        stop,
+        "wait",
+        lambda timeout=None: (looks.append(timeout), stop.set() if len(looks) == 3 else None),
+    )
     measure_beside(run.path, specs, stop)
     run.close()
     said = capsys.readouterr().err
@@ -270,8 +330,11 @@ def test_nobody_interested_any_more_ends_it_with_what_it_has(tmp_path: Path) -> 
 
 def test_all_ways_in_leave_a_training_on_every_core_95_percent_of_its_time() -> None:
     """A second of measuring costs two threads of torch on two cores 1.1 to 1.2 seconds (benchmarks/RESULTS.md)."""
+    from infoplane.background.live import Beside
     from infoplane.commands.measure import measure
-    from infoplane.live import Beside
 
-    shares = {inspect.signature(way).parameters["max_overhead"].default for way in (Beside, follow, measure)}
+    shares = {
+        inspect.signature(way).parameters["max_overhead"].default
+        for way in (Beside, follow, measure)
+    }
     assert len(shares) == 1 and 1.2 * shares.pop() < 0.05

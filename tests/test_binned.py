@@ -19,7 +19,10 @@ from infoplane.errors import EstimatorError, InputError
 BITS12 = np.array(list(itertools.product([0, 1], repeat=12)), np.float32)
 IDS = ip.discrete(np.arange(4096))
 LABELS = ip.discrete(ip.data.szt.load()[1])
-SAMPLE = np.array([-1.2, -1, -0.97, -0.035, -0.01, 0, 0.01, 0.034, 0.036, 0.069, 0.071, 0.97, 0.999, 1, 1.3], np.float32)[:, None]
+SAMPLE = np.array(
+    [-1.2, -1, -0.97, -0.035, -0.01, 0, 0.01, 0.034, 0.036, 0.069, 0.071, 0.97, 0.999, 1, 1.3],
+    np.float32,
+)[:, None]
 RULES = [
     Binned("szt"), Binned("saxe", width=0.07), Binned("saxe", width=0.5), Binned("saxe-paper"), Binned("range", n=100), Binned("range", n=30, scope="unit"),
     Binned("quantile", n=30), Binned("quantile", n=7, scope="layer"), Binned("ebab", n=30),
@@ -41,9 +44,17 @@ def reference_cells(rule: Binned, z: np.ndarray) -> np.ndarray:
     out = np.empty(z.shape, int)
     lo, hi = float(z.min()), float(z.max())
     if rule.rule == "ebab":
-        low = 0.0 if lo >= 0 else -1.000001 if lo >= -1 else np.nextafter(z.min(), z.dtype.type(-np.inf))
+        low = (
+            0.0
+            if lo >= 0
+            else -1.000001
+            if lo >= -1
+            else np.nextafter(z.min(), z.dtype.type(-np.inf))
+        )
         u = sorted({float(v) for v in z.ravel() if v > low})
-        edges = [low] + [u[int(k * len(u) / rule.n)] for k in range(rule.n)] + [u[-1]] if u else [low]
+        edges = (
+            [low] + [u[int(k * len(u) / rule.n)] for k in range(rule.n)] + [u[-1]] if u else [low]
+        )
     for j in range(z.shape[1]):
         column = z[:, j]
         pool = sorted(z.ravel() if rule.scope == "layer" else column)
@@ -53,12 +64,19 @@ def reference_cells(rule: Binned, z: np.ndarray) -> np.ndarray:
             elif rule.rule == "saxe":
                 out[i, j] = int(np.floor(v / z.dtype.type(rule.width)))
             elif rule.rule == "quantile":
-                cuts = [pool[min(int(np.ceil(k / rule.n * len(pool))), len(pool) - 1)] for k in range(1, rule.n)]
+                cuts = [
+                    pool[min(int(np.ceil(k / rule.n * len(pool))), len(pool) - 1)]
+                    for k in range(1, rule.n)
+                ]
                 out[i, j] = sum(v >= c for c in cuts)
             elif rule.rule == "ebab":
                 out[i, j] = sum(float(v) >= e for e in edges) - 1
             else:
-                a, b, n = (float(column.min()), float(column.max()), rule.n) if rule.scope == "unit" else (lo, hi, rule.n)
+                a, b, n = (
+                    (float(column.min()), float(column.max()), rule.n)
+                    if rule.scope == "unit"
+                    else (lo, hi, rule.n)
+                )
                 if rule.rule == "saxe-paper":
                     a, b, n = (-1.0, 1.0, 30) if lo < 0 and lo >= -1 and hi <= 1 else (lo, hi, 100)
                 out[i, j] = min(int((float(v) - a) / (b - a) * n), n - 1) if b > a else 0
@@ -66,11 +84,43 @@ def reference_cells(rule: Binned, z: np.ndarray) -> np.ndarray:
 
 
 def test_szt_codes_are_golden() -> None:
-    assert binrules.szt_cells(SAMPLE).ravel().tolist() == [-1, 0, 0, 13, 14, 14, 14, 14, 15, 15, 15, 28, 28, 29, 29]
+    assert binrules.szt_cells(SAMPLE).ravel().tolist() == [
+        -1,
+        0,
+        0,
+        13,
+        14,
+        14,
+        14,
+        14,
+        15,
+        15,
+        15,
+        28,
+        28,
+        29,
+        29,
+    ]
 
 
 def test_saxe_codes_are_golden() -> None:
-    assert binrules.saxe_cells(SAMPLE, 0.07).ravel().tolist() == [-18, -15, -14, -1, -1, 0, 0, 0, 0, 0, 1, 13, 14, 14, 18]
+    assert binrules.saxe_cells(SAMPLE, 0.07).ravel().tolist() == [
+        -18,
+        -15,
+        -14,
+        -1,
+        -1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        1,
+        13,
+        14,
+        14,
+        18,
+    ]
 
 
 def test_ebab_edges_and_codes_are_golden() -> None:
@@ -80,9 +130,16 @@ def test_ebab_edges_and_codes_are_golden() -> None:
 
 
 POPCOUNT = BITS12.sum(1, keepdims=True)
-CUBE = {"all bits": (BITS12, 12.0, 0.999157121), "popcount": (POPCOUNT, 2.838529, 0.627641), "one bit": (BITS12[:, :1], 1.0, 0.033906)}
+CUBE = {
+    "all bits": (BITS12, 12.0, 0.999157121),
+    "popcount": (POPCOUNT, 2.838529, 0.627641),
+    "one bit": (BITS12[:, :1], 1.0, 0.033906),
+}
 WIDTHS = [Binned("saxe", width=0.07), Binned("saxe", width=1.0), Exact()]
-CASES = [(rule, what) for what in CUBE for rule in WIDTHS] + [(Binned("szt"), "all bits"), (Binned("szt"), "one bit")]
+CASES = [(rule, what) for what in CUBE for rule in WIDTHS] + [
+    (Binned("szt"), "all bits"),
+    (Binned("szt"), "one bit"),
+]
 
 
 @pytest.mark.parametrize(("rule", "what"), CASES, ids=lambda v: str(v))
@@ -99,7 +156,9 @@ def test_szt_bins_merge_everything_above_one_and_say_so() -> None:
     assert any("above 1 share one cell" in note for note in estimate.notes)
 
 
-@pytest.mark.parametrize(("w", "bits"), [(0.1, 2.64447), (0.5, 4.63120), (0.869, 4.899788), (2, 4.15734), (10, 2.04417)])
+@pytest.mark.parametrize(
+    ("w", "bits"), [(0.1, 2.64447), (0.5, 4.63120), (0.869, 4.899788), (2, 4.15734), (10, 2.04417)]
+)
 def test_the_minimal_tanh_model_has_saxes_entropies(w: float, bits: float) -> None:
     """h = tanh(w x), x ~ N(0,1), 30 equal cells on [-1, 1]: probabilities by the normal law, cells by our rule on a fine grid of quantiles."""
     inner = np.arctanh(np.linspace(-1, 1, 31)[1:-1])
@@ -117,21 +176,31 @@ def test_the_minimal_relu_model_has_saxes_entropies(w: float, bits: float) -> No
     x = norm.ppf((np.arange(n) + 0.5) / n)
     z = ip.continuous(np.maximum(w * x, 0))
     # one-sided cells of width 2/30; exact zeros share the first cell with values below the first edge
-    assert entropy(binrules.saxe_cells(z.values, 2 / 30).ravel().tolist()) == pytest.approx(bits, abs=2e-3)
+    assert entropy(binrules.saxe_cells(z.values, 2 / 30).ravel().tolist()) == pytest.approx(
+        bits, abs=2e-3
+    )
 
 
 @pytest.mark.parametrize("rule", RULES, ids=str)
-@pytest.mark.parametrize(("n", "d", "kind"), [(300, 5, "tanh"), (200, 9, "relu"), (1000, 2, "wide"), (50, 64, "tanh")])
-def test_cells_and_bits_agree_with_a_plain_reference(rule: Binned, n: int, d: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("n", "d", "kind"), [(300, 5, "tanh"), (200, 9, "relu"), (1000, 2, "wide"), (50, 64, "tanh")]
+)
+def test_cells_and_bits_agree_with_a_plain_reference(
+    rule: Binned, n: int, d: int, kind: str
+) -> None:
     rng = np.random.default_rng([n, d])
     z = rng.normal(size=(n, d)).astype(np.float32)
-    z = {"tanh": np.tanh(z), "relu": np.maximum(z, 0), "wide": 5 * z.round(1)}[kind].astype(np.float32)
+    z = {"tanh": np.tanh(z), "relu": np.maximum(z, 0), "wide": 5 * z.round(1)}[kind].astype(
+        np.float32
+    )
     expected = reference_cells(rule, z)
     assert np.array_equal(rule.cells(ip.continuous(z)), expected)
     y = rng.integers(0, 3, n)
     rows = [tuple(r) for r in expected]
     layer = ip.continuous(z)
-    assert rule.estimate(layer, ip.discrete(y)).bits == pytest.approx(information(rows, y.tolist()), abs=1e-9)
+    assert rule.estimate(layer, ip.discrete(y)).bits == pytest.approx(
+        information(rows, y.tolist()), abs=1e-9
+    )
     assert rule.estimate(ip.discrete(np.arange(n) // 2), layer).bits == pytest.approx(
         information(rows, (np.arange(n) // 2).tolist()), abs=1e-9
     )
@@ -140,12 +209,21 @@ def test_cells_and_bits_agree_with_a_plain_reference(rule: Binned, n: int, d: in
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_entropies_agree_at_3000_rows_of_64_units(rule: Binned) -> None:
-    z = np.tanh(np.random.default_rng(1).normal(size=(3000, 2)) @ np.random.default_rng(2).normal(size=(2, 64))).astype(np.float32)
+    z = np.tanh(
+        np.random.default_rng(1).normal(size=(3000, 2))
+        @ np.random.default_rng(2).normal(size=(2, 64))
+    ).astype(np.float32)
     rows = [tuple(r) for r in rule.cells(ip.continuous(z))]
-    assert rule.estimate(ip.discrete(np.arange(3000)), ip.continuous(z)).bits == pytest.approx(entropy(rows), abs=1e-9)
+    assert rule.estimate(ip.discrete(np.arange(3000)), ip.continuous(z)).bits == pytest.approx(
+        entropy(rows), abs=1e-9
+    )
 
 
-matrices = hnp.arrays(np.float32, st.tuples(st.integers(2, 40), st.integers(1, 4)), elements=st.floats(-2, 2, width=32))
+matrices = hnp.arrays(
+    np.float32,
+    st.tuples(st.integers(2, 40), st.integers(1, 4)),
+    elements=st.floats(-2, 2, width=32),
+)
 
 
 @given(matrices, st.randoms(use_true_random=False))
@@ -178,7 +256,10 @@ def test_exact_codes_are_never_coarser_than_any_bins(z) -> None:
 @given(hnp.arrays(np.float64, (30, 2), elements=st.floats(-3, 3, width=32)))
 def test_quantile_bins_are_invariant_to_monotone_maps(z) -> None:
     rule = Binned("quantile", n=5)
-    assert np.array_equal(rule.cells(ip.continuous(z)), rule.cells(ip.continuous(np.digitize(z, np.unique(z)) * 7.0 + 3)))
+    assert np.array_equal(
+        rule.cells(ip.continuous(z)),
+        rule.cells(ip.continuous(np.digitize(z, np.unique(z)) * 7.0 + 3)),
+    )
 
 
 def test_a_range_frozen_over_the_run_covers_every_checkpoint_and_keeps_its_name() -> None:
@@ -199,7 +280,10 @@ def test_minus_zero_equals_zero() -> None:
 
 def test_a_constant_layer_carries_nothing() -> None:
     for rule in (*RULES, Exact()):
-        assert rule.estimate(ip.discrete(np.arange(20)), ip.continuous(np.full((20, 3), 0.25))).bits == 0.0
+        assert (
+            rule.estimate(ip.discrete(np.arange(20)), ip.continuous(np.full((20, 3), 0.25))).bits
+            == 0.0
+        )
 
 
 def test_bad_input_is_explained() -> None:

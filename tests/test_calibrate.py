@@ -38,17 +38,30 @@ class Constant:
     def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator) -> Estimate:
         if self.refuse and a.values[0, 0] > 0:
             raise EstimatorError("not today")
-        return Estimate(self.bits, a.n, self.name, low=self.bits - 0.5, high=self.bits + 0.5, stderr=0.25)
+        return Estimate(
+            self.bits, a.n, self.name, low=self.bits - 0.5, high=self.bits + 0.5, stderr=0.25
+        )
 
 
-ONE_BIT = Case("one bit", "1-D", lambda n, rng: Sample(continuous(rng.normal(size=n)), continuous(rng.normal(size=n))), lambda: 1.0, "said")
+ONE_BIT = Case(
+    "one bit",
+    "1-D",
+    lambda n, rng: Sample(continuous(rng.normal(size=n)), continuous(rng.normal(size=n))),
+    lambda: 1.0,
+    "said",
+)
 ENDLESS = Case("endless", "deterministic", ONE_BIT.draw, lambda: math.inf, "said")
 
 
 def test_planted_errors_bias_and_coverage_are_found() -> None:
     found = calibrate([Constant(1.2), Constant(0.3)], [ONE_BIT], n=20, seeds=5)
     near, far = found.of("constant 1.2", "1-D"), found.of("constant 0.3", "one bit")
-    assert (near.bias, near.error, near.coverage, near.intervals) == (pytest.approx(0.2), pytest.approx(0.2), 1.0, 5)
+    assert (near.bias, near.error, near.coverage, near.intervals) == (
+        pytest.approx(0.2),
+        pytest.approx(0.2),
+        1.0,
+        5,
+    )
     assert (far.bias, far.error, far.coverage) == (pytest.approx(-0.7), pytest.approx(0.7), 0.0)
     (parting,) = found.partings()
     assert (parting.low, parting.high, parting.truth_bits) == ("constant 0.3", "constant 1.2", 1.0)
@@ -64,12 +77,17 @@ def test_an_infinite_truth_has_no_error_and_a_refusal_is_counted_and_kept() -> N
 
 def test_geometric_numbers_have_no_error_against_a_shannon_truth() -> None:
     found = calibrate(["cka", "ksg"], ["Gaussian, r=0.5"], n=100, seeds=1)
-    assert found.of("cka:kernel=linear", "1-D").error is None and found.of("ksg:k=5", "1-D").error is not None
+    assert (
+        found.of("cka:kernel=linear", "1-D").error is None
+        and found.of("ksg:k=5", "1-D").error is not None
+    )
     assert not found.partings()
 
 
 def test_sample_propagation_gets_the_clean_layer_and_the_noise_of_the_case() -> None:
-    found = calibrate(["noisy", "mixed"], ["two noisy tanh layers, 8 inputs", "Gaussian, r=0.5"], n=400, seeds=2)
+    found = calibrate(
+        ["noisy", "mixed"], ["two noisy tanh layers, 8 inputs", "Gaussian, r=0.5"], n=400, seeds=2
+    )
     assert {(t.estimator, t.case) for t in found.trials} == {
         ("noisy", "two noisy tanh layers, 8 inputs"),
         ("mixed:k=5", "two noisy tanh layers, 8 inputs"),
@@ -82,19 +100,27 @@ def test_workers_and_company_change_nothing() -> None:
     alone = calibrate(["sliced:slices=4"], ["vector"], n=60, seeds=2)
     beside = calibrate(["gauss", "sliced:slices=4"], ["vector", "1-D"], n=60, seeds=2, workers=2)
     assert {(t.case, t.seed): t.bits for t in alone.trials} == {
-        (t.case, t.seed): t.bits for t in beside.trials if t.estimator == "sliced:slices=4" and t.family == "vector"
+        (t.case, t.seed): t.bits
+        for t in beside.trials
+        if t.estimator == "sliced:slices=4" and t.family == "vector"
     }
 
 
 def test_half_samples_give_intervals_where_there_are_none() -> None:
-    bare, barred = (calibrate(["ksg"], ["Gaussian, r=0.5"], n=200, seeds=2, errorbars=k) for k in (0, 4))
+    bare, barred = (
+        calibrate(["ksg"], ["Gaussian, r=0.5"], n=200, seeds=2, errorbars=k) for k in (0, 4)
+    )
     assert bare.of("ksg:k=5", "1-D").coverage is None and barred.of("ksg:k=5", "1-D").intervals == 2
     assert [t.bits for t in bare.trials] == [t.bits for t in barred.trials]
 
 
 def test_seeds_may_be_named_so_that_other_draws_can_judge() -> None:
-    every, later = (calibrate(["gauss"], ["Gaussian, r=0.5"], n=60, seeds=seeds) for seeds in (4, range(2, 4)))
-    assert [replace(t, seconds=0) for t in later.trials] == [replace(t, seconds=0) for t in every.trials[2:]]
+    every, later = (
+        calibrate(["gauss"], ["Gaussian, r=0.5"], n=60, seeds=seeds) for seeds in (4, range(2, 4))
+    )
+    assert [replace(t, seconds=0) for t in later.trials] == [
+        replace(t, seconds=0) for t in every.trials[2:]
+    ]
     with pytest.raises(InputError, match="at least 1 seed"):
         calibrate(["gauss"], seeds=())
 
@@ -113,7 +139,23 @@ def test_the_command_prints_draws_and_writes(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         app,
         [
-            *("calibrate", "-e", "gauss", "-e", "ksg", "-c", "1-D", "-c", "deterministic", "-n", "100", "--seeds", "2", "--errorbars", "2"),
+            *(
+                "calibrate",
+                "-e",
+                "gauss",
+                "-e",
+                "ksg",
+                "-c",
+                "1-D",
+                "-c",
+                "deterministic",
+                "-n",
+                "100",
+                "--seeds",
+                "2",
+                "--errorbars",
+                "2",
+            ),
             *("--csv", str(files["csv"]), "--html", str(files["html"]), "-o", str(files["png"])),
         ],
     )
@@ -124,7 +166,10 @@ def test_the_command_prints_draws_and_writes(tmp_path: Path) -> None:
     assert len(rows) == 2 * 2 * 12 and {r["family"] for r in rows} == {"1-D", "deterministic"}
     page = files["html"].read_text("utf-8")
     assert (
-        "data:image/png;base64," in page and "square plus noise" in page and "<script" not in page and "http" not in page.split("base64")[0]
+        "data:image/png;base64," in page
+        and "square plus noise" in page
+        and "<script" not in page
+        and "http" not in page.split("base64")[0]
     )
     assert files["png"].stat().st_size > 10_000
     listed = CliRunner().invoke(app, ["calibrate", "--list", "--judges", "-c", "label"])
@@ -134,7 +179,9 @@ def test_the_command_prints_draws_and_writes(tmp_path: Path) -> None:
 
 
 def test_a_page_escapes_what_it_is_given(tmp_path: Path) -> None:
-    trial = Trial("<b>case</b>", "1-D", "<i>", 10, 0, 1.0, None, refusal="<script>alert(1)</script>")
+    trial = Trial(
+        "<b>case</b>", "1-D", "<i>", 10, 0, 1.0, None, refusal="<script>alert(1)</script>"
+    )
     page = Calibration((trial,)).write_html(tmp_path / "p.html").read_text("utf-8")
     assert "<script>" not in page and "&lt;b&gt;case" in page
 
@@ -152,8 +199,14 @@ BARS = [
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("spec", "family", "bar", "seeds"), BARS, ids=[f"{spec} {family}" for spec, family, _, _ in BARS])
-def test_mean_errors_on_the_bank_stay_below_their_bars(spec: str, family: str, bar: float, seeds: int) -> None:
+@pytest.mark.parametrize(
+    ("spec", "family", "bar", "seeds"),
+    BARS,
+    ids=[f"{spec} {family}" for spec, family, _, _ in BARS],
+)
+def test_mean_errors_on_the_bank_stay_below_their_bars(
+    spec: str, family: str, bar: float, seeds: int
+) -> None:
     (score,) = calibrate([spec], [family], seeds=seeds).scores()
     assert score.refused == 0 and score.error is not None and score.error <= bar
 

@@ -24,7 +24,9 @@ log2 = np.log2
 
 def gaussian(r: float) -> Ratio:
     """Coordinates of correlation r."""
-    return lambda x, z: ((stats.norm.logpdf(z, r * x, math.sqrt(1 - r * r)) - stats.norm.logpdf(z)) / math.log(2)).sum(axis=1)
+    return lambda x, z: (
+        (stats.norm.logpdf(z, r * x, math.sqrt(1 - r * r)) - stats.norm.logpdf(z)) / math.log(2)
+    ).sum(axis=1)
 
 
 def linear(w: np.ndarray, noise: float) -> Ratio:
@@ -38,7 +40,9 @@ def linear(w: np.ndarray, noise: float) -> Ratio:
 
 
 def random_linear(first: int, second: int, seed: int, noise: float) -> Ratio:
-    return linear(np.random.default_rng(seed).normal(size=(second, first)) / math.sqrt(first), noise)
+    return linear(
+        np.random.default_rng(seed).normal(size=(second, first)) / math.sqrt(first), noise
+    )
 
 
 def uniform_sum(w: float) -> Ratio:
@@ -51,7 +55,9 @@ def uniform_sum(w: float) -> Ratio:
     return ratio
 
 
-def additive(nodes: np.ndarray, weights: np.ndarray, f: Callable[[np.ndarray], np.ndarray], sd: float) -> Ratio:
+def additive(
+    nodes: np.ndarray, weights: np.ndarray, f: Callable[[np.ndarray], np.ndarray], sd: float
+) -> Ratio:
     """p(z) by Gaussian quadrature over x."""
 
     def ratio(x: np.ndarray, z: np.ndarray) -> np.ndarray:
@@ -86,19 +92,35 @@ def student(r: float, dof: float, dim: int = 1) -> Ratio:
 def clusters(centres: list[tuple[float, float]], r: float, sd: float) -> Ratio:
     def ratio(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         s = sd**2 * np.array([[1, r], [r, 1]])
-        joint = np.mean([stats.multivariate_normal(c, s).pdf(np.hstack([x, z])) for c in centres], axis=0)
-        px, pz = (np.mean([stats.norm.pdf(v[:, 0], c[i], sd) for c in centres], axis=0) for i, v in enumerate((x, z)))
+        joint = np.mean(
+            [stats.multivariate_normal(c, s).pdf(np.hstack([x, z])) for c in centres], axis=0
+        )
+        px, pz = (
+            np.mean([stats.norm.pdf(v[:, 0], c[i], sd) for c in centres], axis=0)
+            for i, v in enumerate((x, z))
+        )
         return log2(joint / (px * pz))
 
     return ratio
 
 
-def blobs(centres: np.ndarray, labels: np.ndarray, sd: np.ndarray, weights: np.ndarray | None = None) -> Ratio:
+def blobs(
+    centres: np.ndarray, labels: np.ndarray, sd: np.ndarray, weights: np.ndarray | None = None
+) -> Ratio:
     """z around centres (K, d) of spread sd (K,), y their labels."""
     w = np.full(len(centres), 1 / len(centres)) if weights is None else weights
 
     def ratio(z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        p = np.stack([stats.norm.pdf(z[:, : centres.shape[1]], c, s).prod(axis=1) for c, s in zip(centres, sd, strict=True)], axis=1) * w
+        p = (
+            np.stack(
+                [
+                    stats.norm.pdf(z[:, : centres.shape[1]], c, s).prod(axis=1)
+                    for c, s in zip(centres, sd, strict=True)
+                ],
+                axis=1,
+            )
+            * w
+        )
         own = labels[None, :] == y
         return log2((p * own).sum(axis=1) / (own * w).sum(axis=1) / p.sum(axis=1))
 
@@ -106,7 +128,12 @@ def blobs(centres: np.ndarray, labels: np.ndarray, sd: np.ndarray, weights: np.n
 
 
 def line(centres: list[float], sd: list[float], weights: list[float] | None = None) -> Ratio:
-    return blobs(np.array(centres)[:, None], np.arange(len(centres)), np.array(sd), None if weights is None else np.array(weights))
+    return blobs(
+        np.array(centres)[:, None],
+        np.arange(len(centres)),
+        np.array(sd),
+        None if weights is None else np.array(weights),
+    )
 
 
 def gao(m: int) -> Ratio:
@@ -136,7 +163,11 @@ def rectified(r: float) -> Ratio:
         p00 = stats.multivariate_normal(cov=[[1, r], [r, 1]]).cdf([0, 0])
         both = stats.norm.pdf(z, r * x, s) / stats.norm.pdf(z)
         z_only, x_only = 2 * ndtr(-r * z / s), 2 * ndtr(-r * x / s)
-        return log2(np.where((x > 0) & (z > 0), both, np.where(x > 0, x_only, np.where(z > 0, z_only, 4 * p00))))
+        return log2(
+            np.where(
+                (x > 0) & (z > 0), both, np.where(x > 0, x_only, np.where(z > 0, z_only, 4 * p00))
+            )
+        )
 
     return ratio
 
@@ -183,7 +214,9 @@ def layer(bits: int, sigma: float, seed: int, gain: float = 1.0) -> Ratio:
     return mixture(np.tanh(every @ w + b), sigma, lambda x: np.tanh(x @ w + b))
 
 
-def two_layers(points: int, first: float, second: float, sigma: float, labels: bool = False) -> Ratio:
+def two_layers(
+    points: int, first: float, second: float, sigma: float, labels: bool = False
+) -> Ratio:
     """p(z|x) by Gauss-Hermite quadrature over the hidden noise."""
     t, w = np.polynomial.hermite_e.hermegauss(60)
     grid = np.linspace(-1.5, 1.5, points)
@@ -235,7 +268,9 @@ RATIOS: dict[str, Ratio] = {
     "Student pair, 2 degrees, r=0.7": student(0.7, 2),
     "Student pair, 5 degrees, r=0.4": student(0.4, 5),
     "Student 2+2, 3 degrees, r=0.5": student(0.5, 3, 2),
-    "exponential with a random rate": lambda x, z: log2(x * np.exp(-x * z) / stats.lomax(2).pdf(z))[:, 0],
+    "exponential with a random rate": lambda x, z: log2(x * np.exp(-x * z) / stats.lomax(2).pdf(z))[
+        :, 0
+    ],
     "Gaussian 5+5, r=0.6": gaussian(0.6),
     "Gaussian 8+8, r=0.5": gaussian(0.5),
     "Gaussian 10+10, r=0.5": gaussian(0.5),
@@ -249,8 +284,12 @@ RATIOS: dict[str, Ratio] = {
     "four blobs": blobs(1.5 * SQUARE, np.arange(4), np.ones(4)),
     "exclusive or": blobs(1.5 * SQUARE, np.array([0, 0, 1, 1]), np.full(4, 0.8)),
     "eight blobs on a ring": blobs(2.5 * EIGHT, np.arange(8), np.full(8, 0.8)),
-    "ring against centre": blobs(np.vstack([2.2 * EIGHT, np.zeros((2, 2))]), np.array([0] * 8 + [1] * 2), np.full(10, 0.6)),
-    "two uniforms that overlap by 0.4": lambda z, y: np.where((z >= 0.6) & (z <= 1), 0.0, 1.0)[:, 0],
+    "ring against centre": blobs(
+        np.vstack([2.2 * EIGHT, np.zeros((2, 2))]), np.array([0] * 8 + [1] * 2), np.full(10, 0.6)
+    ),
+    "two uniforms that overlap by 0.4": lambda z, y: np.where((z >= 0.6) & (z <= 1), 0.0, 1.0)[
+        :, 0
+    ],
     "steps with uniform noise, 4 symbols": gao(4),
     "steps with uniform noise, 16 symbols": gao(16),
     "steps with uniform noise, 7 symbols": gao(7),
@@ -278,7 +317,17 @@ RATIOS: dict[str, Ratio] = {
 }
 
 
-FEW_ROWS = ("square", "saturated", "circle", "6 binary", "3 tanh", "2 saturated", "4 tanh", "tanh layer", "two noisy tanh")
+FEW_ROWS = (
+    "square",
+    "saturated",
+    "circle",
+    "6 binary",
+    "3 tanh",
+    "2 saturated",
+    "4 tanh",
+    "tanh layer",
+    "two noisy tanh",
+)
 """Densities that are sums over many centres."""
 
 
@@ -306,7 +355,10 @@ CLOSED = {
     "Z-channel, 0.3": H(0.35) - 0.5 * H(0.3),
     "512 symbols, erased 0.5": 4.5,
     "Zipf, 100 symbols, erased 0.3": 0.7 * stats.entropy(1 / np.arange(1, 101), base=2),
-    "Zipf, 64 symbols, odd or even, flip 0.1": H(0.1 + 0.8 * (1 / np.arange(2, 65, 2)).sum() / (1 / np.arange(1, 65)).sum()) - H(0.1),
+    "Zipf, 64 symbols, odd or even, flip 0.1": H(
+        0.1 + 0.8 * (1 / np.arange(2, 65, 2)).sum() / (1 / np.arange(1, 65)).sum()
+    )
+    - H(0.1),
 }
 
 
@@ -318,7 +370,9 @@ def test_tables_have_their_closed_form(name: str) -> None:
 @pytest.mark.parametrize("name", [c.name for c in (*CASES, *JUDGES) if c.family == "discrete"])
 def test_many_rows_of_a_table_have_its_information(name: str) -> None:
     s = ALL[name].sample(400_000, 0)
-    assert information_bits(row_codes(s.a.values), row_codes(s.b.values), "mm") == pytest.approx(ALL[name].bits, abs=0.01)
+    assert information_bits(row_codes(s.a.values), row_codes(s.b.values), "mm") == pytest.approx(
+        ALL[name].bits, abs=0.01
+    )
 
 
 def test_warps_are_invertible_maps_of_gaussian_rows() -> None:
@@ -331,7 +385,11 @@ def test_warps_are_invertible_maps_of_gaussian_rows() -> None:
     turned = continuous_cases.spiral(x)
     angle = -(turned**2).sum(axis=1)
     back = np.stack(
-        [np.cos(angle) * turned[:, 0] - np.sin(angle) * turned[:, 1], np.sin(angle) * turned[:, 0] + np.cos(angle) * turned[:, 1]], axis=1
+        [
+            np.cos(angle) * turned[:, 0] - np.sin(angle) * turned[:, 1],
+            np.sin(angle) * turned[:, 0] + np.cos(angle) * turned[:, 1],
+        ],
+        axis=1,
     )
     assert np.allclose(back, x)
     for name, r in (
@@ -349,7 +407,9 @@ def test_every_case_has_two_derivations_and_a_place() -> None:
     tables = {c.name for c in (*CASES, *JUDGES) if c.family == "discrete"}
     assert set(ALL) == set(RATIOS) | tables | warped | infinite
     assert infinite == {c.name for c in CASES if c.family == "deterministic"}
-    assert len(ALL) == len(CASES) + len(JUDGES) and not {c.name for c in CASES} & {c.name for c in JUDGES}
+    assert len(ALL) == len(CASES) + len(JUDGES) and not {c.name for c in CASES} & {
+        c.name for c in JUDGES
+    }
     assert {type(c) for c in ALL.values()} == {Case} and all(c.how for c in ALL.values())
 
 
@@ -358,7 +418,9 @@ def test_a_seed_names_its_rows_and_choosing_says_what_there_is() -> None:
     assert np.array_equal(case.sample(50, 3).b.values, case.sample(50, 3).b.values)
     assert not np.array_equal(case.sample(50, 3).b.values, case.sample(50, 4).b.values)
     assert [c.name for c in choose(["Gaussian, r=0.9*"])] == ["Gaussian, r=0.9", "Gaussian, r=0.99"]
-    with pytest.raises(InputError, match="no such case or family: 'gausian'; families are discrete"):
+    with pytest.raises(
+        InputError, match="no such case or family: 'gausian'; families are discrete"
+    ):
         choose(["gausian"])
 
 
@@ -384,4 +446,6 @@ def test_the_bank_and_the_judges_are_those_of_the_published_tables() -> None:
 def test_a_case_is_the_one_of_the_published_tables(name: str) -> None:
     now = fingerprint(ALL[name])
     assert (now[0] is None) == (GOLDEN[name][0] is None)
-    np.testing.assert_allclose(np.array(now, float), np.array(GOLDEN[name], float), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(
+        np.array(now, float), np.array(GOLDEN[name], float), rtol=1e-6, atol=1e-7
+    )

@@ -18,7 +18,13 @@ from torch import Tensor, nn
 
 import infoplane as ip
 from infoplane.archive import open_archive
-from infoplane.errors import CaptureError, InputError, LayerNotExecuted, UnsupportedModel, UnsupportedOutput
+from infoplane.errors import (
+    CaptureError,
+    InputError,
+    LayerNotExecuted,
+    UnsupportedModel,
+    UnsupportedOutput,
+)
 from infoplane.hooks.passes import form
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.replay import replay
@@ -40,13 +46,17 @@ def test_auto_picks_blocks_and_activations() -> None:
 
 
 def _open(net: nn.Module, x: object, to: Path, **options: object) -> Recorder:
-    return Recorder(net, probe=x, to=to / "run", **({"durable": False, "verbose": False} | options)).open()  # type: ignore[arg-type]
+    return Recorder(
+        net, probe=x, to=to / "run", **({"durable": False, "verbose": False} | options)
+    ).open()  # type: ignore[arg-type]
 
 
 def test_the_input_of_an_in_place_module_is_seen_before_it_is_overwritten(tmp_path: Path) -> None:
     _open(_mlp(), _f(9, 5), tmp_path, layers=["0", "1:input", "1"]).close()
     a = open_archive(tmp_path / "run")
-    assert np.array_equal(a.z(0, "1:input"), a.z(0, "0")) and not np.array_equal(a.z(0, "1:input"), a.z(0, "1"))
+    assert np.array_equal(a.z(0, "1:input"), a.z(0, "0")) and not np.array_equal(
+        a.z(0, "1:input"), a.z(0, "1")
+    )
 
 
 def test_a_module_called_with_keywords_only_shows_its_input(tmp_path: Path) -> None:
@@ -76,11 +86,24 @@ def test_a_tied_module_is_found_by_its_second_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("layers", "hint"), [(["self_attn.out_proj"], "used by nn.MultiheadAttention without being called; ask for 'self_attn'")]
+    ("layers", "hint"),
+    [
+        (
+            ["self_attn.out_proj"],
+            "used by nn.MultiheadAttention without being called; ask for 'self_attn'",
+        )
+    ],
 )
-def test_a_layer_that_never_runs_is_named_with_a_hint(layers: list[str], hint: str, tmp_path: Path) -> None:
+def test_a_layer_that_never_runs_is_named_with_a_hint(
+    layers: list[str], hint: str, tmp_path: Path
+) -> None:
     with pytest.raises(LayerNotExecuted, match=hint):
-        _open(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), _f(9, 5, 8), tmp_path, layers=layers)
+        _open(
+            nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+            _f(9, 5, 8),
+            tmp_path,
+            layers=layers,
+        )
 
 
 def test_containers_and_direct_forward_calls_are_typed_errors(tmp_path: Path) -> None:
@@ -92,7 +115,10 @@ def test_containers_and_direct_forward_calls_are_typed_errors(tmp_path: Path) ->
         def forward(self, x: Tensor) -> Tensor:
             return self.items[0](self.fc.forward(x))  # type: ignore[no-any-return]
 
-    for layer, hint in (("items", "container without a forward"), ("fc", r"module\(x\), not module.forward\(x\)")):
+    for layer, hint in (
+        ("items", "container without a forward"),
+        ("fc", r"module\(x\), not module.forward\(x\)"),
+    ):
         with pytest.raises(LayerNotExecuted, match=hint):
             _open(Net(), _f(9, 3), tmp_path, layers=[layer])
 
@@ -110,9 +136,14 @@ class Structured(nn.Module):
 
     def forward(self, x: Tensor) -> object:
         z = self.fc(x)
-        return {"one": (z, None), "two": (z, z), "dict": {"a": z, "b": None}, "data": Pair(z, None), "none": None, "twice": Pair(z, -z)}[
-            self.form
-        ]
+        return {
+            "one": (z, None),
+            "two": (z, z),
+            "dict": {"a": z, "b": None},
+            "data": Pair(z, None),
+            "none": None,
+            "twice": Pair(z, -z),
+        }[self.form]
 
 
 @pytest.mark.parametrize("form", ["one", "dict", "data"])
@@ -136,7 +167,9 @@ def test_no_tensor_or_several_are_refused_by_name(form: str, message: str, tmp_p
 
 
 def test_a_selector_chooses_among_several_tensors(tmp_path: Path) -> None:
-    _open(Structured("twice"), _f(9, 3), tmp_path, layers=["", "fc"], select={"(model)": "second"}).close()
+    _open(
+        Structured("twice"), _f(9, 3), tmp_path, layers=["", "fc"], select={"(model)": "second"}
+    ).close()
     a = open_archive(tmp_path / "run")
     assert np.array_equal(a.z(0, "(model)"), -a.z(0, "fc"))
 
@@ -160,7 +193,9 @@ def test_scripted_exported_and_lazy_models_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("fullgraph", [False, True])
-def test_a_compiled_training_step_is_compiled_once_over_ten_captures(fullgraph: bool, tmp_path: Path) -> None:
+def test_a_compiled_training_step_is_compiled_once_over_ten_captures(
+    fullgraph: bool, tmp_path: Path
+) -> None:
     compiled_graphs = []
 
     def counting(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., object]:
@@ -214,7 +249,9 @@ def test_training_mode_is_marked_moves_no_buffer_and_draws_are_independent(tmp_p
     assert all(torch.equal(v, net.state_dict()[k]) for k, v in before.items())
     a = open_archive(tmp_path / "run")
     z = a.z(0, "2").reshape(3, 9, 6)
-    assert a.meta(0)["mode"] == "train" and a.n_rows == 27 and a.row_ids.tolist() == list(range(9)) * 3
+    assert (
+        a.meta(0)["mode"] == "train" and a.n_rows == 27 and a.row_ids.tolist() == list(range(9)) * 3
+    )
     assert not np.array_equal(z[0], z[1]) and not np.array_equal(z[1], z[2])
     assert np.array_equal(a.z(0, "0").reshape(3, 9, 6)[0], a.z(0, "0").reshape(3, 9, 6)[2])
 
@@ -244,7 +281,11 @@ def test_a_reduction_keeps_the_digests_of_the_raw_rows(spec: str, tmp_path: Path
     a = open_archive(tmp_path / "run")
     with torch.no_grad():
         raw = torch.cat([net(b) for b in x.split(5)])
-    want = {"flatten": raw.flatten(1), "gap": raw.mean(2), "channels": torch.stack([raw.mean(2), raw.std(2, unbiased=False)], 1)}.get(spec)
+    want = {
+        "flatten": raw.flatten(1),
+        "gap": raw.mean(2),
+        "channels": torch.stack([raw.mean(2), raw.std(2, unbiased=False)], 1),
+    }.get(spec)
     name = a.layers[0]
     assert a.layer_info(name).reduction == spec and a.layer_info(name).raw_shape == (3, 5)
     assert np.array_equal(a.row_digests(0, name), row_digests(raw.numpy()))
@@ -253,7 +294,9 @@ def test_a_reduction_keeps_the_digests_of_the_raw_rows(spec: str, tmp_path: Path
     if spec == "pca:3":
         flat = raw.flatten(1).double().numpy()
         singular = np.linalg.svd(flat - flat.mean(0), compute_uv=False)[:3]
-        np.testing.assert_allclose(np.sqrt((a.z(0, name).astype(float) ** 2).sum(0)), singular, rtol=1e-4)
+        np.testing.assert_allclose(
+            np.sqrt((a.z(0, name).astype(float) ** 2).sum(0)), singular, rtol=1e-4
+        )
         assert a.extra(0, f"reduction:{name}")["spec"] == "pca:3"
 
 
@@ -271,7 +314,9 @@ def test_an_exception_in_a_layer_is_dropped_and_recorded_or_raised(tmp_path: Pat
     net = Fragile()
     rec = _open(net, _f(9, 3), tmp_path)
     net.broken = True
-    with pytest.warns(RuntimeWarning, match="step 1 was not captured: ValueError: layer broke; training goes on"):
+    with pytest.warns(
+        RuntimeWarning, match="step 1 was not captured: ValueError: layer broke; training goes on"
+    ):
         assert rec.step(1) is False
     assert rec.step(2) is False  # in silence: warnings are errors in this suite
     net.broken = False
@@ -279,7 +324,11 @@ def test_an_exception_in_a_layer_is_dropped_and_recorded_or_raised(tmp_path: Pat
     rec.close()
     a = open_archive(tmp_path / "run")
     recorded = a.extra(3, "failures")
-    assert a.steps == (0, 3) and recorded is not None and [f["step"] for f in recorded["failures"]] == [1, 2]
+    assert (
+        a.steps == (0, 3)
+        and recorded is not None
+        and [f["step"] for f in recorded["failures"]] == [1, 2]
+    )
     strict = _open(net, _f(9, 3), tmp_path, overwrite=True, on_error="raise")
     net.broken = True
     with pytest.raises(ValueError, match="layer broke"):
@@ -288,7 +337,9 @@ def test_an_exception_in_a_layer_is_dropped_and_recorded_or_raised(tmp_path: Pat
     assert all(not m._forward_hooks for m in net.modules())
 
 
-def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     net = _mlp()
     rec = _open(net, _f(9, 5), tmp_path, on_error="raise")
 
@@ -305,7 +356,9 @@ def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(tmp_pat
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_a_full_disk_warns_once_and_keeps_what_is_there(background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_warns_once_and_keeps_what_is_there(
+    background: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rec = _open(_mlp(), _f(9, 5), tmp_path, background=background)
     assert rec.step(1)
     if rec._captures.background is not None:
@@ -315,13 +368,18 @@ def test_a_full_disk_warns_once_and_keeps_what_is_there(background: bool, tmp_pa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("infoplane.archive.writer.ShardWriter.append", full)
-    with pytest.warns(RuntimeWarning, match="no space left at .*; 2 captured steps stay readable; training goes on"):
+    with pytest.warns(
+        RuntimeWarning,
+        match="no space left at .*; 2 captured steps stay readable; training goes on",
+    ):
         rec.step(2)
         rec.close()
     assert open_archive(tmp_path / "run").steps == (0, 1)
 
 
-def test_nothing_is_reported_before_it_is_on_disk_and_background_writing_loses_nothing(tmp_path: Path) -> None:
+def test_nothing_is_reported_before_it_is_on_disk_and_background_writing_loses_nothing(
+    tmp_path: Path,
+) -> None:
     rec = _open(_mlp(), _f(9, 5), tmp_path, background=True)
     for step in range(1, 30):
         rec.step(step)
@@ -330,7 +388,9 @@ def test_nothing_is_reported_before_it_is_on_disk_and_background_writing_loses_n
     assert rec.steps == open_archive(tmp_path / "run").steps == tuple(range(30))
 
 
-def test_probes_from_loaders_mappings_and_callables_are_the_same_rows_and_draw_no_random_number(tmp_path: Path) -> None:
+def test_probes_from_loaders_mappings_and_callables_are_the_same_rows_and_draw_no_random_number(
+    tmp_path: Path,
+) -> None:
     x, y = _f(10, 5), torch.arange(10) % 2
     loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=3)
     net, state = _mlp(), torch.get_rng_state()
@@ -364,8 +424,14 @@ def test_stored_weights_replay_to_the_captured_activations_bit_for_bit(tmp_path:
     assert open_archive(tmp_path / "weights" / "run").steps == (0,)
     done = replay(tmp_path / "weights" / "run", _mlp(), to=tmp_path / "again")
     a, b = open_archive(tmp_path / "direct" / "run"), open_archive(tmp_path / "again")
-    assert done.steps == b.steps == (0, 1, 2) and done.bitwise == (0,) and b.metrics[2] == {"loss": 2.0}
-    assert all(np.array_equal(a.row_digests(s, n), b.row_digests(s, n)) for s in a.steps for n in a.layers)
+    assert (
+        done.steps == b.steps == (0, 1, 2)
+        and done.bitwise == (0,)
+        and b.metrics[2] == {"loss": 2.0}
+    )
+    assert all(
+        np.array_equal(a.row_digests(s, n), b.row_digests(s, n)) for s in a.steps for n in a.layers
+    )
 
 
 def test_replaying_another_network_is_found_out(tmp_path: Path) -> None:
@@ -375,7 +441,9 @@ def test_replaying_another_network_is_found_out(tmp_path: Path) -> None:
         replay(tmp_path / "run", other, to=tmp_path / "again")
 
 
-def test_a_row_axis_that_is_nowhere_is_refused_and_a_sequence_first_one_is_turned(tmp_path: Path) -> None:
+def test_a_row_axis_that_is_nowhere_is_refused_and_a_sequence_first_one_is_turned(
+    tmp_path: Path,
+) -> None:
     class Fold(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x.reshape(-1, 2)
@@ -384,7 +452,12 @@ def test_a_row_axis_that_is_nowhere_is_refused_and_a_sequence_first_one_is_turne
         _open(nn.Sequential(nn.Linear(4, 4), Fold()), _f(9, 4), tmp_path, layers=["1"])
     rnn = nn.GRU(3, 6)
     Recorder(
-        rnn, probe=_f(5, 7, 3), to=tmp_path / "r", layers=[""], forward=lambda m, x: m(x.transpose(0, 1)), verbose=False
+        rnn,
+        probe=_f(5, 7, 3),
+        to=tmp_path / "r",
+        layers=[""],
+        forward=lambda m, x: m(x.transpose(0, 1)),
+        verbose=False,
     ).open().close()
     assert open_archive(tmp_path / "r").z(0, "(model)").shape == (5, 7, 6)
 

@@ -17,48 +17,94 @@ from infoplane.cli import app
 
 
 def _network() -> nn.Sequential:
-    return nn.Sequential(nn.Conv1d(2, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 30, 64), nn.Tanh(), nn.Linear(64, 2))
+    return nn.Sequential(
+        nn.Conv1d(2, 8, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * 30, 64),
+        nn.Tanh(),
+        nn.Linear(64, 2),
+    )
 
 
 PROBE = (torch.randn(300, 2, 32, generator=torch.Generator().manual_seed(0)), np.arange(300) % 2)
 
 
-def test_auto_prints_layers_shapes_and_bytes_and_info_says_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with ip.Recorder(_network(), probe=PROBE, to=tmp_path / "run", layers="auto", reduce={"1": "gap"}, schedule=ip.every(1)) as rec:
+def test_auto_prints_layers_shapes_and_bytes_and_info_says_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ip.Recorder(
+        _network(),
+        probe=PROBE,
+        to=tmp_path / "run",
+        layers="auto",
+        reduce={"1": "gap"},
+        schedule=ip.every(1),
+    ) as rec:
         rec.step(1)
     said = capsys.readouterr().out
     told = CliRunner().invoke(app, ["info", str(tmp_path / "run")], env={"COLUMNS": "160"}).output
-    rows = {"1": ("ReLU", "8", "14.1 KiB", "gap"), "4": ("Tanh", "64", "79.7 KiB", ""), "5": ("Linear", "2", "7.0 KiB", "")}
+    rows = {
+        "1": ("ReLU", "8", "14.1 KiB", "gap"),
+        "4": ("Tanh", "64", "79.7 KiB", ""),
+        "5": ("Linear", "2", "7.0 KiB", ""),
+    }
     for layer, (cls, shape, size, reduction) in rows.items():
         line = next(text for text in said.splitlines() if text.split()[:1] == [layer])
-        assert cls in line and f" {shape} " in line and size in line and line.endswith(reduction or size)
+        assert (
+            cls in line
+            and f" {shape} " in line
+            and size in line
+            and line.endswith(reduction or size)
+        )
         entry = next(text for text in told.splitlines() if text.startswith(f"│ {layer} "))
         assert cls in entry and shape in entry and size in entry and reduction in entry
     total = 300 * (8 * 4 + 64 * 4 + 2 * 4 + 3 * 16)
-    assert f"{total / 1024:.1f} KiB per capture" in said and f"{total / 1024:.1f} KiB per step, {2 * total / 1024:.1f} KiB in all" in told
+    assert (
+        f"{total / 1024:.1f} KiB per capture" in said
+        and f"{total / 1024:.1f} KiB per step, {2 * total / 1024:.1f} KiB in all" in told
+    )
 
 
 def test_the_bytes_that_are_announced_are_those_on_disk(tmp_path: Path) -> None:
-    with ip.Recorder(_network(), probe=PROBE, to=tmp_path / "run", layers="all", verbose=False) as rec:
+    with ip.Recorder(
+        _network(), probe=PROBE, to=tmp_path / "run", layers="all", verbose=False
+    ) as rec:
         announced = rec.bytes_per_capture
     (shard,) = (tmp_path / "run/ckpt").glob("*.h5")
     assert 0 <= os.path.getsize(shard) - announced < 30_000  # names, checksums and the tree
 
 
-def test_a_schedule_that_would_not_fit_on_the_disk_is_warned_of_before_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6))  # type: ignore[attr-defined]
+def test_a_schedule_that_would_not_fit_on_the_disk_is_warned_of_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6)
+    )  # type: ignore[attr-defined]
     options = {"probe": PROBE, "layers": ["4"], "verbose": False}
     with ip.Recorder(_network(), to=tmp_path / "few", schedule=ip.at(1, 2), **options):  # type: ignore[arg-type]
         pass
-    with pytest.warns(RuntimeWarning, match=r"100 captures of 79\.7 KiB take 7\.8 MiB, and .* has 976\.6 KiB free; take fewer steps"):
-        ip.Recorder(_network(), to=tmp_path / "many", schedule=ip.at(*range(1, 101)), **options).open().close()  # type: ignore[arg-type]
+    with pytest.warns(
+        RuntimeWarning,
+        match=r"100 captures of 79\.7 KiB take 7\.8 MiB, and .* has 976\.6 KiB free; take fewer steps",
+    ):
+        ip.Recorder(
+            _network(), to=tmp_path / "many", schedule=ip.at(*range(1, 101)), **options
+        ).open().close()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("spec", ["gap", "pca:2"])
 def test_a_reduction_is_on_every_label(spec: str, tmp_path: Path) -> None:
     from infoplane.analysis.report.content import page_data
 
-    with ip.Recorder(_network(), probe=PROBE, to=tmp_path / "run", layers=["1", "4"], reduce={"1": spec}, verbose=False):
+    with ip.Recorder(
+        _network(),
+        probe=PROBE,
+        to=tmp_path / "run",
+        layers=["1", "4"],
+        reduce={"1": spec},
+        verbose=False,
+    ):
         pass
     plane = ip.measure(ip.open_archive(tmp_path / "run"), ["bin:range,n=4"])
     ax = ip.plot_plane(plane)

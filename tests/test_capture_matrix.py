@@ -10,18 +10,24 @@ import pytest
 import torch
 from architectures import ZOO, call
 from torch import Tensor, nn
-from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import apply_activation_checkpointing
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
+    apply_activation_checkpointing,
+)
 
 from infoplane.archive import open_archive
 from infoplane.hooks.recorder import Recorder
 
 State = dict[str, Tensor]
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning"
+)
 AOT = ("mlp", "cnn", "resnet", "lstm", "functional attention")
 """Compiled through autograd as well; the rest through the front end, which is what hooks can disturb. A code generator would only take minutes."""
 
 
-def _references(net: nn.Module, names: tuple[str, ...], x: object, dtype: torch.dtype | None) -> dict[str, Tensor]:
+def _references(
+    net: nn.Module, names: tuple[str, ...], x: object, dtype: torch.dtype | None
+) -> dict[str, Tensor]:
     """An independent capture in eval mode: one hook per module, everything cloned, all calls kept."""
     seen: dict[str, list[Tensor]] = {}
     handles = []
@@ -29,13 +35,22 @@ def _references(net: nn.Module, names: tuple[str, ...], x: object, dtype: torch.
         name = path.replace("._checkpoint_wrapped_module", "") or "(model)"
 
         def hook(m: nn.Module, a: object, o: object, name: str = name) -> None:
-            t = o if isinstance(o, Tensor) else next(v for v in (o.values() if isinstance(o, dict) else o) if isinstance(v, Tensor))  # type: ignore[attr-defined]
+            t = (
+                o
+                if isinstance(o, Tensor)
+                else next(
+                    v for v in (o.values() if isinstance(o, dict) else o) if isinstance(v, Tensor)
+                )
+            )  # type: ignore[attr-defined]
             seen.setdefault(name, []).append(t.clone())
 
         if not hasattr(module, "_checkpoint_wrapped_module"):
             handles.append(module.register_forward_hook(hook))
     net.eval()
-    with torch.no_grad(), torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None):
+    with (
+        torch.no_grad(),
+        torch.autocast("cpu", dtype=dtype or torch.bfloat16, enabled=dtype is not None),
+    ):
         call(net, x)
     for handle in handles:
         handle.remove()
@@ -47,7 +62,13 @@ def _prepared(net: nn.Module, how: str, name: str) -> nn.Module:
     if how == "checkpointed" and hasattr(net, "gradient_checkpointing_enable"):
         net.gradient_checkpointing_enable()
     elif how == "checkpointed":
-        weighted = {m for m in net.modules() if m is not net and any(True for _ in m.parameters(recurse=False)) and not list(m.children())}
+        weighted = {
+            m
+            for m in net.modules()
+            if m is not net
+            and any(True for _ in m.parameters(recurse=False))
+            and not list(m.children())
+        }
         apply_activation_checkpointing(net, check_fn=lambda m: m in weighted)
     if how == "compiled":
         torch._dynamo.reset()
@@ -55,7 +76,9 @@ def _prepared(net: nn.Module, how: str, name: str) -> nn.Module:
     return net
 
 
-def _train(net: nn.Module, run: nn.Module, x: object, how: str, rec: Recorder | None) -> list[State]:
+def _train(
+    net: nn.Module, run: nn.Module, x: object, how: str, rec: Recorder | None
+) -> list[State]:
     """Three training steps with a capture in each; the weights as they were at step 0 and at every capture."""
     torch.manual_seed(3)
     optimiser = torch.optim.SGD(net.parameters(), 0.01)
@@ -66,7 +89,9 @@ def _train(net: nn.Module, run: nn.Module, x: object, how: str, rec: Recorder | 
             call(run, x).float().square().mean().backward()
             states.append(copy.deepcopy(net.state_dict()))
             if rec is not None:
-                assert rec.step(step)  # between backward and update, inside autocast: where a loop may well call it
+                assert rec.step(
+                    step
+                )  # between backward and update, inside autocast: where a loop may well call it
         optimiser.step()
     return states
 
@@ -76,9 +101,13 @@ def _hooks(net: nn.Module) -> list[list[int]]:
     return [[*m._forward_hooks, *m._forward_pre_hooks] for m in net.modules()]
 
 
-@pytest.mark.parametrize("how", ["plain", "bf16", "checkpointed", pytest.param("compiled", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "how", ["plain", "bf16", "checkpointed", pytest.param("compiled", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("name", list(ZOO))
-def test_what_is_captured_is_true_and_training_ends_as_if_alone(name: str, how: str, tmp_path: Path) -> None:
+def test_what_is_captured_is_true_and_training_ends_as_if_alone(
+    name: str, how: str, tmp_path: Path
+) -> None:
     build, x = ZOO[name]
     dtype = torch.bfloat16 if how == "bf16" else None
     torch.manual_seed(0)
@@ -87,7 +116,14 @@ def test_what_is_captured_is_true_and_training_ends_as_if_alone(name: str, how: 
     run = _prepared(net, how, name)
     hooks = _hooks(net)
     with Recorder(
-        run, probe=(x, np.arange(9) % 2), to=tmp_path / "run", layers="all", autocast=dtype, batch_size=9, durable=False, verbose=False
+        run,
+        probe=(x, np.arange(9) % 2),
+        to=tmp_path / "run",
+        layers="all",
+        autocast=dtype,
+        batch_size=9,
+        durable=False,
+        verbose=False,
     ) as rec:
         states = _train(net, run, x, how, rec)
     _train(alone, _prepared(alone, how, name), x, how, None)
@@ -99,4 +135,8 @@ def test_what_is_captured_is_true_and_training_ends_as_if_alone(name: str, how: 
     for step, state in enumerate(states):
         fresh.load_state_dict(state)
         for layer, want in _references(fresh, archive.layers, x, dtype).items():
-            np.testing.assert_array_equal(archive.z(step, layer), want.float().numpy().reshape(archive.z(step, layer).shape), err_msg=layer)
+            np.testing.assert_array_equal(
+                archive.z(step, layer),
+                want.float().numpy().reshape(archive.z(step, layer).shape),
+                err_msg=layer,
+            )

@@ -37,7 +37,11 @@ class ResBlock(nn.Module):
 class ResNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.stem, self.blocks, self.head = nn.Linear(6, 8), nn.Sequential(ResBlock(8), ResBlock(8)), nn.Linear(8, 3)
+        self.stem, self.blocks, self.head = (
+            nn.Linear(6, 8),
+            nn.Sequential(ResBlock(8), ResBlock(8)),
+            nn.Linear(8, 3),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.blocks(self.stem(x)))
@@ -45,7 +49,11 @@ class ResNet(nn.Module):
 
 def test_every_pair_of_a_plain_mlp_is_cut_and_nothing_flows_back() -> None:
     chain = _chain(
-        lambda: nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 6), nn.ReLU(inplace=True), nn.Linear(6, 2)), _x(32, 5), "all"
+        lambda: nn.Sequential(
+            nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 6), nn.ReLU(inplace=True), nn.Linear(6, 2)
+        ),
+        _x(32, 5),
+        "all",
     )
     names = chain.layers
     assert names == ("0", "1", "2", "3", "4")
@@ -80,17 +88,32 @@ def test_what_differs_beside_an_infinity_differs(odd: float) -> None:
     assert _same(a, a.clone(), 1e-5) and _same(a, a + torch.tensor([1e-6, 0.0, 0.0]), 1e-5)
     assert not _same(a, torch.tensor([1.0, 2.1, odd]), 1e-5)
     for other in (np.inf, -np.inf, np.nan, 0.0):
-        assert _same(a, torch.tensor([1.0, 2.0, other]), 1e-5) == (other == odd or (np.isnan(odd) and np.isnan(other)))
-    assert not _same(a, a[:2], 1e-5) and _same(a.double(), a, 1e-5) and _same(torch.empty(0), torch.empty(0).double(), 1e-5)
+        assert _same(a, torch.tensor([1.0, 2.0, other]), 1e-5) == (
+            other == odd or (np.isnan(odd) and np.isnan(other))
+        )
+    assert (
+        not _same(a, a[:2], 1e-5)
+        and _same(a.double(), a, 1e-5)
+        and _same(torch.empty(0), torch.empty(0).double(), 1e-5)
+    )
 
 
 def test_a_branch_inside_a_residual_block_is_bypassed_and_block_outputs_cut() -> None:
-    chain = _chain(ResNet, _x(32, 6), ["stem", "blocks.0.fc1", "blocks.0", "blocks.1.act", "blocks.1", "head"])
+    chain = _chain(
+        ResNet, _x(32, 6), ["stem", "blocks.0.fc1", "blocks.0", "blocks.1.act", "blocks.1", "head"]
+    )
     assert chain.relation("stem", "blocks.0.fc1") == chain.relation("stem", "head") == "cut"
     assert (
-        chain.relation("blocks.0", "blocks.1") == chain.relation("blocks.1", "head") == chain.relation("blocks.0", "blocks.1.act") == "cut"
+        chain.relation("blocks.0", "blocks.1")
+        == chain.relation("blocks.1", "head")
+        == chain.relation("blocks.0", "blocks.1.act")
+        == "cut"
     )
-    assert chain.relation("blocks.0.fc1", "blocks.0") == chain.relation("blocks.0.fc1", "head") == "partial"
+    assert (
+        chain.relation("blocks.0.fc1", "blocks.0")
+        == chain.relation("blocks.0.fc1", "head")
+        == "partial"
+    )
     assert chain.relation("blocks.1.act", "head") == "partial"
     assert chain.relation("blocks.1", "blocks.0") == "no-path"
 
@@ -107,7 +130,12 @@ class DenseLayer(nn.Module):
 class DenseNet(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.stem, self.d1, self.d2, self.head = nn.Conv1d(3, 4, 1), DenseLayer(4), DenseLayer(6), nn.Linear(8, 2)
+        self.stem, self.d1, self.d2, self.head = (
+            nn.Conv1d(3, 4, 1),
+            DenseLayer(4),
+            DenseLayer(6),
+            nn.Linear(8, 2),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.d2(self.d1(self.stem(x))).mean(2))
@@ -122,7 +150,12 @@ def test_new_features_of_a_dense_block_are_partial_and_its_concatenations_cut() 
         == chain.relation("stem", "head")
         == "cut"
     )
-    assert chain.relation("d1.conv", "d1") == chain.relation("d1.conv", "d2.conv") == chain.relation("d2.conv", "head") == "partial"
+    assert (
+        chain.relation("d1.conv", "d1")
+        == chain.relation("d1.conv", "d2.conv")
+        == chain.relation("d2.conv", "head")
+        == "partial"
+    )
 
 
 class UNet(nn.Module):
@@ -150,13 +183,23 @@ def test_the_bottleneck_of_a_u_net_is_bypassed_by_its_skip() -> None:
         == chain.relation("mid", "up")
         == "cut"
     )
-    assert chain.relation("mid", "merge") == chain.relation("pool", "merge") == chain.relation("up", "merge") == "partial"
+    assert (
+        chain.relation("mid", "merge")
+        == chain.relation("pool", "merge")
+        == chain.relation("up", "merge")
+        == "partial"
+    )
 
 
 class Tapped(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.a, self.b, self.tap, self.out = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+        self.a, self.b, self.tap, self.out = (
+            nn.Linear(4, 4),
+            nn.Linear(4, 4),
+            nn.Linear(4, 4),
+            nn.Linear(4, 2),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = torch.tanh(self.a(x))
@@ -166,21 +209,44 @@ class Tapped(nn.Module):
 
 def test_a_side_tap_has_no_path_to_the_rest() -> None:
     chain = _chain(Tapped, _x(20, 4), ["a", "b", "tap", "out"])
-    assert chain.relation("tap", "out") == chain.relation("b", "tap") == chain.relation("tap", "b") == "no-path"
+    assert (
+        chain.relation("tap", "out")
+        == chain.relation("b", "tap")
+        == chain.relation("tap", "b")
+        == "no-path"
+    )
     assert chain.relation("a", "tap") == chain.relation("a", "out") == "cut"
 
 
 def test_a_transformer_is_cut_at_blocks_and_partial_inside_them() -> None:
     def build() -> nn.Module:
         return nn.Sequential(
-            nn.Embedding(20, 8), *[nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.1) for _ in range(2)], nn.Linear(8, 3)
+            nn.Embedding(20, 8),
+            *[
+                nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.1)
+                for _ in range(2)
+            ],
+            nn.Linear(8, 3),
         )
 
     chain = _chain(
-        build, torch.randint(0, 20, (16, 5), generator=torch.Generator().manual_seed(1)), ["0", "1.self_attn", "1.linear2", "1", "2", "3"]
+        build,
+        torch.randint(0, 20, (16, 5), generator=torch.Generator().manual_seed(1)),
+        ["0", "1.self_attn", "1.linear2", "1", "2", "3"],
     )
-    assert chain.relation("0", "1") == chain.relation("1", "2") == chain.relation("1", "3") == chain.relation("0", "1.self_attn") == "cut"
-    assert chain.relation("1.self_attn", "1") == chain.relation("1.linear2", "1") == chain.relation("1.self_attn", "3") == "partial"
+    assert (
+        chain.relation("0", "1")
+        == chain.relation("1", "2")
+        == chain.relation("1", "3")
+        == chain.relation("0", "1.self_attn")
+        == "cut"
+    )
+    assert (
+        chain.relation("1.self_attn", "1")
+        == chain.relation("1.linear2", "1")
+        == chain.relation("1.self_attn", "3")
+        == "partial"
+    )
 
 
 class Independent(nn.Module):
@@ -191,12 +257,18 @@ class Independent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         first = torch.bernoulli(torch.full((len(x), 8), 0.5))
         hidden = self.b(torch.tanh(self.a(x)) * first)
-        return self.c(torch.tanh(hidden) * (first if self.tied else torch.bernoulli(torch.full((len(x), 8), 0.5))))
+        return self.c(
+            torch.tanh(hidden)
+            * (first if self.tied else torch.bernoulli(torch.full((len(x), 8), 0.5)))
+        )
 
 
 def test_a_tied_dropout_mask_is_found_as_shared_noise_and_independent_masks_are_not() -> None:
     layers = ["a", "b", "c"]
-    tied, free = _chain(lambda: Independent(True), _x(32, 6), layers), _chain(lambda: Independent(False), _x(32, 6), layers)
+    tied, free = (
+        _chain(lambda: Independent(True), _x(32, 6), layers),
+        _chain(lambda: Independent(False), _x(32, 6), layers),
+    )
     assert free.shared_noise == ()
     assert ("b", "c") in tied.shared_noise
     assert free.relation("a", "c") == free.relation("b", "c") == "cut"
@@ -204,7 +276,9 @@ def test_a_tied_dropout_mask_is_found_as_shared_noise_and_independent_masks_are_
 
 def test_dropout_in_training_mode_shares_no_noise() -> None:
     chain = _chain(
-        lambda: nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2)),
+        lambda: nn.Sequential(
+            nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 8), nn.Dropout(0.5), nn.Linear(8, 2)
+        ),
         _x(32, 6),
         "all",
         mode="train",
@@ -215,7 +289,14 @@ def test_dropout_in_training_mode_shares_no_noise() -> None:
 
 def test_batch_statistics_in_training_mode_are_shared_noise_and_in_eval_mode_are_none() -> None:
     def build() -> nn.Module:
-        return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.Tanh(), nn.Linear(8, 8), nn.BatchNorm1d(8), nn.Linear(8, 2))
+        return nn.Sequential(
+            nn.Linear(6, 8),
+            nn.BatchNorm1d(8),
+            nn.Tanh(),
+            nn.Linear(8, 8),
+            nn.BatchNorm1d(8),
+            nn.Linear(8, 2),
+        )
 
     assert ("1", "5") in _chain(build, _x(64, 6), "all", mode="train").shared_noise
     assert _chain(build, _x(64, 6), "all").shared_noise == ()
@@ -236,7 +317,9 @@ def test_a_recurrent_cell_is_cut_call_by_call_only_where_no_later_input_enters()
     chain = _chain(Loop, _x(16, 3, 3), ["cell", "out"])
     assert chain.layers == ("cell#0", "cell#1", "cell#2", "out")
     assert chain.relation("cell#2", "out") == "cut"
-    assert chain.relation("cell#0", "cell#1") == chain.relation("cell#0", "out") == "partial"  # x_1 enters behind it
+    assert (
+        chain.relation("cell#0", "cell#1") == chain.relation("cell#0", "out") == "partial"
+    )  # x_1 enters behind it
     assert chain.relation("cell#2", "cell#0") == "no-path"
 
 
@@ -304,7 +387,9 @@ class Graph(nn.Module):
     def __init__(self, parents: list[list[int]]) -> None:
         super().__init__()
         self.parents = parents
-        self.nodes = nn.ModuleList([nn.Sequential(nn.Linear(4 * len(p), 4), nn.Tanh()) for p in parents])
+        self.nodes = nn.ModuleList(
+            [nn.Sequential(nn.Linear(4 * len(p), 4), nn.Tanh()) for p in parents]
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         values = {-1: x}
@@ -326,7 +411,10 @@ def _reached(parents: list[list[int]], start: int, without: int | None = None) -
 def test_the_matrix_of_any_graph_is_that_of_its_paths(seed: int) -> None:
     """i cuts X from j when every path from the input to j passes i; no path when none leads from i to j; else i is bypassed."""
     rng = np.random.default_rng(seed)
-    parents = [sorted({int(p) for p in rng.integers(-1 if v < 3 else 0, v, size=2)} if v else {-1}) for v in range(7)]
+    parents = [
+        sorted({int(p) for p in rng.integers(-1 if v < 3 else 0, v, size=2)} if v else {-1})
+        for v in range(7)
+    ]
     chain = _chain(lambda: Graph(parents), _x(32, 4), [f"nodes.{v}" for v in range(7)])
     for i in range(7):
         around, after = _reached(parents, -1, without=i), _reached(parents, i)
@@ -335,11 +423,19 @@ def test_the_matrix_of_any_graph_is_that_of_its_paths(seed: int) -> None:
             assert chain.relation(f"nodes.{i}", f"nodes.{j}") == want, (parents, i, j)
 
 
-def test_both_inputs_of_cross_attention_are_partial_to_a_decoder_and_its_blocks_are_bypassed_by_the_memory() -> None:
+def test_both_inputs_of_cross_attention_are_partial_to_a_decoder_and_its_blocks_are_bypassed_by_the_memory() -> (
+    None
+):
     def build() -> nn.Module:
-        return nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True, dropout=0.0), 2)
+        return nn.TransformerDecoder(
+            nn.TransformerDecoderLayer(8, 2, 16, batch_first=True, dropout=0.0), 2
+        )
 
-    chain = _chain(build, ((_x(16, 5, 8), torch.flip(_x(16, 4, 8), [0]) + 1), None), ["layers.0", "layers.1.multihead_attn", "layers.1"])
+    chain = _chain(
+        build,
+        ((_x(16, 5, 8), torch.flip(_x(16, 4, 8), [0]) + 1), None),
+        ["layers.0", "layers.1.multihead_attn", "layers.1"],
+    )
     assert chain.relation("layers.0", "layers.1") == "partial"  # the memory enters behind it
     assert chain.relation("layers.1.multihead_attn", "layers.1") == "partial"
     assert chain.relation("layers.1", "layers.0") == "no-path"

@@ -22,7 +22,9 @@ from infoplane.types import Estimate
 
 POINTS = (
     Point(0, "a", "i_xz", Estimate(1.5, 9, "bin:szt", "lower", notes=("x", "y"))),
-    Point(7, "b", "i_zy", Estimate(-0.5, 8, "exact", "exact", 0.0, 1.0, 0.25, 3.0, "population", 0.5)),
+    Point(
+        7, "b", "i_zy", Estimate(-0.5, 8, "exact", "exact", 0.0, 1.0, 0.25, 3.0, "population", 0.5)
+    ),
 )
 
 number = st.floats(allow_nan=False, allow_infinity=False)
@@ -32,7 +34,10 @@ estimates = st.builds(
     Estimate, number, st.integers(1, 2**60), name, st.sampled_from(["point", "lower", "upper", "exact"]), perhaps, perhaps, perhaps, perhaps,
     st.sampled_from(["probe-set", "population"]), perhaps, st.lists(name, max_size=3).map(tuple),
 )  # fmt: skip
-points = st.lists(st.builds(Point, st.integers(0, 2**59), name, st.sampled_from(["i_xz", "i_zy"]), estimates), max_size=12)
+points = st.lists(
+    st.builds(Point, st.integers(0, 2**59), name, st.sampled_from(["i_xz", "i_zy"]), estimates),
+    max_size=12,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -47,10 +52,16 @@ def test_a_number_that_is_absent_and_one_that_is_nan_are_two_things(tmp_path: Pa
     odd = Point(0, "a", "i_xz", Estimate(1.0, 9, "e", low=math.nan, high=math.inf, stderr=None))
     (back,) = load_plane(Plane((odd,), ("a",), 9).save(tmp_path / "p.h5", judge=False)).points
     assert back.estimate.low is not None and math.isnan(back.estimate.low)
-    assert back.estimate.high == math.inf and back.estimate.stderr is None and back.estimate.coverage is None
+    assert (
+        back.estimate.high == math.inf
+        and back.estimate.stderr is None
+        and back.estimate.coverage is None
+    )
 
 
-def test_a_plane_may_have_more_points_than_a_header_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plane_may_have_more_points_than_a_header_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In format 1 such a plane was saved and could not be read again."""
     many = tuple(Point(s, "a", "i_xz", Estimate(s / 7, 9, "bin:szt", "lower")) for s in range(500))
     monkeypatch.setattr("infoplane.archive.guard.MAX_JSON", 10_000)
@@ -69,7 +80,9 @@ def test_a_plane_may_have_more_points_than_a_header_holds(tmp_path: Path, monkey
         (Point(2**70, "a", "i_xz", Estimate(1.0, 9, "e")), "step of the points"),
     ],
 )
-def test_a_point_that_could_not_be_read_again_is_not_saved(point: Point, said: str, tmp_path: Path) -> None:
+def test_a_point_that_could_not_be_read_again_is_not_saved(
+    point: Point, said: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=said):
         Plane((point,), ("a",), 9).save(tmp_path / "p.h5")
     assert list(tmp_path.iterdir()) == []
@@ -82,7 +95,11 @@ def rewritten(path: Path, column: str, values: np.ndarray, **said: object) -> No
         body.pop("crc32")
         del f["points"][column]
         f["points"].create_dataset(column, data=values)
-        body["points"]["arrays"][column] = {"shape": list(values.shape), "dtype": values.dtype.str, "crc32": layout.crc32(values)}
+        body["points"]["arrays"][column] = {
+            "shape": list(values.shape),
+            "dtype": values.dtype.str,
+            "crc32": layout.crc32(values),
+        }
         body["points"].update(said)
         del f["meta"]
         f["meta"] = np.bytes_(layout.sealed(body).encode())
@@ -96,7 +113,9 @@ def rewritten(path: Path, column: str, values: np.ndarray, **said: object) -> No
         ("n", np.array([0, 8])), ("notes", np.array([0, 9], "<i4")), ("low", np.array([1, 2])),
     ],
 )  # fmt: skip
-def test_a_column_that_no_plane_has_is_refused_by_name(column: str, values: np.ndarray, tmp_path: Path) -> None:
+def test_a_column_that_no_plane_has_is_refused_by_name(
+    column: str, values: np.ndarray, tmp_path: Path
+) -> None:
     path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5", judge=False)
     rewritten(path, column, values)
     with pytest.raises(DamagedArchive, match=str(path)):
@@ -106,7 +125,9 @@ def test_a_column_that_no_plane_has_is_refused_by_name(column: str, values: np.n
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        *itertools.product(["quantity", "sense", "target", "layer", "notes"], [5, None, [["a"]], {"a": 1}]),
+        *itertools.product(
+            ["quantity", "sense", "target", "layer", "notes"], [5, None, [["a"]], {"a": 1}]
+        ),
         ("quantity", ""),
         ("sense", ""),
         ("target", ""),
@@ -144,12 +165,18 @@ def test_a_plane_of_a_later_format_says_so(tmp_path: Path) -> None:
         body["format_version"] = "3.0"
         del f["meta"]
         f["meta"] = np.bytes_(layout.sealed(body).encode())
-    with pytest.raises(VersionError, match=r"written in format 3.0, this infoplane reads 2.x; install a newer"):
+    with pytest.raises(
+        VersionError, match=r"written in format 3.0, this infoplane reads 2.x; install a newer"
+    ):
         ip.Plane.load(path)
 
 
 def test_absent_is_a_nan_that_numpy_does_not_make() -> None:
     assert (
         np.isnan(ABSENT.view(np.float64))
-        and np.array([None, np.nan, np.inf - np.inf], float).view(np.uint64).tolist().count(int(ABSENT)) == 0
+        and np.array([None, np.nan, np.inf - np.inf], float)
+        .view(np.uint64)
+        .tolist()
+        .count(int(ABSENT))
+        == 0
     )

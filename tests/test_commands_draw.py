@@ -24,7 +24,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     optimiser = torch.optim.SGD(net.parameters(), lr=0.5)
     loss_of = torch.nn.functional.cross_entropy
     split = ["train"] * 64 + ["test"] * 32
-    with ip.Recorder(net, probe=(x, y), to=path, layers="all", split=split, gradients=loss_of, verbose=False) as rec:
+    with ip.Recorder(
+        net, probe=(x, y), to=path, layers="all", split=split, gradients=loss_of, verbose=False
+    ) as rec:
         for step in range(1, 5):
             loss = loss_of(net(x), y)
             optimiser.zero_grad()
@@ -49,12 +51,16 @@ def test_every_kind_of_a_run_is_drawn(run: Path, tmp_path: Path, kind: str) -> N
 
 
 def test_a_kind_of_a_run_has_no_column_size(run: Path, tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["plot", str(run), "-o", str(tmp_path / "w.png"), "-k", "widths", "--size", "column"])
+    done = CliRunner().invoke(
+        app, ["plot", str(run), "-o", str(tmp_path / "w.png"), "-k", "widths", "--size", "column"]
+    )
     assert "leave --size out" in str(done.exception) and not (tmp_path / "w.png").exists()
 
 
 @pytest.mark.parametrize("kind", save.KINDS)
-def test_every_kind_of_a_plane_is_drawn_for_column_and_page(run: Path, tmp_path: Path, kind: str) -> None:
+def test_every_kind_of_a_plane_is_drawn_for_column_and_page(
+    run: Path, tmp_path: Path, kind: str
+) -> None:
     from PIL import Image
 
     widths = []
@@ -63,12 +69,16 @@ def test_every_kind_of_a_plane_is_drawn_for_column_and_page(run: Path, tmp_path:
         call("plot", run / "plane.h5", "-o", picture, "-k", kind, "--size", size)
         with Image.open(picture) as image:
             widths.append(image.width)
-    assert widths[0] <= widths[1] and (kind in ("sensitivity", "usable") or widths[0] == 700)  # 3.5 in at 200 dots
+    assert widths[0] <= widths[1] and (
+        kind in ("sensitivity", "usable") or widths[0] == 700
+    )  # 3.5 in at 200 dots
 
 
 def test_a_plane_finds_the_run_behind_it_and_layers_are_chosen(run: Path, tmp_path: Path) -> None:
     call("plot", run / "plane.h5", "-o", tmp_path / "a.svg", "-k", "units", "--layer", "1")
-    assert "activation of 1" in (tmp_path / "a.svg").read_text("utf-8") and "unit 2" in (tmp_path / "a.svg").read_text("utf-8")
+    assert "activation of 1" in (tmp_path / "a.svg").read_text("utf-8") and "unit 2" in (
+        tmp_path / "a.svg"
+    ).read_text("utf-8")
 
 
 def test_the_step_axis_can_be_forced(run: Path) -> None:
@@ -93,20 +103,34 @@ def embedded(page: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_full_report_holds_phases_sensitivity_mechanism_and_the_runs_compared(run: Path, tmp_path: Path) -> None:
+def test_a_full_report_holds_phases_sensitivity_mechanism_and_the_runs_compared(
+    run: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "r.html"
     call("report", run, "-o", page, "--full", "--against", run / "plane.h5")
     sections = embedded(page)["sections"]
-    assert isinstance(sections, dict) and set(sections) == {"phases", "sensitivity", "mechanism", "pooled"}
-    assert [p["layer"] for p in sections["phases"]] == ["0", "1", "2"] and len(sections["sensitivity"]["planes"]) == 10
-    assert sections["pooled"]["runs"][0] == "this run" and len(sections["mechanism"]["layers"][0]["steps"]) == 5
+    assert isinstance(sections, dict) and set(sections) == {
+        "phases",
+        "sensitivity",
+        "mechanism",
+        "pooled",
+    }
+    assert [p["layer"] for p in sections["phases"]] == ["0", "1", "2"] and len(
+        sections["sensitivity"]["planes"]
+    ) == 10
+    assert (
+        sections["pooled"]["runs"][0] == "this run"
+        and len(sections["mechanism"]["layers"][0]["steps"]) == 5
+    )
 
 
 def test_a_report_without_its_run_says_what_full_needs(run: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
     plane = ip.Plane.load(run / "plane.h5")
-    lost = replace(plane, provenance={**plane.provenance, "archive": str(tmp_path / "gone")}).save(tmp_path / "p.h5")
+    lost = replace(plane, provenance={**plane.provenance, "archive": str(tmp_path / "gone")}).save(
+        tmp_path / "p.h5"
+    )
     done = CliRunner().invoke(app, ["report", str(lost), "-o", str(tmp_path / "r.html"), "--full"])
     assert isinstance(done.exception, InputError | SystemExit)
     assert embedded_plain(tmp_path, lost)["sections"] == {}

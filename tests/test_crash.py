@@ -74,7 +74,10 @@ def shim(tmp_path_factory) -> Path:
         pytest.skip("needs gcc on Linux; the recorded-write replay below covers other machines")
     folder = tmp_path_factory.mktemp("shim")
     (folder / "shim.c").write_text(_SHIM)
-    subprocess.run(["gcc", "-shared", "-fPIC", "-O1", "-o", folder / "shim.so", folder / "shim.c", "-ldl"], check=True)
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-O1", "-o", folder / "shim.so", folder / "shim.c", "-ldl"],
+        check=True,
+    )
     return folder / "shim.so"
 
 
@@ -126,11 +129,21 @@ class Server:
     """A process with the shim loaded that runs one act per request."""
 
     def __init__(self, shim: Path, tmp: Path, warm: tuple[str, ...] = ("capture",)) -> None:
-        code = _SERVER.format(tests=str(Path(__file__).parent), tmp=str(tmp), shim=str(shim), warm=warm)
+        code = _SERVER.format(
+            tests=str(Path(__file__).parent), tmp=str(tmp), shim=str(shim), warm=warm
+        )
         env = {**os.environ, "LD_PRELOAD": str(shim), "PYTHONWARNINGS": "ignore"}
-        self.process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=env,
+        )
 
-    def act(self, scenario: str, n: int, mode: int, folder: Path, *, clock: int = 0) -> tuple[int, str, str, set[int]]:
+    def act(
+        self, scenario: str, n: int, mode: int, folder: Path, *, clock: int = 0
+    ) -> tuple[int, str, str, set[int]]:
         """Signal, exit code, number of calls and reported steps of an act whose n-th call is hit; prepared here, in peace."""
         folder.mkdir(parents=True)
         SCENARIOS[scenario].prepare(folder)
@@ -159,7 +172,10 @@ def campaign(server: Server, scenario: str, mode: int, root: Path, *, stride: in
         killed, code, _, reported = server.act(scenario, n, mode, folder)
         where = f"{scenario}, call {n} of {calls}, mode {mode}"
         if mode < 3:
-            assert killed == (signal.SIGTERM if mode == 2 else signal.SIGKILL) or "recorder" in scenario, f"{where}: not reached"
+            assert (
+                killed == (signal.SIGTERM if mode == 2 else signal.SIGKILL)
+                or "recorder" in scenario
+            ), f"{where}: not reached"
         else:
             assert killed == 0 and code in ("0", "3", "4"), f"{where}: exit code {code}"
         try:
@@ -179,7 +195,11 @@ def server(shim, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", [0, 1, 5, 28], ids=["kill before the call", "kill in the middle of the call", "EIO", "ENOSPC"])
+@pytest.mark.parametrize(
+    "mode",
+    [0, 1, 5, 28],
+    ids=["kill before the call", "kill in the middle of the call", "EIO", "ENOSPC"],
+)
 def test_a_fault_at_every_disk_call_of_a_capture_loses_nothing_reported(server, tmp_path, mode):
     assert campaign(server, "capture", mode, tmp_path) > 40
 
@@ -204,14 +224,18 @@ def test_a_clock_that_jumps_at_every_look_changes_nothing(shim, tmp_path, jump):
     server.close()
 
 
-def test_every_prefix_of_the_recorded_writes_of_a_step_is_never_taken_for_a_step(tmp_path, monkeypatch):
+def test_every_prefix_of_the_recorded_writes_of_a_step_is_never_taken_for_a_step(
+    tmp_path, monkeypatch
+):
     """The portable form of the kill test: record what a step writes, replay every prefix as the temporary it would have left."""
     from infoplane.archive.publish import Sink
 
     writes: list[tuple[int, bytes]] = []
     real = Sink.write
     write(tmp_path / "run", lambda step: None, steps=(0,))
-    monkeypatch.setattr(Sink, "write", lambda self, b: (writes.append((self.at, bytes(b))), real(self, b))[1])
+    monkeypatch.setattr(
+        Sink, "write", lambda self, b: (writes.append((self.at, bytes(b))), real(self, b))[1]
+    )
     write(tmp_path / "run", lambda step: None, resume=True, steps=(1,))
     assert len(writes) > 5
     (shard,) = (p for p in (tmp_path / "run/ckpt").iterdir() if "-s000000000001-" in p.name)
@@ -223,16 +247,22 @@ def test_every_prefix_of_the_recorded_writes_of_a_step_is_never_taken_for_a_step
             image[at : at + len(b)] = b
         (tmp_path / f"run/ckpt/.tmp-r0000-1-{k}").write_bytes(image)
         assert open_archive(tmp_path / "run").steps == (0,) and verify(tmp_path / "run") == []
-        if bytes(image) != complete:  # and were a torn file visible, it would be refused or read right, never misread
+        if (
+            bytes(image) != complete
+        ):  # and were a torn file visible, it would be refused or read right, never misread
             shard.write_bytes(image)
             with contextlib.suppress(ArchiveError):
-                np.testing.assert_array_equal(open_archive(tmp_path / "run").z(1, "l0"), z_of(1, LAYERS[0]))
+                np.testing.assert_array_equal(
+                    open_archive(tmp_path / "run").z(1, "l0"), z_of(1, LAYERS[0])
+                )
             shard.unlink()
     SCENARIOS["capture"].sound(tmp_path, {0})
 
 
 def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
-    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("l", 0, shape=(50_000,))], x=X, y=Y) as writer:
+    with RunWriter.create(
+        tmp_path / "run", layers=[LayerInfo("l", 0, shape=(50_000,))], x=X, y=Y
+    ) as writer:
         z = np.ones((N, 50_000), np.float32)
         with writer.step(0) as shard:
             shard.write("l", z)
@@ -241,7 +271,10 @@ def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
         try:
             resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
             with (
-                pytest.raises(ArchiveError, match=r"could not write .*nothing was published, files published before are intact"),
+                pytest.raises(
+                    ArchiveError,
+                    match=r"could not write .*nothing was published, files published before are intact",
+                ),
                 writer.step(1) as shard,
             ):
                 shard.write("l", z)
@@ -258,7 +291,9 @@ def test_captures_that_were_queued_when_the_disk_filled_up_do_not_warn_again(tmp
     from infoplane.hooks.troubles import Troubles
 
     troubles = Troubles(tmp_path, "warn")
-    with pytest.warns(RuntimeWarning, match="no space left.*step 3 was not captured and recording stops") as told:
+    with pytest.warns(
+        RuntimeWarning, match="no space left.*step 3 was not captured and recording stops"
+    ) as told:
         for step in range(3, 1003):
             troubles.failed(step, OSError(28, "No space left on device"), kept=3)
     assert len(told) == 1 and len(troubles.failures) == 1000 and troubles.stopped
@@ -291,7 +326,9 @@ def test_an_interrupt_inside_a_capture_leaves_no_file_and_no_wedged_hdf5(tmp_pat
                 signal.raise_signal(signal.SIGINT)
             return real(fd, data, at)
 
-        with RunWriter.create(tmp_path / f"run{when}", layers=LAYERS, x=X, y=Y, durable=False) as writer:
+        with RunWriter.create(
+            tmp_path / f"run{when}", layers=LAYERS, x=X, y=Y, durable=False
+        ) as writer:
             publish.os.pwrite = pwrite
             try:
                 with writer.step(0) as shard:
@@ -301,7 +338,9 @@ def test_an_interrupt_inside_a_capture_leaves_no_file_and_no_wedged_hdf5(tmp_pat
                 moments += 1
                 assert os.listdir(tmp_path / f"run{when}/ckpt") == []
             else:
-                assert count < when, "an interrupt was swallowed"  # how many writes a step takes is HDF5's affair
+                assert count < when, (
+                    "an interrupt was swallowed"
+                )  # how many writes a step takes is HDF5's affair
                 continue
             finally:
                 publish.os.pwrite = real

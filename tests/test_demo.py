@@ -15,7 +15,15 @@ from infoplane.demo import run_demo
 
 def infoplane(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "infoplane", *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=cwd, check=False, env={**os.environ, "COLUMNS": "120"})
+    return subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        timeout=280,
+        cwd=cwd,
+        check=False,
+        env={**os.environ, "COLUMNS": "120"},
+    )
 
 
 @pytest.mark.slow
@@ -56,7 +64,9 @@ def test_tanh_compresses_under_szt_bins_while_exact_codes_stay(tmp_path: Path) -
     bits = [e.bits for e in demo.plane.series("act5", "i_xz", "bin:szt")[1]]
     assert max(bits) - bits[-1] > 1.0
     for layer in ("act1", "act2", "act3"):
-        assert min(e.bits for e in demo.plane.series(layer, "i_xz", "exact")[1]) == pytest.approx(12.0, abs=1e-9)
+        assert min(e.bits for e in demo.plane.series(layer, "i_xz", "exact")[1]) == pytest.approx(
+            12.0, abs=1e-9
+        )
     assert not demo.report.of("fault", "violation")
 
 

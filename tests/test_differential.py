@@ -62,7 +62,9 @@ def equal_cells(z: Rows, low: float, high: float, n: int) -> list[Hashable]:
 
 def saxe_paper(z: Rows) -> list[Hashable]:
     low, high = float(z.min()), float(z.max())
-    return equal_cells(z, -1, 1, 30) if -1 <= low < 0 and high <= 1 else equal_cells(z, low, high, 100)
+    return (
+        equal_cells(z, -1, 1, 30) if -1 <= low < 0 and high <= 1 else equal_cells(z, low, high, 100)
+    )
 
 
 def span(z: Rows) -> list[Hashable]:
@@ -73,13 +75,21 @@ def quantile(z: Rows) -> list[Hashable]:
     columns = []
     for column in z.T:
         ordered = sorted(column)
-        edges = [ordered[min(len(ordered) - 1, math.ceil(k / 7 * len(ordered)))] for k in range(1, 7)]
+        edges = [
+            ordered[min(len(ordered) - 1, math.ceil(k / 7 * len(ordered)))] for k in range(1, 7)
+        ]
         columns.append([bisect.bisect_right(edges, v) for v in column])
     return list(zip(*columns, strict=True))
 
 
 def ebab(z: Rows) -> list[Hashable]:
-    low = 0.0 if z.min() >= 0 else -1.000001 if z.min() >= -1 else float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
+    low = (
+        0.0
+        if z.min() >= 0
+        else -1.000001
+        if z.min() >= -1
+        else float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
+    )
     u = sorted({float(v) for v in z.ravel() if v > low})
     edges = [low] + [u[int(k * len(u) / 9)] for k in range(9)] + [u[-1]] if u else [low]
     return [tuple(bisect.bisect_right(edges, float(v)) - 1 for v in row) for row in z]
@@ -96,7 +106,15 @@ def kde(z: Rows, groups: Sequence[int], s2: float, factor: float) -> float:
         n = len(rows)
         return (
             -sum(
-                math.log2(sum(math.exp(-sum((a - b) ** 2 for a, b in zip(u, v, strict=True)) / (factor * s2)) for v in rows) / n)
+                math.log2(
+                    sum(
+                        math.exp(
+                            -sum((a - b) ** 2 for a, b in zip(u, v, strict=True)) / (factor * s2)
+                        )
+                        for v in rows
+                    )
+                    / n
+                )
                 for u in rows
             )
             / n
@@ -129,7 +147,10 @@ def ksg(x: Rows, z: Rows, k: int) -> float:
     for i in range(n):
         da, db = [distance(a[i], v) for v in a], [distance(b[i], v) for v in b]
         eps = sorted(max(da[j], db[j]) for j in range(n) if j != i)[k - 1]
-        nx, nz = sum(da[j] < eps for j in range(n) if j != i), sum(db[j] < eps for j in range(n) if j != i)
+        nx, nz = (
+            sum(da[j] < eps for j in range(n) if j != i),
+            sum(db[j] < eps for j in range(n) if j != i),
+        )
         total += psi(k) + psi(n) - psi(nx + 1) - psi(nz + 1)
     return total / n / math.log(2)
 
@@ -152,7 +173,9 @@ def mixed(z: Rows, y: Sequence[int], k: int) -> float:
         dz, dy = [distance(a[i], v) for v in a], [0.0 if y[j] == y[i] else 1e9 for j in range(n)]
         joint = [max(p, q) for p, q in zip(dz, dy, strict=True)]
         rho = sorted(joint[:i] + joint[i + 1 :])[k - 1]
-        near: Callable[[float], bool] = (lambda t: t == 0) if rho == 0 else (lambda t, rho=rho: t < rho)  # type: ignore[misc]
+        near: Callable[[float], bool] = (
+            (lambda t: t == 0) if rho == 0 else (lambda t, rho=rho: t < rho)
+        )  # type: ignore[misc]
         kk = sum(t == 0 for t in joint) if rho == 0 else k
         total += psi(kk) + math.log(n) - psi(sum(map(near, dz))) - psi(sum(map(near, dy)))
     return total / n / math.log(2)
@@ -162,7 +185,10 @@ def log_det(z: list[list[float]]) -> float:
     """Unbiased log determinant of the covariance of Gaussian rows, by elimination."""
     n, d = len(z), len(z[0])
     mean = [sum(row[i] for row in z) / n for i in range(d)]
-    s = [[sum((row[i] - mean[i]) * (row[j] - mean[j]) for row in z) / (n - 1) for j in range(d)] for i in range(d)]
+    s = [
+        [sum((row[i] - mean[i]) * (row[j] - mean[j]) for row in z) / (n - 1) for j in range(d)]
+        for i in range(d)
+    ]
     value = 0.0
     for i in range(d):
         value += math.log(s[i][i])
@@ -193,19 +219,35 @@ def cwj_entropy(counts: Sequence[int]) -> float:
     h = sum(c / n * sum(1 / k for k in range(c, n)) for c in counts if c < n)
     f1, f2 = sum(c == 1 for c in counts), sum(c == 2 for c in counts)
     if f1 and n > 1:
-        a = 2 * f2 / ((n - 1) * f1 + 2 * f2) if f2 else 2 / ((n - 1) * (f1 - 1) + 2) if f1 > 1 else 1.0
+        a = (
+            2 * f2 / ((n - 1) * f1 + 2 * f2)
+            if f2
+            else 2 / ((n - 1) * (f1 - 1) + 2)
+            if f1 > 1
+            else 1.0
+        )
         if a < 1:
-            h += f1 / n * (1 - a) ** (1 - n) * (-math.log(a) - sum((1 - a) ** r / r for r in range(1, n)))
+            h += (
+                f1
+                / n
+                * (1 - a) ** (1 - n)
+                * (-math.log(a) - sum((1 - a) ** r / r for r in range(1, n)))
+            )
     return h / math.log(2)
 
 
 def cwj(a: Sequence[int], b: Sequence[int]) -> float:
-    return sum(sign * cwj_entropy(list(Counter(s).values())) for sign, s in ((1, a), (1, b), (-1, list(zip(a, b, strict=True)))))
+    return sum(
+        sign * cwj_entropy(list(Counter(s).values()))
+        for sign, s in ((1, a), (1, b), (-1, list(zip(a, b, strict=True))))
+    )
 
 
 def gram(z: Rows, w: float) -> Rows:
     n = len(z)
-    return np.array([[math.exp(-(distance(z[i], z[j]) ** 2) / (2 * w * w)) for j in range(n)] for i in range(n)])
+    return np.array(
+        [[math.exp(-(distance(z[i], z[j]) ** 2) / (2 * w * w)) for j in range(n)] for i in range(n)]
+    )
 
 
 def renyi(z: Rows, y: Sequence[int]) -> float:
@@ -235,7 +277,11 @@ def hsic_unbiased(k: Rows, m: Rows) -> float:
             for q in others:
                 if q in (i, j):
                     continue
-                total += sum(k[i, j] * (m[i, j] + m[q, r] - 2 * m[i, q]) for r in others if r not in (i, j, q))
+                total += sum(
+                    k[i, j] * (m[i, j] + m[q, r] - 2 * m[i, q])
+                    for r in others
+                    if r not in (i, j, q)
+                )
     return total / (n * (n - 1) * (n - 2) * (n - 3))
 
 
@@ -243,7 +289,9 @@ def cka_linear(x: Rows, z: Rows) -> float:
     a, b = x - x.mean(0), z - z.mean(0)
 
     def dot(p: Rows, q: Rows) -> float:
-        return float(sum((p[:, i] @ q[:, j]) ** 2 for i in range(p.shape[1]) for j in range(q.shape[1])))
+        return float(
+            sum((p[:, i] @ q[:, j]) ** 2 for i in range(p.shape[1]) for j in range(q.shape[1]))
+        )
 
     return dot(a, b) / math.sqrt(dot(a, a) * dot(b, b))
 
@@ -260,7 +308,9 @@ def diffusion(z: Rows, width: float) -> float:
 # ---- cases -------------------------------------------------------------------------------------------------------------------------------------
 
 
-def draw(rng: np.random.Generator, *, n: int | None = None, kinds: Sequence[int] = range(6)) -> tuple[Rows, np.ndarray]:
+def draw(
+    rng: np.random.Generator, *, n: int | None = None, kinds: Sequence[int] = range(6)
+) -> tuple[Rows, np.ndarray]:
     """A layer of few rows and units in one of several shapes, and labels that depend on it."""
     n, d = n or int(rng.integers(4, 24)), int(rng.integers(1, 5))
     z = rng.normal(size=(n, d)) * 10.0 ** rng.integers(-2, 2)
@@ -293,7 +343,9 @@ def test_codes_and_their_information(spec: str, codes: Callable[[Rows], list[Has
             (ip.discrete(x), ip.continuous(z), information(x.tolist(), t)),
             (ip.continuous(z), ip.discrete(y), information(t, y.tolist())),
         ):
-            assert estimator.estimate(a, b).bits == pytest.approx(truth, abs=1e-9), f"case {case}: {z!r}"
+            assert estimator.estimate(a, b).bits == pytest.approx(truth, abs=1e-9), (
+                f"case {case}: {z!r}"
+            )
 
 
 @pytest.mark.parametrize(("bound", "factor"), [("upper", 2), ("lower", 8)])
@@ -302,10 +354,14 @@ def test_kde_bounds(bound: str, factor: int) -> None:
     for case in range(CASES):
         z, y = draw(rng)
         s2 = float(10.0 ** rng.uniform(-2, 1) * (z.astype(float).var() + 1e-3))
-        estimator = E.parse(f"kde:variance={s2:.17g}" + (",bound=lower" if bound == "lower" else ""))
+        estimator = E.parse(
+            f"kde:variance={s2:.17g}" + (",bound=lower" if bound == "lower" else "")
+        )
         for groups in (np.arange(len(z)), y):
             truth = kde(z, groups.tolist(), estimator.variance, factor)
-            assert estimator.estimate(ip.continuous(z), ip.discrete(groups)).bits == pytest.approx(truth, abs=3e-5), f"case {case}"
+            assert estimator.estimate(ip.continuous(z), ip.discrete(groups)).bits == pytest.approx(
+                truth, abs=3e-5
+            ), f"case {case}"
 
 
 def test_kde_at_a_relative_width() -> None:
@@ -313,7 +369,12 @@ def test_kde_at_a_relative_width() -> None:
     for _ in range(CASES):
         z, y = draw(rng)
         n = len(z)
-        squares = [distance(z[i].astype(float), z[j].astype(float)) ** 2 for i in range(n) for j in range(n) if i != j]
+        squares = [
+            distance(z[i].astype(float), z[j].astype(float)) ** 2
+            for i in range(n)
+            for j in range(n)
+            if i != j
+        ]
         s2 = 0.3**2 * sum(squares) / len(squares)
         if s2 == 0:
             with pytest.raises(EstimatorError):
@@ -330,8 +391,12 @@ def test_plug_in_and_the_default_correction() -> None:
         a, b = rng.integers(0, rng.integers(1, 9), n), rng.integers(0, rng.integers(1, 9), n)
         b = np.where(rng.random(n) < 0.5, a, b)
         va, vb = ip.discrete(a), ip.discrete(b)
-        assert E.Plugin().estimate(va, vb).bits == pytest.approx(information(a.tolist(), b.tolist()), abs=1e-9)
-        assert E.Plugin(target="population").estimate(va, vb).bits == pytest.approx(cwj(a.tolist(), b.tolist()), abs=1e-7)
+        assert E.Plugin().estimate(va, vb).bits == pytest.approx(
+            information(a.tolist(), b.tolist()), abs=1e-9
+        )
+        assert E.Plugin(target="population").estimate(va, vb).bits == pytest.approx(
+            cwj(a.tolist(), b.tolist()), abs=1e-7
+        )
 
 
 def test_neighbours() -> None:
@@ -340,17 +405,25 @@ def test_neighbours() -> None:
         z, y = draw(rng, kinds=[0])
         x, k = rng.normal(size=(len(z), 2)), int(rng.integers(1, min(4, len(z) - 2) + 1))
         y[: len(y) // 2] = y[0]
-        assert E.KSG(k=k).estimate(ip.continuous(x), ip.continuous(z)).bits == pytest.approx(ksg(x, z, k), abs=1e-8)
+        assert E.KSG(k=k).estimate(ip.continuous(x), ip.continuous(z)).bits == pytest.approx(
+            ksg(x, z, k), abs=1e-8
+        )
         if max(Counter(y.tolist()).values()) > 1:
-            assert E.Ross(k=k).estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(ross(z, y.tolist(), k), abs=1e-8)
+            assert E.Ross(k=k).estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(
+                ross(z, y.tolist(), k), abs=1e-8
+            )
 
 
 def test_mixed_neighbours_with_atoms() -> None:
     rng = np.random.default_rng(6)
     for _ in range(CASES):
-        z, y = draw(rng, kinds=[0, 2, 4, 5])  # rounded values tie up to rounding, which a definition does not settle
+        z, y = draw(
+            rng, kinds=[0, 2, 4, 5]
+        )  # rounded values tie up to rounding, which a definition does not settle
         z, k = z.astype(float), int(rng.integers(1, min(4, len(z) - 2) + 1))
-        assert E.MixedKSG(k=k).estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(mixed(z, y.tolist(), k), abs=1e-8)
+        assert E.MixedKSG(k=k).estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(
+            mixed(z, y.tolist(), k), abs=1e-8
+        )
 
 
 def test_gaussians() -> None:
@@ -359,9 +432,13 @@ def test_gaussians() -> None:
         n = int(rng.integers(80, 120))
         z, _ = draw(rng, n=n, kinds=[0])
         x = rng.normal(size=(n, 2)) + z[:, :1] / (1 + abs(z[:, :1]))
-        assert E.Gaussian().estimate(ip.continuous(x), ip.continuous(z)).bits == pytest.approx(gauss(x, z), abs=1e-6)
+        assert E.Gaussian().estimate(ip.continuous(x), ip.continuous(z)).bits == pytest.approx(
+            gauss(x, z), abs=1e-6
+        )
         y = np.arange(n) % 2
-        assert E.Gaussian().estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(gauss_labels(z, y.tolist()), abs=1e-6)
+        assert E.Gaussian().estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(
+            gauss_labels(z, y.tolist()), abs=1e-6
+        )
 
 
 def test_slices_are_the_mean_of_one_dimensional_neighbours() -> None:
@@ -370,8 +447,17 @@ def test_slices_are_the_mean_of_one_dimensional_neighbours() -> None:
         z, y = draw(rng, n=15)
         directions = np.random.default_rng(case).normal(size=(z.shape[1], 3))
         a = np.array(scaled(z))
-        values = [mixed(a @ (directions[:, [i]] / math.sqrt(float((directions[:, i] ** 2).sum()))), y.tolist(), 3) for i in range(3)]
-        e = E.Sliced(slices=3, k=3).estimate(ip.continuous(z), ip.discrete(y), rng=np.random.default_rng(case))
+        values = [
+            mixed(
+                a @ (directions[:, [i]] / math.sqrt(float((directions[:, i] ** 2).sum()))),
+                y.tolist(),
+                3,
+            )
+            for i in range(3)
+        ]
+        e = E.Sliced(slices=3, k=3).estimate(
+            ip.continuous(z), ip.discrete(y), rng=np.random.default_rng(case)
+        )
         assert e.bits == pytest.approx(sum(values) / 3, abs=1e-6)
 
 
@@ -380,14 +466,20 @@ def test_spectra() -> None:
     for _ in range(CASES):
         z, y = draw(rng)
         if (z != z[0]).any():
-            assert E.parse("renyi:alpha=1.5").estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(
-                renyi(z, y.tolist()), abs=1e-6
-            )
-        squares = [distance(z[i].astype(float), z[j].astype(float)) ** 2 for i in range(len(z)) for j in range(i)]
+            assert E.parse("renyi:alpha=1.5").estimate(
+                ip.continuous(z), ip.discrete(y)
+            ).bits == pytest.approx(renyi(z, y.tolist()), abs=1e-6)
+        squares = [
+            distance(z[i].astype(float), z[j].astype(float)) ** 2
+            for i in range(len(z))
+            for j in range(i)
+        ]
         middle = math.sqrt(float(np.median(squares)))
         truth = diffusion(z, 0.5 * middle) if middle > 0 else None
         if truth is not None:
-            bits = E.DiffusionEntropy().estimate(ip.discrete(np.arange(len(z))), ip.continuous(z)).bits
+            bits = (
+                E.DiffusionEntropy().estimate(ip.discrete(np.arange(len(z))), ip.continuous(z)).bits
+            )
             assert bits == pytest.approx(truth, abs=1e-5)
 
 
@@ -401,7 +493,9 @@ def test_dependence() -> None:
         bits = E.parse("hsic:kernel=linear").estimate(ip.continuous(z), ip.discrete(y)).bits
         assert bits == pytest.approx(hsic_unbiased(centred @ centred.T, equal), rel=1e-6, abs=1e-9)
         if (z != z[0]).any():
-            e = E.parse("cka:kernel=linear,unbiased=false").estimate(ip.continuous(x), ip.continuous(z))
+            e = E.parse("cka:kernel=linear,unbiased=false").estimate(
+                ip.continuous(x), ip.continuous(z)
+            )
             assert e.bits == pytest.approx(cka_linear(x, z.astype(float)), abs=1e-6)
 
 
@@ -410,21 +504,40 @@ def test_a_noisy_network_is_its_mixture_by_integration() -> None:
     t = np.linspace(-12, 12, 4001)
     for case in range(CASES // 5):
         centres, s = rng.normal(size=int(rng.integers(2, 6))), float(rng.uniform(0.3, 1.0))
-        p = np.mean([np.exp(-((t - c) ** 2) / (2 * s * s)) for c in centres], axis=0) / math.sqrt(2 * math.pi * s * s)
-        truth = float(-(p[p > 0] * np.log2(p[p > 0])).sum() * (t[1] - t[0])) - 0.5 * math.log2(2 * math.pi * math.e * s * s)
+        p = np.mean([np.exp(-((t - c) ** 2) / (2 * s * s)) for c in centres], axis=0) / math.sqrt(
+            2 * math.pi * s * s
+        )
+        truth = float(-(p[p > 0] * np.log2(p[p > 0])).sum() * (t[1] - t[0])) - 0.5 * math.log2(
+            2 * math.pi * math.e * s * s
+        )
         e = E.NoisyChannel(sigma=s, draws=400).estimate(
-            ip.discrete(np.arange(len(centres))), ip.continuous(centres), rng=np.random.default_rng(case)
+            ip.discrete(np.arange(len(centres))),
+            ip.continuous(centres),
+            rng=np.random.default_rng(case),
         )
         assert e.stderr is not None and abs(e.bits - truth) < 5 * e.stderr + 1e-3
 
 
 @pytest.mark.parametrize(
-    "spec", ["mixed:k=5", "sliced:slices=2", "ross:k=3", "kde:variance=0.1", "renyi:alpha=2", "hsic", "gauss", "bin:szt"]
+    "spec",
+    [
+        "mixed:k=5",
+        "sliced:slices=2",
+        "ross:k=3",
+        "kde:variance=0.1",
+        "renyi:alpha=2",
+        "hsic",
+        "gauss",
+        "bin:szt",
+    ],
 )
 def test_the_numbers_that_name_the_classes_do_not_matter(spec: str) -> None:
     """Also where a class is smaller than k, so that neighbours come from other classes."""
     rng = np.random.default_rng(12)
     z, y = rng.normal(size=(40, 2)), np.repeat(np.arange(10), 4)
     e = E.parse(spec)
-    one, other = (e.estimate(ip.continuous(z), ip.discrete(v), rng=np.random.default_rng(0)).bits for v in (y, (y * 7 + 3) % 10))
+    one, other = (
+        e.estimate(ip.continuous(z), ip.discrete(v), rng=np.random.default_rng(0)).bits
+        for v in (y, (y * 7 + 3) % 10)
+    )
     assert one == pytest.approx(other, abs=1e-9)

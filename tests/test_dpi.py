@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.analysis.codes import conditional_entropy_bits, leak
-from infoplane.analysis.episodes import episodes_of
+from infoplane.analysis.dpi.episodes import episodes_of
+from infoplane.analysis.dpi.exact_codes import conditional_entropy_bits, leak
 from infoplane.archive import RunWriter
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
@@ -22,16 +22,30 @@ Y = (X.sum(1) > 0).astype(np.int64)
 
 
 def chain_of(names: list[str], relation: str = "cut") -> Chain:
-    rows = [[relation if j > i else "no-path" for j in range(len(names))] for i in range(len(names))]
+    rows = [
+        [relation if j > i else "no-path" for j in range(len(names))] for i in range(len(names))
+    ]
     return Chain(tuple(names), tuple(map(tuple, rows)), rows=64)
 
 
 def write(
-    path: Path, steps: list[dict[str, np.ndarray]], *, chain: Chain | None, reductions: dict[str, str] | None = None, mode: str = "eval"
+    path: Path,
+    steps: list[dict[str, np.ndarray]],
+    *,
+    chain: Chain | None,
+    reductions: dict[str, str] | None = None,
+    mode: str = "eval",
 ):
     """A run whose layers at every step are the given arrays."""
     infos = [
-        LayerInfo(name, k, "Linear", a.shape[1:], a.shape[1:], reduction=(reductions or {}).get(name, "none"))
+        LayerInfo(
+            name,
+            k,
+            "Linear",
+            a.shape[1:],
+            a.shape[1:],
+            reduction=(reductions or {}).get(name, "none"),
+        )
         for k, (name, a) in enumerate(steps[0].items())
     ]
     with RunWriter.create(path, layers=infos, x=X, y=Y, chain=chain, durable=False) as run:
@@ -50,7 +64,15 @@ def honest() -> dict[str, np.ndarray]:
 
 def test_an_honest_chain_has_no_fault_and_no_violation_at_any_bin_rule(tmp_path: Path) -> None:
     archive = write(tmp_path / "run", [honest()], chain=chain_of(["a", "b"]))
-    specs = ["bin:szt", "bin:saxe", "bin:range,n=10", "bin:quantile,n=5", "bin:ebab", "kde:variance=0.1", "exact"]
+    specs = [
+        "bin:szt",
+        "bin:saxe",
+        "bin:range,n=10",
+        "bin:quantile,n=5",
+        "bin:ebab",
+        "kde:variance=0.1",
+        "exact",
+    ]
     report = ip.check_dpi(ip.measure(archive, specs))
     assert report.passed and not report.of("fault", "violation")
     assert report.checked == sum(report.counts.values())
@@ -58,21 +80,35 @@ def test_an_honest_chain_has_no_fault_and_no_violation_at_any_bin_rule(tmp_path:
 
 def test_a_shuffled_layer_is_a_fault_that_names_two_rows(tmp_path: Path) -> None:
     layers = honest()
-    layers["a"][: N // 2] = layers["a"][N // 2 :]  # duplicates upstream: any honest map keeps them equal downstream
+    layers["a"][: N // 2] = layers["a"][
+        N // 2 :
+    ]  # duplicates upstream: any honest map keeps them equal downstream
     layers["b"] = np.maximum(layers["a"][:, :4], 0)
     layers["b"] = layers["b"][np.random.default_rng(5).permutation(N)]
     report = ip.check_dpi(write(tmp_path / "run", [layers], chain=chain_of(["a", "b"])))
     fault = report.of("fault")[0]
-    assert not report.passed and (fault.upstream, fault.downstream) == ("a", "b") and fault.excess_bits > 0.5
+    assert (
+        not report.passed
+        and (fault.upstream, fault.downstream) == ("a", "b")
+        and fault.excess_bits > 0.5
+    )
     assert "are equal at a but differ at b by more than rounding" in fault.explanation
 
 
 def test_exact_codes_are_not_judged_where_dropout_was_on(tmp_path: Path) -> None:
     codes = {"a": np.sign(X[:, :1]), "b": np.sign(X[:, 1:2])}  # a fault, in eval mode
-    reports = {mode: ip.check_dpi(write(tmp_path / mode, [codes], chain=chain_of(["a", "b"]), mode=mode)) for mode in ("eval", "train")}
-    assert reports["eval"].of("fault") and not any("mode" in limit for limit in reports["eval"].limits)
+    reports = {
+        mode: ip.check_dpi(write(tmp_path / mode, [codes], chain=chain_of(["a", "b"]), mode=mode))
+        for mode in ("eval", "train")
+    }
+    assert reports["eval"].of("fault") and not any(
+        "mode" in limit for limit in reports["eval"].limits
+    )
     assert not [f for f in reports["train"].findings if f.law == "exact leak"]
-    assert "exact codes at step 0: captured in train mode, equal inputs need not give equal codes" in reports["train"].limits
+    assert (
+        "exact codes at step 0: captured in train mode, equal inputs need not give equal codes"
+        in reports["train"].limits
+    )
 
 
 def test_a_layer_of_another_checkpoint_is_a_fault(tmp_path: Path) -> None:
@@ -87,7 +123,9 @@ def test_rounding_is_joined_and_reported_not_accused(tmp_path: Path) -> None:
     a = np.repeat(np.tanh(X[: N // 2]), 2, axis=0)
     b = (a * 3).astype(np.float32)
     b[::2] = np.nextafter(b[::2], np.float32(10))
-    report = ip.check_dpi(ip.measure(write(tmp_path / "run", [{"a": a, "b": b}], chain=chain_of(["a", "b"])), "exact"))
+    report = ip.check_dpi(
+        ip.measure(write(tmp_path / "run", [{"a": a, "b": b}], chain=chain_of(["a", "b"])), "exact")
+    )
     assert report.passed and report.counts.get("fault", 0) == 0
     assert any("500 row codes differed in the last bits only" in limit for limit in report.limits)
 
@@ -97,13 +135,21 @@ def test_the_contracting_and_expanding_linear_chain_blames_the_estimator(tmp_pat
     q = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
     z1 = (X @ (q / 3)).astype(np.float32)
     z2 = (z1 @ (9 * (q / 3).T)).astype(np.float32)
-    archive = write(tmp_path / "run", [{"x": X, "z1": z1, "z2": z2}], chain=chain_of(["x", "z1", "z2"]))
+    archive = write(
+        tmp_path / "run", [{"x": X, "z1": z1, "z2": z2}], chain=chain_of(["x", "z1", "z2"])
+    )
     plane = ip.measure(archive, ["bin:saxe,width=0.2", "exact"])
     h = [plane.series(name, "i_xz", "bin:saxe,width=0.2")[1][0].bits for name in ("x", "z1", "z2")]
     assert h == [pytest.approx(b, abs=0.15) for b in (9.80, 8.00, 9.80)]
-    assert [plane.series(name, "i_xz", "exact")[1][0].bits for name in ("x", "z1", "z2")] == [pytest.approx(np.log2(N))] * 3
+    assert [plane.series(name, "i_xz", "exact")[1][0].bits for name in ("x", "z1", "z2")] == [
+        pytest.approx(np.log2(N))
+    ] * 3
     report = ip.check_dpi(plane)
-    found = [f for f in report.of("estimator") if f.estimator.startswith("bin") and f.law == "I(X;Z) pair"]
+    found = [
+        f
+        for f in report.of("estimator")
+        if f.estimator.startswith("bin") and f.law == "I(X;Z) pair"
+    ]
     assert [(f.upstream, f.downstream) for f in found] == [("z1", "z2")]
     assert report.passed
 
@@ -125,28 +171,50 @@ def test_the_gain_and_loss_explain_the_excess(tmp_path: Path) -> None:
         (chain_of(["a", "b"]), {"b": "gap"}, "b was reduced by gap"),
     ],
 )
-def test_pairs_without_a_certificate_are_not_comparable(tmp_path: Path, chain, reductions, words: str) -> None:
+def test_pairs_without_a_certificate_are_not_comparable(
+    tmp_path: Path, chain, reductions, words: str
+) -> None:
     small = {"a": np.zeros((N, 1), np.float32), "b": X}
-    report = ip.check_dpi(ip.measure(write(tmp_path / "run", [small], chain=chain, reductions=reductions), "bin:szt"))
+    report = ip.check_dpi(
+        ip.measure(write(tmp_path / "run", [small], chain=chain, reductions=reductions), "bin:szt")
+    )
     pairs = [f for f in report if f.law.endswith("pair")]
     import re
 
-    assert report.passed and {f.verdict for f in pairs} == {"not comparable"} and re.search(words, pairs[0].explanation)
+    assert (
+        report.passed
+        and {f.verdict for f in pairs} == {"not comparable"}
+        and re.search(words, pairs[0].explanation)
+    )
 
 
 def test_two_saturated_layers_are_untestable(tmp_path: Path) -> None:
-    report = ip.check_dpi(ip.measure(write(tmp_path / "run", [{"a": X, "b": 2 * X}], chain=chain_of(["a", "b"])), "bin:saxe,width=0.001"))
+    report = ip.check_dpi(
+        ip.measure(
+            write(tmp_path / "run", [{"a": X, "b": 2 * X}], chain=chain_of(["a", "b"])),
+            "bin:saxe,width=0.001",
+        )
+    )
     assert report.of("untestable") and report.passed
 
 
-def plane_of(*points: tuple[str, str, float], chain: Chain | None = None, estimator: str = "exact") -> Plane:
+def plane_of(
+    *points: tuple[str, str, float], chain: Chain | None = None, estimator: str = "exact"
+) -> Plane:
     sense = "exact" if estimator == "exact" else "point"
-    made = tuple(Point(0, layer, quantity, Estimate(bits, 4096, estimator, sense)) for layer, quantity, bits in points)
+    made = tuple(
+        Point(0, layer, quantity, Estimate(bits, 4096, estimator, sense))
+        for layer, quantity, bits in points
+    )
     return Plane(made, tuple(dict.fromkeys(p.layer for p in made)), 4096, 1.0, 12.0, chain)
 
 
 def test_an_unexplained_excess_of_an_estimator_that_keeps_the_chain_is_a_violation() -> None:
-    report = ip.check_dpi(plane_of(("a", "i_xz", 5.0), ("b", "i_xz", 6.0), chain=chain_of(["a", "b"]), estimator="plugin"))
+    report = ip.check_dpi(
+        plane_of(
+            ("a", "i_xz", 5.0), ("b", "i_xz", 6.0), chain=chain_of(["a", "b"]), estimator="plugin"
+        )
+    )
     assert not report.passed and report.of("violation")[0].excess_bits == 1.0
 
 
@@ -188,4 +256,7 @@ def test_consecutive_findings_are_one_episode() -> None:
         return Finding("law", step, "a", "b", 0.1 * step, "estimator", "why", estimator="e")
 
     found = episodes_of([at(1), at(2), at(9)], [0, 1, 2, 5, 9])
-    assert sorted((e.first_step, e.last_step, e.checkpoints) for e in found) == [(1, 2, 2), (9, 9, 1)]
+    assert sorted((e.first_step, e.last_step, e.checkpoints) for e in found) == [
+        (1, 2, 2),
+        (9, 9, 1),
+    ]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.analysis import engine
+from infoplane.analysis.measuring import executors as engine
 from infoplane.archive import RunWriter
 from infoplane.errors import InputError
 from infoplane.types import Estimate, LayerInfo
@@ -26,8 +26,12 @@ def archive(tmp_path: Path):
     """Three steps of a layer that changes and of one that is frozen after the first."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(N, 4)).astype(np.float32)
-    infos = [LayerInfo(name, k, "Linear", (12,), (12,)) for k, name in enumerate(("moving", "frozen"))]
-    with RunWriter.create(tmp_path / "run", layers=infos, x=x, y=(x[:, 0] > 0).astype(np.int64), durable=False) as run:
+    infos = [
+        LayerInfo(name, k, "Linear", (12,), (12,)) for k, name in enumerate(("moving", "frozen"))
+    ]
+    with RunWriter.create(
+        tmp_path / "run", layers=infos, x=x, y=(x[:, 0] > 0).astype(np.int64), durable=False
+    ) as run:
         w = rng.normal(size=(4, 12))
         for step in range(3):
             with run.step(step) as shard:
@@ -37,7 +41,9 @@ def archive(tmp_path: Path):
 
 
 def numbers(plane) -> list:
-    return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits, p.estimate.notes) for p in plane]
+    return [
+        (p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits, p.estimate.notes) for p in plane
+    ]
 
 
 def test_every_engine_gives_the_same_bits(archive, monkeypatch) -> None:
@@ -50,7 +56,9 @@ def test_every_engine_gives_the_same_bits(archive, monkeypatch) -> None:
     assert numbers(serial) == numbers(threads) == numbers(kernels)
 
 
-def test_an_unchanged_layer_is_measured_once_unless_the_estimator_draws(archive, monkeypatch) -> None:
+def test_an_unchanged_layer_is_measured_once_unless_the_estimator_draws(
+    archive, monkeypatch
+) -> None:
     measured = []
     plain = engine.measure_cell
 
@@ -61,7 +69,10 @@ def test_an_unchanged_layer_is_measured_once_unless_the_estimator_draws(archive,
     monkeypatch.setattr(engine, "measure_cell", watched)
     specs = ["bin:szt", "vinfo:family=linear"]
     plane = ip.measure(archive, specs)
-    assert [m for m in measured if m[1:] == ("frozen", "bin:szt")] == [(0, "frozen", "bin:szt"), (1, "frozen", "bin:szt")]
+    assert [m for m in measured if m[1:] == ("frozen", "bin:szt")] == [
+        (0, "frozen", "bin:szt"),
+        (1, "frozen", "bin:szt"),
+    ]
     assert len([m for m in measured if m[1:] == ("frozen", "vinfo:family=linear")]) == 3
     monkeypatch.undo()
     each = [ip.measure(archive, specs, steps=[s], resume=False) for s in archive.steps]
@@ -72,10 +83,16 @@ def test_an_unchanged_layer_is_not_measured_again_in_a_later_call(archive, monke
     before = ip.measure(archive, ["bin:szt"], steps=[0, 1])
     measured = []
     plain = engine.measure_cell
-    monkeypatch.setattr(engine, "measure_cell", lambda a, step, layer, *rest: measured.append(layer) or plain(a, step, layer, *rest))
+    monkeypatch.setattr(
+        engine,
+        "measure_cell",
+        lambda a, step, layer, *rest: measured.append(layer) or plain(a, step, layer, *rest),
+    )
     after = ip.measure(archive, ["bin:szt"])
     assert measured == ["moving"] and len(after) == len(before) * 3 // 2
-    assert [p.bits for p in after.select(layer="frozen", step=2)] == [p.bits for p in after.select(layer="frozen", step=1)]
+    assert [p.bits for p in after.select(layer="frozen", step=2)] == [
+        p.bits for p in after.select(layer="frozen", step=1)
+    ]
 
 
 def test_a_layer_larger_than_memory_gives_the_same_numbers(archive, monkeypatch) -> None:
@@ -83,7 +100,11 @@ def test_a_layer_larger_than_memory_gives_the_same_numbers(archive, monkeypatch)
     monkeypatch.setenv("INFOPLANE_MEMORY", "1K")
     reads = []
     plain = type(archive).z
-    monkeypatch.setattr(type(archive), "z", lambda self, step, layer: reads.append(layer) or plain(self, step, layer))
+    monkeypatch.setattr(
+        type(archive),
+        "z",
+        lambda self, step, layer: reads.append(layer) or plain(self, step, layer),
+    )
     blocks = ip.measure(archive, SPECS, resume=False)
     assert not blocks.failures
     assert len(reads) == 5  # the different activations, for ksg alone
@@ -124,7 +145,9 @@ class Deadly:
 
 
 @pytest.mark.slow
-def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills_its_worker_is_a_failure(archive) -> None:
+def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills_its_worker_is_a_failure(
+    archive,
+) -> None:
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     import cloudpickle
 
@@ -134,7 +157,9 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills
     killed: list[int] = []
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50) as cluster,
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=50
+        ) as cluster,
         distributed.Client(cluster) as client,
     ):
         pids = sorted(client.run(os.getpid).values())
@@ -144,11 +169,17 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills
                 killed.append(pids[0])
                 os.kill(pids[0], signal.SIGKILL)
 
-        plane = ip.measure(archive, specs, resume=False, dask=cluster.scheduler_address, progress=kill_one)
+        plane = ip.measure(
+            archive, specs, resume=False, dask=cluster.scheduler_address, progress=kill_one
+        )
         assert killed and not plane.failures
         assert numbers(plane) == numbers(serial)
-        deadly = ip.measure(archive, ["bin:szt", Deadly()], steps=[1], resume=False, dask=cluster.scheduler_address)
-    assert {(f.layer, f.message.partition(":")[0]) for f in deadly.failures} == {("frozen", "KilledWorker")}
+        deadly = ip.measure(
+            archive, ["bin:szt", Deadly()], steps=[1], resume=False, dask=cluster.scheduler_address
+        )
+    assert {(f.layer, f.message.partition(":")[0]) for f in deadly.failures} == {
+        ("frozen", "KilledWorker")
+    }
     assert {p.layer for p in deadly.select(estimator="deadly")} == {"moving"}
 
 
@@ -156,7 +187,9 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills
 def test_processes_of_this_machine_give_the_same_bits(archive) -> None:
     pytest.importorskip("distributed")
     specs = ["bin:szt", "kde:variance=0.1"]
-    assert numbers(ip.measure(archive, specs, resume=False, dask="local", workers=2)) == numbers(ip.measure(archive, specs, resume=False))
+    assert numbers(ip.measure(archive, specs, resume=False, dask="local", workers=2)) == numbers(
+        ip.measure(archive, specs, resume=False)
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -174,7 +207,9 @@ def test_the_device_asked_for_reaches_the_kernels(archive, monkeypatch, workers:
     one = ip.measure(archive, ["kde:variance=0.1"], resume=False, device="cuda:1", workers=workers)
     assert not one.failures and set(asked) == {"cuda:1"}
     asked.clear()
-    compiled = ip.measure(archive, ["kde:variance=0.1"], resume=False, device="cpu", workers=workers)
+    compiled = ip.measure(
+        archive, ["kde:variance=0.1"], resume=False, device="cpu", workers=workers
+    )
     assert not asked and pairwise.chosen_device(None) == "cpu"
     for a, b in zip(sorted(numbers(one)), sorted(numbers(compiled)), strict=True):
         assert a[:5] == b[:5] and a[5] == pytest.approx(b[5], abs=2e-5)
@@ -185,31 +220,52 @@ def test_a_device_that_torch_does_not_have_is_refused_before_anything_is_measure
         ip.measure(archive, ["kde:variance=0.1"], device="cuda:7")
 
 
-def test_widths_of_a_kernel_share_a_pass_over_each_layer_and_say_what_each_says_alone(archive, monkeypatch) -> None:
+def test_widths_of_a_kernel_share_a_pass_over_each_layer_and_say_what_each_says_alone(
+    archive, monkeypatch
+) -> None:
     from infoplane.analysis.estimators import kernel_views
 
-    widths, budget = ["kde:variance=0.1", "kde:variance=3", "kde:relative=0.3"], "kde:variance=0.1,pairs=100000"
+    widths, budget = (
+        ["kde:variance=0.1", "kde:variance=3", "kde:relative=0.3"],
+        "kde:variance=0.1,pairs=100000",
+    )
     alone = [p for spec in (*widths, budget) for p in ip.measure(archive, spec, resume=False)]
     passes, plain = [], kernel_views.grouped_sums
-    monkeypatch.setattr(kernel_views, "grouped_sums", lambda z, v, *rest: (passes.append(len(v)), plain(z, v, *rest))[1])
+    monkeypatch.setattr(
+        kernel_views,
+        "grouped_sums",
+        lambda z, v, *rest: (passes.append(len(v)), plain(z, v, *rest))[1],
+    )
     together = ip.measure(archive, ["bin:szt", *widths, budget], resume=False)
     assert passes == [3] * 5, "three steps of one layer, two of the other, which is frozen"
-    assert sorted(map(repr, alone)) == sorted(repr(p) for p in together if p.estimator.startswith("kde"))
+    assert sorted(map(repr, alone)) == sorted(
+        repr(p) for p in together if p.estimator.startswith("kde")
+    )
     passes.clear()
     monkeypatch.setenv("INFOPLANE_MEMORY", "1K")
     blocks = ip.measure(archive, widths, resume=False)
     assert passes == [3] * 5
     held = together.select(estimator=widths)
-    assert len(blocks) == len(held) and all(abs(p.bits - q.bits) < 1e-9 for p, q in zip(blocks, held, strict=True))
+    assert len(blocks) == len(held) and all(
+        abs(p.bits - q.bits) < 1e-9 for p, q in zip(blocks, held, strict=True)
+    )
 
 
 def test_a_width_that_fails_costs_the_others_nothing(tmp_path: Path) -> None:
     infos = [LayerInfo("constant", 0, "Linear", (12,), (12,))]
     with (
-        RunWriter.create(tmp_path / "run", layers=infos, x=np.arange(N)[:, None], y=np.arange(N) % 2, durable=False) as run,
+        RunWriter.create(
+            tmp_path / "run",
+            layers=infos,
+            x=np.arange(N)[:, None],
+            y=np.arange(N) % 2,
+            durable=False,
+        ) as run,
         run.step(0) as shard,
     ):
         shard.write("constant", np.ones((N, 12), np.float32))
     plane = ip.measure(tmp_path / "run", ["kde:variance=0.1", "kde:relative=0.1", "kde:variance=1"])
     assert plane.estimators == ("kde:variance=0.1", "kde:variance=1") and len(plane) == 8
-    assert [f.estimator for f in plane.failures] == ["kde:relative=0.1"] and "all rows" in plane.failures[0].message
+    assert [f.estimator for f in plane.failures] == [
+        "kde:relative=0.1"
+    ] and "all rows" in plane.failures[0].message

@@ -43,7 +43,9 @@ def test_each_member_ends_where_it_would_end_alone(optimiser: str, lr: float, ba
         )
         for (name, p), q in zip(model.named_parameters(), alone.parameters(), strict=True):
             torch.testing.assert_close(p, q, rtol=1e-5, atol=1e-6, msg=name)
-        assert losses == pytest.approx(lonely, abs=1e-5) and end.train_accuracy == pytest.approx(expected.train_accuracy, abs=1e-3)
+        assert losses == pytest.approx(lonely, abs=1e-5) and end.train_accuracy == pytest.approx(
+            expected.train_accuracy, abs=1e-3
+        )
     assert not torch.equal(together[0][0].weight, together[1][0].weight)
 
 
@@ -51,28 +53,56 @@ def test_each_member_is_captured_into_an_archive_of_its_own(tmp_path: Path) -> N
     models = [szt.network("tanh", seed=s) for s in SEEDS]
     with ExitStack() as stack:
         recorders = [
-            stack.enter_context(ip.Recorder(m, probe=szt.load(), to=tmp_path / f"seed{s}", verbose=False, durable=False, chain=False))
+            stack.enter_context(
+                ip.Recorder(
+                    m,
+                    probe=szt.load(),
+                    to=tmp_path / f"seed{s}",
+                    verbose=False,
+                    durable=False,
+                    chain=False,
+                )
+            )
             for s, m in zip(SEEDS, models, strict=True)
         ]
         classify_together(
-            models, X, Y, MASKS, epochs=2, seeds=SEEDS, lr=4e-4, batch=0, on_epoch=[lambda e, m, r=r: r.step(e, **m) for r in recorders]
+            models,
+            X,
+            Y,
+            MASKS,
+            epochs=2,
+            seeds=SEEDS,
+            lr=4e-4,
+            batch=0,
+            on_epoch=[lambda e, m, r=r: r.step(e, **m) for r in recorders],
         )
     for s, model in zip(SEEDS, models, strict=True):
         archive = ip.open_archive(tmp_path / f"seed{s}")
         assert archive.steps == (0, 1, 2)
         with torch.no_grad():
-            torch.testing.assert_close(torch.as_tensor(archive.z(2, "fc6")), model(X), rtol=1e-5, atol=1e-6)
+            torch.testing.assert_close(
+                torch.as_tensor(archive.z(2, "fc6")), model(X), rtol=1e-5, atol=1e-6
+            )
         assert not (archive.z(0, "fc6") == archive.z(2, "fc6")).all()
 
 
 def test_what_cannot_be_trained_as_one_is_refused() -> None:
     a, b = szt.network("tanh", seed=0), szt.network("tanh", seed=1)
     options = {"epochs": 1, "lr": 0.1, "batch": 0}
-    with pytest.raises(InputError, match="one mask, seed and callback per model, got 2 models, 3 masks"):
+    with pytest.raises(
+        InputError, match="one mask, seed and callback per model, got 2 models, 3 masks"
+    ):
         classify_together([a, b], X, Y, MASKS, seeds=[0, 1], **options)
     with pytest.raises(InputError, match="the same architecture"):
         classify_together([a, torch.nn.Linear(12, 2)], X, Y, MASKS[:2], seeds=[0, 1], **options)
     with pytest.raises(InputError, match="members with buffers"):
         classify_together([torch.nn.BatchNorm1d(12)] * 2, X, Y, MASKS[:2], seeds=[0, 1], **options)
     with pytest.raises(InputError, match=r"equally many training rows, got \[3277, 2048\]"):
-        classify_together([a, b], X, Y, [MASKS[0], torch.as_tensor(szt.train_mask(0, 0.5))], seeds=[0, 1], **options)
+        classify_together(
+            [a, b],
+            X,
+            Y,
+            [MASKS[0], torch.as_tensor(szt.train_mask(0, 0.5))],
+            seeds=[0, 1],
+            **options,
+        )

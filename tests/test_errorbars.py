@@ -8,12 +8,20 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.analysis.errorbars import Nearer, Null, Resampled, half_sample_stderr, null_of, permutation_null, with_interval
 from infoplane.analysis.estimators.gaussian import Gaussian, ranks_blur
-from infoplane.analysis.estimators.knn import fewer_neighbours, slowest_bias
+from infoplane.analysis.estimators.ksg import fewer_neighbours, slowest_bias
 from infoplane.analysis.estimators.plugin import Plugin
 from infoplane.analysis.estimators.surrogate import rank_scores
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
+from infoplane.analysis.resampling.intervals import (
+    Nearer,
+    Null,
+    Resampled,
+    half_sample_stderr,
+    null_of,
+    permutation_null,
+    with_interval,
+)
 from infoplane.errors import InputError
 from infoplane.types import Estimate, continuous, discrete
 
@@ -25,7 +33,9 @@ def test_the_half_sample_error_of_a_mean_is_the_textbook_error() -> None:
     assert se == pytest.approx(x.std() / np.sqrt(1000), rel=0.1)
 
 
-def test_an_interval_is_chance_around_the_value_and_the_drift_on_the_side_to_which_it_moves() -> None:
+def test_an_interval_is_chance_around_the_value_and_the_drift_on_the_side_to_which_it_moves() -> (
+    None
+):
     """A split of halves 0.9 and 1.1 and one of 1.1 and 0.9: half their difference is 0.1, their mean never moves, and t at two degrees of freedom is 4.303."""
     still = with_interval(Estimate(1.0, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9])
     assert (
@@ -33,12 +43,23 @@ def test_an_interval_is_chance_around_the_value_and_the_drift_on_the_side_to_whi
         and still.low == pytest.approx(1 - 0.4303, abs=1e-4)
         and still.high == pytest.approx(1.4303, abs=1e-4)
     )
-    moving = with_interval(Estimate(1.2, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9], exponent=1.0)
-    assert moving.high == pytest.approx(1.2 + 0.4303 + 0.2, abs=1e-4) and moving.low == pytest.approx(1.2 - 0.4303, abs=1e-4)
+    moving = with_interval(
+        Estimate(1.2, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9], exponent=1.0
+    )
+    assert moving.high == pytest.approx(
+        1.2 + 0.4303 + 0.2, abs=1e-4
+    ) and moving.low == pytest.approx(1.2 - 0.4303, abs=1e-4)
     these_rows = with_interval(Estimate(1.2, 100, "x", target="probe-set"), [0.9, 1.1, 1.1, 0.9])
     assert these_rows.high == pytest.approx(1.6303, abs=1e-4)
-    near = with_interval(Estimate(1.0, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9], exponent=0.5, nearer=Nearer(0.9, 3, 5))
-    assert near.low == pytest.approx(1 - 0.4303 - 0.1 * 5 / 2, abs=1e-4) and near.high == pytest.approx(1.4303, abs=1e-4)
+    near = with_interval(
+        Estimate(1.0, 100, "x", target="population"),
+        [0.9, 1.1, 1.1, 0.9],
+        exponent=0.5,
+        nearer=Nearer(0.9, 3, 5),
+    )
+    assert near.low == pytest.approx(
+        1 - 0.4303 - 0.1 * 5 / 2, abs=1e-4
+    ) and near.high == pytest.approx(1.4303, abs=1e-4)
 
 
 def test_the_noise_of_single_neighbours_is_not_taken_for_chance_between_data_sets() -> None:
@@ -46,7 +67,9 @@ def test_the_noise_of_single_neighbours_is_not_taken_for_chance_between_data_set
     rng = np.random.default_rng(4)
     ksg, bits, bars = Resampled(ip.estimators.KSG(), 10), [], []
     for _ in range(40):
-        e = ksg.estimate(continuous(rng.normal(size=300)), continuous(rng.normal(size=300)), rng=rng)
+        e = ksg.estimate(
+            continuous(rng.normal(size=300)), continuous(rng.normal(size=300)), rng=rng
+        )
         bits.append(e.bits)
         bars.append(e.stderr)
     assert 0.75 < np.mean(bars) / np.std(bits, ddof=1) < 1.45  # type: ignore[arg-type]  # filled
@@ -54,10 +77,21 @@ def test_the_noise_of_single_neighbours_is_not_taken_for_chance_between_data_set
 
 def test_neighbours_say_how_slowly_their_bias_may_fall_and_what_fewer_of_them_say() -> None:
     rng = np.random.default_rng(0)
-    one, two, steps = continuous(rng.normal(size=50)), continuous(rng.normal(size=(50, 2))), continuous(np.arange(50) // 10)
+    one, two, steps = (
+        continuous(rng.normal(size=50)),
+        continuous(rng.normal(size=(50, 2))),
+        continuous(np.arange(50) // 10),
+    )
     y = discrete(np.arange(50) % 2)
-    assert slowest_bias(one, y) == 1.0 and slowest_bias(one, steps) == 1.0 and slowest_bias(one, one) == 0.5 and slowest_bias(two, y) == 0.5
-    assert [getattr(fewer_neighbours(ip.estimators.Neighbours(k)), "k", None) for k in (1, 2, 3, 5, 10)] == [None, None, 2, 3, 6]
+    assert (
+        slowest_bias(one, y) == 1.0
+        and slowest_bias(one, steps) == 1.0
+        and slowest_bias(one, one) == 0.5
+        and slowest_bias(two, y) == 0.5
+    )
+    assert [
+        getattr(fewer_neighbours(ip.estimators.Neighbours(k)), "k", None) for k in (1, 2, 3, 5, 10)
+    ] == [None, None, 2, 3, 6]
 
 
 @pytest.mark.parametrize("degrees", [1, 9, 225])
@@ -65,7 +99,10 @@ def test_at_independence_the_interval_is_that_of_chi_squared(degrees: int) -> No
     n, rng = 1000, np.random.default_rng(0)
     unit = 2 * n * np.log(2)
     bits = (rng.chisquare(degrees, size=4000) - degrees) / unit
-    held = [low <= 0 <= high for low, high in (chance_interval(b, 2 * degrees / unit**2, degrees, n) for b in bits)]
+    held = [
+        low <= 0 <= high
+        for low, high in (chance_interval(b, 2 * degrees / unit**2, degrees, n) for b in bits)
+    ]
     assert abs(np.mean(held) - 0.95) < 0.015
 
 
@@ -76,30 +113,52 @@ def test_the_jackknife_of_a_table_is_that_of_its_rows_left_out_one_by_one() -> N
     rng = np.random.default_rng(3)
     a, b = rng.integers(0, 5, 40), rng.integers(0, 4, 40)
     a, b = np.unique(a, return_inverse=True)[1], np.unique(b, return_inverse=True)[1]
-    left = [information_bits(*(np.unique(np.delete(c, i), return_inverse=True)[1] for c in (a, b)), "cwj") for i in range(40)]
+    left = [
+        information_bits(
+            *(np.unique(np.delete(c, i), return_inverse=True)[1] for c in (a, b)), "cwj"
+        )
+        for i in range(40)
+    ]
     assert _jackknife_variance(a, b, "cwj") == pytest.approx(39 * np.var(left), rel=1e-9)
     order = rng.permutation(40)
     assert table_interval(a, b, "cwj") == pytest.approx(table_interval(a[order], b[order], "cwj"))
     assert table_interval(np.zeros(9, int), b[:9], "cwj")[0] == 0.0
 
 
-@pytest.mark.parametrize(("r", "n", "more", "times"), [(0.99, 60, 0.1, 1.15), (0.99, 400, 0.03, 1.02), (0.9, 60, 0.03, 1.0)])
-def test_ranks_blur_what_lies_closer_than_neighbouring_rows(r: float, n: int, more: float, times: float) -> None:
+@pytest.mark.parametrize(
+    ("r", "n", "more", "times"),
+    [(0.99, 60, 0.1, 1.15), (0.99, 400, 0.03, 1.02), (0.9, 60, 0.03, 1.0)],
+)
+def test_ranks_blur_what_lies_closer_than_neighbouring_rows(
+    r: float, n: int, more: float, times: float
+) -> None:
     """Against draws of another seed: Fisher's number of the ranks falls short by just that, and scatters as much farther."""
     rng, read = np.random.default_rng(77), []
     for _ in range(600):
         x = rng.normal(size=n)
         z = r * x + np.sqrt(1 - r * r) * rng.normal(size=n)
-        read.append([np.arctanh(np.corrcoef(u, v)[0, 1]) for u, v in ((x, z), (rank_scores(x), rank_scores(z)))])
+        read.append(
+            [
+                np.arctanh(np.corrcoef(u, v)[0, 1])
+                for u, v in ((x, z), (rank_scores(x), rank_scores(z)))
+            ]
+        )
     short, *widths = ranks_blur(round(float(np.arctanh(r)), 2), n)
     assert -np.diff(np.median(read, axis=0))[0] == pytest.approx(short, abs=0.015) and short > more
     low, middle, high = np.quantile(read, (0.16, 0.5, 0.84), axis=0)
-    assert [d[1] / d[0] for d in (middle - low, high - middle)] == pytest.approx(widths, abs=0.2) and max(widths) >= times
+    assert [d[1] / d[0] for d in (middle - low, high - middle)] == pytest.approx(
+        widths, abs=0.2
+    ) and max(widths) >= times
 
 
-@pytest.mark.parametrize(("spec", "n"), [("gauss:copula=true", n) for n in (12, 30, 60, 100, 200)] + [("gauss", 12), ("gauss", 60)])
+@pytest.mark.parametrize(
+    ("spec", "n"),
+    [("gauss:copula=true", n) for n in (12, 30, 60, 100, 200)] + [("gauss", 12), ("gauss", 60)],
+)
 @pytest.mark.parametrize("case", ["Gaussian, r=0.9", "Gaussian, r=0.99"])
-def test_the_interval_of_a_strong_correlation_of_few_rows_holds_the_truth(spec: str, n: int, case: str) -> None:
+def test_the_interval_of_a_strong_correlation_of_few_rows_holds_the_truth(
+    spec: str, n: int, case: str
+) -> None:
     """Of 300 draws of 95 %, 1.3 points of chance: 80 to 88 % without the blur of ranks, and none at 12 rows from a covariance that was shrunk."""
     (score,) = ip.calibrate([spec], [case], n=n, seeds=300).by_case()
     assert score.coverage is not None and score.coverage >= 0.91
@@ -114,9 +173,16 @@ def test_mixed_neighbours_say_that_they_are_wrong_beside_common_atoms_and_only_t
     found = [Resampled(ip.estimators.MixedKSG(), 4).estimate(s.a, s.b) for s in draws]
     assert sum(bool(e.high is not None and e.high < off.bits) for e in found) >= 4
     assert all(any("at an atom of both variables" in note for note in e.notes) for e in found)
-    for name in ("a rectified unit*", "steps with uniform noise, 4*", "Gaussian, r=0.5", "two normals, gap 1"):
+    for name in (
+        "a rectified unit*",
+        "steps with uniform noise, 4*",
+        "Gaussian, r=0.5",
+        "two normals, gap 1",
+    ):
         s = choose([name])[0].sample(600, 0)
-        assert not any("atom of both" in note for note in ip.estimators.MixedKSG().estimate(s.a, s.b).notes)
+        assert not any(
+            "atom of both" in note for note in ip.estimators.MixedKSG().estimate(s.a, s.b).notes
+        )
 
 
 @pytest.mark.slow
@@ -127,7 +193,9 @@ def test_nominal_95_percent_intervals_cover_between_90_and_99_percent(spec: str)
     truth, inside = -0.5 * np.log2(1 - 0.6**2), 0
     for _ in range(200):
         x = rng.normal(size=600)
-        e = estimator.estimate(continuous(x), continuous(0.6 * x + 0.8 * rng.normal(size=600)), rng=rng)
+        e = estimator.estimate(
+            continuous(x), continuous(0.6 * x + 0.8 * rng.normal(size=600)), rng=rng
+        )
         inside += bool(e.low is not None and e.high is not None and e.low <= truth <= e.high)
     assert 0.90 <= inside / 200 <= 0.99
 
@@ -136,8 +204,16 @@ def test_the_null_of_independent_labels_contains_the_value_and_of_dependent_ones
     rng = np.random.default_rng(1)
     z, y = continuous(rng.normal(size=(300, 2))), discrete(rng.integers(0, 2, 300))
     free = permutation_null(ip.estimators.Binned("szt"), z, y, draws=99, rng=rng)
-    assert free.p > 0.05 and free.low > 0.2  # bins report a fifth of a bit and more about labels that they never saw
-    told = permutation_null(ip.estimators.Binned("szt"), continuous(z.values * 0 + y.values + 0.01 * z.values), y, draws=99, rng=rng)
+    assert (
+        free.p > 0.05 and free.low > 0.2
+    )  # bins report a fifth of a bit and more about labels that they never saw
+    told = permutation_null(
+        ip.estimators.Binned("szt"),
+        continuous(z.values * 0 + y.values + 0.01 * z.values),
+        y,
+        draws=99,
+        rng=rng,
+    )
     assert told.p == pytest.approx(0.01)
 
 
@@ -193,7 +269,9 @@ def test_too_few_rows_are_refused() -> None:
 )
 def test_intervals_of_single_cases_cover_between_90_and_99_percent(spec: str, case: str) -> None:
     """One case for every way in which an interval was wrong; all of them: `python -m benchmarks.calibration coverage`."""
-    (score,) = ip.calibrate([spec], [case], n=600, seeds=80 if "vinfo" in spec else 200, errorbars=8).by_case()
+    (score,) = ip.calibrate(
+        [spec], [case], n=600, seeds=80 if "vinfo" in spec else 200, errorbars=8
+    ).by_case()
     assert score.coverage is not None and 0.90 <= score.coverage <= 0.99
 
 
@@ -204,10 +282,14 @@ def test_the_interval_of_a_weak_correlation_holds_it(r: float, n: int) -> None:
     for seed in range(400):
         rng = np.random.default_rng(seed)
         x = rng.normal(size=n)
-        e = Gaussian().estimate(continuous(x), continuous(r * x + np.sqrt(1 - r * r) * rng.normal(size=n)))
+        e = Gaussian().estimate(
+            continuous(x), continuous(r * x + np.sqrt(1 - r * r) * rng.normal(size=n))
+        )
         inside += e.low - 1e-12 <= truth <= e.high
         assert e.low <= e.bits <= e.high and e.high >= 0
-    assert 0.91 <= inside / 400 <= 0.995  # four standard errors below 95 %; above it where 0 is an end of the scale
+    assert (
+        0.91 <= inside / 400 <= 0.995
+    )  # four standard errors below 95 %; above it where 0 is an end of the scale
 
 
 @pytest.mark.parametrize("flip", [0.5, 0.45, 0.4])

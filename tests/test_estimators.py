@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.special import digamma
 
 import infoplane as ip
-from infoplane.analysis.estimators.knn import ksg_bits, mixed_bits, ross_bits
+from infoplane.analysis.estimators.ksg import ksg_bits, mixed_bits, ross_bits
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.errors import EstimatorError, InputError, SpecError
 from infoplane.types import Variable, continuous, discrete
@@ -23,7 +23,11 @@ LN2 = np.log(2)
 def channel(n: int, dim: int, r: float, seed: int) -> tuple[Variable, Variable, float]:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, dim))
-    return continuous(x), continuous(r * x + np.sqrt(1 - r * r) * rng.normal(size=(n, dim))), -dim / 2 * np.log2(1 - r * r)
+    return (
+        continuous(x),
+        continuous(r * x + np.sqrt(1 - r * r) * rng.normal(size=(n, dim))),
+        -dim / 2 * np.log2(1 - r * r),
+    )
 
 
 def two_normals(n: int, gap: float, seed: int) -> tuple[Variable, Variable, float]:
@@ -32,10 +36,16 @@ def two_normals(n: int, gap: float, seed: int) -> tuple[Variable, Variable, floa
     y = rng.integers(0, 2, n)
 
     def density(t: float) -> float:
-        return float(0.5 * np.exp(-t * t / 2) + 0.5 * np.exp(-((t - gap) ** 2) / 2)) / np.sqrt(2 * np.pi)
+        return float(0.5 * np.exp(-t * t / 2) + 0.5 * np.exp(-((t - gap) ** 2) / 2)) / np.sqrt(
+            2 * np.pi
+        )
 
     h = quad(lambda t: -density(t) * np.log2(density(t)), -12, gap + 12)[0]
-    return continuous(gap * y[:, None] + rng.normal(size=(n, 1))), discrete(y), h - 0.5 * np.log2(2 * np.pi * np.e)
+    return (
+        continuous(gap * y[:, None] + rng.normal(size=(n, 1))),
+        discrete(y),
+        h - 0.5 * np.log2(2 * np.pi * np.e),
+    )
 
 
 # ---- independent slow forms ----------------------------------------------------------------------------------------------------------------------
@@ -79,12 +89,16 @@ def slow_ross(z: np.ndarray, y: np.ndarray, k: int) -> float:
             continue
         kk = min(k, len(same))
         eps = np.sort(d[i, same])[kk - 1]
-        terms.append((digamma(kk), digamma(len(same) + 1), digamma(sum(np.delete(d[i], i) < eps) + 1)))
+        terms.append(
+            (digamma(kk), digamma(len(same) + 1), digamma(sum(np.delete(d[i], i) < eps) + 1))
+        )
     t = np.array(terms)
     return float(digamma(len(t)) + t[:, 0].mean() - t[:, 1].mean() - t[:, 2].mean()) / LN2
 
 
-@pytest.mark.parametrize(("dx", "dz", "n", "k"), [(1, 1, 60, 3), (2, 3, 90, 5), (12, 1, 70, 4), (15, 20, 120, 5)])
+@pytest.mark.parametrize(
+    ("dx", "dz", "n", "k"), [(1, 1, 60, 3), (2, 3, 90, 5), (12, 1, 70, 4), (15, 20, 120, 5)]
+)
 def test_neighbour_estimators_equal_their_definitions(dx: int, dz: int, n: int, k: int) -> None:
     rng = np.random.default_rng(n)
     x = rng.normal(size=(n, dx))
@@ -95,15 +109,24 @@ def test_neighbour_estimators_equal_their_definitions(dx: int, dz: int, n: int, 
     assert mixed_bits(x, relu, k) == pytest.approx(slow_mixed(x, relu, k), abs=1e-9)
     y = rng.integers(0, 7, n)
     y[0] = 99  # a class of one row
-    assert ross_bits(z, np.unique(y, return_inverse=True)[1], k) == pytest.approx(slow_ross(z, y, k), abs=1e-9)
+    assert ross_bits(z, np.unique(y, return_inverse=True)[1], k) == pytest.approx(
+        slow_ross(z, y, k), abs=1e-9
+    )
 
 
 def test_ross_agrees_with_scikit_learn_in_one_dimension() -> None:
     from sklearn.feature_selection import mutual_info_classif
 
     z, y, _ = two_normals(800, 2.0, 0)
-    theirs = mutual_info_classif(z.values / z.values.std(), y.values[:, 0], n_neighbors=5, random_state=0)[0] / LN2
-    assert E.Ross(k=5).estimate(z, y).bits == pytest.approx(theirs, abs=2e-3)  # they add 1e-10 of noise
+    theirs = (
+        mutual_info_classif(
+            z.values / z.values.std(), y.values[:, 0], n_neighbors=5, random_state=0
+        )[0]
+        / LN2
+    )
+    assert E.Ross(k=5).estimate(z, y).bits == pytest.approx(
+        theirs, abs=2e-3
+    )  # they add 1e-10 of noise
 
 
 # ---- truths --------------------------------------------------------------------------------------------------------------------------------------
@@ -145,7 +168,9 @@ def test_atoms_are_refused_by_ross_and_handled_by_the_mixed_form() -> None:
 
     truth = atom + quad(tail, 1.5, 14)[0]
     assert E.MixedKSG().estimate(censored, y).bits == pytest.approx(truth, abs=0.04)
-    with pytest.raises(EstimatorError, match=r"equal rows \(atoms, dead units or repeated inputs\).*use mixed:k=5"):
+    with pytest.raises(
+        EstimatorError, match=r"equal rows \(atoms, dead units or repeated inputs\).*use mixed:k=5"
+    ):
         E.Ross().estimate(censored, y)
     assert "jitter" in " ".join(E.Ross(jitter=1e-6).estimate(censored, y).notes)
 
@@ -153,14 +178,20 @@ def test_atoms_are_refused_by_ross_and_handled_by_the_mixed_form() -> None:
 def test_gaussian_goldens() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(200_000, 3)) / np.sqrt(3)
-    assert E.Gaussian().estimate(continuous(x), continuous(x + rng.normal(size=x.shape))).bits == pytest.approx(0.622556, abs=0.01)
+    assert E.Gaussian().estimate(
+        continuous(x), continuous(x + rng.normal(size=x.shape))
+    ).bits == pytest.approx(0.622556, abs=0.01)
     x = rng.normal(size=200_000)
-    assert E.Gaussian().estimate(continuous(x), continuous(2 * x + rng.normal(size=len(x)))).bits == pytest.approx(1.160964, abs=0.01)
+    assert E.Gaussian().estimate(
+        continuous(x), continuous(2 * x + rng.normal(size=len(x)))
+    ).bits == pytest.approx(1.160964, abs=0.01)
 
 
 def test_the_gaussian_correction_removes_the_bias_of_few_rows() -> None:
     free = [E.Gaussian().estimate(*channel(60, 2, 0.0, s)[:2]).bits for s in range(300)]
-    assert abs(np.mean(free)) < 3 * np.std(free) / np.sqrt(300)  # uncorrected it is 4 / (2 * 60 ln 2) = 0.05 bit
+    assert abs(np.mean(free)) < 3 * np.std(free) / np.sqrt(
+        300
+    )  # uncorrected it is 4 / (2 * 60 ln 2) = 0.05 bit
 
 
 def test_a_singular_or_constant_layer_is_refused_by_the_gaussian() -> None:
@@ -184,13 +215,21 @@ def test_the_noisy_network_is_the_exact_mixture_information(seed: int) -> None:
     s = 0.5
 
     def density(t: float) -> float:
-        return float(np.mean(np.exp(-((t - centres) ** 2) / (2 * s * s)))) / np.sqrt(2 * np.pi * s * s)
+        return float(np.mean(np.exp(-((t - centres) ** 2) / (2 * s * s)))) / np.sqrt(
+            2 * np.pi * s * s
+        )
 
-    truth = quad(lambda t: -density(t) * np.log2(density(t)), -6, 10, limit=200)[0] - 0.5 * np.log2(2 * np.pi * np.e * s * s)
+    truth = quad(lambda t: -density(t) * np.log2(density(t)), -6, 10, limit=200)[0] - 0.5 * np.log2(
+        2 * np.pi * np.e * s * s
+    )
     e = E.NoisyChannel(sigma=s, draws=20_000).estimate(
         discrete(np.arange(len(centres))), continuous(centres), rng=np.random.default_rng(seed)
     )
-    assert e.bits == pytest.approx(truth, abs=0.03) and e.stderr is not None and abs(e.bits - truth) < 4 * e.stderr
+    assert (
+        e.bits == pytest.approx(truth, abs=0.03)
+        and e.stderr is not None
+        and abs(e.bits - truth) < 4 * e.stderr
+    )
 
 
 def test_a_noisy_linear_network_has_the_gaussian_information_and_its_labels_too() -> None:
@@ -200,7 +239,9 @@ def test_a_noisy_linear_network_has_the_gaussian_information_and_its_labels_too(
     assert e.bits == pytest.approx(1.0, abs=0.06)  # 2 * 1/2 log2(1 + 1)
     truth = two_normals(4, 2.0, 0)[2]
     both = continuous(2.0 * (np.arange(1000) % 2))
-    assert E.NoisyChannel(sigma=1.0, draws=40).estimate(both, discrete(np.arange(1000) % 2), rng=rng).bits == pytest.approx(truth, abs=0.03)
+    assert E.NoisyChannel(sigma=1.0, draws=40).estimate(
+        both, discrete(np.arange(1000) % 2), rng=rng
+    ).bits == pytest.approx(truth, abs=0.03)
 
 
 def test_renyi_goldens() -> None:
@@ -212,7 +253,9 @@ def test_renyi_goldens() -> None:
         assert matrix_entropy(pairs, alpha) == pytest.approx(1, abs=1e-9)
         assert matrix_entropy(np.ones((4, 4)) / 4, alpha) == pytest.approx(0, abs=1e-9)
     e = E.parse("renyi:alpha=2")
-    assert e.estimate(discrete([0, 0, 1, 1]), discrete([0, 1, 2, 3])).bits == pytest.approx(1, abs=1e-9)
+    assert e.estimate(discrete([0, 0, 1, 1]), discrete([0, 1, 2, 3])).bits == pytest.approx(
+        1, abs=1e-9
+    )
 
 
 def test_renyi_by_its_definition() -> None:
@@ -237,16 +280,21 @@ def test_cka_and_hsic_by_their_definitions() -> None:
     a, b = rng.normal(size=(40, 3)), rng.normal(size=(40, 2))
     ac, bc = a - a.mean(0), b - b.mean(0)
     assert cka(continuous(a), continuous(b)) == pytest.approx(
-        np.linalg.norm(ac.T @ bc) ** 2 / (np.linalg.norm(ac.T @ ac) * np.linalg.norm(bc.T @ bc)), abs=1e-9
+        np.linalg.norm(ac.T @ bc) ** 2 / (np.linalg.norm(ac.T @ ac) * np.linalg.norm(bc.T @ bc)),
+        abs=1e-9,
     )
-    free = [hsic(continuous(rng.normal(size=40)), continuous(rng.normal(size=40))) for _ in range(200)]
+    free = [
+        hsic(continuous(rng.normal(size=40)), continuous(rng.normal(size=40))) for _ in range(200)
+    ]
     assert abs(np.mean(free)) < 4 * np.std(free) / np.sqrt(200)
 
 
 def test_diffusion_entropy_of_separated_points_counts_them() -> None:
     e = E.DiffusionEntropy(t=1, width=0.01)
     z = np.repeat(np.arange(8.0)[:, None] * 100, 4, axis=0)
-    assert e.entropy(continuous(z + 0.01 * np.random.default_rng(0).normal(size=z.shape))) == pytest.approx(3, abs=0.05)
+    assert e.entropy(
+        continuous(z + 0.01 * np.random.default_rng(0).normal(size=z.shape))
+    ) == pytest.approx(3, abs=0.05)
 
 
 # ---- known failures ------------------------------------------------------------------------------------------------------------------------------
@@ -258,7 +306,9 @@ def test_ksg_falls_short_at_20_plus_20_dimensions_and_says_so() -> None:
     z = 0.376 * x + np.sqrt(1 - 0.376**2) * rng.normal(size=x.shape)
     truth = -10 * np.log2(1 - 0.376**2)
     e = E.KSG().estimate(continuous(x), continuous(z))
-    assert truth - e.bits > 1 and any("falls short in high dimension: 40" in note for note in e.notes)
+    assert truth - e.bits > 1 and any(
+        "falls short in high dimension: 40" in note for note in e.notes
+    )
 
 
 def test_ksg_of_a_deterministic_layer_grows_with_the_rows_without_end() -> None:
@@ -267,7 +317,9 @@ def test_ksg_of_a_deterministic_layer_grows_with_the_rows_without_end() -> None:
     for n in (500, 1000, 2000):
         x = rng.normal(size=n)
         values.append(E.KSG().estimate(continuous(x), continuous(np.tanh(x))).bits)
-    assert all(0.7 < b - a < 1.3 for a, b in zip(values, values[1:], strict=False))  # one bit per doubling
+    assert all(
+        0.7 < b - a < 1.3 for a, b in zip(values, values[1:], strict=False)
+    )  # one bit per doubling
 
 
 @pytest.mark.slow
@@ -282,7 +334,9 @@ def test_infonce_cannot_pass_its_ceiling() -> None:
 def test_critics_find_a_gaussian_channel_and_nothing_in_noise(family: str) -> None:
     estimator = E.parse(f"{family}:seeds=1,epochs=30")
     a, b, truth = channel(3000, 1, 0.8, 0)
-    assert estimator.estimate(a, b, rng=np.random.default_rng(0)).bits == pytest.approx(truth, abs=0.15)
+    assert estimator.estimate(a, b, rng=np.random.default_rng(0)).bits == pytest.approx(
+        truth, abs=0.15
+    )
     a, b, _ = channel(3000, 1, 0.0, 1)
     assert abs(estimator.estimate(a, b, rng=np.random.default_rng(0)).bits) < 0.05
 
@@ -297,33 +351,52 @@ def test_critics_refuse_row_ids_and_too_few_rows() -> None:
 
 # ---- laws ----------------------------------------------------------------------------------------------------------------------------------------
 
-NUMPY = ["ksg:k=3", "mixed:k=3", "gauss", "gauss:copula=true", "sliced:slices=4", "renyi:alpha=2", "hsic", "cka"]
+NUMPY = [
+    "ksg:k=3",
+    "mixed:k=3",
+    "gauss",
+    "gauss:copula=true",
+    "sliced:slices=4",
+    "renyi:alpha=2",
+    "hsic",
+    "cka",
+]
 few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize("spec", NUMPY)
 @few
 @given(seed=st.integers(0, 10_000), n=st.integers(20, 60), d=st.integers(1, 3))
-def test_symmetric_reproducible_and_blind_to_the_order_of_rows(spec: str, seed: int, n: int, d: int) -> None:
+def test_symmetric_reproducible_and_blind_to_the_order_of_rows(
+    spec: str, seed: int, n: int, d: int
+) -> None:
     rng = np.random.default_rng(seed)
     a, b = continuous(rng.normal(size=(n, d))), continuous(rng.normal(size=(n, 2)))
     estimator, order = E.parse(spec), rng.permutation(n)
     one = estimator.estimate(a, b, rng=np.random.default_rng(1)).bits
     assert estimator.estimate(a, b, rng=np.random.default_rng(1)).bits == one
-    assert estimator.estimate(a.take(order), b.take(order), rng=np.random.default_rng(1)).bits == pytest.approx(one, abs=1e-6)
+    assert estimator.estimate(
+        a.take(order), b.take(order), rng=np.random.default_rng(1)
+    ).bits == pytest.approx(one, abs=1e-6)
     if not spec.startswith("sliced"):  # other directions, another sample
-        assert estimator.estimate(b, a, rng=np.random.default_rng(1)).bits == pytest.approx(one, abs=1e-6)
+        assert estimator.estimate(b, a, rng=np.random.default_rng(1)).bits == pytest.approx(
+            one, abs=1e-6
+        )
 
 
 @pytest.mark.parametrize("spec", ["ksg:k=3", "mixed:k=3", "gauss", "gauss:copula=true"])
 @few
 @given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 100), shift=st.floats(-50, 50))
-def test_scale_shift_and_sign_of_units_change_nothing(spec: str, seed: int, scale: float, shift: float) -> None:
+def test_scale_shift_and_sign_of_units_change_nothing(
+    spec: str, seed: int, scale: float, shift: float
+) -> None:
     rng = np.random.default_rng(seed)
     a, z = rng.normal(size=(50, 2)), rng.normal(size=(50, 2))
     estimator = E.parse(spec)
     moved = continuous(np.c_[scale * z[:, 0] + shift, -z[:, 1]])
-    assert estimator.estimate(continuous(a), moved).bits == pytest.approx(estimator.estimate(continuous(a), continuous(z)).bits, abs=1e-6)
+    assert estimator.estimate(continuous(a), moved).bits == pytest.approx(
+        estimator.estimate(continuous(a), continuous(z)).bits, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("spec", ["ksg:k=3,scores=true", "gauss:copula=true"])
@@ -333,18 +406,32 @@ def test_normal_scores_make_monotone_maps_of_units_invisible(spec: str, seed: in
     rng = np.random.default_rng(seed)
     a, z = continuous(rng.normal(size=(60, 1))), rng.normal(size=(60, 2))
     estimator = E.parse(spec)
-    assert estimator.estimate(a, continuous(np.exp(z))).bits == pytest.approx(estimator.estimate(a, continuous(z)).bits, abs=1e-9)
+    assert estimator.estimate(a, continuous(np.exp(z))).bits == pytest.approx(
+        estimator.estimate(a, continuous(z)).bits, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(
-    "spec", ["ksg:k=3", "mixed:k=3", "gauss", "gauss:copula=true", "noisy:sigma=0.5", "kde:variance=0.5", "renyi:alpha=2"]
+    "spec",
+    [
+        "ksg:k=3",
+        "mixed:k=3",
+        "gauss",
+        "gauss:copula=true",
+        "noisy:sigma=0.5",
+        "kde:variance=0.5",
+        "renyi:alpha=2",
+    ],
 )
 def test_float32_and_float64_agree_to_a_ten_thousandth(spec: str) -> None:
     rng = np.random.default_rng(9)
     z = rng.normal(size=(300, 4)).astype(np.float32)
     other = discrete(rng.integers(0, 3, 300))
     estimator = E.parse(spec)
-    low, high = (estimator.estimate(continuous(v), other, rng=np.random.default_rng(0)).bits for v in (z, z.astype(np.float64)))
+    low, high = (
+        estimator.estimate(continuous(v), other, rng=np.random.default_rng(0)).bits
+        for v in (z, z.astype(np.float64))
+    )
     assert low == pytest.approx(high, abs=1e-4)
 
 
@@ -368,11 +455,15 @@ def test_every_family_is_whole(prefix: str) -> None:
     assert all(row[key] for key in ("target", "bound", "validity"))
     estimator = E.parse({"kde": "kde:variance=0.1", "bin": "bin:szt"}.get(prefix, prefix))
     assert str(E.parse(str(estimator))) == str(estimator) == estimator.name
-    assert estimator.axis_label("i_zy", 10) != "I(Z;Y)" and len(estimator.axis_label("i_xz", 10)) > 5
+    assert (
+        estimator.axis_label("i_zy", 10) != "I(Z;Y)" and len(estimator.axis_label("i_xz", 10)) > 5
+    )
     assert isinstance(estimator.keeps_chain, bool)
 
 
-@pytest.mark.parametrize("spec", ["ksg:k=0", "noisy:sigma=0", "sliced:slices=0", "infonce:batch=2", "ksg:jitter=2"])
+@pytest.mark.parametrize(
+    "spec", ["ksg:k=0", "noisy:sigma=0", "sliced:slices=0", "infonce:batch=2", "ksg:jitter=2"]
+)
 def test_senseless_parameters_are_refused(spec: str) -> None:
     with pytest.raises((SpecError, InputError)):
         E.parse(spec)

@@ -15,11 +15,29 @@ from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import LayerInfo, Variable
 
 E = ip.estimators
-CODES = ["bin:szt", "bin:saxe", "bin:saxe-paper", "bin:range,n=30", "bin:quantile,n=10", "bin:ebab,n=30", "exact"]
-KERNELS = ["kde:variance=0.1", "kde:relative=0.1", "renyi:alpha=1.01", "renyi:alpha=2", "dse:t=1", "hsic", "cka"]
+CODES = [
+    "bin:szt",
+    "bin:saxe",
+    "bin:saxe-paper",
+    "bin:range,n=30",
+    "bin:quantile,n=10",
+    "bin:ebab,n=30",
+    "exact",
+]
+KERNELS = [
+    "kde:variance=0.1",
+    "kde:relative=0.1",
+    "renyi:alpha=1.01",
+    "renyi:alpha=2",
+    "dse:t=1",
+    "hsic",
+    "cka",
+]
 NEIGHBOURS = ["ksg:k=3", "ross:k=3", "mixed:k=3", "sliced:slices=3"]
 OTHERS = ["gauss", "gauss:copula=true", "noisy:sigma=0.5,draws=20", "vinfo:family=linear"]
-CRITICS = [f"{name}:batch=8,seeds=1,epochs=2" for name in ("infonce", "nwj", "mine", "smile", "ratio")]
+CRITICS = [
+    f"{name}:batch=8,seeds=1,epochs=2" for name in ("infonce", "nwj", "mine", "smile", "ratio")
+]
 ALL = [*CODES, *KERNELS, *NEIGHBOURS, *OTHERS, *CRITICS]
 SCALE_FREE = ["bin:quantile,n=10", "bin:range,n=30", "exact", "kde:relative=0.1", "renyi:alpha=2", "dse:t=1", "cka", *NEIGHBOURS, "gauss", "gauss:copula=true", "vinfo:family=linear"]  # fmt: skip
 N = 60
@@ -30,7 +48,9 @@ Y = (Z[:, 0] + _rng.normal(size=N) > 0).astype(int)
 
 def bits(spec: str, z: np.ndarray, y: np.ndarray) -> float:
     """I(Z;Y) by the estimator, through the gate that every array passes."""
-    return E.parse(spec).estimate(ip.continuous(z), ip.discrete(y), rng=np.random.default_rng(0)).bits
+    return (
+        E.parse(spec).estimate(ip.continuous(z), ip.discrete(y), rng=np.random.default_rng(0)).bits
+    )
 
 
 def bits_or_words(spec: str, z: np.ndarray, y: np.ndarray) -> float | str:
@@ -40,7 +60,9 @@ def bits_or_words(spec: str, z: np.ndarray, y: np.ndarray) -> float | str:
         try:
             value = bits(spec, a, b)
         except InfoplaneError as error:
-            assert len(str(error)) > 30, "an error must say what was expected, what came and what to do"
+            assert len(str(error)) > 30, (
+                "an error must say what was expected, what came and what to do"
+            )
             return str(error)
         assert np.isfinite(value)
         if spec in CODES:
@@ -89,7 +111,9 @@ def test_every_edge_gives_a_finite_number_or_a_sentence(spec: str) -> None:
 
 @pytest.mark.parametrize("spec", ALL)
 def test_one_row_and_nothing_finite_are_refused(spec: str) -> None:
-    assert isinstance(bits_or_words(spec, Z[:1], Y[:1]), str) or spec.startswith(("noisy", "renyi", "dse"))
+    assert isinstance(bits_or_words(spec, Z[:1], Y[:1]), str) or spec.startswith(
+        ("noisy", "renyi", "dse")
+    )
     for bad in (np.nan, np.inf, -np.inf):
         z = Z.copy()
         z[3, 1] = bad
@@ -103,21 +127,30 @@ def test_one_row_and_nothing_finite_are_refused(spec: str) -> None:
 
 @pytest.mark.parametrize("spec", SCALE_FREE)
 @pytest.mark.parametrize("scale", [1e-41, 1e-30, 1e-12, 1e12, 1e30])
-def test_the_unit_of_the_activations_does_not_matter_to_what_is_scale_free(spec: str, scale: float) -> None:
+def test_the_unit_of_the_activations_does_not_matter_to_what_is_scale_free(
+    spec: str, scale: float
+) -> None:
     scaled = (Z * scale).astype(np.float32)
-    rescaled = (scaled.astype(np.float64) / scale).astype(np.float64)  # float32 keeps few bits of a denormal: compare like with like
+    rescaled = (scaled.astype(np.float64) / scale).astype(
+        np.float64
+    )  # float32 keeps few bits of a denormal: compare like with like
     assert bits(spec, scaled, Y) == pytest.approx(bits(spec, rescaled, Y), abs=2e-4)
 
 
 def test_a_scale_without_squares_is_refused_at_the_gate_and_float32_never_is() -> None:
     for scale in (1e-200, 1e200):
-        with pytest.raises(InputError, match=r"largest value is .*, whose square no float64 can hold; multiply all values by one constant"):
+        with pytest.raises(
+            InputError,
+            match=r"largest value is .*, whose square no float64 can hold; multiply all values by one constant",
+        ):
             ip.continuous(Z * scale)
         with pytest.raises(InputError, match="no float64 can hold"):
             Variable("z", Z * scale, "continuous")
     for scale in (1e-44, 1e38):
         v = ip.continuous((np.sign(Z) * scale).astype(np.float32))
-        assert v.values.dtype == np.float64 and np.array_equal(v.values, (np.sign(Z) * scale).astype(np.float32))
+        assert v.values.dtype == np.float64 and np.array_equal(
+            v.values, (np.sign(Z) * scale).astype(np.float32)
+        )
     assert ip.continuous(Z.astype(np.float32)).values.dtype == np.float32
     assert ip.continuous(np.zeros((4, 1), np.float32)).values.dtype == np.float32
 
@@ -126,7 +159,11 @@ def test_cells_too_far_out_to_be_numbered_are_refused_and_never_wrapped() -> Non
     with pytest.raises(InfoplaneError, match="more than 2\\^62 cells; take a wider width"):
         bits("bin:saxe", Z * 1e30, Y)
     frozen = E.Binned("range", n=10).fit([ip.continuous(np.array([[0.0], [1e-20]]))])
-    assert frozen.cells(ip.continuous(np.array([[1e30], [-1e30], [0.5e-20]]))).ravel().tolist() == [10, -1, 5]
+    assert frozen.cells(ip.continuous(np.array([[1e30], [-1e30], [0.5e-20]]))).ravel().tolist() == [
+        10,
+        -1,
+        5,
+    ]
 
 
 @pytest.mark.parametrize("spec", ALL)
@@ -141,7 +178,9 @@ def test_negative_zero_is_zero(spec: str) -> None:
 def test_a_constant_layer_knows_nothing(spec: str) -> None:
     for value in (0.0, 0.7, -1e20, 1e-30):
         found = bits_or_words(spec, np.full((N, 3), value), Y)
-        assert isinstance(found, str) or found == pytest.approx(0, abs=0.02 if spec.startswith("mixed") else 1e-9)
+        assert isinstance(found, str) or found == pytest.approx(
+            0, abs=0.02 if spec.startswith("mixed") else 1e-9
+        )
 
 
 @pytest.mark.parametrize("spec", ALL)
@@ -162,22 +201,34 @@ def test_one_hot_and_text_labels_are_the_classes_they_name(spec: str) -> None:
 def test_labels_of_several_columns_are_one_symbol_per_row() -> None:
     """The stated rule: a row of a multi-label table is one class, not several."""
     several = np.c_[Y, np.arange(N) % 3]
-    assert bits("bin:szt", Z, several) == pytest.approx(bits("bin:szt", Z, Y * 3 + np.arange(N) % 3), abs=1e-12)
+    assert bits("bin:szt", Z, several) == pytest.approx(
+        bits("bin:szt", Z, Y * 3 + np.arange(N) % 3), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize(
     ("y", "kind", "words"),
     [
-        (Y.astype(float), None, "state y_kind='continuous' for a regression target, or y_kind='discrete'"),
+        (
+            Y.astype(float),
+            None,
+            "state y_kind='continuous' for a regression target, or y_kind='discrete'",
+        ),
         (Y * 0.9 + 0.05, "discrete", "soft labels.*use their argmax"),
         (np.c_[1 - Y * 0.9, Y * 0.9], "discrete", "soft labels"),
-        (np.where(Y == 0, np.nan, 1.0), "discrete", "NaN or infinity; every probe row needs a label"),
+        (
+            np.where(Y == 0, np.nan, 1.0),
+            "discrete",
+            "NaN or infinity; every probe row needs a label",
+        ),
         (np.array([0, "a", None] * 20, dtype=object), None, "mixed objects"),
         (Y.astype(complex), None, "got dtype complex128"),
         (Y[:, None] > np.zeros((1, 0)), None, ""),
     ],
 )
-def test_labels_that_are_no_classes_are_refused_by_a_stated_rule(y: np.ndarray, kind: str | None, words: str) -> None:
+def test_labels_that_are_no_classes_are_refused_by_a_stated_rule(
+    y: np.ndarray, kind: str | None, words: str
+) -> None:
     if y.size == 0:
         with pytest.raises(InputError):
             ip.discrete(y)
@@ -187,7 +238,8 @@ def test_labels_that_are_no_classes_are_refused_by_a_stated_rule(y: np.ndarray, 
 
 
 @pytest.mark.parametrize(
-    "spec", [s for s in [*CODES, *KERNELS, "mixed:k=3", "ksg:k=3", "gauss"] if not s.startswith("dse")]
+    "spec",
+    [s for s in [*CODES, *KERNELS, "mixed:k=3", "ksg:k=3", "gauss"] if not s.startswith("dse")],
 )  # it compares random subsets of rows
 def test_the_order_of_the_rows_does_not_matter_as_long_as_they_stay_paired(spec: str) -> None:
     order = np.random.default_rng(1).permutation(N)
@@ -202,10 +254,14 @@ def test_labels_misaligned_by_one_row_are_found_by_the_self_check(tmp_path: Path
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
     x = torch.as_tensor(Z, dtype=torch.float32)
-    with ip.Recorder(net, probe=(x, Y), to=tmp_path / "run", layers=["1", "2"], verbose=False) as rec:
+    with ip.Recorder(
+        net, probe=(x, Y), to=tmp_path / "run", layers=["1", "2"], verbose=False
+    ) as rec:
         assert rec.selfcheck().passed
         archive = open_archive(tmp_path / "run")
-        with RunWriter.create(tmp_path / "off", layers=archive.infos, x=archive.x, y=np.roll(Y, 1), durable=False) as writer:
+        with RunWriter.create(
+            tmp_path / "off", layers=archive.infos, x=archive.x, y=np.roll(Y, 1), durable=False
+        ) as writer:
             with writer.step(0) as shard:
                 for layer in archive.layers:
                     shard.write(layer, archive.z(0, layer))
@@ -229,35 +285,63 @@ def test_a_hundred_thousand_units_are_measured_or_refused(spec: str) -> None:
 def test_ten_thousand_layers_are_written_listed_and_measured(tmp_path: Path) -> None:
     layers = [LayerInfo(f"block.{i}", i, shape=(2,)) for i in range(10_000)]
     z = np.arange(8, dtype=np.float32).reshape(4, 2)
-    with RunWriter.create(tmp_path / "run", layers=layers, x=z, y=[0, 1, 0, 1], durable=False) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(
+            tmp_path / "run", layers=layers, x=z, y=[0, 1, 0, 1], durable=False
+        ) as writer,
+        writer.step(0) as shard,
+    ):
         for info in layers:
             shard.write(info.name, z + info.ordinal)
     archive = open_archive(tmp_path / "run")
     assert len(archive.layers) == 10_000 and archive.z(0, "block.9999")[0, 0] == 9999
     plane = ip.measure(archive, "exact", layers=list(archive.layers[::2500]))
-    assert not plane.failures and all(p.bits == (2.0 if p.quantity == "i_xz" else 1.0) for p in plane)
+    assert not plane.failures and all(
+        p.bits == (2.0 if p.quantity == "i_xz" else 1.0) for p in plane
+    )
 
 
 def written(path: Path, z: np.ndarray, y: Callable[[int], int] | np.ndarray = Y) -> Path:
-    with RunWriter.create(path, layers=[LayerInfo("l", 0, shape=z.shape[1:])], x=Z, y=y, durable=False) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(
+            path, layers=[LayerInfo("l", 0, shape=z.shape[1:])], x=Z, y=y, durable=False
+        ) as writer,
+        writer.step(0) as shard,
+    ):
         shard.write("l", z)
     return path
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_measuring_a_layer_with_nan_fails_for_every_estimator_and_nowhere_becomes_a_number(tmp_path: Path, bad: float) -> None:
+def test_measuring_a_layer_with_nan_fails_for_every_estimator_and_nowhere_becomes_a_number(
+    tmp_path: Path, bad: float
+) -> None:
     z = Z.astype(np.float32).copy()
     z[3, 1] = bad
     specs = [*CODES, *KERNELS, *NEIGHBOURS, *OTHERS]
     plane = ip.measure(written(tmp_path / "run", z), specs)
-    assert not plane.points and {f.estimator for f in plane.failures} >= {str(E.parse(s)) for s in specs}
+    assert not plane.points and {f.estimator for f in plane.failures} >= {
+        str(E.parse(s)) for s in specs
+    }
     assert all("NaN or infinity" in f.message for f in plane.failures)
 
 
-def test_measuring_float16_layers_and_edges_of_float32_gives_points_or_reasons(tmp_path: Path) -> None:
-    for name in ("denormal float32", "largest float32", "largest float16", "constant unit", "atoms"):
+def test_measuring_float16_layers_and_edges_of_float32_gives_points_or_reasons(
+    tmp_path: Path,
+) -> None:
+    for name in (
+        "denormal float32",
+        "largest float32",
+        "largest float16",
+        "constant unit",
+        "atoms",
+    ):
         z, y = CASES[name]
-        run = written(tmp_path / name.replace(" ", "-"), z if z.dtype != np.float64 else z.astype(np.float32), y)
+        run = written(
+            tmp_path / name.replace(" ", "-"),
+            z if z.dtype != np.float64 else z.astype(np.float32),
+            y,
+        )
         plane = ip.measure(run, [*CODES, *KERNELS, "mixed:k=3"])
         assert plane.points and all(np.isfinite(p.bits) for p in plane)
         assert all(len(f.message) > 30 for f in plane.failures)

@@ -12,9 +12,9 @@ import pytest
 from test_dpi import chain_of, honest, write
 
 import infoplane as ip
-from infoplane.analysis import resample
-from infoplane.analysis.cell import balanced_halves, random_halves
-from infoplane.analysis.resample import OutOfTime
+from infoplane.analysis.dpi import significance as resample
+from infoplane.analysis.dpi.significance import OutOfTime
+from infoplane.analysis.measuring.plane_point import balanced_halves, random_halves
 from infoplane.archive import Archive, ResultLog, pack
 from infoplane.errors import ArchiveError
 from infoplane.plane import Plane
@@ -28,7 +28,11 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list
     """A plane with excesses, the list to which every cell that is halved adds itself, and the log of its halves."""
     monkeypatch.setenv("INFOPLANE_CACHE", "")
     first = honest()
-    write(tmp_path / "run", [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}], chain=chain_of(["a", "b"]))
+    write(
+        tmp_path / "run",
+        [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}],
+        chain=chain_of(["a", "b"]),
+    )
     made: list[object] = []
     plain = resample.layer_variable
 
@@ -37,10 +41,16 @@ def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list
         return plain(archive, step, layer, estimator)  # type: ignore[arg-type]
 
     monkeypatch.setattr(resample, "layer_variable", counted)
-    return ip.measure(tmp_path / "run", SPECS, resume=False), made, tmp_path / "run/planes/halves.jsonl"
+    return (
+        ip.measure(tmp_path / "run", SPECS, resume=False),
+        made,
+        tmp_path / "run/planes/halves.jsonl",
+    )
 
 
-def test_the_next_judgement_halves_nothing_and_says_the_same(judged: tuple[Plane, list[object], Path]) -> None:
+def test_the_next_judgement_halves_nothing_and_says_the_same(
+    judged: tuple[Plane, list[object], Path],
+) -> None:
     plane, made, path = judged
     report = ip.check_dpi(plane)
     cells = sorted(set(map(str, made)))
@@ -84,15 +94,22 @@ def test_lines_that_are_no_halves_are_made_anew(judged: tuple[Plane, list[object
     plane, made, path = judged
     report = ip.check_dpi(plane)
     cells = len(made)
-    good = {d["key"]: d["record"] for d in (json.loads(line.partition(" ")[2]) for line in path.read_text().splitlines())}
+    good = {
+        d["key"]: d["record"]
+        for d in (json.loads(line.partition(" ")[2]) for line in path.read_text().splitlines())
+    }
     for k in range(len(forged(next(iter(good.values()))))):
         path.unlink()
-        ResultLog(path.parents[1], "halves").extend((key, forged(record)[k]) for key, record in good.items())
+        ResultLog(path.parents[1], "halves").extend(
+            (key, forged(record)[k]) for key, record in good.items()
+        )
         made.clear()
         assert ip.check_dpi(plane) == report and len(made) == cells, k
 
 
-def test_a_judgement_that_was_given_up_is_gone_on_with(judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_judgement_that_was_given_up_is_gone_on_with(
+    judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plane, made, path = judged
     monkeypatch.setenv("INFOPLANE_THREADS", "1")
     asked = itertools.count()
@@ -128,14 +145,18 @@ def test_a_run_that_may_not_be_written_to_or_read_is_judged_as_well(
     assert ip.check_dpi(plane) == report and path.exists() == (harm == "read")
 
 
-def test_a_packed_run_gets_nothing_written_beside_it(judged: tuple[Plane, list[object], Path], tmp_path: Path) -> None:
+def test_a_packed_run_gets_nothing_written_beside_it(
+    judged: tuple[Plane, list[object], Path], tmp_path: Path
+) -> None:
     packed = pack(tmp_path / "run", tmp_path / "packed.h5")
     before = sorted(tmp_path.rglob("*"))
     ip.check_dpi(ip.measure(packed, SPECS))
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_halves_come_back_to_the_last_bit(judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_halves_come_back_to_the_last_bit(
+    judged: tuple[Plane, list[object], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plane, _, _ = judged
     seen: list[dict[object, np.ndarray]] = []
     plain: Callable[..., object] = resample.Resampler._of_values
@@ -155,7 +176,9 @@ def test_halves_come_back_to_the_last_bit(judged: tuple[Plane, list[object], Pat
         assert a.keys() == b.keys() and all(a[k].tobytes() == b[k].tobytes() for k in a)
 
 
-@pytest.mark.parametrize(("n", "splits"), [(4096, 5), (100, 5), (11, 4), (3, 5), (600, 10), (37, 1)])
+@pytest.mark.parametrize(
+    ("n", "splits"), [(4096, 5), (100, 5), (11, 4), (3, 5), (600, 10), (37, 1)]
+)
 def test_balanced_halves_are_halves_of_few_blocks_that_overlap_by_half(n: int, splits: int) -> None:
     halves = balanced_halves(n, splits, np.random.default_rng(3))
     again = balanced_halves(n, splits, np.random.default_rng(3))
@@ -171,7 +194,9 @@ def test_balanced_halves_are_halves_of_few_blocks_that_overlap_by_half(n: int, s
 
 
 @pytest.mark.parametrize("kind", [balanced_halves, random_halves])
-def test_what_halves_of_either_kind_differ_by_is_the_standard_error_at_all_rows(kind: Callable[..., list[np.ndarray]]) -> None:
+def test_what_halves_of_either_kind_differ_by_is_the_standard_error_at_all_rows(
+    kind: Callable[..., list[np.ndarray]],
+) -> None:
     """Of the mean and of the entropy of a coin, whose standard errors are known: over ten halves of five splits, 10/9 of their square on average."""
     n, draws, rng = 192, 4000, np.random.default_rng(5)
     squares = np.empty((2, draws))
@@ -182,11 +207,18 @@ def test_what_halves_of_either_kind_differ_by_is_the_standard_error_at_all_rows(
         entropies = -coins * np.log2(coins) - (1 - coins) * np.log2(1 - coins)
         squares[:, k] = np.var([side.mean() for side in sides], ddof=1), np.var(entropies, ddof=1)
     known = np.array([1.0, np.log2(0.8 / 0.2) ** 2 * 0.8 * 0.2]) / n
-    ratio, error = squares.mean(axis=1) / known / (10 / 9), squares.std(axis=1) / known / np.sqrt(draws)
-    assert np.all(np.abs(ratio - 1) < 4 * error + [0, 0.05]), ratio  # an entropy is not linear: half of the rows spread it a little more
+    ratio, error = (
+        squares.mean(axis=1) / known / (10 / 9),
+        squares.std(axis=1) / known / np.sqrt(draws),
+    )
+    assert np.all(np.abs(ratio - 1) < 4 * error + [0, 0.05]), (
+        ratio
+    )  # an entropy is not linear: half of the rows spread it a little more
 
 
-def test_checkpoints_that_are_no_longer_in_the_run_are_judged_by_their_numbers_alone(judged: tuple[Plane, list[object], Path]) -> None:
+def test_checkpoints_that_are_no_longer_in_the_run_are_judged_by_their_numbers_alone(
+    judged: tuple[Plane, list[object], Path],
+) -> None:
     plane, made, path = judged
     before = ip.check_dpi(plane)
     path.unlink()
@@ -195,8 +227,14 @@ def test_checkpoints_that_are_no_longer_in_the_run_are_judged_by_their_numbers_a
     shard.unlink()
     after = ip.check_dpi(plane)
     (limit,) = [text for text in after.limits if "no longer in the run" in text]
-    assert limit.startswith("1 of 2 checkpoints, the first at step 1") and not any("no longer" in text for text in before.limits)
+    assert limit.startswith("1 of 2 checkpoints, the first at step 1") and not any(
+        "no longer" in text for text in before.limits
+    )
     assert [f for f in after.findings if f.step == 0] == [f for f in before.findings if f.step == 0]
     assert {step for step, *_ in made} <= {0}
     lost = [f for f in after.findings if f.step == 1]
-    assert lost and all(f.p is None for f in lost) and any(f.p is not None for f in before.findings if f.step == 1)
+    assert (
+        lost
+        and all(f.p is None for f in lost)
+        and any(f.p is not None for f in before.findings if f.step == 1)
+    )

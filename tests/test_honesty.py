@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import infoplane as ip
-from infoplane.analysis.honesty import floor_bits, warnings_of
+from infoplane.analysis.caveats import floor_bits, warnings_of
 from infoplane.analysis.report.summary import summarise
 
 
@@ -34,7 +34,9 @@ def test_random_labels_show_nothing(tmp_path: Path) -> None:
     net = ip.data.szt.network("tanh", seed=0)
     plane = ip.measure(capture(tmp_path / "run", net, x, y, ["act4", "act5"]), "bin:szt", null=19)
     says(plane, "no larger than for shuffled labels")
-    true = ip.measure(capture(tmp_path / "true", net, *ip.data.szt.load(), ["act4", "act5"]), "bin:szt", null=19)
+    true = ip.measure(
+        capture(tmp_path / "true", net, *ip.data.szt.load(), ["act4", "act5"]), "bin:szt", null=19
+    )
     assert not any("shuffled" in w for w in warnings_of(true))
 
 
@@ -43,7 +45,13 @@ def test_a_saturated_plane_counts_rows(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(5, 12), nn.Tanh(), nn.Linear(12, 8))
     plane = ip.measure(
-        capture(tmp_path / "run", net, rng.normal(size=(300, 5)).astype(np.float32), rng.integers(0, 2, 300), ["1", "2"]),
+        capture(
+            tmp_path / "run",
+            net,
+            rng.normal(size=(300, 5)).astype(np.float32),
+            rng.integers(0, 2, 300),
+            ["1", "2"],
+        ),
         "bin:saxe,width=0.01",
     )
     says(plane, "saturated: 2 of 2 layers sit at the ceiling")
@@ -55,19 +63,31 @@ def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path)
     x = (0.01 * (2 * y - 1))[:, None].astype(np.float32)
     net = nn.Sequential(nn.Linear(1, 2), nn.Identity(), nn.Linear(2, 2))
     with torch.no_grad():
-        for layer, weight in ((net[0], [[1.0], [-1.0]]), (net[2], [[400.0, -400.0], [-400.0, 400.0]])):
+        for layer, weight in (
+            (net[0], [[1.0], [-1.0]]),
+            (net[2], [[400.0, -400.0], [-400.0, 400.0]]),
+        ):
             layer.weight.copy_(torch.tensor(weight))
             layer.bias.zero_()
-    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["0", "2"]), ["bin:szt", "exact", "bin:range,n=1"])
+    plane = ip.measure(
+        capture(tmp_path / "run", net, x, y, ["0", "2"]), ["bin:szt", "exact", "bin:range,n=1"]
+    )
     says(plane.select(estimator="bin:range,n=1"), "bits in 0, 2, the estimate is too coarse")
     says(plane.select(estimator="bin:szt"), "below the floor")
     assert floor_bits(plane) > 0.5 and floor_bits(ip.Plane((), (), 4)) == 0.0
-    assert plane.series("0", "i_zy", "bin:szt")[1][0].bits < 0.01 < plane.series("0", "i_zy", "exact")[1][0].bits
+    assert (
+        plane.series("0", "i_zy", "bin:szt")[1][0].bits
+        < 0.01
+        < plane.series("0", "i_zy", "exact")[1][0].bits
+    )
 
 
 def test_a_damaged_run_proves_nothing_and_stops_no_picture(tmp_path: Path) -> None:
     x, y = ip.data.szt.load()
-    plane = ip.measure(capture(tmp_path / "run", ip.data.szt.network("tanh", seed=0), x, y, ["act5", "fc6"]), ["bin:szt"])
+    plane = ip.measure(
+        capture(tmp_path / "run", ip.data.szt.network("tanh", seed=0), x, y, ["act5", "fc6"]),
+        ["bin:szt"],
+    )
     (shard,) = (tmp_path / "run" / "ckpt").glob("*.h5")
     raw = shard.read_bytes()
     shard.write_bytes(raw[: len(raw) // 2])
@@ -93,7 +113,9 @@ def test_bands_and_floors_are_drawn_and_named(tmp_path: Path) -> None:
     x, y = ip.data.szt.load()
     net = ip.data.szt.network("tanh", seed=0)
     ip.data.szt.train(net, epochs=30, seed=0)
-    plane = ip.measure(capture(tmp_path / "run", net, x, y, ["act3", "act5", "fc6"]), "bin:szt", null=19)
+    plane = ip.measure(
+        capture(tmp_path / "run", net, x, y, ["act3", "act5", "fc6"]), "bin:szt", null=19
+    )
     battery = ip.invariance(tmp_path / "run", ["bin:szt"], layers=["act5"])
     ax = ip.plot_plane(plane, invariance=battery)
     (band,) = [line for line in ax.lines if line.get_gid() == "notation-1"]
@@ -101,7 +123,12 @@ def test_bands_and_floors_are_drawn_and_named(tmp_path: Path) -> None:
     drawn = {str(a.get_gid()) for a in ax.get_children()}
     assert {"floor", "null-0", "null-1", "null-2", "crosses-0"} <= drawn
     words = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert {"invariance error", "shuffled labels, 95 %", "floor: proved by the predictions", "crossed: saturated"} <= set(words)
+    assert {
+        "invariance error",
+        "shuffled labels, 95 %",
+        "floor: proved by the predictions",
+        "crossed: saturated",
+    } <= set(words)
     plt.close("all")
 
 
@@ -114,9 +141,21 @@ def test_lower_bounds_are_raised_by_the_layers_downstream() -> None:
         points.append(Point(0, layer, "i_xz", Estimate(xz, 1000, "infonce")))
         points.append(Point(0, layer, "i_zy", Estimate(zy, 1000, "infonce", "lower")))
     relations = (("no-path", "cut", "cut"), ("no-path", "no-path", "cut"), ("no-path",) * 3)
-    plane = ip.Plane(tuple(points), ("a", "b", "c"), 1000, h_y_bits=1.0, chain=Chain(("a", "b", "c"), relations, rows=64))
+    plane = ip.Plane(
+        tuple(points),
+        ("a", "b", "c"),
+        1000,
+        h_y_bits=1.0,
+        chain=Chain(("a", "b", "c"), relations, rows=64),
+    )
     ax = ip.plot_plane(plane)
-    raised = {str(line.get_gid()): list(line.get_ydata()) for line in ax.lines if "tightened" in str(line.get_gid())}
+    raised = {
+        str(line.get_gid()): list(line.get_ydata())
+        for line in ax.lines
+        if "tightened" in str(line.get_gid())
+    }
     assert raised == {"tightened-0": [0.2, 0.7]}
-    assert "lower bound, raised by layers downstream" in [t.get_text() for t in ax.get_legend().get_texts()]
+    assert "lower bound, raised by layers downstream" in [
+        t.get_text() for t in ax.get_legend().get_texts()
+    ]
     plt.close("all")

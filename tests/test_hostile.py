@@ -16,7 +16,16 @@ import h5py
 import numpy as np
 import pytest
 
-from infoplane.archive import ResultLog, RunWriter, layout, load_plane, open_archive, pack, save_plane, verify
+from infoplane.archive import (
+    ResultLog,
+    RunWriter,
+    layout,
+    load_plane,
+    open_archive,
+    pack,
+    save_plane,
+    verify,
+)
 from infoplane.archive.publish import LIBVER
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.plane import Failure, Plane
@@ -32,7 +41,12 @@ SECRET = np.full((N, 3), 7.0, np.float32)
 @pytest.fixture
 def placed(tmp_path) -> Path:
     """A run as it is written: its tables say where the arrays lie, so that reading them asks HDF5 nothing."""
-    with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False) as writer, writer.step(0) as shard:
+    with (
+        RunWriter.create(
+            tmp_path / "run", layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False
+        ) as writer,
+        writer.step(0) as shard,
+    ):
         shard.write("l", Z)
     return tmp_path / "run"
 
@@ -40,7 +54,12 @@ def placed(tmp_path) -> Path:
 @pytest.fixture
 def run(placed) -> Path:
     """The same without these places, as format 1.0 and an enemy write it: every read goes through HDF5."""
-    reseal(placed, lambda body: [row.pop(key, None) for row in body["layers"] for key in layout.PLACES.values()])
+    reseal(
+        placed,
+        lambda body: [
+            row.pop(key, None) for row in body["layers"] for key in layout.PLACES.values()
+        ],
+    )
     return placed
 
 
@@ -87,7 +106,9 @@ def unplace(run: Path) -> None:
     """Take the places of arrays out of the table, so that HDF5 is asked for them; as long as they are in it, nothing but what was captured is read."""
     with contextlib.suppress(ArchiveError):
         np.testing.assert_array_equal(open_archive(run).z(0, "l"), Z)
-    reseal(run, lambda body: [body["layers"][0].pop(key, None) for key in ("offset", "rows_offset")])
+    reseal(
+        run, lambda body: [body["layers"][0].pop(key, None) for key in ("offset", "rows_offset")]
+    )
 
 
 def replace_array(run: Path, make) -> None:
@@ -101,7 +122,9 @@ def replace_array(run: Path, make) -> None:
 def test_an_external_link_is_not_followed(run, tmp_path):
     with h5py.File(tmp_path / "secret.h5", "w") as f:
         f["z"] = SECRET
-    replace_array(run, lambda g, key: g.__setitem__(key, h5py.ExternalLink(str(tmp_path / "secret.h5"), "/z")))
+    replace_array(
+        run, lambda g, key: g.__setitem__(key, h5py.ExternalLink(str(tmp_path / "secret.h5"), "/z"))
+    )
     refused(run, "layers/0000/call/0", "links are not followed")
 
 
@@ -125,7 +148,12 @@ def test_a_virtual_dataset_is_not_followed(run, tmp_path):
 
 def test_external_storage_is_not_followed(run, tmp_path):
     SECRET.tofile(tmp_path / "secret.bin")
-    replace_array(run, lambda g, key: g.create_dataset(key, (N, 3), "f4", external=[(str(tmp_path / "secret.bin"), 0, SECRET.nbytes)]))
+    replace_array(
+        run,
+        lambda g, key: g.create_dataset(
+            key, (N, 3), "f4", external=[(str(tmp_path / "secret.bin"), 0, SECRET.nbytes)]
+        ),
+    )
     refused(run, "layers/0000/call/0", "virtual or external")
 
 
@@ -171,9 +199,13 @@ def test_a_symbolic_link_inside_a_run_is_not_followed(run, tmp_path, where):
     refused(run, "symbolic link")
 
 
-@pytest.mark.parametrize("where", ["ckpt", "planes", "writer-r0000.lock", "ckpt/superseded-0", "weights"])
+@pytest.mark.parametrize(
+    "where", ["ckpt", "planes", "writer-r0000.lock", "ckpt/superseded-0", "weights"]
+)
 @pytest.mark.parametrize("how", ["resume", "overwrite", "results"])
-def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(run, tmp_path, where, how):
+def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(
+    run, tmp_path, where, how
+):
     """Going on with, replacing or measuring a run that someone else made must not write, truncate or remove what its links point to."""
     import torch
 
@@ -198,7 +230,9 @@ def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(run, 
         elif how == "results":
             ResultLog(run).append("k", {"bits": 1.0})
         else:
-            with RunWriter.create(run, layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False, **{how: True}) as writer:
+            with RunWriter.create(
+                run, layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False, **{how: True}
+            ) as writer:
                 with writer.step(5) as shard:
                     shard.write("l", Z)
                 writer._resumed = True
@@ -210,7 +244,9 @@ def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(run, 
     except ArchiveError as error:
         assert str(run / where) in str(error) and "link" in str(error)
     found = [outside] if outside.is_file() else sorted(outside.iterdir())
-    assert [p.read_text() for p in found] == ["precious"] * len(found) and len(found) == (1 if outside.is_file() else 4)
+    assert [p.read_text() for p in found] == ["precious"] * len(found) and len(found) == (
+        1 if outside.is_file() else 4
+    )
 
 
 def test_a_shard_that_is_a_link_or_a_pipe_is_refused_without_waiting(run, tmp_path):
@@ -228,7 +264,14 @@ def test_a_huge_or_wrong_claimed_shape_allocates_nothing(run, shape):
     replace_array(
         run,
         lambda g, key: g.create_dataset(
-            key, shape, "f4", chunks=None if np.prod(shape, dtype=object) < 10**9 else (1, 3) if shape[1] == 3 else (1, 1024)
+            key,
+            shape,
+            "f4",
+            chunks=None
+            if np.prod(shape, dtype=object) < 10**9
+            else (1, 3)
+            if shape[1] == 3
+            else (1, 1024),
         ),
     )
     refused(run, "layers/0000/call/0", "expected shape")
@@ -250,7 +293,9 @@ def test_a_decompression_bomb_is_refused_before_it_is_inflated(run):
     rows = 1 << 26
 
     def make(g, key):
-        d = g.create_dataset(key, (N, rows), "f4", chunks=(1, rows), compression="gzip", compression_opts=9)
+        d = g.create_dataset(
+            key, (N, rows), "f4", chunks=(1, rows), compression="gzip", compression_opts=9
+        )
         d.id.write_direct_chunk((0, 0), b"\0" * 64)
 
     replace_array(run, make)
@@ -265,7 +310,13 @@ def test_filters_outside_the_format_are_refused(run, options):
 
 
 @pytest.mark.parametrize(
-    "data", [np.zeros((N, 3), "S4"), np.zeros((N, 3), complex), np.zeros((N, 3), [("a", "f4")]), np.zeros((N, 3), "f8")]
+    "data",
+    [
+        np.zeros((N, 3), "S4"),
+        np.zeros((N, 3), complex),
+        np.zeros((N, 3), [("a", "f4")]),
+        np.zeros((N, 3), "f8"),
+    ],
 )
 def test_wrong_types_are_named(run, data):
     replace_array(run, lambda g, key: g.create_dataset(key, data=data))
@@ -303,7 +354,10 @@ def test_every_forged_header_field_is_refused(run, change):
 )  # fmt: skip
 def test_a_number_that_no_integer_or_float_can_hold_is_refused_by_name(run, tmp_path, where, value):
     """Found by fuzzing: Python answers some of these with OverflowError, which is no ValueError."""
-    plane = save_plane(Plane((), ("l",), N, failures=(Failure(1, "l", "e", "m"),), metrics={1: {"loss": 0.5}}), tmp_path / "p.h5")
+    plane = save_plane(
+        Plane((), ("l",), N, failures=(Failure(1, "l", "e", "m"),), metrics={1: {"loss": 0.5}}),
+        tmp_path / "p.h5",
+    )
     path = {"chain": run / "probe.h5", "plane": plane}.get(where.split()[0], shard_of(run))
     with h5py.File(path, "r+") as f:
         body = json.loads(f["meta"][()])
@@ -318,7 +372,10 @@ def test_a_number_that_no_integer_or_float_can_hold_is_refused_by_name(run, tmp_
             (body["metrics"]["1"] if where == "plane metrics" else body["metrics"])["loss"] = value
         rewrite(f, body)
     with pytest.raises(DamagedArchive, match=str(plane if path == plane else run)):
-        load_plane(plane) if path == plane else (open_archive(run).chain, open_archive(run).n_nonfinite(0, "l"))
+        load_plane(plane) if path == plane else (
+            open_archive(run).chain,
+            open_archive(run).n_nonfinite(0, "l"),
+        )
 
 
 def forged_lines(run: Path, spec: str) -> list[dict[str, object]]:
@@ -342,8 +399,8 @@ def forged_lines(run: Path, spec: str) -> list[dict[str, object]]:
 
 def test_result_lines_that_are_no_results_are_measured_again(run):
     import infoplane as ip
-    from infoplane.analysis.cell import cell_key
     from infoplane.analysis.live.follow import RunSource
+    from infoplane.analysis.measuring.plane_point import cell_key
 
     archive, spec = open_archive(run), "bin:szt"
     truth = ip.measure(archive, spec, resume=False).select(quantity="i_xz").points[0].bits
@@ -352,7 +409,9 @@ def test_result_lines_that_are_no_results_are_measured_again(run):
         log.append(cell_key(archive, 0, "l", ip.estimators.Binned(), 0), record)
         RunSource(run).plane()
         plane = ip.measure(archive, spec)
-        assert [p.bits for p in plane if p.quantity == "i_xz"] == [truth] and plane.steps == (0,), record
+        assert [p.bits for p in plane if p.quantity == "i_xz"] == [truth] and plane.steps == (0,), (
+            record
+        )
         log.path.unlink()
 
 
@@ -395,7 +454,9 @@ def test_every_forged_field_of_the_run_is_refused_and_claims_cost_no_memory(run,
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ArchiveError, match=str(run)):
         read_all(run)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10, "memory followed a mere claim"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 << 10, (
+        "memory followed a mere claim"
+    )
 
 
 def test_asking_whether_a_damaged_file_is_a_plane_gives_our_error(run, tmp_path):
@@ -435,7 +496,10 @@ def test_every_flipped_byte_of_stored_data_is_detected(how, request):
     path = shard_of(run)
     good = path.read_bytes()
     with h5py.File(path) as f:
-        spans = [(d.id.get_offset(), d.id.get_storage_size()) for d in (f["layers/0000/call/0"], f["rows/0000"], f["meta"])]
+        spans = [
+            (d.id.get_offset(), d.id.get_storage_size())
+            for d in (f["layers/0000/call/0"], f["rows/0000"], f["meta"])
+        ]
     for offset, size in spans:
         for at in range(offset, offset + size):
             path.write_bytes(good[:at] + bytes([good[at] ^ (1 << at % 8)]) + good[at + 1 :])
@@ -464,7 +528,9 @@ def mutate(good: bytes, rng: np.random.Generator) -> bytes:
         if kind <= 1 and data:
             data[at % len(data)] ^= 1 << int(rng.integers(0, 8))
         elif kind == 2:
-            data[at : at + 8] = [0, 1, 0xFF, 2**31, 2**63, 2**64 - 1, len(data)][int(rng.integers(0, 7))].to_bytes(8, "little")
+            data[at : at + 8] = [0, 1, 0xFF, 2**31, 2**63, 2**64 - 1, len(data)][
+                int(rng.integers(0, 7))
+            ].to_bytes(8, "little")
         elif kind == 3:
             width = int(rng.integers(1, 64))
             source = int(rng.integers(0, max(1, len(data))))
@@ -515,15 +581,21 @@ print(count, survived, round(slowest, 3), peak)
 
 def fuzz(root: Path, count: int, seed: int, *, keep: bool = False) -> tuple[int, int, float, int]:
     """Executions, mutants read as intact, slowest seconds and peak MiB of a fuzzing process of its own."""
-    code = textwrap.dedent(_FUZZ).format(tests=str(Path(__file__).parent), root=str(root), count=count, seed=seed, keep=keep)
+    code = textwrap.dedent(_FUZZ).format(
+        tests=str(Path(__file__).parent), root=str(root), count=count, seed=seed, keep=keep
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"seed {seed}: the reader died with {done.returncode}: {done.stderr[-2000:]}"
+    assert done.returncode == 0, (
+        f"seed {seed}: the reader died with {done.returncode}: {done.stderr[-2000:]}"
+    )
     executions, survived, slowest, peak = done.stdout.split()
     return int(executions), int(survived), float(slowest), int(peak)
 
 
 @pytest.mark.slow
-def test_mutated_archives_give_our_error_or_the_right_data_in_bounded_time_and_memory(run, tmp_path):
+def test_mutated_archives_give_our_error_or_the_right_data_in_bounded_time_and_memory(
+    run, tmp_path
+):
     pack(run, tmp_path / "p.h5")
     pack(run, tmp_path / "z.h5", compression="gzip")
     _, _, slowest, peak = fuzz(tmp_path, 3000, seed=1)

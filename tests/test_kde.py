@@ -22,7 +22,9 @@ IDS = ip.discrete(np.arange(4096))
 LABELS = ip.discrete(ip.data.szt.load()[1])
 
 
-def reference(z: np.ndarray, s2: float, codes: np.ndarray | None = None, factor: float = 2.0) -> float:
+def reference(
+    z: np.ndarray, s2: float, codes: np.ndarray | None = None, factor: float = 2.0
+) -> float:
     """-(1/N) sum_i log2 (1/N) sum_j exp(-D_ij / (factor s2)), by direct float64 differences, minus the class terms."""
     z = z.astype(np.float64)
 
@@ -35,7 +37,9 @@ def reference(z: np.ndarray, s2: float, codes: np.ndarray | None = None, factor:
     return ih(z) - sum((codes == c).mean() * ih(z[codes == c]) for c in np.unique(codes))
 
 
-@pytest.mark.parametrize(("s2", "up", "low"), [(0.1, 11.883742, 7.638518), (1.0, 3.792618, 1.048230)])
+@pytest.mark.parametrize(
+    ("s2", "up", "low"), [(0.1, 11.883742, 7.638518), (1.0, 3.792618, 1.048230)]
+)
 def test_the_boolean_cube_has_its_closed_form(s2: float, up: float, low: float) -> None:
     assert 12 - 12 * np.log2(1 + np.exp(-1 / (2 * s2))) == pytest.approx(up, abs=1e-6)
     assert KDE(variance=s2).estimate(IDS, CUBE).bits == pytest.approx(up, abs=1e-6)
@@ -44,27 +48,43 @@ def test_the_boolean_cube_has_its_closed_form(s2: float, up: float, low: float) 
 
 def test_the_labels_of_the_cube_are_golden() -> None:
     assert KDE(variance=0.1).estimate(CUBE, LABELS).bits == pytest.approx(0.974375, abs=1e-6)
-    assert KDE(variance=0.1, bound="lower").estimate(CUBE, LABELS).bits == pytest.approx(0.427058, abs=1e-6)
+    assert KDE(variance=0.1, bound="lower").estimate(CUBE, LABELS).bits == pytest.approx(
+        0.427058, abs=1e-6
+    )
 
 
 def test_one_pass_gives_the_same_four_numbers() -> None:
-    found = {(q, e.sense): e.bits for q, e in KDE(variance=0.1).estimate_plane_point(IDS, CUBE, LABELS)}
-    golden = {("i_xz", "upper"): 11.883742, ("i_xz", "lower"): 7.638518, ("i_zy", "upper"): 0.974375, ("i_zy", "lower"): 0.427058}
+    found = {
+        (q, e.sense): e.bits for q, e in KDE(variance=0.1).estimate_plane_point(IDS, CUBE, LABELS)
+    }
+    golden = {
+        ("i_xz", "upper"): 11.883742,
+        ("i_xz", "lower"): 7.638518,
+        ("i_zy", "upper"): 0.974375,
+        ("i_zy", "lower"): 0.427058,
+    }
     assert found == {key: pytest.approx(bits, abs=1e-6) for key, bits in golden.items()}
 
 
 def test_far_apart_rows_give_log2_n_and_equal_rows_give_zero() -> None:
     ids = ip.discrete(np.arange(100))
-    assert KDE(variance=1e-3).estimate(ids, ip.continuous(100.0 * np.arange(100))).bits == pytest.approx(np.log2(100), abs=1e-12)
+    assert KDE(variance=1e-3).estimate(
+        ids, ip.continuous(100.0 * np.arange(100))
+    ).bits == pytest.approx(np.log2(100), abs=1e-12)
     for d in (1, 40):
-        assert KDE(variance=1e-3).estimate(ids, ip.continuous(np.full((100, d), 3.7, np.float32))).bits == pytest.approx(0, abs=1e-12)
+        assert KDE(variance=1e-3).estimate(
+            ids, ip.continuous(np.full((100, d), 3.7, np.float32))
+        ).bits == pytest.approx(0, abs=1e-12)
 
 
 HARD = {
     "tanh": lambda rng, n, d: np.tanh(rng.normal(size=(n, d))),
-    "relu with large norms": lambda rng, n, d: np.maximum(rng.normal(size=(n, d)), 0) * 1e4 / np.sqrt(d),
+    "relu with large norms": lambda rng, n, d: (
+        np.maximum(rng.normal(size=(n, d)), 0) * 1e4 / np.sqrt(d)
+    ),
     "near duplicates": lambda rng, n, d: (
-        np.repeat(np.maximum(rng.normal(size=(n // 2, d)), 0) * 30, 2, axis=0) + 1e-3 * rng.normal(size=(n, d))
+        np.repeat(np.maximum(rng.normal(size=(n // 2, d)), 0) * 30, 2, axis=0)
+        + 1e-3 * rng.normal(size=(n, d))
     ),
     "constant offset": lambda rng, n, d: np.tanh(rng.normal(size=(n, d))) + 1e6,
 }
@@ -80,10 +100,20 @@ def test_bits_agree_with_float64_to_1e_5(data: str, d: int, s2: float) -> None:
     points = dict(
         zip(
             ["xu", "yu", "xl", "yl"],
-            (e.bits for _, e in KDE(variance=s2).estimate_plane_point(ip.discrete(np.arange(400)), ip.continuous(z), ip.discrete(y))),
+            (
+                e.bits
+                for _, e in KDE(variance=s2).estimate_plane_point(
+                    ip.discrete(np.arange(400)), ip.continuous(z), ip.discrete(y)
+                )
+            ),
         )
     )
-    expected = {"xu": reference(z, s2), "yu": reference(z, s2, y), "xl": reference(z, s2, factor=8), "yl": reference(z, s2, y, factor=8)}
+    expected = {
+        "xu": reference(z, s2),
+        "yu": reference(z, s2, y),
+        "xl": reference(z, s2, factor=8),
+        "yl": reference(z, s2, y, factor=8),
+    }
     assert points == {key: pytest.approx(bits, abs=1e-5) for key, bits in expected.items()}
 
 
@@ -96,7 +126,14 @@ def test_bits_agree_with_float64_at_3000_rows() -> None:
     assert bits == pytest.approx(-np.log2(np.exp(-d / 1.0).mean(1)).mean(), abs=1e-5)
 
 
-@given(hnp.arrays(np.float32, st.tuples(st.integers(2, 30), st.integers(1, 14)), elements=st.floats(-3, 3, width=32)), st.floats(0.01, 5))
+@given(
+    hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(2, 30), st.integers(1, 14)),
+        elements=st.floats(-3, 3, width=32),
+    ),
+    st.floats(0.01, 5),
+)
 def test_bounds_are_ordered_between_zero_and_log2_n(z, s2) -> None:
     ids, layer = ip.discrete(np.arange(len(z))), ip.continuous(z)
     up, low = (KDE(variance=s2, bound=b).estimate(ids, layer).bits for b in ("upper", "lower"))
@@ -120,7 +157,9 @@ def test_a_relative_width_follows_the_scale_and_reports_its_variance() -> None:
     one, ten = (KDE(relative=0.1).estimate(ids, ip.continuous(s * z)) for s in (1.0, 10.0))
     assert one.bits == pytest.approx(ten.bits, abs=1e-8)
     d = ((z[:, None] - z[None]) ** 2).sum(-1)
-    assert KDE(relative=0.1).variance_of(ip.continuous(z)) == pytest.approx(0.01 * d.sum() / (300 * 299), rel=1e-9)
+    assert KDE(relative=0.1).variance_of(ip.continuous(z)) == pytest.approx(
+        0.01 * d.sum() / (300 * 299), rel=1e-9
+    )
     assert any(note.startswith("s2=") for note in one.notes)
 
 
@@ -150,11 +189,17 @@ def test_bad_input_is_explained() -> None:
 def _layer(n: int = 600, dim: int = 20) -> tuple[ip.Variable, ip.Variable, ip.Variable]:
     rng = np.random.default_rng(11)
     z = np.tanh(rng.normal(size=(n, dim))).astype(np.float32)
-    return ip.discrete(np.arange(n) // 2), ip.continuous(z), ip.discrete((z[:, 0] > 0).astype(int) + 2 * (z[:, 1] > 0.5))
+    return (
+        ip.discrete(np.arange(n) // 2),
+        ip.continuous(z),
+        ip.discrete((z[:, 0] > 0).astype(int) + 2 * (z[:, 1] > 0.5)),
+    )
 
 
 @pytest.mark.parametrize("classes", [4, 40, 100])
-def test_halves_and_shuffled_labels_from_one_pass_are_those_of_passes_of_their_own(classes: int) -> None:
+def test_halves_and_shuffled_labels_from_one_pass_are_those_of_passes_of_their_own(
+    classes: int,
+) -> None:
     x, z, y = _layer()
     y = y if classes == 4 else ip.discrete(np.arange(z.n) * 7 % classes)
     estimator, rng = KDE(variance=0.3), np.random.default_rng(0)
@@ -165,10 +210,16 @@ def test_halves_and_shuffled_labels_from_one_pass_are_those_of_passes_of_their_o
         for rows, points in zip(halves, found, strict=True):
             direct = estimator.estimate_plane_point(x_or_ids.take(rows), z.take(rows), y.take(rows))
             assert [(q, e.sense, e.n) for q, e in points] == [(q, e.sense, e.n) for q, e in direct]
-            np.testing.assert_allclose([e.ceiling_bits for _, e in points], [e.ceiling_bits for _, e in direct])
-            np.testing.assert_allclose([e.bits for _, e in points], [e.bits for _, e in direct], atol=2e-6)
+            np.testing.assert_allclose(
+                [e.ceiling_bits for _, e in points], [e.ceiling_bits for _, e in direct]
+            )
+            np.testing.assert_allclose(
+                [e.bits for _, e in points], [e.bits for _, e in direct], atol=2e-6
+            )
     orders = [rng.permutation(z.n) for _ in range(35)]
-    for order, points in zip(orders, estimator.estimate_labels(z, [y.values[o, 0] for o in orders]), strict=True):
+    for order, points in zip(
+        orders, estimator.estimate_labels(z, [y.values[o, 0] for o in orders]), strict=True
+    ):
         direct = [e for q, e in estimator.estimate_plane_point(x, z, y.take(order)) if q == "i_zy"]
         np.testing.assert_allclose([e.bits for _, e in points], [e.bits for e in direct], atol=2e-6)
 
@@ -179,13 +230,17 @@ def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true(s2: float) -> None:
     whole = [e.bits for _, e in KDE(variance=s2).estimate_plane_point(x, z, y)]
     drawn, errors = [], []
     for seed in range(80):
-        points = KDE(variance=s2, pairs=60 * z.n).estimate_plane_point(x, z, y, rng=np.random.default_rng(seed))
+        points = KDE(variance=s2, pairs=60 * z.n).estimate_plane_point(
+            x, z, y, rng=np.random.default_rng(seed)
+        )
         assert "60 of 600 rows compared with all" in points[0][1].notes[-1]
         drawn.append([e.bits for _, e in points])
         errors.append([e.stderr for _, e in points])
     spread, error = np.std(drawn, axis=0), np.sqrt(np.mean(np.square(errors), axis=0))
     assert np.all(np.abs(np.mean(drawn, axis=0) - whole) < 4 * spread / np.sqrt(80))
-    assert np.all((spread / error > 0.75) & (spread / error < 1.33))  # four standard errors of a standard deviation
+    assert np.all(
+        (spread / error > 0.75) & (spread / error < 1.33)
+    )  # four standard errors of a standard deviation
     exact = KDE(variance=s2, pairs=10**9).estimate_plane_point(x, z, y)
     assert [e.bits for _, e in exact] == whole and exact[0][1].stderr is None
     assert str(KDE(variance=0.05, pairs=5)) == "kde:variance=0.05,pairs=5"
@@ -194,14 +249,19 @@ def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true(s2: float) -> None:
 @pytest.mark.parametrize("d", [1, 10, 11, 40])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("on_torch", [False, True])
-def test_several_widths_share_a_pass_and_none_knows_of_the_others(d: int, dtype: type, on_torch: bool, monkeypatch) -> None:
+def test_several_widths_share_a_pass_and_none_knows_of_the_others(
+    d: int, dtype: type, on_torch: bool, monkeypatch
+) -> None:
     """A small width needs float64, here in 11 dimensions and more, on torch in all: it must not drag the others along, nor be left in float32 by them."""
     plain = pairwise_torch.grouped_sums
     monkeypatch.setattr(pairwise_torch, "grouped_sums", lambda *rest: plain(*rest[:-1], "cpu"))
     rng = np.random.default_rng(d)
     z = ip.continuous((1 + rng.normal(size=(1100, d))).astype(dtype))
     x, y = ip.discrete(np.arange(1100) // 2), ip.discrete(rng.integers(0, 3, 1100))
-    several = [KDE(variance=v) for v in (1e-9, 1e-40, 0.1, 7.0)] + [KDE(relative=0.2), KDE(variance=0.1, bound="lower")]
+    several = [KDE(variance=v) for v in (1e-9, 1e-40, 0.1, 7.0)] + [
+        KDE(relative=0.2),
+        KDE(variance=0.1, bound="lower"),
+    ]
     with on_device("cuda:1" if on_torch else ""):
         for one, points in zip(several, KDE.estimate_together(several, x, z, y), strict=True):
             assert points == one.estimate_plane_point(x, z, y), one

@@ -16,10 +16,12 @@ import pytest
 from test_dpi import chain_of, honest, write
 
 import infoplane as ip
-from infoplane.analysis import dpi, kept, resample
+from infoplane.analysis.dpi import check as dpi
+from infoplane.analysis.dpi import report_cache as kept
+from infoplane.analysis.dpi import significance as resample
+from infoplane.analysis.dpi.report_cache import kept_check
+from infoplane.analysis.dpi.significance import OutOfTime
 from infoplane.analysis.estimators import KDE
-from infoplane.analysis.kept import kept_check
-from infoplane.analysis.resample import OutOfTime
 from infoplane.archive import Archive, RunWriter, layout
 from infoplane.cli import app
 from infoplane.errors import ArchiveError, DamagedArchive
@@ -33,7 +35,11 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, lis
     """A stored plane with excesses that are resampled, and the list to which every judgement that is made adds itself."""
     monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "cache"))
     first = honest()
-    archive = write(tmp_path / "run", [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}], chain=chain_of(["a", "b"]))
+    archive = write(
+        tmp_path / "run",
+        [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}],
+        chain=chain_of(["a", "b"]),
+    )
     path = ip.measure(archive, SPECS, resume=False).save(tmp_path / "plane.h5", judge=False)
     made: list[DPICall] = []
 
@@ -48,11 +54,15 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, lis
 DPICall = tuple[tuple[object, ...], dict[str, object]]
 
 
-def test_the_second_report_is_read_and_equals_the_first_and_an_unkept_one(subject: tuple[Plane, list[DPICall]]) -> None:
+def test_the_second_report_is_read_and_equals_the_first_and_an_unkept_one(
+    subject: tuple[Plane, list[DPICall]],
+) -> None:
     plane, made = subject
     first, second = kept_check(plane), kept_check(plane)
     assert len(made) == 1 and first == second == ip.check_dpi(plane) and str(first) == str(second)
-    assert any(f.p is not None or f.stderr is not None for f in first.findings), "nothing was resampled: the test proves nothing"
+    assert any(f.p is not None or f.stderr is not None for f in first.findings), (
+        "nothing was resampled: the test proves nothing"
+    )
 
 
 def test_what_python_judged_is_read_by_commands(subject: tuple[Plane, list[DPICall]]) -> None:
@@ -60,7 +70,11 @@ def test_what_python_judged_is_read_by_commands(subject: tuple[Plane, list[DPICa
     report = ip.check_dpi(plane)
     assert kept_check(plane) == report and made == []
     archive = ip.open_archive(str(plane.provenance["archive"]))
-    assert kept_check(plane, archive=archive, alpha=0.2) == ip.check_dpi(plane, archive=archive, alpha=0.2) and len(made) == 1
+    assert (
+        kept_check(plane, archive=archive, alpha=0.2)
+        == ip.check_dpi(plane, archive=archive, alpha=0.2)
+        and len(made) == 1
+    )
 
 
 def test_a_run_that_changes_while_it_is_judged_is_judged_again(
@@ -81,7 +95,9 @@ def test_a_run_that_changes_while_it_is_judged_is_judged_again(
     assert kept_check(plane) == kept_check(plane) == kept_check(plane) and len(made) == 2
 
 
-def test_a_plane_that_is_saved_is_judged_for_whoever_asks_later(subject: tuple[Plane, list[DPICall]], tmp_path: Path) -> None:
+def test_a_plane_that_is_saved_is_judged_for_whoever_asks_later(
+    subject: tuple[Plane, list[DPICall]], tmp_path: Path
+) -> None:
     plane, made = subject
     plane.save(tmp_path / "not.h5", judge=False)
     assert not (tmp_path / "cache").exists()
@@ -95,19 +111,30 @@ def test_a_judgement_that_takes_long_is_left_to_whoever_asks(
 ) -> None:
     plane, _ = subject
     monkeypatch.setattr(kept, "AHEAD_SECONDS", -1.0)
-    assert Plane.load(plane.save(tmp_path / "long.h5")).points == plane.points and not (tmp_path / "cache").exists()
+    assert (
+        Plane.load(plane.save(tmp_path / "long.h5")).points == plane.points
+        and not (tmp_path / "cache").exists()
+    )
     plane.save(tmp_path / "patient.h5", judge=True)
     assert len(list((tmp_path / "cache").iterdir())) == 1
 
 
 @pytest.mark.parametrize("stage", ["leaks", "families", "cells", "halves"])
 def test_every_stage_of_a_judgement_looks_at_the_time(
-    stage: str, subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    stage: str,
+    subject: tuple[Plane, list[DPICall]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     plane, asked = subject[0], []
 
     def over(until: float) -> None:
-        if sys._getframe(1).f_code.co_name == {"leaks": "_leaks", "families": "_pairs", "cells": "_computed", "halves": "points"}[stage]:
+        if (
+            sys._getframe(1).f_code.co_name
+            == {"leaks": "_leaks", "families": "_pairs", "cells": "_computed", "halves": "points"}[
+                stage
+            ]
+        ):
             asked.append(until)
             raise OutOfTime
 
@@ -133,7 +160,9 @@ def test_a_judgement_that_fails_costs_no_plane(
     with pytest.raises(MemoryError):
         plane.save(tmp_path / "two.h5", judge=True)
     assert Plane.load(tmp_path / "two.h5").points == plane.points
-    assert replace(plane, points=()).save(tmp_path / "empty.h5", judge=True).exists(), "there is nothing to judge"
+    assert replace(plane, points=()).save(tmp_path / "empty.h5", judge=True).exists(), (
+        "there is nothing to judge"
+    )
 
 
 def test_a_judgement_that_cannot_be_kept_is_a_judgement(
@@ -153,7 +182,13 @@ def test_a_judgement_that_cannot_be_kept_is_a_judgement(
 
 def _moved(plane: Plane) -> Plane:
     point = plane.points[0]
-    return replace(plane, points=(replace(point, estimate=replace(point.estimate, bits=np.nextafter(point.bits, 9.0))), *plane.points[1:]))
+    return replace(
+        plane,
+        points=(
+            replace(point, estimate=replace(point.estimate, bits=np.nextafter(point.bits, 9.0))),
+            *plane.points[1:],
+        ),
+    )
 
 
 CHANGES: dict[str, tuple[Callable[[Plane], Plane], dict[str, float]]] = {
@@ -173,11 +208,16 @@ def test_what_has_changed_is_judged_again(subject: tuple[Plane, list[DPICall]], 
     plane, made = subject
     kept_check(plane)
     change, settings = CHANGES[what]
-    assert kept_check(change(plane), **settings) == ip.check_dpi(change(plane), **settings) and len(made) == 2  # type: ignore[arg-type]
+    assert (
+        kept_check(change(plane), **settings) == ip.check_dpi(change(plane), **settings)
+        and len(made) == 2
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("what", ["a byte of the last shard", "its time", "the run's header"])
-def test_other_activations_behind_the_same_plane_are_judged_again(what: str, subject: tuple[Plane, list[DPICall]]) -> None:
+def test_other_activations_behind_the_same_plane_are_judged_again(
+    what: str, subject: tuple[Plane, list[DPICall]]
+) -> None:
     plane, made = subject
     kept_check(plane)
     run = Path(plane.provenance["archive"])
@@ -199,18 +239,27 @@ def test_other_activations_behind_the_same_plane_are_judged_again(what: str, sub
     assert len(made) == 2
 
 
-def test_a_step_that_the_run_has_captured_since_is_no_reason_to_judge_again(subject: tuple[Plane, list[DPICall]]) -> None:
+def test_a_step_that_the_run_has_captured_since_is_no_reason_to_judge_again(
+    subject: tuple[Plane, list[DPICall]],
+) -> None:
     plane, made = subject
     kept_check(plane)
     run = ip.open_archive(plane.provenance["archive"])
-    with RunWriter.create(run.path, layers=run.infos, x=run.x, y=run.y, resume=True) as writer, writer.step(run.steps[-1] + 1) as shard:
+    with (
+        RunWriter.create(run.path, layers=run.infos, x=run.x, y=run.y, resume=True) as writer,
+        writer.step(run.steps[-1] + 1) as shard,
+    ):
         for name in run.layers:
-            shard.write(name, run.z(run.steps[-1], name), row_digests=run.row_digests(run.steps[-1], name))
+            shard.write(
+                name, run.z(run.steps[-1], name), row_digests=run.row_digests(run.steps[-1], name)
+            )
     kept_check(plane)
     assert len(made) == 1 and len(ip.open_archive(run.path).steps) == len(run.steps) + 1
 
 
-def test_a_kept_report_is_found_without_opening_a_shard(subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_report_is_found_without_opening_a_shard(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plane, _ = subject
     report = kept_check(plane)
 
@@ -221,7 +270,9 @@ def test_a_kept_report_is_found_without_opening_a_shard(subject: tuple[Plane, li
     assert kept_check(plane) == report
 
 
-def test_other_code_judges_again(subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_other_code_judges_again(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     plane, made = subject
     kept_check(plane)
     (tmp_path / "dpi.py").write_text("# another version")
@@ -230,20 +281,42 @@ def test_other_code_judges_again(subject: tuple[Plane, list[DPICall]], monkeypat
     assert len(made) == 2
 
 
-def test_metrics_and_the_day_of_measuring_judge_nothing_again(subject: tuple[Plane, list[DPICall]]) -> None:
+def test_metrics_and_the_day_of_measuring_judge_nothing_again(
+    subject: tuple[Plane, list[DPICall]],
+) -> None:
     plane, made = subject
     kept_check(plane)
-    kept_check(replace(plane, metrics={0: {"loss": 1.0}}, provenance={**plane.provenance, "created": "later"}))
+    kept_check(
+        replace(
+            plane, metrics={0: {"loss": 1.0}}, provenance={**plane.provenance, "created": "later"}
+        )
+    )
     assert len(made) == 1
 
 
-def test_a_kept_report_that_cannot_be_read_is_made_anew(subject: tuple[Plane, list[DPICall]], tmp_path: Path) -> None:
+def test_a_kept_report_that_cannot_be_read_is_made_anew(
+    subject: tuple[Plane, list[DPICall]], tmp_path: Path
+) -> None:
     plane, made = subject
     first = kept_check(plane)
     (path,) = (tmp_path / "cache").iterdir()
     whole = path.read_bytes()
-    packed = [gzip.compress(text) for text in (b"[]", b'{"findings": [{}], "episodes": []}', b"\xff", gzip.decompress(whole)[:-9])]
-    for raw in (whole[: len(whole) // 2], whole[:-4] + b"\0\0\0\0", b"\x1f\x8b\x08" + bytes(40), b"", *packed):
+    packed = [
+        gzip.compress(text)
+        for text in (
+            b"[]",
+            b'{"findings": [{}], "episodes": []}',
+            b"\xff",
+            gzip.decompress(whole)[:-9],
+        )
+    ]
+    for raw in (
+        whole[: len(whole) // 2],
+        whole[:-4] + b"\0\0\0\0",
+        b"\x1f\x8b\x08" + bytes(40),
+        b"",
+        *packed,
+    ):
         path.write_bytes(raw)
         assert kept_check(plane) == first
     assert len(made) == 9
@@ -253,7 +326,12 @@ def test_nothing_is_kept_without_a_folder_an_archive_or_for_plug_ins(
     subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plane, made = subject
-    foreign = replace(plane, points=tuple(replace(p, estimate=replace(p.estimate, estimator="theirs")) for p in plane.points))
+    foreign = replace(
+        plane,
+        points=tuple(
+            replace(p, estimate=replace(p.estimate, estimator="theirs")) for p in plane.points
+        ),
+    )
     for other in (replace(plane, provenance={}), foreign):
         kept_check(other)
         kept_check(other)
@@ -265,7 +343,9 @@ def test_nothing_is_kept_without_a_folder_an_archive_or_for_plug_ins(
     assert kept_check(plane) == ip.check_dpi(plane)  # nowhere to write is no reason to fail
 
 
-def test_the_oldest_reports_go_first(subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_oldest_reports_go_first(
+    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     plane, made = subject
     monkeypatch.setattr(kept, "KEPT", 2)
     for seed in (0, 1, 2):
@@ -290,10 +370,14 @@ def test_reports_take_no_more_room_than_they_may(
     monkeypatch.setattr(kept, "KEPT_BYTES", 1)
     kept_check(plane, seed=3)
     kept_check(plane, seed=3)
-    assert len(list((tmp_path / "cache").iterdir())) == 1 and len(made) == 4, "the newest is kept whatever its size"
+    assert len(list((tmp_path / "cache").iterdir())) == 1 and len(made) == 4, (
+        "the newest is kept whatever its size"
+    )
 
 
-def test_reports_go_to_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_reports_go_to_the_users_cache_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("INFOPLANE_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert kept.cache_folder() == tmp_path / "infoplane"
@@ -313,8 +397,16 @@ def test_measuring_in_a_shell_judges_so_that_check_and_plot_read(
     plane, made = subject
     specs = [word for spec in SPECS for word in ("-e", spec)]
     said = run("measure", tmp_path / "run", *specs, "-o", tmp_path / "new.h5")
-    assert len(made) == 1 and f"DPI check: {ip.check_dpi(plane).tally}. Which: infoplane check {tmp_path / 'new.h5'}" in said
+    assert (
+        len(made) == 1
+        and f"DPI check: {ip.check_dpi(plane).tally}. Which: infoplane check {tmp_path / 'new.h5'}"
+        in said
+    )
     run("check", tmp_path / "new.h5")
     run("plot", tmp_path / "new.h5", "-o", tmp_path / "new.png")
     assert len(made) == 1
-    assert "DPI" not in run("measure", tmp_path / "run", *specs, "-o", tmp_path / "other.h5", "--no-check") and len(made) == 1
+    assert (
+        "DPI"
+        not in run("measure", tmp_path / "run", *specs, "-o", tmp_path / "other.h5", "--no-check")
+        and len(made) == 1
+    )

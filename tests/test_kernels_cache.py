@@ -23,11 +23,22 @@ for d in (3, 12):
 
 
 @pytest.mark.slow
-def test_a_kernel_from_the_cache_gives_the_bits_of_the_process_that_compiled_it(tmp_path: Path) -> None:
+def test_a_kernel_from_the_cache_gives_the_bits_of_the_process_that_compiled_it(
+    tmp_path: Path,
+) -> None:
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
     told = []
     for _ in range(2):
-        told.append(subprocess.run([sys.executable, "-c", _ASK], env=env, check=True, capture_output=True, text=True, timeout=200).stdout)
+        told.append(
+            subprocess.run(
+                [sys.executable, "-c", _ASK],
+                env=env,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=200,
+            ).stdout
+        )
         assert list(tmp_path.rglob("*.nbc"))
     assert told[0] == told[1] and len(told[0].split()) == 16
 
@@ -77,10 +88,19 @@ assert not made, made
 
 def _run(code: str, *args: str, cache: Path) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "NUMBA_CACHE_DIR": str(cache), "OMP_NUM_THREADS": "1"}
-    return subprocess.run([sys.executable, "-c", code, *args], env=env, check=False, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-c", code, *args],
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
 
 
-def test_a_process_that_compiles_says_so_once_and_one_that_reads_the_cache_does_not(tmp_path: Path) -> None:
+def test_a_process_that_compiles_says_so_once_and_one_that_reads_the_cache_does_not(
+    tmp_path: Path,
+) -> None:
     first, second = _run(_TOLD, cache=tmp_path), _run(_TOLD, cache=tmp_path)
     assert (first.stdout, second.stdout) == ("compiling\n", ""), first.stderr + second.stderr
 
@@ -88,6 +108,10 @@ def test_a_process_that_compiles_says_so_once_and_one_that_reads_the_cache_does_
 @pytest.mark.slow
 def test_after_infoplane_compile_measuring_and_checking_compile_nothing(tmp_path: Path) -> None:
     done = _run("from infoplane.cli import app; app(['compile'])", cache=tmp_path / "cache")
-    assert done.returncode == 0 and "compiled" in done.stdout and done.stderr.count("compiling, once") == 1, done.stderr
+    assert (
+        done.returncode == 0
+        and "compiled" in done.stdout
+        and done.stderr.count("compiling, once") == 1
+    ), done.stderr
     after = _run(_COMMANDS, str(tmp_path / "run"), cache=tmp_path / "cache")
     assert after.returncode == 0 and "compiling" not in after.stderr, after.stderr

@@ -18,7 +18,9 @@ def _reference(parts: list[np.ndarray]) -> np.ndarray:
     return d
 
 
-@pytest.mark.parametrize("dims", [(1, 1), (1, 4), (3, 2), (12, 30), (1, 64), (1, 1, 1), (1, 1, 1, 1)])
+@pytest.mark.parametrize(
+    "dims", [(1, 1), (1, 4), (3, 2), (12, 30), (1, 64), (1, 1, 1), (1, 1, 1, 1)]
+)
 @pytest.mark.parametrize("n", [40, 700])
 def test_distances_and_counts_equal_the_dense_reference(dims: tuple[int, ...], n: int) -> None:
     rng = np.random.default_rng(sum(dims))
@@ -27,8 +29,13 @@ def test_distances_and_counts_equal_the_dense_reference(dims: tuple[int, ...], n
     np.testing.assert_allclose(eps, np.sort(_reference(parts), axis=1)[:, 4], rtol=1e-12)
     for part in parts:
         d = _reference([part])
-        np.testing.assert_array_equal(count_within(part, eps * (1 + 1e-9), strict=False), (d <= eps[:, None] * (1 + 1e-9)).sum(axis=1))
-        np.testing.assert_array_equal(count_within(part, eps * (1 - 1e-9)), (d < eps[:, None] * (1 - 1e-9)).sum(axis=1))
+        np.testing.assert_array_equal(
+            count_within(part, eps * (1 + 1e-9), strict=False),
+            (d <= eps[:, None] * (1 + 1e-9)).sum(axis=1),
+        )
+        np.testing.assert_array_equal(
+            count_within(part, eps * (1 - 1e-9)), (d < eps[:, None] * (1 - 1e-9)).sum(axis=1)
+        )
 
 
 @pytest.mark.parametrize("dims", [(1,), (1, 1), (4,), (25,), (25, 1), (25, 12)])
@@ -57,13 +64,17 @@ def test_near_duplicates_far_from_the_origin_keep_their_distance() -> None:
 
 def test_k_out_of_range_and_unequal_parts_are_refused() -> None:
     z = np.zeros((5, 1))
-    with pytest.raises(InputError, match="k must be at least 1 and below the number of rows 5, got 5"):
+    with pytest.raises(
+        InputError, match="k must be at least 1 and below the number of rows 5, got 5"
+    ):
         kth_distance([z], 5)
     with pytest.raises(InputError, match="equal numbers of rows"):
         kth_distance([z, np.zeros((4, 1))], 1)
 
 
-def test_distances_are_remembered_by_content_and_results_do_not_depend_on_threads_or_memory(monkeypatch) -> None:
+def test_distances_are_remembered_by_content_and_results_do_not_depend_on_threads_or_memory(
+    monkeypatch,
+) -> None:
     rng = np.random.default_rng(2)
     x, z = rng.normal(size=(1300, 12)), np.maximum(rng.normal(size=(1300, 4)), 0)
     found = []
@@ -78,7 +89,9 @@ def test_distances_are_remembered_by_content_and_results_do_not_depend_on_thread
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
     made = []
     monkeypatch.setattr(neighbours, "_KEEP_BYTES", 1 << 27)
-    monkeypatch.setattr(neighbours.Distances, "_made", lambda self, i, j: made.append(self.n) or np.zeros((1, 1)))
+    monkeypatch.setattr(
+        neighbours.Distances, "_made", lambda self, i, j: made.append(self.n) or np.zeros((1, 1))
+    )
     neighbours.shared.of(x).tile(0, 0)
     neighbours.shared.of(x.copy()).tile(0, 0)
     assert len(made) == 1

@@ -25,10 +25,16 @@ def test_eigenvalues_are_those_of_numpy(n: int) -> None:
         assert np.abs(kernel.eigenvalues(a) - np.linalg.eigvalsh(a)).max() < 1e-14
 
 
-def test_a_plane_point_has_the_same_bits_on_any_number_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plane_point_has_the_same_bits_on_any_number_of_threads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(kernel, "_LARGE", 150)
     rng = np.random.default_rng(1)
-    x, z, y = discrete(np.arange(400)), continuous(_layer(400, 1)), discrete(rng.choice(3, 400, p=[0.5, 0.3, 0.2]))
+    x, z, y = (
+        discrete(np.arange(400)),
+        continuous(_layer(400, 1)),
+        discrete(rng.choice(3, 400, p=[0.5, 0.3, 0.2])),
+    )
     found = []
     for number in (1, 2, 3):
         with using(number):

@@ -51,7 +51,17 @@ TABLE = {
 has a scale; slices are not all directions and their mean is no sum; kernels are diversity, not Shannon information; usable information has a direction. `ratio` is trained for 6 epochs here, where
 its two read-outs part."""
 
-LAWS = ("order of rows", "sign of units", "scale", "rotation", "symmetry", "independence", "label entropy", "additivity", "processing")
+LAWS = (
+    "order of rows",
+    "sign of units",
+    "scale",
+    "rotation",
+    "symmetry",
+    "independence",
+    "label entropy",
+    "additivity",
+    "processing",
+)
 
 
 def layer(seed: int, n: int = 300) -> tuple[Variable, Variable]:
@@ -67,7 +77,9 @@ def value(spec: str, z_key: str, y_key: str, swapped: bool = False) -> float:
     z, y = DATA[z_key], DATA[y_key]
     z = discrete(np.round(z.values)) if spec.startswith("plugin") else z
     first, second = (y, z) if swapped else (z, y)
-    return float(ip.estimators.parse(spec).estimate(first, second, rng=np.random.default_rng(0)).bits)
+    return float(
+        ip.estimators.parse(spec).estimate(first, second, rng=np.random.default_rng(0)).bits
+    )
 
 
 def _data() -> dict[str, Variable]:
@@ -108,7 +120,10 @@ def excess(law: str, spec: str) -> float:
 
 def test_every_family_stands_in_the_table_with_a_mark_for_every_law() -> None:
     assert {spec.partition(":")[0] for spec in TABLE} == set(FAMILIES)
-    assert all(len(marks.split()) == len(LAWS) and set(marks.split()) <= set("=~xr") for marks in TABLE.values())
+    assert all(
+        len(marks.split()) == len(LAWS) and set(marks.split()) <= set("=~xr")
+        for marks in TABLE.values()
+    )
 
 
 @pytest.mark.parametrize("spec", TABLE)

@@ -17,10 +17,12 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.live.server import Viewers
+from infoplane.background.watching import LivePage, checked_port, find_port
 from infoplane.errors import InputError, MissingExtra
-from infoplane.watching import LivePage, checked_port, find_port
 
-pytestmark = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # the page outlives its training by design
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:subprocess .* is still running:ResourceWarning"
+)  # the page outlives its training by design
 
 
 def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
@@ -53,14 +55,25 @@ def network() -> nn.Module:
 def test_a_watched_recording_shows_its_results_and_its_page_is_found_again_and_ends_when_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infoplane.hooks.recorder.LivePage", lambda run, port: LivePage(run, port=port, linger=1.0))
+    monkeypatch.setattr(
+        "infoplane.hooks.recorder.LivePage", lambda run, port: LivePage(run, port=port, linger=1.0)
+    )
     port, x = free_port(), torch.randn(32, 3)
-    options = {"probe": (x, [0, 1] * 16), "to": tmp_path / "run", "layers": "all", "verbose": False, "watch": port}
+    options = {
+        "probe": (x, [0, 1] * 16),
+        "to": tmp_path / "run",
+        "layers": "all",
+        "verbose": False,
+        "watch": port,
+    }
     with ip.Recorder(network(), **options) as rec:  # type: ignore[arg-type]  # a mapping of keywords
         rec.step(1)
         address = f"http://127.0.0.1:{port}/"
         assert f"live page: {address}" in capsys.readouterr().out
-        until(lambda: ask(address + "data.json").get("count", 0) == 12, "2 steps x 3 layers x 2 quantities")
+        until(
+            lambda: ask(address + "data.json").get("count", 0) == 12,
+            "2 steps x 3 layers x 2 quantities",
+        )
         assert ask(address + "which.json") == {"run": str((tmp_path / "run").resolve())}
         assert find_port(tmp_path / "run", port) == (port, True)
         with pytest.raises(InputError, match="are taken; give another one: watch=9000"):
@@ -91,7 +104,10 @@ def test_a_port_that_cannot_be_is_refused_before_training() -> None:
 
 
 def test_missing_libraries_are_named_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("infoplane.watching.find_spec", lambda name: None if name == "uvicorn" else object())
+    monkeypatch.setattr(
+        "infoplane.background.watching.find_spec",
+        lambda name: None if name == "uvicorn" else object(),
+    )
     with pytest.raises(MissingExtra, match=r"infoplane\[live\]"):
         checked_port(True)
 

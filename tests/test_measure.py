@@ -12,7 +12,14 @@ from infoplane.archive import ResultLog, RunWriter
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, LayerInfo
 
-SPECS = ["bin:szt", "bin:range,n=20", "bin:range,n=20,scope=layer", "kde:variance=0.1", "exact", "vinfo:linear"]
+SPECS = [
+    "bin:szt",
+    "bin:range,n=20",
+    "bin:range,n=20,scope=layer",
+    "kde:variance=0.1",
+    "exact",
+    "vinfo:linear",
+]
 
 
 @pytest.fixture
@@ -20,11 +27,15 @@ def archive(tmp_path: Path):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(120, 4)).astype(np.float32)
     infos = [LayerInfo(name, k, "Linear", (3,), (3,)) for k, name in enumerate(("a", "b"))]
-    with RunWriter.create(tmp_path / "run", layers=infos, x=x, y=(x[:, 0] > 0).astype(np.int64), durable=False) as run:
+    with RunWriter.create(
+        tmp_path / "run", layers=infos, x=x, y=(x[:, 0] > 0).astype(np.int64), durable=False
+    ) as run:
         for step in range(3):
             with run.step(step, metrics={"loss": 1.0 / (step + 1)}) as shard:
                 for name in ("a", "b"):
-                    shard.write(name, np.tanh((step + 1) * x @ rng.normal(size=(4, 3))).astype(np.float32))
+                    shard.write(
+                        name, np.tanh((step + 1) * x @ rng.normal(size=(4, 3))).astype(np.float32)
+                    )
     return ip.open_archive(tmp_path / "run")
 
 
@@ -44,16 +55,25 @@ def test_the_plane_does_not_depend_on_workers_order_or_resuming(archive) -> None
 
 def test_what_was_measured_is_read_back_not_measured_again(archive, monkeypatch) -> None:
     before = ip.measure(archive, ["bin:szt", "exact"])
-    monkeypatch.setattr("infoplane.analysis.engine.measure_cell", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr(
+        "infoplane.analysis.measuring.executors.measure_cell",
+        lambda *a: pytest.fail("measured again"),
+    )
     assert numbers(ip.measure(archive, ["bin:szt", "exact"])) == numbers(before)
 
 
-def test_the_result_lines_of_a_cell_are_written_at_once_and_those_of_equal_activations_together(archive, monkeypatch) -> None:
+def test_the_result_lines_of_a_cell_are_written_at_once_and_those_of_equal_activations_together(
+    archive, monkeypatch
+) -> None:
     from infoplane.archive import ResultLog
 
     calls: list[int] = []
     plain = ResultLog._add
-    monkeypatch.setattr(ResultLog, "_add", lambda self, lines: (calls.append(lines.count(b"\n")), plain(self, lines))[1])
+    monkeypatch.setattr(
+        ResultLog,
+        "_add",
+        lambda self, lines: (calls.append(lines.count(b"\n")), plain(self, lines))[1],
+    )
     ip.measure(archive, SPECS)
     assert calls == [len(SPECS)] * 6  # 3 steps x 2 layers
 
@@ -66,9 +86,14 @@ def test_a_torn_result_line_costs_its_cell_only(archive) -> None:
 
 
 def test_another_seed_changes_only_estimators_that_draw(archive) -> None:
-    one, two = ip.measure(archive, ["exact", "vinfo:linear"], seed=0), ip.measure(archive, ["exact", "vinfo:linear"], seed=1)
+    one, two = (
+        ip.measure(archive, ["exact", "vinfo:linear"], seed=0),
+        ip.measure(archive, ["exact", "vinfo:linear"], seed=1),
+    )
     assert numbers(one.select(estimator="exact")) == numbers(two.select(estimator="exact"))
-    assert numbers(one.select(estimator="vinfo:family=linear")) != numbers(two.select(estimator="vinfo:family=linear"))
+    assert numbers(one.select(estimator="vinfo:family=linear")) != numbers(
+        two.select(estimator="vinfo:family=linear")
+    )
 
 
 class Poison:
@@ -123,7 +148,11 @@ def test_bad_requests_are_explained(archive, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such estimator: 'foo'"):
         ip.measure(archive, "foo")
     RunWriter.create(
-        tmp_path / "empty", layers=[LayerInfo("a", 0, shape=(1,))], x=np.zeros((2, 1)), y=np.array([0, 1]), durable=False
+        tmp_path / "empty",
+        layers=[LayerInfo("a", 0, shape=(1,))],
+        x=np.zeros((2, 1)),
+        y=np.array([0, 1]),
+        durable=False,
     ).close()
     with pytest.raises(InputError, match="no captured steps yet"):
         ip.measure(ip.open_archive(tmp_path / "empty"), "exact")
@@ -134,12 +163,16 @@ def test_the_live_plane_has_the_results_of_captured_cells_and_of_no_others(tmp_p
 
     infos = [LayerInfo("l", 0, "Linear", (2,), (2,))]
     with (
-        RunWriter.create(tmp_path / "run", layers=infos, x=np.arange(2)[:, None], y=np.arange(2), durable=False) as run,
+        RunWriter.create(
+            tmp_path / "run", layers=infos, x=np.arange(2)[:, None], y=np.arange(2), durable=False
+        ) as run,
         run.step(3) as shard,
     ):
         shard.write("l", np.eye(2, dtype=np.float32))
     plane = ip.measure(tmp_path / "run", ["exact"])  # two rows are enough for a number
-    assert [p.bits for p in plane] == [1.0, 1.0] and RunSource(tmp_path / "run").plane()[0].points == plane.points
+    assert [p.bits for p in plane] == [1.0, 1.0] and RunSource(tmp_path / "run").plane()[
+        0
+    ].points == plane.points
     log = ResultLog(tmp_path / "run")
     for key, change in (("a", {"step": 4}), ("b", {"layer": "m"})):
         log.append(key, {**next(iter(log.read().values())), **change})

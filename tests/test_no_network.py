@@ -29,5 +29,10 @@ print("quiet")
 
 def test_reading_packing_verifying_and_planes_open_no_socket(tmp_path):
     golden = Path(__file__).parent / "golden/format-1.0.h5"
-    done = subprocess.run([sys.executable, "-c", _CODE, str(golden), str(tmp_path)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", _CODE, str(golden), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout == "quiet\n", done.stdout + done.stderr[-1500:]

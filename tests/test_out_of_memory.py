@@ -119,11 +119,22 @@ for headroom in json.loads(sys.argv[2]):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and limits the address space")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="reads /proc and limits the address space"
+)
 @pytest.mark.parametrize("writer", ["here", "background"])
 def test_memory_refused_inside_a_capture_costs_that_capture_and_nothing_else(tmp_path, writer):
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", _CHILD, str(tmp_path), writer, json.dumps(HEADROOMS_MIB)],
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            _CHILD,
+            str(tmp_path),
+            writer,
+            json.dumps(HEADROOMS_MIB),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -133,8 +144,12 @@ def test_memory_refused_inside_a_capture_costs_that_capture_and_nothing_else(tmp
     whole = open_archive(tmp_path / "whole")
     refused, kinds = 0, set()
     for headroom, same, hooks, steps, told in map(json.loads, done.stdout.splitlines()):
-        assert same is True and hooks == 0, f"{headroom} MiB: the training changed: {same}, {hooks} hooks left"
-        assert {0, 1, 2, 5, 6} <= set(steps), f"{headroom} MiB: steps {steps} have a hole where memory was not short"
+        assert same is True and hooks == 0, (
+            f"{headroom} MiB: the training changed: {same}, {hooks} hooks left"
+        )
+        assert {0, 1, 2, 5, 6} <= set(steps), (
+            f"{headroom} MiB: steps {steps} have a hole where memory was not short"
+        )
         run = tmp_path / str(headroom)
         assert verify(run) == [] and not list(run.rglob(".tmp-*"))
         archive = open_archive(run)
@@ -145,13 +160,19 @@ def test_memory_refused_inside_a_capture_costs_that_capture_and_nothing_else(tmp
         assert len(told) == bool(lost), f"{headroom} MiB: {told}"
         refused += len(lost)
         kinds |= {t.partition(" was not captured: ")[2].partition(":")[0] for t in told}
-    assert refused >= 4 and {3, 4} <= set(open_archive(tmp_path / str(HEADROOMS_MIB[-1])).steps), "some too small, the last large enough"
+    assert refused >= 4 and {3, 4} <= set(open_archive(tmp_path / str(HEADROOMS_MIB[-1])).steps), (
+        "some too small, the last large enough"
+    )
     assert kinds, "each told once, with its kind"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc and limits the address space")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="reads /proc and limits the address space"
+)
 @pytest.mark.parametrize("when", ["before", "inside"])
-def test_memory_refused_in_the_writer_publishes_nothing_of_that_step_and_ends_nothing(tmp_path, when):
+def test_memory_refused_in_the_writer_publishes_nothing_of_that_step_and_ends_nothing(
+    tmp_path, when
+):
     """Below 0.7 MiB the HDF5 library ended the process while it created the file: it is asked for room before."""
     headrooms = [0, 0.3, 0.5, 1, 3.9, 4.2, 5, 512]
     done = subprocess.run(
@@ -166,9 +187,17 @@ def test_memory_refused_in_the_writer_publishes_nothing_of_that_step_and_ends_no
     kinds = []
     for headroom, lost, steps in map(json.loads, done.stdout.splitlines()):
         assert not isinstance(lost, str), f"{headroom} MiB: {lost}"
-        assert {step for step, _ in lost} <= {1, 2} and sorted([*steps, *(step for step, _ in lost)]) == [0, 1, 2, 3]
+        assert {step for step, _ in lost} <= {1, 2} and sorted(
+            [*steps, *(step for step, _ in lost)]
+        ) == [0, 1, 2, 3]
         kinds += [kind for _, kind in lost]
         run = tmp_path / str(headroom)
-        assert open_archive(run).steps == tuple(steps) and verify(run) == [] and not list(run.rglob(".tmp-*"))
+        assert (
+            open_archive(run).steps == tuple(steps)
+            and verify(run) == []
+            and not list(run.rglob(".tmp-*"))
+        )
         assert all(np.array_equal(open_archive(run).z(step, "l"), z) for step in steps)
-    assert len(kinds) >= 8 and set(kinds) <= {"MemoryError", "_ArrayMemoryError"} and not lost, kinds
+    assert len(kinds) >= 8 and set(kinds) <= {"MemoryError", "_ArrayMemoryError"} and not lost, (
+        kinds
+    )

@@ -11,13 +11,20 @@ import torch
 from torch import nn
 
 import infoplane as ip
-from infoplane.analysis.compare import pool
 from infoplane.analysis.floors import fano_bits, floor_of, tightened
-from infoplane.analysis.invariance import INVERTIBLE, invariance_of
-from infoplane.analysis.mechanism import mechanism
-from infoplane.analysis.phases import compression
-from infoplane.analysis.plot import draw_compared, draw_gradients, draw_mechanism, draw_sensitivity, plot_invariance, plot_phases
-from infoplane.analysis.sensitivity import sensitivity
+from infoplane.analysis.plot import (
+    draw_compared,
+    draw_gradients,
+    draw_mechanism,
+    draw_sensitivity,
+    plot_invariance,
+    plot_phases,
+)
+from infoplane.analysis.studies.compare import pool
+from infoplane.analysis.studies.invariance import INVERTIBLE, invariance_of
+from infoplane.analysis.studies.mechanism import mechanism
+from infoplane.analysis.studies.phases import compression
+from infoplane.analysis.studies.sensitivity import sensitivity
 from infoplane.cli import app
 from infoplane.errors import InputError
 from infoplane.types import continuous, discrete
@@ -86,7 +93,9 @@ def test_the_end_of_fitting_is_where_nine_tenths_are_reached() -> None:
         compression([0, 1], [(whole[:2], whole[:2])] * 2, whole[:2])
 
 
-def test_phases_of_a_run_name_families_and_never_call_intact_codes_exact_compression(run: Path) -> None:
+def test_phases_of_a_run_name_families_and_never_call_intact_codes_exact_compression(
+    run: Path,
+) -> None:
     found = ip.phases(run, splits=3)
     verdicts = {p.layer: p.verdict for p in found.layers}
     assert list(verdicts) == ["act3", "act5", "fc6"] and "exact" not in verdicts.values()
@@ -102,7 +111,11 @@ def test_merging_rows_is_exact_compression(tmp_path: Path) -> None:
 
     x = np.arange(64, dtype=np.float32)[:, None]
     with RunWriter.create(
-        tmp_path / "run", layers=[LayerInfo("z", 0, "Linear", (1,), (1,))], x=x, y=(x[:, 0] > 31).astype(int), durable=False
+        tmp_path / "run",
+        layers=[LayerInfo("z", 0, "Linear", (1,), (1,))],
+        x=x,
+        y=(x[:, 0] > 31).astype(int),
+        durable=False,
     ) as writer:
         for step, merge in enumerate([1, 1, 8, 16, 16, 16]):
             with writer.step(step) as shard:
@@ -116,7 +129,11 @@ def test_merging_rows_is_exact_compression(tmp_path: Path) -> None:
 
 def test_exact_codes_are_invariant_and_useless() -> None:
     rng = np.random.default_rng(0)
-    found = invariance_of(ip.estimators.Exact(), continuous(rng.normal(size=(300, 4))), discrete(rng.integers(0, 2, 300)))
+    found = invariance_of(
+        ip.estimators.Exact(),
+        continuous(rng.normal(size=(300, 4))),
+        discrete(rng.integers(0, 2, 300)),
+    )
     assert found.error == 0 and found.sensitivity == 0 and found.discriminability == 0
 
 
@@ -134,14 +151,21 @@ def test_maps_that_an_estimator_cannot_see(spec: str, maps: list[str]) -> None:
     z = rng.normal(size=(300, 4)) + y[:, None]
     found = invariance_of(ip.estimators.parse(spec), continuous(z), discrete(y))
     for name in maps:
-        limit = 0.02 if spec.startswith("bin:quantile") and name == "sign" else 1e-4  # ties of reversed cells
+        limit = (
+            0.02 if spec.startswith("bin:quantile") and name == "sign" else 1e-4
+        )  # ties of reversed cells
         assert found.changes[name] <= limit, (spec, name)
 
 
 def test_a_scale_moves_fixed_bins() -> None:
     rng = np.random.default_rng(4)
     z = 0.1 * rng.normal(size=(300, 2))
-    assert invariance_of(ip.estimators.Binned("szt"), continuous(z), discrete(z[:, 0] > 0)).changes["scale x10"] > 0.05
+    assert (
+        invariance_of(ip.estimators.Binned("szt"), continuous(z), discrete(z[:, 0] > 0)).changes[
+            "scale x10"
+        ]
+        > 0.05
+    )
 
 
 @pytest.mark.parametrize("name", sorted(INVERTIBLE))
@@ -177,12 +201,23 @@ def test_the_mechanism_counts_what_it_says(tmp_path: Path) -> None:
 
     z = np.array([[0.99, 0.0], [0.99, 0.0], [-0.96, 0.0], [0.5, 0.0]], np.float32)
     with RunWriter.create(
-        tmp_path / "run", layers=[LayerInfo("t", 0, "Tanh", (2,), (2,))], x=np.arange(4.0), y=None, durable=False
+        tmp_path / "run",
+        layers=[LayerInfo("t", 0, "Tanh", (2,), (2,))],
+        x=np.arange(4.0),
+        y=None,
+        durable=False,
     ) as writer:
         with writer.step(0) as shard:
             shard.write("t", z)
     m = mechanism(tmp_path / "run")[0]
-    assert (m.saturated, m.zeros, m.dead, m.duplicates, m.used_cells, m.clipped) == (3 / 8, 0.5, 0.5, 0.25, 0.75, 0)
+    assert (m.saturated, m.zeros, m.dead, m.duplicates, m.used_cells, m.clipped) == (
+        3 / 8,
+        0.5,
+        0.5,
+        0.25,
+        0.75,
+        0,
+    )
     assert len(draw_mechanism(mechanism(tmp_path / "run")).axes) == 6
 
 
@@ -190,10 +225,16 @@ def test_fano_by_hand_and_the_floor_of_a_run(run: Path) -> None:
     assert fano_bits(2.0, 0.25, 4) == pytest.approx(2 - 0.8112781245 - 0.25 * np.log2(3))
     archive = ip.open_archive(run)
     floor = floor_of(archive, archive.steps[-1])
-    assert floor is not None and floor.rows == 1024 and 0 < floor.error < 0.3 and floor.output == "fc6"
+    assert (
+        floor is not None and floor.rows == 1024 and 0 < floor.error < 0.3 and floor.output == "fc6"
+    )
     exact = ip.measure(archive, "exact")
     assert floor.bits <= exact.series("fc6", "i_zy", "exact")[1][-1].bits
-    assert tightened({"a": 0.1, "b": 0.5, "c": 0.3}, {"a": ("b", "c"), "b": ("c",)}) == {"a": 0.5, "b": 0.5, "c": 0.3}
+    assert tightened({"a": 0.1, "b": 0.5, "c": 0.3}, {"a": ("b", "c"), "b": ("c",)}) == {
+        "a": 0.5,
+        "b": 0.5,
+        "c": 0.3,
+    }
 
 
 def test_gradient_statistics_by_hand_and_without_touching_the_model(run: Path) -> None:
@@ -204,7 +245,11 @@ def test_gradient_statistics_by_hand_and_without_touching_the_model(run: Path) -
     net = nn.Linear(3, 1, bias=False)
     x, y = torch.randn(8, 3), torch.randn(8)
     found = gradient_statistics(
-        net, lambda out, t: ((out[:, 0] - t) ** 2).mean(), make_probe((x, y.numpy())), device=torch.device("cpu"), batches=2
+        net,
+        lambda out, t: ((out[:, 0] - t) ** 2).mean(),
+        make_probe((x, y.numpy())),
+        device=torch.device("cpu"),
+        batches=2,
     )["weight"]
     assert net.weight.grad is None
     g = []
@@ -225,7 +270,13 @@ def test_training_with_gradient_statistics_is_bit_identical(tmp_path: Path) -> N
     ends = []
     for gradients in (None, nn.functional.cross_entropy):
         net = ip.data.digits.network("relu", seed=0)
-        with ip.Recorder(net, probe=(x[:64], y[:64]), to=tmp_path / str(gradients is None), verbose=False, gradients=gradients) as rec:
+        with ip.Recorder(
+            net,
+            probe=(x[:64], y[:64]),
+            to=tmp_path / str(gradients is None),
+            verbose=False,
+            gradients=gradients,
+        ) as rec:
             ip.data.digits.train(net, epochs=2, seed=0, on_epoch=lambda e, m, rec=rec: rec.step(e))
         ends.append(net.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(ends[0].values(), ends[1].values(), strict=True))
@@ -234,7 +285,11 @@ def test_training_with_gradient_statistics_is_bit_identical(tmp_path: Path) -> N
 def test_pooled_runs_keep_every_run(run: Path) -> None:
     plane = ip.measure(run, ["bin:szt", "exact"])
     pooled = pool({"one": plane, "two": plane}, estimator="bin:szt")
-    assert len(pooled) == 6 and pooled[0].values.shape == (2, len(plane.steps)) and (pooled[0].median == pooled[0].values[0]).all()
+    assert (
+        len(pooled) == 6
+        and pooled[0].values.shape == (2, len(plane.steps))
+        and (pooled[0].median == pooled[0].values[0]).all()
+    )
     assert draw_compared({"one": plane, "two": plane}, pooled)
     with pytest.raises(InputError, match="at least 2 planes"):
         pool({"one": plane})
@@ -248,7 +303,9 @@ def test_pooled_runs_keep_every_run(run: Path) -> None:
     ["sensitivity", "RUN", "-e", "bin:szt", "-e", "exact"],
     ["compare", "RUN", "RUN"],
 ])  # fmt: skip
-def test_the_commands_print_and_draw(run: Path, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_print_and_draw(
+    run: Path, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     picture = tmp_path / "picture.png"
     if command[0] == "compare":
         command = ["compare", str(run), "OTHER"]

@@ -18,11 +18,12 @@ import numpy as np
 import pytest
 
 import infoplane as ip
-from infoplane.analysis import compare, histograms, splits, usable
-from infoplane.analysis.errorbars import Resampled
 from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.entropies import CORRECTIONS, entropy_bits
 from infoplane.analysis.floors import fano_bits, floor_of
+from infoplane.analysis.measuring import train_test as splits
+from infoplane.analysis.resampling.intervals import Resampled
+from infoplane.analysis.studies import compare, histograms, usable
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.errors import InfoplaneError
 from infoplane.types import Chain, LayerInfo, Variable
@@ -45,10 +46,19 @@ def run(path: Path) -> Archive:
     y = (x.sum(axis=1) + rng.normal(size=N) / 2 > 0).astype(int)
     weights = [rng.normal(size=shape) for shape in ((3, 4), (4, 3), (3, 2), (2, 2))]
     names = tuple(name for name, _, _ in LAYERS)
-    chain = Chain(names, tuple(tuple("cut" if i <= j else "no-path" for i in range(len(names))) for j in range(len(names))), rows=N)
+    chain = Chain(
+        names,
+        tuple(
+            tuple("cut" if i <= j else "no-path" for i in range(len(names)))
+            for j in range(len(names))
+        ),
+        rows=N,
+    )
     infos = [LayerInfo(name, k, cls, (units,)) for k, (name, cls, units) in enumerate(LAYERS)]
     split = np.where(np.arange(N) % 4 == 3, "test", "train").tolist()
-    with RunWriter.create(path, layers=infos, x=x, y=y, split=split, chain=chain, durable=False) as writer:
+    with RunWriter.create(
+        path, layers=infos, x=x, y=y, split=split, chain=chain, durable=False
+    ) as writer:
         for step in STEPS:
             gain, z = 0.3 + step / 3, x
             with writer.step(step, metrics={"loss": 1 / (1 + step)}) as shard:
@@ -63,7 +73,11 @@ def run(path: Path) -> Archive:
 def plain(value: Any) -> Any:
     """As JSON: numbers as they are, numbers inside of texts as ``#``."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.name not in ("provenance", "chain", "seconds")}
+        return {
+            f.name: plain(getattr(value, f.name))
+            for f in fields(value)
+            if f.name not in ("provenance", "chain", "seconds")
+        }
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, Mapping):
@@ -79,7 +93,9 @@ def plain(value: Any) -> Any:
 
 def same(now: Any, pinned: Any, where: str = "") -> None:
     if isinstance(pinned, dict):
-        assert isinstance(now, dict) and list(now) == list(pinned), f"{where}: {list(now)} was {list(pinned)}"
+        assert isinstance(now, dict) and list(now) == list(pinned), (
+            f"{where}: {list(now)} was {list(pinned)}"
+        )
         for key in pinned:
             same(now[key], pinned[key], f"{where}/{key}")
     elif isinstance(pinned, list):
@@ -109,7 +125,10 @@ def _samples() -> dict[str, tuple[Variable, Variable]]:
         "line": (ip.continuous(u[:, 0]), ip.continuous(z[:, 0])),
         "labels": (ip.continuous(near), ip.discrete(labels)),
         "atoms": (ip.continuous(np.maximum(z, 0)), ip.discrete(labels)),
-        "atoms of both": (ip.continuous(np.maximum(z[:, :1], 0)), ip.continuous(np.maximum(u[:, :1], 0))),
+        "atoms of both": (
+            ip.continuous(np.maximum(z[:, :1], 0)),
+            ip.continuous(np.maximum(u[:, :1], 0)),
+        ),
         "symbols": (ip.discrete(labels), ip.discrete((labels + rng.integers(0, 2, N)) % 4)),
     }
 
@@ -118,7 +137,9 @@ def estimates(spec: str) -> dict[str, Any]:
     found = {}
     for name, (a, b) in _samples().items():
         try:
-            found[name] = plain(Resampled(parse(spec), 3).estimate(a, b, rng=np.random.default_rng(0)))
+            found[name] = plain(
+                Resampled(parse(spec), 3).estimate(a, b, rng=np.random.default_rng(0))
+            )
         except InfoplaneError as error:
             found[name] = type(error).__name__
     return found
@@ -156,8 +177,12 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_the_numbers_of_a_small_run_are_those_of_the_last_release(section: str, archive: Archive) -> None:
-    same(json.loads(json.dumps(SECTIONS[section](archive))), json.loads(GOLDEN.read_text())[section])
+def test_the_numbers_of_a_small_run_are_those_of_the_last_release(
+    section: str, archive: Archive
+) -> None:
+    same(
+        json.loads(json.dumps(SECTIONS[section](archive))), json.loads(GOLDEN.read_text())[section]
+    )
 
 
 if __name__ == "__main__":
@@ -169,5 +194,12 @@ if __name__ == "__main__":
         for section, work in SECTIONS.items():
             start = time.perf_counter()
             pinned[section] = work(there)
-            print(f"{time.perf_counter() - start:6.2f} s  {len(json.dumps(pinned[section])):7d} bytes  {section}", flush=True)
-        GOLDEN.write_text("{\n" + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in pinned.items()) + "\n}\n")
+            print(
+                f"{time.perf_counter() - start:6.2f} s  {len(json.dumps(pinned[section])):7d} bytes  {section}",
+                flush=True,
+            )
+        GOLDEN.write_text(
+            "{\n"
+            + ",\n".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in pinned.items())
+            + "\n}\n"
+        )

@@ -33,7 +33,9 @@ def _f(*shape: int) -> Tensor:
 
 
 def _record(net: nn.Module, x: object, to: Path, **options: object) -> ip.Archive:
-    with ip.Recorder(net, probe=x, to=to / "run", **({"durable": False, "verbose": False} | options)):  # type: ignore[arg-type]
+    with ip.Recorder(
+        net, probe=x, to=to / "run", **({"durable": False, "verbose": False} | options)
+    ):  # type: ignore[arg-type]
         pass
     return open_archive(to / "run")
 
@@ -51,10 +53,14 @@ def test_the_table_has_every_pitfall_and_every_test_it_names_exists() -> None:
         assert tests, f"pitfall {number} names no test"
         for file, name in tests:
             tree = ast.parse((HERE / file).read_text())
-            assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, f"pitfall {number}: {file}::{name}"
+            assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (
+                f"pitfall {number}: {file}::{name}"
+            )
 
 
-def test_our_hooks_return_nothing_so_that_the_output_of_every_call_is_the_networks_own(tmp_path: Path) -> None:
+def test_our_hooks_return_nothing_so_that_the_output_of_every_call_is_the_networks_own(
+    tmp_path: Path,
+) -> None:
     net, x, seen = nn.Sequential(nn.Linear(4, 4), nn.Tanh()), _f(9, 4), []
 
     def twice(model: nn.Module, inputs: Tensor) -> object:
@@ -66,11 +72,15 @@ def test_our_hooks_return_nothing_so_that_the_output_of_every_call_is_the_networ
         first = net(x)
         assert torch.equal(seen[-1], net(first))
     assert archive.layers == ("1#0", "1#1")
-    assert np.array_equal(archive.z(0, "1#0"), first.numpy()) and np.array_equal(archive.z(0, "1#1"), seen[-1].numpy())
+    assert np.array_equal(archive.z(0, "1#0"), first.numpy()) and np.array_equal(
+        archive.z(0, "1#1"), seen[-1].numpy()
+    )
 
 
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
-def test_a_nested_tensor_of_a_masked_encoder_is_padded_and_its_lengths_stored(tmp_path: Path) -> None:
+def test_a_nested_tensor_of_a_masked_encoder_is_padded_and_its_lengths_stored(
+    tmp_path: Path,
+) -> None:
     torch.manual_seed(0)
     net = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
     x, pad = _f(9, 5, 8), torch.zeros(9, 5, dtype=torch.bool)
@@ -79,11 +89,20 @@ def test_a_nested_tensor_of_a_masked_encoder_is_padded_and_its_lengths_stored(tm
     def masked(model: nn.Module, inputs: dict[str, Tensor]) -> object:
         return model(inputs["x"], src_key_padding_mask=inputs["pad"])
 
-    archive = _record(net, {"x": x, "pad": pad}, tmp_path, layers=["layers.0", "layers.1"], forward=masked, batch_size=9)
+    archive = _record(
+        net,
+        {"x": x, "pad": pad},
+        tmp_path,
+        layers=["layers.0", "layers.1"],
+        forward=masked,
+        batch_size=9,
+    )
     with torch.no_grad():
         want = net(x, src_key_padding_mask=pad)
     got = archive.z(0, "layers.1")
-    np.testing.assert_allclose(np.where(pad[..., None], 0, got), np.where(pad[..., None], 0, want), atol=1e-5)
+    np.testing.assert_allclose(
+        np.where(pad[..., None], 0, got), np.where(pad[..., None], 0, want), atol=1e-5
+    )
     lengths = archive.extra(0, "lengths")
     if lengths is not None:  # of versions whose fast path packs the rows
         assert lengths["layers.0"] == [5] * 3 + [3] * 6
@@ -93,30 +112,45 @@ def test_a_nested_tensor_of_a_masked_encoder_is_padded_and_its_lengths_stored(tm
 def test_the_last_block_of_a_transformer_is_not_its_normed_output(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
-    net = transformers.GPT2Model(transformers.GPT2Config(vocab_size=30, n_positions=8, n_embd=8, n_layer=2, n_head=2)).eval()
+    net = transformers.GPT2Model(
+        transformers.GPT2Config(vocab_size=30, n_positions=8, n_embd=8, n_layer=2, n_head=2)
+    ).eval()
     tokens = torch.arange(36).reshape(9, 4) % 30
     archive = _record(net, {"input_ids": tokens}, tmp_path, layers=["h.1", "ln_f"], batch_size=9)
     with torch.no_grad():
         out = net(input_ids=tokens, output_hidden_states=True)
-        np.testing.assert_allclose(archive.z(0, "ln_f"), out.hidden_states[-1], atol=1e-6)  # the framework's list ends with the normed one
-        np.testing.assert_allclose(net.ln_f(torch.from_numpy(archive.z(0, "h.1"))), out.last_hidden_state, atol=1e-6)
+        np.testing.assert_allclose(
+            archive.z(0, "ln_f"), out.hidden_states[-1], atol=1e-6
+        )  # the framework's list ends with the normed one
+        np.testing.assert_allclose(
+            net.ln_f(torch.from_numpy(archive.z(0, "h.1"))), out.last_hidden_state, atol=1e-6
+        )
     assert not np.allclose(archive.z(0, "h.1"), out.last_hidden_state, atol=0.1)
 
 
 def test_batch_norm_without_running_statistics_is_warned_of_when_attaching(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4, track_running_stats=False), nn.Tanh())
-    with pytest.warns(UserWarning, match="track_running_stats=False: its output depends on the other rows of the probe batch"):
+    with pytest.warns(
+        UserWarning,
+        match="track_running_stats=False: its output depends on the other rows of the probe batch",
+    ):
         _record(net, _f(9, 4), tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:None of the inputs have requires_grad:UserWarning")
 @pytest.mark.parametrize("reentrant", [False, True])
-def test_a_checkpointed_block_inside_the_network_is_captured_once_and_trains_as_alone(reentrant: bool, tmp_path: Path) -> None:
+def test_a_checkpointed_block_inside_the_network_is_captured_once_and_trains_as_alone(
+    reentrant: bool, tmp_path: Path
+) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
             torch.manual_seed(0)
-            self.fc, self.block, self.out = nn.Linear(4, 4), nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True)), nn.Linear(4, 2)
+            self.fc, self.block, self.out = (
+                nn.Linear(4, 4),
+                nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True)),
+                nn.Linear(4, 2),
+            )
 
         def forward(self, x: Tensor) -> Tensor:
             return self.out(checkpoint(self.block, self.fc(x), use_reentrant=reentrant))  # type: ignore[no-any-return]
@@ -133,12 +167,19 @@ def test_a_checkpointed_block_inside_the_network_is_captured_once_and_trains_as_
         return net.state_dict()
 
     net = Net()
-    with ip.Recorder(net, probe=_f(9, 4), to=tmp_path / "run", layers="all", durable=False, verbose=False) as rec:
+    with ip.Recorder(
+        net, probe=_f(9, 4), to=tmp_path / "run", layers="all", durable=False, verbose=False
+    ) as rec:
         recorded = train(net, rec)
     alone = train(Net(), None)
     assert all(torch.equal(recorded[k], alone[k]) for k in alone)
     archive = open_archive(tmp_path / "run")
-    assert [name for name in archive.layers if name != "(model)"] == ["fc", "block.0", "block.1", "out"]  # no #1: every block runs once
+    assert [name for name in archive.layers if name != "(model)"] == [
+        "fc",
+        "block.0",
+        "block.1",
+        "out",
+    ]  # no #1: every block runs once
     assert archive.steps == (0, 1, 2, 3) and archive.z(3, "block.1").shape == (9, 4)
 
 
@@ -150,7 +191,14 @@ def test_lower_precision_looks_like_compression_and_is_recorded(tmp_path: Path) 
         net = nn.Sequential(nn.Linear(1, 1, bias=False), nn.Tanh()).to(torch.float64)
         nn.init.constant_(net[0].weight, 10.0)
         to = tmp_path / str(dtype)
-        archive = _record(net.to(dtype), (x.to(dtype), np.arange(4096) % 2), to, layers=["1"], batch_size=4096, row_ids=np.arange(4096))
+        archive = _record(
+            net.to(dtype),
+            (x.to(dtype), np.arange(4096) % 2),
+            to,
+            layers=["1"],
+            batch_size=4096,
+            row_ids=np.arange(4096),
+        )
         assert archive.layer_info("1").dtype == str(dtype).removeprefix("torch.")
         counts = np.unique(archive.row_digests(0, "1"), axis=0, return_counts=True)[1] / 4096
         bits[dtype] = -float((counts * np.log2(counts)).sum())
@@ -159,13 +207,20 @@ def test_lower_precision_looks_like_compression_and_is_recorded(tmp_path: Path) 
     assert order[0] == pytest.approx(math.log2(4096), abs=0.05)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning"
+)
 def test_quantised_layers_are_captured_as_the_numbers_they_stand_for(tmp_path: Path) -> None:
-    if not torch.backends.quantized.supported_engines or torch.backends.quantized.supported_engines == ["none"]:
+    if (
+        not torch.backends.quantized.supported_engines
+        or torch.backends.quantized.supported_engines == ["none"]
+    ):
         pytest.skip("this build of torch has no quantised kernels")
     torch.manual_seed(0)
     x = _f(9, 5)
-    dynamic = torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2)), {nn.Linear})
+    dynamic = torch.ao.quantization.quantize_dynamic(
+        nn.Sequential(nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 2)), {nn.Linear}
+    )
     archive = _record(dynamic, x, tmp_path / "dynamic", layers="all", batch_size=9)
     assert archive.layers[:3] == ("0", "1", "2")
     with torch.no_grad():
@@ -185,7 +240,9 @@ def test_quantised_layers_are_captured_as_the_numbers_they_stand_for(tmp_path: P
     assert np.array_equal(archive.z(0, "1"), archive.z(0, "2"))
 
 
-def test_an_output_buffer_that_the_next_forward_overwrites_does_not_reach_the_capture(tmp_path: Path) -> None:
+def test_an_output_buffer_that_the_next_forward_overwrites_does_not_reach_the_capture(
+    tmp_path: Path,
+) -> None:
     """What a replayed CUDA graph does: every forward returns the same memory."""
 
     class Static(nn.Module):
@@ -233,9 +290,18 @@ def test_the_memory_of_a_capture_does_not_grow_with_its_size(tmp_path: Path) -> 
     extra = {}
     for rows in (4096, 12288):
         # freed blocks go back to the system at once, so that what is measured is held and not kept by malloc for later
-        env = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "131072"}
+        env = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "MALLOC_MMAP_THRESHOLD_": "65536",
+            "MALLOC_TRIM_THRESHOLD_": "131072",
+        }
         said = subprocess.run(
-            [sys.executable, "-c", _MEMORY, str(tmp_path / f"r{rows}"), str(rows)], capture_output=True, text=True, env=env, check=False
+            [sys.executable, "-c", _MEMORY, str(tmp_path / f"r{rows}"), str(rows)],
+            capture_output=True,
+            text=True,
+            env=env,
+            check=False,
         )
         assert said.returncode == 0, said.stderr[-2000:]
         size, extra[rows] = map(float, said.stdout.split())
@@ -244,7 +310,9 @@ def test_the_memory_of_a_capture_does_not_grow_with_its_size(tmp_path: Path) -> 
         )
 
 
-def test_scripted_layers_and_exported_programs_are_refused_because_their_hooks_never_fire(tmp_path: Path) -> None:
+def test_scripted_layers_and_exported_programs_are_refused_because_their_hooks_never_fire(
+    tmp_path: Path,
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         net = nn.Sequential(nn.Linear(3, 3), torch.jit.script(nn.Linear(3, 3)))
@@ -264,7 +332,9 @@ def test_a_lazy_layer_is_recorded_once_it_has_a_shape(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["unused", "skipped"])
-def test_a_layer_that_is_not_used_for_this_input_is_a_typed_error(module: str, tmp_path: Path) -> None:
+def test_a_layer_that_is_not_used_for_this_input_is_a_typed_error(
+    module: str, tmp_path: Path
+) -> None:
     class Net(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -277,15 +347,25 @@ def test_a_layer_that_is_not_used_for_this_input_is_a_typed_error(module: str, t
         _record(Net(), _f(9, 3), tmp_path, layers=["fc", module])
 
 
-def _write(run: Path, steps: tuple[int, ...], names: tuple[str, ...] = ("a",), **options: object) -> None:
-    with RunWriter.create(run, layers=[LayerInfo(n, 0, shape=(2,)) for n in names], x=np.eye(4), y=[0, 1, 0, 1], **options) as writer:  # type: ignore[arg-type]
+def _write(
+    run: Path, steps: tuple[int, ...], names: tuple[str, ...] = ("a",), **options: object
+) -> None:
+    with RunWriter.create(
+        run,
+        layers=[LayerInfo(n, 0, shape=(2,)) for n in names],
+        x=np.eye(4),
+        y=[0, 1, 0, 1],
+        **options,
+    ) as writer:  # type: ignore[arg-type]
         for step in steps:
             with writer.step(step) as shard:
                 for i, name in enumerate(names):
                     shard.write(name, np.full((4, 2), step + i, np.float32))
 
 
-def test_a_reader_that_holds_files_open_neither_blocks_a_resumed_writer_nor_loses_its_data(tmp_path: Path) -> None:
+def test_a_reader_that_holds_files_open_neither_blocks_a_resumed_writer_nor_loses_its_data(
+    tmp_path: Path,
+) -> None:
     _write(tmp_path / "run", (0,))
     (shard,) = (tmp_path / "run" / SHARD_DIR).glob("*.h5")
     with h5py.File(shard, "r") as held, h5py.File(tmp_path / "run/probe.h5", "r"):
@@ -295,10 +375,14 @@ def test_a_reader_that_holds_files_open_neither_blocks_a_resumed_writer_nor_lose
     assert open_archive(tmp_path / "run").steps == (0, 1, 2)
 
 
-def test_a_shard_that_vanishes_is_an_error_and_never_an_array_of_fill_values(tmp_path: Path) -> None:
+def test_a_shard_that_vanishes_is_an_error_and_never_an_array_of_fill_values(
+    tmp_path: Path,
+) -> None:
     _write(tmp_path / "run", (0, 1))
     archive = open_archive(tmp_path / "run")
-    next(p for p in (tmp_path / "run" / SHARD_DIR).glob("*.h5") if "-s000000000001-" in p.name).unlink()
+    next(
+        p for p in (tmp_path / "run" / SHARD_DIR).glob("*.h5") if "-s000000000001-" in p.name
+    ).unlink()
     with pytest.raises(ArchiveError):
         archive.z(1, "a")
     assert open_archive(tmp_path / "run").steps == (0,)
@@ -308,15 +392,21 @@ def test_names_with_slashes_and_eleven_layers_keep_names_and_order(tmp_path: Pat
     names = tuple(f"block/{i}.x" for i in range(11))
     _write(tmp_path / "run", (0,), names)
     archive = open_archive(tmp_path / "run")
-    assert archive.layers == names and [float(archive.z(0, n)[0, 0]) for n in names] == list(range(11))
+    assert archive.layers == names and [float(archive.z(0, n)[0, 0]) for n in names] == list(
+        range(11)
+    )
 
     net = nn.Sequential()
     net.add_module("a/b", nn.Linear(3, 3))
     assert _record(net, _f(4, 3), tmp_path / "net", layers=["a/b"]).layers == ("a/b",)
 
 
-def test_a_shard_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with RunWriter.create(tmp_path / "run", layers=[LayerInfo("a", 0, shape=(2,))], x=np.eye(4), y=[0, 1, 0, 1]) as writer:
+def test_a_shard_is_synced_then_renamed_then_its_folder_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunWriter.create(
+        tmp_path / "run", layers=[LayerInfo("a", 0, shape=(2,))], x=np.eye(4), y=[0, 1, 0, 1]
+    ) as writer:
         calls: list[tuple[str, str]] = []
         fsync, rename = os.fsync, os.replace
 
@@ -338,7 +428,9 @@ def test_a_shard_is_synced_then_renamed_then_its_folder_is_synced(tmp_path: Path
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 @pytest.mark.parametrize("how", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
-def test_an_open_archive_is_read_by_processes_that_were_forked_or_spawned(how: str, tmp_path: Path) -> None:
+def test_an_open_archive_is_read_by_processes_that_were_forked_or_spawned(
+    how: str, tmp_path: Path
+) -> None:
     _write(tmp_path / "run", (0, 1, 2))
     archive = open_archive(tmp_path / "run")
     archive.z(0, "a")  # whatever it keeps, it keeps now

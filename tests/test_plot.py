@@ -27,16 +27,37 @@ from infoplane.types import DPIReport, Estimate, Finding
 N, STEPS = 4096, (0, 1, 4, 20, 100, 900, 8000)
 
 
-def make_plane(layers: Sequence[str] = ("a", "b"), estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001")) -> Plane:
+def make_plane(
+    layers: Sequence[str] = ("a", "b"),
+    estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001"),
+) -> Plane:
     points = []
     for k, layer in enumerate(layers):
         for spec in estimators:
             for i, step in enumerate(STEPS):
                 x, y = 11.8 - 0.7 * k - 0.2 * i * k, 0.3 + 0.1 * i - 0.01 * k
-                for sense, scale in (("lower", 0.8), ("upper", 1.0)) if spec.startswith("kde") else (("point", 1.0),):
-                    points.append(Point(step, layer, "i_xz", Estimate(x * scale, N, spec, sense, ceiling_bits=12.0)))
+                for sense, scale in (
+                    (("lower", 0.8), ("upper", 1.0))
+                    if spec.startswith("kde")
+                    else (("point", 1.0),)
+                ):
+                    points.append(
+                        Point(
+                            step,
+                            layer,
+                            "i_xz",
+                            Estimate(x * scale, N, spec, sense, ceiling_bits=12.0),
+                        )
+                    )
                     points.append(Point(step, layer, "i_zy", Estimate(y * scale, N, spec, sense)))
-    return Plane(tuple(points), tuple(layers), N, 0.99916, 12.0, metrics={s: {"loss": 1 / (1 + s), "accuracy": 0.9} for s in STEPS})
+    return Plane(
+        tuple(points),
+        tuple(layers),
+        N,
+        0.99916,
+        12.0,
+        metrics={s: {"loss": 1 / (1 + s), "accuracy": 0.9} for s in STEPS},
+    )
 
 
 def finding(verdict: str, step: int = 100, up: str = "a", down: str = "b") -> Finding:
@@ -103,12 +124,16 @@ def test_flags_join_the_two_layers_at_their_checkpoint() -> None:
     ax = plot_plane(plane, DPIReport(9, (finding("violation"),)), ax=fresh())
     (flag,) = artists(ax, "flag-violation")
     (segment,) = flag.get_segments()  # type: ignore[attr-defined]
-    assert segment[0] == pytest.approx([11.8, 0.7]) and segment[1] == pytest.approx([11.1 - 0.8, 0.69])
+    assert segment[0] == pytest.approx([11.8, 0.7]) and segment[1] == pytest.approx(
+        [11.1 - 0.8, 0.69]
+    )
     assert "violation: 1" in [t.get_text() for t in ax.get_legend().get_texts()]
 
 
 def test_not_comparable_and_untestable_are_never_drawn_as_flags() -> None:
-    ax = plot_plane(make_plane(), DPIReport(9, (finding("not comparable"), finding("untestable"))), ax=fresh())
+    ax = plot_plane(
+        make_plane(), DPIReport(9, (finding("not comparable"), finding("untestable"))), ax=fresh()
+    )
     assert not artists(ax, "flag-")
 
 
@@ -119,7 +144,10 @@ def test_a_law_of_one_layer_is_a_ring() -> None:
 
 def test_a_finding_at_an_unmeasured_step_or_layer_is_left_out() -> None:
     paths = trajectories(make_plane(), "bin:szt")
-    assert flag_segments(paths, [finding("fault", step=3), finding("fault", up="zz")], ("fault",)) == {}
+    assert (
+        flag_segments(paths, [finding("fault", step=3), finding("fault", up="zz")], ("fault",))
+        == {}
+    )
 
 
 def test_colours_follow_steps_on_a_log_scale_that_has_a_place_for_step_zero() -> None:
@@ -150,7 +178,9 @@ def test_spread_keeps_the_gap_and_the_order(wanted: list[float]) -> None:
     got = place.spread(wanted, 0.05, 0, 1)
     assert all(b - a >= 0.05 - 1e-9 for a, b in zip(sorted(got), sorted(got)[1:]))
     assert all(-1e-9 <= g <= 1 + 1e-9 for g in got)
-    assert all(got[i] <= got[j] for i in range(len(got)) for j in range(len(got)) if wanted[i] < wanted[j])
+    assert all(
+        got[i] <= got[j] for i in range(len(got)) for j in range(len(got)) if wanted[i] < wanted[j]
+    )
 
 
 def test_spread_evenly_when_labels_cannot_fit() -> None:
@@ -165,11 +195,18 @@ def test_short_names_fit_and_differ(names: list[str], width: int) -> None:
 
 
 def test_short_names_keep_what_differs() -> None:
-    assert short_names([f"transformer.h.{i}.mlp.c_proj" for i in range(3)], 12) == ["…0…", "…1…", "…2…"]
+    assert short_names([f"transformer.h.{i}.mlp.c_proj" for i in range(3)], 12) == [
+        "…0…",
+        "…1…",
+        "…2…",
+    ]
 
 
 def test_a_name_that_is_the_beginning_or_the_end_of_another_keeps_its_last_part() -> None:
-    assert short_names(["model.attention", "model.attention.output"], 18) == ["…attention", "…attention.output"]
+    assert short_names(["model.attention", "model.attention.output"], 18) == [
+        "…attention",
+        "…attention.output",
+    ]
     assert short_names(["block.projection", "a.block.projection"], 14) == ["block…", "a.block…"]
 
 
@@ -188,14 +225,33 @@ def test_curves_draw_bounds_as_a_band_for_x_and_none_for_y() -> None:
 
 def test_curves_figure_has_both_quantities_and_the_metrics() -> None:
     figure = curves.draw_curves(make_plane())
-    assert [a.get_ylabel().split(" ")[0] for a in figure.axes] == ["H(bin(Z))", "I(bin(Z);Y)", "loss", "accuracy"]
+    assert [a.get_ylabel().split(" ")[0] for a in figure.axes] == [
+        "H(bin(Z))",
+        "I(bin(Z);Y)",
+        "loss",
+        "accuracy",
+    ]
 
 
 def test_hostile_layer_names_are_drawn_as_text(tmp_path: Path) -> None:
-    names = ["$\\frac{1}", "<script>alert(1)</script>", "x" * 10_000, "😀 名前", "שלום", "tab\tand\nline", "$$", "_legend"]
+    names = [
+        "$\\frac{1}",
+        "<script>alert(1)</script>",
+        "x" * 10_000,
+        "😀 名前",
+        "שלום",
+        "tab\tand\nline",
+        "$$",
+        "_legend",
+    ]
     for kind in ("plane", "curves"):
         for suffix in (".png", ".svg"):
-            assert save.save_picture(make_plane(names), tmp_path / f"{kind}{suffix}", kind=kind).stat().st_size > 1000
+            assert (
+                save.save_picture(make_plane(names), tmp_path / f"{kind}{suffix}", kind=kind)
+                .stat()
+                .st_size
+                > 1000
+            )
     assert "<script>" not in (tmp_path / "plane.svg").read_text()
 
 
@@ -256,7 +312,9 @@ def test_an_animation_has_one_frame_per_checkpoint(tmp_path: Path) -> None:
 def test_the_dpi_matrix_shows_the_worst_verdict_and_the_largest_excess() -> None:
     from infoplane.analysis.plot.matrix import plot_dpi_matrix, worst_of_pairs
 
-    report = DPIReport(9, (finding("estimator"), finding("fault", 4), finding("not comparable", up="b", down="a")))
+    report = DPIReport(
+        9, (finding("estimator"), finding("fault", 4), finding("not comparable", up="b", down="a"))
+    )
     excess, verdict = worst_of_pairs(report, ("a", "b"), "bin:szt")
     assert verdict == [["", "fault"], ["not comparable", ""]]
     assert excess[0, 1] == 0.2 and np.isnan(excess[1, 0])
@@ -284,29 +342,51 @@ def test_planes_side_by_side_share_their_limits() -> None:
 
     figure = draw_side_by_side({"train": make_plane(), "test": make_plane(("a", "b", "c"))})
     train, test = figure.axes[:2]
-    assert train.get_xlim() == test.get_xlim() and [train.get_title(), test.get_title()] == ["train", "test"]
+    assert train.get_xlim() == test.get_xlim() and [train.get_title(), test.get_title()] == [
+        "train",
+        "test",
+    ]
 
 
 def test_flags_of_another_estimator_or_bound_are_not_drawn_and_faults_always_are() -> None:
     plane = make_plane()
-    lower = Finding("I(X;Z) pair, lower", 100, "a", "b", 0.2, "estimator", "why", estimator="kde:variance=0.001")
+    lower = Finding(
+        "I(X;Z) pair, lower", 100, "a", "b", 0.2, "estimator", "why", estimator="kde:variance=0.001"
+    )
     leak = Finding("exact leak", 100, "a", "b", 0.2, "fault", "why", estimator="exact")
     report = DPIReport(9, (lower, leak))
     bins = plot_plane(plane, report, ax=fresh())
     assert not artists(bins, "flag-estimator") and len(artists(bins, "flag-fault")) == 1
-    assert not artists(plot_plane(plane, report, estimator="kde:variance=0.001", sense="upper", ax=fresh()), "flag-estimator")
-    assert len(artists(plot_plane(plane, report, estimator="kde:variance=0.001", sense="lower", ax=fresh()), "flag-estimator")) == 1
+    assert not artists(
+        plot_plane(plane, report, estimator="kde:variance=0.001", sense="upper", ax=fresh()),
+        "flag-estimator",
+    )
+    assert (
+        len(
+            artists(
+                plot_plane(
+                    plane, report, estimator="kde:variance=0.001", sense="lower", ax=fresh()
+                ),
+                "flag-estimator",
+            )
+        )
+        == 1
+    )
 
 
 def test_numbers_of_layers_do_not_cover_other_words():
     words = (12.0, 8.0, 60.0, 30.0)
     for free, obstacles in ((True, ()), (False, (words,))):
-        ((x, y),) = place.place_labels([(10.0, 10.0)], [(6.0, 8.0)], (0.0, 0.0, 100.0, 100.0), obstacles=obstacles)
+        ((x, y),) = place.place_labels(
+            [(10.0, 10.0)], [(6.0, 8.0)], (0.0, 0.0, 100.0, 100.0), obstacles=obstacles
+        )
         assert place.overlap((x - 3, y - 4, x + 3, y + 4), words) is free
 
 
 def test_the_last_step_stands_clear_of_the_last_power_of_ten():
-    assert style.step_ticks([0, 10, 4000], True) == [0, 1, 10, 100, 4000] and style.step_ticks([0, 10, 8000], True)[-2:] == [1000, 8000]
+    assert style.step_ticks([0, 10, 4000], True) == [0, 1, 10, 100, 4000] and style.step_ticks(
+        [0, 10, 8000], True
+    )[-2:] == [1000, 8000]
 
 
 @style.styled
@@ -322,10 +402,16 @@ def test_a_legend_stays_on_the_figure_of_one_column_and_leaves_the_axes_their_wi
     assert ax.get_window_extent().width > 0.8 * figure.bbox.width
 
 
-def test_a_plane_is_laid_out_without_being_drawn_and_stands_where_drawing_would_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plane_is_laid_out_without_being_drawn_and_stands_where_drawing_would_put_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     drawn = []
     whole = mpl.figure.Figure.draw
-    monkeypatch.setattr(mpl.figure.Figure, "draw", lambda self, renderer: (drawn.append(self), whole(self, renderer))[1])
+    monkeypatch.setattr(
+        mpl.figure.Figure,
+        "draw",
+        lambda self, renderer: (drawn.append(self), whole(self, renderer))[1],
+    )
     figure = save.draw(make_plane())
     assert not drawn
     style.settle(figure)
@@ -335,23 +421,33 @@ def test_a_plane_is_laid_out_without_being_drawn_and_stands_where_drawing_would_
 
 
 @given(st.integers(1, 400), st.integers(2, 60))
-def test_of_many_layers_the_first_the_last_and_every_so_many_th_are_named(n: int, most: int) -> None:
+def test_of_many_layers_the_first_the_last_and_every_so_many_th_are_named(
+    n: int, most: int
+) -> None:
     places = named(n, most)
     gaps = np.diff(places)
     assert len(places) <= most and places[0] == 0 and places[-1] == n - 1 and (gaps > 0).all()
-    assert len(places) == n or (len(set(gaps[:-1])) <= 1 and gaps[-1] >= max(gaps) and 2 * len(places) >= min(n, most) - 2)
+    assert len(places) == n or (
+        len(set(gaps[:-1])) <= 1 and gaps[-1] >= max(gaps) and 2 * len(places) >= min(n, most) - 2
+    )
 
 
 def deep(layers: int) -> Plane:
     return make_plane(
-        [f"encoder.layer.{k // 4}.{('attention', 'intermediate', 'output', 'norm')[k % 4]}" for k in range(layers)], ("bin:szt",)
+        [
+            f"encoder.layer.{k // 4}.{('attention', 'intermediate', 'output', 'norm')[k % 4]}"
+            for k in range(layers)
+        ],
+        ("bin:szt",),
     )
 
 
 @pytest.mark.parametrize("size", ["page", "column"])
 @pytest.mark.parametrize("layers", [30, 100])
 @pytest.mark.filterwarnings("error")  # matplotlib warns where its layout collapses
-def test_the_plane_of_a_deep_network_has_room_and_names_what_it_numbers(size: str, layers: int) -> None:
+def test_the_plane_of_a_deep_network_has_room_and_names_what_it_numbers(
+    size: str, layers: int
+) -> None:
     figure = save.draw(deep(layers), kind="plane", size=size)
     save.pixels(figure)
     ax = figure.axes[0]
@@ -360,8 +456,14 @@ def test_the_plane_of_a_deep_network_has_room_and_names_what_it_numbers(size: st
     assert all(b.x0 >= 0 and b.x1 <= figure.bbox.width and b.y0 >= 0 for b in boxes)
     texts = [t.get_text() for t in ax.get_legend().get_texts()]
     numbers = [str(a.get_text()) for a in artists(ax, "number-")]  # type: ignore[attr-defined]
-    assert numbers == [t.split()[0] for t in texts[: len(numbers)]] and numbers[0] == "1" and numbers[-1] == str(layers)
-    assert f"{len(numbers)} of {layers} layers named" in texts and len(artists(ax, "path-")) == layers
+    assert (
+        numbers == [t.split()[0] for t in texts[: len(numbers)]]
+        and numbers[0] == "1"
+        and numbers[-1] == str(layers)
+    )
+    assert (
+        f"{len(numbers)} of {layers} layers named" in texts and len(artists(ax, "path-")) == layers
+    )
 
 
 @pytest.mark.parametrize("size", ["page", "column"])
@@ -370,24 +472,40 @@ def test_names_at_the_ends_of_many_curves_do_not_cover_each_other(size: str) -> 
     save.pixels(figure)
     for ax in figure.axes[:2]:
         boxes = [a.get_window_extent() for a in artists(ax, "name") if a.get_gid() == "name"]  # type: ignore[attr-defined]
-        texts = [mpl.text.Text.get_window_extent(a) for a in artists(ax, "name") if a.get_gid() == "name"]  # type: ignore[arg-type]
-        assert 8 < len(boxes) < 60 and not any(a.overlaps(b) for i, a in enumerate(texts) for b in texts[:i])
+        texts = [
+            mpl.text.Text.get_window_extent(a) for a in artists(ax, "name") if a.get_gid() == "name"
+        ]  # type: ignore[arg-type]
+        assert 8 < len(boxes) < 60 and not any(
+            a.overlaps(b) for i, a in enumerate(texts) for b in texts[:i]
+        )
         assert [a.get_text() for a in artists(ax, "named")] == [f"{len(boxes)} of 60 layers named"]  # type: ignore[attr-defined]
     assert not artists(save.draw(make_plane(), kind="curves").axes[0], "named")
 
 
 def test_a_dpi_matrix_of_many_layers_has_squares_for_letters_and_names_that_stand_clear() -> None:
     names = [f"l{k}" for k in range(70)]
-    found = (finding("fault", up="l3", down="l60"), finding("violation", up="l0", down="l1"), finding("estimator", up="l5", down="l9"))
+    found = (
+        finding("fault", up="l3", down="l60"),
+        finding("violation", up="l0", down="l1"),
+        finding("estimator", up="l5", down="l9"),
+    )
     ax = plot_dpi_matrix(make_plane(names, ("bin:szt",)), DPIReport(9, found), ax=fresh())
     save.pixels(style.figure_of(ax))
-    assert {a.get_gid() for a in artists(ax, "cell-")} == {"cell-3-60", "cell-0-1"} and not artists(ax, "cell-5")
+    assert {a.get_gid() for a in artists(ax, "cell-")} == {"cell-3-60", "cell-0-1"} and not artists(
+        ax, "cell-5"
+    )
     bar = style.figure_of(ax).axes[1]
     assert "squares: fault and violation" in bar.get_ylabel().replace("\n", " ")
     for labels in (ax.get_xticklabels(), ax.get_yticklabels()):
         boxes = [t.get_window_extent() for t in labels]
-        assert 8 <= len(boxes) < 70 and not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
-    few = plot_dpi_matrix(make_plane(names[:10], ("bin:szt",)), DPIReport(9, (finding("fault", up="l3", down="l6"),)), ax=fresh())
+        assert 8 <= len(boxes) < 70 and not any(
+            a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i]
+        )
+    few = plot_dpi_matrix(
+        make_plane(names[:10], ("bin:szt",)),
+        DPIReport(9, (finding("fault", up="l3", down="l6"),)),
+        ax=fresh(),
+    )
     assert [a.get_text() for a in artists(few, "cell-")] == ["F"] and len(few.get_xticks()) == 10  # type: ignore[attr-defined]
 
 
@@ -396,4 +514,8 @@ def test_a_legend_beside_a_figure_has_the_entries_that_fit() -> None:
     save.pixels(figure)
     (box,) = figure.legends
     extent, texts = box.get_window_extent(), [t.get_text() for t in box.get_texts()]
-    assert extent.y0 >= 0 and extent.y1 <= figure.bbox.height and texts[-1] == f"{len(texts) - 1} of 80 named"
+    assert (
+        extent.y0 >= 0
+        and extent.y1 <= figure.bbox.height
+        and texts[-1] == f"{len(texts) - 1} of 80 named"
+    )

@@ -10,7 +10,12 @@ from scipy.special import digamma
 
 import infoplane as ip
 from infoplane.analysis.estimators import Plugin
-from infoplane.analysis.estimators.entropies import CORRECTIONS, entropy_bits, information_bits, information_stderr
+from infoplane.analysis.estimators.entropies import (
+    CORRECTIONS,
+    entropy_bits,
+    information_bits,
+    information_stderr,
+)
 from infoplane.errors import EstimatorError, InputError
 
 tables = st.lists(st.integers(1, 30), min_size=1, max_size=30).map(np.array)
@@ -27,7 +32,11 @@ def cwj_reference(counts: np.ndarray) -> float:
         a = 2 / ((n - 1) * (f1 - 1) + 2)
     else:
         a = 1.0
-    second = 0.0 if a == 1 or f1 == 0 else f1 / n * (1 - a) ** (1 - n) * (-np.log(a) - sum((1 - a) ** r / r for r in range(1, n)))
+    second = (
+        0.0
+        if a == 1 or f1 == 0
+        else f1 / n * (1 - a) ** (1 - n) * (-np.log(a) - sum((1 - a) ** r / r for r in range(1, n)))
+    )
     return (first + second) / np.log(2)
 
 
@@ -44,8 +53,12 @@ def test_chao_wang_jost_is_continuous_where_the_summation_changes() -> None:
 @given(tables)
 def test_grassberger_is_the_published_formula(counts) -> None:
     n = counts.sum()
-    g = sum(c * (digamma(c) + (-1) ** c / 2 * (digamma((c + 1) / 2) - digamma(c / 2))) for c in counts)
-    assert entropy_bits(counts, "grassberger") == pytest.approx((np.log(n) - g / n) / np.log(2), abs=1e-9)
+    g = sum(
+        c * (digamma(c) + (-1) ** c / 2 * (digamma((c + 1) / 2) - digamma(c / 2))) for c in counts
+    )
+    assert entropy_bits(counts, "grassberger") == pytest.approx(
+        (np.log(n) - g / n) / np.log(2), abs=1e-9
+    )
 
 
 @given(tables)
@@ -58,18 +71,30 @@ def test_the_jackknife_leaves_one_out(counts) -> None:
         less = counts.copy()
         less[k] -= 1
         loo += c / n * entropy_bits(less)
-    assert entropy_bits(counts, "jackknife") == pytest.approx(n * entropy_bits(counts) - (n - 1) * loo, abs=1e-8)
+    assert entropy_bits(counts, "jackknife") == pytest.approx(
+        n * entropy_bits(counts) - (n - 1) * loo, abs=1e-8
+    )
 
 
 @given(tables)
 def test_miller_madow_adds_its_term(counts) -> None:
-    assert entropy_bits(counts, "mm") - entropy_bits(counts) == pytest.approx((len(counts) - 1) / (2 * counts.sum() * np.log(2)), abs=1e-12)
+    assert entropy_bits(counts, "mm") - entropy_bits(counts) == pytest.approx(
+        (len(counts) - 1) / (2 * counts.sum() * np.log(2)), abs=1e-12
+    )
 
 
 def test_corrections_come_closer_to_the_truth_than_the_plug_in() -> None:
     rng = np.random.default_rng(0)
     truth = np.log2(1000)
-    errors = {c: np.mean([abs(entropy_bits(np.bincount(rng.integers(0, 1000, 1000)), c) - truth) for _ in range(20)]) for c in CORRECTIONS}
+    errors = {
+        c: np.mean(
+            [
+                abs(entropy_bits(np.bincount(rng.integers(0, 1000, 1000)), c) - truth)
+                for _ in range(20)
+            ]
+        )
+        for c in CORRECTIONS
+    }
     assert all(errors[c] < 0.5 * errors["none"] for c in CORRECTIONS if c != "none")
     assert errors["cwj"] < 0.1
 
@@ -78,9 +103,15 @@ def test_independent_symbols_are_near_zero_for_the_population_only() -> None:
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 30, 500), rng.integers(0, 10, 500)
     raw = Plugin().estimate(ip.discrete(a), ip.discrete(b))
-    corrected = Plugin(target="population", correction="cwj").estimate(ip.discrete(a), ip.discrete(b))
+    corrected = Plugin(target="population", correction="cwj").estimate(
+        ip.discrete(a), ip.discrete(b)
+    )
     assert raw.sense == "exact" and raw.bits > 0.3
-    assert corrected.target == "population" and abs(corrected.bits) < 0.15 and corrected.stderr is not None
+    assert (
+        corrected.target == "population"
+        and abs(corrected.bits) < 0.15
+        and corrected.stderr is not None
+    )
 
 
 def test_the_standard_error_covers_repeated_samples() -> None:

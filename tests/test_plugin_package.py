@@ -70,7 +70,20 @@ def test_the_documented_example_is_about_thirty_lines() -> None:
 @pytest.mark.slow
 def test_an_installed_package_is_in_the_table_and_can_be_calibrated(site: Path) -> None:
     assert "correlation" in infoplane(site, "estimators")
-    out = infoplane(site, "calibrate", "-e", "correlation", "-e", "gauss", "-c", "Gaussian, r=0.5", "-n", "400", "--seeds", "1")
+    out = infoplane(
+        site,
+        "calibrate",
+        "-e",
+        "correlation",
+        "-e",
+        "gauss",
+        "-c",
+        "Gaussian, r=0.5",
+        "-n",
+        "400",
+        "--seeds",
+        "1",
+    )
     assert "correlation" in out and "0/1" in out
 
 
@@ -83,8 +96,18 @@ def test_an_installed_package_measures_an_archive(site: Path, tmp_path: Path) ->
 
     x = np.random.default_rng(0).normal(size=(60, 1)).astype(np.float32)
     net = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Tanh())
-    with ip.Recorder(net, probe=(x, (x[:, 0] > 0).astype(int)), to=tmp_path / "run", layers=["1"], verbose=False):
+    with ip.Recorder(
+        net, probe=(x, (x[:, 0] > 0).astype(int)), to=tmp_path / "run", layers=["1"], verbose=False
+    ):
         pass
-    out = infoplane(site, "measure", str(tmp_path / "run"), "-e", "correlation", "-o", str(tmp_path / "plane.h5"))
+    out = infoplane(
+        site,
+        "measure",
+        str(tmp_path / "run"),
+        "-e",
+        "correlation",
+        "-o",
+        str(tmp_path / "plane.h5"),
+    )
     assert "correlation" in out
     assert {p.estimator for p in ip.Plane.load(tmp_path / "plane.h5")} == {"correlation"}

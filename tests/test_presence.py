@@ -13,10 +13,10 @@ from rich.console import Console
 
 import infoplane as ip
 from infoplane.archive import RunWriter, open_archive
-from infoplane.commands.tables import say_phases, say_plane, say_report, table_of
+from infoplane.display.progress import progress, progress_line
+from infoplane.display.tables import say_phases, say_plane, say_report, table_of
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
-from infoplane.progress import progress, progress_line
 from infoplane.types import DPIReport, Episode, Estimate, Finding, LayerInfo, printable
 
 HOSTILE = [
@@ -32,20 +32,32 @@ HOSTILE = [
 
 
 def plane_of(layers: list[str]) -> Plane:
-    points = [Point(s, name, q, Estimate(1.5, 8, "bin:szt", ceiling_bits=3.0)) for name in layers for s in (0, 9) for q in ("i_xz", "i_zy")]  # type: ignore[arg-type]
+    points = [
+        Point(s, name, q, Estimate(1.5, 8, "bin:szt", ceiling_bits=3.0))
+        for name in layers
+        for s in (0, 9)
+        for q in ("i_xz", "i_zy")
+    ]  # type: ignore[arg-type]
     return Plane(tuple(points), tuple(layers), 8, 1.0)
 
 
 def report_of(layers: list[str]) -> DPIReport:
     a, b = layers[0], layers[1]
-    findings = tuple(Finding("I(X;Z) pair", 9, u, v, 0.3, "fault", f"{u} leaks into {v}", estimator="exact") for u, v in ((a, b), (b, a)))
-    episodes = tuple(Episode("I(X;Z) pair", name, b, "fault", 0, 9, 2, 0.3, "exact") for name in layers)
+    findings = tuple(
+        Finding("I(X;Z) pair", 9, u, v, 0.3, "fault", f"{u} leaks into {v}", estimator="exact")
+        for u, v in ((a, b), (b, a))
+    )
+    episodes = tuple(
+        Episode("I(X;Z) pair", name, b, "fault", 0, 9, 2, 0.3, "exact") for name in layers
+    )
     return DPIReport(2, findings, episodes, {"fault": 2}, (f"nothing of {a}",))
 
 
 def archive_of(path: Path, names: list[str]) -> Any:
     layers = [LayerInfo(name, k, "Linear", (1,), (1,)) for k, name in enumerate(names)]
-    with RunWriter.create(path / "run", layers=layers, x=np.zeros((4, 1), "f4"), y=np.arange(4) % 2, durable=False) as writer:
+    with RunWriter.create(
+        path / "run", layers=layers, x=np.zeros((4, 1), "f4"), y=np.arange(4) % 2, durable=False
+    ) as writer:
         for step in (0, 9):
             with writer.step(step) as shard:
                 for name in names:
@@ -57,7 +69,13 @@ def archive_of(path: Path, names: list[str]) -> Any:
 def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng, path = np.random.default_rng(0), tmp_path_factory.mktemp("hostile") / "run"
     layers = [LayerInfo(name, k, "Linear", (2,), (2,)) for k, name in enumerate(HOSTILE)]
-    with RunWriter.create(path, layers=layers, x=rng.normal(size=(32, 2)).astype("f4"), y=np.arange(32) % 2, durable=False) as writer:
+    with RunWriter.create(
+        path,
+        layers=layers,
+        x=rng.normal(size=(32, 2)).astype("f4"),
+        y=np.arange(32) % 2,
+        durable=False,
+    ) as writer:
         for step in range(4):
             with writer.step(step) as shard:
                 for name in HOSTILE:
@@ -84,7 +102,9 @@ def test_hostile_names_write_no_control_character_to_a_terminal() -> None:
         shown = console.file.getvalue()  # type: ignore[attr-defined]
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", shown)
         assert not force or "[bold]b[/bold]" in shown  # rich's own markup is text too
-    assert "\x1b" not in str(report_of(HOSTILE)) + str(plane_of(HOSTILE)) + str(Estimate(1.0, 8, "e", notes=tuple(HOSTILE)))
+    assert "\x1b" not in str(report_of(HOSTILE)) + str(plane_of(HOSTILE)) + str(
+        Estimate(1.0, 8, "e", notes=tuple(HOSTILE))
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,22 +129,31 @@ def test_every_command_prints_hostile_names_as_text(hostile_run: Path, command: 
 
     name, *options = command.split()
     done = CliRunner().invoke(app, [name, str(hostile_run), *options], catch_exceptions=False)
-    assert done.exit_code == 0 and not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", done.output) and len(done.output) < 40_000
+    assert (
+        done.exit_code == 0
+        and not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", done.output)
+        and len(done.output) < 40_000
+    )
 
 
 def test_a_terminal_gets_tables_and_a_pipe_the_plain_text() -> None:
     plane, report = plane_of(["a", "b"]), report_of(["a", "b"])
-    pipe, screen = (Console(file=io.StringIO(), force_terminal=f, width=120, color_system=None) for f in (False, True))
+    pipe, screen = (
+        Console(file=io.StringIO(), force_terminal=f, width=120, color_system=None)
+        for f in (False, True)
+    )
     for console in (pipe, screen):
         say_plane(plane, console)
         say_report(report, console)
     plain, drawn = pipe.file.getvalue(), screen.file.getvalue()  # type: ignore[attr-defined]
     assert plain == f"{plane}\n{report}\n"
-    assert "I(X;Z) bin:szt" in drawn and "1.500" in drawn and "a -> b" in drawn and "FAILED" in drawn
+    assert (
+        "I(X;Z) bin:szt" in drawn and "1.500" in drawn and "a -> b" in drawn and "FAILED" in drawn
+    )
 
 
 def test_phases_are_a_table_in_a_terminal() -> None:
-    from infoplane.analysis.phases import Compression, LayerPhase, Phases
+    from infoplane.analysis.studies.phases import Compression, LayerPhase, Phases
 
     curve = Compression("a", "bin:szt", 1.0, 0.9, 1.1, 5, 4, 6, 1.2, True, 3, 0.05)
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
@@ -135,7 +164,11 @@ def test_phases_are_a_table_in_a_terminal() -> None:
 
 def test_layers_are_completed_and_chosen_by_name(tmp_path: Path) -> None:
     plane = plane_of(["fc1", "fc2"])
-    assert plane._ipython_key_completions_() == ["fc1", "fc2"] and plane["fc2"].layers == ("fc2",) and len(plane["fc2"]) == 4
+    assert (
+        plane._ipython_key_completions_() == ["fc1", "fc2"]
+        and plane["fc2"].layers == ("fc2",)
+        and len(plane["fc2"]) == 4
+    )
     with pytest.raises(InputError, match=r"no such layer: \['fc3'\]; the plane has"):
         plane["fc3"]
     archive = archive_of(tmp_path, ["fc1", "fc2"])
@@ -159,7 +192,11 @@ def test_the_last_checkpoint_is_told_with_saturation_and_bounds() -> None:
         for sense in ("lower", "upper")
     ]  # type: ignore[arg-type]
     assert Plane(tuple(points), ("a", "b"), 8).last() == [
-        {"layer": "a", "I(X;Z) kde:variance=1 lower": "2.900*", "I(X;Z) kde:variance=1 upper": "2.900*"}
+        {
+            "layer": "a",
+            "I(X;Z) kde:variance=1 lower": "2.900*",
+            "I(X;Z) kde:variance=1 upper": "2.900*",
+        }
     ]
     assert Plane((), ("a",), 8).last() == [] and "0 points" in Plane((), ("a",), 8)._repr_html_()
 
@@ -196,7 +233,10 @@ def run(total: int, seconds: float, **options: Any) -> str:
 
 def test_a_log_gets_a_line_now_and_then_with_the_time_left() -> None:
     lines = run(60, 2.0).splitlines()
-    assert lines[0] == "measuring: 8 of 60 (13 %), about 1 min 44 s left" and lines[-1] == "measuring: 60 of 60 (100 %), 2 min 0 s"
+    assert (
+        lines[0] == "measuring: 8 of 60 (13 %), about 1 min 44 s left"
+        and lines[-1] == "measuring: 60 of 60 (100 %), 2 min 0 s"
+    )
     assert len(lines) == 8 and "\r" not in "".join(lines) and "\x1b" not in "".join(lines)
 
 
@@ -207,7 +247,9 @@ def test_short_work_hidden_work_and_no_work_write_nothing() -> None:
 def test_a_terminal_gets_a_bar_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal
     shown = run(3, 1.0, place="terminal")
-    assert "measuring" in shown and "3/3" in shown and shown.endswith("\x1b[2K")  # the line is erased at the end
+    assert (
+        "measuring" in shown and "3/3" in shown and shown.endswith("\x1b[2K")
+    )  # the line is erased at the end
 
 
 def test_a_notebook_gets_one_line_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,10 +267,17 @@ def test_a_notebook_gets_one_line_that_is_replaced(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(IPython.display, "display", display)
     assert run(4, 1.0, place="notebook") == ""
-    assert [kind for kind, _ in calls] == ["display", "update", "update", "update", "update"] and calls[1][1] == progress_line(
-        "measuring", 2, 4, 2.0
-    )
+    assert [kind for kind, _ in calls] == [
+        "display",
+        "update",
+        "update",
+        "update",
+        "update",
+    ] and calls[1][1] == progress_line("measuring", 2, 4, 2.0)
 
 
 def test_text_that_is_cut_keeps_both_ends() -> None:
-    assert printable("head" + "x" * 500 + "tail", 20) == "headxxxxx…xxxxxtail" and printable("short") == "short"
+    assert (
+        printable("head" + "x" * 500 + "tail", 20) == "headxxxxx…xxxxxtail"
+        and printable("short") == "short"
+    )

@@ -88,7 +88,10 @@ def run(mode: str, folder: Path) -> list[str]:
     script.write_text(SCRIPT)
     ranks = [
         subprocess.Popen(
-            [sys.executable, str(script), str(r), mode, str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [sys.executable, str(script), str(r), mode, str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for r in (0, 1)
     ]
@@ -105,13 +108,18 @@ def run(mode: str, folder: Path) -> list[str]:
 def test_ddp_is_probed_on_the_bare_module_and_trains_as_alone(tmp_path: Path) -> None:
     run("ddp", tmp_path)
     run("none", tmp_path)
-    recorded, alone = torch.load(tmp_path / "ddp-0.pt", weights_only=True), torch.load(tmp_path / "none-0.pt", weights_only=True)
+    recorded, alone = (
+        torch.load(tmp_path / "ddp-0.pt", weights_only=True),
+        torch.load(tmp_path / "none-0.pt", weights_only=True),
+    )
     assert all(torch.equal(recorded[k], alone[k]) for k in recorded)
     archive = ip.open_archive(tmp_path / "run")
     assert archive.steps == (0, 1, 2, 3) and archive.n_rows == 41
     net = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
     net.load_state_dict(recorded)
-    assert np.allclose(archive.z(3, "2"), net(torch.as_tensor(archive.x)).detach().numpy(), atol=1e-6)
+    assert np.allclose(
+        archive.z(3, "2"), net(torch.as_tensor(archive.x)).detach().numpy(), atol=1e-6
+    )
 
 
 def test_rows_split_over_ranks_merge_into_the_same_run(tmp_path: Path) -> None:
@@ -128,7 +136,9 @@ def test_rows_split_over_ranks_merge_into_the_same_run(tmp_path: Path) -> None:
 
 def test_sharded_parameters_need_every_rank_and_rank_0_alone_is_refused(tmp_path: Path) -> None:
     said = run("fsdp", tmp_path)
-    assert all("REFUSED ranks='rank0' cannot record a network with sharded parameters" in o for o in said)
+    assert all(
+        "REFUSED ranks='rank0' cannot record a network with sharded parameters" in o for o in said
+    )
     assert ip.open_archive(tmp_path / "run").steps == (0, 1, 2, 3)
 
 
@@ -139,6 +149,11 @@ def test_a_rank_that_does_not_come_is_named_after_a_time_limit(tmp_path: Path) -
 
 def test_data_parallel_is_taken_off(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Linear(5, 6), nn.Tanh(), nn.Linear(6, 3))
-    with ip.Recorder(nn.DataParallel(net), probe=(torch.randn(9, 5), torch.arange(9) % 3), to=tmp_path / "run", verbose=False):
+    with ip.Recorder(
+        nn.DataParallel(net),
+        probe=(torch.randn(9, 5), torch.arange(9) % 3),
+        to=tmp_path / "run",
+        verbose=False,
+    ):
         pass
     assert ip.open_archive(tmp_path / "run").layers == ("1", "2")

@@ -21,13 +21,20 @@ from infoplane.hooks.recorder import Recorder
 
 def _mlp(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3))
+    return nn.Sequential(
+        nn.Linear(6, 8), nn.ReLU(inplace=True), nn.Linear(8, 5), nn.Tanh(), nn.Linear(5, 3)
+    )
 
 
 def _cnn(seed: int = 0) -> nn.Sequential:
     torch.manual_seed(seed)
     return nn.Sequential(
-        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.3), nn.Flatten(), nn.Linear(4 * 4 * 4, 3)
+        nn.Conv2d(1, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.ReLU(inplace=True),
+        nn.Dropout(0.3),
+        nn.Flatten(),
+        nn.Linear(4 * 4 * 4, 3),
     )
 
 
@@ -36,7 +43,9 @@ def _data(*shape: int) -> tuple[Tensor, Tensor]:
     return torch.randn(*shape, generator=g), torch.randint(0, 3, (shape[0],), generator=g)
 
 
-def _train(net: nn.Module, x: Tensor, y: Tensor, rec: Recorder | None, epochs: int = 5) -> dict[str, object]:
+def _train(
+    net: nn.Module, x: Tensor, y: Tensor, rec: Recorder | None, epochs: int = 5
+) -> dict[str, object]:
     """Trains with momentum and dropout noise; returns everything that could have been disturbed."""
     random.seed(3), np.random.seed(3), torch.manual_seed(3)
     optimiser = torch.optim.Adam(net.parameters(), 0.01)
@@ -69,14 +78,25 @@ def _equal(a: object, b: object) -> bool:
     if isinstance(a, np.ndarray):
         return bool(np.array_equal(a, b))  # type: ignore[arg-type]
     if isinstance(a, dict):
-        return isinstance(b, dict) and a.keys() == b.keys() and all(_equal(v, b[k]) for k, v in a.items())
+        return (
+            isinstance(b, dict)
+            and a.keys() == b.keys()
+            and all(_equal(v, b[k]) for k, v in a.items())
+        )
     if isinstance(a, (list, tuple)):
-        return isinstance(b, (list, tuple)) and len(a) == len(b) and all(_equal(v, w) for v, w in zip(a, b))
+        return (
+            isinstance(b, (list, tuple))
+            and len(a) == len(b)
+            and all(_equal(v, w) for v, w in zip(a, b))
+        )
     return a == b
 
 
 def _hookless(net: nn.Module) -> bool:
-    return all(not m._forward_hooks and not m._forward_pre_hooks and not m._backward_hooks for m in net.modules())
+    return all(
+        not m._forward_hooks and not m._forward_pre_hooks and not m._backward_hooks
+        for m in net.modules()
+    )
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -87,16 +107,37 @@ def test_training_with_and_without_the_recorder_ends_in_the_identical_state(
     x, y = _data(*shape)
     plain = _train(build(), x, y, None)  # type: ignore[operator]
     net = build()  # type: ignore[operator]
-    recorded = _train(net, x, y, Recorder(net, probe=(x, y), to=tmp_path / "run", batch_size=20, background=background, verbose=False))
+    recorded = _train(
+        net,
+        x,
+        y,
+        Recorder(
+            net,
+            probe=(x, y),
+            to=tmp_path / "run",
+            batch_size=20,
+            background=background,
+            verbose=False,
+        ),
+    )
     for part, state in plain.items():
         assert _equal(state, recorded[part]), part
     assert _hookless(net)
     assert open_archive(tmp_path / "run").steps == (0, 1, 2, 3, 4, 5)
 
 
-def test_what_is_captured_is_what_the_network_computes_in_place_operations_included(tmp_path: Path) -> None:
+def test_what_is_captured_is_what_the_network_computes_in_place_operations_included(
+    tmp_path: Path,
+) -> None:
     net, (x, y) = _mlp(), _data(50, 6)
-    with Recorder(net, probe=(x, y), to=tmp_path / "run", layers=["0", "1", "2", "3", "4"], batch_size=20, verbose=False):
+    with Recorder(
+        net,
+        probe=(x, y),
+        to=tmp_path / "run",
+        layers=["0", "1", "2", "3", "4"],
+        batch_size=20,
+        verbose=False,
+    ):
         pass
     archive = open_archive(tmp_path / "run")
     with torch.no_grad():
@@ -116,19 +157,29 @@ def test_auto_takes_the_activations_and_the_output_and_prints_them_with_their_co
     with Recorder(_mlp(), probe=_data(50, 6), to=tmp_path / "run") as rec:
         assert rec.layers == ("1", "3", "4")
     text = capsys.readouterr().out
-    assert "3 layers, 50 probe rows" in text and "ReLU" in text and "8 float32" in text and "2.3 KiB" in text
+    assert (
+        "3 layers, 50 probe rows" in text
+        and "ReLU" in text
+        and "8 float32" in text
+        and "2.3 KiB" in text
+    )
 
 
 def test_the_archive_holds_metrics_labels_schedule_and_mode(tmp_path: Path) -> None:
     x, y = _data(30, 6)
-    with ip.Recorder(_mlp(), probe=(x, y), to=tmp_path / "run", schedule=ip.at(0, 2, 4), verbose=False) as rec:
+    with ip.Recorder(
+        _mlp(), probe=(x, y), to=tmp_path / "run", schedule=ip.at(0, 2, 4), verbose=False
+    ) as rec:
         taken = [rec.step(s, loss=torch.tensor(1.0 / s), accuracy=0.5) for s in range(1, 5)]
     archive = open_archive(tmp_path / "run")
     assert taken == [False, True, False, True] and archive.steps == rec.steps == (0, 2, 4)
     assert archive.metrics[4] == {"loss": 0.25, "accuracy": 0.5}
     assert archive.y_kind == "discrete" and np.array_equal(archive.y, y.numpy())
     assert np.array_equal(archive.x, x.numpy())
-    assert archive.config["schedule"] == "at(0, 2, 4)" and archive.config["mode"] == archive.meta(2)["mode"] == "eval"
+    assert (
+        archive.config["schedule"] == "at(0, 2, 4)"
+        and archive.config["mode"] == archive.meta(2)["mode"] == "eval"
+    )
     assert archive.chain is not None and archive.chain.relation("1", "4") == "cut"
 
 
@@ -137,13 +188,20 @@ def test_a_step_that_is_not_due_reads_no_metric_and_touches_no_module(tmp_path: 
         def item(self) -> float:
             raise AssertionError("a device was waited for")
 
-    with Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", schedule=ip.at(0), verbose=False) as rec:
+    with Recorder(
+        _mlp(), probe=_data(10, 6), to=tmp_path / "run", schedule=ip.at(0), verbose=False
+    ) as rec:
         assert rec.step(1, loss=Costly()) is False
 
 
-def test_hooks_are_gone_and_the_run_is_readable_after_an_exception_in_training(tmp_path: Path) -> None:
+def test_hooks_are_gone_and_the_run_is_readable_after_an_exception_in_training(
+    tmp_path: Path,
+) -> None:
     net = _mlp()
-    with pytest.raises(ZeroDivisionError), Recorder(net, probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec:
+    with (
+        pytest.raises(ZeroDivisionError),
+        Recorder(net, probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec,
+    ):
         rec.step(1)
         raise ZeroDivisionError
     assert _hookless(net) and open_archive(tmp_path / "run").steps == (0, 1)
@@ -177,14 +235,25 @@ def test_modes_of_every_submodule_are_kept_a_frozen_batch_norm_included(tmp_path
 
 def test_the_same_probe_twice_is_bitwise_the_same(tmp_path: Path) -> None:
     net = _cnn()
-    with Recorder(net, probe=_data(50, 1, 6, 6), to=tmp_path / "run", layers="all", batch_size=16, verbose=False) as rec:
+    with Recorder(
+        net,
+        probe=_data(50, 1, 6, 6),
+        to=tmp_path / "run",
+        layers="all",
+        batch_size=16,
+        verbose=False,
+    ) as rec:
         rec.step(1)
     archive = open_archive(tmp_path / "run")
-    assert all(archive.content_key(0, name) == archive.content_key(1, name) for name in archive.layers)
+    assert all(
+        archive.content_key(0, name) == archive.content_key(1, name) for name in archive.layers
+    )
 
 
 def test_a_run_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
-    make = lambda **options: Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False, **options)  # type: ignore[arg-type]  # noqa: E731
+    def make(**options):
+        return Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False, **options)  # type: ignore[arg-type]
+
     with make() as rec:
         rec.step(1)
     with pytest.raises(ArchiveExists, match="overwrite=True"), make():
@@ -194,8 +263,12 @@ def test_a_run_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
     assert open_archive(tmp_path / "run").steps == (0,)
 
 
-def test_a_run_resumes_where_it_stopped_and_a_rolled_back_training_supersedes_later_steps(tmp_path: Path) -> None:
-    make = lambda **options: Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False, **options)  # type: ignore[arg-type]  # noqa: E731
+def test_a_run_resumes_where_it_stopped_and_a_rolled_back_training_supersedes_later_steps(
+    tmp_path: Path,
+) -> None:
+    def make(**options):
+        return Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False, **options)  # type: ignore[arg-type]
+
     with make() as rec:
         for s in (1, 2, 3):
             rec.step(s)
@@ -212,13 +285,17 @@ def test_steps_must_not_go_back(tmp_path: Path) -> None:
         assert rec.step(4) is False
         with pytest.warns(RuntimeWarning, match="step 3 lies before the last captured step 4"):
             assert rec.step(3) is False
-    with Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "strict", verbose=False, on_error="raise") as rec:
+    with Recorder(
+        _mlp(), probe=_data(10, 6), to=tmp_path / "strict", verbose=False, on_error="raise"
+    ) as rec:
         rec.step(4)
         with pytest.raises(InputError, match="step 3 lies before the last captured step 4"):
             rec.step(3)
 
 
-def test_a_failure_on_entry_raises_because_training_has_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_on_entry_raises_because_training_has_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*args: object, **options: object) -> None:
         raise RuntimeError("no pass")
 
@@ -235,17 +312,45 @@ def test_a_recorder_that_is_not_open_says_how_to_open_it(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"layers": ["fc"]}, LayerNotFound, r"no such layers: \['fc'\]; the model has \['0', '1', '2', '3', '4'\]"),
-        ({"layers": [0]}, InputError, r"layers are dotted names, globs, types, modules or predicates, got 0 \(int\)"),
-        ({"mode": "test"}, InputError, r"mode must be one of \('eval', 'train', 'user'\), got 'test'"),
+        (
+            {"layers": ["fc"]},
+            LayerNotFound,
+            r"no such layers: \['fc'\]; the model has \['0', '1', '2', '3', '4'\]",
+        ),
+        (
+            {"layers": [0]},
+            InputError,
+            r"layers are dotted names, globs, types, modules or predicates, got 0 \(int\)",
+        ),
+        (
+            {"mode": "test"},
+            InputError,
+            r"mode must be one of \('eval', 'train', 'user'\), got 'test'",
+        ),
         ({"schedule": 5}, InputError, r"schedule must have due\(step\) and count\(\)"),
-        ({"probe": (torch.zeros(3, 6), [0, 1])}, InputError, r"3 inputs and 2 labels; they must pair"),
+        (
+            {"probe": (torch.zeros(3, 6), [0, 1])},
+            InputError,
+            r"3 inputs and 2 labels; they must pair",
+        ),
         ({"probe": (torch.zeros(0, 6), [])}, InputError, r"the probe has no rows"),
-        ({"probe": (torch.zeros(3, 6), [0.5, 1.0, 2.0])}, InputError, r"labels are float64: say y_kind='discrete'"),
+        (
+            {"probe": (torch.zeros(3, 6), [0.5, 1.0, 2.0])},
+            InputError,
+            r"labels are float64: say y_kind='discrete'",
+        ),
         ({"probe": 3}, InputError, r"probe must be x, \(x, y\)"),
-        ({"max_bytes": 1000, "schedule": ip.at(0, 1)}, BudgetExceeded, r"2 captures of .* more than max_bytes=1000 B"),
+        (
+            {"max_bytes": 1000, "schedule": ip.at(0, 1)},
+            BudgetExceeded,
+            r"2 captures of .* more than max_bytes=1000 B",
+        ),
         ({"reduce": "gap"}, InputError, r"reduction 'gap' needs rows of at least 2 axes"),
-        ({"reduce": "squash"}, InputError, r"no such reduction: 'squash'; there are none, flatten, gap"),
+        (
+            {"reduce": "squash"},
+            InputError,
+            r"no such reduction: 'squash'; there are none, flatten, gap",
+        ),
         ({"batch_size": 0}, InputError, r"at least 1"),
     ],
 )
@@ -253,7 +358,9 @@ def test_a_bad_argument_says_what_was_expected_what_came_and_what_to_do(
     options: dict[str, object], error: type[Exception], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(error, match=message):
-        Recorder(_mlp(), **({"probe": _data(20, 6), "to": tmp_path / "run", "verbose": False} | options)).open()  # type: ignore[arg-type]
+        Recorder(
+            _mlp(), **({"probe": _data(20, 6), "to": tmp_path / "run", "verbose": False} | options)
+        ).open()  # type: ignore[arg-type]
     assert not (tmp_path / "run" / "run.json").exists()
 
 
@@ -274,7 +381,10 @@ def test_one_probe_row_is_captured_without_a_certificate(tmp_path: Path) -> None
 
 
 def test_no_warning_in_an_ordinary_run(tmp_path: Path) -> None:
-    with warnings.catch_warnings(), Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec:
+    with (
+        warnings.catch_warnings(),
+        Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec,
+    ):
         warnings.simplefilter("error")
         rec.step(1)
 
@@ -288,14 +398,24 @@ def test_the_rows_of_equal_inputs_share_an_id(tmp_path: Path) -> None:
 
 def test_a_resumed_run_keeps_its_basis_and_its_batches(tmp_path: Path) -> None:
     net, data = _mlp(), _data(60, 6)
-    options = {"probe": data, "to": tmp_path / "run", "layers": ["1"], "reduce": "pca:2", "verbose": False, "chain": False}
+    options = {
+        "probe": data,
+        "to": tmp_path / "run",
+        "layers": ["1"],
+        "reduce": "pca:2",
+        "verbose": False,
+        "chain": False,
+    }
     with Recorder(net, batch_size=7, **options) as rec:
         first = rec.plan.reductions["1"]._state["basis"].clone()
     with torch.no_grad():
         for p in net.parameters():
             p.mul_(-1.7).add_(0.3)  # other weights: a basis fitted now would be another one
     with Recorder(net, resume=True, **options) as rec:
-        assert torch.equal(rec.plan.reductions["1"]._state["basis"], first) and rec.plan.batch_size == 7
+        assert (
+            torch.equal(rec.plan.reductions["1"]._state["basis"], first)
+            and rec.plan.batch_size == 7
+        )
         rec.step(1)
         raw = net[:2](torch.as_tensor(data[0])).detach()
     archive = open_archive(tmp_path / "run")

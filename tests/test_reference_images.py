@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from infoplane.analysis.compare import pool
-from infoplane.analysis.histograms import Histograms
 from infoplane.analysis.plot import draw_histograms, plot_cloud
 from infoplane.analysis.plot.save import draw, pixels
+from infoplane.analysis.studies.compare import pool
+from infoplane.analysis.studies.histograms import Histograms
 from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport, Estimate, Finding
 
@@ -35,11 +35,24 @@ def make_plane(shift: float = 0.0, seed: int = 0) -> Plane:
     points = []
     for k, layer in enumerate(LAYERS):
         for i, step in enumerate(STEPS):
-            x = 11.5 - 2.5 * k - 0.5 * k * i + (shift if k == 2 else 0.0) + (0.3 * noise.normal() if seed else 0.0)
+            x = (
+                11.5
+                - 2.5 * k
+                - 0.5 * k * i
+                + (shift if k == 2 else 0.0)
+                + (0.3 * noise.normal() if seed else 0.0)
+            )
             y = 0.25 + 0.14 * i - 0.03 * k
-            points += [Point(step, layer, q, Estimate(v, 4096, "bin:szt", ceiling_bits=12.0)) for q, v in (("i_xz", x), ("i_zy", y))]  # type: ignore[arg-type]
+            points += [
+                Point(step, layer, q, Estimate(v, 4096, "bin:szt", ceiling_bits=12.0))
+                for q, v in (("i_xz", x), ("i_zy", y))
+            ]  # type: ignore[arg-type]
     return Plane(
-        tuple(points), LAYERS, 4096, 0.99916, metrics={s: {"loss": 1 / (1 + i), "accuracy": 0.5 + 0.08 * i} for i, s in enumerate(STEPS)}
+        tuple(points),
+        LAYERS,
+        4096,
+        0.99916,
+        metrics={s: {"loss": 1 / (1 + i), "accuracy": 0.5 + 0.08 * i} for i, s in enumerate(STEPS)},
     )
 
 
@@ -47,7 +60,9 @@ def make_report() -> DPIReport:
     found = (
         Finding("I(X;Z) pair", 100, "act1", "act2", 0.4, "estimator", "why", estimator="bin:szt"),
         Finding("exact leak", 20, "act2", "act3", 0.2, "fault", "why", estimator="exact"),
-        Finding("I(X;Z) pair", 20, "act1", "act3", 0.2, "not comparable", "why", estimator="bin:szt"),
+        Finding(
+            "I(X;Z) pair", 20, "act1", "act3", 0.2, "not comparable", "why", estimator="bin:szt"
+        ),
     )
     return DPIReport(9, found)
 
@@ -65,9 +80,13 @@ FIGURES: dict[str, Callable[[float], Any]] = {
     "curves": lambda shift: draw(make_plane(shift), kind="curves"),
     "snapshots": lambda shift: draw(make_plane(shift), kind="snapshots"),
     "dpi": lambda shift: draw(
-        make_plane(), kind="dpi", report=replace(make_report(), findings=make_report().findings[: 3 if shift == 0 else 1])
+        make_plane(),
+        kind="dpi",
+        report=replace(make_report(), findings=make_report().findings[: 3 if shift == 0 else 1]),
     ),
-    "cloud": lambda shift: plot_cloud(pool({str(s): make_plane(shift, s) for s in range(1, 6)}), n=4096).figure,
+    "cloud": lambda shift: (
+        plot_cloud(pool({str(s): make_plane(shift, s) for s in range(1, 6)}), n=4096).figure
+    ),
     "histograms": lambda shift: draw_histograms(make_histograms()[: 3 if shift == 0 else 2]),
 }
 
@@ -78,12 +97,19 @@ def seen(figure: Any) -> np.ndarray:
 
     image = Image.fromarray(pixels(figure)).convert("L")
     plt.close("all")
-    return np.asarray(image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.BOX), np.uint8)
+    return np.asarray(
+        image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.BOX),
+        np.uint8,
+    )
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
     """Root mean square difference of grey values; of two sizes, infinite."""
-    return float(np.sqrt(np.mean((a.astype(float) - b.astype(float)) ** 2))) if a.shape == b.shape else float("inf")
+    return (
+        float(np.sqrt(np.mean((a.astype(float) - b.astype(float)) ** 2)))
+        if a.shape == b.shape
+        else float("inf")
+    )
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -40,7 +40,13 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 2))
     x = torch.randn(40, 5, generator=torch.Generator().manual_seed(1))
-    options = {"probe": (x, np.arange(40) % 2), "layers": "all", "reduce": {"0": "pca:2"}, "batch_size": 16, "verbose": False}
+    options = {
+        "probe": (x, np.arange(40) % 2),
+        "layers": "all",
+        "reduce": {"0": "pca:2"},
+        "batch_size": 16,
+        "verbose": False,
+    }
     with (
         ip.Recorder(net, to=tmp_path / "weights", store="weights", **options) as stored,  # type: ignore[arg-type]
         ip.Recorder(net, to=tmp_path / "direct", **options) as direct,  # type: ignore[arg-type]
@@ -54,21 +60,47 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("factory", ["network", "with_probe"])
-def test_the_command_writes_the_activations_of_every_stored_step_and_verifies_them_by_digest(weights: Path, factory: str) -> None:
+def test_the_command_writes_the_activations_of_every_stored_step_and_verifies_them_by_digest(
+    weights: Path, factory: str
+) -> None:
     out = weights.parent / "again"
-    result = CliRunner().invoke(app, ["replay", str(weights), "--model", f"nets_of_replay_test:{factory}", "--out", str(out)])
+    result = CliRunner().invoke(
+        app,
+        ["replay", str(weights), "--model", f"nets_of_replay_test:{factory}", "--out", str(out)],
+    )
     assert result.exit_code == 0, result.output
-    assert "4 steps replayed from weights" in result.output and "1 verified bit for bit" in result.output
+    assert (
+        "4 steps replayed from weights" in result.output
+        and "1 verified bit for bit" in result.output
+    )
     again, direct = ip.open_archive(out), ip.open_archive(weights.parent / "direct")
     assert again.steps == direct.steps == (0, 1, 2, 3) and again.metrics == direct.metrics
     for step, layer in direct:
-        assert np.array_equal(again.row_digests(step, layer), direct.row_digests(step, layer)), (step, layer)
-        assert np.array_equal(again.z(step, layer), direct.z(step, layer)), (step, layer)  # the basis of the reduction as well
+        assert np.array_equal(again.row_digests(step, layer), direct.row_digests(step, layer)), (
+            step,
+            layer,
+        )
+        assert np.array_equal(again.z(step, layer), direct.z(step, layer)), (
+            step,
+            layer,
+        )  # the basis of the reduction as well
 
 
 def test_another_network_is_found_out_by_the_digests(weights: Path) -> None:
-    result = CliRunner().invoke(app, ["replay", str(weights), "-m", "nets_of_replay_test:another", "-o", str(weights.parent / "again")])
-    assert result.exit_code != 0 and "replayed activations differ" in str(result.output) + str(result.exception)
+    result = CliRunner().invoke(
+        app,
+        [
+            "replay",
+            str(weights),
+            "-m",
+            "nets_of_replay_test:another",
+            "-o",
+            str(weights.parent / "again"),
+        ],
+    )
+    assert result.exit_code != 0 and "replayed activations differ" in str(result.output) + str(
+        result.exception
+    )
 
 
 def test_weights_that_would_execute_something_are_refused(weights: Path) -> None:
@@ -76,14 +108,33 @@ def test_weights_that_would_execute_something_are_refused(weights: Path) -> None
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return (print, ("executed",))
 
-    torch.save({"step": 2, "metrics": {}, "state_dict": Bomb()}, weights / "weights" / "000000000002.pt")
-    result = CliRunner().invoke(app, ["replay", str(weights), "-m", "nets_of_replay_test:network", "-o", str(weights.parent / "again")])
+    torch.save(
+        {"step": 2, "metrics": {}, "state_dict": Bomb()}, weights / "weights" / "000000000002.pt"
+    )
+    result = CliRunner().invoke(
+        app,
+        [
+            "replay",
+            str(weights),
+            "-m",
+            "nets_of_replay_test:network",
+            "-o",
+            str(weights.parent / "again"),
+        ],
+    )
     assert (
-        result.exit_code != 0 and "executed" not in result.output and "not a file of weights" in str(result.output) + str(result.exception)
+        result.exit_code != 0
+        and "executed" not in result.output
+        and "not a file of weights" in str(result.output) + str(result.exception)
     )
 
 
 def test_a_factory_that_cannot_be_imported_is_named(weights: Path) -> None:
-    for spec, message in (("nets_of_replay_test", "expects module:factory"), ("nets_of_replay_test:nothing", "can be imported from here")):
-        result = CliRunner().invoke(app, ["replay", str(weights), "-m", spec, "-o", str(weights.parent / "again")])
+    for spec, message in (
+        ("nets_of_replay_test", "expects module:factory"),
+        ("nets_of_replay_test:nothing", "can be imported from here"),
+    ):
+        result = CliRunner().invoke(
+            app, ["replay", str(weights), "-m", spec, "-o", str(weights.parent / "again")]
+        )
         assert result.exit_code != 0 and message in str(result.output) + str(result.exception)

@@ -23,7 +23,13 @@ from infoplane.replications.hewitt2021 import pointer_task
 from infoplane.replications.page import write_page
 from infoplane.replications.power2022 import PRIME, addition
 from infoplane.replications.saxe2018 import minimal_entropy
-from infoplane.replications.saxe2018_linear import Teacher, channel_bits, fall, lost_again, weights_of
+from infoplane.replications.saxe2018_linear import (
+    Teacher,
+    channel_bits,
+    fall,
+    lost_again,
+    weights_of,
+)
 from infoplane.replications.yu2020 import per_channel, rises
 from infoplane.replications.zhang2017 import beyond_chance
 
@@ -39,7 +45,11 @@ def test_every_headline_result_has_its_command() -> None:
     assert set(known) >= NAMED
     for claim in known.values():
         assert (
-            claim.statement and claim.setting and any(year in claim.reference for year in ("2017", "2018", "2019", "2020", "2021", "2022"))
+            claim.statement
+            and claim.setting
+            and any(
+                year in claim.reference for year in ("2017", "2018", "2019", "2020", "2021", "2022")
+            )
         )
 
 
@@ -60,11 +70,15 @@ def test_a_result_is_read_again_and_a_wrong_name_is_refused(tmp_path: Path) -> N
     again = replicate(["geiger2021"], out=tmp_path, seeds=1, say=said.append)
     assert again == first and "cached" in said[-1]
     stored = tmp_path / "full" / "geiger2021.json"
-    stored.write_text(stored.read_text().replace(first[0].source, "0badc0de"))  # judged by other code
+    stored.write_text(
+        stored.read_text().replace(first[0].source, "0badc0de")
+    )  # judged by other code
     replicate(["geiger2021"], out=tmp_path, seeds=1, say=said.append)
     assert "cached" not in said[-1]
     stored.write_text("{}")
-    assert replicate(["geiger2021"], out=tmp_path, seeds=1, say=said.append)[0].outcome == "replicated"
+    assert (
+        replicate(["geiger2021"], out=tmp_path, seeds=1, say=said.append)[0].outcome == "replicated"
+    )
     with pytest.raises(InputError, match="no such replication"):
         replicate(["nobody1999"], out=tmp_path)
     with pytest.raises(InputError, match="at least one seed"):
@@ -79,9 +93,22 @@ def test_verdicts() -> None:
 
 
 def test_the_page_shows_every_seed(tmp_path: Path) -> None:
-    result = Result("szt2017", "not replicated", "drop > 2 bits", {"drop [bits]": [2.5, 0.1, 1.0]}, [0, 1, 2], 2, False, "note")
+    result = Result(
+        "szt2017",
+        "not replicated",
+        "drop > 2 bits",
+        {"drop [bits]": [2.5, 0.1, 1.0]},
+        [0, 1, 2],
+        2,
+        False,
+        "note",
+    )
     text = write_page([result], tmp_path / "results.md", tmp_path).read_text()
-    assert "| drop [bits] | 2.5, 0.1, 1 |" in text and "**not replicated**" in text and "Shwartz-Ziv" in text
+    assert (
+        "| drop [bits] | 2.5, 0.1, 1 |" in text
+        and "**not replicated**" in text
+        and "Shwartz-Ziv" in text
+    )
 
 
 TINY = {
@@ -92,7 +119,9 @@ TINY = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("half", [0, 1])
-def test_claims_run_in_miniature_and_leave_archive_plane_and_picture(half: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_claims_run_in_miniature_and_leave_archive_plane_and_picture(
+    half: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in TINY.items():
         monkeypatch.setattr(f"infoplane.replications.{name}", {True: value, False: value})
     names = [n for n in claims() if n not in ("saxe2018-batch", "activations", "small-sets")][
@@ -101,11 +130,18 @@ def test_claims_run_in_miniature_and_leave_archive_plane_and_picture(half: int, 
     results = replicate(names, out=tmp_path, seeds=1, quick=True, say=lambda text: None)
     assert len(results) >= 10
     for r in results:
-        assert r.claim not in ("goldfeld2019", "kolchinsky2019") or r.outcome == "replicated"  # true at every epoch
+        assert (
+            r.claim not in ("goldfeld2019", "kolchinsky2019") or r.outcome == "replicated"
+        )  # true at every epoch
         assert r.numbers.get("8-bit: violations and faults", [0.0]) == [0.0]
-    assert all(r.outcome in ("replicated", "undetermined") for r in results)  # a quick run never says that a claim failed
+    assert all(
+        r.outcome in ("replicated", "undetermined") for r in results
+    )  # a quick run never says that a claim failed
     for r in results:
-        kinds = {Path(f).suffix if f.startswith("planes") or f.endswith(".png") else "run" for f in r.files}
+        kinds = {
+            Path(f).suffix if f.startswith("planes") or f.endswith(".png") else "run"
+            for f in r.files
+        }
         assert all((tmp_path / "quick" / f).exists() for f in r.files)
         assert kinds >= {".png"} | ({"run"} if r.claim != "saxe2018-minimal" else set())
         assert ".h5" in kinds or r.claim == "saxe2018-minimal"  # a closed form
@@ -114,7 +150,9 @@ def test_claims_run_in_miniature_and_leave_archive_plane_and_picture(half: int, 
 
 
 @pytest.mark.slow
-def test_the_main_claim_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_main_claim_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         app(
             [
@@ -142,7 +180,9 @@ def test_quantised_networks_are_exact_chains(tmp_path: Path) -> None:
     x, y = ip.data.szt.load()
     net = ip.data.szt.network("tanh", seed=0)
     view = quantised(net, 4)
-    with ip.Recorder(view, probe=(x, y), to=tmp_path / "run", layers="q*", batch_size=len(x), verbose=False):
+    with ip.Recorder(
+        view, probe=(x, y), to=tmp_path / "run", layers="q*", batch_size=len(x), verbose=False
+    ):
         pass
     archive = ip.open_archive(tmp_path / "run")
     for layer in archive.layers:
@@ -170,7 +210,9 @@ def test_the_gaussian_task_has_its_closed_form() -> None:
     w = np.random.default_rng(1).normal(size=(2, 3))
     z = x @ w.T + np.random.default_rng(2).normal(size=(len(x), 2))
     truth = gaussian.information_bits(w)
-    assert ip.estimators.Gaussian().estimate(ip.continuous(x), ip.continuous(z)).bits == pytest.approx(truth, abs=0.02)
+    assert ip.estimators.Gaussian().estimate(
+        ip.continuous(x), ip.continuous(z)
+    ).bits == pytest.approx(truth, abs=0.02)
     assert 0.45 < y.mean() < 0.55
     assert gaussian.train(gaussian.network(seed=0), epochs=20, seed=0, lr=1e-2).test_accuracy > 0.9
 
@@ -180,29 +222,44 @@ def test_the_information_of_a_linear_layer_has_its_closed_form() -> None:
     w = np.random.default_rng(0).normal(size=(100, 100))
     bits = channel_bits(w, teacher)
     assert bits["I(T;X)"] == pytest.approx(ip.data.gaussian.information_bits(w, 1.0), abs=1e-9)
-    assert bits["I(T;X relevant)"] + bits["I(T;X irrelevant)"] < bits["I(T;X)"]  # independent inputs explain away
+    assert (
+        bits["I(T;X relevant)"] + bits["I(T;X irrelevant)"] < bits["I(T;X)"]
+    )  # independent inputs explain away
     blind = np.where(np.arange(100) < 30, w, 0.0)
     assert channel_bits(blind, teacher)["I(T;X irrelevant)"] == pytest.approx(0.0, abs=1e-9)
     # one unit that is the teacher's own signal of variance 1, noise 1 on both sides: correlation 1/2, 1/2 log2 1/(1 - 1/4)
-    assert channel_bits(teacher.weights, teacher)["I(T;Y)"] == pytest.approx(0.5 * np.log2(4 / 3), abs=1e-9)
+    assert channel_bits(teacher.weights, teacher)["I(T;Y)"] == pytest.approx(
+        0.5 * np.log2(4 / 3), abs=1e-9
+    )
 
 
 def test_the_weights_of_a_linear_student_are_read_from_its_archive(tmp_path: Path) -> None:
     net = torch.nn.Sequential(torch.nn.Linear(100, 100, bias=False))
     x, y = Teacher(100, 0).draw(400, 3)
-    with ip.Recorder(net, probe=(x, y), y_kind="continuous", to=tmp_path / "run", layers=["0"], verbose=False):
+    with ip.Recorder(
+        net, probe=(x, y), y_kind="continuous", to=tmp_path / "run", layers=["0"], verbose=False
+    ):
         pass
-    assert np.allclose(weights_of(ip.open_archive(tmp_path / "run"), 0), net[0].weight.detach().numpy(), atol=1e-4)
+    assert np.allclose(
+        weights_of(ip.open_archive(tmp_path / "run"), 0), net[0].weight.detach().numpy(), atol=1e-4
+    )
 
 
 def test_what_a_curve_gained_and_lost() -> None:
     assert fall([0.0, 2.0, 1.5]) == 0.5
-    assert lost_again([0.0, 2.0, 1.5]) == 0.25 and lost_again([0.0, 1.0, 2.0]) == 0.0 and lost_again([1.0, 2.0, 0.0]) == 2.0
+    assert (
+        lost_again([0.0, 2.0, 1.5]) == 0.25
+        and lost_again([0.0, 1.0, 2.0]) == 0.0
+        and lost_again([1.0, 2.0, 0.0]) == 2.0
+    )
     assert lost_again([1.0, 1.0]) == 0.0 and lost_again([2.0, 1.0]) == 1.0
 
 
 def test_one_kernel_on_scaled_channels_is_the_product_of_the_channels_kernels() -> None:
-    z = np.random.default_rng(0).normal(size=(30, 3, 2, 2)) * np.array([1.0, 5.0, 0.2])[:, None, None]
+    z = (
+        np.random.default_rng(0).normal(size=(30, 3, 2, 2))
+        * np.array([1.0, 5.0, 0.2])[:, None, None]
+    )
     product = np.ones((30, 30))
     for c in range(3):
         channel = z[:, c].reshape(30, -1)
@@ -240,7 +297,9 @@ def test_a_noisy_network_is_captured_with_the_noise_of_the_layers_below(tmp_path
     assert np.array_equal(first[0], first[1])  # no noise below it
     assert np.abs(second[0] - second[1]).max() > 0.01  # the first layer's noise is in it
     plane = ip.measure(archive, "noisy:sigma=0.1,draws=2")
-    bits = [plane.series(name, "i_xz", "noisy:sigma=0.1,draws=2")[1][0].bits for name in archive.layers]
+    bits = [
+        plane.series(name, "i_xz", "noisy:sigma=0.1,draws=2")[1][0].bits for name in archive.layers
+    ]
     assert plane.h_x_bits == pytest.approx(6.0) and 0 < bits[-1] < bits[0] <= 6.01
 
 
@@ -252,17 +311,28 @@ def test_memorised_labels_are_beyond_chance_where_they_were_seen(tmp_path: Path)
     z = np.where(split == "train", y - 0.5, rng.random(400) - 0.5).astype(np.float32)[
         :, None
     ]  # the label where it was seen, noise elsewhere
-    with ip.Recorder(layer, probe=(z, y), to=tmp_path / "run", layers=["act5"], split=split, verbose=False):
+    with ip.Recorder(
+        layer, probe=(z, y), to=tmp_path / "run", layers=["act5"], split=split, verbose=False
+    ):
         pass
     archive = ip.open_archive(tmp_path / "run")
     assert beyond_chance(archive, "train")[2] < 0.01 and beyond_chance(archive, "test")[2] > 0.05
 
 
 def test_numbers_are_drawn_one_dot_per_seed_beside_their_limit() -> None:
-    figure = draw_numbers({"drop [bits]": [1.0, 2.0, 3.0], "ratio": [0.1, np.inf]}, {"drop [bits]": 1.5})
+    figure = draw_numbers(
+        {"drop [bits]": [1.0, 2.0, 3.0], "ratio": [0.1, np.inf]}, {"drop [bits]": 1.5}
+    )
     bits, ratio = figure.axes
-    assert bits.collections[0].get_offsets().tolist() == [[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]] and bits.get_xlabel() == "bits"
+    assert (
+        bits.collections[0].get_offsets().tolist() == [[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]
+        and bits.get_xlabel() == "bits"
+    )
     assert [line.get_xdata()[0] for line in bits.lines] == [2.0, 1.5]
     assert len(ratio.collections[0].get_offsets()) == 1
-    lines = draw_lines([0, 1, 2], {"a": [[0, 1, 2], [0, 3, 4], [0, 2, 9]]}, x_label="x", y_label="y").axes[0].lines
+    lines = (
+        draw_lines([0, 1, 2], {"a": [[0, 1, 2], [0, 3, 4], [0, 2, 9]]}, x_label="x", y_label="y")
+        .axes[0]
+        .lines
+    )
     assert lines[-1].get_ydata().tolist() == [0.0, 2.0, 4.0] and len(lines) == 4

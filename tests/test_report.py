@@ -22,21 +22,38 @@ N = 4096
 
 
 def make_plane(
-    layers: Sequence[str] = ("a", "b"), estimators: Sequence[str] = ("bin:szt",), steps: Sequence[int] = (0, 10, 100, 1000)
+    layers: Sequence[str] = ("a", "b"),
+    estimators: Sequence[str] = ("bin:szt",),
+    steps: Sequence[int] = (0, 10, 100, 1000),
 ) -> Plane:
     points = [
         Point(
             step,
             layer,
             quantity,
-            Estimate(value - 0.5 * k - (i if k else 0), N, spec, low=0.1, high=0.2, ceiling_bits=12.0, notes=("a note",)),
+            Estimate(
+                value - 0.5 * k - (i if k else 0),
+                N,
+                spec,
+                low=0.1,
+                high=0.2,
+                ceiling_bits=12.0,
+                notes=("a note",),
+            ),
         )
         for k, layer in enumerate(layers)
         for spec in estimators
         for i, step in enumerate(steps)
         for quantity, value in (("i_xz", 10.0), ("i_zy", 0.9))
     ]
-    return Plane(tuple(points), tuple(layers), N, 0.99916, metrics={s: {"loss": 1.0} for s in steps}, provenance={"seed": "0"})  # type: ignore[arg-type]
+    return Plane(
+        tuple(points),
+        tuple(layers),
+        N,
+        0.99916,
+        metrics={s: {"loss": 1.0} for s in steps},
+        provenance={"seed": "0"},
+    )  # type: ignore[arg-type]
 
 
 def finding(excess: float, text: str = "why") -> Finding:
@@ -47,18 +64,27 @@ def test_every_number_of_the_plane_is_in_the_data_once() -> None:
     plane = make_plane(estimators=("bin:szt", "exact"))
     data = page_data(plane)
     numbers = [
-        (s["e"], data["layers"][s["l"]]["name"], s["q"], data["steps"][i], b) for s in data["series"] for i, b in zip(s["i"], s["b"])
+        (s["e"], data["layers"][s["l"]]["name"], s["q"], data["steps"][i], b)
+        for s in data["series"]
+        for i, b in zip(s["i"], s["b"])
     ]
-    assert sorted(numbers) == sorted((p.estimator, p.layer, p.quantity, p.step, p.bits) for p in plane)
+    assert sorted(numbers) == sorted(
+        (p.estimator, p.layer, p.quantity, p.step, p.bits) for p in plane
+    )
     assert data["series"][0]["lo"] == [0.1] * 4 and data["series"][0]["notes"] == ["a note"]
 
 
 def test_every_view_states_its_convention() -> None:
-    assert all(v["spec"] in v["x"] and "N=4096" in v["x"] and v["spec"] in v["y"] for v in page_data(make_plane())["views"])
+    assert all(
+        v["spec"] in v["x"] and "N=4096" in v["x"] and v["spec"] in v["y"]
+        for v in page_data(make_plane())["views"]
+    )
 
 
 def test_a_diverged_loss_is_a_gap_and_not_broken_json() -> None:
-    plane = Plane(make_plane().points, ("a", "b"), N, metrics={0: {"loss": math.nan}, 10: {"loss": math.inf}})
+    plane = Plane(
+        make_plane().points, ("a", "b"), N, metrics={0: {"loss": math.nan}, 10: {"loss": math.inf}}
+    )
     data = json.loads(embed(page_data(plane)))
     assert data["metrics"] == [{"name": "loss", "i": [0, 1], "v": [None, None]}]
 
@@ -79,7 +105,10 @@ def test_embedded_json_cannot_end_its_script_element() -> None:
 def test_names_that_look_like_marks_of_the_template_stay_text() -> None:
     html = page(page_data(make_plane(("%PLOTLY%", "%CSS%"))), plotly="<script></script>")
     data = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
-    assert data is not None and [x["name"] for x in json.loads(data[1])["layers"]] == ["%PLOTLY%", "%CSS%"]
+    assert data is not None and [x["name"] for x in json.loads(data[1])["layers"]] == [
+        "%PLOTLY%",
+        "%CSS%",
+    ]
 
 
 def test_the_file_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
@@ -90,29 +119,57 @@ def test_the_file_refers_to_nothing_outside_itself(tmp_path: Path) -> None:
     assert len(html) < 6_000_000
 
 
-def test_a_report_of_200_steps_12_layers_and_4_estimators_stays_under_6_megabytes(tmp_path: Path) -> None:
+def test_a_report_of_200_steps_12_layers_and_4_estimators_stays_under_6_megabytes(
+    tmp_path: Path,
+) -> None:
     plane = make_plane(
-        [f"transformer.h.{i}.mlp" for i in range(12)], ("bin:szt", "bin:saxe,width=0.07", "exact", "ksg:k=5"), range(0, 2000, 10)
+        [f"transformer.h.{i}.mlp" for i in range(12)],
+        ("bin:szt", "bin:saxe,width=0.07", "exact", "ksg:k=5"),
+        range(0, 2000, 10),
     )
     found = tuple(
-        Finding("I(X;Z) pair", s, plane.layers[0], plane.layers[1], s / 1000, "estimator", f"a sentence about step {s} " * 5)
+        Finding(
+            "I(X;Z) pair",
+            s,
+            plane.layers[0],
+            plane.layers[1],
+            s / 1000,
+            "estimator",
+            f"a sentence about step {s} " * 5,
+        )
         for s in plane.steps
         for _ in range(20)
     )
-    assert write_report(tmp_path / "r.html", plane, DPIReport(9999, found)).stat().st_size < 6_000_000
+    assert (
+        write_report(tmp_path / "r.html", plane, DPIReport(9999, found)).stat().st_size < 6_000_000
+    )
 
 
 def test_the_summary_reports_the_drop_and_its_limits() -> None:
-    shows, cannot = summarise(make_plane(), DPIReport(4, (), counts={"ok": 4}, limits=("no archive",)))
+    shows, cannot = summarise(
+        make_plane(), DPIReport(4, (), counts={"ok": 4}, limits=("no archive",))
+    )
     assert "falls most in layer b: 3 bits from its peak (step 0)" in " ".join(shows)
     assert "4 comparisons (4 ok): no fault" in " ".join(shows)
-    assert "Not judged: no archive" in cannot and any("No chain certificate" in line for line in cannot)
+    assert "Not judged: no archive" in cannot and any(
+        "No chain certificate" in line for line in cannot
+    )
 
 
 def test_the_summary_names_saturation_reduction_and_failures() -> None:
     base = make_plane(("a",))
-    saturated = tuple(Point(p.step, "a", p.quantity, Estimate(11.9, N, "kde:variance=0.1", "upper", ceiling_bits=12.0)) for p in base)
-    plane = Plane(saturated, ("a",), N, reductions={"a": "gap"}, failures=(Failure(0, "a", "ksg", "ties"),))
+    saturated = tuple(
+        Point(
+            p.step,
+            "a",
+            p.quantity,
+            Estimate(11.9, N, "kde:variance=0.1", "upper", ceiling_bits=12.0),
+        )
+        for p in base
+    )
+    plane = Plane(
+        saturated, ("a",), N, reductions={"a": "gap"}, failures=(Failure(0, "a", "ksg", "ties"),)
+    )
     text = " ".join(summarise(plane)[1])
     assert (
         "100% of the X-values are saturated" in text

@@ -15,15 +15,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from infoplane.analysis.compare import pool
-from infoplane.analysis.mechanism import Mechanism
-from infoplane.analysis.phases import Compression, LayerPhase, Phases
 from infoplane.analysis.report import Judged, write_report
-from infoplane.analysis.sensitivity import Sensitivity
+from infoplane.analysis.studies.compare import pool
+from infoplane.analysis.studies.mechanism import Mechanism
+from infoplane.analysis.studies.phases import Compression, LayerPhase, Phases
+from infoplane.analysis.studies.sensitivity import Sensitivity
 from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport, Estimate, Finding
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,16 +48,26 @@ HOSTILE = [
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs chromium and the playwright package"
+        CHROMIUM is None or importlib.util.find_spec("playwright") is None,
+        reason="needs chromium and the playwright package",
     ),
 ]
 
 
 def make_plane(
-    layers: Sequence[str] = ("a", "b", "c"), estimators: Sequence[str] = ("bin:szt", "exact"), steps: Sequence[int] = (0, 1, 10, 100, 1000)
+    layers: Sequence[str] = ("a", "b", "c"),
+    estimators: Sequence[str] = ("bin:szt", "exact"),
+    steps: Sequence[int] = (0, 1, 10, 100, 1000),
 ) -> Plane:
     points = [
-        Point(step, layer, quantity, Estimate(value * (1 - 0.1 * k) - (0.1 * k * i / len(steps)), 4096, spec, ceiling_bits=12.0))
+        Point(
+            step,
+            layer,
+            quantity,
+            Estimate(
+                value * (1 - 0.1 * k) - (0.1 * k * i / len(steps)), 4096, spec, ceiling_bits=12.0
+            ),
+        )
         for k, layer in enumerate(layers)
         for spec in estimators
         for i, step in enumerate(steps)
@@ -68,14 +80,31 @@ def make_plane(
 def make_report(plane: Plane) -> DPIReport:
     a, b, *_ = plane.layers
     found = (
-        Finding("exact leak", 10, a, b, 0.3, "fault", "The pipeline broke the chain.", estimator="exact"),
-        Finding("I(X;Z) pair", 100, a, b, 0.2, "estimator", "Bins break the chain.", estimator="bin:szt", gain_bits=0.4, loss_bits=0.1),
+        Finding(
+            "exact leak", 10, a, b, 0.3, "fault", "The pipeline broke the chain.", estimator="exact"
+        ),
+        Finding(
+            "I(X;Z) pair",
+            100,
+            a,
+            b,
+            0.2,
+            "estimator",
+            "Bins break the chain.",
+            estimator="bin:szt",
+            gain_bits=0.4,
+            loss_bits=0.1,
+        ),
     )
-    return DPIReport(20, found, counts={"fault": 1, "estimator": 1, "ok": 18}, limits=("nothing else",))
+    return DPIReport(
+        20, found, counts={"fault": 1, "estimator": 1, "ok": 18}, limits=("nothing else",)
+    )
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:  # Any: playwright is optional
+def browser(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Any]:  # Any: playwright is optional
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as engine:
@@ -112,7 +141,12 @@ class Watched:
     def close(self) -> None:
         artefacts = os.environ.get("INFOPLANE_SCREENSHOTS")
         if artefacts:
-            self.page.screenshot(path=str(Path(artefacts) / f"{os.environ['PYTEST_CURRENT_TEST'].split('::')[-1].split(' ')[0]}.png"))
+            self.page.screenshot(
+                path=str(
+                    Path(artefacts)
+                    / f"{os.environ['PYTEST_CURRENT_TEST'].split('::')[-1].split(' ')[0]}.png"
+                )
+            )
         self.page.close()
 
 
@@ -121,7 +155,12 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Watched]:
     plane = make_plane()
     shown = Watched(
         browser,
-        write_report(tmp_path / "r.html", plane, make_report(plane), tables={"Phases": [{"layer": "a", "verdict": "robust", "drop": 1.5}]}),
+        write_report(
+            tmp_path / "r.html",
+            plane,
+            make_report(plane),
+            tables={"Phases": [{"layer": "a", "verdict": "robust", "drop": 1.5}]},
+        ),
     )
     yield shown
     shown.close()
@@ -137,12 +176,20 @@ def test_the_page_asks_for_nothing_but_itself_and_logs_no_error(opened: Watched)
 
 
 def test_no_button_offers_to_upload_the_chart(opened: Watched) -> None:
-    titles = opened.page.eval_on_selector_all(".modebar-btn", "b => b.map(x => x.getAttribute('data-title') || '')")
-    assert titles and not [t for t in titles if any(word in t.lower() for word in ("share", "cloud", "studio", "upload", "edit"))]
+    titles = opened.page.eval_on_selector_all(
+        ".modebar-btn", "b => b.map(x => x.getAttribute('data-title') || '')"
+    )
+    assert titles and not [
+        t
+        for t in titles
+        if any(word in t.lower() for word in ("share", "cloud", "studio", "upload", "edit"))
+    ]
 
 
 def test_the_policy_stops_a_request_that_a_script_would_make(opened: Watched) -> None:
-    outcome = opened.page.evaluate("fetch('https://example.invalid/').then(() => 'sent', () => 'stopped')")
+    outcome = opened.page.evaluate(
+        "fetch('https://example.invalid/').then(() => 'sent', () => 'stopped')"
+    )
     assert outcome == "stopped" and "Content Security Policy" in " ".join(opened.log)
     assert not [r for r in opened.requests if r.startswith("http")]
 
@@ -154,7 +201,9 @@ def test_the_slider_moves_the_points_the_cursors_and_the_table(opened: Watched) 
         page.keyboard.press("ArrowLeft")
     wait_until(page, "document.getElementById('now').textContent === 'step 0'")
     wait_until(page, "document.querySelector('#curve-x .cursor').dataset.x === '0'")
-    assert page.evaluate("document.getElementById('now-layer').data[0].x") == pytest.approx([10.0, 9.0, 8.0])
+    assert page.evaluate("document.getElementById('now-layer').data[0].x") == pytest.approx(
+        [10.0, 9.0, 8.0]
+    )
     assert (
         "10" in page.inner_text("#points tbody tr:first-child")
         and page.evaluate("document.querySelectorAll('#curve-x .cursor').length") == 1
@@ -173,22 +222,31 @@ def test_the_title_is_seen_on_a_phone_however_long_the_status(opened: Watched) -
 
 def test_markers_that_touch_share_one_label(opened: Watched) -> None:
     page = opened.page
-    assert page.evaluate("labelsOf([0, 1, 2, 3], [[10, 0.5], [10.01, 0.5], [2, 0.5], [10, 0.501]])") == ["1–2, 4", "", "3", ""]
+    assert page.evaluate(
+        "labelsOf([0, 1, 2, 3], [[10, 0.5], [10.01, 0.5], [2, 0.5], [10, 0.501]])"
+    ) == ["1–2, 4", "", "3", ""]
     assert page.evaluate("labelsOf([0, 1], [[null, null], [10, 0.5]])") == ["", "2"]
     assert page.evaluate("document.getElementById('now-layer').data[0].text") == ["1", "2", "3"]
     edge = "document.getElementById('now-layer')._fullLayout.xaxis.range[1]"
-    assert page.evaluate(f"labelled([0, 1], [[{edge}, 0.5], [1, 0.5]]).textposition") == ["top left", "top right"]
+    assert page.evaluate(f"labelled([0, 1], [[{edge}, 0.5], [1, 0.5]]).textposition") == [
+        "top left",
+        "top right",
+    ]
 
 
 def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> None:
     page = opened.page
     page.uncheck("input[data-layer='1']")
     wait_until(page, "document.querySelectorAll('#points tbody tr').length === 2")
-    assert page.evaluate("document.getElementById('plane').data.filter(t => String(t.meta).startsWith('trail')).map(t => t.meta)") == [
+    assert page.evaluate(
+        "document.getElementById('plane').data.filter(t => String(t.meta).startsWith('trail')).map(t => t.meta)"
+    ) == [
         "trail-0",
         "trail-2",
     ]
-    page.select_option("#view", label="exact (point)" if page.evaluate("D.views[1].sense") != "point" else "exact")
+    page.select_option(
+        "#view", label="exact (point)" if page.evaluate("D.views[1].sense") != "point" else "exact"
+    )
     wait_until(page, "document.getElementById('plane').layout.xaxis.title.text.includes('exact')")
     page.uncheck("#qx")
     wait_until(page, "document.getElementById('curve-x').hidden")
@@ -202,14 +260,23 @@ def test_hover_shows_the_number_its_convention_and_its_verdict(opened: Watched) 
     page.mouse.move(*box)
     page.wait_for_selector("#plane .hovertext")
     text = page.text_content("#plane .hovertext")
-    assert "H(bin(Z))" in text and "bin:szt" in text and "N=4096" in text and "ceiling 12" in text and "DPI:" in text
+    assert (
+        "H(bin(Z))" in text
+        and "bin:szt" in text
+        and "N=4096" in text
+        and "ceiling 12" in text
+        and "DPI:" in text
+    )
 
 
 def test_a_finding_jumps_to_its_point(opened: Watched) -> None:
     page = opened.page
     page.click("#findings tbody tr:first-child button")
     wait_until(page, "document.getElementById('now').textContent === 'step 10'")
-    assert page.evaluate("view().spec") == "exact" and page.evaluate("document.activeElement.id") == "plane"
+    assert (
+        page.evaluate("view().spec") == "exact"
+        and page.evaluate("document.activeElement.id") == "plane"
+    )
     wait_until(page, "document.getElementById('plane').data.some(t => t.meta === 'flag-fault')")
 
 
@@ -231,13 +298,30 @@ def test_everything_can_be_reached_with_the_keyboard(opened: Watched) -> None:
     reached = set()
     for _ in range(40):
         opened.page.keyboard.press("Tab")
-        reached.add(opened.page.evaluate("document.activeElement.id || document.activeElement.tagName"))
-    assert {"theme", "view", "play", "step", "flags", "trail", "qx", "qy", "logx", "all", "BUTTON"} <= reached
+        reached.add(
+            opened.page.evaluate("document.activeElement.id || document.activeElement.tagName")
+        )
+    assert {
+        "theme",
+        "view",
+        "play",
+        "step",
+        "flags",
+        "trail",
+        "qx",
+        "qy",
+        "logx",
+        "all",
+        "BUTTON",
+    } <= reached
 
 
 def test_it_prints_without_controls(opened: Watched) -> None:
     opened.page.emulate_media(media="print")
-    assert opened.page.evaluate("getComputedStyle(document.getElementById('controls')).display") == "none"
+    assert (
+        opened.page.evaluate("getComputedStyle(document.getElementById('controls')).display")
+        == "none"
+    )
     assert len(opened.page.pdf()) > 20_000
 
 
@@ -245,13 +329,26 @@ def test_hostile_names_are_text_everywhere(browser: Any, tmp_path: Path) -> None
     plane = make_plane(HOSTILE)
     shown = Watched(
         browser,
-        write_report(tmp_path / "r.html", plane, make_report(plane), title=HOSTILE[0], tables={"<b>T</b>": [{"<i>k</i>": HOSTILE[1]}]}),
+        write_report(
+            tmp_path / "r.html",
+            plane,
+            make_report(plane),
+            title=HOSTILE[0],
+            tables={"<b>T</b>": [{"<i>k</i>": HOSTILE[1]}]},
+        ),
     )
     page = shown.page
     assert page.evaluate("window.pwned") is None and shown.log == []
-    assert page.evaluate("document.querySelectorAll('main b, main i:not([class]), main img, #title script').length") == 0
+    assert (
+        page.evaluate(
+            "document.querySelectorAll('main b, main i:not([class]), main img, #title script').length"
+        )
+        == 0
+    )
     assert page.inner_text("#title") == HOSTILE[0]
-    names = page.eval_on_selector_all("#points tbody tr td:nth-child(2)", "t => t.map(x => x.textContent)")
+    names = page.eval_on_selector_all(
+        "#points tbody tr td:nth-child(2)", "t => t.map(x => x.textContent)"
+    )
     assert names == HOSTILE
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     shown.close()
@@ -272,29 +369,55 @@ def make_judged(plane: Plane) -> Judged:
     }
     specs = ("bin:szt", "exact")
     found = [
-        LayerPhase(name, "robust", f"{name} falls", tuple(Compression(name, e, drop=1.0 + k, **curve) for e in specs))  # type: ignore[arg-type]
+        LayerPhase(
+            name,
+            "robust",
+            f"{name} falls",
+            tuple(Compression(name, e, drop=1.0 + k, **curve) for e in specs),
+        )  # type: ignore[arg-type]
         for k, name in enumerate(plane.layers)
     ]
     phases = Phases(tuple(found), "run")
-    shares = [Mechanism(s, name, 0.1 * k, 0.0, 0.0, 0.0, 0.5, 0.0, 2.0) for s in plane.steps for k, name in enumerate(plane.layers)]
+    shares = [
+        Mechanism(s, name, 0.1 * k, 0.0, 0.0, 0.0, 0.5, 0.0, 2.0)
+        for s in plane.steps
+        for k, name in enumerate(plane.layers)
+    ]
     return Judged(phases, Sensitivity(plane, phases), shares, pool({"one": plane, "two": plane}))
 
 
 @pytest.fixture(scope="module")
 def judged(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     plane = make_plane()
-    shown = Watched(browser, write_report(tmp_path_factory.mktemp("r") / "r.html", plane, make_report(plane), judged=make_judged(plane)))
+    shown = Watched(
+        browser,
+        write_report(
+            tmp_path_factory.mktemp("r") / "r.html",
+            plane,
+            make_report(plane),
+            judged=make_judged(plane),
+        ),
+    )
     yield shown
     shown.page.close()
 
 
 def test_phases_sensitivity_mechanism_and_other_runs_have_their_sections(judged: Watched) -> None:
     page = judged.page
-    for id, traces in (("phase-chart", 2), ("sensitivity-chart", 6), ("mechanism-chart", 18), ("pooled-chart", 18)):
+    for id, traces in (
+        ("phase-chart", 2),
+        ("sensitivity-chart", 6),
+        ("mechanism-chart", 18),
+        ("pooled-chart", 18),
+    ):
         assert page.evaluate(f"document.getElementById('{id}').data.length") == traces, id
-    drawn = page.evaluate("document.getElementById('phase-chart').data.find(t => t.name === 'exact').x")
+    drawn = page.evaluate(
+        "document.getElementById('phase-chart').data.find(t => t.name === 'exact').x"
+    )
     assert drawn == pytest.approx([1.0, 2.0, 3.0])
-    assert "[0.9, 1.2]" in page.inner_text("#phases table") and "2 runs compared" in page.inner_text("#pooled h2")
+    assert "[0.9, 1.2]" in page.inner_text(
+        "#phases table"
+    ) and "2 runs compared" in page.inner_text("#pooled h2")
     assert any(
         "Phases: robust compression in a (1.00 bits, bin:szt), b (2.00 bits, bin:szt)" in t
         for t in page.eval_on_selector_all("#shows li", "l => l.map(x => x.textContent)")
@@ -305,21 +428,33 @@ def test_phases_sensitivity_mechanism_and_other_runs_have_their_sections(judged:
 def test_the_cursor_of_the_mechanism_follows_the_slider(judged: Watched) -> None:
     page = judged.page
     page.evaluate("setStep(D.measured[2])")
-    wait_until(page, "Math.abs(+document.querySelectorAll('#mechanism-chart .cursor')[5].dataset.x - Math.log10(11)) < 1e-9")
+    wait_until(
+        page,
+        "Math.abs(+document.querySelectorAll('#mechanism-chart .cursor')[5].dataset.x - Math.log10(11)) < 1e-9",
+    )
 
 
 def test_sections_follow_the_theme(judged: Watched) -> None:
     judged.page.click("#theme")
-    wait_until(judged.page, "document.getElementById('phase-chart').layout.paper_bgcolor === '#14171c'")
+    wait_until(
+        judged.page, "document.getElementById('phase-chart').layout.paper_bgcolor === '#14171c'"
+    )
     judged.page.click("#theme")
 
 
 def test_hostile_names_are_text_in_every_section(browser: Any, tmp_path: Path) -> None:
     plane = make_plane(HOSTILE)
-    shown = Watched(browser, write_report(tmp_path / "r.html", plane, None, judged=make_judged(plane)))
+    shown = Watched(
+        browser, write_report(tmp_path / "r.html", plane, None, judged=make_judged(plane))
+    )
     page = shown.page
     assert page.evaluate("window.pwned") is None and shown.log == []
-    assert page.evaluate("document.querySelectorAll('main b, main i:not([class]), main img, main script').length") == 0
+    assert (
+        page.evaluate(
+            "document.querySelectorAll('main b, main i:not([class]), main img, main script').length"
+        )
+        == 0
+    )
     assert HOSTILE[0] in page.inner_text("#phases table")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth + 1")
     shown.close()
@@ -347,7 +482,13 @@ def noisy(plane: Plane, seed: int = 0) -> Plane:
 def test_a_report_of_200_steps_12_layers_and_4_estimators_is_small_and_its_slider_quick(
     browser: Any, tmp_path: Path, sections: bool
 ) -> None:
-    plane = noisy(make_plane([f"h.{i}" for i in range(12)], ("bin:szt", "exact", "ksg:k=5", "gauss"), [40 * k for k in range(200)]))
+    plane = noisy(
+        make_plane(
+            [f"h.{i}" for i in range(12)],
+            ("bin:szt", "exact", "ksg:k=5", "gauss"),
+            [40 * k for k in range(200)],
+        )
+    )
     path = write_report(tmp_path / "r.html", plane, judged=make_judged(plane) if sections else None)
     size = path.stat().st_size / 1e6
     assert size < (6 if not sections else 6.5), f"{size:.2f} MB"
@@ -357,7 +498,9 @@ def test_a_report_of_200_steps_12_layers_and_4_estimators_is_small_and_its_slide
         " document.getElementById('step').dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(() => setTimeout(r)));"
         " out.push(performance.now() - t); } return out.sort((a, b) => a - b); })()"
     )
-    medians = [shown.page.evaluate(sweep)[20] for _ in range(3)]  # a busy machine only adds: the quickest sweep is the page's own time
+    medians = [
+        shown.page.evaluate(sweep)[20] for _ in range(3)
+    ]  # a busy machine only adds: the quickest sweep is the page's own time
     shown.close()
     print(f"{size:.2f} MB, slider medians {', '.join(f'{m:.0f}' for m in medians)} ms")
     assert min(medians) < 100, f"medians {medians} ms"

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from infoplane.analysis.report.trackers import log_mlflow, log_tensorboard, log_wandb, mlflow_names, scalars
+from infoplane.analysis.report.trackers import (
+    log_mlflow,
+    log_tensorboard,
+    log_wandb,
+    mlflow_names,
+    scalars,
+)
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate
@@ -26,7 +32,9 @@ def make_plane() -> Plane:
 
 def test_names_state_layer_quantity_estimator_and_bound() -> None:
     assert set(scalars(make_plane(), 5)) == {
-        f"infoplane/fc1/{q} kde:variance=0.1 {s}" for q in ("I(X;Z)", "I(Z;Y)") for s in ("lower", "upper")
+        f"infoplane/fc1/{q} kde:variance=0.1 {s}"
+        for q in ("I(X;Z)", "I(Z;Y)")
+        for s in ("lower", "upper")
     }
 
 
@@ -43,7 +51,9 @@ def test_wandb_receives_each_checkpoint_with_its_own_step() -> None:
 
     run = Run()
     assert log_wandb(run, make_plane()) == 8
-    assert run.metric == ("infoplane/*", {"step_metric": "infoplane/step"}) and [r["infoplane/step"] for r in run.rows] == [0, 5]
+    assert run.metric == ("infoplane/*", {"step_metric": "infoplane/step"}) and [
+        r["infoplane/step"] for r in run.rows
+    ] == [0, 5]
 
 
 @pytest.mark.slow
@@ -57,7 +67,9 @@ def test_tensorboard_files_hold_the_scalars_and_the_figure(tmp_path: Path) -> No
         assert log_tensorboard(writer, make_plane()) == 8
     events = EventAccumulator(str(tmp_path))
     events.Reload()
-    assert [(e.step, e.value) for e in events.Scalars("infoplane/fc1/I(Z;Y) kde:variance=0.1 upper")] == [(0, 1.0), (5, 6.0)]
+    assert [
+        (e.step, e.value) for e in events.Scalars("infoplane/fc1/I(Z;Y) kde:variance=0.1 upper")
+    ] == [(0, 1.0), (5, 6.0)]
     assert events.Tags()["images"] == ["infoplane/plane"]
 
 
@@ -86,7 +98,10 @@ HOSTILE = ["<script>", "x" * 10_000, "😀 名前", "שלום", "../../etc", "a\
 def test_mlflow_gets_names_that_it_allows_and_that_differ() -> None:
     names = mlflow_names([f"infoplane/{layer}/I(Z;Y) bin:szt" for layer in HOSTILE])
     assert len(set(names.values())) == len(HOSTILE)
-    assert all(re.fullmatch(r"[\w\-./: ]+", n, re.ASCII) and len(n) <= 250 and ".." not in n for n in names.values())
+    assert all(
+        re.fullmatch(r"[\w\-./: ]+", n, re.ASCII) and len(n) <= 250 and ".." not in n
+        for n in names.values()
+    )
 
 
 def test_mlflow_receives_scalars_and_the_figure() -> None:
@@ -103,7 +118,9 @@ def test_mlflow_receives_scalars_and_the_figure() -> None:
 
     client = MLflow()
     assert log_mlflow(client, make_plane()) == 8 and client.files == ["infoplane/plane.png"]
-    assert client.metrics[1][1]["infoplane/fc1/I_ZY kde:variance_0.1 upper"] == 6.0 and [s for s, _ in client.metrics] == [0, 5]
+    assert client.metrics[1][1]["infoplane/fc1/I_ZY kde:variance_0.1 upper"] == 6.0 and [
+        s for s, _ in client.metrics
+    ] == [0, 5]
 
 
 @pytest.mark.slow
@@ -129,7 +146,9 @@ def test_log_dict_inside_lightning_reaches_its_logger(tmp_path: Path) -> None:
             return torch.nn.functional.cross_entropy(self(batch[0]), batch[1])
 
         def on_train_epoch_end(self) -> None:
-            plane = ip.measure(tmp_path / "run", ["exact"])  # what was measured before is only read again
+            plane = ip.measure(
+                tmp_path / "run", ["exact"]
+            )  # what was measured before is only read again
             self.log_dict(scalars(plane, plane.steps[-1]))
 
         def configure_optimizers(self) -> torch.optim.Optimizer:
@@ -140,7 +159,9 @@ def test_log_dict_inside_lightning_reaches_its_logger(tmp_path: Path) -> None:
         max_epochs=2, logger=logger, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, accelerator="cpu",
         callbacks=[callback(lightning, probe=(x, y), to=tmp_path / "run", layers="all", verbose=False)],
     )  # fmt: skip
-    trainer.fit(Net(), torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8))
+    trainer.fit(
+        Net(), torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8)
+    )
     text = (tmp_path / "log" / "version_0" / "metrics.csv").read_text()
     assert "infoplane/fc/I(X;Z) exact" in text.splitlines()[0] and "5.0" in text
 
@@ -155,4 +176,8 @@ def test_wandb_receives_the_plane_as_pixels_where_an_image_class_is_given() -> N
             rows.append(row)
 
     log_wandb(Run(), make_plane(), image=lambda array: array.shape)
-    assert "infoplane/plane" not in rows[0] and rows[1]["infoplane/plane"][2] == 4 and rows[1]["infoplane/plane"][0] > 300
+    assert (
+        "infoplane/plane" not in rows[0]
+        and rows[1]["infoplane/plane"][2] == 4
+        and rows[1]["infoplane/plane"][0] > 300
+    )

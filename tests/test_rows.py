@@ -22,14 +22,21 @@ small = hnp.arrays(
 def test_codes_partition_rows_as_unique_does(a) -> None:
     codes = row_codes(a)
     reference = np.unique(a, axis=0, return_inverse=True)[1].reshape(-1)
-    assert len({*zip(codes.tolist(), reference.tolist(), strict=True)}) == codes.max() + 1 == reference.max() + 1
+    assert (
+        len({*zip(codes.tolist(), reference.tolist(), strict=True)})
+        == codes.max() + 1
+        == reference.max() + 1
+    )
     first = [codes.tolist().index(k) for k in range(codes.max() + 1)]
     assert first == sorted(first)
 
 
 def test_digests_are_the_same_everywhere() -> None:
     digest = row_digests(np.array([[0.5, -1.0]], np.float32))
-    assert digest.dtype == np.uint64 and digest.tolist() == row_digests(np.array([[0.5, -1.0]], ">f4")).tolist()
+    assert (
+        digest.dtype == np.uint64
+        and digest.tolist() == row_digests(np.array([[0.5, -1.0]], ">f4")).tolist()
+    )
 
 
 def test_a_row_and_its_negative_differ() -> None:
@@ -74,7 +81,13 @@ def test_cell_codes_equal_row_codes(dtype: type) -> None:
 
 def _slow_digest(row: np.ndarray) -> list[int]:
     """The definition of ipmix128-1 in whole numbers, one word after another."""
-    full, k1, k2, k3, k4 = 2**64 - 1, 0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+    full, k1, k2, k3, k4 = (
+        2**64 - 1,
+        0x9E3779B97F4A7C15,
+        0xC2B2AE3D27D4EB4F,
+        0xBF58476D1CE4E5B9,
+        0x94D049BB133111EB,
+    )
 
     def mix(h: int) -> int:
         h = (h ^ (h >> 30)) * k3 & full
@@ -93,10 +106,16 @@ def _slow_digest(row: np.ndarray) -> list[int]:
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "i1", "i4", "u8"])
-@pytest.mark.parametrize("shape", [(1, 1), (3, 33), (63, 5), (64, 31), (65, 32), (130, 70), (63, 2), (66, 130)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 33), (63, 5), (64, 31), (65, 32), (130, 70), (63, 2), (66, 130)]
+)
 def test_digests_follow_their_definition_word_by_word(dtype: str, shape: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
-    z = (rng.standard_normal(shape) * 50).astype(dtype) if dtype[0] == "f" else rng.integers(0, 100, shape).astype(dtype)
+    z = (
+        (rng.standard_normal(shape) * 50).astype(dtype)
+        if dtype[0] == "f"
+        else rng.integers(0, 100, shape).astype(dtype)
+    )
     if dtype[0] == "f":
         special = np.array([-0.0, np.inf, -np.inf, np.nan, -np.nan], dtype)
         z.flat[:: max(1, z.size // 9)] = rng.choice(special, len(z.flat[:: max(1, z.size // 9)]))
@@ -106,7 +125,9 @@ def test_digests_follow_their_definition_word_by_word(dtype: str, shape: tuple[i
 
 
 def test_digests_of_archives_written_before_stay_what_they_were() -> None:
-    assert row_digests(np.array([[0.5, -1.0]], np.float32)).tolist() == [[7347863763054746033, 15418209235894627645]]
+    assert row_digests(np.array([[0.5, -1.0]], np.float32)).tolist() == [
+        [7347863763054746033, 15418209235894627645]
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
@@ -124,4 +145,6 @@ def test_a_value_that_is_not_finite_is_seen_in_passing_wherever_it_is(dtype: str
 
 
 def test_of_integers_nothing_is_known() -> None:
-    assert not any(digested(np.zeros((3, 2), dtype))[1] for dtype in ("i1", "i4", "u4", "i8", "u8", "?"))
+    assert not any(
+        digested(np.zeros((3, 2), dtype))[1] for dtype in ("i1", "i4", "u4", "i8", "u8", "?")
+    )

@@ -49,7 +49,16 @@ def test_schedules_print_as_they_are_written() -> None:
     assert isinstance(at(1), Schedule) and isinstance(every(1), Schedule)
 
 
-@pytest.mark.parametrize("build", [lambda: at(-1), lambda: at(1.5), lambda: every(0), lambda: log_spaced(0, 5), lambda: log_spaced(10, 1)])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: at(-1),
+        lambda: at(1.5),
+        lambda: every(0),
+        lambda: log_spaced(0, 5),
+        lambda: log_spaced(10, 1),
+    ],
+)  # type: ignore[arg-type]
 def test_a_bad_schedule_says_what_it_needs(build: object) -> None:
     with pytest.raises(InputError, match="whole"):
         build()  # type: ignore[operator]

@@ -16,7 +16,10 @@ def test_the_vertices_are_an_icosahedron() -> None:
     v = szt.vertices()
     gram = v @ v.T
     assert np.allclose(np.diag(gram), 1)
-    assert [(np.isclose(gram, c).sum(axis=1) == k).all() for c, k in ((5**-0.5, 5), (-(5**-0.5), 5), (-1, 1))] == [True] * 3
+    assert [
+        (np.isclose(gram, c).sum(axis=1) == k).all()
+        for c, k in ((5**-0.5, 5), (-(5**-0.5), 5), (-1, 1))
+    ] == [True] * 3
 
 
 def test_the_rule_gives_2118_ones_64_classes_and_almost_one_bit() -> None:
@@ -51,7 +54,12 @@ def test_training_is_deterministic_and_leaves_the_global_random_state(task) -> N
     for _ in range(2):
         model = task.network("tanh", seed=3)
         seen = []
-        task.train(model, epochs=2, seed=3, on_epoch=lambda epoch, metrics: seen.append((epoch, metrics["loss"])))
+        task.train(
+            model,
+            epochs=2,
+            seed=3,
+            on_epoch=lambda epoch, metrics: seen.append((epoch, metrics["loss"])),
+        )
         ends.append((seen, [p.clone() for p in model.parameters()]))
     assert ends[0][0] == ends[1][0] and [e for e, _ in ends[0][0]] == [1, 2]
     assert all(torch.equal(a, b) for a, b in zip(ends[0][1], ends[1][1], strict=True))

@@ -13,14 +13,18 @@ from infoplane.types import Estimate
 
 
 @pytest.mark.parametrize(
-    "estimator", [Plugin(), Plugin(target="population"), Exact(), Binned("saxe", width=1.0), KDE(variance=1.0)], ids=str
+    "estimator",
+    [Plugin(), Plugin(target="population"), Exact(), Binned("saxe", width=1.0), KDE(variance=1.0)],
+    ids=str,
 )
 def test_our_estimators_conform(estimator) -> None:
     assert check_estimator(estimator)
 
 
 def test_the_truth_of_the_gaussian_pair_is_its_closed_form() -> None:
-    assert gaussian_pair(correlation=0.6, dim=2, rng=np.random.default_rng(0)).bits == pytest.approx(-np.log2(1 - 0.36))
+    assert gaussian_pair(
+        correlation=0.6, dim=2, rng=np.random.default_rng(0)
+    ).bits == pytest.approx(-np.log2(1 - 0.36))
 
 
 def test_known_pairs_cover_the_kinds() -> None:
@@ -49,7 +53,9 @@ class Faulty:
             "seed": float(np.random.default_rng().random()),
             "order": float(3 * a.values[0, 0] + 1.5 * a.values[1, 0] + a.values[2, 0]),
         }.get(self.fault, 0.0)
-        return Estimate(bits, a.n + (self.fault == "n"), "other" if self.fault == "name" else self.name)
+        return Estimate(
+            bits, a.n + (self.fault == "n"), "other" if self.fault == "name" else self.name
+        )
 
 
 @pytest.mark.parametrize(

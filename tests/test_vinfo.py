@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from infoplane.analysis.estimators.vinfo import VInformation, conditional_surprise, conditional_vinformation, mdl_online_code
+from infoplane.analysis.estimators.vinfo import (
+    VInformation,
+    conditional_surprise,
+    conditional_vinformation,
+    mdl_online_code,
+)
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import continuous, discrete
 
@@ -44,7 +49,9 @@ def test_two_gaussians_have_their_closed_form(family):
 @pytest.mark.parametrize("seed", range(3))
 def test_independent_data_has_zero_within_two_standard_errors(family, seed):
     rng = np.random.default_rng(seed)
-    e = VInformation(family, hidden=16).estimate(continuous(rng.normal(size=(400, 6))), discrete(rng.integers(0, 2, 400)), rng=rng)
+    e = VInformation(family, hidden=16).estimate(
+        continuous(rng.normal(size=(400, 6))), discrete(rng.integers(0, 2, 400)), rng=rng
+    )
     assert abs(e.bits) <= 2.5 * e.stderr + 1e-12 or abs(e.bits) < 0.01
     assert abs(e.bits) < 0.03
 
@@ -57,7 +64,9 @@ def test_an_in_sample_fit_reports_a_full_bit_of_nothing_and_ours_does_not():
     p = LogisticRegression(C=1e6, max_iter=2000).fit(z, y).predict_proba(z)[np.arange(200), y]
     assert 1.0 + np.mean(np.log2(p)) > 0.95
     for family in ("linear", "mlp"):
-        ours = VInformation(family, hidden=16).estimate(continuous(z), discrete(y), rng=np.random.default_rng(1))
+        ours = VInformation(family, hidden=16).estimate(
+            continuous(z), discrete(y), rng=np.random.default_rng(1)
+        )
         assert abs(ours.bits) < 0.05
 
 
@@ -66,7 +75,9 @@ def test_families_are_nested_on_xor():
     x = rng.normal(size=(1500, 2))
     y = discrete((x[:, 0] * x[:, 1] > 0).astype(int))
     linear = VInformation("linear").estimate(continuous(x), y, rng=np.random.default_rng(0)).bits
-    mlp = VInformation("mlp", hidden=32).estimate(continuous(x), y, rng=np.random.default_rng(0)).bits
+    mlp = (
+        VInformation("mlp", hidden=32).estimate(continuous(x), y, rng=np.random.default_rng(0)).bits
+    )
     assert abs(linear) < 0.02 and mlp > 0.85
 
 
@@ -74,7 +85,10 @@ def test_a_class_of_different_spread_is_seen_by_the_quadratic_family_only():
     rng = np.random.default_rng(4)
     y = rng.integers(0, 2, 2000)
     z = rng.normal(size=(2000, 3)) * np.where(y, 3.0, 1.0)[:, None]
-    got = {f: VInformation(f).estimate(continuous(z), discrete(y), rng=np.random.default_rng(0)).bits for f in ("linear", "gaussian")}
+    got = {
+        f: VInformation(f).estimate(continuous(z), discrete(y), rng=np.random.default_rng(0)).bits
+        for f in ("linear", "gaussian")
+    }
     r2 = np.sum(z**2, axis=1)
     logit = -3 * np.log(3) + 0.5 * r2 * (1 - 1 / 9)
     truth = 1 - np.mean(np.log2(1 + np.exp(-np.where(y, logit, -logit))))
@@ -86,7 +100,9 @@ def test_a_gaussian_regression_has_the_gaussian_information(family):
     rng = np.random.default_rng(5)
     x = rng.normal(size=(2000, 3))
     y = x[:, :1] + 0.5 * rng.normal(size=(2000, 1))
-    e = VInformation(family, hidden=16).estimate(continuous(x), continuous(y), rng=np.random.default_rng(0))
+    e = VInformation(family, hidden=16).estimate(
+        continuous(x), continuous(y), rng=np.random.default_rng(0)
+    )
     assert abs(e.bits - 0.5 * np.log2(5)) < 3 * e.stderr
     assert e.sense == "point" and "no bound" in e.notes[0]
 
@@ -96,7 +112,9 @@ def test_a_conditional_adds_nothing_when_the_condition_knows_all():
     first = continuous(z.values[:, :1])
     none = conditional_vinformation(z, y, first, rng=np.random.default_rng(0))
     assert abs(none.bits) < 3 * none.stderr + 0.01
-    full = conditional_vinformation(first, y, continuous(z.values[:, 1:]), rng=np.random.default_rng(0))
+    full = conditional_vinformation(
+        first, y, continuous(z.values[:, 1:]), rng=np.random.default_rng(0)
+    )
     assert abs(full.bits - two_gaussians_bits(1.0)) < 0.06
 
 
@@ -110,14 +128,20 @@ def test_pointwise_values_average_to_the_estimate_and_follow_the_rows():
 
 
 def test_the_standard_error_is_the_spread_over_draws():
-    runs = [VInformation().estimate(*two_gaussians(400, 100 + s), rng=np.random.default_rng(s)) for s in range(40)]
+    runs = [
+        VInformation().estimate(*two_gaussians(400, 100 + s), rng=np.random.default_rng(s))
+        for s in range(40)
+    ]
     assert 0.6 < np.std([e.bits for e in runs]) / np.mean([e.stderr for e in runs]) < 1.6
 
 
 def test_one_seed_one_number():
     z, y = two_gaussians(300, 8)
     for family in ALL:
-        first, again = (VInformation(family, hidden=8).estimate(z, y, rng=np.random.default_rng(9)).bits for _ in range(2))
+        first, again = (
+            VInformation(family, hidden=8).estimate(z, y, rng=np.random.default_rng(9)).bits
+            for _ in range(2)
+        )
         assert first == again
 
 
@@ -126,7 +150,9 @@ def test_one_seed_one_number():
 def test_affine_changes_of_units_change_nothing(scale, shift, seed):
     z, y = two_gaussians(200, seed, dim=2)
     moved = continuous(z.values * np.array([scale, -1.0]) + shift)
-    got, other = (VInformation().estimate(v, y, rng=np.random.default_rng(0)).bits for v in (z, moved))
+    got, other = (
+        VInformation().estimate(v, y, rng=np.random.default_rng(0)).bits for v in (z, moved)
+    )
     assert abs(got - other) < 2e-3
 
 
@@ -135,7 +161,11 @@ def test_affine_changes_of_units_change_nothing(scale, shift, seed):
 def test_never_above_the_label_entropy_by_more_than_its_error(classes, seed):
     rng = np.random.default_rng(seed)
     y = rng.integers(0, classes, 200)
-    e = VInformation().estimate(continuous(np.eye(classes)[y] + 0.01 * rng.normal(size=(200, classes))), discrete(y), rng=rng)
+    e = VInformation().estimate(
+        continuous(np.eye(classes)[y] + 0.01 * rng.normal(size=(200, classes))),
+        discrete(y),
+        rng=rng,
+    )
     assert e.bits <= e.ceiling_bits + 0.02
 
 
@@ -174,7 +204,11 @@ def test_more_units_than_rows_are_rotated_not_lost():
 def test_the_online_code_is_short_for_easy_labels_and_uniform_for_random_ones():
     z, y = two_gaussians(1000, 11, separation=4.0)
     easy = mdl_online_code(z, y)
-    assert easy.compression > 5 and easy.blocks[-1] == 1000 and abs(sum(easy.block_bits) - easy.bits) < 1e-9
+    assert (
+        easy.compression > 5
+        and easy.blocks[-1] == 1000
+        and abs(sum(easy.block_bits) - easy.bits) < 1e-9
+    )
     random = mdl_online_code(z, discrete(np.random.default_rng(0).integers(0, 2, 1000)))
     assert 0.9 < random.compression < 1.02
     with pytest.raises(EstimatorError, match="discrete labels"):
@@ -219,6 +253,12 @@ def test_a_weak_signal_is_not_thrown_away_by_the_inner_rows_of_single_folds():
 
 def test_no_estimate_is_certain_where_no_fold_saw_anything():
     rng = np.random.default_rng(2)
-    e = VInformation().estimate(continuous(rng.normal(size=(400, 2))), discrete(rng.integers(0, 2, 400)), rng=rng)
-    assert e.bits == 0.0 and e.stderr == pytest.approx(1 / (np.sqrt(2) * 400 * np.log(2))) and e.low < 0 < e.high
+    e = VInformation().estimate(
+        continuous(rng.normal(size=(400, 2))), discrete(rng.integers(0, 2, 400)), rng=rng
+    )
+    assert (
+        e.bits == 0.0
+        and e.stderr == pytest.approx(1 / (np.sqrt(2) * 400 * np.log(2)))
+        and e.low < 0 < e.high
+    )
     assert "no fold beat the base rates" in e.notes

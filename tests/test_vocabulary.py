@@ -21,11 +21,17 @@ def table(seed: int, *shape: int) -> np.ndarray:
 def test_the_chain_rules_hold(seed: int, a: int, b: int, c: int) -> None:
     p = table(seed, a, b, c)
     two = p.sum(axis=2)
-    assert v.joint_entropy(two) == pytest.approx(v.entropy(two.sum(1)) + v.conditional_entropy(two), abs=1e-9)
-    assert v.mutual_information(two) == pytest.approx(v.entropy(two.sum(0)) - v.conditional_entropy(two), abs=1e-9)
+    assert v.joint_entropy(two) == pytest.approx(
+        v.entropy(two.sum(1)) + v.conditional_entropy(two), abs=1e-9
+    )
+    assert v.mutual_information(two) == pytest.approx(
+        v.entropy(two.sum(0)) - v.conditional_entropy(two), abs=1e-9
+    )
     assert v.mutual_information(two) == pytest.approx(v.mutual_information(two.T), abs=1e-9)
     flat = p.transpose(0, 1, 2).reshape(a, b * c)  # I(A;B,C) = I(A;C) + I(A;B|C)
-    assert v.mutual_information(flat) == pytest.approx(v.mutual_information(p.sum(axis=1)) + v.conditional_mutual_information(p), abs=1e-9)
+    assert v.mutual_information(flat) == pytest.approx(
+        v.mutual_information(p.sum(axis=1)) + v.conditional_mutual_information(p), abs=1e-9
+    )
     assert v.kl(two.ravel(), two.ravel()) == 0 and v.mutual_information(two) >= -1e-12
     assert 0 <= v.jensen_shannon(p.ravel(), p.ravel()[::-1]) <= 1 + 1e-12
 
@@ -36,7 +42,9 @@ def test_gaussians_agree_with_each_other_and_with_samples() -> None:
     s = m @ m.T + np.eye(4)
     product = s.copy()
     product[:2, 2:] = product[2:, :2] = 0
-    assert v.gaussian_information(s, 2) == pytest.approx(v.gaussian_kl(np.zeros(4), s, np.zeros(4), product))
+    assert v.gaussian_information(s, 2) == pytest.approx(
+        v.gaussian_kl(np.zeros(4), s, np.zeros(4), product)
+    )
     assert v.gaussian_information(s, 2) == pytest.approx(
         v.gaussian_entropy(s[:2, :2]) + v.gaussian_entropy(s[2:, 2:]) - v.gaussian_entropy(s)
     )

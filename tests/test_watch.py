@@ -32,12 +32,18 @@ class Growing:
     def plane(self) -> tuple[Plane, DPIReport | None]:
         if self.broken:
             raise NotAnArchive("run: no run.json yet")
-        points = tuple(Point(s, "fc", q, Estimate(1.0, 8, "exact", "exact")) for s in range(self.steps) for q in ("i_xz", "i_zy"))  # type: ignore[arg-type]
+        points = tuple(
+            Point(s, "fc", q, Estimate(1.0, 8, "exact", "exact"))
+            for s in range(self.steps)
+            for q in ("i_xz", "i_zy")
+        )  # type: ignore[arg-type]
         return Plane(points, ("fc",), 8), None
 
 
 @contextmanager
-def running(source: Growing, *, limit_concurrency: int | None = None, **options: Any) -> Iterator[int]:
+def running(
+    source: Growing, *, limit_concurrency: int | None = None, **options: Any
+) -> Iterator[int]:
     """The server on a free port, in a thread of this process."""
     import uvicorn
 
@@ -67,7 +73,9 @@ def running(source: Growing, *, limit_concurrency: int | None = None, **options:
         thread.join(10)
 
 
-def ask(port: int, path: str = "/", method: str = "GET", **headers: str) -> tuple[int, dict[str, str], bytes]:
+def ask(
+    port: int, path: str = "/", method: str = "GET", **headers: str
+) -> tuple[int, dict[str, str], bytes]:
     link = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     link.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
     answer = link.getresponse()
@@ -96,7 +104,17 @@ def test_the_page_and_its_data_are_served(port: int, source: Growing) -> None:
     assert len(ask(port, "/plotly.js")[2]) > 1_000_000
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8321", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.3", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:8321",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "10.0.0.3",
+        "",
+    ],
+)
 def test_a_foreign_host_header_is_refused(port: int, host: str) -> None:
     for path in ("/", "/data.json", "/events"):
         status, _, body = ask(port, path, Host=host)
@@ -114,7 +132,16 @@ def test_nothing_but_reading_is_allowed(port: int, method: str) -> None:
 
 
 def test_other_sites_may_not_read_and_get_no_cors_header(port: int) -> None:
-    assert ask(port, "/data.json", Origin="https://evil.example", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")[0] == 403
+    assert (
+        ask(
+            port,
+            "/data.json",
+            Origin="https://evil.example",
+            Sec_Fetch_Site="cross-site",
+            Sec_Fetch_Mode="cors",
+        )[0]
+        == 403
+    )
     headers = ask(port, "/data.json", Origin="https://evil.example")[1]
     assert not [h for h in headers if h.startswith("access-control")]
     assert (
@@ -169,7 +196,20 @@ def test_a_page_open_to_all_hosts_needs_a_token() -> None:
 
 
 def test_only_loopback_addresses_are_local() -> None:
-    assert [h for h in ("127.0.0.1", "127.9.9.9", "::1", "localhost", "0.0.0.0", "192.168.1.4", "box", "::") if is_loopback(h)] == [
+    assert [
+        h
+        for h in (
+            "127.0.0.1",
+            "127.9.9.9",
+            "::1",
+            "localhost",
+            "0.0.0.0",
+            "192.168.1.4",
+            "box",
+            "::",
+        )
+        if is_loopback(h)
+    ] == [
         "127.0.0.1",
         "127.9.9.9",
         "::1",

@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,7 +31,8 @@ FLAGS = [
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
-        CHROMIUM is None or importlib.util.find_spec("playwright") is None, reason="needs chromium and the playwright package"
+        CHROMIUM is None or importlib.util.find_spec("playwright") is None,
+        reason="needs chromium and the playwright package",
     ),
 ]
 
@@ -63,7 +66,9 @@ def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
         threading.Event().wait(0.1)
 
 
-def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_restart(tmp_path: Path) -> None:
+def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_restart(
+    tmp_path: Path,
+) -> None:
     from playwright.sync_api import sync_playwright
 
     with socket.socket() as s:
@@ -72,7 +77,11 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
     run = tmp_path / "run"
 
     def train(hold: int) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-c", TRAINER, str(run), str(port), str(hold)], stdin=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            [sys.executable, "-c", TRAINER, str(run), str(port), str(hold)],
+            stdin=subprocess.PIPE,
+            text=True,
+        )
 
     trainer = train(11)
     try:
@@ -93,18 +102,28 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
                 page = context.new_page()
                 page.on("pageerror", lambda e: log.append(str(e)))
                 page.on(
-                    "request", lambda r: foreign.append(r.url) if not r.url.startswith((f"http://127.0.0.1:{port}/", "data:")) else None
+                    "request",
+                    lambda r: (
+                        foreign.append(r.url)
+                        if not r.url.startswith((f"http://127.0.0.1:{port}/", "data:"))
+                        else None
+                    ),
                 )
                 page.goto(f"http://127.0.0.1:{port}/")
                 pages.append(page)
             for page in pages:
-                until(lambda page=page: page.evaluate("D !== null && D.measured.length === 12"), "12 checkpoints")
+                until(
+                    lambda page=page: page.evaluate("D !== null && D.measured.length === 12"),
+                    "12 checkpoints",
+                )
             os.kill(trainer.pid, signal.SIGKILL)
             trainer.communicate()
             trainer = train(-1)
             for page in pages:
                 until(
-                    lambda page=page: page.evaluate("D.measured.length === 30 && D.series.filter(s => s.i.length === 30).length === 8"),
+                    lambda page=page: page.evaluate(
+                        "D.measured.length === 30 && D.series.filter(s => s.i.length === 30).length === 8"
+                    ),
                     "30 checkpoints of every series",
                 )
                 assert page.evaluate("D.steps") == list(range(30))

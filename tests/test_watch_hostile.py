@@ -51,7 +51,9 @@ def raw(port: int, request: bytes, *, patience: float = 5.0, done: bool = True) 
 
 
 def get(path: str, *headers: str) -> bytes:
-    return "\r\n".join([f"GET {path} HTTP/1.1", *(headers or ("Host: localhost",)), "Connection: close", "", ""]).encode("latin-1")
+    return "\r\n".join(
+        [f"GET {path} HTTP/1.1", *(headers or ("Host: localhost",)), "Connection: close", "", ""]
+    ).encode("latin-1")
 
 
 def alive(port: int) -> bool:
@@ -63,9 +65,13 @@ WAYS_OUT = ["/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/%2e%2e
 
 @pytest.mark.parametrize("path", WAYS_OUT)
 def test_no_path_leads_to_a_file(port: int, path: str) -> None:
-    said = raw(port, get(path), done=False)  # the server closes; older ones of uvicorn give no answer to a client that closed first
+    said = raw(
+        port, get(path), done=False
+    )  # the server closes; older ones of uvicorn give no answer to a client that closed first
     assert SECRET not in said and b"root:" not in said and b"infoplane.run" not in said
-    assert said.split(b"\r\n", 1)[0].split()[1:2] in ([b"404"], [b"400"]) or path.startswith(("/?", "/data.json?"))
+    assert said.split(b"\r\n", 1)[0].split()[1:2] in ([b"404"], [b"400"]) or path.startswith(
+        ("/?", "/data.json?")
+    )
 
 
 FOREIGN = ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::1].evil.example", "[::1]evil", "localhost:80.evil.example", "evil@localhost", "localhost@evil.example", "127.1", "0x7f000001", "2130706433", "0.0.0.0", "[::ffff:127.0.0.1]", "localhost.", "localhost:", "local\thost", "", "localhost, evil.example", "localhost evil", "[::1", "localhost:80:80", "127.0.0.1:99999999"]  # fmt: skip
@@ -78,11 +84,24 @@ def test_only_the_machines_own_names_are_answered(port: int, host: str) -> None:
 
 
 def test_two_host_headers_or_none_are_refused(port: int) -> None:
-    for hosts in (("Host: localhost", "Host: evil.example"), ("Host: evil.example", "Host: localhost"), ("X: y",)):
+    for hosts in (
+        ("Host: localhost", "Host: evil.example"),
+        ("Host: evil.example", "Host: localhost"),
+        ("X: y",),
+    ):
         assert b"200 OK" not in raw(port, get("/data.json", *hosts))
-    scope = {"type": "http", "method": "GET", "headers": [(b"host", b"evil.example"), (b"host", b"localhost")], "query_string": b""}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "headers": [(b"host", b"evil.example"), (b"host", b"localhost")],
+        "query_string": b"",
+    }
     assert (Guard(None).refusal(scope) or (0, ""))[0] == 421  # type: ignore[arg-type]  # also under a server that lets two pass
-    assert host_name("localhost:8000") == "localhost" and host_name("[::1]:80") == "::1" and host_name("localhost:x") == ""
+    assert (
+        host_name("localhost:8000") == "localhost"
+        and host_name("[::1]:80") == "::1"
+        and host_name("localhost:x") == ""
+    )
 
 
 def test_an_absolute_address_does_not_get_around_the_host_check(port: int) -> None:
@@ -93,9 +112,15 @@ MALFORMED = [b"", b"\0" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\xff
 
 
 @pytest.mark.parametrize("request_bytes", MALFORMED, ids=[str(i) for i in range(len(MALFORMED))])
-def test_malformed_and_oversized_requests_are_turned_away_and_hurt_nobody(port: int, request_bytes: bytes) -> None:
+def test_malformed_and_oversized_requests_are_turned_away_and_hurt_nobody(
+    port: int, request_bytes: bytes
+) -> None:
     said = raw(port, request_bytes)
-    assert b"500 Internal" not in said and b"Traceback" not in said and b"set-cookie" not in said.lower()
+    assert (
+        b"500 Internal" not in said
+        and b"Traceback" not in said
+        and b"set-cookie" not in said.lower()
+    )
     assert alive(port)
 
 
@@ -115,7 +140,9 @@ def test_slow_clients_keep_nobody_waiting(port: int) -> None:
     slow = [socket.create_connection(("127.0.0.1", port), timeout=5) for _ in range(60)]
     try:
         for i, link in enumerate(slow):
-            link.sendall(b"GET / HTT" if i < 50 else b"GET /plotly.js HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            link.sendall(
+                b"GET / HTT" if i < 50 else b"GET /plotly.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
+            )
         began = time.monotonic()
         assert alive(port) and time.monotonic() - began < 5
     finally:

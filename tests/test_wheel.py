@@ -19,7 +19,11 @@ def _tree() -> set[str]:
     """Library files by wheel path, walking the three links once."""
     files = set()
     for folder, _, names in os.walk(ROOT / "infoplane", followlinks=True):
-        files |= {str((Path(folder) / n).relative_to(ROOT)) for n in names if Path(n).suffix in SHIPPED or n == "py.typed"}
+        files |= {
+            str((Path(folder) / n).relative_to(ROOT))
+            for n in names
+            if Path(n).suffix in SHIPPED or n == "py.typed"
+        }
     return {f for f in files if "__pycache__" not in f}
 
 
@@ -30,9 +34,20 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     out = tmp_path_factory.mktemp("dist")
     source = out / "source"
-    ignore = shutil.ignore_patterns(".venv", ".git", "*.egg-info", "__pycache__", "build", "dist", "runs", ".*_cache", "_build")
+    ignore = shutil.ignore_patterns(
+        ".venv", ".git", "*.egg-info", "__pycache__", "build", "dist", "runs", ".*_cache", "_build"
+    )
     shutil.copytree(ROOT, source, symlinks=True, ignore=ignore)
-    command = [sys.executable, "-m", "build", "--no-isolation", "--skip-dependency-check", "--outdir", str(out), str(source)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--skip-dependency-check",
+        "--outdir",
+        str(out),
+        str(source),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return out
@@ -45,7 +60,9 @@ def test_the_wheel_holds_the_tree_and_nothing_else(dist: Path) -> None:
     assert tops - {t for t in tops if t.endswith(".dist-info")} == {"infoplane"}
     machine_code = {n for n in names if n.endswith((".nbi", ".nbc"))}
     assert {n for n in names if n.startswith("infoplane/")} - machine_code == _tree()
-    assert len(machine_code) > 60 and all(Path(n).parent.name == "__pycache__" for n in machine_code)
+    assert len(machine_code) > 60 and all(
+        Path(n).parent.name == "__pycache__" for n in machine_code
+    )
 
 
 @pytest.mark.slow
@@ -60,7 +77,18 @@ def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder into which pip has installed the wheel."""
     target = tmp_path_factory.mktemp("site")
     wheel = str(next(dist.glob("*.whl")))
-    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--disable-pip-version-check", "--target", str(target), wheel]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--target",
+        str(target),
+        wheel,
+    ]
     subprocess.run(pip, check=True, timeout=200, capture_output=True)
     return target
 
@@ -68,7 +96,15 @@ def site(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _run(code: str, site: Path, cwd: Path, **settings: str) -> str:
     """What the code prints in a process of its own that finds the installed package."""
     environment = {**os.environ, "PYTHONPATH": str(site), "NUMBA_CACHE_DIR": "", **settings}
-    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -96,16 +132,38 @@ def test_what_was_installed_has_nothing_to_compile(site: Path, tmp_path: Path) -
     every = "from infoplane.compiling import compile_kernels; compile_kernels()"
     assert _run(COMPILED.format(work=every), site, tmp_path) == "0"
     one = "import numpy; from infoplane.rows import row_digests; row_digests(numpy.zeros((3, 2), 'f4'))"
-    assert int(_run(COMPILED.format(work=one), site, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "empty"))) > 0, "what counts would count"
+    assert (
+        int(
+            _run(COMPILED.format(work=one), site, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "empty"))
+        )
+        > 0
+    ), "what counts would count"
 
 
 @pytest.mark.slow
 def test_a_wheel_without_machine_code_is_for_every_machine(dist: Path, tmp_path: Path) -> None:
     here = next(dist.glob("*.whl")).name
-    assert here.split("-")[2] == f"cp{sys.version_info[0]}{sys.version_info[1]}" and not here.endswith("-any.whl")
-    command = [sys.executable, "-m", "build", "--no-isolation", "--skip-dependency-check", "--wheel", "--outdir", str(tmp_path)]
+    assert here.split("-")[
+        2
+    ] == f"cp{sys.version_info[0]}{sys.version_info[1]}" and not here.endswith("-any.whl")
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--skip-dependency-check",
+        "--wheel",
+        "--outdir",
+        str(tmp_path),
+    ]
     environment = {**os.environ, "INFOPLANE_COMPILE": "no"}
-    subprocess.run([*command, str(dist / "source")], env=environment, capture_output=True, check=True, timeout=100)
+    subprocess.run(
+        [*command, str(dist / "source")],
+        env=environment,
+        capture_output=True,
+        check=True,
+        timeout=100,
+    )
     wheel = next(tmp_path.glob("*.whl"))
     assert wheel.name.endswith("-py3-none-any.whl")
     assert {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("infoplane/")} == _tree()

@@ -23,7 +23,9 @@ def run(tmp_path: Path) -> Archive:
         LayerInfo("still", 2, "ReLU", (2,)),
         LayerInfo("never", 3),
     ]
-    with RunWriter.create(tmp_path / "r", layers=infos, x=x, y=np.arange(200) % 2, durable=False) as writer:
+    with RunWriter.create(
+        tmp_path / "r", layers=infos, x=x, y=np.arange(200) % 2, durable=False
+    ) as writer:
         for step in range(8):
             with writer.step(step) as shard:
                 shard.write("tanh", np.tanh(x * (1 + step)))
@@ -35,12 +37,22 @@ def run(tmp_path: Path) -> Archive:
 @pytest.mark.parametrize("layer", ["tanh", "wide"])
 def test_every_point_is_the_number_of_bins_of_that_width(run: Archive, layer: str) -> None:
     sweep = ip.width_sweep(run, layer, steps=[0, 7])
-    assert sweep.bits.shape == (2, 30) and sweep.steps == (0, 7) and list(sweep.widths) == sorted(sweep.widths)
+    assert (
+        sweep.bits.shape == (2, 30)
+        and sweep.steps == (0, 7)
+        and list(sweep.widths) == sorted(sweep.widths)
+    )
     for row, step in zip(sweep.bits, sweep.steps, strict=True):
         for k in (0, 11, 20, 29):
             (point,) = [
                 p
-                for p in ip.measure(run, [f"bin:saxe,width={sweep.widths[k]!r}"], layers=[layer], steps=[step], resume=False).points
+                for p in ip.measure(
+                    run,
+                    [f"bin:saxe,width={sweep.widths[k]!r}"],
+                    layers=[layer],
+                    steps=[step],
+                    resume=False,
+                ).points
                 if p.quantity == "i_xz"
             ]
             assert row[k] == pytest.approx(point.estimate.bits, abs=1e-9)
@@ -48,7 +60,9 @@ def test_every_point_is_the_number_of_bins_of_that_width(run: Archive, layer: st
 
 def test_the_narrowest_reach_the_exact_rows_and_the_widest_the_signs(run: Archive) -> None:
     sweep = ip.width_sweep(run, "wide", widths=[5000.0, 1e-6])
-    assert sweep.bits[:, 0] == pytest.approx(sweep.exact) and sweep.exact[0] == pytest.approx(np.log2(200))
+    assert sweep.bits[:, 0] == pytest.approx(sweep.exact) and sweep.exact[0] == pytest.approx(
+        np.log2(200)
+    )
     signs = np.unique(run.z(0, "wide") >= 0, axis=0, return_counts=True)[1] / 200
     assert sweep.bits[0, 1] == pytest.approx(-float((signs * np.log2(signs)).sum()))
     still = ip.width_sweep(run, "still")
@@ -69,7 +83,9 @@ def test_checkpoints_are_first_last_and_evenly_between(run: Archive) -> None:
         ("tanh", {"widths": []}, "positive widths"),
     ],
 )
-def test_what_cannot_be_swept_is_named(run: Archive, layer: str, options: dict[str, list[float]], message: str) -> None:
+def test_what_cannot_be_swept_is_named(
+    run: Archive, layer: str, options: dict[str, list[float]], message: str
+) -> None:
     with pytest.raises(InputError, match=message):
         ip.width_sweep(run, layer, **options)  # type: ignore[arg-type]  # as listed
 
@@ -80,8 +96,18 @@ def test_a_line_per_checkpoint_and_a_panel_per_layer_are_drawn(run: Archive) -> 
     figure = draw_widths([ip.width_sweep(run, name) for name in ("tanh", "wide")])
     tanh = figure.axes[0]
     lines = [line for line in tanh.lines if len(line.get_xdata()) == 30]
-    assert len(lines) == 5 and np.allclose(lines[-1].get_ydata(), ip.width_sweep(run, "tanh").bits[-1])
-    assert tanh.get_title() == "tanh" and tanh.get_xscale() == "log" and figure.axes[1].get_title() == "wide"
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == [*(f"step {s}" for s in (0, 2, 4, 5, 7)), "log2 200", "width 0.07"]
+    assert len(lines) == 5 and np.allclose(
+        lines[-1].get_ydata(), ip.width_sweep(run, "tanh").bits[-1]
+    )
+    assert (
+        tanh.get_title() == "tanh"
+        and tanh.get_xscale() == "log"
+        and figure.axes[1].get_title() == "wide"
+    )
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == [
+        *(f"step {s}" for s in (0, 2, 4, 5, 7)),
+        "log2 200",
+        "width 0.07",
+    ]
     with pytest.raises(InputError, match="nothing to draw"):
         draw_widths([])

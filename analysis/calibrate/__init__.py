@@ -7,4 +7,16 @@ from infoplane.analysis.calibrate.case import FAMILIES, Case, Sample
 from infoplane.analysis.calibrate.result import Calibration, Score, Trial
 from infoplane.analysis.calibrate.run import DEFAULT_ESTIMATORS, calibrate
 
-__all__ = ["CASES", "DEFAULT_ESTIMATORS", "FAMILIES", "JUDGES", "Calibration", "Case", "Sample", "Score", "Trial", "calibrate", "choose"]
+__all__ = [
+    "CASES",
+    "DEFAULT_ESTIMATORS",
+    "FAMILIES",
+    "JUDGES",
+    "Calibration",
+    "Case",
+    "Sample",
+    "Score",
+    "Trial",
+    "calibrate",
+    "choose",
+]

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatch
 
-from infoplane.analysis.calibrate import continuous_cases, discrete_cases, label_cases, network_cases
+from infoplane.analysis.calibrate import (
+    continuous_cases,
+    discrete_cases,
+    label_cases,
+    network_cases,
+)
 from infoplane.analysis.calibrate.case import FAMILIES, Case
 from infoplane.errors import InputError
 
@@ -40,6 +45,8 @@ def choose(names: Sequence[str] | None = None, *, judges: bool = False) -> tuple
     for name in names:
         found = {c.name: c for c in pool if name in (c.family, c.name) or fnmatch(c.name, name)}
         if not found:
-            raise InputError(f"no such case or family: {name!r}; families are {', '.join(FAMILIES)}; see `infoplane calibrate --list`")
+            raise InputError(
+                f"no such case or family: {name!r}; families are {', '.join(FAMILIES)}; see `infoplane calibrate --list`"
+            )
         chosen |= found
     return tuple(c for c in pool if c.name in chosen)

@@ -14,7 +14,17 @@ import numpy as np
 from infoplane.types import Variable
 
 Family = Literal[
-    "discrete", "1-D", "vector", "heavy-tailed", "warped", "label", "mixed", "channel", "noisy network", "high-dimensional", "deterministic"
+    "discrete",
+    "1-D",
+    "vector",
+    "heavy-tailed",
+    "warped",
+    "label",
+    "mixed",
+    "channel",
+    "noisy network",
+    "high-dimensional",
+    "deterministic",
 ]
 FAMILIES: tuple[Family, ...] = (
     "discrete",

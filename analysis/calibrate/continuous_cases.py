@@ -21,7 +21,15 @@ def _pair(x: Floats, z: Floats) -> Sample:
     return Sample(continuous(x, "a"), continuous(z, "b"))
 
 
-def gaussian(name: str, r: float, dim: int = 1, family: Family = "1-D", *, a: Map | None = None, b: Map | None = None) -> Case:
+def gaussian(
+    name: str,
+    r: float,
+    dim: int = 1,
+    family: Family = "1-D",
+    *,
+    a: Map | None = None,
+    b: Map | None = None,
+) -> Case:
     """Coordinate-wise correlation r in ``dim`` coordinates, each side then mapped invertibly by ``a`` and ``b``: I = -dim/2 log2(1 - r^2)."""
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
@@ -29,10 +37,19 @@ def gaussian(name: str, r: float, dim: int = 1, family: Family = "1-D", *, a: Ma
         z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, dim))
         return _pair(x if a is None else a(x), z if b is None else b(z))
 
-    return Case(name, family, draw, lambda: -dim / 2 * math.log2(1 - r * r), "-d/2 log2(1 - r^2)", dim == 1 and a is not swiss_roll)
+    return Case(
+        name,
+        family,
+        draw,
+        lambda: -dim / 2 * math.log2(1 - r * r),
+        "-d/2 log2(1 - r^2)",
+        dim == 1 and a is not swiss_roll,
+    )
 
 
-def covariance_case(name: str, first: int, second: int, seed: int, noise: float, family: Family = "vector") -> Case:
+def covariance_case(
+    name: str, first: int, second: int, seed: int, noise: float, family: Family = "vector"
+) -> Case:
     """B = W A + noise with a random W: every coordinate of one side depends on every one of the other."""
     w = np.random.default_rng(seed).normal(size=(second, first)) / math.sqrt(first)
     top = np.hstack([np.eye(first), w.T])
@@ -43,11 +60,24 @@ def covariance_case(name: str, first: int, second: int, seed: int, noise: float,
         x = rng.normal(size=(n, first))
         return _pair(x, x @ w.T + noise * rng.normal(size=(n, second)))
 
-    return Case(name, family, draw, lambda: gaussian_information(s, first), "1/2 log2 det S_a det S_b / det S", False)
+    return Case(
+        name,
+        family,
+        draw,
+        lambda: gaussian_information(s, first),
+        "1/2 log2 det S_a det S_b / det S",
+        False,
+    )
 
 
 def additive(
-    name: str, draw_x: Callable[[int, np.random.Generator], Floats], density: Map, f: Map, sd: float, low: float, high: float
+    name: str,
+    draw_x: Callable[[int, np.random.Generator], Floats],
+    density: Map,
+    f: Map,
+    sd: float,
+    low: float,
+    high: float,
 ) -> Case:
     """Scalar Z = f(X) + N(0, sd^2): h(Z) by quadrature minus the entropy of the noise."""
 
@@ -55,7 +85,13 @@ def additive(
         x = draw_x(n, rng)
         return _pair(x, f(x) + sd * rng.normal(size=n))
 
-    return Case(name, "1-D", draw, lambda: additive_bits(density, f, sd, low, high), "h(Z) by quadrature - h(noise)")
+    return Case(
+        name,
+        "1-D",
+        draw,
+        lambda: additive_bits(density, f, sd, low, high),
+        "h(Z) by quadrature - h(noise)",
+    )
 
 
 def _uniform_sum(width: float) -> Case:
@@ -70,7 +106,13 @@ def _uniform_sum(width: float) -> Case:
         x = rng.random(n)
         return _pair(x, x + width * rng.random(n))
 
-    return Case(f"uniform plus uniform, width {width:g}", "1-D", draw, truth, "w/2 - ln w nats (w <= 1), 1/(2w) nats (w > 1)")
+    return Case(
+        f"uniform plus uniform, width {width:g}",
+        "1-D",
+        draw,
+        truth,
+        "w/2 - ln w nats (w <= 1), 1/(2w) nats (w > 1)",
+    )
 
 
 def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
@@ -83,7 +125,12 @@ def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
         return _pair(x / scale, z / scale)
 
     return Case(
-        name, "heavy-tailed", draw, lambda: student_bits(r, dof, dim), "Gaussian term + constant of dof and d (Czyz et al. 2023)", dim == 1
+        name,
+        "heavy-tailed",
+        draw,
+        lambda: student_bits(r, dof, dim),
+        "Gaussian term + constant of dof and d (Czyz et al. 2023)",
+        dim == 1,
     )
 
 
@@ -110,14 +157,23 @@ def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
     def draw(n: int, rng: np.random.Generator) -> Sample:
         c = centres[rng.integers(0, len(centres), n)]
         x = rng.normal(size=n)
-        return _pair(c[:, 0] + sd * x, c[:, 1] + sd * (r * x + math.sqrt(1 - r * r) * rng.normal(size=n)))
+        return _pair(
+            c[:, 0] + sd * x, c[:, 1] + sd * (r * x + math.sqrt(1 - r * r) * rng.normal(size=n))
+        )
 
     def truth() -> float:
-        lines = [np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, 801) for i in (0, 1)]
+        lines = [
+            np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, 801)
+            for i in (0, 1)
+        ]
         p = np.zeros((801, 801))
         for u, v in centres:
             x = lines[0][:, None]
-            p += normal(x, u, sd) * normal(lines[1][None, :], v + r * (x - u), sd * math.sqrt(1 - r * r)) / len(centres)
+            p += (
+                normal(x, u, sd)
+                * normal(lines[1][None, :], v + r * (x - u), sd * math.sqrt(1 - r * r))
+                / len(centres)
+            )
         return joint_bits(p, float(lines[0][1] - lines[0][0]), float(lines[1][1] - lines[1][0]))
 
     return Case(name, "1-D", draw, truth, "joint density on a grid")
@@ -163,7 +219,14 @@ def deterministic(name: str, inputs: int, units: int, f: Map, seed: int) -> Case
         x = rng.normal(size=(n, inputs))
         return _pair(x, f(x @ w))
 
-    return Case(name, "deterministic", draw, lambda: math.inf, "infinite: a continuous input through a map without noise", False)
+    return Case(
+        name,
+        "deterministic",
+        draw,
+        lambda: math.inf,
+        "infinite: a continuous input through a map without noise",
+        False,
+    )
 
 
 CASES = (
@@ -174,9 +237,22 @@ CASES = (
     _uniform_sum(0.3),
     _uniform_sum(2.0),
     additive("square plus noise", _normally, normal, lambda x: x**2, 0.5, -7, 7),
-    additive("sine plus noise", _uniformly(-math.pi, math.pi), _flat, lambda x: np.sin(2 * x), 0.3, -math.pi, math.pi),
+    additive(
+        "sine plus noise",
+        _uniformly(-math.pi, math.pi),
+        _flat,
+        lambda x: np.sin(2 * x),
+        0.3,
+        -math.pi,
+        math.pi,
+    ),
     additive("saturated unit plus noise", _normally, normal, lambda x: np.tanh(3 * x), 0.2, -7, 7),
-    mixture_pair("four clusters on a cross", np.array([[0.0, 2.0], [0.0, -2.0], [2.0, 0.0], [-2.0, 0.0]]), 0.0, 0.5),
+    mixture_pair(
+        "four clusters on a cross",
+        np.array([[0.0, 2.0], [0.0, -2.0], [2.0, 0.0], [-2.0, 0.0]]),
+        0.0,
+        0.5,
+    ),
     gaussian("Gaussian 2+2, r=0.5", 0.5, 2, "vector"),
     gaussian("Gaussian 2+2, r=0.9", 0.9, 2, "vector"),
     gaussian("Gaussian 3+3, r=0.5", 0.5, 3, "vector"),
@@ -203,7 +279,9 @@ JUDGES = (
     gaussian("Gaussian, r=-0.75", -0.75),
     _uniform_sum(0.8),
     additive("cubic plus noise", _uniformly(-1.5, 1.5), _flat, lambda x: x**3 - x, 0.3, -1.5, 1.5),
-    mixture_pair("three correlated clusters", np.array([[0.0, 0.0], [3.0, 1.0], [1.0, 3.0]]), 0.6, 0.6),
+    mixture_pair(
+        "three correlated clusters", np.array([[0.0, 0.0], [3.0, 1.0], [1.0, 3.0]]), 0.6, 0.6
+    ),
     gaussian("Gaussian 2+2, r=0.7", 0.7, 2, "vector"),
     covariance_case("linear map 3 to 2", 3, 2, 13, 0.6),
     student("Student pair, 5 degrees, r=0.4", 0.4, 5),

@@ -28,7 +28,9 @@ def table_case(name: str, table: Callable[[], Floats], how: str = "sum over the 
         return Sample(discrete(a, "a"), discrete(b, "b"))
 
     TABLES[name] = table
-    return Case(name, "discrete", draw, lambda: mutual_information(table()), how, table().size <= 256)
+    return Case(
+        name, "discrete", draw, lambda: mutual_information(table()), how, table().size <= 256
+    )
 
 
 def channel(inputs: Floats, rows: Floats) -> Floats:
@@ -43,7 +45,9 @@ def symmetric(symbols: int, flip: float) -> Floats:
     return channel(np.full(symbols, 1 / symbols), rows)
 
 
-def labelled(inputs: Floats, flip: float, rule: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Floats:
+def labelled(
+    inputs: Floats, flip: float, rule: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+) -> Floats:
     """A binary rule of the symbol, flipped with a probability."""
     y = rule(np.arange(len(inputs)))
     rows = np.where(np.arange(2)[None, :] == y[:, None], 1 - flip, flip)
@@ -69,7 +73,9 @@ def popcount(k: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def erasure(inputs: Floats, lost: float) -> Floats:
     """The symbol itself, or a blank with probability ``lost``: I = (1 - lost) H."""
-    return channel(inputs, np.hstack([(1 - lost) * np.eye(len(inputs)), np.full((len(inputs), 1), lost)]))
+    return channel(
+        inputs, np.hstack([(1 - lost) * np.eye(len(inputs)), np.full((len(inputs), 1), lost)])
+    )
 
 
 def uniform(symbols: int) -> Floats:
@@ -80,24 +86,55 @@ def uniform(symbols: int) -> Floats:
 CASES = (
     table_case("two fair coins, independent", lambda: np.full((2, 2), 0.25), "0"),
     table_case("binary symmetric channel, flip 0.1", lambda: symmetric(2, 0.1), "1 - h(0.1)"),
-    table_case("symmetric channel, 4 symbols, flip 0.2", lambda: symmetric(4, 0.2), "log2 K - h(f) - f log2(K-1)"),
+    table_case(
+        "symmetric channel, 4 symbols, flip 0.2",
+        lambda: symmetric(4, 0.2),
+        "log2 K - h(f) - f log2(K-1)",
+    ),
     table_case("16 x 16 symbols, independent", lambda: np.full((16, 16), 1 / 256), "0"),
     table_case("random table 8 x 8", lambda: random_table(1, 8, 8, 0.5)),
     table_case("random table 32 x 32", lambda: random_table(2, 32, 32, 0.3)),
-    table_case("Zipf, 64 symbols, odd or even, flip 0.1", lambda: labelled(zipf(64), 0.1, lambda k: k % 2)),
-    table_case("symmetric channel, 32 symbols, flip 0.5", lambda: symmetric(32, 0.5), "log2 K - h(f) - f log2(K-1)"),
-    table_case("256 symbols, odd or even, flip 0.1", lambda: labelled(uniform(256), 0.1, lambda k: k % 2), "1 - h(0.1)"),
-    table_case("Zipf, 100 symbols, erased 0.3", lambda: erasure(zipf(100), 0.3), "0.7 H"),
-    table_case("1024 symbols, odd or even, flip 0.2", lambda: labelled(uniform(1024), 0.2, lambda k: k % 2), "1 - h(0.2)"),
     table_case(
-        "4096 symbols, popcount above 6", lambda: labelled(uniform(4096), 0.0, lambda k: (popcount(k) > 6).astype(np.int64)), "H(Y)"
+        "Zipf, 64 symbols, odd or even, flip 0.1", lambda: labelled(zipf(64), 0.1, lambda k: k % 2)
+    ),
+    table_case(
+        "symmetric channel, 32 symbols, flip 0.5",
+        lambda: symmetric(32, 0.5),
+        "log2 K - h(f) - f log2(K-1)",
+    ),
+    table_case(
+        "256 symbols, odd or even, flip 0.1",
+        lambda: labelled(uniform(256), 0.1, lambda k: k % 2),
+        "1 - h(0.1)",
+    ),
+    table_case("Zipf, 100 symbols, erased 0.3", lambda: erasure(zipf(100), 0.3), "0.7 H"),
+    table_case(
+        "1024 symbols, odd or even, flip 0.2",
+        lambda: labelled(uniform(1024), 0.2, lambda k: k % 2),
+        "1 - h(0.2)",
+    ),
+    table_case(
+        "4096 symbols, popcount above 6",
+        lambda: labelled(uniform(4096), 0.0, lambda k: (popcount(k) > 6).astype(np.int64)),
+        "H(Y)",
     ),
 )
 
 JUDGES = (
-    table_case("Z-channel, 0.3", lambda: channel(np.array([0.5, 0.5]), np.array([[1.0, 0.0], [0.3, 0.7]])), "h(0.35) - h(0.3)/2"),
-    table_case("symmetric channel, 7 symbols, flip 0.35", lambda: symmetric(7, 0.35), "log2 K - h(f) - f log2(K-1)"),
+    table_case(
+        "Z-channel, 0.3",
+        lambda: channel(np.array([0.5, 0.5]), np.array([[1.0, 0.0], [0.3, 0.7]])),
+        "h(0.35) - h(0.3)/2",
+    ),
+    table_case(
+        "symmetric channel, 7 symbols, flip 0.35",
+        lambda: symmetric(7, 0.35),
+        "log2 K - h(f) - f log2(K-1)",
+    ),
     table_case("random table 20 x 5", lambda: random_table(11, 20, 5, 0.4)),
-    table_case("Zipf, 300 symbols, popcount of the rank odd, flip 0.15", lambda: labelled(zipf(300), 0.15, lambda k: popcount(k) % 2)),
+    table_case(
+        "Zipf, 300 symbols, popcount of the rank odd, flip 0.15",
+        lambda: labelled(zipf(300), 0.15, lambda k: popcount(k) % 2),
+    ),
     table_case("512 symbols, erased 0.5", lambda: erasure(uniform(512), 0.5), "4.5"),
 )

@@ -30,7 +30,9 @@ def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None
     return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) by quadrature")
 
 
-def plane_classes(name: str, centres: Floats, labels: NDArray[np.int64], sd: float, extra: int = 0) -> Case:
+def plane_classes(
+    name: str, centres: Floats, labels: NDArray[np.int64], sd: float, extra: int = 0
+) -> Case:
     """Gaussian blobs in the plane, several of which may share a label; ``extra`` units of noise beside them."""
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
@@ -39,12 +41,19 @@ def plane_classes(name: str, centres: Floats, labels: NDArray[np.int64], sd: flo
         return Sample(continuous(z, "z"), discrete(labels[k], "y"))
 
     def truth() -> float:
-        lines = [np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, 401) for i in (0, 1)]
-        blobs = np.stack([np.outer(normal(lines[0], u, sd), normal(lines[1], v, sd)).ravel() for u, v in centres])
+        lines = [
+            np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, 401)
+            for i in (0, 1)
+        ]
+        blobs = np.stack(
+            [np.outer(normal(lines[0], u, sd), normal(lines[1], v, sd)).ravel() for u, v in centres]
+        )
         classes = int(labels.max()) + 1
         w = np.bincount(labels) / len(labels)
         densities = np.stack([blobs[labels == c].mean(axis=0) for c in range(classes)])
-        return classes_bits(densities, w, float((lines[0][1] - lines[0][0]) * (lines[1][1] - lines[1][0])))
+        return classes_bits(
+            densities, w, float((lines[0][1] - lines[0][0]) * (lines[1][1] - lines[1][0]))
+        )
 
     return Case(name, "label", draw, truth, "h(Z) - sum p_y h(Z|y) on a grid", extra == 0)
 
@@ -56,7 +65,9 @@ def overlap(share: float) -> Case:
         y = rng.integers(0, 2, n)
         return Sample(continuous(rng.random(n) + (1 - share) * y, "z"), discrete(y, "y"))
 
-    return Case(f"two uniforms that overlap by {share:g}", "label", draw, lambda: 1 - share, "1 - overlap")
+    return Case(
+        f"two uniforms that overlap by {share:g}", "label", draw, lambda: 1 - share, "1 - overlap"
+    )
 
 
 def gao(symbols: int) -> Case:
@@ -67,7 +78,9 @@ def gao(symbols: int) -> Case:
         return Sample(continuous(x.astype(np.float64), "x"), continuous(x + 2 * rng.random(n), "z"))
 
     truth: Callable[[], float] = lambda: math.log2(symbols) - (symbols - 1) / symbols  # noqa: E731
-    return Case(f"steps with uniform noise, {symbols} symbols", "mixed", draw, truth, "log2 m - (m-1)/m")
+    return Case(
+        f"steps with uniform noise, {symbols} symbols", "mixed", draw, truth, "log2 m - (m-1)/m"
+    )
 
 
 def censored(name: str, gap: float, cut: float) -> Case:
@@ -75,7 +88,9 @@ def censored(name: str, gap: float, cut: float) -> Case:
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         y = rng.integers(0, 2, n)
-        return Sample(continuous(np.maximum(gap * y + rng.normal(size=n), cut), "z"), discrete(y, "y"))
+        return Sample(
+            continuous(np.maximum(gap * y + rng.normal(size=n), cut), "z"), discrete(y, "y")
+        )
 
     def truth() -> float:
         from scipy.special import ndtr
@@ -117,7 +132,13 @@ def rectified_pair(r: float) -> Case:
             terms = np.where(joint > 0, joint * np.log2(joint / (f[:, None] * f[None, :])), 0.0)
         return both + one + float(weights @ terms @ weights)
 
-    return Case(f"rectified Gaussian pair, r={r:g}", "mixed", draw, truth, "atom-atom, atom-tail and tail-tail terms")
+    return Case(
+        f"rectified Gaussian pair, r={r:g}",
+        "mixed",
+        draw,
+        truth,
+        "atom-atom, atom-tail and tail-tail terms",
+    )
 
 
 def noisy_or_dead(dead: float, r: float) -> Case:
@@ -133,7 +154,9 @@ def noisy_or_dead(dead: float, r: float) -> Case:
         h = -(dead * math.log2(dead) + (1 - dead) * math.log2(1 - dead))
         return h - (1 - dead) / 2 * math.log2(1 - r * r)
 
-    return Case(f"a pair off together, {dead:g}, r={r:g}", "mixed", draw, truth, "h(dead) + (1 - dead) I")
+    return Case(
+        f"a pair off together, {dead:g}, r={r:g}", "mixed", draw, truth, "h(dead) + (1 - dead) I"
+    )
 
 
 _RING = np.stack([np.cos(np.arange(8) * math.pi / 4), np.sin(np.arange(8) * math.pi / 4)], axis=1)
@@ -145,7 +168,12 @@ CASES = (
     line_classes("two normals, gap 1", _TWO, np.ones(2)),
     line_classes("two normals, gap 3", 3 * _TWO, np.ones(2)),
     line_classes("two spreads, 1 and 3", np.zeros(2), np.array([1.0, 3.0])),
-    line_classes("five normals, gap 2, unequal", np.array([0.0, 2.0, 4.0, 6.0, 8.0]), np.ones(5), np.array([0.1, 0.15, 0.2, 0.25, 0.3])),
+    line_classes(
+        "five normals, gap 2, unequal",
+        np.array([0.0, 2.0, 4.0, 6.0, 8.0]),
+        np.ones(5),
+        np.array([0.1, 0.15, 0.2, 0.25, 0.3]),
+    ),
     plane_classes("four blobs", 1.5 * _SQUARE, np.arange(4), 1.0),
     plane_classes("exclusive or", 1.5 * _SQUARE, np.array([0, 0, 1, 1]), 0.8),
     plane_classes("eight blobs on a ring", 2.5 * _RING, np.arange(8), 0.8),
@@ -159,8 +187,15 @@ CASES = (
 
 JUDGES = (
     overlap(0.4),
-    line_classes("three normals of three spreads", np.array([0.0, 1.5, 4.0]), np.array([0.5, 1.0, 1.5])),
-    plane_classes("ring against centre", np.vstack([2.2 * _RING, np.zeros((2, 2))]), np.array([0] * 8 + [1] * 2), 0.6),
+    line_classes(
+        "three normals of three spreads", np.array([0.0, 1.5, 4.0]), np.array([0.5, 1.0, 1.5])
+    ),
+    plane_classes(
+        "ring against centre",
+        np.vstack([2.2 * _RING, np.zeros((2, 2))]),
+        np.array([0] * 8 + [1] * 2),
+        0.6,
+    ),
     gao(7),
     rectified_pair(0.5),
 )

@@ -8,17 +8,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.calibrate.case import Case, Family, Sample
-from infoplane.analysis.calibrate.truths import classes_bits, entropy_on_grid, mixture_bits, mixture_bits_plane, normal, normal_entropy
+from infoplane.analysis.calibrate.truths import (
+    classes_bits,
+    entropy_on_grid,
+    mixture_bits,
+    mixture_bits_plane,
+    normal,
+    normal_entropy,
+)
 from infoplane.types import continuous, discrete
 
 Floats = NDArray[np.float64]
 
 
-def _channel(x: Floats, ids: NDArray[np.int64] | None, clean: Floats, sigma: float, rng: np.random.Generator) -> Sample:
+def _channel(
+    x: Floats, ids: NDArray[np.int64] | None, clean: Floats, sigma: float, rng: np.random.Generator
+) -> Sample:
     """What neighbours see (the input's values and the noisy layer) and what sample propagation sees (row identities and the clean layer)."""
     z = clean + sigma * rng.normal(size=clean.shape)
     rows = np.arange(len(clean)) if ids is None else ids
-    return Sample(continuous(x, "x"), continuous(z, "z"), discrete(rows, "ids"), continuous(clean, "f(x)"), sigma)
+    return Sample(
+        continuous(x, "x"),
+        continuous(z, "z"),
+        discrete(rows, "ids"),
+        continuous(clean, "f(x)"),
+        sigma,
+    )
 
 
 def balanced(n: int, symbols: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -51,12 +66,23 @@ def ring_channel(radius: float, sigma: float) -> Case:
         from scipy.special import ive
 
         rho = np.linspace(1e-9, radius + 10 * sigma, 20001)
-        p = np.exp(-((rho - radius) ** 2) / (2 * sigma**2)) * ive(0, rho * radius / sigma**2) / (2 * math.pi * sigma**2)
+        p = (
+            np.exp(-((rho - radius) ** 2) / (2 * sigma**2))
+            * ive(0, rho * radius / sigma**2)
+            / (2 * math.pi * sigma**2)
+        )
         terms = np.where(p > 0, -2 * math.pi * rho * p * np.log2(np.maximum(p, 1e-300)), 0.0)
         step = float(rho[1] - rho[0])
         return float((terms[1:] + terms[:-1]).sum() / 2 * step) - 2 * normal_entropy(sigma)
 
-    return Case(f"circle of radius {radius:g}, noise {sigma:g}", "channel", draw, truth, "radial density with a Bessel function", False)
+    return Case(
+        f"circle of radius {radius:g}, noise {sigma:g}",
+        "channel",
+        draw,
+        truth,
+        "radial density with a Bessel function",
+        False,
+    )
 
 
 def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, seed: int) -> Case:
@@ -69,23 +95,41 @@ def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, 
         digits = np.stack([k // levels**i % levels for i in range(units)], axis=1)
         return _channel(grid[digits], k, np.tanh(gain * grid[digits]) @ turn, sigma, rng)
 
-    return Case(name, "channel", draw, lambda: units * mixture_bits(np.tanh(gain * grid), sigma), "units x one scalar mixture", False)
+    return Case(
+        name,
+        "channel",
+        draw,
+        lambda: units * mixture_bits(np.tanh(gain * grid), sigma),
+        "units x one scalar mixture",
+        False,
+    )
 
 
 def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.0) -> Case:
     """A random tanh layer of two units over all patterns of ``bits`` binary inputs, noise added: a mixture of 2^bits Gaussians in the plane."""
     patterns = (2 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1) - 1).astype(np.float64)
     rng = np.random.default_rng(seed)
-    centres = np.tanh(patterns @ (gain * rng.normal(size=(bits, 2)) / math.sqrt(bits)) + 0.3 * rng.normal(size=2))
+    centres = np.tanh(
+        patterns @ (gain * rng.normal(size=(bits, 2)) / math.sqrt(bits)) + 0.3 * rng.normal(size=2)
+    )
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         k = balanced(n, len(patterns), rng)
         return _channel(patterns[k], k, centres[k], sigma, rng)
 
-    return Case(name, "noisy network", draw, lambda: mixture_bits_plane(centres, sigma), "mixture density on a grid", False)
+    return Case(
+        name,
+        "noisy network",
+        draw,
+        lambda: mixture_bits_plane(centres, sigma),
+        "mixture density on a grid",
+        False,
+    )
 
 
-def two_layers(name: str, points: int, first: float, second: float, sigma: float, *, labels: bool = False) -> Case:
+def two_layers(
+    name: str, points: int, first: float, second: float, sigma: float, *, labels: bool = False
+) -> Case:
     """X -> tanh(first X) + n -> tanh(second Z1) + n, scalar, X on ``points`` values: noise propagated through the second layer.
 
     Sample propagation sees many draws of the hidden noise for every x. With ``labels``, Y = 1 for x > 0 takes the place of X.
@@ -109,9 +153,13 @@ def two_layers(name: str, points: int, first: float, second: float, sigma: float
         if labels:
             densities = np.stack([densities[y == c].mean(axis=0) for c in (0, 1)])
             return classes_bits(densities, np.bincount(y) / points, cell)
-        return entropy_on_grid(densities.mean(axis=0), cell) - float(np.mean([entropy_on_grid(d, cell) for d in densities]))
+        return entropy_on_grid(densities.mean(axis=0), cell) - float(
+            np.mean([entropy_on_grid(d, cell) for d in densities])
+        )
 
-    return Case(name, "noisy network", draw, truth, "nested quadrature over the hidden noise", False)
+    return Case(
+        name, "noisy network", draw, truth, "nested quadrature over the hidden noise", False
+    )
 
 
 def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy network") -> Case:
@@ -126,12 +174,18 @@ def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy n
         clean = (x @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T
         s = _channel(x, k, clean, sigma, rng)
         fresh = rng.normal(size=(n, 2))
-        z = (fresh @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T + sigma * rng.normal(size=(n, 1))
+        z = (fresh @ w1.T + sigma * rng.normal(size=(n, 2))) @ w2.T + sigma * rng.normal(
+            size=(n, 1)
+        )
         return Sample(continuous(fresh, "x"), continuous(z, "z"), s.ids, s.clean, sigma)
 
     def truth() -> float:
         signal = w2 @ w1 @ w1.T @ w2.T
-        return 0.5 * float(np.linalg.slogdet(signal + noise)[1] - np.linalg.slogdet(noise)[1]) / math.log(2)
+        return (
+            0.5
+            * float(np.linalg.slogdet(signal + noise)[1] - np.linalg.slogdet(noise)[1])
+            / math.log(2)
+        )
 
     return Case(name, family, draw, truth, "1/2 log2 det(signal + noise) / det noise", False)
 

@@ -37,7 +37,17 @@ def html_of(found: Calibration) -> str:
         "<p>The lowest and the highest of several estimates of one information, where they differ by more than 0.1 bit and three standard errors: at least one of the two is wrong there.</p>",
         _table(
             ("case", "truth", "lowest", "bits", "highest", "bits"),
-            [(p.case, f"{p.truth_bits:.3f}", p.low, f"{p.low_bits:.3f}", p.high, f"{p.high_bits:.3f}") for p in found.partings()],
+            [
+                (
+                    p.case,
+                    f"{p.truth_bits:.3f}",
+                    p.low,
+                    f"{p.low_bits:.3f}",
+                    p.high,
+                    f"{p.high_bits:.3f}",
+                )
+                for p in found.partings()
+            ],
         ),
         "<h2>By case</h2>",
         _scores(found.by_case(), "case"),
@@ -80,15 +90,27 @@ def _scores(scores: Iterable[Score], what: str) -> str:
 
 def _refusals(found: Calibration) -> str:
     said = dict.fromkeys((t.estimator, t.case, t.refusal) for t in found.trials if t.refusal)
-    return "" if not said else "<h2>Refusals</h2>" + _table(("estimator", "case", "reason"), [(e, c, r[:200]) for e, c, r in said])
+    return (
+        ""
+        if not said
+        else "<h2>Refusals</h2>"
+        + _table(("estimator", "case", "reason"), [(e, c, r[:200]) for e, c, r in said])
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     if not rows:
         return "<p>none</p>"
     left = [not cell.lstrip("+-")[:1].isdigit() and cell != "-" for cell in rows[0]]
-    cells = "".join(f"<th{' class=t' if t else ''}>{escape(h)}</th>" for h, t in zip(head, left, strict=True))
+    cells = "".join(
+        f"<th{' class=t' if t else ''}>{escape(h)}</th>" for h, t in zip(head, left, strict=True)
+    )
     body = "".join(
-        "<tr>" + "".join(f"<td{' class=t' if t else ''}>{escape(c)}</td>" for c, t in zip(row, left, strict=True)) + "</tr>" for row in rows
+        "<tr>"
+        + "".join(
+            f"<td{' class=t' if t else ''}>{escape(c)}</td>" for c, t in zip(row, left, strict=True)
+        )
+        + "</tr>"
+        for row in rows
     )
     return f'<div class="scroll"><table><tr>{cells}</tr>{body}</table></div>'

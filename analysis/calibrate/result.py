@@ -110,7 +110,9 @@ class Calibration:
         groups: dict[tuple[str, str], list[Trial]] = {}
         for t in self.trials:
             groups.setdefault((by(t), t.estimator), []).append(t)
-        return tuple(_score(estimator, where, trials) for (where, estimator), trials in groups.items())
+        return tuple(
+            _score(estimator, where, trials) for (where, estimator), trials in groups.items()
+        )
 
     def by_case(self) -> tuple[Score, ...]:
         """Scores of every estimator on every case."""
@@ -122,7 +124,11 @@ class Calibration:
         Raises:
             InputError: no such trials.
         """
-        found = [s for s in self.scores() + self.by_case() if s.estimator == estimator and s.where == where]
+        found = [
+            s
+            for s in self.scores() + self.by_case()
+            if s.estimator == estimator and s.where == where
+        ]
         if not found:
             raise InputError(
                 f"no trials of {estimator!r} on {where!r}; there are {list(self.estimators)} on {list(FAMILIES)} and the cases"
@@ -134,12 +140,17 @@ class Calibration:
         found = []
         for name in self.cases:
             mine = [t for t in self.trials if t.case == name and t.bits is not None and t.shannon]
-            groups = {e: np.array([t.bits for t in mine if t.estimator == e], np.float64) for e in dict.fromkeys(t.estimator for t in mine)}
+            groups = {
+                e: np.array([t.bits for t in mine if t.estimator == e], np.float64)
+                for e in dict.fromkeys(t.estimator for t in mine)
+            }
             if len(groups) < 2:
                 continue
             means = {e: float(bits.mean()) for e, bits in groups.items()}
             low, high = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
-            se = math.hypot(*(float(groups[e].std() / math.sqrt(len(groups[e]))) for e in (low, high)))
+            se = math.hypot(
+                *(float(groups[e].std() / math.sqrt(len(groups[e]))) for e in (low, high))
+            )
             if means[high] - means[low] > max(_APART, 3 * se):
                 found.append(Parting(name, low, high, means[low], means[high], mine[0].truth_bits))
         return tuple(found)
@@ -166,10 +177,17 @@ class Calibration:
         return path
 
     def __str__(self) -> str:
-        lines = [f"{'family':18s}{'estimator':30s}{'error':>8s}{'bias':>9s}{'coverage':>10s}{'refused':>9s}"]
+        lines = [
+            f"{'family':18s}{'estimator':30s}{'error':>8s}{'bias':>9s}{'coverage':>10s}{'refused':>9s}"
+        ]
         for s in sorted(self.scores(), key=lambda s: FAMILIES.index(s.where)):  # type: ignore[arg-type]  # scores by family
-            values = ["-" if v is None else format(v, form) for v, form in ((s.error, ".4f"), (s.bias, "+.4f"), (s.coverage, ".1%"))]
-            lines.append(f"{s.where:18s}{s.estimator:30s}{values[0]:>8s}{values[1]:>9s}{values[2]:>10s}{s.refused:>6d}/{s.trials}")
+            values = [
+                "-" if v is None else format(v, form)
+                for v, form in ((s.error, ".4f"), (s.bias, "+.4f"), (s.coverage, ".1%"))
+            ]
+            lines.append(
+                f"{s.where:18s}{s.estimator:30s}{values[0]:>8s}{values[1]:>9s}{values[2]:>10s}{s.refused:>6d}/{s.trials}"
+            )
         return "\n".join(lines)
 
 

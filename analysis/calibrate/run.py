@@ -12,12 +12,20 @@ import numpy as np
 from infoplane.analysis.calibrate.bank import choose
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.result import Calibration, Trial
-from infoplane.analysis.errorbars import Resampled
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.resampling.intervals import Resampled
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimator, Variable
 
-DEFAULT_ESTIMATORS = ("plugin:population", "knn:k=5", "ksg:k=5", "gauss", "gauss:copula=true", "noisy", "vinfo:family=mlp")
+DEFAULT_ESTIMATORS = (
+    "plugin:population",
+    "knn:k=5",
+    "ksg:k=5",
+    "gauss",
+    "gauss:copula=true",
+    "noisy",
+    "vinfo:family=mlp",
+)
 
 
 def calibrate(
@@ -52,11 +60,15 @@ def calibrate(
     """
     draws = range(seeds) if isinstance(seeds, int) else seeds
     if not len(draws) or n < 8 or not estimators:
-        raise InputError(f"expected at least 1 seed, 8 rows and 1 estimator, got seeds={seeds}, n={n}, estimators={list(estimators)}")
+        raise InputError(
+            f"expected at least 1 seed, 8 rows and 1 estimator, got seeds={seeds}, n={n}, estimators={list(estimators)}"
+        )
     chosen = _cases(cases, judges)
     parsed = {_label(e): e for e in map(parse, estimators)}
     todo = [(case, seed) for case in chosen for seed in draws]
-    found = tuple(t for trials in _work(todo, parsed, n, errorbars, workers, progress) for t in trials)
+    found = tuple(
+        t for trials in _work(todo, parsed, n, errorbars, workers, progress) for t in trials
+    )
     if not found:
         raise InputError(f"none of {list(parsed)} supports the kinds of {[c.name for c in chosen]}")
     return Calibration(found)
@@ -64,18 +76,30 @@ def calibrate(
 
 def _label(estimator: Estimator) -> str:
     """The spec; for sample propagation without its noise, which is that of the case."""
-    return estimator.name.partition(":")[0] if getattr(estimator, "takes_clean", False) else estimator.name
+    return (
+        estimator.name.partition(":")[0]
+        if getattr(estimator, "takes_clean", False)
+        else estimator.name
+    )
 
 
 def _cases(cases: Sequence[str | Case] | None, judges: bool) -> tuple[Case, ...]:
     if cases is None:
         return choose(judges=judges)
     names = [c for c in cases if isinstance(c, str)]
-    return (*(choose(names, judges=judges) if names else ()), *(c for c in cases if isinstance(c, Case)))
+    return (
+        *(choose(names, judges=judges) if names else ()),
+        *(c for c in cases if isinstance(c, Case)),
+    )
 
 
 def _work(
-    todo: Sequence[tuple[Case, int]], parsed: dict[str, Estimator], n: int, errorbars: int, workers: int, progress: bool
+    todo: Sequence[tuple[Case, int]],
+    parsed: dict[str, Estimator],
+    n: int,
+    errorbars: int,
+    workers: int,
+    progress: bool,
 ) -> Iterator[list[Trial]]:
     from joblib import Parallel, delayed
 
@@ -93,14 +117,18 @@ def _work(
     yield from track(work, description="calibrating", total=len(todo), transient=True)
 
 
-def trials_of(case: Case, seed: int, parsed: dict[str, Estimator], n: int, errorbars: int) -> list[Trial]:
+def trials_of(
+    case: Case, seed: int, parsed: dict[str, Estimator], n: int, errorbars: int
+) -> list[Trial]:
     """Every estimator on one draw."""
     sample, found = case.sample(n, seed), []
     for spec, estimator in parsed.items():
         if (given := _given(estimator, sample)) is None:
             continue
         e, a, b = given
-        rng = np.random.default_rng([seed, n, zlib.crc32(spec.encode()), zlib.crc32(case.name.encode())])
+        rng = np.random.default_rng(
+            [seed, n, zlib.crc32(spec.encode()), zlib.crc32(case.name.encode())]
+        )
         place = (case.name, case.family, spec, n, seed, case.bits)
         shannon = bool(getattr(e, "shannon", True))
         start = time.perf_counter()
@@ -108,10 +136,26 @@ def trials_of(case: Case, seed: int, parsed: dict[str, Estimator], n: int, error
             got = (Resampled(e, errorbars) if errorbars else e).estimate(a, b, rng=rng)
         except InfoplaneError as error:
             took = time.perf_counter() - start
-            found.append(Trial(*place, None, None, None, None, took, str(error), shannon, case.low_dimensional))
+            found.append(
+                Trial(
+                    *place, None, None, None, None, took, str(error), shannon, case.low_dimensional
+                )
+            )
             continue
         took = time.perf_counter() - start
-        found.append(Trial(*place, got.bits, got.low, got.high, got.stderr, took, "", shannon, case.low_dimensional))
+        found.append(
+            Trial(
+                *place,
+                got.bits,
+                got.low,
+                got.high,
+                got.stderr,
+                took,
+                "",
+                shannon,
+                case.low_dimensional,
+            )
+        )
     return found
 
 
@@ -121,4 +165,8 @@ def _given(estimator: Estimator, sample: Sample) -> tuple[Estimator, Variable, V
         if sample.ids is None or sample.clean is None or sample.sigma is None:
             return None
         return replace(estimator, sigma=sample.sigma), sample.ids, sample.clean  # type: ignore[type-var]  # a dataclass with sigma, as it says
-    return (estimator, sample.a, sample.b) if estimator.supports(sample.a.kind, sample.b.kind) else None
+    return (
+        (estimator, sample.a, sample.b)
+        if estimator.supports(sample.a.kind, sample.b.kind)
+        else None
+    )

@@ -27,7 +27,9 @@ def normal_entropy(sd: float) -> float:
     return 0.5 * float(np.log2(2 * np.pi * np.e * sd * sd))
 
 
-def mixture_bits(centres: Floats, sd: float, weights: Floats | None = None, points: int = 6001) -> float:
+def mixture_bits(
+    centres: Floats, sd: float, weights: Floats | None = None, points: int = 6001
+) -> float:
     """I(K;Z) of Z = centre_K + N(0, sd^2), scalar: h(Z) on a grid minus the entropy of the noise. ``centres`` has shape ``(K,)``."""
     w = np.full(len(centres), 1 / len(centres)) if weights is None else weights
     t = np.linspace(centres.min() - 9 * sd, centres.max() + 9 * sd, points)
@@ -40,14 +42,23 @@ def mixture_bits(centres: Floats, sd: float, weights: Floats | None = None, poin
 
 def mixture_bits_plane(centres: Floats, sd: float, points: int = 301) -> float:
     """The same for centres in the plane, shape ``(K, 2)``, equal weights, noise of ``sd`` in each coordinate."""
-    lines = [np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, points) for i in (0, 1)]
+    lines = [
+        np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, points)
+        for i in (0, 1)
+    ]
     kernels = [normal(line[:, None], centres[None, :, i], sd) for i, line in enumerate(lines)]
     p = kernels[0] @ kernels[1].T / len(centres)
     cell = float((lines[0][1] - lines[0][0]) * (lines[1][1] - lines[1][0]))
     return entropy_on_grid(p, cell) - 2 * normal_entropy(sd)
 
 
-def additive_bits(density: Callable[[Floats], Floats], f: Callable[[Floats], Floats], sd: float, low: float, high: float) -> float:
+def additive_bits(
+    density: Callable[[Floats], Floats],
+    f: Callable[[Floats], Floats],
+    sd: float,
+    low: float,
+    high: float,
+) -> float:
     """I(X;Z) of Z = f(X) + N(0, sd^2), X with a density on [low, high]: the midpoint rule over X makes a fine mixture."""
     edges = np.linspace(low, high, 4001)
     x = (edges[1:] + edges[:-1]) / 2
@@ -66,7 +77,9 @@ def joint_bits(p: Floats, dx: float, dz: float) -> float:
 def classes_bits(densities: Floats, weights: Floats, cell: float) -> float:
     """I(Y;Z) = h(Z) - sum_y w_y h(Z|y) from class densities ``(classes, points)`` on a grid."""
     mixture = (weights[:, None] * densities).sum(axis=0)
-    return entropy_on_grid(mixture, cell) - float(sum(w * entropy_on_grid(d, cell) for w, d in zip(weights, densities, strict=True)))
+    return entropy_on_grid(mixture, cell) - float(
+        sum(w * entropy_on_grid(d, cell) for w, d in zip(weights, densities, strict=True))
+    )
 
 
 def student_bits(r: float, dof: float, dim: int = 1) -> float:
@@ -77,7 +90,10 @@ def student_bits(r: float, dof: float, dim: int = 1) -> float:
     def h(d: int) -> float:
         v = dof
         return float(
-            gammaln(v / 2) + d / 2 * np.log(v * np.pi) - gammaln((v + d) / 2) + (v + d) / 2 * (digamma((v + d) / 2) - digamma(v / 2))
+            gammaln(v / 2)
+            + d / 2 * np.log(v * np.pi)
+            - gammaln((v + d) / 2)
+            + (v + d) / 2 * (digamma((v + d) / 2) - digamma(v / 2))
         )
 
     return (2 * h(dim) - h(2 * dim)) / _LN2 - dim / 2 * float(np.log2(1 - r * r))

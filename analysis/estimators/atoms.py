@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
-from infoplane.analysis.estimators.knn import Floats, mixed_bits, ross_bits
+from infoplane.analysis.estimators.ksg import Floats, mixed_bits, ross_bits
 from infoplane.rows import row_codes
 
 Codes = NDArray[np.int64]

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators import binrules
-from infoplane.analysis.estimators.cells import estimate_of_codes, estimates_of_keys, same_rows, symbols, symbols_of
+from infoplane.analysis.estimators.cells import (
+    estimate_of_codes,
+    estimates_of_keys,
+    same_rows,
+    symbols,
+    symbols_of,
+)
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.kernels.blocks import Rows
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
@@ -75,14 +81,24 @@ class Binned:
         if self.rule not in RULES:
             raise InputError(f"no such bin rule: {self.rule!r}; choose one of {', '.join(RULES)}")
         if self.width is not None and (self.rule != "saxe" or not self.width > 0):
-            raise InputError(f"width is a positive number and belongs to rule 'saxe', got width={self.width} with rule {self.rule!r}")
+            raise InputError(
+                f"width is a positive number and belongs to rule 'saxe', got width={self.width} with rule {self.rule!r}"
+            )
         if self.n is not None and (self.rule not in _DEFAULT_N or self.n < 1):
-            raise InputError(f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} with rule {self.rule!r}")
+            raise InputError(
+                f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} with rule {self.rule!r}"
+            )
         if self.correction not in CORRECTIONS:
-            raise InputError(f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}")
-        scopes = {"range": ("run", "layer", "unit", "step"), "quantile": ("unit", "layer")}.get(self.rule, ())
+            raise InputError(
+                f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}"
+            )
+        scopes = {"range": ("run", "layer", "unit", "step"), "quantile": ("unit", "layer")}.get(
+            self.rule, ()
+        )
         if self.scope is not None and self.scope not in scopes:
-            raise InputError(f"scope of rule {self.rule!r} is one of {scopes or '(none)'}, got {self.scope!r}")
+            raise InputError(
+                f"scope of rule {self.rule!r} is one of {scopes or '(none)'}, got {self.scope!r}"
+            )
 
     @property
     def name(self) -> str:
@@ -96,7 +112,9 @@ class Binned:
             "scope": self.scope,
             "correction": None if self.correction == "none" else self.correction,
         }
-        return f"bin:{self.rule}" + "".join(f",{key}={value}" for key, value in given.items() if value is not None)
+        return f"bin:{self.rule}" + "".join(
+            f",{key}={value}" for key, value in given.items() if value is not None
+        )
 
     @property
     def cells_per_unit(self) -> int:
@@ -119,10 +137,18 @@ class Binned:
             InputError: nothing to fit.
         """
         axis = 0 if self.scope == "unit" else None
-        ranges = [(np.atleast_1d(v.values.min(axis=axis)), np.atleast_1d(v.values.max(axis=axis))) for v in variables]
+        ranges = [
+            (np.atleast_1d(v.values.min(axis=axis)), np.atleast_1d(v.values.max(axis=axis)))
+            for v in variables
+        ]
         if not ranges:
-            raise InputError(f"{self.name}: expected at least one checkpoint to fit the range on, got none")
-        low, high = np.min([lo for lo, _ in ranges], axis=0), np.max([hi for _, hi in ranges], axis=0)
+            raise InputError(
+                f"{self.name}: expected at least one checkpoint to fit the range on, got none"
+            )
+        low, high = (
+            np.min([lo for lo, _ in ranges], axis=0),
+            np.max([hi for _, hi in ranges], axis=0),
+        )
         return replace(self, frozen_low=tuple(map(float, low)), frozen_high=tuple(map(float, high)))
 
     def axis_label(self, quantity: str, n: int) -> str:
@@ -156,7 +182,11 @@ class Binned:
         low, high = np.array(me.frozen_low), np.array(me.frozen_high)
         if self.rule == "saxe-paper":
             bounded = bool(low.min() >= -1 and high.max() <= 1 and low.min() < 0)
-            return binrules.equal_cells(v, -1.0, 1.0, 30) if bounded else binrules.equal_cells(v, low, high, 100)
+            return (
+                binrules.equal_cells(v, -1.0, 1.0, 30)
+                if bounded
+                else binrules.equal_cells(v, low, high, 100)
+            )
         return binrules.equal_cells(v, low, high, self.cells_per_unit)
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
@@ -175,9 +205,15 @@ class Binned:
         """64-bit keys that part the rows as `keys` do, shape ``(n,)``, from no more units than that takes; keys of blocks cannot be joined."""
         if self.rule == "saxe":
             return floor_keys(z.values, self.width or SAXE_WIDTH, parting=True, largest=z.largest)
-        return edge_keys(z.values, binrules.SZT_EDGES, parting=True) if self.rule == "szt" else self.keys(z)
+        return (
+            edge_keys(z.values, binrules.SZT_EDGES, parting=True)
+            if self.rule == "szt"
+            else self.keys(z)
+        )
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
 
         Raises:
@@ -187,7 +223,13 @@ class Binned:
         t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
         ceiling = None if other.kind == "discrete" else float(np.log2(t.n))
         return estimate_of_codes(
-            self.codes(t), self.codes(other), self.name, "point", self._notes(t), ceiling_bits=ceiling, correction=self.correction
+            self.codes(t),
+            self.codes(other),
+            self.name,
+            "point",
+            self._notes(t),
+            ceiling_bits=ceiling,
+            correction=self.correction,
         )
 
     def estimate_plane_point(
@@ -199,14 +241,21 @@ class Binned:
         return self._points(keys, (("i_xz", x), ("i_zy", y)), self._notes(z))
 
     def estimate_rows(
-        self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None
+        self,
+        x: Variable | None,
+        z: Rows,
+        y: Variable | None,
+        *,
+        rng: np.random.Generator | None = None,
     ) -> list[tuple[Quantity, Estimate]]:
         """As `estimate_plane_point`, for a layer that does not fit into memory: keys of blocks, joined.
 
         Raises:
             EstimatorError: a rule whose cells depend on all rows at once.
         """
-        if self.rule in ("quantile", "ebab") or (self.rule in ("range", "saxe-paper") and self.frozen_low is None):
+        if self.rule in ("quantile", "ebab") or (
+            self.rule in ("range", "saxe-paper") and self.frozen_low is None
+        ):
             raise EstimatorError(
                 f"{self.name}: its cells need all rows at once, and this layer is larger than INFOPLANE_MEMORY; use szt, saxe or range"
             )
@@ -217,20 +266,38 @@ class Binned:
             below, above = below + int((block < -1).sum()), above + int((block > 1).sum())
         sides: tuple[tuple[Quantity, Variable | None], ...] = (("i_xz", x), ("i_zy", y))
         notes = self._shares(below / (z.shape[0] * z.shape[1]), above / (z.shape[0] * z.shape[1]))
-        return self._points(np.concatenate(keys), [(q, v) for q, v in sides if v is not None], notes)
+        return self._points(
+            np.concatenate(keys), [(q, v) for q, v in sides if v is not None], notes
+        )
 
-    def _points(self, keys: Keys, sides: Sequence[tuple[Quantity, Variable]], notes: tuple[str, ...]) -> list[tuple[Quantity, Estimate]]:
+    def _points(
+        self, keys: Keys, sides: Sequence[tuple[Quantity, Variable]], notes: tuple[str, ...]
+    ) -> list[tuple[Quantity, Estimate]]:
         quantities = [quantity for quantity, _ in sides]
         given = [
-            (symbols_of(other), None) if other.kind == "discrete" else (symbols(self.codes(other)), float(np.log2(len(keys))))
+            (symbols_of(other), None)
+            if other.kind == "discrete"
+            else (symbols(self.codes(other)), float(np.log2(len(keys))))
             for _, other in sides
         ]
-        if self.correction == "none" and all(b.number <= _FEW or b.number == len(keys) for b, _ in given):
-            found = estimates_of_keys(keys, given, self.name, notes)  # one pass over the keys says everything
+        if self.correction == "none" and all(
+            b.number <= _FEW or b.number == len(keys) for b, _ in given
+        ):
+            found = estimates_of_keys(
+                keys, given, self.name, notes
+            )  # one pass over the keys says everything
         else:
             t = codes_of_keys(keys)
             found = [
-                estimate_of_codes(t, b.codes, self.name, "point", notes, ceiling_bits=ceiling, correction=self.correction)
+                estimate_of_codes(
+                    t,
+                    b.codes,
+                    self.name,
+                    "point",
+                    notes,
+                    ceiling_bits=ceiling,
+                    correction=self.correction,
+                )
                 for b, ceiling in given
             ]
         return list(zip(quantities, found, strict=True))
@@ -238,13 +305,25 @@ class Binned:
     def _notes(self, z: Variable) -> tuple[str, ...]:
         if z.kind == "discrete":
             return ()
-        notes = self._shares(_share(z.values < -1), _share(z.values > 1)) if self.rule == "szt" and z.largest > 1 else ()
-        return notes if self.fit_scope is None else (*notes, "range taken from these rows alone, not frozen over the run")
+        notes = (
+            self._shares(_share(z.values < -1), _share(z.values > 1))
+            if self.rule == "szt" and z.largest > 1
+            else ()
+        )
+        return (
+            notes
+            if self.fit_scope is None
+            else (*notes, "range taken from these rows alone, not frozen over the run")
+        )
 
     def _shares(self, below: float, above: float) -> tuple[str, ...]:
         if self.rule != "szt":
             return ()
-        return tuple(f"{share:.1%} of values {text} share one cell" for text, share in (("below -1", below), ("above 1", above)) if share)
+        return tuple(
+            f"{share:.1%} of values {text} share one cell"
+            for text, share in (("below -1", below), ("above 1", above))
+            if share
+        )
 
 
 def _share(yes: NDArray[np.bool_]) -> float:

@@ -36,14 +36,22 @@ def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
     return np.floor(z / z.dtype.type(width)).astype(np.int64)
 
 
-def equal_cells(z: Values, low: NDArray[np.float64] | float, high: NDArray[np.float64] | float, n: int) -> Cells:
+def equal_cells(
+    z: Values, low: NDArray[np.float64] | float, high: NDArray[np.float64] | float, n: int
+) -> Cells:
     """``n`` equal cells 0..n-1 on [low, high]; ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell."""
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
-    if not np.isfinite(high / 2 - low / 2).all() or np.any(high / 2 - low / 2 > np.finfo(float).max / 2):
-        raise EstimatorError("bins on a range: the values span more than a float64 can hold; take bin:quantile")
+    if not np.isfinite(high / 2 - low / 2).all() or np.any(
+        high / 2 - low / 2 > np.finfo(float).max / 2
+    ):
+        raise EstimatorError(
+            "bins on a range: the values span more than a float64 can hold; take bin:quantile"
+        )
     span = high - low
     safe = np.where(span > 0, span, 1.0)
-    cells = np.clip(np.floor((z - low) / safe * n), -1, n).astype(np.int64)  # clipped first: a far value has no integer
+    cells = np.clip(np.floor((z - low) / safe * n), -1, n).astype(
+        np.int64
+    )  # clipped first: a far value has no integer
     cells = np.where((cells == n) & (z <= high), n - 1, cells)
     return np.where(span > 0, cells, 0).astype(np.int32)
 
@@ -52,7 +60,11 @@ def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
     """Cells between the sample quantiles k/n, per unit or over the layer; equal values never part."""
     levels = np.arange(1, n) / n
     if not per_unit:
-        return np.searchsorted(_quantiles(z.ravel(), levels), z.ravel(), side="right").reshape(z.shape).astype(np.int32)
+        return (
+            np.searchsorted(_quantiles(z.ravel(), levels), z.ravel(), side="right")
+            .reshape(z.shape)
+            .astype(np.int32)
+        )
     out = np.empty(z.shape, np.int32)
     for j in range(z.shape[1]):
         out[:, j] = np.searchsorted(_quantiles(z[:, j], levels), z[:, j], side="right")
@@ -73,7 +85,13 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float6
     """
     smallest = float(z.min())
     if low is None:
-        low = 0.0 if smallest >= 0 else -1.000001 if smallest >= -1 else float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
+        low = (
+            0.0
+            if smallest >= 0
+            else -1.000001
+            if smallest >= -1
+            else float(np.nextafter(z.min(), z.dtype.type(-np.inf)))
+        )
     u = np.unique(z)
     u = u[u > low].astype(np.float64)
     if not len(u):
@@ -83,4 +101,8 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float6
 
 def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
     """Cells of `ebab_edges`: exact ``low`` values form the first cell, the maximum its own."""
-    return (np.searchsorted(ebab_edges(z, n, low), z.ravel().astype(np.float64), side="right") - 1).reshape(z.shape).astype(np.int32)
+    return (
+        (np.searchsorted(ebab_edges(z, n, low), z.ravel().astype(np.float64), side="right") - 1)
+        .reshape(z.shape)
+        .astype(np.int32)
+    )

@@ -9,7 +9,12 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.entropies import Correction, counts_of, entropy_bits, information_bits
+from infoplane.analysis.estimators.entropies import (
+    Correction,
+    counts_of,
+    entropy_bits,
+    information_bits,
+)
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, joint_entropies
 from infoplane.types import Estimate, Sense, Target, Variable
@@ -22,9 +27,13 @@ def same_rows(a: Variable, b: Variable, name: str) -> None:
         EstimatorError: different numbers of rows, or a single row.
     """
     if a.n != b.n:
-        raise EstimatorError(f"{name}: {a.name} has {a.n} rows and {b.name} has {b.n}; the rows must be paired")
+        raise EstimatorError(
+            f"{name}: {a.name} has {a.n} rows and {b.name} has {b.n}; the rows must be paired"
+        )
     if a.n < 2:
-        raise EstimatorError(f"{name}: expected at least 2 rows, got {a.n}; one row carries no information")
+        raise EstimatorError(
+            f"{name}: expected at least 2 rows, got {a.n}; one row carries no information"
+        )
 
 
 def estimate_of_codes(
@@ -43,7 +52,16 @@ def estimate_of_codes(
     coverage = 1 - float((counts == 1).sum()) / len(t)
     target: Target = "probe-set" if correction == "none" else "population"
     bits = information_bits(t, other, correction)
-    return Estimate(bits, len(t), name, sense, ceiling_bits=ceiling, target=target, coverage=coverage, notes=notes)
+    return Estimate(
+        bits,
+        len(t),
+        name,
+        sense,
+        ceiling_bits=ceiling,
+        target=target,
+        coverage=coverage,
+        notes=notes,
+    )
 
 
 class Symbols(NamedTuple):
@@ -72,7 +90,10 @@ _known: WeakKeyDictionary[Variable, Symbols] = WeakKeyDictionary()
 
 
 def estimates_of_keys(
-    keys: NDArray[np.uint64], sides: Sequence[tuple[Symbols, float | None]], name: str, notes: tuple[str, ...]
+    keys: NDArray[np.uint64],
+    sides: Sequence[tuple[Symbols, float | None]],
+    name: str,
+    notes: tuple[str, ...],
 ) -> list[Estimate]:
     """As `estimate_of_codes` without a correction, of T by its mixed keys and of every (B, ceiling): few symbols, or one for every row.
 
@@ -80,10 +101,14 @@ def estimates_of_keys(
     """
     n = len(keys)
     tables = [None if b.number == n else joint_entropies(keys, b.codes, b.number) for b, _ in sides]
-    h_t, _, alone = next((t for t in tables if t is not None), None) or joint_entropies(keys, np.zeros(n, np.int64), 1)
+    h_t, _, alone = next((t for t in tables if t is not None), None) or joint_entropies(
+        keys, np.zeros(n, np.int64), 1
+    )
     found = []
     for table, (b, ceiling) in zip(tables, sides, strict=True):
         bits = h_t if table is None else h_t + b.bits - table[1]
         top = b.bits if ceiling is None else ceiling
-        found.append(Estimate(bits, n, name, "point", ceiling_bits=top, coverage=1 - alone / n, notes=notes))
+        found.append(
+            Estimate(bits, n, name, "point", ceiling_bits=top, coverage=1 - alone / n, notes=notes)
+        )
     return found

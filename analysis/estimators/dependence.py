@@ -49,7 +49,11 @@ def _hsic(k: Floats, m: Floats, unbiased: bool) -> float:
         raise EstimatorError(f"unbiased HSIC needs at least 4 rows, got {n}")
     k, m = k - np.diag(np.diag(k)), m - np.diag(np.diag(m))
     kr, mr = k.sum(axis=0), m.sum(axis=0)
-    total = float(np.sum(k * m)) + kr.sum() * mr.sum() / ((n - 1) * (n - 2)) - 2.0 * float(kr @ mr) / (n - 2)
+    total = (
+        float(np.sum(k * m))
+        + kr.sum() * mr.sum() / ((n - 1) * (n - 2))
+        - 2.0 * float(kr @ mr) / (n - 2)
+    )
     return float(total / (n * (n - 3)))
 
 
@@ -71,7 +75,9 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
     k, m = _of_unit_size(kernel_matrix(a, kernel)), _of_unit_size(kernel_matrix(b, kernel))
     norm = _hsic(k, k, unbiased) * _hsic(m, m, unbiased)
     if not norm > 0:
-        raise EstimatorError(f"CKA of {a.name} and {b.name} is undefined: one of them is constant over the rows")
+        raise EstimatorError(
+            f"CKA of {a.name} and {b.name} is undefined: one of them is constant over the rows"
+        )
     return _hsic(k, m, unbiased) / float(np.sqrt(norm))
 
 
@@ -89,14 +95,18 @@ def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool 
     for i in range(len(zs)):
         for j in range(i):
             if not (own[i] > 0 and own[j] > 0):
-                raise EstimatorError(f"CKA of {zs[i].name} and {zs[j].name} is undefined: one of them is constant over the rows")
+                raise EstimatorError(
+                    f"CKA of {zs[i].name} and {zs[j].name} is undefined: one of them is constant over the rows"
+                )
             out[i, j] = out[j, i] = _hsic(grams[i], grams[j], unbiased) / np.sqrt(own[i] * own[j])
     return out
 
 
 def _same_rows(a: Variable, b: Variable) -> None:
     if a.n != b.n:
-        raise InputError(f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}")
+        raise InputError(
+            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+        )
 
 
 @dataclass(frozen=True)
@@ -138,9 +148,16 @@ class HSIC(_Dependence):
         """Axis text: not bits."""
         return f"HSIC({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), N={n}"
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """HSIC of a and b; draws nothing."""
-        return Estimate(hsic(a, b, kernel=self.kernel, unbiased=self.unbiased), a.n, str(self), notes=("dimensionless, not bits",))
+        return Estimate(
+            hsic(a, b, kernel=self.kernel, unbiased=self.unbiased),
+            a.n,
+            str(self),
+            notes=("dimensionless, not bits",),
+        )
 
 
 @dataclass(frozen=True)
@@ -160,6 +177,13 @@ class CKA(_Dependence):
         """Axis text: not bits."""
         return f"CKA({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), N={n}"
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """CKA of a and b; draws nothing."""
-        return Estimate(cka(a, b, kernel=self.kernel, unbiased=self.unbiased), a.n, str(self), notes=("dimensionless, not bits",))
+        return Estimate(
+            cka(a, b, kernel=self.kernel, unbiased=self.unbiased),
+            a.n,
+            str(self),
+            notes=("dimensionless, not bits",),
+        )

@@ -68,7 +68,9 @@ class DiffusionEntropy:
 
     def __post_init__(self) -> None:
         if self.t < 1 or not self.width > 0 or self.subsets < 1:
-            raise InputError(f"expected t >= 1, width > 0, subsets >= 1, got t={self.t}, width={self.width}, subsets={self.subsets}")
+            raise InputError(
+                f"expected t >= 1, width > 0, subsets >= 1, got t={self.t}, width={self.width}, subsets={self.subsets}"
+            )
 
     @property
     def name(self) -> str:
@@ -91,9 +93,13 @@ class DiffusionEntropy:
     def entropy(self, z: Variable) -> float:
         """DSE of a continuous variable in bits; 0 when all rows are equal."""
         if z.kind != "continuous":
-            raise EstimatorError(f"diffusion spectral entropy needs a continuous layer, got discrete {z.name}")
+            raise EstimatorError(
+                f"diffusion spectral entropy needs a continuous layer, got discrete {z.name}"
+            )
         if z.n > _MOST_ROWS:
-            raise EstimatorError(f"a spectrum of {z.n} rows is too large; give at most {_MOST_ROWS} rows")
+            raise EstimatorError(
+                f"a spectrum of {z.n} rows is too large; give at most {_MOST_ROWS} rows"
+            )
         width = self.width * median_width(z.values)
         return self._at(z.values, width)
 
@@ -102,24 +108,51 @@ class DiffusionEntropy:
             return 0.0
         return spectral_entropy(diffusion_spectrum(z, width), self.t)
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """DSMI in bits of a layer and discrete labels, in either order; unique row identities give DSE itself."""
         if a.n != b.n:
-            raise InputError(f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}")
+            raise InputError(
+                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+            )
         if not self.supports(a.kind, b.kind):
-            raise EstimatorError(f"{self}: one side must be continuous and the other discrete, got {a.kind} and {b.kind}")
+            raise EstimatorError(
+                f"{self}: one side must be continuous and the other discrete, got {a.kind} and {b.kind}"
+            )
         z, y = (a, b) if a.kind == "continuous" else (b, a)
         rng = np.random.default_rng(0) if rng is None else rng
         codes = np.unique(y.values, axis=0, return_inverse=True)[1].reshape(-1)
         width = self.width * median_width(z.values)
-        bits = self.entropy(z) if codes.max() + 1 == z.n else self._information(z.values, codes, width, rng)
-        return Estimate(bits, z.n, str(self), ceiling_bits=float(np.log2(z.n)), notes=("geometric, not Shannon MI",))
+        bits = (
+            self.entropy(z)
+            if codes.max() + 1 == z.n
+            else self._information(z.values, codes, width, rng)
+        )
+        return Estimate(
+            bits,
+            z.n,
+            str(self),
+            ceiling_bits=float(np.log2(z.n)),
+            notes=("geometric, not Shannon MI",),
+        )
 
-    def _information(self, z: NDArray[np.generic], codes: NDArray[np.int64], width: float, rng: np.random.Generator) -> float:
+    def _information(
+        self,
+        z: NDArray[np.generic],
+        codes: NDArray[np.int64],
+        width: float,
+        rng: np.random.Generator,
+    ) -> float:
         total = 0.0
         for c in range(int(codes.max()) + 1):
             members = np.flatnonzero(codes == c)
-            same_size = np.mean([self._at(z[rng.choice(len(z), len(members), replace=False)], width) for _ in range(self.subsets)])
+            same_size = np.mean(
+                [
+                    self._at(z[rng.choice(len(z), len(members), replace=False)], width)
+                    for _ in range(self.subsets)
+                ]
+            )
             total += len(members) / len(z) * (float(same_size) - self._at(z[members], width))
         return total
 

@@ -12,7 +12,15 @@ from infoplane.rows import cell_codes
 from infoplane.types import entropy_of_counts
 
 Correction = Literal["none", "mm", "grassberger", "cwj", "chao-shen", "jackknife", "quadratic"]
-CORRECTIONS: tuple[Correction, ...] = ("none", "mm", "grassberger", "cwj", "chao-shen", "jackknife", "quadratic")
+CORRECTIONS: tuple[Correction, ...] = (
+    "none",
+    "mm",
+    "grassberger",
+    "cwj",
+    "chao-shen",
+    "jackknife",
+    "quadratic",
+)
 Codes = NDArray[np.int64]
 _LN2 = float(np.log(2.0))
 
@@ -40,7 +48,9 @@ def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -
     if correction == "mm":
         return entropy_of_counts(counts) + (c.size - 1) / (2 * n * _LN2)
     if correction == "grassberger":
-        from scipy.special import digamma  # a third of a second of imports that a plug-in need not wait for
+        from scipy.special import (
+            digamma,
+        )  # a third of a second of imports that a plug-in need not wait for
 
         g = digamma(c) + np.where(c % 2 == 0, 0.5, -0.5) * (digamma((c + 1) / 2) - digamma(c / 2))
         return float(np.log(n) - (c @ g) / n) / _LN2
@@ -95,7 +105,9 @@ def _quadratic(c: NDArray[np.float64], n: int) -> float:
         return entropy_of_counts(c.astype(np.int64))
     sizes = np.array([n, n // 2, n // 4])
     values = [_mean_subsample_entropy(c, n, int(m)) for m in sizes]
-    return float(np.linalg.solve(np.stack([np.ones(3), 1 / sizes, 1 / sizes**2], axis=1), values)[0])
+    return float(
+        np.linalg.solve(np.stack([np.ones(3), 1 / sizes, 1 / sizes**2], axis=1), values)[0]
+    )
 
 
 def _mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
@@ -142,6 +154,8 @@ def information_stderr(a: Codes, b: Codes) -> float:
     """
     n = len(a)
     ab = joint_codes(a, b)
-    score = np.log2(counts_of(ab)[ab] / (counts_of(a)[a].astype(float) * counts_of(b)[b]))  # L less log2 N
+    score = np.log2(
+        counts_of(ab)[ab] / (counts_of(a)[a].astype(float) * counts_of(b)[b])
+    )  # L less log2 N
     degrees = min(float(a.max()) * float(b.max()), float(n))
     return float(np.sqrt(score.var() / n + degrees / (2 * n * n * _LN2**2)))

@@ -54,7 +54,9 @@ class Exact:
         """Dense symbols of the rows, shape ``(n,)``."""
         return codes_of(z)
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I(a;b) in bits; the symbols of a continuous variable are its exact rows. ``rng`` is not used.
 
         Raises:

@@ -11,7 +11,7 @@ from scipy.special import digamma
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.knn import normal_scores, standardised
+from infoplane.analysis.estimators.ksg import normal_scores, standardised
 from infoplane.analysis.estimators.surrogate import rank_scores
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
@@ -44,10 +44,15 @@ def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
     rng, m, r = np.random.default_rng(0), min(n, _SURROGATE_ROWS), np.tanh(z)
     x, noise = rng.normal(size=(2, m, _SURROGATE_VALUES // m))
     y = r * x + np.sqrt(1 - r * r) * noise
-    read = [np.arctanh(np.minimum(_correlations(u, v), _ONE)) for u, v in ((x, y), (rank_scores(x), rank_scores(y)))]
+    read = [
+        np.arctanh(np.minimum(_correlations(u, v), _ONE))
+        for u, v in ((x, y), (rank_scores(x), rank_scores(y)))
+    ]
     low, middle, high = np.quantile(read, (0.16, 0.5, 0.84), axis=1)
     share = m / n
-    down, up = (max(1.0, 1.0 + (float(d[1] / d[0]) - 1.0) * share) for d in (middle - low, high - middle))
+    down, up = (
+        max(1.0, 1.0 + (float(d[1] / d[0]) - 1.0) * share) for d in (middle - low, high - middle)
+    )
     return max(0.0, float(middle[0] - middle[1])) * share, down, up
 
 
@@ -105,10 +110,14 @@ class Gaussian:
     def _prepared(self, v: Variable) -> Floats:
         return normal_scores(v) if self.copula else standardised(v)
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I(a;b) in bits. ``rng`` is not used."""
         if not self.supports(a.kind, b.kind):
-            raise EstimatorError(f"{self.name}: {a.name} and {b.name} are both discrete; use plugin")
+            raise EstimatorError(
+                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
+            )
         same_rows(a, b, self.name)
         if a.kind == b.kind:
             return self._vectors(a, b)
@@ -122,9 +131,16 @@ class Gaussian:
         cov, notes = self._covariance(joint, shrink, f"{a.name} with {b.name}")
         d = x.shape[1]
         parts = (cov[:d, :d], cov[d:, d:], cov)
-        h = [self._log_det(s, a.n, not shrink, name) for s, name in zip(parts, (a.name, b.name, f"{a.name} with {b.name}"), strict=True)]
+        h = [
+            self._log_det(s, a.n, not shrink, name)
+            for s, name in zip(parts, (a.name, b.name, f"{a.name} with {b.name}"), strict=True)
+        ]
         bits = 0.5 * (h[0] + h[1] - h[2]) / _LN2
-        error = None if a.dim > 1 or b.dim > 1 else self._error(bits, float(_correlations(x, z)[0]), a.n)
+        error = (
+            None
+            if a.dim > 1 or b.dim > 1
+            else self._error(bits, float(_correlations(x, z)[0]), a.n)
+        )
         return self._result(bits, a, b, notes, error)
 
     def _error(self, bits: float, r: float, n: int) -> Error:
@@ -138,7 +154,9 @@ class Gaussian:
             end = seen + sign * chance
             for _ in range(4 if self.copula else 0):
                 short, *widths = ranks_blur(round(min(max(0.0, end), _STRONGEST), 1), n)
-                wider = widths[sign < 0]  # from the upper end the ranks' own scatter down, from the lower their scatter up
+                wider = widths[
+                    sign < 0
+                ]  # from the upper end the ranks' own scatter down, from the lower their scatter up
                 end = seen + short + sign * wider * chance
             ends.append(float(np.log2(np.cosh(max(0.0, end)))))  # -log2(1 - tanh^2) / 2
         se = wider * float(np.sqrt(max(0.0, r * r - 1 / n) / n + 1 / (2 * n**2))) / _LN2
@@ -152,10 +170,19 @@ class Gaussian:
         bits = 0.5 * self._log_det(whole, z.n, not shrink, z.name)
         for c, members in enumerate(counts):
             if members < 3:
-                raise EstimatorError(f"{self.name}: a class of {members} rows has no covariance; leave classes below 3 rows out")
+                raise EstimatorError(
+                    f"{self.name}: a class of {members} rows has no covariance; leave classes below 3 rows out"
+                )
             inside, _ = self._covariance(values[codes == c], shrink, f"class {c} of {z.name}")
-            bits -= members / z.n * 0.5 * self._log_det(inside, int(members), not shrink, f"class {c} of {z.name}")
-        return self._result(float(bits) / _LN2, z, y, (*notes, "one Gaussian per class"), None, entropy_bits(counts))
+            bits -= (
+                members
+                / z.n
+                * 0.5
+                * self._log_det(inside, int(members), not shrink, f"class {c} of {z.name}")
+            )
+        return self._result(
+            float(bits) / _LN2, z, y, (*notes, "one Gaussian per class"), None, entropy_bits(counts)
+        )
 
     def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:
         if v.shape[1] > _MOST_UNITS:
@@ -169,12 +196,16 @@ class Gaussian:
         from sklearn.covariance import ledoit_wolf
 
         cov, amount = ledoit_wolf(v)
-        return np.atleast_2d(cov), (f"more than n/10 dimensions: covariance shrunk by {amount:.3f} (Ledoit-Wolf)",)
+        return np.atleast_2d(cov), (
+            f"more than n/10 dimensions: covariance shrunk by {amount:.3f} (Ledoit-Wolf)",
+        )
 
     def _log_det(self, s: Floats, n: int, correct: bool, name: str) -> float:
         scale = np.sqrt(np.diag(s))
         if not (scale > 0).all():
-            raise EstimatorError(f"{self.name}: {int((scale == 0).sum())} units of {name} are constant; leave them out")
+            raise EstimatorError(
+                f"{self.name}: {int((scale == 0).sum())} units of {name} are constant; leave them out"
+            )
         eigenvalues = np.linalg.eigvalsh(s / np.outer(scale, scale))
         if eigenvalues[0] < _SMALLEST * eigenvalues[-1]:
             raise EstimatorError(
@@ -184,13 +215,32 @@ class Gaussian:
         value = float(np.log(eigenvalues).sum() + 2 * np.log(scale).sum())
         if not correct:
             return value
-        d, m = len(s), n - 1  # E log det of a Wishart matrix, so that the estimate of log det is unbiased
+        d, m = (
+            len(s),
+            n - 1,
+        )  # E log det of a Wishart matrix, so that the estimate of log det is unbiased
         return value - float(digamma((m + 1 - np.arange(1, d + 1)) / 2).sum() + d * np.log(2.0 / m))
 
     def _result(
-        self, bits: float, a: Variable, b: Variable, notes: tuple[str, ...], error: Error | None, ceiling: float | None = None
+        self,
+        bits: float,
+        a: Variable,
+        b: Variable,
+        notes: tuple[str, ...],
+        error: Error | None,
+        ceiling: float | None = None,
     ) -> Estimate:
         if self.copula and max(a.dim, b.dim) > 1:
             notes = (*notes, "copula of vectors: no lower bound")
         se, low, high = error or (None, None, None)
-        return Estimate(bits, a.n, self.name, low=low, high=high, stderr=se, ceiling_bits=ceiling, target="population", notes=notes)
+        return Estimate(
+            bits,
+            a.n,
+            self.name,
+            low=low,
+            high=high,
+            stderr=se,
+            ceiling_bits=ceiling,
+            target="population",
+            notes=notes,
+        )

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.kernel_views import Seen, halves_seen, kernel_views, mean_square_distance
+from infoplane.analysis.estimators.kernel_views import (
+    Seen,
+    halves_seen,
+    kernel_views,
+    mean_square_distance,
+)
 from infoplane.analysis.kernels.blocks import Held, Rows
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
@@ -59,14 +64,18 @@ class KDE:
 
     def __post_init__(self) -> None:
         if (self.variance is None) == (self.relative is None):
-            raise InputError("give either variance=s2 (absolute) or relative=a (s = a x RMS distance), for example kde:variance=0.001")
+            raise InputError(
+                "give either variance=s2 (absolute) or relative=a (s = a x RMS distance), for example kde:variance=0.001"
+            )
         given = self.variance if self.variance is not None else self.relative
         if given is None or not 0 < given < float("inf"):
             raise InputError(f"variance and relative are positive numbers, got {given}")
         if self.bound not in ("upper", "lower"):
             raise InputError(f"bound must be 'upper' or 'lower', got {self.bound!r}")
         if self.pairs is not None and self.pairs < 1:
-            raise InputError(f"pairs is a number of pairs of rows, for example 1000000000, got {self.pairs}")
+            raise InputError(
+                f"pairs is a number of pairs of rows, for example 1000000000, got {self.pairs}"
+            )
 
     @property
     def name(self) -> str:
@@ -74,8 +83,16 @@ class KDE:
         return str(self)
 
     def __str__(self) -> str:
-        width = f"variance={self.variance:g}" if self.variance is not None else f"relative={self.relative:g}"
-        return f"kde:{width}" + (",bound=lower" if self.bound == "lower" else "") + (f",pairs={self.pairs}" if self.pairs else "")
+        width = (
+            f"variance={self.variance:g}"
+            if self.variance is not None
+            else f"relative={self.relative:g}"
+        )
+        return (
+            f"kde:{width}"
+            + (",bound=lower" if self.bound == "lower" else "")
+            + (f",pairs={self.pairs}" if self.pairs else "")
+        )
 
     @property
     def draws(self) -> bool:
@@ -84,8 +101,16 @@ class KDE:
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text, e.g. ``I(X;Z+N(0,0.001)) [bits], upper``."""
-        s2 = f"N(0,{self.variance:g})" if self.variance is not None else f"N(0,({self.relative:g} RMS)^2)"
-        return f"I(X;Z+{s2}) [bits], {self.bound}" if quantity == "i_xz" else f"I(Z+{s2};Y) [bits], difference of {self.bound} bounds"
+        s2 = (
+            f"N(0,{self.variance:g})"
+            if self.variance is not None
+            else f"N(0,({self.relative:g} RMS)^2)"
+        )
+        return (
+            f"I(X;Z+{s2}) [bits], {self.bound}"
+            if quantity == "i_xz"
+            else f"I(Z+{s2};Y) [bits], difference of {self.bound} bounds"
+        )
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """One continuous variable (the layer) and one discrete (row ids or labels)."""
@@ -100,13 +125,17 @@ class KDE:
         if self.relative is None:
             return float(self.variance or 0.0)
         mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
-        if mean_square == 0 or (isinstance(z, Variable) and (z.values == z.values[0]).all()):  # a variance of equal numbers may round off 0
+        if mean_square == 0 or (
+            isinstance(z, Variable) and (z.values == z.values[0]).all()
+        ):  # a variance of equal numbers may round off 0
             raise EstimatorError(
                 f"{self.name}: all rows of {getattr(z, 'name', 'the layer')} are equal, there is no distance to scale by; use variance="
             )
         return self.relative**2 * mean_square
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is used for ``pairs`` only.
 
         When every symbol of the discrete variable is its own row the within-class term vanishes and the value is the bound on I(X;Z+eps).
@@ -124,37 +153,70 @@ class KDE:
         ((seen,),) = kernel_views(z.values, [s2], [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
-    def estimate_plane_point(self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None) -> Points:
+    def estimate_plane_point(
+        self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
+    ) -> Points:
         """Both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs."""
         return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     @staticmethod
     def estimate_together(
-        several: Sequence[KDE], x: Variable | None, z: Variable | Rows, y: Variable | None, *, rng: np.random.Generator | None = None
+        several: Sequence[KDE],
+        x: Variable | None,
+        z: Variable | Rows,
+        y: Variable | None,
+        *,
+        rng: np.random.Generator | None = None,
     ) -> list[Points]:
         """The points of several widths with one budget of pairs, from one pass over the pairs; each says to the last bit what it says alone."""
         if x is not None and isinstance(z, Variable):
             same_rows(x, z, several[0].name)
         s2 = [one.variance_of(z) for one in several]
-        codes = [codes_of(v) for v in (y, x) if v is not None]  # the labels first: there are fewest of them
-        seen = kernel_views(z.values if isinstance(z, Variable) else z, s2, codes, pairs=several[0].pairs, rng=rng)
+        codes = [
+            codes_of(v) for v in (y, x) if v is not None
+        ]  # the labels first: there are fewest of them
+        seen = kernel_views(
+            z.values if isinstance(z, Variable) else z, s2, codes, pairs=several[0].pairs, rng=rng
+        )
         return [
             one._both(views[-1] if x is not None else None, views[0] if y is not None else None, s)
             for one, views, s in zip(several, seen, s2, strict=True)
         ]
 
-    def estimate_rows(self, x: Variable | None, z: Rows, y: Variable | None, *, rng: np.random.Generator | None = None) -> Points:
+    def estimate_rows(
+        self,
+        x: Variable | None,
+        z: Rows,
+        y: Variable | None,
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> Points:
         """As `estimate_plane_point`, for a layer that does not fit into memory."""
         return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     def estimate_halves(
-        self, x: Variable, z: Variable, y: Variable, splits: Sequence[NDArray[np.bool_]], *, rng: np.random.Generator | None = None
+        self,
+        x: Variable,
+        z: Variable,
+        y: Variable,
+        splits: Sequence[NDArray[np.bool_]],
+        *,
+        rng: np.random.Generator | None = None,
     ) -> list[Points]:
         """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for several splits."""
         s2 = self.variance_of(z)
-        return [self._both(by_x, by_y, s2) for by_x, by_y in halves_seen(z.values, s2, codes_of(x), codes_of(y), splits)]
+        return [
+            self._both(by_x, by_y, s2)
+            for by_x, by_y in halves_seen(z.values, s2, codes_of(x), codes_of(y), splits)
+        ]
 
-    def estimate_labels(self, z: Variable, labels: Sequence[NDArray[np.int64]], *, rng: np.random.Generator | None = None) -> list[Points]:
+    def estimate_labels(
+        self,
+        z: Variable,
+        labels: Sequence[NDArray[np.int64]],
+        *,
+        rng: np.random.Generator | None = None,
+    ) -> list[Points]:
         """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
@@ -183,7 +245,22 @@ class KDE:
             sense = bound  # tells the two curves apart; the note says that it is no bound
         bits, stderr, low, high = seen.bits[side], None, None, None
         if seen.compared < seen.n:
-            stderr = float(seen.spread[side] * np.sqrt((1 / seen.compared) * (1 - seen.compared / seen.n)))
+            stderr = float(
+                seen.spread[side] * np.sqrt((1 / seen.compared) * (1 - seen.compared / seen.n))
+            )
             low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
-            notes = (*notes, f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing them")
-        return Estimate(bits, seen.n, self.name, sense, low, high, stderr, ceiling_bits=seen.group_bits, notes=notes)
+            notes = (
+                *notes,
+                f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing them",
+            )
+        return Estimate(
+            bits,
+            seen.n,
+            self.name,
+            sense,
+            low,
+            high,
+            stderr,
+            ceiling_bits=seen.group_bits,
+            notes=notes,
+        )

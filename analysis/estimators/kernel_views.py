@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.blocks import Rows, mean_of, starting
-from infoplane.analysis.kernels.pairwise import anchored_sums, block_sums, chosen_device, grouped_sums
+from infoplane.analysis.kernels.pairwise import (
+    anchored_sums,
+    block_sums,
+    chosen_device,
+    grouped_sums,
+)
 from infoplane.analysis.kernels.threads import single_blas
 from infoplane.rows import cell_codes
 
@@ -42,7 +47,12 @@ class Seen:
 
 
 def kernel_views(
-    z: Values | Rows, s2: Sequence[float], groupings: Sequence[Codes], *, pairs: int | None = None, rng: np.random.Generator | None = None
+    z: Values | Rows,
+    s2: Sequence[float],
+    groupings: Sequence[Codes],
+    *,
+    pairs: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> list[list[Seen]]:
     """For each s2, what is seen of each grouping: all in one pass, by all rows or, within a budget of ``pairs``, by rows drawn by ``rng``."""
     n = z.shape[0]
@@ -51,14 +61,20 @@ def kernel_views(
     needed = [g for g, one in zip(groupings, alone, strict=True) if not one]
     chosen = np.arange(n)
     if pairs is not None and max(2, pairs // n) < n:
-        chosen = np.sort((np.random.default_rng(0) if rng is None else rng).permutation(n)[: max(2, pairs // n)])
+        chosen = np.sort(
+            (np.random.default_rng(0) if rng is None else rng).permutation(n)[: max(2, pairs // n)]
+        )
         sums = anchored_sums(z, chosen, np.asarray(s2), needed)
     else:
         sums = grouped_sums(z, np.asarray(s2), needed)
     total, rest = sums[0], iter(sums[1:])
     own = [np.ones_like(total) if one else next(rest) for one in alone]
     return [
-        [_seen(total[:, k], o[:, k], c[g[chosen]], c, n) for o, c, g in zip(own, counts, groupings, strict=True)] for k in range(len(s2))
+        [
+            _seen(total[:, k], o[:, k], c[g[chosen]], c, n)
+            for o, c, g in zip(own, counts, groupings, strict=True)
+        ]
+        for k in range(len(s2))
     ]
 
 
@@ -66,16 +82,29 @@ def _seen(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int) -> Se
     """From sums of shape ``(m, 2)`` and the size of each row's group, shape ``(m,)``."""
     low, up = (np.log2(own[:, bound] / sizes) - np.log2(total[:, bound] / n) for bound in (0, 1))
     spread = (float(low.std(ddof=1)), float(up.std(ddof=1))) if len(total) < n else (0.0, 0.0)
-    return Seen((float(low.mean()), float(up.mean())), len(counts), entropy_bits(counts), n, len(total), spread)
+    return Seen(
+        (float(low.mean()), float(up.mean())),
+        len(counts),
+        entropy_bits(counts),
+        n,
+        len(total),
+        spread,
+    )
 
 
-def halves_seen(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[tuple[Seen, Seen]]:
+def halves_seen(
+    z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]
+) -> list[tuple[Seen, Seen]]:
     """For either half of each split of the rows, what its rows see of it, grouped by X and by Y: of all splits from few passes.
 
     A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no row needs to know its size.
     """
     alone = int(xs.max()) + 1 == len(xs)
-    blocks = _blocks(splits) if alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu" else None
+    blocks = (
+        _blocks(splits)
+        if alone and int(ys.max()) < _CLASSES and chosen_device(None) == "cpu"
+        else None
+    )
     several = 16 if blocks is None else len(splits) if int(blocks.max()) < _BLOCKS else _SPLITS
     of_x, of_y = _tables(xs, splits), _tables(ys, splits)
     found = []
@@ -84,12 +113,16 @@ def halves_seen(z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDA
         if blocks is None:
             total, *own = _logs_by_groups(z, s2, [ys] if alone else [xs, ys], part)
         else:
-            total, *own = _logs_by_blocks(z, s2, ys, part, blocks if several == len(splits) else _blocks(part))
+            total, *own = _logs_by_blocks(
+                z, s2, ys, part, blocks if several == len(splits) else _blocks(part)
+            )
         own_x = 0 * total if alone else own[0]  # of a row alone in its group, the row itself
         for k in range(len(part)):
             for side in (0, 1):
                 by_x = _seen_of_logs(own_x[k, side] - total[k, side], of_x[start + k][side])
-                found.append((by_x, _seen_of_logs(own[-1][k, side] - total[k, side], of_y[start + k][side])))
+                found.append(
+                    (by_x, _seen_of_logs(own[-1][k, side] - total[k, side], of_y[start + k][side]))
+                )
     return found
 
 
@@ -99,43 +132,70 @@ def _seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
     return Seen((float(low), float(up)), groups, bits, n, n)
 
 
-def _tables(codes: Codes, splits: Sequence[NDArray[np.bool_]]) -> list[list[tuple[int, int, float]]]:
+def _tables(
+    codes: Codes, splits: Sequence[NDArray[np.bool_]]
+) -> list[list[tuple[int, int, float]]]:
     """Of either half of each split: its rows, how many different codes they have, and the entropy of these in bits."""
     every = counts_of(codes)
     if len(every) == len(codes):  # each row alone
         firsts = [int(np.count_nonzero(half)) for half in splits]
-        return [[(n, n, entropy_bits(np.ones(n, np.int64))) for n in (first, len(codes) - first)] for first in firsts]
+        return [
+            [(n, n, entropy_bits(np.ones(n, np.int64))) for n in (first, len(codes) - first)]
+            for first in firsts
+        ]
     tables = [np.bincount(codes[half], minlength=len(every)) for half in splits]
-    return [[(int(c.sum()), int(np.count_nonzero(c)), entropy_bits(c)) for c in (table, every - table)] for table in tables]
+    return [
+        [(int(c.sum()), int(np.count_nonzero(c)), entropy_bits(c)) for c in (table, every - table)]
+        for table in tables
+    ]
 
 
-def _logs_by_groups(z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]) -> list[Floats]:
+def _logs_by_groups(
+    z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]
+) -> list[Floats]:
     """Sums over the rows of either half of log2 of their kernel sums: over that half, then over its rows of the same code, for each coding; all (splits, 2, 2).
 
     The last axis is the bound. Each half and each coding of it is a grouping of one pass, whose tiles are sorted by the last coding.
     """
-    groupings = [codings[-1], *(g for half in splits for g in (half.astype(np.int64), *(2 * v + half for v in codings)))]
+    groupings = [
+        codings[-1],
+        *(g for half in splits for g in (half.astype(np.int64), *(2 * v + half for v in codings))),
+    ]
     logs = [np.log2(own[:, 0]) for own in grouped_sums(z, np.array([s2]), groupings)[2:]]
     each = 1 + len(codings)
     return [
-        np.array([(of[half].sum(axis=0), of[~half].sum(axis=0)) for half, of in zip(splits, logs[k::each], strict=True)])
+        np.array(
+            [
+                (of[half].sum(axis=0), of[~half].sum(axis=0))
+                for half, of in zip(splits, logs[k::each], strict=True)
+            ]
+        )
         for k in range(each)
     ]
 
 
-def _logs_by_blocks(z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]], pattern: Codes) -> tuple[Floats, Floats]:
+def _logs_by_blocks(
+    z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]], pattern: Codes
+) -> tuple[Floats, Floats]:
     """As `_logs_by_groups`, by labels alone: rows that fall alike in every split, ``pattern`` says which, (and share one of few labels) are one block."""
     there = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
     there[:, pattern] = splits
 
     def among(rows: Codes, labels: Codes, kinds: int) -> tuple[Floats, Floats]:
         """Of these rows alone."""
-        sums, order = block_sums(z[rows], np.array([s2]), pattern[rows] * kinds + labels, there.shape[1] * kinds)
+        sums, order = block_sums(
+            z[rows], np.array([s2]), pattern[rows] * kinds + labels, there.shape[1] * kinds
+        )
         by_pattern = sums[0].reshape(2, there.shape[1], -1)
         inside, mine = there[:, pattern[rows][order]], labels[order]
         with single_blas():
-            first, second = ((w.astype(float) @ by_pattern).reshape(2, len(splits), kinds, len(rows)) for w in (there, 1 - there))
-            seen = np.where(inside[:, None], first, second)  # by bound, split, label and row: over the row's own half
+            first, second = (
+                (w.astype(float) @ by_pattern).reshape(2, len(splits), kinds, len(rows))
+                for w in (there, 1 - there)
+            )
+            seen = np.where(
+                inside[:, None], first, second
+            )  # by bound, split, label and row: over the row's own half
             logs = np.log2(seen.sum(axis=2)), np.log2(seen[:, :, mine, np.arange(len(rows))])
             sides = np.stack([inside, 1 - inside], axis=1).astype(float)  # shape (splits, 2, rows)
             total, own = (sides @ of.transpose(1, 2, 0) for of in logs)

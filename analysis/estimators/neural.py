@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.knn import standardised
+from infoplane.analysis.estimators.ksg import standardised
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Sense, Variable
@@ -29,7 +29,9 @@ class _Critic(nn.Module):
     def __init__(self, a: int, b: int, hidden: int) -> None:
         super().__init__()
         self.left, self.right = nn.Linear(a, hidden), nn.Linear(b, hidden)
-        self.rest = nn.Sequential(nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1))
+        self.rest = nn.Sequential(
+            nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1)
+        )
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.rest(self.left(a)[:, None, :] + self.right(b)[None, :, :])[..., 0]  # type: ignore[no-any-return]  # a tensor
@@ -115,7 +117,11 @@ class _Variational:
 
     def _spec(self) -> str:
         plain = {"batch": 128, "seeds": 3, "hidden": 64, "epochs": 60, "device": "cpu"}
-        given = [f"{key}={getattr(self, key)}" for key, value in plain.items() if getattr(self, key) != value]
+        given = [
+            f"{key}={getattr(self, key)}"
+            for key, value in plain.items()
+            if getattr(self, key) != value
+        ]
         return self._PREFIX + (":" + ",".join(given) if given else "")
 
     def __str__(self) -> str:
@@ -139,38 +145,67 @@ class _Variational:
 
     def ceiling(self, a: Variable, b: Variable) -> float | None:
         """min H of a discrete side; None for two continuous ones."""
-        return min((entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"), default=None)
+        return min(
+            (entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"),
+            default=None,
+        )
 
     _SENSE: ClassVar[Sense] = "lower"
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I(a;b) in bits: mean over ``seeds`` critics of the value on rows that no critic trained on.
 
         Raises:
             EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged critic.
         """
         if not self.supports(a.kind, b.kind):
-            raise EstimatorError(f"{self.name}: {a.name} and {b.name} are both discrete; use plugin")
+            raise EstimatorError(
+                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
+            )
         same_rows(a, b, self.name)
         if a.n < 8 * self.batch // 2:
-            raise EstimatorError(f"{self.name}: expected at least {4 * self.batch} rows for batches of {self.batch}, got {a.n}")
+            raise EstimatorError(
+                f"{self.name}: expected at least {4 * self.batch} rows for batches of {self.batch}, got {a.n}"
+            )
         rng = np.random.default_rng(0) if rng is None else rng
         xs, zs = (_features(v, self.name) for v in (a, b))
         values = [self._one(xs, zs, rng) for _ in range(self.seeds)]
         bits = float(np.mean(values))
         if not np.isfinite(bits):
-            raise EstimatorError(f"{self.name}: the critic diverged; use more rows, a smaller network or infonce")
+            raise EstimatorError(
+                f"{self.name}: the critic diverged; use more rows, a smaller network or infonce"
+            )
         se = float(np.std(values, ddof=1) / np.sqrt(self.seeds)) if self.seeds > 1 else None
         low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
         notes = ("interval over critics only",)
-        return Estimate(bits, a.n, self.name, self._SENSE, low, high, se, self.ceiling(a, b), "population", notes=notes)
+        return Estimate(
+            bits,
+            a.n,
+            self.name,
+            self._SENSE,
+            low,
+            high,
+            se,
+            self.ceiling(a, b),
+            "population",
+            notes=notes,
+        )
 
-    def _one(self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator) -> float:
+    def _one(
+        self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator
+    ) -> float:
         order = rng.permutation(len(x))
         return self._directed(x, z, order[: len(x) // 2], order[len(x) // 2 :], rng)
 
     def _directed(
-        self, x: NDArray[np.float32], z: NDArray[np.float32], fit: NDArray[np.int64], test: NDArray[np.int64], rng: np.random.Generator
+        self,
+        x: NDArray[np.float32],
+        z: NDArray[np.float32],
+        fit: NDArray[np.int64],
+        test: NDArray[np.int64],
+        rng: np.random.Generator,
     ) -> float:
         """A critic trained on the rows ``fit``, stopped early by an inner part of them, read on ``test``."""
         inner = max(self.batch, int(_INNER * len(fit)))
@@ -190,7 +225,12 @@ class _Variational:
             return self._value(critic, at, test) / _LN2
 
     def _train(
-        self, critic: _Critic, at: list[Tensor], train: NDArray[np.int64], stop: NDArray[np.int64], generator: np.random.Generator
+        self,
+        critic: _Critic,
+        at: list[Tensor],
+        train: NDArray[np.int64],
+        stop: NDArray[np.int64],
+        generator: np.random.Generator,
     ) -> None:
         optimiser = torch.optim.Adam(critic.parameters(), lr=2e-3, weight_decay=1e-5)
         best, waited, state = -np.inf, 0, {k: v.clone() for k, v in critic.state_dict().items()}
@@ -211,7 +251,9 @@ class _Variational:
                 break
         critic.load_state_dict(state)
 
-    def _average(self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64], value: Any) -> float:  # Any: a function of scores
+    def _average(
+        self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64], value: Any
+    ) -> float:  # Any: a function of scores
         found = []
         for start in range(0, len(rows) - self.batch + 1, self.batch):
             pick = torch.as_tensor(rows[start : start + self.batch], device=at[0].device)
@@ -295,7 +337,9 @@ class SMILE(_Variational):
 
     def __str__(self) -> str:
         text = self._spec()
-        return text if self.tau == 5.0 else text + ("," if ":" in text else ":") + f"tau={self.tau:g}"
+        return (
+            text if self.tau == 5.0 else text + ("," if ":" in text else ":") + f"tau={self.tau:g}"
+        )
 
     def objective(self, scores: Tensor) -> Tensor:
         """Jensen-Shannon."""
@@ -328,7 +372,9 @@ class DensityRatio(_Variational):
         """Jensen-Shannon: the logistic loss of the classifier."""
         return js_objective(scores)
 
-    def _one(self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator) -> float:
+    def _one(
+        self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator
+    ) -> float:
         order = rng.permutation(len(x))
         halves = order[: len(x) // 2], order[len(x) // 2 :]
         return (self._directed(x, z, *halves, rng) + self._directed(x, z, *halves[::-1], rng)) / 2

@@ -48,11 +48,15 @@ class NoisyChannel:
     label = "I noisy net [bits]"
     target_text = "true MI of the network with this noise, X uniform on the rows"
     bound_text = "none needed: unbiased with a Monte-Carlo error"
-    validity = "only for networks whose forward pass adds this noise independently; saturates at log2 N"
+    validity = (
+        "only for networks whose forward pass adds this noise independently; saturates at log2 N"
+    )
 
     def __post_init__(self) -> None:
         if not 0 < self.sigma < float("inf"):
-            raise InputError(f"sigma is the positive standard deviation of the noise, got {self.sigma}")
+            raise InputError(
+                f"sigma is the positive standard deviation of the noise, got {self.sigma}"
+            )
         if self.draws < 1:
             raise InputError(f"draws is at least 1, got {self.draws}")
 
@@ -72,7 +76,9 @@ class NoisyChannel:
         """The clean layer (continuous) with row ids or labels (discrete)."""
         return {a, b} == {"continuous", "discrete"}
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I in bits between the noisy layer and row ids (X) or labels (Y).
 
         Raises:
@@ -94,9 +100,13 @@ class NoisyChannel:
         found = self._estimates(z, [row_codes(x.values), row_codes(y.values)], rng)
         return [("i_xz", found[0]), ("i_zy", found[1])]
 
-    def _estimates(self, z: Variable, codes: list[NDArray[np.int64]], rng: np.random.Generator | None) -> list[Estimate]:
+    def _estimates(
+        self, z: Variable, codes: list[NDArray[np.int64]], rng: np.random.Generator | None
+    ) -> list[Estimate]:
         rng = np.random.default_rng(0) if rng is None else rng
-        centres = (z.values.astype(np.float64) - z.values.astype(np.float64).mean(axis=0)) / self.sigma
+        centres = (
+            z.values.astype(np.float64) - z.values.astype(np.float64).mean(axis=0)
+        ) / self.sigma
         n, norms = z.n, np.einsum("ij,ij->i", centres, centres)
         values_of = np.zeros((self.draws, len(codes), n))
         for k in range(self.draws):
@@ -111,10 +121,29 @@ class NoisyChannel:
             se = float(np.sqrt(noise.sum() / self.draws) / n) if self.draws > 1 else None
             bits = float(values.mean())
             low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
-            found.append(Estimate(bits, n, self.name, "point", low, high, se, entropy_bits(counts_of(c)), "probe-set"))
+            found.append(
+                Estimate(
+                    bits,
+                    n,
+                    self.name,
+                    "point",
+                    low,
+                    high,
+                    se,
+                    entropy_bits(counts_of(c)),
+                    "probe-set",
+                )
+            )
         return found
 
-    def _log_ratio(self, centres: Floats, norms: Floats, block: slice, codes: list[NDArray[np.int64]], noise: Floats) -> Floats:
+    def _log_ratio(
+        self,
+        centres: Floats,
+        norms: Floats,
+        block: slice,
+        codes: list[NDArray[np.int64]],
+        noise: Floats,
+    ) -> Floats:
         """``log2 p(z|symbol) / p(z)`` at one noisy draw of every row of the block, shape (variables, rows)."""
         noisy = centres[block] + noise
         d = np.einsum("ij,ij->i", noisy, noisy)[:, None] + norms[None, :] - 2 * noisy @ centres.T

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction, counts_of, entropy_bits, information_bits, joint_counts
+from infoplane.analysis.estimators.entropies import (
+    CORRECTIONS,
+    Correction,
+    counts_of,
+    entropy_bits,
+    information_bits,
+    joint_counts,
+)
 from infoplane.analysis.estimators.table_errors import table_interval
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -43,9 +50,13 @@ class Plugin:
         if self.target not in ("probe-set", "population"):
             raise InputError(f"target must be 'probe-set' or 'population', got {self.target!r}")
         if self.correction is not None and self.correction not in CORRECTIONS:
-            raise InputError(f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}")
+            raise InputError(
+                f"no such correction: {self.correction!r}; choose one of {', '.join(CORRECTIONS)}"
+            )
         if self.target == "probe-set" and self.correction not in (None, "none"):
-            raise InputError("a probe set has no sampling bias: give target='population' with a correction")
+            raise InputError(
+                "a probe set has no sampling bias: give target='population' with a correction"
+            )
 
     @property
     def name(self) -> str:
@@ -71,7 +82,9 @@ class Plugin:
         """Symbols only."""
         return a == b == "discrete"
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I(a;b) in bits; for a population with standard error and 95 % interval, see `infoplane.analysis.estimators.table_errors`.
 
         Raises:
@@ -88,4 +101,6 @@ class Plugin:
             return Estimate(bits, a.n, self.name, "exact", ceiling_bits=ceiling)
         se, low, high = table_interval(ca, cb, self.used_correction)
         coverage = 1 - float((joint_counts(ca, cb) == 1).sum()) / a.n
-        return Estimate(bits, a.n, self.name, "point", low, high, se, ceiling, "population", coverage)
+        return Estimate(
+            bits, a.n, self.name, "point", low, high, se, ceiling, "population", coverage
+        )

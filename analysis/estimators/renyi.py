@@ -96,7 +96,9 @@ def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
     from infoplane.analysis.estimators.dependence import centre
 
     if y.kind != "discrete":
-        raise EstimatorError(f"width=alignment needs discrete labels, got {y.kind} {y.name}; use width=median")
+        raise EstimatorError(
+            f"width=alignment needs discrete labels, got {y.kind} {y.name}; use width=median"
+        )
     base = median_width(z)
     target = centre(gram(y, 1.0))
 
@@ -108,7 +110,9 @@ def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
     return base * max(_ALIGNMENT_GRID, key=alignment) if base > 0 else 0.0
 
 
-def matrix_entropy(a: Floats, alpha: float, *, lanczos: int = 0, rng: np.random.Generator | None = None) -> float:
+def matrix_entropy(
+    a: Floats, alpha: float, *, lanczos: int = 0, rng: np.random.Generator | None = None
+) -> float:
     """Entropy in bits of a trace-one Gram matrix: ``log2(sum lambda^alpha) / (1 - alpha)``; alpha 1 is the von Neumann form.
 
     alpha 2 is ``-log2 |A|_F^2`` and needs no eigenvalues. With ``lanczos`` > 0 the trace of the power is estimated from that many
@@ -151,7 +155,9 @@ def _class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Floa
     return [partial(block, c) for c in range(int(codes.max()) + 1)]
 
 
-def pair_entropies(z: NDArray[np.floating], width: float, codes: NDArray[np.int64] | None) -> tuple[float, float]:
+def pair_entropies(
+    z: NDArray[np.floating], width: float, codes: NDArray[np.int64] | None
+) -> tuple[float, float]:
     """S_2 of a Gaussian kernel and of that kernel times the equality of ``codes``, in bits: from one pairwise pass, no N x N matrix.
 
     ``sum_ij K_ij^2`` is a kernel sum at half the squared width; its relative error of 4e-7 is 6e-7 bit.
@@ -160,7 +166,9 @@ def pair_entropies(z: NDArray[np.floating], width: float, codes: NDArray[np.int6
     if width == 0:
         z, width = np.zeros((n, 1), np.float64), 1.0
     total, own = gaussian_sums(z, np.array([width**2 / 2]), codes)
-    return float(2 * np.log2(n) - np.log2(total[:, 0, 1].sum())), float(2 * np.log2(n) - np.log2(own[:, 0, 1].sum()))
+    return float(2 * np.log2(n) - np.log2(total[:, 0, 1].sum())), float(
+        2 * np.log2(n) - np.log2(own[:, 0, 1].sum())
+    )
 
 
 def _spectral_function(values: Floats, alpha: float) -> Floats:
@@ -168,7 +176,9 @@ def _spectral_function(values: Floats, alpha: float) -> Floats:
     return np.asarray(-positive * np.log2(positive) if alpha == 1.0 else positive**alpha)
 
 
-def _lanczos_trace(a: Floats, alpha: float, steps: int, rng: np.random.Generator, probes: int = 10) -> float:
+def _lanczos_trace(
+    a: Floats, alpha: float, steps: int, rng: np.random.Generator, probes: int = 10
+) -> float:
     n = len(a)
     total = 0.0
     for _ in range(probes):
@@ -179,7 +189,9 @@ def _lanczos_trace(a: Floats, alpha: float, steps: int, rng: np.random.Generator
             diagonal.append(float(w @ basis[-1]))
             q = np.array(basis)
             w -= q.T @ (q @ w)
-            w -= q.T @ (q @ w)  # twice: once leaves rounding that breeds false copies of eigenvalues
+            w -= q.T @ (
+                q @ w
+            )  # twice: once leaves rounding that breeds false copies of eigenvalues
             norm = float(np.linalg.norm(w))
             if norm < 1e-12:
                 break
@@ -229,11 +241,17 @@ class MatrixRenyi:
             raise InputError(f"alpha must be positive, got {self.alpha}")
         if isinstance(self.width, str):
             if self.width not in _WIDTHS:
-                raise InputError(f"width must be a positive number or one of {', '.join(_WIDTHS)}, got {self.width!r}")
+                raise InputError(
+                    f"width must be a positive number or one of {', '.join(_WIDTHS)}, got {self.width!r}"
+                )
         elif not self.width > 0:
-            raise InputError(f"width must be a positive number or one of {', '.join(_WIDTHS)}, got {self.width}")
+            raise InputError(
+                f"width must be a positive number or one of {', '.join(_WIDTHS)}, got {self.width}"
+            )
         if not self.gamma > 0 or self.lanczos < 0:
-            raise InputError(f"expected gamma > 0 and lanczos >= 0, got gamma={self.gamma}, lanczos={self.lanczos}")
+            raise InputError(
+                f"expected gamma > 0 and lanczos >= 0, got gamma={self.gamma}, lanczos={self.lanczos}"
+            )
 
     @property
     def name(self) -> str:
@@ -243,7 +261,9 @@ class MatrixRenyi:
     def __str__(self) -> str:
         text = f"renyi:alpha={self.alpha:g}"
         if self.width != "silverman":
-            text += f",width={self.width}" if isinstance(self.width, str) else f",width={self.width:g}"
+            text += (
+                f",width={self.width}" if isinstance(self.width, str) else f",width={self.width:g}"
+            )
         text += f",gamma={self.gamma:g}" if self.gamma != 1.0 else ""
         return text + (f",lanczos={self.lanczos}" if self.lanczos else "")
 
@@ -266,7 +286,9 @@ class MatrixRenyi:
             return median_width(v.values)
         if self.width == "alignment":
             if labels is None:
-                raise EstimatorError("width=alignment needs the labels as the other variable; use width=median or silverman")
+                raise EstimatorError(
+                    "width=alignment needs the labels as the other variable; use width=median or silverman"
+                )
             return alignment_width(v.values, labels)
         return float(self.width)
 
@@ -286,17 +308,30 @@ class MatrixRenyi:
         p = counts_of(codes) / len(codes)
         return -float(np.log2(p @ p)) if self.alpha == 2.0 else spectrum_entropy(p, self.alpha)
 
-    def _parts(self, z: Variable, others: Sequence[Variable], rng: np.random.Generator | None, width: float) -> list[float]:
+    def _parts(
+        self, z: Variable, others: Sequence[Variable], rng: np.random.Generator | None, width: float
+    ) -> list[float]:
         """``S(Z)``, then ``S(Z o other)`` for each of the others. Z is continuous."""
         if self.alpha == 2.0:
             return self._squares(z, others, width)
         a = self._gram(z, width)
-        parts: list[list[Callable[[], Floats]]] = [[lambda: a], *(self._blocks(a, other) for other in others)]
+        parts: list[list[Callable[[], Floats]]] = [
+            [lambda: a],
+            *(self._blocks(a, other) for other in others),
+        ]
         if self.lanczos:
-            found = [matrix_entropy(m(), self.alpha, lanczos=self.lanczos, rng=rng) for part in parts for m in part]
+            found = [
+                matrix_entropy(m(), self.alpha, lanczos=self.lanczos, rng=rng)
+                for part in parts
+                for m in part
+            ]
         else:
             spectrum = iter(spectra([matrix for part in parts for matrix in part]))
-            found = [spectrum_entropy(np.concatenate([next(spectrum) for _ in part]), self.alpha) for part in parts if part]
+            found = [
+                spectrum_entropy(np.concatenate([next(spectrum) for _ in part]), self.alpha)
+                for part in parts
+                if part
+            ]
         entropies = iter(found)
         return [next(entropies) if part else float(np.log2(z.n)) for part in parts]
 
@@ -307,7 +342,11 @@ class MatrixRenyi:
         codes = codes_of(other)
         if int(codes.max()) + 1 == other.n:
             return []
-        return [lambda: a * (codes[:, None] == codes[None])] if self.lanczos else _class_blocks(a, codes)
+        return (
+            [lambda: a * (codes[:, None] == codes[None])]
+            if self.lanczos
+            else _class_blocks(a, codes)
+        )
 
     def _squares(self, z: Variable, others: Sequence[Variable], width: float) -> list[float]:
         values, found = np.asarray(z.values, np.float64), [0.0]
@@ -317,33 +356,63 @@ class MatrixRenyi:
                 found.append(pair_entropies(values, width, codes_of(other))[1])
             else:
                 beside = self.width_of(other)
-                scaled = [v / w for v, w in ((values, width), (np.asarray(other.values, np.float64), beside)) if w > 0]
-                found.append(pair_entropies(np.concatenate(scaled, axis=1), 1.0, None)[0] if scaled else 0.0)
+                scaled = [
+                    v / w
+                    for v, w in ((values, width), (np.asarray(other.values, np.float64), beside))
+                    if w > 0
+                ]
+                found.append(
+                    pair_entropies(np.concatenate(scaled, axis=1), 1.0, None)[0] if scaled else 0.0
+                )
         return found
 
-    def _alone(self, v: Variable, rng: np.random.Generator | None, labels: Variable | None = None) -> float:
+    def _alone(
+        self, v: Variable, rng: np.random.Generator | None, labels: Variable | None = None
+    ) -> float:
         if v.kind == "discrete":
             return self._discrete(codes_of(v))
         return self._parts(v, (), rng, self.width_of(v, labels))[0]
 
     def _result(self, bits: float, n: int, widths: str) -> Estimate:
-        return Estimate(bits, n, str(self), "point", ceiling_bits=float(np.log2(n)), notes=("geometric, not Shannon MI", widths))
+        return Estimate(
+            bits,
+            n,
+            str(self),
+            "point",
+            ceiling_bits=float(np.log2(n)),
+            notes=("geometric, not Shannon MI", widths),
+        )
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I_alpha(a;b) in bits. ``rng`` is used by ``lanczos`` only."""
         if a.n != b.n:
-            raise InputError(f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}")
+            raise InputError(
+                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+            )
         if a.kind == b.kind == "discrete":
             pair = row_codes(np.stack([codes_of(a), codes_of(b)], axis=1))
-            return self._result(self._alone(a, rng) + self._alone(b, rng) - self._discrete(pair), a.n, f"widths {self._used(a, b)}")
+            return self._result(
+                self._alone(a, rng) + self._alone(b, rng) - self._discrete(pair),
+                a.n,
+                f"widths {self._used(a, b)}",
+            )
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         labels = other if other.kind == "discrete" else None
         s_z, joint = self._parts(z, (other,), rng, self.width_of(z, labels))
-        return self._result(s_z + self._alone(other, rng) - joint, a.n, f"widths {self._used(a, b)}")
+        return self._result(
+            s_z + self._alone(other, rng) - joint, a.n, f"widths {self._used(a, b)}"
+        )
 
     def _used(self, a: Variable, b: Variable) -> str:
         return ", ".join(
-            f"{v.name} " + ("equality" if v.kind == "discrete" else f"{self.width_of(v, w if w.kind == 'discrete' else None):.4g}")
+            f"{v.name} "
+            + (
+                "equality"
+                if v.kind == "discrete"
+                else f"{self.width_of(v, w if w.kind == 'discrete' else None):.4g}"
+            )
             for v, w in ((a, b), (b, a))
         )
 
@@ -358,6 +427,9 @@ class MatrixRenyi:
         sides: tuple[tuple[Quantity, Variable], ...] = (("i_xz", x), ("i_zy", y))
         s_z, *joints = self._parts(z, [other for _, other in sides], rng, width)
         return [
-            (quantity, self._result(s_z + self._alone(other, rng) - joint, z.n, f"width {width:.4g}"))
+            (
+                quantity,
+                self._result(s_z + self._alone(other, rng) - joint, z.n, f"width {width:.4g}"),
+            )
             for (quantity, other), joint in zip(sides, joints, strict=True)
         ]

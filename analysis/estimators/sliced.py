@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.knn import LABELS_APART, mixed_bits, standardised
+from infoplane.analysis.estimators.ksg import LABELS_APART, mixed_bits, standardised
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -69,24 +69,38 @@ class Sliced:
         """At least one continuous variable."""
         return "continuous" in (a, b)
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """SI(a;b) in bits with the standard error over directions."""
         if not self.supports(a.kind, b.kind):
-            raise EstimatorError(f"{self.name}: {a.name} and {b.name} are both discrete; use plugin")
+            raise EstimatorError(
+                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
+            )
         same_rows(a, b, self.name)
         rng = np.random.default_rng(0) if rng is None else rng
         values = [_slice(v, self.slices, rng) for v in (a, b)]
-        found = np.array([mixed_bits(p[:, [i]], q[:, [i]], self.k) for p, q in [values] for i in range(self.slices)])
+        found = np.array(
+            [
+                mixed_bits(p[:, [i]], q[:, [i]], self.k)
+                for p, q in [values]
+                for i in range(self.slices)
+            ]
+        )
         se = float(found.std(ddof=1) / np.sqrt(self.slices)) if self.slices > 1 else None
         bits = float(found.mean())
         low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
         notes = ("sliced, not Shannon MI", "interval over directions only")
-        return Estimate(bits, a.n, self.name, "lower", low, high, se, target="population", notes=notes)
+        return Estimate(
+            bits, a.n, self.name, "lower", low, high, se, target="population", notes=notes
+        )
 
 
 def _slice(v: Variable, slices: int, rng: np.random.Generator) -> NDArray[np.float64]:
     if v.kind == "discrete":
-        return np.repeat(LABELS_APART * row_codes(v.values).astype(np.float64)[:, None], slices, axis=1)
+        return np.repeat(
+            LABELS_APART * row_codes(v.values).astype(np.float64)[:, None], slices, axis=1
+        )
     directions = rng.normal(size=(v.dim, slices))
     p = standardised(v) @ (directions / np.linalg.norm(directions, axis=0))
     sd = p.std(axis=0)

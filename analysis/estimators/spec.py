@@ -16,10 +16,10 @@ FAMILIES: dict[str, str] = {
     "exact": f"{_HERE}.exact:Exact",
     "kde": f"{_HERE}.kde:KDE",
     "plugin": f"{_HERE}.plugin:Plugin",
-    "knn": f"{_HERE}.neighbours:Neighbours",
-    "ksg": f"{_HERE}.knn:KSG",
-    "ross": f"{_HERE}.knn:Ross",
-    "mixed": f"{_HERE}.knn:MixedKSG",
+    "knn": f"{_HERE}.knn:Neighbours",
+    "ksg": f"{_HERE}.ksg:KSG",
+    "ross": f"{_HERE}.ksg:Ross",
+    "mixed": f"{_HERE}.ksg:MixedKSG",
     "gauss": f"{_HERE}.gaussian:Gaussian",
     "noisy": f"{_HERE}.noisy:NoisyChannel",
     "sliced": f"{_HERE}.sliced:Sliced",
@@ -56,7 +56,9 @@ def _family(prefix: str) -> type:
     known = {point.name: point for point in entry_points(group="infoplane.estimators")}
     if prefix in known:
         return known[prefix].load()  # type: ignore[no-any-return]  # a class by entry point
-    raise SpecError(f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)")
+    raise SpecError(
+        f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)"
+    )
 
 
 def parse(spec: str | Estimator) -> Estimator:
@@ -112,7 +114,18 @@ def catalogue() -> list[dict[str, str]]:
     """One row per family for a table: name, target, bound, validity, parameters (with their defaults)."""
     rows = []
     for prefix, cls in families().items():
-        parameters = [f"{f.name}={f.default}" if f.default is not MISSING else f.name for f in fields(cls) if f.init and f.repr]
+        parameters = [
+            f"{f.name}={f.default}" if f.default is not MISSING else f.name
+            for f in fields(cls)
+            if f.init and f.repr
+        ]
         texts = {key: str(getattr(cls, f"{key}_text", "")) for key in ("target", "bound")}
-        rows.append({"name": prefix, **texts, "validity": str(getattr(cls, "validity", "")), "parameters": ", ".join(parameters)})
+        rows.append(
+            {
+                "name": prefix,
+                **texts,
+                "validity": str(getattr(cls, "validity", "")),
+                "parameters": ", ".join(parameters),
+            }
+        )
     return rows

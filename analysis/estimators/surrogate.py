@@ -22,7 +22,12 @@ def rank_scores(values: NDArray[np.generic]) -> Floats:
 
 
 def gaussian_shortfall(
-    x: Floats, z: Floats, value: Callable[[Floats, Floats], float], *, rng: np.random.Generator, draws: int = _DRAWS
+    x: Floats,
+    z: Floats,
+    value: Callable[[Floats, Floats], float],
+    *,
+    rng: np.random.Generator,
+    draws: int = _DRAWS,
 ) -> float | None:
     """Truth minus ``value`` in bits, on Gaussian samples with the rank correlations of x and z, shapes ``(n, dx)`` and ``(n, dz)``; mean over draws.
 
@@ -39,7 +44,10 @@ def gaussian_shortfall(
     spread = scores.std(axis=0)
     if not (spread > 0).all():
         return None
-    s, inflation = np.asarray(np.corrcoef(scores, rowvar=False)), _inflation(n, d, scores.shape[1] - d)
+    s, inflation = (
+        np.asarray(np.corrcoef(scores, rowvar=False)),
+        _inflation(n, d, scores.shape[1] - d),
+    )
     if np.linalg.eigvalsh(s)[0] < 1e-9:
         return None
     s = _shrunk(s, d, max(0.0, _information(s, d) - inflation))
@@ -50,7 +58,9 @@ def gaussian_shortfall(
     found = []
     for _ in range(draws):
         g = rng.normal(size=scores.shape) @ root
-        found.append(_information(np.corrcoef(g, rowvar=False), d) - inflation - value(g[:, :d], g[:, d:]))
+        found.append(
+            _information(np.corrcoef(g, rowvar=False), d) - inflation - value(g[:, :d], g[:, d:])
+        )
     return float(np.mean(found))
 
 

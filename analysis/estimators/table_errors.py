@@ -17,7 +17,10 @@ from infoplane.analysis.estimators.entropies import (
 
 _LN2 = float(np.log(2.0))
 _MOST_WORK = 2e7
-_FEW, _CLEAR = 30, 25.0  # degrees of freedom of a small table; 2 n ln 2 I from which chance is as good as normal
+_FEW, _CLEAR = (
+    30,
+    25.0,
+)  # degrees of freedom of a small table; 2 n ln 2 I from which chance is as good as normal
 
 
 def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tuple[float, float]:
@@ -55,10 +58,14 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
         return se, bits - 1.96 * se, bits + 1.96 * se
     order = np.lexsort((b, a))
     at_random = np.random.default_rng(0).permutation(b[order])
-    first = _jackknife_variance(a, b, correction) - 0.5 * _jackknife_variance(a[order], at_random, correction)
+    first = _jackknife_variance(a, b, correction) - 0.5 * _jackknife_variance(
+        a[order], at_random, correction
+    )
     variance = max(first, degrees / (2 * n * n * _LN2**2))
     weak = degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees)
-    return float(np.sqrt(variance)), *(weak_interval(bits, degrees, n) if weak else chance_interval(bits, variance, degrees, n))
+    return float(np.sqrt(variance)), *(
+        weak_interval(bits, degrees, n) if weak else chance_interval(bits, variance, degrees, n)
+    )
 
 
 def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:

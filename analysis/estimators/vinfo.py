@@ -12,7 +12,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.vinfo_families import FAMILIES, Floats, Split, fit_family, log_softmax
+from infoplane.analysis.estimators.vinfo_families import (
+    FAMILIES,
+    Floats,
+    Split,
+    fit_family,
+    log_softmax,
+)
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts
 
@@ -62,9 +68,13 @@ class VInformation:
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
-            raise InputError(f"no such family: {self.family!r}; choose one of {', '.join(FAMILIES)}")
+            raise InputError(
+                f"no such family: {self.family!r}; choose one of {', '.join(FAMILIES)}"
+            )
         if self.folds < 2 or self.hidden < 1:
-            raise InputError(f"expected folds >= 2 and hidden >= 1, got folds={self.folds}, hidden={self.hidden}")
+            raise InputError(
+                f"expected folds >= 2 and hidden >= 1, got folds={self.folds}, hidden={self.hidden}"
+            )
 
     @property
     def name(self) -> str:
@@ -85,15 +95,21 @@ class VInformation:
         """Any predictor (symbols become indicator columns) and any target."""
         return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
-    def pointwise(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Floats:
+    def pointwise(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Floats:
         """Pointwise V-information in bits, shape ``(n,)``: one held-out value per row, in the order of the rows.
 
         Raises:
             EstimatorError: too few rows, or symbols without repetition.
         """
-        return conditional_surprise(b, None, self, rng=rng) - conditional_surprise(b, a, self, rng=rng)
+        return conditional_surprise(b, None, self, rng=rng) - conditional_surprise(
+            b, a, self, rng=rng
+        )
 
-    def estimate(self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None) -> Estimate:
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
         """I_V(a -> b) in bits with the standard error of the mean over held-out rows. Without ``rng``, seed 0."""
         _check_pair(a, b)
         base, used = _both_surprises(a, b, self, _generator(rng))
@@ -112,18 +128,26 @@ def _generator(rng: np.random.Generator | None) -> np.random.Generator:
 
 def _check_pair(a: Variable, b: Variable) -> None:
     if a.n != b.n:
-        raise InputError(f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}")
+        raise InputError(
+            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+        )
 
 
 def _summary(values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...] = ()) -> Estimate:
     n = len(values)
     symbols = len(np.unique(b.values, axis=0)) if b.kind == "discrete" else 2
-    beyond = (symbols - 1) / (2 * (n * _LN2) ** 2)  # n rows cannot tell an information of order 1/n from none, also where no fold saw any
+    beyond = (symbols - 1) / (
+        2 * (n * _LN2) ** 2
+    )  # n rows cannot tell an information of order 1/n from none, also where no fold saw any
     bits, se = float(values.mean()), float(np.sqrt(values.var(ddof=1) / n + beyond))
     ceiling = None
     if b.kind == "discrete":
         ceiling = entropy_of_counts(np.unique(b.values, axis=0, return_counts=True)[1])
-    notes = extra if b.kind == "discrete" else (*extra, "Gaussian likelihood: the gain of that family, no bound")
+    notes = (
+        extra
+        if b.kind == "discrete"
+        else (*extra, "Gaussian likelihood: the gain of that family, no bound")
+    )
     if not values.any():
         notes = (*notes, "no fold beat the base rates")
     return Estimate(
@@ -159,7 +183,9 @@ def _symbols(v: Variable) -> NDArray[np.int64]:
 def _folds(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
     """Fold of every row, stratified: rows are dealt out class by class, in random order."""
     if b.n < 4 * e.folds:
-        raise EstimatorError(f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds or more probe rows")
+        raise EstimatorError(
+            f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds or more probe rows"
+        )
     order = rng.permutation(b.n)
     if b.kind == "discrete":
         order = order[np.argsort(_symbols(b)[order], kind="stable")]
@@ -172,7 +198,9 @@ def _folds(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np
     return fold
 
 
-def conditional_surprise(b: Variable, a: Variable | None, e: VInformation, *, rng: np.random.Generator | None = None) -> Floats:
+def conditional_surprise(
+    b: Variable, a: Variable | None, e: VInformation, *, rng: np.random.Generator | None = None
+) -> Floats:
     """Held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)`` (density for a continuous ``b``); ``a=None`` predicts from nothing."""
     if a is not None:
         _check_pair(a, b)
@@ -180,7 +208,9 @@ def conditional_surprise(b: Variable, a: Variable | None, e: VInformation, *, rn
     return base if a is None else used
 
 
-def _both_surprises(a: Variable | None, b: Variable, e: VInformation, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _both_surprises(
+    a: Variable | None, b: Variable, e: VInformation, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Surprises without and with the predictor, on the same folds."""
     fold = _folds(b, e, rng)
     z = np.zeros((b.n, 0)) if a is None else _columns(a)
@@ -188,7 +218,9 @@ def _both_surprises(a: Variable | None, b: Variable, e: VInformation, rng: np.ra
     base, used = np.empty(b.n), np.empty(b.n)
     for k in range(e.folds):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        base[test], used[test] = _one_fold(z, y, rng.permutation(train), test, e, b.kind == "discrete", rng)
+        base[test], used[test] = _one_fold(
+            z, y, rng.permutation(train), test, e, b.kind == "discrete", rng
+        )
     return base, used
 
 
@@ -198,7 +230,9 @@ def _standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
     live = spread > 1e-12 * np.abs(z[train]).max(axis=0, initial=0.0)
     out = (z[:, live] - z[train][:, live].mean(axis=0)) / spread[live]
     if out.shape[1] > len(train):
-        basis = np.linalg.qr(out[train].T)[0]  # every family's penalty is rotation invariant, so nothing usable is lost
+        basis = np.linalg.qr(out[train].T)[
+            0
+        ]  # every family's penalty is rotation invariant, so nothing usable is lost
         out = out @ basis
     return np.clip(out, -30.0, 30.0)
 
@@ -217,14 +251,21 @@ def _one_fold(
     return _one_fold_continuous(z, y, train, test, e, rng)
 
 
-def _inner(train: NDArray[np.int64], held: int, k: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _inner(
+    train: NDArray[np.int64], held: int, k: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The k-th block of training rows to tune on, and the others to fit on."""
     block = slice(k * held, (k + 1) * held)
     return train[block], np.delete(train, block)
 
 
 def _one_fold_discrete(
-    z: Floats, y: NDArray[np.generic], train: NDArray[np.int64], test: NDArray[np.int64], e: VInformation, rng: np.random.Generator
+    z: Floats,
+    y: NDArray[np.generic],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    e: VInformation,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     classes = int(y.max()) + 1  # type: ignore[call-overload]  # integer codes
     counts = np.bincount(y[train], minlength=classes) + 0.5  # type: ignore[arg-type]  # integer codes; half a count: no class is impossible
@@ -247,12 +288,19 @@ def _one_fold_discrete(
 
 
 def _one_fold_continuous(
-    z: Floats, y: NDArray[np.generic], train: NDArray[np.int64], test: NDArray[np.int64], e: VInformation, rng: np.random.Generator
+    z: Floats,
+    y: NDArray[np.generic],
+    train: NDArray[np.int64],
+    test: NDArray[np.int64],
+    e: VInformation,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     mean, spread = y[train].mean(axis=0), y[train].std(axis=0)  # type: ignore[attr-defined]  # floats
     live = spread > 0
     if not live.any():
-        raise EstimatorError("the target is constant on a training fold: a density of it has no bits")
+        raise EstimatorError(
+            "the target is constant on a training fold: a density of it has no bits"
+        )
     ys = (y[:, live] - mean[live]) / spread[live]  # type: ignore[operator]  # floats
     base = _gaussian_surprise(ys[train], ys[test])
     zs = _standardised(z, train)
@@ -277,12 +325,19 @@ def _gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
     cov += 1e-9 * np.eye(d)
     factor = np.linalg.cholesky(cov)
     white = np.linalg.solve(factor, rows.T)
-    nats = 0.5 * np.sum(white**2, axis=0) + np.log(np.diag(factor)).sum() + 0.5 * d * np.log(2 * np.pi)
+    nats = (
+        0.5 * np.sum(white**2, axis=0) + np.log(np.diag(factor)).sum() + 0.5 * d * np.log(2 * np.pi)
+    )
     return np.asarray(nats / _LN2)
 
 
 def conditional_vinformation(
-    z: Variable, y: Variable, given: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None
+    z: Variable,
+    y: Variable,
+    given: Variable,
+    *,
+    estimator: VInformation | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Estimate:
     """``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits (Hewitt et al. 2021, arXiv 2109.09234): what Z adds to ``given``.
 
@@ -292,7 +347,9 @@ def conditional_vinformation(
     _check_pair(z, y)
     _check_pair(given, y)
     seed = int(_generator(rng).integers(2**63))
-    both = Variable(f"{z.name}+{given.name}", np.hstack([_columns(z), _columns(given)]), "continuous")
+    both = Variable(
+        f"{z.name}+{given.name}", np.hstack([_columns(z), _columns(given)]), "continuous"
+    )
     without = conditional_surprise(y, given, e, rng=np.random.default_rng(seed))
     with_z = conditional_surprise(y, both, e, rng=np.random.default_rng(seed))
     return _summary(without - with_z, y, e, (f"conditional on {given.name}",))
@@ -324,7 +381,11 @@ _SHARES = (0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
 
 
 def mdl_online_code(
-    z: Variable, y: Variable, *, estimator: VInformation | None = None, rng: np.random.Generator | None = None
+    z: Variable,
+    y: Variable,
+    *,
+    estimator: VInformation | None = None,
+    rng: np.random.Generator | None = None,
 ) -> CodeLength:
     """Bits to send the labels one block after the other, each block coded by a probe fitted on all earlier blocks.
 
@@ -337,7 +398,9 @@ def mdl_online_code(
     e, generator = estimator or VInformation(), _generator(rng)
     _check_pair(z, y)
     if y.kind != "discrete" or y.n < 40:
-        raise EstimatorError(f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and {y.n} rows")
+        raise EstimatorError(
+            f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and {y.n} rows"
+        )
     codes, columns = _symbols(y), _columns(z)
     classes, n = int(codes.max()) + 1, y.n
     order = generator.permutation(n)

@@ -57,7 +57,9 @@ def log_softmax(logits: Floats) -> Floats:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
 
-def fit_family(family: str, split: Callable[[int], Split], rng: np.random.Generator, hidden: int) -> Predictor:
+def fit_family(
+    family: str, split: Callable[[int], Split], rng: np.random.Generator, hidden: int
+) -> Predictor:
     """A predictor of the named family, tuned and calibrated on the inner rows of ``split(0)``; the base rates where it learnt nothing.
 
     Learnt means a gain over the base rates above 2.5 standard errors: the choice among tuned predictors, a winner's curse, would cost small negative bits on independent data. Where the inner rows
@@ -83,7 +85,9 @@ def _significance(gains: Floats) -> float:
     return float(gains.mean()) / spread * np.sqrt(len(gains)) if spread > 0 else 0.0
 
 
-def _calibrated(family: str, split: Split, rng: np.random.Generator, hidden: int) -> tuple[Predictor, Floats]:
+def _calibrated(
+    family: str, split: Split, rng: np.random.Generator, hidden: int
+) -> tuple[Predictor, Floats]:
     """A predictor, shrunk towards the answer without input by the factor that is best on the inner rows, and its gain over that answer on each of them.
 
     The factor is an inverse temperature; 0 is among them.
@@ -92,7 +96,9 @@ def _calibrated(family: str, split: Split, rng: np.random.Generator, hidden: int
     step = raw(split.zi) - split.base
     grid = np.concatenate([[0.0], np.geomspace(0.05, 2.0, 24)])
     best = float(grid[int(np.argmin([split.inner_loss(split.base + s * step) for s in grid]))])
-    gains = split.inner_losses(split.base + 0.0 * step) - split.inner_losses(split.base + best * step)
+    gains = split.inner_losses(split.base + 0.0 * step) - split.inner_losses(
+        split.base + best * step
+    )
     return (lambda z: split.base + best * (raw(z) - split.base)), gains
 
 
@@ -156,7 +162,11 @@ def _linear_at(split: Split, penalty: float, start: Floats) -> Floats:
     from scipy.optimize import minimize
 
     found = minimize(
-        objective, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 10}
+        objective,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": 60, "ftol": 1e-7, "gtol": 1e-5, "maxcor": 10},
     )
     return np.asarray(found.x.reshape(d + 1, k))
 
@@ -205,11 +215,19 @@ def _mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[
     return loss + decay, np.concatenate([part.ravel() for part in grads])
 
 
-def _train_mlp(split: Split, rng: np.random.Generator, h: int, penalty: float) -> tuple[float, Floats]:
+def _train_mlp(
+    split: Split, rng: np.random.Generator, h: int, penalty: float
+) -> tuple[float, Floats]:
     d, k = split.z.shape[1], len(split.base)
     linear = _fit_linear(split)[1]
     start = np.concatenate(
-        [rng.normal(size=d * h) / np.sqrt(d), 0.5 * rng.normal(size=h), 0.01 * rng.normal(size=h * k), linear[:-1].ravel(), linear[-1]]
+        [
+            rng.normal(size=d * h) / np.sqrt(d),
+            0.5 * rng.normal(size=h),
+            0.01 * rng.normal(size=h * k),
+            linear[:-1].ravel(),
+            linear[-1],
+        ]
     )
 
     best = [split.inner_loss(_mlp_forward(start, split.zi, d, h, k)[1]), start]
@@ -263,7 +281,9 @@ def _fit_gaussian(split: Split) -> Predictor:
     d, k = split.z.shape[1], len(split.base)
     present = [c for c in range(k) if np.count_nonzero(split.y == c) > 1]
     means = {c: split.z[split.y == c].mean(axis=0) for c in present}
-    centred = np.concatenate([split.z[split.y == c] - means[c] for c in present]) if present else split.z
+    centred = (
+        np.concatenate([split.z[split.y == c] - means[c] for c in present]) if present else split.z
+    )
     pooled = centred.T @ centred / len(centred) + 1e-6 * np.eye(d)
     own = {c: np.cov(split.z[split.y == c].T, bias=True).reshape(d, d) for c in present}
 
@@ -278,11 +298,15 @@ def _fit_gaussian(split: Split) -> Predictor:
         def logits(z: Floats) -> Floats:
             out = np.repeat((split.base - 50.0)[None], len(z), axis=0)
             for c, (whiten, logdet) in forms.items():
-                out[:, c] = split.base[c] - 0.5 * np.sum(((z - means[c]) @ whiten.T) ** 2, axis=1) - logdet
+                out[:, c] = (
+                    split.base[c] - 0.5 * np.sum(((z - means[c]) @ whiten.T) ** 2, axis=1) - logdet
+                )
             return log_softmax(out)
 
         return logits
 
-    settings = [(own_share, diagonal) for own_share in (1.0, 0.9, 0.5, 0.0) for diagonal in (0.01, 0.1, 0.5)]
+    settings = [
+        (own_share, diagonal) for own_share in (1.0, 0.9, 0.5, 0.0) for diagonal in (0.01, 0.1, 0.5)
+    ]
     best = min(settings, key=lambda s: split.inner_loss(predictor(*s)(split.zi)))
     return predictor(*best)

@@ -43,7 +43,9 @@ def largest_of(z: Values) -> float:
     return max(float(z.max(initial=0)), -float(z.min(initial=0)))
 
 
-def floor_keys(z: Values, width: float, *, parting: bool = False, largest: float | None = None) -> Keys:
+def floor_keys(
+    z: Values, width: float, *, parting: bool = False, largest: float | None = None
+) -> Keys:
     """Keys of the rows of ``floor(z / width)``, in the dtype of ``z``; shape ``(n, dim)`` to ``(n,)``.
 
     Args:
@@ -76,19 +78,35 @@ def _first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | No
     from infoplane.rows import cell_weights
 
     n, dim = z.shape
-    if dim < 2 * _UNITS or dim % 2 or z.dtype != np.float32 or not z.flags.c_contiguous or z.ctypes.data % 8:
+    if (
+        dim < 2 * _UNITS
+        or dim % 2
+        or z.dtype != np.float32
+        or not z.flags.c_contiguous
+        or z.ctypes.data % 8
+    ):
         return None
     base, many = _digits(float(width), largest, np.float32)
     if base >= 2.0**32:  # cells beyond 32 bits
         return None
     keys = np.empty(n, np.uint64)
-    cells_compiled.first_keys(z.reshape(-1).view(np.uint64), dim // 2, width, width.dtype.type(base), many, cell_weights(_UNITS), keys)
+    cells_compiled.first_keys(
+        z.reshape(-1).view(np.uint64),
+        dim // 2,
+        width,
+        width.dtype.type(base),
+        many,
+        cell_weights(_UNITS),
+        keys,
+    )
     return keys
 
 
 def _digits(width: float, largest: float, kind: type[np.floating[Any]]) -> tuple[float, int]:
     """A base above the number of cells, and how many cells (1, 2 or 4) are digits, to it, of one number that ``kind`` holds exactly."""
-    half = largest // width + 1  # cells lie within this of zero, whichever way a quotient is rounded
+    half = (
+        largest // width + 1
+    )  # cells lie within this of zero, whichever way a quotient is rounded
     base, exact = 2 * half + 1, 2.0 ** (np.finfo(kind).nmant + 2)  # of either sign
     return base, 4 if base**4 < exact else 2 if base**2 < exact else 1
 
@@ -139,11 +157,16 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
     refuse_unnumbered(largest, float(given.min(initial=np.inf)))
     z, weights, out = np.ascontiguousarray(z), cell_weights(z.shape[1]), np.empty(len(given))
     digits = [_digits(float(w), largest, z.dtype.type) for w in given]
-    bases, joined = np.array([base for base, _ in digits], z.dtype), np.array([many for _, many in digits], np.int64)
+    bases, joined = (
+        np.array([base for base, _ in digits], z.dtype),
+        np.array([many for _, many in digits], np.int64),
+    )
 
     def work(part: slice) -> None:
         tables = empty_table(len(z)), empty_sieve(len(z))
-        cells_compiled.floor_entropies(z, given[part], bases[part], joined[part], weights, *tables, out[part])
+        cells_compiled.floor_entropies(
+            z, given[part], bases[part], joined[part], weights, *tables, out[part]
+        )
 
     number = threads()
     for_each(work, [slice(k, None, number) for k in range(number)])
@@ -162,7 +185,10 @@ def _parting_keys(z: Values, work: Work, first: Keys | None = None) -> Keys:
     n, dim = z.shape
     if dim < 2 * _UNITS:
         return _keys(z, work)
-    keys, start = _keys(np.ascontiguousarray(z[:, :_UNITS]), work) if first is None else first, _UNITS
+    keys, start = (
+        _keys(np.ascontiguousarray(z[:, :_UNITS]), work) if first is None else first,
+        _UNITS,
+    )
     while start < dim:
         left = repeated_rows(keys)
         if 2 * len(left) <= n:
@@ -200,7 +226,13 @@ def _keys(z: Values, work: Work, first: int = 0, last: int | None = None) -> Key
 
     def part(start: int) -> None:
         stop = min(n, start + rows)
-        work(flat[start * stride + first : (stop - 1) * stride + first + dim], stride, dim, weights, out[start:stop])
+        work(
+            flat[start * stride + first : (stop - 1) * stride + first + dim],
+            stride,
+            dim,
+            weights,
+            out[start:stop],
+        )
 
     if n <= rows:
         part(0)

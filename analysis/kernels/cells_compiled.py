@@ -23,7 +23,9 @@ _SHORT = 32
 def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
     """Number of float32 edges ``k step - 1``, k = 0..last, at or below ``v``, less one: a guess, put right by the edges beside it."""
     k = min(max(np.floor(v * scale + scale), -_F(1)), last)
-    low = np.float32(np.float64(k) * step - 1.0)  # as linspace computes them; a table of them would not vectorise
+    low = np.float32(
+        np.float64(k) * step - 1.0
+    )  # as linspace computes them; a table of them would not vectorise
     high = np.float32((np.float64(k) + 1.0) * step - 1.0)
     raised = k + _F(1) if (v >= high) & (k < last) else k
     return raised - _F(1) if (v < low) & (k >= _F(0)) else raised
@@ -117,7 +119,10 @@ def _sums_of_rows(products: Any, dim: int, out: Any) -> None:
     for r in range(0, n - 3, 4):
         at = _U(r) * d
         row0, row1 = products[at : at + d], products[at + d : at + _U(2) * d]
-        row2, row3 = products[at + _U(2) * d : at + _U(3) * d], products[at + _U(3) * d : at + _U(4) * d]
+        row2, row3 = (
+            products[at + _U(2) * d : at + _U(3) * d],
+            products[at + _U(3) * d : at + _U(4) * d],
+        )
         s0, s1, s2, s3 = _U(0), _U(0), _U(0), _U(0)
         for j in range(len(row0)):
             s0 += row0[j]
@@ -148,7 +153,9 @@ def _mix(out: Any) -> None:
 
 
 @compiled()
-def floor_keys(z: Any, stride: int, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any) -> Any:
+def floor_keys(
+    z: Any, stride: int, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any
+) -> Any:
     """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
 
     Returns whether a value has a magnitude of ``limit`` or more, looked at while it is in cache: cells beyond 2^62 have no number. Under a limit
@@ -177,7 +184,11 @@ def floor_keys(z: Any, stride: int, dim: int, width: Any, scale: Any, limit: Any
                 row = z[r * stride : r * stride + dim]
                 if limit < np.inf:
                     far += _far(row, limit)
-                out[r] = _scaled_sum(row, scale, weights) if scale > 0 else _floor_sum(row, width, weights)
+                out[r] = (
+                    _scaled_sum(row, scale, weights)
+                    if scale > 0
+                    else _floor_sum(row, width, weights)
+                )
         _mix(out[i : i + m])
     return far > 0
 
@@ -234,7 +245,9 @@ def _join(tile: Any, many: int, width: Any, base: Any, number: Any) -> None:
 
 
 @compiled()
-def _add_cells(tile: Any, wide: int, width: Any, base: Any, many: int, weights: Any, number: Any, sums: Any) -> None:
+def _add_cells(
+    tile: Any, wide: int, width: Any, base: Any, many: int, weights: Any, number: Any, sums: Any
+) -> None:
     """The weighted cells of a tile to the sums of its rows: ``many`` cells (1, 2 or 4) are the digits, to one ``base``, of one number."""
     j = 0
     while j < wide:
@@ -268,7 +281,9 @@ def _add_pairs(number: Any, whole: Any, pairs: Any, first: Any, second: Any, sum
 
 
 @compiled()
-def first_keys(pairs: Any, stride: int, width: Any, base: Any, many: int, weights: Any, out: Any) -> None:
+def first_keys(
+    pairs: Any, stride: int, width: Any, base: Any, many: int, weights: Any, out: Any
+) -> None:
     """Keys of the first 16 units of float32 rows, ``stride`` pairs of units apart, cells (below 2^31) joined as by `floor_entropies`.
 
     They part rows as `floor_keys` does.
@@ -288,7 +303,9 @@ def first_keys(pairs: Any, stride: int, width: Any, base: Any, many: int, weight
 
 
 @compiled()
-def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, table: Any, seen: Any, out: Any) -> None:
+def floor_entropies(
+    z: Any, widths: Any, bases: Any, joined: Any, weights: Any, table: Any, seen: Any, out: Any
+) -> None:
     """Entropies in bits of the rows of ``floor(z / width)``, one per width, by way of tables as for `entropy_of_keys` and `repeated_rows`.
 
     Rows are turned over in tiles, each of which serves many widths while it is in cache; the loops over it are vector loops however short the rows.
@@ -316,7 +333,16 @@ def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, 
                     for g in range(some):
                         k = going[g]
                         w = first + k
-                        _add_cells(tile, wide, widths[w], bases[w], joined[w], weights[unit:], number, sums[k, i : i + _LANES])
+                        _add_cells(
+                            tile,
+                            wide,
+                            widths[w],
+                            bases[w],
+                            joined[w],
+                            weights[unit:],
+                            number,
+                            sums[k, i : i + _LANES],
+                        )
             kept = 0
             for g in range(some):
                 k = going[g]
@@ -336,14 +362,25 @@ def floor_entropies(z: Any, widths: Any, bases: Any, joined: Any, weights: Any, 
                     for unit in range(stop, end, _UNITS):
                         wide = min(_UNITS, end - unit)
                         _turn(z, left[i : min(i + _LANES, m)], unit, wide, tile)
-                        _add_cells(tile, wide, widths[w], bases[w], joined[w], weights[unit:], number, keys[i : i + _LANES])
+                        _add_cells(
+                            tile,
+                            wide,
+                            widths[w],
+                            bases[w],
+                            joined[w],
+                            weights[unit:],
+                            number,
+                            keys[i : i + _LANES],
+                        )
                 _mix(keys[:m])
                 out[w] = entropy_of_keys(keys[:m], table, n)
             some, start = kept, stop
 
 
 @compiled()
-def edge_keys(z: Any, stride: int, dim: int, step: float, scale: Any, last: Any, weights: Any, out: Any) -> None:
+def edge_keys(
+    z: Any, stride: int, dim: int, step: float, scale: Any, last: Any, weights: Any, out: Any
+) -> None:
     """As `floor_keys`, for the cells of `cells_between`: the edges themselves are looked at only where a value is near one."""
     rows = len(weights) // dim
     short = dim < _SHORT and stride == dim
@@ -361,5 +398,9 @@ def edge_keys(z: Any, stride: int, dim: int, step: float, scale: Any, last: Any,
             for r in range(i, i + m):
                 row = z[r * stride : r * stride + dim]
                 clear = _beside_edges(row, scale, last) == 0
-                out[r] = _clear_sum(row, scale, last, weights) if clear else _cell_sum(row, step, scale, last, weights)
+                out[r] = (
+                    _clear_sum(row, scale, last, weights)
+                    if clear
+                    else _cell_sum(row, step, scale, last, weights)
+                )
         _mix(out[i : i + m])

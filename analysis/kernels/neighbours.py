@@ -36,8 +36,12 @@ class Distances:
         self.points, self.n, self.dim = z, *z.shape
         self._direct = self.dim <= _DIRECT_DIM
         self._columns = np.ascontiguousarray(z.T) if self._direct else z - z.mean(axis=0)
-        self._norms = np.empty(0) if self._direct else np.einsum("ij,ij->i", self._columns, self._columns)
-        self._kept: dict[tuple[int, int], Tile] | None = {} if self.n * (self.n + TILE) * 4 <= _KEEP_BYTES else None
+        self._norms = (
+            np.empty(0) if self._direct else np.einsum("ij,ij->i", self._columns, self._columns)
+        )
+        self._kept: dict[tuple[int, int], Tile] | None = (
+            {} if self.n * (self.n + TILE) * 4 <= _KEEP_BYTES else None
+        )
 
     def tile(self, i: int, j: int) -> Tile:
         """Rows i.. against rows j.. >= i; not to be written to."""
@@ -117,13 +121,18 @@ def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
     best, worst = np.full((n, k), np.inf), np.full(n, np.inf)
 
     def strip(i: int) -> NDArray[np.float64]:
-        mine, limit = np.full((n - i, k), np.inf), worst[i:].copy()  # what others found so far only spares work
+        mine, limit = (
+            np.full((n - i, k), np.inf),
+            worst[i:].copy(),
+        )  # what others found so far only spares work
         largest = np.empty((min(TILE, n - i), TILE if len(distances) > 2 else 0))
         for j in range(i, n, TILE):
             d = distances[0].tile(i, j)
             for other in distances[1:-1]:
                 d = np.maximum(d, other.tile(i, j), out=largest[:, : d.shape[1]])
-            keep_smallest(d, distances[-1].tile(i, j), 0, j - i, mine, limit)  # of one part: the larger of itself and itself
+            keep_smallest(
+                d, distances[-1].tile(i, j), 0, j - i, mine, limit
+            )  # of one part: the larger of itself and itself
         return mine
 
     with single_blas():
@@ -143,9 +152,13 @@ def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) ->
     counts = np.zeros(n, np.int64)
     if part.shape[1] == 1:
         order = np.argsort(part[:, 0], kind="stable")
-        count_line(part[order, 0].astype(np.float64), order, np.asarray(eps, np.float64), strict, counts)
+        count_line(
+            part[order, 0].astype(np.float64), order, np.asarray(eps, np.float64), strict, counts
+        )
         return counts
-    threshold = _square_threshold(np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf))
+    threshold = _square_threshold(
+        np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf)
+    )
     distances = shared.of(part)
 
     def strip(i: int) -> NDArray[np.int64]:

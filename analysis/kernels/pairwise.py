@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.blocks import Centred, Held, Rows, Spilled, fits_float32, mean_of, rows_per_block, starting
+from infoplane.analysis.kernels.blocks import (
+    Centred,
+    Held,
+    Rows,
+    Spilled,
+    fits_float32,
+    mean_of,
+    rows_per_block,
+    starting,
+)
 from infoplane.analysis.kernels.threads import device_here, in_order, single_blas
 from infoplane.errors import InputError
 
@@ -25,7 +34,9 @@ Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 
 
-def gaussian_sums(z: Values, variances: Floats, classes: Codes | None = None) -> tuple[Floats, Floats]:
+def gaussian_sums(
+    z: Values, variances: Floats, classes: Codes | None = None
+) -> tuple[Floats, Floats]:
     """``sum_j exp(-|z_i - z_j|^2 / (2 m s2))`` for m = 4 and m = 1, over all rows and over the rows of i's class, i = j included.
 
     Args:
@@ -40,7 +51,9 @@ def gaussian_sums(z: Values, variances: Floats, classes: Codes | None = None) ->
     return found[0], found[-1]
 
 
-def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes], *, device: str | None = None) -> list[Floats]:
+def grouped_sums(
+    z: Values | Rows, variances: Floats, groupings: Sequence[Codes], *, device: str | None = None
+) -> list[Floats]:
     """The sums of `gaussian_sums` over all rows and, for each grouping of the rows, over the rows of i's group: every consumer of one pass.
 
     Half-samples are groupings, permuted labels are, classes are. The first should be the one of fewest groups: the rows are sorted by it.
@@ -56,14 +69,19 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
     """
     n, dim = z.shape
     if len(variances) > 1 and not _within_floats(variances):
-        each = [grouped_sums(z, variances[k : k + 1], groupings, device=device) for k in range(len(variances))]
+        each = [
+            grouped_sums(z, variances[k : k + 1], groupings, device=device)
+            for k in range(len(variances))
+        ]
         return [np.concatenate(of, axis=1) for of in zip(*each, strict=True)]
     z, variances = _in_unit(z, variances)
     where = chosen_device(device)
     if where != "cpu":
         from infoplane.analysis.kernels import pairwise_torch
 
-        return pairwise_torch.grouped_sums(Held(z) if isinstance(z, np.ndarray) else z, variances, groupings, where)
+        return pairwise_torch.grouped_sums(
+            Held(z) if isinstance(z, np.ndarray) else z, variances, groupings, where
+        )
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     order, first, last = _by_class(n, groupings[0] if groupings else None)
     groups = np.array([np.asarray(g)[order] for g in groupings[1:]], np.int64).reshape(-1, n)
@@ -80,7 +98,10 @@ def grouped_sums(z: Values | Rows, variances: Floats, groupings: Sequence[Codes]
     total += 1.0  # every row with itself
     back = np.empty(n, np.int64)
     back[order] = np.arange(n)
-    return [np.ascontiguousarray(total[:, k][:, :, back].transpose(2, 0, 1)) for k in range(1 + len(groupings))]
+    return [
+        np.ascontiguousarray(total[:, k][:, :, back].transpose(2, 0, 1))
+        for k in range(1 + len(groupings))
+    ]
 
 
 def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple[Floats, Codes]:
@@ -104,21 +125,35 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     of = np.asarray(blocks, np.int64)[order]
     edges = np.searchsorted(of, np.arange(count + 1))
     total = np.zeros((len(rates), 2, count, n))
-    rows = None if dim <= _DIRECT_DIM else next(_passes(z, order, rates.max(keepdims=True)))[1]  # in memory: nothing to close
+    rows = (
+        None if dim <= _DIRECT_DIM else next(_passes(z, order, rates.max(keepdims=True)))[1]
+    )  # in memory: nothing to close
     values = _columns(z, order) if rows is None else rows.rows(0, n)
-    nothing, norms = np.empty((0, 0), values.dtype), np.empty(0, values.dtype) if rows is None else rows.norms
+    nothing, norms = (
+        np.empty((0, 0), values.dtype),
+        np.empty(0, values.dtype) if rows is None else rows.norms,
+    )
 
     def strip(i: int) -> tuple[Floats, Floats]:
         m = min(TILE, n - i)
-        sums, below = np.zeros((len(rates), 2, count, m)), np.zeros((len(rates), 2, of[i + m - 1] - of[i] + 1, n - i))
+        sums, below = (
+            np.zeros((len(rates), 2, count, m)),
+            np.zeros((len(rates), 2, of[i + m - 1] - of[i] + 1, n - i)),
+        )
         for j in range(i, n, TILE):
             w = min(TILE, n - j)
-            g, zt = (nothing, values) if rows is None else (values[i : i + m] @ values[j : j + w].T, nothing)
+            g, zt = (
+                (nothing, values)
+                if rows is None
+                else (values[i : i + m] @ values[j : j + w].T, nothing)
+            )
             tile_of_blocks(g, zt, norms, edges, of, i, j, m, w, scales, sums, below)
         return sums, below
 
     with single_blas():
-        for i, (sums, below) in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
+        for i, (sums, below) in zip(
+            range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True
+        ):
             total[:, :, of[i] : of[i] + below.shape[2], i:] += below
             total[..., i : i + TILE] += sums
     total[:, :, of, np.arange(n)] += 1.0  # every row with itself
@@ -160,10 +195,14 @@ def require_device(device: str) -> None:
     try:
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device {device!r}: torch cannot use it here ({error}); leave it out, or give 'cpu'") from error
+        raise InputError(
+            f"device {device!r}: torch cannot use it here ({error}); leave it out, or give 'cpu'"
+        ) from error
 
 
-def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings: Sequence[Codes]) -> list[Floats]:
+def anchored_sums(
+    z: Values | Rows, anchors: Codes, variances: Floats, groupings: Sequence[Codes]
+) -> list[Floats]:
     """As `grouped_sums`, for the rows ``anchors`` alone against all rows: ``len(anchors) * n`` pairs, two looks at each block of ``z``.
 
     Returns:
@@ -191,7 +230,15 @@ def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings
         others = groups[:, start : start + len(c)]
         for i in range(0, len(a), TILE):
             mine = slice(i, i + TILE)
-            rectangle(a[mine] @ c.T, norms[mine], there, groups[:, anchors[mine]], others, scales, sums[..., mine])
+            rectangle(
+                a[mine] @ c.T,
+                norms[mine],
+                there,
+                groups[:, anchors[mine]],
+                others,
+                scales,
+                sums[..., mine],
+            )
         return sums
 
     with single_blas():
@@ -200,7 +247,9 @@ def anchored_sums(z: Values | Rows, anchors: Codes, variances: Floats, groupings
     return [np.ascontiguousarray(total[:, k].transpose(2, 0, 1)) for k in range(1 + len(groups))]
 
 
-def _by_differences(c: Values, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats) -> None:
+def _by_differences(
+    c: Values, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats
+) -> None:
     from infoplane.analysis.kernels.pairwise_compiled import tile
 
     n, nothing, norms = c.shape[1], np.empty((0, 0), c.dtype), np.empty(0, c.dtype)
@@ -209,7 +258,22 @@ def _by_differences(c: Values, first: Codes, last: Codes, groups: Codes, scales:
         rows = min(TILE, n - i)
         sums, below = np.zeros((*total.shape[:3], rows)), np.zeros((*total.shape[:3], n - i))
         for j in range(i, n, TILE):
-            tile(nothing, c, norms, first, last, groups, i, j, rows, min(TILE, n - j), scales, sums, below, j - i)
+            tile(
+                nothing,
+                c,
+                norms,
+                first,
+                last,
+                groups,
+                i,
+                j,
+                rows,
+                min(TILE, n - j),
+                scales,
+                sums,
+                below,
+                j - i,
+            )
         return sums, below
 
     for i, (sums, below) in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
@@ -217,7 +281,9 @@ def _by_differences(c: Values, first: Codes, last: Codes, groups: Codes, scales:
         total[..., i : i + TILE] += sums
 
 
-def _by_products(rows: Centred | Spilled, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats) -> None:
+def _by_products(
+    rows: Centred | Spilled, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats
+) -> None:
     """Blocks of rows against blocks of rows; within them strips of tiles, shared among threads."""
     from infoplane.analysis.kernels.pairwise_compiled import tile
 
@@ -229,15 +295,38 @@ def _by_products(rows: Centred | Spilled, first: Codes, last: Codes, groups: Cod
             stop = b + len(right)
 
             def strip(
-                i: int, a: int = a, b: int = b, left: Values = left, right: Values = right, stop: int = stop
+                i: int,
+                a: int = a,
+                b: int = b,
+                left: Values = left,
+                right: Values = right,
+                stop: int = stop,
             ) -> tuple[Floats, Floats]:
                 mine, start = left[i - a : i - a + TILE], max(i, b)
-                sums, below = np.zeros((*total.shape[:3], len(mine))), np.zeros((*total.shape[:3], stop - start))
+                sums, below = (
+                    np.zeros((*total.shape[:3], len(mine))),
+                    np.zeros((*total.shape[:3], stop - start)),
+                )
                 room = np.empty(len(mine) * TILE, mine.dtype)
                 for j in range(start, stop, TILE):
                     m, w = len(mine), min(TILE, stop - j)
                     g = np.matmul(mine, right[j - b : j - b + w].T, out=room[: m * w].reshape(m, w))
-                    tile(g, nothing, norms, first, last, groups, i, j, m, w, scales, sums, below, j - start)
+                    tile(
+                        g,
+                        nothing,
+                        norms,
+                        first,
+                        last,
+                        groups,
+                        i,
+                        j,
+                        m,
+                        w,
+                        scales,
+                        sums,
+                        below,
+                        j - start,
+                    )
                 return sums, below
 
             starts = range(a, a + len(left), TILE)
@@ -252,7 +341,11 @@ def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
         return np.arange(n), np.zeros(n, np.int64), np.full(n, n, np.int64)
     order = np.argsort(classes, kind="stable")
     ordered = np.asarray(classes)[order]
-    return order, np.searchsorted(ordered, ordered, "left"), np.searchsorted(ordered, ordered, "right")
+    return (
+        order,
+        np.searchsorted(ordered, ordered, "left"),
+        np.searchsorted(ordered, ordered, "right"),
+    )
 
 
 def _columns(z: Values | Rows, order: Codes) -> Values:
@@ -260,13 +353,17 @@ def _columns(z: Values | Rows, order: Codes) -> Values:
     from infoplane.analysis.kernels.pairwise_compiled import UNROLL
 
     n, dim = z.shape
-    values = z if isinstance(z, np.ndarray) else np.concatenate(list(z.blocks(rows_per_block(dim, 8))))
+    values = (
+        z if isinstance(z, np.ndarray) else np.concatenate(list(z.blocks(rows_per_block(dim, 8))))
+    )
     columns = np.zeros((-(-dim // UNROLL) * UNROLL, n), z.dtype)
     columns[:dim] = values[order].T
     return columns
 
 
-def _passes(z: Values | Rows, order: Codes, rates: Floats) -> Iterator[tuple[NDArray[np.bool_], Centred | Spilled]]:
+def _passes(
+    z: Values | Rows, order: Codes, rates: Floats
+) -> Iterator[tuple[NDArray[np.bool_], Centred | Spilled]]:
     """Sorted rows with the mean taken off, in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for; closed after use."""
     kind, rows = (Centred, Held(z)) if isinstance(z, np.ndarray) else (Spilled, z)
     left = np.ones(len(rates), bool)

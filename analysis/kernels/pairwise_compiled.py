@@ -17,7 +17,13 @@ from infoplane.jit import compiled, inlined
 _FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 _F = np.float32
 # 2^r = 1 + r (c1 + ...) on [-1/2, 1/2]: relative error 9.2e-8 before rounding (Remez), exactly 1 at 0
-_C1, _C2, _C3, _C4, _C5 = _F(0.69314698), _F(0.24022242), _F(0.05550734), _F(0.00967152), _F(0.00132647)
+_C1, _C2, _C3, _C4, _C5 = (
+    _F(0.69314698),
+    _F(0.24022242),
+    _F(0.05550734),
+    _F(0.00967152),
+    _F(0.00132647),
+)
 _FLUSH = 64
 # Below these the sums, which hold a 1 from the row itself, do not notice; above them no number is denormal, and denormals are slow.
 _LEAST_EXPONENT, _LEAST_LOW = _F(-120.0), _F(4.7e-10)
@@ -88,7 +94,13 @@ def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
         d[c] = _F(0)
     for k in range(0, zt.shape[0], UNROLL):
         a0, a1, a2, a3, a4 = zt[k, i], zt[k + 1, i], zt[k + 2, i], zt[k + 3, i], zt[k + 4, i]
-        z0, z1, z2, z3, z4 = zt[k, j0:j1], zt[k + 1, j0:j1], zt[k + 2, j0:j1], zt[k + 3, j0:j1], zt[k + 4, j0:j1]
+        z0, z1, z2, z3, z4 = (
+            zt[k, j0:j1],
+            zt[k + 1, j0:j1],
+            zt[k + 2, j0:j1],
+            zt[k + 3, j0:j1],
+            zt[k + 4, j0:j1],
+        )
         for c in range(len(z0)):  # slices: numba vectorises no index that might be negative
             b0, b1, b2, b3, b4 = z0[c] - a0, z1[c] - a1, z2[c] - a2, z3[c] - a3, z4[c] - a4
             d[c] += _F(b0 * b0 + b1 * b1 + b2 * b2 + b3 * b3 + b4 * b4)
@@ -121,7 +133,9 @@ def tile(
     low = np.empty(columns, np.float32)
     up = np.empty(columns, np.float32)
     nv, ng = len(scales), len(groups)
-    running = np.zeros((nv, 2 + ng, 2, columns), np.float32)  # of columns: outside the class of the row, inside it, inside its groups
+    running = np.zeros(
+        (nv, 2 + ng, 2, columns), np.float32
+    )  # of columns: outside the class of the row, inside it, inside its groups
     diagonal = i0 == j0
     for r in range(rows):
         i = i0 + r
@@ -133,11 +147,18 @@ def tile(
         start = min(max(first[i] - j0, lo), columns)
         stop = max(min(last[i] - j0, columns), start)
         for v in range(nv):
-            for k in range(3):  # before the class of the row, within it, after it: written once, compiled once
+            for k in range(
+                3
+            ):  # before the class of the row, within it, after it: written once, compiled once
                 c0 = lo if k == 0 else start if k == 1 else stop
                 c1 = start if k == 0 else stop if k == 1 else columns
                 if c1 > c0:
-                    la, ua = add_kernels(d[c0:c1], scales[v], running[v, k % 2, 0, c0:c1], running[v, k % 2, 1, c0:c1])
+                    la, ua = add_kernels(
+                        d[c0:c1],
+                        scales[v],
+                        running[v, k % 2, 0, c0:c1],
+                        running[v, k % 2, 1, c0:c1],
+                    )
                     sums[v, 0, 0, r] += la
                     sums[v, 0, 1, r] += ua
                     if k == 1:
@@ -148,14 +169,23 @@ def tile(
             for m in range(ng):
                 mine = groups[m, i]
                 others = groups[m, j0 + lo : j0 + columns]
-                la, ua = add_group(low[lo:], up[lo:], others, mine, running[v, 2 + m, 0, lo:], running[v, 2 + m, 1, lo:])
+                la, ua = add_group(
+                    low[lo:],
+                    up[lo:],
+                    others,
+                    mine,
+                    running[v, 2 + m, 0, lo:],
+                    running[v, 2 + m, 1, lo:],
+                )
                 sums[v, 2 + m, 0, r] += la
                 sums[v, 2 + m, 1, r] += ua
         if r % _FLUSH == _FLUSH - 1 or r == rows - 1:
             for v in range(nv):
                 for b in range(2):
                     for c in range(columns):
-                        below[v, 0, b, at + c] += np.float64(running[v, 0, b, c]) + np.float64(running[v, 1, b, c])
+                        below[v, 0, b, at + c] += np.float64(running[v, 0, b, c]) + np.float64(
+                            running[v, 1, b, c]
+                        )
                     for m in range(1, 2 + ng):
                         for c in range(columns):
                             below[v, m, b, at + c] += running[v, m, b, c]
@@ -164,7 +194,18 @@ def tile(
 
 @compiled()
 def tile_of_blocks(
-    g: Any, zt: Any, norms: Any, edges: Any, of: Any, i0: int, j0: int, rows: int, columns: int, scales: Any, sums: Any, below: Any
+    g: Any,
+    zt: Any,
+    norms: Any,
+    edges: Any,
+    of: Any,
+    i0: int,
+    j0: int,
+    rows: int,
+    columns: int,
+    scales: Any,
+    sums: Any,
+    below: Any,
 ) -> None:
     """As `tile`, with the sums over every block of the sorted rows apart: a row adds up stretches of columns, a column stretches of rows.
 
@@ -184,7 +225,9 @@ def tile_of_blocks(
             c, b = lo, of[min(j0 + lo, len(of) - 1)]
             while c < columns:
                 end = min(edges[b + 1] - j0, columns)
-                la, ua = add_kernels(d[c:end], scales[v], running[v, 0, c:end], running[v, 1, c:end])
+                la, ua = add_kernels(
+                    d[c:end], scales[v], running[v, 0, c:end], running[v, 1, c:end]
+                )
                 sums[v, 0, b, r] += la
                 sums[v, 1, b, r] += ua
                 c, b = end, b + 1
@@ -197,7 +240,9 @@ def tile_of_blocks(
 
 
 @compiled()
-def rectangle(g: Any, mine: Any, norms: Any, groups: Any, others: Any, scales: Any, sums: Any) -> None:
+def rectangle(
+    g: Any, mine: Any, norms: Any, groups: Any, others: Any, scales: Any, sums: Any
+) -> None:
     """Kernels of some rows with some columns, to the sums of the rows alone: products ``g``, squared norms and groups of both sides.
 
     ``sums`` (v, 1 + m, 2, rows). A row is met among the columns like any other.

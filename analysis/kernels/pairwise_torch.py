@@ -17,7 +17,9 @@ Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-def grouped_sums(rows: Rows, variances: Floats, groupings: Sequence[Codes], device: str) -> list[Floats]:
+def grouped_sums(
+    rows: Rows, variances: Floats, groupings: Sequence[Codes], device: str
+) -> list[Floats]:
     """As `infoplane.analysis.kernels.pairwise.grouped_sums`, on a torch device, which holds the centred rows.
 
     float32 where the rounding of squared distances stays below 7e-6 nats, float64 elsewhere (a device without it, such as ``mps``, raises
@@ -46,7 +48,15 @@ def grouped_sums(rows: Rows, variances: Floats, groupings: Sequence[Codes], devi
     return list(total)
 
 
-def _add(total: Floats, kernel: torch.Tensor, groups: list[torch.Tensor], a: slice, b: slice, *, both: bool) -> None:
+def _add(
+    total: Floats,
+    kernel: torch.Tensor,
+    groups: list[torch.Tensor],
+    a: slice,
+    b: slice,
+    *,
+    both: bool,
+) -> None:
     for k in range(1 + len(groups)):
         part = kernel if k == 0 else kernel * (groups[k - 1][a, None] == groups[k - 1][None, b])
         total[k, a] += part.sum(1).double().cpu().numpy()
@@ -54,7 +64,9 @@ def _add(total: Floats, kernel: torch.Tensor, groups: list[torch.Tensor], a: sli
             total[k, b] += part.sum(0).double().cpu().numpy()
 
 
-def _passes(rows: Rows, rates: Floats, device: str) -> Iterator[tuple[NDArray[np.bool_], torch.Tensor]]:
+def _passes(
+    rows: Rows, rates: Floats, device: str
+) -> Iterator[tuple[NDArray[np.bool_], torch.Tensor]]:
     """The centred rows in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for."""
     mean, largest = mean_of(rows), 0.0
     for _, block in starting(rows.blocks(4096)):

@@ -141,7 +141,11 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     waiting = deque((pool.submit(alone, item), item) for item in _first(rest, 2 * number))
     try:
         while waiting:
-            while not waiting[0][0].done() and (mine := next((k for k, (f, _) in enumerate(waiting) if f.cancel()), None)) is not None:
+            while (
+                not waiting[0][0].done()
+                and (mine := next((k for k, (f, _) in enumerate(waiting) if f.cancel()), None))
+                is not None
+            ):
                 waiting[mine] = here(waiting[mine][1]), waiting[mine][1]
             done = waiting.popleft()[0].result()
             waiting.extend((pool.submit(alone, item), item) for item in _first(rest, 1))
@@ -174,7 +178,9 @@ def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
     try:
         run()
     finally:
-        begun = [other for other in others if not other.cancel()]  # whoever woke too late is not waited for
+        begun = [
+            other for other in others if not other.cancel()
+        ]  # whoever woke too late is not waited for
         wait(begun)
     for other in begun:
         other.result()

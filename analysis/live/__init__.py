@@ -16,7 +16,9 @@ __all__ = list(_PUBLIC)
 
 def __getattr__(name: str) -> Any:  # Any: every public name passes here
     if name not in _PUBLIC:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; public names: {sorted(__all__)}")
+        raise AttributeError(
+            f"module {__name__!r} has no attribute {name!r}; public names: {sorted(__all__)}"
+        )
     value = getattr(importlib.import_module(_PUBLIC[name]), name)
     globals()[name] = value
     return value

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.cell import cells_of, is_result, points_from
+from infoplane.analysis.measuring.plane_point import cells_of, is_result, points_from
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import DPIReport, entropy_of_counts
 
 if TYPE_CHECKING:
-    from infoplane.analysis.cell import Record
+    from infoplane.analysis.measuring.plane_point import Record
     from infoplane.archive import Archive, ResultLog
 
 WAIT_SECONDS = 0.5
@@ -37,7 +37,11 @@ class RunSource:
         for folder in ("ckpt", "planes"):
             try:
                 with os.scandir(self.run / folder) as entries:
-                    seen += sorted(f"{e.name}:{e.stat().st_size}" for e in entries if not e.name.startswith("."))
+                    seen += sorted(
+                        f"{e.name}:{e.stat().st_size}"
+                        for e in entries
+                        if not e.name.startswith(".")
+                    )
             except OSError:  # not there yet, or renamed between the listing and the look
                 seen.append(folder)
         return f"{hash(tuple(seen)):x}"
@@ -46,7 +50,9 @@ class RunSource:
         """Everything measured so far, the newest result of each cell; no verdicts while a run is growing."""
         from infoplane.archive import ResultLog, open_archive
 
-        self._archive = archive = open_archive(self.run) if self._archive is None else self._archive.refresh()
+        self._archive = archive = (
+            open_archive(self.run) if self._archive is None else self._archive.refresh()
+        )
         self._log = self._log or ResultLog(self.run)
         cells: dict[tuple[int, str, str], tuple[list[Point], list[Failure]]] = {}
         for key, record in self._log.read().items():
@@ -58,8 +64,15 @@ class RunSource:
             step, layer = int(record["step"]), str(record["layer"])
             if layer in archive.layers and step in archive.steps:
                 cells[step, layer, str(record["estimator"])] = found
-        points = sorted((p for found, _ in cells.values() for p in found), key=lambda p: (p.step, archive.layers.index(p.layer)))
-        return replace(_empty(archive), points=tuple(points), failures=tuple(f for _, failed in cells.values() for f in failed)), None
+        points = sorted(
+            (p for found, _ in cells.values() for p in found),
+            key=lambda p: (p.step, archive.layers.index(p.layer)),
+        )
+        return replace(
+            _empty(archive),
+            points=tuple(points),
+            failures=tuple(f for _, failed in cells.values() for f in failed),
+        ), None
 
 
 def _empty(archive: Archive) -> Plane:
@@ -67,7 +80,11 @@ def _empty(archive: Archive) -> Plane:
     import numpy as np
 
     labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
-    h_y = None if labels is None else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1])
+    h_y = (
+        None
+        if labels is None
+        else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1])
+    )
     reductions = {info.name: info.reduction for info in archive.infos}
     return Plane(
         (),
@@ -81,13 +98,25 @@ def _empty(archive: Archive) -> Plane:
     )
 
 
-def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.Event, *, seed: int = 0, workers: int = 1) -> None:
+def measure_beside(
+    run: str | Path,
+    estimators: Sequence[str],
+    stop: threading.Event,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+) -> None:
     """Measure every checkpoint of ``run`` as it appears, until ``stop`` is set; results go to the run's own result lines.
 
     Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for.
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.analysis.measure import frozen_estimators, measure_cells, require_measurable, result_log
+    from infoplane.analysis.measuring.measure import (
+        frozen_estimators,
+        measure_cells,
+        require_measurable,
+        result_log,
+    )
     from infoplane.archive import open_archive
 
     archive: Archive | None = None
@@ -101,11 +130,23 @@ def measure_beside(run: str | Path, estimators: Sequence[str], stop: threading.E
             for step in [s for s in archive.steps if s not in done]:
                 if stop.is_set():
                     return
-                parsed, cells = [parse(spec) for spec in estimators], list(cells_of(archive, None, [step]))
+                parsed, cells = (
+                    [parse(spec) for spec in estimators],
+                    list(cells_of(archive, None, [step])),
+                )
                 require_measurable(archive, parsed)
-                measure_cells(archive, cells, frozen_estimators(archive, parsed, cells), log, seed=seed, workers=workers)
+                measure_cells(
+                    archive,
+                    cells,
+                    frozen_estimators(archive, parsed, cells),
+                    log,
+                    seed=seed,
+                    workers=workers,
+                )
             done = archive.steps
-        except InfoplaneError as error:  # still being made, or rolled back under our eyes: look again
+        except (
+            InfoplaneError
+        ) as error:  # still being made, or rolled back under our eyes: look again
             if str(error) != told:
                 told = str(error)
                 print(f"waiting: {told}", file=sys.stderr, flush=True)

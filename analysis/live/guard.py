@@ -60,7 +60,9 @@ class Guard:
         token: what ``?token=`` must hold; None asks for none.
     """
 
-    def __init__(self, app: App, *, hosts: frozenset[str] | None = LOOPBACK, token: str | None = None) -> None:
+    def __init__(
+        self, app: App, *, hosts: frozenset[str] | None = LOOPBACK, token: str | None = None
+    ) -> None:
         self.app, self.hosts, self.token = app, hosts, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,7 +77,11 @@ class Guard:
                 {
                     "type": "http.response.start",
                     "status": status,
-                    "headers": [*HEADERS, (b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())],
+                    "headers": [
+                        *HEADERS,
+                        (b"content-type", b"text/plain; charset=utf-8"),
+                        (b"content-length", str(len(body)).encode()),
+                    ],
                 }
             )
             await send({"type": "http.response.body", "body": body})
@@ -91,13 +97,21 @@ class Guard:
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Status and reason when a request is refused, None when it may pass."""
         headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
-        hosts = [value.decode("latin-1") for key, value in scope["headers"] if key.lower() == b"host"]
+        hosts = [
+            value.decode("latin-1") for key, value in scope["headers"] if key.lower() == b"host"
+        ]
         name = host_name(hosts[0]) if len(hosts) == 1 else ""
         if self.hosts is not None and name not in self.hosts:
-            return 421, f"this page answers only to {', '.join(sorted(self.hosts))}, not to {name!r}"
+            return (
+                421,
+                f"this page answers only to {', '.join(sorted(self.hosts))}, not to {name!r}",
+            )
         if scope["method"] not in ("GET", "HEAD"):
             return 405, "read only"
-        if headers.get(b"sec-fetch-site") == "cross-site" and headers.get(b"sec-fetch-mode") != "navigate":
+        if (
+            headers.get(b"sec-fetch-site") == "cross-site"
+            and headers.get(b"sec-fetch-mode") != "navigate"
+        ):
             return 403, "other sites may not read this page"
         if self.token is not None:
             given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]

@@ -70,7 +70,10 @@ class _Pages:
                 data = page_data(plane, report, title=self.title)
                 data["count"] = len(plane)
                 data["status"] = time.strftime("last change seen %H:%M:%S")
-                self._made = (version, json.dumps(data, allow_nan=False, separators=(",", ":")).encode())
+                self._made = (
+                    version,
+                    json.dumps(data, allow_nan=False, separators=(",", ":")).encode(),
+                )
             return self._made[1]
 
 
@@ -121,7 +124,9 @@ def application(
     def data(request: Request) -> Response:
         try:
             return Response(pages.data(), media_type="application/json")
-        except InfoplaneError as error:  # the run is not there yet, or its trainer is just making it
+        except (
+            InfoplaneError
+        ) as error:  # the run is not there yet, or its trainer is just making it
             return Response(json.dumps({"error": str(error)}), 503, media_type="application/json")
 
     def events(request: Request) -> Response:
@@ -197,9 +202,21 @@ def serve(
     if not local and token is None:
         token = secrets.token_urlsafe(16)
     viewers = Viewers()
-    app = application(source, title=title, token=token, hosts=LOOPBACK if local else None, viewers=viewers, run=run)
+    app = application(
+        source,
+        title=title,
+        token=token,
+        hosts=LOOPBACK if local else None,
+        viewers=viewers,
+        run=run,
+    )
     shown = f"[{host}]" if ":" in host else host
-    print(f"live page: http://{shown}:{port}/" + (f"?token={token}" if token else "") + "   (Ctrl-C stops it)", flush=True)
+    print(
+        f"live page: http://{shown}:{port}/"
+        + (f"?token={token}" if token else "")
+        + "   (Ctrl-C stops it)",
+        flush=True,
+    )
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -214,7 +231,9 @@ def serve(
         )
     )
     if linger is not None:
-        threading.Thread(target=_end_when_alone, args=(server, viewers, linger), daemon=True).start()
+        threading.Thread(
+            target=_end_when_alone, args=(server, viewers, linger), daemon=True
+        ).start()
     server.run()
 
 

@@ -38,13 +38,27 @@ def save_animation(
     if path.suffix.lower() not in (".gif", ".mp4"):
         raise InputError(f"expected a file ending in .gif or .mp4, got {path.name!r}")
     if path.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
-        raise MissingExtra("the program ffmpeg", "no extra: your system's package manager; .gif needs none")
+        raise MissingExtra(
+            "the program ffmpeg", "no extra: your system's package manager; .gif needs none"
+        )
     spec = choose_estimator(plane, estimator)
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.58)
     ax = plot_plane(plane, report, estimator=spec, sense=sense, ax=figure.add_subplot())
     paths = trajectories(plane, spec, sense)
     steps = sorted({s for p in paths for s in p.steps})
-    (joined,) = ax.plot([], [], color="#222222", lw=1.0, ls=":", marker="o", ms=5, mfc="white", mec="#222222", zorder=8, gid="now")
+    (joined,) = ax.plot(
+        [],
+        [],
+        color="#222222",
+        lw=1.0,
+        ls=":",
+        marker="o",
+        ms=5,
+        mfc="white",
+        mec="#222222",
+        zorder=8,
+        gid="now",
+    )
     text = ax.text(0.02, 0.9, "", transform=ax.transAxes, fontsize=9, gid="step")
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # one layout for all frames
@@ -56,6 +70,10 @@ def save_animation(
         return [joined, text]
 
     movie = FuncAnimation(figure, frame, frames=steps, init_func=lambda: [joined, text])  # type: ignore[arg-type]  # artists
-    writer = PillowWriter(frames_per_second) if path.suffix.lower() == ".gif" else FFMpegWriter(frames_per_second)
+    writer = (
+        PillowWriter(frames_per_second)
+        if path.suffix.lower() == ".gif"
+        else FFMpegWriter(frames_per_second)
+    )
     movie.save(path, writer=writer, dpi=100)
     return path

@@ -17,7 +17,7 @@ MOST_NUMBERS = 12
 
 
 class Matrix(Protocol):
-    """A symmetric matrix of bits between layers, as `infoplane.analysis.between.layer_information` gives it; pairs without a number are masked."""
+    """A symmetric matrix of bits between layers, as `infoplane.analysis.studies.layer_information.layer_information` gives it; pairs without a number are masked."""
 
     @property
     def step(self) -> int: ...
@@ -44,13 +44,35 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
     side = min(style.PAGE, 2.2 + 0.34 * len(matrix.layers))
     ax = style.new_axes(ax, side, side * 0.82)
     low, high = min(0.0, float(values.min())), float(values.max())
-    image = ax.imshow(values, cmap=style.heat_map("#dddddd"), vmin=low, vmax=high if high > low + 1e-9 else low + 1.0, gid="matrix")
+    image = ax.imshow(
+        values,
+        cmap=style.heat_map("#dddddd"),
+        vmin=low,
+        vmax=high if high > low + 1e-9 else low + 1.0,
+        gid="matrix",
+    )
     if len(matrix.layers) <= MOST_NUMBERS:
         for (i, j), v in np.ndenumerate(np.ma.filled(values, np.nan)):
             if np.isfinite(v):
                 dark = v > low + 0.55 * (high - low)
-                ax.text(j, i, f"{v:.3g}", ha="center", va="center", fontsize=6, color="white" if dark else "black", gid=f"cell-{i}-{j}")
+                ax.text(
+                    j,
+                    i,
+                    f"{v:.3g}",
+                    ha="center",
+                    va="center",
+                    fontsize=6,
+                    color="white" if dark else "black",
+                    gid=f"cell-{i}-{j}",
+                )
     name_cells(ax, [style.drawable(n) for n in short_names(matrix.layers, 18)])
-    ax.set_title(style.drawable(f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}"), loc="left", parse_math=False, fontsize=8)
-    style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045).set_label("[bits] (grey: no number)")
+    ax.set_title(
+        style.drawable(f"I(Z_i;Z_j), {matrix.estimator}, step {matrix.step}"),
+        loc="left",
+        parse_math=False,
+        fontsize=8,
+    )
+    style.figure_of(ax).colorbar(image, ax=ax, pad=0.02, fraction=0.045).set_label(
+        "[bits] (grey: no number)"
+    )
     return ax

@@ -22,7 +22,9 @@ def draw_calibration(found: Calibration) -> Figure:
     """
     scores = [s for s in found.by_case() if s.bias is not None]
     if not scores:
-        raise InputError("nothing to draw: no trial has a finite truth and an estimate of Shannon information")
+        raise InputError(
+            "nothing to draw: no trial has a finite truth and an estimate of Shannon information"
+        )
     with style.context():
         return _draw(found, scores)
 
@@ -33,9 +35,14 @@ def _draw(found: Calibration, scores: list[Score]) -> Figure:
     covered = [(e, pooled) for e in names if (pooled := _pooled(found, e))[1]]
     height = 1.0 + 0.19 * len(cases) + 0.12 * len(names)
     figure = style.new_figure(style.PAGE, height)
-    axes = figure.subplots(1, 2 if covered else 1, width_ratios=[3, 1] if covered else [1], squeeze=False)[0]
+    axes = figure.subplots(
+        1, 2 if covered else 1, width_ratios=[3, 1] if covered else [1], squeeze=False
+    )[0]
     left = axes[0]
-    colours = [style.colour_map("viridis", 0.0, 0.85)(k / max(1, len(names) - 1)) for k in range(len(names))]
+    colours = [
+        style.colour_map("viridis", 0.0, 0.85)(k / max(1, len(names) - 1))
+        for k in range(len(names))
+    ]
     place = {c: k for k, c in enumerate(cases)}
     for k, name in enumerate(names):
         mine = [s for s in scores if s.estimator == name]
@@ -71,14 +78,23 @@ def _draw(found: Calibration, scores: list[Score]) -> Figure:
     left.set_title("case (truth in bits)", loc="right", x=-0.01, fontsize=6.5, color="0.3")
     left.set_xlim(-1.1 * _LIMIT, 1.1 * _LIMIT)
     left.set_xlabel("mean of estimate - truth [bits] (beyond ±0.5: at the edge, with its value)")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(names)), fontsize=6.5)
+    figure.legend(
+        *left.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=min(3, len(names)),
+        fontsize=6.5,
+    )
     if covered:
         _coverage(axes[1], covered)
     return figure
 
 
 def _pooled(found: Calibration, estimator: str) -> tuple[float, int]:
-    held = [t.covered for t in found.trials if t.estimator == estimator and t.low_dimensional and t.covered is not None]
+    held = [
+        t.covered
+        for t in found.trials
+        if t.estimator == estimator and t.low_dimensional and t.covered is not None
+    ]
     return (float(np.mean(held)) if held else 0.0), len(held)
 
 

@@ -43,16 +43,36 @@ def _strip(ax: Axes, rows: Sequence[tuple[str, Sequence[float], float | None]]) 
     names = []
     for k, (name, values, limit) in enumerate(rows):
         finite = [v for v in values if np.isfinite(v)]
-        ax.scatter(finite, np.full(len(finite), k), s=16, color="#3b528b", alpha=0.8, linewidths=0, zorder=3)
+        ax.scatter(
+            finite,
+            np.full(len(finite), k),
+            s=16,
+            color="#3b528b",
+            alpha=0.8,
+            linewidths=0,
+            zorder=3,
+        )
         if finite:
             ax.plot([np.median(finite)] * 2, [k - 0.3, k + 0.3], color="#3b528b", lw=1.5, zorder=2)
         if limit is not None:
-            ax.plot([limit] * 2, [k - 0.42, k + 0.42], color=style.VERDICT_COLOURS["fault"], lw=1.2, ls=(0, (2, 1.5)), zorder=2)
+            ax.plot(
+                [limit] * 2,
+                [k - 0.42, k + 0.42],
+                color=style.VERDICT_COLOURS["fault"],
+                lw=1.2,
+                ls=(0, (2, 1.5)),
+                zorder=2,
+            )
         names.append(re.sub(r"\s*\[[^\]]*\]\s*$", "", name))
     ax.set_yticks(range(len(names)), [wrap_label(n, 44) for n in names])
     ax.set_ylim(len(names) - 0.5, -0.5)
     low, high = ax.get_xlim()
-    shown = [v for _, values, limit in rows for v in (*values, *([] if limit is None else [limit])) if np.isfinite(v)]
+    shown = [
+        v
+        for _, values, limit in rows
+        for v in (*values, *([] if limit is None else [limit]))
+        if np.isfinite(v)
+    ]
     if shown and min(shown) >= 0:
         low = 0.0
     ax.set_xlim(low - 0.02 * (high - low), high + 0.03 * (high - low))
@@ -60,7 +80,12 @@ def _strip(ax: Axes, rows: Sequence[tuple[str, Sequence[float], float | None]]) 
 
 @style.styled
 def draw_lines(
-    x: Sequence[float] | Sequence[str], lines: Mapping[str, Sequence[Sequence[float]]], *, x_label: str, y_label: str, log: bool = False
+    x: Sequence[float] | Sequence[str],
+    lines: Mapping[str, Sequence[Sequence[float]]],
+    *,
+    x_label: str,
+    y_label: str,
+    log: bool = False,
 ) -> Figure:
     """Per name one thin curve for every seed and their median in bold; marks tell the names apart without colour. Words as ``x`` are places side by side."""
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.42)
@@ -73,14 +98,22 @@ def draw_lines(
             ax.plot(at, values, color=colours[k], lw=0.6, alpha=0.45)
         middle = np.median(np.asarray(seeds, np.float64), axis=0)
         ax.plot(
-            at, middle, color=colours[k], marker=style.MARKERS[k % len(style.MARKERS)], ms=4, markevery=max(1, len(at) // 12), label=name
+            at,
+            middle,
+            color=colours[k],
+            marker=style.MARKERS[k % len(style.MARKERS)],
+            ms=4,
+            markevery=max(1, len(at) // 12),
+            label=name,
         )
     if words:
         ax.set_xticks(at, words)
     elif log:
         style.step_axis(ax, [int(v) for v in at], True)
     low, high = ax.get_ylim()
-    if high - low < 0.05 * abs(high):  # nearly constant: a scale that does not blow up the last digit
+    if high - low < 0.05 * abs(
+        high
+    ):  # nearly constant: a scale that does not blow up the last digit
         ax.set_ylim(min(0.0, low), 1.05 * high)
     ax.ticklabel_format(axis="y", useOffset=False)
     ax.set(xlabel=x_label, ylabel=wrap_label(y_label, 34))

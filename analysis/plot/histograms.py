@@ -17,7 +17,7 @@ from infoplane.analysis.plot.labels import short_names
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
-    from infoplane.analysis.histograms import Histograms
+    from infoplane.analysis.studies.histograms import Histograms
 
 FAINTEST = 1e-3
 """Share of values below which a cell is as light as the lightest that is drawn; empty cells are white."""
@@ -39,24 +39,34 @@ def step_edges(steps: Sequence[int], log: bool) -> NDArray[np.float64]:
 
 
 @style.styled
-def plot_histogram(found: Histograms, *, unit: int | None = None, ax: Axes | None = None, log: bool | None = None) -> Axes:
+def plot_histogram(
+    found: Histograms, *, unit: int | None = None, ax: Axes | None = None, log: bool | None = None
+) -> Axes:
     """One layer's (or one unit's) distribution of values at every checkpoint, as a heat map with a logarithmic scale of shares."""
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.36)
     mesh = _mesh(ax, found, unit, log)
     ax.set_ylabel("activation" if unit is None else f"activation of unit {unit}")
     name = style.drawable(short_names([found.layer], 40)[0])
-    ax.set_title(f"{name}, {found.width} units" if unit is None else f"{name}, unit {unit}", loc="left", parse_math=False)
+    ax.set_title(
+        f"{name}, {found.width} units" if unit is None else f"{name}, unit {unit}",
+        loc="left",
+        parse_math=False,
+    )
     _scale(style.figure_of(ax), mesh, ax)
     return ax
 
 
 @style.styled
-def draw_histograms(found: Sequence[Histograms], *, columns: int = 3, log: bool | None = None) -> Figure:
+def draw_histograms(
+    found: Sequence[Histograms], *, columns: int = 3, log: bool | None = None
+) -> Figure:
     """One panel per layer, values of the layer's own range, one scale of shares for all."""
     if not found:
         raise InputError("nothing to draw: give the histograms of at least one layer")
     names = short_names([h.layer for h in found])
-    titles = [f"{style.drawable(name)}, {h.width} units" for name, h in zip(names, found, strict=True)]
+    titles = [
+        f"{style.drawable(name)}, {h.width} units" for name, h in zip(names, found, strict=True)
+    ]
     return _panels([(h, None) for h in found], titles, columns, log, "activation")
 
 
@@ -64,13 +74,20 @@ def draw_histograms(found: Sequence[Histograms], *, columns: int = 3, log: bool 
 def draw_unit_histograms(found: Histograms, *, columns: int = 4, log: bool | None = None) -> Figure:
     """One panel per unit of a layer on equal axes: which units saturate, die or part in two."""
     titles = [f"unit {u}" for u in found.units]
-    more = "" if len(found.units) == found.width else f" ({len(found.units)} of {found.width} units)"
+    more = (
+        "" if len(found.units) == found.width else f" ({len(found.units)} of {found.width} units)"
+    )
     label = f"activation of {style.drawable(short_names([found.layer], 40)[0])}{more}"
     return _panels([(found, u) for u in found.units], titles, columns, log, label, sharey=True)
 
 
 def _panels(
-    cells: Sequence[tuple[Histograms, int | None]], titles: Sequence[str], columns: int, log: bool | None, label: str, sharey: bool = False
+    cells: Sequence[tuple[Histograms, int | None]],
+    titles: Sequence[str],
+    columns: int,
+    log: bool | None,
+    label: str,
+    sharey: bool = False,
 ) -> Figure:
     figure, axes = style.new_panels(len(cells), columns, 1.35, 0.5, sharex=True, sharey=sharey)
     columns = axes[0].get_gridspec().ncols

@@ -16,10 +16,21 @@ from infoplane.errors import InputError
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
-    from infoplane.analysis.invariance import Invariance
-    from infoplane.analysis.phases import Phases
+    from infoplane.analysis.studies.invariance import Invariance
+    from infoplane.analysis.studies.phases import Phases
 
-_TONES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f", "#8c6d31", "#6a3d9a")
+_TONES = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+    "#000000",
+    "#7f7f7f",
+    "#8c6d31",
+    "#6a3d9a",
+)
 
 
 @style.styled
@@ -43,9 +54,19 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
     ax.set_yticks(ticks, names)
     ax.set_ylim(y - 0.3, -1.0)
     ax.grid(False, axis="y")
-    ax.set_xlabel(wrap_label("fall of I(X;Z) from its split-half peak [bits], 95 %", 40 if style.is_narrow(ax) else 80))
-    marks = [ax.plot([], [], "o-", color=_TONES[k % len(_TONES)], label=spec)[0] for k, spec in enumerate(specs)]
-    marks.append(ax.plot([], [], "o", color="#555555", mfc="white", label="hollow: no compression")[0])
+    ax.set_xlabel(
+        wrap_label(
+            "fall of I(X;Z) from its split-half peak [bits], 95 %",
+            40 if style.is_narrow(ax) else 80,
+        )
+    )
+    marks = [
+        ax.plot([], [], "o-", color=_TONES[k % len(_TONES)], label=spec)[0]
+        for k, spec in enumerate(specs)
+    ]
+    marks.append(
+        ax.plot([], [], "o", color="#555555", mfc="white", label="hollow: no compression")[0]
+    )
     ax.legend(handles=marks, **style.beside(ax))
     return ax
 
@@ -58,11 +79,29 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
     ax = style.new_axes(ax, style.PAGE * 0.85, max(1.8, 0.2 * len(found) + 0.9))
     y = np.arange(len(found), dtype=float)
     turn = "\n" if style.is_narrow(ax) else " "
-    ax.barh(y - 0.18, [f.error for f in found], 0.34, color="#d55e00", label=f"invariance error:{turn}largest change under invertible maps")
-    ax.barh(y + 0.18, [f.sensitivity for f in found], 0.34, color="#0072b2", label=f"sensitivity:{turn}loss when half of the units go")
+    ax.barh(
+        y - 0.18,
+        [f.error for f in found],
+        0.34,
+        color="#d55e00",
+        label=f"invariance error:{turn}largest change under invertible maps",
+    )
+    ax.barh(
+        y + 0.18,
+        [f.sensitivity for f in found],
+        0.34,
+        color="#0072b2",
+        label=f"sensitivity:{turn}loss when half of the units go",
+    )
     high = max(max(f.error, f.sensitivity) for f in found)
     for k, f in enumerate(found):
-        ax.text(max(f.error, f.sensitivity, 0) + 0.01 * high, k, f"{f.discriminability:.2f}", va="center", fontsize=6.5)
+        ax.text(
+            max(f.error, f.sensitivity, 0) + 0.01 * high,
+            k,
+            f"{f.discriminability:.2f}",
+            va="center",
+            fontsize=6.5,
+        )
     ax.set_yticks(y, [f"{style.drawable(f.layer)}  {f.estimator}" for f in found])
     ax.invert_yaxis()
     ax.grid(False, axis="y")
@@ -79,15 +118,21 @@ def draw_sensitivity(plane: Plane, *, columns: int = 4) -> Figure:
     specs = plane.estimators
     rows = -(-len(specs) // columns)
     figure = style.new_figure(style.PAGE, 1.45 * rows + 0.5)
-    axes = np.atleast_1d(figure.subplots(rows, min(columns, len(specs)), sharex=True, sharey=True, squeeze=False)).ravel()
+    axes = np.atleast_1d(
+        figure.subplots(rows, min(columns, len(specs)), sharex=True, sharey=True, squeeze=False)
+    ).ravel()
     for ax, spec in zip(axes, specs, strict=False):
         small_plane(ax, plane, spec)
         ax.set_title(spec, fontsize=7.5)
     for ax in axes[len(specs) :]:
         ax.set_axis_off()
-    for ax in axes[max(0, len(specs) - columns) : len(specs)]:  # the lowest of each column, also above an empty place
+    for ax in axes[
+        max(0, len(specs) - columns) : len(specs)
+    ]:  # the lowest of each column, also above an empty place
         ax.tick_params(labelbottom=True)
     figure.supxlabel("I(X;Z) as each estimator defines it [bits]", fontsize=8)
-    figure.supylabel("I(Z;Y) as each\nestimator defines it [bits]", fontsize=8, multialignment="center")
+    figure.supylabel(
+        "I(Z;Y) as each\nestimator defines it [bits]", fontsize=8, multialignment="center"
+    )
     plain_legend(figure, layer_handles(axes[0], plane.layers), loc="outside right center")
     return figure

@@ -30,11 +30,17 @@ def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point")
         words = getattr(parse(estimator), "axis_label", None)
     except SpecError:
         words = None
-    text = str(words(quantity, n)) if words is not None else f"{'I(X;Z)' if quantity == 'i_xz' else 'I(Z;Y)'} [bits]"
+    text = (
+        str(words(quantity, n))
+        if words is not None
+        else f"{'I(X;Z)' if quantity == 'i_xz' else 'I(Z;Y)'} [bits]"
+    )
     if sense in ("upper", "lower"):  # an estimator that gives both bounds names one of them
         text = re.sub(r"\b(upper|lower)\b", sense, text)
         text = text if sense in text else f"{text}, {sense}"
-    return ", ".join([text, *(part for part in (estimator, f"N={n}") if part not in re.split(r"[, ]+", text))])
+    return ", ".join(
+        [text, *(part for part in (estimator, f"N={n}") if part not in re.split(r"[, ]+", text))]
+    )
 
 
 def wrap_label(text: str, width: int) -> str:
@@ -69,9 +75,16 @@ def _shared(names: Sequence[str]) -> tuple[int, int]:
     """Lengths of the dotted prefix and suffix that all names share."""
     parts = [name.split(".") for name in names]
     shortest = min(map(len, parts)) - 1
-    head = next((k for k in range(shortest) if len({tuple(p[: k + 1]) for p in parts}) > 1), shortest)
-    tail = next((k for k in range(shortest - head) if len({tuple(p[len(p) - k - 1 :]) for p in parts}) > 1), shortest - head)
-    return len(".".join(parts[0][:head])) + (head > 0), len(".".join(parts[0][len(parts[0]) - tail :])) + (tail > 0)
+    head = next(
+        (k for k in range(shortest) if len({tuple(p[: k + 1]) for p in parts}) > 1), shortest
+    )
+    tail = next(
+        (k for k in range(shortest - head) if len({tuple(p[len(p) - k - 1 :]) for p in parts}) > 1),
+        shortest - head,
+    )
+    return len(".".join(parts[0][:head])) + (head > 0), len(
+        ".".join(parts[0][len(parts[0]) - tail :])
+    ) + (tail > 0)
 
 
 def short_names(names: Sequence[str], width: int = 24) -> list[str]:
@@ -87,7 +100,10 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
     """
     if width < 8:
         raise InputError(f"expected room for at least 8 characters, got {width}")
-    plain = ["".join(c if c.isprintable() else " " for c in name).strip() or f"layer {i}" for i, name in enumerate(names)]
+    plain = [
+        "".join(c if c.isprintable() else " " for c in name).strip() or f"layer {i}"
+        for i, name in enumerate(names)
+    ]
     if len(plain) > 1 and max(map(len, plain)) > width:
         head, tail = _shared(plain)
         plain = ["…" + p[head:] if head > 1 else p for p in plain]
@@ -108,7 +124,10 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
 def layer_labels(plane: Plane, layers: Sequence[str], width: int = 24) -> list[str]:
     """`short_names` of layers, with the reduction where what is drawn is not the layer itself: ``fc2 [pca:16]``."""
     specs = [plane.reductions.get(layer, "none") for layer in layers]
-    return [name if spec == "none" else f"{name} [{spec}]" for name, spec in zip(short_names(layers, width), specs, strict=True)]
+    return [
+        name if spec == "none" else f"{name} [{spec}]"
+        for name, spec in zip(short_names(layers, width), specs, strict=True)
+    ]
 
 
 def choose_estimator(plane: Plane, estimator: str | None) -> str:
@@ -121,5 +140,7 @@ def choose_estimator(plane: Plane, estimator: str | None) -> str:
     if estimator is None:
         return plane.estimators[0]
     if estimator not in plane.estimators:
-        raise InputError(f"no such estimator: {estimator!r}; the plane has {list(plane.estimators)}")
+        raise InputError(
+            f"no such estimator: {estimator!r}; the plane has {list(plane.estimators)}"
+        )
     return estimator

@@ -17,13 +17,15 @@ from infoplane.plane import Plane
 from infoplane.types import DPIReport, Verdict
 
 if TYPE_CHECKING:
-    from infoplane.analysis.invariance import Invariance
+    from infoplane.analysis.studies.invariance import Invariance
 
 LOWER_BOUNDS = ("vinfo", "infonce", "nwj")
 """Families whose I(Z;Y) is a lower bound in expectation: only these may be raised along the chain."""
 
 
-def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]], report: DPIReport | None, spec: str) -> list[Line2D]:
+def draw_flags(
+    ax: Axes, segments: Mapping[Verdict, list[Segment]], report: DPIReport | None, spec: str
+) -> list[Line2D]:
     """Draw the flagged segments; returns their legend entries."""
     marks = []
     for verdict, pairs in segments.items():
@@ -44,9 +46,18 @@ def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]], report: DPIR
         lone = np.array([a for a, b in pairs if a == b])
         if len(lone):
             ax.scatter(
-                lone[:, 0], lone[:, 1], s=60, facecolors="none", edgecolors=colour, linewidths=width, zorder=6, gid=f"ring-{verdict}"
+                lone[:, 0],
+                lone[:, 1],
+                s=60,
+                facecolors="none",
+                edgecolors=colour,
+                linewidths=width,
+                zorder=6,
+                gid=f"ring-{verdict}",
             )
-        marks.append(Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}"))
+        marks.append(
+            Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}")
+        )
     return marks
 
 
@@ -76,5 +87,17 @@ def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invaria
         for f in found:
             if f.layer == path.layer:
                 x, y = path.x[-1], path.y[-1]
-                band = ([x, x], [y - f.error, y + f.error]) if f.quantity == "i_zy" else ([x - f.error, x + f.error], [y, y])
-                ax.plot(*band, color="#d55e00", lw=5, alpha=0.3, solid_capstyle="butt", zorder=1, gid=f"notation-{k}")
+                band = (
+                    ([x, x], [y - f.error, y + f.error])
+                    if f.quantity == "i_zy"
+                    else ([x - f.error, x + f.error], [y, y])
+                )
+                ax.plot(
+                    *band,
+                    color="#d55e00",
+                    lw=5,
+                    alpha=0.3,
+                    solid_capstyle="butt",
+                    zorder=1,
+                    gid=f"notation-{k}",
+                )

@@ -34,7 +34,10 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
                 pools[-1][0] += total
                 pools[-1][1] += count
         bases = [total / count for total, count in pools for _ in range(int(count))]
-        slots = [min(max(base, low), high - (k - 1) * gap) + rank * gap for rank, base in enumerate(bases)]
+        slots = [
+            min(max(base, low), high - (k - 1) * gap) + rank * gap
+            for rank, base in enumerate(bases)
+        ]
     out = [0.0] * k
     for rank, i in enumerate(sorted(range(k), key=lambda i: wanted[i])):
         out[i] = slots[rank]
@@ -65,7 +68,9 @@ def place_labels(
     Returns:
         One centre per anchor. Where a frame is too full for all, the least bad place is taken.
     """
-    taken: list[Box] = [(x - 1.5 * pad, y - 1.5 * pad, x + 1.5 * pad, y + 1.5 * pad) for x, y in anchors] + list(obstacles)
+    taken: list[Box] = [
+        (x - 1.5 * pad, y - 1.5 * pad, x + 1.5 * pad, y + 1.5 * pad) for x, y in anchors
+    ] + list(obstacles)
     out: list[tuple[float, float]] = []
     for (x, y), (w, h) in zip(anchors, sizes):
         best: tuple[float, float, float] = (math.inf, x, y)
@@ -75,7 +80,9 @@ def place_labels(
                 cx = x + math.cos(angle) * (w / 2 + ring * pad)
                 cy = y + math.sin(angle) * (h / 2 + ring * pad)
                 box = (cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2)
-                outside = box[0] < frame[0] or box[1] < frame[1] or box[2] > frame[2] or box[3] > frame[3]
+                outside = (
+                    box[0] < frame[0] or box[1] < frame[1] or box[2] > frame[2] or box[3] > frame[3]
+                )
                 cost = 1e6 * outside + 1e3 * sum(overlap(box, other) for other in taken) + ring
                 if cost < best[0]:
                     best = (cost, cx, cy)

@@ -11,9 +11,16 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 
-from infoplane.analysis.honesty import behind, floor_bits, warnings_of
+from infoplane.analysis.caveats import behind, floor_bits, warnings_of
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.frame import draw_frame, draw_legend, draw_step_scale, label_across, label_up, number_ends
+from infoplane.analysis.plot.frame import (
+    draw_frame,
+    draw_legend,
+    draw_step_scale,
+    label_across,
+    label_up,
+    number_ends,
+)
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_tightened
 from infoplane.analysis.plot.trajectory import Trajectory, concerns, flag_segments, trajectories
@@ -22,7 +29,7 @@ from infoplane.plane import Plane
 from infoplane.types import FLAGS, Awaited, Verdict, report_of
 
 if TYPE_CHECKING:
-    from infoplane.analysis.invariance import Invariance
+    from infoplane.analysis.studies.invariance import Invariance
 
 
 @style.styled
@@ -67,10 +74,16 @@ def plot_plane(
         InputError: empty plane, unknown estimator or layer, or no layer with both I(X;Z) and I(Z;Y).
     """
     spec = choose_estimator(plane, estimator)
-    shown = plane.select(layer=layers, estimator=spec) if layers is not None else plane.select(estimator=spec)
+    shown = (
+        plane.select(layer=layers, estimator=spec)
+        if layers is not None
+        else plane.select(estimator=spec)
+    )
     paths = trajectories(shown, spec, sense)
     if not paths:
-        raise InputError(f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}; plot_curves draws a single quantity")
+        raise InputError(
+            f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}; plot_curves draws a single quantity"
+        )
     ax = style.new_axes(ax)
     steps = sorted({s for p in paths for s in p.steps})
     norm, colours = style.step_norm(steps, log), style.colour_map()
@@ -103,12 +116,16 @@ def plot_plane(
     return ax
 
 
-def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Colormap) -> LineCollection | None:
+def _draw_path(
+    ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Colormap
+) -> LineCollection | None:
     points = np.column_stack([path.x, path.y])
     lines = None
     if len(points) > 1:
         segments = np.stack([points[:-1], points[1:]], axis=1)
-        lines = LineCollection(list(segments), cmap=colours, norm=norm, linewidths=1.1, alpha=0.85, zorder=2)
+        lines = LineCollection(
+            list(segments), cmap=colours, norm=norm, linewidths=1.1, alpha=0.85, zorder=2
+        )
         lines.set_array(np.asarray(path.steps[1:], dtype=float))
         lines.set_gid(f"path-{k}")
         ax.add_collection(lines)
@@ -119,10 +136,39 @@ def _draw_path(ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Col
     x, y = points.T
     ax.scatter(x, y, s=7, c=faces, edgecolors=tone, linewidths=0.6, zorder=3, gid=f"points-{k}")
     if full.any():
-        ax.scatter(x[full], y[full], s=5, c=tone[full], marker="x", linewidths=0.4, zorder=3, gid=f"crosses-{k}")
+        ax.scatter(
+            x[full],
+            y[full],
+            s=5,
+            c=tone[full],
+            marker="x",
+            linewidths=0.4,
+            zorder=3,
+            gid=f"crosses-{k}",
+        )
     if path.null is not None:
-        ax.plot([path.x[-1]] * 2, path.null, color="#8a8a8a", lw=3, alpha=0.7, solid_capstyle="butt", zorder=1, gid=f"null-{k}")
-    ax.plot(path.x[0], path.y[0], marker="o", ms=6.5, mfc="none", mec="#444444", mew=0.8, ls="none", zorder=4, gid=f"first-{k}")
+        ax.plot(
+            [path.x[-1]] * 2,
+            path.null,
+            color="#8a8a8a",
+            lw=3,
+            alpha=0.7,
+            solid_capstyle="butt",
+            zorder=1,
+            gid=f"null-{k}",
+        )
+    ax.plot(
+        path.x[0],
+        path.y[0],
+        marker="o",
+        ms=6.5,
+        mfc="none",
+        mec="#444444",
+        mew=0.8,
+        ls="none",
+        zorder=4,
+        gid=f"first-{k}",
+    )
     ax.plot(
         path.x[-1],
         path.y[-1],

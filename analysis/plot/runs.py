@@ -16,19 +16,25 @@ from infoplane.errors import InputError
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
-    from infoplane.analysis.compare import Pooled
+    from infoplane.analysis.studies.compare import Pooled
 
 MOST_PLANES = 4
 
 
 @style.styled
-def plot_cloud(pooled: Sequence[Pooled], *, step: int | None = None, n: int | None = None, ax: Axes | None = None) -> Axes:
+def plot_cloud(
+    pooled: Sequence[Pooled],
+    *,
+    step: int | None = None,
+    n: int | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Every run as a small point per layer at one checkpoint, the median over runs as the layer's own shape, thin lines from each to its median.
 
     The way Shwartz-Ziv and Tishby (2017) drew many random initialisations, with the median added: coordinates are medians one by one.
 
     Args:
-        pooled: from `infoplane.analysis.compare.pool`. step: one of the checkpoints that all runs share; the last when left out.
+        pooled: from `infoplane.analysis.studies.compare.pool`. step: one of the checkpoints that all runs share; the last when left out.
         n: probe rows, for the axis labels.
 
     Raises:
@@ -45,22 +51,52 @@ def plot_cloud(pooled: Sequence[Pooled], *, step: int | None = None, n: int | No
         i, j = x.steps.index(step), y.steps.index(step)
         xs, ys, middle = x.values[:, i], y.values[:, j], (float(x.median[i]), float(y.median[j]))
         for a, b in zip(xs, ys, strict=True):
-            ax.plot([a, middle[0]], [b, middle[1]], color=tones[x.layer], lw=0.4, alpha=0.5, zorder=1)
-        ax.scatter(xs, ys, s=9, color=[tones[x.layer]], alpha=0.75, lw=0, zorder=2, gid=f"cloud-{k}")
-        ax.plot(*middle, marker=style.marker(k), ms=7, mfc=tones[x.layer], mec="black", mew=0.8, ls="none", zorder=4, gid=f"median-{k}")
-    ax.set_title(f"step {step}, {len(pairs[0][0].names)} runs: every run, median", fontsize=8, loc="left")
-    ax.set_xlabel(wrap_label(_label(pairs[0][0], n), max(18, int(style.width_points(ax) / 4.2))), parse_math=False)
-    ax.set_ylabel(wrap_label(_label(pairs[0][1], n), max(18, int(style.height_points(ax) / 4.4))), parse_math=False)
+            ax.plot(
+                [a, middle[0]], [b, middle[1]], color=tones[x.layer], lw=0.4, alpha=0.5, zorder=1
+            )
+        ax.scatter(
+            xs, ys, s=9, color=[tones[x.layer]], alpha=0.75, lw=0, zorder=2, gid=f"cloud-{k}"
+        )
+        ax.plot(
+            *middle,
+            marker=style.marker(k),
+            ms=7,
+            mfc=tones[x.layer],
+            mec="black",
+            mew=0.8,
+            ls="none",
+            zorder=4,
+            gid=f"median-{k}",
+        )
+    ax.set_title(
+        f"step {step}, {len(pairs[0][0].names)} runs: every run, median", fontsize=8, loc="left"
+    )
+    ax.set_xlabel(
+        wrap_label(_label(pairs[0][0], n), max(18, int(style.width_points(ax) / 4.2))),
+        parse_math=False,
+    )
+    ax.set_ylabel(
+        wrap_label(_label(pairs[0][1], n), max(18, int(style.height_points(ax) / 4.4))),
+        parse_math=False,
+    )
     handles = layer_handles(ax, [x.layer for x, _ in pairs])
     plain_legend(ax, handles, loc="center left", bbox_to_anchor=(1.01, 0.5))
     return ax
 
 
 @style.styled
-def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None, n: int | None = None) -> Figure:
+def draw_clouds(
+    pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None, n: int | None = None
+) -> Figure:
     """`plot_cloud` at several checkpoints on equal axes; the first, one at a third of the logarithmic way, two thirds, and the last when left out."""
     shared = _pairs(pooled)[0][0].steps
-    chosen = list(steps) if steps is not None else [shared[k] for k in sorted({round(f * (len(shared) - 1)) for f in (0, 1 / 3, 2 / 3, 1)})]
+    chosen = (
+        list(steps)
+        if steps is not None
+        else [
+            shared[k] for k in sorted({round(f * (len(shared) - 1)) for f in (0, 1 / 3, 2 / 3, 1)})
+        ]
+    )
     figure = style.new_figure(style.PAGE, style.PAGE / len(chosen) + 0.7)
     axes = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
     for ax, step in zip(axes, chosen, strict=True):
@@ -71,7 +107,11 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None,
         ax.set_xlabel("")
         if ax is not axes[0]:
             ax.set_ylabel("")
-    figure.supxlabel(f"{_label(_pairs(pooled)[0][0], n)}; {len(pooled[0].names)} runs, median marked", fontsize=8, parse_math=False)
+    figure.supxlabel(
+        f"{_label(_pairs(pooled)[0][0], n)}; {len(pooled[0].names)} runs, median marked",
+        fontsize=8,
+        parse_math=False,
+    )
     plain_legend(figure, handles, loc="outside right center")
     return figure
 
@@ -79,7 +119,11 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None,
 def _label(pooled: Pooled, n: int | None) -> str:
     """The axis label, with the estimator's own words where the number of rows is known."""
     short = "I(X;Z)" if pooled.quantity == "i_xz" else "I(Z;Y)"
-    return style.drawable(axis_label(pooled.quantity, pooled.estimator, n) if n else f"{short} [bits], {pooled.estimator}")
+    return style.drawable(
+        axis_label(pooled.quantity, pooled.estimator, n)
+        if n
+        else f"{short} [bits], {pooled.estimator}"
+    )
 
 
 def _pairs(pooled: Sequence[Pooled]) -> list[tuple[Pooled, Pooled]]:
@@ -101,7 +145,9 @@ def draw_compared(planes: Mapping[str, Plane], pooled: Sequence[Pooled]) -> Figu
     shown = list(planes.items())[:MOST_PLANES]
     figure = style.new_figure(style.PAGE, style.PAGE * 0.85)
     top, bottom = np.asarray(figure.subfigures(2, 1, height_ratios=[1.1, 1]), dtype=object)
-    axes = np.atleast_1d(top.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)).ravel()
+    axes = np.atleast_1d(
+        top.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)
+    ).ravel()
     spec = pooled[0].estimator
     titles = [style.drawable(n) for n in short_names([name for name, _ in shown], 24)]
     for ax, title, (_, plane) in zip(axes, titles, shown, strict=True):
@@ -109,10 +155,14 @@ def draw_compared(planes: Mapping[str, Plane], pooled: Sequence[Pooled]) -> Figu
         ax.set_title(title, fontsize=8, parse_math=False)
     axes[0].set_ylabel("I(Z;Y) [bits]")
     top.supxlabel(
-        f"I(X;Z) under {spec} [bits]" + (f" ({MOST_PLANES} of {len(planes)} runs)" if len(planes) > MOST_PLANES else ""), fontsize=8
+        f"I(X;Z) under {spec} [bits]"
+        + (f" ({MOST_PLANES} of {len(planes)} runs)" if len(planes) > MOST_PLANES else ""),
+        fontsize=8,
     )
     layers = list(dict.fromkeys(p.layer for p in pooled))
-    for ax, quantity, title in zip(bottom.subplots(1, 2), ("i_xz", "i_zy"), ("I(X;Z)", "I(Z;Y)"), strict=True):
+    for ax, quantity, title in zip(
+        bottom.subplots(1, 2), ("i_xz", "i_zy"), ("I(X;Z)", "I(Z;Y)"), strict=True
+    ):
         _pooled_curves(ax, [p for p in pooled if p.quantity == quantity], layer_tones(layers))
         ax.set_title(f"{title}, {len(planes)} runs: median, every run, range", fontsize=8)
         ax.set_ylabel("[bits]")
@@ -121,7 +171,9 @@ def draw_compared(planes: Mapping[str, Plane], pooled: Sequence[Pooled]) -> Figu
     return figure
 
 
-def _pooled_curves(ax: Axes, pooled: Sequence[Pooled], tones: Mapping[str, tuple[float, ...]]) -> None:
+def _pooled_curves(
+    ax: Axes, pooled: Sequence[Pooled], tones: Mapping[str, tuple[float, ...]]
+) -> None:
     for p in pooled:
         low, high = p.band()
         ax.fill_between(p.steps, low, high, color=tones[p.layer], alpha=0.15, lw=0)

@@ -45,14 +45,21 @@ def draw(
         raise InputError(f"expected size {' or '.join(SIZES)}, got {size!r}")
     width = SIZES[size]
     if kind == "curves":
-        return draw_curves(plane, estimator=estimator, log=log, width=style.COLUMN if size == "column" else style.PAGE)
+        return draw_curves(
+            plane,
+            estimator=estimator,
+            log=log,
+            width=style.COLUMN if size == "column" else style.PAGE,
+        )
     if kind == "sensitivity":
         return draw_sensitivity(plane)
     if kind == "usable":
         return draw_usable(plane, shannon=estimator)
     if kind == "dpi" and report is None:
         raise InputError("a picture of kind 'dpi' needs the DPI report")
-    figure = style.new_figure(width, width * (1.05 if size == "column" and kind == "plane" else 0.78))
+    figure = style.new_figure(
+        width, width * (1.05 if size == "column" and kind == "plane" else 0.78)
+    )
     ax = figure.add_subplot()
     if kind == "plane":
         plot_plane(plane, report, estimator=estimator, ax=ax, log=log)

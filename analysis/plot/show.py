@@ -12,7 +12,11 @@ from infoplane.analysis.plot.plane import plot_plane
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
-__all__ = ["Axes", "Figure", "show_plane"]  # the two types for annotations elsewhere: only this package imports matplotlib
+__all__ = [
+    "Axes",
+    "Figure",
+    "show_plane",
+]  # the two types for annotations elsewhere: only this package imports matplotlib
 
 
 def show_plane(

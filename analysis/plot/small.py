@@ -22,7 +22,9 @@ _ENTRY = 11.5
 
 def layer_tones(layers: Sequence[str]) -> dict[str, Tone]:
     """A colour per layer, dark to light with depth."""
-    return dict(zip(layers, map(tuple, style.colour_map()(np.linspace(0, 1, len(layers)))), strict=True))
+    return dict(
+        zip(layers, map(tuple, style.colour_map()(np.linspace(0, 1, len(layers)))), strict=True)
+    )
 
 
 def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
@@ -33,9 +35,25 @@ def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
         steps = [s for s in xs if s in ys]
         if not steps:
             continue
-        ax.plot([xs[s].bits for s in steps], [ys[s].bits for s in steps], "-", lw=0.9, color=tones[layer], gid=f"path-{k}")
+        ax.plot(
+            [xs[s].bits for s in steps],
+            [ys[s].bits for s in steps],
+            "-",
+            lw=0.9,
+            color=tones[layer],
+            gid=f"path-{k}",
+        )
         last = (xs[steps[-1]].bits, ys[steps[-1]].bits)
-        ax.plot(*last, marker=style.marker(k), ms=4, color=tones[layer], mec="black", mew=0.4, ls="none", gid=f"last-{k}")
+        ax.plot(
+            *last,
+            marker=style.marker(k),
+            ms=4,
+            color=tones[layer],
+            mec="black",
+            mew=0.4,
+            ls="none",
+            gid=f"last-{k}",
+        )
 
 
 def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> list[Artist]:
@@ -44,12 +62,16 @@ def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> lis
     tones = layer_tones(layers)
     shapes = [style.marker(k) if marks else None for k in range(len(layers))]
     return [
-        ax.plot([], [], "-", color=tones[layer], marker=shape, ms=4, mec="black", mew=0.4, label=name)[0]
+        ax.plot(
+            [], [], "-", color=tones[layer], marker=shape, ms=4, mec="black", mew=0.4, label=name
+        )[0]
         for layer, name, shape in zip(layers, names, shapes, strict=True)
     ]
 
 
-def plain_legend(target: Axes | FigureBase, handles: Sequence[Artist], **where: Any) -> None:  # Any: of matplotlib's legend
+def plain_legend(
+    target: Axes | FigureBase, handles: Sequence[Artist], **where: Any
+) -> None:  # Any: of matplotlib's legend
     """A legend whose texts are drawn as they stand: a ``$`` or ``_`` in a layer's name means nothing. Beside a figure it has as many entries as fit."""
     shown = list(handles)
     if not str(where.get("loc", "")).startswith(("outside lower", "upper")):

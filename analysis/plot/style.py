@@ -58,7 +58,13 @@ def marker(k: int) -> str:
     return MARKERS[k % len(MARKERS)]
 
 
-VERDICT_COLOURS = {"fault": "#b2182b", "violation": "#d6336c", "estimator": "#e08214", "bias": "#8c6d31", "sampling": "#7f7f7f"}
+VERDICT_COLOURS = {
+    "fault": "#b2182b",
+    "violation": "#d6336c",
+    "estimator": "#e08214",
+    "bias": "#8c6d31",
+    "sampling": "#7f7f7f",
+}
 """Colour of a flag; the two that fail a check are the darkest in grey. ``not comparable`` is never drawn, ``untestable`` is a hollow mark."""
 
 
@@ -125,7 +131,12 @@ def beside(ax: Axes) -> dict[str, Any]:
     if not is_narrow(ax):
         return {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
     lines = ax.get_xlabel().count("\n") + 1
-    return {"loc": "upper right", "bbox_to_anchor": (1, 0), "bbox_transform": below(ax, 20 + 13 * lines), "ncols": 2}
+    return {
+        "loc": "upper right",
+        "bbox_to_anchor": (1, 0),
+        "bbox_transform": below(ax, 20 + 13 * lines),
+        "ncols": 2,
+    }
 
 
 def height_points(ax: Axes) -> float:
@@ -139,7 +150,9 @@ def new_figure(width: float = PAGE, height: float = PAGE * 0.6) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def new_panels(count: int, columns: int, height: float, extra: float, **shared: bool) -> tuple[Figure, NDArray[np.object_]]:
+def new_panels(
+    count: int, columns: int, height: float, extra: float, **shared: bool
+) -> tuple[Figure, NDArray[np.object_]]:
     """A figure across the page of so many panels, in rows of at most ``columns`` and as even as can be, each row ``height`` inches; places left over are blank."""
     rows = -(-count // columns)
     figure = new_figure(PAGE, height * rows + extra)
@@ -152,7 +165,9 @@ def new_panels(count: int, columns: int, height: float, extra: float, **shared: 
 def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.86) -> Colormap:
     """A perceptually uniform map without the end that vanishes on white paper."""
     base = mpl.colormaps[name]
-    return LinearSegmentedColormap.from_list(f"{name}-{low}-{high}", base(np.linspace(low, high, 256)))
+    return LinearSegmentedColormap.from_list(
+        f"{name}-{low}-{high}", base(np.linspace(low, high, 256))
+    )
 
 
 def heat_map(empty: str = "white") -> Colormap:
@@ -190,7 +205,9 @@ def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
     low, high = min(steps), max(steps)
     if is_log(steps) if log is None else log:
         powers = [10**k for k in range(0, 19) if low <= 10**k <= high]
-        if powers and high < 5 * powers[-1]:  # the label of the last step would touch the last power's
+        if (
+            powers and high < 5 * powers[-1]
+        ):  # the label of the last step would touch the last power's
             powers = powers[:-1]
         return sorted({*([0] if low == 0 else [low]), *powers, high})
     from matplotlib.ticker import MaxNLocator

@@ -10,14 +10,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from infoplane.analysis.mechanism import PANELS
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.curves import DASHES
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
+from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
-    from infoplane.analysis.mechanism import Mechanism
+    from infoplane.analysis.studies.mechanism import Mechanism
 
 Gradients = Mapping[int, Mapping[str, Mapping[str, float]]]
 """Per step and parameter the numbers of `infoplane.hooks.gradients`."""
@@ -43,9 +43,23 @@ def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
         for k, layer in enumerate(layers):
             mine = [m for m in found if m.layer == layer]
             values = [getattr(m, key) for m in mine]
-            ax.plot([m.step for m in mine], values, color=tones[layer], ls=DASHES[k % len(DASHES)], gid=f"{key}-{k}")
+            ax.plot(
+                [m.step for m in mine],
+                values,
+                color=tones[layer],
+                ls=DASHES[k % len(DASHES)],
+                gid=f"{key}-{k}",
+            )
         if key == "saturated" and all(np.isnan(m.saturated) for m in found):
-            ax.text(0.5, 0.5, "no bounded activation", transform=ax.transAxes, ha="center", color="#666666", fontsize=7)
+            ax.text(
+                0.5,
+                0.5,
+                "no bounded activation",
+                transform=ax.transAxes,
+                ha="center",
+                color="#666666",
+                fontsize=7,
+            )
         _panel(ax, title, sorted({m.step for m in found}))
         if key != "spread":
             ax.set_ylim(-0.03, 1.03)
@@ -67,7 +81,9 @@ def draw_gradients(statistics: Gradients) -> Figure:
 
 
 @style.styled
-def plot_gradient_snr(statistics: Gradients, *, ax: Axes | None = None, log: bool | None = None) -> Axes:
+def plot_gradient_snr(
+    statistics: Gradients, *, ax: Axes | None = None, log: bool | None = None
+) -> Axes:
     """Signal-to-noise ratio of the gradients, ``|mean| / sqrt(tr Cov)`` over batches at a frozen checkpoint, versus step, per weight matrix.
 
     The line at 1 parts drift (mean above noise) from diffusion (noise above mean). That the ratio falls is no sign of compression: it falls in
@@ -89,7 +105,9 @@ def plot_gradient_snr(statistics: Gradients, *, ax: Axes | None = None, log: boo
 
 def _parameters(statistics: Gradients) -> list[str]:
     if not statistics:
-        raise InputError("no gradient statistics in this run: record with Recorder(..., gradients=loss_fn)")
+        raise InputError(
+            "no gradient statistics in this run: record with Recorder(..., gradients=loss_fn)"
+        )
     return list(statistics[min(statistics)])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from infoplane.analysis.errorbars import null_of
+from infoplane.analysis.resampling.intervals import null_of
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, Finding, Verdict
 
@@ -32,7 +32,11 @@ class Trajectory:
 
     def at(self, step: int) -> tuple[float, float] | None:
         """The point of one checkpoint, None where it was not measured."""
-        return (self.x[self.steps.index(step)], self.y[self.steps.index(step)]) if step in self.steps else None
+        return (
+            (self.x[self.steps.index(step)], self.y[self.steps.index(step)])
+            if step in self.steps
+            else None
+        )
 
 
 def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list[Trajectory]:
@@ -61,7 +65,9 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
 
 def concerns(finding: Finding, estimator: str, sense: str) -> bool:
     """Whether a finding is about the numbers drawn: of their estimator and bound, or a fault of the pipeline, which is about all of them."""
-    other_bound = finding.law.endswith((", lower", ", upper")) and not finding.law.endswith(f", {sense}")
+    other_bound = finding.law.endswith((", lower", ", upper")) and not finding.law.endswith(
+        f", {sense}"
+    )
     return finding.verdict == "fault" or (finding.estimator in ("", estimator) and not other_bound)
 
 

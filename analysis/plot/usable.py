@@ -7,7 +7,13 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.frame import draw_step_scale
-from infoplane.analysis.plot.labels import axis_label, choose_estimator, named, short_names, wrap_label
+from infoplane.analysis.plot.labels import (
+    axis_label,
+    choose_estimator,
+    named,
+    short_names,
+    wrap_label,
+)
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.small import plain_legend
 from infoplane.errors import InputError
@@ -16,7 +22,12 @@ from infoplane.plane import Plane
 
 @style.styled
 def plot_profile(
-    plane: Plane, *, estimator: str | None = None, sense: str | None = None, ax: Axes | None = None, log: bool | None = None
+    plane: Plane,
+    *,
+    estimator: str | None = None,
+    sense: str | None = None,
+    ax: Axes | None = None,
+    log: bool | None = None,
 ) -> Axes:
     """I(Z;Y) of an estimator along the layers, one line per checkpoint, coloured by step; intervals at the last checkpoint, H(Y) dashed.
 
@@ -26,7 +37,10 @@ def plot_profile(
         InputError: an unknown estimator, or one without I(Z;Y).
     """
     spec = choose_estimator(plane, estimator)
-    series = {k: dict(zip(*plane.series(layer, "i_zy", spec, sense), strict=True)) for k, layer in enumerate(plane.layers)}
+    series = {
+        k: dict(zip(*plane.series(layer, "i_zy", spec, sense), strict=True))
+        for k, layer in enumerate(plane.layers)
+    }
     steps = sorted({s for found in series.values() for s in found})
     if not steps:
         raise InputError(f"the plane has no i_zy from {spec!r}")
@@ -34,7 +48,14 @@ def plot_profile(
     norm, colours = style.step_norm(steps, log), style.colour_map()
     for step in steps:
         places = [k for k, found in series.items() if step in found]
-        ax.plot(places, [series[k][step].bits for k in places], color=colours(norm(step)), lw=0.9, alpha=0.85, gid=f"profile-{step}")
+        ax.plot(
+            places,
+            [series[k][step].bits for k in places],
+            color=colours(norm(step)),
+            lw=0.9,
+            alpha=0.85,
+            gid=f"profile-{step}",
+        )
     last = [(k, found[steps[-1]]) for k, found in series.items() if steps[-1] in found]
     for k, e in last:
         error = None if e.stderr is None else 1.96 * e.stderr
@@ -64,7 +85,10 @@ def plot_profile(
         parse_math=False,
         fontsize=6.5,
     )
-    ax.set_ylabel(style.drawable(wrap_label(axis_label("i_zy", spec, plane.n, last[0][1].sense), 34)), parse_math=False)
+    ax.set_ylabel(
+        style.drawable(wrap_label(axis_label("i_zy", spec, plane.n, last[0][1].sense), 34)),
+        parse_math=False,
+    )
     return ax
 
 
@@ -96,6 +120,8 @@ def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None 
     handles = list(box.legend_handles)
     box.remove()
     plain_legend(figure, handles, loc="outside lower center", ncols=4)
-    left.set_title("information about X and Y in the layer", loc="left", fontsize=8) if not left.get_title(loc="left") else None
+    left.set_title(
+        "information about X and Y in the layer", loc="left", fontsize=8
+    ) if not left.get_title(loc="left") else None
     right.set_title("information that a predictor can use", loc="left", fontsize=8)
     return figure

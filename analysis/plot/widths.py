@@ -15,7 +15,7 @@ from infoplane.analysis.plot.small import plain_legend
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
-    from infoplane.analysis.widths import WidthSweep
+    from infoplane.analysis.studies.bin_width import WidthSweep
 
 
 @style.styled
@@ -38,8 +38,14 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
         ax.set_title(style.drawable(name), fontsize=7.5, parse_math=False)
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
     figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
-    marks = [axes[0].plot([], [], color=tones(norm(s)), lw=1.3, label=f"step {s}")[0] for s in steps]
-    marks.append(axes[0].plot([], [], color="#555555", lw=0.8, ls="--", label=f"log2 {found[0].n}")[0])
-    marks.append(axes[0].plot([], [], color="#555555", lw=0.8, ls=":", label=f"width {SAXE_WIDTH:g}")[0])
+    marks = [
+        axes[0].plot([], [], color=tones(norm(s)), lw=1.3, label=f"step {s}")[0] for s in steps
+    ]
+    marks.append(
+        axes[0].plot([], [], color="#555555", lw=0.8, ls="--", label=f"log2 {found[0].n}")[0]
+    )
+    marks.append(
+        axes[0].plot([], [], color="#555555", lw=0.8, ls=":", label=f"width {SAXE_WIDTH:g}")[0]
+    )
     plain_legend(figure, marks, loc="outside right center")
     return figure

@@ -22,7 +22,12 @@ Table = Mapping[str, Sequence[Mapping[str, object]]]
 
 
 def page_data(
-    plane: Plane, report: DPIReport | None = None, *, title: str = "", tables: Table | None = None, judged: Judged | None = None
+    plane: Plane,
+    report: DPIReport | None = None,
+    *,
+    title: str = "",
+    tables: Table | None = None,
+    judged: Judged | None = None,
 ) -> dict[str, Json]:
     """Everything the page needs, JSON-ready (no NaN), each number once.
 
@@ -42,7 +47,9 @@ def page_data(
         "steps": steps,
         "layers": [
             {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")}
-            for name, short in zip(plane.layers, layer_labels(plane, plane.layers) if plane.layers else [])
+            for name, short in zip(
+                plane.layers, layer_labels(plane, plane.layers) if plane.layers else []
+            )
         ],
         "n": plane.n,
         "log2n": number(plane.log2_n),
@@ -51,7 +58,8 @@ def page_data(
         "series": _series(plane, place),
         "metrics": _metrics(plane, place),
         "failures": [
-            {"step": f.step, "layer": f.layer, "estimator": f.estimator, "message": f.message} for f in plane.failures[:MOST_FINDINGS]
+            {"step": f.step, "layer": f.layer, "estimator": f.estimator, "message": f.message}
+            for f in plane.failures[:MOST_FINDINGS]
         ],
         "dpi": None if report is None else _dpi(report, plane),
         "shows": shows + judged.sentences(),
@@ -78,7 +86,12 @@ def _views(plane: Plane) -> list[dict[str, Json]]:
     order = {"exact": 0, "point": 1, "upper": 2, "lower": 3}
     ranked = sorted(pairs, key=lambda pair: (plane.estimators.index(pair[0]), order[pair[1]]))
     return [
-        {"spec": spec, "sense": sense, "x": axis_label("i_xz", spec, plane.n, sense), "y": axis_label("i_zy", spec, plane.n, sense)}
+        {
+            "spec": spec,
+            "sense": sense,
+            "x": axis_label("i_xz", spec, plane.n, sense),
+            "y": axis_label("i_zy", spec, plane.n, sense),
+        }
         for spec, sense in ranked
     ]
 
@@ -87,7 +100,9 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
     """Columns of one (view, layer, quantity) each."""
     groups: dict[tuple[str, str, str, str], list[tuple[int, Estimate]]] = {}
     for p in plane:
-        groups.setdefault((p.estimator, p.sense, p.layer, p.quantity), []).append((place[p.step], p.estimate))
+        groups.setdefault((p.estimator, p.sense, p.layer, p.quantity), []).append(
+            (place[p.step], p.estimate)
+        )
     layers = {name: i for i, name in enumerate(plane.layers)}
     out = []
     for (spec, sense, layer, quantity), pairs in groups.items():
@@ -128,7 +143,11 @@ def _metrics(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
         {
             "name": name,
             "i": [place[s] for s in sorted(plane.metrics) if name in plane.metrics[s]],
-            "v": [number(plane.metrics[s][name]) for s in sorted(plane.metrics) if name in plane.metrics[s]],
+            "v": [
+                number(plane.metrics[s][name])
+                for s in sorted(plane.metrics)
+                if name in plane.metrics[s]
+            ],
         }
         for name in names
     ]
@@ -136,7 +155,9 @@ def _metrics(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
 
 def _dpi(report: DPIReport, plane: Plane) -> dict[str, Json]:
     """Tally, episodes and the worst findings; explanations are stored once each."""
-    worst: list[Finding] = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits))[:MOST_FINDINGS]
+    worst: list[Finding] = sorted(
+        report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits)
+    )[:MOST_FINDINGS]
     texts = list(dict.fromkeys(f.explanation for f in worst))
     where = {text: i for i, text in enumerate(texts)}
     layers = {name: i for i, name in enumerate(plane.layers)}
@@ -173,7 +194,11 @@ def _dpi(report: DPIReport, plane: Plane) -> dict[str, Json]:
                 "e": f.estimator,
             }
             | ({"p": number(f.p, 3)} if f.p is not None else {})
-            | ({"g": number(f.gain_bits, 4), "o": number(f.loss_bits, 4)} if f.gain_bits is not None else {})
+            | (
+                {"g": number(f.gain_bits, 4), "o": number(f.loss_bits, 4)}
+                if f.gain_bits is not None
+                else {}
+            )
             for f in worst
         ],
     }

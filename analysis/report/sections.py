@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from infoplane.analysis.mechanism import PANELS
 from infoplane.analysis.plot.labels import short_names
 from infoplane.analysis.plot.trajectory import trajectories
+from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.plane import Plane
 
 if TYPE_CHECKING:
-    from infoplane.analysis.compare import Pooled
-    from infoplane.analysis.mechanism import Mechanism
-    from infoplane.analysis.phases import Phases
-    from infoplane.analysis.sensitivity import Sensitivity
+    from infoplane.analysis.studies.compare import Pooled
+    from infoplane.analysis.studies.mechanism import Mechanism
+    from infoplane.analysis.studies.phases import Phases
+    from infoplane.analysis.studies.sensitivity import Sensitivity
 
 Json = Any
 """A JSON value."""
@@ -28,7 +28,7 @@ class Judged:
 
     Attributes:
         phases: from `infoplane.phases`. sensitivity: from `infoplane.sensitivity`. mechanism: from `infoplane.mechanism`.
-        pooled: from `infoplane.analysis.compare.pool`: this run among others.
+        pooled: from `infoplane.analysis.studies.compare.pool`: this run among others.
     """
 
     phases: Phases | None = None
@@ -40,9 +40,19 @@ class Judged:
         """What these parts show, in plain words."""
         said = [] if self.phases is None else _phase_sentences(self.phases)
         if self.sensitivity is not None:
-            split = [p.layer for p in self.sensitivity.phases.layers if 0 < len(self.sensitivity.compressing(p.layer)) < len(p.curves)]
-            about = f"whether {_listed(split)} compress depends on the convention" if split else "every convention gives the same answer"
-            said.append(f"Sensitivity over {len(self.sensitivity.plane.estimators)} conventions: {about}; the table below has the falls.")
+            split = [
+                p.layer
+                for p in self.sensitivity.phases.layers
+                if 0 < len(self.sensitivity.compressing(p.layer)) < len(p.curves)
+            ]
+            about = (
+                f"whether {_listed(split)} compress depends on the convention"
+                if split
+                else "every convention gives the same answer"
+            )
+            said.append(
+                f"Sensitivity over {len(self.sensitivity.plane.estimators)} conventions: {about}; the table below has the falls."
+            )
         return said
 
 
@@ -53,9 +63,19 @@ def _phase_sentences(phases: Phases) -> list[str]:
         found = [p for p in phases.layers if p.verdict == verdict]
         if found:
             names = short_names([p.layer for p in found], 40)
-            falls = [max((c for c in p.curves if c.compresses), key=lambda c: c.drop, default=p.curves[0]) for p in found]
-            each = ", ".join(f"{name} ({c.drop:.2f} bits, {c.estimator})" for name, c in zip(names[:6], falls, strict=False))
-            said.append(f"Phases: {verdict} compression in {each}{f' and {len(found) - 6} more' if len(found) > 6 else ''}.")
+            falls = [
+                max(
+                    (c for c in p.curves if c.compresses), key=lambda c: c.drop, default=p.curves[0]
+                )
+                for p in found
+            ]
+            each = ", ".join(
+                f"{name} ({c.drop:.2f} bits, {c.estimator})"
+                for name, c in zip(names[:6], falls, strict=False)
+            )
+            said.append(
+                f"Phases: {verdict} compression in {each}{f' and {len(found) - 6} more' if len(found) > 6 else ''}."
+            )
     if quiet := [p.layer for p in phases.layers if p.verdict == "none"]:
         said.append(f"Phases: no fall beyond chance under any estimator in {_listed(quiet)}.")
     return said
@@ -77,7 +97,9 @@ def sections_data(judged: Judged) -> dict[str, Json]:
     if judged.phases is not None:
         data["phases"] = _phases(judged.phases)
     if judged.sensitivity is not None:
-        data["sensitivity"] = _sensitivity(judged.sensitivity.plane, judged.sensitivity.phases) | {"verdict": judged.sensitivity.verdict}
+        data["sensitivity"] = _sensitivity(judged.sensitivity.plane, judged.sensitivity.phases) | {
+            "verdict": judged.sensitivity.verdict
+        }
     if judged.mechanism:
         data["mechanism"] = _mechanism(judged.mechanism)
     if judged.pooled:
@@ -119,7 +141,11 @@ def _sensitivity(plane: Plane, phases: Phases) -> dict[str, Json]:
             {
                 "e": spec,
                 "paths": [
-                    {"l": place[p.layer], "x": [number(v, 4) for v in p.x], "y": [number(v, 4) for v in p.y]}
+                    {
+                        "l": place[p.layer],
+                        "x": [number(v, 4) for v in p.x],
+                        "y": [number(v, 4) for v in p.y],
+                    }
                     for p in trajectories(plane, spec)
                 ],
             }
@@ -135,11 +161,14 @@ def _sensitivity(plane: Plane, phases: Phases) -> dict[str, Json]:
 
 def _mechanism(found: Sequence[Mechanism]) -> dict[str, Json]:
     layers = list(dict.fromkeys(m.layer for m in found))
-    by_layer: Mapping[str, list[Mechanism]] = {name: [m for m in found if m.layer == name] for name in layers}
+    by_layer: Mapping[str, list[Mechanism]] = {
+        name: [m for m in found if m.layer == name] for name in layers
+    }
     return {
         "panels": [{"key": key, "title": title} for key, title in PANELS.items()],
         "layers": [
-            {"name": name, "steps": [m.step for m in mine]} | {key: [number(getattr(m, key), 4) for m in mine] for key in PANELS}
+            {"name": name, "steps": [m.step for m in mine]}
+            | {key: [number(getattr(m, key), 4) for m in mine] for key in PANELS}
             for name, mine in by_layer.items()
         ],
     }

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from infoplane.analysis.honesty import warnings_of
+from infoplane.analysis.caveats import warnings_of
 from infoplane.analysis.plot.labels import short_names
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
 
-def summarise(plane: Plane, report: DPIReport | None = None, *, tested: bool = False) -> tuple[list[str], list[str]]:
+def summarise(
+    plane: Plane, report: DPIReport | None = None, *, tested: bool = False
+) -> tuple[list[str], list[str]]:
     """Sentences on what the run shows and on what it cannot show; each holds for the numbers given, none generalises.
 
     ``tested``: falls were judged (`infoplane.phases`), so the warning that they are raw is left out.
@@ -25,7 +27,11 @@ def summarise(plane: Plane, report: DPIReport | None = None, *, tested: bool = F
         tally = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
         shows.append(
             f"Data processing inequality: {report.checked} comparisons ({tally or 'none possible'}): "
-            + ("no fault and no unexplained violation." if report.passed else "FAILED, see the table.")
+            + (
+                "no fault and no unexplained violation."
+                if report.passed
+                else "FAILED, see the table."
+            )
         )
     return shows, _limits(plane, report, tested)
 
@@ -77,13 +83,19 @@ def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[str]:
                 f"{spec}: {_percent(share)} of the X-values are saturated (near their ceiling, or most rows alone in their cell): they say that the probe set is too small or the cells too fine, not that information is high."
             )
     if any(spec.startswith("kde") for spec in plane.estimators):
-        out.append("KDE: X-values are bounds on I(X;Z+noise), not on I(X;Z); Y-values are differences of bounds and bound nothing.")
+        out.append(
+            "KDE: X-values are bounds on I(X;Z+noise), not on I(X;Z); Y-values are differences of bounds and bound nothing."
+        )
     if reduced := [name for name, how in plane.reductions.items() if how != "none"]:
         out.append(
             f"{len(reduced)} layers were reduced before measuring ({', '.join(short_names(reduced[:3], 40))}{', ...' if len(reduced) > 3 else ''}): they are not compared with other layers."
         )
     if plane.chain is None:
-        out.append("No chain certificate: which layers screen the input off from which was not tested, so no pair of layers is judged.")
+        out.append(
+            "No chain certificate: which layers screen the input off from which was not tested, so no pair of layers is judged."
+        )
     if plane.failures:
-        out.append(f"{len(plane.failures)} cells could not be measured; they are listed below and left empty.")
+        out.append(
+            f"{len(plane.failures)} cells could not be measured; they are listed below and left empty."
+        )
     return out + [f"Not judged: {limit}" for limit in (report.limits if report is not None else ())]

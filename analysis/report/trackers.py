@@ -28,13 +28,16 @@ def scalars(plane: Plane, step: int) -> dict[str, float]:
         {'infoplane/fc1/I(Z;Y) exact': 0.5}
     """
     return {
-        f"infoplane/{p.layer}/{QUANTITY[p.quantity]} {p.estimator}" + (f" {p.sense}" if p.sense in ("upper", "lower") else ""): p.bits
+        f"infoplane/{p.layer}/{QUANTITY[p.quantity]} {p.estimator}"
+        + (f" {p.sense}" if p.sense in ("upper", "lower") else ""): p.bits
         for p in plane
         if p.step == step
     }
 
 
-def log_tensorboard(writer: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None) -> int:  # Any: a SummaryWriter
+def log_tensorboard(
+    writer: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None
+) -> int:  # Any: a SummaryWriter
     """Write every checkpoint's scalars, and the plane as a figure, to a ``torch.utils.tensorboard.SummaryWriter``; returns the number of scalars.
 
     ``figures``: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane so far at each one (about a second each), ``none`` nothing.
@@ -69,13 +72,19 @@ def log_wandb(
     count = 0
     for step in plane.steps:
         values = scalars(plane, step)
-        picture = {"infoplane/plane": image(pixels(drawn[step]))} if image is not None and step in drawn else {}
+        picture = (
+            {"infoplane/plane": image(pixels(drawn[step]))}
+            if image is not None and step in drawn
+            else {}
+        )
         run.log({step_metric: step, **values, **picture})
         count += len(values)
     return count
 
 
-def log_mlflow(mlflow: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None) -> int:  # Any: the mlflow module
+def log_mlflow(
+    mlflow: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None
+) -> int:  # Any: the mlflow module
     """Log every checkpoint's scalars as MLflow metrics of the active run, and the plane as an artefact; returns the number of scalars.
 
     MLflow allows few characters in names: ``I(Z;Y)`` becomes ``I_ZY``, anything else that it refuses ``_`` (see `mlflow_names`).
@@ -87,7 +96,9 @@ def log_mlflow(mlflow: Any, plane: Plane, *, figures: Figures = "last", estimato
         mlflow.log_metrics({names[name]: bits for name, bits in values.items()}, step=step)
         count += len(values)
     for step, figure in _figures(plane, figures, estimator):
-        mlflow.log_figure(figure, "infoplane/plane.png" if figures == "last" else f"infoplane/plane-{step}.png")
+        mlflow.log_figure(
+            figure, "infoplane/plane.png" if figures == "last" else f"infoplane/plane-{step}.png"
+        )
     return count
 
 
@@ -100,13 +111,17 @@ def mlflow_names(names: Sequence[str]) -> dict[str, str]:
     """
     out: dict[str, str] = {}
     for name in names:
-        plain = re.sub(r"[^A-Za-z0-9_\-./: ]", "_", name.replace("I(X;Z)", "I_XZ").replace("I(Z;Y)", "I_ZY")).replace("..", "._")
+        plain = re.sub(
+            r"[^A-Za-z0-9_\-./: ]", "_", name.replace("I(X;Z)", "I_XZ").replace("I(Z;Y)", "I_ZY")
+        ).replace("..", "._")
         plain = plain if len(plain) <= 240 else f"{plain[:120]}_{plain[-119:]}"
         out[name] = plain if plain not in out.values() else f"{plain} {len(out)}"
     return out
 
 
-def _figures(plane: Plane, figures: Figures, estimator: str | None) -> Iterator[tuple[int, Any]]:  # Any: a matplotlib figure
+def _figures(
+    plane: Plane, figures: Figures, estimator: str | None
+) -> Iterator[tuple[int, Any]]:  # Any: a matplotlib figure
     """The plane so far, at the checkpoints asked for."""
     from infoplane.analysis.plot.save import draw
 
@@ -114,4 +129,7 @@ def _figures(plane: Plane, figures: Figures, estimator: str | None) -> Iterator[
         raise InputError(f"figures is last, every or none, got {figures!r}")
     steps = {"last": plane.steps[-1:], "every": plane.steps, "none": ()}[figures]
     for step in steps:
-        yield step, draw(plane.select(step=[s for s in plane.steps if s <= step]), estimator=estimator)
+        yield (
+            step,
+            draw(plane.select(step=[s for s in plane.steps if s <= step]), estimator=estimator),
+        )

@@ -15,9 +15,7 @@ from infoplane.errors import ArchiveExists, InputError, MissingExtra
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import DPIReport
 
-POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-)
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 """What a browser lets the file do: run what is inside it, and reach nothing else."""
 
 
@@ -36,10 +34,16 @@ def plotly_source() -> str:
 
 def embed(data: Mapping[str, Any]) -> str:  # Any: JSON
     """``data`` as JSON that can stand inside a script element: ASCII, and no ``<`` that could end it."""
-    return json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c").replace(">", "\\u003e")
+    return (
+        json.dumps(data, allow_nan=False, separators=(",", ":"))
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+    )
 
 
-def page(data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | None = None) -> str:  # Any: JSON
+def page(
+    data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | None = None
+) -> str:  # Any: JSON
     """The page as HTML. Without ``data`` it asks its own server for them (the live page); ``plotly`` is a script element for the library."""
     folder = resources.files("infoplane.analysis.report")
     parts = {
@@ -47,7 +51,9 @@ def page(data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | 
         "%CSS%": (folder / "page.css").read_text("utf-8"),
         "%PLOTLY%": f"<script>{plotly_source()}</script>" if plotly is None else plotly,
         "%DATA%": "null" if data is None else embed(data),
-        "%SCRIPT%": "\n".join((folder / name).read_text("utf-8") for name in ("sections.js", "page.js", "live.js")),
+        "%SCRIPT%": "\n".join(
+            (folder / name).read_text("utf-8") for name in ("sections.js", "page.js", "live.js")
+        ),
     }
     text = (folder / "page.html").read_text("utf-8")
     return "".join(parts.get(piece, piece) for piece in _pieces(text, parts))
@@ -57,7 +63,12 @@ def _pieces(text: str, marks: Mapping[str, str]) -> list[str]:
     """``text`` cut at its marks, so that nothing inside a replacement is ever replaced again."""
     pieces = [text]
     for mark in marks:
-        pieces = [part for piece in pieces for part in (piece.partition(mark) if piece not in marks else (piece,)) if part]
+        pieces = [
+            part
+            for piece in pieces
+            for part in (piece.partition(mark) if piece not in marks else (piece,))
+            if part
+        ]
     return pieces
 
 

@@ -6,4 +6,15 @@ from infoplane.archive.reader import Archive, open_archive
 from infoplane.archive.verify import verify
 from infoplane.archive.writer import RunWriter, ShardWriter
 
-__all__ = ["Archive", "ResultLog", "RunWriter", "ShardWriter", "load_plane", "merge", "open_archive", "pack", "save_plane", "verify"]
+__all__ = [
+    "Archive",
+    "ResultLog",
+    "RunWriter",
+    "ShardWriter",
+    "load_plane",
+    "merge",
+    "open_archive",
+    "pack",
+    "save_plane",
+    "verify",
+]

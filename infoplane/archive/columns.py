@@ -31,7 +31,9 @@ ABSENT = np.uint64(0x7FF8_0000_0000_0001)
 """Bits of the NaN, one that no processor makes, that stands for no number."""
 
 
-Columns = tuple[dict[str, NDArray[Any]], dict[str, list[Any]]]  # Any: numbers; texts, or lists of them
+Columns = tuple[
+    dict[str, NDArray[Any]], dict[str, list[Any]]
+]  # Any: numbers; texts, or lists of them
 
 
 def columns_of(points: Sequence[Point]) -> Columns:
@@ -43,7 +45,11 @@ def columns_of(points: Sequence[Point]) -> Columns:
     columns: dict[str, NDArray[Any]] = {}  # Any: every stored dtype
     texts: dict[str, list[Any]] = {}  # Any: texts, or lists of them
     for key in (*INTEGERS, *FLOATS, *PERHAPS, *TEXTS):
-        values = [getattr(p, key) for p in points] if key in ("step", "layer", "quantity") else [getattr(p.estimate, key) for p in points]
+        values = (
+            [getattr(p, key) for p in points]
+            if key in ("step", "layer", "quantity")
+            else [getattr(p.estimate, key) for p in points]
+        )
         try:
             if key in INTEGERS:
                 columns[key] = np.array([index(v) for v in values], "<i8")
@@ -64,10 +70,15 @@ def put_points(file: h5py.File, points: Columns) -> dict[str, Any]:  # Any: JSON
     """Write the columns; what the header must say of them."""
     columns, texts = points
     group = file.create_group(POINTS)
-    return {"arrays": {key: put_array(group, key, column) for key, column in columns.items()}, "texts": texts}
+    return {
+        "arrays": {key: put_array(group, key, column) for key, column in columns.items()},
+        "texts": texts,
+    }
 
 
-def read_points(file: h5py.File, window: Window, said: Mapping[str, Any], where: str) -> tuple[tuple[Point, ...], Columns]:  # Any: JSON
+def read_points(
+    file: h5py.File, window: Window, said: Mapping[str, Any], where: str
+) -> tuple[tuple[Point, ...], Columns]:  # Any: JSON
     """The points of the columns that the header speaks of, and these.
 
     Raises:
@@ -81,15 +92,34 @@ def read_points(file: h5py.File, window: Window, said: Mapping[str, Any], where:
         wanted = "<i8" if key in INTEGERS else "<i4" if key in TEXTS else "<f8"
         if len(shape) != 1 or dtype != wanted:
             raise ValueError(f"column {key!r} is {dtype} of shape {shape}")
-        columns[key] = column = read_array(file, f"{POINTS}/{key}", window, shape, dtype, crc, where)
-        lists[key] = _texts(column, said["texts"][key], key) if key in TEXTS else _numbers(column) if key in PERHAPS else column.tolist()
+        columns[key] = column = read_array(
+            file, f"{POINTS}/{key}", window, shape, dtype, crc, where
+        )
+        lists[key] = (
+            _texts(column, said["texts"][key], key)
+            if key in TEXTS
+            else _numbers(column)
+            if key in PERHAPS
+            else column.tolist()
+        )
     if len({len(values) for values in lists.values()}) != 1 or min(lists["step"], default=0) < 0:
         raise ValueError("columns of different lengths, or a negative step")
     estimates = objects_of(Estimate, {f.name: lists[f.name] for f in fields(Estimate)})
     odd = np.flatnonzero(~np.isfinite(columns["bits"]) | (columns["n"] < 1))
-    for k in (*odd[:1], *(k for key in ("sense", "target") for k in np.unique(columns[key], return_index=True)[1])):
+    for k in (
+        *odd[:1],
+        *(k for key in ("sense", "target") for k in np.unique(columns[key], return_index=True)[1]),
+    ):
         estimates[k].__post_init__()  # says what is wrong with it
-    points = objects_of(Point, {"step": lists["step"], "layer": lists["layer"], "quantity": lists["quantity"], "estimate": estimates})
+    points = objects_of(
+        Point,
+        {
+            "step": lists["step"],
+            "layer": lists["layer"],
+            "quantity": lists["quantity"],
+            "estimate": estimates,
+        },
+    )
     return tuple(points), (columns, {key: said["texts"][key] for key in TEXTS})
 
 
@@ -118,7 +148,9 @@ def _numbers(column: NDArray[np.float64]) -> list[float | None]:
     return cast("list[float | None]", values.tolist())
 
 
-def _texts(column: NDArray[np.int32], texts: Sequence[Any], key: str) -> list[Any]:  # Any: texts, or lists of them
+def _texts(
+    column: NDArray[np.int32], texts: Sequence[Any], key: str
+) -> list[Any]:  # Any: texts, or lists of them
     """Raises ValueError for a place that is not in the list, or a list of something else."""
     values = [tuple(v) if isinstance(v, list) else v for v in texts]
     _refuse_other(values, key)
@@ -129,6 +161,14 @@ def _texts(column: NDArray[np.int32], texts: Sequence[Any], key: str) -> list[An
 
 def _refuse_other(values: Sequence[Any], key: str) -> None:  # Any: texts, or lists of them
     for value in values:
-        texts = value if key == "notes" and isinstance(value, tuple) else (value,) if key != "notes" else (None,)
-        if not all(isinstance(text, str) for text in texts) or (key == "quantity" and value not in ("i_xz", "i_zy")):
+        texts = (
+            value
+            if key == "notes" and isinstance(value, tuple)
+            else (value,)
+            if key != "notes"
+            else (None,)
+        )
+        if not all(isinstance(text, str) for text in texts) or (
+            key == "quantity" and value not in ("i_xz", "i_zy")
+        ):
             raise ValueError(f"unexpected {str(value)[:60]!r}")

@@ -80,12 +80,20 @@ def open_regular(path: Path) -> int:
         NotAnArchive: no such file, or not a regular file.
     """
     flags = (
-        os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        os.O_RDONLY
+        | getattr(os, "O_CLOEXEC", 0)
+        | getattr(os, "O_NOFOLLOW", 0)
+        | getattr(os, "O_NONBLOCK", 0)
+        | getattr(os, "O_BINARY", 0)
     )
     try:
         fd = os.open(path, flags)
     except OSError as error:
-        reason = "is a symbolic link; links inside a run are not followed" if os.path.islink(path) else str(error)
+        reason = (
+            "is a symbolic link; links inside a run are not followed"
+            if os.path.islink(path)
+            else str(error)
+        )
         raise NotAnArchive(f"{path}: cannot be opened: {reason}") from error
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
@@ -114,7 +122,9 @@ def read_text(path: Path) -> bytes:
     try:
         size = os.fstat(fd).st_size
         if size > MAX_JSON:
-            raise DamagedArchive(f"{path}: {size} bytes of JSON, more than the {MAX_JSON} that a header may have")
+            raise DamagedArchive(
+                f"{path}: {size} bytes of JSON, more than the {MAX_JSON} that a header may have"
+            )
         with os.fdopen(os.dup(fd), "rb") as file:
             return file.read(MAX_JSON)
     finally:
@@ -139,7 +149,9 @@ def naming(where: str) -> Iterator[None]:
         AttributeError,
         NotImplementedError,
     ) as error:
-        raise DamagedArchive(f"{where}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+        raise DamagedArchive(
+            f"{where}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -178,7 +190,9 @@ def read_header(path: Path, name: str) -> bytes:
 
 def _opened(window: Window) -> Any:  # Any: h5py's id of a file
     if window.read(8) != _SIGNATURE:
-        raise NotAnArchive(f"{window.path}: not an HDF5 file (its first bytes are not the HDF5 signature)")
+        raise NotAnArchive(
+            f"{window.path}: not an HDF5 file (its first bytes are not the HDF5 signature)"
+        )
     window.at = 0
     ask_for_room()
     with naming(str(window.path)):
@@ -216,37 +230,57 @@ def has(group: h5py.Group, name: str, where: str) -> bool:
         return name.encode() in group.id
 
 
-def _own_storage(d: Any, window: Window, nbytes: int, where: str) -> None:  # Any: h5py's id of a dataset
+def _own_storage(
+    d: Any, window: Window, nbytes: int, where: str
+) -> None:  # Any: h5py's id of a dataset
     """Refuse virtual and external storage, unknown filters, and claims that the stored bytes cannot honour."""
     plist = d.get_create_plist()
     kind = plist.get_layout()
     if kind == h5py.h5d.VIRTUAL or plist.get_external_count():
-        raise DamagedArchive(f"{where}: stored in another file (virtual or external); such data is not followed")
+        raise DamagedArchive(
+            f"{where}: stored in another file (virtual or external); such data is not followed"
+        )
     stored = d.get_storage_size()
     ratio = 1
     if kind == h5py.h5d.CHUNKED:
         ratio = _expansion(d, plist, where)
     if stored > window.size:
-        raise DamagedArchive(f"{where}: claims {stored} stored bytes in a file of {window.size}; truncated or forged")
+        raise DamagedArchive(
+            f"{where}: claims {stored} stored bytes in a file of {window.size}; truncated or forged"
+        )
     if nbytes > stored * ratio or (kind != h5py.h5d.CHUNKED and nbytes != stored):
-        raise DamagedArchive(f"{where}: claims {nbytes} bytes but stores {stored}; truncated or forged")
-    if kind == h5py.h5d.CONTIGUOUS and nbytes and (d.get_offset() is None or d.get_offset() + nbytes > window.size):
-        raise DamagedArchive(f"{where}: its data lies beyond the end of the file; truncated or forged")
+        raise DamagedArchive(
+            f"{where}: claims {nbytes} bytes but stores {stored}; truncated or forged"
+        )
+    if (
+        kind == h5py.h5d.CONTIGUOUS
+        and nbytes
+        and (d.get_offset() is None or d.get_offset() + nbytes > window.size)
+    ):
+        raise DamagedArchive(
+            f"{where}: its data lies beyond the end of the file; truncated or forged"
+        )
 
 
 def _expansion(d: Any, plist: Any, where: str) -> int:  # Any: h5py objects
     filters = [plist.get_filter(i)[0] for i in range(plist.get_nfilters())]
     packers = [f for f in filters if f not in _PLAIN_FILTERS]
     if len(packers) > 1 or len(filters) > 3 or any(f not in MAX_RATIO for f in packers):
-        raise DamagedArchive(f"{where}: uses HDF5 filters {filters}; allowed are shuffle, fletcher32 and one of deflate, zstd")
+        raise DamagedArchive(
+            f"{where}: uses HDF5 filters {filters}; allowed are shuffle, fletcher32 and one of deflate, zstd"
+        )
     if 32015 in packers and not h5py.h5z.filter_avail(32015):
         raise MissingExtra("hdf5plugin", "zstd")
     if math.prod(map(int, plist.get_chunk())) * d.get_type().get_size() > MAX_CHUNK:
-        raise DamagedArchive(f"{where}: claims chunks of shape {plist.get_chunk()}; a chunk may have {MAX_CHUNK} bytes")
+        raise DamagedArchive(
+            f"{where}: claims chunks of shape {plist.get_chunk()}; a chunk may have {MAX_CHUNK} bytes"
+        )
     return MAX_RATIO[packers[0]] if packers else 1
 
 
-def checked_array(group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, where: str) -> Any:  # Any: h5py dataset
+def checked_array(
+    group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, where: str
+) -> Any:  # Any: h5py dataset
     """The dataset at ``path`` after checking that it is an array of this shape and dtype with storage of its own.
 
     Raises:
@@ -258,7 +292,9 @@ def checked_array(group: h5py.Group, path: str, window: Window, shape: tuple[int
         if not isinstance(d, h5py.Dataset) or d.dtype.str not in ARRAY_DTYPES:
             raise DamagedArchive(f"{at}: expected an array of real numbers")
         if d.shape != shape or d.dtype.str != dtype:
-            raise DamagedArchive(f"{at}: expected shape {shape} {dtype}, got {d.shape} {d.dtype.str}")
+            raise DamagedArchive(
+                f"{at}: expected shape {shape} {dtype}, got {d.shape} {d.dtype.str}"
+            )
         _own_storage(d.id, window, math.prod(shape) * d.dtype.itemsize, at)
     return d
 
@@ -266,12 +302,16 @@ def checked_array(group: h5py.Group, path: str, window: Window, shape: tuple[int
 def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
     """Fill ``view`` from the file, yielding what has arrived, piece by piece, while it is in cache; ends early where the file does."""
     done = 0
-    while done < len(view) and (got := os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)):
+    while done < len(view) and (
+        got := os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)
+    ):
         yield view[done : done + got]
         done += got
 
 
-def read_placed(path: Path, offset: object, shape: tuple[int, ...], dtype: str, crc: object) -> NDArray[Any] | None:  # Any: stored dtype
+def read_placed(
+    path: Path, offset: object, shape: tuple[int, ...], dtype: str, crc: object
+) -> NDArray[Any] | None:  # Any: stored dtype
     """An array from where a shard's table says its bytes are, without opening HDF5; None unless they are there and have this CRC-32."""
     nbytes = math.prod(shape) * np.dtype(dtype).itemsize
     if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0 or not nbytes:
@@ -310,7 +350,13 @@ def read_rows(
 
 
 def read_array(
-    group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, crc: object, where: str
+    group: h5py.Group,
+    path: str,
+    window: Window,
+    shape: tuple[int, ...],
+    dtype: str,
+    crc: object,
+    where: str,
 ) -> NDArray[Any]:  # Any: stored dtype
     """A whole array with one leading row axis, checked against its CRC-32.
 
@@ -320,7 +366,9 @@ def read_array(
     d = checked_array(group, path, window, shape, dtype, where)
     a, found = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
     if found != crc:
-        raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
+        raise DamagedArchive(
+            f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written"
+        )
     return a
 
 
@@ -334,7 +382,9 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
     return _text(group.id, name, window, where)
 
 
-def _text(group: Any, name: str, window: Window, where: str) -> bytes:  # Any: h5py's id of a group or file
+def _text(
+    group: Any, name: str, window: Window, where: str
+) -> bytes:  # Any: h5py's id of a group or file
     key, at = name.encode(), f"{where}: key '{name}'"
     with naming(at):
         if not group.links.exists(key):
@@ -347,7 +397,9 @@ def _text(group: Any, name: str, window: Window, where: str) -> bytes:  # Any: h
             raise DamagedArchive(f"{at}: expected a scalar fixed-length string")
         size = kind.get_size()
         if size > MAX_JSON:
-            raise DamagedArchive(f"{at}: claims {size} bytes of JSON, more than the {MAX_JSON} that a header may have")
+            raise DamagedArchive(
+                f"{at}: claims {size} bytes of JSON, more than the {MAX_JSON} that a header may have"
+            )
         _own_storage(d, window, size, at)
         text = np.empty((), f"S{size}")
         d.read(h5py.h5s.ALL, h5py.h5s.ALL, text, kind)

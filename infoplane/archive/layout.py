@@ -17,7 +17,13 @@ from infoplane.types import LayerInfo
 
 FORMAT_VERSION, PLANE_VERSION = "1.1", "2.0"
 """Of everything but planes, and of planes."""
-RUN, PROBE, SHARD, PACKED, PLANE = "infoplane.run", "infoplane.probe", "infoplane.shard", "infoplane.packed", "infoplane.plane"
+RUN, PROBE, SHARD, PACKED, PLANE = (
+    "infoplane.run",
+    "infoplane.probe",
+    "infoplane.shard",
+    "infoplane.packed",
+    "infoplane.plane",
+)
 RUN_FILE, PROBE_FILE, SHARD_DIR, PLANE_DIR = "run.json", "probe.h5", "ckpt", "planes"
 META = "meta"
 PLACES = {"crc32": "offset", "rows_crc32": "rows_offset"}
@@ -27,7 +33,9 @@ MAX_JSON = 64 << 20
 """Largest JSON text that is read, in bytes: a header cannot claim more."""
 MAX_WORLD = 9999
 """Most ranks a run can have: four digits in a shard's name."""
-ARRAY_DTYPES = frozenset({"<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8"})
+ARRAY_DTYPES = frozenset(
+    {"<f2", "<f4", "<f8", "|i1", "<i2", "<i4", "<i8", "|u1", "<u2", "<u4", "<u8"}
+)
 """Dtypes an array in a file may have."""
 SPLITS = ("", "train", "test")
 """Codes of the split column."""
@@ -47,13 +55,19 @@ class ShardName:
     uuid8: str
 
     def __str__(self) -> str:
-        return f"{self.seq:06d}-s{self.step:012d}-r{self.rank:04d}of{self.world:04d}-{self.uuid8}.h5"
+        return (
+            f"{self.seq:06d}-s{self.step:012d}-r{self.rank:04d}of{self.world:04d}-{self.uuid8}.h5"
+        )
 
     @classmethod
     def parse(cls, text: str) -> ShardName | None:
         """The parsed name, or None when ``text`` is not the name of a shard."""
         match = _SHARD_NAME.fullmatch(text)
-        return None if match is None else cls(int(match[1]), int(match[2]), int(match[3]), int(match[4]), match[5])
+        return (
+            None
+            if match is None
+            else cls(int(match[1]), int(match[2]), int(match[3]), int(match[4]), match[5])
+        )
 
 
 def call_index(layer: str) -> int:
@@ -79,7 +93,9 @@ def crc32(a: NDArray[Any]) -> int:  # Any: every stored dtype
 
 def raw_bytes(a: NDArray[Any]) -> memoryview:  # Any: every stored dtype
     """The bytes of an array in C order, without a copy where it is contiguous; writable then."""
-    flat: Any = np.ascontiguousarray(a).reshape(-1).view(np.uint8)  # Any: numpy's stubs hide the buffer protocol
+    flat: Any = (
+        np.ascontiguousarray(a).reshape(-1).view(np.uint8)
+    )  # Any: numpy's stubs hide the buffer protocol
     return memoryview(flat) if flat.size else memoryview(b"")
 
 
@@ -125,16 +141,24 @@ def _plain(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")  # lone surrogates have no UTF-8
+        return value.encode("utf-8", "backslashreplace").decode(
+            "utf-8"
+        )  # lone surrogates have no UTF-8
     if isinstance(value, dict):
         return {str(_plain(str(k))): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(v) for v in value]
-    raise InputError(f"cannot be stored as JSON: {type(value).__name__}; give numbers, strings, lists and dictionaries")
+    raise InputError(
+        f"cannot be stored as JSON: {type(value).__name__}; give numbers, strings, lists and dictionaries"
+    )
 
 
 def revive(d: dict[str, Any]) -> Any:  # Any: JSON
-    return float(d["$float"]) if d.keys() == {"$float"} and d["$float"] in ("nan", "inf", "-inf") else d
+    return (
+        float(d["$float"])
+        if d.keys() == {"$float"} and d["$float"] in ("nan", "inf", "-inf")
+        else d
+    )
 
 
 def parsed(text: str | bytes) -> Any:  # Any: JSON
@@ -151,7 +175,9 @@ def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
     try:
         value = parsed(text)
     except (ValueError, RecursionError) as error:
-        raise DamagedArchive(f"{where}: expected a JSON object, got {type(error).__name__}: {str(error)[:200]}") from error
+        raise DamagedArchive(
+            f"{where}: expected a JSON object, got {type(error).__name__}: {str(error)[:200]}"
+        ) from error
     if not isinstance(value, dict):
         raise DamagedArchive(f"{where}: expected a JSON object, got {type(value).__name__}")
     return value
@@ -164,7 +190,11 @@ def sealed(body: dict[str, Any]) -> str:  # Any: JSON
         InputError: as `readable`.
     """
     plain = json.loads(to_json(body))
-    return readable(json.dumps({**plain, "crc32": crc32_of(_canonical(plain))}, ensure_ascii=False, allow_nan=False))
+    return readable(
+        json.dumps(
+            {**plain, "crc32": crc32_of(_canonical(plain))}, ensure_ascii=False, allow_nan=False
+        )
+    )
 
 
 def readable(text: str) -> str:
@@ -174,7 +204,9 @@ def readable(text: str) -> str:
         InputError: longer than what is read.
     """
     if len(text) > MAX_JSON // 4 and (size := len(text.encode("utf-8"))) > MAX_JSON:
-        raise InputError(f"a header of {size} bytes of JSON: at most {MAX_JSON} are read, so more are not written; attach less to it")
+        raise InputError(
+            f"a header of {size} bytes of JSON: at most {MAX_JSON} are read, so more are not written; attach less to it"
+        )
     return text
 
 
@@ -191,7 +223,10 @@ def says_format(text: bytes, kind: str, where: str) -> bool:
     Raises:
         DamagedArchive: not JSON.
     """
-    return text.startswith(to_json({"format": kind})[:-1].encode() + b",") or from_json(text, where).get("format") == kind
+    return (
+        text.startswith(to_json({"format": kind})[:-1].encode() + b",")
+        or from_json(text, where).get("format") == kind
+    )
 
 
 def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any: JSON
@@ -204,12 +239,18 @@ def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any
     """
     body = from_json(text, where)
     if body.get("format") != kind:
-        raise NotAnArchive(f"{where}: expected format {kind!r}, got {str(body.get('format'))[:80]!r}")
-    check_version(body.get("format_version"), where, PLANE_VERSION if kind == PLANE else FORMAT_VERSION)
+        raise NotAnArchive(
+            f"{where}: expected format {kind!r}, got {str(body.get('format'))[:80]!r}"
+        )
+    check_version(
+        body.get("format_version"), where, PLANE_VERSION if kind == PLANE else FORMAT_VERSION
+    )
     raw = dict(body if _as_written(text) else json.loads(text))
     claimed = raw.pop("crc32", None)
     if claimed != crc32_of(_canonical(raw)):
-        raise DamagedArchive(f"{where}: key 'crc32' does not match the text: it was damaged or edited by hand")
+        raise DamagedArchive(
+            f"{where}: key 'crc32' does not match the text: it was damaged or edited by hand"
+        )
     return body
 
 
@@ -227,10 +268,14 @@ def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> No
     """
     text = str(version)[:40]
     if not re.fullmatch(r"\d{1,9}\.\d{1,9}", text, re.ASCII):
-        raise VersionError(f"{where}: expected format_version like {FORMAT_VERSION!r}, got {text!r}")
+        raise VersionError(
+            f"{where}: expected format_version like {FORMAT_VERSION!r}, got {text!r}"
+        )
     newest = int(ours.split(".", maxsplit=1)[0])
     if not 1 <= int(text.split(".")[0]) <= newest:
-        raise VersionError(f"{where}: written in format {text}, this infoplane reads {newest}.x; install a newer infoplane to read it")
+        raise VersionError(
+            f"{where}: written in format {text}, this infoplane reads {newest}.x; install a newer infoplane to read it"
+        )
 
 
 def layer_to_dict(info: LayerInfo) -> dict[str, Any]:  # Any: JSON
@@ -250,7 +295,11 @@ def layer_from_dict(d: Any, where: str) -> LayerInfo:  # Any: JSON
             known[key] = tuple(as_size(s) for s in known.get(key, ()))
         known["aliases"] = tuple(str(a) for a in known.get("aliases", ()))
         wrong = [key for key in _TEXTS if not isinstance(known.get(key, ""), str)]
-        if wrong or as_size(known["ordinal"]) > 10**6 or known.get("site", "output") not in ("output", "input"):
+        if (
+            wrong
+            or as_size(known["ordinal"]) > 10**6
+            or known.get("site", "output") not in ("output", "input")
+        ):
             raise ValueError(f"{wrong or 'ordinal or site'}")
         return LayerInfo(**known)
     except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -61,12 +61,15 @@ class WriterLock:
             ) from error
         except OSError as error:
             warnings.warn(
-                f"{self.path}: this filesystem cannot lock ({error}); make sure that only one recorder writes to this run", stacklevel=4
+                f"{self.path}: this filesystem cannot lock ({error}); make sure that only one recorder writes to this run",
+                stacklevel=4,
             )
             return
         self.exclusive = True
         note = json.dumps({"pid": self.pid, "host": socket.gethostname()}) + "\n"
-        with contextlib.suppress(OSError):  # a full disk must not stop the lock: the note only helps the message
+        with contextlib.suppress(
+            OSError
+        ):  # a full disk must not stop the lock: the note only helps the message
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, note.encode(), 0)
 

@@ -37,7 +37,9 @@ def _filters(compression: Compression | None) -> dict[str, Any]:  # Any: h5py op
     raise InputError(f"compression must be None, 'gzip' or 'zstd', got {compression!r}")
 
 
-def _put(group: h5py.Group, path: str, a: NDArray[Any], options: dict[str, Any]) -> None:  # Any: stored dtype, h5py options
+def _put(
+    group: h5py.Group, path: str, a: NDArray[Any], options: dict[str, Any]
+) -> None:  # Any: stored dtype, h5py options
     """Write an array; chunks of whole rows, about 4 MiB, where it is compressed and large enough to profit."""
     if not options or a.nbytes < 1 << 12:
         group.create_dataset(path, data=a)
@@ -46,15 +48,25 @@ def _put(group: h5py.Group, path: str, a: NDArray[Any], options: dict[str, Any])
     group.create_dataset(path, data=a, chunks=(rows, *a.shape[1:]), **options)
 
 
-def _copy_shard(archive: Archive, name: ShardName, group: h5py.Group, options: dict[str, Any]) -> None:  # Any: h5py options
+def _copy_shard(
+    archive: Archive, name: ShardName, group: h5py.Group, options: dict[str, Any]
+) -> None:  # Any: h5py options
     head = archive._head(name)
     for row in head["layers"]:
         info = archive.layer_info(row["name"])
-        for path, key in ((layout.layer_path(info), "crc32"), (layout.rows_path(info), "rows_crc32")):
+        for path, key in (
+            (layout.layer_path(info), "crc32"),
+            (layout.rows_path(info), "rows_crc32"),
+        ):
             _put(group, path, archive._part(name, row["name"], path, key), options)
         put_attrs(
             group[layout.layer_path(info)],
-            {"crc32": np.uint32(row["crc32"]), "torch_dtype": row["torch_dtype"], "reduction": info.reduction, "name": info.name},
+            {
+                "crc32": np.uint32(row["crc32"]),
+                "torch_dtype": row["torch_dtype"],
+                "reduction": info.reduction,
+                "name": info.name,
+            },
         )
     finish_shard(
         group,
@@ -76,11 +88,23 @@ def _unplaced(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
 def probe_of(archive: Archive) -> Probe:
     """The probe of an archive, in memory, every array checked."""
     split = archive._probe_array("split")
-    return Probe(archive.x, archive.y, archive.y_kind, archive.row_ids, split, archive.chain, str(archive.header["probe_sha256"]))
+    return Probe(
+        archive.x,
+        archive.y,
+        archive.y_kind,
+        archive.row_ids,
+        split,
+        archive.chain,
+        str(archive.header["probe_sha256"]),
+    )
 
 
 def pack(
-    run: str | os.PathLike[str], out: str | os.PathLike[str], *, compression: Compression | None = None, overwrite: bool = False
+    run: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    compression: Compression | None = None,
+    overwrite: bool = False,
 ) -> Path:
     """Write the committed steps of a run into one portable HDF5 file, atomically; every checksum is checked on the way.
 
@@ -113,7 +137,13 @@ def pack(
         }
         put_meta(file, layout.META, layout.sealed(body))
         put_attrs(
-            file, {"format": layout.PACKED, "format_version": layout.FORMAT_VERSION, "run_uuid": archive.run_uuid, "complete": np.uint8(1)}
+            file,
+            {
+                "format": layout.PACKED,
+                "format_version": layout.FORMAT_VERSION,
+                "run_uuid": archive.run_uuid,
+                "complete": np.uint8(1),
+            },
         )
     return target
 
@@ -153,15 +183,23 @@ def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -
     for other in archives[1:]:
         for key in ("probe_sha256", "n_rows"):
             if other.header.get(key) != first.header.get(key):
-                raise InputError(f"{other.path}: cannot merge with {first.path}: {key} differs; the runs were captured on different probes")
-        if [(i.name, i.shape, i.reduction) for i in other.infos] != [(i.name, i.shape, i.reduction) for i in first.infos]:
+                raise InputError(
+                    f"{other.path}: cannot merge with {first.path}: {key} differs; the runs were captured on different probes"
+                )
+        if [(i.name, i.shape, i.reduction) for i in other.infos] != [
+            (i.name, i.shape, i.reduction) for i in first.infos
+        ]:
             raise InputError(f"{other.path}: cannot merge with {first.path}: the layers differ")
     target = Path(out)
     if os.path.lexists(target):
         raise ArchiveExists(f"{target} exists; choose another folder")
-    complete = {step: pieces for step, pieces in _pieces(archives).items() if _tiles(pieces, first.n_rows)}
+    complete = {
+        step: pieces for step, pieces in _pieces(archives).items() if _tiles(pieces, first.n_rows)
+    }
     if not complete:
-        raise InputError(f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all {first.n_rows} rows")
+        raise InputError(
+            f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all {first.n_rows} rows"
+        )
     make_folder(target / layout.SHARD_DIR)
     write_probe(target / layout.PROBE_FILE, probe_of(first), first.run_uuid, durable=True)
     for seq, (step, pieces) in enumerate(sorted(complete.items())):
@@ -176,7 +214,9 @@ def _pieces(archives: Sequence[Archive]) -> dict[int, list[_Piece]]:
     for archive in archives:
         for name in current(archive._store.names):
             head = archive._head(name)
-            found.setdefault(name.step, []).append(_Piece(archive, name, head["row_start"], head["row_stop"]))
+            found.setdefault(name.step, []).append(
+                _Piece(archive, name, head["row_start"], head["row_stop"])
+            )
     return found
 
 
@@ -185,7 +225,9 @@ def _tiles(pieces: Sequence[_Piece], n: int) -> bool:
     return [s for s, _ in spans] == [0, *(e for _, e in spans)][:-1] and spans[-1][1] == n
 
 
-def _write_joined(target: Path, first: Archive, seq: int, step: int, pieces: Sequence[_Piece]) -> None:
+def _write_joined(
+    target: Path, first: Archive, seq: int, step: int, pieces: Sequence[_Piece]
+) -> None:
     name = ShardName(seq, step, 0, 1, pieces[0].name.uuid8)
     heads = [p.archive._head(p.name) for p in pieces]
     table = []
@@ -195,11 +237,20 @@ def _write_joined(target: Path, first: Archive, seq: int, step: int, pieces: Seq
             if any(row is None for row in rows):
                 continue
             joined = {}
-            for path, key in ((layout.layer_path(info), "crc32"), (layout.rows_path(info), "rows_crc32")):
+            for path, key in (
+                (layout.layer_path(info), "crc32"),
+                (layout.rows_path(info), "rows_crc32"),
+            ):
                 a = np.concatenate([p.archive._part(p.name, info.name, path, key) for p in pieces])
                 file.create_dataset(path, data=a)
                 joined[key] = layout.crc32(a)
-            table.append({**_unplaced(rows[0]), **joined, "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows)})
+            table.append(
+                {
+                    **_unplaced(rows[0]),
+                    **joined,
+                    "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows),
+                }
+            )
         finish_shard(
             file,
             name,

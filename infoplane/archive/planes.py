@@ -43,9 +43,19 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
         "failures": [asdict(f) for f in plane.failures], "provenance": dict(plane.provenance),
     }  # fmt: skip
     with publishing_h5(target, replace=overwrite) as file:
-        put_meta(file, layout.META, layout.sealed({**body, POINTS: put_points(file, plane.columns)}))
+        put_meta(
+            file, layout.META, layout.sealed({**body, POINTS: put_points(file, plane.columns)})
+        )
         _grid(file, plane)
-        put_attrs(file, {"format": layout.PLANE, "format_version": layout.PLANE_VERSION, "n": plane.n, "complete": np.uint8(1)})
+        put_attrs(
+            file,
+            {
+                "format": layout.PLANE,
+                "format_version": layout.PLANE_VERSION,
+                "n": plane.n,
+                "complete": np.uint8(1),
+            },
+        )
     return target
 
 
@@ -60,7 +70,9 @@ def _grid(file: h5py.File, plane: Plane) -> None:
         return
     grid = np.full([len(a) for a in axes.values()], np.nan)
     for g in grids:
-        grid[axes["quantity"].index(g.quantity), series.index((g.estimator, g.sense))] = g.bits[:, : len(plane.layers)].T
+        grid[axes["quantity"].index(g.quantity), series.index((g.estimator, g.sense))] = g.bits[
+            :, : len(plane.layers)
+        ].T
     bits = file.create_dataset("bits", data=grid)
     put_attrs(bits, {"units": "bit", "long_name": "estimated mutual information"})
     for i, (name, values) in enumerate(axes.items()):
@@ -68,7 +80,9 @@ def _grid(file: h5py.File, plane: Plane) -> None:
             scale = file.create_dataset(name, data=np.array(values, dtype=np.int64))
         else:
             scale = file.create_dataset(
-                name, data=[str(v).replace("\0", "\u2400") for v in values], dtype=h5py.string_dtype()
+                name,
+                data=[str(v).replace("\0", "\u2400") for v in values],
+                dtype=h5py.string_dtype(),
             )  # xarray shows fixed-length ones as bytes
         scale.make_scale(name)
         bits.dims[i].attach_scale(scale)
@@ -107,7 +121,9 @@ def load_plane(path: str | os.PathLike[str]) -> Plane:
             vars(plane)["columns"] = columns  # as it would find itself
             return plane
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
-        raise DamagedArchive(f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}") from error
+        raise DamagedArchive(
+            f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -129,7 +145,9 @@ def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
     for step, layer, quantity, e in said:
         if quantity not in ("i_xz", "i_zy"):
             raise ValueError(f"unknown quantity {quantity!r}")
-        kept: dict[str, Any] = e if e.keys() <= known else {k: v for k, v in e.items() if k in known}  # Any: JSON
+        kept: dict[str, Any] = (
+            e if e.keys() <= known else {k: v for k, v in e.items() if k in known}
+        )  # Any: JSON
         estimate = Estimate(**{**kept, "notes": tuple(kept.get("notes", ()))})
         points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
     return tuple(points)
@@ -137,7 +155,9 @@ def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
 
 def _plane(body: Mapping[str, Any], points: tuple[Point, ...]) -> Plane:  # Any: JSON
     for key in ("h_y_bits", "h_x_bits"):
-        if body[key] is not None and not (isinstance(body[key], (int, float)) and math.isfinite(body[key])):
+        if body[key] is not None and not (
+            isinstance(body[key], (int, float)) and math.isfinite(body[key])
+        ):
             raise ValueError(f"{key} is {body[key]!r}")
     return Plane(
         points=points,
@@ -146,9 +166,15 @@ def _plane(body: Mapping[str, Any], points: tuple[Point, ...]) -> Plane:  # Any:
         h_y_bits=body["h_y_bits"],
         h_x_bits=body["h_x_bits"],
         chain=None if body["chain"] is None else Chain.from_dict(body["chain"]),
-        metrics={int(step): {str(k): float(v) for k, v in m.items()} for step, m in body["metrics"].items()},
+        metrics={
+            int(step): {str(k): float(v) for k, v in m.items()}
+            for step, m in body["metrics"].items()
+        },
         reductions={str(k): str(v) for k, v in body["reductions"].items()},
-        failures=tuple(Failure(int(f["step"]), str(f["layer"]), str(f["estimator"]), str(f["message"])) for f in body["failures"]),
+        failures=tuple(
+            Failure(int(f["step"]), str(f["layer"]), str(f["estimator"]), str(f["message"]))
+            for f in body["failures"]
+        ),
         provenance={str(k): str(v) for k, v in body["provenance"].items()},
     )
 
@@ -180,7 +206,9 @@ class ResultLog:
         Raises:
             ArchiveError: the disk refused; whole lines were added and at most one torn one, which readers ignore.
         """
-        bodies = [layout.to_json({"key": key, "record": dict(record)}).encode() for key, record in records]
+        bodies = [
+            layout.to_json({"key": key, "record": dict(record)}).encode() for key, record in records
+        ]
         if not bodies:
             return
         make_folder(self.path.parent)
@@ -188,10 +216,20 @@ class ResultLog:
         try:
             self._add(b"".join(b"%08x %b\n" % (zlib.crc32(body), body) for body in bodies))
         except OSError as error:
-            raise ArchiveError(f"could not add a result to {self.path}: {error}; results added before are intact") from error
+            raise ArchiveError(
+                f"could not add a result to {self.path}: {error}; results added before are intact"
+            ) from error
 
     def _add(self, lines: bytes) -> None:
-        fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        fd = os.open(
+            self.path,
+            os.O_RDWR
+            | os.O_CREAT
+            | os.O_APPEND
+            | getattr(os, "O_CLOEXEC", 0)
+            | getattr(os, "O_NOFOLLOW", 0),
+            0o666,
+        )
         try:
             size = os.fstat(fd).st_size
             if size and os.pread(fd, 1, size - 1) != b"\n":

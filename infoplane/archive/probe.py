@@ -54,7 +54,9 @@ def _array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: any dtype
     try:
         v = np.asarray(a)
     except ValueError as error:
-        raise InputError(f"{what}: expected a rectangular array, got rows of different shapes") from error
+        raise InputError(
+            f"{what}: expected a rectangular array, got rows of different shapes"
+        ) from error
     if v.ndim == 0:
         raise InputError(f"{what}: expected rows, got a single value")
     return v
@@ -86,7 +88,9 @@ def _labels(
     if y_kind == "continuous":
         return v, "continuous", None
     if not (v == np.round(v)).all():
-        raise InputError("y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, or y_kind='continuous'")
+        raise InputError(
+            "y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, or y_kind='continuous'"
+        )
     return v.astype(np.int64), "discrete", None
 
 
@@ -110,19 +114,35 @@ def make_probe(
     given = None if row_ids is None else _array(row_ids, "row_ids")
     lengths = {k: len(v) for k, v in (("x", xs), ("y", ys), ("row_ids", given)) if v is not None}
     if not lengths or len(set(lengths.values())) != 1 or 0 in lengths.values():
-        raise InputError(f"expected x, y and row_ids with the same positive number of rows, got {lengths}")
+        raise InputError(
+            f"expected x, y and row_ids with the same positive number of rows, got {lengths}"
+        )
     n = next(iter(lengths.values()))
     if given is not None and (given.dtype.kind not in "iu" or given.ndim != 1):
-        raise InputError(f"row_ids: expected integers of shape ({n},), got {given.dtype} {given.shape}")
-    ids = given.astype(np.int64) if given is not None else np.arange(n, dtype=np.int64) if xs is None else _ids_of(xs)
+        raise InputError(
+            f"row_ids: expected integers of shape ({n},), got {given.dtype} {given.shape}"
+        )
+    ids = (
+        given.astype(np.int64)
+        if given is not None
+        else np.arange(n, dtype=np.int64)
+        if xs is None
+        else _ids_of(xs)
+    )
     ys = None if ys is None else layout.storable(ys, "y")
     codes = None if split is None else _split_codes(split, n)
-    return Probe(xs if store_x else None, ys, kind, ids, codes, chain, _sha256(xs, ys, ids, codes), names)
+    return Probe(
+        xs if store_x else None, ys, kind, ids, codes, chain, _sha256(xs, ys, ids, codes), names
+    )
 
 
 def _split_codes(split: ArrayLike, n: int) -> NDArray[np.uint8]:
     v = np.asarray(split)
-    if v.shape != (n,) or v.dtype.kind not in "UO" or not set(map(str, np.unique(v.astype(str)))) <= set(layout.SPLITS):
+    if (
+        v.shape != (n,)
+        or v.dtype.kind not in "UO"
+        or not set(map(str, np.unique(v.astype(str)))) <= set(layout.SPLITS)
+    ):
         raise InputError(f"split: expected {n} of 'train', 'test' or '', got {v.dtype} {v.shape}")
     return np.array([layout.SPLITS.index(str(s)) for s in v], dtype=np.uint8)
 
@@ -145,7 +165,11 @@ def write_probe(path: Path, probe: Probe, run_uuid: str, *, durable: bool) -> No
 def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     """Write the probe into a group (the root of probe.h5, or ``/probe`` of a packed file)."""
     arrays = {"x": probe.x, "y": probe.y, "row_ids": probe.row_ids, "split": probe.split}
-    table = {key: put_array(group, key, layout.storable(a, key)) for key, a in arrays.items() if a is not None}
+    table = {
+        key: put_array(group, key, layout.storable(a, key))
+        for key, a in arrays.items()
+        if a is not None
+    }
     place = {
         "format": layout.PROBE,
         "format_version": layout.FORMAT_VERSION,
@@ -154,14 +178,30 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
         "probe_sha256": probe.sha256,
     }
     chain = None if probe.chain is None else probe.chain.to_dict()
-    put_meta(group, layout.META, layout.sealed({**place, "y_kind": probe.y_kind, "arrays": table, "chain": chain}))
-    put_attrs(group, {**place, "y_kind": probe.y_kind or "", "split_codes": ",".join(layout.SPLITS), "complete": np.uint8(1)})
+    put_meta(
+        group,
+        layout.META,
+        layout.sealed({**place, "y_kind": probe.y_kind, "arrays": table, "chain": chain}),
+    )
+    put_attrs(
+        group,
+        {
+            **place,
+            "y_kind": probe.y_kind or "",
+            "split_codes": ",".join(layout.SPLITS),
+            "complete": np.uint8(1),
+        },
+    )
 
 
 def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, Any]:  # Any: JSON
     """The sealed header of a probe."""
     body = layout.unsealed(read_meta(group, layout.META, window, where), layout.PROBE, where)
-    if not isinstance(body.get("arrays"), dict) or body.get("y_kind") not in (None, "discrete", "continuous"):
+    if not isinstance(body.get("arrays"), dict) or body.get("y_kind") not in (
+        None,
+        "discrete",
+        "continuous",
+    ):
         raise DamagedArchive(f"{where}: key 'meta': malformed probe header")
     return body
 
@@ -175,7 +215,9 @@ def read_probe_array(
         return None
     shape, dtype, crc = array_entry(entry, where)
     if not shape or shape[0] != meta["n_rows"]:
-        raise DamagedArchive(f"{where}: key '{key}': expected {meta['n_rows']} rows, got shape {shape}")
+        raise DamagedArchive(
+            f"{where}: key '{key}': expected {meta['n_rows']} rows, got shape {shape}"
+        )
     return read_array(group, key, window, shape, dtype, crc, where)
 
 
@@ -191,5 +233,7 @@ def array_entry(entry: Any, where: str) -> tuple[tuple[int, ...], str, int]:  # 
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DamagedArchive(f"{where}: key 'meta': malformed array entry: {error}") from error
     if dtype not in layout.ARRAY_DTYPES or len(shape) > 16:
-        raise DamagedArchive(f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this format")
+        raise DamagedArchive(
+            f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this format"
+        )
     return shape, dtype, crc

@@ -33,7 +33,9 @@ def ask_for_room() -> None:
         MemoryError: less is left than it needs.
     """
     try:
-        mmap.mmap(-1, _HDF5_BYTES).close()  # not by malloc, which would keep freed blocks of up to this size from then on
+        mmap.mmap(
+            -1, _HDF5_BYTES
+        ).close()  # not by malloc, which would keep freed blocks of up to this size from then on
     except OSError as error:
         raise MemoryError(f"no {_HDF5_BYTES >> 20} MiB left for HDF5: {error}") from error
 
@@ -84,7 +86,9 @@ class Sink:
                 done = 0
                 while done < len(view):
                     done += os.pwrite(self.fd, view[done:], offset + done)
-                if self.durable and len(view) >= _LARGE and hasattr(os, "posix_fadvise"):  # Linux writes what it is told is not needed
+                if (
+                    self.durable and len(view) >= _LARGE and hasattr(os, "posix_fadvise")
+                ):  # Linux writes what it is told is not needed
                     with contextlib.suppress(OSError):
                         os.posix_fadvise(self.fd, offset, len(view), os.POSIX_FADV_DONTNEED)
             except BaseException as error:  # kept and raised by `publishing`; raising inside the callback would wedge HDF5
@@ -104,7 +108,9 @@ class Sink:
 
 
 @contextlib.contextmanager
-def publishing(target: Path, *, durable: bool = True, replace: bool = False, tag: str = "") -> Iterator[Sink]:
+def publishing(
+    target: Path, *, durable: bool = True, replace: bool = False, tag: str = ""
+) -> Iterator[Sink]:
     """Yield a `Sink` for a temporary file beside ``target`` that becomes ``target`` on a clean exit and vanishes on any error.
 
     Args:
@@ -139,7 +145,9 @@ def publishing(target: Path, *, durable: bool = True, replace: bool = False, tag
         with contextlib.suppress(OSError):
             os.unlink(tmp)
         if isinstance(error, OSError) and not isinstance(error, ArchiveError):
-            raise ArchiveError(f"could not write {target}: {error}; nothing was published, files published before are intact") from error
+            raise ArchiveError(
+                f"could not write {target}: {error}; nothing was published, files published before are intact"
+            ) from error
         raise
     if durable:
         sync_dir(target.parent)
@@ -159,7 +167,9 @@ def make_folder(folder: Path) -> None:
 
 def sync_dir(folder: Path) -> None:
     """Make renames inside a folder durable, where the platform can (not on Windows)."""
-    with contextlib.suppress(OSError):  # a folder cannot be opened or synced on every filesystem; the rename itself has happened
+    with contextlib.suppress(
+        OSError
+    ):  # a folder cannot be opened or synced on every filesystem; the rename itself has happened
         fd = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(fd)
@@ -168,7 +178,9 @@ def sync_dir(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def publishing_h5(target: Path, *, durable: bool = True, replace: bool = False, tag: str = "") -> Iterator[h5py.File]:
+def publishing_h5(
+    target: Path, *, durable: bool = True, replace: bool = False, tag: str = ""
+) -> Iterator[h5py.File]:
     """Like `publishing`, yielding an open HDF5 file."""
     with publishing(target, durable=durable, replace=replace, tag=tag) as sink, h5_in(sink) as file:
         yield file
@@ -198,13 +210,25 @@ def h5_in(sink: Sink) -> Iterator[h5py.File]:
 def set_aside(file: h5py.File, path: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
     """A new dataset whose bytes have their place in the file at once and are filled by whoever asks for it (`Sink.put`), not by HDF5."""
     links, creation = _at_once()
-    return h5py.Dataset(h5py.h5d.create(file.id, path.encode("utf-8"), _number(dtype), h5py.h5s.create_simple(shape), creation, lcpl=links))
+    return h5py.Dataset(
+        h5py.h5d.create(
+            file.id,
+            path.encode("utf-8"),
+            _number(dtype),
+            h5py.h5s.create_simple(shape),
+            creation,
+            lcpl=links,
+        )
+    )
 
 
 @cache
 def _at_once() -> tuple[Any, Any]:  # Any: h5py's property lists
     """How to create a dataset with the groups above it, that has its place before it has content, which HDF5 does not write."""
-    links, creation = h5py.h5p.create(h5py.h5p.LINK_CREATE), h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    links, creation = (
+        h5py.h5p.create(h5py.h5p.LINK_CREATE),
+        h5py.h5p.create(h5py.h5p.DATASET_CREATE),
+    )
     links.set_create_intermediate_group(True)
     links.set_char_encoding(h5py.h5t.CSET_UTF8)
     creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
@@ -228,7 +252,9 @@ def put_meta(group: h5py.Group, name: str, text: str) -> None:
     )
 
 
-def put_array(group: h5py.Group, key: str, a: np.ndarray[Any, Any]) -> dict[str, Any]:  # Any: every stored dtype; JSON
+def put_array(
+    group: h5py.Group, key: str, a: np.ndarray[Any, Any]
+) -> dict[str, Any]:  # Any: every stored dtype; JSON
     """Write a storable array; what a header says of it, for `array_entry` to read."""
     group.create_dataset(key, data=a)
     return {"shape": list(a.shape), "dtype": a.dtype.str, "crc32": crc32(a)}
@@ -237,7 +263,9 @@ def put_array(group: h5py.Group, key: str, a: np.ndarray[Any, Any]) -> dict[str,
 def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group or dataset
     """Write small attributes: strings at fixed length, numbers as they are. Our reader does not need them; other tools do."""
     for key, value in attrs.items():  # by HDF5 itself: `attrs.create` takes several times as long
-        data = np.asarray((value[:4096].encode("utf-8") or b"\0") if isinstance(value, str) else value)
+        data = np.asarray(
+            (value[:4096].encode("utf-8") or b"\0") if isinstance(value, str) else value
+        )
         kind = _text(data.itemsize) if isinstance(value, str) else _number(data.dtype.str)
         h5py.h5a.create(node.id, key.encode("utf-8"), kind, _scalar()).write(data, mtype=kind)
 

@@ -63,7 +63,9 @@ class Store:
             raise NotAnArchive(f"{path}: no such file or folder")
         if self.packed:
             with reading_h5(path) as (file, window):
-                body = layout.unsealed(read_meta(file, layout.META, window, str(path)), layout.PACKED, str(path))
+                body = layout.unsealed(
+                    read_meta(file, layout.META, window, str(path)), layout.PACKED, str(path)
+                )
             run, shards = body.get("run"), body.get("shards")
             if not isinstance(run, str) or not isinstance(shards, list):
                 raise DamagedArchive(f"{path}: key 'meta': expected 'run' and 'shards'")
@@ -74,9 +76,15 @@ class Store:
             raise NotAnArchive(
                 f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed before its first step leaves such a folder)"
             )
-        self.header = layout.unsealed(read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE))
+        self.header = layout.unsealed(
+            read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE)
+        )
         refuse_link(self._folder)
-        self._names = [ShardName.parse(e) for e in sorted(os.listdir(self._folder))] if self._folder.is_dir() else []
+        self._names = (
+            [ShardName.parse(e) for e in sorted(os.listdir(self._folder))]
+            if self._folder.is_dir()
+            else []
+        )
 
     @property
     def names(self) -> list[ShardName]:
@@ -99,7 +107,9 @@ class Store:
             file = self._files[name] = self._folder / str(name)
         return file
 
-    def shard(self, name: ShardName) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
+    def shard(
+        self, name: ShardName
+    ) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
         """The open group of a shard, its file, and how to call it in messages."""
         return self._open(self.file(name), f"ckpt/{name}")
 
@@ -148,8 +158,12 @@ class Archive:
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedArchive(f"{where}: {layout.RUN_FILE} is malformed: {error}") from error
         self.layers = tuple(info.name for info in self.infos)
-        if len(set(self.layers)) != len(self.layers) or [i.ordinal for i in self.infos] != list(range(len(self.infos))):
-            raise DamagedArchive(f"{where}: key 'layers': names or ordinals of the layer table are not in order")
+        if len(set(self.layers)) != len(self.layers) or [i.ordinal for i in self.infos] != list(
+            range(len(self.infos))
+        ):
+            raise DamagedArchive(
+                f"{where}: key 'layers': names or ordinals of the layer table are not in order"
+            )
         self._by_name = {info.name: info for info in self.infos}
         self._shards = self._committed()
         self.steps = tuple(self._shards)
@@ -160,7 +174,11 @@ class Archive:
         found: dict[int, list[ShardName]] = {}
         for s in current(self._store.names):
             found.setdefault(s.step, []).append(s)
-        return {step: tuple(group) for step, group in sorted(found.items()) if [s.rank for s in group] == list(range(self._world))}
+        return {
+            step: tuple(group)
+            for step, group in sorted(found.items())
+            if [s.rank for s in group] == list(range(self._world))
+        }
 
     def __getstate__(self) -> Path:
         return self.path
@@ -222,7 +240,9 @@ class Archive:
                 raise ValueError(f"rows {start}:{stop} of {self.n_rows}")
             for row in body["layers"]:
                 if self._by_name[row["name"]].ordinal != row["ordinal"]:
-                    raise ValueError(f"layer {row['name']!r} has another ordinal in the layer table")
+                    raise ValueError(
+                        f"layer {row['name']!r} has another ordinal in the layer table"
+                    )
                 array_entry(row, where)
             for key in ("metrics", "meta", "extras"):
                 if not isinstance(body[key], dict):
@@ -230,23 +250,35 @@ class Archive:
             body["entries"] = {row["name"]: row for row in body["layers"]}
             body["metrics"] = {str(k): float(v) for k, v in body["metrics"].items()}
         except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise DamagedArchive(f"{where}: key 'meta': malformed shard header: {type(error).__name__}: {str(error)[:200]}") from error
+            raise DamagedArchive(
+                f"{where}: key 'meta': malformed shard header: {type(error).__name__}: {str(error)[:200]}"
+            ) from error
 
-    def _parts(self, step: int, layer: str) -> list[tuple[ShardName, dict[str, Any], dict[str, Any]]]:  # Any: JSON
+    def _parts(
+        self, step: int, layer: str
+    ) -> list[tuple[ShardName, dict[str, Any], dict[str, Any]]]:  # Any: JSON
         """Shard, header and table entry of every rank's rows of a layer, in row order."""
         self.layer_info(layer)
-        heads = sorted(((s, self._head(s)) for s in self._of(step)), key=lambda part: int(part[1]["row_start"]))
+        heads = sorted(
+            ((s, self._head(s)) for s in self._of(step)), key=lambda part: int(part[1]["row_start"])
+        )
         edges = [0, *(head["row_stop"] for _, head in heads)]
         if [head["row_start"] for _, head in heads] != edges[:-1] or edges[-1] != self.n_rows:
-            raise DamagedArchive(f"{self.path}: step {step}: the ranks' rows do not tile 0..{self.n_rows}")
+            raise DamagedArchive(
+                f"{self.path}: step {step}: the ranks' rows do not tile 0..{self.n_rows}"
+            )
         if any(layer not in head["entries"] for _, head in heads):
-            raise InputError(f"layer {layer!r} was not captured at step {step}; see Archive.has(step, layer)")
+            raise InputError(
+                f"layer {layer!r} was not captured at step {step}; see Archive.has(step, layer)"
+            )
         return [(s, head, head["entries"][layer]) for s, head in heads]
 
     def has(self, step: int, layer: str) -> bool:
         """Whether the layer was captured at this step."""
         self.layer_info(layer)
-        return step in self._shards and all(layer in self._head(s)["entries"] for s in self._shards[step])
+        return step in self._shards and all(
+            layer in self._head(s)["entries"] for s in self._shards[step]
+        )
 
     def z(self, step: int, layer: str) -> NDArray[Any]:  # Any: stored dtype
         """The activation as stored, shape ``(n, *features)``, checked against its checksum.
@@ -264,31 +296,54 @@ class Archive:
             DamagedArchive: the header does not say.
         """
         try:
-            return sum(layout.as_size(entry["n_nonfinite"]) for _, _, entry in self._parts(step, layer))
+            return sum(
+                layout.as_size(entry["n_nonfinite"]) for _, _, entry in self._parts(step, layer)
+            )
         except (KeyError, TypeError, ValueError) as error:
-            raise DamagedArchive(f"{self.path}: step {step}, layer {layer!r}: key 'n_nonfinite': {error}") from error
+            raise DamagedArchive(
+                f"{self.path}: step {step}, layer {layer!r}: key 'n_nonfinite': {error}"
+            ) from error
 
     def row_digests(self, step: int, layer: str) -> NDArray[np.uint64]:
         """128-bit digests of the raw (unreduced) activation's rows, shape ``(n, 2)``: equal rows, equal digest."""
         return self._whole(step, layer, layout.rows_path(self.layer_info(layer)), "rows_crc32")
 
-    def _whole(self, step: int, layer: str, path: str, crc_key: str) -> NDArray[Any]:  # Any: stored dtype
-        return _joined([self._part(s, layer, path, crc_key) for s, _, _ in self._parts(step, layer)], str(self.path), layer)
+    def _whole(
+        self, step: int, layer: str, path: str, crc_key: str
+    ) -> NDArray[Any]:  # Any: stored dtype
+        return _joined(
+            [self._part(s, layer, path, crc_key) for s, _, _ in self._parts(step, layer)],
+            str(self.path),
+            layer,
+        )
 
-    def _part(self, name: ShardName, layer: str, path: str, crc_key: str) -> NDArray[Any]:  # Any: stored dtype
+    def _part(
+        self, name: ShardName, layer: str, path: str, crc_key: str
+    ) -> NDArray[Any]:  # Any: stored dtype
         """One array of one shard, checked."""
         head = self._head(name)
         entry = head["entries"][layer]
         if self._direct and not self._store.packed:
             file = self._store.file(name)
-            a = read_placed(file, entry.get(layout.PLACES[crc_key]), *_stored(head, entry, crc_key, str(file)), entry.get(crc_key))
+            a = read_placed(
+                file,
+                entry.get(layout.PLACES[crc_key]),
+                *_stored(head, entry, crc_key, str(file)),
+                entry.get(crc_key),
+            )
             if a is not None:
                 return a
-        with self._store.shard(name) as (group, window, where):  # repacked, written in format 1.0, or damaged: then this says what is wrong
+        with self._store.shard(name) as (
+            group,
+            window,
+            where,
+        ):  # repacked, written in format 1.0, or damaged: then this says what is wrong
             shape, dtype = _stored(head, entry, crc_key, where)
             return read_array(group, path, window, shape, dtype, entry.get(crc_key), where)
 
-    def chunks(self, step: int, layer: str, rows: int) -> Iterator[NDArray[Any]]:  # Any: stored dtype
+    def chunks(
+        self, step: int, layer: str, rows: int
+    ) -> Iterator[NDArray[Any]]:  # Any: stored dtype
         """The activation in blocks of at most ``rows`` rows, for layers larger than memory.
 
         Raises:
@@ -303,10 +358,14 @@ class Archive:
                 d = checked_array(group, path, window, shape, dtype, where)
                 crc = 0
                 for start in range(0, shape[0], rows):
-                    block, crc = read_rows(d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'", crc)
+                    block, crc = read_rows(
+                        d, window, start, min(start + rows, shape[0]), f"{where}: key '{path}'", crc
+                    )
                     yield block
                 if crc != entry.get("crc32"):
-                    raise DamagedArchive(f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written")
+                    raise DamagedArchive(
+                        f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written"
+                    )
 
     def content_key(self, step: int, layer: str) -> str:
         """A short text that is equal for equal content (checksum, shape, dtype), without reading the content."""
@@ -321,7 +380,11 @@ class Archive:
         Raises:
             InputError: no such step. OSError: a file is gone.
         """
-        files = [self.path] if self._store.packed else [self._store.file(name) for name in self._of(step)]
+        files = (
+            [self.path]
+            if self._store.packed
+            else [self._store.file(name) for name in self._of(step)]
+        )
         return [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
 
     def meta(self, step: int) -> dict[str, Any]:  # Any: JSON
@@ -338,7 +401,9 @@ class Archive:
     @cached_property
     def metrics(self) -> dict[int, dict[str, float]]:
         """Per step, what the training loop logged."""
-        return {step: dict(self._head(shards[0])["metrics"]) for step, shards in self._shards.items()}
+        return {
+            step: dict(self._head(shards[0])["metrics"]) for step, shards in self._shards.items()
+        }
 
     # ---- the probe ---------------------------------------------------------------------------------------------------
 
@@ -387,8 +452,14 @@ class Archive:
         codes = self._probe_array("split")
         if codes is None:
             return None
-        if codes.shape != (self.n_rows,) or codes.dtype != np.uint8 or int(codes.max(initial=0)) >= len(layout.SPLITS):
-            raise DamagedArchive(f"{self.path}: key 'split': expected {self.n_rows} codes below {len(layout.SPLITS)}")
+        if (
+            codes.shape != (self.n_rows,)
+            or codes.dtype != np.uint8
+            or int(codes.max(initial=0)) >= len(layout.SPLITS)
+        ):
+            raise DamagedArchive(
+                f"{self.path}: key 'split': expected {self.n_rows} codes below {len(layout.SPLITS)}"
+            )
         names: NDArray[np.str_] = np.array(layout.SPLITS)[codes]
         return names
 
@@ -418,7 +489,9 @@ class Archive:
         return h.hexdigest()
 
     def __iter__(self) -> Iterator[tuple[int, str]]:
-        return ((step, layer) for step in self.steps for layer in self.layers if self.has(step, layer))
+        return (
+            (step, layer) for step in self.steps for layer in self.layers if self.has(step, layer)
+        )
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -427,7 +500,7 @@ class Archive:
         return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.n_rows} probe rows)"
 
     def _repr_html_(self) -> str:
-        from infoplane.notebook import cell, table
+        from infoplane.display.notebook import cell, table
 
         heads = ("layer", "class", "shape", "dtype", "reduction")
         rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
@@ -441,7 +514,9 @@ class Archive:
         return list(self)
 
 
-def _stored(head: dict[str, Any], entry: dict[str, Any], crc_key: str, where: str) -> tuple[tuple[int, ...], str]:  # Any: JSON
+def _stored(
+    head: dict[str, Any], entry: dict[str, Any], crc_key: str, where: str
+) -> tuple[tuple[int, ...], str]:  # Any: JSON
     n = head["row_stop"] - head["row_start"]
     if crc_key == "rows_crc32":
         return (n, 2), "<u8"
@@ -449,7 +524,9 @@ def _stored(head: dict[str, Any], entry: dict[str, Any], crc_key: str, where: st
     return (n, *shape), dtype
 
 
-def _joined(blocks: list[NDArray[Any]], where: str, layer: str) -> NDArray[Any]:  # Any: stored dtype
+def _joined(
+    blocks: list[NDArray[Any]], where: str, layer: str
+) -> NDArray[Any]:  # Any: stored dtype
     if len(blocks) == 1:
         return blocks[0]
     with naming(f"{where}: layer {layer!r}"):
@@ -457,7 +534,11 @@ def _joined(blocks: list[NDArray[Any]], where: str, layer: str) -> NDArray[Any]:
 
 
 def _short(items: tuple[object, ...]) -> str:
-    return str(list(items)) if len(items) <= 8 else f"[{', '.join(map(repr, items[:4]))}, ..., {items[-1]!r}]"
+    return (
+        str(list(items))
+        if len(items) <= 8
+        else f"[{', '.join(map(repr, items[:4]))}, ..., {items[-1]!r}]"
+    )
 
 
 def open_archive(path: str | os.PathLike[str], *, check: bool = True) -> Archive:

@@ -57,8 +57,12 @@ def _step_problems(archive: Archive, step: int) -> list[str]:
         try:
             z = archive.z(step, layer)
             digests = archive.row_digests(step, layer)
-            if archive.layer_info(layer).reduction == "none" and not np.array_equal(row_digests(z), digests):
-                problems.append(f"{archive.path}: step {step}, layer {layer!r}: row digests do not belong to the rows")
+            if archive.layer_info(layer).reduction == "none" and not np.array_equal(
+                row_digests(z), digests
+            ):
+                problems.append(
+                    f"{archive.path}: step {step}, layer {layer!r}: row digests do not belong to the rows"
+                )
         except (ArchiveError, InputError) as error:
             problems.append(str(error))
     return problems
@@ -72,5 +76,6 @@ def _leftovers(archive: Archive) -> list[str]:
     return [
         f"{Path(folder, e.name)}: not a shard; readers ignore it"
         for e in sorted(os.scandir(folder), key=lambda e: e.name)
-        if not e.name.startswith((layout.TMP_PREFIX, "superseded-")) and layout.ShardName.parse(e.name) is None
+        if not e.name.startswith((layout.TMP_PREFIX, "superseded-"))
+        and layout.ShardName.parse(e.name) is None
     ]

@@ -27,7 +27,15 @@ from infoplane.archive.guard import refuse_link
 from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.probe import Probe, make_probe, write_probe
-from infoplane.archive.publish import Sink, h5_in, publish_text, publishing, put_attrs, put_meta, set_aside
+from infoplane.archive.publish import (
+    Sink,
+    h5_in,
+    publish_text,
+    publishing,
+    put_attrs,
+    put_meta,
+    set_aside,
+)
 from infoplane.archive.reader import Archive, open_archive
 from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
@@ -66,7 +74,9 @@ def _spare_core() -> bool:
         return False
 
 
-def _look(a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: deque[int]) -> int:  # Any: every stored dtype
+def _look(
+    a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: deque[int]
+) -> int:  # Any: every stored dtype
     """How many values of these pieces of ``size`` rows are not finite; their digests go into ``found``, if that is given."""
     nonfinite = 0
     for start in taken(pieces):
@@ -86,15 +96,33 @@ class _Rows:
     """
 
     def __init__(
-        self, sink: Sink, file: h5py.File, info: LayerInfo, rows: int, dtype: str, torch_dtype: str, beside: ThreadPoolExecutor
+        self,
+        sink: Sink,
+        file: h5py.File,
+        info: LayerInfo,
+        rows: int,
+        dtype: str,
+        torch_dtype: str,
+        beside: ThreadPoolExecutor,
     ) -> None:
-        self.sink, self.info, self.rows, self.dtype, self.torch_dtype, self.beside = sink, info, rows, dtype, torch_dtype, beside
+        self.sink, self.info, self.rows, self.dtype, self.torch_dtype, self.beside = (
+            sink,
+            info,
+            rows,
+            dtype,
+            torch_dtype,
+            beside,
+        )
         self.dataset = set_aside(file, layout.layer_path(info), (rows, *info.shape), dtype)
         self.place = self.dataset.id.get_offset()  # None of an empty array
-        self.digests_place = set_aside(file, layout.rows_path(info), (rows, 2), "<u8").id.get_offset()
+        self.digests_place = set_aside(
+            file, layout.rows_path(info), (rows, 2), "<u8"
+        ).id.get_offset()
         self.at = self.crc = self.rows_crc = self.nonfinite = 0
 
-    def append(self, a: NDArray[Any], digests: NDArray[np.uint64] | None) -> None:  # Any: every stored dtype
+    def append(
+        self, a: NDArray[Any], digests: NDArray[np.uint64] | None
+    ) -> None:  # Any: every stored dtype
         stop = self.at + len(a)
         if stop > self.rows or a.dtype.str != self.dtype:
             raise InputError(
@@ -103,10 +131,16 @@ class _Rows:
         raw, wide = layout.raw_bytes(a), a[:1].nbytes
         found = np.empty((len(a), 2), np.uint64) if digests is None else digests
         size = max(1, _CACHED // DIGESTED // max(1, wide)) * DIGESTED
-        pieces = deque(range(0, len(a), size))  # of both threads: each takes the next that nobody took
+        pieces = deque(
+            range(0, len(a), size)
+        )  # of both threads: each takes the next that nobody took
         look = partial(_look, a, found if digests is None else None, size, pieces)
         summed = partial(crc32, raw, self.crc)
-        aside = self.beside.submit(lambda: (summed(), look())) if a.nbytes >= _LARGE and _spare_core() else None
+        aside = (
+            self.beside.submit(lambda: (summed(), look()))
+            if a.nbytes >= _LARGE and _spare_core()
+            else None
+        )
         try:
             self._put(raw, self.place, self.at * wide)
             self.nonfinite += look()
@@ -133,10 +167,21 @@ class _Rows:
             "name": info.name, "ordinal": info.ordinal, "shape": list(info.shape), "dtype": self.dtype, "crc32": self.crc,
             "rows_crc32": self.rows_crc, "torch_dtype": self.torch_dtype, "n_nonfinite": self.nonfinite,
         }  # fmt: skip
-        row.update({key: place for key, place in (("offset", self.place), ("rows_offset", self.digests_place)) if place is not None})
+        row.update(
+            {
+                key: place
+                for key, place in (("offset", self.place), ("rows_offset", self.digests_place))
+                if place is not None
+            }
+        )
         put_attrs(
             self.dataset,
-            {"crc32": np.uint32(self.crc), "torch_dtype": self.torch_dtype, "reduction": info.reduction, "name": info.name},
+            {
+                "crc32": np.uint32(self.crc),
+                "torch_dtype": self.torch_dtype,
+                "reduction": info.reduction,
+                "name": info.name,
+            },
         )
         return row
 
@@ -144,7 +189,14 @@ class _Rows:
 class ShardWriter:
     """One step being written; becomes visible when the ``with`` block of `RunWriter.step` ends without an error."""
 
-    def __init__(self, sink: Sink, file: h5py.File, layers: Mapping[str, LayerInfo], rows: int, beside: ThreadPoolExecutor) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        file: h5py.File,
+        layers: Mapping[str, LayerInfo],
+        rows: int,
+        beside: ThreadPoolExecutor,
+    ) -> None:
         self._sink, self._file, self._beside = sink, file, beside
         self._layers = layers
         self._rows = rows
@@ -156,7 +208,14 @@ class ShardWriter:
         """NaN and infinities so far, of the layers that have any."""
         return {name: array.nonfinite for name, array in self._arrays.items() if array.nonfinite}
 
-    def write(self, layer: str, array: ArrayLike, *, row_digests: NDArray[np.uint64] | None = None, torch_dtype: str = "float32") -> None:
+    def write(
+        self,
+        layer: str,
+        array: ArrayLike,
+        *,
+        row_digests: NDArray[np.uint64] | None = None,
+        torch_dtype: str = "float32",
+    ) -> None:
         """Store the activation of one layer, shape ``(rows, *features)``.
 
         Args:
@@ -178,19 +237,32 @@ class ShardWriter:
             )
         self.append(layer, a, row_digests=row_digests, torch_dtype=torch_dtype)
 
-    def append(self, layer: str, array: ArrayLike, *, row_digests: NDArray[np.uint64] | None = None, torch_dtype: str = "float32") -> None:
+    def append(
+        self,
+        layer: str,
+        array: ArrayLike,
+        *,
+        row_digests: NDArray[np.uint64] | None = None,
+        torch_dtype: str = "float32",
+    ) -> None:
         """Store the next rows of one layer, shape ``(b, *features)``; as `write`, piece by piece, so that nothing has to be held."""
         info = self._info(layer)
         if row_digests is None and info.reduction != "none":
-            raise InputError(f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw activation")
+            raise InputError(
+                f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw activation"
+            )
         a = as_array(array, f"layer {layer!r}")
         if a.shape[1:] != info.shape or a.ndim == 0:
             raise InputError(f"layer {layer!r}: expected rows of shape {info.shape}, got {a.shape}")
         digests = None if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
         if digests is not None and digests.shape != (len(a), 2):
-            raise InputError(f"layer {layer!r}: expected row_digests of shape {(len(a), 2)}, got {digests.shape}")
+            raise InputError(
+                f"layer {layer!r}: expected row_digests of shape {(len(a), 2)}, got {digests.shape}"
+            )
         if layer not in self._arrays:
-            self._arrays[layer] = _Rows(self._sink, self._file, info, self._rows, a.dtype.str, torch_dtype, self._beside)
+            self._arrays[layer] = _Rows(
+                self._sink, self._file, info, self._rows, a.dtype.str, torch_dtype, self._beside
+            )
         self._arrays[layer].append(a, digests)
 
     def _info(self, layer: str) -> LayerInfo:
@@ -239,7 +311,9 @@ class RunWriter:
         self._rank = rank
         self._rows = rows
         self._pid = os.getpid()
-        self._beside = ThreadPoolExecutor(1, "infoplane-writer")  # its thread begins with the first large layer
+        self._beside = ThreadPoolExecutor(
+            1, "infoplane-writer"
+        )  # its thread begins with the first large layer
         self._mine = sorted(s for s in shard_names(path) if s.rank == rank)
         self._resumed = bool(self._mine)
         self._closed = False
@@ -291,8 +365,12 @@ class RunWriter:
         run = Path(path)
         table = tuple(replace(info, ordinal=i) for i, info in enumerate(layers))
         if len({info.name for info in table}) != len(table) or not table:
-            raise InputError(f"expected at least one layer, all names different, got {[info.name for info in table]}")
-        probe = make_probe(x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x)
+            raise InputError(
+                f"expected at least one layer, all names different, got {[info.name for info in table]}"
+            )
+        probe = make_probe(
+            x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x
+        )
         rows = (row_start, probe.n if row_stop is None else row_stop)
         if not (0 <= rank < world_size <= layout.MAX_WORLD and 0 <= rows[0] < rows[1] <= probe.n):
             raise InputError(f"rank {rank} of {world_size} cannot write rows {rows} of {probe.n}")
@@ -305,7 +383,9 @@ class RunWriter:
             raise ArchiveError(f"{run}: cannot create the run's folder: {error}") from error
         _refuse_foreign(run, overwrite=overwrite, resume=resume)
         for folder in (layout.SHARD_DIR, layout.PLANE_DIR):
-            refuse_link(run / folder)  # a run of a stranger must not lead our writes, sweeps and removals elsewhere
+            refuse_link(
+                run / folder
+            )  # a run of a stranger must not lead our writes, sweeps and removals elsewhere
         lock = WriterLock(run, rank)
         try:
             _sweep(run, rank, exclusive=lock.exclusive)
@@ -314,9 +394,13 @@ class RunWriter:
             if (run / layout.RUN_FILE).exists():
                 header = _resumed_header(run, table, probe)
             else:
-                header = _new_run(run, table, probe, dict(config or {}), world_size=world_size, durable=durable)
+                header = _new_run(
+                    run, table, probe, dict(config or {}), world_size=world_size, durable=durable
+                )
             if header["world_size"] != world_size:
-                raise InputError(f"{run}: the run is written by {header['world_size']} ranks, not {world_size}")
+                raise InputError(
+                    f"{run}: the run is written by {header['world_size']} ranks, not {world_size}"
+                )
             return cls(run, header, table, lock, durable=durable, rank=rank, rows=rows)
         except BaseException:
             lock.release()
@@ -328,7 +412,11 @@ class RunWriter:
 
     @contextlib.contextmanager
     def step(
-        self, step: int, *, metrics: Mapping[str, float] | None = None, meta: Mapping[str, Any] | None = None
+        self,
+        step: int,
+        *,
+        metrics: Mapping[str, float] | None = None,
+        meta: Mapping[str, Any] | None = None,
     ) -> Iterator[ShardWriter]:
         """Yield the shard of one step; it is published when the block ends, and leaves nothing behind when the block raises.
 
@@ -346,14 +434,32 @@ class RunWriter:
         """
         self._check_usable(step)
         name = ShardName(
-            self._mine[-1].seq + 1 if self._mine else 0, step, self._rank, int(self._header["world_size"]), uuid.uuid4().hex[:8]
+            self._mine[-1].seq + 1 if self._mine else 0,
+            step,
+            self._rank,
+            int(self._header["world_size"]),
+            uuid.uuid4().hex[:8],
         )
         values = {str(k): float(v) for k, v in (metrics or {}).items()}
         target = self.path / layout.SHARD_DIR / str(name)
-        with publishing(target, durable=self._durable, tag=f"r{self._rank:04d}-") as sink, h5_in(sink) as file:
-            shard = ShardWriter(sink, file, self._layers, self._rows[1] - self._rows[0], self._beside)
+        with (
+            publishing(target, durable=self._durable, tag=f"r{self._rank:04d}-") as sink,
+            h5_in(sink) as file,
+        ):
+            shard = ShardWriter(
+                sink, file, self._layers, self._rows[1] - self._rows[0], self._beside
+            )
             yield shard
-            finish_shard(file, name, self._header, self._rows, shard.finish(), metrics=values, meta=dict(meta or {}), extras=shard.extras)
+            finish_shard(
+                file,
+                name,
+                self._header,
+                self._rows,
+                shard.finish(),
+                metrics=values,
+                meta=dict(meta or {}),
+                extras=shard.extras,
+            )
         self._mine.append(name)  # the last by its number
         if self._resumed:
             self._set_aside(after=step)
@@ -362,13 +468,21 @@ class RunWriter:
 
     def _check_usable(self, step: int) -> None:
         if os.getpid() != self._pid:
-            raise ArchiveLocked(f"{self.path}: this recorder belongs to process {self._pid}; a forked child must not write")
+            raise ArchiveLocked(
+                f"{self.path}: this recorder belongs to process {self._pid}; a forked child must not write"
+            )
         if self._closed:
             raise ArchiveError(f"{self.path}: this writer is closed; create one with resume=True")
-        if isinstance(step, bool) or not isinstance(step, (int, np.integer)) or not 0 <= step < 10**18:
+        if (
+            isinstance(step, bool)
+            or not isinstance(step, (int, np.integer))
+            or not 0 <= step < 10**18
+        ):
             raise InputError(f"expected a step of 0 or more, got {step!r}")
         if self._mine and not self._resumed and step <= self._mine[-1].step:
-            raise InputError(f"steps must ascend: step {step} comes after step {self._mine[-1].step}")
+            raise InputError(
+                f"steps must ascend: step {step} comes after step {self._mine[-1].step}"
+            )
 
     def _set_aside(self, after: int) -> None:
         """Move this rank's shards of steps that a rolled-back training has not reached again."""
@@ -377,7 +491,9 @@ class RunWriter:
             return
         folder = self.path / layout.SHARD_DIR
         n = sum(1 for p in folder.iterdir() if p.name.startswith("superseded-"))
-        while os.path.lexists(aside := folder / f"superseded-{n}"):  # one may have been removed by hand; never into a folder that is there
+        while os.path.lexists(
+            aside := folder / f"superseded-{n}"
+        ):  # one may have been removed by hand; never into a folder that is there
             n += 1
         try:
             aside.mkdir()
@@ -397,7 +513,12 @@ class RunWriter:
     def __enter__(self) -> RunWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -411,10 +532,19 @@ def finish_shard(
         "rank": name.rank, "world_size": name.world, "row_start": rows[0], "row_stop": rows[1], "n_rows": header["n_rows"],
         "probe_sha256": header["probe_sha256"], "created_utc": utc_now(),
     }  # fmt: skip
-    body = {**place, "metrics": dict(metrics), "meta": dict(meta), "extras": dict(extras), "layers": table}
+    body = {
+        **place,
+        "metrics": dict(metrics),
+        "meta": dict(meta),
+        "extras": dict(extras),
+        "layers": table,
+    }
     put_meta(file, layout.META, layout.sealed(body))
     put_attrs(file, place)
-    put_attrs(file.create_group("scalars"), {k: v for k, v in metrics.items() if k and "\0" not in k and len(k) < 256})
+    put_attrs(
+        file.create_group("scalars"),
+        {k: v for k, v in metrics.items() if k and "\0" not in k and len(k) < 256},
+    )
     put_attrs(file, {"complete": np.uint8(1)})
 
 
@@ -426,7 +556,13 @@ def shard_names(run: Path) -> list[ShardName]:
 
 
 def _new_run(
-    run: Path, table: tuple[LayerInfo, ...], probe: Probe, config: dict[str, Any], *, world_size: int, durable: bool
+    run: Path,
+    table: tuple[LayerInfo, ...],
+    probe: Probe,
+    config: dict[str, Any],
+    *,
+    world_size: int,
+    durable: bool,
 ) -> dict[str, Any]:
     from infoplane import __version__
 
@@ -440,11 +576,15 @@ def _new_run(
     }  # fmt: skip
     text = layout.sealed(body)
     write_probe(run / layout.PROBE_FILE, probe, str(body["run_uuid"]), durable=durable)
-    publish_text(run / layout.RUN_FILE, text, durable=durable)  # last: a folder with run.json is a run
+    publish_text(
+        run / layout.RUN_FILE, text, durable=durable
+    )  # last: a folder with run.json is a run
     return body
 
 
-def _resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe) -> dict[str, Any]:  # Any: JSON
+def _resumed_header(
+    run: Path, table: tuple[LayerInfo, ...], probe: Probe
+) -> dict[str, Any]:  # Any: JSON
     old: Archive = open_archive(run, check=False)
     mine = [(i.name, i.shape, i.reduction, i.site) for i in table]
     theirs = [(i.name, i.shape, i.reduction, i.site) for i in old.infos]
@@ -454,19 +594,35 @@ def _resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe) -> di
             f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead of {len(theirs)}; changed: {changed}); give another folder"
         )
     if old.header["probe_sha256"] != probe.sha256:
-        raise InputError(f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; give another folder")
+        raise InputError(
+            f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; give another folder"
+        )
     return dict(old.header)
 
 
 def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
     if (run / layout.RUN_FILE).exists():
         if not (overwrite or resume):
-            raise ArchiveExists(f"{run} holds a run; pass overwrite=True to replace it or resume=True to go on with it")
+            raise ArchiveExists(
+                f"{run} holds a run; pass overwrite=True to replace it or resume=True to go on with it"
+            )
         return
-    known = {layout.SHARD_DIR, layout.PROBE_FILE, layout.PLANE_DIR}  # what a kill before run.json leaves
-    foreign = [p.name for p in run.iterdir() if p.name not in known and not p.name.startswith((layout.TMP_PREFIX, "writer-r"))]
-    if foreign or (shard_names(run) and not overwrite):  # overwriting may have been killed between the header and the shards
-        raise ArchiveExists(f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another folder")
+    known = {
+        layout.SHARD_DIR,
+        layout.PROBE_FILE,
+        layout.PLANE_DIR,
+    }  # what a kill before run.json leaves
+    foreign = [
+        p.name
+        for p in run.iterdir()
+        if p.name not in known and not p.name.startswith((layout.TMP_PREFIX, "writer-r"))
+    ]
+    if foreign or (
+        shard_names(run) and not overwrite
+    ):  # overwriting may have been killed between the header and the shards
+        raise ArchiveExists(
+            f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another folder"
+        )
 
 
 def remove_run(run: Path) -> None:
@@ -476,7 +632,12 @@ def remove_run(run: Path) -> None:
         os.unlink(run / layout.RUN_FILE)
     for name in shard_names(run):
         os.unlink(run / layout.SHARD_DIR / str(name))
-    aside = [p for folder in (run / layout.SHARD_DIR).glob("superseded-*") if not folder.is_symlink() for p in folder.glob("*.h5")]
+    aside = [
+        p
+        for folder in (run / layout.SHARD_DIR).glob("superseded-*")
+        if not folder.is_symlink()
+        for p in folder.glob("*.h5")
+    ]
     for p in [run / layout.PROBE_FILE, *(run / layout.PLANE_DIR).glob("*.jsonl"), *aside]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(p)
@@ -492,7 +653,9 @@ def _sweep(run: Path, rank: int, *, exclusive: bool) -> None:
     for folder in (run, run / layout.SHARD_DIR):
         for p in folder.glob(f"{layout.TMP_PREFIX}*"):
             with contextlib.suppress(OSError):
-                if p.name.startswith(tags) and (exclusive or time.time() - p.lstat().st_mtime > 3600):
+                if p.name.startswith(tags) and (
+                    exclusive or time.time() - p.lstat().st_mtime > 3600
+                ):
                     p.unlink()
 
 
@@ -500,5 +663,7 @@ def _wait_for(path: Path, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         if time.monotonic() > deadline:
-            raise ArchiveError(f"{path} did not appear within {seconds:.0f} s: rank 0 must create the run first")
+            raise ArchiveError(
+                f"{path} did not appear within {seconds:.0f} s: rank 0 must create the run first"
+            )
         time.sleep(0.05)

@@ -13,33 +13,76 @@ if TYPE_CHECKING:
 
 def calibrate(
     estimator: Annotated[
-        list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--estimator",
+            help="Spec, may be given several times; see `infoplane estimators`.",
+        ),
     ] = None,
     case: Annotated[
-        list[str] | None, typer.Option("-c", "--case", help="Family, name or glob of cases, may be given several times.")
+        list[str] | None,
+        typer.Option(
+            "-c", "--case", help="Family, name or glob of cases, may be given several times."
+        ),
     ] = None,
     n: Annotated[int, typer.Option("-n", "--rows", help="Rows of a draw.")] = 2000,
-    seeds: Annotated[int, typer.Option(help="Draws of every case; all estimators see the same.")] = 4,
-    errorbars: Annotated[int, typer.Option(help="Half-sample splits for intervals where an estimator has none; 10 is a good choice.")] = 0,
-    judges: Annotated[bool, typer.Option("--judges", help="The cases kept aside, on which nothing was tuned.")] = False,
-    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine; results do not depend on it.")] = 1,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Draw errors and coverage into FILE.png, .svg or .pdf.")] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Draws of every case; all estimators see the same.")
+    ] = 4,
+    errorbars: Annotated[
+        int,
+        typer.Option(
+            help="Half-sample splits for intervals where an estimator has none; 10 is a good choice."
+        ),
+    ] = 0,
+    judges: Annotated[
+        bool, typer.Option("--judges", help="The cases kept aside, on which nothing was tuned.")
+    ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", "-w", help="Threads on this machine; results do not depend on it."
+        ),
+    ] = 1,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Draw errors and coverage into FILE.png, .svg or .pdf."
+        ),
+    ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write every trial as CSV.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", help="Write one self-contained page.")] = None,
-    list_cases: Annotated[bool, typer.Option("--list", help="Print the cases with their truths, and run nothing.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write one self-contained page.")
+    ] = None,
+    list_cases: Annotated[
+        bool, typer.Option("--list", help="Print the cases with their truths, and run nothing.")
+    ] = False,
 ) -> None:
     """Error and interval coverage of estimators over cases whose information is known: which one can be believed, where?"""
     from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, choose
     from infoplane.analysis.calibrate import calibrate as run
 
     if output is not None and output.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise typer.BadParameter(f"expected a file ending in .png, .svg or .pdf, got {output.name!r}", param_hint="--output")
+        raise typer.BadParameter(
+            f"expected a file ending in .png, .svg or .pdf, got {output.name!r}",
+            param_hint="--output",
+        )
     if list_cases:
         _print_cases(case, judges)
         return
     chosen = estimator or DEFAULT_ESTIMATORS
     choose(case, judges=judges)
-    found = run(chosen, case, judges=judges, n=n, seeds=seeds, errorbars=errorbars, workers=workers, progress=True)
+    found = run(
+        chosen,
+        case,
+        judges=judges,
+        n=n,
+        seeds=seeds,
+        errorbars=errorbars,
+        workers=workers,
+        progress=True,
+    )
     _print_scores(found)
     if csv is not None:
         print(found.to_csv(csv))
@@ -59,10 +102,17 @@ def _print_cases(names: list[str] | None, judges: bool) -> None:
     from infoplane.analysis.calibrate import choose
 
     table = Table(title="Cases with known information" + (", kept aside" if judges else ""))
-    for column, justify in (("family", "left"), ("case", "left"), ("bits", "right"), ("truth by", "left")):
+    for column, justify in (
+        ("family", "left"),
+        ("case", "left"),
+        ("bits", "right"),
+        ("truth by", "left"),
+    ):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]  # a literal
     for case in choose(names, judges=judges):
-        table.add_row(case.family, case.name, f"{case.bits:.4f}" if case.finite else "infinite", case.how)
+        table.add_row(
+            case.family, case.name, f"{case.bits:.4f}" if case.finite else "infinite", case.how
+        )
     Console().print(table)
 
 
@@ -90,11 +140,17 @@ def _print_scores(found: Calibration) -> None:
     console.print(table)
     if not (partings := found.partings()):
         return
-    parted = Table(title="where estimators part (> 0.1 bit and 3 standard errors): the lowest or the highest is wrong")
+    parted = Table(
+        title="where estimators part (> 0.1 bit and 3 standard errors): the lowest or the highest is wrong"
+    )
     for column in ("case", "truth", "lowest", "bits", "highest", "bits"):
-        parted.add_column(column, justify="right" if column in ("truth", "bits") else "left", overflow="fold")
+        parted.add_column(
+            column, justify="right" if column in ("truth", "bits") else "left", overflow="fold"
+        )
     for p in partings:
-        parted.add_row(p.case, f"{p.truth_bits:.3f}", p.low, f"{p.low_bits:.3f}", p.high, f"{p.high_bits:.3f}")
+        parted.add_row(
+            p.case, f"{p.truth_bits:.3f}", p.low, f"{p.low_bits:.3f}", p.high, f"{p.high_bits:.3f}"
+        )
     console.print(parted)
 
 

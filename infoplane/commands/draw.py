@@ -9,8 +9,16 @@ import typer
 
 
 def plot(
-    subject: Annotated[Path, typer.Argument(metavar="PLANE|RUN", help="A plane.h5, or a run for the kinds that draw its activations.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg, .pdf, .gif or .mp4.")],
+    subject: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PLANE|RUN",
+            help="A plane.h5, or a run for the kinds that draw its activations.",
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="FILE.png, .svg, .pdf, .gif or .mp4.")
+    ],
     kind: Annotated[
         str,
         typer.Option(
@@ -21,26 +29,57 @@ def plot(
             "of a run: histograms, units (activations over training per layer, per unit), mechanism, widths (I(X;Z) against the width of the bins), gradients, snr, split (train and test planes).",
         ),
     ] = "plane",
-    estimator: Annotated[str, typer.Option("--estimator", "-e", help="Spec to draw; the plane's first when left out.")] = "",
-    layer: Annotated[list[str] | None, typer.Option("--layer", help="Of a run: only this layer; may be given several times.")] = None,
+    estimator: Annotated[
+        str,
+        typer.Option("--estimator", "-e", help="Spec to draw; the plane's first when left out."),
+    ] = "",
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", help="Of a run: only this layer; may be given several times."),
+    ] = None,
     check: Annotated[bool, typer.Option(help="Mark the findings of the DPI check.")] = True,
-    size: Annotated[str, typer.Option(help="column: one column of a two-column paper (3.5 in); page: across the page.")] = "page",
+    size: Annotated[
+        str,
+        typer.Option(
+            help="column: one column of a two-column paper (3.5 in); page: across the page."
+        ),
+    ] = "page",
     log: Annotated[
-        bool | None, typer.Option("--log/--linear", help="Logarithmic or linear steps; decided from the steps when left out.")
+        bool | None,
+        typer.Option(
+            "--log/--linear",
+            help="Logarithmic or linear steps; decided from the steps when left out.",
+        ),
     ] = None,
 ) -> None:
     """Draw a measured plane, or what the activations of a run do, as a figure for paper or talk."""
     from infoplane.plane import Plane
 
     if kind in ("plane", "dpi"):
-        from infoplane.analysis.kept import check_begun
+        from infoplane.analysis.dpi.report_cache import check_begun
         from infoplane.types import FLAGS, VERDICTS
 
         measured = Plane.load(subject)
-        judged = check_begun(measured, wanted=FLAGS if kind == "plane" else VERDICTS, progress=True) if check else None
-        from infoplane.analysis.plot import save  # loads matplotlib, which takes as long as many a judgement
+        judged = (
+            check_begun(measured, wanted=FLAGS if kind == "plane" else VERDICTS, progress=True)
+            if check
+            else None
+        )
+        from infoplane.analysis.plot import (
+            save,
+        )  # loads matplotlib, which takes as long as many a judgement
 
-        print(save.save_picture(measured, output, kind=kind, estimator=estimator or None, report=judged, size=size, log=log))
+        print(
+            save.save_picture(
+                measured,
+                output,
+                kind=kind,
+                estimator=estimator or None,
+                report=judged,
+                size=size,
+                log=log,
+            )
+        )
         return
     from infoplane.analysis.plot import of_run, save
 
@@ -50,24 +89,58 @@ def plot(
         from infoplane.errors import InputError
 
         if size != "page":
-            raise InputError(f"kind {kind} has many panels and is drawn across the page only; leave --size out")
+            raise InputError(
+                f"kind {kind} has many panels and is drawn across the page only; leave --size out"
+            )
 
-        run = Path(Plane.load(subject).provenance.get("archive", "")) if is_plane(subject) else subject
-        print(save.write_figure(of_run.draw_run(open_archive(run), kind, layers=layer, estimator=estimator or None), output))
+        run = (
+            Path(Plane.load(subject).provenance.get("archive", ""))
+            if is_plane(subject)
+            else subject
+        )
+        print(
+            save.write_figure(
+                of_run.draw_run(open_archive(run), kind, layers=layer, estimator=estimator or None),
+                output,
+            )
+        )
     else:
-        print(save.save_picture(Plane.load(subject), output, kind=kind, estimator=estimator or None, size=size, log=log))
+        print(
+            save.save_picture(
+                Plane.load(subject),
+                output,
+                kind=kind,
+                estimator=estimator or None,
+                size=size,
+                log=log,
+            )
+        )
 
 
 def report(
-    subject: Annotated[Path, typer.Argument(metavar="PLANE|RUN", help="A plane.h5, or a run (its plane.h5, else measured now).")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.html, one self-contained file.")],
+    subject: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PLANE|RUN", help="A plane.h5, or a run (its plane.h5, else measured now)."
+        ),
+    ],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="FILE.html, one self-contained file.")
+    ],
     title: Annotated[str, typer.Option(help="Heading; the archive's name when left out.")] = "",
     check: Annotated[bool, typer.Option(help="Run the DPI check and list its findings.")] = True,
     full: Annotated[
-        bool, typer.Option("--full", help="Also phases, sensitivity and mechanism, from the run behind the plane: takes minutes.")
+        bool,
+        typer.Option(
+            "--full",
+            help="Also phases, sensitivity and mechanism, from the run behind the plane: takes minutes.",
+        ),
     ] = False,
     against: Annotated[
-        list[Path] | None, typer.Option("--against", help="Another plane.h5 or run to compare with; may be given several times.")
+        list[Path] | None,
+        typer.Option(
+            "--against", help="Another plane.h5 or run to compare with; may be given several times."
+        ),
     ] = None,
 ) -> None:
     """Write one interactive HTML file that works offline."""
@@ -78,7 +151,7 @@ def report(
     judged = judge_all(measured, subject, full=full, against=against or ())
     checked = None
     if check:
-        from infoplane.analysis.kept import kept_check
+        from infoplane.analysis.dpi.report_cache import kept_check
 
         checked = kept_check(measured, progress=True)
     path = write_report(output, measured, checked, title=title, judged=judged)
@@ -86,18 +159,37 @@ def report(
 
 
 def watch(  # the options of a command
-    run: Annotated[Path, typer.Argument(help="RUN, the directory a Recorder writes to; it may not exist yet.")],
+    run: Annotated[
+        Path, typer.Argument(help="RUN, the directory a Recorder writes to; it may not exist yet.")
+    ],
     estimator: Annotated[
         list[str] | None,
-        typer.Option("-e", "--estimator", help="Spec to measure as checkpoints appear; may be given several times. Default: bin:szt."),
+        typer.Option(
+            "-e",
+            "--estimator",
+            help="Spec to measure as checkpoints appear; may be given several times. Default: bin:szt.",
+        ),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Measure nothing, only show the result lines that another process writes.")
+        bool,
+        typer.Option(
+            "--follow",
+            help="Measure nothing, only show the result lines that another process writes.",
+        ),
     ] = False,
-    host: Annotated[str, typer.Option(help="Address to bind; beyond loopback a token is required.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Address to bind; beyond loopback a token is required.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port.")] = 8321,
-    linger: Annotated[float | None, typer.Option(hidden=True, help="End when standard input closes and nobody looks for so long.")] = None,
-    token: Annotated[str, typer.Option(help="Token for the address; made when needed and left out.")] = "",
+    linger: Annotated[
+        float | None,
+        typer.Option(
+            hidden=True, help="End when standard input closes and nobody looks for so long."
+        ),
+    ] = None,
+    token: Annotated[
+        str, typer.Option(help="Token for the address; made when needed and left out.")
+    ] = "",
 ) -> None:
     """Show a running training live in the browser (read-only, this machine only unless told otherwise)."""
     import threading
@@ -106,9 +198,19 @@ def watch(  # the options of a command
 
     stop = threading.Event()
     if not follow:
-        threading.Thread(target=measure_beside, args=(run, estimator or ["bin:szt"], stop), daemon=True).start()
+        threading.Thread(
+            target=measure_beside, args=(run, estimator or ["bin:szt"], stop), daemon=True
+        ).start()
     try:
-        serve(RunSource(run), host=host, port=port, title=run.name, token=token or None, run=str(run.resolve()), linger=linger)
+        serve(
+            RunSource(run),
+            host=host,
+            port=port,
+            title=run.name,
+            token=token or None,
+            run=str(run.resolve()),
+            linger=linger,
+        )
     finally:
         stop.set()
 

@@ -14,30 +14,51 @@ if TYPE_CHECKING:
 
 
 def check(
-    subject: Annotated[Path, typer.Argument(metavar="RUN|PLANE", help="A run directory, a packed run, or a plane.h5.")],
+    subject: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|PLANE", help="A run directory, a packed run, or a plane.h5."),
+    ],
     estimator: Annotated[
-        list[str] | None, typer.Option("-e", "--estimator", help="For a run: what to measure first (bin:szt and exact by default).")
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--estimator",
+            help="For a run: what to measure first (bin:szt and exact by default).",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
-    alpha: Annotated[float, typer.Option(help="Level: an excess that chance explains at this level is `sampling`.")] = 0.05,
-    permutations: Annotated[int, typer.Option(help="Draws of the permutation test; 0 leaves `sampling` and `bias` out.")] = 1999,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON, for machines.")] = False,
+    alpha: Annotated[
+        float,
+        typer.Option(help="Level: an excess that chance explains at this level is `sampling`."),
+    ] = 0.05,
+    permutations: Annotated[
+        int, typer.Option(help="Draws of the permutation test; 0 leaves `sampling` and `bias` out.")
+    ] = 1999,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, for machines.")
+    ] = False,
 ) -> None:
     """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0."""
-    from infoplane.analysis.dpi import DEFAULT_ESTIMATORS
-    from infoplane.analysis.kept import kept_check
-    from infoplane.analysis.measure import measure
+    from infoplane.analysis.dpi.check import DEFAULT_ESTIMATORS
+    from infoplane.analysis.dpi.report_cache import kept_check
+    from infoplane.analysis.measuring.measure import measure
     from infoplane.archive import open_archive
     from infoplane.archive.planes import is_plane
-    from infoplane.commands.tables import say_report
+    from infoplane.display.tables import say_report
     from infoplane.plane import Plane
 
     if is_plane(subject):
-        report = kept_check(Plane.load(subject), alpha=alpha, permutations=permutations, progress=not as_json)
+        report = kept_check(
+            Plane.load(subject), alpha=alpha, permutations=permutations, progress=not as_json
+        )
     else:
         archive = open_archive(subject)
-        plane = measure(archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json)
-        report = kept_check(plane, archive=archive, alpha=alpha, permutations=permutations, progress=not as_json)
+        plane = measure(
+            archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json
+        )
+        report = kept_check(
+            plane, archive=archive, alpha=alpha, permutations=permutations, progress=not as_json
+        )
     if as_json:
         print(json.dumps(_as_dict(report), indent=1))
     else:
@@ -57,36 +78,53 @@ def _as_dict(report: DPIReport) -> dict[str, object]:
     }
 
 
-Specs = Annotated[list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")]
-Picture = Annotated[Path | None, typer.Option("-o", "--output", help="Also draw FILE.png, .svg or .pdf.")]
+Specs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`."
+    ),
+]
+Picture = Annotated[
+    Path | None, typer.Option("-o", "--output", help="Also draw FILE.png, .svg or .pdf.")
+]
 
 
 def phases(
-    run: Annotated[list[Path], typer.Argument(help="One or more runs (directories or packed files).")],
+    run: Annotated[
+        list[Path], typer.Argument(help="One or more runs (directories or packed files).")
+    ],
     estimator: Specs = None,
     output: Picture = None,
     splits: Annotated[int, typer.Option(help="Random splits of the probe rows into halves.")] = 5,
     seed: Annotated[int, typer.Option(help="Of the splits.")] = 0,
 ) -> None:
     """Does a layer compress, when, and on whose word? The peak is chosen on one half of the rows and measured on the other."""
-    from infoplane.analysis.phases import DEFAULT_ESTIMATORS
-    from infoplane.analysis.phases import phases as judge
-    from infoplane.commands.tables import say_phases
+    from infoplane.analysis.studies.phases import DEFAULT_ESTIMATORS
+    from infoplane.analysis.studies.phases import phases as judge
+    from infoplane.display.tables import say_phases
 
     for k, path in enumerate(run):
-        found = judge(path, estimator or DEFAULT_ESTIMATORS, splits=splits, seed=seed, progress=True)
+        found = judge(
+            path, estimator or DEFAULT_ESTIMATORS, splits=splits, seed=seed, progress=True
+        )
         say_phases(found)
         if output is not None:
             from infoplane.analysis.plot import plot_phases
 
-            _save(plot_phases(found).figure, output if len(run) == 1 else output.with_stem(f"{output.stem}-{k + 1}"))
+            _save(
+                plot_phases(found).figure,
+                output if len(run) == 1 else output.with_stem(f"{output.stem}-{k + 1}"),
+            )
 
 
 def invariance(
     run: Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")],
     estimator: Specs = None,
     step: Annotated[int | None, typer.Option(help="Checkpoint; the last when left out.")] = None,
-    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", help="Only this layer; may be given several times."),
+    ] = None,
     about: Annotated[str, typer.Option(help="labels: I(Z;Y); inputs: I(X;Z).")] = "labels",
     output: Picture = None,
 ) -> None:
@@ -95,7 +133,7 @@ def invariance(
     from rich.table import Table
     from rich.text import Text
 
-    from infoplane.analysis.invariance import invariance as battery
+    from infoplane.analysis.studies.invariance import invariance as battery
     from infoplane.types import printable
 
     if about not in ("labels", "inputs"):
@@ -107,10 +145,22 @@ def invariance(
         layers=layer or None,
         quantity="i_zy" if about == "labels" else "i_xz",
     )
-    table = Table(title=f"reparameterisation invariance, I({'Z;Y' if about == 'labels' else 'X;Z'}) in bits")
-    for column in ("layer", "estimator", "value", "invariance error", "worst map", "sensitivity", "discriminability"):
-        table.add_column(column, justify="left" if column in ("layer", "estimator", "worst map") else "right")
-    from infoplane.analysis.invariance import INVERTIBLE
+    table = Table(
+        title=f"reparameterisation invariance, I({'Z;Y' if about == 'labels' else 'X;Z'}) in bits"
+    )
+    for column in (
+        "layer",
+        "estimator",
+        "value",
+        "invariance error",
+        "worst map",
+        "sensitivity",
+        "discriminability",
+    ):
+        table.add_column(
+            column, justify="left" if column in ("layer", "estimator", "worst map") else "right"
+        )
+    from infoplane.analysis.studies.invariance import INVERTIBLE
 
     for f in found:
         worst = max(INVERTIBLE, key=lambda name: f.changes[name])
@@ -139,8 +189,8 @@ def sensitivity(
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
 ) -> None:
     """The same activations under ten conventions: does layer k compress? Table, small-multiple planes, a verdict in words."""
-    from infoplane.analysis.sensitivity import CONVENTIONS
-    from infoplane.analysis.sensitivity import sensitivity as judge
+    from infoplane.analysis.studies.sensitivity import CONVENTIONS
+    from infoplane.analysis.studies.sensitivity import sensitivity as judge
 
     found = judge(run, estimator or CONVENTIONS, workers=workers, progress=True)
     print(found)
@@ -151,14 +201,21 @@ def sensitivity(
 
 
 def compare(
-    run: Annotated[list[Path], typer.Argument(help="Two or more runs or planes: seeds, activations, data sets.")],
-    estimator: Annotated[str, typer.Option("-e", "--estimator", help="Spec to compare under.")] = "bin:szt",
-    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg or .pdf.")] = Path("compare.png"),
+    run: Annotated[
+        list[Path],
+        typer.Argument(help="Two or more runs or planes: seeds, activations, data sets."),
+    ],
+    estimator: Annotated[
+        str, typer.Option("-e", "--estimator", help="Spec to compare under.")
+    ] = "bin:szt",
+    output: Annotated[Path, typer.Option("-o", "--output", help="FILE.png, .svg or .pdf.")] = Path(
+        "compare.png"
+    ),
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
 ) -> None:
     """Planes of several runs side by side, and pooled over runs with their range."""
-    from infoplane.analysis.compare import pool
     from infoplane.analysis.plot import draw_compared
+    from infoplane.analysis.studies.compare import pool
     from infoplane.commands.subjects import named_planes
     from infoplane.types import printable
 

@@ -16,46 +16,90 @@ DEFAULT = ["bin:szt", "kde:variance=0.001", "exact"]
 def measure(
     run: Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")],
     estimator: Annotated[
-        list[str] | None, typer.Option("-e", "--estimator", help="Spec, may be given several times; see `infoplane estimators`.")
+        list[str] | None,
+        typer.Option(
+            "-e",
+            "--estimator",
+            help="Spec, may be given several times; see `infoplane estimators`.",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Where the plane goes; RUN/plane.h5 by default, beside a packed file.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Where the plane goes; RUN/plane.h5 by default, beside a packed file.",
+        ),
     ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write the points as CSV.")] = None,
-    layer: Annotated[list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")] = None,
-    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine; results do not depend on it.")] = 1,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", help="Only this layer; may be given several times."),
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", "-w", help="Threads on this machine; results do not depend on it."
+        ),
+    ] = 1,
     dask: Annotated[
-        str, typer.Option("--dask", help="Address of a dask scheduler, e.g. tcp://host:8786, or `local` for --workers processes.")
+        str,
+        typer.Option(
+            "--dask",
+            help="Address of a dask scheduler, e.g. tcp://host:8786, or `local` for --workers processes.",
+        ),
     ] = "",
     device: Annotated[
-        str, typer.Option("--device", help="Torch device of the pairwise kernels, e.g. cuda; `cpu` for the compiled ones.")
+        str,
+        typer.Option(
+            "--device",
+            help="Torch device of the pairwise kernels, e.g. cuda; `cpu` for the compiled ones.",
+        ),
     ] = "",
     seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
-    errorbars: Annotated[int, typer.Option(help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.")] = 0,
-    null: Annotated[int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")] = 0,
+    errorbars: Annotated[
+        int,
+        typer.Option(
+            help="Half-sample splits for standard errors; 10 is a good choice, 0 for none."
+        ),
+    ] = 0,
+    null: Annotated[
+        int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")
+    ] = 0,
     alone: Annotated[
-        bool, typer.Option("--alone", help="Do not add a second estimator beside a single one of continuous information.")
+        bool,
+        typer.Option(
+            "--alone",
+            help="Do not add a second estimator beside a single one of continuous information.",
+        ),
     ] = False,
     check: Annotated[
-        bool, typer.Option(help="Judge the plane by the data processing inequality; `check` and `plot` read this judgement again.")
+        bool,
+        typer.Option(
+            help="Judge the plane by the data processing inequality; `check` and `plot` read this judgement again."
+        ),
     ] = True,
-    follow: Annotated[bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")] = False,
-    max_overhead: Annotated[float, typer.Option(help="With --follow: the share of one core that measuring may use.")] = SHARE,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")
+    ] = False,
+    max_overhead: Annotated[
+        float, typer.Option(help="With --follow: the share of one core that measuring may use.")
+    ] = SHARE,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
 
     A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells where the two part are listed.
     """
-    from infoplane.analysis.beside import companions, partings
+    from infoplane.analysis.studies.disagreement import companions, partings
 
     specs = list(estimator or DEFAULT)
     if follow:
         _follow(run, specs, max_overhead=max_overhead, seed=seed)
         return
     specs += () if alone else companions(specs)
-    from infoplane.analysis.measure import measure as run_measure
+    from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.archive import open_archive
-    from infoplane.commands.tables import say_plane
+    from infoplane.display.tables import say_plane
     from infoplane.types import printable
 
     archive = open_archive(run)
@@ -71,10 +115,19 @@ def measure(
         errorbars=errorbars,
         null=null,
     )
-    target = output or (archive.path / "plane.h5" if archive.path.is_dir() else archive.path.with_name(archive.path.stem + "-plane.h5"))
+    target = output or (
+        archive.path / "plane.h5"
+        if archive.path.is_dir()
+        else archive.path.with_name(archive.path.stem + "-plane.h5")
+    )
     say_plane(plane)
     for failure in plane.failures[:5]:
-        print(printable(f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}", 400))
+        print(
+            printable(
+                f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}",
+                400,
+            )
+        )
     if parted := partings(plane):
         print(
             f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
@@ -85,19 +138,32 @@ def measure(
     if csv is not None:
         print(plane.to_csv(csv))
     if check and plane.points:
-        from infoplane.analysis.kept import kept_check
+        from infoplane.analysis.dpi.report_cache import kept_check
 
         report = kept_check(plane, archive=archive, progress=True)
-        print(printable(f"DPI check: {report.tally}" + (f". Which: infoplane check {target}" if report.findings else ""), 1000))
+        print(
+            printable(
+                f"DPI check: {report.tally}"
+                + (f". Which: infoplane check {target}" if report.findings else ""),
+                1000,
+            )
+        )
 
 
 def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int) -> None:
     import threading
 
-    from infoplane.analysis.follow import follow
+    from infoplane.analysis.measuring.follow import follow
 
     with contextlib.suppress(KeyboardInterrupt):
-        follow(run, specs, over=threading.Event(), gone=threading.Event(), max_overhead=max_overhead, seed=seed)
+        follow(
+            run,
+            specs,
+            over=threading.Event(),
+            gone=threading.Event(),
+            max_overhead=max_overhead,
+            seed=seed,
+        )
 
 
 def estimators() -> None:

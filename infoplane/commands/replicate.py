@@ -13,11 +13,18 @@ def replicate(
     all_of_them: Annotated[bool, typer.Option("--all", help="Every claim.")] = False,
     list_them: Annotated[bool, typer.Option("--list", help="Only print the claims.")] = False,
     seeds: Annotated[int, typer.Option(help="How many seeds; single runs vary widely.")] = 3,
-    quick: Annotated[bool, typer.Option("--quick", help="Shorter trainings: to see it work, not to decide it.")] = False,
-    out: Annotated[Path, typer.Option("--out", help="Folder for runs, pictures and results; what is there is not run again.")] = Path(
-        "runs/replications"
-    ),
-    markdown: Annotated[Path | None, typer.Option("--markdown", help="Also write the results as a page.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Shorter trainings: to see it work, not to decide it.")
+    ] = False,
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", help="Folder for runs, pictures and results; what is there is not run again."
+        ),
+    ] = Path("runs/replications"),
+    markdown: Annotated[
+        Path | None, typer.Option("--markdown", help="Also write the results as a page.")
+    ] = None,
 ) -> None:
     """Run headline results of the literature again: claim, our numbers per seed, verdict. Exit code 1 if one is not replicated."""
     from rich.console import Console
@@ -47,8 +54,15 @@ def replicate(
     for column in ("claim", "verdict", "assertion", "numbers per seed"):
         table.add_column(column)
     for r in results:
-        numbers = "\n".join(f"{key}: {', '.join(f'{v:.3g}' for v in values)}" for key, values in r.numbers.items())
-        table.add_row(r.claim, r.outcome, escape(r.assertion) + f" (seeds that learnt: {r.learnt})", escape(numbers))
+        numbers = "\n".join(
+            f"{key}: {', '.join(f'{v:.3g}' for v in values)}" for key, values in r.numbers.items()
+        )
+        table.add_row(
+            r.claim,
+            r.outcome,
+            escape(r.assertion) + f" (seeds that learnt: {r.learnt})",
+            escape(numbers),
+        )
     console.print(table)
     console.print(f"{sum(r.seconds for r in results):.0f} s in all")
     if markdown is not None:

@@ -14,27 +14,43 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
     from rich.table import Table
 
     from infoplane.archive import open_archive
-    from infoplane.sizes import size_text
+    from infoplane.display.sizes import size_text
     from infoplane.types import printable
 
     archive = open_archive(run)
     console = Console()
     console.print(escape(printable(repr(archive), 2000)), soft_wrap=True, highlight=False)
     y = "no labels" if archive.y is None else f"{archive.y_kind} labels of shape {archive.y.shape}"
-    x = "inputs not stored" if archive.x is None else f"inputs {archive.x.dtype} of shape {archive.x.shape}"
-    console.print(escape(f"probe: {archive.n_rows} rows, {x}, {y}; digest {archive.digest[:16]}"), soft_wrap=True, highlight=False)
+    x = (
+        "inputs not stored"
+        if archive.x is None
+        else f"inputs {archive.x.dtype} of shape {archive.x.shape}"
+    )
+    console.print(
+        escape(f"probe: {archive.n_rows} rows, {x}, {y}; digest {archive.digest[:16]}"),
+        soft_wrap=True,
+        highlight=False,
+    )
     chain = archive.chain
     cuts = (
         "no certificate"
         if chain is None
-        else chain.reason or f"{sum(cell == 'cut' for row in chain.matrix for cell in row)} pairs of layers cut X from one another"
+        else chain.reason
+        or f"{sum(cell == 'cut' for row in chain.matrix for cell in row)} pairs of layers cut X from one another"
     )
     console.print(escape(printable(f"chain: {cuts}", 2000)), soft_wrap=True, highlight=False)
     if archive.steps:
         last = archive.steps[-1]
-        metrics = ", ".join(f"{k} {v:.4g}" for k, v in archive.metrics[last].items()) or "none logged"
+        metrics = (
+            ", ".join(f"{k} {v:.4g}" for k, v in archive.metrics[last].items()) or "none logged"
+        )
         console.print(
-            escape(printable(f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}", 2000)),
+            escape(
+                printable(
+                    f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}",
+                    2000,
+                )
+            ),
             soft_wrap=True,
             highlight=False,
         )
@@ -42,10 +58,25 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
     for layer in archive.infos:
         steps = sum(archive.has(step, layer.name) for step in archive.steps)
         cost = size_text(layer.bytes_per_row * archive.n_rows)
-        table.add_row(*map(_shown, (layer.name, layer.cls, str(layer.shape), layer.store_dtype, layer.reduction, cost, str(steps))))
+        table.add_row(
+            *map(
+                _shown,
+                (
+                    layer.name,
+                    layer.cls,
+                    str(layer.shape),
+                    layer.store_dtype,
+                    layer.reduction,
+                    cost,
+                    str(steps),
+                ),
+            )
+        )
     per_step = sum(layer.bytes_per_row for layer in archive.infos) * archive.n_rows
     console.print(
-        escape(f"activations and row digests: {size_text(per_step)} per step, {size_text(per_step * len(archive.steps))} in all"),
+        escape(
+            f"activations and row digests: {size_text(per_step)} per step, {size_text(per_step * len(archive.steps))} in all"
+        ),
         soft_wrap=True,
         highlight=False,
     )
@@ -73,13 +104,17 @@ def verify(run: Path = typer.Argument(..., help="A run folder or a packed .h5 fi
         print(f"{len(problems)} problem(s)")
         raise typer.Exit(1)
     archive = open_archive(run)
-    print(f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches")
+    print(
+        f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches"
+    )
 
 
 def pack(
     run: Path = typer.Argument(..., help="A run folder."),
     output: Path = typer.Option(..., "-o", "--output", help="The .h5 file to write."),
-    compression: str = typer.Option("", "--compression", "-c", help="gzip or zstd; none when left out."),
+    compression: str = typer.Option(
+        "", "--compression", "-c", help="gzip or zstd; none when left out."
+    ),
     overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing file."),
 ) -> None:
     """Write a run into one portable HDF5 file, every checksum checked on the way."""
@@ -90,7 +125,9 @@ def pack(
 
 
 def merge(
-    runs: list[Path] = typer.Argument(..., help="Run folders of the ranks: same probe, same layers."),
+    runs: list[Path] = typer.Argument(
+        ..., help="Run folders of the ranks: same probe, same layers."
+    ),
     output: Path = typer.Option(..., "-o", "--output", help="The folder of the joined run."),
 ) -> None:
     """Join the rows that several ranks captured into one run."""

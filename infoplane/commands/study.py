@@ -15,13 +15,28 @@ belongs to its bin width, and other widths draw other curves (try --activation r
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the run, the plane, the table and the pictures.")] = Path("runs/demo"),
-    task: Annotated[str, typer.Option(help="szt (12 bits, 4096 patterns) or digits (8x8 images).")] = "szt",
-    activation: Annotated[str, typer.Option(help="tanh, relu, sigmoid, softsign, softplus, elu, gelu, leaky_relu or linear.")] = "tanh",
-    epochs: Annotated[int | None, typer.Option(help="Training epochs; enough to see fitting and compression by default.")] = None,
+    out: Annotated[
+        Path,
+        typer.Option("--out", help="Folder for the run, the plane, the table and the pictures."),
+    ] = Path("runs/demo"),
+    task: Annotated[
+        str, typer.Option(help="szt (12 bits, 4096 patterns) or digits (8x8 images).")
+    ] = "szt",
+    activation: Annotated[
+        str,
+        typer.Option(
+            help="tanh, relu, sigmoid, softsign, softplus, elu, gelu, leaky_relu or linear."
+        ),
+    ] = "tanh",
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Training epochs; enough to see fitting and compression by default."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Initial weights, split and order of batches.")] = 0,
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads for measuring.")] = 2,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of the same name.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a run of the same name.")
+    ] = False,
 ) -> None:
     """Train a small network, capture it, measure its information plane, check it, draw it: the whole of infoplane in two minutes."""
     from rich.console import Console
@@ -43,19 +58,28 @@ def demo(
     )
     plane = done.plane
     rows = summary_rows(plane)
-    table = Table(title=f"I(X;Z) under {plane.estimators[0]} [bits], {activation} network, N={plane.n}")
+    table = Table(
+        title=f"I(X;Z) under {plane.estimators[0]} [bits], {activation} network, N={plane.n}"
+    )
     for key in rows[0]:
         table.add_column(key, justify="left" if key == "layer" else "right")
     for row in rows:
         table.add_row(*row.values())
     console.print(table)
     console.print(
-        f"accuracy: {done.trained.train_accuracy:.1%} on training rows, {done.trained.test_accuracy:.1%} on held-out rows", highlight=False
+        f"accuracy: {done.trained.train_accuracy:.1%} on training rows, {done.trained.test_accuracy:.1%} on held-out rows",
+        highlight=False,
     )
     print(done.report)
     print()
     print(
-        READING.format(n=plane.n, spec=plane.estimators[0], log2_n=plane.log2_n, h_y=plane.h_y_bits or float("nan"), run=done.files["run"])
+        READING.format(
+            n=plane.n,
+            spec=plane.estimators[0],
+            log2_n=plane.log2_n,
+            h_y=plane.h_y_bits or float("nan"),
+            run=done.files["run"],
+        )
     )
     print()
     for name, path in done.files.items():

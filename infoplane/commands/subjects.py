@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from infoplane.analysis.compare import Pooled
     from infoplane.analysis.report import Judged
+    from infoplane.analysis.studies.compare import Pooled
     from infoplane.plane import Plane
 
 
-def plane_of(subject: Path, estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001", "exact")) -> Plane:
+def plane_of(
+    subject: Path, estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001", "exact")
+) -> Plane:
     """The plane in a file; of a run the plane.h5 inside it, else one measured now."""
     from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
@@ -21,14 +23,14 @@ def plane_of(subject: Path, estimators: Sequence[str] = ("bin:szt", "kde:varianc
         return Plane.load(subject)
     if subject.is_dir() and is_plane(subject / "plane.h5"):
         return Plane.load(subject / "plane.h5")
-    from infoplane.analysis.measure import measure
+    from infoplane.analysis.measuring.measure import measure
 
     return measure(subject, list(estimators), progress=True)
 
 
 def named_planes(paths: Sequence[Path], estimator: str, workers: int = 1) -> dict[str, Plane]:
     """Planes by a name that tells runs apart: ``a/run`` and ``b/run`` keep their folders."""
-    from infoplane.analysis.measure import measure
+    from infoplane.analysis.measuring.measure import measure
     from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
 
@@ -36,7 +38,11 @@ def named_planes(paths: Sequence[Path], estimator: str, workers: int = 1) -> dic
     for path in paths:
         name = path.parent.name + "/" + path.stem if path.stem in ("run", "plane") else path.stem
         name = name if name not in named else f"{name} ({len(named) + 1})"
-        named[name] = Plane.load(path) if is_plane(path) else measure(path, estimator, workers=workers, progress=True)
+        named[name] = (
+            Plane.load(path)
+            if is_plane(path)
+            else measure(path, estimator, workers=workers, progress=True)
+        )
     return named
 
 
@@ -50,15 +56,15 @@ def judge_all(plane: Plane, subject: Path, *, full: bool, against: Sequence[Path
 
     pooled: Sequence[Pooled] = ()
     if against:
-        from infoplane.analysis.compare import pool
+        from infoplane.analysis.studies.compare import pool
 
         spec = plane.estimators[0]
         pooled = pool({"this run": plane, **named_planes(against, spec)}, estimator=spec)
     if not full:
         return Judged(pooled=pooled)
-    from infoplane.analysis.mechanism import mechanism
-    from infoplane.analysis.phases import phases as judge
-    from infoplane.analysis.sensitivity import sensitivity as vary
+    from infoplane.analysis.studies.mechanism import mechanism
+    from infoplane.analysis.studies.phases import phases as judge
+    from infoplane.analysis.studies.sensitivity import sensitivity as vary
     from infoplane.archive import open_archive
     from infoplane.archive.planes import is_plane
     from infoplane.errors import InputError
@@ -69,4 +75,6 @@ def judge_all(plane: Plane, subject: Path, *, full: bool, against: Sequence[Path
             f"--full needs the run behind the plane, which is not at {str(run)!r}; give the run itself: infoplane report RUN --full"
         )
     archive = open_archive(run)
-    return Judged(judge(archive, progress=True), vary(archive, progress=True), mechanism(archive), pooled)
+    return Judged(
+        judge(archive, progress=True), vary(archive, progress=True), mechanism(archive), pooled
+    )

@@ -15,10 +15,15 @@ def adaptive(ctx: Context) -> Result:
     """ReLU networks under bins that follow the values: mean drop of the hidden layers between 0.1 and 2 bits."""
     archives = [szt_run(ctx, seed, activation="relu") for seed in ctx.seeds]
     planes = [plane_of(a, [QUANTILE, CODE], ACTS) for a in archives]
-    falls = {spec: [statistics.mean(drop(p, n, spec) for n in ACTS) for p in planes] for spec in (QUANTILE, CODE)}
+    falls = {
+        spec: [statistics.mean(drop(p, n, spec) for n in ACTS) for p in planes]
+        for spec in (QUANTILE, CODE)
+    }
     numbers = {f"mean drop of hidden layers, {spec} [bits]": falls[spec] for spec in falls}
     limits = dict.fromkeys(numbers, 0.1)
-    numbers |= {f"layer 5, {spec} [bits]": [drop(p, "act5", spec) for p in planes] for spec in falls}
+    numbers |= {
+        f"layer 5, {spec} [bits]": [drop(p, "act5", spec) for p in planes] for spec in falls
+    }
     some = {spec: 0.1 < median_of(values) < 2 for spec, values in falls.items()}
     return conclude(
         ctx,
@@ -32,8 +37,12 @@ def adaptive(ctx: Context) -> Result:
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "chelombiev2019", CODE)],
         conventions={
-            "their code: entropy-based bins over the distinct values of a layer (`bin:ebab`)": judged(some[CODE], falls[CODE]),
-            "equal counts per unit over all values (`bin:quantile`)": judged(some[QUANTILE], falls[QUANTILE]),
+            "their code: entropy-based bins over the distinct values of a layer (`bin:ebab`)": judged(
+                some[CODE], falls[CODE]
+            ),
+            "equal counts per unit over all values (`bin:quantile`)": judged(
+                some[QUANTILE], falls[QUANTILE]
+            ),
         },
         note="single runs vary widely: a seed may hardly compress",
     )
@@ -41,6 +50,10 @@ def adaptive(ctx: Context) -> Result:
 
 CLAIMS = [
     Claim(
-        "chelombiev2019", "adaptive bins see some compression in ReLU networks", __doc__ or "", "quantile and entropy-based bins", adaptive
+        "chelombiev2019",
+        "adaptive bins see some compression in ReLU networks",
+        __doc__ or "",
+        "quantile and entropy-based bins",
+        adaptive,
     )
 ]

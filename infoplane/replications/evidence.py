@@ -44,7 +44,10 @@ def conclude(
     good, of = learnt or (len(ctx.seeds), len(ctx.seeds))
     files = [str(a.path) for a in archives]
     (ctx.out / "planes").mkdir(exist_ok=True)
-    files += [str(p.save(ctx.out / "planes" / f"{name}-{k}.h5", overwrite=True, judge=False)) for k, p in enumerate(planes)]
+    files += [
+        str(p.save(ctx.out / "planes" / f"{name}-{k}.h5", overwrite=True, judge=False))
+        for k, p in enumerate(planes)
+    ]
     files += [*pictures, figure_file(ctx, draw_numbers(numbers, limits or {}), f"{name}-numbers")]
     return Result(
         name,
@@ -60,7 +63,9 @@ def conclude(
     )
 
 
-def figure_file(ctx: Context, figure: Any, name: str) -> str:  # Any: a matplotlib Figure, which only the pictures' room imports
+def figure_file(
+    ctx: Context, figure: Any, name: str
+) -> str:  # Any: a matplotlib Figure, which only the pictures' room imports
     """Write a figure as PNG beside the results; its path."""
     from infoplane.analysis.plot import style
 
@@ -70,11 +75,15 @@ def figure_file(ctx: Context, figure: Any, name: str) -> str:  # Any: a matplotl
     return str(path)
 
 
-def plane_picture(ctx: Context, plane: Plane, name: str, spec: str, layers: Sequence[str] | None = None) -> str:
+def plane_picture(
+    ctx: Context, plane: Plane, name: str, spec: str, layers: Sequence[str] | None = None
+) -> str:
     """The information plane as PNG beside the results; its path."""
     from infoplane.analysis.plot.save import draw
 
-    return figure_file(ctx, draw(plane.select(layer=list(layers)) if layers else plane, estimator=spec), name)
+    return figure_file(
+        ctx, draw(plane.select(layer=list(layers)) if layers else plane, estimator=spec), name
+    )
 
 
 def lines_picture(

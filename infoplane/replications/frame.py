@@ -82,7 +82,9 @@ class Claim:
     @property
     def source(self) -> str:
         """Digest of the module that decides the claim: a stored verdict of other code is not read again."""
-        return f"{zlib.crc32(inspect.getsource(inspect.getmodule(self.run) or inspect).encode()):08x}"
+        return (
+            f"{zlib.crc32(inspect.getsource(inspect.getmodule(self.run) or inspect).encode()):08x}"
+        )
 
 
 def claims() -> dict[str, Claim]:
@@ -138,7 +140,9 @@ def replicate(
         result = known[name].run(Context(folder, tuple(wanted), quick, say))
         seconds = round(time.perf_counter() - began, 1)
         if old is not None and old.seeds == wanted and old.quick == quick:
-            seconds = max(seconds, old.seconds)  # judged again from runs that are there: what it took is what the runs took
+            seconds = max(
+                seconds, old.seconds
+            )  # judged again from runs that are there: what it took is what the runs took
         result = replace(result, seeds=wanted, seconds=seconds, source=known[name].source)
         path.write_text(json.dumps(asdict(result), indent=1), "utf-8")
         say(f"{name}: {result.outcome}: {result.assertion} ({result.seconds:.0f} s)")

@@ -26,12 +26,16 @@ def chain_run(ctx: Context) -> Archive:
     path = ctx.out / "runs" / "shrink-and-grow"
     if (path / "done").is_file():
         return open_archive(path)
-    model = torch.nn.Sequential(torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False))
+    model = torch.nn.Sequential(
+        torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    )
     with torch.no_grad():
         for weight, gain in zip(model.parameters(), (0.1, 10.0), strict=True):
             weight.fill_(gain)
     x = np.random.default_rng(0).normal(size=(ROWS, 1)).astype(np.float32)
-    with ip.Recorder(model, probe=x, to=path, layers=["0", "1"], overwrite=True, durable=False, verbose=False):
+    with ip.Recorder(
+        model, probe=x, to=path, layers=["0", "1"], overwrite=True, durable=False, verbose=False
+    ):
         pass
     (path / "done").write_text("")
     return open_archive(path)
@@ -44,8 +48,12 @@ def noise_after(ctx: Context) -> Result:
 
     archive, rng = chain_run(ctx), np.random.default_rng(1)
     closed = [float(0.5 * np.log2(1 + g * g / 0.1)) for g in GAINS]
-    noisy = [archive.z(0, name) + np.sqrt(0.1) * rng.normal(size=(ROWS, 1)) for name in archive.layers]
-    found = [ip.estimators.Gaussian().estimate(ip.continuous(archive.x), ip.continuous(z)) for z in noisy]
+    noisy = [
+        archive.z(0, name) + np.sqrt(0.1) * rng.normal(size=(ROWS, 1)) for name in archive.layers
+    ]
+    found = [
+        ip.estimators.Gaussian().estimate(ip.continuous(archive.x), ip.continuous(z)) for z in noisy
+    ]
     plane = Plane(
         tuple(Point(0, name, "i_xz", e) for name, e in zip(archive.layers, found, strict=True)),
         archive.layers,

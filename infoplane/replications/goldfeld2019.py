@@ -24,18 +24,25 @@ NOISY = f"noisy:sigma={SIGMA:g},draws=2"
 
 def constant(ctx: Context) -> Result:
     """Exact codes of the tanh runs: H >= 11.99 bits in every hidden layer and epoch, and no leak along the chain."""
-    from infoplane.analysis.dpi import check_dpi
+    from infoplane.analysis.dpi.check import check_dpi
 
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, ["exact"]) for a in archives]
     numbers = {
         "smallest H over hidden layers and epochs [bits]": [
-            min(p.bits for p in plane if p.quantity == "i_xz" and p.layer in ACTS) for plane in planes
+            min(p.bits for p in plane if p.quantity == "i_xz" and p.layer in ACTS)
+            for plane in planes
         ],
-        "leaks": [float(len(check_dpi(plane, archive=a).of("fault"))) for plane, a in zip(planes, archives, strict=True)],
+        "leaks": [
+            float(len(check_dpi(plane, archive=a).of("fault")))
+            for plane, a in zip(planes, archives, strict=True)
+        ],
     }
     least, faults = numbers.values()
-    lines = {name: [[e.bits for e in p.series(name, "i_xz", "exact")[1]] for p in planes] for name in ACTS}
+    lines = {
+        name: [[e.bits for e in p.series(name, "i_xz", "exact")[1]] for p in planes]
+        for name in ACTS
+    }
     return conclude(
         ctx,
         "goldfeld2019",
@@ -47,7 +54,15 @@ def constant(ctx: Context) -> Result:
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(ctx, "goldfeld2019", planes[0].steps, lines, x_label="epoch", y_label="I(X;Z) [bits], exact, N=4096", log=True)
+            lines_picture(
+                ctx,
+                "goldfeld2019",
+                planes[0].steps,
+                lines,
+                x_label="epoch",
+                y_label="I(X;Z) [bits], exact, N=4096",
+                log=True,
+            )
         ],
         note="rows that tanh saturates to the same float32 are merged for good: late epochs may lose hundredths of a bit",
     )
@@ -120,7 +135,9 @@ def _end_of(plane: Plane, layer: str) -> tuple[float, float]:
     """Fall of the true I(X;T) from its peak to the end, in bits, and its Monte-Carlo standard error."""
     estimates = plane.series(layer, "i_xz", NOISY)[1]
     peak = max(estimates, key=lambda e: e.bits)
-    return peak.bits - estimates[-1].bits, float(np.hypot(peak.stderr or 0.0, estimates[-1].stderr or 0.0))
+    return peak.bits - estimates[-1].bits, float(
+        np.hypot(peak.stderr or 0.0, estimates[-1].stderr or 0.0)
+    )
 
 
 def noisy(ctx: Context) -> Result:
@@ -131,28 +148,47 @@ def noisy(ctx: Context) -> Result:
     excess = []
     for p in planes:
         curves = [p.series(name, "i_xz", NOISY)[1] for name in ACTS]
-        pairs = [(a, b) for up, down in zip(curves, curves[1:], strict=False) for a, b in zip(up, down, strict=True)]
-        excess.append(max((b.bits - a.bits) / float(np.hypot(a.stderr or 0.0, b.stderr or 0.0)) for a, b in pairs))
+        pairs = [
+            (a, b)
+            for up, down in zip(curves, curves[1:], strict=False)
+            for a, b in zip(up, down, strict=True)
+        ]
+        excess.append(
+            max(
+                (b.bits - a.bits) / float(np.hypot(a.stderr or 0.0, b.stderr or 0.0))
+                for a, b in pairs
+            )
+        )
     tight = [[clustering(a, s, "act5") for s in a.steps] for a in archives]
     numbers = {
         "fall of I(X;T) of layer 5 [bits]": [f for f, _ in falls],
         "fall / standard error": [f / se for f, se in falls],
         "largest rise of I(X;T) along the chain / standard error": excess,
         "classes of layer 5: distance within / between, at the peak of I(X;T)": [
-            t[int(np.argmax([e.bits for e in p.series("act5", "i_xz", NOISY)[1]]))] for t, p in zip(tight, planes, strict=True)
+            t[int(np.argmax([e.bits for e in p.series("act5", "i_xz", NOISY)[1]]))]
+            for t, p in zip(tight, planes, strict=True)
         ],
         "classes of layer 5: distance within / between, at the end": [t[-1] for t in tight],
     }
     at_peak, at_end = list(numbers.values())[3:]
-    holds = min(numbers["fall / standard error"]) > 3 and max(excess) < 4 and all(b < a for a, b in zip(at_peak, at_end, strict=True))
-    lines = {name: [[e.bits for e in p.series(name, "i_xz", NOISY)[1]] for p in planes] for name in ACTS}
+    holds = (
+        min(numbers["fall / standard error"]) > 3
+        and max(excess) < 4
+        and all(b < a for a, b in zip(at_peak, at_end, strict=True))
+    )
+    lines = {
+        name: [[e.bits for e in p.series(name, "i_xz", NOISY)[1]] for p in planes] for name in ACTS
+    }
     return conclude(
         ctx,
         "goldfeld2019-noisy",
         holds,
         "in every seed: I(X;T) of layer 5 falls by > 3 standard errors, no layer exceeds the one before it by 4 (160 comparisons), and classes are closer together at the end than at the peak",
         numbers,
-        limits={"fall / standard error": 3, "largest rise of I(X;T) along the chain / standard error": 4},
+        limits={
+            "fall / standard error": 3,
+            "largest rise of I(X;T) along the chain / standard error": 4,
+        },
         learnt=(learnt(archives), len(archives)),
         archives=archives,
         planes=planes,
@@ -175,7 +211,13 @@ def noisy(ctx: Context) -> Result:
 
 _REF = __doc__ or ""
 CLAIMS = [
-    Claim("goldfeld2019", "the true I(X;T) of a deterministic network is constant", _REF, "exact codes of the tanh runs", constant),
+    Claim(
+        "goldfeld2019",
+        "the true I(X;T) of a deterministic network is constant",
+        _REF,
+        "exact codes of the tanh runs",
+        constant,
+    ),
     Claim(
         "goldfeld2019-noisy",
         "with noise in the network the information is finite, obeys the inequality, and its fall is clustering",

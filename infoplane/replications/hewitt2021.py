@@ -29,7 +29,9 @@ def pointer_task() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     bits = (np.arange(2**BITS)[:, None] >> np.arange(BITS)) & 1
     rows = np.repeat(bits, BITS, axis=0)
     where = np.tile(np.arange(BITS), 2**BITS)
-    return np.c_[rows, 2 + where].astype(np.int64), rows[np.arange(len(rows)), where].astype(np.int64)
+    return np.c_[rows, 2 + where].astype(np.int64), rows[np.arange(len(rows)), where].astype(
+        np.int64
+    )
 
 
 def transformer(seed: int) -> nn.Module:
@@ -51,7 +53,9 @@ def transformer(seed: int) -> nn.Module:
             super().__init__()
             self.norm1, self.norm2 = nn.LayerNorm(WIDTH), nn.LayerNorm(WIDTH)
             self.attend = nn.MultiheadAttention(WIDTH, 2, batch_first=True)
-            self.mlp = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
+            self.mlp = nn.Sequential(
+                nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
+            )
 
         def forward(self, h: torch.Tensor) -> torch.Tensor:
             n = self.norm1(h)
@@ -80,7 +84,13 @@ def pointer_run(ctx: Context, seed: int) -> Archive:
     def task() -> Task:
         x, y = pointer_task()
         mask = np.random.default_rng([seed, 2]).random(len(x)) < 0.8
-        return Task(transformer(seed), x, y, mask, np.sort(np.random.default_rng(0).permutation(len(x))[:PROBE]))
+        return Task(
+            transformer(seed),
+            x,
+            y,
+            mask,
+            np.sort(np.random.default_rng(0).permutation(len(x))[:PROBE]),
+        )
 
     return recorded(
         ctx,
@@ -103,31 +113,49 @@ def depth(ctx: Context) -> Result:
     archives = [pointer_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [LINEAR, "exact"]) for a in archives]
     ends = [[p.series(name, "i_zy", LINEAR)[1][-1] for name in LAYERS] for p in planes]
-    ratio = [(e[-1].bits - e[0].bits) / math.hypot(e[-1].stderr or 0.0, e[0].stderr or 0.0) for e in ends]
+    ratio = [
+        (e[-1].bits - e[0].bits) / math.hypot(e[-1].stderr or 0.0, e[0].stderr or 0.0) for e in ends
+    ]
     beyond = []
     for a in archives:
         z, base = (ip.continuous(a.z(a.steps[-1], name)) for name in ("block1", "embed"))
         beyond.append(conditional_vinformation(z, ip.discrete(a.y), base))
-    numbers = {f"I_V({name} -> Y), linear, at the end [bits]": [e[k].bits for e in ends] for k, name in enumerate(LAYERS)}
+    numbers = {
+        f"I_V({name} -> Y), linear, at the end [bits]": [e[k].bits for e in ends]
+        for k, name in enumerate(LAYERS)
+    }
     numbers |= {
         "growth along the depth / standard error": ratio,
         "I_V(block1 -> Y | embed) [bits]": [b.bits for b in beyond],
-        "I_V(block1 -> Y | embed) / standard error": [b.bits / (b.stderr or math.inf) for b in beyond],
+        "I_V(block1 -> Y | embed) / standard error": [
+            b.bits / (b.stderr or math.inf) for b in beyond
+        ],
         "exact I(X;Z), smallest over blocks and checkpoints [bits]": [
-            min(q.bits for q in p if q.estimator == "exact" and q.quantity == "i_xz") for p in planes
+            min(q.bits for q in p if q.estimator == "exact" and q.quantity == "i_xz")
+            for p in planes
         ],
         "held-out accuracy": [accuracies(a)[1] for a in archives],
     }
     least = numbers["exact I(X;Z), smallest over blocks and checkpoints [bits]"]
-    holds = min(ratio) > 3 and min(numbers["I_V(block1 -> Y | embed) / standard error"]) > 3 and min(least) > math.log2(PROBE) - 1e-9
-    lines = {name: [[e.bits for e in p.series(name, "i_zy", LINEAR)[1]] for p in planes] for name in LAYERS}
+    holds = (
+        min(ratio) > 3
+        and min(numbers["I_V(block1 -> Y | embed) / standard error"]) > 3
+        and min(least) > math.log2(PROBE) - 1e-9
+    )
+    lines = {
+        name: [[e.bits for e in p.series(name, "i_zy", LINEAR)[1]] for p in planes]
+        for name in LAYERS
+    }
     return conclude(
         ctx,
         "transformer",
         holds,
         "in every seed: linear V-information of the last block exceeds that of the embeddings by > 3 standard errors, also conditional on the embeddings, while exact I(X;Z) is log2 N everywhere",
         numbers,
-        limits={"growth along the depth / standard error": 3, "I_V(block1 -> Y | embed) / standard error": 3},
+        limits={
+            "growth along the depth / standard error": 3,
+            "I_V(block1 -> Y | embed) / standard error": 3,
+        },
         learnt=(sum(accuracies(a)[0] >= LEARNT for a in archives), len(archives)),
         archives=archives,
         planes=planes,

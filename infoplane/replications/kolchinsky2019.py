@@ -11,7 +11,10 @@ def deterministic(ctx: Context) -> Result:
     """Y = f(X) and exact codes: I(T;Y) = H(Y) in every hidden layer and epoch."""
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, ["exact"], ACTS) for a in archives]
-    gaps = [max((plane.h_y_bits or 0.0) - p.bits for p in plane if p.quantity == "i_zy") for plane in planes]
+    gaps = [
+        max((plane.h_y_bits or 0.0) - p.bits for p in plane if p.quantity == "i_zy")
+        for plane in planes
+    ]
     return conclude(
         ctx,
         "kolchinsky2019",
@@ -27,4 +30,12 @@ def deterministic(ctx: Context) -> Result:
     )
 
 
-CLAIMS = [Claim("kolchinsky2019", "when Y is a function of X there is no trade-off to see", __doc__ or "", "exact codes", deterministic)]
+CLAIMS = [
+    Claim(
+        "kolchinsky2019",
+        "when Y is a function of X there is no trade-off to see",
+        __doc__ or "",
+        "exact codes",
+        deterministic,
+    )
+]

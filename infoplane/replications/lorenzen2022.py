@@ -35,14 +35,19 @@ def _run(ctx: Context, seed: int, bits: int) -> Archive:
         durable=False,
         verbose=False,
     ) as rec:
-        trained = ip.data.szt.train(net, epochs=epochs, seed=seed, on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics))
+        trained = ip.data.szt.train(
+            net,
+            epochs=epochs,
+            seed=seed,
+            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+        )
     (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
     return open_archive(path)
 
 
 def exact(ctx: Context) -> Result:
     """8-bit and 4-bit networks: exact information obeys the DPI (0 violations, 0 faults), and the output layer compresses."""
-    from infoplane.analysis.dpi import check_dpi
+    from infoplane.analysis.dpi.check import check_dpi
     from infoplane.replications.runs import learnt
 
     numbers: Numbers = {}
@@ -52,14 +57,19 @@ def exact(ctx: Context) -> Result:
         planes = [plane_of(a, ["exact"]) for a in archives]
         last = archives[0].layers[-1]
         numbers[f"{bits}-bit: violations and faults"] = [
-            float(len(check_dpi(p, archive=a).of("violation", "fault"))) for p, a in zip(planes, archives, strict=True)
+            float(len(check_dpi(p, archive=a).of("violation", "fault")))
+            for p, a in zip(planes, archives, strict=True)
         ]
-        numbers[f"{bits}-bit: drop of the output layer [bits]"] = [drop(p, last, "exact") for p in planes]
+        numbers[f"{bits}-bit: drop of the output layer [bits]"] = [
+            drop(p, last, "exact") for p in planes
+        ]
         pictures.append(plane_picture(ctx, planes[0], f"lorenzen2022-{bits}bit", "exact"))
         ran += archives
         measured += planes
     drops = [f"{bits}-bit: drop of the output layer [bits]" for bits in (8, 4)]
-    holds = not any(numbers["8-bit: violations and faults"] + numbers["4-bit: violations and faults"])
+    holds = not any(
+        numbers["8-bit: violations and faults"] + numbers["4-bit: violations and faults"]
+    )
     return conclude(
         ctx,
         "lorenzen2022",

@@ -27,7 +27,9 @@ def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) 
     """
     path, known = Path(path), claims()
     lines = [HEAD, "| claim | verdict | runs that learnt | seconds |", "|---|---|---|---|"]
-    lines += [f"| [{r.claim}](#{r.claim}) | {r.outcome} | {r.learnt} | {r.seconds:.0f} |" for r in results]
+    lines += [
+        f"| [{r.claim}](#{r.claim}) | {r.outcome} | {r.learnt} | {r.seconds:.0f} |" for r in results
+    ]
     lines += [
         "",
         f"{len(results)} claims, {sum(r.seconds for r in results) / 60:.0f} minutes of wall-clock time; runs that several claims share are counted once.",
@@ -44,11 +46,23 @@ def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) 
 def _section(r: Result, claim: Claim) -> list[str]:
     lines = ["", f"## {r.claim}", "", f"**{claim.statement}.** {claim.reference}", ""]
     lines += [f"Setting: {claim.setting}." + (" Quick setting." if r.quick else ""), ""]
-    lines += [f"Asserted: {r.assertion}. Verdict: **{r.outcome}**." + (f" Note: {r.note}." if r.note else ""), ""]
+    lines += [
+        f"Asserted: {r.assertion}. Verdict: **{r.outcome}**."
+        + (f" Note: {r.note}." if r.note else ""),
+        "",
+    ]
     lines += ["| quantity | per seed |", "|---|---|"]
-    lines += [f"| {key} | {', '.join(f'{v:.3g}' for v in values)} |" for key, values in r.numbers.items()]
+    lines += [
+        f"| {key} | {', '.join(f'{v:.3g}' for v in values)} |" for key, values in r.numbers.items()
+    ]
     if r.conventions:
-        lines += ["", "Where the sources count differently:", "", "| convention | the claim, per seed |", "|---|---|"]
+        lines += [
+            "",
+            "Where the sources count differently:",
+            "",
+            "| convention | the claim, per seed |",
+            "|---|---|",
+        ]
         lines += [f"| {key} | {text} |" for key, text in r.conventions.items()]
     return lines
 
@@ -59,11 +73,18 @@ def _pictures(r: Result, images: Path, folder: Path) -> Iterator[str]:
         if source.suffix == ".png" and source.is_file():
             images.mkdir(exist_ok=True)
             shutil.copyfile(source, images / f"result-{source.name}")
-            words = "numbers per seed" if source.stem.endswith("-numbers") else f"picture of {r.claim}"
+            words = (
+                "numbers per seed" if source.stem.endswith("-numbers") else f"picture of {r.claim}"
+            )
             yield from ("", f"![{words}](images/result-{source.name})")
 
 
 def _kept(files: Sequence[str]) -> str:
     """Archives and planes of a result in a few words: the first of each and how many."""
-    kinds = {"archives": [f for f in files if f.startswith("runs")], "planes": [f for f in files if f.startswith("planes")]}
-    return ", ".join(f"{len(found)} {kind} (`{found[0]}` ...)" for kind, found in kinds.items() if found)
+    kinds = {
+        "archives": [f for f in files if f.startswith("runs")],
+        "planes": [f for f in files if f.startswith("planes")],
+    }
+    return ", ".join(
+        f"{len(found)} {kind} (`{found[0]}` ...)" for kind, found in kinds.items() if found
+    )

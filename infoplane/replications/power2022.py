@@ -83,14 +83,21 @@ def grok_run(ctx: Context, seed: int) -> Archive:
             if schedule.due(step):
                 with torch.no_grad():
                     right = (model(inputs).argmax(1) == labels).float()
-                rec.step(step, loss=loss.item(), accuracy=right[train].mean().item(), test_accuracy=right[~train].mean().item())
+                rec.step(
+                    step,
+                    loss=loss.item(),
+                    accuracy=right[train].mean().item(),
+                    test_accuracy=right[~train].mean().item(),
+                )
     (path / "done").write_text("")
     return open_archive(path)
 
 
 def first_above(archive: Archive, metric: str, bar: float = 0.9) -> float:
     """First checkpoint at which a metric exceeds the bar; infinite where it never does."""
-    return float(next((s for s in archive.steps if s > 0 and archive.metrics[s][metric] > bar), math.inf))
+    return float(
+        next((s for s in archive.steps if s > 0 and archive.metrics[s][metric] > bar), math.inf)
+    )
 
 
 def usable_held_out(archive: Archive, step: int) -> float:
@@ -124,26 +131,42 @@ def grokking(ctx: Context) -> Result:
     fitted = [first_above(a, "accuracy") for a in archives]
     grokked = [first_above(a, "test_accuracy") for a in archives]
     usable = [[usable_held_out(a, s) for s in a.steps] for a in archives]
-    at_fit = [u[a.steps.index(int(f))] if math.isfinite(f) else math.nan for a, u, f in zip(archives, usable, fitted, strict=True)]
+    at_fit = [
+        u[a.steps.index(int(f))] if math.isfinite(f) else math.nan
+        for a, u, f in zip(archives, usable, fitted, strict=True)
+    ]
     numbers = {
         "trained pairs: first checkpoint above 90 % [updates]": fitted,
         "held-out pairs: first checkpoint above 90 % [updates]": grokked,
         "delay: ratio of the two": [b / a for a, b in zip(fitted, grokked, strict=True)],
         "I_V(hidden -> Y), linear, held-out pairs, when the trained ones are fitted [bits]": at_fit,
         "I_V(hidden -> Y), linear, held-out pairs, at the end [bits]": [u[-1] for u in usable],
-        "exact I(X;Z) of the hidden layer, smallest [bits]": [min(e.bits for e in p.series("square", "i_xz", "exact")[1]) for p in planes],
+        "exact I(X;Z) of the hidden layer, smallest [bits]": [
+            min(e.bits for e in p.series("square", "i_xz", "exact")[1]) for p in planes
+        ],
         "held-out accuracy at the end": [a.metrics[a.steps[-1]]["test_accuracy"] for a in archives],
     }
-    grown = [b - a for a, b in zip(at_fit, numbers["I_V(hidden -> Y), linear, held-out pairs, at the end [bits]"], strict=True)]
+    grown = [
+        b - a
+        for a, b in zip(
+            at_fit,
+            numbers["I_V(hidden -> Y), linear, held-out pairs, at the end [bits]"],
+            strict=True,
+        )
+    ]
     holds = median_of(numbers["delay: ratio of the two"]) >= 10 and median_of(grown) > 1
     lines = {
         "I_V(hidden→Y) on held-out pairs, linear [bits]": usable,
-        "exact I(X;Z) of the hidden layer [bits]": [[e.bits for e in p.series("square", "i_xz", "exact")[1]] for p in planes],
+        "exact I(X;Z) of the hidden layer [bits]": [
+            [e.bits for e in p.series("square", "i_xz", "exact")[1]] for p in planes
+        ],
         "accuracy on trained pairs, times log2 29": [
-            [math.log2(PRIME) * a.metrics[s].get("accuracy", 0.0) for s in a.steps] for a in archives
+            [math.log2(PRIME) * a.metrics[s].get("accuracy", 0.0) for s in a.steps]
+            for a in archives
         ],
         "accuracy on held-out pairs, times log2 29": [
-            [math.log2(PRIME) * a.metrics[s].get("test_accuracy", 0.0) for s in a.steps] for a in archives
+            [math.log2(PRIME) * a.metrics[s].get("test_accuracy", 0.0) for s in a.steps]
+            for a in archives
         ],
     }
     return conclude(
@@ -158,7 +181,13 @@ def grokking(ctx: Context) -> Result:
         planes=planes,
         pictures=[
             lines_picture(
-                ctx, "grokking", archives[0].steps, lines, x_label="update", y_label="bits, and accuracies scaled to bits", log=True
+                ctx,
+                "grokking",
+                archives[0].steps,
+                lines,
+                x_label="update",
+                y_label="bits, and accuracies scaled to bits",
+                log=True,
             )
         ],
         note=f"half of the pairs, AdamW with learning rate {LR:g} and weight decay {DECAY:g} as in the paper; modulus {PRIME} in place of 97 and a network of one hidden layer in place "

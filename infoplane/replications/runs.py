@@ -61,7 +61,12 @@ def recorded(
     ctx.say(f"  training {name}")
     t = task()
     rows = np.arange(len(t.x)) if t.probe is None else t.probe
-    options = {"split": np.where(t.train[rows], "train", "test"), "overwrite": True, "durable": False, "verbose": False} | options
+    options = {
+        "split": np.where(t.train[rows], "train", "test"),
+        "overwrite": True,
+        "durable": False,
+        "verbose": False,
+    } | options
     with ip.Recorder(t.model, probe=(t.x[rows], t.y[rows]), to=path, **options) as rec:
         trained = classify(
             t.model,
@@ -106,7 +111,9 @@ def szt_run(
         x, y = ip.data.szt.load()
         if labels == "random":
             y = np.random.default_rng([seed, 1]).integers(0, 2, len(y))
-        return Task(ip.data.szt.network(activation, seed=seed), x, y, ip.data.szt.train_mask(seed, rows))
+        return Task(
+            ip.data.szt.network(activation, seed=seed), x, y, ip.data.szt.train_mask(seed, rows)
+        )
 
     return recorded(
         ctx,
@@ -133,7 +140,13 @@ def learnt(archives: list[Archive]) -> int:
     return sum(accuracies(a)[0] >= LEARNT for a in archives)
 
 
-def plane_of(archive: Archive, specs: list[str], layers: list[str] | None = None, *, steps: list[int] | None = None) -> Plane:
+def plane_of(
+    archive: Archive,
+    specs: list[str],
+    layers: list[str] | None = None,
+    *,
+    steps: list[int] | None = None,
+) -> Plane:
     """The plane of a shared run; measured once, whoever asks."""
     import infoplane as ip
 

@@ -8,7 +8,15 @@ import statistics
 import numpy as np
 from scipy.stats import norm
 
-from infoplane.replications.evidence import Numbers, conclude, figure_file, judged, lines_picture, median_of, plane_picture
+from infoplane.replications.evidence import (
+    Numbers,
+    conclude,
+    figure_file,
+    judged,
+    lines_picture,
+    median_of,
+    plane_picture,
+)
 from infoplane.replications.frame import Claim, Context, Result
 from infoplane.replications.runs import ACTS, accuracies, drop, learnt, plane_of, szt_run
 
@@ -27,12 +35,21 @@ def relu(ctx: Context) -> Result:
     archives = [szt_run(ctx, seed, activation="relu") for seed in ctx.seeds]
     planes = [plane_of(a, list(RELU_CONVENTIONS), ACTS) for a in archives]
     tanh = [plane_of(szt_run(ctx, seed), [KDE], ["act5"]) for seed in ctx.seeds]
-    middle = {spec: [statistics.median(drop(p, name, spec) for name in ACTS) for p in planes] for spec in RELU_CONVENTIONS}
-    numbers: Numbers = {f"median drop of hidden layers, {spec} [bits]": middle[spec] for spec in (KDE, SAXE)}
+    middle = {
+        spec: [statistics.median(drop(p, name, spec) for name in ACTS) for p in planes]
+        for spec in RELU_CONVENTIONS
+    }
+    numbers: Numbers = {
+        f"median drop of hidden layers, {spec} [bits]": middle[spec] for spec in (KDE, SAXE)
+    }
     limits = dict.fromkeys(numbers, 0.1)
     for spec in (KDE, SAXE):
-        numbers[f"mean drop of hidden layers, {spec} [bits]"] = [statistics.mean(drop(p, name, spec) for name in ACTS) for p in planes]
-    numbers[f"largest drop of a hidden layer, {KDE} [bits]"] = [max(drop(p, name, KDE) for name in ACTS) for p in planes]
+        numbers[f"mean drop of hidden layers, {spec} [bits]"] = [
+            statistics.mean(drop(p, name, spec) for name in ACTS) for p in planes
+        ]
+    numbers[f"largest drop of a hidden layer, {KDE} [bits]"] = [
+        max(drop(p, name, KDE) for name in ACTS) for p in planes
+    ]
     numbers[f"tanh, layer 5, {KDE} [bits]"] = [drop(p, "act5", KDE) for p in tanh]
     return conclude(
         ctx,
@@ -45,7 +62,10 @@ def relu(ctx: Context) -> Result:
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "saxe2018-relu", KDE)],
-        conventions={words: judged(median_of(middle[spec]) < 0.1, middle[spec]) for spec, words in RELU_CONVENTIONS.items()},
+        conventions={
+            words: judged(median_of(middle[spec]) < 0.1, middle[spec])
+            for spec, words in RELU_CONVENTIONS.items()
+        },
         note="under bins that follow the values (quantile, ebab) some compression appears: chelombiev2019",
     )
 
@@ -54,12 +74,19 @@ def net_input(ctx: Context) -> Result:
     """The same tanh runs, bins even in the net input (pre-activation): at most a quarter of the drop is left."""
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     output, even = "bin:szt", "bin:range,n=30,scope=layer"
-    out, into = ([plane_of(a, [spec], [layer]) for a in archives] for spec, layer in ((output, "act5"), (even, "fc5")))
+    out, into = (
+        [plane_of(a, [spec], [layer]) for a in archives]
+        for spec, layer in ((output, "act5"), (even, "fc5"))
+    )
     falls, inputs = [drop(p, "act5", output) for p in out], [drop(p, "fc5", even) for p in into]
     ratios = [b / a if a > 0 else math.inf for a, b in zip(falls, inputs, strict=True)]
     lines = {
-        "even cells of the activation": [[e.bits for e in p.series("act5", "i_xz", output)[1]] for p in out],
-        "even cells of the net input": [[e.bits for e in p.series("fc5", "i_xz", even)[1]] for p in into],
+        "even cells of the activation": [
+            [e.bits for e in p.series("act5", "i_xz", output)[1]] for p in out
+        ],
+        "even cells of the net input": [
+            [e.bits for e in p.series("fc5", "i_xz", even)[1]] for p in into
+        ],
     }
     return conclude(
         ctx,
@@ -73,7 +100,13 @@ def net_input(ctx: Context) -> Result:
         planes=[*out, *into],
         pictures=[
             lines_picture(
-                ctx, "saxe2018-range", out[0].steps, lines, x_label="epoch", y_label="layer 5: H of the bin codes [bits]", log=True
+                ctx,
+                "saxe2018-range",
+                out[0].steps,
+                lines,
+                x_label="epoch",
+                y_label="layer 5: H of the bin codes [bits]",
+                log=True,
             )
         ],
         note="tanh is injective: the information is the same, only the cells are placed elsewhere",
@@ -116,7 +149,9 @@ def minimal(ctx: Context) -> Result:
     """The minimal model, closed form: entropy of a tanh unit rises and falls with its weight, that of a ReLU unit only rises."""
     tanh = {w: minimal_entropy(w) for w in GOLDEN}
     grid = [float(w) for w in np.geomspace(0.1, 10.0, 41)]
-    curves = {f"{a} unit": [[minimal_entropy(w, activation=a) for w in grid]] for a in ("tanh", "relu")}
+    curves = {
+        f"{a} unit": [[minimal_entropy(w, activation=a) for w in grid]] for a in ("tanh", "relu")
+    }
     rising = curves["relu unit"][0]
     holds = all(abs(tanh[w] - h) < 1e-4 for w, h in GOLDEN.items()) and rising == sorted(rising)
     from infoplane.analysis.plot.evidence import draw_lines
@@ -128,7 +163,8 @@ def minimal(ctx: Context) -> Result:
         "saxe2018-minimal",
         holds,
         "H(w) of tanh equals the golden values within 1e-4 with its maximum at w = 0.87; H(w) of ReLU is monotone over 41 weights from 0.1 to 10",
-        {f"tanh w={w} [bits]": [h] for w, h in tanh.items()} | {"relu, w = 0.1 and 10 [bits]": [rising[0], rising[-1]]},
+        {f"tanh w={w} [bits]": [h] for w, h in tanh.items()}
+        | {"relu, w = 0.1 and 10 [bits]": [rising[0], rising[-1]]},
         pictures=[figure_file(ctx, figure, "saxe2018-minimal")],
         note="closed form: no training, no sampling, hence no archive",
     )
@@ -144,14 +180,19 @@ def snr(ctx: Context) -> Result:
         archives = [szt_run(ctx, seed, activation=activation) for seed in ctx.seeds]
         ran += archives
         curves = [[a.extra(s, "gradients") or {} for s in a.steps] for a in archives]
-        per_weight = [{name: [c[name]["snr"] for c in stats] for name in stats[0]} for stats in curves]
+        per_weight = [
+            {name: [c[name]["snr"] for c in stats] for name in stats[0]} for stats in curves
+        ]
         numbers[f"{activation}: SNR peak / later minimum, median over weights"] = [
-            statistics.median(c[k := int(np.argmax(c))] / min(c[k:]) for c in weights.values()) for weights in per_weight
+            statistics.median(c[k := int(np.argmax(c))] / min(c[k:]) for c in weights.values())
+            for weights in per_weight
         ]
         drops[f"{activation}: drop of layer 5, {KDE} [bits]"] = [
             drop(p, "act5", KDE) for p in (plane_of(a, [KDE], ["act5"]) for a in archives)
         ]
-        lines[activation] = [[float(v) for v in np.median(np.array(list(w.values())), axis=0)] for w in per_weight]
+        lines[activation] = [
+            [float(v) for v in np.median(np.array(list(w.values())), axis=0)] for w in per_weight
+        ]
     return conclude(
         ctx,
         "saxe2018-snr",
@@ -163,7 +204,15 @@ def snr(ctx: Context) -> Result:
         archives=ran,
         planes=[plane_of(a, [KDE], ["act5"]) for a in ran],
         pictures=[
-            lines_picture(ctx, "saxe2018-snr", ran[0].steps, lines, x_label="epoch", y_label="gradient SNR, median over weights", log=True)
+            lines_picture(
+                ctx,
+                "saxe2018-snr",
+                ran[0].steps,
+                lines,
+                x_label="epoch",
+                y_label="gradient SNR, median over weights",
+                log=True,
+            )
         ],
         note="a drift-to-diffusion transition does not need compression: the drops of layer 5 are shown beside it",
     )
@@ -189,7 +238,16 @@ def bin_count(ctx: Context) -> Result:
         learnt=(learnt(archives), len(archives)),
         archives=archives,
         planes=planes,
-        pictures=[lines_picture(ctx, "bin-count", [str(n) for n in counts], lines, x_label="bins on [-1, 1]", y_label="drop [bits]")],
+        pictures=[
+            lines_picture(
+                ctx,
+                "bin-count",
+                [str(n) for n in counts],
+                lines,
+                x_label="bins on [-1, 1]",
+                y_label="drop [bits]",
+            )
+        ],
     )
 
 
@@ -199,10 +257,15 @@ def smooth(ctx: Context) -> Result:
     ran = {a: [szt_run(ctx, seed, activation=a) for seed in ctx.seeds] for a in order}
     planes = {a: [plane_of(r, [KDE], ACTS) for r in ran[a]] for a in order}
     numbers = {
-        f"{a}, mean drop of hidden layers [bits]": [statistics.mean(drop(p, n, KDE) for n in ACTS) for p in planes[a]] for a in order
+        f"{a}, mean drop of hidden layers [bits]": [
+            statistics.mean(drop(p, n, KDE) for n in ACTS) for p in planes[a]
+        ]
+        for a in order
     }
     tanh, softsign, softplus, relu_drop = (median_of(v) for v in numbers.values())
-    lines = {a: [[e.bits for e in p.series("act5", "i_xz", KDE)[1]] for p in planes[a]] for a in order}
+    lines = {
+        a: [[e.bits for e in p.series("act5", "i_xz", KDE)[1]] for p in planes[a]] for a in order
+    }
     every = [r for a in order for r in ran[a]]
     return conclude(
         ctx,
@@ -250,14 +313,60 @@ def small_sets(ctx: Context) -> Result:
 
 _REF = __doc__ or ""
 CLAIMS = [
-    Claim("saxe2018-minimal", "one tanh unit compresses as its weight grows, one ReLU unit does not", _REF, "closed form", minimal),
-    Claim("saxe2018-relu", "ReLU hidden layers do not compress", _REF, "KDE 1e-3 and bins of width 0.07", relu),
     Claim(
-        "saxe2018-range", "bins even in the net input remove most of the tanh compression", _REF, "the tanh runs, binned again", net_input
+        "saxe2018-minimal",
+        "one tanh unit compresses as its weight grows, one ReLU unit does not",
+        _REF,
+        "closed form",
+        minimal,
     ),
-    Claim("saxe2018-batch", "compression is not due to the noise of SGD", _REF, "full batch", full_batch),
-    Claim("saxe2018-snr", "gradient phases occur without compression", _REF, "per-batch gradients at frozen checkpoints", snr),
-    Claim("bin-count", "the amount of compression belongs to the number of bins", _REF, "4 to 512 bins", bin_count),
-    Claim("activations", "compression follows saturation: tanh > softsign > softplus, ReLU", _REF, "KDE 1e-3", smooth),
-    Claim("small-sets", "networks that overfit compress as well", _REF, "30 % of the patterns", small_sets),
+    Claim(
+        "saxe2018-relu",
+        "ReLU hidden layers do not compress",
+        _REF,
+        "KDE 1e-3 and bins of width 0.07",
+        relu,
+    ),
+    Claim(
+        "saxe2018-range",
+        "bins even in the net input remove most of the tanh compression",
+        _REF,
+        "the tanh runs, binned again",
+        net_input,
+    ),
+    Claim(
+        "saxe2018-batch",
+        "compression is not due to the noise of SGD",
+        _REF,
+        "full batch",
+        full_batch,
+    ),
+    Claim(
+        "saxe2018-snr",
+        "gradient phases occur without compression",
+        _REF,
+        "per-batch gradients at frozen checkpoints",
+        snr,
+    ),
+    Claim(
+        "bin-count",
+        "the amount of compression belongs to the number of bins",
+        _REF,
+        "4 to 512 bins",
+        bin_count,
+    ),
+    Claim(
+        "activations",
+        "compression follows saturation: tanh > softsign > softplus, ReLU",
+        _REF,
+        "KDE 1e-3",
+        smooth,
+    ),
+    Claim(
+        "small-sets",
+        "networks that overfit compress as well",
+        _REF,
+        "30 % of the patterns",
+        small_sets,
+    ),
 ]

@@ -61,11 +61,21 @@ def digits(ctx: Context) -> Result:
     for a, group in ran.items():
         numbers[f"{a}: held-out accuracy"] = [accuracies(archive)[1] for archive in group]
     conventions = {}
-    for spec, whose in ((CODE, "their code for images: KDE, variance 0.1"), (PAPER, "their code for images: bins of width 0.5")):
-        tanh, relu = (numbers[f"{a}: mean drop of hidden layers, {spec} [bits]"] for a in ("tanh", "relu"))
+    for spec, whose in (
+        (CODE, "their code for images: KDE, variance 0.1"),
+        (PAPER, "their code for images: bins of width 0.5"),
+    ):
+        tanh, relu = (
+            numbers[f"{a}: mean drop of hidden layers, {spec} [bits]"] for a in ("tanh", "relu")
+        )
         holds = median_of(tanh) > 0.1 > median_of(relu)
-        conventions[whose] = f"{judged(holds, tanh)} for tanh; {', '.join(f'{v:.3g}' for v in relu)} bits for ReLU"
-    falls = [median_of(numbers[f"{a}: mean drop of hidden layers, {CODE} [bits]"]) for a in ("tanh", "relu")]
+        conventions[whose] = (
+            f"{judged(holds, tanh)} for tanh; {', '.join(f'{v:.3g}' for v in relu)} bits for ReLU"
+        )
+    falls = [
+        median_of(numbers[f"{a}: mean drop of hidden layers, {CODE} [bits]"])
+        for a in ("tanh", "relu")
+    ]
     archives = [*ran["tanh"], *ran["relu"]]
     return conclude(
         ctx,

@@ -65,13 +65,18 @@ def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
         return open_archive(path)
     ctx.say(f"  training {path.name}")
     generator = torch.Generator().manual_seed(teacher.seed)
-    model = torch.nn.Sequential(torch.nn.Linear(INPUTS, HIDDEN, bias=False), torch.nn.Linear(HIDDEN, 1, bias=False)).requires_grad_(True)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(INPUTS, HIDDEN, bias=False), torch.nn.Linear(HIDDEN, 1, bias=False)
+    ).requires_grad_(True)
     with torch.no_grad():
         for weight in model.parameters():
             weight.copy_(torch.randn(weight.shape, generator=generator) * 0.1)
     x, y = (torch.as_tensor(a) for a in teacher.draw(rows, 1))
     test_x, test_y = (torch.as_tensor(a) for a in teacher.draw(2000, 2))
-    optimiser, schedule = torch.optim.SGD(model.parameters(), lr=LR), ip.log_spaced(UPDATES[ctx.quick], 40)
+    optimiser, schedule = (
+        torch.optim.SGD(model.parameters(), lr=LR),
+        ip.log_spaced(UPDATES[ctx.quick], 40),
+    )
     with ip.Recorder(
         model,
         probe=teacher.draw(PROBE, 3),
@@ -90,14 +95,22 @@ def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
             optimiser.step()
             if schedule.due(step):
                 with torch.no_grad():
-                    rec.step(step, loss=loss.item(), test_loss=(model(test_x) - test_y).square().mean().item())
+                    rec.step(
+                        step,
+                        loss=loss.item(),
+                        test_loss=(model(test_x) - test_y).square().mean().item(),
+                    )
     (path / "done").write_text("")
     return open_archive(path)
 
 
 def weights_of(archive: Archive, step: int) -> Floats:
     """The map from inputs to the hidden layer, shape ``(100, 100)``: a linear layer is determined by its values on 400 rows."""
-    return np.asarray(np.linalg.lstsq(np.asarray(archive.x, np.float64), archive.z(step, "0").astype(np.float64), rcond=None)[0].T)
+    return np.asarray(
+        np.linalg.lstsq(
+            np.asarray(archive.x, np.float64), archive.z(step, "0").astype(np.float64), rcond=None
+        )[0].T
+    )
 
 
 def half_log_det(w: Floats) -> float:
@@ -129,12 +142,21 @@ def _plane(archive: Archive, curves: dict[str, list[float]]) -> Plane:
     from infoplane.types import Estimate
 
     points = [
-        Point(step, "0", quantity, Estimate(curves[key][k], archive.n_rows, SPEC, "exact", target="population"))  # type: ignore[arg-type]  # the two literals
+        Point(
+            step,
+            "0",
+            quantity,  # type: ignore[arg-type]  # the two literals
+            Estimate(curves[key][k], archive.n_rows, SPEC, "exact", target="population"),
+        )
         for k, step in enumerate(archive.steps)
         for quantity, key in (("i_xz", "I(T;X)"), ("i_zy", "I(T;Y)"))
     ]
     return Plane(
-        tuple(points), ("0",), archive.n_rows, metrics=archive.metrics, provenance={"archive": str(archive.path), "digest": archive.digest}
+        tuple(points),
+        ("0",),
+        archive.n_rows,
+        metrics=archive.metrics,
+        provenance={"archive": str(archive.path), "digest": archive.digest},
     )
 
 
@@ -159,15 +181,20 @@ def linear(ctx: Context) -> Result:
         archives += ran
         planes += [_plane(a, c) for a, c in zip(ran, curves, strict=True)]
     falls = [median_of(numbers[f"{rows} examples: fall of I(T;X) [bits]"]) for rows in (100, 500)]
-    over = [median_of(numbers[f"{rows} examples: final test error / smallest"]) for rows in (100, 500)]
+    over = [
+        median_of(numbers[f"{rows} examples: final test error / smallest"]) for rows in (100, 500)
+    ]
     other = [szt_run(ctx, seed, activation="linear") for seed in ctx.seeds]
     hidden = ["act1", "act2", "act3", "act4", "act5"]
     conventions = {}
     for spec in ("kde:variance=0.001", "exact"):
-        drops = [float(np.mean([drop(p, n, spec) for n in hidden])) for p in (plane_of(a, [spec], hidden) for a in other)]
-        conventions[f"another task, 12-10-7-5-4-3-2 linear network on the 12 bits, mean fall of hidden layers under {spec}"] = judged(
-            median_of(drops) < 0.1, drops
-        )
+        drops = [
+            float(np.mean([drop(p, n, spec) for n in hidden]))
+            for p in (plane_of(a, [spec], hidden) for a in other)
+        ]
+        conventions[
+            f"another task, 12-10-7-5-4-3-2 linear network on the 12 bits, mean fall of hidden layers under {spec}"
+        ] = judged(median_of(drops) < 0.1, drops)
     return conclude(
         ctx,
         "linear",
@@ -180,7 +207,13 @@ def linear(ctx: Context) -> Result:
         planes=planes,
         pictures=[
             lines_picture(
-                ctx, "linear", archives[0].steps, lines, x_label="update", y_label="I(T;X) [bits], T = Wx + N(0, I), closed form", log=True
+                ctx,
+                "linear",
+                archives[0].steps,
+                lines,
+                x_label="update",
+                y_label="I(T;X) [bits], T = Wx + N(0, I), closed form",
+                log=True,
             )
         ],
         conventions=conventions,
@@ -207,17 +240,27 @@ def subspace(ctx: Context) -> Result:
         planes += [_plane(a, c) for a, c in zip(ran, found[noise], strict=True)]
     curves = found[0.0]
     numbers = {
-        "rise of I(T; relevant inputs) [bits]": [c["I(T;X relevant)"][-1] - c["I(T;X relevant)"][0] for c in curves],
-        "fall of I(T; irrelevant inputs) from its peak [bits]": [fall(c["I(T;X irrelevant)"]) for c in curves],
+        "rise of I(T; relevant inputs) [bits]": [
+            c["I(T;X relevant)"][-1] - c["I(T;X relevant)"][0] for c in curves
+        ],
+        "fall of I(T; irrelevant inputs) from its peak [bits]": [
+            fall(c["I(T;X irrelevant)"]) for c in curves
+        ],
         "fall of I(T;X) [bits]": [fall(c["I(T;X)"]) for c in curves],
-        "share of the gain about irrelevant inputs that is lost again": [lost_again(c["I(T;X irrelevant)"]) for c in curves],
+        "share of the gain about irrelevant inputs that is lost again": [
+            lost_again(c["I(T;X irrelevant)"]) for c in curves
+        ],
     }
     rise, _, whole, lost = (median_of(v) for v in numbers.values())
     noisy = [lost_again(c["I(T;X irrelevant)"]) for c in found[1.0]]
     key = "I(T;X irrelevant)"
     lines = {
-        "irrelevant inputs, teacher without noise": [[v - c[key][0] for v in c[key]] for c in curves],
-        "irrelevant inputs, teacher with noise": [[v - c[key][0] for v in c[key]] for c in found[1.0]],
+        "irrelevant inputs, teacher without noise": [
+            [v - c[key][0] for v in c[key]] for c in curves
+        ],
+        "irrelevant inputs, teacher with noise": [
+            [v - c[key][0] for v in c[key]] for c in found[1.0]
+        ],
     }
     label = "I(T; irrelevant) minus its start [bits]"
     return conclude(
@@ -226,15 +269,26 @@ def subspace(ctx: Context) -> Result:
         rise > 0 and lost > 0.5 and whole < 0.1,
         "medians: I(T; relevant) rises, I(T;X) falls by < 0.1 bit, and more than half of what T had gained about the irrelevant inputs is lost again",
         numbers,
-        limits={"fall of I(T;X) [bits]": 0.1, "share of the gain about irrelevant inputs that is lost again": 0.5},
+        limits={
+            "fall of I(T;X) [bits]": 0.1,
+            "share of the gain about irrelevant inputs that is lost again": 0.5,
+        },
         archives=archives,
         planes=planes,
-        pictures=[lines_picture(ctx, "subspace", archives[0].steps, lines, x_label="update", y_label=label, log=True)],
+        pictures=[
+            lines_picture(
+                ctx, "subspace", archives[0].steps, lines, x_label="update", y_label=label, log=True
+            )
+        ],
         conventions={
             "teacher without noise: share lost again": judged(
-                lost > 0.5, numbers["share of the gain about irrelevant inputs that is lost again"], ""
+                lost > 0.5,
+                numbers["share of the gain about irrelevant inputs that is lost again"],
+                "",
             ),
-            "teacher with noise as strong as its signal: share lost again": judged(median_of(noisy) > 0.5, noisy, ""),
+            "teacher with noise as strong as its signal: share lost again": judged(
+                median_of(noisy) > 0.5, noisy, ""
+            ),
         },
         note="the falls are hundredths of a bit and exact (closed form, no sampling). They are the unlearning of chance correlations between inputs; with target noise the student "
         "goes on to fit that noise through the irrelevant inputs, and nothing is lost. How noisy the paper's teacher was in this section we do not know: both are shown",

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from infoplane.replications.evidence import conclude, judged, lines_picture, median_of, plane_picture
+from infoplane.replications.evidence import (
+    conclude,
+    judged,
+    lines_picture,
+    median_of,
+    plane_picture,
+)
 from infoplane.replications.frame import Claim, Context, Result
 from infoplane.replications.runs import ACTS, drop, learnt, plane_of, szt_run
 
@@ -13,10 +19,17 @@ def compress(ctx: Context) -> Result:
     """Median drop of layer 5 > 2 bits, median final I(T;Y) > 0.9 bit."""
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [CODE], [*ACTS, "fc6"]) for a in archives]
-    paper = [plane_of(a, [PAPER], ACTS) for a in archives]  # of tanh layers alone: with others in the run its range is theirs
-    falls = {spec: [drop(p, "act5", spec) for p in some] for spec, some in ((CODE, planes), (PAPER, paper))}
+    paper = [
+        plane_of(a, [PAPER], ACTS) for a in archives
+    ]  # of tanh layers alone: with others in the run its range is theirs
+    falls = {
+        spec: [drop(p, "act5", spec) for p in some]
+        for spec, some in ((CODE, planes), (PAPER, paper))
+    }
     ends = [p.series("act5", "i_zy", CODE)[1][-1].bits for p in planes]
-    curves = {name: [[e.bits for e in p.series(name, "i_xz", CODE)[1]] for p in planes] for name in ACTS}
+    curves = {
+        name: [[e.bits for e in p.series(name, "i_xz", CODE)[1]] for p in planes] for name in ACTS
+    }
     return conclude(
         ctx,
         "szt2017",
@@ -30,15 +43,33 @@ def compress(ctx: Context) -> Result:
         pictures=[
             plane_picture(ctx, planes[0], "szt2017", CODE, [*ACTS, "fc6"]),
             lines_picture(
-                ctx, "szt2017-curves", planes[0].steps, curves, x_label="epoch", y_label="H(bin(Z)) [bits], bin:szt, N=4096", log=True
+                ctx,
+                "szt2017-curves",
+                planes[0].steps,
+                curves,
+                x_label="epoch",
+                y_label="H(bin(Z)) [bits], bin:szt, N=4096",
+                log=True,
             ),
         ],
         conventions={
-            "their code: 30 edges on [-1, 1], a last cell for values >= 1 (`bin:szt`)": judged(median_of(falls[CODE]) > 2, falls[CODE]),
-            "their paper: 30 equal cells on [-1, 1] (`bin:saxe-paper`)": judged(median_of(falls[PAPER]) > 2, falls[PAPER]),
+            "their code: 30 edges on [-1, 1], a last cell for values >= 1 (`bin:szt`)": judged(
+                median_of(falls[CODE]) > 2, falls[CODE]
+            ),
+            "their paper: 30 equal cells on [-1, 1] (`bin:saxe-paper`)": judged(
+                median_of(falls[PAPER]) > 2, falls[PAPER]
+            ),
         },
         note="what falls is the number of occupied bins; see goldfeld2019 for what the network keeps",
     )
 
 
-CLAIMS = [Claim("szt2017", "tanh hidden layers first fit, then compress", __doc__ or "", "30 bins on [-1, 1], tanh, batch 256", compress)]
+CLAIMS = [
+    Claim(
+        "szt2017",
+        "tanh hidden layers first fit, then compress",
+        __doc__ or "",
+        "30 bins on [-1, 1], tanh, batch 256",
+        compress,
+    )
+]

@@ -17,9 +17,15 @@ def created(ctx: Context) -> Result:
 
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [SPEC], ACTS, steps=[a.steps[-1]]) for a in archives]
-    inputs = [ip.estimators.VInformation("linear").estimate(ip.continuous(a.x), ip.discrete(a.y)) for a in archives]
+    inputs = [
+        ip.estimators.VInformation("linear").estimate(ip.continuous(a.x), ip.discrete(a.y))
+        for a in archives
+    ]
     depth = [[p.series(name, "i_zy", SPEC)[1][-1] for name in ACTS] for p in planes]
-    ratio = [(d[2].bits - x.bits) / math.hypot(d[2].stderr or 0.0, x.stderr or 0.0) for d, x in zip(depth, inputs, strict=True)]
+    ratio = [
+        (d[2].bits - x.bits) / math.hypot(d[2].stderr or 0.0, x.stderr or 0.0)
+        for d, x in zip(depth, inputs, strict=True)
+    ]
     curve = [[x.bits, *(e.bits for e in d)] for x, d in zip(inputs, depth, strict=True)]
     return conclude(
         ctx,
@@ -36,10 +42,25 @@ def created(ctx: Context) -> Result:
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(ctx, "xu2020", ["input", *ACTS], {"linear": curve}, x_label="layer", y_label="I_V(Z→Y) [bits], held out, N=4096")
+            lines_picture(
+                ctx,
+                "xu2020",
+                ["input", *ACTS],
+                {"linear": curve},
+                x_label="layer",
+                y_label="I_V(Z→Y) [bits], held out, N=4096",
+            )
         ],
         note="processing creates usable information; the data processing inequality is about all information",
     )
 
 
-CLAIMS = [Claim("xu2020", "processing makes information usable", __doc__ or "", "linear V-information, cross-fitted", created)]
+CLAIMS = [
+    Claim(
+        "xu2020",
+        "processing makes information usable",
+        __doc__ or "",
+        "linear V-information, cross-fitted",
+        created,
+    )
+]

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.evidence import conclude, judged, lines_picture, median_of, plane_picture
+from infoplane.replications.evidence import (
+    conclude,
+    judged,
+    lines_picture,
+    median_of,
+    plane_picture,
+)
 from infoplane.replications.frame import Claim, Context, Result
 from infoplane.replications.runs import plane_of
 
@@ -42,7 +48,9 @@ def autoencoder_run(ctx: Context, seed: int) -> Archive:
     parts: OrderedDict[str, torch.nn.Module] = OrderedDict()
     for k, (a, b) in enumerate(zip(SIZES, SIZES[1:], strict=False), start=1):
         parts[f"fc{k}"] = torch.nn.Linear(a, b)
-        parts[f"act{k}" if k < len(SIZES) - 1 else "out"] = torch.nn.Sigmoid() if k == len(SIZES) - 1 else torch.nn.Tanh()
+        parts[f"act{k}" if k < len(SIZES) - 1 else "out"] = (
+            torch.nn.Sigmoid() if k == len(SIZES) - 1 else torch.nn.Tanh()
+        )
     model = torch.nn.Sequential(parts)
     rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
     images, mask = torch.as_tensor(x), torch.as_tensor(ip.data.digits.train_mask(seed))
@@ -65,7 +73,9 @@ def autoencoder_run(ctx: Context, seed: int) -> Archive:
                 loss.backward()
                 optimiser.step()
             with torch.no_grad():
-                rec.step(epoch, loss=loss.item(), test_loss=(model(test) - test).square().mean().item())
+                rec.step(
+                    epoch, loss=loss.item(), test_loss=(model(test) - test).square().mean().item()
+                )
     (path / "done").write_text("")
     return open_archive(path)
 
@@ -104,21 +114,32 @@ def autoencoder(ctx: Context) -> Result:
     about_x, about_back = ([_end(p, q) for p in planes] for q in ("i_xz", "i_zy"))
     middle = len(ENCODER)
     numbers = {
-        "encoder: largest rise of I(X;T) to the next layer [bits]": [float(np.diff(v[:middle]).max()) for v in about_x],
-        "decoder: largest fall of I(T;X') to the next layer [bits]": [float(-np.diff(v[middle - 1 :]).min()) for v in about_back],
+        "encoder: largest rise of I(X;T) to the next layer [bits]": [
+            float(np.diff(v[:middle]).max()) for v in about_x
+        ],
+        "decoder: largest fall of I(T;X') to the next layer [bits]": [
+            float(-np.diff(v[middle - 1 :]).min()) for v in about_back
+        ],
         "bottleneck: I(X;T) [bits]": [v[middle - 1] for v in about_x],
         "bottleneck: I(T;X') [bits]": [v[middle - 1] for v in about_back],
         "held-out error / variance": [
-            a.metrics[a.steps[-1]]["test_loss"] / float(np.var(np.asarray(a.x), axis=0).mean()) for a in archives
+            a.metrics[a.steps[-1]]["test_loss"] / float(np.var(np.asarray(a.x), axis=0).mean())
+            for a in archives
         ],
     }
     up, down = list(numbers.values())[:2]
     median = [_end(autoencoder_plane(a, MEDIAN, last=True), "i_xz", MEDIAN) for a in archives]
     exact = [_end(plane_of(a, ["exact"], steps=[a.steps[-1]]), "i_xz", "exact") for a in archives]
     conventions = {}
-    for words, ends in (("Silverman widths", about_x), ("median widths", median), ("exact codes, log2 300 bits in every layer", exact)):
+    for words, ends in (
+        ("Silverman widths", about_x),
+        ("median widths", median),
+        ("exact codes, log2 300 bits in every layer", exact),
+    ):
         found = [float(np.diff(v[:middle]).max()) for v in ends]
-        conventions[f"{words}: largest rise of I(X;T) through the encoder"] = judged(median_of(found) < TOLERANCE, found)
+        conventions[f"{words}: largest rise of I(X;T) through the encoder"] = judged(
+            median_of(found) < TOLERANCE, found
+        )
     names = ["enc 1", "enc 2", "bottleneck", "dec 1", "dec 2", "output"]
     return conclude(
         ctx,

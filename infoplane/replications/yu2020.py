@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.evidence import Numbers, conclude, judged, lines_picture, median_of, plane_picture
+from infoplane.replications.evidence import (
+    Numbers,
+    conclude,
+    judged,
+    lines_picture,
+    median_of,
+    plane_picture,
+)
 from infoplane.replications.frame import Claim, Context, Result
 from infoplane.replications.runs import LEARNT, Task, accuracies, plane_of, recorded
 
@@ -38,11 +45,20 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
     def task() -> Task:
         x, y = ip.data.digits.load()
         torch.manual_seed(seed)
-        layers = OrderedDict(conv1=nn.Conv2d(1, 6, 3, padding=1), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2))
-        layers |= OrderedDict(conv2=nn.Conv2d(6, 12, 3, padding=1), relu2=nn.ReLU(), pool2=nn.MaxPool2d(2), flat=nn.Flatten())
+        layers = OrderedDict(
+            conv1=nn.Conv2d(1, 6, 3, padding=1), relu1=nn.ReLU(), pool1=nn.MaxPool2d(2)
+        )
+        layers |= OrderedDict(
+            conv2=nn.Conv2d(6, 12, 3, padding=1),
+            relu2=nn.ReLU(),
+            pool2=nn.MaxPool2d(2),
+            flat=nn.Flatten(),
+        )
         layers |= OrderedDict(fc1=nn.Linear(48, 24), relu3=nn.ReLU(), fc2=nn.Linear(24, 10))
         rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
-        return Task(nn.Sequential(layers), x.reshape(-1, 1, 8, 8), y, ip.data.digits.train_mask(seed), rows)
+        return Task(
+            nn.Sequential(layers), x.reshape(-1, 1, 8, 8), y, ip.data.digits.train_mask(seed), rows
+        )
 
     return recorded(
         ctx,
@@ -64,7 +80,9 @@ def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
 
     maps = np.asarray(z, np.float64).reshape(len(z), z.shape[1] if z.ndim > 2 else 1, -1)
     widths = [silverman_width(maps[:, c], gamma=5.0) for c in range(maps.shape[1])]
-    return np.hstack([maps[:, c] / w for c, w in enumerate(widths) if w > 0] or [np.zeros((len(z), 1))])
+    return np.hstack(
+        [maps[:, c] / w for c, w in enumerate(widths) if w > 0] or [np.zeros((len(z), 1))]
+    )
 
 
 def joint_bits(archive: Archive, step: int, layer: str) -> float:
@@ -73,7 +91,9 @@ def joint_bits(archive: Archive, step: int, layer: str) -> float:
 
     estimator = ip.estimators.MatrixRenyi(alpha=1.01, width=1.0)  # type: ignore[arg-type]  # a width in units is allowed
     x = per_channel(np.asarray(archive.x))
-    return estimator.estimate(ip.continuous(x), ip.continuous(per_channel(archive.z(step, layer)))).bits
+    return estimator.estimate(
+        ip.continuous(x), ip.continuous(per_channel(archive.z(step, layer)))
+    ).bits
 
 
 def rises(values: list[list[float]]) -> float:
@@ -92,13 +112,20 @@ def cnn(ctx: Context) -> Result:
     planes = [plane_of(a, [SPEC, LINEAR, "exact"]) for a in archives]
     joint = [[[joint_bits(a, s, name) for s in a.steps] for name in LAYERS] for a in archives]
     median = [plane_of(a, [MEDIAN], LAYERS, steps=[a.steps[-1]]) for a in archives]
-    middle = [float(np.diff([p.series(name, "i_xz", MEDIAN)[1][-1].bits for name in LAYERS]).max()) for p in median]
+    middle = [
+        float(np.diff([p.series(name, "i_xz", MEDIAN)[1][-1].bits for name in LAYERS]).max())
+        for p in median
+    ]
     one = [rises(_curves(p, SPEC, "i_xz")) for p in planes]
     usable = [[c[-1] for c in _curves(p, LINEAR, "i_zy")] for p in planes]
     numbers: Numbers = {
-        "joint over channels: largest rise of I(X;T) to the next layer [bits]": [rises(j) for j in joint],
+        "joint over channels: largest rise of I(X;T) to the next layer [bits]": [
+            rises(j) for j in joint
+        ],
         "whole layer as one vector: largest rise of S(T) to the next layer [bits]": one,
-        "exact codes: smallest H over layers and epochs [bits]": [min(v for c in _curves(p, "exact", "i_xz") for v in c) for p in planes],
+        "exact codes: smallest H over layers and epochs [bits]": [
+            min(v for c in _curves(p, "exact", "i_xz") for v in c) for p in planes
+        ],
         "linear V-information about the digit: first layer [bits]": [u[0] for u in usable],
         "linear V-information about the digit: last hidden layer [bits]": [u[-1] for u in usable],
         "held-out accuracy": [accuracies(a)[1] for a in archives],
@@ -127,9 +154,15 @@ def cnn(ctx: Context) -> Result:
             ),
         ],
         conventions={
-            "paper: Hadamard product of the channels' Gram matrices, Silverman widths times 5": judged(median_of(first) < TOLERANCE, first),
-            "the layer as one vector, Silverman width, X by its row identities": judged(median_of(one) < TOLERANCE, one),
-            "the layer as one vector, median width, after training": judged(median_of(middle) < TOLERANCE, middle),
+            "paper: Hadamard product of the channels' Gram matrices, Silverman widths times 5": judged(
+                median_of(first) < TOLERANCE, first
+            ),
+            "the layer as one vector, Silverman width, X by its row identities": judged(
+                median_of(one) < TOLERANCE, one
+            ),
+            "the layer as one vector, median width, after training": judged(
+                median_of(middle) < TOLERANCE, middle
+            ),
         },
         note="a spectral diversity of Gram matrices, no Shannon information, and no estimator that keeps a chain: exact codes (and the interchange test) say what the network keeps. "
         "0.02 bit is the tolerance of this library's checks for estimators without codes",

@@ -17,10 +17,12 @@ SPEC = "bin:szt"
 SHARE = 0.1
 
 
-def beyond_chance(archive: Archive, rows: str, *, layer: str = "act5") -> tuple[float, float, float]:
+def beyond_chance(
+    archive: Archive, rows: str, *, layer: str = "act5"
+) -> tuple[float, float, float]:
     """I(T;Y) in bits on the rows of one split at the end, the mean of its label-permutation null, and the p-value."""
     import infoplane as ip
-    from infoplane.analysis.errorbars import permutation_null
+    from infoplane.analysis.resampling.intervals import permutation_null
 
     if archive.split is None or archive.y is None:
         raise ValueError(f"{archive.path}: the run stores no split or no labels")
@@ -47,7 +49,9 @@ def random_labels(ctx: Context) -> Result:
         "held-out rows: p": [t[2] for t in test],
         "drop of layer 5 [bits]": [drop(p, "act5", SPEC) for p in planes],
     }
-    holds = max(numbers["training rows: p"]) < 0.05 and median_of(numbers["held-out rows: p"]) > 0.05
+    holds = (
+        max(numbers["training rows: p"]) < 0.05 and median_of(numbers["held-out rows: p"]) > 0.05
+    )
     holds = holds and 0.4 < median_of(numbers["held-out rows: accuracy"]) < 0.6
     return conclude(
         ctx,

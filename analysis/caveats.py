@@ -1,0 +1,110 @@
+"""What a reader of a plane must be told before looking: saturation, labels that mean nothing, estimates below what the network proves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infoplane.analysis.resampling.intervals import null_of
+from infoplane.errors import InfoplaneError
+from infoplane.plane import Plane
+
+if TYPE_CHECKING:
+    from infoplane.analysis.floors import Floor
+    from infoplane.archive import Archive
+
+
+def warnings_of(
+    plane: Plane, estimator: str | None = None, *, archive: Archive | None = None
+) -> list[str]:
+    """Short sentences about the last checkpoint under one estimator (all of the plane's when left out); empty when nothing is wrong.
+
+    Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the label-permutation null (where one was drawn).
+    Floor: an estimate of I(Z;Y) below what the network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
+    the output; looked up in the archive behind the plane, where it is at hand.
+    """
+    if not plane.points:
+        return []
+    last = plane.steps[-1]
+    specs = [s for s in plane.estimators if estimator in (None, s)]
+    said = []
+    for spec in specs:
+        mine = [p for p in plane if p.step == last and p.estimator == spec]
+        xs = [p for p in mine if p.quantity == "i_xz" and p.sense != "lower"]
+        full = [p for p in xs if p.estimate.saturated]
+        if spec != "exact" and xs and len(full) > len(xs) / 2:
+            said.append(
+                f"{spec}: saturated: {len(full)} of {len(xs)} layers sit at the ceiling, their values are the number of rows, not information"
+            )
+        nulls = [
+            (p, null)
+            for p in mine
+            if p.quantity == "i_zy" and (null := null_of(p.estimate)) is not None
+        ]
+        if nulls and all(p.estimate.bits <= null.high for p, null in nulls):
+            said.append(
+                f"{spec}: I(Z;Y) is no larger than for shuffled labels in any layer: nothing about the labels is shown"
+            )
+    return said + _below_floor(plane, specs, archive)
+
+
+def floor_bits(plane: Plane, *, archive: Archive | None = None) -> float:
+    """What the network's predictions at the last checkpoint prove of I(Z;Y) on the plane's rows, in bits; 0 where nothing is known."""
+    floor = _floor(plane, archive) if plane.points else None
+    return 0.0 if floor is None else floor.bits
+
+
+def _floor(plane: Plane, archive: Archive | None) -> Floor | None:
+    from infoplane.analysis.floors import floor_of
+
+    archive = archive or behind(plane)
+    try:
+        floor = None if archive is None else floor_of(archive, plane.steps[-1])
+    except InfoplaneError:  # a damaged run: `infoplane verify` says how
+        return None
+    if (
+        floor is None or floor.bits <= 0 or floor.rows < plane.n
+    ):  # held-out rows only: a floor of another population than the plane's
+        return None
+    return floor
+
+
+def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> list[str]:
+    from infoplane.analysis.dpi.layer_laws import tolerance_bits
+
+    floor = _floor(plane, archive)
+    if floor is None or plane.chain is None:
+        return []
+    last = plane.steps[-1]
+    said = []
+    for spec in specs:
+        if spec.partition(":")[0] in ("vinfo", "sliced", "renyi", "dse", "hsic", "cka"):
+            continue
+        low = [
+            p.layer
+            for p in plane
+            if p.step == last
+            and p.estimator == spec
+            and p.quantity == "i_zy"
+            and p.sense != "lower"
+            and (p.layer == floor.output or plane.chain.relation(p.layer, floor.output) == "cut")
+            and p.bits < floor.bits - tolerance_bits(plane, spec)
+        ]
+        if low:
+            said.append(
+                f"{spec}: below the floor: the network's predictions prove I(Z;Y) >= {floor.bits:.2f} bits in {', '.join(low)}, the estimate is too coarse"
+            )
+    return said
+
+
+def behind(plane: Plane) -> Archive | None:
+    """The archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
+    from infoplane.analysis.dpi.evidence import archive_of
+
+    archive = archive_of(plane, [], check=False)
+    return (
+        archive
+        if archive is not None
+        and archive.run_uuid == plane.provenance.get("run_uuid")
+        and plane.steps[-1] in archive.steps
+        else None
+    )

@@ -1,0 +1,262 @@
+"""What is known about one pair of layers at one checkpoint: certificate, codes, saturation. Codes are computed once and kept per step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
+from infoplane.errors import InfoplaneError
+from infoplane.plane import Plane, Point
+from infoplane.rows import codes_of_digests
+from infoplane.types import Finding, Verdict, continuous
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+_NAMES = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
+
+
+def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archive | None:
+    """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why. ``check`` as for `open_archive`."""
+    from infoplane.archive import open_archive
+
+    path = plane.provenance.get("archive", "")
+    if not path or not Path(path).exists():
+        limits.append(
+            "exact codes: the archive behind this plane is not at hand; give archive= to test for broken pipelines"
+        )
+        return None
+    try:
+        archive = open_archive(path, check=check)
+    except InfoplaneError as error:
+        limits.append(f"exact codes: {error}")
+        return None
+    if archive.run_uuid != plane.provenance.get("run_uuid", archive.run_uuid):
+        limits.append(f"exact codes: {path} is another run than the one measured")
+        return None
+    return archive
+
+
+class Evidence:
+    """Certificate, reductions and (where the archive is at hand) activations behind a plane. Holds the codes of one step at a time."""
+
+    def __init__(self, plane: Plane, archive: Archive | None) -> None:
+        self.plane, self.archive = plane, archive
+        self._step: int | None = None
+        self._codes: dict[tuple[str, str], NDArray[np.int64] | None] = {}
+        self._parsed: dict[
+            str, Any
+        ] = {}  # Any: an estimator, or None when its plug-in is not installed
+        self._unknown: set[str] = set()
+        self._frozen: dict[tuple[str, str], Any] = {}  # Any: a fitted estimator
+
+    def estimator(self, spec: str) -> Any:  # Any: an estimator or None
+        """The estimator behind a spec; None when it cannot be made here."""
+        if spec not in self._parsed:
+            from infoplane.analysis.estimators.spec import parse
+
+            try:
+                self._parsed[spec] = parse(spec)
+            except InfoplaneError:
+                self._parsed[spec] = None
+                self._unknown.add(spec)
+        return self._parsed[spec]
+
+    def fitted(self, spec: str, layer: str) -> Any:  # Any: an estimator or None
+        """The estimator with edges frozen over the plane's cells, where its rule asks for it; None without the archive."""
+        estimator = self.estimator(spec)
+        scope = getattr(estimator, "fit_scope", None)
+        if estimator is None or scope is None:
+            return estimator
+        key = (spec, layer if scope == "layer" else "")
+        if key not in self._frozen:
+            archive = self.archive
+            if archive is None:
+                return None
+            layers = [layer] if scope == "layer" else self.plane.layers
+            cells = [
+                (s, name)
+                for s in self.plane.steps
+                for name in layers
+                if archive.has(s, name) and archive.n_nonfinite(s, name) == 0
+            ]
+            self._frozen[key] = (
+                estimator.fit(continuous(archive.z(s, name), name) for s, name in cells)
+                if cells
+                else estimator
+            )
+        return self._frozen[key]
+
+    def exempt(self, spec: str) -> bool:
+        """Whether the DPI does not apply to this number (V-information may grow with depth)."""
+        return (
+            bool(getattr(self.estimator(spec), "dpi_exempt", False))
+            or spec.partition(":")[0] == "vinfo"
+        )
+
+    def limits(self) -> list[str]:
+        """Sentences on what could not be judged."""
+        plane = self.plane
+        said = []
+        if plane.chain is None:
+            said.append(
+                "pairs of layers: no chain certificate in the archive, so no pair is comparable"
+            )
+        elif plane.chain.reason:
+            said.append(f"pairs of layers: {plane.chain.reason}")
+        if skipped := [e for e in plane.estimators if self.exempt(e)]:
+            said.append(
+                f"{', '.join(skipped)}: usable information may grow with depth, the inequality does not apply"
+            )
+        if self._unknown:
+            said.append(
+                f"{', '.join(sorted(self._unknown))}: not installed here, taken as breaking the chain"
+            )
+        if plane.failures:
+            said.append(
+                f"{len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}"
+            )
+        return said
+
+    def celled(self, spec: str) -> bool:
+        """Whether a value of this estimator is the information of codes. A corrected one is not: it is resampled as a whole."""
+        estimator = self.estimator(spec)
+        return spec == "exact" or (
+            hasattr(estimator, "codes") and getattr(estimator, "correction", "none") == "none"
+        )
+
+    def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
+        """Codes of a layer under an estimator that has cells; None where there are none."""
+        if self.archive is None or not self.archive.has(step, layer):
+            return None
+        if step != self._step:
+            self._step, self._codes = step, {}
+        if (layer, spec) not in self._codes:
+            if spec == "exact":
+                self._codes[layer, spec] = _codes_of_rows(self.archive.row_digests(step, layer))
+            else:
+                z = continuous(self.archive.z(step, layer), layer) if self.celled(spec) else None
+                self._codes[layer, spec] = None if z is None else self.fitted(spec, layer).codes(z)
+        return self._codes[layer, spec]
+
+    def leaks(self, step: int, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, Leak]]:
+        """`leak` of the pairs that were captured at this step. In the order of `_cut_pairs` few are computed: what follows from what follows from it follows from it."""
+        follows: dict[str, set[str]] = {}  # the layers whose codes those of this one follow from
+        for up, down in pairs:
+            above = follows.setdefault(down, set())
+            found = NO_LEAK if up in above else self.leak(step, up, down)
+            if found is None:
+                continue
+            if found.gain_bits <= 0:
+                above |= {up} | follows.get(up, set())
+            yield up, down, found
+
+    def leak(self, step: int, up: str, down: str) -> Leak | None:
+        """The exact-code leak of a certified pair; None where a layer was not captured at this step."""
+        a, b = self.codes(step, up, "exact"), self.codes(step, down, "exact")
+        if a is None or b is None or self.archive is None:
+            return None
+        if conditional_entropy_bits(b, a) <= 0:
+            return NO_LEAK
+        reduced = self.plane.reductions.get(down, "none") != "none"
+        z = None if reduced else self.archive.z(step, down)
+        return leak(a, b, None if z is None else z.reshape(len(z), -1))
+
+    def judge_excess(
+        self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point
+    ) -> Finding:
+        """The verdict on a pair of comparable layers whose excess is beyond the tolerance, by the first step of the procedure that decides."""
+        delta = down.bits - up.bits
+        gain = loss = None
+
+        def said(verdict: Verdict, text: str) -> Finding:
+            law = law_of_pairs(quantity, sense)
+            return Finding(
+                law,
+                step,
+                up.layer,
+                down.layer,
+                delta,
+                verdict,
+                text,
+                estimator=spec,
+                gain_bits=gain,
+                loss_bits=loss,
+            )
+
+        estimator, exact = self.estimator(spec), is_exact(spec)
+        if not exact and _inflated(up, down, quantity) and _few_rows(up, down):
+            return said(
+                "untestable",
+                f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells",
+            )
+        if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
+            gain = found.gain_bits
+            if found.leak_bits > 0:
+                return said(
+                    "fault",
+                    f"codes at {down.layer} do not follow from codes at {up.layer}: the pipeline broke the chain",
+                )
+            return said("ok", f"{found.joined} rows differ by rounding only")
+        if estimator is None or not estimator.keeps_chain:
+            a, b = self.codes(step, up.layer, spec), self.codes(step, down.layer, spec)
+            if a is not None and b is not None:
+                gain, loss = conditional_entropy_bits(b, a), conditional_entropy_bits(a, b)
+            parts = (
+                f" (gained {gain:.3f}, lost {loss:.3f} bits)"
+                if gain is not None and loss is not None
+                else ""
+            )
+            return said(
+                "estimator",
+                f"{spec} is applied after the fact and breaks the chain{parts}: compare with `exact`, or quantise inside the network",
+            )
+        return said(
+            "violation",
+            f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator or the capture",
+        )
+
+    def incomparable(self, up: str, down: str) -> str:
+        """Why two layers cannot be compared; empty where they can."""
+        chain = self.plane.chain
+        for layer in (up, down):
+            if (reduction := self.plane.reductions.get(layer, "none")) not in ("none", "flatten"):
+                return f"{layer} was reduced by {reduction} before storing: reduced values are not a chain"
+        if chain is None:
+            return "no chain certificate: capture with the interchange test, or compare by eye"
+        relation = chain.relation(up, down)
+        if relation == "cut":
+            return ""
+        return f"{up} does not cut the input off from {down} (interchange test: {relation})"
+
+
+def _codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """`codes_of_digests`; of rows that all differ, as those of most layers do, without anything compiled, which takes a fifth of a second to load."""
+    halves = np.sort(digests[:, 0])
+    return (
+        codes_of_digests(digests) if (halves[1:] == halves[:-1]).any() else np.arange(len(digests))
+    )
+
+
+def law_of_pairs(quantity: str, sense: str) -> str:
+    """What the inequality between layers is called in findings: the two bounds are two series."""
+    return f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")
+
+
+def is_exact(spec: str) -> bool:
+    """Whether an estimator's cells are the values themselves: nothing is at a ceiling, and what exceeds is compared row by row."""
+    return spec.partition(":")[0] == "exact"
+
+
+def _inflated(up: Point, down: Point, quantity: str) -> bool:
+    """Whether saturation could have made the excess: the ceiling cuts I(X;Z) off from above (upstream only), but pushes I(Z;Y) up (either)."""
+    return up.estimate.saturated or (quantity == "i_zy" and down.estimate.saturated)
+
+
+def _few_rows(up: Point, down: Point) -> bool:
+    return any(p.estimate.coverage is not None and p.estimate.coverage < 0.5 for p in (up, down))

@@ -1,0 +1,65 @@
+"""The laws that hold for one layer alone, whatever the network: bounds by entropies and by each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from infoplane.grids import Grid
+from infoplane.plane import Plane
+from infoplane.types import Finding, Verdict
+
+_THEOREMS = ("bin", "exact", "plugin")
+"""Families whose numbers obey these laws by arithmetic: exceeding one is a bug, not an error of estimation."""
+
+
+def tolerance_bits(plane: Plane, estimator: str = "") -> float:
+    """max(0.01 bit, 1 % of min(H(Y), log2 N)); 0.02 bit for k-NN estimators."""
+    scale = plane.log2_n if plane.h_y_bits is None else min(plane.h_y_bits, plane.log2_n)
+    least = 0.02 if estimator.partition(":")[0] in ("ksg", "mixed") else 0.01
+    return max(least, 0.01 * scale)
+
+
+def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]]:
+    """0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) at every point: how many were compared, and those exceeded beyond the tolerance."""
+    compared, found = 0, []
+    i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
+    for grid in grids:
+        name, entropy, of = (
+            ("I(X;Z)", plane.h_x_bits, "H(X)")
+            if grid.quantity == "i_xz"
+            else ("I(Z;Y)", plane.h_y_bits, "H(Y)")
+        )
+        excesses = {f"{name} >= 0": -grid.bits}
+        if entropy is not None:
+            excesses[f"{name} <= {of}"] = grid.bits - entropy
+        if (
+            grid.quantity == "i_zy"
+            and (above := i_xz.get((grid.estimator, grid.sense))) is not None
+        ):
+            excesses["I(Z;Y) <= I(X;Z)"] = grid.bits - above
+        for law, excess in excesses.items():
+            compared += int(np.count_nonzero(~np.isnan(excess)))
+            for step, layer in np.argwhere(excess > tolerance_bits(plane, grid.estimator)).tolist():
+                found.append(
+                    _broken(
+                        law,
+                        plane.steps[step],
+                        grid.layers[layer],
+                        grid.estimator,
+                        float(excess[step, layer]),
+                    )
+                )
+    return compared, found
+
+
+def _broken(law: str, step: int, layer: str, estimator: str, excess: float) -> Finding:
+    by_arithmetic = estimator.partition(":")[0] in _THEOREMS
+    verdict: Verdict = "violation" if by_arithmetic else "estimator"
+    text = (
+        f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a bug in the estimator or the capture"
+        if by_arithmetic
+        else f"{law} fails by {excess:.3f} bits at {layer}: {estimator} is no plug-in, its error exceeds the law here"
+    )
+    return Finding(law, step, layer, layer, excess, verdict, text, estimator=estimator)

@@ -1,0 +1,1 @@
+"""Turn an archive into a plane: every layer of every checkpoint under every estimator."""

@@ -1,0 +1,185 @@
+"""Who measures the cells: this thread with the next activation read ahead, threads, or the processes of a dask cluster. Same numbers from each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infoplane.analysis.kernels.threads import on_device, single_blas, using
+from infoplane.analysis.measuring.large_layers import is_large
+from infoplane.analysis.measuring.plane_point import (
+    Record,
+    cell_key,
+    content_result_key,
+    layer_variable,
+    measure_cell,
+)
+from infoplane.errors import InfoplaneError, MissingExtra
+from infoplane.types import Estimator, Variable
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+
+@dataclass(frozen=True)
+class Job:
+    """One activation and what to measure of it.
+
+    Attributes:
+        layer: its layer. cells: steps at which it is equal bit for bit, and the estimators still missing at each. device: of the kernels.
+    """
+
+    layer: str
+    cells: tuple[tuple[int, tuple[Estimator, ...]], ...]
+    device: str = ""
+
+    @property
+    def estimators(self) -> list[Estimator]:
+        """Every estimator that is missing somewhere."""
+        return list({id(e): e for _, mine in self.cells for e in mine}.values())
+
+
+def run(
+    archive: Archive, jobs: Sequence[Job], seed: int, *, workers: int, dask: str | None
+) -> Iterator[list[Record]]:
+    """The records of every job, in the order they get done."""
+    if dask is not None:
+        yield from _on_dask(archive, jobs, seed, dask, workers)
+    elif workers <= 1 or len(jobs) < 2:
+        yield from _reading_ahead(archive, jobs, seed)
+    else:
+        yield from _on_threads(archive, jobs, seed, workers)
+
+
+def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None) -> list[Record]:
+    """One record per cell and estimator. What drew no random numbers is the same wherever the activation is: it is measured once."""
+    records: list[Record] = []
+    known: dict[str, Record] = {}
+    read = {} if z is None else {False: z}
+    for step, estimators in job.cells:
+        keys = [content_result_key(archive, step, job.layer, e, seed) for e in estimators]
+        fresh = [e for e, key in zip(estimators, keys, strict=True) if key not in known]
+        records += [
+            as_of(known[key], step, cell_key(archive, step, job.layer, e, seed))
+            for e, key in zip(estimators, keys, strict=True)
+            if key in known
+        ]
+        with on_device(job.device):
+            found = measure_cell(archive, step, job.layer, fresh, seed, read)
+        known |= {r["same"]: r for r in found if "same" in r}
+        records += found
+    return records
+
+
+def as_of(record: Record, step: int, key: str) -> Record:
+    """A record of an equal activation as that of another step."""
+    return {**record, "step": step, "key": key}
+
+
+def _reading_ahead(archive: Archive, jobs: Sequence[Job], seed: int) -> Iterator[list[Record]]:
+    """One after the other; while one is computed the next activation is read."""
+    with ThreadPoolExecutor(1) as reader:
+        ahead: Future[Variable | None] | None = None
+        for k, job in enumerate(jobs):
+            z = ahead.result() if ahead is not None else _read(archive, job)
+            ahead = reader.submit(_read, archive, jobs[k + 1]) if k + 1 < len(jobs) else None
+            yield measure_job(archive, job, seed, z)
+
+
+def _read(archive: Archive, job: Job) -> Variable | None:
+    """The values of an activation; None where nobody needs them whole, or where reading fails: the cell will say why."""
+    wanted = [e for e in job.estimators if not getattr(e, "uses_digests", False)]
+    if not wanted or is_large(archive, job.layer):
+        return None
+    try:
+        return layer_variable(archive, job.cells[0][0], job.layer, wanted[0])
+    except InfoplaneError:
+        return None
+
+
+def _alone(archive: Archive, job: Job, seed: int) -> list[Record]:
+    with using(1):
+        return measure_job(archive, job, seed)
+
+
+def _on_threads(
+    archive: Archive, jobs: Sequence[Job], seed: int, workers: int
+) -> Iterator[list[Record]]:
+    """Cells side by side, each kernel and BLAS on one thread: processes would have to load everything and read with caches of their own."""
+    from joblib import Parallel, delayed
+
+    with single_blas():
+        yield from Parallel(n_jobs=workers, prefer="threads", return_as="generator_unordered")(
+            delayed(_alone)(archive, job, seed) for job in jobs
+        )
+
+
+def _on_dask(
+    archive: Archive, jobs: Sequence[Job], seed: int, address: str, workers: int
+) -> Iterator[list[Record]]:
+    """Jobs that were lost with a worker, guilty or not, are tried once more, each alone."""
+    try:
+        from distributed import KilledWorker, as_completed
+    except ImportError as error:
+        raise MissingExtra("distributed", "dask") from error
+    with _client(address, workers) as client:
+
+        def send(job: Job) -> Any:  # Any: dask has no types
+            return client.submit(_remote, str(archive.path), job, seed, pure=False)
+
+        sent = {send(job): job for job in jobs}
+        lost = []
+        for future in as_completed(list(sent)):  # type: ignore[no-untyped-call]  # dask has no types
+            failure = future.exception()
+            if isinstance(failure, KilledWorker):
+                lost.append(sent[future])
+            else:
+                yield (
+                    future.result()
+                    if failure is None
+                    else _failed(archive, sent[future], seed, failure)
+                )
+        for job in lost:
+            future = send(job)
+            failure = future.exception()
+            yield future.result() if failure is None else _failed(archive, job, seed, failure)
+
+
+@contextmanager
+def _client(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no types
+    """A client of a scheduler, or of a cluster of processes on this machine for the address ``local``."""
+    from distributed import Client, LocalCluster
+
+    if address != "local":
+        with Client(address) as client:  # type: ignore[no-untyped-call]  # dask has no types
+            yield client
+        return
+    cluster = LocalCluster(n_workers=max(1, workers), threads_per_worker=1, dashboard_address=None)  # type: ignore[no-untyped-call]  # as above
+    with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]  # as above
+        yield client
+
+
+def _remote(path: str, job: Job, seed: int) -> list[Record]:
+    from infoplane.archive import open_archive
+
+    with single_blas():
+        return _alone(open_archive(path), job, seed)
+
+
+def _failed(archive: Archive, job: Job, seed: int, failure: BaseException) -> list[Record]:
+    """The worker died with this job, again and again; the rest goes on."""
+    text = f"{type(failure).__name__}: {failure}"
+    return [
+        {
+            "step": step,
+            "layer": job.layer,
+            "estimator": e.name,
+            "key": cell_key(archive, step, job.layer, e, seed),
+            "error": text,
+        }
+        for step, estimators in job.cells
+        for e in estimators
+    ]

@@ -1,0 +1,68 @@
+"""Layers too large for memory: read from the archive in blocks, by estimators that can work that way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+from infoplane.types import continuous
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def memory_bytes() -> int:
+    """Largest activation that is read whole: ``INFOPLANE_MEMORY`` (bytes, or with K, M, G, T), a quarter of the machine's memory otherwise.
+
+    Raises:
+        InputError: a setting that is no size.
+    """
+    text = os.environ.get("INFOPLANE_MEMORY", "").strip().upper().removesuffix("B")
+    if not text:
+        return (
+            os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 4
+            if hasattr(os, "sysconf")
+            else 2**31
+        )
+    unit = text[-1] if text[-1] in _UNITS else ""
+    try:
+        return int(float(text.removesuffix(unit)) * _UNITS[unit])
+    except ValueError as error:
+        raise InputError(
+            f"INFOPLANE_MEMORY: expected a size such as 2G, got {os.environ['INFOPLANE_MEMORY']!r}"
+        ) from error
+
+
+def is_large(archive: Archive, layer: str) -> bool:
+    """Whether a layer's activation should not be read whole."""
+    info = archive.layer_info(layer)
+    return archive.n_rows * prod(info.shape) * np.dtype(info.store_dtype).itemsize > memory_bytes()
+
+
+class StoredRows:
+    """Rows of a stored activation, shape ``(n, units)``, in blocks; checked for what the whole would be checked for.
+
+    Attributes:
+        shape: rows and units. dtype: float32 or float64.
+    """
+
+    def __init__(self, archive: Archive, step: int, layer: str) -> None:
+        self._archive, self._step, self._layer = archive, step, layer
+        info = archive.layer_info(layer)
+        self.shape: tuple[int, int] = (archive.n_rows, prod(info.shape))
+        self.dtype: np.dtype[Any] = np.dtype(
+            np.float64 if info.store_dtype == "float64" else np.float32
+        )
+
+    def blocks(self, rows: int) -> Iterator[NDArray[np.floating[Any]]]:
+        """All rows in order, at most so many at a time; the checksum is checked after the last."""
+        for block in self._archive.chunks(self._step, self._layer, rows):
+            yield continuous(block, self._layer).values.astype(self.dtype, copy=False)

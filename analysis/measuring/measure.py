@@ -1,0 +1,321 @@
+"""Measure an archive into a `Plane`: every layer and checkpoint, every estimator, on any number of workers with identical results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infoplane.analysis.measuring.executors import Job, as_of, run
+from infoplane.analysis.measuring.large_layers import is_large
+from infoplane.analysis.measuring.plane_point import (
+    Record,
+    cell_key,
+    cells_of,
+    content_result_key,
+    is_result,
+    points_from,
+)
+from infoplane.errors import InputError
+from infoplane.plane import Failure, Plane, Point
+from infoplane.types import Estimator, Variable, continuous, entropy_of_counts
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive, ResultLog
+
+Cell = tuple[int, str]
+Advance = Callable[[int, int], object]
+
+
+def measure(
+    archive: Archive | str | Path,
+    estimators: Sequence[str | Estimator] | str | Estimator,
+    *,
+    layers: Sequence[str] | None = None,
+    steps: Sequence[int] | None = None,
+    workers: int = 1,
+    seed: int = 0,
+    resume: bool = True,
+    progress: bool | Advance = False,
+    dask: str | None = None,
+    device: str | None = None,
+    errorbars: int = 0,
+    null: int = 0,
+) -> Plane:
+    """The information plane of an archive, all values in bits.
+
+    Args:
+        archive: from `infoplane.open_archive`, or its path.
+        estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``.
+        layers, steps: some of the archive's; all by default.
+        workers: threads on this machine, each with a cell of its own; with one, every kernel uses all cores (`INFOPLANE_THREADS`). Results do
+            not depend on it.
+        seed: one seed gives one plane, whatever the order of work.
+        resume: read and append result lines in ``RUN/planes``; a run measured before costs nothing.
+        progress: True for a bar on the terminal, or a function of (done, total).
+        dask: address of a dask scheduler, or ``local`` for a cluster of ``workers`` processes; they open the archive by its path and return
+            numbers only.
+        device: a torch device (``cuda``, ``mps``) for the kernels that know one, the pairwise pass of KDE and of Renyi at order 2; ``cpu`` for
+            the compiled pass. By default ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one. Never run on an accelerator by us.
+        errorbars: half-sample splits for the standard error of every number that has none of its own; 10 is a good choice, costs 10 passes.
+        null: label permutations: mean, 95 % band and p-value go into the notes of I(Z;Y), see `infoplane.analysis.resampling.intervals.null_of`.
+
+    Raises:
+        InputError: an empty archive, an unknown layer, step or estimator, a device that torch does not have.
+    """
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.kernels.pairwise import require_device
+
+    if isinstance(archive, (str, Path)):
+        from infoplane.archive import open_archive
+
+        archive = open_archive(archive)
+    chosen = (
+        [estimators]
+        if isinstance(estimators, str) or not isinstance(estimators, Sequence)
+        else list(estimators)
+    )
+    parsed = [parse(e) for e in chosen]
+    if device and dask is None:
+        require_device(device)
+    cells = _cells(archive, layers, steps)
+    require_measurable(archive, parsed)
+    fitted = frozen_estimators(archive, parsed, cells)
+    if errorbars or null:
+        from infoplane.analysis.resampling.intervals import Resampled
+
+        fitted = {
+            layer: [Resampled(e, errorbars, null) for e in chosen]
+            for layer, chosen in fitted.items()
+        }
+    log = result_log(archive) if resume else None
+    records = measure_cells(
+        archive,
+        cells,
+        fitted,
+        log,
+        seed=seed,
+        workers=workers,
+        progress=progress,
+        dask=dask,
+        device=device or "",
+    )
+    return _plane(
+        archive,
+        records,
+        parsed,
+        [name for name in archive.layers if any(c[1] == name for c in cells)],
+        seed,
+    )
+
+
+def require_measurable(archive: Archive, estimators: Sequence[Estimator]) -> None:
+    """Refuse to measure nothing, or what carries no information.
+
+    Raises:
+        InputError: no estimator, or a single row.
+    """
+    if not estimators:
+        raise InputError(
+            "expected at least one estimator, for example 'bin:szt'; see `infoplane estimators`"
+        )
+    if archive.n_rows < 2:
+        raise InputError(
+            f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information"
+        )
+
+
+def measure_cells(
+    archive: Archive,
+    cells: Sequence[Cell],
+    estimators: Mapping[str, Sequence[Estimator]],
+    log: ResultLog | None,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    progress: bool | Advance = False,
+    dask: str | None = None,
+    device: str = "",
+) -> list[Record]:
+    """The records of these cells by the estimators of their layer: what ``log`` has already, and what it has not, measured now and added to it."""
+    done = {} if log is None else log.read()
+    same = {str(r["same"]): r for r in done.values() if "same" in r and "error" not in r}
+    todo: list[tuple[Cell, list[Estimator]]] = []
+    records: list[Record] = []
+    equals: list[Record] = []
+    for cell in cells:
+        missing = []
+        for estimator in estimators[cell[1]]:
+            key = cell_key(archive, *cell, estimator, seed)
+            known = _sound(done.get(key))
+            if (
+                known is None
+                or "error" in known
+                or (known["step"], known["layer"], known["estimator"]) != (*cell, estimator.name)
+            ):
+                equal = (
+                    _sound(same.get(content_result_key(archive, *cell, estimator, seed)))
+                    if same
+                    else None
+                )
+                known = None if equal is None else as_of(equal, cell[0], key)
+                if known is not None:
+                    equals.append(known)
+            if known is not None:
+                records.append(known)
+            else:
+                missing.append(estimator)
+        if missing:
+            todo.append((cell, missing))
+    if log is not None:
+        log.extend(
+            (known["key"], known) for known in equals
+        )  # who follows the lines, as the live page does, sees these steps too
+    jobs = _jobs(archive, todo, device)
+    with _progress(progress, len(todo)) as advance:
+        for fresh in run(archive, jobs, seed, workers=workers, dask=dask):
+            records += fresh
+            if log is not None:
+                log.extend((record["key"], record) for record in fresh)
+            for _ in {record["step"] for record in fresh}:
+                advance()
+    return records
+
+
+def _sound(record: Record | None) -> Record | None:
+    return record if record is not None and is_result(record) else None
+
+
+def _cells(
+    archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None
+) -> list[Cell]:
+    if not archive.steps:
+        raise InputError(
+            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
+        )
+    return list(cells_of(archive, layers, steps))
+
+
+def frozen_estimators(
+    archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]
+) -> dict[str, list[Estimator]]:
+    """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
+
+    def finite(of: Sequence[Cell]) -> list[Cell]:
+        return [
+            c for c in of if archive.n_nonfinite(*c) == 0
+        ]  # the others fail one by one, and take no other cell with them
+
+    def values(of: Sequence[Cell]) -> Iterator[Variable]:
+        for step, layer in of:
+            blocks = (
+                archive.chunks(step, layer, 4096)
+                if is_large(archive, layer)
+                else [archive.z(step, layer)]
+            )
+            yield from (continuous(block, layer) for block in blocks)
+
+    def fitted(estimator: Estimator, of: Sequence[Cell]) -> Estimator:
+        return estimator.fit(values(finite(of))) if finite(of) else estimator  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
+
+    per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
+    for estimator in parsed:
+        scope = getattr(estimator, "fit_scope", None)
+        whole = fitted(estimator, cells) if scope == "run" else estimator
+        for layer, chosen in per_layer.items():
+            chosen.append(
+                fitted(estimator, [c for c in cells if c[1] == layer])
+                if scope == "layer"
+                else whole
+            )
+    return per_layer
+
+
+def result_log(archive: Archive, name: str = "results") -> ResultLog | None:
+    """Where results of a run folder are written down; None for a packed run."""
+    from infoplane.archive import ResultLog
+
+    return ResultLog(archive.path, name) if archive.path.is_dir() else None
+
+
+def _jobs(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], device: str) -> list[Job]:
+    """Cells whose layer holds the same activation, bit for bit, are one job."""
+    by_content: dict[tuple[str, str], list[tuple[int, tuple[Estimator, ...]]]] = {}
+    for (step, layer), missing in todo:
+        by_content.setdefault((layer, archive.content_key(step, layer)), []).append(
+            (step, tuple(missing))
+        )
+    return [Job(layer, tuple(cells), device) for (layer, _), cells in by_content.items()]
+
+
+@contextmanager
+def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], object]]:
+    from infoplane.display.progress import progress as shown
+
+    count = 0
+    with shown("measuring", total, shown=progress is True) as advance:
+
+        def tell() -> None:
+            nonlocal count
+            count += 1
+            advance()
+            if callable(progress):
+                progress(count, total)
+
+        yield tell
+
+
+def _plane(
+    archive: Archive,
+    records: Sequence[Record],
+    parsed: Sequence[Estimator],
+    layers: Sequence[str],
+    seed: int,
+) -> Plane:
+    from infoplane import __version__
+
+    points: list[Point] = []
+    failures: list[Failure] = []
+    for record in records:
+        more, failed = points_from(record)
+        points += more
+        failures += failed
+    rank = {e.name: k for k, e in enumerate(parsed)}
+    place = {name: k for k, name in enumerate(archive.layers)}
+    points.sort(
+        key=lambda p: (
+            p.step,
+            place[p.layer],
+            rank.get(p.estimator, len(rank)),
+            p.quantity,
+            p.sense,
+        )
+    )
+    failures.sort(key=lambda f: (f.step, place[f.layer], rank.get(f.estimator, len(rank))))
+    labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
+    provenance = {
+        "archive": str(archive.path.resolve()),
+        "digest": archive.digest,
+        "run_uuid": archive.run_uuid,
+        "seed": str(seed),
+        "infoplane": __version__,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return Plane(
+        points=tuple(points),
+        layers=tuple(layers),
+        n=archive.n_rows,
+        h_y_bits=None
+        if labels is None
+        else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1]),
+        h_x_bits=entropy_of_counts(np.unique(archive.row_ids, return_counts=True)[1]),
+        chain=archive.chain,
+        metrics=archive.metrics,
+        reductions={info.name: info.reduction for info in archive.infos},
+        failures=tuple(failures),
+        provenance=provenance,
+    )

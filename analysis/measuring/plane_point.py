@@ -1,0 +1,407 @@
+"""One cell of the plane: every estimator on one layer at one checkpoint. A failing estimator becomes a recorded failure, never a number."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.measuring.large_layers import StoredRows, is_large
+from infoplane.errors import EstimatorError, InputError
+from infoplane.plane import Failure, Point
+from infoplane.types import Estimate, Estimator, Quantity, Variable, continuous, discrete
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+Record = dict[str, Any]  # Any: JSON, as a result line stores it
+
+
+def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator:
+    """The generator of one estimator in one cell: the same whatever the order of work or the number of workers."""
+    return np.random.default_rng(
+        [seed, step, zlib.crc32(layer.encode()), zlib.crc32(spec.encode())]
+    )
+
+
+def cell_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed: int) -> str:
+    """Names one result: same run, activation, estimator (with any frozen range) and seed, same key."""
+    frozen = (getattr(estimator, "frozen_low", None), getattr(estimator, "frozen_high", None))
+    text = "|".join(
+        map(
+            str,
+            (
+                archive.run_uuid,
+                step,
+                layer,
+                archive.content_key(step, layer),
+                estimator,
+                repr(estimator),
+                frozen,
+                seed,
+            ),
+        )
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def content_result_key(
+    archive: Archive, step: int, layer: str, estimator: Estimator, seed: int
+) -> str:
+    """Names what a result would be wherever this layer has this very activation: equal content, equal key."""
+    frozen = (getattr(estimator, "frozen_low", None), getattr(estimator, "frozen_high", None))
+    text = "|".join(
+        map(
+            str,
+            (
+                archive.run_uuid,
+                layer,
+                archive.content_key(step, layer),
+                estimator,
+                repr(estimator),
+                frozen,
+                seed,
+            ),
+        )
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
+    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs.
+
+    Raises:
+        InputError: NaN or infinity in the layer, which digests would take for one more symbol.
+    """
+    if getattr(estimator, "uses_digests", False):
+        if bad := archive.n_nonfinite(step, layer):
+            raise InputError(
+                f"{layer}: {bad} values are NaN or infinity; find the step where they appear before measuring"
+            )
+        return discrete(archive.row_digests(step, layer), layer)
+    return continuous(archive.z(step, layer), layer)
+
+
+_sides: WeakKeyDictionary[Archive, dict[str, Variable]] = WeakKeyDictionary()
+
+
+def _once(archive: Archive, which: str, make: Callable[[], Variable]) -> Variable:
+    """X and Y are the same for every cell of an archive: made once, so that what is derived from them is, too."""
+    known = _sides.setdefault(archive, {})
+    return known.setdefault(which, make()) if which not in known else known[which]
+
+
+def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
+    """X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible."""
+    values = archive.x
+    as_values = getattr(estimator, "x_as_values", False) and values is not None
+    if not as_values and estimator.supports("discrete", "continuous"):
+        return _once(archive, "ids", lambda: discrete(archive.row_ids, "x"))
+    if estimator.supports("continuous", "continuous") and values is not None:
+        return _once(archive, "x", lambda: continuous(values, "x"))
+    return None
+
+
+def label_variable(archive: Archive) -> Variable | None:
+    """Y with its stated kind, None without labels."""
+    values = archive.y
+    if values is None:
+        return None
+    return _once(
+        archive,
+        "y",
+        lambda: discrete(values, "y") if archive.y_kind == "discrete" else continuous(values, "y"),
+    )
+
+
+def cells_of(
+    archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None
+) -> Iterator[tuple[int, str]]:
+    """Every (step, layer) that was captured, in the order of time and of the network; all of them, or those asked for.
+
+    Raises:
+        InputError: an unknown layer or step.
+    """
+    for what, wanted, known in (
+        ("layers", layers, archive.layers),
+        ("steps", steps, archive.steps),
+    ):
+        if unknown := [w for w in wanted or () if w not in known]:
+            raise InputError(f"no such {what}: {unknown}; the archive has {list(known)}")
+    for step in archive.steps if steps is None else sorted(steps):
+        for name in archive.layers:
+            if (layers is None or name in layers) and archive.has(step, name):
+                yield step, name
+
+
+def points_of(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimator: Estimator,
+    rng: np.random.Generator,
+    z: Variable | None = None,
+) -> list[tuple[Quantity, Estimate]]:
+    """I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds. ``z`` where it has been read already.
+
+    Raises:
+        EstimatorError: it supports neither.
+    """
+    z = layer_variable(archive, step, layer, estimator) if z is None else z
+    x, y = input_variable(archive, estimator), label_variable(archive)
+    found = plane_points(estimator, x, z, y, rng)
+    if not found:
+        raise EstimatorError(
+            f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is continuous, Y is {archive.y_kind}"
+        )
+    return found
+
+
+def plane_points(
+    estimator: Estimator,
+    x: Variable | None,
+    z: Variable,
+    y: Variable | None,
+    rng: np.random.Generator,
+) -> list[tuple[Quantity, Estimate]]:
+    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one.
+
+    Where one of the two is refused, the other says so in its notes.
+
+    Raises:
+        EstimatorError: all that is supported was refused.
+    """
+    shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(
+        estimator, "estimate_plane_point", None
+    )
+    if shared is not None and _of_both(estimator, x, y):
+        return shared(x, z, y, rng=rng)
+    found: list[tuple[Quantity, Estimate]] = []
+    refused: list[tuple[str, EstimatorError]] = []
+    pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [
+        ("i_xz", "I(X;Z)", x, z),
+        ("i_zy", "I(Z;Y)", z, y),
+    ]
+    for quantity, words, a, b in pairs:
+        if a is not None and b is not None and estimator.supports(a.kind, b.kind):
+            try:
+                found.append((quantity, estimator.estimate(a, b, rng=rng)))
+            except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
+                refused.append((words, error))
+    if refused and not found:
+        raise refused[0][1]
+    said = tuple(f"no {words}: {error}" for words, error in refused)
+    return (
+        [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found]
+        if said
+        else found
+    )
+
+
+def _of_both(estimator: Estimator, x: Variable | None, y: Variable | None) -> bool:
+    """Whether a pass for I(x;z) and I(z;y) at once has both to say."""
+    return x is not None and y is not None and estimator.supports("continuous", y.kind)
+
+
+def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """For each random split of n rows in two, which are in its first half."""
+    found = []
+    for _ in range(splits):
+        first = np.zeros(n, bool)
+        first[rng.permutation(n)[: n // 2]] = True
+        found.append(first)
+    return found
+
+
+def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
+    """As `random_halves`, of splits into unions of the same few random blocks of rows: sums over blocks serve all of them.
+
+    Balanced repeated replication (McCarthy 1969): any two splits have half of each half in common, so that what halves differ by is uncorrelated from
+    split to split, which it nearly is of splits that know nothing of each other. Rows that no block is left for are split at random.
+    """
+    count = 1 << splits.bit_length()
+    in_first = np.array(
+        [[(k & b).bit_count() & 1 for b in range(count)] for k in range(1, splits + 1)], bool
+    )  # of a Hadamard matrix
+    order = rng.permutation(n)
+    blocks, rest = order[: n - n % count].reshape(count, -1), order[n - n % count :]
+    found = []
+    for chosen in in_first:
+        first = np.zeros(n, bool)
+        first[blocks[chosen]] = True
+        first[rng.permutation(rest)[: len(rest) // 2]] = True
+        found.append(first)
+    return found
+
+
+def rows_of_halves(splits: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
+    """Row numbers of the first and the second half of each split, one after the other."""
+    return [np.flatnonzero(side) for first in splits for side in (first, ~first)]
+
+
+def halves_from_one_pass(
+    estimator: Estimator,
+    x: Variable | None,
+    z: Variable,
+    y: Variable | None,
+    splits: Sequence[NDArray[np.bool_]],
+    rng: np.random.Generator,
+) -> list[list[tuple[Quantity, Estimate]]] | None:
+    """The points of either half of each split where the estimator has a pass that serves all of them, else None."""
+    shared: Callable[..., list[list[tuple[Quantity, Estimate]]]] | None = getattr(
+        estimator, "estimate_halves", None
+    )
+    if (
+        shared is None
+        or x is None
+        or y is None
+        or (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete")
+    ):
+        return None
+    return shared(x, z, y, splits, rng=rng)
+
+
+def measure_cell(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimators: Sequence[Estimator],
+    seed: int,
+    read: dict[bool, Variable] | None = None,
+) -> list[Record]:
+    """One JSON-ready record per estimator: its points, or the error that it raised.
+
+    Args:
+        read: the activation by whether it is digests, where it was read already; filled otherwise. One read serves every estimator.
+
+    A record whose estimator drew no random number has a key ``same``, see `content_result_key`.
+    """
+    records = []
+    read = {} if read is None else read
+    together = _together(archive, step, layer, estimators, read)
+    for estimator in estimators:
+        record: Record = {
+            "step": step,
+            "layer": layer,
+            "estimator": estimator.name,
+            "key": cell_key(archive, step, layer, estimator, seed),
+        }
+        try:
+            rng = cell_rng(seed, step, layer, estimator.name)
+            untouched = _state(rng)
+            found = together.get(id(estimator)) or _points(
+                archive, step, layer, estimator, rng, read
+            )
+            record["points"] = [
+                {"quantity": quantity, **vars(estimate)} for quantity, estimate in found
+            ]
+            if _state(rng) == untouched:
+                record["same"] = content_result_key(archive, step, layer, estimator, seed)
+        except (
+            Exception
+        ) as error:  # a poison cell costs itself only; the message travels with the plane
+            record["error"] = f"{type(error).__name__}: {error}"
+        records.append(record)
+    return records
+
+
+def _state(rng: np.random.Generator) -> tuple[str, int]:
+    seeds = rng.bit_generator.seed_seq
+    return str(rng.bit_generator.state), getattr(seeds, "n_children_spawned", 0)
+
+
+def _together(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimators: Sequence[Estimator],
+    read: dict[bool, Variable],
+) -> dict[int, list[tuple[Quantity, Estimate]]]:
+    """The points of estimators that can share a pass over the layer, by their identity; of none where that fails: each alone will say why."""
+    kinds: dict[Callable[..., Any], list[Estimator]] = {}  # Any: as below
+    for estimator in estimators:
+        shared: Callable[..., list[Any]] | None = getattr(
+            estimator, "estimate_together", None
+        )  # Any: points
+        if shared is not None and not getattr(estimator, "draws", False):
+            kinds.setdefault(shared, []).append(estimator)
+    found: dict[int, list[tuple[Quantity, Estimate]]] = {}
+    for shared, several in kinds.items():
+        if len(several) < 2:
+            continue
+        try:
+            x, z, y = (
+                input_variable(archive, several[0]),
+                _z(archive, step, layer, several[0], read),
+                label_variable(archive),
+            )
+            if isinstance(z, StoredRows) or _of_both(several[0], x, y):
+                found |= zip(map(id, several), shared(several, x, z, y), strict=True)
+        except Exception:  # as said
+            continue
+    return found
+
+
+def _points(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimator: Estimator,
+    rng: np.random.Generator,
+    read: dict[bool, Variable],
+) -> list[tuple[Quantity, Estimate]]:
+    z = _z(archive, step, layer, estimator, read)
+    if isinstance(z, StoredRows):
+        return estimator.estimate_rows(  # type: ignore[attr-defined,no-any-return]  # as `_z` saw
+            input_variable(archive, estimator), z, label_variable(archive), rng=rng
+        )
+    return points_of(archive, step, layer, estimator, rng, z)
+
+
+def _z(
+    archive: Archive, step: int, layer: str, estimator: Estimator, read: dict[bool, Variable]
+) -> Variable | StoredRows:
+    """The activation as this estimator wants it, read once for all; in blocks where it is too large and the estimator can work in blocks."""
+    digests = bool(getattr(estimator, "uses_digests", False))
+    by_blocks = getattr(estimator, "estimate_rows", None) is not None and not digests
+    if by_blocks and digests not in read and is_large(archive, layer):
+        return StoredRows(archive, step, layer)
+    if digests not in read:
+        read[digests] = layer_variable(archive, step, layer, estimator)
+    return read[digests]
+
+
+def points_from(record: Mapping[str, Any]) -> tuple[list[Point], list[Failure]]:  # Any: JSON
+    """The points or the failure that a record holds."""
+    step, layer = int(record["step"]), str(record["layer"])
+    if "error" in record:
+        return [], [Failure(step, layer, str(record["estimator"]), str(record["error"]))]
+    points = []
+    for row in record["points"]:
+        fields = {k: v for k, v in row.items() if k != "quantity"}
+        points.append(
+            Point(
+                step,
+                layer,
+                row["quantity"],
+                Estimate(**{**fields, "notes": tuple(fields.get("notes", ()))}),
+            )
+        )
+    return points, []
+
+
+def is_result(record: Mapping[str, Any]) -> bool:  # Any: JSON
+    """Whether a stored line is a result at all: a run may come from anyone, and a line that is none is measured again."""
+    try:
+        points, _ = points_from(record)
+        return isinstance(record["estimator"], str) and all(
+            p.quantity in ("i_xz", "i_zy") and str(p.estimate) for p in points
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError):
+        return False

@@ -1,0 +1,117 @@
+"""The plane on the rows that were trained on and on those that were held out: one measurement per side, on equally many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.measuring.measure import frozen_estimators
+from infoplane.analysis.measuring.plane_point import (
+    cell_rng,
+    input_variable,
+    label_variable,
+    layer_variable,
+    plane_points,
+)
+from infoplane.errors import EstimatorError, InputError
+from infoplane.plane import Failure, Plane, Point
+from infoplane.types import Estimator, entropy_of_counts
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+
+def split_planes(
+    archive: Archive | str | Path,
+    estimators: Sequence[str | Estimator] = ("bin:szt",),
+    *,
+    equal_rows: bool = True,
+    seed: int = 0,
+) -> dict[str, Plane]:
+    """``{"train": Plane, "test": Plane}``: every layer and checkpoint measured on the probe rows of each side, in bits.
+
+    The larger side gives a random part of its rows, the same at every checkpoint: the ceiling log2 N and the bias depend on N, and planes of
+    different N must not be compared. Edges that are frozen over a run come from all rows, so both sides share their cells.
+
+    Args:
+        archive: a run recorded with a split. estimators: specs.
+        equal_rows: False measures each side on all of its rows; the planes then differ by N too.
+
+    Raises:
+        InputError: the run knows no split, or one side has fewer than 2 rows.
+    """
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.archive import open_archive
+
+    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    sides = split_rows(archive, equal_rows=equal_rows, seed=seed)
+    cells = [(step, layer) for step, layer in archive]
+    frozen = frozen_estimators(archive, [parse(e) for e in estimators], cells)
+    return {side: _plane(archive, rows, cells, frozen, seed) for side, rows in sides.items()}
+
+
+def split_rows(
+    archive: Archive, *, equal_rows: bool = True, seed: int = 0
+) -> dict[str, NDArray[np.int64]]:
+    """Row numbers of the ``train`` and the ``test`` side, ascending; equally many of each unless asked otherwise."""
+    if archive.split is None:
+        raise InputError(
+            f"{archive.path}: no split was recorded; pass it while recording: Recorder(..., split=...)"
+        )
+    sides = {side: np.flatnonzero(np.asarray(archive.split) == side) for side in ("train", "test")}
+    if short := {side: len(rows) for side, rows in sides.items() if len(rows) < 2}:
+        raise InputError(f"{archive.path}: expected at least 2 rows on each side, got {short}")
+    size = min(map(len, sides.values()))
+    rng = np.random.default_rng(seed)
+    return {
+        side: np.sort(rng.permutation(rows)[:size]) if equal_rows else rows
+        for side, rows in sides.items()
+    }
+
+
+def _plane(
+    archive: Archive,
+    rows: NDArray[np.int64],
+    cells: Sequence[tuple[int, str]],
+    frozen: dict[str, list[Estimator]],
+    seed: int,
+) -> Plane:
+    """One side's plane."""
+    points: list[Point] = []
+    failures: list[Failure] = []
+    y = label_variable(archive)
+    for step, layer in cells:
+        for estimator in frozen[layer]:
+            x, z = (
+                input_variable(archive, estimator),
+                layer_variable(archive, step, layer, estimator),
+            )
+            taken = [None if v is None else v.take(rows) for v in (x, z, y)]
+            try:
+                found = plane_points(
+                    estimator,
+                    taken[0],
+                    taken[1],  # type: ignore[arg-type]  # z is there
+                    taken[2],
+                    cell_rng(seed, step, layer, estimator.name),
+                )
+                points += [Point(step, layer, quantity, e) for quantity, e in found]
+            except EstimatorError as error:
+                failures.append(Failure(step, layer, estimator.name, str(error)))
+    labels = y.take(rows).values if y is not None and y.kind == "discrete" else None
+    return Plane(
+        tuple(points),
+        archive.layers,
+        len(rows),
+        None
+        if labels is None
+        else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1]),
+        entropy_of_counts(np.unique(archive.row_ids[rows], return_counts=True)[1]),
+        metrics=archive.metrics,
+        reductions={info.name: info.reduction for info in archive.infos},
+        failures=tuple(failures),
+    )

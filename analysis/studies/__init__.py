@@ -1,0 +1,1 @@
+"""Questions that are asked of a whole run: phases, sensitivity, mechanism, drift, comparisons."""

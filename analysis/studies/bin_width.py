@@ -1,0 +1,89 @@
+"""I(X;Z) of bins against the width of the bins: the curve behind every single number of a binned plane."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.kernels.cells import floor_entropies
+from infoplane.errors import InputError
+from infoplane.rows import row_codes
+from infoplane.types import continuous
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+WIDTHS, MOST_STEPS = 30, 5
+
+
+@dataclass(frozen=True)
+class WidthSweep:
+    """H(floor(Z / width)) of one layer, which is I(X;Z) of these bins where equal inputs give equal rows; all in bits.
+
+    Attributes:
+        layer: whose. steps: checkpoints. widths: ascending, in the units of the activation.
+        bits: shape ``(steps, widths)``.
+        exact: per step the entropy of the exact rows: what no width exceeds, and what the narrowest reach.
+        n: rows; log2 n is what no table of n rows exceeds.
+    """
+
+    layer: str
+    steps: tuple[int, ...]
+    widths: tuple[float, ...]
+    bits: NDArray[np.float64]
+    exact: tuple[float, ...]
+    n: int
+
+
+def width_sweep(
+    archive: Archive | str | Path,
+    layer: str,
+    *,
+    widths: Sequence[float] | None = None,
+    steps: Sequence[int] | None = None,
+) -> WidthSweep:
+    """The entropy of one layer's cells for every width at once, from its stored values.
+
+    Args:
+        archive: a run or its path. layer: one of its layers.
+        widths: cell widths of `bin:saxe`; left out, 30 from a thousandth of the layer's largest magnitude up to its double.
+        steps: checkpoints; left out, up to five from first to last, evenly spaced in their order.
+
+    When it lies: as every binned number. A width says how far apart two rows must be to count as different, and the curve shows how much of a rise or fall is that choice:
+    checkpoints whose curves cross compress for one width and expand for another.
+
+    Raises:
+        InputError: no such layer or step, never captured, a width that is not positive, or values that are not finite.
+    """
+    from infoplane.archive import open_archive
+
+    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive.layer_info(layer)
+    there = [s for s in archive.steps if archive.has(s, layer)]
+    if not there:
+        raise InputError(f"{archive.path}: layer {layer!r} was never captured")
+    if missing := [s for s in steps or () if s not in there]:
+        raise InputError(f"layer {layer!r} was not captured at {missing}; it was at {there[:20]}")
+    chosen = (
+        list(steps)
+        if steps
+        else [
+            there[k] for k in sorted({round(p) for p in np.linspace(0, len(there) - 1, MOST_STEPS)})
+        ]
+    )
+    values = [continuous(archive.z(step, layer), layer).values for step in chosen]
+    if widths is None:
+        largest = max(float(np.abs(z).max(initial=0)) for z in values) or 1.0
+        widths = np.geomspace(largest / 1000, 2 * largest, WIDTHS).tolist()
+    if not len(widths) or not min(widths) > 0:
+        raise InputError(f"expected positive widths, got {list(widths)}")
+    ascending = sorted(widths)
+    bits = np.array([floor_entropies(z, ascending) for z in values])
+    exact = tuple(entropy_bits(counts_of(row_codes(z))) for z in values)
+    return WidthSweep(layer, tuple(chosen), tuple(ascending), bits, exact, archive.n_rows)

@@ -1,0 +1,70 @@
+"""Several runs of one kind: seeds, activations, data sets, side by side and pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+from infoplane.plane import Plane
+from infoplane.types import Quantity
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """One layer's curve over several runs, in bits.
+
+    Attributes:
+        steps: checkpoints that all runs share. values: shape ``(runs, steps)``, every run kept. names: the runs.
+    """
+
+    layer: str
+    quantity: Quantity
+    estimator: str
+    names: tuple[str, ...]
+    steps: tuple[int, ...]
+    values: NDArray[np.float64]
+
+    @property
+    def median(self) -> NDArray[np.float64]:
+        """Median over runs, shape ``(steps,)``."""
+        return np.asarray(np.median(self.values, axis=0))
+
+    def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Smallest and largest over runs: with a handful of runs an honest band is their range."""
+        return self.values.min(axis=0), self.values.max(axis=0)
+
+
+def pool(
+    planes: Mapping[str, Plane], *, estimator: str | None = None, sense: str | None = None
+) -> list[Pooled]:
+    """Pool planes by layer and quantity under one estimator; layers and steps that not all runs have are left out.
+
+    Raises:
+        InputError: fewer than 2 planes, or no estimator, layer and step in common.
+    """
+    if len(planes) < 2:
+        raise InputError(f"expected at least 2 planes to compare, got {len(planes)}")
+    every = list(planes.values())
+    shared = [e for e in every[0].estimators if all(e in p.estimators for p in every)]
+    spec = estimator or (shared[0] if shared else "")
+    if spec not in shared:
+        raise InputError(f"{spec or 'an estimator'} is not in all planes; they share {shared}")
+    layers = [name for name in every[0].layers if all(name in p.layers for p in every)]
+    found = []
+    quantities: tuple[Quantity, ...] = ("i_xz", "i_zy")
+    for layer in layers:
+        for quantity in quantities:
+            curves = [
+                dict(zip(*p.series(layer, quantity, spec, sense), strict=True)) for p in every
+            ]
+            steps = sorted(set.intersection(*(set(c) for c in curves))) if curves else []
+            if steps:
+                values = np.array([[c[s].bits for s in steps] for c in curves])
+                found.append(Pooled(layer, quantity, spec, tuple(planes), tuple(steps), values))
+    if not found:
+        raise InputError("the planes share no layer and step under this estimator")
+    return found

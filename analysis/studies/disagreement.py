@@ -1,0 +1,70 @@
+"""No single estimator of continuous information is safe: a second one beside it, and a flag where the two part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infoplane.plane import Plane
+from infoplane.types import Estimator, Quantity
+
+_NEIGHBOURS = ("knn", "ksg", "mixed", "ross")
+_GAUSSIAN = ("gauss",)
+_POINTS = (*_NEIGHBOURS, *_GAUSSIAN, "ratio", "smile")
+_APART = 0.1
+
+
+def family_of(spec: str) -> str:
+    """The prefix of a spec."""
+    return spec.partition(":")[0]
+
+
+def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
+    """Specs to add so that no estimator of continuous Shannon information stands alone: the Gaussian copula beside neighbours, neighbours beside Gaussians.
+
+    Example:
+        >>> companions(["ksg:k=5", "exact"]), companions(["gauss"]), companions(["ksg", "gauss"]), companions(["bin:szt"])
+        (('gauss:copula=true',), ('knn:k=5',), (), ())
+    """
+    present = {family_of(str(e)) for e in estimators}
+    neighbours, gaussian = present & set(_NEIGHBOURS), present & set(_GAUSSIAN)
+    if neighbours and not gaussian:
+        return ("gauss:copula=true",)
+    return ("knn:k=5",) if gaussian and not neighbours else ()
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Two point estimates of one information that differ by more than 0.1 bit and two standard errors: at most one of them is right."""
+
+    step: int
+    layer: str
+    quantity: Quantity
+    low: str
+    high: str
+    low_bits: float
+    high_bits: float
+
+    def __str__(self) -> str:
+        what = "I(X;Z)" if self.quantity == "i_xz" else "I(Z;Y)"
+        return f"step {self.step}, {self.layer}, {what}: {self.low} says {self.low_bits:.3f}, {self.high} says {self.high_bits:.3f} bits"
+
+
+def partings(plane: Plane) -> tuple[Apart, ...]:
+    """Cells where estimators of the same continuous Shannon information part, the widest first.
+
+    Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and geometric numbers each estimate their own and are left out.
+    """
+    cells: dict[tuple[int, str, Quantity], list[tuple[float, float, str]]] = {}
+    for p in plane:
+        if family_of(p.estimator) in _POINTS:
+            cells.setdefault((p.step, p.layer, p.quantity), []).append(
+                (p.bits, p.estimate.stderr or 0.0, p.estimator)
+            )
+    found = []
+    for (step, layer, quantity), values in cells.items():
+        low, high = min(values), max(values)
+        if high[0] - low[0] > max(_APART, 2 * math.hypot(low[1], high[1])):
+            found.append(Apart(step, layer, quantity, low[2], high[2], low[0], high[0]))
+    return tuple(sorted(found, key=lambda a: a.low_bits - a.high_bits))

@@ -1,0 +1,108 @@
+"""How activations are distributed over training, per layer and per unit: the geometry that bins and kernels see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+BINS, UNITS = 40, 16
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """Counts of one layer's values over the probe rows, at every checkpoint, in equal cells that stand still over the run.
+
+    Attributes:
+        layer: whose. steps: checkpoints where it was captured.
+        edges: shape ``(bins + 1,)``, from the smallest to the largest value of the run; the last cell holds its right edge.
+        whole: shape ``(steps, bins)``, all units together: every row sums to ``rows * units of the layer``.
+        units: indices of the units kept in ``per_unit``: all of them, or evenly spaced ones of a wide layer.
+        per_unit: shape ``(steps, len(units), bins)``: every last axis sums to ``rows``.
+        width: units the layer has, after its reduction where it has one.
+    """
+
+    layer: str
+    steps: tuple[int, ...]
+    edges: NDArray[np.float64]
+    whole: NDArray[np.int64]
+    units: tuple[int, ...]
+    per_unit: NDArray[np.int64]
+    width: int
+
+    def shares(self, unit: int | None = None) -> NDArray[np.float64]:
+        """Share of values per cell, shape ``(steps, bins)``, every row sums to 1; of one unit (its index in the layer) when given.
+
+        Raises:
+            InputError: a unit that was not kept.
+        """
+        if unit is not None and unit not in self.units:
+            raise InputError(
+                f"unit {unit} of {self.layer} was not kept; there are {list(self.units)}"
+            )
+        counts = self.whole if unit is None else self.per_unit[:, self.units.index(unit)]
+        return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def histograms(
+    archive: Archive | str | Path, layer: str, *, bins: int = BINS, units: int = UNITS
+) -> Histograms:
+    """The histograms of one layer over training, from its stored values.
+
+    Args:
+        archive: a run or its path. layer: one of its layers.
+        bins: equal cells between the smallest and the largest value of the run; a layer that never moves gets cells of a width around it.
+        units: units kept one by one at most, evenly spaced over the layer.
+
+    Raises:
+        InputError: no such layer, never captured, fewer than 2 bins or 1 unit, or values that are not finite.
+    """
+    from infoplane.archive import open_archive
+
+    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    if bins < 2 or units < 1:
+        raise InputError(f"expected at least 2 bins and 1 unit, got {bins} and {units}")
+    archive.layer_info(layer)
+    steps = tuple(s for s in archive.steps if archive.has(s, layer))
+    if not steps:
+        raise InputError(f"{archive.path}: layer {layer!r} was never captured")
+    low, high = np.inf, -np.inf
+    for step in steps:
+        z = _values(archive, step, layer)
+        low, high = min(low, float(z.min())), max(high, float(z.max()))
+    edges = _edges(low, high, bins)
+    width = z.shape[1]
+    kept = tuple(sorted({int(u) for u in np.linspace(0, width - 1, min(units, width)).round()}))
+    whole, each = [], []
+    for step in steps:
+        z = _values(archive, step, layer)
+        whole.append(np.histogram(z, edges)[0])
+        each.append([np.histogram(z[:, u], edges)[0] for u in kept])
+    return Histograms(
+        layer, steps, edges, np.asarray(whole, np.int64), kept, np.asarray(each, np.int64), width
+    )
+
+
+def _edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
+    """Equal cells from ``low`` to ``high``; a width is made up where both are equal."""
+    if high == low:
+        half = max(abs(low), 1.0) / 2
+        low, high = low - half, high + half
+    return np.asarray(np.linspace(low, high, bins + 1))
+
+
+def _values(archive: Archive, step: int, layer: str) -> NDArray[np.float64]:
+    z = np.asarray(archive.z(step, layer), np.float64).reshape(archive.n_rows, -1)
+    if not np.isfinite(z).all():
+        raise InputError(
+            f"{layer} at step {step} holds NaN or infinity; find the step where they appear first"
+        )
+    return z

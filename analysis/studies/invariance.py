@@ -1,0 +1,191 @@
+"""How much an estimator's number depends on how a layer is written down: invertible maps that must not move it, losses that must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.measuring.plane_point import input_variable, label_variable
+from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Estimator, Quantity, Variable, continuous
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+Floats = NDArray[np.float64]
+Map = Callable[[Floats, np.random.Generator], Floats]
+
+
+def _rotation(z: Floats, rng: np.random.Generator) -> Floats:
+    return np.asarray(z @ np.linalg.qr(rng.normal(size=(z.shape[1], z.shape[1])))[0])
+
+
+def _monotone(z: Floats, rng: np.random.Generator) -> Floats:
+    scale = np.where(z.std(axis=0) > 0, z.std(axis=0), 1.0)
+    u = z / scale
+    return np.asarray(scale * (u + 0.5 * u**3))
+
+
+def _coupling(z: Floats, rng: np.random.Generator) -> Floats:
+    """One half of the units scaled and shifted by functions of the other half: invertible, not linear."""
+    k = max(1, z.shape[1] // 2)
+    if z.shape[1] < 2:
+        return _affine(z, rng)
+    a, b = z[:, :k], z[:, k:]
+    s = np.tanh(a @ rng.normal(size=(k, b.shape[1])) / np.sqrt(k))
+    return np.concatenate([a, b * np.exp(0.5 * s) + s], axis=1)
+
+
+def _affine(z: Floats, rng: np.random.Generator) -> Floats:
+    return np.asarray(z * np.exp(rng.normal(size=z.shape[1])) + rng.normal(size=z.shape[1]))
+
+
+INVERTIBLE: dict[str, Map] = {
+    "permutation": lambda z, rng: z[:, rng.permutation(z.shape[1])],
+    "scale x10": lambda z, rng: 10.0 * z,
+    "per-unit affine": _affine,
+    "sign": lambda z, rng: z * rng.choice([-1.0, 1.0], z.shape[1]),
+    "rotation": _rotation,
+    "per-unit monotone": _monotone,
+    "affine coupling": _coupling,
+}
+"""Maps under which I(X;Z) and I(Z;Y) are unchanged, by theorem."""
+
+CONTROLS: dict[str, Map] = {
+    "half of the units": lambda z, rng: z[
+        :, rng.permutation(z.shape[1])[: max(1, z.shape[1] // 2)]
+    ],
+    "noise added": lambda z, rng: z + z.std() * rng.normal(size=z.shape),
+}
+"""Losses, which must move a number that measures anything."""
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """The battery's result for one estimator, layer and quantity, in bits.
+
+    Attributes:
+        value: on the layer as it is.
+        changes: per transform ``|I(psi Z) - I(Z)|``; controls as signed losses ``I(Z) - I(changed Z)``.
+        error: the largest change over invertible maps: what part of the number is notation.
+        sensitivity: ``I(Z) - I(half of the units)``.
+        discriminability: ``sensitivity / (sensitivity + error)`` in [0, 1], 0 where halving the layer lowers nothing. Exact codes: perfectly
+            invariant and useless, 0.
+    """
+
+    estimator: str
+    layer: str
+    quantity: Quantity
+    value: float
+    changes: dict[str, float]
+    error: float
+    sensitivity: float
+    discriminability: float
+
+
+def invariance_of(
+    estimator: Estimator,
+    z: Variable,
+    other: Variable,
+    *,
+    layer: str = "",
+    quantity: Quantity = "i_zy",
+    seed: int = 0,
+) -> Invariance:
+    """Run the battery on one continuous layer, shape ``(n, dim)``, against row ids, inputs or labels.
+
+    Raises:
+        EstimatorError: the estimator refuses the layer, or the layer is not continuous.
+
+    Example:
+        >>> from infoplane.analysis.estimators import parse
+        >>> from infoplane.types import discrete
+        >>> z = np.random.default_rng(0).normal(size=(200, 4))
+        >>> invariance_of(parse("bin:quantile,n=4"), continuous(z), discrete(z[:, 0] > 0)).changes["per-unit monotone"]
+        0.0
+    """
+    if z.kind != "continuous":
+        raise EstimatorError(f"the battery transforms continuous layers, {z.name} is discrete")
+    values = z.values.astype(np.float64)
+
+    def bits(v: Floats) -> float:
+        return estimator.estimate(
+            continuous(v, z.name), other, rng=np.random.default_rng(seed)
+        ).bits
+
+    base = bits(values)
+    changes: dict[str, float] = {}
+    for k, (name, psi) in enumerate(INVERTIBLE.items()):
+        changes[name] = abs(bits(psi(values, np.random.default_rng([seed, k]))) - base)
+    losses = {
+        name: base - bits(psi(values, np.random.default_rng([seed, 100 + k])))
+        for k, (name, psi) in enumerate(CONTROLS.items())
+    }
+    error, sensitivity = max(changes.values()), losses["half of the units"]
+    gained = max(sensitivity, 0.0)
+    return Invariance(
+        estimator.name,
+        layer or z.name,
+        quantity,
+        base,
+        changes | losses,
+        error,
+        sensitivity,
+        gained / (gained + error) if gained > 1e-12 else 0.0,
+    )
+
+
+def invariance(
+    archive: Archive | str | Path,
+    estimators: Sequence[str | Estimator] = (
+        "bin:szt",
+        "bin:quantile,n=30",
+        "kde:relative=0.1",
+        "exact",
+    ),
+    *,
+    step: int | None = None,
+    layers: Sequence[str] | None = None,
+    quantity: Quantity = "i_zy",
+    seed: int = 0,
+) -> list[Invariance]:
+    """The battery over the layers of one checkpoint (the last when left out).
+
+    V-information is refused: to change under an invertible map is its meaning.
+
+    Raises:
+        InputError: unknown step or layer, no labels for ``i_zy``, or an estimator that the data processing inequality does not concern.
+    """
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.archive import open_archive
+
+    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    if not archive.steps:
+        raise InputError(f"{archive.path}: no captured steps yet")
+    step = archive.steps[-1] if step is None else step
+    found = []
+    for given in estimators:
+        estimator = parse(given)
+        if getattr(estimator, "dpi_exempt", False) or estimator.name.partition(":")[0] == "vinfo":
+            raise InputError(
+                f"{estimator.name} measures usable information: that it changes under invertible maps is its meaning"
+            )
+        other = (
+            label_variable(archive) if quantity == "i_zy" else input_variable(archive, estimator)
+        )
+        if other is None:
+            raise InputError(f"{archive.path}: no labels, so no I(Z;Y); give quantity='i_xz'")
+        for name in archive.layers if layers is None else layers:
+            z = continuous(archive.z(step, name), name)
+            if estimator.supports("continuous", other.kind):
+                found.append(
+                    invariance_of(estimator, z, other, layer=name, quantity=quantity, seed=seed)
+                )
+    if not found:
+        raise InputError("none of the estimators takes this archive's variables")
+    return found

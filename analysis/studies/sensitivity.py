@@ -1,0 +1,122 @@
+"""The same activations under materially different conventions: does a layer compress, or does a bin width say so?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from infoplane.analysis.measuring.measure import measure
+from infoplane.analysis.studies.phases import Phases, phases
+from infoplane.errors import InputError
+from infoplane.plane import Plane
+from infoplane.types import Estimator, printable
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+CONVENTIONS = (
+    "bin:szt",
+    "bin:saxe",
+    "bin:saxe,width=0.5",
+    "bin:range,n=30,scope=run",
+    "bin:quantile,n=30",
+    "bin:ebab,n=30",
+    "kde:variance=0.001",
+    "kde:variance=0.1",
+    "kde:relative=0.1",
+    "exact",
+)
+"""What `sensitivity` measures when nothing is said: fixed cells of three widths, adaptive cells, kernels absolute and relative, exact codes."""
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """One run under many conventions.
+
+    Attributes:
+        plane: all of them, for pictures. phases: the fall of every layer under each, with intervals.
+    """
+
+    plane: Plane
+    phases: Phases
+
+    def compressing(self, layer: str) -> tuple[str, ...]:
+        """Conventions under which the layer compresses."""
+        found = next((p for p in self.phases.layers if p.layer == layer), None)
+        if found is None:
+            raise InputError(
+                f"no such layer: {layer!r}; there are {[p.layer for p in self.phases.layers]}"
+            )
+        return tuple(c.estimator for c in found.curves if c.compresses)
+
+    @property
+    def verdict(self) -> str:
+        """One paragraph: which layers fall under which conventions, and what that can be about."""
+        said = []
+        for phase in self.phases.layers:
+            yes, all_of = len(self.compressing(phase.layer)), len(phase.curves)
+            drops = [c.drop for c in phase.curves]
+            said.append(
+                f"{printable(phase.layer, 40)} compresses under {yes} of {all_of} conventions (drops {min(drops):.2f} to {max(drops):.2f} bits)"
+            )
+        split = [
+            printable(p.layer, 40)
+            for p in self.phases.layers
+            if 0 < len(self.compressing(p.layer)) < len(p.curves)
+        ]
+        exact = [printable(p.layer, 40) for p in self.phases.layers if p.verdict == "exact"]
+        end = (
+            "No layer merges rows: what falls is resolution, not information."
+            if not exact
+            else f"In {', '.join(exact)} rows truly merge."
+        )
+        middle = (
+            f"The answer for {', '.join(split)} depends on the convention and is a statement about it. "
+            if split
+            else ""
+        )
+        return "; ".join(said) + ". " + middle + end
+
+    def __str__(self) -> str:
+        names = [c.estimator for c in self.phases.layers[0].curves]
+        width = max(map(len, names))
+        head = " " * (width + 2) + "  ".join(
+            f"{printable(p.layer, 24):>8s}" for p in self.phases.layers
+        )
+        lines = [
+            "drop of I(X;Z) from its split-half peak [bits]; * beyond chance, threshold and lasting",
+            head,
+        ]
+        for k, name in enumerate(names):
+            cells = [
+                f"{p.curves[k].drop:7.2f}{'*' if p.curves[k].compresses else ' '}"
+                for p in self.phases.layers
+            ]
+            lines.append(f"  {name:{width}s}" + "  ".join(cells))
+        return "\n".join([*lines, "", self.verdict])
+
+
+def sensitivity(
+    archive: Archive | str | Path,
+    conventions: Sequence[str | Estimator] = CONVENTIONS,
+    *,
+    workers: int = 1,
+    seed: int = 0,
+    progress: bool = False,
+) -> Sensitivity:
+    """Measure one run under many conventions and judge every layer's compression under each.
+
+    Raises:
+        InputError: fewer than 2 conventions or 3 checkpoints.
+    """
+    from infoplane.archive import open_archive
+
+    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    if len(conventions) < 2:
+        raise InputError(
+            f"sensitivity compares conventions: give at least 2, got {list(conventions)}"
+        )
+    plane = measure(archive, list(conventions), workers=workers, seed=seed, progress=progress)
+    return Sensitivity(plane, phases(archive, conventions, seed=seed, progress=progress))

@@ -1,0 +1,1 @@
+"""Companion processes: measure and show a run while it trains."""

@@ -1,0 +1,173 @@
+"""Measuring beside training: a process of its own that follows the run. The only place that knows both a recorder and the analysis."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from infoplane.cores import SHARE
+from infoplane.errors import InfoplaneError, InputError
+
+OVER = b"over\n"
+AUTOGROUP = Path("/proc/self/autogroup")
+LOADING_SECONDS = 0.6
+"""Of processor, that numpy, HDF5 and numba take to load."""
+
+
+def checked_specs(measure: Sequence[object] | str) -> tuple[str, ...]:
+    """Spec strings of what to measure, each of them understood before training starts.
+
+    Raises:
+        InputError, SpecError: none, or one that no estimator answers to.
+    """
+    from infoplane.analysis.estimators.spec import parse
+
+    given = [measure] if isinstance(measure, str) else list(measure)
+    if not given:
+        raise InputError(
+            "measure=[]: expected at least one estimator, for example 'bin:szt', or measure=None"
+        )
+    specs = tuple(s if isinstance(s, str) else str(s) for s in given)
+    for spec in specs:
+        parse(spec)
+    return specs
+
+
+class Beside:
+    """A background process that measures ``run`` while it grows, at the lowest priority and within a share of one core.
+
+    Training neither waits for it nor shares memory with it; what it has found is in ``RUN/planes`` at any time.
+
+    Args:
+        run: the run's folder. specs: what to measure, see `checked_specs`. max_overhead: share of one core until `finish`.
+    """
+
+    def __init__(
+        self, run: str | Path, specs: Sequence[str], *, max_overhead: float = SHARE
+    ) -> None:
+        self.run = Path(run)
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
+        command = [
+            sys.executable,
+            "-m",
+            "infoplane.background.live",
+            str(self.run),
+            str(max_overhead),
+            *specs,
+        ]  # the command line would load more
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._said,
+            env=child_environment(),
+            start_new_session=True,  # a Ctrl-C meant for the training does not hit it
+        )
+
+    @property
+    def pid(self) -> int:
+        """The background process."""
+        return self._process.pid
+
+    def finish(self) -> None:
+        """Training is over: waits until everything captured is measured. A failure warns and never raises: the captures are safe."""
+        try:
+            self._tell(OVER)
+            self._process.wait()
+        except BaseException:  # interrupted while waiting
+            self.stop()
+            raise
+        self._report()
+
+    def stop(self) -> None:
+        """Nobody waits for results any more: ends the process; what it measured stays, and measuring again goes on from there."""
+        self._tell(b"")
+        self._process.terminate()
+        self._process.wait()
+        self._said.close()
+
+    def _tell(self, word: bytes) -> None:
+        if self._process.stdin is not None and not self._process.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self._process.stdin.write(word)
+                self._process.stdin.close()
+
+    def _report(self) -> None:
+        if self._process.returncode and not self._said.closed:
+            self._said.seek(0)
+            last = self._said.read()[-2000:].decode("utf-8", "replace").strip()
+            warnings.warn(
+                f"measuring beside the training ended with exit code {self._process.returncode}; the captures are safe, measure them with "
+                f"`infoplane measure {self.run}`. It said: {last or 'nothing'}",
+                stacklevel=4,
+            )
+        self._said.close()
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment, with this very package importable and one thread."""
+    here = str(Path(__file__).resolve().parents[1])
+    path = os.environ.get("PYTHONPATH", "")
+    return {
+        **os.environ,
+        "PYTHONPATH": here + (os.pathsep + path if path else ""),
+        "OMP_NUM_THREADS": "1",
+        "INFOPLANE_THREADS": "1",
+    }
+
+
+def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -> None:
+    """What the background process does: follows ``run`` until its standard input says that training is over, or closes without a word.
+
+    It loads what it measures with when its share of the time pays for that, and not before: a short training is measured when it is over.
+    """
+    began = time.monotonic()
+    step_back()
+    over, gone = threading.Event(), threading.Event()
+
+    def listen() -> None:
+        if sys.stdin.buffer.readline() != OVER:
+            gone.set()
+        over.set()  # wakes whoever rests
+        _regroup(0)  # nobody trains any more, and somebody may wait for the rest
+
+    threading.Thread(target=listen, daemon=True).start()
+    over.wait(LOADING_SECONDS / max_overhead if max_overhead > 0 else 0)
+    from infoplane.analysis.measuring.follow import Budget, follow
+
+    follow(run, specs, over=over, gone=gone, budget=Budget(max_overhead, start=began))
+
+
+def step_back() -> None:
+    """The lowest priority for this process, and for the group that Linux makes of a session of its own: within it a priority says nothing to other sessions."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.nice(19)
+    _regroup(19)
+
+
+def _regroup(priority: int) -> None:
+    for _ in range(5):
+        try:
+            AUTOGROUP.write_text(str(priority))
+        except BlockingIOError:  # of all processes together Linux hears ten such wishes a second
+            time.sleep(0.15)
+        except OSError:
+            return
+        else:
+            return
+
+
+if __name__ == "__main__":
+    try:
+        follow_until_told(Path(sys.argv[1]), sys.argv[3:], max_overhead=float(sys.argv[2]))
+    except InfoplaneError as error:
+        sys.exit(f"infoplane: {type(error).__name__}: {error}")

@@ -1,0 +1,1 @@
+"""What people see in terminals and notebooks: tables, progress bars, sizes."""

@@ -1,0 +1,139 @@
+"""Progress with time left that suits where it is read: a bar in a terminal, one line that updates in a notebook, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal, TextIO
+
+Place = Literal["terminal", "notebook", "log"]
+Advance = Callable[[], object]
+
+LOG_SECONDS, NOTEBOOK_SECONDS = 15.0, 0.25
+"""How often a log gets a line and a notebook an update, at most."""
+
+
+def place_of(stream: TextIO) -> Place:
+    """Where ``stream`` is read."""
+    kernel = sys.modules.get("IPython")
+    if kernel is not None:
+        shell = kernel.get_ipython()
+        if shell is not None and shell.__class__.__name__ == "ZMQInteractiveShell":
+            return "notebook"
+    return "terminal" if stream.isatty() else "log"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them.
+
+    Example:
+        >>> duration(3.2), duration(75), duration(7320)
+        ('3 s', '1 min 15 s', '2 h 2 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def progress_line(label: str, done: int, total: int, elapsed: float) -> str:
+    """How far, and how long it will take at the pace so far.
+
+    Example:
+        >>> progress_line("measuring", 30, 120, 15.0)
+        'measuring: 30 of 120 (25 %), about 45 s left'
+    """
+    left = (
+        f", about {duration(elapsed / done * (total - done))} left"
+        if 0 < done < total
+        else f", {duration(elapsed)}"
+        if done
+        else ""
+    )
+    return f"{label}: {done} of {total} ({done / total:.0%}){left}".replace("%)", " %)")
+
+
+@contextmanager
+def progress(
+    label: str,
+    total: int,
+    *,
+    shown: bool = True,
+    stream: TextIO | None = None,
+    place: Place | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Advance]:
+    """Gives a function to call after each of ``total`` pieces of work. Everything is written to stderr, so that piped results stay clean.
+
+    Args:
+        label: what is going on. total: pieces; nothing is shown for none.
+        shown: False shows nothing.
+        stream, place, clock: where to write, how it is read, and the time; found out when left out.
+    """
+    stream = stream or sys.stderr
+    if not shown or total < 1:
+        yield lambda: None
+        return
+    place = place or place_of(stream)
+    if place == "terminal":
+        with _bar(label, total, stream) as step_bar:
+            yield step_bar
+        return
+    tell = _notebook() if place == "notebook" else lambda text: print(text, file=stream, flush=True)
+    pause = NOTEBOOK_SECONDS if place == "notebook" else LOG_SECONDS
+    started = told = clock()
+    done, said = 0, False
+
+    def advance() -> None:
+        nonlocal done, told, said
+        done += 1
+        if clock() - told >= pause:
+            told, said = clock(), True
+            tell(progress_line(label, done, total, clock() - started))
+
+    yield advance
+    if said:  # work that was over before the first line needs none
+        tell(progress_line(label, done, total, clock() - started))
+
+
+@contextmanager
+def _bar(label: str, total: int, stream: TextIO) -> Iterator[Advance]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _notebook() -> Callable[[str], object]:
+    """A line of the cell's output that is replaced by the next: no widget, so it survives saving and needs no extension."""
+    from IPython.display import display
+
+    handle: Any = None  # Any: IPython's display handle
+
+    def tell(text: str) -> None:
+        nonlocal handle
+        shown = {"text/plain": text}
+        if handle is None:
+            handle = display(shown, raw=True, display_id=True)  # type: ignore[no-untyped-call]  # IPython has no types here
+        else:
+            handle.update(shown, raw=True)
+
+    return tell
