@@ -115,7 +115,7 @@ class Beside:
 
 def child_environment() -> dict[str, str]:
     """This process's environment, with this very package importable and one thread."""
-    here = str(Path(__file__).resolve().parents[1])
+    here = str(Path(__file__).resolve().parents[2])
     path = os.environ.get("PYTHONPATH", "")
     return {
         **os.environ,
