@@ -42,8 +42,9 @@ docs: $(VENV)/installed
 bench: $(VENV)/installed
 	env -u OPENBLAS_NUM_THREADS -u OPENBLAS_CORETYPE $(BIN)/python -m benchmarks
 
-# A CPU build of torch is taken where an index or a local folder (PIP_FIND_LINKS) has one: the default Linux wheel pulls gigabytes of CUDA.
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+# pip takes torch from wherever it is configured to look (pip.conf, PIP_INDEX_URL, PIP_FIND_LINKS).
+# TORCH_PIP passes more to pip for torch alone, for example: make test TORCH_PIP='--index-url URL-of-CPU-builds'.
+TORCH_PIP ?=
 # On CI everything else is held against hashes first (requirements-ci.txt, for one platform); then nothing is left to fetch but torch.
 PIP_ONLY = $(BIN)/python -m pip install -q --disable-pip-version-check
 PIP = $(PIP_ONLY) -c constraints.txt
@@ -51,8 +52,7 @@ LOCKED = import platform, sys; sys.exit((sys.platform, platform.machine(), sys.v
 $(VENV)/installed: pyproject.toml constraints.txt requirements-ci.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	if [ -n "$$CI" ] && $(BIN)/python -c "$(LOCKED)"; then $(PIP_ONLY) --require-hashes --no-deps -r requirements-ci.txt; fi
-	if [ -z "$$PIP_FIND_LINKS" ] && curl -sfI -m 5 $(TORCH_INDEX)/torch/ >/dev/null 2>&1; then \
-	  $(PIP) torch --index-url $(TORCH_INDEX) --extra-index-url https://pypi.org/simple; else $(PIP) torch; fi
+	$(PIP) $(TORCH_PIP) torch
 	INFOPLANE_COMPILE=no $(PIP) -e '.[dev]'
 	$(BIN)/infoplane compile
 	touch $@
