@@ -54,7 +54,9 @@ def test_ci_installs_with_hashes_before_anything_else() -> None:
     rules = (ROOT / "Makefile").read_text()
     assert "--require-hashes --no-deps -r requirements-ci.txt" in rules
     assert (
-        rules.index("--require-hashes") < rules.index("$(PIP) $(TORCH_PIP) torch") < rules.index("-e '.[dev]'")
+        rules.index("--require-hashes")
+        < rules.index("$(PIP) $(TORCH_PIP) torch")
+        < rules.index("-e '.[dev]'")
     )
 
 
