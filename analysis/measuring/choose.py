@@ -1,0 +1,161 @@
+"""Choose estimators that can answer for this run: what is saturated or out of range says nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Variable, continuous, discrete
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+UNIT_RANGE_BINS = "bin:szt"
+"""Thirty bins on [-1, 1], the convention of the first papers; only for values that lie there."""
+RANGE_BINS = tuple(f"bin:range,n={cells},scope=layer" for cells in (30, 10, 4))
+"""Cells per unit over the range of a layer, from fine to coarse."""
+KERNELS = ("kde:relative=0.1", "kde:relative=0.2", "kde:relative=0.3", "kde:relative=0.5")
+"""From fine to coarse: the noise as a share of the typical distance between two rows."""
+USABLE = "vinfo:family=linear"
+GROUND_TRUTH = "exact"
+
+ROWS, LAYERS, STEPS = 1000, 8, 3
+"""At most this many rows, layers and checkpoints are looked at."""
+OPEN_SHARE = 0.5
+"""A convention can answer where at least this share of the layers looked at is below its ceiling."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The estimators for a run, and why.
+
+    Attributes:
+        specs: what to measure; the first is the one to draw.
+        reason: one sentence for the reader.
+        saturated: whether every convention that was tried sits at its ceiling.
+    """
+
+    specs: tuple[str, ...]
+    reason: str
+    saturated: bool = False
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.specs)} ({self.reason})"
+
+
+def choose_estimators(archive: Archive | str | Path) -> Choice:
+    """Return estimators whose numbers can move on this run, the one to draw first.
+
+    A few layers of the first, middle and last checkpoint are tried on at most 1000 rows. Bins come first where some can
+    answer: those on [-1, 1] where all values lie there, else cells over the range of each layer. Then the finest kernel
+    width that can answer. ``exact`` always comes along: it says what is lost whatever the resolution.
+
+    Args:
+        archive: from `infoplane.open_archive`, or its path.
+
+    Raises:
+        InputError: the run has no checkpoint yet.
+
+    Example:
+        >>> import tempfile, torch, infoplane as ip
+        >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.Linear(2, 2))
+        >>> run = tempfile.mkdtemp() + "/run"
+        >>> probe = (torch.randn(200, 3), torch.arange(200) % 2)
+        >>> with ip.Recorder(net, probe=probe, to=run, verbose=False) as rec:
+        ...     _ = rec.step(1)
+        >>> choose_estimators(run).specs[-1]
+        'exact'
+    """
+    if isinstance(archive, (str, Path)):
+        from infoplane.archive import open_archive
+
+        archive = open_archive(archive)
+    samples = list(_samples(archive))
+    bins = (UNIT_RANGE_BINS, *RANGE_BINS) if _within_unit_range(samples) else RANGE_BINS
+    finest = (_finest(candidates, samples) for candidates in (bins, KERNELS))
+    chosen = [spec for spec in finest if spec is not None]
+    if chosen:
+        return Choice((*chosen, GROUND_TRUTH), _reason(chosen[0], samples))
+    specs = (KERNELS[-1], GROUND_TRUTH) if archive.y is None else (USABLE, KERNELS[-1], GROUND_TRUTH)
+    reason = (
+        f"{archive.n_rows} rows are too few to tell widths of these layers apart: every cell and"
+        " every kernel holds one row; usable information is what can be shown"
+    )
+    return Choice(specs, reason, saturated=True)
+
+
+def _samples(archive: Archive) -> Iterator[Variable]:
+    """Layers of some checkpoints on some rows; constant and broken ones are left out."""
+    if not archive.steps:
+        raise InputError(
+            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
+        )
+    rows = _spread(range(archive.n_rows), ROWS)
+    for step in _spread(archive.steps, STEPS):
+        for layer in _spread(archive.layers, LAYERS):
+            if not archive.has(step, layer) or archive.n_nonfinite(step, layer):
+                continue
+            values = _rows_of(archive, step, layer, np.asarray(rows))
+            if (values != values[:1]).any():
+                yield continuous(values, layer)
+
+
+def _rows_of(
+    archive: Archive, step: int, layer: str, rows: NDArray[np.intp]
+) -> NDArray[Any]:  # Any: stored dtype
+    """Return some rows of a layer, read in blocks so that a large layer is never whole in memory."""
+    parts, start = [], 0
+    for block in archive.chunks(step, layer, 4096):
+        here = rows[(rows >= start) & (rows < start + len(block))]
+        parts.append(block[here - start])
+        start += len(block)
+    return np.concatenate(parts)
+
+
+def _spread(items: Sequence[Any], most: int) -> list[Any]:  # Any: rows, steps or layer names
+    """Return at most ``most`` items, evenly spread, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[k] for k in np.linspace(0, len(items) - 1, most).round().astype(int)]
+
+
+def _within_unit_range(samples: Sequence[Variable]) -> bool:
+    """Whether bins on [-1, 1] lose nothing; the last layer looked at, often logits, may exceed them."""
+    names = list(dict.fromkeys(sample.name for sample in samples))
+    inner = [s for s in samples if s.name != names[-1]] if len(names) > 1 else samples
+    return bool(inner) and all(sample.largest <= 1 for sample in inner)
+
+
+def _finest(candidates: Sequence[str], samples: Sequence[Variable]) -> str | None:
+    """Return the first candidate that can answer."""
+    return next((spec for spec in candidates if _can_answer(spec, samples)), None)
+
+
+def _can_answer(spec: str, samples: Sequence[Variable]) -> bool:
+    """Whether enough of the layers lie below the ceiling of this estimator."""
+    from infoplane.analysis.estimators.spec import parse
+
+    below = 0
+    for sample in samples:
+        ids = discrete(np.arange(sample.n), "X")
+        try:
+            estimate = parse(spec).estimate(ids, sample, rng=np.random.default_rng(0))
+        except EstimatorError:
+            continue
+        below += not estimate.saturated
+    return below >= OPEN_SHARE * len(samples) and below > 0
+
+
+def _reason(first: str, samples: Sequence[Variable]) -> str:
+    if first == UNIT_RANGE_BINS:
+        return "activations lie in [-1, 1], where these bins are below their ceiling"
+    if first in RANGE_BINS:
+        return "cells cover the range of each layer, as fine as its rows allow"
+    widest = max(sample.dim for sample in samples)
+    return f"bins of up to {widest} units hold one row each; this kernel is below its ceiling"

@@ -1,0 +1,74 @@
+"""Estimators that can answer are chosen from what a run shows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import infoplane as ip
+from infoplane.analysis.measuring.choose import choose_estimators
+from infoplane.errors import InputError
+
+
+def _run(network: nn.Module, x: torch.Tensor, to: Path) -> Path:
+    labels = torch.arange(len(x)) % 3
+    with ip.Recorder(network, probe=(x, labels), to=to, verbose=False, chain=False) as recorder:
+        recorder.step(1)
+    return to
+
+
+def _mlp(activation: type[nn.Module], *widths: int) -> nn.Module:
+    torch.manual_seed(0)
+    parts: list[nn.Module] = []
+    for inputs, outputs in zip(widths, widths[1:], strict=False):
+        parts += [nn.Linear(inputs, outputs), activation()]
+    return nn.Sequential(*parts[:-1])
+
+
+def _rows(n: int, *shape: int) -> torch.Tensor:
+    return torch.randn(n, *shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_bounded_narrow_layers_get_the_bins_of_the_papers(tmp_path: Path) -> None:
+    chosen = choose_estimators(_run(_mlp(nn.Tanh, 6, 2, 2, 3), _rows(3000, 6), tmp_path / "run"))
+    assert chosen.specs[0] == "bin:szt" and "[-1, 1]" in chosen.reason
+
+
+def test_unbounded_layers_never_get_bins_on_the_unit_range(tmp_path: Path) -> None:
+    chosen = choose_estimators(_run(_mlp(nn.ReLU, 6, 2, 2, 3), _rows(3000, 6), tmp_path / "run"))
+    assert "bin:szt" not in chosen.specs and chosen.specs[0].startswith("bin:range")
+
+
+def test_wide_layers_get_a_kernel_that_is_below_its_ceiling(tmp_path: Path) -> None:
+    run = _run(_mlp(nn.ReLU, 30, 256, 256, 10), _rows(500, 30), tmp_path / "run")
+    chosen = choose_estimators(run)
+    points = ip.measure(run, chosen.specs[0], layers=["1", "3"]).select(quantity="i_xz")
+    assert chosen.specs[0].startswith("kde:") and not any(p.estimate.saturated for p in points)
+
+
+def test_what_is_lost_is_always_measured_too(tmp_path: Path) -> None:
+    chosen = choose_estimators(_run(_mlp(nn.ReLU, 6, 5, 3), _rows(200, 6), tmp_path / "run"))
+    assert chosen.specs[-1] == "exact"
+
+
+def test_a_constant_layer_has_no_say(tmp_path: Path) -> None:
+    network = _mlp(nn.Tanh, 6, 4, 3, 3)
+    network[0].weight.data.zero_()
+    chosen = choose_estimators(_run(network, _rows(100, 6), tmp_path / "run"))
+    assert chosen.specs[-1] == "exact"
+
+
+def test_a_run_without_checkpoints_has_nothing_to_choose_from(tmp_path: Path) -> None:
+    recorder = ip.Recorder(
+        _mlp(nn.Tanh, 6, 4, 3),
+        probe=_rows(20, 6),
+        to=tmp_path / "run",
+        schedule=ip.at(5),
+        verbose=False,
+    )
+    recorder.open().close()
+    with pytest.raises(InputError, match="no captured steps yet"):
+        choose_estimators(tmp_path / "run")
