@@ -82,7 +82,9 @@ def choose_estimators(archive: Archive | str | Path) -> Choice:
     chosen = [spec for spec in finest if spec is not None]
     if chosen:
         return Choice((*chosen, GROUND_TRUTH), _reason(chosen[0], samples))
-    specs = (KERNELS[-1], GROUND_TRUTH) if archive.y is None else (USABLE, KERNELS[-1], GROUND_TRUTH)
+    specs = (
+        (KERNELS[-1], GROUND_TRUTH) if archive.y is None else (USABLE, KERNELS[-1], GROUND_TRUTH)
+    )
     reason = (
         f"{archive.n_rows} rows are too few to tell widths of these layers apart: every cell and"
         " every kernel holds one row; usable information is what can be shown"
