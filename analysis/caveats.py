@@ -86,7 +86,7 @@ def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> lis
             and p.estimator == spec
             and p.quantity == "i_zy"
             and p.sense != "lower"
-            and (p.layer == floor.output or plane.chain.relation(p.layer, floor.output) == "cut")
+            and (p.layer == floor.output or plane.chain.separates(p.layer, floor.output))
             and p.bits < floor.bits - tolerance_bits(plane, spec)
         ]
         if low:

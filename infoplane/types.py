@@ -20,7 +20,7 @@ Kind = Literal["continuous", "discrete"]
 Sense = Literal["point", "lower", "upper", "exact"]
 Target = Literal["probe-set", "population"]
 Quantity = Literal["i_xz", "i_zy"]
-Relation = Literal["cut", "partial", "no-path", "unknown"]
+Relation = Literal["cut", "declared", "partial", "no-path", "unknown"]
 Verdict = Literal[
     "ok", "sampling", "bias", "estimator", "untestable", "not comparable", "fault", "violation"
 ]
@@ -326,8 +326,8 @@ class Chain:
 
     Attributes:
         layers: layer names, in order.
-        matrix: ``matrix[i][j]`` relates layer i to layer j: ``cut`` (i separates X from j), ``partial`` (bypassed),
-            ``no-path`` or ``unknown``.
+        matrix: ``matrix[i][j]`` relates layer i to layer j: ``cut`` (i separates X from j, tested), ``declared`` (the same on
+            the word of whoever made the archive), ``partial`` (bypassed), ``no-path`` or ``unknown``.
         tolerance: relative tolerance of the comparison.
         rows: probe rows the test ran on.
         shared_noise: pairs of layers that were found to share noise.
@@ -346,6 +346,15 @@ class Chain:
         """How ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
         i, j = self._places.get(upstream), self._places.get(downstream)
         return "unknown" if i is None or j is None else self.matrix[i][j]
+
+    def separates(self, upstream: str, downstream: str) -> bool:
+        """Whether ``upstream`` separates X from ``downstream``, tested or declared."""
+        return self.relation(upstream, downstream) in ("cut", "declared")
+
+    @cached_property
+    def declared(self) -> bool:
+        """Whether any relation rests on a declaration and not on a test."""
+        return any("declared" in row for row in self.matrix)
 
     @cached_property
     def _places(self) -> dict[str, int]:

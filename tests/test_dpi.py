@@ -260,3 +260,25 @@ def test_consecutive_findings_are_one_episode() -> None:
         (1, 2, 2),
         (9, 9, 1),
     ]
+
+
+def swapped_rows() -> dict[str, np.ndarray]:
+    """A layer with equal rows, above one whose rows were shuffled."""
+    layers = honest()
+    layers["a"][: N // 2] = layers["a"][N // 2 :]
+    layers["b"] = np.maximum(layers["a"][:, :4], 0)[np.random.default_rng(5).permutation(N)]
+    return layers
+
+
+def test_a_declared_chain_is_judged_and_the_findings_say_on_whose_word(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [swapped_rows()], chain=chain_of(["a", "b"], "declared"))
+    report = ip.check_dpi(ip.measure(run, "exact"))
+    faults = report.of("fault")
+    assert faults and all("on your word" in finding.explanation for finding in faults)
+    assert any("on your word" in limit for limit in report.limits)
+    assert not report.of("not comparable")
+
+
+def test_a_tested_chain_says_nothing_of_anybodys_word(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [swapped_rows()], chain=chain_of(["a", "b"]))
+    assert "on your word" not in str(ip.check_dpi(ip.measure(run, "exact")))

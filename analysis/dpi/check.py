@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.dpi.episodes import episodes_of
-from infoplane.analysis.dpi.evidence import Evidence, archive_of
+from infoplane.analysis.dpi.evidence import Evidence, archive_of, name_declared
 from infoplane.analysis.dpi.layer_laws import broken_laws, tolerance_bits
 from infoplane.analysis.dpi.layer_pairs import Family, compare
 from infoplane.analysis.dpi.significance import Chance, Resampler, benjamini_hochberg, holm, in_time
@@ -121,6 +121,7 @@ def judge(
     judged = [_leaks(plane, evidence, limits, until), pairs, broken_laws(plane, grids)]
     limits += evidence.limits()
     bad = [f for _, found in judged for f in found if f.verdict != "ok"]
+    bad = name_declared(bad, plane.chain)
     rank = {verdict: k for k, verdict in enumerate(VERDICTS)}
     bad.sort(key=lambda f: (rank[f.verdict], -f.excess_bits, f.step))
     compared, verdicts = sum(n for n, _ in judged), Counter[str](f.verdict for f in bad)
@@ -188,7 +189,7 @@ def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:
         (up, down)
         for j, down in enumerate(layers)
         for up in layers[:j][::-1]
-        if chain.relation(up, down) == "cut"
+        if chain.separates(up, down)
     ]
 
 

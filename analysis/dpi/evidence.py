@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entrop
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests
-from infoplane.types import Finding, Verdict, continuous
+from infoplane.types import Chain, Finding, Verdict, continuous
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -109,6 +110,8 @@ class Evidence:
             )
         elif plane.chain.reason:
             said.append(f"pairs of layers: {plane.chain.reason}")
+        if plane.chain is not None and plane.chain.declared:
+            said.append(f"whether the layers form the chain: judged {ON_YOUR_WORD}")
         if skipped := [e for e in plane.estimators if self.exempt(e)]:
             said.append(
                 f"{', '.join(skipped)}: usable information may grow with depth, the inequality does not apply"
@@ -229,10 +232,27 @@ class Evidence:
                 return f"{layer} was reduced by {reduction} before storing: reduced values are not a chain"
         if chain is None:
             return "no chain certificate: capture with the interchange test, or compare by eye"
-        relation = chain.relation(up, down)
-        if relation == "cut":
+        if chain.separates(up, down):
             return ""
+        if chain.declared:
+            return f"{up} does not cut the input off from {down} in the chain that was declared"
+        relation = chain.relation(up, down)
         return f"{up} does not cut the input off from {down} (interchange test: {relation})"
+
+
+ON_YOUR_WORD = "on your word: the chain is declared, not tested"
+
+
+def name_declared(findings: Sequence[Finding], chain: Chain | None) -> list[Finding]:
+    """Say of every judged pair that rests on a declared chain that it does."""
+    if chain is None or not chain.declared:
+        return list(findings)
+    named = []
+    for finding in findings:
+        if chain.relation(finding.upstream, finding.downstream) == "declared":
+            finding = replace(finding, explanation=f"{finding.explanation} ({ON_YOUR_WORD})")
+        named.append(finding)
+    return named
 
 
 def _codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:

@@ -66,7 +66,7 @@ def draw_tightened(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: st
     if plane.chain is None or spec.partition(":")[0] not in LOWER_BOUNDS:
         return
     ends = {p.layer: p.y[-1] for p in paths}
-    cuts = {a: tuple(b for b in ends if plane.chain.relation(a, b) == "cut") for a in ends}
+    cuts = {a: tuple(b for b in ends if plane.chain.separates(a, b)) for a in ends}
     for k, (path, raised) in enumerate(zip(paths, tightened(ends, cuts).values())):
         if raised > path.y[-1]:
             ax.plot(

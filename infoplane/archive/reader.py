@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import h5py
 import numpy as np
@@ -32,7 +32,7 @@ from infoplane.archive.guard import (
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import array_entry, read_probe_array, read_probe_meta
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
-from infoplane.types import Chain, LayerInfo
+from infoplane.types import Chain, LayerInfo, Relation
 
 
 def current(names: list[ShardName]) -> list[ShardName]:
@@ -473,7 +473,7 @@ class Archive:
             chain = Chain.from_dict(d)
         except (InputError, AttributeError) as error:
             raise DamagedArchive(f"{self.path}: key 'chain': {error}") from error
-        known = {"cut", "partial", "no-path", "unknown"}
+        known = set(get_args(Relation))
         if any(str(cell) not in known for row in chain.matrix for cell in row):
             raise DamagedArchive(f"{self.path}: key 'chain': unknown relation in the matrix")
         return chain

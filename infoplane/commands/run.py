@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from infoplane.types import Chain
 
 
 def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file.")) -> None:
@@ -35,8 +39,7 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
     cuts = (
         "no certificate"
         if chain is None
-        else chain.reason
-        or f"{sum(cell == 'cut' for row in chain.matrix for cell in row)} pairs of layers cut X from one another"
+        else chain.reason or _chain_text(chain)
     )
     console.print(escape(printable(f"chain: {cuts}", 2000)), soft_wrap=True, highlight=False)
     if archive.steps:
@@ -81,6 +84,14 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
         highlight=False,
     )
     console.print(table)
+
+
+def _chain_text(chain: Chain) -> str:
+    """How many pairs are comparable, and on whose word."""
+    relations = [relation for row in chain.matrix for relation in row]
+    if chain.declared:
+        return f"{relations.count('declared')} pairs of layers are declared to cut X from one another, not tested"
+    return f"{relations.count('cut')} pairs of layers cut X from one another"
 
 
 def _shown(text: str) -> str:
