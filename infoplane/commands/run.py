@@ -36,11 +36,7 @@ def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file
         highlight=False,
     )
     chain = archive.chain
-    cuts = (
-        "no certificate"
-        if chain is None
-        else chain.reason or _chain_text(chain)
-    )
+    cuts = "no certificate" if chain is None else chain.reason or _chain_text(chain)
     console.print(escape(printable(f"chain: {cuts}", 2000)), soft_wrap=True, highlight=False)
     if archive.steps:
         last = archive.steps[-1]
