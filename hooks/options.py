@@ -22,6 +22,7 @@ from infoplane.hooks.passes import draw_seed
 from infoplane.hooks.probe import Forward, Probe
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
+from infoplane.kinds import looks_like_classes
 
 Reduce = str | Custom | Mapping[str, str | Custom]
 OnError = Literal["raise", "warn"]
@@ -48,6 +49,7 @@ class Options:
     store: Store = "activations"
     chain: bool = True
     y_kind: Literal["discrete", "continuous"] | None = None
+    x_kind: Literal["discrete", "continuous"] | None = None
     row_ids: NDArray[np.integer] | None = None
     split: Sequence[str] | NDArray[np.generic] | None = None
     on_error: OnError = "warn"
@@ -60,12 +62,14 @@ class Options:
     resume: bool = False
     durable: bool = True
     tags: Mapping[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         _check_choice("mode", self.mode, ("eval", "train", "user"))
         _check_choice("noise", self.noise, ("undeclared", "independent"))
         _check_choice("store", self.store, ("activations", "weights"))
         _check_choice("on_error", self.on_error, ("raise", "warn"))
+        _check_choice("x_kind", self.x_kind, (None, "discrete", "continuous"))
         _check_choice("dtype", self.dtype, (None, "float16", "float32", "float64"))
         if self.draws < 1 or (self.batch_size is not None and self.batch_size < 1):
             raise InputError(
@@ -97,8 +101,13 @@ class Options:
     def check_labels(self, probe: Probe) -> None:
         """Refuse floating-point labels of which nobody said what they are."""
         if probe.y is not None and probe.y.dtype.kind not in "iubUSO" and self.y_kind is None:
+            classes = (
+                f" ({len(np.unique(probe.y))} different whole numbers)"
+                if looks_like_classes(probe.y)
+                else ""
+            )
             raise InputError(
-                f"labels are {probe.y.dtype}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed"
+                f"labels are {probe.y.dtype}{classes}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed"
             )
 
 

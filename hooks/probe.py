@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from infoplane.errors import InputError
 from infoplane.hooks.isolate import random_state_kept
+from infoplane.kinds import kind_of_inputs
+from infoplane.types import Kind
 
 Inputs = Tensor | tuple[Tensor, ...] | dict[str, Tensor]
 Forward = Callable[[nn.Module, Any], object]  # Any: the inputs as the user's model takes them
@@ -68,6 +70,11 @@ class Probe:
             if self.y is None
             else self.y[rows if not isinstance(rows, Tensor) else rows.numpy()],
         )
+
+    def kind_of_inputs(self, stated: str | None = None) -> Kind:
+        """Return whether the inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""
+        floats = [t.is_floating_point() or t.is_complex() for t in self.tensors().values()]
+        return kind_of_inputs(["f" if real else "i" for real in floats], stated)
 
     def batches(self, size: int, device: torch.device) -> Iterator[tuple[slice, Inputs]]:
         """Fixed consecutive batches on ``device``: the layout is part of the result, since it moves the last bits."""

@@ -22,6 +22,7 @@ from infoplane.errors import InputError
 from infoplane.hooks.captures import Captures
 from infoplane.hooks.chain import certify
 from infoplane.hooks.gradients import LossFunction
+from infoplane.hooks.ignored import without_ignored_rows
 from infoplane.hooks.isolate import Mode, unwrap
 from infoplane.hooks.layers import Layers
 from infoplane.hooks.options import Noise, OnError, Options, Reduce, Store
@@ -60,7 +61,8 @@ class Recorder:
         dtype: ``float32`` (halves are stored as float32, float64 stays), or ``float16``, ``float64``.
         store: ``activations``, or ``weights``: state dicts on the schedule, activations at the first capture only; `infoplane replay` does the rest.
         chain: whether to run the interchange test when attaching.
-        y_kind: ``discrete`` or ``continuous``; needed for floating-point labels.
+        y_kind: ``discrete`` or ``continuous``; needed for floating-point labels. Rows with the label -100, which losses ignore, are left out.
+        x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts, such as pixels. Integers are symbols unless said otherwise.
         row_ids: shape ``(n,)``: equal number, equal input; from the inputs themselves when left out.
         split: shape ``(n,)`` of ``train``/``test``.
         on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
@@ -116,6 +118,7 @@ class Recorder:
         store: Store = "activations",
         chain: bool = True,
         y_kind: Literal["discrete", "continuous"] | None = None,
+        x_kind: Literal["discrete", "continuous"] | None = None,
         row_ids: NDArray[np.integer] | None = None,
         split: Sequence[str] | NDArray[np.generic] | None = None,
         on_error: OnError = "warn",
@@ -139,11 +142,11 @@ class Recorder:
         self.schedule: Schedule = Every(1) if schedule is None else schedule
         self.options = Options(
             to=self.path, layers=layers, schedule=self.schedule, reduce=reduce, select=select, forward=forward, batch_size=batch_size,
-            mode=mode, draws=draws, noise=noise, autocast=autocast, dtype=dtype, store=store, chain=chain, y_kind=y_kind, row_ids=row_ids,
-            split=split, on_error=on_error, background=background, max_bytes=max_bytes, max_overhead=max_overhead, gradients=gradients,
+            mode=mode, draws=draws, noise=noise, autocast=autocast, dtype=dtype, store=store, chain=chain, y_kind=y_kind, x_kind=x_kind,
+            row_ids=row_ids, split=split, on_error=on_error, background=background, max_bytes=max_bytes, max_overhead=max_overhead, gradients=gradients,
             seed=seed, overwrite=overwrite, resume=resume, durable=durable, tags=dict(tags or {}),
         )  # fmt: skip
-        self.probe = make_probe(probe)
+        self.probe, self.options = without_ignored_rows(make_probe(probe), self.options)
         self.options.check_labels(self.probe)
         self._verbose = layers == "auto" if verbose is None else verbose
         self._team = make_team(ranks, self.model, timeout=rank_timeout)

@@ -84,6 +84,7 @@ def replay(
         layers=list(archive.layers) if layers is None else layers,  # type: ignore[arg-type]  # checked there
         schedule=at(*steps),
         y_kind=archive.y_kind,
+        x_kind=archive.x_kind,
         **(given | {"verbose": False} | options),
     )
     try:

@@ -52,6 +52,7 @@ class Variable:
         values: shape ``(n, dim)``; float32 or float64 when continuous, int64 symbols when discrete
             (a row of several columns is one symbol).
         kind: stated by the caller, never guessed from a dtype.
+        notes: what must travel with every number made of it, e.g. how it was binned.
         largest: the largest magnitude of continuous values, 0 of symbols.
 
     Raises:
@@ -62,6 +63,7 @@ class Variable:
     name: str
     values: NDArray[Any]  # Any: float32, float64 or int64, as the kind says
     kind: Kind
+    notes: tuple[str, ...] = ()
     largest: float = field(init=False, repr=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -111,7 +113,7 @@ class Variable:
 
     def take(self, rows: NDArray[np.integer]) -> Variable:
         """The same variable on some of its rows."""
-        return Variable(self.name, self.values[rows], self.kind)
+        return Variable(self.name, self.values[rows], self.kind, self.notes)
 
 
 def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
+from infoplane.analysis.measuring.plane_point import layer_values
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests
@@ -143,7 +144,7 @@ class Evidence:
             if spec == "exact":
                 self._codes[layer, spec] = _codes_of_rows(self.archive.row_digests(step, layer))
             else:
-                z = continuous(self.archive.z(step, layer), layer) if self.celled(spec) else None
+                z = layer_values(self.archive, step, layer) if self.celled(spec) else None
                 self._codes[layer, spec] = None if z is None else self.fitted(spec, layer).codes(z)
         return self._codes[layer, spec]
 

@@ -258,7 +258,7 @@ class Resampler:
         if (known := _halves_in(self._known.get(key), self.splits)) is not None:
             return known
         z = layer_variable(archive, step, layer, estimator)
-        x, y = input_variable(archive, estimator), label_variable(archive)
+        x, y = input_variable(archive, estimator), label_variable(archive, estimator)
         splits = self._splits(step, archive.n_rows)
         every: Iterable[list[tuple[Quantity, Estimate]]] | None
         every = halves_from_one_pass(

@@ -18,6 +18,7 @@ from infoplane.analysis.estimators.cells import (
     symbols_of,
 )
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
+from infoplane.analysis.estimators.label_bins import quantile_labels
 from infoplane.analysis.kernels.blocks import Rows
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
 from infoplane.errors import EstimatorError, InputError
@@ -52,6 +53,9 @@ class Binned:
         correction: of the sampling bias, for the population behind the rows: ``cwj`` (the best on undersampled tables), ``chao-shen``, ``grassberger``, ``jackknife``,
             ``mm``, ``quadratic``; ``none``: these rows are everything.
         frozen_low, frozen_high: the range that `fit` found; not part of the spec.
+
+    Continuous labels enter as symbols, by quantile bins of their own (`infoplane.analysis.estimators.label_bins`); two continuous
+    variables given to `estimate` share these cells, and the notes say so.
 
     When it lies: the number belongs to the bin width. Too fine and every row is alone (coverage near 0, value log2 N); too coarse and
     nothing is left. Bins on [-1, 1] put every larger ReLU value into one cell: the share is noted.
@@ -189,6 +193,10 @@ class Binned:
             )
         return binrules.equal_cells(v, low, high, self.cells_per_unit)
 
+    def labels_of(self, y: Variable) -> Variable:
+        """Continuous labels in quantile bins of their own: the layer's cells mean nothing for them."""
+        return quantile_labels(y)
+
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
         return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.parting_keys(z))
@@ -227,7 +235,7 @@ class Binned:
             self.codes(other),
             self.name,
             "point",
-            self._notes(t),
+            self._notes(t) + self._shared_cells(t, other),
             ceiling_bits=ceiling,
             correction=self.correction,
         )
@@ -237,6 +245,7 @@ class Binned:
     ) -> list[tuple[Quantity, Estimate]]:
         """I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
         same_rows(x, z, self.name)
+        y = self.labels_of(y)
         keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.parting_keys(z)
         return self._points(keys, (("i_xz", x), ("i_zy", y)), self._notes(z))
 
@@ -264,7 +273,8 @@ class Binned:
             part = continuous(block)
             keys.append(self.keys(part))
             below, above = below + int((block < -1).sum()), above + int((block > 1).sum())
-        sides: tuple[tuple[Quantity, Variable | None], ...] = (("i_xz", x), ("i_zy", y))
+        labels = None if y is None else self.labels_of(y)
+        sides: tuple[tuple[Quantity, Variable | None], ...] = (("i_xz", x), ("i_zy", labels))
         notes = self._shares(below / (z.shape[0] * z.shape[1]), above / (z.shape[0] * z.shape[1]))
         return self._points(
             np.concatenate(keys), [(q, v) for q, v in sides if v is not None], notes
@@ -315,6 +325,13 @@ class Binned:
             if self.fit_scope is None
             else (*notes, "range taken from these rows alone, not frozen over the run")
         )
+
+    def _shared_cells(self, a: Variable, b: Variable) -> tuple[str, ...]:
+        if a.kind == b.kind == "continuous" and self.rule not in ("quantile", "ebab"):
+            return (
+                f"{a.name} and {b.name} share the cells of {self.name}: scaling either moves the number",
+            )
+        return ()
 
     def _shares(self, below: float, above: float) -> tuple[str, ...]:
         if self.rule != "szt":

@@ -17,6 +17,7 @@ from infoplane.analysis.measuring.plane_point import (
     cell_key,
     cells_of,
     content_result_key,
+    holds_symbols,
     is_result,
     points_from,
 )
@@ -207,7 +208,7 @@ def frozen_estimators(
 
     def finite(of: Sequence[Cell]) -> list[Cell]:
         return [
-            c for c in of if archive.n_nonfinite(*c) == 0
+            c for c in of if archive.n_nonfinite(*c) == 0 and not holds_symbols(archive, c[1])
         ]  # the others fail one by one, and take no other cell with them
 
     def values(of: Sequence[Cell]) -> Iterator[Variable]:

@@ -12,15 +12,21 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.large_layers import StoredRows, is_large
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Point
-from infoplane.types import Estimate, Estimator, Quantity, Variable, continuous, discrete
+from infoplane.rows import row_codes
+from infoplane.types import Estimate, Estimator, Kind, Quantity, Variable, continuous, discrete
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 Record = dict[str, Any]  # Any: JSON, as a result line stores it
+
+
+RESULTS = "2"
+"""Of results in a run's log: a change of what estimators give changes it, and results of before are measured again."""
 
 
 def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator:
@@ -37,6 +43,7 @@ def cell_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed
         map(
             str,
             (
+                RESULTS,
                 archive.run_uuid,
                 step,
                 layer,
@@ -60,6 +67,7 @@ def content_result_key(
         map(
             str,
             (
+                RESULTS,
                 archive.run_uuid,
                 layer,
                 archive.content_key(step, layer),
@@ -85,7 +93,19 @@ def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator
                 f"{layer}: {bad} values are NaN or infinity; find the step where they appear before measuring"
             )
         return discrete(archive.row_digests(step, layer), layer)
-    return continuous(archive.z(step, layer), layer)
+    return layer_values(archive, step, layer)
+
+
+def layer_values(archive: Archive, step: int, layer: str) -> Variable:
+    """Return the stored values of a layer: amounts, or symbols where it holds the network's own."""
+    z = archive.z(step, layer)
+    return discrete(z, layer) if holds_symbols(archive, layer) else continuous(z, layer)
+
+
+def holds_symbols(archive: Archive, layer: str) -> bool:
+    """Return whether a layer holds the network's own symbols, such as the token ids that enter an embedding."""
+    stored = archive.layer_info(layer).store_dtype
+    return archive.x_kind == "discrete" and np.dtype(stored).kind in "iu"
 
 
 _sides: WeakKeyDictionary[Archive, dict[str, Variable]] = WeakKeyDictionary()
@@ -98,8 +118,11 @@ def _once(archive: Archive, which: str, make: Callable[[], Variable]) -> Variabl
 
 
 def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
-    """X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible."""
-    values = archive.x
+    """X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible.
+
+    Inputs that are symbols (token ids) are never values: their numbers are names, and equal rows are one symbol.
+    """
+    values = archive.x if archive.x_kind == "continuous" else None
     as_values = getattr(estimator, "x_as_values", False) and values is not None
     if not as_values and estimator.supports("discrete", "continuous"):
         return _once(archive, "ids", lambda: discrete(archive.row_ids, "x"))
@@ -108,16 +131,15 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     return None
 
 
-def label_variable(archive: Archive) -> Variable | None:
-    """Y with its stated kind, None without labels."""
+def label_variable(archive: Archive, estimator: Estimator | None = None) -> Variable | None:
+    """Y with its stated kind as this estimator takes it (see `label_bins`), None without labels."""
     values = archive.y
     if values is None:
         return None
-    return _once(
-        archive,
-        "y",
-        lambda: discrete(values, "y") if archive.y_kind == "discrete" else continuous(values, "y"),
-    )
+    if archive.y_kind == "discrete":
+        return _once(archive, "y", lambda: discrete(values, "y"))
+    amounts = _once(archive, "y", lambda: continuous(values, "y"))
+    return amounts if estimator is None else labels_seen_by(estimator, amounts)
 
 
 def cells_of(
@@ -154,11 +176,12 @@ def points_of(
         EstimatorError: it supports neither.
     """
     z = layer_variable(archive, step, layer, estimator) if z is None else z
-    x, y = input_variable(archive, estimator), label_variable(archive)
+    x, y = input_variable(archive, estimator), label_variable(archive, estimator)
     found = plane_points(estimator, x, z, y, rng)
     if not found:
         raise EstimatorError(
-            f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is continuous, Y is {archive.y_kind}"
+            f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is {z.kind}, X {archive.x_kind}, Y {archive.y_kind}; "
+            "choose exact or bin for symbols"
         )
     return found
 
@@ -180,8 +203,8 @@ def plane_points(
     shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(
         estimator, "estimate_plane_point", None
     )
-    if shared is not None and _of_both(estimator, x, y):
-        return shared(x, z, y, rng=rng)
+    if shared is not None and _of_both(estimator, x, z, y):
+        return _with_notes(shared(x, z, y, rng=rng), y, ())
     found: list[tuple[Quantity, Estimate]] = []
     refused: list[tuple[str, EstimatorError]] = []
     pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [
@@ -191,22 +214,52 @@ def plane_points(
     for quantity, words, a, b in pairs:
         if a is not None and b is not None and estimator.supports(a.kind, b.kind):
             try:
+                if a is x and getattr(estimator, "x_as_values", False):
+                    refuse_lone_symbols(a, estimator)
                 found.append((quantity, estimator.estimate(a, b, rng=rng)))
             except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
                 refused.append((words, error))
     if refused and not found:
         raise refused[0][1]
     said = tuple(f"no {words}: {error}" for words, error in refused)
-    return (
-        [(quantity, replace(e, notes=(*e.notes, *said))) for quantity, e in found]
-        if said
-        else found
-    )
+    return _with_notes(found, y, said)
 
 
-def _of_both(estimator: Estimator, x: Variable | None, y: Variable | None) -> bool:
+def _with_notes(
+    found: list[tuple[Quantity, Estimate]], y: Variable | None, every: tuple[str, ...]
+) -> list[tuple[Quantity, Estimate]]:
+    """The points with these notes, those of I(Z;Y) also with what must be said of Y."""
+    of_labels = (*(() if y is None else y.notes), *every)
+
+    def noted(quantity: Quantity, e: Estimate) -> Estimate:
+        more = of_labels if quantity == "i_zy" else every
+        return replace(e, notes=tuple(dict.fromkeys((*e.notes, *more)))) if more else e
+
+    return [(quantity, noted(quantity, e)) for quantity, e in found]
+
+
+def _of_both(
+    estimator: Estimator, x: Variable | None, z: Variable | StoredRows, y: Variable | None
+) -> bool:
     """Whether a pass for I(x;z) and I(z;y) at once has both to say."""
-    return x is not None and y is not None and estimator.supports("continuous", y.kind)
+    kind: Kind = z.kind if isinstance(z, Variable) else "continuous"
+    return x is not None and y is not None and estimator.supports(kind, y.kind)
+
+
+def refuse_lone_symbols(x: Variable, estimator: Estimator) -> None:
+    """Refuse I(X;Z) of a density fit where X is symbols most of which one row has: nothing is near a name.
+
+    Raises:
+        EstimatorError: more than half of the rows are alone with their symbol.
+    """
+    if x.kind != "discrete":
+        return
+    alone = int((np.unique(row_codes(x.values), return_counts=True)[1] == 1).sum())
+    if 2 * alone > x.n:
+        raise EstimatorError(
+            f"{estimator.name}: X holds symbols, not amounts, and {alone} of {x.n} rows are alone with theirs: "
+            "choose exact or bin; if the integers are amounts, record with x_kind='continuous'"
+        )
 
 
 def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
@@ -339,9 +392,9 @@ def _together(
             x, z, y = (
                 input_variable(archive, several[0]),
                 _z(archive, step, layer, several[0], read),
-                label_variable(archive),
+                label_variable(archive, several[0]),
             )
-            if isinstance(z, StoredRows) or _of_both(several[0], x, y):
+            if isinstance(z, StoredRows) or _of_both(several[0], x, z, y):
                 found |= zip(map(id, several), shared(several, x, z, y), strict=True)
         except Exception:  # as said
             continue
@@ -358,9 +411,11 @@ def _points(
 ) -> list[tuple[Quantity, Estimate]]:
     z = _z(archive, step, layer, estimator, read)
     if isinstance(z, StoredRows):
-        return estimator.estimate_rows(  # type: ignore[attr-defined,no-any-return]  # as `_z` saw
-            input_variable(archive, estimator), z, label_variable(archive), rng=rng
+        y = label_variable(archive, estimator)
+        found = estimator.estimate_rows(  # type: ignore[attr-defined]  # as `_z` saw
+            input_variable(archive, estimator), z, y, rng=rng
         )
+        return _with_notes(found, y, ())
     return points_of(archive, step, layer, estimator, rng, z)
 
 

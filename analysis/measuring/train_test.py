@@ -86,11 +86,12 @@ def _plane(
     y = label_variable(archive)
     for step, layer in cells:
         for estimator in frozen[layer]:
-            x, z = (
+            x, z, seen = (
                 input_variable(archive, estimator),
                 layer_variable(archive, step, layer, estimator),
+                label_variable(archive, estimator),
             )
-            taken = [None if v is None else v.take(rows) for v in (x, z, y)]
+            taken = [None if v is None else v.take(rows) for v in (x, z, seen)]
             try:
                 found = plane_points(
                     estimator,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.plane_point import (
     halves_from_one_pass,
     plane_points,
@@ -274,6 +275,10 @@ class Resampled:
         if name.startswith("__") or name == "inner":
             raise AttributeError(name)
         return getattr(self.inner, name)
+
+    def labels_of(self, y: Variable) -> Variable:
+        """As the inner estimator."""
+        return labels_seen_by(self.inner, y)
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """As the inner estimator."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.plane_point import (
     cell_rng,
     cells_of,
@@ -82,9 +83,10 @@ def train_and_held_out(
     for step, name in cells_of(archive, layers, steps):
         for e in map(parse, chosen):
             z, key = layer_variable(archive, step, name, e), f"{e.name}|sides"
+            labels = labels_seen_by(e, y)
             try:
                 a, b = (
-                    e.estimate(z.take(rows), y.take(rows), rng=cell_rng(seed, step, name, key))
+                    e.estimate(z.take(rows), labels.take(rows), rng=cell_rng(seed, step, name, key))
                     for rows in (train, test)
                 )
                 gaps = []
@@ -96,7 +98,7 @@ def train_and_held_out(
                     order = rng.permutation(pool)
                     halves = (np.sort(order[: len(train)]), np.sort(order[len(train) :]))
                     one, two = (
-                        e.estimate(z.take(rows), y.take(rows), rng=rng).bits for rows in halves
+                        e.estimate(z.take(rows), labels.take(rows), rng=rng).bits for rows in halves
                     )
                     gaps.append(abs(one - two))
                 p = (

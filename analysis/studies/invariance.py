@@ -176,7 +176,9 @@ def invariance(
                 f"{estimator.name} measures usable information: that it changes under invertible maps is its meaning"
             )
         other = (
-            label_variable(archive) if quantity == "i_zy" else input_variable(archive, estimator)
+            label_variable(archive, estimator)
+            if quantity == "i_zy"
+            else input_variable(archive, estimator)
         )
         if other is None:
             raise InputError(f"{archive.path}: no labels, so no I(Z;Y); give quantity='i_xz'")

@@ -240,7 +240,7 @@ def _curve(
         from infoplane.types import continuous
 
         estimator = estimator.fit(continuous(archive.z(s, layer), layer) for s in steps)  # type: ignore[attr-defined]  # fit_scope promises fit
-    x, y = input_variable(archive, estimator), label_variable(archive)
+    x, y = input_variable(archive, estimator), label_variable(archive, estimator)
     values = np.full((len(rows), len(steps)), np.nan)
     labels = np.full(len(steps), np.nan)
     for k, step in enumerate(steps):

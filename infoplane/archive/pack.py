@@ -96,6 +96,7 @@ def probe_of(archive: Archive) -> Probe:
         split,
         archive.chain,
         str(archive.header["probe_sha256"]),
+        x_kind=archive.x_kind,
     )
 
 

@@ -15,7 +15,8 @@ from infoplane.archive import layout
 from infoplane.archive.guard import Window, read_array, read_meta
 from infoplane.archive.publish import publishing_h5, put_array, put_attrs, put_meta
 from infoplane.errors import DamagedArchive, InputError
-from infoplane.types import Chain
+from infoplane.kinds import IGNORED, ignored_rows, kind_of_inputs, looks_like_classes
+from infoplane.types import Chain, Kind
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +31,7 @@ class Probe:
         split: shape ``(n,)``, codes into `layout.SPLITS`, or None.
         sha256: digest of all of it, of ``x`` also when it is not stored.
         class_names: the strings behind discrete labels that came as strings.
+        x_kind: ``discrete`` (symbols: token ids, categories), ``continuous`` (amounts), or None without x.
     """
 
     x: NDArray[Any] | None  # Any: stored dtype
@@ -40,6 +42,7 @@ class Probe:
     chain: Chain | None
     sha256: str
     class_names: tuple[str, ...] | None = None
+    x_kind: Kind | None = None
 
     @property
     def n(self) -> int:
@@ -78,13 +81,25 @@ def _labels(
     if v.dtype.kind != "f":
         if y_kind == "continuous":
             return v.astype(np.float64), "continuous", None
+        if (ignored := int(ignored_rows(v).sum())) > 0:
+            raise InputError(
+                f"y: {ignored} of {len(v)} labels are {IGNORED}, which losses ignore and which is no class; "
+                "leave these rows out of x, y and the layers"
+            )
         return (v.view(np.int64) if v.dtype == np.uint64 else v.astype(np.int64)), "discrete", None
     if y_kind is None:
+        classes = (
+            f" (here {len(np.unique(v))} different whole numbers)" if looks_like_classes(v) else ""
+        )
         raise InputError(
-            "y holds floats: state y_kind='continuous' for a regression target, or y_kind='discrete' for class labels stored as floats"
+            "y holds floats: state y_kind='continuous' for a regression target, "
+            f"or y_kind='discrete' for class labels stored as floats{classes}"
         )
     if not np.isfinite(v).all():
-        raise InputError("y holds NaN or infinity; every probe row needs a label")
+        bad = int((~np.isfinite(v)).reshape(len(v), -1).any(axis=1).sum())
+        raise InputError(
+            f"y holds NaN or infinity in {bad} of {len(v)} rows; every probe row needs a label: leave these rows out"
+        )
     if y_kind == "continuous":
         return v, "continuous", None
     if not (v == np.round(v)).all():
@@ -102,7 +117,7 @@ def _ids_of(x: NDArray[Any]) -> NDArray[np.int64]:  # Any: stored dtype
 
 def make_probe(
     x: ArrayLike | None, y: ArrayLike | None, *, y_kind: str | None = None, row_ids: ArrayLike | None = None,
-    split: ArrayLike | None = None, chain: Chain | None = None, store_x: bool = True,
+    split: ArrayLike | None = None, chain: Chain | None = None, store_x: bool = True, x_kind: str | None = None,
 ) -> Probe:  # fmt: skip
     """A checked `Probe`.
 
@@ -131,8 +146,17 @@ def make_probe(
     )
     ys = None if ys is None else layout.storable(ys, "y")
     codes = None if split is None else _split_codes(split, n)
+    inputs = None if xs is None else kind_of_inputs(xs.dtype.kind, x_kind)
     return Probe(
-        xs if store_x else None, ys, kind, ids, codes, chain, _sha256(xs, ys, ids, codes), names
+        xs if store_x else None,
+        ys,
+        kind,
+        ids,
+        codes,
+        chain,
+        _sha256(xs, ys, ids, codes),
+        names,
+        inputs,
     )
 
 
@@ -181,7 +205,15 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     put_meta(
         group,
         layout.META,
-        layout.sealed({**place, "y_kind": probe.y_kind, "arrays": table, "chain": chain}),
+        layout.sealed(
+            {
+                **place,
+                "y_kind": probe.y_kind,
+                "x_kind": probe.x_kind,
+                "arrays": table,
+                "chain": chain,
+            }
+        ),
     )
     put_attrs(
         group,
@@ -197,10 +229,11 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
 def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, Any]:  # Any: JSON
     """The sealed header of a probe."""
     body = layout.unsealed(read_meta(group, layout.META, window, where), layout.PROBE, where)
-    if not isinstance(body.get("arrays"), dict) or body.get("y_kind") not in (
-        None,
-        "discrete",
-        "continuous",
+    kinds = (None, "discrete", "continuous")
+    if (
+        not isinstance(body.get("arrays"), dict)
+        or body.get("y_kind") not in kinds
+        or body.get("x_kind") not in kinds
     ):
         raise DamagedArchive(f"{where}: key 'meta': malformed probe header")
     return body

@@ -32,7 +32,8 @@ from infoplane.archive.guard import (
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import array_entry, read_probe_array, read_probe_meta
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
-from infoplane.types import Chain, LayerInfo, Relation
+from infoplane.kinds import kind_of_inputs
+from infoplane.types import Chain, Kind, LayerInfo, Relation
 
 
 def current(names: list[ShardName]) -> list[ShardName]:
@@ -437,6 +438,14 @@ class Archive:
         """Whether ``y`` are classes or targets."""
         kind: Literal["discrete", "continuous"] | None = self._probe["y_kind"]
         return kind
+
+    @cached_property
+    def x_kind(self) -> Kind | None:
+        """Whether ``x`` are symbols or amounts; integers of a run that does not say are symbols. None without x."""
+        stated: Kind | None = self._probe.get("x_kind")
+        if stated is not None or self.x is None:
+            return stated
+        return kind_of_inputs(self.x.dtype.kind)
 
     @cached_property
     def row_ids(self) -> NDArray[np.int64]:

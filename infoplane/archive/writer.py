@@ -332,6 +332,7 @@ class RunWriter:
         chain: Chain | None = None,
         config: Mapping[str, Any] | None = None,  # Any: JSON
         store_x: bool = True,
+        x_kind: Literal["discrete", "continuous"] | None = None,
         overwrite: bool = False,
         resume: bool = False,
         durable: bool = True,
@@ -347,6 +348,8 @@ class RunWriter:
             layers: the layer table; ordinals are assigned by position.
             x: probe inputs, shape ``(n, ...)``; stored unless ``store_x`` is False, then only their row ids and digest are.
             y: labels or targets, ``(n,)`` or ``(n, k)``. Integers, booleans and strings are discrete; floats need ``y_kind``.
+            x_kind: ``discrete``: rows of x are symbols (token ids, categories), whose numbers mean nothing; ``continuous``: amounts.
+                By default integers are symbols and floats are amounts.
             row_ids: ``(n,)`` integers, equal for equal inputs; computed from ``x`` when left out.
             split: ``(n,)`` of ``"train"``, ``"test"``, ``""``.
             chain: the interchange certificate.
@@ -369,7 +372,14 @@ class RunWriter:
                 f"expected at least one layer, all names different, got {[info.name for info in table]}"
             )
         probe = make_probe(
-            x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x
+            x,
+            y,
+            y_kind=y_kind,
+            row_ids=row_ids,
+            split=split,
+            chain=chain,
+            store_x=store_x,
+            x_kind=x_kind,
         )
         rows = (row_start, probe.n if row_stop is None else row_stop)
         if not (0 <= rank < world_size <= layout.MAX_WORLD and 0 <= rows[0] < rows[1] <= probe.n):

@@ -1,0 +1,57 @@
+"""Continuous labels as symbols: quantile bins of the labels' own, for estimators that count cells."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.types import Estimator, Variable
+
+LABEL_BINS = 15
+"""Bins per label column. An odd number: the middle bin maps to itself when labels change sign."""
+BINNED_LABELS = f"Y in {LABEL_BINS} quantile bins of its own"
+
+
+@runtime_checkable
+class BinsLabels(Protocol):
+    """An estimator that takes continuous labels as symbols."""
+
+    def labels_of(self, y: Variable) -> Variable: ...
+
+
+def labels_seen_by(estimator: Estimator, y: Variable) -> Variable:
+    """Return the labels as this estimator takes them: in bins where it counts cells, else as they are."""
+    return estimator.labels_of(y) if isinstance(estimator, BinsLabels) else y
+
+
+def quantile_labels(y: Variable, bins: int = LABEL_BINS) -> Variable:
+    """Return continuous labels, shape ``(n, dim)``, as symbols: the quantile bin of every column.
+
+    A row's bin follows from its rank alone, so that I(Z;Y) is the same for y and a y + b, whatever the layer's
+    bins are. Equal labels share a bin. At most log2 ``bins`` bits per column can be seen.
+
+    Example:
+        >>> from infoplane.types import continuous
+        >>> quantile_labels(continuous([0.1, 0.2, 7.0]), bins=3).values.ravel().tolist()
+        [0, 1, 2]
+    """
+    if y.kind == "discrete":
+        return y
+    columns = [_bins_of_ranks(column, bins) for column in y.values.T]
+    return Variable(y.name, np.stack(columns, axis=1), "discrete", notes=(BINNED_LABELS,))
+
+
+def _bins_of_ranks(column: NDArray[np.floating], bins: int) -> NDArray[np.int64]:
+    ordered = np.sort(column)
+    below = np.searchsorted(ordered, column, "left")
+    up_to = np.searchsorted(ordered, column, "right")
+    doubled = (
+        below + up_to
+    ) * bins  # mid-ranks from 0 to n, times 2 bins: integers, compared exactly
+    last, on_edge = doubled // (2 * len(column)), doubled % (2 * len(column)) == 0
+    beyond_middle = 2 * last > bins
+    return np.asarray(
+        last - (on_edge & beyond_middle), np.int64
+    )  # an edge belongs to the bin nearer the middle

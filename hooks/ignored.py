@@ -1,0 +1,34 @@
+"""Rows whose label says that there is none: losses leave them out, and so does the probe."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from infoplane.hooks.options import Options
+from infoplane.hooks.probe import Probe
+from infoplane.kinds import IGNORED, ignored_rows
+
+
+def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options]:
+    """Return probe and options of the rows with a label, and warn of how many were left out.
+
+    Rows are those of ``(n,)`` integer labels equal to -100, torch's ``ignore_index``, unless the labels are amounts
+    (``y_kind="continuous"``). Row ids and splits are those of the rows that stay.
+    """
+    if probe.y is None or options.y_kind == "continuous":
+        return probe, options
+    ignored = ignored_rows(probe.y)
+    if not ignored.any() or ignored.all():
+        return probe, options
+    note = f"{int(ignored.sum())} of {probe.n} probe rows have the label {IGNORED}, which losses ignore: left out"
+    warnings.warn(note, stacklevel=4)
+    rows = np.flatnonzero(~ignored)
+    return probe.take(rows), replace(
+        options,
+        row_ids=None if options.row_ids is None else np.asarray(options.row_ids)[rows],
+        split=None if options.split is None else np.asarray(options.split)[rows],
+        notes=(*options.notes, note),
+    )

@@ -1,0 +1,57 @@
+"""What inputs and labels are: symbols or amounts, and which labels mean "none"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+from infoplane.types import Kind
+
+IGNORED = -100
+"""The label that torch's losses leave out (``ignore_index``)."""
+
+
+def kind_of_inputs(dtype_kinds: Iterable[str], stated: str | None = None) -> Kind:
+    """Return what the inputs are: as stated, else ``discrete`` where any of them holds integers.
+
+    Integers name things (tokens, categories): their order and distances mean nothing. Pixels and counts that
+    come as integers are amounts: state ``x_kind="continuous"``.
+
+    Args:
+        dtype_kinds: numpy's one-letter kind of every input array.
+        stated: ``discrete`` or ``continuous`` by the user; None for the rule.
+
+    Raises:
+        InputError: another word.
+
+    Example:
+        >>> kind_of_inputs(["f"]), kind_of_inputs(["i", "f"]), kind_of_inputs(["u"], "continuous")
+        ('continuous', 'discrete', 'continuous')
+    """
+    if stated == "continuous":
+        return "continuous"
+    if stated not in (None, "discrete"):
+        raise InputError(f"x_kind must be 'discrete' or 'continuous', got {stated!r}")
+    integers = any(kind in "iub" for kind in dtype_kinds)
+    return "discrete" if integers or stated == "discrete" else "continuous"
+
+
+def ignored_rows(y: NDArray[Any]) -> NDArray[np.bool_]:  # Any: any dtype of labels
+    """Return which rows of integer labels of shape ``(n,)`` carry `IGNORED` among classes from 0 up.
+
+    Labels that hold other negative numbers count from below 0: there -100 is a class like any other.
+    """
+    if y.dtype.kind != "i" or y.ndim != 1:
+        return np.zeros(len(y), bool)
+    ignored = np.asarray(y == IGNORED)
+    return ignored if bool((y[~ignored] >= 0).all()) else np.zeros(len(y), bool)
+
+
+def looks_like_classes(y: NDArray[Any]) -> bool:  # Any: any dtype of labels
+    """Return whether floats are whole numbers of which several rows share each: classes stored as floats."""
+    whole = y.dtype.kind == "f" and np.isfinite(y).all() and bool((y == np.round(y)).all())
+    return whole and len(np.unique(y)) <= max(2, len(y) // 4)
