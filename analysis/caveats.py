@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.resampling.intervals import null_of
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
@@ -31,7 +32,7 @@ def warnings_of(
         mine = [p for p in plane if p.step == last and p.estimator == spec]
         xs = [p for p in mine if p.quantity == "i_xz" and p.sense != "lower"]
         full = [p for p in xs if p.estimate.saturated]
-        if spec != "exact" and xs and len(full) > len(xs) / 2:
+        if traits_of(spec).family != "exact codes" and xs and len(full) > len(xs) / 2:
             said.append(
                 f"{spec}: saturated: {len(full)} of {len(xs)} layers sit at the ceiling, their values are the number of rows, not information"
             )
@@ -77,7 +78,7 @@ def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> lis
     last = plane.steps[-1]
     said = []
     for spec in specs:
-        if spec.partition(":")[0] in ("vinfo", "sliced", "renyi", "dse", "hsic", "cka"):
+        if traits_of(spec).measures in ("usable", "other"):
             continue
         low = [
             p.layer

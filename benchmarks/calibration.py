@@ -28,7 +28,7 @@ from infoplane.analysis.calibrate.case import Case
 from infoplane.analysis.calibrate.discrete_cases import TABLES
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.estimators.vinfo import VInformation, _one_fold_discrete
-from infoplane.types import Estimator
+from infoplane.contract import Estimator
 
 HERE = Path(__file__).parent
 OURS = (

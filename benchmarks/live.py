@@ -23,9 +23,10 @@ from benchmarks.planes import seconds
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.kde import KDE
 from infoplane.archive import open_archive
+from infoplane.contract import Estimator
 from infoplane.data.ensemble import classify_together
 from infoplane.data.training import classify
-from infoplane.types import Estimator, continuous, discrete
+from infoplane.types import continuous, discrete
 
 SPECS = ["kde:variance=0.001", "bin:saxe,width=0.07"]
 CHECKPOINTS = 53

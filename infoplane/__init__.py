@@ -44,7 +44,7 @@ _PUBLIC = {
     "plot_plane": "infoplane.analysis.plot",
     "write_report": "infoplane.analysis.report",
 }
-_ROOMS = ("analysis", "archive", "data", "errors", "hooks", "testing", "types")
+_ROOMS = ("analysis", "archive", "contract", "data", "errors", "hooks", "testing", "types")
 _ALIASES = {"estimators": "infoplane.analysis.estimators"}
 
 __all__ = [*_PUBLIC, *_ROOMS, *_ALIASES]

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infoplane.contract import Estimator, Traits
 from infoplane.errors import EstimatorError
-from infoplane.types import Estimate, Estimator, Kind, Variable, continuous, discrete
+from infoplane.types import Estimate, Kind, Variable, continuous, discrete
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,14 @@ def check_estimator(
     _promise(
         isinstance(estimator.name, str) and bool(estimator.name), "name must be a non-empty string"
     )
-    _promise(isinstance(estimator.keeps_chain, bool), "keeps_chain must be True or False")
+    _promise(
+        isinstance(estimator, Estimator),
+        "an estimator has name, traits, supports and estimate, see docs/plugins.md",
+    )
+    _promise(
+        isinstance(estimator.traits, Traits),
+        f"traits must be infoplane.contract.Traits(...), got {type(estimator.traits).__name__}",
+    )
     found = []
     for pair in known_pairs(rng=np.random.default_rng(seed)):
         if not estimator.supports(pair.a.kind, pair.b.kind):

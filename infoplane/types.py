@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from infoplane.errors import InputError
 
 Kind = Literal["continuous", "discrete"]
+Unit = Literal["bits", "none"]
 Sense = Literal["point", "lower", "upper", "exact"]
 Target = Literal["probe-set", "population"]
 Quantity = Literal["i_xz", "i_zy"]
@@ -268,25 +269,6 @@ class Estimate:
         import html
 
         return f"<code>{html.escape(str(self))}</code>"
-
-
-@runtime_checkable
-class Estimator(Protocol):
-    """What an estimator offers. Implementations are frozen dataclasses whose fields are their parameters.
-
-    ``keeps_chain`` is False where the data processing inequality need not hold for the estimated numbers (bins, KDE, k-NN ...).
-    An estimator may also offer ``estimate_plane_point(x, z, y, *, rng) -> list[tuple[Quantity, Estimate]]`` when the work for
-    I(X;Z) and I(Z;Y) can be shared, and ``fit(variables)`` -> estimator when it needs edges frozen over a run.
-    """
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def keeps_chain(self) -> bool: ...
-    def supports(self, a: Kind, b: Kind) -> bool: ...
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate: ...
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 import infoplane as ip
+from infoplane.contract import Traits
 from infoplane.types import Estimate
 
 
@@ -36,7 +37,9 @@ class RankBins:
     """I(A;B) of ranks cut into n groups, plug-in, in bits. Saturates at log2 N like every plug-in."""
 
     n: int = 8
-    keeps_chain = False  # applied after the fact: breaks X -> Z1 -> Z2
+    traits = Traits(
+        "adaptive bins", measures="coarsened"
+    )  # applied after the fact: breaks X -> Z1 -> Z2
 
     @property
     def name(self):

@@ -157,7 +157,7 @@ def test_public_names_are_pinned() -> None:
         "compression", "invariance", "mechanism", "phases", "sensitivity", "width_sweep",
         "calibrate", "conditional_information", "conditional_vinformation", "drift", "information_given_labels", "layer_information", "mdl_online_code",
         "train_and_held_out",
-        "analysis", "archive", "data", "errors", "estimators", "hooks", "testing", "types",
+        "analysis", "archive", "contract", "data", "errors", "estimators", "hooks", "testing", "types",
     }  # fmt: skip
     assert set(ip.__all__) == expected
     for name in expected:

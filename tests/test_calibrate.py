@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from infoplane.analysis.calibrate import Calibration, Case, Sample, Trial, calibrate
 from infoplane.cli import app
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Variable, continuous
 
@@ -23,7 +24,7 @@ class Constant:
 
     bits: float
     refuse: bool = False
-    keeps_chain = False
+    traits = Traits("other")
 
     @property
     def name(self) -> str:

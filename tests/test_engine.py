@@ -14,6 +14,7 @@ import pytest
 import infoplane as ip
 from infoplane.analysis.measuring import executors as engine
 from infoplane.archive import RunWriter
+from infoplane.contract import Traits
 from infoplane.errors import InputError
 from infoplane.types import Estimate, LayerInfo
 
@@ -133,7 +134,7 @@ class Deadly:
     """Kills the process that measures the frozen layer."""
 
     name: str = "deadly"
-    keeps_chain = False
+    traits = Traits("other")
 
     def supports(self, a, b) -> bool:
         return b == "continuous"

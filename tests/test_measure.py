@@ -9,6 +9,7 @@ import pytest
 
 import infoplane as ip
 from infoplane.archive import ResultLog, RunWriter
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, LayerInfo
 
@@ -97,7 +98,7 @@ def test_another_seed_changes_only_estimators_that_draw(archive) -> None:
 
 
 class Poison:
-    name, keeps_chain = "poison", False
+    name, traits = "poison", Traits("other")
 
     def supports(self, a, b) -> bool:
         return True

@@ -70,6 +70,7 @@ from infoplane.analysis.vocabulary import kl_binned
 from infoplane.archive import Archive, RunWriter, open_archive, reader
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.publish import Sink
+from infoplane.contract import TakesNoise, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Chain, Estimate, LayerInfo, Variable, continuous
 
@@ -463,7 +464,7 @@ def test_binned_divergence_needs_two_bins_and_rows_of_one_width() -> None:
 class ByRows:
     """Bits, standard error and ceiling that depend on the number of rows only."""
 
-    name, keeps_chain = "by-rows", True
+    name, traits = "by-rows", Traits("other", keeps_chain=True)
 
     def supports(self, a: str, b: str) -> bool:
         return True
@@ -1404,7 +1405,7 @@ def test_the_delta_method_at_independence_is_that_of_chi_squared() -> None:
 
 @pytest.mark.parametrize("spec", ["sliced", "renyi", "dse", "hsic", "cka"])
 def test_what_is_no_shannon_information_says_so(spec: str) -> None:
-    assert parse(spec).shannon is False
+    assert parse(spec).traits.measures == "other"
 
 
 @pytest.mark.parametrize(
@@ -1677,14 +1678,15 @@ def test_progress_is_shown_when_asked_for_and_told_to_who_wants_to_know(
     assert told == [(1, 1)]
 
 
-MARKS = {  # keeps the chain, is free to grow with depth, takes X as values, is Shannon information, takes the layer without its noise
+MARKS = {  # keeps the chain, is free to grow with depth, takes X as values, has a Shannon truth, takes the layer without its noise
     **dict.fromkeys(("exact", "plugin"), (True, False, False, True, False)),
-    **dict.fromkeys(("bin", "ross", "vinfo", "kde:variance=1"), (False, False, False, True, False)),
+    **dict.fromkeys(("bin", "ross", "kde:variance=1"), (False, False, False, True, False)),
     **dict.fromkeys(
         ("knn", "ksg", "mixed", "gauss", "infonce", "nwj", "mine", "smile", "ratio"),
         (False, False, True, True, False),
     ),
     **dict.fromkeys(("renyi", "dse", "hsic", "cka"), (False, False, False, False, False)),
+    "vinfo": (False, True, False, True, False),
     "noisy": (True, False, False, True, True),
     "sliced": (False, True, True, False, False),
 }
@@ -1692,14 +1694,16 @@ MARKS = {  # keeps the chain, is free to grow with depth, takes X as values, is 
 
 @pytest.mark.parametrize("spec", MARKS)
 def test_what_an_estimator_says_of_itself_decides_how_it_is_measured_and_judged(spec: str) -> None:
-    names = (
-        ("keeps_chain", False),
-        ("dpi_exempt", False),
-        ("x_as_values", False),
-        ("shannon", True),
-        ("takes_clean", False),
+    estimator = parse(spec)
+    traits = estimator.traits
+    said = (
+        traits.keeps_chain,
+        traits.dpi_exempt,
+        traits.x_as == "values",
+        traits.measures != "other",
+        isinstance(estimator, TakesNoise),
     )
-    assert tuple(getattr(parse(spec), name, default) for name, default in names) == MARKS[spec]
+    assert said == MARKS[spec]
 
 
 @pytest.mark.parametrize(

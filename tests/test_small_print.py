@@ -33,6 +33,7 @@ from infoplane.analysis.resampling.intervals import (
 )
 from infoplane.analysis.studies.compare import pool
 from infoplane.analysis.vocabulary import mutual_information
+from infoplane.contract import Traits
 from infoplane.errors import InputError
 from infoplane.grids import grids_of
 from infoplane.plane import Plane, Point
@@ -100,11 +101,11 @@ def test_a_range_of_these_rows_alone_says_so_and_a_frozen_one_does_not() -> None
         == ()
         == Binned("range", scope="step").estimate(z, y).notes
     )
-    assert [Binned("range", scope=s).fit_scope for s in ("run", "layer", "unit", "step")] == [
+    assert [Binned("range", scope=s).traits.edges for s in ("run", "layer", "unit", "step")] == [
         "run",
         "layer",
         "layer",
-        None,
+        "none",
     ]  # type: ignore[arg-type]
 
 
@@ -266,7 +267,7 @@ def test_half_samples_are_sorted_disjoint_halves_and_too_few_rows_or_splits_are_
 class Counting:
     """Answers with the number of rows, or with log2 of it: what a half and a quarter say is then known."""
 
-    name, keeps_chain = "counting", True
+    name, traits = "counting", Traits("other", keeps_chain=True)
 
     def __init__(self, stderr: float | None = None) -> None:
         self.stderr, self.calls = stderr, 0

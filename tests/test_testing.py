@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from infoplane.analysis.estimators import KDE, Binned, Exact, Plugin
+from infoplane.contract import Traits
 from infoplane.testing import check_estimator, gaussian_pair, known_pairs
 from infoplane.types import Estimate
 
@@ -36,7 +37,7 @@ def test_known_pairs_cover_the_kinds() -> None:
 @dataclass(frozen=True)
 class Faulty:
     fault: str
-    keeps_chain = False
+    traits = Traits("other")
     name = "faulty"
 
     def supports(self, a, b) -> bool:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from infoplane.analysis.calibrate.bank import choose
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.result import Calibration, Trial
-from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.estimators.spec import parse, prefix_of
 from infoplane.analysis.resampling.intervals import Resampled
+from infoplane.contract import Estimator, TakesNoise
 from infoplane.errors import InfoplaneError, InputError
-from infoplane.types import Estimator, Variable
+from infoplane.types import Variable
 
 DEFAULT_ESTIMATORS = (
     "plugin:population",
@@ -76,11 +76,7 @@ def calibrate(
 
 def _label(estimator: Estimator) -> str:
     """The spec; for sample propagation without its noise, which is that of the case."""
-    return (
-        estimator.name.partition(":")[0]
-        if getattr(estimator, "takes_clean", False)
-        else estimator.name
-    )
+    return prefix_of(estimator) if isinstance(estimator, TakesNoise) else estimator.name
 
 
 def _cases(cases: Sequence[str | Case] | None, judges: bool) -> tuple[Case, ...]:
@@ -130,7 +126,7 @@ def trials_of(
             [seed, n, zlib.crc32(spec.encode()), zlib.crc32(case.name.encode())]
         )
         place = (case.name, case.family, spec, n, seed, case.bits)
-        shannon = bool(getattr(e, "shannon", True))
+        shannon = e.traits.measures != "other"
         start = time.perf_counter()
         try:
             got = (Resampled(e, errorbars) if errorbars else e).estimate(a, b, rng=rng)
@@ -161,10 +157,10 @@ def trials_of(
 
 def _given(estimator: Estimator, sample: Sample) -> tuple[Estimator, Variable, Variable] | None:
     """What the estimator gets of a sample: the clean layer and the noise for sample propagation, the pair for all others; None where unsupported."""
-    if getattr(estimator, "takes_clean", False):
+    if isinstance(estimator, TakesNoise):
         if sample.ids is None or sample.clean is None or sample.sigma is None:
             return None
-        return replace(estimator, sigma=sample.sigma), sample.ids, sample.clean  # type: ignore[type-var]  # a dataclass with sigma, as it says
+        return estimator.with_noise(sample.sigma), sample.ids, sample.clean
     return (
         (estimator, sample.a, sample.b)
         if estimator.supports(sample.a.kind, sample.b.kind)

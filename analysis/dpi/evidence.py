@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
 from infoplane.analysis.measuring.plane_point import layer_values
+from infoplane.contract import NO_PROMISES, Estimator, FreezesEdges, HasCodes, Traits
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests
@@ -20,6 +21,8 @@ from infoplane.types import Chain, Finding, Verdict, continuous
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
+EXACT = "exact"
+"""The spec whose codes prove or break a chain."""
 _NAMES = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
 
 
@@ -51,13 +54,11 @@ class Evidence:
         self.plane, self.archive = plane, archive
         self._step: int | None = None
         self._codes: dict[tuple[str, str], NDArray[np.int64] | None] = {}
-        self._parsed: dict[
-            str, Any
-        ] = {}  # Any: an estimator, or None when its plug-in is not installed
+        self._parsed: dict[str, Estimator | None] = {}  # None when its plug-in is not installed
         self._unknown: set[str] = set()
-        self._frozen: dict[tuple[str, str], Any] = {}  # Any: a fitted estimator
+        self._frozen: dict[tuple[str, str], Estimator] = {}
 
-    def estimator(self, spec: str) -> Any:  # Any: an estimator or None
+    def estimator(self, spec: str) -> Estimator | None:
         """The estimator behind a spec; None when it cannot be made here."""
         if spec not in self._parsed:
             from infoplane.analysis.estimators.spec import parse
@@ -69,12 +70,17 @@ class Evidence:
                 self._unknown.add(spec)
         return self._parsed[spec]
 
-    def fitted(self, spec: str, layer: str) -> Any:  # Any: an estimator or None
+    def traits(self, spec: str) -> Traits:
+        """The traits behind a spec; no promises where it cannot be made here."""
+        estimator = self.estimator(spec)
+        return NO_PROMISES if estimator is None else estimator.traits
+
+    def fitted(self, spec: str, layer: str) -> Estimator | None:
         """The estimator with edges frozen over the plane's cells, where its rule asks for it; None without the archive."""
         estimator = self.estimator(spec)
-        scope = getattr(estimator, "fit_scope", None)
-        if estimator is None or scope is None:
+        if not isinstance(estimator, FreezesEdges) or estimator.traits.edges == "none":
             return estimator
+        scope = estimator.traits.edges
         key = (spec, layer if scope == "layer" else "")
         if key not in self._frozen:
             archive = self.archive
@@ -96,10 +102,7 @@ class Evidence:
 
     def exempt(self, spec: str) -> bool:
         """Whether the DPI does not apply to this number (V-information may grow with depth)."""
-        return (
-            bool(getattr(self.estimator(spec), "dpi_exempt", False))
-            or spec.partition(":")[0] == "vinfo"
-        )
+        return self.traits(spec).dpi_exempt
 
     def limits(self) -> list[str]:
         """Sentences on what could not be judged."""
@@ -130,9 +133,7 @@ class Evidence:
     def celled(self, spec: str) -> bool:
         """Whether a value of this estimator is the information of codes. A corrected one is not: it is resampled as a whole."""
         estimator = self.estimator(spec)
-        return spec == "exact" or (
-            hasattr(estimator, "codes") and getattr(estimator, "correction", "none") == "none"
-        )
+        return isinstance(estimator, HasCodes) and estimator.traits.obeys_bounds
 
     def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
         """Codes of a layer under an estimator that has cells; None where there are none."""
@@ -141,11 +142,15 @@ class Evidence:
         if step != self._step:
             self._step, self._codes = step, {}
         if (layer, spec) not in self._codes:
-            if spec == "exact":
+            if spec == EXACT:
                 self._codes[layer, spec] = _codes_of_rows(self.archive.row_digests(step, layer))
             else:
-                z = layer_values(self.archive, step, layer) if self.celled(spec) else None
-                self._codes[layer, spec] = None if z is None else self.fitted(spec, layer).codes(z)
+                estimator = self.fitted(spec, layer) if self.celled(spec) else None
+                self._codes[layer, spec] = (
+                    estimator.codes(layer_values(self.archive, step, layer))
+                    if isinstance(estimator, HasCodes)
+                    else None
+                )
         return self._codes[layer, spec]
 
     def leaks(self, step: int, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, Leak]]:
@@ -193,7 +198,8 @@ class Evidence:
                 loss_bits=loss,
             )
 
-        estimator, exact = self.estimator(spec), is_exact(spec)
+        traits = self.traits(spec)
+        exact = traits.family == "exact codes"
         if not exact and _inflated(up, down, quantity) and _few_rows(up, down):
             return said(
                 "untestable",
@@ -207,7 +213,7 @@ class Evidence:
                     f"codes at {down.layer} do not follow from codes at {up.layer}: the pipeline broke the chain",
                 )
             return said("ok", f"{found.joined} rows differ by rounding only")
-        if estimator is None or not estimator.keeps_chain:
+        if not traits.keeps_chain:
             a, b = self.codes(step, up.layer, spec), self.codes(step, down.layer, spec)
             if a is not None and b is not None:
                 gain, loss = conditional_entropy_bits(b, a), conditional_entropy_bits(a, b)
@@ -267,11 +273,6 @@ def _codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
 def law_of_pairs(quantity: str, sense: str) -> str:
     """What the inequality between layers is called in findings: the two bounds are two series."""
     return f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")
-
-
-def is_exact(spec: str) -> bool:
-    """Whether an estimator's cells are the values themselves: nothing is at a ceiling, and what exceeds is compared row by row."""
-    return spec.partition(":")[0] == "exact"
 
 
 def _inflated(up: Point, down: Point, quantity: str) -> bool:

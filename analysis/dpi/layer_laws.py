@@ -6,18 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.grids import Grid
 from infoplane.plane import Plane
 from infoplane.types import Finding, Verdict
 
-_THEOREMS = ("bin", "exact", "plugin")
-"""Families whose numbers obey these laws by arithmetic: exceeding one is a bug, not an error of estimation."""
-
 
 def tolerance_bits(plane: Plane, estimator: str = "") -> float:
-    """max(0.01 bit, 1 % of min(H(Y), log2 N)); 0.02 bit for k-NN estimators."""
+    """max(0.01 bit, 1 % of min(H(Y), log2 N)); 0.02 bit for neighbours."""
     scale = plane.log2_n if plane.h_y_bits is None else min(plane.h_y_bits, plane.log2_n)
-    least = 0.02 if estimator.partition(":")[0] in ("ksg", "mixed") else 0.01
+    least = traits_of(estimator).tolerance_bits
     return max(least, 0.01 * scale)
 
 
@@ -39,6 +37,7 @@ def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]
             and (above := i_xz.get((grid.estimator, grid.sense))) is not None
         ):
             excesses["I(Z;Y) <= I(X;Z)"] = grid.bits - above
+        by_arithmetic = traits_of(grid.estimator).obeys_bounds
         for law, excess in excesses.items():
             compared += int(np.count_nonzero(~np.isnan(excess)))
             for step, layer in np.argwhere(excess > tolerance_bits(plane, grid.estimator)).tolist():
@@ -49,13 +48,15 @@ def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]
                         grid.layers[layer],
                         grid.estimator,
                         float(excess[step, layer]),
+                        by_arithmetic,
                     )
                 )
     return compared, found
 
 
-def _broken(law: str, step: int, layer: str, estimator: str, excess: float) -> Finding:
-    by_arithmetic = estimator.partition(":")[0] in _THEOREMS
+def _broken(
+    law: str, step: int, layer: str, estimator: str, excess: float, by_arithmetic: bool
+) -> Finding:
     verdict: Verdict = "violation" if by_arithmetic else "estimator"
     text = (
         f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a bug in the estimator or the capture"

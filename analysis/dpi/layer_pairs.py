@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.dpi.evidence import Evidence, is_exact, law_of_pairs
+from infoplane.analysis.dpi.evidence import Evidence, law_of_pairs
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.archive.columns import objects_of
 from infoplane.grids import Grid
@@ -58,10 +58,11 @@ def compare(evidence: Evidence, grids: Sequence[Grid], *, in_time: Callable[[], 
     comparable = np.array([not reason for reason in reasons], np.bool_)
     most = max(_AT_ONCE // max(len(names), 1), 1)
     for grid in grids:
-        if evidence.exempt(grid.estimator):
+        traits = evidence.traits(grid.estimator)
+        if traits.dpi_exempt:
             continue
         tolerance = tolerance_bits(plane, grid.estimator)
-        ceilinged = grid.quantity == "i_xz" and not is_exact(grid.estimator)
+        ceilinged = grid.quantity == "i_xz" and traits.family != "exact codes"
         for first in range(0, len(plane.steps), most):
             in_time()
             steps, rows = plane.steps[first : first + most], slice(first, first + most)

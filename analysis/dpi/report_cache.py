@@ -24,7 +24,7 @@ import numpy as np
 import infoplane
 from infoplane.analysis.dpi.check import judge
 from infoplane.analysis.dpi.evidence import archive_of
-from infoplane.analysis.estimators.spec import FAMILIES
+from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
 from infoplane.archive.columns import objects_of
 from infoplane.archive.layout import raw_bytes
 from infoplane.archive.publish import make_folder, publishing
@@ -142,7 +142,7 @@ def place_of(plane: Plane, archive: Archive | None, settings: Mapping[str, float
     """Where the report of this plane is kept, by what the run's files are now; None for no place."""
     folder = cache_folder()
     ours = all(
-        spec.partition(":")[0] in FAMILIES for spec in plane.estimators
+        prefix_of(spec) in FAMILIES for spec in plane.estimators
     )  # whether a plug-in has changed cannot be seen
     if (
         folder is None

@@ -39,7 +39,7 @@ Codes = NDArray[np.int64]
 Cell = tuple[int, str, str]
 """Step, layer and estimator."""
 Halves = dict[tuple[str, str], NDArray[np.float64]]
-"""Bits of every half, by quantity and sense."""
+"""Bits of every half, by quantity and sense; codes have one information, whatever sense its points have: theirs is empty."""
 _DRAWS = 250
 """Draws of the permutation test that a thread takes at a time."""
 
@@ -204,9 +204,10 @@ class Resampler:
     ) -> Chance | None:
         """The evidence on one excess; None where it cannot be resampled (no archive, values gone, too few rows)."""
         a, b = self._half_values((step, up, spec)), self._half_values((step, down, spec))
-        if a is None or b is None or (quantity, sense) not in a or (quantity, sense) not in b:
+        series = (quantity, "" if self.evidence.celled(spec) else sense)
+        if a is None or b is None or series not in a or series not in b:
             return None
-        differences = b[quantity, sense] - a[quantity, sense]
+        differences = b[series] - a[series]
         se, half = float(np.std(differences, ddof=1)), float(differences.mean())
         ti, tj = self.evidence.codes(step, up, spec), self.evidence.codes(step, down, spec)
         if ti is not None and tj is not None and quantity == "i_zy" and self._labels is not None:
@@ -234,20 +235,15 @@ class Resampler:
 
     def _of_codes(self, cell: Cell) -> Halves | None:
         step, layer, spec = cell
-        codes, estimator = self.evidence.codes(step, layer, spec), self.evidence.estimator(spec)
+        codes = self.evidence.codes(step, layer, spec)
         if codes is None:
             return None
-        sense = str(getattr(estimator, "sense", "lower" if spec.startswith("bin") else "exact"))
         found: dict[str, list[float]] = {}
         for rows, sides in self._halves_of_codes(step):
             here = cell_codes(codes[rows][:, None])
             for quantity, other in sides.items():
                 found.setdefault(quantity, []).append(information_bits(here, other))
-        return {
-            (q, each): np.asarray(bits)
-            for q, bits in found.items()
-            for each in (sense, "point", "lower", "exact")
-        }
+        return {(quantity, ""): np.asarray(bits) for quantity, bits in found.items()}
 
     def _of_values(self, cell: Cell) -> Halves | None:
         (step, layer, spec), archive = cell, self.evidence.archive

@@ -19,8 +19,8 @@ from infoplane.analysis.estimators.cells import (
 )
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.estimators.label_bins import quantile_labels
-from infoplane.analysis.kernels.blocks import Rows
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
+from infoplane.contract import Range, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import cell_keys, codes_of, codes_of_keys
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous
@@ -34,6 +34,15 @@ Keys = NDArray[np.uint64]
 Scope = Literal["run", "layer", "unit", "step"]
 _FEW = 64  # labels that are counted in a table of cells by labels
 _DEFAULT_N = {"range": 30, "quantile": 30, "ebab": 30}
+
+_TRAITS = Traits(
+    family="fixed bins",
+    measures="coarsened",
+    obeys_bounds=True,
+    target="I(X;bin(Z)) = H(bin(Z)) and I(bin(Z);Y) on the probe rows",
+    bound="lower bound of the population's I, up to sampling bias",
+    validity="the number belongs to the bin width; read with its coverage; breaks the chain",
+)
 
 
 @dataclass(frozen=True)
@@ -75,11 +84,6 @@ class Binned:
     frozen_high: tuple[float, ...] | None = field(default=None, repr=False)
 
     _FIRST = "rule"
-    keeps_chain = False
-    label = "H(bin(Z)) [bits]"
-    target_text = "I(X;bin(Z)) = H(bin(Z)) and I(bin(Z);Y) on the probe rows"
-    bound_text = "lower bound of the population's I, up to sampling bias"
-    validity = "the number belongs to the bin width; read with its coverage; breaks the chain"
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
@@ -126,13 +130,27 @@ class Binned:
         return self.n or _DEFAULT_N.get(self.rule, 30)
 
     @property
-    def fit_scope(self) -> Literal["run", "layer"] | None:
-        """Whose checkpoints `fit` must see before measuring: all layers of the ``run``, one ``layer``, or None when no fit is needed."""
+    def traits(self) -> Traits:
+        """As the rule, its scope and the correction say; a corrected number is no longer counted from the table alone."""
+        return replace(
+            _TRAITS,
+            family="adaptive bins" if self.rule in ("quantile", "ebab") else "fixed bins",
+            obeys_bounds=self.correction == "none",
+            edges=self._edges,
+        )
+
+    @property
+    def _edges(self) -> Literal["none", "layer", "run"]:
         if self.frozen_low is not None or self.rule not in ("range", "saxe-paper"):
-            return None
+            return "none"
         if self.rule == "saxe-paper" or self.scope in (None, "run"):
             return "run"
-        return None if self.scope == "step" else "layer"
+        return "none" if self.scope == "step" else "layer"
+
+    @property
+    def frozen_range(self) -> tuple[Range, Range]:
+        """The ends that `fit` found, per unit under scope ``unit``; None before."""
+        return self.frozen_low, self.frozen_high
 
     def fit(self, variables: Iterable[Variable]) -> Binned:
         """The same estimator with its range frozen over these checkpoints (per unit under scope ``unit``); spec and name stay.
@@ -196,6 +214,10 @@ class Binned:
     def labels_of(self, y: Variable) -> Variable:
         """Continuous labels in quantile bins of their own: the layer's cells mean nothing for them."""
         return quantile_labels(y)
+
+    def share_outside(self, z: Variable) -> float:
+        """Share of values beyond [-1, 1] under ``szt``, which share the two outer cells; 0 under rules that cover all values."""
+        return _share(np.abs(z.values) > 1) if self.rule == "szt" else 0.0
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
         """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
@@ -322,7 +344,7 @@ class Binned:
         )
         return (
             notes
-            if self.fit_scope is None
+            if self._edges == "none"
             else (*notes, "range taken from these rows alone, not frozen over the run")
         )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
 
@@ -115,9 +116,9 @@ class _Dependence:
     unbiased: bool = True
 
     _FIRST = "kernel"
-    keeps_chain = False
-    shannon = False
-    bound_text = "none; dimensionless, not bits"
+    traits = Traits(
+        family="geometry", unit="none", measures="other", bound="none; dimensionless, not bits"
+    )
 
     def __post_init__(self) -> None:
         if self.kernel not in ("linear", "rbf"):
@@ -137,9 +138,11 @@ class _Dependence:
 class HSIC(_Dependence):
     """HSIC as a plane coordinate. The field ``bits`` holds a dimensionless dependence: the notes and the axis say so."""
 
-    label = "HSIC"
-    target_text = "Hilbert-Schmidt dependence of two kernels (not bits)"
-    validity = "depends on the kernel; comparable only between variables on one scale"
+    traits = replace(
+        _Dependence.traits,
+        target="Hilbert-Schmidt dependence of two kernels (not bits)",
+        validity="depends on the kernel; comparable only between variables on one scale",
+    )
 
     def __str__(self) -> str:
         return f"hsic:kernel={self.kernel}" + ("" if self.unbiased else ",unbiased=false")
@@ -166,9 +169,11 @@ class CKA(_Dependence):
 
     kernel: Kernel = "linear"
 
-    label = "CKA"
-    target_text = "similarity of two row geometries, 0 to 1 (not bits)"
-    validity = "the biased form tends to 1 for more units than rows"
+    traits = replace(
+        _Dependence.traits,
+        target="similarity of two row geometries, 0 to 1 (not bits)",
+        validity="the biased form tends to 1 for more units than rows",
+    )
 
     def __str__(self) -> str:
         return f"cka:kernel={self.kernel}" + ("" if self.unbiased else ",unbiased=false")

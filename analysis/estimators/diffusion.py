@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.renyi import median_width, squared_distances
 from infoplane.analysis.kernels.spectra import eigenvalues
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
@@ -59,12 +60,14 @@ class DiffusionEntropy:
     subsets: int = 3
 
     _FIRST = "t"
-    keeps_chain = False
-    shannon = False
-    label = "DSE [bits]"
-    target_text = "spectral entropy of a diffusion over the rows (geometric, not Shannon)"
-    bound_text = "none"
-    validity = "set by t and the kernel width; at most 10000 rows"
+    traits = Traits(
+        family="geometry",
+        unit="none",
+        measures="other",
+        target="spectral entropy of a diffusion over the rows (geometric, not Shannon)",
+        bound="none",
+        validity="set by t and the kernel width; at most 10000 rows",
+    )
 
     def __post_init__(self) -> None:
         if self.t < 1 or not self.width > 0 or self.subsets < 1:

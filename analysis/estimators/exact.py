@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
+from infoplane.contract import Traits
 from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
 
@@ -27,12 +28,15 @@ class Exact:
         1.5
     """
 
-    keeps_chain = True
-    uses_digests = True
-    label = "I exact [bits]"
-    target_text = "I with Z's exact values as symbols, X uniform on the probe rows"
-    bound_text = "exact, <= log2 N"
-    validity = "deterministic network; float32 or wider; equal rows may split by rounding"
+    traits = Traits(
+        family="exact codes",
+        keeps_chain=True,
+        obeys_bounds=True,
+        wants="row hashes",
+        target="I with Z's exact values as symbols, X uniform on the probe rows",
+        bound="exact, <= log2 N",
+        validity="deterministic network; float32 or wider; equal rows may split by rounding",
+    )
 
     @property
     def name(self) -> str:

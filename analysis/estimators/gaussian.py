@@ -13,6 +13,7 @@ from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import normal_scores, standardised
 from infoplane.analysis.estimators.surrogate import rank_scores
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -83,13 +84,15 @@ class Gaussian:
     copula: bool = False
 
     _FIRST = "copula"
-    keeps_chain = False
-    x_as_values = True
-    bias_exponent = 1.0
-    label = "I Gaussian [bits]"
-    target_text = "MI of a Gaussian (copula) fit to the population"
-    bound_text = "none (copula: lower for two scalars)"
-    validity = "second moments only; the copula is no lower bound for vectors; infinite for deterministic layers"
+    traits = Traits(
+        family="gaussian",
+        x_as="values",
+        target="MI of a Gaussian (copula) fit to the population",
+        bound="none (copula: lower for two scalars)",
+        validity=(
+            "second moments only; the copula is no lower bound for vectors; infinite for deterministic layers"
+        ),
+    )
 
     @property
     def name(self) -> str:
@@ -102,6 +105,10 @@ class Gaussian:
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text."""
         return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], Gaussian{' copula' if self.copula else ''}, N={n}"
+
+    def bias_exponent(self, a: Variable, b: Variable) -> float:
+        """Return 1: the bias of covariances falls as 1/n."""
+        return 1.0
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """At least one continuous variable."""

@@ -16,14 +16,14 @@ from infoplane.analysis.estimators.kernel_views import (
     kernel_views,
     mean_square_distance,
 )
-from infoplane.analysis.kernels.blocks import Held, Rows
+from infoplane.analysis.kernels.blocks import Held
+from infoplane.contract import Points, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Quantity, Sense, Variable
+from infoplane.types import Estimate, Kind, Sense, Variable
 
 Bound = Literal["upper", "lower"]
 Values = NDArray[np.floating]
-Points = list[tuple[Quantity, Estimate]]
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ class KDE:
     pairs: int | None = None
 
     _FIRST = "variance"
-    keeps_chain = False
-    label = "I(X;Z+N(0,s2)) [bits]"
-    target_text = "I(X;Z+eps), eps ~ N(0, s2 I); for Y a difference of bounds"
-    bound_text = "upper / lower for X; none for Y"
-    validity = "s2 is a choice; noise the network does not have; breaks the chain"
+    traits = Traits(
+        family="kde",
+        measures="coarsened",
+        target="I(X;Z+eps), eps ~ N(0, s2 I); for Y a difference of bounds",
+        bound="upper / lower for X; none for Y",
+        validity="s2 is a choice; noise the network does not have; breaks the chain",
+    )
 
     def __post_init__(self) -> None:
         if (self.variance is None) == (self.relative is None):
@@ -95,9 +97,9 @@ class KDE:
         )
 
     @property
-    def draws(self) -> bool:
-        """Whether it draws random numbers: then each has a generator of its own, and shares no pass."""
-        return self.pairs is not None
+    def shares_layer(self) -> bool:
+        """False where it draws pairs of rows at random: then each has a generator of its own."""
+        return self.pairs is None
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text, e.g. ``I(X;Z+N(0,0.001)) [bits], upper``."""

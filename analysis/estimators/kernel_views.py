@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.kernels.blocks import Rows, mean_of, starting
+from infoplane.analysis.kernels.blocks import mean_of, starting
 from infoplane.analysis.kernels.pairwise import (
     anchored_sums,
     block_sums,
@@ -18,6 +18,7 @@ from infoplane.analysis.kernels.pairwise import (
     grouped_sums,
 )
 from infoplane.analysis.kernels.threads import single_blas
+from infoplane.contract import Rows
 from infoplane.rows import cell_codes
 
 Codes = NDArray[np.int64]

@@ -40,12 +40,13 @@ class Neighbours:
     correct: bool = True
 
     _FIRST = "k"
-    keeps_chain = False
-    x_as_values = True
-    label = "I neighbours [bits]"
-    target_text = "Shannon MI of the population: KSG, Ross, or mixed KSG where rows repeat"
-    bound_text = "none"
-    validity = "any layer, with or without atoms; up to about 5 dimensions in all; infinite for deterministic layers of a continuous X"
+    traits = replace(
+        KSG.traits,
+        target="Shannon MI of the population: KSG, Ross, or mixed KSG where rows repeat",
+        validity=(
+            "any layer, with or without atoms; up to about 5 dimensions in all; infinite for deterministic layers of a continuous X"
+        ),
+    )
 
     def __post_init__(self) -> None:
         if self.k < 1:

@@ -13,6 +13,7 @@ from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.surrogate import gaussian_shortfall, rank_scores
 from infoplane.analysis.kernels.neighbours import count_within, kth_distance
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -154,12 +155,16 @@ class KSG:
     correct: bool = False
 
     _FIRST = "k"
-    keeps_chain = False
-    x_as_values = True
-    label = "I KSG [bits]"
-    target_text = "Shannon MI of the population, by neighbours"
-    bound_text = "none"
-    validity = "continuous, distinct rows, up to about 5 dimensions in all; infinite for deterministic layers of a continuous X"
+    traits = Traits(
+        family="neighbours",
+        tolerance_bits=0.02,
+        x_as="values",
+        target="Shannon MI of the population, by neighbours",
+        bound="none",
+        validity=(
+            "continuous, distinct rows, up to about 5 dimensions in all; infinite for deterministic layers of a continuous X"
+        ),
+    )
 
     def __post_init__(self) -> None:
         if self.k < 1:
@@ -305,10 +310,12 @@ class Ross(KSG):
         EstimatorError: equal rows in Z; two variables of one kind.
     """
 
-    x_as_values = False
-    label = "I Ross [bits]"
-    target_text = "Shannon MI of a continuous vector and labels"
-    validity = "distinct rows (untied), several rows per class"
+    traits = replace(
+        KSG.traits,
+        x_as="row ids",
+        target="Shannon MI of a continuous vector and labels",
+        validity="distinct rows (untied), several rows per class",
+    )
     _PREFIX = "ross"
     _TITLE = "Ross"
 
@@ -344,9 +351,11 @@ class MixedKSG(KSG):
 
     apart: bool = False
 
-    label = "I mixed KSG [bits]"
-    target_text = "Shannon MI of a continuous-discrete mixture"
-    validity = "any kinds; the choice where layers have atoms; falls short in high dimension"
+    traits = replace(
+        KSG.traits,
+        target="Shannon MI of a continuous-discrete mixture",
+        validity="any kinds; the choice where layers have atoms; falls short in high dimension",
+    )
     _PREFIX = "mixed"
     _TITLE = "mixed KSG"
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
-
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.types import Estimator, Variable
+from infoplane.contract import BinsLabels, Estimator
+from infoplane.types import Variable
 
 LABEL_BINS = 15
 """Bins per label column. An odd number: the middle bin maps to itself when labels change sign."""
 BINNED_LABELS = f"Y in {LABEL_BINS} quantile bins of its own"
-
-
-@runtime_checkable
-class BinsLabels(Protocol):
-    """An estimator that takes continuous labels as symbols."""
-
-    def labels_of(self, y: Variable) -> Variable: ...
 
 
 def labels_seen_by(estimator: Estimator, y: Variable) -> Variable:

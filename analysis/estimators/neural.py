@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import standardised
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Sense, Variable
@@ -98,11 +99,14 @@ class _Variational:
 
     _FIRST = "batch"
     _PREFIX = ""
-    keeps_chain = False
-    x_as_values = True
-    label = "I variational [bits]"
-    bound_text = "lower bound in expectation (held out)"
-    validity = "needs thousands of rows; falls short of large I; random training"
+    _TITLE = "I variational"
+    traits = Traits(
+        family="variational",
+        measures="bound",
+        x_as="values",
+        bound="lower bound in expectation (held out)",
+        validity="needs thousands of rows; falls short of large I; random training",
+    )
 
     def __post_init__(self) -> None:
         if self.batch < 4 or self.seeds < 1 or self.hidden < 1 or self.epochs < 1:
@@ -129,7 +133,7 @@ class _Variational:
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text."""
-        return f"{self.label.removesuffix(' [bits]')}({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) >= [bits], held out, N={n}"
+        return f"{self._TITLE}({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) >= [bits], held out, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """At least one continuous variable."""
@@ -282,8 +286,8 @@ class InfoNCE(_Variational):
     When it lies: any I above log2(batch) - 1 reads as the ceiling, which is stored with the estimate.
     """
 
-    label = "I_NCE [bits]"
-    target_text = "variational lower bound, at most log2(batch)"
+    traits = replace(_Variational.traits, target="variational lower bound, at most log2(batch)")
+    _TITLE = "I_NCE"
     _PREFIX = "infonce"
 
     def objective(self, scores: Tensor) -> Tensor:
@@ -300,8 +304,8 @@ class InfoNCE(_Variational):
 class NWJ(_Variational):
     """Nguyen, Wainwright & Jordan (2010): an unbiased lower bound whose variance grows like e^I."""
 
-    label = "I_NWJ [bits]"
-    target_text = "variational lower bound"
+    traits = replace(_Variational.traits, target="variational lower bound")
+    _TITLE = "I_NWJ"
     _PREFIX = "nwj"
 
     def objective(self, scores: Tensor) -> Tensor:
@@ -313,9 +317,12 @@ class NWJ(_Variational):
 class MINE(_Variational):
     """MINE (Belghazi et al. 2018): Donsker-Varadhan on batches; the logarithm of a mean makes it slightly too high."""
 
-    label = "I_MINE [bits]"
-    target_text = "Donsker-Varadhan bound"
-    bound_text = "lower bound in the limit of large batches"
+    traits = replace(
+        _Variational.traits,
+        target="Donsker-Varadhan bound",
+        bound="lower bound in the limit of large batches",
+    )
+    _TITLE = "I_MINE"
     _PREFIX = "mine"
 
     def objective(self, scores: Tensor) -> Tensor:
@@ -329,9 +336,13 @@ class SMILE(_Variational):
 
     tau: float = 5.0
 
-    label = "I_SMILE [bits]"
-    target_text = "clipped Donsker-Varadhan"
-    bound_text = "none (clipping)"
+    traits = replace(
+        _Variational.traits,
+        measures="information",
+        target="clipped Donsker-Varadhan",
+        bound="none (clipping)",
+    )
+    _TITLE = "I_SMILE"
     _PREFIX = "smile"
     _SENSE: ClassVar[Sense] = "point"
 
@@ -362,9 +373,13 @@ class DensityRatio(_Variational):
         EstimatorError: the two read-outs differ by more than 0.3 bit.
     """
 
-    label = "I ratio [bits]"
-    target_text = "cross-fitted density ratio, Donsker-Varadhan read-out"
-    bound_text = "lower bound in the limit of large batches"
+    traits = replace(
+        _Variational.traits,
+        measures="information",
+        target="cross-fitted density ratio, Donsker-Varadhan read-out",
+        bound="lower bound in the limit of large batches",
+    )
+    _TITLE = "I ratio"
     _PREFIX = "ratio"
     _SENSE: ClassVar[Sense] = "point"
 

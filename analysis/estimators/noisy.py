@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
@@ -43,13 +44,14 @@ class NoisyChannel:
     draws: int = 8
 
     _FIRST = "sigma"
-    keeps_chain = True
-    takes_clean = True
-    label = "I noisy net [bits]"
-    target_text = "true MI of the network with this noise, X uniform on the rows"
-    bound_text = "none needed: unbiased with a Monte-Carlo error"
-    validity = (
-        "only for networks whose forward pass adds this noise independently; saturates at log2 N"
+    traits = Traits(
+        family="noisy network",
+        keeps_chain=True,
+        target="true MI of the network with this noise, X uniform on the rows",
+        bound="none needed: unbiased with a Monte-Carlo error",
+        validity=(
+            "only for networks whose forward pass adds this noise independently; saturates at log2 N"
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -67,6 +69,10 @@ class NoisyChannel:
 
     def __str__(self) -> str:
         return f"noisy:sigma={self.sigma:g}" + (f",draws={self.draws}" if self.draws != 8 else "")
+
+    def with_noise(self, sigma: float) -> NoisyChannel:
+        """Return the estimator for noise of this standard deviation."""
+        return replace(self, sigma=sigma)
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,9 +15,19 @@ from infoplane.analysis.estimators.entropies import (
     joint_counts,
 )
 from infoplane.analysis.estimators.table_errors import table_interval
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Target, Variable
+
+_TRAITS = Traits(
+    family="table",
+    keeps_chain=True,
+    obeys_bounds=True,
+    target="I of the table of counts (these rows) or of the population behind it",
+    bound="exact for the rows; none for the population",
+    validity="discrete variables; population: several rows per occupied symbol pair",
+)
 
 
 @dataclass(frozen=True)
@@ -40,11 +50,6 @@ class Plugin:
     correction: Correction | None = None
 
     _FIRST = "target"
-    keeps_chain = True
-    label = "I plug-in [bits]"
-    target_text = "I of the table of counts (these rows) or of the population behind it"
-    bound_text = "exact for the rows; none for the population"
-    validity = "discrete variables; population: several rows per occupied symbol pair"
 
     def __post_init__(self) -> None:
         if self.target not in ("probe-set", "population"):
@@ -62,6 +67,11 @@ class Plugin:
     def name(self) -> str:
         """The spec string."""
         return str(self)
+
+    @property
+    def traits(self) -> Traits:
+        """A corrected number is no longer counted from the table alone."""
+        return replace(_TRAITS, obeys_bounds=self.used_correction == "none")
 
     @property
     def used_correction(self) -> Correction:

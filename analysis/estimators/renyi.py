@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.kernels.pairwise import gaussian_sums
 from infoplane.analysis.kernels.spectra import eigenvalues, spectra
 from infoplane.analysis.kernels.threads import for_each, single_blas
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
@@ -229,12 +230,13 @@ class MatrixRenyi:
     lanczos: int = 0
 
     _FIRST = "alpha"
-    keeps_chain = False
-    shannon = False
-    label = "I_alpha [bits]"
-    target_text = "spectral diversity shared by two Gram matrices (geometric, not Shannon)"
-    bound_text = "none"
-    validity = "set by the kernel width; compare only at one width rule; at most 20000 rows"
+    traits = Traits(
+        family="geometry",
+        measures="other",
+        target="spectral diversity shared by two Gram matrices (geometric, not Shannon)",
+        bound="none",
+        validity="set by the kernel width; compare only at one width rule; at most 20000 rows",
+    )
 
     def __post_init__(self) -> None:
         if not self.alpha > 0:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.ksg import LABELS_APART, mixed_bits, standardised
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
@@ -39,14 +40,15 @@ class Sliced:
     k: int = 5
 
     _FIRST = "slices"
-    keeps_chain = False
-    shannon = False
-    dpi_exempt = True
-    x_as_values = True
-    label = "SI [bits]"
-    target_text = "mean MI of one-dimensional projections"
-    bound_text = "lower bound of I (population)"
-    validity = "any dimension; not Shannon MI; the data processing inequality does not hold for it"
+    traits = Traits(
+        family="slices",
+        measures="other",
+        dpi_exempt=True,
+        x_as="values",
+        target="mean MI of one-dimensional projections",
+        bound="lower bound of I (population)",
+        validity="any dimension; not Shannon MI; the data processing inequality does not hold for it",
+    )
 
     def __post_init__(self) -> None:
         if self.slices < 1 or self.k < 1:

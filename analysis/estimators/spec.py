@@ -7,8 +7,8 @@ from dataclasses import MISSING, fields
 from importlib.metadata import entry_points
 from typing import Any
 
+from infoplane.contract import NO_PROMISES, Estimator, Traits
 from infoplane.errors import SpecError
-from infoplane.types import Estimator
 
 _HERE = "infoplane.analysis.estimators"
 FAMILIES: dict[str, str] = {
@@ -37,7 +37,7 @@ FAMILIES: dict[str, str] = {
 """Spec prefix -> ``module:class``. Other packages add theirs through the entry-point group ``infoplane.estimators``."""
 
 
-def families() -> dict[str, type]:
+def families() -> dict[str, Any]:  # Any: classes of estimators
     """Every estimator class by its spec prefix, those of installed plug-ins included."""
     found = {prefix: _load(target) for prefix, target in FAMILIES.items()}
     for point in entry_points(group="infoplane.estimators"):
@@ -45,17 +45,17 @@ def families() -> dict[str, type]:
     return found
 
 
-def _load(target: str) -> type:
+def _load(target: str) -> Any:  # Any: a class by name
     module, name = target.split(":")
-    return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]  # a class by name
+    return getattr(importlib.import_module(module), name)
 
 
-def _family(prefix: str) -> type:
+def _family(prefix: str) -> Any:  # Any: a class of estimators
     if prefix in FAMILIES:
         return _load(FAMILIES[prefix])
     known = {point.name: point for point in entry_points(group="infoplane.estimators")}
     if prefix in known:
-        return known[prefix].load()  # type: ignore[no-any-return]  # a class by entry point
+        return known[prefix].load()
     raise SpecError(
         f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)"
     )
@@ -74,8 +74,11 @@ def parse(spec: str | Estimator) -> Estimator:
         'bin:saxe,width=0.5'
     """
     if not isinstance(spec, str):
-        if not (hasattr(spec, "estimate") and hasattr(spec, "name")):
-            raise SpecError(f"expected a spec string or an estimator, got {type(spec).__name__}")
+        if not isinstance(spec, Estimator):
+            raise SpecError(
+                f"expected a spec string or an estimator (with name, traits, supports and estimate, see docs/plugins.md), "
+                f"got {type(spec).__name__}"
+            )
         return spec
     prefix, _, rest = spec.strip().partition(":")
     cls = _family(prefix)
@@ -99,6 +102,24 @@ def parse(spec: str | Estimator) -> Estimator:
         raise SpecError(f"{spec!r}: {error}") from error
 
 
+def prefix_of(spec: str | Estimator) -> str:
+    """Return the family's name in a spec: ``bin`` of ``bin:szt``."""
+    return str(spec).strip().partition(":")[0]
+
+
+def traits_of(spec: str | Estimator) -> Traits:
+    """Return the traits behind a spec; those that promise nothing where no installed estimator answers to it.
+
+    Example:
+        >>> traits_of("hsic").unit, traits_of("of a package that is not installed").keeps_chain
+        ('none', False)
+    """
+    try:
+        return parse(spec).traits
+    except SpecError:
+        return NO_PROMISES
+
+
 def _value(text: str) -> bool | int | float | str:
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
@@ -119,12 +140,13 @@ def catalogue() -> list[dict[str, str]]:
             for f in fields(cls)
             if f.init and f.repr
         ]
-        texts = {key: str(getattr(cls, f"{key}_text", "")) for key in ("target", "bound")}
+        traits = cls.traits if isinstance(cls.traits, Traits) else cls().traits
         rows.append(
             {
                 "name": prefix,
-                **texts,
-                "validity": str(getattr(cls, "validity", "")),
+                "target": traits.target,
+                "bound": traits.bound,
+                "validity": traits.validity,
                 "parameters": ", ".join(parameters),
             }
         )

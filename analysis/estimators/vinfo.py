@@ -19,6 +19,7 @@ from infoplane.analysis.estimators.vinfo_families import (
     fit_family,
     log_softmax,
 )
+from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts
 
@@ -60,11 +61,16 @@ class VInformation:
     hidden: int = 64
 
     _FIRST = "family"
-    keeps_chain = False
-    label = "I_V(Z->Y) [bits]"
-    target_text = "information about Y that the family can use from Z (population, held out)"
-    bound_text = "I_V <= I in expectation for discrete Y"
-    validity = "held-out rows; may grow with depth, the DPI does not apply; duplicated rows leak between folds"
+    traits = Traits(
+        family="usable",
+        measures="usable",
+        dpi_exempt=True,
+        target="information about Y that the family can use from Z (population, held out)",
+        bound="I_V <= I in expectation for discrete Y",
+        validity=(
+            "held-out rows; may grow with depth, the DPI does not apply; duplicated rows leak between folds"
+        ),
+    )
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:

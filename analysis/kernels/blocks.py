@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.kernels.threads import in_order
+from infoplane.contract import Rows
 
 Values = NDArray[np.floating[Any]]
 Codes = NDArray[np.int64]
 _LOOK = 4096
 _BLOCK_BYTES = 1 << 27
 _CACHED = 1 << 16  # values that are worked on at a time
-
-
-@runtime_checkable
-class Rows(Protocol):
-    """Rows of a layer, shape ``(n, dim)``, in blocks."""
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and units."""
-        ...
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
-        ...
-
-    def blocks(self, rows: int) -> Iterator[Values]:
-        """All rows in order, at most so many at a time; may be called again."""
-        ...
 
 
 class Held:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from infoplane.analysis.kernels.blocks import (
     Centred,
     Held,
-    Rows,
     Spilled,
     fits_float32,
     mean_of,
@@ -25,6 +24,7 @@ from infoplane.analysis.kernels.blocks import (
     starting,
 )
 from infoplane.analysis.kernels.threads import device_here, in_order, single_blas
+from infoplane.contract import Rows
 from infoplane.errors import InputError
 
 TILE = 512

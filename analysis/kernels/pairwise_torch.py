@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from infoplane.analysis.kernels.blocks import Rows, fits_float32, mean_of, rows_per_block, starting
+from infoplane.analysis.kernels.blocks import fits_float32, mean_of, rows_per_block, starting
+from infoplane.contract import Rows
 
 TILE = 4096
 _LEAST_EXPONENT = -80.0  # below, the sums do not notice, and exp of denormal results is slow

@@ -17,8 +17,9 @@ from infoplane.analysis.measuring.plane_point import (
     layer_variable,
     measure_cell,
 )
+from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, MissingExtra
-from infoplane.types import Estimator, Variable
+from infoplane.types import Variable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -91,7 +92,7 @@ def _reading_ahead(archive: Archive, jobs: Sequence[Job], seed: int) -> Iterator
 
 def _read(archive: Archive, job: Job) -> Variable | None:
     """The values of an activation; None where nobody needs them whole, or where reading fails: the cell will say why."""
-    wanted = [e for e in job.estimators if not getattr(e, "uses_digests", False)]
+    wanted = [e for e in job.estimators if e.traits.wants == "values"]
     if not wanted or is_large(archive, job.layer):
         return None
     try:

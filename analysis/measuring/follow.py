@@ -84,7 +84,7 @@ def follow(
     from infoplane.analysis.estimators.spec import parse
     from infoplane.archive import open_archive
 
-    at_once = [e for e in map(parse, estimators) if getattr(e, "fit_scope", None) is None]
+    at_once = [e for e in map(parse, estimators) if e.traits.edges == "none"]
     log: ResultLog | None = None
     budget = budget or Budget(max_overhead)
 

@@ -21,9 +21,10 @@ from infoplane.analysis.measuring.plane_point import (
     is_result,
     points_from,
 )
+from infoplane.contract import Estimator, FreezesEdges
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import Estimator, Variable, continuous, entropy_of_counts
+from infoplane.types import Variable, continuous, entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive, ResultLog
@@ -221,11 +222,16 @@ def frozen_estimators(
             yield from (continuous(block, layer) for block in blocks)
 
     def fitted(estimator: Estimator, of: Sequence[Cell]) -> Estimator:
-        return estimator.fit(values(finite(of))) if finite(of) else estimator  # type: ignore[attr-defined,no-any-return]  # fit_scope promises fit
+        found = finite(of)
+        return (
+            estimator.fit(values(found))
+            if found and isinstance(estimator, FreezesEdges)
+            else estimator
+        )
 
     per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
     for estimator in parsed:
-        scope = getattr(estimator, "fit_scope", None)
+        scope = estimator.traits.edges
         whole = fitted(estimator, cells) if scope == "run" else estimator
         for layer, chosen in per_layer.items():
             chosen.append(

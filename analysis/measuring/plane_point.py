@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.large_layers import StoredRows, is_large
+from infoplane.contract import (
+    Estimator,
+    HasFrozenRange,
+    ReadsBlocks,
+    SharesHalves,
+    SharesLayer,
+    SharesPlanePoint,
+)
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Point
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Estimator, Kind, Quantity, Variable, continuous, discrete
+from infoplane.types import Estimate, Kind, Quantity, Variable, continuous, discrete
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -38,7 +46,7 @@ def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator
 
 def cell_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed: int) -> str:
     """Names one result: same run, activation, estimator (with any frozen range) and seed, same key."""
-    frozen = (getattr(estimator, "frozen_low", None), getattr(estimator, "frozen_high", None))
+    frozen = estimator.frozen_range if isinstance(estimator, HasFrozenRange) else (None, None)
     text = "|".join(
         map(
             str,
@@ -62,7 +70,7 @@ def content_result_key(
     archive: Archive, step: int, layer: str, estimator: Estimator, seed: int
 ) -> str:
     """Names what a result would be wherever this layer has this very activation: equal content, equal key."""
-    frozen = (getattr(estimator, "frozen_low", None), getattr(estimator, "frozen_high", None))
+    frozen = estimator.frozen_range if isinstance(estimator, HasFrozenRange) else (None, None)
     text = "|".join(
         map(
             str,
@@ -87,7 +95,7 @@ def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator
     Raises:
         InputError: NaN or infinity in the layer, which digests would take for one more symbol.
     """
-    if getattr(estimator, "uses_digests", False):
+    if estimator.traits.wants == "row hashes":
         if bad := archive.n_nonfinite(step, layer):
             raise InputError(
                 f"{layer}: {bad} values are NaN or infinity; find the step where they appear before measuring"
@@ -123,7 +131,7 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     Inputs that are symbols (token ids) are never values: their numbers are names, and equal rows are one symbol.
     """
     values = archive.x if archive.x_kind == "continuous" else None
-    as_values = getattr(estimator, "x_as_values", False) and values is not None
+    as_values = estimator.traits.x_as == "values" and values is not None
     if not as_values and estimator.supports("discrete", "continuous"):
         return _once(archive, "ids", lambda: discrete(archive.row_ids, "x"))
     if estimator.supports("continuous", "continuous") and values is not None:
@@ -200,11 +208,8 @@ def plane_points(
     Raises:
         EstimatorError: all that is supported was refused.
     """
-    shared: Callable[..., list[tuple[Quantity, Estimate]]] | None = getattr(
-        estimator, "estimate_plane_point", None
-    )
-    if shared is not None and _of_both(estimator, x, z, y):
-        return _with_notes(shared(x, z, y, rng=rng), y, ())
+    if isinstance(estimator, SharesPlanePoint) and _of_both(estimator, x, z, y):
+        return _with_notes(estimator.estimate_plane_point(x, z, y, rng=rng), y, ())
     found: list[tuple[Quantity, Estimate]] = []
     refused: list[tuple[str, EstimatorError]] = []
     pairs: list[tuple[Quantity, str, Variable | None, Variable | None]] = [
@@ -214,7 +219,7 @@ def plane_points(
     for quantity, words, a, b in pairs:
         if a is not None and b is not None and estimator.supports(a.kind, b.kind):
             try:
-                if a is x and getattr(estimator, "x_as_values", False):
+                if a is x and estimator.traits.x_as == "values":
                     refuse_lone_symbols(a, estimator)
                 found.append((quantity, estimator.estimate(a, b, rng=rng)))
             except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
@@ -307,17 +312,11 @@ def halves_from_one_pass(
     rng: np.random.Generator,
 ) -> list[list[tuple[Quantity, Estimate]]] | None:
     """The points of either half of each split where the estimator has a pass that serves all of them, else None."""
-    shared: Callable[..., list[list[tuple[Quantity, Estimate]]]] | None = getattr(
-        estimator, "estimate_halves", None
-    )
-    if (
-        shared is None
-        or x is None
-        or y is None
-        or (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete")
-    ):
+    if not isinstance(estimator, SharesHalves) or x is None or y is None:
         return None
-    return shared(x, z, y, splits, rng=rng)
+    if (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete"):
+        return None
+    return estimator.estimate_halves(x, z, y, splits, rng=rng)
 
 
 def measure_cell(
@@ -377,15 +376,12 @@ def _together(
     read: dict[bool, Variable],
 ) -> dict[int, list[tuple[Quantity, Estimate]]]:
     """The points of estimators that can share a pass over the layer, by their identity; of none where that fails: each alone will say why."""
-    kinds: dict[Callable[..., Any], list[Estimator]] = {}  # Any: as below
+    by_class: dict[type[SharesLayer], list[Estimator]] = {}
     for estimator in estimators:
-        shared: Callable[..., list[Any]] | None = getattr(
-            estimator, "estimate_together", None
-        )  # Any: points
-        if shared is not None and not getattr(estimator, "draws", False):
-            kinds.setdefault(shared, []).append(estimator)
+        if isinstance(estimator, SharesLayer) and estimator.shares_layer:
+            by_class.setdefault(type(estimator), []).append(estimator)
     found: dict[int, list[tuple[Quantity, Estimate]]] = {}
-    for shared, several in kinds.items():
+    for one_class, several in by_class.items():
         if len(several) < 2:
             continue
         try:
@@ -395,7 +391,9 @@ def _together(
                 label_variable(archive, several[0]),
             )
             if isinstance(z, StoredRows) or _of_both(several[0], x, z, y):
-                found |= zip(map(id, several), shared(several, x, z, y), strict=True)
+                found |= zip(
+                    map(id, several), one_class.estimate_together(several, x, z, y), strict=True
+                )
         except Exception:  # as said
             continue
     return found
@@ -411,10 +409,9 @@ def _points(
 ) -> list[tuple[Quantity, Estimate]]:
     z = _z(archive, step, layer, estimator, read)
     if isinstance(z, StoredRows):
+        assert isinstance(estimator, ReadsBlocks)  # as `_z` saw
         y = label_variable(archive, estimator)
-        found = estimator.estimate_rows(  # type: ignore[attr-defined]  # as `_z` saw
-            input_variable(archive, estimator), z, y, rng=rng
-        )
+        found = estimator.estimate_rows(input_variable(archive, estimator), z, y, rng=rng)
         return _with_notes(found, y, ())
     return points_of(archive, step, layer, estimator, rng, z)
 
@@ -423,8 +420,8 @@ def _z(
     archive: Archive, step: int, layer: str, estimator: Estimator, read: dict[bool, Variable]
 ) -> Variable | StoredRows:
     """The activation as this estimator wants it, read once for all; in blocks where it is too large and the estimator can work in blocks."""
-    digests = bool(getattr(estimator, "uses_digests", False))
-    by_blocks = getattr(estimator, "estimate_rows", None) is not None and not digests
+    digests = estimator.traits.wants == "row hashes"
+    by_blocks = isinstance(estimator, ReadsBlocks) and not digests
     if by_blocks and digests not in read and is_large(archive, layer):
         return StoredRows(archive, step, layer)
     if digests not in read:

@@ -17,9 +17,10 @@ from infoplane.analysis.measuring.plane_point import (
     layer_variable,
     plane_points,
 )
+from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import Estimator, entropy_of_counts
+from infoplane.types import entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive

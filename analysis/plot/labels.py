@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Sequence
 
+from infoplane.contract import HasAxisLabel
 from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import Quantity
@@ -26,15 +28,11 @@ def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point")
     """
     from infoplane.analysis.estimators.spec import parse
 
-    try:
-        words = getattr(parse(estimator), "axis_label", None)
-    except SpecError:
-        words = None
-    text = (
-        str(words(quantity, n))
-        if words is not None
-        else f"{'I(X;Z)' if quantity == 'i_xz' else 'I(Z;Y)'} [bits]"
-    )
+    text = f"{'I(X;Z)' if quantity == 'i_xz' else 'I(Z;Y)'} [bits]"
+    with contextlib.suppress(SpecError):
+        behind = parse(estimator)
+        if isinstance(behind, HasAxisLabel):
+            text = behind.axis_label(quantity, n)
     if sense in ("upper", "lower"):  # an estimator that gives both bounds names one of them
         text = re.sub(r"\b(upper|lower)\b", sense, text)
         text = text if sense in text else f"{text}, {sense}"

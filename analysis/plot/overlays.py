@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.floors import tightened
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.trajectory import Segment, Trajectory
@@ -18,9 +19,6 @@ from infoplane.types import DPIReport, Verdict
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.invariance import Invariance
-
-LOWER_BOUNDS = ("vinfo", "infonce", "nwj")
-"""Families whose I(Z;Y) is a lower bound in expectation: only these may be raised along the chain."""
 
 
 def draw_flags(
@@ -63,7 +61,7 @@ def draw_flags(
 
 def draw_tightened(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
     """Lower bounds of I(Z;Y) raised to those of the layers downstream: what a layer must have, whatever its own estimate found."""
-    if plane.chain is None or spec.partition(":")[0] not in LOWER_BOUNDS:
+    if plane.chain is None or traits_of(spec).measures not in ("bound", "usable"):
         return
     ends = {p.layer: p.y[-1] for p in paths}
     cuts = {a: tuple(b for b in ends if plane.chain.separates(a, b)) for a in ends}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.frame import draw_step_scale
 from infoplane.analysis.plot.labels import (
@@ -103,7 +104,7 @@ def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None 
     Raises:
         InputError: the plane holds no estimator of either kind.
     """
-    kinds = {spec: spec.partition(":")[0] == "vinfo" for spec in plane.estimators}
+    kinds = {spec: traits_of(spec).measures == "usable" for spec in plane.estimators}
     usable = usable or next((s for s, is_v in kinds.items() if is_v), None)
     shannon = shannon or next((s for s, is_v in kinds.items() if not is_v), None)
     if usable is None or shannon is None:

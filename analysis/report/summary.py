@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infoplane.analysis.caveats import warnings_of
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot.labels import short_names
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
@@ -38,7 +39,7 @@ def summarise(
 
 def _movement(plane: Plane, spec: str) -> str:
     """How far the X-coordinate moved under one estimator, in the layer where it fell most."""
-    if spec == "exact" or spec.startswith("exact:"):
+    if traits_of(spec).family == "exact codes":
         values = [p.bits for p in plane if p.estimator == spec and p.quantity == "i_xz"]
         return (
             f"Exact codes: H(Z) lies between {min(values):.4g} and {max(values):.4g} bits over all layers and checkpoints (ceiling {plane.log2_n:.4g})."
@@ -78,11 +79,11 @@ def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[str]:
     for spec in plane.estimators:
         mine = [p for p in plane if p.estimator == spec and p.quantity == "i_xz"]
         share = sum(p.estimate.saturated for p in mine) / len(mine) if mine else 0.0
-        if share > 0 and not spec.startswith("exact"):
+        if share > 0 and traits_of(spec).family != "exact codes":
             out.append(
                 f"{spec}: {_percent(share)} of the X-values are saturated (near their ceiling, or most rows alone in their cell): they say that the probe set is too small or the cells too fine, not that information is high."
             )
-    if any(spec.startswith("kde") for spec in plane.estimators):
+    if any(traits_of(spec).family == "kde" for spec in plane.estimators):
         out.append(
             "KDE: X-values are bounds on I(X;Z+noise), not on I(X;Z); Y-values are differences of bounds and bound nothing."
         )

@@ -17,11 +17,20 @@ from infoplane.analysis.measuring.plane_point import (
     random_halves,
     rows_of_halves,
 )
+from infoplane.contract import (
+    Estimator,
+    HasBiasExponent,
+    HasFrozenRange,
+    HasNeighbours,
+    Points,
+    Range,
+    SharesLabels,
+    Traits,
+)
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Estimator, Kind, Quantity, Variable
+from infoplane.types import Estimate, Kind, Variable
 
-Points = list[tuple[Quantity, Estimate]]
 _RISING = 0.15
 _NULL = re.compile(
     r"label permutation null: mean (\S+), 95 % band (\S+) to (\S+), p (\S+) \((\d+) draws\)"
@@ -255,26 +264,27 @@ class Resampled:
         null: label permutations for I(Z;Y); 0 for none.
     """
 
-    inner: Any  # Any: an Estimator and whatever else its family offers
+    inner: Estimator
     splits: int = 10
     null: int = 0
-
-    estimate_rows = estimate_together = (
-        None  # half-samples and permutations need the rows in memory, and one estimator's at a time
-    )
 
     @property
     def name(self) -> str:
         """The inner estimator's spec."""
         return str(self.inner.name)
 
+    @property
+    def traits(self) -> Traits:
+        """As the inner estimator."""
+        return self.inner.traits
+
+    @property
+    def frozen_range(self) -> tuple[Range, Range]:
+        """As the inner estimator."""
+        return self.inner.frozen_range if isinstance(self.inner, HasFrozenRange) else (None, None)
+
     def __str__(self) -> str:
         return str(self.inner)
-
-    def __getattr__(self, name: str) -> Any:  # Any: whatever the family offers
-        if name.startswith("__") or name == "inner":
-            raise AttributeError(name)
-        return getattr(self.inner, name)
 
     def labels_of(self, y: Variable) -> Variable:
         """As the inner estimator."""
@@ -289,7 +299,7 @@ class Resampled:
     ) -> Estimate:
         """The inner estimate with its standard error by half-samples."""
         rng = np.random.default_rng(0) if rng is None else rng
-        one: Estimate = self.inner.estimate(a, b, rng=rng)
+        one = self.inner.estimate(a, b, rng=rng)
         if self.splits and one.stderr is None:
             halves = half_sample_values(
                 lambda rows: float(self.inner.estimate(a.take(rows), b.take(rows), rng=rng).bits),
@@ -304,8 +314,7 @@ class Resampled:
     @property
     def _fewer(self) -> Any:  # Any: as inner
         """The inner estimator with fewer neighbours, where it has neighbours."""
-        make: Callable[[], Any] | None = getattr(self.inner, "with_fewer_neighbours", None)
-        return None if make is None else make()
+        return self.inner.with_fewer_neighbours() if isinstance(self.inner, HasNeighbours) else None
 
     def _interval(
         self,
@@ -315,11 +324,12 @@ class Resampled:
         a: Variable | None,
         b: Variable | None,
     ) -> Estimate:
-        exponent = getattr(self.inner, "bias_exponent", 0.5)
-        exponent = (
-            exponent if isinstance(exponent, float) or a is None or b is None else exponent(a, b)
-        )
-        reading = None if nearer is None else Nearer(nearer, self._fewer.k, self.inner.k)
+        exponent = 0.5
+        if isinstance(self.inner, HasBiasExponent) and a is not None and b is not None:
+            exponent = self.inner.bias_exponent(a, b)
+        reading = None
+        if nearer is not None and isinstance(self.inner, HasNeighbours):
+            reading = Nearer(nearer, self._fewer.k, self.inner.k)
         return with_interval(one, halves, exponent=exponent, nearer=reading)
 
     def estimate_plane_point(
@@ -393,10 +403,9 @@ class Resampled:
     ) -> Iterator[list[Estimate]]:
         """The points of I(Z;Y) under every permutation of the labels; from a shared pass where the family has one."""
         orders = [rng.permutation(y.n) for _ in range(self.null)]
-        shared: Callable[..., list[Points]] | None = getattr(self.inner, "estimate_labels", None)
-        if shared is not None and y.kind == "discrete" and z.kind == "continuous":
+        if isinstance(self.inner, SharesLabels) and y.kind == "discrete" and z.kind == "continuous":
             codes = row_codes(y.values)
-            every = shared(z, [codes[order] for order in orders], rng=rng)
+            every = self.inner.estimate_labels(z, [codes[order] for order in orders], rng=rng)
         else:
             every = [plane_points(self.inner, x, z, y.take(order), rng) for order in orders]
         for points in every:

@@ -16,9 +16,10 @@ from infoplane.analysis.measuring.plane_point import (
     label_variable,
     layer_variable,
 )
+from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Estimator, Variable
+from infoplane.types import Estimate, Variable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive

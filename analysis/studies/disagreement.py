@@ -6,18 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from infoplane.analysis.estimators.spec import traits_of
+from infoplane.contract import Estimator
 from infoplane.plane import Plane
-from infoplane.types import Estimator, Quantity
+from infoplane.types import Quantity
 
-_NEIGHBOURS = ("knn", "ksg", "mixed", "ross")
-_GAUSSIAN = ("gauss",)
-_POINTS = (*_NEIGHBOURS, *_GAUSSIAN, "ratio", "smile")
 _APART = 0.1
-
-
-def family_of(spec: str) -> str:
-    """The prefix of a spec."""
-    return spec.partition(":")[0]
 
 
 def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
@@ -27,11 +21,10 @@ def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
         >>> companions(["ksg:k=5", "exact"]), companions(["gauss"]), companions(["ksg", "gauss"]), companions(["bin:szt"])
         (('gauss:copula=true',), ('knn:k=5',), (), ())
     """
-    present = {family_of(str(e)) for e in estimators}
-    neighbours, gaussian = present & set(_NEIGHBOURS), present & set(_GAUSSIAN)
-    if neighbours and not gaussian:
+    present = {traits_of(e).family for e in estimators}
+    if "neighbours" in present and "gaussian" not in present:
         return ("gauss:copula=true",)
-    return ("knn:k=5",) if gaussian and not neighbours else ()
+    return ("knn:k=5",) if "gaussian" in present and "neighbours" not in present else ()
 
 
 @dataclass(frozen=True)
@@ -56,9 +49,10 @@ def partings(plane: Plane) -> tuple[Apart, ...]:
 
     Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and geometric numbers each estimate their own and are left out.
     """
+    alike = {e for e in plane.estimators if traits_of(e).measures == "information"}
     cells: dict[tuple[int, str, Quantity], list[tuple[float, float, str]]] = {}
     for p in plane:
-        if family_of(p.estimator) in _POINTS:
+        if p.estimator in alike and p.estimate.target == "population":
             cells.setdefault((p.step, p.layer, p.quantity), []).append(
                 (p.bits, p.estimate.stderr or 0.0, p.estimator)
             )

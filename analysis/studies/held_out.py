@@ -17,8 +17,9 @@ from infoplane.analysis.measuring.plane_point import (
     layer_variable,
 )
 from infoplane.analysis.measuring.train_test import split_rows
+from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
-from infoplane.types import Estimate, Estimator
+from infoplane.types import Estimate
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.plane_point import input_variable, label_variable
+from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Estimator, Quantity, Variable, continuous
+from infoplane.types import Quantity, Variable, continuous
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -171,7 +172,7 @@ def invariance(
     found = []
     for given in estimators:
         estimator = parse(given)
-        if getattr(estimator, "dpi_exempt", False) or estimator.name.partition(":")[0] == "vinfo":
+        if estimator.traits.dpi_exempt:
             raise InputError(
                 f"{estimator.name} measures usable information: that it changes under invertible maps is its meaning"
             )

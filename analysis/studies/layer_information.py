@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane.analysis.measuring.plane_point import cell_rng, layer_variable
+from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import InfoplaneError, InputError
-from infoplane.types import Estimate, Estimator, printable
+from infoplane.types import Estimate, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -120,7 +121,7 @@ def layer_information(
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
     e = parse(estimator)
-    codes = bool(getattr(e, "uses_digests", False))
+    codes = e.traits.wants == "row hashes"
     if not e.supports("continuous", "continuous") and not codes:
         raise InputError(
             f"{e.name} takes no two continuous variables; for I(Z_i;Z_j) choose knn, ksg, gauss, sliced, renyi, exact or bin"
@@ -134,7 +135,7 @@ def layer_information(
         if (layers is None or name in layers) and archive.has(step, name)
     )
     variables = {name: layer_variable(archive, step, name, e) for name in names}
-    has_codes = codes or hasattr(e, "codes")
+    has_codes = codes or isinstance(e, HasCodes)
     estimates: dict[Pair, Estimate] = {}
     failures: dict[Pair, str] = {}
     for i, a in enumerate(names):

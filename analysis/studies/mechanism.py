@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.contract import HasCodes, HasOutside
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_digests
 from infoplane.types import continuous
@@ -71,7 +72,7 @@ def mechanism(archive: Archive | str | Path, *, estimator: str = "bin:szt") -> l
     if not archive.steps:
         raise InputError(f"{archive.path}: no captured steps yet")
     cells = parse(estimator)
-    if not hasattr(cells, "codes"):
+    if not isinstance(cells, HasCodes):
         raise InputError(f"{estimator} has no cells; give a bin rule")
     found = []
     for step in archive.steps:
@@ -93,7 +94,7 @@ def mechanism(archive: Archive | str | Path, *, estimator: str = "bin:szt") -> l
                     float((z == z[:1]).all(axis=0).mean()),
                     1 - len(np.unique(exact)) / len(z),
                     len(np.unique(cells.codes(continuous(z)))) / len(z),
-                    float((np.abs(z) > 1).mean()) if estimator.startswith("bin:szt") else 0.0,
+                    cells.share_outside(continuous(z)) if isinstance(cells, HasOutside) else 0.0,
                     float(np.sqrt(2 * z.var(axis=0).sum())),
                 )
             )

@@ -18,9 +18,10 @@ from infoplane.analysis.measuring.plane_point import (
     random_halves,
     rows_of_halves,
 )
+from infoplane.contract import Estimator, FreezesEdges
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Estimator, printable
+from infoplane.types import printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -235,11 +236,10 @@ def _curve(
     seed: int,
 ) -> Compression | None:
     steps = [s for s in archive.steps if archive.has(s, layer)]
-    scope = getattr(estimator, "fit_scope", None)
-    if scope is not None:
+    if isinstance(estimator, FreezesEdges) and estimator.traits.edges != "none":
         from infoplane.types import continuous
 
-        estimator = estimator.fit(continuous(archive.z(s, layer), layer) for s in steps)  # type: ignore[attr-defined]  # fit_scope promises fit
+        estimator = estimator.fit(continuous(archive.z(s, layer), layer) for s in steps)
     x, y = input_variable(archive, estimator), label_variable(archive, estimator)
     values = np.full((len(rows), len(steps)), np.nan)
     labels = np.full(len(steps), np.nan)
@@ -273,13 +273,13 @@ def _curve(
 def _verdict(
     curves: Sequence[Compression], parsed: Sequence[Estimator]
 ) -> tuple[PhaseVerdict, str]:
-    keeps = {e.name: bool(e.keeps_chain) for e in parsed}
+    traits = {e.name: e.traits for e in parsed}
     falling = [c for c in curves if c.compresses]
-    exact = [c for c in falling if keeps.get(c.estimator)]
+    exact = [c for c in falling if traits[c.estimator].keeps_chain]
     if exact:
         worst = max(exact, key=lambda c: c.drop)
         return "exact", f"rows truly merge: {worst.estimator} falls by {worst.drop:.2f} bits"
-    families = sorted({_family(c.estimator) for c in falling})
+    families = sorted({traits[c.estimator].family for c in falling})
     silent = [c.estimator for c in curves if not c.compresses]
     if len(families) >= 2:
         largest = max(falling, key=lambda c: c.drop)
@@ -298,11 +298,3 @@ def _verdict(
         "no fall beyond chance and "
         + f"{max(c.threshold for c in curves):.2f} bits under any estimator",
     )
-
-
-def _family(spec: str) -> str:
-    """The resolution family of a spec: adaptive and fixed bins are two of them."""
-    head = spec.partition(",")[0]
-    if head.startswith("bin:"):
-        return "adaptive bins" if head in ("bin:quantile", "bin:ebab") else "fixed bins"
-    return head.partition(":")[0]

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.measure import measure
 from infoplane.analysis.studies.phases import Phases, phases
+from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import Estimator, printable
+from infoplane.types import printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
