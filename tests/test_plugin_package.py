@@ -110,4 +110,7 @@ def test_an_installed_package_measures_an_archive(site: Path, tmp_path: Path) ->
         str(tmp_path / "plane.h5"),
     )
     assert "correlation" in out
-    assert {p.estimator for p in ip.Plane.load(tmp_path / "plane.h5")} == {"correlation"}
+    assert {p.estimator for p in ip.Plane.load(tmp_path / "plane.h5")} == {
+        "correlation",
+        "knn:k=5",  # beside a Gaussian fit, as its traits say
+    }
