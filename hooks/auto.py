@@ -6,7 +6,7 @@ The rule, so that a reader can predict it:
    ``nn.Transformer*Layer``: its output is captured, nothing inside it is.
 2. **Segments.** Outside blocks, every layer with weights (linear, convolution, embedding, recurrent, attention) opens a segment that runs
    until the next one; the segment stands for itself by its last activation, else its last normalisation, else the layer itself.
-   Dropout, pooling, flattening and identities never stand for a segment. Of embeddings in a row only the last segment counts.
+   Dropout, pooling, flattening and identities never stand for a segment. Of embeddings in a row the first counts: positions and types are added to it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def choose(modules: Mapping[str, nn.Module], executed: Sequence[str]) -> list[st
             continue
         elif _weighted(module):
             if segments and segments[-1][0] == "embedding" and isinstance(module, nn.Embedding):
-                segments.pop()
+                continue  # positions and types are added to the tokens
             segments.append(("embedding" if isinstance(module, nn.Embedding) else "layer", name))
         elif _called(module, _PASSIVE):
             continue

@@ -16,6 +16,7 @@ from infoplane.hooks.isolate import device_of
 from infoplane.hooks.passes import Emit, Kept
 from infoplane.hooks.plan import Plan
 from infoplane.hooks.probe import Probe
+from infoplane.hooks.rows import Rows
 from infoplane.hooks.run import capture_meta
 from infoplane.hooks.troubles import Troubles
 from infoplane.hooks.weights import save_weights
@@ -27,7 +28,7 @@ class Captures:
     """Takes the captures of one open recording.
 
     Args:
-        probe: the rows of this process.
+        probe: the samples of this process. rows: their rows.
         writer: None where another rank writes.
 
     Attributes:
@@ -40,9 +41,11 @@ class Captures:
         plan: Plan,
         model: nn.Module,
         probe: Probe,
+        rows: Rows,
         writer: RunWriter | None,
         troubles: Troubles,
     ) -> None:
+        self._rows = rows
         self._plan, self._model, self._probe, self._writer, self._troubles = (
             plan,
             model,
@@ -82,7 +85,7 @@ class Captures:
         """The pass; returns what is to be attached to the step."""
         o = self._plan.options
         with o.isolated(self._model, step=step):
-            ragged = self._plan.run(self._model, self._probe, emit, step)
+            ragged = self._plan.run(self._model, self._probe, emit, step, self._rows)
         if o.gradients is not None:
             with o.isolated(self._model, step=step):
                 self.pending["gradients"] = gradient_statistics(

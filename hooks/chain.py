@@ -15,11 +15,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from infoplane.errors import InputError, UnsupportedOutput
+from infoplane.hooks.focus import Focus, WholeSamples
 from infoplane.hooks.isolate import Mode, device_of, isolated, seed_all, unwrap
 from infoplane.hooks.layers import Layers, survey, tensor_of
 from infoplane.hooks.outputs import put
@@ -34,8 +34,10 @@ _BEFORE, _OTHER, _AFTER = 11, 12, 13  # seeds: before the site fires, another on
 class _Bench:
     """The network on its small set of rows, run with or without an interchange."""
 
-    def __init__(self, model: nn.Module, sites: Sequence[Site], forward: Forward | None) -> None:
-        self.model, self.sites, self.forward = model, sites, forward
+    def __init__(
+        self, model: nn.Module, sites: Sequence[Site], forward: Forward | None, focus: Focus
+    ) -> None:
+        self.model, self.sites, self.forward, self.focus = model, sites, forward, focus
 
     def run(
         self, inputs: Inputs, seed: int, patch: tuple[Site, Tensor | None] | None = None
@@ -47,12 +49,14 @@ class _Bench:
             if patch is not None and site is patch[0]:
                 seed_all(_AFTER)
                 if patch[1] is not None:
-                    new = patch[1].movedim(0, site.axis) if site.axis else patch[1]
+                    own = tensor_of(site, value)
+                    new = self.focus.put(site, own.detach(), patch[1])
+                    new = new.movedim(0, site.axis) if site.axis else new
                     seen[site.name] = patch[1].clone()
                     return put(
                         value, site.select, new.clone()
                     )  # a clone: the network may overwrite it in place
-            seen[site.name] = tensor_of(site, value).detach().clone()
+            seen[site.name] = self.focus.look(site, tensor_of(site, value).detach()).clone()
             return None
 
         seed_all(seed)
@@ -89,12 +93,15 @@ def certify(
     rows: int = 8,
     tolerance: float = 1e-5,
     forward: Forward | None = None,
+    focus: Focus | None = None,
 ) -> Chain:
     """The `Chain` of these sites. Never fails: what cannot be tested is ``unknown``, and ``reason`` says why.
 
     Args:
         rows: probe rows to use; half of them are x, the other half x'.
+        focus: what a row is; whole samples when left out.
     """
+    focus = WholeSamples() if focus is None else focus
     names = tuple(site.name for site in sites)
     versions = {"torch": torch.__version__, "mode": mode}
     unknown: tuple[tuple[Relation, ...], ...] = tuple(
@@ -110,12 +117,12 @@ def certify(
             versions=versions,
         )
     device = device_of(model)
-    first, second = _two_sets(probe, rows)
+    first, second = focus.sets(probe, rows)
     try:
         with isolated(model, mode=mode, seed=_BEFORE, autocast=autocast, device=device):
             x, other = (next(p.batches(p.n, device))[1] for p in (first, second))
             matrix, shared, reason = _matrix(
-                _Bench(model, sites, forward), x, other, tolerance, mode
+                _Bench(model, sites, forward, focus), x, other, tolerance, mode
             )
     except (
         Exception
@@ -129,17 +136,6 @@ def certify(
             versions=versions,
         )
     return Chain(names, matrix, tolerance, first.n, tuple(shared), reason, versions)
-
-
-def _two_sets(probe: Probe, rows: int) -> tuple[Probe, Probe]:
-    """Two sets of equally many rows, spread over the probe, differing row by row wherever the probe allows."""
-    k = max(1, min(rows, probe.n // 2))
-    spread = (
-        np.linspace(0, probe.n - 1, 2 * k).astype(np.int64)
-        if probe.n >= 2 * k
-        else np.arange(probe.n)
-    )
-    return probe.take(spread[:k]), probe.take(spread[::-1][:k].copy())
 
 
 def _matrix(

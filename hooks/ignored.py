@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from infoplane.hooks.options import Options
-from infoplane.hooks.probe import Probe
+from infoplane.hooks.probe import Probe, labels_of
 from infoplane.kinds import IGNORED, ignored_rows
 
 
@@ -18,6 +19,11 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
     Rows are those of ``(n,)`` integer labels equal to -100, torch's ``ignore_index``, unless the labels are amounts
     (``y_kind="continuous"``). Row ids and splits are those of the rows that stay.
     """
+    if options.rows.kind != "sample":
+        return probe, options  # positions without a label are left out one by one
+    if options.rows.y is not None and not isinstance(options.rows.y, (str, Mapping)):
+        probe = replace(probe, y=labels_of(options.rows.y))
+        options = replace(options, rows=replace(options.rows, y=None))
     if probe.y is None or options.y_kind == "continuous":
         return probe, options
     ignored = ignored_rows(probe.y)
@@ -30,5 +36,6 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
         options,
         row_ids=None if options.row_ids is None else np.asarray(options.row_ids)[rows],
         split=None if options.split is None else np.asarray(options.split)[rows],
+        rows=options.rows.of_samples(rows),
         notes=(*options.notes, note),
     )

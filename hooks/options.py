@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ from infoplane.hooks.probe import Forward, Probe
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
+from infoplane.positions import WantedRows
 
 Reduce = str | Custom | Mapping[str, str | Custom]
 OnError = Literal["raise", "warn"]
@@ -52,6 +54,7 @@ class Options:
     x_kind: Literal["discrete", "continuous"] | None = None
     row_ids: NDArray[np.integer] | None = None
     split: Sequence[str] | NDArray[np.generic] | None = None
+    rows: WantedRows = field(default_factory=WantedRows)
     on_error: OnError = "warn"
     background: bool = False
     max_bytes: int | None = None
@@ -84,6 +87,16 @@ class Options:
     def autocast_name(self) -> str:
         """``off``, or the dtype of the autocast that the probe runs under."""
         return str(self.autocast).removeprefix("torch.") if self.autocast else "off"
+
+    def reduction_of(self, layer: str) -> str | Custom | None:
+        """The reduction that was asked for this layer."""
+        if not isinstance(self.reduce, Mapping):
+            return self.reduce
+        plain = layer.partition("#")[0].partition(":")[0]
+        for key, spec in self.reduce.items():
+            if fnmatchcase(layer, key) or fnmatchcase(plain, key):
+                return spec
+        return None
 
     def isolated(
         self, model: nn.Module, *, step: int | None = None, mode: Mode | None = None

@@ -15,12 +15,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from infoplane.errors import CaptureError, UnsupportedOutput
+from infoplane.errors import CaptureError
 from infoplane.hooks import outputs
 from infoplane.hooks.isolate import seed_all
 from infoplane.hooks.layers import tensor_of
 from infoplane.hooks.probe import Forward, Probe, call
 from infoplane.hooks.reduce import FIT_ROWS, Reduction
+from infoplane.hooks.rows import Rows
 from infoplane.hooks.sites import Site, attached
 from infoplane.rows import row_digests
 
@@ -33,11 +34,13 @@ class Kept:
         site: where.
         reduction: what is made of a row; None for the row itself.
         wish: the user's dtype; None for the layer's own, half precisions widened to float32, which is lossless.
+        row_shape: feature shape of one row before any reduction; None where a row is a whole sample.
     """
 
     site: Site
     reduction: Reduction | None = None
     wish: str | None = None
+    row_shape: tuple[int, ...] | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -54,7 +57,7 @@ class Kept:
         """Feature shape of what is stored."""
         own = getattr(torch, self.site.dtype)
         if self.reduction is None:
-            return self.site.raw_shape
+            return self.site.raw_shape if self.row_shape is None else self.row_shape
         return self.reduction.shape(own if own.is_floating_point else torch.float32)
 
     @property
@@ -83,6 +86,7 @@ def run_pass(
     probe: Probe,
     kept: Sequence[Kept],
     emit: Emit,
+    rows: Rows,
     *,
     batch_size: int,
     device: torch.device,
@@ -93,6 +97,9 @@ def run_pass(
 ) -> dict[str, list[int]]:
     """Hands every site's rows to ``emit``, in order: draw ``d`` of row ``i`` is row ``d * n + i``. The caller isolates the model.
 
+    Args:
+        rows: which rows every batch of samples has.
+
     Returns:
         Row lengths of the sites whose output is ragged.
 
@@ -101,39 +108,40 @@ def run_pass(
     """
     by_site = {id(k.site): k for k in kept}
     ragged: dict[str, list[int]] = {}
-    rows = 0
+    here = slice(0, 0)
 
     def visit(site: Site, value: Any) -> None:  # Any: layer output
         k = by_site[id(site)]
-        emit(k, *form(k, tensor_of(site, value), rows))
+        emit(k, *form(k, tensor_of(site, value), rows, here))
         if (lengths := outputs.lengths(value, site.select)) is not None:
             ragged.setdefault(site.name, []).extend(lengths)
 
     with attached([k.site for k in kept], visit) as next_forward:
         for draw in range(draws):
             seed_all(draw_seed(seed, step, draw))
-            for batch, inputs in probe.batches(batch_size, device):
-                rows = batch.stop - batch.start
+            size = probe.n if rows.together else batch_size
+            for batch, inputs in probe.batches(size, device):
+                here = batch  # for the hooks
                 call(model, inputs, forward)
                 next_forward()
     return ragged
 
 
-def form(kept: Kept, tensor: Tensor, rows: int) -> tuple[Tensor, NDArray[np.uint64] | None]:
+def form(
+    kept: Kept, tensor: Tensor, rows: Rows, batch: slice
+) -> tuple[Tensor, NDArray[np.uint64] | None]:
     """One batch of one site as it is stored, and the digests of its raw rows where they are lost by that."""
     site = kept.site
-    if tuple(tensor.shape) != (rows, *site.raw_shape):
-        raise UnsupportedOutput(
-            f"layer {site.name!r} gave shape {tuple(tensor.shape)} for {rows} rows, expected {(rows, *site.raw_shape)} as when the recorder attached; "
-            "pad the probe to one length, or reduce the layer by a callable selector"
-        )
+    tensor = rows.of(site, tensor, batch)
     raw = tensor.detach().cpu()
     if kept.whole:
         return raw.to(kept.dtype).contiguous(), None
     wide = (raw.float() if raw.dtype in (torch.float16, torch.bfloat16) else raw).contiguous()
     digests = row_digests(wide.numpy())
     if kept.reduction is not None:
-        return kept.reduction.apply(wide).to(kept.dtype).contiguous(), digests
+        return kept.reduction.apply(wide, rows.valid(site, batch)).to(
+            kept.dtype
+        ).contiguous(), digests
     stored = wide.to(kept.dtype)
     if lost := int(torch.isinf(stored).sum() - torch.isinf(wide).sum()):
         raise CaptureError(
@@ -160,24 +168,28 @@ def fit_reductions(
     probe: Probe,
     sites: Sequence[Site],
     reductions: Mapping[str, Reduction],
+    rows: Rows,
     *,
     batch_size: int,
     device: torch.device,
     seed: int = 0,
     forward: Forward | None = None,
 ) -> None:
-    """Fits every reduction that needs it, on at most `FIT_ROWS` evenly spaced probe rows. The caller isolates the model."""
+    """Fits every reduction that needs it, on about `FIT_ROWS` rows of evenly spaced samples. The caller isolates the model."""
     for site in sites:  # one after another: only one layer's rows are held
         if site.name not in reductions or not reductions[site.name].needs_fit:
             continue
-        rows = np.unique(np.linspace(0, probe.n - 1, min(probe.n, FIT_ROWS)).astype(np.int64))
-        kept = [Kept(site, wish="float32")]
-        gathered = Gathered(kept, len(rows))
+        count = probe.n if rows.together else max(1, min(probe.n, probe.n * FIT_ROWS // rows.n))
+        samples = np.unique(np.linspace(0, probe.n - 1, count).astype(np.int64))
+        some = rows.subset(samples)
+        kept = [Kept(site, wish="float32", row_shape=some.shape(site))]
+        gathered = Gathered(kept, some.n)
         run_pass(
             model,
-            probe.take(rows),
+            probe.take(samples),
             kept,
             gathered,
+            some,
             batch_size=batch_size,
             device=device,
             seed=seed,

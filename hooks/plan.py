@@ -6,7 +6,6 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +14,15 @@ from torch import nn
 
 from infoplane.archive import Archive
 from infoplane.display.sizes import size_text
-from infoplane.errors import BudgetExceeded, InfoplaneError
+from infoplane.errors import BudgetExceeded, InfoplaneError, InputError
 from infoplane.hooks.isolate import device_of
 from infoplane.hooks.layers import Survey, survey
-from infoplane.hooks.options import Options, Reduce
+from infoplane.hooks.options import Options
 from infoplane.hooks.passes import Emit, Kept, fit_reductions, run_pass
 from infoplane.hooks.probe import Probe, batch_size_for
-from infoplane.hooks.reduce import Custom, Reduction, reduction
+from infoplane.hooks.reduce import Reduction, reduction
+from infoplane.hooks.row_plan import over_positions, settle_rows
+from infoplane.hooks.rows import Rows
 from infoplane.hooks.sites import Site
 from infoplane.types import LayerInfo
 
@@ -38,7 +39,7 @@ class Plan:
         kept: the sites, in order of execution, and the form in which each is stored.
         infos: the layer table of the archive.
         batch_size: rows per forward.
-        rows: stored rows per capture: probe rows times draws.
+        row_kind: which rows a capture has.
     """
 
     options: Options
@@ -46,7 +47,12 @@ class Plan:
     kept: tuple[Kept, ...]
     infos: tuple[LayerInfo, ...]
     batch_size: int
-    rows: int
+    row_kind: Rows
+
+    @property
+    def rows(self) -> int:
+        """Stored rows per capture: rows of the plane times draws."""
+        return self.row_kind.n * self.options.draws
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -72,14 +78,21 @@ class Plan:
             if (state := r.state()) is not None
         }
 
-    def run(self, model: nn.Module, probe: Probe, emit: Emit, step: int) -> dict[str, list[int]]:
-        """One pass of the probe into ``emit``; the caller isolates the model. Returns the lengths of ragged rows."""
+    def run(
+        self, model: nn.Module, probe: Probe, emit: Emit, step: int, rows: Rows | None = None
+    ) -> dict[str, list[int]]:
+        """One pass of the probe into ``emit``; the caller isolates the model. Returns the lengths of ragged rows.
+
+        Args:
+            rows: those of ``probe``, where it is a share of the run's.
+        """
         o = self.options
         return run_pass(
             model,
             probe,
             self.kept,
             emit,
+            self.row_kind if rows is None else rows,
             batch_size=self.batch_size,
             device=device_of(model),
             step=step,
@@ -134,12 +147,9 @@ def make_plan(
         InputError: a reduction does not fit its layer.
     """
     found = _look(model, probe, options)
-    reductions = {
-        s.name: r
-        for s in found.sites
-        if (r := reduction(_spec(options.reduce, s.name), s.name, s.raw_shape, seed=options.seed))
-        is not None
-    }
+    with options.isolated(model):
+        found, rows = settle_rows(model, probe, found, options)
+    reductions = _reductions(found.sites, rows, options)
     batch_size = options.batch_size or _batch_size(found.sites, probe.n, previous)
     known = _remembered(reductions, previous)
     with options.isolated(model):
@@ -148,23 +158,39 @@ def make_plan(
             probe,
             found.sites,
             {name: r for name, r in reductions.items() if name not in known},
+            rows,
             batch_size=batch_size,
             device=device_of(model),
             seed=options.seed,
             forward=options.forward,
         )
-    kept = tuple(Kept(s, reductions.get(s.name), options.dtype) for s in found.sites)
-    infos = tuple(_info(i, k) for i, k in enumerate(kept))
+    kept = tuple(Kept(s, reductions.get(s.name), options.dtype, rows.shape(s)) for s in found.sites)
+    infos = tuple(_info(i, k, rows) for i, k in enumerate(kept))
     if any(getattr(m, "track_running_stats", True) is False for m in model.modules()):
         warnings.warn(
             "a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
             stacklevel=4,
         )
-    return Plan(options, found, kept, infos, batch_size, probe.n * options.draws)
+    return Plan(options, found, kept, infos, batch_size, rows)
+
+
+def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[str, Reduction]:
+    """By layer name; a layer without one is stored raw."""
+    found = {}
+    for site in sites:
+        spec = options.reduction_of(site.name)
+        if options.rows.kind != "sample" and over_positions(spec):
+            raise InputError(
+                f"reduce={spec!r} makes one row of all positions of a sample, and rows={options.rows.kind!r} keeps them apart: take one of the two"
+            )
+        made = reduction(spec, site.name, rows.shape(site), seed=options.seed)
+        if made is not None:
+            found[site.name] = made
+    return found
 
 
 def _look(model: nn.Module, probe: Probe, options: Options) -> Survey:
-    few = probe.take(slice(0, min(4, probe.n)))
+    few = probe if options.rows.kind == "node" else probe.take(slice(0, min(4, probe.n)))
     with options.isolated(model):
         inputs = next(few.batches(few.n, device_of(model)))[1]
         try:
@@ -203,17 +229,7 @@ def _remembered(reductions: Mapping[str, Reduction], previous: Archive | None) -
     return known
 
 
-def _spec(wish: Reduce, name: str) -> str | Custom | None:
-    if not isinstance(wish, Mapping):
-        return wish
-    plain = name.partition("#")[0].partition(":")[0]
-    return next(
-        (spec for key, spec in wish.items() if fnmatchcase(name, key) or fnmatchcase(plain, key)),
-        None,
-    )
-
-
-def _info(ordinal: int, kept: Kept) -> LayerInfo:
+def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:
     s, r = kept.site, kept.reduction
     stored = str(kept.dtype).removeprefix("torch.")
     return LayerInfo(
@@ -221,7 +237,7 @@ def _info(ordinal: int, kept: Kept) -> LayerInfo:
         ordinal,
         type(s.module).__name__,
         kept.shape,
-        s.raw_shape,
+        rows.shape(s),
         s.dtype,
         stored,
         r.spec if r else "none",

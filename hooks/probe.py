@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -30,10 +30,12 @@ class Probe:
     Attributes:
         inputs: a tensor, a tuple of tensors (positional arguments) or a dict of tensors (keyword arguments), rows first.
         y: labels, shape ``(n, ...)``, or None.
+        fixed: names of inputs without a row axis (the edges of a graph): every batch gets them whole.
     """
 
     inputs: Inputs
     y: NDArray[np.generic] | None
+    fixed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         rows = {name: len(t) for name, t in self.tensors().items()}
@@ -52,24 +54,28 @@ class Probe:
         return len(next(iter(self.tensors().values())))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The input tensors by name."""
+        """The input tensors that have rows, by name."""
         if isinstance(self.inputs, Tensor):
             return {"x": self.inputs}
-        return (
-            dict(self.inputs)
-            if isinstance(self.inputs, dict)
-            else {str(i): t for i, t in enumerate(self.inputs)}
+        items = self.inputs.items() if isinstance(self.inputs, dict) else enumerate(self.inputs)
+        return {str(name): t for name, t in items if str(name) not in self.fixed}
+
+    def changed(self, change: Callable[[str, Tensor], Tensor]) -> Probe:
+        """The same probe with every input that has rows changed by ``change(name, tensor)``; without labels."""
+        rowed = self.tensors()
+        return Probe(
+            _map(self.inputs, lambda name, t: change(name, t) if name in rowed else t),
+            None,
+            self.fixed,
         )
 
     def take(self, rows: slice | NDArray[np.int64] | Tensor) -> Probe:
         """Some of its rows."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
-        return Probe(
-            _map(self.inputs, lambda t: t[index]),
-            None
-            if self.y is None
-            else self.y[rows if not isinstance(rows, Tensor) else rows.numpy()],
-        )
+        y = self.y
+        if y is not None:
+            y = y[rows if not isinstance(rows, Tensor) else rows.numpy()]
+        return replace(self.changed(lambda _, t: t[index]), y=y)
 
     def kind_of_inputs(self, stated: str | None = None) -> Kind:
         """Return whether the inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""
@@ -80,7 +86,11 @@ class Probe:
         """Fixed consecutive batches on ``device``: the layout is part of the result, since it moves the last bits."""
         for start in range(0, self.n, size):
             rows = slice(start, min(start + size, self.n))
-            yield rows, _map(self.inputs, partial(_part, rows, device))
+            yield rows, _map(self.inputs, partial(self._part, rows, device))
+
+    def _part(self, rows: slice, device: torch.device, name: str, t: Tensor) -> Tensor:
+        part = t if name in self.fixed else t[rows]
+        return part.to(device, copy=True)  # a copy: the model may write into its input
 
     def array(self) -> NDArray[np.generic]:
         """The inputs as one array: as given when there is one tensor, else the flattened columns side by side."""
@@ -92,16 +102,12 @@ class Probe:
         )
 
 
-def _part(rows: slice, device: torch.device, t: Tensor) -> Tensor:
-    return t[rows].to(device, copy=True)  # a copy: the model may write into its input
-
-
-def _map(inputs: Inputs, f: Callable[[Tensor], Tensor]) -> Inputs:
+def _map(inputs: Inputs, f: Callable[[str, Tensor], Tensor]) -> Inputs:
     if isinstance(inputs, Tensor):
-        return f(inputs)
+        return f("x", inputs)
     if isinstance(inputs, dict):
-        return {k: f(t) for k, t in inputs.items()}
-    return tuple(f(t) for t in inputs)
+        return {k: f(k, t) for k, t in inputs.items()}
+    return tuple(f(str(i), t) for i, t in enumerate(inputs))
 
 
 def to_numpy(t: Tensor) -> NDArray[np.generic]:
@@ -127,11 +133,12 @@ def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> ob
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
 
 
-def make_probe(given: object) -> Probe:
+def make_probe(given: object, fixed: Sequence[str] = ()) -> Probe:
     """A `Probe` from ``x``, ``(x, y)``, a mapping of tensors, a ``DataLoader`` or other iterable of batches, or a callable that returns one of these.
 
     ``x`` may be a tensor, an array, a tuple of them (several arguments) or a mapping (keyword arguments). In a mapping the entries
     ``labels``, ``label``, ``y`` or ``targets`` are the labels. A loader is read once, now, with the random state put back.
+    ``fixed`` names inputs without a row axis, those of a tuple by their number: every batch gets them whole.
 
     Raises:
         InputError: it is none of these, has no rows, or rows do not pair.
@@ -146,46 +153,58 @@ def make_probe(given: object) -> Probe:
         ):
             given = given()
         if isinstance(given, (Tensor, np.ndarray, Mapping, tuple)):
-            return _from_pair(given)
+            return _from_pair(given, fixed)
         if (
             isinstance(given, list)
             and len(given) == 2
             and all(isinstance(v, (Tensor, np.ndarray)) for v in given)
         ):
-            return _from_pair(tuple(given))
+            return _from_pair(tuple(given), fixed)
         if hasattr(given, "__iter__"):
-            return _join([_from_pair(tuple(b) if isinstance(b, list) else b) for b in given])
+            batches = [_from_pair(tuple(b) if isinstance(b, list) else b, fixed) for b in given]
+            return _join(batches)
     raise InputError(
         f"probe must be x, (x, y), a mapping of tensors, a DataLoader or a callable, got {type(given).__name__}"
     )
 
 
-def _from_pair(given: object) -> Probe:
+def _from_pair(given: object, fixed: Sequence[str]) -> Probe:
     if isinstance(given, tuple) and len(given) == 2:
         x, y = given
-        return Probe(_inputs(x), None if y is None else _labels(y))
+        return _probe(x, y, fixed)
     if isinstance(given, tuple):
         raise InputError(
             f"probe must be (x, y), got a tuple of {len(given)}; several inputs go into one tuple: ((x1, x2), y)"
         )
     if isinstance(given, Mapping):
         label = next((k for k in _LABELS if k in given), None)
-        return Probe(
-            _inputs({k: v for k, v in given.items() if k != label}),
-            None if label is None else _labels(given[label]),
+        inputs = {k: v for k, v in given.items() if k != label}
+        return _probe(inputs, None if label is None else given[label], fixed)
+    return _probe(given, None, fixed)
+
+
+def _probe(x: object, y: object, fixed: Sequence[str]) -> Probe:
+    inputs = _inputs(x, fixed)
+    have = ["x"]
+    if not isinstance(inputs, Tensor):
+        have = list(inputs) if isinstance(inputs, dict) else [str(i) for i in range(len(inputs))]
+    if fixed and (isinstance(inputs, Tensor) or set(fixed) - set(have)):
+        raise InputError(
+            f"fixed={tuple(fixed)} names no input of the probe beside its rows; it has {have}"
         )
-    return Probe(_inputs(given), None)
+    return Probe(inputs, None if y is None else labels_of(y), tuple(fixed))
 
 
-def _inputs(x: object) -> Inputs:
+def _inputs(x: object, fixed: Sequence[str]) -> Inputs:
     if isinstance(x, Mapping):
-        return {
-            str(k): _tensor(v) for k, v in x.items() if isinstance(v, (Tensor, np.ndarray, list))
-        }
-    return tuple(_tensor(v) for v in x) if isinstance(x, tuple) else _tensor(x)
+        kept = {str(k): v for k, v in x.items() if isinstance(v, (Tensor, np.ndarray, list))}
+        return {k: _tensor(v, fixed=k in fixed) for k, v in kept.items()}
+    if isinstance(x, tuple):
+        return tuple(_tensor(v, fixed=str(i) in fixed) for i, v in enumerate(x))
+    return _tensor(x)
 
 
-def _tensor(v: object) -> Tensor:
+def _tensor(v: object, *, fixed: bool = False) -> Tensor:
     if isinstance(v, Tensor):
         t = v.detach().clone()
     else:
@@ -199,30 +218,25 @@ def _tensor(v: object) -> Tensor:
             t = t.to(
                 torch.get_default_dtype()
             )  # numpy's default is not the network's; a double network takes tensors
-    if t.ndim == 0:
+    if t.ndim == 0 and not fixed:
         raise InputError("probe inputs need a row axis, got a single number")
     return t
 
 
-def _labels(y: object) -> NDArray[np.generic]:
+def labels_of(y: object) -> NDArray[np.generic]:
+    """Labels as a numpy array of its own."""
     return to_numpy(y) if isinstance(y, Tensor) else np.array(y)
 
 
 def _join(probes: list[Probe]) -> Probe:
     if not probes:
         raise InputError("the probe loader gave no batch")
-    first = probes[0].inputs
-    keys = list(probes[0].tensors())
-    joined = [torch.cat([p.tensors()[k] for p in probes]) for k in keys]
-    inputs: Inputs = (
-        joined[0]
-        if isinstance(first, Tensor)
-        else dict(zip(keys, joined))
-        if isinstance(first, dict)
-        else tuple(joined)
-    )
-    y = None if probes[0].y is None else np.concatenate([p.y for p in probes if p.y is not None])
-    return Probe(inputs, y)
+    first = probes[0]
+    keys = list(first.tensors())
+    joined = {k: torch.cat([p.tensors()[k] for p in probes]) for k in keys}
+    inputs = _map(first.inputs, lambda name, t: joined.get(name, t))
+    y = None if first.y is None else np.concatenate([p.y for p in probes if p.y is not None])
+    return Probe(inputs, y, first.fixed)
 
 
 def batch_size_for(bytes_per_row: int, n: int, *, budget: int = 32 * 2**20) -> int:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
@@ -21,6 +21,7 @@ from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
 from infoplane.hooks.captures import Captures
 from infoplane.hooks.chain import certify
+from infoplane.hooks.focus import focus_of
 from infoplane.hooks.gradients import LossFunction
 from infoplane.hooks.ignored import without_ignored_rows
 from infoplane.hooks.isolate import Mode, unwrap
@@ -34,6 +35,8 @@ from infoplane.hooks.run import create_run
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.selfcheck import SelfCheck, check_live
 from infoplane.hooks.troubles import Troubles
+from infoplane.positions.wanted import Labels as LabelsAsked
+from infoplane.positions.wanted import wanted_rows
 from infoplane.types import Chain, LayerInfo
 
 
@@ -63,6 +66,16 @@ class Recorder:
         chain: whether to run the interchange test when attaching.
         y_kind: ``discrete`` or ``continuous``; needed for floating-point labels. Rows with the label -100, which losses ignore, are left out.
         x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts, such as pixels. Integers are symbols unless said otherwise.
+        rows: ``sample``; ``token`` (``token:decoder_input_ids`` names the input): every real position of every sample is a row of the plane;
+            ``pixel``; ``node`` of one graph. See docs/capture.md.
+        y: labels, where they are not in the probe: an array, for tokens also ``token``, ``next-token``, ``position``, ``ngram:k``, or a mapping of
+            names to these: several label sets in one run, ``ip.measure(run, ..., label="pos")`` takes one.
+        x: what X is at a token: ``prefix`` (causal networks, the default there), ``sequence`` or ``token``; ``image`` or ``pixel``; ``graph`` or ``node``.
+        mask: real positions: the name of an input or an array ``(n, T)``; ``attention_mask`` and ``key_padding_mask`` are found by their names.
+        skip_first: so many positions at the start of every sequence are no rows.
+        max_rows: at most so many rows, a random subset drawn once and stored.
+        ignore_index: the integer label that means none; its positions are no rows.
+        fixed: names of inputs without a row axis (the edges of a graph), by number in a tuple: every forward gets them whole.
         row_ids: shape ``(n,)``: equal number, equal input; from the inputs themselves when left out.
         split: shape ``(n,)`` of ``train``/``test``.
         on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
@@ -121,6 +134,14 @@ class Recorder:
         x_kind: Literal["discrete", "continuous"] | None = None,
         row_ids: NDArray[np.integer] | None = None,
         split: Sequence[str] | NDArray[np.generic] | None = None,
+        rows: str = "sample",
+        y: LabelsAsked | None = None,
+        x: str | None = None,
+        mask: str | ArrayLike | None = None,
+        skip_first: int = 0,
+        max_rows: int | None = None,
+        ignore_index: int = -100,
+        fixed: Sequence[str | int] = (),
         on_error: OnError = "warn",
         background: bool = False,
         max_bytes: int | None = None,
@@ -143,10 +164,15 @@ class Recorder:
         self.options = Options(
             to=self.path, layers=layers, schedule=self.schedule, reduce=reduce, select=select, forward=forward, batch_size=batch_size,
             mode=mode, draws=draws, noise=noise, autocast=autocast, dtype=dtype, store=store, chain=chain, y_kind=y_kind, x_kind=x_kind,
-            row_ids=row_ids, split=split, on_error=on_error, background=background, max_bytes=max_bytes, max_overhead=max_overhead, gradients=gradients,
+            row_ids=row_ids, split=split, on_error=on_error,
+            rows=wanted_rows(
+                rows, x=x, y=y, mask=mask, skip_first=skip_first, max_rows=max_rows, ignore_index=ignore_index, seed=seed
+            ),
+            background=background, max_bytes=max_bytes, max_overhead=max_overhead, gradients=gradients,
             seed=seed, overwrite=overwrite, resume=resume, durable=durable, tags=dict(tags or {}),
         )  # fmt: skip
-        self.probe, self.options = without_ignored_rows(make_probe(probe), self.options)
+        given = make_probe(probe, tuple(map(str, fixed)))
+        self.probe, self.options = without_ignored_rows(given, self.options)
         self.options.check_labels(self.probe)
         self._verbose = layers == "auto" if verbose is None else verbose
         self._team = make_team(ranks, self.model, timeout=rank_timeout)
@@ -253,6 +279,7 @@ class Recorder:
                 mode=o.mode,
                 autocast=o.autocast,
                 forward=o.forward,
+                focus=focus_of(self.plan.row_kind),
             )
         return self.plan
 
@@ -263,8 +290,10 @@ class Recorder:
         writer = create_run(plan, self.model, self.probe, team, self.chain) if team.writes else None
         if team.split and team.rank == 0:
             team.meet("creating the run")
-        own = self.probe.take(slice(*team.rows(self.probe.n)))
-        return Captures(plan, self.model, own, writer, self._troubles)
+        start, stop = team.rows(self.probe.n)
+        own = self.probe.take(slice(start, stop))
+        rows = plan.row_kind.subset(np.arange(start, stop)) if team.split else plan.row_kind
+        return Captures(plan, self.model, own, rows, writer, self._troubles)
 
     def close(self) -> None:
         """Waits for what is still being written, and measured, and lets go of the run; raises what went wrong in writing."""

@@ -7,7 +7,7 @@ A reduced layer is another variable than the layer: it gets no data-processing f
 | ``flatten`` | any | (d,) | all units in one axis |
 | ``gap`` | (C, ...) | (C,) | mean over everything but the first axis (channels first) |
 | ``channels`` | (C, ...) | (2, C) | mean and standard deviation of every channel |
-| ``token:cls`` ``token:last`` ``token:mean`` | (T, D) | (D,) | the first token, the last token, the mean over tokens |
+| ``token:cls`` ``token:last`` ``token:mean`` | (T, D) | (D,) | the first, the last, the mean of the tokens that the probe's mask calls real |
 | ``token:full`` | (T, D) | (T*D,) | all tokens side by side |
 | ``pca:k`` | any | (k,) | scores on the first k principal components, fitted once on the probe set; the basis is stored |
 | ``project:k`` | any | (k,) | a fixed Gaussian projection, variance 1/k |
@@ -56,6 +56,28 @@ _PLAIN: dict[str, tuple[int, Custom]] = {  # spec -> (feature axes it needs, fun
     "token:mean": (2, lambda t: t.mean(1)),
     "token:full": (2, _flat),
 }
+
+
+def _first_real(t: Tensor, valid: Tensor) -> Tensor:
+    return t[torch.arange(len(t)), valid.int().argmax(1)]
+
+
+def _last_real(t: Tensor, valid: Tensor) -> Tensor:
+    return t[torch.arange(len(t)), valid.shape[1] - 1 - valid.flip(1).int().argmax(1)]
+
+
+def _mean_of_real(t: Tensor, valid: Tensor) -> Tensor:
+    weight = valid.reshape(*valid.shape, *[1] * (t.ndim - 2)).to(t.dtype)
+    real = torch.where(weight > 0, t, torch.zeros((), dtype=t.dtype))  # padding may hold NaN
+    return real.sum(1) / weight.sum(1)
+
+
+_MASKED: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "token:cls": _first_real,
+    "token:last": _last_real,
+    "token:mean": _mean_of_real,
+}
+"""Of padded samples: rows ``(b, T, ...)`` and their real positions ``(b, T)``."""
 _SIZED = ("pca", "project", "sample")
 
 
@@ -106,10 +128,15 @@ class Reduction:
         )  # a component's sign is arbitrary: fix it
         self._state |= {"mean": mean.float(), "basis": (basis * signs).float()}
 
-    def apply(self, t: Tensor) -> Tensor:
-        """The reduced rows of ``t``, shape ``(b, *raw_shape)``."""
+    def apply(self, t: Tensor, valid: Tensor | None = None) -> Tensor:
+        """The reduced rows of ``t``, shape ``(b, *raw_shape)``.
+
+        Args:
+            valid: real positions of padded rows, shape ``(b, T)``; None where all are.
+        """
         if self._function is not None:
-            out = self._function(t)
+            masked = None if valid is None else _MASKED.get(self.spec)
+            out = self._function(t) if masked is None or valid is None else masked(t, valid)
             if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != t.shape[0]:
                 got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
                 raise InputError(

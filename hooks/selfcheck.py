@@ -14,6 +14,7 @@ from infoplane.hooks.isolate import Mode
 from infoplane.hooks.passes import Gathered
 from infoplane.hooks.plan import Plan
 from infoplane.hooks.probe import Probe
+from infoplane.hooks.run import archived_rows
 from infoplane.rows import codes_of_digests, row_codes, row_digests
 
 TOLERANCE = 1e-5
@@ -54,7 +55,7 @@ def check_live(
     """Hold a stored step against fresh passes of the live network, which is left as it was found."""
 
     def values(mode: Mode) -> dict[str, NDArray[np.generic]]:
-        gathered = Gathered(plan.kept, probe.n * plan.options.draws)
+        gathered = Gathered(plan.kept, plan.rows)
         with plan.options.isolated(model, step=step, mode=mode):
             plan.run(model, probe, gathered, step)
         return {name: t.numpy() for name, t in gathered.values.items()}
@@ -64,7 +65,8 @@ def check_live(
     random = {
         name: v for name, v in trained.items() if not np.array_equal(v, live[name], equal_nan=True)
     }
-    return compare(archive, step, live, random, probe.y, probe.array())
+    shown = archived_rows(plan, probe)
+    return compare(archive, step, live, random, shown.y, shown.x)
 
 
 def compare(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infoplane.errors import InputError, MissingExtra
+from infoplane.row_info import RowInfo
 from infoplane.types import Chain, DPIReport, Estimate, Quantity, printable
 
 if TYPE_CHECKING:
@@ -104,6 +105,7 @@ class Plane:
         reductions: per layer, the reduction applied before storing (``none`` when none).
         failures: cells that could not be measured.
         provenance: archive path and digest, versions, seed.
+        row_info: what a row is, what X is at a row, and which label is Y.
     """
 
     points: tuple[Point, ...]
@@ -116,6 +118,7 @@ class Plane:
     reductions: Mapping[str, str] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
+    row_info: RowInfo = field(default_factory=RowInfo)
 
     @property
     def log2_n(self) -> float:

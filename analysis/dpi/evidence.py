@@ -38,6 +38,8 @@ def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archiv
         return None
     try:
         archive = open_archive(path, check=check)
+        if plane.row_info.label in archive.labels:
+            archive = archive.with_label(plane.row_info.label)
     except InfoplaneError as error:
         limits.append(f"exact codes: {error}")
         return None

@@ -129,7 +129,7 @@ def _on_dask(
     with _client(address, workers) as client:
 
         def send(job: Job) -> Any:  # Any: dask has no types
-            return client.submit(_remote, str(archive.path), job, seed, pure=False)
+            return client.submit(_remote, archive, job, seed, pure=False)
 
         sent = {send(job): job for job in jobs}
         lost = []
@@ -163,11 +163,10 @@ def _client(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no ty
         yield client
 
 
-def _remote(path: str, job: Job, seed: int) -> list[Record]:
-    from infoplane.archive import open_archive
-
+def _remote(archive: Archive, job: Job, seed: int) -> list[Record]:
+    """On a worker, which opens the archive by its path."""
     with single_blas():
-        return _alone(open_archive(path), job, seed)
+        return _alone(archive, job, seed)
 
 
 def _failed(archive: Archive, job: Job, seed: int, failure: BaseException) -> list[Record]:

@@ -47,6 +47,7 @@ def measure(
     device: str | None = None,
     errorbars: int = 0,
     null: int = 0,
+    label: str | None = None,
 ) -> Plane:
     """The information plane of an archive, all values in bits.
 
@@ -65,9 +66,10 @@ def measure(
             the compiled pass. By default ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one. Never run on an accelerator by us.
         errorbars: half-sample splits for the standard error of every number that has none of its own; 10 is a good choice, costs 10 passes.
         null: label permutations: mean, 95 % band and p-value go into the notes of I(Z;Y), see `infoplane.analysis.resampling.intervals.null_of`.
+        label: which of the run's label sets is Y; the first when left out.
 
     Raises:
-        InputError: an empty archive, an unknown layer, step or estimator, a device that torch does not have.
+        InputError: an empty archive, an unknown layer, step, label or estimator, a device that torch does not have.
     """
     from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.kernels.pairwise import require_device
@@ -76,6 +78,8 @@ def measure(
         from infoplane.archive import open_archive
 
         archive = open_archive(archive)
+    if label is not None:
+        archive = archive.with_label(label)
     chosen = (
         [estimators]
         if isinstance(estimators, str) or not isinstance(estimators, Sequence)
@@ -325,4 +329,5 @@ def _plane(
         reductions={info.name: info.reduction for info in archive.infos},
         failures=tuple(failures),
         provenance=provenance,
+        row_info=archive.row_info,
     )

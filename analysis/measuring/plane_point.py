@@ -52,7 +52,7 @@ def cell_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed
             str,
             (
                 RESULTS,
-                archive.run_uuid,
+                archive.identity,
                 step,
                 layer,
                 archive.content_key(step, layer),
@@ -76,7 +76,7 @@ def content_result_key(
             str,
             (
                 RESULTS,
-                archive.run_uuid,
+                archive.identity,
                 layer,
                 archive.content_key(step, layer),
                 estimator,

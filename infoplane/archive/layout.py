@@ -15,7 +15,7 @@ from infoplane.archive.checksum import crc32 as crc32_of
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive, VersionError
 from infoplane.types import LayerInfo
 
-FORMAT_VERSION, PLANE_VERSION = "1.1", "2.0"
+FORMAT_VERSION, PLANE_VERSION = "1.2", "2.1"
 """Of everything but planes, and of planes."""
 RUN, PROBE, SHARD, PACKED, PLANE = (
     "infoplane.run",

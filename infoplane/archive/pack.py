@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
-from infoplane.archive.probe import Probe, fill_probe, write_probe
+from infoplane.archive.probe import LabelArray, Probe, fill_probe, write_probe
 from infoplane.archive.publish import make_folder, publish_text, publishing_h5, put_attrs, put_meta
 from infoplane.archive.reader import Archive, current, open_archive
 from infoplane.archive.writer import finish_shard
@@ -87,15 +87,23 @@ def _unplaced(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
 
 def probe_of(archive: Archive) -> Probe:
     """The probe of an archive, in memory, every array checked."""
-    split = archive._probe_array("split")
+    first = archive.with_label(archive.labels[0]) if archive.labels else archive
+    further = []
+    for name in archive.labels[1:]:
+        other = archive.with_label(name)
+        if other.y is not None and other.y_kind is not None:
+            further.append(LabelArray(name, other.y, other.y_kind, other.class_names))
     return Probe(
-        archive.x,
-        archive.y,
-        archive.y_kind,
-        archive.row_ids,
-        split,
-        archive.chain,
-        str(archive.header["probe_sha256"]),
+        x=archive.x,
+        y=first.y,
+        y_kind=first.y_kind,
+        row_ids=archive.row_ids,
+        split=archive._probe_array("split"),
+        chain=archive.chain,
+        sha256=str(archive.header["probe_sha256"]),
+        labels=tuple(further),
+        rows=first.row_info,
+        positions=archive.positions,
         x_kind=archive.x_kind,
     )
 

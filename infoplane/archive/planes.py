@@ -22,6 +22,7 @@ from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
+from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Estimate
 
 
@@ -41,6 +42,7 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
         "h_y_bits": plane.h_y_bits, "h_x_bits": plane.h_x_bits, "chain": None if plane.chain is None else plane.chain.to_dict(),
         "metrics": {str(step): dict(m) for step, m in plane.metrics.items()}, "reductions": dict(plane.reductions),
         "failures": [asdict(f) for f in plane.failures], "provenance": dict(plane.provenance),
+        "rows": plane.row_info.to_dict(),
     }  # fmt: skip
     with publishing_h5(target, replace=overwrite) as file:
         put_meta(
@@ -176,6 +178,7 @@ def _plane(body: Mapping[str, Any], points: tuple[Point, ...]) -> Plane:  # Any:
             for f in body["failures"]
         ),
         provenance={str(k): str(v) for k, v in body["provenance"].items()},
+        row_info=RowInfo.from_dict(body.get("rows")),
     )
 
 

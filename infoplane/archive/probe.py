@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,18 @@ from infoplane.archive.guard import Window, read_array, read_meta
 from infoplane.archive.publish import publishing_h5, put_array, put_attrs, put_meta
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.kinds import IGNORED, ignored_rows, kind_of_inputs, looks_like_classes
+from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind
+
+
+@dataclass(frozen=True, eq=False)
+class LabelArray:
+    """One further label set: its name, values ``(n,)`` or ``(n, k)``, kind, and names of classes that came as strings."""
+
+    name: str
+    values: NDArray[Any]  # Any: int64 or floats
+    kind: Literal["discrete", "continuous"]
+    class_names: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +44,9 @@ class Probe:
         sha256: digest of all of it, of ``x`` also when it is not stored.
         class_names: the strings behind discrete labels that came as strings.
         x_kind: ``discrete`` (symbols: token ids, categories), ``continuous`` (amounts), or None without x.
+        labels: further label sets of the same rows.
+        rows: what a row is; `RowInfo.label` names ``y``.
+        positions: shape ``(n, 2)``: sample and position of every row; None where rows are samples.
     """
 
     x: NDArray[Any] | None  # Any: stored dtype
@@ -43,6 +58,9 @@ class Probe:
     sha256: str
     class_names: tuple[str, ...] | None = None
     x_kind: Kind | None = None
+    labels: tuple[LabelArray, ...] = ()
+    rows: RowInfo = field(default_factory=RowInfo)
+    positions: NDArray[np.int64] | None = None
 
     @property
     def n(self) -> int:
@@ -118,8 +136,13 @@ def _ids_of(x: NDArray[Any]) -> NDArray[np.int64]:  # Any: stored dtype
 def make_probe(
     x: ArrayLike | None, y: ArrayLike | None, *, y_kind: str | None = None, row_ids: ArrayLike | None = None,
     split: ArrayLike | None = None, chain: Chain | None = None, store_x: bool = True, x_kind: str | None = None,
+    labels: Mapping[str, ArrayLike] | None = None, rows: RowInfo | None = None, positions: ArrayLike | None = None,
 ) -> Probe:  # fmt: skip
     """A checked `Probe`.
+
+    Args:
+        labels: further label sets by name, of the kind that ``y_kind`` says.
+        rows, positions: what a row is, see `Probe`.
 
     Raises:
         InputError: arrays of different lengths, floats without ``y_kind``, unknown split names.
@@ -127,7 +150,11 @@ def make_probe(
     xs = None if x is None else layout.storable(_array(x, "x"), "x")
     ys, kind, names = (None, None, None) if y is None else _labels(y, y_kind)
     given = None if row_ids is None else _array(row_ids, "row_ids")
-    lengths = {k: len(v) for k, v in (("x", xs), ("y", ys), ("row_ids", given)) if v is not None}
+    places = None if positions is None else np.asarray(positions, dtype=np.int64)
+    more = tuple(_label_array(name, v, y_kind) for name, v in (labels or {}).items())
+    named = [("x", xs), ("y", ys), ("row_ids", given), ("positions", places)]
+    named += [(f"labels {label.name!r}", label.values) for label in more]
+    lengths = {k: len(v) for k, v in named if v is not None}
     if not lengths or len(set(lengths.values())) != 1 or 0 in lengths.values():
         raise InputError(
             f"expected x, y and row_ids with the same positive number of rows, got {lengths}"
@@ -146,18 +173,28 @@ def make_probe(
     )
     ys = None if ys is None else layout.storable(ys, "y")
     codes = None if split is None else _split_codes(split, n)
+    further = [places] if places is not None else []
+    further += [label.values for label in more]
     inputs = None if xs is None else kind_of_inputs(xs.dtype.kind, x_kind)
     return Probe(
-        xs if store_x else None,
-        ys,
-        kind,
-        ids,
-        codes,
-        chain,
-        _sha256(xs, ys, ids, codes),
-        names,
-        inputs,
+        x=xs if store_x else None,
+        y=ys,
+        y_kind=kind,
+        row_ids=ids,
+        split=codes,
+        chain=chain,
+        sha256=_sha256(xs, ys, ids, codes, *further),
+        class_names=names,
+        labels=more,
+        rows=RowInfo() if rows is None else rows,
+        positions=places,
+        x_kind=inputs,
     )
+
+
+def _label_array(name: str, values: ArrayLike, y_kind: str | None) -> LabelArray:
+    checked, kind, names = _labels(values, y_kind)
+    return LabelArray(name, layout.storable(checked, name), kind, names)
 
 
 def _split_codes(split: ArrayLike, n: int) -> NDArray[np.uint8]:
@@ -188,7 +225,14 @@ def write_probe(path: Path, probe: Probe, run_uuid: str, *, durable: bool) -> No
 
 def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     """Write the probe into a group (the root of probe.h5, or ``/probe`` of a packed file)."""
-    arrays = {"x": probe.x, "y": probe.y, "row_ids": probe.row_ids, "split": probe.split}
+    arrays = {
+        "x": probe.x,
+        "y": probe.y,
+        "row_ids": probe.row_ids,
+        "split": probe.split,
+        "positions": probe.positions,
+    }
+    arrays |= {label_key(k): label.values for k, label in enumerate(probe.labels)}
     table = {
         key: put_array(group, key, layout.storable(a, key))
         for key, a in arrays.items()
@@ -205,15 +249,7 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     put_meta(
         group,
         layout.META,
-        layout.sealed(
-            {
-                **place,
-                "y_kind": probe.y_kind,
-                "x_kind": probe.x_kind,
-                "arrays": table,
-                "chain": chain,
-            }
-        ),
+        layout.sealed({**place, **_words(probe), "arrays": table, "chain": chain}),
     )
     put_attrs(
         group,
@@ -226,6 +262,25 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
     )
 
 
+def label_key(k: int) -> str:
+    """Under which key the k-th further label set lies."""
+    return f"label-{k:04d}"
+
+
+def _words(probe: Probe) -> dict[str, Any]:  # Any: JSON
+    """What the header says of rows and labels beside their arrays."""
+    further = [
+        {"name": label.name, "kind": label.kind, "class_names": label.class_names}
+        for label in probe.labels
+    ]
+    return {
+        "y_kind": probe.y_kind,
+        "x_kind": probe.x_kind,
+        "rows": probe.rows.to_dict(),
+        "labels": further,
+    }
+
+
 def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, Any]:  # Any: JSON
     """The sealed header of a probe."""
     body = layout.unsealed(read_meta(group, layout.META, window, where), layout.PROBE, where)
@@ -236,6 +291,10 @@ def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, 
         or body.get("x_kind") not in kinds
     ):
         raise DamagedArchive(f"{where}: key 'meta': malformed probe header")
+    for label in body.setdefault("labels", []):
+        known = isinstance(label, dict) and label.get("kind") in ("discrete", "continuous")
+        if not known or not isinstance(label.get("name"), str):
+            raise DamagedArchive(f"{where}: key 'labels': malformed label set")
     return body
 
 

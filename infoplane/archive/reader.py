@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -30,9 +31,15 @@ from infoplane.archive.guard import (
     refuse_link,
 )
 from infoplane.archive.layout import ShardName
-from infoplane.archive.probe import array_entry, read_probe_array, read_probe_meta
+from infoplane.archive.probe import (
+    array_entry,
+    label_key,
+    read_probe_array,
+    read_probe_meta,
+)
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
 from infoplane.kinds import kind_of_inputs
+from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind, LayerInfo, Relation
 
 
@@ -144,6 +151,7 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._label: str | None = None  # the label set that is Y, where it is not the first
         self._direct = True  # arrays are read from where the shard's table says they are; `verify` goes through HDF5
         self._store = Store(path)
         self.header = self._store.header
@@ -181,15 +189,17 @@ class Archive:
             if [s.rank for s in group] == list(range(self._world))
         }
 
-    def __getstate__(self) -> Path:
-        return self.path
+    def __getstate__(self) -> tuple[Path, str | None]:
+        return self.path, self._label
 
-    def __setstate__(self, path: Path) -> None:
-        self.__init__(path)  # type: ignore[misc]  # reopening is what unpickling means here
+    def __setstate__(self, state: tuple[Path, str | None]) -> None:
+        self.__init__(state[0])  # type: ignore[misc]  # reopening is what unpickling means here
+        self._label = state[1]
 
     def refresh(self) -> Archive:
         """The same run as it is now, with the steps that were published meanwhile; headers that were read are kept, since a shard never changes."""
         now = Archive(self.path)
+        now._label = self._label
         if now.header == self.header:
             names = set(now._store.names)
             now._metas = {name: head for name, head in list(self._metas.items()) if name in names}
@@ -430,14 +440,76 @@ class Archive:
 
     @cached_property
     def y(self) -> NDArray[Any] | None:  # Any: stored dtype
-        """Labels (int64) or targets (float), shape ``(n,)`` or ``(n, k)``; None without labels."""
-        return self._probe_array("y")
+        """Labels (int64) or targets (float), shape ``(n,)`` or ``(n, k)``; None without labels. See `with_label`."""
+        return self._probe_array("y" if self._label is None else self._label_place[0])
 
     @property
     def y_kind(self) -> Literal["discrete", "continuous"] | None:
         """Whether ``y`` are classes or targets."""
-        kind: Literal["discrete", "continuous"] | None = self._probe["y_kind"]
+        kind: Literal["discrete", "continuous"] | None = (
+            self._probe["y_kind"] if self._label is None else self._label_place[1]["kind"]
+        )
         return kind
+
+    # ---- what a row is -----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def row_info(self) -> RowInfo:
+        """What a row is, what X is at a row, and which label is Y."""
+        try:
+            found = RowInfo.from_dict(self._probe.get("rows"))
+        except InputError as error:
+            raise DamagedArchive(f"{self.path}: key 'rows': {error}") from error
+        return found if self._label is None else replace(found, label=self._label)
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64] | None:
+        """Sample and position of every row, shape ``(n, 2)``; None where rows are samples."""
+        places = self._probe_array("positions")
+        if places is not None and (places.shape != (self.n_rows, 2) or places.dtype != np.int64):
+            raise DamagedArchive(
+                f"{self.path}: key 'positions': expected {self.n_rows} pairs of int64"
+            )
+        return places
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the label sets; the first is Y unless `with_label` says otherwise."""
+        if self._probe["y_kind"] is None:
+            return ()
+        first = RowInfo.from_dict(self._probe.get("rows")).label
+        return (first, *(str(label["name"]) for label in self._probe["labels"]))
+
+    @property
+    def identity(self) -> str:
+        """The run, and the label set where it is not the first: what results of this archive are remembered under."""
+        return self.run_uuid if self._label is None else f"{self.run_uuid} label={self._label}"
+
+    def with_label(self, name: str) -> Archive:
+        """The same run with another of its label sets as Y.
+
+        Raises:
+            InputError: no such labels.
+        """
+        if name not in self.labels:
+            raise InputError(f"no labels {name!r}; the archive has {list(self.labels)}")
+        other = self.refresh()
+        other._label = None if name == self.labels[0] else name
+        return other
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The strings behind the classes of Y, where they came as strings."""
+        names = self.config.get("class_names")
+        if self._label is not None:
+            names = self._label_place[1].get("class_names")
+        return tuple(map(str, names)) if isinstance(names, list) else None
+
+    @property
+    def _label_place(self) -> tuple[str, dict[str, Any]]:  # Any: JSON
+        """Key and header of the label set that is Y."""
+        k = self.labels.index(str(self._label)) - 1
+        return label_key(k), self._probe["labels"][k]
 
     @cached_property
     def x_kind(self) -> Kind | None:

@@ -37,9 +37,14 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
 
 def _probe_problems(archive: Archive) -> list[str]:
     problems = []
-    for key in ("x", "y", "row_ids", "split", "chain"):
+    for key in ("x", "y", "row_ids", "split", "chain", "row_info", "positions"):
         try:
             getattr(archive, key)
+        except (ArchiveError, InputError) as error:
+            problems.append(str(error))
+    for name in archive.labels:
+        try:
+            _ = archive.with_label(name).y
         except (ArchiveError, InputError) as error:
             problems.append(str(error))
     return list(dict.fromkeys(problems))

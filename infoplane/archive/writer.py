@@ -39,6 +39,7 @@ from infoplane.archive.publish import (
 from infoplane.archive.reader import Archive, open_archive
 from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
+from infoplane.row_info import RowInfo
 from infoplane.rows import DIGESTED, digested
 from infoplane.types import Chain, LayerInfo
 
@@ -330,6 +331,9 @@ class RunWriter:
         row_ids: ArrayLike | None = None,
         split: ArrayLike | None = None,
         chain: Chain | None = None,
+        labels: Mapping[str, ArrayLike] | None = None,
+        row_info: RowInfo | None = None,
+        positions: ArrayLike | None = None,
         config: Mapping[str, Any] | None = None,  # Any: JSON
         store_x: bool = True,
         x_kind: Literal["discrete", "continuous"] | None = None,
@@ -353,6 +357,9 @@ class RunWriter:
             row_ids: ``(n,)`` integers, equal for equal inputs; computed from ``x`` when left out.
             split: ``(n,)`` of ``"train"``, ``"test"``, ``""``.
             chain: the interchange certificate.
+            labels: further label sets of the same rows, by name.
+            row_info: what a row is, and what ``y`` is called; samples when left out.
+            positions: shape ``(n, 2)``: sample and position of every row, where rows are no samples.
             config: free JSON: schedule, seed, mode ...
             overwrite: replace a run that is there (only files of infoplane are removed).
             resume: go on with the run that is there, if any; layers and probe must be the same.
@@ -372,15 +379,9 @@ class RunWriter:
                 f"expected at least one layer, all names different, got {[info.name for info in table]}"
             )
         probe = make_probe(
-            x,
-            y,
-            y_kind=y_kind,
-            row_ids=row_ids,
-            split=split,
-            chain=chain,
-            store_x=store_x,
-            x_kind=x_kind,
-        )
+            x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x, x_kind=x_kind,
+            labels=labels, rows=row_info, positions=positions,
+        )  # fmt: skip
         rows = (row_start, probe.n if row_stop is None else row_stop)
         if not (0 <= rank < world_size <= layout.MAX_WORLD and 0 <= rows[0] < rows[1] <= probe.n):
             raise InputError(f"rank {rank} of {world_size} cannot write rows {rows} of {probe.n}")

@@ -1,0 +1,122 @@
+"""Which axis of a layer runs over the positions of an input: the one that is shorter when the input is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infoplane.hooks.layers import tensor_of
+from infoplane.hooks.probe import Forward, Inputs, Probe, call
+from infoplane.hooks.sites import Site, attached
+
+Values = dict[str, Tensor]
+TOLERANCE = 1e-5
+"""Relative to the layer's largest magnitude, as in the interchange test."""
+
+
+def values_of(
+    model: nn.Module, sites: Sequence[Site], inputs: Inputs, forward: Forward | None
+) -> Values:
+    """What every site gives on these inputs, samples first. The caller isolates the model."""
+    seen: Values = {}
+
+    def visit(site: Site, value: Any) -> None:  # Any: layer output
+        seen[site.name] = tensor_of(site, value).detach().clone()
+
+    with attached(sites, visit) as next_forward:
+        call(model, inputs, forward)
+        next_forward()
+    return seen
+
+
+def following_axes(
+    model: nn.Module,
+    probe: Probe,
+    sites: Sequence[Site],
+    members: Sequence[str],
+    device: torch.device,
+    forward: Forward | None = None,
+) -> dict[str, list[int]] | None:
+    """Per layer the axes of a sample that lose one entry when the inputs ``members`` do; None where that cannot be run.
+
+    Args:
+        probe: a few samples.
+        members: inputs that run over the same positions on axis 1.
+    """
+    length = probe.tensors()[members[0]].shape[1]
+    if length < 2:
+        return None
+
+    def shorter(name: str, tensor: Tensor) -> Tensor:
+        return tensor[:, :-1] if name in members else tensor
+
+    try:
+        whole = values_of(model, sites, _on(probe, device), forward)
+        cut = values_of(model, sites, _on(probe.changed(shorter), device), forward)
+    except Exception:  # a network of one fixed length: the caller goes by sizes
+        return None
+    return {name: _lost_one(value, cut.get(name)) for name, value in whole.items()}
+
+
+def _lost_one(whole: Tensor, cut: Tensor | None) -> list[int]:
+    if cut is None or cut.ndim != whole.ndim or len(cut) != len(whole):
+        return []
+    pairs = zip(whole.shape[1:], cut.shape[1:], strict=True)
+    return [axis for axis, (before, after) in enumerate(pairs) if before == after + 1]
+
+
+def is_causal(
+    model: nn.Module,
+    probe: Probe,
+    axes: dict[str, int],
+    sites: Sequence[Site],
+    key: str,
+    last: Tensor,
+    device: torch.device,
+    forward: Forward | None = None,
+) -> bool | None:
+    """Whether no layer changes at earlier positions when the last real token does; None where that cannot be run.
+
+    Args:
+        probe: a few samples. axes: by layer, the axis of a sample that runs over positions.
+        key: the input that holds the tokens. last: the last real position of every sample, shape ``(n,)``.
+    """
+    rows = torch.arange(probe.n)
+
+    def other_end(name: str, tensor: Tensor) -> Tensor:
+        if name != key:
+            return tensor
+        changed = tensor.clone()
+        changed[rows, last] = _others(tensor, rows, last)
+        return changed
+
+    try:
+        before = values_of(model, sites, _on(probe, device), forward)
+        after = values_of(model, sites, _on(probe.changed(other_end), device), forward)
+    except Exception:  # as above
+        return None
+    return all(_same_before(before[s.name], after[s.name], axes[s.name] + 1, last) for s in sites)
+
+
+def _others(tensor: Tensor, rows: Tensor, last: Tensor) -> Tensor:
+    """For every sample something else than stands at its last position, taken from the probe itself."""
+    ends = tensor[rows, last]
+    pool = tensor.reshape(-1, *tensor.shape[2:])
+    chosen = [int((pool != end).reshape(len(pool), -1).any(1).float().argmax()) for end in ends]
+    return pool[torch.tensor(chosen)]
+
+
+def _same_before(a: Tensor, b: Tensor, axis: int, last: Tensor) -> bool:
+    if a.shape != b.shape:
+        return False
+    a, b = (v.movedim(axis, 1).double().reshape(len(v), v.shape[axis], -1).cpu() for v in (a, b))
+    early = torch.arange(a.shape[1])[None] < last[:, None]
+    scale = max(float(a.abs().max()), 1e-30)
+    return bool(((a - b).abs()[early] <= TOLERANCE * scale).all())
+
+
+def _on(probe: Probe, device: torch.device) -> Inputs:
+    return next(probe.batches(probe.n, device))[1]

@@ -1,0 +1,12 @@
+"""Rows that are positions of a sample: tokens of a sequence, pixels of an image, nodes of a graph.
+
+`WantedRows` is what a user asks for, `choose_rows` settles it on one probe, `ChosenRows` is the result:
+which positions are rows, what X is at each of them, and the labels. Imports no torch, so that arrays of
+others go the same way as live layers.
+"""
+
+from infoplane.positions.chosen import ChosenRows, choose_rows
+from infoplane.positions.masks import Sequences
+from infoplane.positions.wanted import WantedRows, wanted_rows
+
+__all__ = ["ChosenRows", "Sequences", "WantedRows", "choose_rows", "wanted_rows"]

@@ -1,0 +1,218 @@
+"""The rows of a plane whose rows are positions: settled once on a probe, the same at every checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+from infoplane.positions.inputs import in_sample, prefix_ids, sequence_ids
+from infoplane.positions.labels import LabelSet, label_sets, ranks
+from infoplane.positions.masks import Sequences
+from infoplane.positions.wanted import WantedRows
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenRows:
+    """Which positions of which samples are rows, in order of sample and position; R of them.
+
+    Attributes:
+        kind: ``token``, ``pixel`` or ``node``.
+        x: what X is: ``prefix``, ``sequence``, ``token``, ``image``, ``pixel``, ``graph`` or ``node``.
+        grid: positions per sample: ``(T,)``, or ``(H, W)``.
+        sample, position: shape ``(R,)``: where each row comes from; positions of a grid count row by row.
+        x_ids: shape ``(R,)``: equal X, equal id.
+        x_values: shape ``(R, k)``: X as values, of token and node features; None else.
+        labels: by name, shape ``(R,)`` or ``(R, k)``; the first is the default.
+        notes: what was left out, and how often.
+    """
+
+    kind: str
+    x: str
+    grid: tuple[int, ...]
+    sample: NDArray[np.int64]
+    position: NDArray[np.int64]
+    x_ids: NDArray[np.int64]
+    x_values: NDArray[Any] | None  # Any: dtype of the input
+    labels: dict[str, NDArray[Any]] = field(default_factory=dict)  # Any: dtype of labels
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.sample)
+
+    def take(self, values: NDArray[Any]) -> NDArray[Any]:  # Any: dtype of a layer
+        """The rows of a layer, shape ``(R, ...)``, from ``(samples, *grid, ...)``."""
+        if values.shape[1 : 1 + len(self.grid)] != self.grid:
+            raise InputError(
+                f"expected a layer of shape (samples, {', '.join(map(str, self.grid))}, units ...), got {values.shape}"
+            )
+        flat = values.reshape(len(values), -1, *values.shape[1 + len(self.grid) :])
+        return flat[self.sample, self.position]
+
+    def of_samples(self, samples: NDArray[np.int64]) -> ChosenRows:
+        """The rows of these samples, which ascend, numbered anew; X and labels go with them."""
+        rows = np.flatnonzero(np.isin(self.sample, samples))
+        return replace(
+            self,
+            sample=np.searchsorted(samples, self.sample[rows]),
+            position=self.position[rows],
+            x_ids=self.x_ids[rows],
+            x_values=None if self.x_values is None else self.x_values[rows],
+            labels={name: values[rows] for name, values in self.labels.items()},
+        )
+
+    def span(self, start: int, stop: int) -> slice:
+        """The rows that come from samples ``start`` to ``stop``."""
+        first, last = np.searchsorted(self.sample, [start, stop])
+        return slice(int(first), int(last))
+
+
+def choose_rows(
+    wanted: WantedRows,
+    shape: tuple[int, ...],
+    *,
+    sequences: Sequences | None = None,
+    samples: NDArray[np.int64] | None = None,
+    features: NDArray[Any] | None = None,
+    labels: object = None,
+    causal: bool = False,
+) -> ChosenRows:
+    """Settle which positions are rows, their X and their labels.
+
+    Args:
+        shape: ``(n, T)``, ``(n, H, W)`` of pixels, or ``(nodes,)``.
+        sequences: the tokens with their mask, see `infoplane.positions.masks.sequences_of`; None where the input has no positions.
+        samples: ids of the samples ``(n,)``, equal for equal ones; all different when left out.
+        features: what stands at each position ``(n, *grid, k)``, of pixels and nodes.
+        labels: those of the probe, used unless ``wanted.y`` says otherwise.
+        causal: whether a position sees only earlier ones: then X is the prefix by default.
+
+    Raises:
+        InputError: no row is left, or labels or X that the probe cannot give.
+    """
+    n, grid = shape[0], (tuple(shape[1:]) or (1,))
+    flat = (n, int(np.prod(grid)))
+    valid = _valid(wanted, flat, sequences)
+    sets = label_sets(wanted.y, labels, flat, sequences, wanted.ignore_index)
+    chosen, notes = _choose(wanted, valid, sequences, sets)
+    sample, position = np.nonzero(chosen)
+    x = wanted.x or _default_x(wanted.kind, causal=causal)
+    ids = _x_ids(x, valid, sequences, samples, features)[sample, position]
+    return ChosenRows(
+        kind=wanted.kind,
+        x=x,
+        grid=grid,
+        sample=sample.astype(np.int64),
+        position=position.astype(np.int64),
+        x_ids=np.unique(ids, return_inverse=True)[1].reshape(-1).astype(np.int64),
+        x_values=_x_values(x, sequences, features, sample, position),
+        labels={s.name: s.values[sample, position] for s in sets},
+        notes=tuple(notes),
+    )
+
+
+def _default_x(kind: str, *, causal: bool) -> str:
+    return {"token": "prefix" if causal else "sequence", "pixel": "image", "node": "graph"}[kind]
+
+
+def _valid(
+    wanted: WantedRows, flat: tuple[int, int], sequences: Sequences | None
+) -> NDArray[np.bool_]:
+    if sequences is not None:
+        return sequences.valid
+    if wanted.mask is None or isinstance(wanted.mask, str):
+        return np.ones(flat, np.bool_)
+    mask = wanted.mask.detach().cpu() if hasattr(wanted.mask, "detach") else wanted.mask
+    given = np.asarray(mask).astype(np.bool_)
+    if given.size != flat[0] * flat[1]:
+        raise InputError(
+            f"mask: expected one value for each of {flat} positions, got shape {given.shape}"
+        )
+    return given.reshape(flat)
+
+
+def _choose(
+    wanted: WantedRows,
+    valid: NDArray[np.bool_],
+    sequences: Sequences | None,
+    sets: list[LabelSet],
+) -> tuple[NDArray[np.bool_], list[str]]:
+    """Which positions are rows, shape ``(n, T)``, and what was left out for which reason."""
+    chosen, notes = valid.copy(), []
+    if padded := int((~valid).sum()):
+        notes.append(f"{padded} positions of padding are no rows")
+    if wanted.skip_first:
+        rank = ranks(sequences) if sequences is not None else np.cumsum(valid, axis=1) - 1
+        chosen &= rank >= wanted.skip_first
+        notes.append(f"the first {wanted.skip_first} positions of every sequence are no rows")
+    for labels in sets:
+        if missing := int((chosen & ~labels.present).sum()):
+            notes.append(f"{missing} positions without a label {labels.name!r} are no rows")
+        chosen &= labels.present
+    count = int(chosen.sum())
+    if count < 2:
+        raise InputError(
+            f"{count} rows are left of {valid.size} positions: {'; '.join(notes) or 'the probe is too small'}"
+        )
+    if wanted.max_rows is not None and count > wanted.max_rows:
+        rng = np.random.default_rng([wanted.seed, 0x526F7773])
+        kept = rng.choice(np.flatnonzero(chosen), size=wanted.max_rows, replace=False)
+        chosen = np.zeros(chosen.size, np.bool_)
+        chosen[kept] = True
+        chosen = chosen.reshape(valid.shape)
+        notes.append(f"{wanted.max_rows} of {count} rows, drawn once")
+    return chosen, notes
+
+
+def _x_ids(
+    x: str,
+    valid: NDArray[np.bool_],
+    sequences: Sequences | None,
+    samples: NDArray[np.int64] | None,
+    features: NDArray[Any] | None,  # Any: dtype of the input
+) -> NDArray[np.int64]:
+    """Ids of X at every position, shape ``(n, T)``."""
+    from infoplane.rows import row_codes
+
+    if x in ("token", "prefix") and sequences is None:
+        raise InputError(
+            f"x={x!r} needs an input with positions, and the probe has none: use x='sequence'"
+        )
+    if sequences is not None:
+        if x == "prefix" and sequences.packed:
+            raise InputError(
+                "position_ids start again inside a sample (packed sequences): what a position can see is not known from the probe; "
+                "unpack them to one sequence per sample, or use x='token' or x='sequence'"
+            )
+        if x == "token":
+            return sequences.content
+        return prefix_ids(sequences) if x == "prefix" else sequence_ids(sequences)
+    if x in ("pixel", "node"):
+        if features is None:
+            raise InputError(
+                f"x={x!r}: the layers' grid is not that of the input, so a row has no {x}; leave x out"
+            )
+        return row_codes(features.reshape(valid.size, -1)).reshape(valid.shape)
+    codes = np.arange(len(valid), dtype=np.int64) if samples is None else samples
+    return in_sample(codes, np.ones_like(valid))
+
+
+def _x_values(
+    x: str,
+    sequences: Sequences | None,
+    features: NDArray[Any] | None,
+    sample: NDArray[np.int64],
+    position: NDArray[np.int64],
+) -> NDArray[Any] | None:  # Any: dtype of the input
+    if x == "token" and sequences is not None:
+        return sequences.tokens[sample, position].reshape(len(sample), -1)
+    if x in ("pixel", "node") and features is not None:
+        return features.reshape(-1, features.shape[-1])[
+            sample * (features[0].size // features.shape[-1]) + position
+        ]
+    return None

@@ -1,0 +1,194 @@
+"""Which positions of a padded batch are real: masks by their names, and padding that no mask explains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+
+_REAL_IS_TRUE = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
+_PADDING_IS_TRUE = "key_padding_mask"
+_NO_CONTENT = ("position_ids", "attention_mask", "key_padding_mask")
+"""Ends of the names of inputs that say where a token is, and not which."""
+_LIKELY = 0.05
+"""Padding is likely where at least this share of the samples ends (or begins) with a run of one id."""
+
+Arrays = Mapping[str, NDArray[Any]]  # Any: dtypes of inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """The positions of one input of a probe: n samples of T positions each.
+
+    Attributes:
+        key: name of the input.
+        tokens: shape ``(n, T)`` or ``(n, T, ...)``: what stands at each position.
+        content: codes of all that stands at a position, shape ``(n, T)``: tokens, types, whatever the probe has.
+        members: names of the inputs with these positions.
+        valid: shape ``(n, T)``: whether a position is real.
+        segment: shape ``(n, T)``: which of several packed sequences a position belongs to.
+        mask: name of the mask that was used; None where every position counts.
+        context: codes of the inputs that have other positions, shape ``(n,)``.
+    """
+
+    key: str
+    tokens: NDArray[Any]  # Any: dtype of the input
+    content: NDArray[np.int64]
+    members: tuple[str, ...]
+    valid: NDArray[np.bool_]
+    segment: NDArray[np.int64]
+    mask: str | None
+    context: NDArray[np.int64]
+
+    @property
+    def packed(self) -> bool:
+        """Whether one sample holds several sequences."""
+        return bool(self.segment.any())
+
+
+def sequence_inputs(arrays: Arrays) -> list[str]:
+    """Names of the inputs whose positions can be rows: integer ids ``(n, T)``, or vectors ``(n, T, units)``."""
+    found = []
+    for name, array in arrays.items():
+        if name.endswith(_NO_CONTENT) or name in ("token_type_ids", "mask", "labels"):
+            continue
+        ids = array.ndim == 2 and array.dtype.kind in "iu" and not _is_binary(array)
+        if ids or (array.ndim == 3 and array.dtype.kind == "f"):
+            found.append(name)
+    if not found:  # two kinds of token are tokens, where nothing else is
+        found = [k for k, a in arrays.items() if a.ndim == 2 and a.dtype.kind in "iu"]
+        found = [k for k in found if not k.endswith(_NO_CONTENT)][:1]
+    return found
+
+
+def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
+    """The positions of input ``key``, with the mask of the probe.
+
+    Args:
+        arrays: the probe's inputs by name, samples first.
+        mask: a name, an array ``(n, T)`` (true where real), or None to look for a mask by its name.
+
+    Raises:
+        InputError: no such input, or a mask that does not fit.
+    """
+    from infoplane.rows import row_codes
+
+    if key not in arrays:
+        raise InputError(f"no input {key!r} in the probe; it has {list(arrays)}")
+    tokens = arrays[key]
+    n, positions = tokens.shape[:2]
+    members = tuple(name for name, a in arrays.items() if _belongs(name, a, key, positions))
+    name, valid = _mask_of(arrays, key, (n, positions), mask)
+    content = [
+        arrays[m].reshape(n * positions, -1)
+        for m in members
+        if not m.endswith(_NO_CONTENT) and m != name
+    ]
+    codes = row_codes(np.concatenate([_as_bytes(c) for c in content], axis=1))
+    others = [
+        _as_bytes(a.reshape(n, -1))
+        for m, a in arrays.items()
+        if m not in members and m != name and a.size
+    ]
+    context = row_codes(np.concatenate(others, axis=1)) if others else np.zeros(n, np.int64)
+    segment = _segments(arrays, members, valid)
+    return Sequences(
+        key, tokens, codes.reshape(n, positions), members, valid, segment, name, context
+    )
+
+
+def _as_bytes(a: NDArray[Any]) -> NDArray[np.uint8]:  # Any: dtype of an input
+    return np.ascontiguousarray(a + np.zeros((), a.dtype) if a.dtype.kind == "f" else a).view(
+        np.uint8
+    )
+
+
+def _belongs(name: str, a: NDArray[Any], key: str, positions: int) -> bool:  # Any: dtype
+    """Whether an input runs over the same positions: same length, and of the same side of an encoder-decoder."""
+    if name == key:
+        return True
+    return a.ndim >= 2 and a.shape[1] == positions and side(name) == side(key)
+
+
+def side(name: str) -> str:
+    """``decoder`` for inputs of a decoder beside an encoder, else ``encoder``."""
+    return "decoder" if name.startswith(("decoder_", "tgt")) else "encoder"
+
+
+def _is_binary(a: NDArray[Any]) -> bool:  # Any: dtype
+    return a.dtype.kind in "iub" and bool(((a == 0) | (a == 1)).all())
+
+
+def _mask_of(
+    arrays: Arrays, key: str, shape: tuple[int, int], mask: object
+) -> tuple[str | None, NDArray[np.bool_]]:
+    if isinstance(mask, str):
+        if mask not in arrays:
+            raise InputError(f"mask={mask!r} is no input of the probe; it has {list(arrays)}")
+        return mask, _as_mask(arrays[mask], mask, shape, padding=mask.endswith(_PADDING_IS_TRUE))
+    if mask is not None:
+        given = np.asarray(mask.detach().cpu() if hasattr(mask, "detach") else mask)
+        return "mask", _as_mask(given, "mask", shape)
+    for name, array in arrays.items():
+        if side(name) != side(key) or name.startswith("encoder_"):
+            continue
+        padding = name.endswith(_PADDING_IS_TRUE) and not name.startswith("memory")
+        if padding or name in _REAL_IS_TRUE:
+            return name, _as_mask(array, name, shape, padding=padding)
+    return None, np.ones(shape, np.bool_)
+
+
+def _as_mask(
+    a: NDArray[Any], name: str, shape: tuple[int, int], *, padding: bool = False
+) -> NDArray[np.bool_]:  # Any: dtype
+    if a.shape != shape or not bool(((a == 0) | (a == 1)).all()):
+        raise InputError(
+            f"{name}: expected zeros and ones of shape {shape}, one for each position, got {a.dtype} of shape {a.shape}; "
+            "give mask= an array that is true where a position is real (with a cache of earlier positions, show the whole sequence instead)"
+        )
+    real: NDArray[np.bool_] = (a == 0) if padding else (a != 0)
+    return real
+
+
+def _segments(
+    arrays: Arrays, members: tuple[str, ...], valid: NDArray[np.bool_]
+) -> NDArray[np.int64]:
+    """Sequences packed into one sample: position_ids that do not go on rising begin another one."""
+    segment = np.zeros(valid.shape, np.int64)
+    name = next((m for m in members if m.endswith("position_ids")), None)
+    if name is None or arrays[name].shape != valid.shape:
+        return segment
+    for i, real in enumerate(valid):
+        where = np.flatnonzero(real)
+        segment[i, where[1:]] = np.cumsum(np.diff(arrays[name][i, where].astype(np.int64)) <= 0)
+    return segment
+
+
+def likely_padding(tokens: NDArray[Any]) -> str | None:  # Any: dtype
+    """A sentence about what looks like padding in ids ``(n, T)``; None where nothing does.
+
+    Padding is one id that fills the end (or the start) of samples to different lengths and hardly occurs elsewhere.
+    """
+    if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or min(tokens.shape) < 2:
+        return None
+    for where, ids in (("end", tokens), ("start", tokens[:, ::-1])):
+        edge, counts = np.unique(ids[:, -1], return_counts=True)
+        pad = edge[counts.argmax()]
+        runs = np.where(
+            (ids == pad).all(axis=1), ids.shape[1], (ids[:, ::-1] != pad).argmax(axis=1)
+        )
+        padded = runs >= 2
+        inside = np.arange(ids.shape[1])[None] < (ids.shape[1] - runs)[:, None]
+        elsewhere = float((ids[inside] == pad).mean()) if inside.any() else 1.0
+        several = len(set(runs[padded].tolist())) > 1
+        if padded.sum() >= max(2, _LIKELY * len(ids)) and several and elsewhere < _LIKELY:
+            return (
+                f"{int((runs > 0).sum())} of {len(ids)} samples {where} with {pad} ({int(runs.sum())} positions) and "
+                f"{pad} hardly occurs elsewhere"
+            )
+    return None

@@ -1,0 +1,74 @@
+"""Labels of samples: one for each, by name; what has more axes than samples is refused with what to do instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+from infoplane.row_info import DEFAULT_LABEL
+
+Values = NDArray[Any]  # Any: dtype of labels
+
+
+def sample_labels(
+    y: object, given: Values | None, samples: int, y_kind: str | None
+) -> dict[str, Values]:
+    """The label sets that ``y=`` asks for; those of the probe (``given``) where it asks for none.
+
+    Args:
+        samples: how many there are. y_kind: what the labels are, where that was said.
+
+    Raises:
+        InputError: rules that need tokens, or labels that are not one per sample.
+    """
+    if y is None:
+        wanted: dict[str, object] = {} if given is None else {DEFAULT_LABEL: given}
+    elif isinstance(y, Mapping):
+        wanted = {str(name): value for name, value in y.items()}
+    else:
+        wanted = {DEFAULT_LABEL: y}
+    found = {}
+    for name, value in wanted.items():
+        if isinstance(value, str):
+            raise InputError(
+                f"labels {value!r} are made from tokens: give rows='token' too, or an array"
+            )
+        values = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        if values.shape[:1] != (samples,):
+            raise InputError(
+                f"labels {name!r}: expected one for each of {samples} samples, got shape {values.shape}"
+            )
+        refuse_more_axes(values, y_kind)
+        found[name] = values
+    return found
+
+
+def refuse_more_axes(values: Values, y_kind: str | None) -> None:
+    """Refuse class labels of shape ``(n, T)``: taken as they stand, a sample's labels would become one joint symbol.
+
+    Raises:
+        InputError: naming what to do instead.
+    """
+    per_sample = int(np.prod(values.shape[1:], dtype=np.int64)) if values.ndim > 1 else 1
+    continuous = y_kind == "continuous" or (values.dtype.kind == "f" and y_kind is None)
+    if per_sample == 1 or continuous:
+        return
+    if values.dtype.kind in "iubf" and values.ndim == 2 and _one_hot(values):
+        remedy = "they are one-hot: give y.argmax(1)"
+    else:
+        remedy = (
+            "give rows='token' where there is one label for each position, or one label per sample: y of shape (n,), "
+            "or for several labels of a sample a name for each, y={'first': y[:, 0], ...}"
+        )
+    raise InputError(
+        f"labels of shape {values.shape} are {per_sample} for each of {len(values)} samples: {remedy}"
+    )
+
+
+def _one_hot(values: Values) -> bool:
+    binary = bool(((values == 0) | (values == 1)).all())
+    return binary and bool((values.sum(axis=1) == 1).all())

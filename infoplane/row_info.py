@@ -1,0 +1,86 @@
+"""What the rows of a run and of a plane are, what X is at each of them, and which label is Y."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infoplane.errors import InputError
+
+_PLURALS = {"sample": "", "token": " tokens", "pixel": " pixels", "node": " nodes"}
+DEFAULT_LABEL = "y"
+"""Name of a label that nobody named."""
+
+
+@dataclass(frozen=True)
+class RowInfo:
+    """The noun of a row, of X and of Y.
+
+    Attributes:
+        kind: ``sample``, ``token``, ``pixel`` or ``node``.
+        x: what X is at a row: ``X`` of samples; ``prefix``, ``sequence``, ``token``, ``image``, ``pixel``, ``graph``, ``node``.
+        label: name of the label set that is Y.
+        grid: positions per sample; empty of samples.
+        samples: samples of the probe; 0 where rows are samples.
+        settings: how the rows were chosen: ``skip_first``, ``max_rows``, ``ignore_index``, notes.
+    """
+
+    kind: str = "sample"
+    x: str = "X"
+    label: str = DEFAULT_LABEL
+    grid: tuple[int, ...] = ()
+    samples: int = 0
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def plain(self) -> bool:
+        """Whether rows are samples, X is the sample and Y has no name of its own."""
+        return self.kind == "sample" and self.label == DEFAULT_LABEL
+
+    @property
+    def y(self) -> str:
+        """What Y is called on axes."""
+        return "Y" if self.label == DEFAULT_LABEL else self.label
+
+    def counted(self, n: int) -> str:
+        """How many rows: ``N=100``, ``N=100 tokens``."""
+        return f"N={n}{_PLURALS.get(self.kind, f' {self.kind}s')}"
+
+    def name(self, text: str) -> str:
+        """A text about I(X;Z) and I(Z;Y) with what X and Y are here.
+
+        Example:
+            >>> RowInfo("token", "prefix", "next-token").name("I(X;Z) and I(Z;Y)")
+            'I(prefix;Z) and I(Z;next-token)'
+        """
+        return text.replace("(X;", f"({self.x};").replace(";Y)", f";{self.y})")
+
+    def to_dict(self) -> dict[str, Any]:  # Any: JSON
+        """A JSON-ready form; `from_dict` reads it back."""
+        return {
+            "kind": self.kind,
+            "x": self.x,
+            "label": self.label,
+            "grid": list(self.grid),
+            "samples": self.samples,
+            "settings": dict(self.settings),
+        }
+
+    @classmethod
+    def from_dict(cls, found: Any) -> RowInfo:  # Any: JSON
+        """From a file; rows of a file that says nothing are samples.
+
+        Raises:
+            InputError: malformed.
+        """
+        if found is None:
+            return cls()
+        try:
+            kind, x, label = found["kind"], found["x"], found["label"]
+            grid, samples = tuple(int(s) for s in found["grid"]), int(found["samples"])
+            if not all(isinstance(t, str) for t in (kind, x, label)) or min(*grid, samples, 0) < 0:
+                raise ValueError("not texts and sizes")
+            return cls(kind, x, label, grid, samples, dict(found.get("settings") or {}))
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise InputError(f"malformed description of rows: {error}") from error
