@@ -25,6 +25,7 @@ from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
 from infoplane.positions import WantedRows
+from infoplane.positions.samples import sample_labels
 
 Reduce = str | Custom | Mapping[str, str | Custom]
 OnError = Literal["raise", "warn"]
@@ -112,7 +113,7 @@ class Options:
         )
 
     def check_labels(self, probe: Probe) -> None:
-        """Refuse floating-point labels of which nobody said what they are."""
+        """Refuse labels of which nobody said what they are, and labels of samples that are not one each."""
         if probe.y is not None and probe.y.dtype.kind not in "iubUSO" and self.y_kind is None:
             classes = (
                 f" ({len(np.unique(probe.y))} different whole numbers)"
@@ -122,6 +123,8 @@ class Options:
             raise InputError(
                 f"labels are {probe.y.dtype}{classes}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed"
             )
+        if self.rows.kind == "sample":
+            sample_labels(self.rows.y, probe.y, probe.n, self.y_kind)
 
 
 def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:

@@ -246,6 +246,12 @@ class Evidence:
         if chain.declared:
             return f"{up} does not cut the input off from {down} in the chain that was declared"
         relation = chain.relation(up, down)
+        kind = self.plane.row_info.kind
+        if kind != "sample" and relation == "partial":
+            return (
+                f"{up} does not cut the input off from {down} at one {kind}: attention, recurrence or convolution "
+                f"brings other positions into the same {kind} of {down}"
+            )
         return f"{up} does not cut the input off from {down} (interchange test: {relation})"
 
 

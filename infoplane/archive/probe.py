@@ -17,6 +17,7 @@ from infoplane.archive.guard import Window, read_array, read_meta
 from infoplane.archive.publish import publishing_h5, put_array, put_attrs, put_meta
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.kinds import IGNORED, ignored_rows, kind_of_inputs, looks_like_classes
+from infoplane.positions.samples import refuse_more_axes
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind
 
@@ -89,6 +90,7 @@ def _labels(
     v = _array(y, "y")
     if y_kind not in (None, "discrete", "continuous"):
         raise InputError(f"y_kind must be 'discrete' or 'continuous', got {y_kind!r}")
+    refuse_more_axes(v, y_kind)
     if v.dtype.kind in "USO":
         if v.dtype.kind == "O" and not all(isinstance(s, (str, np.str_)) for s in v.reshape(-1)):
             raise InputError("y: expected integers, booleans, strings or floats, got mixed objects")
