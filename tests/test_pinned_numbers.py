@@ -76,7 +76,7 @@ def plain(value: Any) -> Any:
         return {
             f.name: plain(getattr(value, f.name))
             for f in fields(value)
-            if f.name not in ("provenance", "chain", "seconds")
+            if f.name not in ("provenance", "row_info", "chain", "seconds")
         }
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
