@@ -195,18 +195,22 @@ def test_the_gaussian_correction_removes_the_bias_of_few_rows() -> None:
     )  # uncorrected it is 4 / (2 * 60 ln 2) = 0.05 bit
 
 
-def test_a_singular_or_constant_layer_is_refused_by_the_gaussian() -> None:
+def test_a_singular_layer_is_refused_by_the_gaussian() -> None:
     x = np.random.default_rng(0).normal(size=(100, 2))
     with pytest.raises(EstimatorError, match="singular"):
         E.Gaussian().estimate(continuous(x), continuous(x @ np.ones((2, 1))))
-    with pytest.raises(EstimatorError, match="1 units of z are constant"):
-        E.Gaussian().estimate(continuous(x), continuous(np.c_[x[:, :1] ** 2, np.ones(100)], "z"))
 
 
-def test_many_dimensions_are_shrunk_and_said() -> None:
-    x = np.random.default_rng(0).normal(size=(100, 20))
-    e = E.Gaussian().estimate(continuous(x), discrete(np.arange(100) % 2))
-    assert any("Ledoit-Wolf" in note for note in e.notes)
+@pytest.mark.parametrize(
+    ("n", "other"), [(100, "labels"), (159, "vector")], ids=["of a class", "in all"]
+)
+def test_too_few_rows_for_a_covariance_are_refused(n: int, other: str) -> None:
+    rng = np.random.default_rng(0)
+    z = continuous(rng.normal(size=(n, 20)))
+    b = discrete(np.arange(n) % 2) if other == "labels" else continuous(rng.normal(size=(n, 20)))
+    for spec in ("gauss", "gauss:copula=true"):
+        with pytest.raises(EstimatorError, match="rows per dimension"):
+            E.parse(spec).estimate(z, b)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -11,7 +11,10 @@ from scipy.special import digamma
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.gaussian_fit import misfit, square_lengths, whitened
 from infoplane.analysis.estimators.ksg import normal_scores, standardised
+from infoplane.analysis.estimators.live_units import live_units
+from infoplane.analysis.estimators.possible import require_possible
 from infoplane.analysis.estimators.surrogate import rank_scores
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError
@@ -33,6 +36,12 @@ def _correlations(x: Floats, y: Floats) -> Floats:
     """Of every column of x with that of y."""
     u, v = (w - w.mean(axis=0) for w in (x, y))
     return np.asarray((u * v).sum(axis=0) / np.sqrt((u * u).sum(axis=0) * (v * v).sum(axis=0)))
+
+
+def _stderr(spread: Floats, free: int) -> float:
+    """Standard error in bits of a mean of n log density ratios: their spread, and chi-squared of ``free`` parameters."""
+    n = len(spread)
+    return float(np.sqrt(spread.var() / n + free / (2 * n * n * _LN2**2)))
 
 
 @cache
@@ -62,7 +71,9 @@ class Gaussian:
     """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit, with the small-sample correction of the three log-determinants.
 
     With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et al. 2017 for the copula form).
-    When the joint dimension exceeds n/10 the covariances are shrunk (Ledoit-Wolf) and not corrected; the notes say so.
+    Fewer than 4 rows per joint dimension are refused, and with labels fewer than 10 rows of the smallest class per dimension; one unit of
+    fewer rows is not corrected, and the notes say so. Constant units are left out. The notes also say what the rows show against the
+    fit: tails, skewness, dependence beyond correlation (`infoplane.analysis.estimators.gaussian_fit`).
 
     Attributes:
         copula: rank-Gaussianise every coordinate first. A lower bound for two scalars only; for vectors errors from -2.1 to +0.8 bits
@@ -71,7 +82,8 @@ class Gaussian:
     When it lies: it knows second moments only: 0 for dependence without correlation, up to +5.4 bits on heavy tails without ``copula``.
 
     Raises:
-        EstimatorError: a singular covariance (constant or duplicated units), too few rows, two discrete variables.
+        EstimatorError: a singular covariance (duplicated units), too few rows, two discrete variables, a number outside [0, H(Y)] or
+            [0, log2 N] by more than its error.
 
     Example:
         >>> from infoplane.types import continuous
@@ -120,35 +132,71 @@ class Gaussian:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits. ``rng`` is not used."""
+        """I(a;b) in bits. ``rng`` is not used. Constant units are left out, with a note."""
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
             )
         same_rows(a, b, self.name)
+        (first, said), (second, more) = live_units(a), live_units(b)
+        if first is None or second is None:
+            return Estimate(0.0, a.n, self.name, target="population", notes=(*said, *more))
         if a.kind == b.kind:
-            return self._vectors(a, b)
-        z, y = (a, b) if a.kind == "continuous" else (b, a)
-        return self._labels(z, y)
+            found = self._vectors(first, second)
+        elif a.kind == "continuous":
+            found = self._labels(first, second)
+        else:
+            found = self._labels(second, first)
+        return replace(found, notes=(*said, *more, *found.notes))
 
     def _vectors(self, a: Variable, b: Variable) -> Estimate:
         x, z = self._prepared(a), self._prepared(b)
         joint = np.concatenate([x, z], axis=1)
-        shrink = joint.shape[1] > a.n / 10
-        cov, notes = self._covariance(joint, shrink, f"{a.name} with {b.name}")
+        together = f"{a.name} with {b.name}"
+        self._require_rows(joint.shape[1], a.n, together, per_dimension=4, least=2)
+        cov, notes = self._covariance(joint, False, together)
         d = x.shape[1]
         parts = (cov[:d, :d], cov[d:, d:], cov)
         h = [
-            self._log_det(s, a.n, not shrink, name)
-            for s, name in zip(parts, (a.name, b.name, f"{a.name} with {b.name}"), strict=True)
+            self._log_det(s, a.n, True, name)
+            for s, name in zip(parts, (a.name, b.name, together), strict=True)
         ]
         bits = 0.5 * (h[0] + h[1] - h[2]) / _LN2
-        error = (
-            None
-            if a.dim > 1 or b.dim > 1
-            else self._error(bits, float(_correlations(x, z)[0]), a.n)
+        scalars = a.dim == b.dim == 1
+        error = self._error(bits, float(_correlations(x, z)[0]), a.n) if scalars else None
+        white = whitened(joint, cov)
+        rows = square_lengths(white[:, :d]) + square_lengths(whitened(z, parts[1]))
+        spread = 0.5 * (rows - square_lengths(white)) / _LN2
+        found = self._result(bits, a, b, (*notes, *self._against(white, d)), error)
+        return require_possible(
+            found,
+            ceiling=float(np.log2(a.n)),
+            ceiling_words="log2 N",
+            remedy="a deterministic layer of a continuous X has infinite information, of which N rows show no more; "
+            "use exact or bin, or compare layers at one N",
+            stderr=_stderr(spread, x.shape[1] * z.shape[1]),
         )
-        return self._result(bits, a, b, notes, error)
+
+    def _against(self, white: Floats, d: int) -> tuple[str, ...]:
+        """What the rows say against one Gaussian of both variables, of which the first has d units."""
+        said = misfit(white, (white[:, :d], white[:, d:]))
+        return (
+            (f"not Gaussian: {said}; the number may be off by bits, compare knn",) if said else ()
+        )
+
+    def _require_rows(
+        self, dims: int, rows: int, name: str, *, per_dimension: int, least: int
+    ) -> None:
+        """Refuse a covariance from too few rows; ``least`` dimensions are never too many.
+
+        Raises:
+            EstimatorError: fewer than ``per_dimension`` rows for each dimension.
+        """
+        if dims > max(rows / per_dimension, least):
+            raise EstimatorError(
+                f"{self.name}: {dims} dimensions of {name} from {rows} rows; the fit wants at least {per_dimension} rows "
+                "per dimension: take more rows, or reduce the layer, e.g. reduce='pca:8'"
+            )
 
     def _error(self, bits: float, r: float, n: int) -> Error:
         """Standard error and 95 % interval for two scalars of correlation r. Delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order,
@@ -172,24 +220,46 @@ class Gaussian:
     def _labels(self, z: Variable, y: Variable) -> Estimate:
         values, codes = self._prepared(z), row_codes(y.values)
         counts = counts_of(codes)
-        shrink = bool(z.dim > counts.min() / 10)
+        smallest = int(counts.min())
+        if smallest < 3:
+            raise EstimatorError(
+                f"{self.name}: a class of {smallest} rows has no covariance; leave classes below 3 rows out"
+            )
+        within = f"{z.name} within the smallest class"
+        self._require_rows(z.dim, smallest, within, per_dimension=10, least=1)
+        shrink = z.dim > smallest / 10
         whole, notes = self._covariance(values, shrink, z.name)
         bits = 0.5 * self._log_det(whole, z.n, not shrink, z.name)
+        of_all, of_classes = whitened(values, whole), np.empty_like(values)
+        spread = square_lengths(of_all)
         for c, members in enumerate(counts):
-            if members < 3:
-                raise EstimatorError(
-                    f"{self.name}: a class of {members} rows has no covariance; leave classes below 3 rows out"
-                )
-            inside, _ = self._covariance(values[codes == c], shrink, f"class {c} of {z.name}")
-            bits -= (
-                members
-                / z.n
-                * 0.5
-                * self._log_det(inside, int(members), not shrink, f"class {c} of {z.name}")
-            )
-        return self._result(
-            float(bits) / _LN2, z, y, (*notes, "one Gaussian per class"), None, entropy_bits(counts)
+            rows, name = np.flatnonzero(codes == c), f"class {c} of {z.name}"
+            inside, _ = self._covariance(values[rows], shrink, name)
+            log_det = self._log_det(inside, int(members), not shrink, name)
+            bits -= members / z.n * 0.5 * log_det
+            of_classes[rows] = whitened(values[rows], inside)
+            spread[rows] -= square_lengths(of_classes[rows]) + log_det
+        said = (*notes, "one Gaussian per class", *self._against_classes(of_all, of_classes))
+        ceiling = entropy_bits(counts)
+        found = self._result(float(bits) / _LN2, z, y, said, None, ceiling)
+        free = z.dim * (z.dim + 3) // 2 * (len(counts) - 1)
+        return require_possible(
+            found,
+            ceiling=ceiling,
+            ceiling_words=f"H({y.name})",
+            remedy=f"{z.name} is no Gaussian: choose knn, ross or a usable-information family",
+            stderr=_stderr(0.5 * spread / _LN2, free),
         )
+
+    def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
+        """What the rows say against one Gaussian per class, or against one of all classes together."""
+        if said := misfit(of_classes):
+            return (
+                f"classes are not Gaussian: {said}; the number may be off by bits, compare knn",
+            )
+        if said := misfit(of_all):
+            return (f"all classes together are not one Gaussian: {said}; the number is too high",)
+        return ()
 
     def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:
         if v.shape[1] > _MOST_UNITS:

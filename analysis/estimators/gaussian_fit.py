@@ -1,0 +1,79 @@
+"""A Gaussian fit of rows, and what the rows say against it: moments that a Gaussian fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+CLEAR = 4.0
+"""Standard errors from which a moment speaks against the fit; a Gaussian sample reaches them once in a thousand."""
+
+
+def whitened(rows: Floats, covariance: Floats) -> Floats:
+    """Return the rows, shape ``(n, d)``, centred and scaled so that their covariance is the identity."""
+    from scipy.linalg import solve_triangular
+
+    factor = np.linalg.cholesky(covariance)
+    return np.asarray(solve_triangular(factor, (rows - rows.mean(axis=0)).T, lower=True).T)
+
+
+def square_lengths(white: Floats) -> Floats:
+    """Return the squared length of every whitened row, shape ``(n,)``: chi-squared of d degrees for a Gaussian."""
+    return np.asarray((white * white).sum(axis=1))
+
+
+def excess_kurtosis(white: Floats) -> float:
+    """Return Mardia's kurtosis of whitened rows in standard errors from that of a Gaussian (Mardia 1970).
+
+    ``(mean |w|^4 - d (d + 2) (n - 1) / (n + 1)) / sqrt(8 d (d + 2) / n)``.
+    """
+    n, d = white.shape
+    mean = float((square_lengths(white) ** 2).mean())
+    return float((mean - d * (d + 2) * (n - 1) / (n + 1)) / np.sqrt(8 * d * (d + 2) / n))
+
+
+def largest_skewness(white: Floats) -> float:
+    """Return the largest third moment of a whitened column in its standard errors, ``sqrt(n / 6) |mean w^3|``."""
+    thirds = np.abs((white**3).mean(axis=0))
+    return float(np.sqrt(len(white) / 6) * thirds.max())
+
+
+def largest_leftover(a: Floats, b: Floats) -> float:
+    """Return the largest dependence of two whitened sides that second moments do not see, in standard errors.
+
+    Squares against values and squares against squares: 0 for every Gaussian pair, large for z = x^2 or a circle.
+
+    Args:
+        a: one side, shape ``(n, d)``. b: what a linear fit leaves of the other, shape ``(n, e)``.
+    """
+    pairs = ((a * a, b), (a, b * b), (a * a, b * b))
+    return max(float(np.abs(_correlations(u, v)).max()) for u, v in pairs) * float(np.sqrt(len(a)))
+
+
+def _correlations(u: Floats, v: Floats) -> Floats:
+    u, v = (w - w.mean(axis=0) for w in (u, v))
+    scale = np.sqrt(np.outer((u * u).sum(axis=0), (v * v).sum(axis=0)))
+    return np.asarray((u.T @ v) / np.where(scale > 0, scale, 1.0))
+
+
+def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:
+    """Return what speaks against a Gaussian fit of whitened rows, one clause; empty where nothing does.
+
+    Args:
+        white: the rows that were fitted, whitened, shape ``(n, d)``.
+        sides: the first variable and the residual of the second, both whitened, where there are two.
+    """
+    columns = white.shape[1] + (sides[0].shape[1] * sides[1].shape[1] if sides else 0)
+    clear = max(CLEAR, float(np.sqrt(2 * np.log(1000.0 * (columns + 1)))))
+    kurtosis, skewness = excess_kurtosis(white), largest_skewness(white)
+    if abs(kurtosis) > clear:
+        tails = "heavier" if kurtosis > 0 else "lighter"
+        return f"tails {tails} than a Gaussian's by {abs(kurtosis):.0f} standard errors"
+    if skewness > clear:
+        return f"skewed by {skewness:.0f} standard errors"
+    if sides and (leftover := largest_leftover(*sides)) > clear:
+        return f"dependence beyond correlation by {leftover:.0f} standard errors"
+    return ""
