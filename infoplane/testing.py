@@ -77,7 +77,7 @@ def known_pairs(*, rng: np.random.Generator, n: int = 2000) -> list[KnownPair]:
 
 
 def check_estimator(
-    estimator: Estimator, *, tolerance_bits: float | None = None, seed: int = 0
+    estimator: str | Estimator, *, tolerance_bits: float | None = None, seed: int = 0
 ) -> list[tuple[KnownPair, Estimate]]:
     """Run an estimator through what every one must do; returns the estimates beside the truth.
 
@@ -89,6 +89,9 @@ def check_estimator(
     Raises:
         AssertionError: naming the promise that was broken.
     """
+    from infoplane.analysis.estimators.spec import parse
+
+    estimator = parse(estimator) if isinstance(estimator, str) else estimator
     _promise(
         isinstance(estimator.name, str) and bool(estimator.name), "name must be a non-empty string"
     )

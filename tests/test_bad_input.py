@@ -90,15 +90,6 @@ def test_a_constant_layer_has_no_information_and_can_be_plotted(tmp_path: Path, 
     assert ip.check_dpi(plane).passed
 
 
-def test_a_relative_width_of_a_constant_layer_is_refused_with_the_reason(tmp_path: Path) -> None:
-    with pytest.raises(
-        InfoplaneError, match="all rows of values are equal, there is no distance to scale by"
-    ):
-        ip.estimators.KDE(relative=0.1).estimate(
-            ip.discrete(np.arange(9)), ip.continuous(np.ones((9, 2)))
-        )
-
-
 def test_inputs_of_another_shape_say_what_the_network_was_given(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="cannot be multiplied") as caught:
         record(tmp_path / "run", torch.zeros(20, 5))

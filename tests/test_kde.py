@@ -182,8 +182,17 @@ def test_bad_input_is_explained() -> None:
         KDE(variance=-1)
     with pytest.raises(EstimatorError, match="one continuous variable .* and one discrete"):
         KDE(variance=1).estimate(ip.continuous([0.0, 1.0]), ip.continuous([0.0, 1.0]))
-    with pytest.raises(EstimatorError, match="all rows of z are equal"):
-        KDE(relative=0.1).estimate(ip.discrete([0, 1]), ip.continuous([1.0, 1.0], "z"))
+
+
+@pytest.mark.parametrize("spec", ["kde:relative=0.1", "kde:relative=0.1,bound=lower", "kde:variance=2"])
+def test_a_constant_layer_is_no_information_whatever_the_width(spec: str) -> None:
+    e = ip.estimators.parse(spec)
+    z = ip.continuous(np.full((40, 3), 1.7), "z")
+    x, y = ip.discrete(np.arange(40)), ip.discrete(np.arange(40) % 4)
+    assert [e.estimate(v, z).bits for v in (x, y)] == [0.0, 0.0]
+    assert all(point.bits == 0 for _, point in e.estimate_plane_point(x, z, y))
+    if "relative" in spec:
+        assert "all rows of the layer are equal" in " ".join(e.estimate(x, z).notes)
 
 
 def _layer(n: int = 600, dim: int = 20) -> tuple[ip.Variable, ip.Variable, ip.Variable]:

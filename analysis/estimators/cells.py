@@ -14,7 +14,10 @@ from infoplane.analysis.estimators.entropies import (
     counts_of,
     entropy_bits,
     information_bits,
+    information_stderr,
+    joint_counts,
 )
+from infoplane.analysis.estimators.possible import require_possible
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, joint_entropies
 from infoplane.types import Estimate, Sense, Target, Variable
@@ -52,7 +55,7 @@ def estimate_of_codes(
     coverage = 1 - float((counts == 1).sum()) / len(t)
     target: Target = "probe-set" if correction == "none" else "population"
     bits = information_bits(t, other, correction)
-    return Estimate(
+    found = Estimate(
         bits,
         len(t),
         name,
@@ -62,6 +65,37 @@ def estimate_of_codes(
         coverage=coverage,
         notes=notes,
     )
+    return found if correction == "none" else _require_correctable(found, t, other)
+
+
+def _require_correctable(
+    found: Estimate, t: NDArray[np.int64], other: NDArray[np.int64]
+) -> Estimate:
+    """Return a corrected estimate where the table says something about what it has not seen.
+
+    Raises:
+        EstimatorError: nearly every row alone in its pair of cells, or a number outside [0, log2 N] by more than its error.
+    """
+    n = len(t)
+    remedy = "take coarser bins or fewer units, or correction=none for these very rows"
+    alone = int((joint_counts(t, other) == 1).sum()) if int(other.max()) + 1 < n else 0
+    alone = max(alone, int((counts_of(t) == 1).sum()))
+    if n - alone < _FEWEST_TOGETHER * n:
+        raise EstimatorError(
+            f"{found.estimator}: {alone} of {n} rows are alone in their pair of cells: no correction can tell "
+            f"what the table has not seen; {remedy}"
+        )
+    return require_possible(
+        found,
+        ceiling=float(np.log2(n)),
+        ceiling_words="log2 N",
+        remedy=remedy,
+        stderr=information_stderr(t, other),
+    )
+
+
+_FEWEST_TOGETHER = 0.05
+"""Share of rows that must share their pair of cells before a correction of unseen ones means anything."""
 
 
 class Symbols(NamedTuple):

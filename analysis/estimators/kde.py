@@ -23,6 +23,8 @@ from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Sense, Variable
 
 Bound = Literal["upper", "lower"]
+_ANY = 1.0
+"""Any width says the same of equal rows."""
 Values = NDArray[np.floating]
 
 
@@ -119,20 +121,14 @@ class KDE:
         return {a, b} == {"continuous", "discrete"}
 
     def variance_of(self, z: Variable | Rows) -> float:
-        """The s2 used for this layer, in squared units of the activations.
-
-        Raises:
-            EstimatorError: a relative width of a constant layer.
-        """
+        """The s2 used for this layer, in squared units of the activations; 0 where a relative width has no distance to scale by."""
         if self.relative is None:
             return float(self.variance or 0.0)
         mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
         if mean_square == 0 or (
             isinstance(z, Variable) and (z.values == z.values[0]).all()
         ):  # a variance of equal numbers may round off 0
-            raise EstimatorError(
-                f"{self.name}: all rows of {getattr(z, 'name', 'the layer')} are equal, there is no distance to scale by; use variance="
-            )
+            return 0.0
         return self.relative**2 * mean_square
 
     def estimate(
@@ -152,7 +148,7 @@ class KDE:
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
         codes, s2 = codes_of(other), self.variance_of(z)
-        ((seen,),) = kernel_views(z.values, [s2], [codes], pairs=self.pairs, rng=rng)
+        ((seen,),) = kernel_views(z.values, [s2 or _ANY], [codes], pairs=self.pairs, rng=rng)
         return self._estimate(seen, self.bound, s2)
 
     def estimate_plane_point(
@@ -178,7 +174,11 @@ class KDE:
             codes_of(v) for v in (y, x) if v is not None
         ]  # the labels first: there are fewest of them
         seen = kernel_views(
-            z.values if isinstance(z, Variable) else z, s2, codes, pairs=several[0].pairs, rng=rng
+            z.values if isinstance(z, Variable) else z,
+            [s or _ANY for s in s2],
+            codes,
+            pairs=several[0].pairs,
+            rng=rng,
         )
         return [
             one._both(views[-1] if x is not None else None, views[0] if y is not None else None, s)
@@ -209,7 +209,7 @@ class KDE:
         s2 = self.variance_of(z)
         return [
             self._both(by_x, by_y, s2)
-            for by_x, by_y in halves_seen(z.values, s2, codes_of(x), codes_of(y), splits)
+            for by_x, by_y in halves_seen(z.values, s2 or _ANY, codes_of(x), codes_of(y), splits)
         ]
 
     def estimate_labels(
@@ -222,7 +222,7 @@ class KDE:
         """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
-            for view in kernel_views(z.values, [s2], labels[start : start + 32])[0]:
+            for view in kernel_views(z.values, [s2 or _ANY], labels[start : start + 32])[0]:
                 found.append(self._both(None, view, s2))
         return found
 
@@ -241,7 +241,9 @@ class KDE:
         unique = seen.groups == seen.n
         sense: Sense = bound if unique and not labels else "point"
         notes = () if unique and not labels else (f"difference of {bound} bounds: no bound",)
-        if self.relative is not None:
+        if s2 == 0:
+            notes = (*notes, "all rows of the layer are equal: no information at any width")
+        elif self.relative is not None:
             notes = (*notes, f"s2={s2:.4g}")
         if labels:
             sense = bound  # tells the two curves apart; the note says that it is no bound

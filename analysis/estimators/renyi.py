@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.live_units import live_units
 from infoplane.analysis.kernels.pairwise import gaussian_sums
 from infoplane.analysis.kernels.spectra import eigenvalues, spectra
 from infoplane.analysis.kernels.threads import for_each, single_blas
@@ -283,7 +284,8 @@ class MatrixRenyi:
         if v.kind == "discrete":
             return 1.0
         if self.width == "silverman":
-            return silverman_width(v.values, self.gamma)
+            live = live_units(v)[0]
+            return 0.0 if live is None else silverman_width(live.values, self.gamma)
         if self.width == "median":
             return median_width(v.values)
         if self.width == "alignment":
@@ -375,14 +377,15 @@ class MatrixRenyi:
             return self._discrete(codes_of(v))
         return self._parts(v, (), rng, self.width_of(v, labels))[0]
 
-    def _result(self, bits: float, n: int, widths: str) -> Estimate:
+    def _result(self, bits: float, n: int, widths: str, *variables: Variable) -> Estimate:
+        dead = [note for v in variables for note in live_units(v)[1]]
         return Estimate(
             bits,
             n,
             str(self),
             "point",
             ceiling_bits=float(np.log2(n)),
-            notes=("geometric, not Shannon MI", widths),
+            notes=("geometric, not Shannon MI", widths, *dead),
         )
 
     def estimate(
@@ -404,7 +407,7 @@ class MatrixRenyi:
         labels = other if other.kind == "discrete" else None
         s_z, joint = self._parts(z, (other,), rng, self.width_of(z, labels))
         return self._result(
-            s_z + self._alone(other, rng) - joint, a.n, f"widths {self._used(a, b)}"
+            s_z + self._alone(other, rng) - joint, a.n, f"widths {self._used(a, b)}", a, b
         )
 
     def _used(self, a: Variable, b: Variable) -> str:
@@ -431,7 +434,7 @@ class MatrixRenyi:
         return [
             (
                 quantity,
-                self._result(s_z + self._alone(other, rng) - joint, z.n, f"width {width:.4g}"),
+                self._result(s_z + self._alone(other, rng) - joint, z.n, f"width {width:.4g}", z),
             )
             for (quantity, other), joint in zip(sides, joints, strict=True)
         ]

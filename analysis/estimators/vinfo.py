@@ -337,19 +337,33 @@ def _gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
     return np.asarray(nats / _LN2)
 
 
+def _usable(estimator: str | VInformation | None) -> VInformation:
+    """The estimator of usable information that is meant: an estimator, a spec, or the default.
+
+    Raises:
+        InputError: another family.
+    """
+    from infoplane.analysis.estimators.spec import parse
+
+    found = VInformation() if estimator is None else parse(estimator)
+    if not isinstance(found, VInformation):
+        raise InputError(f"expected a spec of vinfo, such as 'vinfo:family=mlp', got {found.name}")
+    return found
+
+
 def conditional_vinformation(
     z: Variable,
     y: Variable,
     given: Variable,
     *,
-    estimator: VInformation | None = None,
+    estimator: str | VInformation | None = None,
     rng: np.random.Generator | None = None,
 ) -> Estimate:
     """``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits (Hewitt et al. 2021, arXiv 2109.09234): what Z adds to ``given``.
 
     Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
     """
-    e = estimator or VInformation()
+    e = _usable(estimator)
     _check_pair(z, y)
     _check_pair(given, y)
     seed = int(_generator(rng).integers(2**63))
@@ -390,7 +404,7 @@ def mdl_online_code(
     z: Variable,
     y: Variable,
     *,
-    estimator: VInformation | None = None,
+    estimator: str | VInformation | None = None,
     rng: np.random.Generator | None = None,
 ) -> CodeLength:
     """Bits to send the labels one block after the other, each block coded by a probe fitted on all earlier blocks.
@@ -401,7 +415,7 @@ def mdl_online_code(
     Raises:
         EstimatorError: continuous labels or fewer than 40 rows.
     """
-    e, generator = estimator or VInformation(), _generator(rng)
+    e, generator = _usable(estimator), _generator(rng)
     _check_pair(z, y)
     if y.kind != "discrete" or y.n < 40:
         raise EstimatorError(

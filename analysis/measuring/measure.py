@@ -312,6 +312,7 @@ def _plane(
         "archive": str(archive.path.resolve()),
         "digest": archive.digest,
         "run_uuid": archive.run_uuid,
+        "probe": str(archive.header["probe_sha256"]),
         "seed": str(seed),
         "infoplane": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
+from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.plane_point import (
     halves_from_one_pass,
     plane_points,
@@ -195,7 +196,12 @@ class Slope:
 
 
 def n_slope(
-    estimator: Estimator, a: Variable, b: Variable, *, splits: int = 4, rng: np.random.Generator
+    estimator: str | Estimator,
+    a: Variable,
+    b: Variable,
+    *,
+    splits: int = 4,
+    rng: np.random.Generator,
 ) -> Slope:
     """The estimate over random quarters, halves and all of the rows.
 
@@ -211,6 +217,7 @@ def n_slope(
     """
     if a.n < 32:
         raise InputError(f"a slope over n, n/2 and n/4 needs at least 32 rows, got {a.n}")
+    estimator = parse(estimator)
     sizes, values = (a.n // 4, a.n // 2, a.n), []
     for size in sizes:
         found = []
@@ -222,7 +229,7 @@ def n_slope(
 
 
 def permutation_null(
-    estimator: Estimator,
+    estimator: str | Estimator,
     z: Variable,
     y: Variable,
     *,
@@ -241,6 +248,7 @@ def permutation_null(
     """
     if draws < 1:
         raise InputError(f"expected at least one permutation, got {draws}")
+    estimator = parse(estimator)
     observed = estimator.estimate(z, y, rng=rng).bits if value is None else value
     return _null_from(
         [estimator.estimate(z, y.take(rng.permutation(y.n)), rng=rng).bits for _ in range(draws)],

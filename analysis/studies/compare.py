@@ -38,17 +38,34 @@ class Pooled:
         return self.values.min(axis=0), self.values.max(axis=0)
 
 
+def _require_one_probe(planes: Mapping[str, Plane]) -> None:
+    """Refuse planes of different probe sets: their entropies and ceilings differ, a mean of them is of nothing."""
+    probes: dict[str, list[str]] = {}
+    for name, plane in planes.items():
+        rows = f"{plane.n} rows, H(X) {plane.h_x_bits}, H(Y) {plane.h_y_bits}"
+        probes.setdefault(plane.provenance.get("probe", rows), []).append(name)
+    stated = {name for name, plane in planes.items() if "probe" in plane.provenance}
+    sizes = {(plane.n, plane.h_x_bits, plane.h_y_bits) for plane in planes.values()}
+    if len(sizes) > 1 or (len(stated) == len(planes) and len(probes) > 1):
+        groups = "; ".join(", ".join(names) for names in probes.values())
+        raise InputError(
+            f"expected planes of one probe set, got {len(probes)} different ones ({groups}); "
+            "record all runs with the same probe, or pool those that share one"
+        )
+
+
 def pool(
     planes: Mapping[str, Plane], *, estimator: str | None = None, sense: str | None = None
 ) -> list[Pooled]:
     """Pool planes by layer and quantity under one estimator; layers and steps that not all runs have are left out.
 
     Raises:
-        InputError: fewer than 2 planes, or no estimator, layer and step in common.
+        InputError: fewer than 2 planes, planes of different probe sets, or no estimator, layer and step in common.
     """
     if len(planes) < 2:
         raise InputError(f"expected at least 2 planes to compare, got {len(planes)}")
     every = list(planes.values())
+    _require_one_probe(planes)
     shared = [e for e in every[0].estimators if all(e in p.estimators for p in every)]
     spec = estimator or (shared[0] if shared else "")
     if spec not in shared:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.plane_point import (
     cell_rng,
     cells_of,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def conditional_information(
-    estimator: Estimator,
+    estimator: str | Estimator,
     a: Variable,
     b: Variable,
     given: Variable,
@@ -49,6 +50,7 @@ def conditional_information(
         >>> Plugin().estimate(a, b).bits, conditional_information(Plugin(), a, b, xor).bits
         (0.0, 1.0)
     """
+    estimator = parse(estimator)
     if given.kind != "discrete":
         raise EstimatorError(
             f"I(A;B|C) needs a discrete condition, got {given.name} continuous; bin it or use ip.discrete"
@@ -111,7 +113,6 @@ def information_given_labels(
     Raises:
         InputError: an archive without discrete labels or without steps; unknown layers or steps; an estimator that takes no X.
     """
-    from infoplane.analysis.estimators.spec import parse
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.plane_point import input_variable, label_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
@@ -90,7 +91,7 @@ class Invariance:
 
 
 def invariance_of(
-    estimator: Estimator,
+    estimator: str | Estimator,
     z: Variable,
     other: Variable,
     *,
@@ -110,6 +111,7 @@ def invariance_of(
         >>> invariance_of(parse("bin:quantile,n=4"), continuous(z), discrete(z[:, 0] > 0)).changes["per-unit monotone"]
         0.0
     """
+    estimator = parse(estimator)
     if z.kind != "continuous":
         raise EstimatorError(f"the battery transforms continuous layers, {z.name} is discrete")
     values = z.values.astype(np.float64)
@@ -162,7 +164,6 @@ def invariance(
     Raises:
         InputError: unknown step or layer, no labels for ``i_zy``, or an estimator that the data processing inequality does not concern.
     """
-    from infoplane.analysis.estimators.spec import parse
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
