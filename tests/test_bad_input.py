@@ -76,6 +76,7 @@ def test_one_row_carries_no_information(tmp_path: Path) -> None:
         "bin:ebab",
         "exact",
         "kde:variance=0.1",
+        "kde:relative=0.1",
     ],
 )
 def test_a_constant_layer_has_no_information_and_can_be_plotted(tmp_path: Path, spec: str) -> None:

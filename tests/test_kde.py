@@ -184,7 +184,9 @@ def test_bad_input_is_explained() -> None:
         KDE(variance=1).estimate(ip.continuous([0.0, 1.0]), ip.continuous([0.0, 1.0]))
 
 
-@pytest.mark.parametrize("spec", ["kde:relative=0.1", "kde:relative=0.1,bound=lower", "kde:variance=2"])
+@pytest.mark.parametrize(
+    "spec", ["kde:relative=0.1", "kde:relative=0.1,bound=lower", "kde:variance=2"]
+)
 def test_a_constant_layer_is_no_information_whatever_the_width(spec: str) -> None:
     e = ip.estimators.parse(spec)
     z = ip.continuous(np.full((40, 3), 1.7), "z")
