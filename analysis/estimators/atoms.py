@@ -1,40 +1,69 @@
-"""Atoms apart from densities: the chain rule splits the information of mixed variables into parts that neighbours estimate well."""
+"""Atoms apart from densities: the chain rule splits information into parts that neighbours estimate."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
-from infoplane.analysis.estimators.ksg import Floats, mixed_bits, ross_bits
+from infoplane.analysis.estimators.neighbour_formulas import Codes, Floats, ross_bits
+from infoplane.analysis.estimators.neighbour_rows import Pair, Side
 from infoplane.rows import row_codes
 
-Codes = NDArray[np.int64]
+Noted = tuple[float, tuple[str, ...]]
 
 
-def apart_bits(x: Floats, z: Floats, k: int) -> float:
-    """I(X;Z) in bits of variables with atoms, shapes ``(n, dx)`` and ``(n, dz)``: ``I(A;B) + I(A;Z|B) + I(X;B|A) + I(X;Z|A,B)``.
+def apart_bits(pair: Pair, k: int, vectors: Callable[[Floats, Floats], Noted]) -> Noted:
+    """Estimate I(X;Z) of variables with atoms as ``I(A;B) + I(A;Z|B) + I(X;B|A) + I(X;Z|A,B)``.
 
-    A says at which atom of X a row lies, or at none; B the same of Z. An atom is a value that more than k rows share. A is a function of X and B of Z, so
-    that the sum is the chain rule, exactly. I(A;B) is a table's (Chao-Wang-Jost); labels against the rows of Z at no atom are Ross'; the last term is Gao's over rows at no
-    atom on either side. Where Gao's form takes all rows at once, rows beside an atom count its members as neighbours in one variable though not in both, which
-    costs 0.27 bit for a pair of units that are off together in 40 % of 2000 rows.
+    A says at which atom of X a row lies, or at none; B the same of Z. An atom is a value that more
+    than k rows share, or a symbol. A is a function of X and B of Z, so that the sum is the chain
+    rule, exactly. I(A;B) is a table's (Chao-Wang-Jost); atoms against the rows of the other side
+    that lie at none are Ross'; the last term is of rows at no atom on either side. Gao's form takes
+    all rows at once; there, rows beside an atom count its members as neighbours in one variable
+    though not in both, which costs 0.27 bit for a pair of units that are off together in 40 % of
+    2000 rows.
+
+    Args:
+        pair: the rows.
+        k: neighbours.
+        vectors: estimates the last term in bits from arrays of shapes ``(m, dx)`` and ``(m, dz)``.
+
+    Returns:
+        The estimate in bits and the notes of ``vectors``.
     """
-    n = len(x)
-    (a, at_a), (b, at_b) = _atoms(x, k), _atoms(z, k)
-    total = information_bits(a, b, "cwj")
-    for values, labels, at in ((z, a, at_b), (x, b, at_a)):
-        rows = np.flatnonzero(~at)
-        if len(rows) > k + 1 and (inside := row_codes(labels[rows][:, None])).max() > 0:
-            total += len(rows) / n * ross_bits(values[rows], inside, k)
+    a, b = _atoms(pair.a, k), _atoms(pair.b, k)
+    at_a, at_b = pair.a.repeated(k), pair.b.repeated(k)
+    total = information_bits(a, b, "cwj") if a.max() > 0 and b.max() > 0 else 0.0
+    for side, at, symbols in ((pair.b, at_b, a), (pair.a, at_a, b)):
+        if side.values is not None:
+            total += _symbol_bits(side.values, np.flatnonzero(~at), symbols, k)
     rows = np.flatnonzero(~at_a & ~at_b)
-    if len(rows) > k + 1:
-        total += len(rows) / n * mixed_bits(x[rows], z[rows], k)
-    return total
+    if pair.a.values is None or pair.b.values is None or len(rows) <= k + 1:
+        return total, ()
+    bits, notes = vectors(pair.a.values[rows], pair.b.values[rows])
+    return total + len(rows) / pair.n * bits, notes
 
 
-def _atoms(v: Floats, k: int) -> tuple[Codes, NDArray[np.bool_]]:
-    """Symbols of the atoms, one more for all other rows; and which rows lie at an atom."""
-    codes = row_codes(v)
-    at = (counts_of(codes) > k)[codes]
-    return row_codes(np.where(at, codes + 1, 0)[:, None]), at
+def _atoms(side: Side, k: int) -> Codes:
+    """Symbols of the atoms, and one more for all other rows, shape ``(n,)``."""
+    return row_codes(np.where(side.repeated(k), side.codes + 1, 0)[:, None])
+
+
+def _symbol_bits(values: Floats, rows: NDArray[np.int64], symbols: Codes, k: int) -> float:
+    """Add up what some rows of a vector tell about symbols, weighted by the rows' share, in bits.
+
+    Args:
+        values: shape ``(n, dim)``.
+        rows: shape ``(m,)``; which rows.
+        symbols: shape ``(n,)``.
+        k: neighbours.
+    """
+    if len(rows) <= k + 1:
+        return 0.0
+    inside = row_codes(symbols[rows][:, None])
+    if inside.max() == 0 or counts_of(inside).max() == 1:
+        return 0.0
+    return len(rows) / len(values) * ross_bits(values[rows], inside, k)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.entropies import counts_of
-from infoplane.analysis.estimators.ksg import KSG, MixedKSG, Ross, fewer_neighbours, slowest_bias
+from infoplane.analysis.estimators.atoms import apart_bits
+from infoplane.analysis.estimators.ksg import (
+    CONSTANT,
+    corrected_bits,
+    fewer_neighbours,
+    slowest_bias,
+)
+from infoplane.analysis.estimators.neighbour_formulas import Floats, ksg_bits
+from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
 
 
@@ -33,7 +38,7 @@ class Neighbours:
         >>> from infoplane.types import continuous
         >>> z = np.maximum(np.random.default_rng(0).normal(size=500), 0)
         >>> Neighbours().estimate(continuous(z), continuous(z + np.arange(500) / 500)).notes[-1]
-        'rows repeat: ties counted (mixed KSG, Gao et al. 2017)'
+        'form: 51% of the rows lie at atoms, taken apart; KSG for the others'
     """
 
     k: int = 5
@@ -82,19 +87,40 @@ class Neighbours:
         """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``correct`` only."""
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
+                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
             )
-        same_rows(a, b, self.name)
-        if any(
-            v.kind == "continuous" and len(counts_of(row_codes(v.values))) < v.n for v in (a, b)
-        ):
-            found = MixedKSG(self.k, apart=True).estimate(a, b, rng=rng)
-            said = "rows repeat: ties counted (mixed KSG, Gao et al. 2017)"
-        elif a.kind == b.kind:
-            found, said = (
-                KSG(self.k, correct=self.correct).estimate(a, b, rng=rng),
-                "all rows differ: KSG",
-            )
-        else:
-            found, said = Ross(self.k).estimate(a, b, rng=rng), "all rows differ: Ross"
-        return replace(found, estimator=self.name, notes=(*found.notes, said))
+        rng = np.random.default_rng(0) if rng is None else rng
+        pair = prepare_pair(a, b, self.k, name=self.name)
+        bits, notes = self._bits(pair, rng)
+        return Estimate(
+            bits,
+            a.n,
+            self.name,
+            ceiling_bits=pair.ceiling_bits,
+            target="population",
+            notes=(*pair.notes, *notes),
+        )
+
+    def _bits(self, pair: Pair, rng: np.random.Generator) -> tuple[float, tuple[str, ...]]:
+        """The estimate in bits, and notes of which the last names the form."""
+        if pair.constant:
+            return 0.0, (CONSTANT,)
+        bits, notes = apart_bits(pair, self.k, lambda x, z: self._vector_bits(x, z, rng))
+        return bits, (*notes, _form(pair, self.k))
+
+    def _vector_bits(
+        self, x: Floats, z: Floats, rng: np.random.Generator
+    ) -> tuple[float, tuple[str, ...]]:
+        if self.correct:
+            return corrected_bits(x, z, self.k, rng)
+        return ksg_bits(x, z, self.k), ()
+
+
+def _form(pair: Pair, k: int) -> str:
+    """Name the form that the rows ask for."""
+    vectors = [side for side in (pair.a, pair.b) if side.values is not None]
+    rest = "KSG" if len(vectors) == 2 else "Ross"
+    atoms = np.logical_or.reduce([side.repeated(k) for side in vectors])
+    if not atoms.any():
+        return f"form: {rest}"
+    return f"form: {atoms.mean():.0%} of the rows lie at atoms, taken apart; {rest} for the others"

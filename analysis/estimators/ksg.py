@@ -2,102 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import digamma
 
-from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.atoms import apart_bits
+from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.neighbour_formulas import (
+    ksg_bits,
+    mixed_bits,
+    mixed_label_bits,
+    ross_bits,
+)
+from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, standard_columns
 from infoplane.analysis.estimators.surrogate import gaussian_shortfall, rank_scores
-from infoplane.analysis.kernels.neighbours import count_within, kth_distance
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
 
-_LN2 = float(np.log(2.0))
 _HIGH = 10
 _MANY = 0.05
-LABELS_APART = 1e6
-"""Distance of two labels: farther than any two standardised rows."""
+_REPEATED = 0.05
 Floats = NDArray[np.float64]
 Counting = TypeVar("Counting", bound=Any)  # Any: a dataclass with a field k
+CONSTANT = "a constant variable carries nothing: 0 bits exactly"
 
 
 def standardised(v: Variable) -> Floats:
     """Columns of mean 0 and standard deviation 1, shape ``(n, dim)``; constant columns become 0."""
-    z = v.values.astype(np.float64)
-    z = z - z.mean(axis=0)
-    sd = z.std(axis=0)
-    return np.asarray(z / np.where(sd > 0, sd, 1.0))
+    return standard_columns(v.values.astype(np.float64))
 
 
 def normal_scores(v: Variable) -> Floats:
     """`rank_scores` of a variable's columns, shape ``(n, dim)``."""
     return rank_scores(v.values)
-
-
-def ksg_bits(x: Floats, z: Floats, k: int) -> float:
-    """Kraskov's first estimator ``psi(k) + psi(N) - <psi(n_x + 1) + psi(n_z + 1)>``, Euclidean within x and z, maximum across, in bits."""
-    eps = kth_distance([x, z], k)
-    nx, nz = count_within(x, eps), count_within(z, eps)
-    return float(digamma(k) + digamma(len(x)) - (digamma(nx + 1) + digamma(nz + 1)).mean()) / _LN2
-
-
-def ross_bits(z: Floats, codes: NDArray[np.int64], k: int) -> float:
-    """Ross (2014): ``psi(N) + <psi(k_i)> - <psi(N_c)> - <psi(m)>`` over rows of classes with at least two members, in bits.
-
-    A class with no more than k members uses all its others as neighbours; classes of one row tell nothing and are left out.
-    """
-    counts = counts_of(codes)
-    eps = np.zeros(len(z))
-    used_k = np.zeros(len(z))
-    for c in np.flatnonzero(counts > 1):
-        rows = np.flatnonzero(codes == c)
-        used_k[rows] = min(k, len(rows) - 1)
-        eps[rows] = kth_distance([z[rows]], int(used_k[rows[0]]))
-    kept = used_k > 0
-    if not kept.any():
-        raise EstimatorError(
-            "every class has one row: there is no neighbour within a class; give labels, not row ids"
-        )
-    inside = (
-        eps * (1 - 1e-9)
-    )  # distances within a class and in the whole set are rounded differently: the k-th neighbour is counted once, below
-    m = count_within(z, inside)[kept] + 1
-    n = int(kept.sum())
-    return (
-        float(
-            digamma(n)
-            + digamma(used_k[kept]).mean()
-            - digamma(counts[codes[kept]]).mean()
-            - digamma(m).mean()
-        )
-        / _LN2
-    )
-
-
-def mixed_bits(x: Floats, z: Floats, k: int) -> float:
-    """Gao et al. (2017): KSG where a row at distance 0 from its k-th neighbour counts its ties instead of k, in bits.
-
-    Labels are given as multiples of `LABELS_APART`; any two of them count as equally far (the discrete metric), whatever their numbers.
-    """
-    n = len(x)
-    eps = np.minimum(kth_distance([x, z], k), LABELS_APART)
-    tied = eps == 0
-    neighbours = np.where(tied, 0, k).astype(np.float64)
-    if tied.any():
-        pair = row_codes(np.concatenate([x, z], axis=1))
-        neighbours[tied] = counts_of(pair)[pair[tied]]
-    nx, nz = count_within(x, eps) + 1, count_within(z, eps) + 1
-    if tied.any():
-        for counts, part in ((nx, x), (nz, z)):
-            codes = row_codes(part)
-            counts[tied] = counts_of(codes)[codes[tied]]
-    return float((digamma(neighbours) + np.log(n) - digamma(nx) - digamma(nz)).mean()) / _LN2
 
 
 def slowest_bias(a: Variable, b: Variable) -> float:
@@ -212,23 +154,19 @@ class KSG:
         """At least one continuous variable; the other may be labels."""
         return "continuous" in (a, b)
 
-    def _prepared(self, v: Variable, rng: np.random.Generator | None) -> Floats:
-        z = normal_scores(v) if self.scores else standardised(v)
-        if self.jitter:
-            z = z + self.jitter * (np.random.default_rng(0) if rng is None else rng).normal(
-                size=z.shape
-            )
-        return z
+    def _scale(self, rng: np.random.Generator) -> Callable[[Floats], Floats]:
+        """Standardise columns, or replace them by normal scores; then add ``jitter``."""
+
+        def scale(values: Floats) -> Floats:
+            z = rank_scores(values) if self.scores else standard_columns(values)
+            return z + self.jitter * rng.normal(size=z.shape) if self.jitter else z
+
+        return scale
 
     def _check(self, a: Variable, b: Variable) -> None:
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
-                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
-            )
-        same_rows(a, b, self.name)
-        if a.n < self.k + 2:
-            raise EstimatorError(
-                f"{self.name}: expected at least {self.k + 2} rows for k={self.k} neighbours, got {a.n}"
+                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
             )
 
     def _notes(self, a: Variable, b: Variable) -> tuple[str, ...]:
@@ -236,28 +174,16 @@ class KSG:
         notes = [f"falls short in high dimension: {dims} dimensions here"] if dims >= _HIGH else []
         if self.jitter:
             notes.append(f"jitter {self.jitter:g} added to tell equal rows apart")
-        constant = sum(
-            int((v.values == v.values[0]).all(axis=0).sum())
-            for v in (a, b)
-            if v.kind == "continuous"
-        )
-        if constant:
-            notes.append(f"{constant} constant units carry nothing")
         return tuple(notes)
 
-    def _result(
-        self, bits: float, a: Variable, b: Variable, more: tuple[str, ...] = ()
-    ) -> Estimate:
-        ceilings = [
-            entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"
-        ]
+    def _result(self, bits: float, a: Variable, b: Variable, pair: Pair, *notes: str) -> Estimate:
         return Estimate(
             bits,
             a.n,
             self.name,
-            ceiling_bits=min(ceilings, default=None),
+            ceiling_bits=pair.ceiling_bits,
             target="population",
-            notes=(*self._notes(a, b), *more),
+            notes=(*self._notes(a, b), *pair.notes, *notes),
         )
 
     def estimate(
@@ -265,41 +191,58 @@ class KSG:
     ) -> Estimate:
         """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` and ``correct`` only."""
         self._check(a, b)
-        parts = {id(v): self._prepared(v, rng) for v in (a, b) if v.kind == "continuous"}
-        for v in (a, b):
-            if v.kind == "continuous" and len(counts_of(row_codes(parts[id(v)]))) < v.n:
+        rng = np.random.default_rng(0) if rng is None else rng
+        pair = prepare_pair(a, b, self.k, name=self.name, scale=self._scale(rng))
+        if pair.constant:
+            return self._result(0.0, a, b, pair, CONSTANT)
+        self._refuse_atoms(pair, a, b)
+        bits, notes = self._bits(pair, rng)
+        return self._result(bits, a, b, pair, *notes)
+
+    def _bits(self, pair: Pair, rng: np.random.Generator) -> tuple[float, tuple[str, ...]]:
+        """The estimate in bits, and what to note about it."""
+        x, z = pair.a.values, pair.b.values
+        if x is None or z is None:
+            return ross_bits(*pair.vector_and_symbols(), self.k), ()
+        if self.correct:
+            return corrected_bits(x, z, self.k, rng)
+        return ksg_bits(x, z, self.k), ()
+
+    def _refuse_atoms(self, pair: Pair, a: Variable, b: Variable) -> None:
+        for side, v in ((pair.a, a), (pair.b, b)):
+            if side.values is None:
+                continue
+            if side.repeated(self.k).any() or side.repeated_share > _REPEATED:
                 raise EstimatorError(
                     f"{self.name}: {v.name} has equal rows (atoms, dead units or repeated inputs), where plain neighbours go wrong by bits; "
-                    f"use mixed:k={self.k}, or jitter=1e-6 if you know why"
+                    f"use knn:k={self.k} or mixed:k={self.k}, or jitter=1e-6 if you know why"
                 )
-        if a.kind == b.kind:
-            return self._vectors(a, b, parts[id(a)], parts[id(b)], rng)
-        z, y = (a, b) if a.kind == "continuous" else (b, a)
-        return self._result(ross_bits(parts[id(z)], row_codes(y.values), self.k), a, b)
 
-    def _vectors(
-        self, a: Variable, b: Variable, x: Floats, z: Floats, rng: np.random.Generator | None
-    ) -> Estimate:
-        bits = ksg_bits(x, z, self.k)
-        if not self.correct or a.dim + b.dim < 3:
-            return self._result(bits, a, b)
-        rng = np.random.default_rng(0) if rng is None else rng
-        more = gaussian_shortfall(x, z, lambda u, v: ksg_bits(u, v, self.k), rng=rng)
-        if more is None:
-            return self._result(
-                bits,
-                a,
-                b,
-                (
-                    "not corrected: no Gaussian fit of these correlations, or beyond what the rows can show",
-                ),
-            )
-        return self._result(
-            bits + more,
-            a,
-            b,
-            (f"corrected by {more:+.3f} bits: what it misses on Gaussian surrogates",),
+
+def corrected_bits(
+    x: Floats, z: Floats, k: int, rng: np.random.Generator
+) -> tuple[float, tuple[str, ...]]:
+    """KSG in bits, with what it misses on Gaussian surrogates from 3 joint dimensions on.
+
+    Args:
+        x: shape ``(n, dx)``.
+        z: shape ``(n, dz)``.
+        k: neighbours.
+        rng: draws the surrogates.
+
+    Returns:
+        The estimate and its notes.
+    """
+    bits = ksg_bits(x, z, k)
+    if x.shape[1] + z.shape[1] < 3:
+        return bits, ()
+    more = gaussian_shortfall(x, z, lambda u, v: ksg_bits(u, v, k), rng=rng)
+    if more is None:
+        return bits, (
+            "not corrected: no Gaussian fit of these correlations, or beyond what the rows can show",
         )
+    note = f"corrected by {more:+.3f} bits: what it misses on Gaussian surrogates"
+    return bits + more, (note,)
 
 
 @dataclass(frozen=True)
@@ -362,32 +305,26 @@ class MixedKSG(KSG):
     def __str__(self) -> str:
         return super().__str__() + (",apart=true" if self.apart else "")
 
-    def supports(self, a: Kind, b: Kind) -> bool:
-        """Any two kinds."""
-        return a in ("continuous", "discrete") and b in ("continuous", "discrete")
+    def _bits(self, pair: Pair, rng: np.random.Generator) -> tuple[float, tuple[str, ...]]:
+        if self.apart:
+            vectors = lambda x, z: (mixed_bits(x, z, self.k), ())  # noqa: E731
+            bits, _ = apart_bits(pair, self.k, vectors)
+            return bits, ("atoms taken apart",)
+        x, z = pair.a.values, pair.b.values
+        if x is None or z is None:
+            return mixed_label_bits(*pair.vector_and_symbols(), self.k), ()
+        return mixed_bits(x, z, self.k), _at_atoms(pair, self.k)
 
-    def _part(self, v: Variable, rng: np.random.Generator | None) -> Floats:
-        if v.kind == "continuous":
-            return self._prepared(v, rng)
-        return LABELS_APART * row_codes(v.values).astype(np.float64)[:, None]
-
-    def estimate(
-        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
-    ) -> Estimate:
-        """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``jitter`` only."""
-        self._check(a, b)
-        x, z = self._part(a, rng), self._part(b, rng)
-        if not self.apart:
-            return self._result(mixed_bits(x, z, self.k), a, b, _beside_atoms(x, z, self.k))
-        from infoplane.analysis.estimators.atoms import apart_bits
-
-        return self._result(apart_bits(x, z, self.k), a, b, ("atoms taken apart",))
+    def _refuse_atoms(self, pair: Pair, a: Variable, b: Variable) -> None:
+        """Atoms are what this form is for."""
 
 
-def _beside_atoms(x: Floats, z: Floats, k: int) -> tuple[str, ...]:
-    """A note where rows at an atom of both variables and rows at an atom of neither are a twentieth each: there Gao's form falls short."""
-    at = [(counts_of(codes) > k)[codes] for codes in (row_codes(x), row_codes(z))]
+def _at_atoms(pair: Pair, k: int) -> tuple[str, ...]:
+    """Notes about rows at atoms of both variables, where Gao's form is wrong."""
+    at = [side.repeated(k) for side in (pair.a, pair.b)]
     both, neither = float((at[0] & at[1]).mean()), float((~at[0] & ~at[1]).mean())
+    if both > 1 - _MANY:
+        return ("nearly all rows repeat in both variables: ties mislead, use knn or plugin",)
     if min(both, neither) < _MANY:
         return ()
     return (

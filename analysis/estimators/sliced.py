@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.ksg import LABELS_APART, mixed_bits, standardised
+from infoplane.analysis.estimators.ksg import standardised
+from infoplane.analysis.estimators.neighbour_formulas import mixed_bits, mixed_label_bits
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
-from infoplane.rows import row_codes
+from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
 
 
@@ -81,14 +82,7 @@ class Sliced:
             )
         same_rows(a, b, self.name)
         rng = np.random.default_rng(0) if rng is None else rng
-        values = [_slice(v, self.slices, rng) for v in (a, b)]
-        found = np.array(
-            [
-                mixed_bits(p[:, [i]], q[:, [i]], self.k)
-                for p, q in [values]
-                for i in range(self.slices)
-            ]
-        )
+        found = np.array(self._slice_bits(a, b, rng))
         se = float(found.std(ddof=1) / np.sqrt(self.slices)) if self.slices > 1 else None
         bits = float(found.mean())
         low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
@@ -97,12 +91,18 @@ class Sliced:
             bits, a.n, self.name, "lower", low, high, se, target="population", notes=notes
         )
 
+    def _slice_bits(self, a: Variable, b: Variable, rng: np.random.Generator) -> list[float]:
+        """The information of every pair of directions, or of a direction and symbols, in bits."""
+        projections = [_project(v, self.slices, rng) for v in (a, b) if v.kind == "continuous"]
+        pieces = [[p[:, [i]] for p in projections] for i in range(self.slices)]
+        if len(projections) == 2:
+            return [mixed_bits(p, q, self.k) for p, q in pieces]
+        codes = codes_of(a if a.kind == "discrete" else b)
+        return [mixed_label_bits(p, codes, self.k) for (p,) in pieces]
 
-def _slice(v: Variable, slices: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    if v.kind == "discrete":
-        return np.repeat(
-            LABELS_APART * row_codes(v.values).astype(np.float64)[:, None], slices, axis=1
-        )
+
+def _project(v: Variable, slices: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Standardised projections onto random directions, shape ``(n, slices)``."""
     directions = rng.normal(size=(v.dim, slices))
     p = standardised(v) @ (directions / np.linalg.norm(directions, axis=0))
     sd = p.std(axis=0)

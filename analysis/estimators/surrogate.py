@@ -37,9 +37,12 @@ def gaussian_shortfall(
 
     Returns None where there is nothing to correct by: a singular fit, or a fitted information beyond what n rows can show (log2 n - 1).
     """
+    n, d = len(x), x.shape[1]
+    if d + z.shape[1] >= n - 1:
+        return None
     if _key(z) < _key(x):
         x, z, value = z, x, _swapped(value)
-    n, d = len(x), x.shape[1]
+        d = x.shape[1]
     scores = rank_scores(np.hstack([x, z]))
     spread = scores.std(axis=0)
     if not (spread > 0).all():

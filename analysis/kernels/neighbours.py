@@ -152,9 +152,9 @@ def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) ->
     counts = np.zeros(n, np.int64)
     if part.shape[1] == 1:
         order = np.argsort(part[:, 0], kind="stable")
-        count_line(
-            part[order, 0].astype(np.float64), order, np.asarray(eps, np.float64), strict, counts
-        )
+        # Nothing lies strictly within 0: a negative reach spares the walk through equal values.
+        reach = np.where(eps > 0, eps, -1.0) if strict else np.asarray(eps, np.float64)
+        count_line(part[order, 0].astype(np.float64), order, reach, strict, counts)
         return counts
     threshold = _square_threshold(
         np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf)

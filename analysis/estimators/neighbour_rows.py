@@ -1,0 +1,197 @@
+"""A pair of variables made ready for neighbours: live units, rounding undone, classes that are shared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.quantisation import class_keys, row_keys, spread_ties
+from infoplane.errors import EstimatorError
+from infoplane.rows import codes_of, row_codes, row_digests
+from infoplane.types import Variable
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+Keys = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """One variable as neighbours take it.
+
+    Attributes:
+        values: shape ``(n, dim)``, rounding spread, constant units left out; None for symbols.
+        codes: shape ``(n,)``; equal rows share a dense code.
+    """
+
+    values: Floats | None
+    codes: Codes
+
+    @property
+    def constant(self) -> bool:
+        """Whether all rows are equal."""
+        return int(self.codes.max()) == 0
+
+    def repeated(self, k: int) -> NDArray[np.bool_]:
+        """Which rows share their value with more than k others or are symbols, shape ``(n,)``."""
+        if self.values is None:
+            return np.ones(len(self.codes), np.bool_)
+        return np.asarray((counts_of(self.codes) > k)[self.codes])
+
+    def scaled(self, scale: Callable[[Floats], Floats]) -> Side:
+        """The side with its values scaled; as it is where there are none."""
+        if self.values is None or self.constant:
+            return self
+        values = scale(self.values)
+        return Side(values, row_codes(values))
+
+    @property
+    def repeated_share(self) -> float:
+        """The share of rows that repeat another row."""
+        return 1.0 - float((counts_of(self.codes) == 1).sum()) / len(self.codes)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """Paired rows of two variables.
+
+    Attributes:
+        a, b: the sides, of equally many rows.
+        notes: what was done to the rows, for the estimate.
+    """
+
+    a: Side
+    b: Side
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(self.a.codes)
+
+    def vector_and_symbols(self) -> tuple[Floats, Codes]:
+        """The values of the continuous side, ``(n, dim)``, and the codes of the other, ``(n,)``."""
+        vector, symbols = (self.a, self.b) if self.b.values is None else (self.b, self.a)
+        assert vector.values is not None  # at least one variable is continuous
+        return vector.values, symbols.codes
+
+    @property
+    def ceiling_bits(self) -> float | None:
+        """The entropy of the symbols in bits; None without symbols."""
+        for side in (self.a, self.b):
+            if side.values is None:
+                return entropy_bits(counts_of(side.codes))
+        return None
+
+    @property
+    def constant(self) -> bool:
+        """Whether one side is constant, so that it carries no information."""
+        return self.a.constant or self.b.constant
+
+
+def standard_columns(z: Floats) -> Floats:
+    """Shift and scale columns to mean 0 and standard deviation 1, shape ``(n, dim)``.
+
+    Constant columns become 0.
+    """
+    z = z - z.mean(axis=0)
+    sd = z.std(axis=0)
+    return np.asarray(z / np.where(sd > 0, sd, 1.0))
+
+
+def prepare_pair(
+    a: Variable,
+    b: Variable,
+    k: int,
+    *,
+    name: str,
+    scale: Callable[[Floats], Floats] = standard_columns,
+) -> Pair:
+    """Make two variables, of which at least one is continuous, ready for neighbours.
+
+    - Rows whose symbol no other row has are left out: they have no neighbour within their class.
+    - Units that are constant over the rows are left out.
+    - Rounded values are spread over their cells (`infoplane.analysis.estimators.quantisation`).
+
+    Args:
+        a: shape ``(n, da)``.
+        b: shape ``(n, db)``.
+        k: neighbours; a value that more rows share can be an atom.
+        name: of the estimator, for errors.
+        scale: what is done to the live columns of each side at the end, shape ``(n, dim)``.
+
+    Raises:
+        EstimatorError: two discrete variables, every symbol has one row, or fewer than k + 2 rows.
+    """
+    same_rows(a, b, name)
+    a, b, notes = _with_shared_symbols(a, b)
+    if a.n < k + 2:
+        raise EstimatorError(
+            f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"
+        )
+    live_a, live_b = _live(a), _live(b)
+    dead = a.dim - live_a.shape[1] + b.dim - live_b.shape[1]
+    if dead:
+        notes.append(f"{dead} constant units left out")
+    keys_a, keys_b = _keys(a, live_a), _keys(b, live_b)
+    if a.kind == "discrete":
+        keys_a = class_keys(codes_of(a), keys_b)
+    if b.kind == "discrete":
+        keys_b = class_keys(codes_of(b), keys_a)
+    same = bool(keys_a.sum() == keys_b.sum())
+    side_a, spread_a = _side(a, live_a, row_keys(keys_a, keys_b), k)
+    side_b, spread_b = _side(b, live_b, row_keys(keys_b, ~keys_a if same else keys_a), k)
+    if spread_a + spread_b:
+        notes.append(f"rounded values of {spread_a + spread_b} units spread over their cells")
+    return Pair(side_a.scaled(scale), side_b.scaled(scale), tuple(notes))
+
+
+def _with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
+    """The rows whose symbol has another row; all rows of two continuous variables."""
+    for v in (a, b):
+        if v.kind != "discrete":
+            continue
+        codes = codes_of(v)
+        kept = counts_of(codes)[codes] > 1
+        if not kept.any():
+            raise EstimatorError(
+                "every class has one row: there is no neighbour within a class; "
+                "give labels, not row ids"
+            )
+        if not kept.all():
+            alone = v.n - int(kept.sum())
+            note = (
+                f"{alone} of {v.n} rows ({alone / v.n:.0%}) left out: no other row has their "
+                f"symbol of {v.name}; the number is about the others"
+            )
+            rows = np.flatnonzero(kept)
+            return a.take(rows), b.take(rows), [note]
+    return a, b, []
+
+
+def _live(v: Variable) -> NDArray[np.generic]:
+    """The columns that are not constant, shape ``(n, live)``; symbols as they are."""
+    if v.kind == "discrete":
+        return v.values
+    live = (v.values != v.values[0]).any(axis=0)
+    return v.values if live.all() else np.ascontiguousarray(v.values[:, live])
+
+
+def _keys(v: Variable, live: NDArray[np.generic]) -> Keys:
+    if v.kind == "discrete" or not live.shape[1]:
+        return np.zeros(v.n, np.uint64)
+    return np.ascontiguousarray(row_digests(live)[:, 0])
+
+
+def _side(v: Variable, live: NDArray[np.generic], keys: Keys, k: int) -> tuple[Side, int]:
+    """The side of a variable, and how many of its columns were spread."""
+    if v.kind == "discrete":
+        return Side(None, codes_of(v)), 0
+    values, spread = spread_ties(live.astype(np.float64), keys, k)
+    codes = row_codes(values) if values.shape[1] else np.zeros(v.n, np.int64)
+    return Side(values, codes), spread

@@ -1,0 +1,161 @@
+"""Spread values that rounding has tied over the cells that they were rounded to."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Keys = NDArray[np.uint64]
+
+FEW_LEVELS = 32
+"""A column with at most so many values is read as symbols: its ties are atoms."""
+_WINDOW = 8
+_STANDS_OUT = 5.0
+_NEAR = 0.02
+_REGULAR = 0.5
+
+
+def spread_ties(values: Floats, keys: Keys, k: int) -> tuple[Floats, int]:
+    """Replace rounded values by values that are uniform within their rounding cell.
+
+    A column counts as rounded where values tie, more than `FEW_LEVELS` of them differ, and the gaps
+    between them are multiples of a local spacing: half precision, decimals, integers, 8-bit pixels.
+    A cell can be told from every value in it, so that spreading changes no mutual information; the
+    ties that mislead neighbours are gone. An atom stays where it is: a value that more than k rows
+    share and that stands out of its surroundings, such as the zero behind a ReLU.
+
+    Args:
+        values: shape ``(n, dim)``.
+        keys: shape ``(n,)``; a digest of every row, from which its place in the cell is drawn.
+        k: neighbours; more rows than that at one value can be an atom.
+
+    Returns:
+        The values, shape ``(n, dim)``, and how many columns were spread.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(1000, 1)).round(1)
+        >>> spread, columns = spread_ties(x, np.arange(1000, dtype=np.uint64), 5)
+        >>> columns, len(np.unique(spread)), bool((spread.round(1) == x).all())
+        (1, 1000, True)
+    """
+    spread, columns = values, 0
+    for column in _tied_columns(values):
+        cells = _cells(values[:, column], k)
+        if cells is None:
+            continue
+        if not columns:
+            spread = values.copy()
+        left, right = cells
+        place = _uniform(keys, column)
+        spread[:, column] += place * (left + right) - left
+        columns += 1
+    return spread, columns
+
+
+def row_keys(own: Keys, other: Keys) -> Keys:
+    """Digest every row of a pair of variables: the same whatever the order of the rows.
+
+    Args:
+        own: shape ``(n,)``; digests of the rows of the variable that is spread.
+        other: shape ``(n,)``; digests of the rows of its partner.
+
+    Equal pairs of rows differ by how many came before them.
+    """
+    with np.errstate(over="ignore"):
+        salt = own.sum(dtype=np.uint64)  # the two sides of a pair of variables draw differently
+        pair = _mixed(own + salt) + np.uint64(0x9E3779B97F4A7C15) * _mixed(other)
+        return _mixed(pair) + _occurrences(pair)
+
+
+def class_keys(codes: NDArray[np.int64], other: Keys) -> Keys:
+    """Digest classes by the rows that they hold, so that renumbering them changes nothing.
+
+    Args:
+        codes: shape ``(n,)``; dense codes of the classes.
+        other: shape ``(n,)``; digests of the rows of the other variable.
+    """
+    with np.errstate(over="ignore"):
+        sums = np.zeros(int(codes.max()) + 1, np.uint64)
+        np.add.at(sums, codes, _mixed(other))
+        return sums[codes]
+
+
+def _tied_columns(values: Floats) -> NDArray[np.int64]:
+    ascending = np.sort(values, axis=0)
+    return np.flatnonzero((ascending[1:] == ascending[:-1]).any(axis=0))
+
+
+def _cells(column: Floats, k: int) -> tuple[Floats, Floats] | None:
+    """How far the rounding cell of every row reaches to either side; None without a lattice.
+
+    Shapes ``(n,)``; 0 at atoms.
+    """
+    levels, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
+    if len(levels) <= FEW_LEVELS:
+        return None
+    gaps = np.diff(levels)
+    spacing = _local_minimum(gaps)  # (levels - 1,)
+    if not _is_regular(gaps, spacing):
+        return None
+    whole = np.where(gaps <= 2.5 * spacing, gaps, spacing)
+    left, right = np.r_[whole[0], whole] / 2, np.r_[whole, whole[-1]] / 2
+    atoms = _stand_out(counts, left + right, k)
+    if (counts[~atoms] == 1).all():
+        return None
+    left[atoms] = right[atoms] = 0.0
+    rows = inverse.reshape(-1)
+    return left[rows], right[rows]
+
+
+def _is_regular(gaps: Floats, spacing: Floats) -> bool:
+    """Whether gaps are multiples of the smallest nearby, as no density makes them."""
+    ratio = gaps / spacing
+    return bool((np.abs(ratio - np.round(ratio)) < _NEAR).mean() >= _REGULAR)
+
+
+def _stand_out(counts: NDArray[np.int64], widths: Floats, k: int) -> NDArray[np.bool_]:
+    """Which levels hold far more rows than the density of the levels around them explains."""
+    near = _window_sum(counts.astype(np.float64)) - counts
+    room = _window_sum(widths) - widths
+    expected = near / room * widths
+    return (counts > k) & (counts > _STANDS_OUT * (expected + 1))
+
+
+def _local_minimum(gaps: Floats) -> Floats:
+    padded = np.pad(gaps, _WINDOW, constant_values=np.inf)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
+    return np.asarray(windows.min(axis=1))
+
+
+def _window_sum(values: Floats) -> Floats:
+    padded = np.pad(values, _WINDOW)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _WINDOW + 1)
+    return np.asarray(windows.sum(axis=1))
+
+
+def _occurrences(keys: Keys) -> Keys:
+    """How many equal keys stand before each, shape ``(n,)``."""
+    order = np.argsort(keys, kind="stable")
+    ascending = keys[order]
+    starts = np.flatnonzero(np.r_[True, ascending[1:] != ascending[:-1]])
+    lengths = np.diff(np.r_[starts, len(keys)])
+    found = np.empty(len(keys), np.uint64)
+    found[order] = (np.arange(len(keys)) - np.repeat(starts, lengths)).astype(np.uint64)
+    return found
+
+
+def _uniform(keys: Keys, column: int) -> Floats:
+    """Pseudo-random numbers in (0, 1) that belong to keys and a column, shape ``(n,)``."""
+    with np.errstate(over="ignore"):
+        drawn = _mixed(keys + np.uint64(column + 1) * np.uint64(0xD1342543DE82EF95))
+    return np.asarray(((drawn >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
+
+
+def _mixed(keys: Keys) -> Keys:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014): a bijection that scatters bits."""
+    with np.errstate(over="ignore"):
+        z = keys + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return np.asarray(z ^ (z >> np.uint64(31)))
