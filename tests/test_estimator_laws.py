@@ -445,7 +445,7 @@ def test_units_that_are_off_together_keep_their_information_only_with_atoms_apar
     plain, apart, knn = (
         found.of(spec, "mixed") for spec in ("mixed:k=5", "mixed:k=5,apart=true", "knn:k=5")
     )
-    assert plain.bias < -0.2 and abs(apart.bias) < 0.05 and knn.bias == apart.bias  # type: ignore[operator]  # numbers
+    assert plain.bias < -0.2 and abs(apart.bias) < 0.05 and abs(knn.bias) < 0.05  # type: ignore[operator]  # numbers
 
 
 # ---- choice of form, companions, slopes, corrections ---------------------------------------------------------------------------------------------
@@ -457,10 +457,9 @@ def test_neighbours_choose_the_form_that_the_rows_ask_for() -> None:
     relu, x = continuous(np.maximum(z.values, 1.0)), continuous(rng.normal(size=(200, 1)))
     knn = E.Neighbours(k=4)
     for a, b, form, word in (
-        (x, z, E.KSG(4, correct=True), "KSG"),
-        (z, y, E.Ross(4), "Ross"),
-        (relu, y, E.MixedKSG(4, apart=True), "mixed"),
-        (x, relu, E.MixedKSG(4, apart=True), "mixed"),
+        (x, z, E.KSG(4, correct=True), "form: KSG"),
+        (z, y, E.Ross(4), "form: Ross"),
+        (relu, y, E.MixedKSG(4, apart=True), "taken apart; Ross for the others"),
     ):
         got = knn.estimate(a, b)
         assert (

@@ -1769,14 +1769,6 @@ def test_a_gaussian_says_its_error_for_scalars_alone() -> None:
     ] * 3
 
 
-def test_a_jitter_is_as_wide_as_it_says() -> None:
-    v = Variable("v", RNG.normal(size=(4000, 1)), "continuous")
-    apart = parse("ksg:jitter=0.01")._prepared(v, None) - parse("ksg")._prepared(v, None)
-    assert apart.std() == pytest.approx(0.01, rel=0.1) and apart.mean() == pytest.approx(
-        0, abs=1e-3
-    )
-
-
 def test_widths_reach_from_a_thousandth_of_the_largest_value_to_twice_it(tmp_path: Path) -> None:
     z = np.array([[0.5, -4.0], [1.0, 0.25], [2.0, 0.125]], np.float32)
     found = ip.width_sweep(one_step(tmp_path / "run", a=("Linear", z), flat=("Linear", 0 * z)), "a")

@@ -14,7 +14,7 @@ from infoplane.analysis.estimators.ksg import (
     slowest_bias,
 )
 from infoplane.analysis.estimators.neighbour_formulas import Floats, ksg_bits
-from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair
+from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
 
@@ -96,7 +96,7 @@ class Neighbours:
             bits,
             a.n,
             self.name,
-            ceiling_bits=pair.ceiling_bits,
+            ceiling_bits=symbol_entropy(a, b),
             target="population",
             notes=(*pair.notes, *notes),
         )

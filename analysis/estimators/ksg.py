@@ -17,7 +17,12 @@ from infoplane.analysis.estimators.neighbour_formulas import (
     mixed_label_bits,
     ross_bits,
 )
-from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, standard_columns
+from infoplane.analysis.estimators.neighbour_rows import (
+    Pair,
+    prepare_pair,
+    standard_columns,
+    symbol_entropy,
+)
 from infoplane.analysis.estimators.surrogate import gaussian_shortfall, rank_scores
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -181,7 +186,7 @@ class KSG:
             bits,
             a.n,
             self.name,
-            ceiling_bits=pair.ceiling_bits,
+            ceiling_bits=symbol_entropy(a, b),
             target="population",
             notes=(*self._notes(a, b), *pair.notes, *notes),
         )

@@ -56,6 +56,14 @@ class Side:
         return 1.0 - float((counts_of(self.codes) == 1).sum()) / len(self.codes)
 
 
+def symbol_entropy(a: Variable, b: Variable) -> float | None:
+    """The entropy in bits of the discrete one of two variables; None where there is none."""
+    for v in (a, b):
+        if v.kind == "discrete":
+            return entropy_bits(counts_of(codes_of(v)))
+    return None
+
+
 @dataclass(frozen=True, eq=False)
 class Pair:
     """Paired rows of two variables.
@@ -79,14 +87,6 @@ class Pair:
         vector, symbols = (self.a, self.b) if self.b.values is None else (self.b, self.a)
         assert vector.values is not None  # at least one variable is continuous
         return vector.values, symbols.codes
-
-    @property
-    def ceiling_bits(self) -> float | None:
-        """The entropy of the symbols in bits; None without symbols."""
-        for side in (self.a, self.b):
-            if side.values is None:
-                return entropy_bits(counts_of(side.codes))
-        return None
 
     @property
     def constant(self) -> bool:
