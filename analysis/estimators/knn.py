@@ -1,14 +1,15 @@
-"""The neighbour estimator that fits the rows: KSG or Ross where all rows differ, the mixed form where values repeat."""
+"""Estimate information by neighbours in the form that the rows ask for, atoms apart."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from infoplane.analysis.estimators.atoms import apart_bits
 from infoplane.analysis.estimators.ksg import (
     CONSTANT,
+    KSG,
     corrected_bits,
     fewer_neighbours,
     slowest_bias,
@@ -21,18 +22,18 @@ from infoplane.types import Estimate, Kind, Variable
 
 @dataclass(frozen=True)
 class Neighbours:
-    """I(A;B) by k nearest neighbours, the form chosen by the rows and named in the notes.
+    """Estimate I(A;B) by k nearest neighbours, in the form that the rows ask for.
 
-    `MixedKSG` with atoms apart where rows repeat (atoms after ReLU, one-hot, dead layers, repeated inputs), else `KSG` for two continuous variables and `Ross` for labels. One spec
-    serves all layers of a network, some of which have atoms.
+    `KSG` for two continuous variables, `Ross` for labels; values that more than k rows share (atoms
+    after ReLU, one-hot, repeated inputs) are taken apart by the chain rule. The notes name the form.
+    One spec serves all layers of a network, some of which have atoms.
 
     Attributes:
         k: neighbours.
         correct: as in `KSG`, where that is the form; on unless ``correct=false`` asks for the published definition. The form of more than two scalars needs it: 0.03 bit off on vectors
             up to 3+3 dimensions, 0.10 without.
 
-    When it lies: as the form that it names. A layer that gains its first repeated row between two checkpoints changes form; the two differ by about
-    1/(2 n) nats on distinct rows.
+    When it lies: as the form that it names.
 
     Example:
         >>> from infoplane.types import continuous
@@ -47,7 +48,7 @@ class Neighbours:
     _FIRST = "k"
     traits = replace(
         KSG.traits,
-        target="Shannon MI of the population: KSG, Ross, or mixed KSG where rows repeat",
+        target="Shannon MI of the population: KSG or Ross, atoms apart",
         validity=(
             "any layer, with or without atoms; up to about 5 dimensions in all; infinite for deterministic layers of a continuous X"
         ),

@@ -81,11 +81,12 @@ class KSG:
             `infoplane.analysis.estimators.surrogate`); the notes say how much. Mean error on vectors up to 3+3 dimensions 0.03 where it is 0.10 without.
 
     When it lies: without ``correct`` it falls short in high dimension (-0.6 bit at 5+5 dimensions, -1.9 of 2.2 bits at 20+20, N=2000) and above about
-    log2 N - 2 bits; infinite truths (a deterministic layer of a continuous input) give a finite number that grows with N. Equal rows are
-    refused: use `MixedKSG`.
+    log2 N - 2 bits; infinite truths (a deterministic layer of a continuous input) give a finite number that grows with N. Atoms are
+    refused: use `Neighbours` or `MixedKSG`. Rounded values, constant units and classes of one row: see `prepare_pair`.
 
     Raises:
-        EstimatorError: equal rows, fewer than k + 2 rows, two discrete variables.
+        EstimatorError: a value that more than k rows share, more than a twentieth of the rows repeated, fewer than k + 2 rows, two
+            discrete variables.
 
     Example:
         >>> from infoplane.types import continuous
@@ -302,7 +303,7 @@ class MixedKSG(KSG):
     traits = replace(
         KSG.traits,
         target="Shannon MI of a continuous-discrete mixture",
-        validity="any kinds; the choice where layers have atoms; falls short in high dimension",
+        validity="at least one continuous variable; layers with atoms; falls short in high dimension",
     )
     _PREFIX = "mixed"
     _TITLE = "mixed KSG"
