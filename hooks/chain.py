@@ -2,85 +2,54 @@
 
 Module order does not tell it (skip connections, branches, pooled views). The network runs on other inputs x' while layer i is made to
 return what it returned for x. Then for every layer j: its output equals that for x: i **cuts** X from j; it equals that for x':
-there is **no path** from i to j; anything between: **partial**, i is bypassed. L layers cost L + 2 forwards on a few rows.
+there is **no path** from i to j; anything between: **partial**, i is bypassed.
+
+Neighbours first: in one forward every layer is given the values of rows of its own. Where each layer then gives what the layer before
+it was given, all pairs are cut, since a function of a function is one: a plain network costs five or six forwards of few rows. Any
+other costs one forward per layer more.
 
 A network with noise is run with the random streams re-seeded at the moment layer i fires. If layer j, given Z_i, still depends on the noise
-drawn before that moment, both **share noise** (a tied dropout mask) and the pair is no Markov chain. Batch statistics in training mode are
-noise of this kind too: they are found by changing the other rows of the batch.
+drawn before that moment, both **share noise** (a tied dropout mask) and the pair is no Markov chain; if it depends on the noise drawn
+afterwards, the noise is **fresh**. Rows that depend on the other rows of the batch are noise of this kind too, in every mode.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import InputError, UnsupportedOutput
+from infoplane.hooks.bench import (
+    AFTER,
+    AFTER_OTHER,
+    BEFORE,
+    OTHER,
+    Bench,
+    Patch,
+    Values,
+    constant,
+    relative_change,
+    rounded,
+    same,
+)
+from infoplane.hooks.chosen_rows import how_many
 from infoplane.hooks.focus import Focus, WholeSamples
-from infoplane.hooks.isolate import Mode, device_of, isolated, seed_all, unwrap
-from infoplane.hooks.layers import Layers, survey, tensor_of
-from infoplane.hooks.outputs import put
-from infoplane.hooks.probe import Forward, Inputs, Probe, call, make_probe
-from infoplane.hooks.sites import Site, attached
+from infoplane.hooks.isolate import Mode, device_of, isolated, unwrap
+from infoplane.hooks.layers import Layers, survey
+from infoplane.hooks.options import Noise
+from infoplane.hooks.probe import Forward, Probe, make_probe
+from infoplane.hooks.sites import Site
 from infoplane.types import Chain, Relation
 
-Values = dict[str, Tensor]
-_BEFORE, _OTHER, _AFTER = 11, 12, 13  # seeds: before the site fires, another one, from the site on
-
-
-class _Bench:
-    """The network on its small set of rows, run with or without an interchange."""
-
-    def __init__(
-        self, model: nn.Module, sites: Sequence[Site], forward: Forward | None, focus: Focus
-    ) -> None:
-        self.model, self.sites, self.forward, self.focus = model, sites, forward, focus
-
-    def run(
-        self, inputs: Inputs, seed: int, patch: tuple[Site, Tensor | None] | None = None
-    ) -> Values:
-        """All site values (clones) on ``inputs``; with ``patch``, that site returns the given tensor (None: its own) and the noise restarts there."""
-        seen: Values = {}
-
-        def visit(site: Site, value: Any) -> Any:  # Any: layer output
-            if patch is not None and site is patch[0]:
-                seed_all(_AFTER)
-                if patch[1] is not None:
-                    own = tensor_of(site, value)
-                    new = self.focus.put(site, own.detach(), patch[1])
-                    new = new.movedim(0, site.axis) if site.axis else new
-                    seen[site.name] = patch[1].clone()
-                    return put(
-                        value, site.select, new.clone()
-                    )  # a clone: the network may overwrite it in place
-            seen[site.name] = self.focus.look(site, tensor_of(site, value).detach()).clone()
-            return None
-
-        seed_all(seed)
-        with attached(self.sites, visit) as next_forward:
-            call(self.model, inputs, self.forward)
-            next_forward()
-        return seen
-
-
-def _same(a: Tensor, b: Tensor, tolerance: float) -> bool:
-    """Whether two values of a layer are equal, up to ``tolerance`` times the largest finite magnitude; an infinity or NaN equals itself only."""
-    if a is b or (
-        a.dtype == b.dtype and torch.equal(a, b)
-    ):  # nearly all that are the same are so to the last bit
-        return True
-    if a.shape != b.shape or not a.numel():
-        return a.shape == b.shape
-    a, b = a.double(), b.double()
-    scale = float(torch.maximum(a.abs().max(), b.abs().max()))
-    if not math.isfinite(scale):
-        apart = (a != b) & ~(a.isnan() & b.isnan())
-        scale = float(torch.stack([a, b]).nan_to_num(0.0, 0.0, 0.0).abs().max())
-        a, b = a[apart], b[apart]
-    return bool(((a - b).abs() <= tolerance * max(scale, 1e-30)).all())
+ROUNDING_MARGIN = 16.0
+"""By how much rounding may be larger on other rows than on those of the test."""
+Pairs = list[tuple[str, str]]
 
 
 def certify(
@@ -90,162 +59,291 @@ def certify(
     *,
     mode: Mode = "eval",
     autocast: torch.dtype | None = None,
-    rows: int = 8,
+    rows: int | None = None,
     tolerance: float = 1e-5,
     forward: Forward | None = None,
     focus: Focus | None = None,
+    noise: Noise = "undeclared",
+    through: int | None = None,
 ) -> Chain:
     """The `Chain` of these sites. Never fails: what cannot be tested is ``unknown``, and ``reason`` says why.
 
     Args:
-        rows: probe rows to use; half of them are x, the other half x'.
+        model: the bare network.
+        probe: rows to choose from.
+        sites: in the order in which they fire.
+        mode: as for the recorder.
+        autocast: as for the recorder.
+        rows: rows x, and as many rows x'; 8 of a large network and up to 128 of a small one when left out.
+        tolerance: relative to the largest magnitude of a layer.
+        forward: as for the recorder.
         focus: what a row is; whole samples when left out.
+        noise: as declared to the recorder; it is passed on.
+        through: the checkpoint whose weights the network has.
     """
     focus = WholeSamples() if focus is None else focus
     names = tuple(site.name for site in sites)
-    versions = {"torch": torch.__version__, "mode": mode}
-    unknown: tuple[tuple[Relation, ...], ...] = tuple(
-        tuple("unknown" for _ in names) for _ in names
+    blank = Chain(
+        names,
+        tuple(tuple("unknown" for _ in names) for _ in names),
+        tolerance,
+        probe.n,
+        versions={"torch": torch.__version__, "mode": mode},
+        through=through,
+        noise=noise,
     )
     if probe.n < 2:
-        return Chain(
-            names,
-            unknown,
-            tolerance,
-            probe.n,
-            reason="the interchange test needs at least two probe rows",
-            versions=versions,
-        )
-    device = device_of(model)
-    first, second = focus.sets(probe, rows)
+        return _without(blank, "the interchange test needs at least two probe rows")
     try:
-        with isolated(model, mode=mode, seed=_BEFORE, autocast=autocast, device=device):
-            x, other = (next(p.batches(p.n, device))[1] for p in (first, second))
-            matrix, shared, reason = _matrix(
-                _Bench(model, sites, forward, focus), x, other, tolerance, mode
-            )
+        with isolated(model, mode=mode, seed=BEFORE, autocast=autocast, device=device_of(model)):
+            x, other = focus.samples(probe, rows or how_many(model, probe, sites))
+            test = Interchange(Bench(model, sites, forward, focus), probe, x, other, tolerance)
+            return test.certificate(blank)
     except (
         Exception
     ) as error:  # a network that cannot run on a few rows still trains; the certificate says so
-        return Chain(
-            names,
-            unknown,
-            tolerance,
-            first.n,
-            reason=f"the interchange test failed: {type(error).__name__}: {error}",
-            versions=versions,
-        )
-    return Chain(names, matrix, tolerance, first.n, tuple(shared), reason, versions)
+        return _without(blank, f"the interchange test failed: {type(error).__name__}: {error}")
 
 
-def _matrix(
-    bench: _Bench, x: Inputs, other: Inputs, tolerance: float, mode: Mode
-) -> tuple[tuple[tuple[Relation, ...], ...], list[tuple[str, str]], str]:
-    sites = bench.sites
-    plain, far, again = bench.run(x, _BEFORE), bench.run(other, _BEFORE), bench.run(x, _OTHER)
-    random = {s.name for s in sites if not _same(plain[s.name], again[s.name], tolerance)}
-    noisy = bool(random)
-    blind = [s.name for s in sites if _same(plain[s.name], far[s.name], tolerance)]
-    coupled = _coupled(bench, x, other, plain, tolerance) if mode != "eval" else set()
-    shared: list[tuple[str, str]] = []
-    reasons = [f"{blind} gave the same output for all test rows" if blind else ""]
-    matrix: list[tuple[Relation, ...]] = []
-    for site in sites:
+def _without(blank: Chain, reason: str) -> Chain:
+    return replace(blank, reason=reason, through=-1 if blank.through is not None else None)
+
+
+@dataclass(frozen=True)
+class References:
+    """What the layers give when nothing is put into them.
+
+    Attributes:
+        plain: on the rows x.
+        random: layers that other noise changes.
+        coupled: layers whose rows the other rows of the batch change.
+        rounding: by layer, the relative change by other last bits.
+    """
+
+    plain: Values
+    random: frozenset[str]
+    coupled: frozenset[str]
+    rounding: dict[str, float]
+
+
+class Interchange:
+    """One interchange test.
+
+    Args:
+        bench: the network and its layers.
+        probe: the rows that ``x`` and ``other`` number.
+        x: numbers of the rows whose values are put back, shape ``(k,)``.
+        other: numbers of the rows that run meanwhile, shape ``(k,)``.
+        tolerance: relative, see `certify`.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        probe: Probe,
+        x: NDArray[np.int64],
+        other: NDArray[np.int64],
+        tolerance: float,
+    ) -> None:
+        self.bench, self.tolerance = bench, tolerance
+        self.k, self.half = len(x), max(1, len(x) // 2)
+        self.x, self.other = probe.take(x), probe.take(other)
+        self.both = probe.take(np.concatenate([x, other]))
+        self.mixed = probe.take(np.concatenate([x[: self.half], other[self.half :]]))
+
+    def certificate(self, blank: Chain) -> Chain:
+        """The chain of all pairs."""
+        found = self.references()
+        noisy = tuple(s.name for s in self.bench.sites if s.name in found.random | found.coupled)
+        certain = replace(blank, rows=self.k, rounding=found.rounding, noisy=noisy)
+        if not noisy and self.bench.focus.movable:
+            plain = self.bench.run(self.both)
+            awake = [s for s in self.bench.sites if not constant(plain[s.name], self.tolerance)]
+            if self.neighbours_cut(awake, plain):
+                return replace(certain, matrix=self.of_a_line(awake), reason=self.asleep(awake))
+        return self.pair_by_pair(certain, found)
+
+    def references(self) -> References:
+        """Run the network without interchange: as it is, with other noise, in other company, with other last bits."""
+        run, tolerance = self.bench.run, self.tolerance
+        plain, again = run(self.x), run(self.x, OTHER)
+        company = run(self.mixed) if self.bench.focus.separate else plain
+        rounding = self.rounding(plain)
+        names = [s.name for s in self.bench.sites]
+        random = {name for name in names if not same(plain[name], again[name], tolerance)}
+        coupled = set()
+        for name in names:
+            allowed = max(tolerance, ROUNDING_MARGIN * rounding.get(name, 0.0))
+            if not same(company[name][: self.half], plain[name][: self.half], allowed):
+                coupled.add(name)
+        return References(plain, frozenset(random), frozenset(coupled), rounding)
+
+    def rounding(self, plain: Values) -> dict[str, float]:
+        """Change the last bits of every layer at once, and see how far that grows."""
+        patches: dict[str, Patch] = {
+            s.name: rounded for s in self.bench.sites if not callable(s.select)
+        }
         try:
-            row, found = _row(
-                bench,
-                site,
-                x,
-                other,
-                plain=plain,
-                far=far,
-                noisy=noisy,
-                random=random,
-                coupled=coupled,
-                tolerance=tolerance,
+            shaken = self.bench.run(self.x, patches=patches)
+        except UnsupportedOutput:
+            return {}
+        changes = {name: relative_change(plain[name], value) for name, value in shaken.items()}
+        return {name: change for name, change in changes.items() if change > 0}
+
+    def neighbours_cut(self, sites: Sequence[Site], plain: Values) -> bool:
+        """Whether each of these layers is a function of the one before it.
+
+        Layer m of a window is given the values moved by m rows. No two layers, and not the input, carry the same rows, so that
+        whatever enters a layer from elsewhere shows.
+
+        Args:
+            sites: layers that are not constant, in order.
+            plain: values on the rows x and x'.
+        """
+        window = 2 * self.k - 1
+        for first in range(0, len(sites) - 1, window):
+            members = sites[first : first + window + 1]
+            moved = {s.name: torch.roll(plain[s.name], m + 1, 0) for m, s in enumerate(members)}
+            patches: dict[str, Patch] = {s.name: partial(_put, moved[s.name]) for s in members[:-1]}
+            try:
+                arrived = self.bench.run(self.both, patches=patches)
+            except UnsupportedOutput:
+                return False
+            for m, site in enumerate(members[1:]):
+                expected = torch.roll(plain[site.name], m + 1, 0)
+                if not same(arrived[site.name], expected, self.tolerance):
+                    return False
+        return True
+
+    def of_a_line(self, awake: Sequence[Site]) -> tuple[tuple[Relation, ...], ...]:
+        """The relations where every layer follows from the one before it; a constant one shows nothing."""
+        names = {s.name for s in awake}
+        sites, matrix = self.bench.sites, []
+        for i, up in enumerate(sites):
+            row: list[Relation] = []
+            for j, down in enumerate(sites):
+                if i == j:
+                    row.append("cut")
+                elif down.name not in names:
+                    row.append("unknown")
+                else:
+                    row.append("cut" if i < j and up.name in names else "no-path")
+            matrix.append(tuple(row))
+        return tuple(matrix)
+
+    def asleep(self, awake: Sequence[Site]) -> str:
+        """Say which layers gave the same for all rows."""
+        names = {s.name for s in awake}
+        blind = [s.name for s in self.bench.sites if s.name not in names]
+        return f"{blind} gave the same output for all test rows" if blind else ""
+
+    def pair_by_pair(self, certain: Chain, found: References) -> Chain:
+        """One forward for every layer; of a network with noise up to five."""
+        far = self.bench.run(self.other)
+        awake = [
+            s
+            for s in self.bench.sites
+            if not same(found.plain[s.name], far[s.name], self.tolerance)
+        ]
+        names = {s.name for s in awake}
+        reasons = [self.asleep(awake)]
+        matrix: list[tuple[Relation, ...]] = []
+        shared: Pairs = []
+        fresh: Pairs = []
+        for site in self.bench.sites:
+            try:
+                near = self.near(site, found)
+                row = self.row(site, near, found, far)
+                own_shared, own_fresh = self.noise_of(site, row, near, found, far)
+                shared += own_shared
+                fresh += own_fresh
+            except UnsupportedOutput as error:
+                row = {s.name: "unknown" for s in self.bench.sites}
+                reasons.append(f"{site.name}: {error}")
+            matrix.append(
+                tuple(
+                    "unknown" if name not in names and name != site.name else relation
+                    for name, relation in row.items()
+                )
             )
-        except UnsupportedOutput as error:
-            row, found = tuple("unknown" for _ in sites), []
-            reasons.append(f"{site.name}: {error}")
-        matrix.append(
-            tuple("unknown" if s.name in blind and s is not site else r for s, r in zip(sites, row))
+        return replace(
+            certain,
+            matrix=tuple(matrix),
+            shared_noise=tuple(shared),
+            fresh_noise=tuple(fresh),
+            reason="; ".join(reason for reason in reasons if reason),
         )
-        shared += found
-    return tuple(matrix), shared, "; ".join(r for r in reasons if r)
+
+    def near(self, site: Site, found: References) -> Values:
+        """The layers on x with this one as it is there; noise restarts at it."""
+        if not found.random:
+            return found.plain
+        put_back: dict[str, Patch] = {site.name: partial(_put, found.plain[site.name])}
+        return self.bench.run(self.x, patches=put_back, after=AFTER)
+
+    def row(self, site: Site, near: Values, found: References, far: Values) -> dict[str, Relation]:
+        """How one layer relates to all."""
+        put_back: dict[str, Patch] = {site.name: partial(_put, found.plain[site.name])}
+        own: dict[str, Patch] = {site.name: _same_again}
+        after = AFTER if found.random else None
+        away = self.bench.run(self.other, patches=own, after=after) if found.random else far
+        swapped = self.bench.run(self.other, patches=put_back, after=after)
+        row: dict[str, Relation] = {}
+        for s in self.bench.sites:
+            name = s.name
+            if s is site or same(swapped[name], near[name], self.tolerance):
+                row[name] = "cut"
+            elif same(swapped[name], away[name], self.tolerance):
+                row[name] = "no-path"
+            else:
+                row[name] = "partial"
+        return row
+
+    def noise_of(
+        self, site: Site, row: dict[str, Relation], near: Values, found: References, far: Values
+    ) -> tuple[Pairs, Pairs]:
+        """The layers that depend, given this one, on the noise before it (shared) and behind it (fresh)."""
+        name, after = site.name, AFTER if found.random else None
+        value = found.plain[name]
+        put_back: dict[str, Patch] = {name: partial(_put, value)}
+        shared: Pairs = []
+        fresh: Pairs = []
+        if name in found.random:  # a layer without noise shares none
+            redrawn = self.bench.run(self.x, OTHER, put_back, after=after)
+            shared += self.differing(site, row, redrawn, near, self.k)
+        if found.random:
+            redrawn = self.bench.run(self.x, patches=put_back, after=AFTER_OTHER)
+            fresh += self.differing(site, row, redrawn, near, self.k)
+        if found.coupled:
+            value = torch.cat([value[: self.half], far[name][self.half :]])
+            patches: dict[str, Patch] = {name: partial(_put, value)}
+            company = self.bench.run(self.mixed, patches=patches, after=after)
+            moved = self.differing(site, row, company, near, self.half)
+            if name in found.coupled:
+                shared += moved
+            else:
+                fresh += moved
+        return list(dict.fromkeys(shared)), list(dict.fromkeys(fresh))
+
+    def differing(
+        self, site: Site, row: dict[str, Relation], one: Values, two: Values, count: int
+    ) -> Pairs:
+        """Pairs of this layer and those on a path from it whose first ``count`` rows differ."""
+        return [
+            (site.name, s.name)
+            for s in self.bench.sites
+            if s is not site
+            and row[s.name] != "no-path"
+            and not same(one[s.name][:count], two[s.name][:count], self.tolerance)
+        ]
 
 
-def _row(
-    bench: _Bench,
-    site: Site,
-    x: Inputs,
-    other: Inputs,
-    *,
-    plain: Values,
-    far: Values,
-    noisy: bool,
-    random: set[str],
-    coupled: set[str],
-    tolerance: float,
-) -> tuple[tuple[Relation, ...], list[tuple[str, str]]]:
-    """Relations of one site to all sites, and the pairs in which it shares noise."""
-    z = plain[site.name]
-    near = (
-        bench.run(x, _BEFORE, (site, z)) if noisy else plain
-    )  # the references carry the noise that restarts at the site
-    away = bench.run(other, _BEFORE, (site, None)) if noisy else far
-    swapped = bench.run(other, _BEFORE, (site, z))
-    redrawn = (
-        bench.run(x, _OTHER, (site, z)) if site.name in random else near
-    )  # a site without noise shares none
-    mixed = (
-        bench.run(_half(x, other), _BEFORE, (site, _half_tensor(z, far[site.name])))
-        if site.name in coupled
-        else None
-    )
-    half = max(1, len(z) // 2)
-    row: list[Relation] = []
-    shared = []
-    for s in bench.sites:
-        if s is site or _same(swapped[s.name], near[s.name], tolerance):
-            row.append("cut")
-        else:
-            row.append("no-path" if _same(swapped[s.name], away[s.name], tolerance) else "partial")
-        depends = row[-1] != "no-path" and s is not site
-        if (depends and not _same(redrawn[s.name], near[s.name], tolerance)) or (
-            depends
-            and mixed is not None
-            and not _same(mixed[s.name][:half], near[s.name][:half], tolerance)
-        ):
-            shared.append((site.name, s.name))
-    return tuple(row), shared
+def _put(new: Tensor, value: Tensor) -> Tensor:
+    return new
 
 
-def _half_tensor(a: Tensor, b: Tensor) -> Tensor:
-    half = max(1, len(a) // 2)
-    return torch.cat([a[:half], b[half:]])
-
-
-def _half(a: Inputs, b: Inputs) -> Inputs:
-    """The first half of the rows of ``a``, the second half of ``b``."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return _half_tensor(a, b)
-    if isinstance(a, dict) and isinstance(b, dict):
-        return {k: _half_tensor(v, b[k]) for k, v in a.items()}
-    return tuple(_half_tensor(v, w) for v, w in zip(a, b))
-
-
-def _coupled(bench: _Bench, x: Inputs, other: Inputs, plain: Values, tolerance: float) -> set[str]:
-    """Sites whose rows depend on the other rows of the batch (batch statistics)."""
-    mixed = bench.run(_half(x, other), _BEFORE)
-    return {
-        s.name
-        for s in bench.sites
-        if not _same(
-            mixed[s.name][: max(1, len(plain[s.name]) // 2)],
-            plain[s.name][: max(1, len(plain[s.name]) // 2)],
-            tolerance,
-        )
-    }
+def _same_again(value: Tensor) -> Tensor:
+    return value
 
 
 def interchange(
@@ -253,7 +351,7 @@ def interchange(
     probe: object,
     layers: Layers = "auto",
     *,
-    rows: int = 8,
+    rows: int | None = None,
     mode: Mode = "eval",
     forward: Forward | None = None,
 ) -> Chain:
@@ -263,6 +361,9 @@ def interchange(
         model: any module; wrappers are taken off.
         probe: inputs, see `infoplane.hooks.probe.make_probe`.
         layers: as for the recorder.
+        rows: as for `certify`.
+        mode: as for the recorder.
+        forward: as for the recorder.
 
     Raises:
         InputError: fewer than two rows.
@@ -271,7 +372,7 @@ def interchange(
     if rows_probe.n < 2:
         raise InputError(f"the interchange test needs at least two probe rows, got {rows_probe.n}")
     few = rows_probe.take(slice(0, min(4, rows_probe.n)))
-    with isolated(bare, mode=mode, seed=_BEFORE, autocast=None, device=device_of(bare)):
+    with isolated(bare, mode=mode, seed=BEFORE, autocast=None, device=device_of(bare)):
         found = survey(
             bare, layers, next(few.batches(few.n, device_of(bare)))[1], few.n, forward=forward
         )

@@ -7,23 +7,35 @@ positions in. So for rows that are positions one position is exchanged and the s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from infoplane.hooks.chosen_rows import two_sets
 from infoplane.hooks.probe import Probe
 from infoplane.hooks.rows import NodeRows, PositionRows, Rows
 from infoplane.hooks.sites import Site
 
+Numbers = NDArray[np.int64]
+"""Of samples of the probe, shape ``(k,)``."""
+
 
 class Focus(Protocol):
-    """The part of a layer that a row of the plane is."""
+    """The part of a layer that a row of the plane is.
 
-    def sets(self, probe: Probe, rows: int) -> tuple[Probe, Probe]:
-        """Two sets of samples that differ, about ``rows`` of each."""
+    Attributes:
+        movable: whether a row may be given what another row has, wherever that is.
+        separate: whether the samples of a batch do not belong together, so that others may take their place.
+    """
+
+    movable: ClassVar[bool]
+    separate: ClassVar[bool]
+
+    def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
+        """Numbers of two sets of samples that differ, about ``rows`` of each."""
         ...
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
@@ -38,13 +50,12 @@ class Focus(Protocol):
 class WholeSamples:
     """A row is all of a sample."""
 
-    def sets(self, probe: Probe, rows: int) -> tuple[Probe, Probe]:
-        """Spread over the probe, differing row by row wherever the probe allows."""
-        k = max(1, min(rows, probe.n // 2))
-        spread = np.arange(probe.n)
-        if probe.n >= 2 * k:
-            spread = np.linspace(0, probe.n - 1, 2 * k).astype(np.int64)
-        return probe.take(spread[:k]), probe.take(spread[::-1][:k].copy())
+    movable: ClassVar[bool] = True
+    separate: ClassVar[bool] = True
+
+    def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
+        """Rows that differ in every input wherever the probe allows, see `infoplane.hooks.chosen_rows`."""
+        return two_sets(probe, rows)
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
         """All of it."""
@@ -64,14 +75,17 @@ class OnePosition:
         first, second: samples of the two sets. position: of each pair.
     """
 
+    movable: ClassVar[bool] = False
+    separate: ClassVar[bool] = True
+
     rows: PositionRows
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     position: Tensor
 
-    def sets(self, probe: Probe, rows: int) -> tuple[Probe, Probe]:
+    def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
         """The pairs that have a position in common."""
-        return probe.take(self.first), probe.take(self.second)
+        return self.first, self.second
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
         """The one position of every sample."""
@@ -93,12 +107,14 @@ class SomeNodes:
         nodes: which.
     """
 
+    movable: ClassVar[bool] = False
+    separate: ClassVar[bool] = False
+
     nodes: Tensor
 
-    def sets(self, probe: Probe, rows: int) -> tuple[Probe, Probe]:
+    def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
         """The graph, and the same graph with the features of its nodes in another order."""
-        other = np.roll(np.arange(probe.n), 1)[::-1].copy()
-        return probe, probe.take(other)
+        return np.arange(probe.n), np.roll(np.arange(probe.n), 1)[::-1].copy()
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
         """These nodes."""

@@ -166,9 +166,9 @@ def make_plan(
         )
     kept = tuple(Kept(s, reductions.get(s.name), options.dtype, rows.shape(s)) for s in found.sites)
     infos = tuple(_info(i, k, rows) for i, k in enumerate(kept))
-    if any(getattr(m, "track_running_stats", True) is False for m in model.modules()):
+    if uncounted := [name for name, m in model.named_modules() if _uses_the_batch(m)]:
         warnings.warn(
-            "a normalisation layer has track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
+            f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
             stacklevel=4,
         )
     return Plan(options, found, kept, infos, batch_size, rows)
@@ -187,6 +187,12 @@ def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[s
         if made is not None:
             found[site.name] = made
     return found
+
+
+def _uses_the_batch(module: nn.Module) -> bool:
+    """Whether a layer normalises by the batch also in eval mode; instance normalisation looks at one row only."""
+    batch_norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    return isinstance(module, batch_norms) and not module.track_running_stats
 
 
 def _look(model: nn.Module, probe: Probe, options: Options) -> Survey:

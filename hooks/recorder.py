@@ -20,6 +20,7 @@ from infoplane.cores import SHARE
 from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
 from infoplane.hooks.captures import Captures
+from infoplane.hooks.certificates import Certificates
 from infoplane.hooks.chain import certify
 from infoplane.hooks.focus import focus_of
 from infoplane.hooks.gradients import LossFunction
@@ -182,6 +183,7 @@ class Recorder:
             )
         self.plan: Plan | None = None
         self.chain: Chain | None = None
+        self._certificates: Certificates | None = None
         self.probe_seconds = 0.0
         self._due = self.schedule.due
         self._troubles = Troubles(self.path, on_error)
@@ -208,6 +210,8 @@ class Recorder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is not None:
+            self._certificates = None
         if error is not None and self._beside is not None:
             self._beside.stop()
             self._beside = None
@@ -272,16 +276,26 @@ class Recorder:
         self.plan = make_plan(self.model, self.probe, o, previous)
         self.plan.check_budget()
         if o.chain:
-            self.chain = certify(
-                self.model,
-                self.probe,
-                self.plan.sites,
-                mode=o.mode,
-                autocast=o.autocast,
-                forward=o.forward,
-                focus=focus_of(self.plan.row_kind),
-            )
+            fresh = previous is None and self._due(0)
+            self.chain = self._certify(0 if fresh else -1)
+            if previous is not None and previous.chain is not None:
+                self.chain = previous.chain.joined(self.chain)
         return self.plan
+
+    def _certify(self, step: int) -> Chain:
+        """The interchange test of the network as it is now, as that of a checkpoint."""
+        o = self.options
+        return certify(
+            self.model,
+            self.probe,
+            self._planned().sites,
+            mode=o.mode,
+            autocast=o.autocast,
+            forward=o.forward,
+            focus=focus_of(self._planned().row_kind),
+            noise=o.noise,
+            through=step,
+        )
 
     def _create(self, plan: Plan) -> Captures:
         team = self._team
@@ -290,6 +304,10 @@ class Recorder:
         writer = create_run(plan, self.model, self.probe, team, self.chain) if team.writes else None
         if team.split and team.rank == 0:
             team.meet("creating the run")
+        certifies = self.options.store == "activations" and (team.rank == 0 or team.probes_together)
+        if self.chain is not None and certifies:
+            run = None if writer is None else (self.path, writer.run_uuid)
+            self._certificates = Certificates(self._certify, self.chain, run)
         start, stop = team.rows(self.probe.n)
         own = self.probe.take(slice(start, stop))
         rows = plan.row_kind.subset(np.arange(start, stop)) if team.split else plan.row_kind
@@ -300,7 +318,11 @@ class Recorder:
         was, self._recording = self._recording, False
         beside, self._beside = self._beside, None
         page, self._page = self._page, None
+        certificates, self._certificates = self._certificates, None
         try:
+            if was and certificates is not None and self._weights_still_theirs():
+                certificates.finish()
+                self.chain = certificates.chain
             if was and self._captures is not None:
                 self._captures.close()
         finally:
@@ -310,6 +332,10 @@ class Recorder:
             finally:
                 if page is not None:
                     page.release()
+
+    def _weights_still_theirs(self) -> bool:
+        """Whether the last certificate can be made now: alone, and in the mode of the captures."""
+        return self.options.mode != "user" and not self._team.probes_together
 
     # ---- capturing -------------------------------------------------------------------------------------------------------------------------------
 
@@ -359,6 +385,9 @@ class Recorder:
                 {name: _number(name, value) for name, value in metrics.items()},
                 first=self._last is None,
             )
+            if self._certificates is not None:
+                self._certificates.captured(step)
+                self.chain = self._certificates.chain
         except Exception as error:
             captures.failed(step, error)
             return False

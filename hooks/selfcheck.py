@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +30,14 @@ class SelfCheck:
         step: the stored step that was replayed.
         problems: one sentence each; empty when archive and network agree.
         bitwise: layers that agree to the last bit. rounded: layers that agree up to rounding.
+        random: layers that two forwards of the same rows do not repeat.
     """
 
     step: int
     problems: tuple[str, ...]
     bitwise: tuple[str, ...] = ()
     rounded: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -44,29 +46,50 @@ class SelfCheck:
 
     def __str__(self) -> str:
         head = f"self-check of step {self.step}: {len(self.bitwise)} layers to the last bit, {len(self.rounded)} up to rounding"
-        return "\n".join(
-            [head + (". PASSED" if self.passed else ". FAILED"), *(f"  {p}" for p in self.problems)]
-        )
+        lines = [head + (". PASSED" if self.passed else ". FAILED")]
+        lines += [f"  {problem}" for problem in self.problems]
+        if self.random and self.passed:
+            lines.append(f"  random, as declared: {', '.join(self.random)}")
+        return "\n".join(lines)
 
 
 def check_live(
     archive: Archive, step: int, plan: Plan, model: nn.Module, probe: Probe
 ) -> SelfCheck:
-    """Hold a stored step against fresh passes of the live network, which is left as it was found."""
+    """Hold a stored step against fresh passes of the live network, which is left as it was found.
 
-    def values(mode: Mode) -> dict[str, NDArray[np.generic]]:
+    The network is run again with the seeds of the step, and once more with others: in eval mode nothing may change by that.
+    """
+    o = plan.options
+
+    def values(mode: Mode, seeds_of: int) -> dict[str, NDArray[np.generic]]:
         gathered = Gathered(plan.kept, plan.rows)
-        with plan.options.isolated(model, step=step, mode=mode):
-            plan.run(model, probe, gathered, step)
+        with o.isolated(model, step=seeds_of, mode=mode):
+            plan.run(model, probe, gathered, seeds_of)
         return {name: t.numpy() for name, t in gathered.values.items()}
 
-    live = values(plan.options.mode)
-    trained = values("train") if plan.options.mode == "eval" else live
-    random = {
-        name: v for name, v in trained.items() if not np.array_equal(v, live[name], equal_nan=True)
-    }
+    live = values(o.mode, step)
+    random = _differing(live, values(o.mode, step + 1))
+    unseeded = _differing(live, values(o.mode, step)) if random else ()
+    trained = values("train", step) if o.mode == "eval" else live
+    train = {name: trained[name] for name in _differing(live, trained)}
     shown = archived_rows(plan, probe)
-    return compare(archive, step, live, random, shown.y, shown.x)
+    found = compare(archive, step, live, train, shown.y, shown.x, unrepeatable=unseeded)
+    problems = list(found.problems)
+    if random and not (o.draws > 1 or o.mode == "train" or o.noise == "independent"):
+        problems.append(_randomness(random, o.mode))
+    return replace(found, problems=tuple(problems), random=random)
+
+
+def _differing(one: Values, two: Values) -> tuple[str, ...]:
+    return tuple(name for name, v in one.items() if _agreement(v, two[name]) == "different")
+
+
+def _randomness(layers: Sequence[str], mode: str) -> str:
+    return (
+        f"{', '.join(layers)}: random in {mode} mode: two forwards of the same rows differ. Noise is drawn in the network or in forward= (dropout as a "
+        "function without training=self.training, a sampling layer): switch it off, or record it with draws=k and noise='independent'"
+    )
 
 
 def compare(
@@ -76,6 +99,8 @@ def compare(
     train: Values,
     y: NDArray[np.generic] | None,
     x: NDArray[np.generic] | None,
+    *,
+    unrepeatable: Collection[str] = (),
 ) -> SelfCheck:
     """Hold every layer of a stored step against the live values, and name the cause of what differs.
 
@@ -83,19 +108,16 @@ def compare(
         live: per layer the values of the network as it is now, as stored (reduced), shape ``(n, ...)``.
         train: the same in train mode, where the network behaves differently there; empty otherwise.
         y, x: labels and inputs of the recorder's probe.
+        unrepeatable: layers whose noise follows no seed, so that nothing can be held against them.
     """
     problems, bitwise, rounded = [], [], []
     if y is not None and archive.y is not None and not _same_labels(archive, y):
         problems.append(
             "labels: the archive's labels are not those of this probe, row by row: they were shifted, shuffled or belong to other rows"
         )
-    if (
-        x is not None
-        and archive.x is not None
-        and not np.array_equal(row_digests(np.asarray(archive.x)), row_digests(x))
-    ):
+    if x is not None and archive.x is not None and not _same_inputs(np.asarray(archive.x), x):
         problems.append("inputs: the archive's probe rows are not those of this probe")
-    names = [name for name in archive.layers if name in live]
+    names = [name for name in archive.layers if name in live and name not in unrepeatable]
     for name in names:
         stored = archive.z(step, name)
         verdict = _agreement(stored, live[name])
@@ -169,6 +191,12 @@ def _same_rows(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:
         for k in (0, 1)
     )
     return bool(np.array_equal(first, second))
+
+
+def _same_inputs(stored: NDArray[np.generic], x: NDArray[np.generic]) -> bool:
+    """Whether the stored rows are those of the probe, once for every draw."""
+    draws = len(stored) // max(len(x), 1)
+    return bool(np.array_equal(row_digests(stored), np.tile(row_digests(x), (draws, 1))))
 
 
 def _same_labels(archive: Archive, y: NDArray[np.generic]) -> bool:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ Sense = Literal["point", "lower", "upper", "exact"]
 Target = Literal["probe-set", "population"]
 Quantity = Literal["i_xz", "i_zy"]
 Relation = Literal["cut", "declared", "partial", "no-path", "unknown"]
+_Item = TypeVar("_Item")
 Verdict = Literal[
     "ok", "sampling", "bias", "estimator", "untestable", "not comparable", "fault", "violation"
 ]
@@ -316,6 +317,11 @@ class Chain:
         rows: probe rows the test ran on.
         shared_noise: pairs of layers that were found to share noise.
         reason: why (part of) the test could not run; empty when it ran.
+        noisy: layers that two forwards of the same rows do not repeat (they draw noise, or see the other rows of the batch).
+        fresh_noise: pairs of layers between which noise is drawn.
+        rounding: by layer, the largest change that rounding in the last bits of every layer makes, relative to its largest value.
+        through: the last checkpoint whose weights were tested, -1 where none was; None: the relations hold whatever the weights.
+        noise: ``independent`` where the user declared that layers share no noise.
     """
 
     layers: tuple[str, ...]
@@ -325,6 +331,11 @@ class Chain:
     shared_noise: tuple[tuple[str, str], ...] = ()
     reason: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    noisy: tuple[str, ...] = ()
+    fresh_noise: tuple[tuple[str, str], ...] = ()
+    rounding: Mapping[str, float] = field(default_factory=dict)
+    through: int | None = None
+    noise: str = "undeclared"
 
     def relation(self, upstream: str, downstream: str) -> Relation:
         """How ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
@@ -340,6 +351,35 @@ class Chain:
         """Whether any relation rests on a declaration and not on a test."""
         return any("declared" in row for row in self.matrix)
 
+    def covers(self, step: int) -> bool:
+        """Whether the test ran on the weights of this checkpoint, or on later ones."""
+        return self.through is None or step <= self.through
+
+    def joined(self, newer: Chain) -> Chain:
+        """The worst of two certificates of one network: a path that was seen once stays, and so does every noise.
+
+        Example:
+            >>> shut = Chain(("a", "b"), (("cut", "cut"), ("no-path", "cut")), through=0)
+            >>> opened = Chain(("a", "b"), (("cut", "partial"), ("no-path", "cut")), through=8)
+            >>> shut.joined(opened).relation("a", "b"), shut.joined(opened).through
+            ('partial', 8)
+        """
+        matrix = tuple(
+            tuple(_both(old, new) for old, new in zip(*rows, strict=True))
+            for rows in zip(self.matrix, newer.matrix, strict=True)
+        )
+        rounding = dict(self.rounding)
+        for name, change in newer.rounding.items():
+            rounding[name] = max(change, rounding.get(name, 0.0))
+        return replace(
+            newer,
+            matrix=matrix,
+            rounding=rounding,
+            noisy=_union(self.noisy, newer.noisy),
+            fresh_noise=_union(self.fresh_noise, newer.fresh_noise),
+            shared_noise=_union(self.shared_noise, newer.shared_noise),
+        )
+
     @cached_property
     def _places(self) -> dict[str, int]:
         return {name: k for k, name in enumerate(self.layers)}
@@ -354,6 +394,11 @@ class Chain:
             "shared_noise": [list(pair) for pair in self.shared_noise],
             "reason": self.reason,
             "versions": dict(self.versions),
+            "noisy": list(self.noisy),
+            "fresh_noise": [list(pair) for pair in self.fresh_noise],
+            "rounding": dict(self.rounding),
+            "through": self.through,
+            "noise": self.noise,
         }
 
     @classmethod
@@ -371,15 +416,35 @@ class Chain:
                 matrix,
                 float(d.get("tolerance", 1e-5)),  # type: ignore[arg-type]  # JSON
                 int(d.get("rows", 0)),  # type: ignore[arg-type,call-overload]  # JSON
-                tuple((str(a), str(b)) for a, b in d.get("shared_noise", [])),  # type: ignore[attr-defined]  # JSON
+                _named_pairs(d.get("shared_noise", [])),
                 str(d.get("reason", "")),
                 {str(k): str(v) for k, v in d.get("versions", {}).items()},  # type: ignore[attr-defined]  # JSON
+                tuple(str(name) for name in d.get("noisy", [])),  # type: ignore[attr-defined]  # JSON
+                _named_pairs(d.get("fresh_noise", [])),
+                {str(k): float(v) for k, v in d.get("rounding", {}).items()},  # type: ignore[attr-defined]  # JSON
+                None if d.get("through") is None else int(d["through"]),  # type: ignore[call-overload]  # JSON
+                str(d.get("noise", "undeclared")),
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(f"not a chain certificate: {error}") from error
         if len(matrix) != len(layers) or any(len(row) != len(layers) for row in matrix):
             raise InputError(f"chain matrix does not fit its {len(layers)} layers")
         return chain
+
+
+def _both(old: Relation, new: Relation) -> Relation:
+    """What holds where either was seen; ``unknown`` saw nothing."""
+    if new in (old, "unknown"):
+        return old
+    return new if old == "unknown" else "partial"
+
+
+def _named_pairs(pairs: Any) -> tuple[tuple[str, str], ...]:  # Any: JSON
+    return tuple((str(first), str(second)) for first, second in pairs)
+
+
+def _union(first: Iterable[_Item], second: Iterable[_Item]) -> tuple[_Item, ...]:
+    return tuple(dict.fromkeys([*first, *second]))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from infoplane.analysis.dpi.certificate import is_random_given, stale, with_newest_chain
 from infoplane.analysis.dpi.episodes import episodes_of
+from infoplane.analysis.dpi.equal_inputs import differing_layers
 from infoplane.analysis.dpi.evidence import Evidence, archive_of, name_declared
 from infoplane.analysis.dpi.layer_laws import broken_laws, tolerance_bits
 from infoplane.analysis.dpi.layer_pairs import Family, compare
@@ -103,6 +105,7 @@ def judge(
         archive = archive_of(
             plane, limits, check=plane.chain is not None
         )  # without a certificate nothing in it is looked at
+    plane = with_newest_chain(plane, archive)
     evidence, grids = Evidence(plane, archive), grids_of(plane)
     resampler = (
         Resampler(evidence, permutations=permutations, splits=splits, seed=seed, until=until)
@@ -152,13 +155,20 @@ def _leaks(
                 f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes"
             )
             continue
+        alike = differing_layers(evidence, step)
+        compared += len(alike)
+        found += alike
+        reason = stale(plane.chain, step)
         for up, down, leak in evidence.leaks(step, cut):
             compared += 1
             joined += leak.joined
             if leak.example is not None:
                 text = (
                     f"rows {leak.example[0]} and {leak.example[1]} are equal at {up} but differ at {down} by more than rounding, although {up} cuts the input off: "
-                    "the layers do not come from one forward pass of one network; recapture this step"
+                    + (
+                        reason
+                        or "the layers do not come from one forward pass of one network; recapture this step"
+                    )
                 )
                 found.append(
                     Finding(
@@ -167,7 +177,7 @@ def _leaks(
                         up,
                         down,
                         leak.leak_bits,
-                        "fault",
+                        "untestable" if reason else "fault",
                         text,
                         estimator="exact",
                         gain_bits=leak.gain_bits,
@@ -189,7 +199,7 @@ def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:
         (up, down)
         for j, down in enumerate(layers)
         for up in layers[:j][::-1]
-        if chain.separates(up, down)
+        if chain.separates(up, down) and not is_random_given(chain, up, down)
     ]
 
 

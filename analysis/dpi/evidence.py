@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.dpi.certificate import is_random_given, noise_between, rounding_of, stale
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
 from infoplane.analysis.measuring.plane_point import layer_values
 from infoplane.contract import NO_PROMISES, Estimator, FreezesEdges, HasCodes, Traits
@@ -118,6 +119,11 @@ class Evidence:
             said.append(f"pairs of layers: {plane.chain.reason}")
         if plane.chain is not None and plane.chain.declared:
             said.append(f"whether the layers form the chain: judged {ON_YOUR_WORD}")
+        if plane.chain is not None and plane.chain.noisy:
+            said.append(
+                f"{', '.join(plane.chain.noisy)}: random ({plane.chain.versions.get('mode', 'eval')} mode): two forwards of the same rows differ (noise is "
+                "drawn, or rows depend on the other rows of the batch), so that rows equal upstream may differ there and are not held against each other"
+            )
         if skipped := [e for e in plane.estimators if self.exempt(e)]:
             said.append(
                 f"{', '.join(skipped)}: usable information may grow with depth, the inequality does not apply"
@@ -176,7 +182,8 @@ class Evidence:
             return NO_LEAK
         reduced = self.plane.reductions.get(down, "none") != "none"
         z = None if reduced else self.archive.z(step, down)
-        return leak(a, b, None if z is None else z.reshape(len(z), -1))
+        values = None if z is None else z.reshape(len(z), -1)
+        return leak(a, b, values, tolerance=rounding_of(self.plane.chain, down))
 
     def judge_excess(
         self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point
@@ -207,8 +214,16 @@ class Evidence:
                 "untestable",
                 f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells",
             )
+        chain = self.plane.chain
+        if exact and is_random_given(chain, up.layer, down.layer):
+            return said(
+                "not comparable",
+                f"{down.layer} draws noise: the entropy of its rows is not I(X;Z); estimate it from draws, or from the noise",
+            )
         if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
             gain = found.gain_bits
+            if found.leak_bits > 0 and (reason := stale(chain, step)):
+                return said("untestable", reason)
             if found.leak_bits > 0:
                 return said(
                     "fault",
@@ -228,6 +243,8 @@ class Evidence:
                 "estimator",
                 f"{spec} is applied after the fact and breaks the chain{parts}: compare with `exact`, or quantise inside the network",
             )
+        if reason := stale(chain, step):
+            return said("untestable", reason)
         return said(
             "violation",
             f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator or the capture",
@@ -242,7 +259,7 @@ class Evidence:
         if chain is None:
             return "no chain certificate: capture with the interchange test, or compare by eye"
         if chain.separates(up, down):
-            return ""
+            return noise_between(chain, up, down)
         if chain.declared:
             return f"{up} does not cut the input off from {down} in the chain that was declared"
         relation = chain.relation(up, down)

@@ -49,14 +49,25 @@ def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]
                         grid.estimator,
                         float(excess[step, layer]),
                         by_arithmetic,
+                        noisy=plane.chain is not None and grid.layers[layer] in plane.chain.noisy,
                     )
                 )
     return compared, found
 
 
 def _broken(
-    law: str, step: int, layer: str, estimator: str, excess: float, by_arithmetic: bool
+    law: str,
+    step: int,
+    layer: str,
+    estimator: str,
+    excess: float,
+    by_arithmetic: bool,
+    *,
+    noisy: bool,
 ) -> Finding:
+    if noisy and law == "I(X;Z) <= H(X)":
+        text = f"{layer} draws noise, so that the entropy of its cells is not I(X;Z): it exceeds H(X) by {excess:.3f} bits"
+        return Finding(law, step, layer, layer, excess, "not comparable", text, estimator=estimator)
     verdict: Verdict = "violation" if by_arithmetic else "estimator"
     text = (
         f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a bug in the estimator or the capture"

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import infoplane
+from infoplane.analysis.dpi.certificate import with_newest_chain
 from infoplane.analysis.dpi.check import judge
 from infoplane.analysis.dpi.evidence import archive_of
 from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
@@ -180,7 +181,10 @@ def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
             dict(plane.reductions),
             [asdict(f) for f in plane.failures],
         ],
-        [None if plane.chain is None else plane.chain.to_dict()],
+        [
+            None if chain is None else chain.to_dict()
+            for chain in (plane.chain, with_newest_chain(plane, archive).chain)
+        ],
         [texts, [[key, column.dtype.str, len(column)] for key, column in columns.items()]],
     )
     digest = hashlib.sha256()

@@ -25,6 +25,7 @@ RUN, PROBE, SHARD, PACKED, PLANE = (
     "infoplane.plane",
 )
 RUN_FILE, PROBE_FILE, SHARD_DIR, PLANE_DIR = "run.json", "probe.h5", "ckpt", "planes"
+CHAIN, CHAIN_FILE = "infoplane.chain", "chain.json"
 META = "meta"
 PLACES = {"crc32": "offset", "rows_crc32": "rows_offset"}
 """Per checksum of a shard's table, the key of the byte offset of what it covers; a hint that holds in the file where it was written."""

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.archive import layout
+from infoplane.archive.certificate import chain_of, read_chain
 from infoplane.archive.guard import (
     Window,
     checked_array,
@@ -40,7 +41,7 @@ from infoplane.archive.probe import (
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
 from infoplane.kinds import kind_of_inputs
 from infoplane.row_info import RowInfo
-from infoplane.types import Chain, Kind, LayerInfo, Relation
+from infoplane.types import Chain, Kind, LayerInfo
 
 
 def current(names: list[ShardName]) -> list[ShardName]:
@@ -546,18 +547,12 @@ class Archive:
 
     @cached_property
     def chain(self) -> Chain | None:
-        """The interchange certificate; None when none was made."""
-        d = self._probe.get("chain")
-        if d is None:
-            return None
-        try:
-            chain = Chain.from_dict(d)
-        except (InputError, AttributeError) as error:
-            raise DamagedArchive(f"{self.path}: key 'chain': {error}") from error
-        known = set(get_args(Relation))
-        if any(str(cell) not in known for row in chain.matrix for cell in row):
-            raise DamagedArchive(f"{self.path}: key 'chain': unknown relation in the matrix")
-        return chain
+        """The newest interchange certificate; None when none was made."""
+        newest = None if self._store.packed else read_chain(self.path, self.run_uuid)
+        if newest is not None:
+            return newest
+        first = self._probe.get("chain")
+        return None if first is None else chain_of(first, str(self.path))
 
     # ---- identity and display ----------------------------------------------------------------------------------------
 

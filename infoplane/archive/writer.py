@@ -418,6 +418,11 @@ class RunWriter:
             raise
 
     @property
+    def run_uuid(self) -> str:
+        """Identity of the run."""
+        return str(self._header["run_uuid"])
+
+    @property
     def steps_written(self) -> tuple[int, ...]:
         return tuple(sorted({s.step for s in self._mine}))
 
@@ -622,6 +627,7 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
         layout.SHARD_DIR,
         layout.PROBE_FILE,
         layout.PLANE_DIR,
+        layout.CHAIN_FILE,
     }  # what a kill before run.json leaves
     foreign = [
         p.name
@@ -649,7 +655,12 @@ def remove_run(run: Path) -> None:
         if not folder.is_symlink()
         for p in folder.glob("*.h5")
     ]
-    for p in [run / layout.PROBE_FILE, *(run / layout.PLANE_DIR).glob("*.jsonl"), *aside]:
+    for p in [
+        run / layout.PROBE_FILE,
+        run / layout.CHAIN_FILE,
+        *(run / layout.PLANE_DIR).glob("*.jsonl"),
+        *aside,
+    ]:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(p)
 

@@ -1,0 +1,64 @@
+"""What a chain certificate lets one say of a pair of layers at a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from infoplane.analysis.dpi.exact_codes import ROUNDING
+from infoplane.plane import Plane
+from infoplane.types import Chain
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+ROUNDING_MARGIN = 16.0
+"""By how much the rounding of all rows may exceed that of the rows of the interchange test."""
+
+
+def with_newest_chain(plane: Plane, archive: Archive | None) -> Plane:
+    """The plane with the certificate of the run as it is now: the run may have been certified again since."""
+    if plane.chain is None or archive is None or archive.chain is None:
+        return plane
+    newest = archive.chain
+    if newest.layers != plane.chain.layers or newest.through is None:
+        return plane
+    return replace(plane, chain=newest)
+
+
+def noise_between(chain: Chain, up: str, down: str) -> str:
+    """Why noise keeps two layers from being compared; empty where it does not."""
+    if (up, down) in chain.shared_noise:
+        return (
+            f"{up} and {down} share noise (interchange test): given {up}, {down} still depends on noise drawn before it "
+            "or on the other rows of the batch, so that the inequality need not hold"
+        )
+    if (up, down) in chain.fresh_noise and chain.noise != "independent":
+        return (
+            f"{down} draws noise behind {up} that nobody declared: record with noise='independent' if layers share none "
+            "(the interchange test found none shared)"
+        )
+    return ""
+
+
+def is_random_given(chain: Chain | None, up: str, down: str) -> bool:
+    """Whether equal rows of ``up`` may differ at ``down`` because noise comes in between."""
+    pair = (up, down)
+    return chain is not None and (pair in chain.fresh_noise or pair in chain.shared_noise)
+
+
+def rounding_of(chain: Chain | None, layer: str) -> float:
+    """By how much rounding alone may move a layer, relative to its largest value."""
+    measured = 0.0 if chain is None else chain.rounding.get(layer, 0.0)
+    return max(ROUNDING, ROUNDING_MARGIN * measured)
+
+
+def stale(chain: Chain | None, step: int) -> str:
+    """Why a certificate says nothing for certain about a checkpoint; empty where it does."""
+    if chain is None or chain.covers(step):
+        return ""
+    when = "before training" if (chain.through or 0) < 0 else f"at step {chain.through}"
+    return (
+        f"the network was certified {when}, and its weights have changed since: a path around the upstream layer that opened "
+        "meanwhile looks the same. The certificate is renewed at captures 2, 4, 8, ... and when the recorder closes"
+    )
