@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infoplane.errors import InputError, MissingExtra
 from infoplane.row_info import RowInfo
@@ -41,6 +41,8 @@ COLUMNS = (
     "reduction",
 )
 """Columns of `Plane.rows` and of the CSV, in order."""
+ROW_COLUMNS = ("rows", "x", "y")
+"""Further columns: what a row, X and Y are, where rows are no samples or Y has a name."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,13 @@ class Point:
         }
         flat["notes"] = "; ".join(self.estimate.notes)
         return {key: flat[key] for key in COLUMNS if key in flat}
+
+
+class Ceiling(NamedTuple):
+    """The most that a quantity can be, and what it is called; None where nothing is known."""
+
+    name: str
+    bits: float | None
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,14 @@ class Plane:
     def log2_n(self) -> float:
         """log2 of the number of probe rows: no estimate of I(X;Z) on them can honestly exceed it."""
         return math.log2(self.n)
+
+    @property
+    def ceilings(self) -> dict[Quantity, Ceiling]:
+        """What no estimate of either quantity on these rows can honestly exceed, as drawn: log2 N (H(X) of positions) and H(Y)."""
+        x = Ceiling("log2 N", self.log2_n)
+        if self.row_info.kind != "sample" and self.h_x_bits is not None:
+            x = Ceiling(f"H({self.row_info.x})", self.h_x_bits)
+        return {"i_xz": x, "i_zy": Ceiling(f"H({self.row_info.y})", self.h_y_bits)}
 
     @cached_property
     def steps(self) -> tuple[int, ...]:
@@ -210,17 +227,25 @@ class Plane:
         chosen = mine.get(sense, [])
         return [p.step for p in chosen], [p.estimate for p in chosen]
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """Columns of `rows` for this plane."""
+        return COLUMNS if self.row_info.plain else COLUMNS + ROW_COLUMNS
+
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
-        """Every point as a flat dictionary with the keys of `COLUMNS`."""
+        """Every point as a flat dictionary with the keys of `COLUMNS`, and of `ROW_COLUMNS` where rows are no samples or Y has a name."""
+        info = self.row_info
+        same = {} if info.plain else {"rows": info.kind, "x": info.x, "y": info.y}
         return [
-            p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} for p in self.points
+            p.to_dict() | {"reduction": self.reductions.get(p.layer, "none")} | same
+            for p in self.points
         ]
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows` as UTF-8 CSV with a header; returns the path."""
         path = Path(path)
         with path.open("w", newline="", encoding="utf-8") as f:
-            writer = csv.DictWriter(f, COLUMNS)
+            writer = csv.DictWriter(f, self.column_names)
             writer.writeheader()
             writer.writerows(self.rows())
         return path
@@ -263,7 +288,7 @@ class Plane:
             import pandas
         except ImportError as error:
             raise MissingExtra("pandas", "frames") from error
-        return pandas.DataFrame(self.rows(), columns=list(COLUMNS))
+        return pandas.DataFrame(self.rows(), columns=list(self.column_names))
 
     def to_xarray(self) -> xarray.Dataset:
         """An xarray dataset, dimensions (step, layer, series) (needs the ``frames`` extra)."""
@@ -302,7 +327,7 @@ class Plane:
         for p in self.points:
             if p.step == step:
                 bound = f" {p.sense}" if p.sense in ("upper", "lower") else ""
-                what = "I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)"
+                what = self.row_info.name("I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)")
                 rows[p.layer][f"{what} {p.estimator}{bound}"] = f"{p.bits:.3f}" + (
                     "*" if p.estimate.saturated else ""
                 )
@@ -334,7 +359,8 @@ class Plane:
 
     def __str__(self) -> str:
         specs = printable(", ".join(self.estimators), 300)
-        return f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} estimators ({specs}), {len(self.points)} points, {len(self.failures)} failures, N={self.n}"
+        rows = "" if self.row_info.plain else f", {self.row_info}"
+        return f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} estimators ({specs}), {len(self.points)} points, {len(self.failures)} failures, {self.row_info.axis(self.n)}{rows}"
 
 
 def refuse_empty(plane: Plane, doing: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 
 from infoplane.errors import InputError
 
-_PLURALS = {"sample": "", "token": " tokens", "pixel": " pixels", "node": " nodes"}
 DEFAULT_LABEL = "y"
 """Name of a label that nobody named."""
 
@@ -43,18 +42,41 @@ class RowInfo:
         """What Y is called on axes."""
         return "Y" if self.label == DEFAULT_LABEL else self.label
 
+    @property
+    def determines_layers(self) -> bool:
+        """Whether a layer of a network without noise is a function of X: what reaches a row is X, not only what stands there."""
+        return self.x not in ("token", "pixel", "node")
+
     def counted(self, n: int) -> str:
-        """How many rows: ``N=100``, ``N=100 tokens``."""
-        return f"N={n}{_PLURALS.get(self.kind, f' {self.kind}s')}"
+        """How many rows, e.g. ``100 tokens of 12 samples``."""
+        if self.kind == "sample":
+            return f"{n} probe rows"
+        return f"{n} {self.kind}s" + (f" of {self.samples} samples" if self.kind != "node" else "")
+
+    def axis(self, n: int) -> str:
+        """How many rows, as on axes: ``N=100``, ``N=100 tokens``."""
+        return f"N={n}" + ("" if self.kind == "sample" else f" {self.kind}s")
 
     def name(self, text: str) -> str:
         """A text about I(X;Z) and I(Z;Y) with what X and Y are here.
 
         Example:
-            >>> RowInfo("token", "prefix", "next-token").name("I(X;Z) and I(Z;Y)")
-            'I(prefix;Z) and I(Z;next-token)'
+            >>> RowInfo("token", "prefix", "next-token").name("H(bin(Z)), I(X;Z) and I(Z;Y)")
+            'I(prefix;bin(Z)), I(prefix;Z) and I(Z;next-token)'
         """
-        return text.replace("(X;", f"({self.x};").replace(";Y)", f";{self.y})")
+        if self.plain:
+            return text
+        text = text.replace("H(bin(Z))", "I(X;bin(Z))")
+        for mark in ";,":
+            text = text.replace(f"(X{mark}", f"({self.x}{mark}").replace(
+                f"{mark}Y)", f"{mark}{self.y})"
+            )
+        return text
+
+    def __str__(self) -> str:
+        if self.plain:
+            return ""
+        return f"rows are {self.kind}s, X is the {self.x}, Y is {self.y}"
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON
         """A JSON-ready form; `from_dict` reads it back."""

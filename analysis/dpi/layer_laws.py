@@ -20,7 +20,7 @@ def tolerance_bits(plane: Plane, estimator: str = "") -> float:
 
 
 def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]]:
-    """0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) at every point: how many were compared, and those exceeded beyond the tolerance."""
+    """0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) (where X is all that reaches a row) at every point: how many were compared, and those exceeded beyond the tolerance."""
     compared, found = 0, []
     i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
     for grid in grids:
@@ -34,6 +34,7 @@ def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]
             excesses[f"{name} <= {of}"] = grid.bits - entropy
         if (
             grid.quantity == "i_zy"
+            and plane.row_info.determines_layers
             and (above := i_xz.get((grid.estimator, grid.sense))) is not None
         ):
             excesses["I(Z;Y) <= I(X;Z)"] = grid.bits - above

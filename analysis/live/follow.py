@@ -95,6 +95,7 @@ def _empty(archive: Archive) -> Plane:
         metrics=archive.metrics,
         reductions=reductions,
         provenance={"archive": str(archive.path), "run_uuid": archive.run_uuid},
+        row_info=archive.row_info,
     )
 
 

@@ -110,7 +110,9 @@ def plot_curves(
     room = int(style.height_points(ax) / 4.4)
     ax.set_ylabel(
         style.drawable(
-            wrap_label(axis_label(quantity, spec, shown.n, curves[0][2][0].sense), room)
+            wrap_label(
+                axis_label(quantity, spec, shown.n, curves[0][2][0].sense, shown.row_info), room
+            )
         ),
         parse_math=False,
         fontsize=7.5,
@@ -144,7 +146,7 @@ def _band(
 
 
 def _reference(ax: Axes, plane: Plane, quantity: Quantity, highest: float) -> None:
-    level, text = (plane.log2_n, "log2 N") if quantity == "i_xz" else (plane.h_y_bits, "H(Y)")
+    text, level = plane.ceilings[quantity]
     if level is not None:
         ax.axhline(level, color="#555555", lw=0.8, ls="--", zorder=0, gid="reference")
         ax.annotate(

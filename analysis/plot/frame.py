@@ -25,14 +25,16 @@ def draw_frame(
 ) -> None:
     """Limits, reference lines (with what the predictions prove of I(Z;Y), where that is above 0) and the saturated band."""
     xs, ys = [v for p in paths for v in p.x], [v for p in paths for v in p.y]
-    top_x, top_y = max([*xs, plane.log2_n]), max([*ys, plane.h_y_bits or 0.0])
+    across, up = plane.ceilings["i_xz"], plane.ceilings["i_zy"]
+    most = plane.log2_n if across.bits is None else across.bits
+    top_x, top_y = max([*xs, most]), max([*ys, plane.h_y_bits or 0.0])
     low_x, low_y = min([0.0, *xs]), min([0.0, *ys])
     ax.set_xlim(low_x - 0.03 * (top_x - low_x), top_x + 0.06 * (top_x - low_x or 1))
     ax.set_ylim(low_y - 0.04 * (top_y - low_y or 1), top_y + 0.09 * (top_y - low_y or 1))
-    ax.axvline(plane.log2_n, color="#555555", lw=0.8, ls="--", zorder=0, gid="log2n")
+    ax.axvline(most, color="#555555", lw=0.8, ls="--", zorder=0, gid="log2n")
     ax.axvspan(
-        plane.log2_n - 0.5,
-        plane.log2_n,
+        most - 0.5,
+        most,
         color="#bbbbbb",
         alpha=0.25,
         lw=0,
@@ -41,8 +43,8 @@ def draw_frame(
     )
     note: dict[str, Any] = {"fontsize": 6.5, "color": "#444444", "parse_math": False}
     ax.annotate(
-        f"log2 N = {plane.log2_n:.4g}",
-        (plane.log2_n, 0.02),
+        f"{across.name} = {most:.4g}",
+        (most, 0.02),
         xycoords=("data", "axes fraction"),
         xytext=(-3, 0),
         textcoords="offset points",
@@ -54,7 +56,7 @@ def draw_frame(
     if plane.h_y_bits is not None:
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0, gid="hy")
         ax.annotate(
-            f"H(Y) = {plane.h_y_bits:.4g}",
+            f"{up.name} = {plane.h_y_bits:.4g}",
             (0.01, plane.h_y_bits),
             xycoords=("axes fraction", "data"),
             xytext=(0, 2),
@@ -73,14 +75,14 @@ def label_across(
     """The label of the flat axis, broken to the width that the Axes, laid out, has with the step scale beside it."""
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
-    across = style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0]))
+    across = style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0], plane.row_info))
     ax.set_xlabel(wrap_label(across, max(18, int(room / 4.2))), parse_math=False)
 
 
 def label_up(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
     """The label of the upright axis, broken to the height that legend and title have left."""
     style.settle(style.figure_of(ax))
-    up = style.drawable(axis_label("i_zy", spec, plane.n, paths[0].senses[1]))
+    up = style.drawable(axis_label("i_zy", spec, plane.n, paths[0].senses[1], plane.row_info))
     ax.set_ylabel(wrap_label(up, max(18, int(style.height_points(ax) / 4.4))), parse_math=False)
 
 

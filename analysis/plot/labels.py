@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from infoplane.contract import HasAxisLabel
 from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane, refuse_empty
+from infoplane.row_info import RowInfo
 from infoplane.types import Quantity
 
 QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
 """Across and up in the plane."""
 
 
-def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point") -> str:
+def axis_label(
+    quantity: Quantity, estimator: str, n: int, sense: str = "point", rows: RowInfo | None = None
+) -> str:
     """What an axis shows, with its convention: the estimator's own words for the quantity, its unit, spec, sense and probe rows.
 
     A spec that no installed estimator answers to (a plane from elsewhere) is named as it stands.
@@ -25,6 +28,8 @@ def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point")
         'H(bin(Z)) [bits], 30 bins on [-1,1], bin:szt, N=4096'
         >>> axis_label("i_zy", "theirs:k=3", 100, "lower")
         'I(Z;Y) [bits], lower, theirs:k=3, N=100'
+        >>> axis_label("i_zy", "exact", 500, rows=RowInfo("token", "prefix", "next-token"))
+        'I(Z;next-token) exact [bits], N=500 tokens, exact'
     """
     from infoplane.analysis.estimators.spec import parse
 
@@ -36,9 +41,10 @@ def axis_label(quantity: Quantity, estimator: str, n: int, sense: str = "point")
     if sense in ("upper", "lower"):  # an estimator that gives both bounds names one of them
         text = re.sub(r"\b(upper|lower)\b", sense, text)
         text = text if sense in text else f"{text}, {sense}"
-    return ", ".join(
-        [text, *(part for part in (estimator, f"N={n}") if part not in re.split(r"[, ]+", text))]
-    )
+    said = re.split(r"[, ]+", text)
+    label = ", ".join([text, *(part for part in (estimator, f"N={n}") if part not in said)])
+    rows = RowInfo() if rows is None else rows
+    return rows.name(label).replace(f"N={n}", rows.axis(n))
 
 
 def wrap_label(text: str, width: int) -> str:

@@ -171,16 +171,26 @@ def plot_snapshots(
             color=colours(norm(step)),
             gid=f"step-{step}",
         )
-    ax.axvline(plane.log2_n, color="#555555", lw=0.8, ls="--", zorder=0)
+    ax.axvline(
+        plane.ceilings["i_xz"].bits or plane.log2_n, color="#555555", lw=0.8, ls="--", zorder=0
+    )
     if plane.h_y_bits is not None:
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0)
     rooms = (int(style.width_points(ax) / 4.2), int(style.height_points(ax) / 4.4))
     ax.set_xlabel(
-        style.drawable(wrap_label(axis_label("i_xz", spec, plane.n, paths[0].senses[0]), rooms[0])),
+        style.drawable(
+            wrap_label(
+                axis_label("i_xz", spec, plane.n, paths[0].senses[0], plane.row_info), rooms[0]
+            )
+        ),
         parse_math=False,
     )
     ax.set_ylabel(
-        style.drawable(wrap_label(axis_label("i_zy", spec, plane.n, paths[0].senses[1]), rooms[1])),
+        style.drawable(
+            wrap_label(
+                axis_label("i_zy", spec, plane.n, paths[0].senses[1], plane.row_info), rooms[1]
+            )
+        ),
         parse_math=False,
     )
     bar = style.figure_of(ax).colorbar(drawn, ax=ax, pad=0.02, fraction=0.045)

@@ -87,7 +87,9 @@ def plot_profile(
         fontsize=6.5,
     )
     ax.set_ylabel(
-        style.drawable(wrap_label(axis_label("i_zy", spec, plane.n, last[0][1].sense), 34)),
+        style.drawable(
+            wrap_label(axis_label("i_zy", spec, plane.n, last[0][1].sense, plane.row_info), 34)
+        ),
         parse_math=False,
     )
     return ax

@@ -52,7 +52,9 @@ def page_data(
             )
         ],
         "n": plane.n,
-        "log2n": number(plane.log2_n),
+        "log2n": number(plane.ceilings["i_xz"].bits),
+        "xname": plane.ceilings["i_xz"].name,
+        "yname": plane.ceilings["i_zy"].name,
         "hy": number(plane.h_y_bits),
         "views": _views(plane),
         "series": _series(plane, place),
@@ -89,8 +91,8 @@ def _views(plane: Plane) -> list[dict[str, Json]]:
         {
             "spec": spec,
             "sense": sense,
-            "x": axis_label("i_xz", spec, plane.n, sense),
-            "y": axis_label("i_zy", spec, plane.n, sense),
+            "x": axis_label("i_xz", spec, plane.n, sense, plane.row_info),
+            "y": axis_label("i_zy", spec, plane.n, sense, plane.row_info),
         }
         for spec, sense in ranked
     ]

@@ -20,8 +20,12 @@ def summarise(
         return ["Nothing has been measured yet."], []
     steps = plane.steps
     shows = [
-        f"{plane.n} probe rows (log2 N = {plane.log2_n:.4g} bits), {len(plane.layers)} layers, {len(steps)} checkpoints from step {steps[0]} to {steps[-1]}"
-        + (f", H(Y) = {plane.h_y_bits:.4g} bits." if plane.h_y_bits is not None else ", no labels.")
+        f"{plane.row_info.counted(plane.n)} (log2 N = {plane.log2_n:.4g} bits), {len(plane.layers)} layers, {len(steps)} checkpoints from step {steps[0]} to {steps[-1]}"
+        + (
+            f", H({plane.row_info.y}) = {plane.h_y_bits:.4g} bits."
+            if plane.h_y_bits is not None
+            else ", no labels."
+        )
     ]
     shows += [line for spec in plane.estimators if (line := _movement(plane, spec))]
     if report is not None:

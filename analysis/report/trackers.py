@@ -28,7 +28,7 @@ def scalars(plane: Plane, step: int) -> dict[str, float]:
         {'infoplane/fc1/I(Z;Y) exact': 0.5}
     """
     return {
-        f"infoplane/{p.layer}/{QUANTITY[p.quantity]} {p.estimator}"
+        f"infoplane/{p.layer}/{plane.row_info.name(QUANTITY[p.quantity])} {p.estimator}"
         + (f" {p.sense}" if p.sense in ("upper", "lower") else ""): p.bits
         for p in plane
         if p.step == step

@@ -573,14 +573,14 @@ class Archive:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.n_rows} probe rows)"
+        return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.row_info.counted(self.n_rows)})"
 
     def _repr_html_(self) -> str:
         from infoplane.display.notebook import cell, table
 
         heads = ("layer", "class", "shape", "dtype", "reduction")
         rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
-        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(_short(self.steps))}, {self.n_rows} probe rows</p>{table(heads, rows)}"
+        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(_short(self.steps))}, {self.row_info.counted(self.n_rows)}</p>{table(heads, rows)}"
 
     def __getitem__(self, key: tuple[int, str]) -> NDArray[Any]:  # Any: stored dtype
         """``archive[step, layer]``: the activation as `z` gives it; notebooks complete steps and layers."""

@@ -66,6 +66,9 @@ def measure(
     null: Annotated[
         int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")
     ] = 0,
+    label: Annotated[
+        str, typer.Option(help="Which of the run's label sets is Y; the first by default.")
+    ] = "",
     alone: Annotated[
         bool,
         typer.Option(
@@ -114,6 +117,7 @@ def measure(
         device=device or None,
         errorbars=errorbars,
         null=null,
+        label=label or None,
     )
     target = output or (
         archive.path / "plane.h5"
