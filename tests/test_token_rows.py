@@ -422,3 +422,34 @@ def test_a_packed_file_keeps_rows_and_labels(
     assert np.array_equal(packed.positions, archive.positions)
     assert np.array_equal(packed.with_label("pos").y, archive.with_label("pos").y)
     assert packed.digest == archive.digest
+
+
+def test_labels_and_tables_say_what_rows_are(
+    model: CausalModel, record: Record, tmp_path: Path
+) -> None:
+    ids, lengths = sentences()
+    probe = padded(ids, lengths, 9, "right")
+    archive = record(model, probe, rows="token", y="next-token")
+    plane = ip.measure(archive, "bin:szt")
+    n = int((lengths - 1).sum())
+    ax = ip.plot_plane(plane)
+    assert f"I(prefix;bin(Z)) [bits], 30 bins on [-1,1], bin:szt, N={n} tokens" == " ".join(
+        ax.get_xlabel().split()
+    )
+    assert "I(bin(Z);next-token)" in ax.get_ylabel().replace("\n", " ")
+    header, first = plane.to_csv(tmp_path / "plane.csv").read_text("utf-8").splitlines()[:2]
+    assert header.endswith("rows,x,y")
+    assert first.endswith("token,prefix,next-token")
+    assert ip.Plane.load(plane.save(tmp_path / "plane.h5")).row_info == plane.row_info
+
+
+def test_information_about_labels_may_exceed_that_about_the_token(
+    model: CausalModel, record: Record
+) -> None:
+    ids, lengths = sentences()
+    probe = padded(ids, lengths, 9, "right")
+    archive = record(model, probe, rows="token", y={"pair": "ngram:2"}, x="token")
+    plane = ip.measure(archive, "exact")
+    deep = {p.quantity: p.bits for p in plane.select(layer="blocks.1")}
+    assert deep["i_zy"] > deep["i_xz"] + 0.5  # a pair is more than the token that ends it
+    assert ip.check_dpi(plane).passed
