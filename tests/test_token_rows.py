@@ -109,7 +109,7 @@ def test_every_real_token_is_a_row(model: CausalModel, record: Record) -> None:
     archive = record(model, padded(ids, lengths, 9, "right"), rows="token", y="token")
     assert archive.n_rows == int(lengths.sum())
     assert archive.layers == tuple(LAYERS)
-    assert archive.row_info.counted(archive.n_rows) == f"N={int(lengths.sum())} tokens"
+    assert archive.row_info.axis(archive.n_rows) == f"N={int(lengths.sum())} tokens"
 
 
 def test_information_about_the_token_at_the_embedding_is_its_entropy(
