@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from infoplane.hooks.focus import Focus
 from infoplane.hooks.isolate import device_of, seed_all
 from infoplane.hooks.layers import tensor_of
+from infoplane.hooks.network_state import NetworkState
 from infoplane.hooks.outputs import parts, put
 from infoplane.hooks.probe import Forward, Probe, call
 from infoplane.hooks.sites import Site, attached
@@ -26,15 +27,32 @@ _LAST_BITS = 4.0
 
 
 class Bench:
-    """A network and the layers that are watched."""
+    """A network and the layers that are watched.
+
+    Args:
+        model: the bare network.
+        sites: the layers.
+        forward: as for the recorder.
+        focus: what a row is.
+        state: what the network holds; every run starts from it.
+        batch: rows of a forward, where the network takes no other number: rows are repeated to so many.
+    """
 
     def __init__(
-        self, model: nn.Module, sites: Sequence[Site], forward: Forward | None, focus: Focus
+        self,
+        model: nn.Module,
+        sites: Sequence[Site],
+        forward: Forward | None,
+        focus: Focus,
+        *,
+        state: NetworkState,
+        batch: int | None = None,
     ) -> None:
         self.model, self.sites, self.forward, self.focus = model, sites, forward, focus
+        self.network_state, self.batch = state, batch
         self.device = device_of(model)
-        state = [*model.parameters(), *model.buffers()]
-        self._kept = {tensor.untyped_storage().data_ptr() for tensor in state}
+        tensors = [*model.parameters(), *model.buffers()]
+        self._kept = {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
     def run(
         self,
@@ -54,21 +72,27 @@ class Bench:
         """
         arrived: Values = {}
         wanted = patches or {}
+        count = rows.n
+        repeated = torch.arange(count if self.batch is None else self.batch) % count
 
         def visit(site: Site, value: Any) -> Any:  # Any: layer output
             tensor = tensor_of(site, value)
-            arrived[site.name] = self.focus.look(site, tensor.detach()).clone()
+            arrived[site.name] = self.focus.look(site, tensor.detach())[:count].clone()
             if site.name not in wanted:
                 return None
             if after is not None:
                 seed_all(after)
             rows_there = wanted[site.name](arrived[site.name])
-            new = self.focus.put(site, tensor.detach(), rows_there)
+            new = self.focus.put(site, tensor.detach(), rows_there[repeated])
             return self._replace(site, value, tensor, new)
 
+        self.network_state.restore()
         seed_all(seed)
+        shown = rows if self.batch is None else rows.take(repeated)
         with attached(self.sites, visit) as next_forward:
-            inputs = next(rows.batches(rows.n, self.device))[1]  # copies: a network may write there
+            inputs = next(shown.batches(shown.n, self.device))[
+                1
+            ]  # copies: a network may write there
             call(self.model, inputs, self.forward)
             next_forward()
         return arrived

@@ -84,10 +84,11 @@ class Captures:
     def _pass(self, step: int, emit: Emit) -> Records:
         """The pass; returns what is to be attached to the step."""
         o = self._plan.options
-        with o.isolated(self._model, step=step):
+        with self._plan.isolated(self._model, step=step) as state:
             ragged = self._plan.run(self._model, self._probe, emit, step, self._rows)
+        self._troubles.changed_for_good(step, state.lost)
         if o.gradients is not None:
-            with o.isolated(self._model, step=step):
+            with self._plan.isolated(self._model, step=step):
                 self.pending["gradients"] = gradient_statistics(
                     self._model,
                     o.gradients,

@@ -15,7 +15,7 @@ afterwards, the noise is **fresh**. Rows that depend on the other rows of the ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -42,6 +42,7 @@ from infoplane.hooks.chosen_rows import how_many
 from infoplane.hooks.focus import Focus, WholeSamples
 from infoplane.hooks.isolate import Mode, device_of, isolated, unwrap
 from infoplane.hooks.layers import Layers, survey
+from infoplane.hooks.look import OTHER_ROWS, ROWS, few_rows
 from infoplane.hooks.options import Noise
 from infoplane.hooks.probe import Forward, Probe, make_probe
 from infoplane.hooks.sites import Site
@@ -60,6 +61,8 @@ def certify(
     mode: Mode = "eval",
     autocast: torch.dtype | None = None,
     rows: int | None = None,
+    batch: int | None = None,
+    written: Collection[str] | None = None,
     tolerance: float = 1e-5,
     forward: Forward | None = None,
     focus: Focus | None = None,
@@ -75,6 +78,8 @@ def certify(
         mode: as for the recorder.
         autocast: as for the recorder.
         rows: rows x, and as many rows x'; 8 of a large network and up to 128 of a small one when left out.
+        batch: rows of a forward, where the network takes no other number.
+        written: what forwards write into, see `infoplane.hooks.network_state.NetworkState`.
         tolerance: relative to the largest magnitude of a layer.
         forward: as for the recorder.
         focus: what a row is; whole samples when left out.
@@ -95,9 +100,18 @@ def certify(
     if probe.n < 2:
         return _without(blank, "the interchange test needs at least two probe rows")
     try:
-        with isolated(model, mode=mode, seed=BEFORE, autocast=autocast, device=device_of(model)):
-            x, other = focus.samples(probe, rows or how_many(model, probe, sites))
-            test = Interchange(Bench(model, sites, forward, focus), probe, x, other, tolerance)
+        with isolated(
+            model,
+            mode=mode,
+            seed=BEFORE,
+            autocast=autocast,
+            device=device_of(model),
+            written=written,
+        ) as state:
+            count = rows or how_many(model, probe, sites)
+            x, other = focus.samples(probe, count if batch is None else min(count, batch // 2))
+            bench = Bench(model, sites, forward, focus, state=state, batch=batch)
+            test = Interchange(bench, probe, x, other, tolerance)
             return test.certificate(blank)
     except (
         Exception
@@ -371,9 +385,8 @@ def interchange(
     bare, rows_probe = unwrap(model), make_probe(probe)
     if rows_probe.n < 2:
         raise InputError(f"the interchange test needs at least two probe rows, got {rows_probe.n}")
-    few = rows_probe.take(slice(0, min(4, rows_probe.n)))
-    with isolated(bare, mode=mode, seed=BEFORE, autocast=None, device=device_of(bare)):
-        found = survey(
-            bare, layers, next(few.batches(few.n, device_of(bare)))[1], few.n, forward=forward
-        )
+    device = device_of(bare)
+    few, other = (few_rows(rows_probe, count, device) for count in (ROWS, OTHER_ROWS))
+    with isolated(bare, mode=mode, seed=BEFORE, autocast=None, device=device):
+        found = survey(bare, layers, few, ROWS, other=(other, OTHER_ROWS), forward=forward)
     return certify(bare, rows_probe, found.sites, mode=mode, rows=rows, forward=forward)

@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from infoplane.hooks.options import Options
-from infoplane.hooks.probe import Probe, labels_of
+from infoplane.hooks.probe import Probe
+from infoplane.hooks.probe_batches import as_labels
 from infoplane.kinds import IGNORED, ignored_rows
 
 
@@ -22,7 +23,7 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
     if options.rows.kind != "sample":
         return probe, options  # positions without a label are left out one by one
     if options.rows.y is not None and not isinstance(options.rows.y, (str, Mapping)):
-        probe = replace(probe, y=labels_of(options.rows.y))
+        probe = replace(probe, y=as_labels(options.rows.y))
         options = replace(options, rows=replace(options.rows, y=None))
     if probe.y is None or options.y_kind == "continuous":
         return probe, options

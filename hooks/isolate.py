@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from infoplane.errors import UnsupportedModel
+from infoplane.hooks.network_state import NetworkState
 
 Mode = Literal["eval", "train", "user"]
 WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
@@ -105,27 +106,12 @@ def _modes_kept(model: nn.Module, mode: Mode) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _buffers_kept(model: nn.Module) -> Iterator[None]:
-    kept = [
-        (m, name, b, b.detach().clone())
-        for m in model.modules()
-        for name, b in m._buffers.items()
-        if b is not None
-    ]
+def _state_kept(model: nn.Module, written: Collection[str] | None) -> Iterator[NetworkState]:
+    state = NetworkState(model, written)
     try:
-        yield
+        yield state
     finally:
-        with torch.no_grad():
-            for m, name, tensor, copy in kept:
-                now = m._buffers.get(name)
-                if not torch.equal(
-                    tensor, copy
-                ):  # by value: batch normalisation moves its statistics without a new version number
-                    tensor.copy_(copy)
-                if now is not tensor and now is not None and now.shape == tensor.shape:
-                    m._buffers[name] = (
-                        tensor  # a buffer of another shape is a cache that grew; taking it back would break its owner
-                    )
+        state.restore()
 
 
 def _eager() -> contextlib.AbstractContextManager[object]:
@@ -143,7 +129,8 @@ def isolated(
     seed: int | None,
     autocast: torch.dtype | None,
     device: torch.device,
-) -> Iterator[None]:
+    written: Collection[str] | None = None,
+) -> Iterator[NetworkState]:
     """Everything a probe needs around its forwards, undone in reverse order.
 
     Args:
@@ -152,22 +139,35 @@ def isolated(
         seed: of the noise inside the probe; None leaves the streams where they are (and still puts them back).
         autocast: dtype to compute in; None switches autocast off, whatever the training loop does around the call.
         device: where the model lives.
+        written: parameters that forwards write into, see `NetworkState`.
+
+    Yields:
+        What the network holds; afterwards it says what the forwards changed.
     """
     dtype = autocast or torch.get_autocast_dtype(device.type)
     with (
         random_state_kept(seed),
         _modes_kept(model, mode),
-        _buffers_kept(model),
+        _state_kept(model, written) as state,
         _eager(),
         torch.no_grad(),  # never inference_mode: a cache built lazily here would poison the next training step
         # the weight cache must stay off: weights cast under no_grad would be reused without gradient by the loop around us
         torch.autocast(device.type, dtype=dtype, enabled=autocast is not None, cache_enabled=False),
     ):
-        yield
+        yield state
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter or buffer lives; cpu when it has none."""
+    """Where the model's first parameter or buffer lives; cpu when it has none.
+
+    Weights on the meta device are offloaded and brought where they are needed when a layer runs, so they say nothing.
+    """
     for tensor in [*model.parameters(), *model.buffers()]:
-        return tensor.device
+        if not tensor.is_meta:
+            return tensor.device
     return torch.device("cpu")
+
+
+def dtype_of(model: nn.Module) -> torch.dtype | None:
+    """In which floating type the model's first parameter is; None when it has none."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), None)

@@ -21,7 +21,8 @@ from infoplane.hooks import outputs
 from infoplane.hooks.auto import choose, is_leaf
 from infoplane.hooks.isolate import WRAPPED, clean, unwrap
 from infoplane.hooks.outputs import Selector
-from infoplane.hooks.probe import Forward, Inputs, call
+from infoplane.hooks.probe import Forward, call
+from infoplane.hooks.probe_inputs import Inputs
 from infoplane.hooks.sites import End, Site, arguments
 
 Pattern = str | type | nn.Module | Callable[[str, nn.Module], bool]
@@ -65,6 +66,10 @@ class _Event:
     dtype: str = ""
     problem: UnsupportedOutput | None = None
 
+    @property
+    def name(self) -> str:
+        return self.named.name + (":input" if self.end == "input" else "")
+
 
 def named_modules(model: nn.Module) -> list[Named]:
     """Every module once, with all names under which it is registered; wrappers' name parts removed."""
@@ -86,11 +91,18 @@ def survey(
     inputs: Inputs,
     n: int,
     *,
+    other: tuple[Inputs, int] | None = None,
     select: Mapping[str, Selector] | None = None,
     forward: Forward | None = None,
     max_calls: int = 64,
 ) -> Survey:
-    """Runs the model once on ``n`` rows and finds the sites to capture. The caller isolates the model.
+    """Runs the model on ``n`` rows and finds the sites to capture. The caller isolates the model.
+
+    Args:
+        inputs: of ``n`` rows.
+        other: inputs of another number of rows, and that number: only so the axis of the rows is told from others of its length.
+        select, forward: as for the recorder.
+        max_calls: calls of one module that are captured without being asked for.
 
     Raises:
         LayerNotFound: a pattern matches no module.
@@ -103,7 +115,10 @@ def survey(
     watch: list[tuple[Named, End]] = (
         [(m, "output") for m in modules] if auto else [(w[0], w[1]) for w in wanted]
     )
-    events = _watch(model, watch, inputs, forward=forward, select=dict(select or {}), n=n)
+    chosen_by = dict(select or {})
+    events = _watch(model, watch, inputs, forward=forward, select=chosen_by)
+    again = [] if other is None else _watch_other(model, watch, other[0], forward, chosen_by)
+    _settle_axes(events, n, again, 0 if other is None else other[1])
     if auto:
         return _automatic(str(layers), modules, events, max_calls)
     fired = {(id(e.named.module), e.end) for e in events}
@@ -225,7 +240,6 @@ def _watch(
     *,
     forward: Forward | None,
     select: dict[str, Selector],
-    n: int,
 ) -> list[_Event]:
     events: list[_Event] = []
     counts: dict[tuple[int, End], int] = {}
@@ -234,7 +248,7 @@ def _watch(
     def note(named: Named, end: End, value: Any) -> None:  # Any: layer output
         k = counts.get((id(named.module), end), 0)
         counts[id(named.module), end] = k + 1
-        events.append(_read(_Event(named, end, k, None), value, select, n))
+        events.append(_read(_Event(named, end, k, None), value, select))
 
     def output_hook(named: Named) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
@@ -265,10 +279,41 @@ def _watch(
     return events
 
 
-def _read(
-    event: _Event, value: Any, select: dict[str, Selector], n: int
-) -> _Event:  # Any: layer output
-    name = event.named.name + (":input" if event.end == "input" else "")
+def _watch_other(
+    model: nn.Module,
+    watch: list[tuple[Named, End]],
+    inputs: Inputs,
+    forward: Forward | None,
+    select: dict[str, Selector],
+) -> list[_Event]:
+    """The same with another number of rows; nothing where the network does not take it."""
+    try:
+        return _watch(model, watch, inputs, forward=forward, select=select)
+    except Exception:
+        return []
+
+
+def _settle_axes(events: list[_Event], n: int, again: list[_Event], other_n: int) -> None:
+    """Find the axis of the rows of every event, from its shapes for two numbers of rows."""
+    others = {(id(e.named.module), e.end, e.call): e for e in again if e.problem is None}
+    for event in events:
+        if event.problem is not None:
+            continue
+        twin = others.get((id(event.named.module), event.end, event.call))
+        try:
+            event.axis = outputs.row_axis(
+                event.named.module,
+                event.name,
+                outputs.Shown(n, event.shape),
+                None if twin is None else outputs.Shown(other_n, twin.shape),
+            )
+            event.shape = tuple(s for i, s in enumerate(event.shape) if i != event.axis)
+        except UnsupportedOutput as problem:
+            event.problem = problem
+
+
+def _read(event: _Event, value: Any, select: dict[str, Selector]) -> _Event:  # Any: layer output
+    name = event.name
     chosen = next(
         (s for k, s in select.items() if fnmatch.fnmatchcase(name, k) or k in event.named.aliases),
         None,
@@ -276,8 +321,7 @@ def _read(
     try:
         event.selector = outputs.rule(event.named.module, value, name, chosen)
         tensor = outputs.pick(value, event.selector, name)
-        event.axis = outputs.row_axis(tensor, n, event.named.module, name)
-        event.shape = tuple(s for i, s in enumerate(tensor.shape) if i != event.axis)
+        event.shape = tuple(tensor.shape)
         event.dtype = str(tensor.dtype).removeprefix("torch.")
     except UnsupportedOutput as problem:
         event.problem = problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -18,6 +18,7 @@ from infoplane.errors import InputError
 from infoplane.hooks.gradients import LossFunction
 from infoplane.hooks.isolate import Mode, device_of, isolated
 from infoplane.hooks.layers import Layers
+from infoplane.hooks.network_state import NetworkState
 from infoplane.hooks.outputs import Selector
 from infoplane.hooks.passes import draw_seed
 from infoplane.hooks.probe import Forward, Probe
@@ -100,8 +101,13 @@ class Options:
         return None
 
     def isolated(
-        self, model: nn.Module, *, step: int | None = None, mode: Mode | None = None
-    ) -> contextlib.AbstractContextManager[None]:
+        self,
+        model: nn.Module,
+        *,
+        step: int | None = None,
+        mode: Mode | None = None,
+        written: Collection[str] | None = None,
+    ) -> contextlib.AbstractContextManager[NetworkState]:
         """The surroundings of a pass: of the capture of ``step``, or of looking at the network before any."""
         seed = self.seed if step is None else draw_seed(self.seed, step, 0)
         return isolated(
@@ -110,6 +116,7 @@ class Options:
             seed=seed,
             autocast=self.autocast,
             device=device_of(model),
+            written=written,
         )
 
     def check_labels(self, probe: Probe) -> None:

@@ -96,6 +96,10 @@ def pick(
         value = elements[selector]
     if not isinstance(value, Tensor):
         raise UnsupportedOutput(f"layer {where!r}: expected a tensor, got {_describe(value)}")
+    if value.is_meta:
+        raise UnsupportedOutput(
+            f"layer {where!r}: a tensor on the meta device has no values; load weights into the network first (model.to_empty(device=...), then load_state_dict)"
+        )
     if value.is_nested:  # attention with a padding mask; .shape of a nested tensor raises
         value = torch.nested.to_padded_tensor(value.detach(), 0.0)
     if value.is_quantized:
@@ -144,22 +148,58 @@ def put(
     return dataclasses.replace(output, **{str(selector): tensor})
 
 
-def row_axis(value: Tensor, n: int, module: nn.Module, where: str) -> int:
-    """The axis of ``value`` that runs over the ``n`` rows of the batch: 0, or 1 for sequence-first modules.
+@dataclasses.dataclass(frozen=True)
+class Shown:
+    """The shape of a layer's output for a number of rows."""
+
+    rows: int
+    shape: tuple[int, ...]
+
+
+def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = None) -> int:
+    """The axis of a layer's output that runs over the rows of the batch: the one whose length follows their number.
+
+    Args:
+        module: the layer; its ``batch_first`` decides where several axes follow.
+        where: name of the layer, for messages.
+        shown: rows and shape of one forward.
+        other: the same of a forward with another number of rows; None where the network takes one number only.
 
     Raises:
-        UnsupportedOutput: no axis fits.
+        UnsupportedOutput: no axis follows, or several have the length and nothing tells which.
     """
+    both = [shown] if other is None else [shown, other]
+    axes = range(len(shown.shape))
+    if other is not None and len(other.shape) != len(shown.shape):
+        axes = range(0)
+    following = [axis for axis in axes if all(s.shape[axis] == s.rows for s in both)]
+    if len(following) == 1:
+        return following[0]
+    told = f"layer {where!r} ({type(module).__name__}): output of shape {shown.shape}"
+    remedy = f"give select={{{where!r}: lambda out: ...}} that returns one entry per row, or leave the layer out"
+    if not following:
+        raise UnsupportedOutput(
+            f"{told} has no axis of the {shown.rows} rows of the batch{_as_many(shown, other)}; {remedy}"
+        )
     first = getattr(module, "batch_first", None)
     if first is None:
         first = getattr(getattr(module, "self_attn", None), "batch_first", None)
-    if first is False and value.ndim >= 3 and value.shape[1] == n:
+    if first is False and 1 in following:
         return 1
-    if value.ndim >= 1 and value.shape[0] == n:
-        return 0
-    if value.ndim >= 3 and value.shape[1] == n:
-        return 1
+    if 0 in following and (other is not None or first):
+        return 0  # every axis grows with the rows: a matrix of rows by rows
     raise UnsupportedOutput(
-        f"layer {where!r} ({type(module).__name__}): output of shape {tuple(value.shape)} has no axis of the {n} rows of the batch; "
-        f"give select={{{where!r}: lambda out: ...}} that returns one entry per row, or leave the layer out"
+        f"{told} has several axes of {shown.rows}, the number of rows, and the network takes no other number that would tell them apart; {remedy}"
     )
+
+
+def _as_many(shown: Shown, other: Shown | None) -> str:
+    """What an axis that grows in proportion says: each row has several entries in it."""
+    if other is None or len(other.shape) != len(shown.shape):
+        return ""
+    for axis, length in enumerate(shown.shape):
+        entries, rest = divmod(length, shown.rows)
+        if entries > 1 and rest == 0 and other.shape[axis] == entries * other.rows:
+            back = f"lambda out: out.unflatten({axis}, (-1, {entries}))"
+            return f": axis {axis} holds {entries} entries of every row, which {back} takes apart"
+    return f" (of {other.rows} rows it is {other.shape})"

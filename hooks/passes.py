@@ -136,7 +136,8 @@ def form(
     raw = tensor.detach().cpu()
     if kept.whole:
         return raw.to(kept.dtype).contiguous(), None
-    wide = (raw.float() if raw.dtype in (torch.float16, torch.bfloat16) else raw).contiguous()
+    narrow = raw.is_floating_point() and raw.dtype not in (torch.float32, torch.float64)
+    wide = (raw.float() if narrow else raw).contiguous()
     digests = row_digests(wide.numpy())
     if kept.reduction is not None:
         return kept.reduction.apply(wide, rows.valid(site, batch)).to(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import torch
 from torch import nn
 
 from infoplane.archive import Archive
 from infoplane.display.sizes import size_text
-from infoplane.errors import BudgetExceeded, InfoplaneError, InputError
-from infoplane.hooks.isolate import device_of
-from infoplane.hooks.layers import Survey, survey
+from infoplane.errors import BudgetExceeded, InputError
+from infoplane.hooks.isolate import Mode, device_of
+from infoplane.hooks.layers import Survey
+from infoplane.hooks.look import Look, look
+from infoplane.hooks.network_state import NetworkState
 from infoplane.hooks.options import Options
 from infoplane.hooks.passes import Emit, Kept, fit_reductions, run_pass
-from infoplane.hooks.probe import Probe, batch_size_for
+from infoplane.hooks.probe import Probe
 from infoplane.hooks.reduce import Reduction, reduction
 from infoplane.hooks.row_plan import over_positions, settle_rows
 from infoplane.hooks.rows import Rows
@@ -35,7 +36,7 @@ class Plan:
 
     Attributes:
         options: what was asked for.
-        survey: what was found, and what was left out.
+        seen: what a look with a few rows showed.
         kept: the sites, in order of execution, and the form in which each is stored.
         infos: the layer table of the archive.
         batch_size: rows per forward.
@@ -43,7 +44,7 @@ class Plan:
     """
 
     options: Options
-    survey: Survey
+    seen: Look
     kept: tuple[Kept, ...]
     infos: tuple[LayerInfo, ...]
     batch_size: int
@@ -53,6 +54,11 @@ class Plan:
     def rows(self) -> int:
         """Stored rows per capture: rows of the plane times draws."""
         return self.row_kind.n * self.options.draws
+
+    @property
+    def survey(self) -> Survey:
+        """What was found, and what was left out."""
+        return self.seen.survey
 
     @property
     def sites(self) -> tuple[Site, ...]:
@@ -77,6 +83,12 @@ class Plan:
             for name, r in self.reductions.items()
             if (state := r.state()) is not None
         }
+
+    def isolated(
+        self, model: nn.Module, *, step: int, mode: Mode | None = None
+    ) -> contextlib.AbstractContextManager[NetworkState]:
+        """The surroundings of a pass of ``step``; what the network is known to write into is put back."""
+        return self.options.isolated(model, step=step, mode=mode, written=self.seen.written)
 
     def run(
         self, model: nn.Module, probe: Probe, emit: Emit, step: int, rows: Rows | None = None
@@ -146,13 +158,14 @@ def make_plan(
         CaptureError: a layer cannot be found or captured.
         InputError: a reduction does not fit its layer.
     """
-    found = _look(model, probe, options)
-    with options.isolated(model):
-        found, rows = settle_rows(model, probe, found, options)
+    seen = look(model, probe, options)
+    with options.isolated(model, written=seen.written):
+        found, rows = settle_rows(model, probe, seen.survey, options)
+    seen = replace(seen, survey=found)
     reductions = _reductions(found.sites, rows, options)
-    batch_size = options.batch_size or _batch_size(found.sites, probe.n, previous)
+    batch_size = _batch_size(seen, options, previous)
     known = _remembered(reductions, previous)
-    with options.isolated(model):
+    with options.isolated(model, written=seen.written):
         fit_reductions(
             model,
             probe,
@@ -171,7 +184,7 @@ def make_plan(
             f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
             stacklevel=4,
         )
-    return Plan(options, found, kept, infos, batch_size, rows)
+    return Plan(options, seen, kept, infos, batch_size, rows)
 
 
 def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[str, Reduction]:
@@ -195,31 +208,12 @@ def _uses_the_batch(module: nn.Module) -> bool:
     return isinstance(module, batch_norms) and not module.track_running_stats
 
 
-def _look(model: nn.Module, probe: Probe, options: Options) -> Survey:
-    few = probe if options.rows.kind == "node" else probe.take(slice(0, min(4, probe.n)))
-    with options.isolated(model):
-        inputs = next(few.batches(few.n, device_of(model)))[1]
-        try:
-            return survey(
-                model, options.layers, inputs, few.n, select=options.select, forward=options.forward
-            )
-        except Exception as error:
-            if not isinstance(error, InfoplaneError):
-                shapes = ", ".join(
-                    f"{name}: {tuple(t.shape)} {t.dtype}" for name, t in few.tensors().items()
-                )
-                error.add_note(
-                    f"infoplane: the network failed on the first {few.n} probe rows; does it take {shapes}? See probe= and forward="
-                )
-            raise
-
-
-def _batch_size(sites: tuple[Site, ...], n: int, previous: Archive | None) -> int:
+def _batch_size(seen: Look, options: Options, previous: Archive | None) -> int:
+    if options.batch_size is not None:
+        return options.batch_size
     if previous is not None and "batch_size" in previous.config:
         return int(str(previous.config["batch_size"]))  # the layout of batches moves last bits
-    return batch_size_for(
-        sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites), n
-    )
+    return seen.batch_size()
 
 
 def _remembered(reductions: Mapping[str, Reduction], previous: Archive | None) -> set[str]:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.layers import tensor_of
-from infoplane.hooks.probe import Forward, Inputs, Probe, call
+from infoplane.hooks.probe import Forward, Probe, call
+from infoplane.hooks.probe_inputs import Inputs
 from infoplane.hooks.sites import Site, attached
 
 Values = dict[str, Tensor]

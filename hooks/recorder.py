@@ -25,7 +25,7 @@ from infoplane.hooks.chain import certify
 from infoplane.hooks.focus import focus_of
 from infoplane.hooks.gradients import LossFunction
 from infoplane.hooks.ignored import without_ignored_rows
-from infoplane.hooks.isolate import Mode, unwrap
+from infoplane.hooks.isolate import Mode, dtype_of, unwrap
 from infoplane.hooks.layers import Layers
 from infoplane.hooks.options import Noise, OnError, Options, Reduce, Store
 from infoplane.hooks.outputs import Selector
@@ -172,7 +172,7 @@ class Recorder:
             background=background, max_bytes=max_bytes, max_overhead=max_overhead, gradients=gradients,
             seed=seed, overwrite=overwrite, resume=resume, durable=durable, tags=dict(tags or {}),
         )  # fmt: skip
-        given = make_probe(probe, tuple(map(str, fixed)))
+        given = make_probe(probe, tuple(map(str, fixed)), dtype=dtype_of(self.model))
         self.probe, self.options = without_ignored_rows(given, self.options)
         self.options.check_labels(self.probe)
         self._verbose = layers == "auto" if verbose is None else verbose
@@ -180,6 +180,10 @@ class Recorder:
         if store == "weights" and self._team.probes_together:
             raise InputError(
                 "store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations"
+            )
+        if store == "weights" and any(p.is_meta for p in self.model.parameters()):
+            raise InputError(
+                "store='weights' needs the weights, and this network's are on the meta device (offloaded, or never loaded): store activations"
             )
         self.plan: Plan | None = None
         self.chain: Chain | None = None
@@ -284,15 +288,17 @@ class Recorder:
 
     def _certify(self, step: int) -> Chain:
         """The interchange test of the network as it is now, as that of a checkpoint."""
-        o = self.options
+        o, plan = self.options, self._planned()
         return certify(
             self.model,
             self.probe,
-            self._planned().sites,
+            plan.sites,
             mode=o.mode,
             autocast=o.autocast,
+            batch=plan.seen.fixed_rows,
+            written=plan.seen.written,
             forward=o.forward,
-            focus=focus_of(self._planned().row_kind),
+            focus=focus_of(plan.row_kind),
             noise=o.noise,
             through=step,
         )

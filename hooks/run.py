@@ -167,6 +167,7 @@ def _config(plan: Plan, model: nn.Module, probe: Probe, team: Team) -> dict[str,
         "model": type(model).__name__,
         "inputs": type(probe.inputs).__name__,
         "fixed": list(probe.fixed),
+        "constants": {name: str(value) for name, value in probe.constants().items()},
         "bytes_per_capture": plan.bytes_per_capture,
         "tags": dict(o.tags),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 from infoplane.hooks.options import OnError
@@ -25,6 +26,7 @@ class Troubles:
         self.failures: list[dict[str, object]] = []
         self.stopped = False
         self._said_nonfinite = False
+        self._said_changed: set[str] = set()
 
     def failed(self, step: int, error: Exception, kept: int) -> None:
         """A capture was dropped; ``kept`` steps are safe.
@@ -57,6 +59,15 @@ class Troubles:
             self._said_nonfinite = True
             _warn(
                 f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused; further steps say nothing"
+            )
+
+    def changed_for_good(self, step: int, names: Sequence[str]) -> None:
+        """Say once of each what a probe changed in the network though nothing foretold it, so that it cannot be put back."""
+        new = [name for name in names if name not in self._said_changed]
+        if new:
+            self._said_changed.update(new)
+            _warn(
+                f"step {step}: the probe's forwards wrote into {new[:6]}, which they did not when the recorder attached: the training goes on from there"
             )
 
     def used_up(self, budget: str, step: int | None) -> None:

@@ -1,0 +1,150 @@
+"""What a network may be called with: tensors with rows, what holds for all rows, and structures of both."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infoplane.errors import InputError
+
+Inputs = (
+    Tensor | tuple[Any, ...] | dict[str, Any]
+)  # Any: tensors, constants, and structures of them
+"""One argument, positional arguments, or keyword arguments."""
+_CONSTANT = (type(None), bool, int, float, complex, str, enum.Enum, torch.dtype)
+
+
+def map_tensors(
+    f: Callable[..., Any], value: Any, *others: Any, name: str = ""
+) -> Any:  # Any: a structure of tensors
+    """``value`` with every tensor in it replaced by ``f(its name, tensor, the same one of each other structure)``.
+
+    Example:
+        >>> map_tensors(lambda name, t: t + 1, {"x": torch.zeros(1), "scale": 2.0})
+        {'x': tensor([1.]), 'scale': 2.0}
+    """
+    if isinstance(value, Tensor):
+        return f(name or "x", value, *others)
+    if not isinstance(value, (dict, tuple, list)):
+        return value
+    mapped = {}
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        own = f"{name}.{key}" if name else str(key)
+        mapped[key] = map_tensors(f, inner, *(other[key] for other in others), name=own)
+    if isinstance(value, dict):
+        return mapped
+    return list(mapped.values()) if isinstance(value, list) else tuple(mapped.values())
+
+
+def named_values(inputs: Inputs) -> Iterator[tuple[str, Any]]:  # Any: tensors and constants
+    """Every tensor and constant with its name: ``x`` for one argument, ``meta.id`` inside a structure."""
+    if isinstance(inputs, Tensor):
+        yield "x", inputs
+        return
+    for key, value in inputs.items() if isinstance(inputs, dict) else enumerate(inputs):
+        if isinstance(value, (dict, tuple, list)):
+            for inner, v in named_values(value if isinstance(value, dict) else tuple(value)):
+                yield f"{key}.{inner}", v
+        else:
+            yield str(key), value
+
+
+def has_rows(value: object) -> bool:
+    """Whether a value is a tensor with a row axis; a tensor of no axis holds for all rows."""
+    return isinstance(value, Tensor) and value.ndim > 0
+
+
+def as_inputs(x: object, dtype: torch.dtype | None = None) -> Inputs:
+    """What the network is called with.
+
+    Args:
+        x: a tensor, array or list of rows: one argument; a tuple: several; a mapping: keyword arguments. Numbers, strings and
+            None among several are passed on as they are, as are tensors of no axis: they hold for all rows.
+        dtype: in which the network computes: what arrays of floats become, since numpy's default is seldom the network's.
+
+    Raises:
+        InputError: something that is none of these, named.
+    """
+    if isinstance(x, Mapping):
+        return {str(key): as_argument(str(key), value, dtype) for key, value in x.items()}
+    if isinstance(x, tuple):
+        return tuple(as_argument(str(place), value, dtype) for place, value in enumerate(x))
+    value = as_argument("x", x, dtype)
+    if not has_rows(value):
+        raise InputError(f"probe inputs need a row axis, got a single {type(x).__name__}")
+    return value  # type: ignore[no-any-return]  # a tensor, checked above
+
+
+def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:  # Any: see above
+    """One argument in the form in which the network gets it.
+
+    Raises:
+        InputError: nothing that can be cut into batches or passed on.
+    """
+    if isinstance(value, Tensor):
+        if value.is_nested or value.layout != torch.strided:
+            raise InputError(
+                f"probe input {name!r} is a nested or sparse tensor; pad it, or give it dense"
+            )
+        return value.detach().clone()
+    if isinstance(value, _CONSTANT):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
+        return _from_array(name, np.array(value), dtype)
+    if isinstance(value, Mapping):
+        return {str(k): as_argument(f"{name}.{k}", v, dtype) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return tuple(as_argument(f"{name}.{i}", v, dtype) for i, v in enumerate(value))
+    if isinstance(value, list):
+        return _from_list(name, value, dtype)
+    raise InputError(
+        f"probe input {name!r} is a {type(value).__name__}: expected tensors or arrays with rows, or numbers, strings and None, which are "
+        "passed on; leave it out, or make it inside forward=lambda model, inputs: ..."
+    )
+
+
+def _from_list(name: str, rows: Sequence[Any], dtype: torch.dtype | None) -> Tensor:
+    """A tensor of a list of rows: tensors, arrays or lists of numbers of one shape.
+
+    Raises:
+        InputError: rows of several shapes, or no numbers.
+    """
+    tensors = isinstance(rows, list) and bool(rows) and all(isinstance(r, Tensor) for r in rows)
+    shapes = sorted({tuple(r.shape) for r in rows}) if tensors else []
+    if tensors and len(shapes) == 1:
+        return torch.stack([r.detach() for r in rows])
+    if tensors:
+        raise InputError(ragged(name, shapes))
+    try:
+        array = np.array(rows)
+    except ValueError as error:
+        lengths = sorted({len(r) if hasattr(r, "__len__") else 0 for r in rows})
+        raise InputError(ragged(name, lengths)) from error
+    return _from_array(name, array, dtype)
+
+
+def ragged(name: str, shapes: Sequence[object]) -> str:
+    """The message for rows, samples or batches of several shapes."""
+    return (
+        f"probe input {name!r} has rows of {len(shapes)} shapes or lengths ({', '.join(map(str, shapes[:4]))}): pad them to one "
+        "(padding='max_length' of a tokenizer), or give batches with an attention mask, by which they are padded here"
+    )
+
+
+def _from_array(name: str, array: np.ndarray[Any, Any], dtype: torch.dtype | None) -> Tensor:
+    if array.dtype.kind not in "biufc":
+        kind = "str" if array.dtype.kind in "US" else str(array.dtype)
+        raise InputError(
+            f"probe input {name!r}: probe inputs must be tensors or numeric arrays, got an array of {kind}; leave it out, or turn it into numbers"
+        )
+    tensor = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
+    if array.dtype.kind != "f":
+        return tensor
+    if dtype is not None:
+        return tensor.to(dtype)
+    return tensor.to(torch.get_default_dtype()) if array.dtype == np.float64 else tensor

@@ -1,0 +1,172 @@
+"""Values that a forward may change, each remembered in the way its kind needs so that it can be put back exactly."""
+
+from __future__ import annotations
+
+import collections
+import enum
+import pickle
+import random
+import types
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+UNCHANGING = (
+    type(None), bool, int, float, complex, str, bytes, type, range, slice, frozenset, enum.Enum, np.generic, np.dtype,
+    torch.dtype, torch.device, torch.Size, torch.layout, types.FunctionType, types.BuiltinFunctionType, types.MethodType,
+    types.ModuleType,
+)  # fmt: skip
+"""Kinds of values that cannot change in place."""
+Sequence = list[Any] | collections.deque[Any]  # Any: whatever a network keeps
+Stream = torch.Generator | np.random.Generator | np.random.RandomState | random.Random
+
+
+class Remembered(Protocol):
+    """One thing as it was."""
+
+    def put_back(self) -> list[str]:
+        """Put it back where it differs, and return the names of what did; repeating it changes nothing."""
+        ...
+
+
+class RememberedTable:
+    """A dict, or the attributes of an object: which objects are in it.
+
+    Args:
+        live: the dict itself, ``vars(object)`` for attributes.
+        name: how a change is named; names of the keys when it ends in a dot or is empty.
+        without: keys that are not looked at.
+    """
+
+    def __init__(self, live: dict[Any, Any], name: str, without: Iterable[str] = ()) -> None:
+        self._live, self._name, self._without = live, name, frozenset(without)
+        self._before = self._now()
+
+    def _now(self) -> dict[Any, Any]:
+        return {key: value for key, value in self._live.items() if key not in self._without}
+
+    def put_back(self) -> list[str]:
+        now = self._now()
+        added = [key for key in now if key not in self._before]
+        other = [key for key, value in self._before.items() if now.get(key, self) is not value]
+        if [*now] != [*self._before] and not self._without:  # also the order of keys says something
+            self._live.clear()
+            self._live.update(self._before)
+        for key in added:
+            self._live.pop(key, None)
+        for key in other:
+            self._live[key] = self._before[key]
+        told = [key for key in other if not _equal_scalars(now.get(key, self), self._before[key])]
+        return [self._named(key) for key in added + told]
+
+    def _named(self, key: object) -> str:
+        return f"{self._name}{key}" if not self._name or self._name.endswith(".") else self._name
+
+
+class RememberedSequence:
+    """A list or deque: which objects are in it, in which order."""
+
+    def __init__(self, live: Sequence, name: str) -> None:
+        self._live, self._name, self._before = live, name, list(live)
+
+    def put_back(self) -> list[str]:
+        same = len(self._live) == len(self._before)
+        if same and all(a is b for a, b in zip(self._live, self._before, strict=True)):
+            return []
+        self._live.clear()
+        self._live.extend(self._before)
+        return [self._name]
+
+
+class RememberedSet:
+    """A set: what is in it."""
+
+    def __init__(self, live: set[Any], name: str) -> None:
+        self._live, self._name, self._before = live, name, set(live)
+
+    def put_back(self) -> list[str]:
+        if self._live == self._before:
+            return []
+        self._live.clear()
+        self._live.update(self._before)
+        return [self._name]
+
+
+class RememberedTensor:
+    """A tensor: its storage and its values. By value, for batch normalisation moves its statistics without a new version number."""
+
+    def __init__(self, live: Tensor, name: str) -> None:
+        self._live, self._name = live, name
+        self._alias = live.detach()  # the same storage
+        self._copy = self._alias.clone()
+
+    def put_back(self) -> list[str]:
+        moved = not _same_storage(self._live, self._alias)
+        if moved:
+            self._live.data = self._alias
+        differs = not torch.equal(self._alias, self._copy)
+        if differs:
+            self._alias.data.copy_(
+                self._copy
+            )  # .data: a graph that uses it must not see a new version
+        return [self._name] if moved or differs else []
+
+
+class RememberedArray:
+    """A numpy array: its values."""
+
+    def __init__(self, live: NDArray[Any], name: str) -> None:
+        self._live, self._name, self._copy = live, name, live.copy()
+
+    def put_back(self) -> list[str]:
+        if self._live.tobytes() == self._copy.tobytes():
+            return []
+        self._live[...] = self._copy
+        return [self._name]
+
+
+class RememberedStream:
+    """A random generator that a network owns: where its stream stands."""
+
+    def __init__(self, live: Stream, name: str) -> None:
+        self._live, self._name, self._before = live, name, _position(live)
+
+    def put_back(self) -> list[str]:
+        if pickle.dumps(_position(self._live)) == pickle.dumps(self._before):
+            return []
+        if isinstance(self._live, torch.Generator):
+            self._live.set_state(self._before)
+        elif isinstance(self._live, np.random.Generator):
+            self._live.bit_generator.state = self._before
+        elif isinstance(self._live, np.random.RandomState):
+            self._live.set_state(self._before)
+        else:
+            self._live.setstate(self._before)
+        return [self._name]
+
+
+def can_be_copied(tensor: Tensor) -> bool:
+    """Whether a tensor is its numbers and nothing else: dense, no subclass that knows more, with values."""
+    plain = type(tensor) in (Tensor, nn.Parameter, nn.Buffer)
+    return plain and tensor.layout == torch.strided and not (tensor.is_meta or tensor.is_nested)
+
+
+def _position(stream: Stream) -> Any:  # Any: every library has its own form
+    if isinstance(stream, torch.Generator):
+        return stream.get_state()
+    if isinstance(stream, np.random.Generator):
+        return stream.bit_generator.state
+    return stream.get_state() if isinstance(stream, np.random.RandomState) else stream.getstate()
+
+
+def _same_storage(a: Tensor, b: Tensor) -> bool:
+    same = a.dtype == b.dtype and a.device == b.device and a.shape == b.shape
+    return same and a.data_ptr() == b.data_ptr() and a.stride() == b.stride()
+
+
+def _equal_scalars(a: object, b: object) -> bool:
+    return isinstance(a, (int, float, str)) and type(a) is type(b) and a == b

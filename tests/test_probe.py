@@ -1,0 +1,230 @@
+"""What a probe may be made of: arguments, loaders, samples, and what is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from infoplane.archive import open_archive
+from infoplane.errors import InputError
+from infoplane.hooks.probe import Probe, make_probe
+from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.schedule import at
+
+X, Y = torch.arange(24.0).reshape(12, 2), torch.arange(12) % 3
+
+
+class Called(nn.Module):
+    """Remembers what it was called with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(2, 3)
+
+    def forward(self, x: Tensor, **named: Any) -> Tensor:  # Any: whatever a probe holds
+        z: Tensor = self.fc(x)
+        if "meta" in named:
+            z = z + named["meta"]["shift"][:, None]
+        return z * named.get("scale", 1.0) + named.get("t", 0.0)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"scale": 3.0},
+        {"scale": 2, "flip": True, "name": "a", "nothing": None, "dtype": torch.float32},
+        {"t": torch.tensor(5.0)},
+        {"t": np.float32(5.0)},
+        {"sizes": (3, 4)},
+        {"meta": {"shift": torch.arange(12.0), "mode": "b"}},
+    ],
+)
+def test_what_is_no_tensor_reaches_the_network(arguments: dict[str, Any], tmp_path: Path) -> None:
+    net = Called()
+    with Recorder(
+        net, probe=({"x": X, **arguments}, Y), to=tmp_path / "run", schedule=at(0), batch_size=5, verbose=False
+    ) as rec:  # fmt: skip
+        assert rec.chain is not None and rec.chain.reason == ""
+    want = net(X, **arguments).detach().numpy()
+    np.testing.assert_allclose(open_archive(tmp_path / "run").z(0, "fc"), net.fc(X).detach(), 1e-5)
+    with Recorder(
+        net, probe=({"x": X, **arguments}, Y), to=tmp_path / "all", layers=[""], schedule=at(0), verbose=False
+    ):  # fmt: skip
+        pass
+    np.testing.assert_allclose(open_archive(tmp_path / "all").z(0, "(model)"), want, rtol=1e-4)
+
+
+def test_constants_are_written_down() -> None:
+    probe = make_probe(({"x": X, "scale": 2.0, "meta": {"mode": "b"}}, Y))
+    assert probe.constants() == {"scale": 2.0, "meta.mode": "b"} and list(probe.tensors()) == ["x"]
+
+
+def test_positional_arguments_may_hold_numbers() -> None:
+    inputs = make_probe(((X, 0.5), Y)).inputs
+    assert isinstance(inputs, tuple) and inputs[1] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (object(), "probe input 'extra' is a object"),
+        (["a"] * 12, "probe input 'extra'.*an array of str"),
+        (np.array([None] * 12), "probe input 'extra'.*an array of object"),
+        ([[1], [2, 3]], r"probe input 'extra' has rows of 2 shapes or lengths \(1, 2\)"),
+        ([torch.zeros(1), torch.zeros(2)], "probe input 'extra' has rows of 2 shapes"),
+        (torch.zeros(3), r"same number of rows, got {'x': 12, 'extra': 3}"),
+        ({"inner": object()}, "probe input 'extra.inner' is a object"),
+        (torch.eye(12).to_sparse(), "probe input 'extra' is a nested or sparse tensor"),
+    ],
+)
+def test_what_cannot_be_passed_on_is_refused_by_name(value: object, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        make_probe(({"x": X, "extra": value}, Y))
+
+
+def _equal(probe: Probe, *inputs: Tensor) -> bool:
+    found = list(probe.tensors().values())
+    same = all(torch.equal(a, b) for a, b in zip(found, inputs, strict=True))
+    return same and probe.y is not None and np.array_equal(probe.y, Y.numpy())
+
+
+class Pairs(Dataset[Any]):
+    def __len__(self) -> int:
+        return 12
+
+    def __getitem__(self, i: int) -> object:
+        return (X[i], 2 * X[i]), int(Y[i])
+
+
+class Named(Dataset[Any]):
+    def __len__(self) -> int:
+        return 12
+
+    def __getitem__(self, i: int) -> object:
+        return {"x": X[i], "index": i, "label": int(Y[i])}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 12])
+def test_a_loader_of_two_inputs_gives_two_inputs(size: int) -> None:
+    probe = make_probe(DataLoader(Pairs(), batch_size=size))
+    assert _equal(probe, X, 2 * X) and isinstance(probe.inputs, tuple)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_a_loader_of_mappings_gives_keyword_arguments(size: int) -> None:
+    assert _equal(make_probe(DataLoader(Named(), batch_size=size)), X, torch.arange(12))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        TensorDataset(X, Y),
+        [(x, int(y)) for x, y in zip(X, Y, strict=True)],
+        [(x.numpy(), y) for x, y in zip(X, Y, strict=True)],
+        [{"x": x, "label": int(y)} for x, y in zip(X, Y, strict=True)],
+        (list(X), Y),
+        ([list(map(float, x)) for x in X], Y.tolist()),
+        lambda: (X, Y),
+        DataLoader(TensorDataset(X, Y), batch_size=5),
+        [X, Y],
+    ],
+)  # fmt: skip
+def test_the_same_rows_come_of_samples_data_sets_lists_and_loaders(given: object) -> None:
+    assert _equal(make_probe(given), X)
+
+
+def test_a_data_set_of_two_inputs_gives_two_inputs() -> None:
+    assert _equal(make_probe(Pairs()), X, 2 * X)
+
+
+def test_inputs_alone_come_of_a_loader_too() -> None:
+    assert torch.equal(make_probe(DataLoader(TensorDataset(X), batch_size=5)).tensors()["x"], X)
+
+
+def _batch(length: int, left: bool = False, fill: int = 7) -> dict[str, Tensor]:
+    ids = torch.arange(1, 1 + 3 * length).reshape(3, length)
+    mask = torch.ones(3, length, dtype=torch.int64)
+    hidden = 0 if left else length - 1
+    ids[0, hidden], mask[0, hidden] = fill, 0
+    return {"input_ids": ids, "attention_mask": mask, "labels": torch.arange(3)}
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_batches_of_several_lengths_are_padded_as_their_masks_say(left: bool) -> None:
+    batches = [_batch(length, left) for length in (5, 7, 6)]
+    probe = make_probe(batches)
+    ids, mask = probe.tensors()["input_ids"], probe.tensors()["attention_mask"]
+    assert ids.shape == mask.shape == (9, 7) and (ids[mask == 0] == 7).all()
+    for k, batch in enumerate(batches):
+        rows, length = slice(3 * k, 3 * k + 3), batch["input_ids"].shape[1]
+        kept = slice(7 - length, 7) if left else slice(0, length)
+        assert torch.equal(ids[rows, kept], batch["input_ids"])
+    assert mask.sum() == sum(int(b["attention_mask"].sum()) for b in batches)
+    assert any("padded to 7 by their mask" in note for note in probe.notes)
+
+
+def test_labels_of_every_token_are_padded_by_what_losses_ignore() -> None:
+    batches = [{**_batch(n), "labels": torch.ones(3, n, dtype=torch.int64)} for n in (5, 7)]
+    y = make_probe(batches).y
+    assert y is not None and y.shape == (6, 7) and (y[:3, 5:] == -100).all() and (y[3:] == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("batches", "said"),
+    [
+        ([{"ids": torch.ones(3, n)} for n in (5, 7)], r"'ids' has rows of 2 shapes"),
+        ([(X, Y), (X, None)], "batch 1 of the probe differs.*one has labels"),
+        ([{"x": X}, {"x": X, "z": X}], r"batch 1 .* differs from the first: \['z'\]"),
+        ([{"x": X, "scale": 1.0}, {"x": X, "scale": 2.0}], "'scale' is 2.0 in batch 1 and 1.0"),
+        ([], "gave no batch"),
+        ([(X, X, Y)], r"\(\(x1, x2\), y\)"),
+        ([(X, [{"boxes": Y}] * 12)], "labels must be one array with a value for every row"),
+    ],
+)
+def test_batches_that_do_not_fit_together_are_refused_by_name(
+    batches: list[Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        make_probe(batches)
+
+
+@pytest.mark.parametrize("y", [3, 0.5, [[1], [1, 2]]])
+def test_labels_that_are_no_array_of_rows_are_refused(y: object) -> None:
+    with pytest.raises(InputError, match="labels must be one array"):
+        make_probe((X, y))
+
+
+def test_labels_taken_out_of_a_batch_are_said() -> None:
+    probe = make_probe({"input_ids": X, "labels": Y})
+    assert "'labels' of the batch are taken as y" in probe.notes[0]
+    assert make_probe(({"input_ids": X, "labels": Y}, Y)).notes == ()
+
+
+def test_labels_that_a_decoder_would_read_are_warned_of(tmp_path: Path) -> None:
+    class Decoder(nn.Module):
+        class config:
+            is_encoder_decoder = True
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(2, 2)
+
+        def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+            return self.fc(x)  # type: ignore[no-any-return]
+
+    with pytest.warns(RuntimeWarning, match="'labels' of the batch are taken as y.*decoder"):
+        Recorder(Decoder(), probe={"x": X, "labels": Y}, to=tmp_path / "run", verbose=False).open().close()  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [2, 3, 4, 11, 12, 13])
+def test_no_batch_of_several_leaves_one_row(size: int) -> None:
+    probe = make_probe((torch.zeros(13, 2), None))
+    rows = [rows for rows, _ in probe.batches(size, torch.device("cpu"))]
+    assert [r.start for r in rows[1:]] == [r.stop for r in rows[:-1]] and rows[-1].stop == 13
+    assert all(r.stop - r.start > 1 for r in rows)
