@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.contract import BinsLabels, Estimator
+from infoplane.errors import SpecError
 from infoplane.types import Variable
 
 LABEL_BINS = 15
@@ -16,6 +17,16 @@ BINNED_LABELS = f"Y in {LABEL_BINS} quantile bins of its own"
 def labels_seen_by(estimator: Estimator, y: Variable) -> Variable:
     """Return the labels as this estimator takes them: in bins where it counts cells, else as they are."""
     return estimator.labels_of(y) if isinstance(estimator, BinsLabels) else y
+
+
+def counts_cells(spec: str) -> bool:
+    """Return whether the estimator of this spec takes continuous labels in bins; False for one that is not installed."""
+    from infoplane.analysis.estimators.spec import parse
+
+    try:
+        return isinstance(parse(spec), BinsLabels)
+    except SpecError:
+        return False
 
 
 def quantile_labels(y: Variable, bins: int = LABEL_BINS) -> Variable:

@@ -14,6 +14,12 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.large_layers import StoredRows, is_large
+from infoplane.analysis.measuring.validity import (
+    noise_seen,
+    possible,
+    refuse_lone_symbols,
+    whole_layer_note,
+)
 from infoplane.contract import (
     Estimator,
     HasFrozenRange,
@@ -24,7 +30,6 @@ from infoplane.contract import (
 )
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Point
-from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous, discrete
 
 if TYPE_CHECKING:
@@ -185,7 +190,14 @@ def points_of(
     """
     z = layer_variable(archive, step, layer, estimator) if z is None else z
     x, y = input_variable(archive, estimator), label_variable(archive, estimator)
-    found = plane_points(estimator, x, z, y, rng)
+    said: tuple[str, ...] = ()
+    if estimator.traits.wants == "row hashes":
+        said = whole_layer_note(archive, layer)
+        if noise := noise_seen(archive, step, layer):
+            if y is None:
+                raise EstimatorError(f"{estimator.name}: no I(X;Z): {noise}")
+            x, said = None, (*said, f"no I(X;Z): {noise}")
+    found = _with_notes(plane_points(estimator, x, z, y, rng), None, said)
     if not found:
         raise EstimatorError(
             f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is {z.kind}, X {archive.x_kind}, Y {archive.y_kind}; "
@@ -221,7 +233,7 @@ def plane_points(
             try:
                 if a is x and estimator.traits.x_as == "values":
                     refuse_lone_symbols(a, estimator)
-                found.append((quantity, estimator.estimate(a, b, rng=rng)))
+                found.append((quantity, possible(estimator, a, b, rng)))
             except EstimatorError as error:  # an infinite I(X;Z) must not cost I(Z;Y)
                 refused.append((words, error))
     if refused and not found:
@@ -249,22 +261,6 @@ def _of_both(
     """Whether a pass for I(x;z) and I(z;y) at once has both to say."""
     kind: Kind = z.kind if isinstance(z, Variable) else "continuous"
     return x is not None and y is not None and estimator.supports(kind, y.kind)
-
-
-def refuse_lone_symbols(x: Variable, estimator: Estimator) -> None:
-    """Refuse I(X;Z) of a density fit where X is symbols most of which one row has: nothing is near a name.
-
-    Raises:
-        EstimatorError: more than half of the rows are alone with their symbol.
-    """
-    if x.kind != "discrete":
-        return
-    alone = int((np.unique(row_codes(x.values), return_counts=True)[1] == 1).sum())
-    if 2 * alone > x.n:
-        raise EstimatorError(
-            f"{estimator.name}: X holds symbols, not amounts, and {alone} of {x.n} rows are alone with theirs: "
-            "choose exact or bin; if the integers are amounts, record with x_kind='continuous'"
-        )
 
 
 def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:

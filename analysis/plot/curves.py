@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import (
     QUANTITIES,
-    axis_label,
+    axis_of,
     choose_estimator,
     layer_labels,
     named,
@@ -109,11 +109,7 @@ def plot_curves(
     _reference(ax, shown, quantity, max(e.bits for c in curves for e in c[2]))
     room = int(style.height_points(ax) / 4.4)
     ax.set_ylabel(
-        style.drawable(
-            wrap_label(
-                axis_label(quantity, spec, shown.n, curves[0][2][0].sense, shown.row_info), room
-            )
-        ),
+        style.drawable(wrap_label(axis_of(shown, quantity, spec, curves[0][2][0].sense), room)),
         parse_math=False,
         fontsize=7.5,
     )

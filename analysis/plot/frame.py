@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_label, layer_labels, named, wrap_label
+from infoplane.analysis.plot.labels import axis_of, layer_labels, named, wrap_label
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.trajectory import Trajectory
 from infoplane.plane import Plane
@@ -75,14 +75,14 @@ def label_across(
     """The label of the flat axis, broken to the width that the Axes, laid out, has with the step scale beside it."""
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
-    across = style.drawable(axis_label("i_xz", spec, plane.n, paths[0].senses[0], plane.row_info))
+    across = style.drawable(axis_of(plane, "i_xz", spec, paths[0].senses[0]))
     ax.set_xlabel(wrap_label(across, max(18, int(room / 4.2))), parse_math=False)
 
 
 def label_up(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
     """The label of the upright axis, broken to the height that legend and title have left."""
     style.settle(style.figure_of(ax))
-    up = style.drawable(axis_label("i_zy", spec, plane.n, paths[0].senses[1], plane.row_info))
+    up = style.drawable(axis_of(plane, "i_zy", spec, paths[0].senses[1]))
     ax.set_ylabel(wrap_label(up, max(18, int(style.height_points(ax) / 4.4))), parse_math=False)
 
 
@@ -101,9 +101,15 @@ def draw_step_scale(
 
 
 def draw_legend(
-    ax: Axes, plane: Plane, paths: Sequence[Trajectory], marks: list[Line2D], width: float
+    ax: Axes,
+    plane: Plane,
+    paths: Sequence[Trajectory],
+    marks: list[Line2D],
+    width: float,
+    spec: str = "",
 ) -> None:
-    names = [style.drawable(n) for n in layer_labels(plane, [p.layer for p in paths])]
+    names = layer_labels(plane, [p.layer for p in paths], estimator=spec)
+    names = [style.drawable(name) for name in names]
     chosen = _named(ax, paths)
     entries = [
         Line2D(

@@ -6,6 +6,8 @@ import contextlib
 import re
 from collections.abc import Sequence
 
+from infoplane.analysis.estimators.label_bins import BINNED_LABELS, counts_cells
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.contract import HasAxisLabel
 from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane, refuse_empty
@@ -45,6 +47,15 @@ def axis_label(
     label = ", ".join([text, *(part for part in (estimator, f"N={n}") if part not in said)])
     rows = RowInfo() if rows is None else rows
     return rows.name(label).replace(f"N={n}", rows.axis(n))
+
+
+def axis_of(plane: Plane, quantity: Quantity, estimator: str, sense: str = "point") -> str:
+    """Return `axis_label` for a plane, which also knows whether Y is continuous and therefore in bins."""
+    text = axis_label(quantity, estimator, plane.n, sense, plane.row_info)
+    if quantity == "i_xz" or plane.h_y_bits is not None or not counts_cells(estimator):
+        return text
+    first, comma, rest = text.partition(", ")
+    return f"{first}, {BINNED_LABELS}{comma}{rest}"
 
 
 def wrap_label(text: str, width: int) -> str:
@@ -125,9 +136,16 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
     return out
 
 
-def layer_labels(plane: Plane, layers: Sequence[str], width: int = 24) -> list[str]:
-    """`short_names` of layers, with the reduction where what is drawn is not the layer itself: ``fc2 [pca:16]``."""
+def layer_labels(
+    plane: Plane, layers: Sequence[str], width: int = 24, *, estimator: str = ""
+) -> list[str]:
+    """`short_names` of layers, with the reduction where what is drawn is not the layer itself: ``fc2 [pca:16]``.
+
+    ``fc2 [whole]`` where the estimator saw the whole layer and the archive keeps its reduction.
+    """
+    whole = bool(estimator) and traits_of(estimator).wants == "row hashes"
     specs = [plane.reductions.get(layer, "none") for layer in layers]
+    specs = ["whole" if whole and spec != "none" else spec for spec in specs]
     return [
         name if spec == "none" else f"{name} [{spec}]"
         for name, spec in zip(short_names(layers, width), specs, strict=True)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import (
-    axis_label,
+    axis_of,
     choose_estimator,
     layer_labels,
     named,
@@ -178,19 +178,11 @@ def plot_snapshots(
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0)
     rooms = (int(style.width_points(ax) / 4.2), int(style.height_points(ax) / 4.4))
     ax.set_xlabel(
-        style.drawable(
-            wrap_label(
-                axis_label("i_xz", spec, plane.n, paths[0].senses[0], plane.row_info), rooms[0]
-            )
-        ),
+        style.drawable(wrap_label(axis_of(plane, "i_xz", spec, paths[0].senses[0]), rooms[0])),
         parse_math=False,
     )
     ax.set_ylabel(
-        style.drawable(
-            wrap_label(
-                axis_label("i_zy", spec, plane.n, paths[0].senses[1], plane.row_info), rooms[1]
-            )
-        ),
+        style.drawable(wrap_label(axis_of(plane, "i_zy", spec, paths[0].senses[1]), rooms[1])),
         parse_math=False,
     )
     bar = style.figure_of(ax).colorbar(drawn, ax=ax, pad=0.02, fraction=0.045)

@@ -102,7 +102,7 @@ def plot_plane(
     draw_tightened(ax, shown, paths, spec)
     draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
     if legend:
-        draw_legend(ax, shown, paths, marks, width)
+        draw_legend(ax, shown, paths, marks, width, spec)
     if words:
         room = max(30, int((width + 40) / 3.5))
         ax.set_title(

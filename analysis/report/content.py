@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infoplane.analysis.plot.labels import axis_label, layer_labels
+from infoplane.analysis.plot.labels import axis_of, layer_labels
 from infoplane.analysis.report.sections import Judged, number, sections_data
 from infoplane.analysis.report.summary import summarise
 from infoplane.plane import Plane
@@ -91,8 +91,8 @@ def _views(plane: Plane) -> list[dict[str, Json]]:
         {
             "spec": spec,
             "sense": sense,
-            "x": axis_label("i_xz", spec, plane.n, sense, plane.row_info),
-            "y": axis_label("i_zy", spec, plane.n, sense, plane.row_info),
+            "x": axis_of(plane, "i_xz", spec, sense),
+            "y": axis_of(plane, "i_zy", spec, sense),
         }
         for spec, sense in ranked
     ]

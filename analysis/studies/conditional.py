@@ -17,6 +17,7 @@ from infoplane.analysis.measuring.plane_point import (
     label_variable,
     layer_variable,
 )
+from infoplane.analysis.measuring.validity import possible
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -62,7 +63,7 @@ def conditional_information(
     for c in range(int(codes.max()) + 1):
         rows = np.flatnonzero(codes == c)
         try:
-            found.append((len(rows) / a.n, estimator.estimate(a.take(rows), b.take(rows), rng=rng)))
+            found.append((len(rows) / a.n, possible(estimator, a.take(rows), b.take(rows), rng)))
         except EstimatorError as error:
             error.add_note(f"among the {len(rows)} rows of symbol {c} of {given.name}")
             raise

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane.analysis.measuring.plane_point import cell_rng, layer_variable
+from infoplane.analysis.measuring.validity import possible
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import InfoplaneError, InputError
-from infoplane.types import Estimate, printable
+from infoplane.types import Chain, Estimate, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 Pair = tuple[str, str]
+_CONTRADICTION = 0.1
+"""Bits by which a farther layer must exceed a nearer one to be called a contradiction."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class LayerMatrix:
         estimates: by pair (earlier layer, later layer); the diagonal where the estimator can give it: I(Z;Z) = H(Z) for codes; infinite,
             and therefore left out, for continuous values.
         failures: by pair, why there is no number.
+        caveats: what must be known before any of the numbers is read: infinite truths, pairs that contradict each other.
     """
 
     step: int
@@ -37,6 +41,7 @@ class LayerMatrix:
     layers: tuple[str, ...]
     estimates: Mapping[Pair, Estimate]
     failures: Mapping[Pair, str]
+    caveats: tuple[str, ...] = ()
 
     def bits(self) -> np.ma.MaskedArray[Any, np.dtype[np.float64]]:  # Any: numpy's shape
         """Symmetric matrix of bits, shape ``(L, L)``; pairs without a number are masked."""
@@ -88,6 +93,7 @@ class LayerMatrix:
                 )
             )
         said = dict.fromkeys(self.failures.values())
+        lines += [f"note: {printable(text, 400)}" for text in self.caveats]
         return "\n".join([*lines, *(f"not measured: {printable(text, 400)}" for text in said)])
 
 
@@ -103,7 +109,8 @@ def layer_information(
 
     Both layers enter as values (`knn`, `ksg`, `mixed`, `gauss`, `sliced`, `renyi`, `hsic`, `cka`), or as codes (`exact`, `bin`). Deterministic layers of a
     continuous input have infinite I(Z_i;Z_j) wherever the map between them is injective: there neighbours and Gaussians give a finite number
-    that grows with N, and only a comparison at one N means something.
+    that grows with N, and only a comparison at one N means something. The caveats say so; and they name the pairs that contradict the
+    network's own chain: I(a;c) above I(a;b) where b separates a from c.
 
     Raises:
         InputError: unknown layers or step; an estimator that takes no two layers, such as `kde`.
@@ -141,12 +148,47 @@ def layer_information(
     for i, a in enumerate(names):
         for b in names[i if has_codes else i + 1 :]:
             try:
-                estimates[a, b] = e.estimate(
-                    variables[a], variables[b], rng=cell_rng(seed, step, f"{a}|{b}", e.name)
+                estimates[a, b] = possible(
+                    e, variables[a], variables[b], cell_rng(seed, step, f"{a}|{b}", e.name)
                 )
             except InfoplaneError as error:
                 failures[a, b] = str(error)
-    return LayerMatrix(step, e.name, names, estimates, failures)
+    caveats = (*_infinite(e), *_contradictions(names, estimates, archive.chain))
+    return LayerMatrix(step, e.name, names, estimates, failures, caveats)
+
+
+def _infinite(estimator: Estimator) -> tuple[str, ...]:
+    if estimator.traits.measures != "information" or estimator.traits.obeys_bounds:
+        return ()
+    return (
+        "where one layer is a function of the other the information of continuous values is infinite: "
+        "such numbers grow with N and with the units, and only a comparison at one N means something",
+    )
+
+
+def _contradictions(
+    names: Sequence[str], estimates: Mapping[Pair, Estimate], chain: Chain | None
+) -> tuple[str, ...]:
+    """Name the worst triple a, b, c with I(a;c) > I(a;b) although b separates X, and so a, from c."""
+    found: list[tuple[float, str]] = []
+    for (a, c), far in estimates.items():
+        between = names[names.index(a) + 1 : names.index(c)]
+        for b in between:
+            near = estimates.get((a, b))
+            if near is None or chain is None or not chain.separates(b, c):
+                continue
+            room = 2 * float(np.hypot(near.stderr or 0.0, far.stderr or 0.0)) + _CONTRADICTION
+            if (excess := far.bits - near.bits) > room:
+                found.append(
+                    (excess, f"I({a};{c}) = {far.bits:.2f} above I({a};{b}) = {near.bits:.2f}")
+                )
+    if not found:
+        return ()
+    worst = max(found)[1]
+    return (
+        f"{len(found)} pairs contradict the chain, the worst {worst}: these numbers are no information "
+        "of these layers, take exact or bin",
+    )
 
 
 def _step(archive: Archive, step: int | None) -> int:

@@ -1,0 +1,99 @@
+"""Whether a point of the plane may be believed: numbers that cannot be, truths that are infinite, layers that draw noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infoplane.analysis.estimators.cells import symbols_of
+from infoplane.analysis.estimators.possible import SLACK_BITS, require_possible
+from infoplane.analysis.measuring.large_layers import is_large
+from infoplane.contract import Estimator
+from infoplane.errors import EstimatorError
+from infoplane.rows import row_codes
+from infoplane.types import Estimate, Variable
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+_ROW_BITS = 3.0
+"""Generous standard deviation, in bits, of what one row adds to an estimate that states no error."""
+_INFINITE = (
+    "if {b} is a function of {a} alone, I({a};{b}) is infinite: compare such numbers at one N only"
+)
+_MOST_PAIRS = 256
+_NOISE = 1e-3
+"""Relative difference of two passes of one input from which they differ by more than rounding."""
+
+
+def possible(
+    estimator: Estimator, a: Variable, b: Variable, rng: np.random.Generator | None
+) -> Estimate:
+    """The estimate of I(a;b), where it can be one, with what must be said of infinite truths.
+
+    Raises:
+        EstimatorError: the estimator refuses, or its number is outside [0, H] by more than its error.
+    """
+    found = estimator.estimate(a, b, rng=rng)
+    if estimator.traits.measures != "information" or estimator.traits.obeys_bounds:
+        return found
+    symbols = [v for v in (a, b) if v.kind == "discrete"]
+    ceilings = [(symbols_of(v).bits, f"H({v.name})") for v in symbols]
+    ceiling, words = min([*ceilings, (float(np.log2(a.n)), "log2 N")])
+    require_possible(
+        found,
+        ceiling=ceiling,
+        ceiling_words=words,
+        remedy="the estimator does not fit this layer: choose another one",
+        slack=SLACK_BITS + (0.0 if found.stderr is not None else _ROW_BITS / float(np.sqrt(a.n))),
+    )
+    if symbols or symbols_of(a).number < a.n:
+        return found
+    return replace(found, notes=(*found.notes, _INFINITE.format(a=a.name, b=b.name)))
+
+
+def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
+    """The note of a number that was made of the layer's digests where less of it is stored."""
+    reduction = archive.layer_info(layer).reduction
+    if reduction in ("none", "flatten"):
+        return ()
+    return (f"of the whole layer, not of what {reduction} keeps of it",)
+
+
+def noise_seen(archive: Archive, step: int, layer: str) -> str:
+    """Return what shows that a layer draws noise: equal inputs whose stored values differ; empty where nothing does."""
+    if is_large(archive, layer):
+        return ""
+    order = np.argsort(archive.row_ids, kind="stable")
+    ids = archive.row_ids[order]
+    again = np.flatnonzero(ids[1:] == ids[:-1])[:_MOST_PAIRS]
+    if not len(again):
+        return ""
+    values = np.asarray(archive.z(step, layer), np.float64).reshape(archive.n_rows, -1)
+    one, other = values[order[again]], values[order[again + 1]]
+    scale = float(np.abs(values).max()) or 1.0
+    differ = int((np.abs(one - other).max(axis=1) > _NOISE * scale).sum())
+    if not differ:
+        return ""
+    return (
+        f"{layer} draws noise, or sees other rows ({differ} of {len(again)} repeated inputs came out different): its exact rows count "
+        "the draws, not the information; use knn or noisy"
+    )
+
+
+def refuse_lone_symbols(x: Variable, estimator: Estimator) -> None:
+    """Refuse I(X;Z) of a density fit where X is symbols most of which one row has: nothing is near a name.
+
+    Raises:
+        EstimatorError: more than half of the rows are alone with their symbol.
+    """
+    if x.kind != "discrete":
+        return
+    alone = int((np.unique(row_codes(x.values), return_counts=True)[1] == 1).sum())
+    if 2 * alone > x.n:
+        raise EstimatorError(
+            f"{estimator.name}: X holds symbols, not amounts, and {alone} of {x.n} rows are alone with theirs: "
+            "choose exact or bin; if the integers are amounts, record with x_kind='continuous'"
+        )
