@@ -21,7 +21,7 @@ def warnings_of(
 
     Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the label-permutation null (where one was drawn).
     Floor: an estimate of I(Z;Y) below what the network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
-    the output; looked up in the archive behind the plane, where it is at hand.
+    the output; looked up in the archive behind the plane, where it is at hand. Symbols: labels of which there are nearly as many as rows.
     """
     if not plane.points:
         return []
@@ -45,7 +45,18 @@ def warnings_of(
             said.append(
                 f"{spec}: I(Z;Y) is no larger than for shuffled labels in any layer: nothing about the labels is shown"
             )
-    return said + _below_floor(plane, specs, archive)
+    return _lone_labels(plane) + said + _below_floor(plane, specs, archive)
+
+
+def _lone_labels(plane: Plane) -> list[str]:
+    """Say where a label belongs to fewer than two rows in the geometric mean: I(Z;Y) then counts rows."""
+    shown = any(p.quantity == "i_zy" for p in plane)
+    if not shown or plane.h_y_bits is None or plane.h_y_bits <= plane.log2_n - 1:
+        return []
+    return [
+        f"labels: H(Y) = {plane.h_y_bits:.2f} of at most {plane.log2_n:.2f} bits: nearly as many symbols as rows, "
+        "I(Z;Y) counts rows; is Y continuous (y_kind='continuous'), or a joint symbol of many labels?"
+    ]
 
 
 def floor_bits(plane: Plane, *, archive: Archive | None = None) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from infoplane.analysis.estimators.spec import traits_of
+from infoplane.analysis.estimators.spec import parse, traits_of
 from infoplane.contract import Estimator
 from infoplane.plane import Plane
 from infoplane.types import Quantity
@@ -25,6 +25,24 @@ def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
     if "neighbours" in present and "gaussian" not in present:
         return ("gauss:copula=true",)
     return ("knn:k=5",) if "gaussian" in present and "neighbours" not in present else ()
+
+
+def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
+    """Return the plane without the refusals of companions that nobody asked for, and one sentence about them.
+
+    A companion is a second opinion: where it does not fit a layer, its refusal is no failure of the measurement.
+    """
+    names = {str(parse(spec)) for spec in added}
+    refused = [f for f in plane.failures if f.estimator in names]
+    if not refused:
+        return plane, ""
+    kept = tuple(f for f in plane.failures if f.estimator not in names)
+    first = refused[0]
+    said = (
+        f"{first.estimator}, added for comparison, does not fit {len(refused)} cells; the first, step {first.step}, "
+        f"{first.layer}: {first.message}"
+    )
+    return replace(plane, failures=kept), said
 
 
 @dataclass(frozen=True)

@@ -93,13 +93,14 @@ def measure(
 
     A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells where the two part are listed.
     """
-    from infoplane.analysis.studies.disagreement import companions, partings
+    from infoplane.analysis.studies.disagreement import companions, partings, without_refused
 
     specs = list(estimator or DEFAULT)
     if follow:
         _follow(run, specs, max_overhead=max_overhead, seed=seed)
         return
-    specs += () if alone else companions(specs)
+    added = () if alone else companions(specs)
+    specs += added
     from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.archive import open_archive
     from infoplane.display.tables import say_plane
@@ -119,6 +120,7 @@ def measure(
         null=null,
         label=label or None,
     )
+    plane, unfit = without_refused(plane, added)
     target = output or (
         archive.path / "plane.h5"
         if archive.path.is_dir()
@@ -132,6 +134,8 @@ def measure(
                 400,
             )
         )
+    if unfit:
+        print(printable(f"  {unfit}", 400))
     if parted := partings(plane):
         print(
             f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
