@@ -404,6 +404,16 @@ class Recorder:
         self._watch_budget(captures)
         return True
 
+    def attach(self, name: str, record: Mapping[str, object]) -> None:
+        """Attach a JSON record to the next capture; `Archive.extra` reads it back.
+
+        Raises:
+            InputError: recording is not open.
+        """
+        if self._captures is None:
+            raise InputError("the recorder is not open: attach a record between open() and capture()")
+        self._captures.pending[name] = dict(record)
+
     def selfcheck(self, archive: Archive | None = None, *, step: int | None = None) -> SelfCheck:
         """Holds a stored step against a fresh pass of the live model: finds shuffled rows, swapped layers, another checkpoint, train mode.
 

@@ -12,9 +12,11 @@ from torch import nn
 
 from infoplane.archive import Archive, open_archive
 from infoplane.errors import CaptureError, InputError, NotAnArchive
-from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.schedule import at
-from infoplane.hooks.weights import load_weights, weight_steps
+from infoplane.hooks.checkpoint_series import CheckpointSeries
+from infoplane.hooks.checkpoints import Checkpoint
+from infoplane.hooks.isolate import unwrap
+from infoplane.hooks.loading import Loader
+from infoplane.hooks.weights import weight_steps, weights_file
 
 
 @dataclass(frozen=True)
@@ -65,56 +67,48 @@ def replay(
         raise NotAnArchive(
             f"{path} holds no weights; record with Recorder(..., store='weights') to replay later"
         )
-    config = archive.config
-    given = {
-        "batch_size": config["batch_size"],
-        "mode": config["mode"],
-        "draws": config["draws"],
-        "noise": config["noise"],
-        "seed": config["seed"],
-        "autocast": None
-        if config["autocast"] == "off"
-        else getattr(torch, str(config["autocast"])),
-        "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
-    }
-    recorder = Recorder(
-        model,
-        probe=_probe(archive, probe),
-        to=to,
-        layers=list(archive.layers) if layers is None else layers,  # type: ignore[arg-type]  # checked there
-        schedule=at(*steps),
-        y_kind=archive.y_kind,
-        x_kind=archive.x_kind,
-        **(given | {"verbose": False} | options),
-    )
-    try:
-        for step in steps:  # the first weights before the recorder looks: the chain certificate and a PCA basis belong to them
-            metrics = _load(model, path, step)
-            recorder.open(capture=False).capture(step, **metrics)
-    finally:
-        recorder.close()
+    settings: dict[str, Any] = _settings(archive, layers) | options  # Any: of the recorder
+    rows = _probe(archive) if probe is None else probe
+    with CheckpointSeries(model, rows, Path(to), Loader(unwrap(model)), **settings) as series:
+        series.capture([Checkpoint(step, weights_file(path, step)) for step in steps])
     bitwise, rounded = _verify(archive, open_archive(to), tolerance)
     return Replayed(Path(to), steps, bitwise, rounded)
 
 
-def _load(model: nn.Module, run: Path, step: int) -> dict[str, float]:
-    state, metrics = load_weights(run, step)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise CaptureError(f"the weights of step {step} do not fit this model: {error}") from error
-    return metrics
+def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of the recorder
+    """Everything the run was recorded with, so that the new one holds the same rows in the same way."""
+    config, n = archive.config, _rows(archive)
+    autocast = str(config["autocast"])
+    return {
+        "layers": list(archive.layers) if layers is None else layers,
+        "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
+        "autocast": None if autocast == "off" else getattr(torch, autocast),
+        **{key: config[key] for key in ("batch_size", "mode", "draws", "noise", "seed", "tags")},
+        "y_kind": archive.y_kind,
+        "x_kind": archive.x_kind,
+        "row_ids": archive.row_ids[:n],
+        "split": None if archive.split is None else archive.split[:n],
+        "verbose": False,
+        "on_error": "raise",
+    }
 
 
-def _probe(archive: Archive, probe: object) -> object:
-    if probe is not None:
-        return probe
+def _rows(archive: Archive) -> int:
+    """Rows of the probe: what is stored repeats them for every draw."""
+    return archive.n_rows // int(archive.config["draws"])
+
+
+def _probe(archive: Archive) -> object:
     if archive.x is None or archive.config.get("inputs") != "Tensor":
         raise InputError(
-            f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was not stored); pass probe="
+            f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was not "
+            "stored); pass probe="
         )
-    n = archive.n_rows // int(archive.config["draws"])
-    return torch.from_numpy(np.array(archive.x[:n])), None if archive.y is None else archive.y[:n]
+    n = _rows(archive)
+    y = None if archive.y is None else archive.y[:n]
+    if y is not None and (names := archive.config.get("class_names")):
+        y = np.array(names)[y]
+    return torch.from_numpy(np.array(archive.x[:n])), y
 
 
 def _verify(

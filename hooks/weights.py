@@ -28,7 +28,7 @@ def save_weights(
     folder = run / FOLDER
     refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{step:012d}.pt"
+    target = weights_file(run, step)
     tmp = folder / f".tmp-{uuid.uuid4().hex}"
     state = {
         name: value.detach().to("cpu", copy=True)
@@ -52,6 +52,11 @@ def weight_steps(run: Path) -> tuple[int, ...]:
     return tuple(sorted(int(p.stem) for p in (run / FOLDER).glob("*.pt") if p.stem.isdecimal()))
 
 
+def weights_file(run: Path, step: int) -> Path:
+    """Where the weights of a step lie."""
+    return run / FOLDER / f"{step:012d}.pt"
+
+
 def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
     """The state dict and the metrics of one step; loaded with ``weights_only=True``, so that a file can execute nothing.
 
@@ -59,7 +64,7 @@ def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, flo
         NotAnArchive: no weights of this step.
         DamagedArchive: the file is torn or holds anything but tensors.
     """
-    path = run / FOLDER / f"{step:012d}.pt"
+    path = weights_file(run, step)
     if not path.exists():
         raise NotAnArchive(
             f"{path}: no weights of step {step}; stored are {list(weight_steps(run))[:12]}"
@@ -77,4 +82,4 @@ def forget_weights(run: Path) -> None:
     """Removes the stored weights of a run that is overwritten; a folder that is a link is not followed."""
     refuse_link(run / FOLDER)
     for step in weight_steps(run):
-        (run / FOLDER / f"{step:012d}.pt").unlink(missing_ok=True)
+        weights_file(run, step).unlink(missing_ok=True)

@@ -20,6 +20,7 @@ _PUBLIC = {
     "Recorder": "infoplane.hooks",
     "Variable": "infoplane.types",
     "at": "infoplane.hooks.schedule",
+    "capture": "infoplane.hooks.capture",
     "check_dpi": "infoplane.analysis.dpi.check",
     "continuous": "infoplane.types",
     "discrete": "infoplane.types",

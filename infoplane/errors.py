@@ -9,7 +9,9 @@ InfoplaneError
 │   ├── LayerNotExecuted             a selected layer never fired during the probe
 │   ├── UnsupportedModel             scripted, exported or otherwise unhookable model
 │   ├── UnsupportedOutput            a layer's output holds no tensor, or several and no rule
-│   └── BudgetExceeded               the capture would exceed max_bytes
+│   ├── BudgetExceeded               the capture would exceed max_bytes
+│   ├── CheckpointMismatch           stored weights do not fit the model
+│   └── DamagedCheckpoint            a stored checkpoint is torn, truncated or not one
 ├── ArchiveError (OSError)           a file or a run directory cannot be used
 │   ├── NotAnArchive                 not an infoplane run, shard, packed file or plane
 │   ├── VersionError                 written by a newer, unknown format
@@ -60,6 +62,14 @@ class UnsupportedOutput(CaptureError):
 
 class BudgetExceeded(CaptureError):
     """The capture would exceed the byte budget the user set."""
+
+
+class CheckpointMismatch(CaptureError, InputError):
+    """Stored weights do not fit the model: keys are missing, unexpected or of another shape."""
+
+
+class DamagedCheckpoint(CaptureError):
+    """A stored checkpoint is torn, truncated or not one."""
 
 
 class ArchiveError(InfoplaneError, OSError):

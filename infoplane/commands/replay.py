@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,7 +29,9 @@ def replay(
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
 ) -> None:
     """Replay a run of stored weights: show its probe to the network at every stored step, verify, and write the activations."""
-    network, probe = _build(model)
+    from infoplane.commands.models import build_model
+
+    network, probe = build_model(model, "--model")
     from infoplane.hooks.replay import replay as run_replay
 
     done = run_replay(run, network, to=out, probe=probe, overwrite=overwrite)
@@ -41,22 +41,3 @@ def replay(
     print(
         f"{done.path}: {len(done.steps)} steps replayed from weights; against captured activations: {checked or 'none to compare'}"
     )
-
-
-def _build(spec: str) -> tuple[Any, Any]:  # Any: the user's network and probe
-    from infoplane.errors import InputError
-
-    module, _, factory = spec.partition(":")
-    if not module or not factory:
-        raise InputError(
-            f"--model expects module:factory, for example mynets:build_mlp, got {spec!r}"
-        )
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a module beside the user, as `python -m` would find it
-    try:
-        built = getattr(importlib.import_module(module), factory)()
-    except (ImportError, AttributeError) as error:
-        raise InputError(
-            f"--model {spec!r}: {error}; expected module:factory that can be imported from here"
-        ) from error
-    return built if isinstance(built, tuple) else (built, None)

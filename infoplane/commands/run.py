@@ -158,6 +158,7 @@ def register(app: typer.Typer) -> None:
     for command in (info, verify, pack, merge):
         app.command()(command)
     app.command("compile")(compile_)
-    from infoplane.commands import replay
+    from infoplane.commands import capture, replay
 
+    capture.register(app)
     replay.register(app)

@@ -1,0 +1,95 @@
+"""`infoplane capture`: a run from a network that is trained already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's command."""
+    app.command()(capture)
+
+
+def capture(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="module:factory; the factory returns the network, or (network, probe)."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Directory of the run.")],
+    probe: Annotated[
+        Path | None,
+        typer.Option(help=".npz with x and y (and split, row_ids), .npy or .pt."),
+    ] = None,
+    checkpoints: Annotated[
+        str,
+        typer.Option(
+            "--checkpoints",
+            "-c",
+            help="A glob in quotes or a folder; the model as it stands when left out.",
+        ),
+    ] = "",
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", help="Name or glob; may be given several times."),
+    ] = None,
+    reduce: Annotated[str, typer.Option(help="Reduction of every layer, e.g. gap.")] = "none",
+    mode: Annotated[str, typer.Option(help="eval, train or user.")] = "eval",
+    y_kind: Annotated[
+        str, typer.Option(help="discrete or continuous; needed for floating-point labels.")
+    ] = "",
+    batch_size: Annotated[int, typer.Option(help="Rows per forward; 0 chooses.")] = 0,
+    step_from: Annotated[
+        str, typer.Option(help="Regular expression whose group is the step, e.g. 'ckpt(\\d+)'.")
+    ] = "",
+    prefix: Annotated[str | None, typer.Option(help="Of the stored keys; found if left out.")] = None,
+    entry: Annotated[
+        str | None, typer.Option(help="Which state dict of a file with several, e.g. ema.")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option(help="Refuse checkpoints with missing or unexpected keys.")
+    ] = True,
+    overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be read as what, and stop.")
+    ] = False,
+) -> None:
+    """Capture a trained network, as it stands or at every checkpoint of its training. A second call goes on where the first ended."""
+    from infoplane.commands.models import build_model, read_probe
+    from infoplane.errors import InputError
+
+    network, own_probe = build_model(model, "MODEL")
+    rows, options = (own_probe, {}) if probe is None else read_probe(probe)
+    if rows is None:
+        raise InputError("no probe: give --probe FILE, or a factory that returns (network, probe)")
+    chosen = {
+        "layers": layer or "auto",
+        "reduce": reduce,
+        "mode": mode,
+        "y_kind": y_kind or None,
+        "batch_size": batch_size or None,
+    }
+    from infoplane.hooks.capture import capture as capture_run
+    from infoplane.hooks.capture import preview
+
+    reading = {
+        "checkpoints": checkpoints or None,
+        "step_from": step_from or None,
+        "strict": strict,
+        "prefix": prefix,
+        "entry": entry,
+    }
+    if dry_run:
+        print(preview(network, rows, **reading, **chosen, **options))
+        return
+    archive = capture_run(
+        network, rows, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
+    )
+    print(
+        f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
+        f"{archive.n_rows} rows. Next: infoplane measure {archive.path}"
+    )

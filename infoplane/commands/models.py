@@ -1,0 +1,76 @@
+"""The user's network and probe, as a command is told of them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from infoplane.errors import InputError
+
+_INPUTS = ("x", "inputs", "input")
+_PROBE_ROWS = ("split", "row_ids")
+
+
+def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's network and probe
+    """Import ``module:factory`` and call it; returns the network, and its probe or None.
+
+    Raises:
+        InputError: it cannot be imported.
+    """
+    module, _, factory = spec.partition(":")
+    if not module or not factory:
+        raise InputError(
+            f"{option} expects module:factory, for example mynets:build_mlp, got {spec!r}"
+        )
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # a module beside the user, as `python -m` would find it
+    try:
+        built = getattr(importlib.import_module(module), factory)()
+    except (ImportError, AttributeError) as error:
+        raise InputError(
+            f"{option} {spec!r}: {error}; expected module:factory that can be imported from here"
+        ) from error
+    return built if isinstance(built, tuple) else (built, None)
+
+
+def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
+    """Read a probe from a file, and the options of the recorder that lie in it.
+
+    ``x`` (or ``inputs``) is the one input; other names are arguments of the network. ``y``, ``labels``,
+    ``label`` or ``targets`` are the labels; ``split`` and ``row_ids`` are what the recorder calls so.
+
+    Raises:
+        InputError: no such file, another format, or nothing in it.
+    """
+    arrays = _arrays(path)
+    options = {name: arrays.pop(name) for name in _PROBE_ROWS if name in arrays}
+    single = next((name for name in _INPUTS if name in arrays), None)
+    labels = next((n for n in ("labels", "label", "y", "targets") if n in arrays), None)
+    if single is not None and len(arrays) == 1 + (labels is not None):
+        return (arrays[single], None if labels is None else arrays[labels]), options
+    if not arrays or set(arrays) == {labels}:
+        raise InputError(f"{path}: holds no inputs; it has {list(arrays)}, expected x and y")
+    return arrays, options
+
+
+def _arrays(path: Path) -> dict[str, Any]:  # Any: arrays or tensors
+    if not path.is_file():
+        raise InputError(f"{path}: no such probe")
+    if path.suffix == ".npz":
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except ValueError as error:
+            raise InputError(f"{path}: holds objects, which are not read: {error}") from error
+    if path.suffix == ".npy":
+        return {"x": np.load(path, allow_pickle=False)}
+    if path.suffix in (".pt", ".pth"):
+        from infoplane.hooks.checkpoint_formats import load_tensors
+
+        content = load_tensors(path)
+        return dict(content) if isinstance(content, dict) else {"x": content}
+    raise InputError(f"{path}: a probe is .npz, .npy or .pt, got {path.suffix or 'no ending'!r}")
