@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import numbers
 import pickle
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Collection, Mapping
@@ -124,12 +125,11 @@ def load_tensors(path: Path) -> Any:  # Any: whatever of tensors and plain value
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        text = str(error)
-        if "nsupported" not in text and "GLOBAL" not in text:
+        named = re.search(r"(?:GLOBAL|class) ([\w.]+)", str(error))
+        if named is None:
             raise
-        what = text.split("GLOBAL ")[-1].split(" was ")[0].split("\n")[0][:80]
         raise InputError(
-            f"{path}: not a file of weights alone: it holds objects of Python ({what}), and loading "
+            f"{path}: not a file of weights alone: it holds objects of Python ({named[1]}), and loading "
             "them could run code. Store model.state_dict() alone, or allow the class where you trust "
             "the file: torch.serialization.add_safe_globals([...])"
         ) from error

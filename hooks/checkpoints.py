@@ -142,7 +142,10 @@ def _paths(given: str | Path) -> list[Path]:
 
 
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
-    read = [(path, _read_step(path, step_from)) for path in paths]
+    if step_from is None:
+        read = [(path, _step_of(name)) for path, name in zip(paths, _names(paths))]
+    else:
+        read = [(path, _asked(path, step_from)) for path in paths]
     wrong = [f"  {_shown(path)}: {step}" for path, step in read if isinstance(step, str)]
     if len(paths) == 1 and wrong and step_from is None:  # one file has no order to be read
         return [Checkpoint(0, paths[0])]
@@ -169,18 +172,29 @@ def _shown(path: Path) -> str:
     return "/".join(path.parts[-2:])
 
 
-def _read_step(path: Path, step_from: StepFrom | None) -> int | str:
-    """The step of a checkpoint, or a text that says what was read instead."""
+def _names(paths: list[Path]) -> list[str]:
+    """The names that tell steps: of the files, or of their folders where only these have numbers."""
+    own = [path.name if path.is_dir() else _stem(path) for path in paths]
+    folders = [path.absolute().parent.name for path in paths]
+    if any(step_in_name(name) != [] for name in own):
+        return own
+    apart = len(set(folders)) == len(paths) > 1
+    return folders if apart or _NAMED_STEP.search(folders[0]) else own
+
+
+def _step_of(name: str) -> int | str:
+    """The step in a name, or a text that says what was read instead."""
+    found = step_in_name(name)
+    if isinstance(found, int):
+        return found
+    return f"read the numbers {found} in {name!r}" if found else "no number in the name"
+
+
+def _asked(path: Path, step_from: StepFrom) -> int | str:
+    """The step as the user says where it is, or a text that says what was read instead."""
     if callable(step_from):
         return _checked(step_from(path), f"that step_from gives for {path}")
-    if step_from is not None:
-        return _by_pattern(path, step_from)
-    name = path.name if path.is_dir() else _stem(path)
-    for text in (name, path.parent.name):
-        found = step_in_name(text)
-        if found != []:
-            return found if isinstance(found, int) else f"read the numbers {found} in {text!r}"
-    return "no number in the name"
+    return _by_pattern(path, step_from)
 
 
 def _by_pattern(path: Path, pattern: str) -> int | str:

@@ -1,0 +1,234 @@
+"""Checkpoints as the real libraries write them: the run of each is that of a recorder on the same weights."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import infoplane as ip
+from infoplane.errors import CheckpointMismatch, DamagedCheckpoint, InputError
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+X = torch.randn(30, 6, generator=torch.Generator().manual_seed(1))
+Y = np.arange(30) % 3
+IDS = torch.randint(3, 40, (30, 5), generator=torch.Generator().manual_seed(2))
+
+
+def network(seed: int = 9) -> nn.Sequential:
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+
+
+def assert_weights_of(run: ip.Archive, step: int, trained: nn.Module, to: Path) -> None:
+    """The step holds what a recorder sees of the trained network, to the last bit."""
+    own = ip.capture(trained, probe=(X, Y), to=to)
+    assert run.layers == own.layers
+    for layer in own.layers:
+        assert np.array_equal(run.row_digests(step, layer), own.row_digests(0, layer))
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    (tmp_path / "c").mkdir()
+    for step in (1, 2):
+        save_file(network(step).state_dict(), tmp_path / "c" / f"step{step}.safetensors")
+    run = ip.capture(network(), probe=(X, Y), to=tmp_path / "run", checkpoints=tmp_path / "c")
+    assert run.steps == (1, 2)
+    assert_weights_of(run, 2, network(2), tmp_path / "own")
+
+
+def test_a_truncated_safetensors_file_is_damaged(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    file = tmp_path / "step1.safetensors"
+    save_file(network().state_dict(), file)
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(DamagedCheckpoint, match="step1.safetensors"):
+        ip.capture(network(), probe=(X, Y), to=tmp_path / "run", checkpoints=file)
+
+
+def bert() -> Any:  # Any: transformers has no types here
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(0)
+    return BertForSequenceClassification(
+        BertConfig(
+            vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
+            intermediate_size=32, max_position_embeddings=16, num_labels=3,
+        )
+    )  # fmt: skip
+
+
+OF_BERT = {
+    "probe": ({"input_ids": IDS}, Y),
+    "layers": ["bert.encoder.layer.*"],
+    "reduce": "token:cls",
+}
+
+
+def test_a_sharded_index_of_safetensors(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    model = bert()
+    model.save_pretrained(tmp_path / "checkpoint-7", max_shard_size="10KB")
+    index = tmp_path / "checkpoint-7" / "model.safetensors.index.json"
+    assert index.is_file()
+    own = ip.capture(model, to=tmp_path / "own", **OF_BERT)
+    for k, source in enumerate((tmp_path / "checkpoint-7", index)):
+        other = bert()
+        torch.nn.init.zeros_(other.classifier.weight)
+        run = ip.capture(other, to=tmp_path / f"run{k}", checkpoints={7: source}, **OF_BERT)
+        for layer in own.layers:
+            assert np.array_equal(run.row_digests(7, layer), own.row_digests(0, layer))
+
+
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    bert().save_pretrained(tmp_path / "checkpoint-7", max_shard_size="10KB")
+    shard = sorted((tmp_path / "checkpoint-7").glob("*.safetensors"))[0]
+    shard.unlink()
+    with pytest.raises(DamagedCheckpoint, match=shard.name):
+        ip.capture(
+            bert(), to=tmp_path / "run", checkpoints=tmp_path / "checkpoint-7", **OF_BERT
+        )
+
+
+@pytest.mark.slow
+def test_the_checkpoints_of_a_trainer_with_what_it_logged(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    from transformers import Trainer, TrainingArguments
+
+    args = TrainingArguments(
+        str(tmp_path / "out"), per_device_train_batch_size=10, max_steps=6, save_steps=2,
+        logging_steps=1, report_to=[], use_cpu=True, disable_tqdm=True, learning_rate=1e-2,
+    )  # fmt: skip
+    rows = [{"input_ids": IDS[i], "labels": int(Y[i])} for i in range(30)]
+    trainer = Trainer(model=bert(), args=args, train_dataset=rows)
+    trainer.train()
+    run = ip.capture(bert(), to=tmp_path / "run", checkpoints=tmp_path / "out", **OF_BERT)
+    assert run.steps == (2, 4, 6)
+    logged = {line["step"]: line for line in trainer.state.log_history if "loss" in line}
+    assert [run.metrics[s]["loss"] for s in run.steps] == [logged[s]["loss"] for s in run.steps]
+    own = ip.capture(trainer.model, to=tmp_path / "own", **OF_BERT)
+    for layer in own.layers:
+        assert np.array_equal(run.row_digests(6, layer), own.row_digests(0, layer))
+
+
+@pytest.mark.slow
+def test_the_checkpoints_of_lightning_with_what_it_watched(tmp_path: Path) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+    class Module(pl.LightningModule):  # type: ignore[misc]  # no types
+        def __init__(self) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+            self.net = network()
+
+        def training_step(self, batch: Any, index: int) -> torch.Tensor:
+            loss = nn.functional.cross_entropy(self.net(batch[0]), batch[1])
+            self.log("train_loss", loss)
+            return loss
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.SGD(self.parameters(), lr=0.1)
+
+    data = torch.utils.data.TensorDataset(X, torch.as_tensor(Y))
+    keep = pl.callbacks.ModelCheckpoint(
+        dirpath=tmp_path / "c", save_top_k=-1, monitor="train_loss"
+    )
+    trainer = pl.Trainer(
+        max_epochs=3, callbacks=[keep], logger=False, accelerator="cpu",
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    module = Module()
+    trainer.fit(module, torch.utils.data.DataLoader(data, batch_size=15))
+    run = ip.capture(network(), probe=(X, Y), to=tmp_path / "run", checkpoints=tmp_path / "c")
+    assert run.steps == (2, 4, 6)
+    assert all(set(run.metrics[step]) == {"train_loss"} for step in run.steps)
+    assert run.extra(2, "source")["prefix"] == "prefix 'net.' taken off"
+    assert_weights_of(run, 6, module.net, tmp_path / "own")
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_distributed_checkpoints(wrapped: bool, tmp_path: Path) -> None:
+    import torch.distributed.checkpoint as dcp
+
+    for step in (10, 20):
+        net = network(step)
+        optimiser = torch.optim.Adam(net.parameters())
+        state = {"model": net.state_dict(), "optim": optimiser.state_dict(), "step": step}
+        dcp.save(state if wrapped else net.state_dict(), checkpoint_id=tmp_path / f"c/step_{step}")
+    run = ip.capture(network(), probe=(X, Y), to=tmp_path / "run", checkpoints=tmp_path / "c")
+    assert run.steps == (10, 20)
+    assert_weights_of(run, 20, network(20), tmp_path / "own")
+
+
+class Hostile:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (print, ("executed",))
+
+
+def test_an_index_of_a_distributed_checkpoint_runs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "step_1"
+    folder.mkdir()
+    (folder / ".metadata").write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(InputError, match="no part of one"):
+        ip.capture(network(), probe=(X, Y), to=tmp_path / "run", checkpoints=folder)
+    assert "executed" not in capsys.readouterr().out
+
+
+def adapted(seed: int, rank: int = 2) -> Any:  # Any: peft has no types here
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(r=rank, target_modules=["0", "2"], init_lora_weights=False)
+    torch.manual_seed(seed)
+    base = network()
+    torch.manual_seed(seed)
+    return peft.get_peft_model(base, config)
+
+
+def test_adapters_go_onto_their_base_and_come_off_again(tmp_path: Path) -> None:
+    for step in (1, 2):
+        adapted(step).save_pretrained(tmp_path / "c" / f"checkpoint-{step}")
+    base = network()
+    run = ip.capture(
+        base, probe=(X, Y), to=tmp_path / "run", layers=["0", "1", "2"], checkpoints=tmp_path / "c"
+    )
+    own = adapted(2)
+    expected = own.base_model.model
+    with torch.no_grad():
+        values = expected.eval()(X).numpy()
+    assert run.steps == (1, 2) and np.allclose(run.z(2, "2"), values, atol=1e-6)
+    assert not np.array_equal(run.z(1, "2"), run.z(2, "2"))
+    assert list(base.state_dict()) == list(network().state_dict())
+    assert all(torch.equal(a, b) for a, b in zip(base.parameters(), network().parameters()))
+
+
+def test_adapters_of_another_rank_are_refused(tmp_path: Path) -> None:
+    for step in (1, 2):
+        adapted(step, rank=step).save_pretrained(tmp_path / "c" / f"checkpoint-{step}")
+    with pytest.raises(CheckpointMismatch, match="another kind"):
+        ip.capture(
+            network(), probe=(X, Y), to=tmp_path / "run", layers=["0"], checkpoints=tmp_path / "c"
+        )
+
+
+def test_an_adapter_of_another_network_is_refused(tmp_path: Path) -> None:
+    adapted(1).save_pretrained(tmp_path / "checkpoint-1")
+    config = json.loads((tmp_path / "checkpoint-1" / "adapter_config.json").read_text())
+    config["target_modules"] = ["elsewhere"]
+    (tmp_path / "checkpoint-1" / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointMismatch):
+        ip.capture(
+            network(), probe=(X, Y), to=tmp_path / "run", checkpoints=tmp_path / "checkpoint-1"
+        )

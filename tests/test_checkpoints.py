@@ -1,0 +1,106 @@
+"""Which checkpoints are meant, and the step of each as its name says it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infoplane.errors import InputError
+from infoplane.hooks.checkpoints import find_checkpoints, step_in_name
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("ckpt_000123", 123),
+        ("checkpoint-500", 500),
+        ("epoch=3-step=400", 400),
+        ("step1000", 1000),
+        ("model-v2-step100", 100),
+        ("global_step70", 70),
+        ("Step_5_seed_3", 5),
+        ("epoch12", 12),
+    ],
+)
+def test_the_step_is_the_number_after_step_or_the_only_one(name: str, step: int) -> None:
+    assert step_in_name(name) == step
+
+
+@pytest.mark.parametrize("name", ["run1_ckpt2", "epoch=3-val_loss=0.25", "step1_step2"])
+def test_several_numbers_are_returned_as_they_were_read(name: str) -> None:
+    assert isinstance(step_in_name(name), list) and len(step_in_name(name)) > 1
+
+
+@given(
+    st.integers(0, 10**9), st.sampled_from(["{}", "ckpt_{}", "checkpoint-{}", "e=1-step={}.0x"])
+)
+def test_any_whole_number_is_read_back(step: int, form: str) -> None:
+    assert step_in_name(form.format(step)) == step
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"w": torch.zeros(1)}, folder / name)
+
+
+def test_a_folder_is_listed_by_number_and_not_by_letter(tmp_path: Path) -> None:
+    touch(tmp_path, "ckpt_2.pt", "ckpt_10.pt", "ckpt_9.pt", "optimizer.pt")
+    (tmp_path / "notes.txt").write_text("none of ours")
+    assert [c.step for c in find_checkpoints(tmp_path)] == [2, 9, 10]
+
+
+def test_the_step_may_stand_in_the_name_of_the_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "step100/model.pt", "step20/model.pt")
+    assert [c.step for c in find_checkpoints(tmp_path)] == [20, 100]
+    assert [c.step for c in find_checkpoints(str(tmp_path / "*" / "model.pt"))] == [20, 100]
+
+
+def test_names_that_do_not_tell_are_shown_with_what_was_read(tmp_path: Path) -> None:
+    touch(tmp_path, "run1_ckpt2.pt", "best.pt")
+    with pytest.raises(InputError, match=r"run1_ckpt2.pt: read the numbers \['1', '2'\]") as told:
+        find_checkpoints(tmp_path)
+    assert "best.pt: no number" in str(told.value)
+    assert "step_from=" in str(told.value)
+
+
+def test_step_from_settles_it_by_a_pattern_or_a_function(tmp_path: Path) -> None:
+    touch(tmp_path, "run1_ckpt2.pt", "run1_ckpt30.pt")
+    assert [c.step for c in find_checkpoints(tmp_path, r"ckpt(\d+)")] == [2, 30]
+    by_length = find_checkpoints(tmp_path, lambda path: len(path.name))
+    assert [c.step for c in by_length] == [13, 14]
+
+
+@pytest.mark.parametrize("step_from", [r"ckpt(\d+", r"nothing(\d+)", r"(run)"])
+def test_a_pattern_that_reads_no_number_is_an_error(tmp_path: Path, step_from: str) -> None:
+    touch(tmp_path, "run1_ckpt2.pt", "run1_ckpt3.pt")
+    with pytest.raises(InputError, match="step_from"):
+        find_checkpoints(tmp_path, step_from)
+
+
+def test_the_same_step_twice_is_an_error_that_names_both(tmp_path: Path) -> None:
+    touch(tmp_path, "a/ckpt_5.pt", "b/ckpt_5.pt")
+    with pytest.raises(InputError, match=r"a/ckpt_5.pt.*b/ckpt_5.pt"):
+        find_checkpoints(str(tmp_path / "*" / "*.pt"))
+
+
+@pytest.mark.parametrize("given", ["nothing/*.pt", 7, {-1: "x"}, {True: {"w": 1}}, {"a": "b"}])
+def test_what_is_no_checkpoint_is_refused(given: object, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        find_checkpoints(given)  # type: ignore[arg-type]  # the point of the test
+
+
+def test_an_iterator_must_ascend() -> None:
+    state = {"w": torch.zeros(1)}
+    found = find_checkpoints(iter([(2, state), (1, state)]))
+    with pytest.raises(InputError, match="1 comes after 2"):
+        list(found)
+
+
+def test_one_state_dict_is_not_taken_for_many() -> None:
+    with pytest.raises(InputError, match="one state dict"):
+        find_checkpoints({"w": torch.zeros(1)})  # type: ignore[dict-item]  # the point of the test
