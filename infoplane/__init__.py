@@ -23,6 +23,8 @@ _PUBLIC = {
     "capture": "infoplane.hooks.capture",
     "check_dpi": "infoplane.analysis.dpi.check",
     "continuous": "infoplane.types",
+    "from_arrays": "infoplane.sources",
+    "import_run": "infoplane.sources",
     "discrete": "infoplane.types",
     "every": "infoplane.hooks.schedule",
     "log_spaced": "infoplane.hooks.schedule",

@@ -1,0 +1,270 @@
+"""`from_arrays`: a run from activations that lie in memory, or that can be sliced as if they did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike
+
+from infoplane.archive import Archive, RunWriter, open_archive
+from infoplane.archive.writer import remove_run
+from infoplane.display.progress import progress as shown_progress
+from infoplane.errors import InputError
+from infoplane.sources.bridges import layers_of
+from infoplane.sources.chains import Declared, declared_chain
+from infoplane.sources.rows import Rows, as_rows, to_numpy
+from infoplane.types import LayerInfo
+
+
+@dataclass(frozen=True)
+class Import:
+    """What is about to be stored: for every step the same layers, in order.
+
+    Attributes:
+        steps: layers by name, by ascending step.
+        left_out: what a tool handed out beside the layers, and why it is left out.
+    """
+
+    steps: Mapping[int, Mapping[str, Rows]]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Mapping[str, Rows]:
+        """The layers of the first step."""
+        return next(iter(self.steps.values()))
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return next(iter(self.first.values())).shape[0]
+
+    def describe(self) -> str:
+        """What is read as what, for a person."""
+        steps = list(self.steps)
+        shown = steps if len(steps) < 9 else [*steps[:4], "...", steps[-1]]
+        lines = [f"{len(steps)} steps {shown}, {len(self.first)} layers, {self.n} rows"]
+        for name, rows in self.first.items():
+            shape = "x".join(map(str, rows.shape[1:])) or "scalar"
+            lines.append(f"  {name}: {shape} {rows.own_dtype}, stored as {rows.store_dtype.name}")
+        return "\n".join(lines + [f"  left out: {text}" for text in self.left_out])
+
+
+def from_arrays(
+    arrays: Any,  # Any: what tools hand out is recognised by `layers_of`
+    *,
+    to: str | Path,
+    y: ArrayLike | None = None,
+    x: ArrayLike | None = None,
+    y_kind: Literal["discrete", "continuous"] | None = None,
+    row_ids: ArrayLike | None = None,
+    split: ArrayLike | None = None,
+    layers: Sequence[str] | None = None,
+    chain: Declared = None,
+    step: int = 0,
+    metrics: Mapping[int, Mapping[str, float]] | None = None,
+    nonfinite: Literal["refuse", "keep"] = "refuse",
+    verify_with: Any = None,  # Any: a module; torch is imported only then
+    tags: Mapping[str, object] | None = None,
+    progress: bool = False,
+    overwrite: bool = False,
+) -> Archive:
+    """Store activations that somebody else captured, so that everything of infoplane reads them.
+
+    Arrays have shape ``(rows, *units)`` and are read block by block: a layer need not fit in memory.
+
+    Args:
+        arrays: ``{layer: array}`` in order of execution, ``{step: {layer: array}}``, a nested
+            dictionary, ``hidden_states``, or a cache of TransformerLens, nnsight or torchlens.
+            Arrays of numpy, torch, h5py or zarr, and memory maps.
+        to: directory of the run.
+        y: labels, shape ``(n,)`` or ``(n, k)``.
+        x: inputs, shape ``(n, ...)``. Without them rows are told apart by ``row_ids``, or all differ.
+        y_kind: ``discrete`` or ``continuous``; needed for floating-point labels.
+        row_ids: shape ``(n,)`` of integers, equal for equal inputs.
+        split: shape ``(n,)`` of ``train``/``test``.
+        layers: names or globs of the layers to take, in order of execution; all when left out.
+        chain: ``"sequential"`` or pairs of layers: your word on which layer is computed from which
+            alone, see `infoplane.sources.chains.declared_chain`. Without it no two layers are compared.
+        step: of ``{layer: array}``.
+        metrics: numbers of the training by step.
+        nonfinite: ``refuse`` NaN and infinities, or ``keep`` them; such layers are not measured.
+        verify_with: the network that gave the activations of the last step: a few rows of ``x`` are
+            run again, and what differs is named before anything is stored.
+        tags: anything of yours that is JSON.
+        progress: show a bar.
+        overwrite: replace a run that is there.
+
+    Raises:
+        InputError: rows that do not pair, layers that differ between steps, objects, NaN.
+        CaptureError: the arrays are not what ``verify_with`` gives.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> z = np.random.default_rng(0).normal(size=(6, 4))
+        >>> from_arrays({"fc1": z, "fc2": z[:, :2]}, y=[0, 1] * 3, to=tempfile.mkdtemp() + "/run").layers
+        ('fc1', 'fc2')
+    """
+    found = plan_import(arrays, step=step, layers=layers)
+    if verify_with is not None:
+        from infoplane.hooks.verify import require_same
+
+        last = list(found.steps.values())[-1]
+        require_same(verify_with, None if x is None else to_numpy(x), last)
+    return store(
+        found, to=to, y=y, x=x, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain,
+        metrics=metrics, nonfinite=nonfinite, tags=tags, progress=progress, overwrite=overwrite,
+    )  # fmt: skip
+
+
+def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = None) -> Import:
+    """Settle which arrays are which layers of which step, and check that they fit together.
+
+    Raises:
+        InputError: see `from_arrays`.
+    """
+    by_step = _by_step(arrays, step)
+    steps: dict[int, dict[str, Rows]] = {}
+    left_out: dict[str, None] = {}
+    for number, source in by_step.items():
+        found, by_tool = layers_of(source)
+        chosen = _chosen(found, layers)
+        if by_tool:
+            chosen, others = _of_common_rows(chosen)
+            left_out |= dict.fromkeys(others)
+        where = f"step {number}, " if len(by_step) > 1 else ""
+        steps[number] = {k: as_rows(a, f"{where}layer {k!r}") for k, a in chosen.items()}
+    _check_pairing(steps)
+    return Import(steps, tuple(left_out))
+
+
+def _by_step(arrays: Any, step: int) -> dict[int, Any]:
+    if not isinstance(arrays, Mapping) or not arrays:
+        return {_step(step): arrays}
+    whole = [hasattr(key, "__index__") and not isinstance(key, bool) for key in arrays]
+    if not any(whole):
+        return {_step(step): arrays}
+    if not all(whole):
+        raise InputError("expected steps or layers as keys, got both; give {step: {layer: array}}")
+    return {_step(key): arrays[key] for key in sorted(arrays, key=int)}
+
+
+def _step(step: object) -> int:
+    whole = int(step) if hasattr(step, "__index__") and not isinstance(step, bool) else -1  # type: ignore[call-overload]  # an integer of any library
+    if whole < 0:
+        raise InputError(f"a step is a whole number of 0 or more, got {step!r}")
+    return whole
+
+
+def _chosen(found: dict[str, Any], layers: Sequence[str] | None) -> dict[str, Any]:
+    """The layers asked for, in the order in which they are asked for."""
+    if layers is None:
+        return found
+    names: dict[str, None] = {}
+    for pattern in [layers] if isinstance(layers, str) else layers:
+        matches = [name for name in found if name == pattern or fnmatchcase(name, pattern)]
+        if not matches:
+            raise InputError(f"no layer {pattern!r}; there are {list(found)[:20]}")
+        names |= dict.fromkeys(matches)
+    return {name: found[name] for name in names}
+
+
+def _of_common_rows(found: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The arrays of as many rows as most have: caches of tools also hold masks and positions."""
+    sizes = [array.shape[0] for array in found.values() if len(array.shape) > 1]
+    if not sizes:
+        raise InputError("expected arrays of shape (rows, units), got none")
+    n = max(set(sizes), key=sizes.count)
+    kept = {k: a for k, a in found.items() if len(a.shape) > 1 and a.shape[0] == n}
+    others = [f"{k} of shape {tuple(a.shape)}" for k, a in found.items() if k not in kept]
+    return kept, others
+
+
+def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
+    first_step, first = next(iter(steps.items()))
+    sizes = {name: rows.shape[0] for name, rows in first.items()}
+    if len(set(sizes.values())) != 1:
+        raise InputError(f"layers need the same rows, got {dict(list(sizes.items())[:8])}")
+    for step, layers in steps.items():
+        if absent := sorted(set(first) ^ set(layers)):
+            raise InputError(
+                f"step {step} and step {first_step} do not hold the same layers: {absent[:8]} is "
+                "only in one of them; choose by layers=[...]"
+            )
+        for name, rows in layers.items():
+            if rows.shape != first[name].shape or rows.store_dtype != first[name].store_dtype:
+                raise InputError(
+                    f"layer {name!r} is {rows.shape} {rows.own_dtype} at step {step} and "
+                    f"{first[name].shape} {first[name].own_dtype} at step {first_step}; a layer "
+                    "keeps its rows and units over training"
+                )
+
+
+def store(
+    found: Import,
+    *,
+    to: str | Path,
+    y: ArrayLike | None,
+    x: ArrayLike | None,
+    y_kind: Literal["discrete", "continuous"] | None,
+    row_ids: ArrayLike | None,
+    split: ArrayLike | None,
+    chain: Declared,
+    metrics: Mapping[int, Mapping[str, float]] | None,
+    nonfinite: Literal["refuse", "keep"],
+    tags: Mapping[str, object] | None,
+    progress: bool,
+    overwrite: bool,
+) -> Archive:
+    """Write what `plan_import` settled; arguments as of `from_arrays`."""
+    if nonfinite not in ("refuse", "keep"):
+        raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
+    for name, given in (("y", y), ("x", x), ("row_ids", row_ids), ("split", split)):
+        if given is not None and (rows := len(given)) != found.n:  # type: ignore[arg-type]  # an array
+            raise InputError(f"{name} has {rows} rows and the layers have {found.n}; they must pair")
+    if unknown := sorted(set(metrics or ()) - set(found.steps)):
+        raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
+    infos = [_info(name, rows) for name, rows in found.first.items()]
+    order = [info.name for info in infos]
+    known = "inputs" if x is not None else "row_ids" if row_ids is not None else "all different"
+    config = {"source": "arrays", "rows": known, "tags": dict(tags or {})}
+    with RunWriter.create(
+        to, layers=infos, x=None if x is None else to_numpy(x),
+        y=None if y is None else to_numpy(y), y_kind=y_kind, row_ids=row_ids, split=split,
+        chain=declared_chain(order, chain), config=config, overwrite=overwrite,
+    ) as writer, shown_progress("importing", len(found.steps), shown=progress) as advance:  # fmt: skip
+        try:
+            for step, layers in found.steps.items():
+                _write(writer, step, layers, (metrics or {}).get(step, {}), nonfinite)
+                advance()
+        except BaseException:
+            if not writer.steps_written:  # a run without a step is of no use to anybody
+                remove_run(writer.path)
+            raise
+    return open_archive(to)
+
+
+def _info(name: str, rows: Rows) -> LayerInfo:
+    shape = rows.shape[1:]
+    return LayerInfo(name, 0, "array", shape, shape, rows.own_dtype, rows.store_dtype.name)
+
+
+def _write(
+    writer: RunWriter,
+    step: int,
+    layers: Mapping[str, Rows],
+    metrics: Mapping[str, float],
+    nonfinite: str,
+) -> None:
+    with writer.step(step, metrics=metrics, meta={"source": "arrays"}) as shard:
+        for name, rows in layers.items():
+            for block in rows.blocks():
+                shard.append(name, block, torch_dtype=rows.own_dtype)
+                if nonfinite == "refuse" and name in shard.nonfinite:
+                    raise InputError(
+                        f"{rows.name}: holds NaN or infinity at step {step}; mend the rows, or give "
+                        "nonfinite='keep': such a layer is stored and not measured"
+                    )

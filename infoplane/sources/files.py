@@ -1,0 +1,257 @@
+"""`import_run`: a run from files of activations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike
+
+from infoplane.archive import Archive
+from infoplane.errors import InputError
+from infoplane.sources.arrays import Import, plan_import, store
+from infoplane.sources.bridges import layers_of
+from infoplane.sources.chains import Declared
+from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
+from infoplane.sources.rows import to_numpy
+
+Given = ArrayLike | str | Path | None
+"""An array, or where one lies: a file, or the name of an array in the file that is imported."""
+
+
+_LABELS = ("labels", "label", "targets", "y")
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an array lies, and what the pattern reads out of that."""
+
+    file: Path
+    key: str
+    step: int
+    layer: str
+
+
+def import_run(
+    path: str | Path,
+    *,
+    to: str | Path,
+    pattern: str | None = None,
+    y: Given = None,
+    x: Given = None,
+    y_kind: Literal["discrete", "continuous"] | None = None,
+    row_ids: Given = None,
+    split: Given = None,
+    layers: Sequence[str] | None = None,
+    chain: Declared = None,
+    step: int = 0,
+    metrics: Mapping[int, Mapping[str, float]] | None = None,
+    nonfinite: Literal["refuse", "keep"] = "refuse",
+    verify_with: Any = None,  # Any: a module; torch is imported only then
+    tags: Mapping[str, object] | None = None,
+    progress: bool = False,
+    overwrite: bool = False,
+) -> Archive:
+    """Store activations that lie in files as a run: ``.npy .npz .pt .safetensors .h5 .zarr``.
+
+    Args:
+        path: a folder, or a file with several arrays.
+        to: directory of the run.
+        pattern: how paths inside the folder (or names inside the file) are read, with ``{step}``
+            and ``{layer}``, e.g. ``"step{step}/{layer}.npy"``. Without ``{layer}`` every file holds
+            the layers of a step by name; without ``{step}`` everything is of ``step``.
+        y, x, row_ids, split: arrays, files (in the folder or from here), or names in the file.
+        y_kind, chain, metrics, nonfinite, verify_with, tags, progress, overwrite: as for
+            `infoplane.from_arrays`.
+        layers: names or globs in order of execution. Without them files are taken by name, numbers
+            in order, which need not be the order of execution.
+        step: where the pattern has none.
+
+    Raises:
+        InputError: nothing matches, a layer is missing at a step, objects, pickles, and what
+            `infoplane.from_arrays` refuses.
+        MissingExtra: the format needs a package that is not installed.
+
+    Example:
+        >>> import tempfile, numpy as np
+        >>> folder = tempfile.mkdtemp()
+        >>> np.save(folder + "/fc1.npy", np.eye(4)), np.save(folder + "/labels.npy", np.arange(4))
+        (None, None)
+        >>> import_run(folder, to=folder + "/run", y="labels.npy").layers
+        ('fc1',)
+    """
+    with ExitStack() as stack:
+        files = _Files(Path(path), stack)
+        given = {"y": y, "x": x, "row_ids": row_ids, "split": split}
+        beside = {name: files.array(value, name) for name, value in given.items()}
+        found = plan_files(files, pattern, step=step, layers=layers)
+        _refuse_labels(found, chosen=layers is not None)
+        if verify_with is not None:
+            from infoplane.hooks.verify import require_same
+
+            require_same(verify_with, beside["x"], list(found.steps.values())[-1])
+        return store(
+            found, to=to, **beside, y_kind=y_kind, chain=chain, metrics=metrics,
+            nonfinite=nonfinite, tags=tags, progress=progress, overwrite=overwrite,
+        )  # fmt: skip
+
+
+def preview_import(
+    path: str | Path,
+    *,
+    pattern: str | None = None,
+    y: Given = None,
+    x: Given = None,
+    layers: Sequence[str] | None = None,
+    step: int = 0,
+) -> str:
+    """Say what `import_run` would read as what; nothing is written."""
+    with ExitStack() as stack:
+        files = _Files(Path(path), stack)
+        beside = {name: files.array(value, name) for name, value in (("y", y), ("x", x))}
+        lines = [plan_files(files, pattern, step=step, layers=layers).describe()]
+        for name, array in beside.items():
+            if array is not None:
+                lines.append(f"  {name}: {array.dtype} of shape {array.shape}")
+        return "\n".join(lines)
+
+
+class _Files:
+    """The folder or file that is imported; remembers what of it is no layer."""
+
+    def __init__(self, path: Path, stack: ExitStack) -> None:
+        if not path.exists():
+            raise InputError(f"{path}: no such file or folder")
+        if (path / "run.json").is_file():
+            raise InputError(f"{path}: is a run of infoplane: open it by infoplane.open_archive")
+        self.path, self.stack = path, stack
+        self.inside = open_arrays(path, stack) if is_array_file(path) else None
+        self.used: set[Path | str] = set()
+        if self.inside is None and not path.is_dir():
+            raise InputError(f"{path}: expected a folder or a file of arrays")
+
+    def array(self, given: Given, name: str) -> Any:  # Any: an array
+        """Labels and the like: an array, or read from where it lies."""
+        if not isinstance(given, (str, Path)):
+            return None if given is None else to_numpy(given)
+        if self.inside is not None and str(given) in self.inside:
+            self.used.add(str(given))
+            array = self.inside[str(given)]
+            return to_numpy(array[0 : array.shape[0]])
+        candidates = [Path(given)] if self.inside is not None else [self.path / given, Path(given)]
+        file = next((p for p in candidates if p.exists()), None)
+        if file is None:
+            names = "" if self.inside is None else f", and {self.path} has {list(self.inside)[:12]}"
+            raise InputError(f"{name}={str(given)!r}: no such file{names}")
+        self.used.add(file.resolve())
+        arrays = open_arrays(file, self.stack)
+        if len(arrays) != 1:
+            raise InputError(f"{name}={str(given)!r}: expected one array, got {list(arrays)[:12]}")
+        array = next(iter(arrays.values()))
+        return to_numpy(array[0 : array.shape[0]])
+
+    def listed(self) -> list[tuple[str, Path]]:
+        """Files of arrays that are no labels, by their path inside the folder."""
+        found = []
+        for file in self.path.rglob("*"):
+            inner = any(p.suffix == ".zarr" for p in file.relative_to(self.path).parents)
+            if is_array_file(file) and not inner and file.resolve() not in self.used:
+                found.append((file.relative_to(self.path).as_posix(), file))
+        return sorted(found, key=lambda item: natural(item[0]))
+
+
+def plan_files(
+    files: _Files, pattern: str | None, *, step: int, layers: Sequence[str] | None
+) -> Import:
+    """Which file, or array in it, is which layer of which step."""
+    if files.inside is not None:
+        inside = {k: a for k, a in files.inside.items() if k not in files.used}
+        if pattern is None:
+            return plan_import(inside, step=step, layers=layers)
+        flat = layers_of(inside)[0]
+        places = _matched({name: files.path for name in flat}, pattern, step)
+        by_step = _by_step((place, flat[place.key]) for place in places)
+    else:
+        listed = dict(files.listed())
+        places = _matched(listed, pattern or _usual(listed), step)
+        by_step = _by_step(_opened(place, files.stack) for place in places)
+    return plan_import(by_step, layers=layers)
+
+
+def _refuse_labels(found: Import, *, chosen: bool) -> None:
+    """Labels that nobody named would become a layer."""
+    names = [name for name in found.first if name.rpartition("/")[2] in _LABELS]
+    if names and not chosen:
+        raise InputError(
+            f"{names} look like labels and would be layers: say y={names[0]!r}, or choose the layers "
+            "by layers=[...]"
+        )
+
+
+def _usual(listed: Mapping[str, Path]) -> str:
+    """The pattern of a folder of which nothing was said: its files are the layers, or the steps."""
+    if not listed:
+        return "{layer}"
+    endings = {file.suffix for file in listed.values()}
+    if all("/" not in name for name in listed) and len(endings) == 1:
+        return "{layer}" + endings.pop()
+    raise InputError(
+        f"say which file is what by pattern=, e.g. 'step{{step}}/{{layer}}.npy'; there are "
+        f"{list(listed)[:8]}"
+    )
+
+
+def _matched(names: Mapping[str, Path], pattern: str, step: int) -> list[_Place]:
+    expression = _expression(pattern)
+    places: list[_Place] = []
+    for name, file in names.items():
+        match = expression.fullmatch(name)
+        if match is not None:
+            groups = match.groupdict()
+            number = int(groups["step"]) if "step" in groups else step
+            places.append(_Place(file, name, number, groups.get("layer", "")))
+    if not places:
+        raise InputError(f"pattern={pattern!r} matches nothing; there are {list(names)[:12]}")
+    return places
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\{step\}|\{layer\}|\*)", pattern)
+    if pattern.count("{step}") > 1 or pattern.count("{layer}") > 1 or "{" in "".join(parts[::2]):
+        raise InputError(
+            f"pattern={pattern!r}: expected {{step}} and {{layer}} at most once each, and no others"
+        )
+    known = {"{step}": r"(?P<step>\d+)", "{layer}": r"(?P<layer>.+?)", "*": r"[^/]*"}
+    return re.compile("".join(known.get(part, re.escape(part)) for part in parts))
+
+
+def _opened(place: _Place, stack: ExitStack) -> tuple[_Place, Any]:
+    """A file as a layer, or as the layers of a step where the pattern names none."""
+    arrays = open_arrays(place.file, stack)
+    if not place.layer:
+        if WHOLE in arrays:
+            raise InputError(
+                f"{place.file}: holds one array without a name: the pattern needs {{layer}}"
+            )
+        return place, arrays
+    if len(arrays) != 1:
+        raise InputError(
+            f"{place.file}: expected one array, got {list(arrays)[:12]}; leave {{layer}} out of the "
+            "pattern where every file holds the layers by name"
+        )
+    return place, next(iter(arrays.values()))
+
+
+def _by_step(found: Any) -> dict[int, dict[str, Any]]:  # Any: places and arrays
+    steps: dict[int, dict[str, Any]] = {}
+    for place, array in found:
+        layers = steps.setdefault(place.step, {})
+        new = {place.layer: array} if place.layer else dict(array)
+        if twice := sorted(set(new) & set(layers)):
+            raise InputError(f"step {place.step}: the pattern reads the layers {twice[:8]} twice")
+        layers |= new
+    return steps

@@ -1,0 +1,113 @@
+"""Arrays of any library as rows that are read block by block, in the form in which a recorder stores them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+
+_BLOCK = 8 << 20
+_ALIGNED = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A layer's activation of shape ``(n, *features)``, wherever it lies.
+
+    Attributes:
+        name: for messages.
+        array: anything with a shape whose slices are arrays: numpy, torch, h5py, zarr, a memory map.
+        shape: ``(n, *features)``.
+        store_dtype: what is stored; half precisions are widened to float32, which is lossless.
+        own_dtype: what the array holds, as torch names it.
+    """
+
+    name: str
+    array: Any  # Any: an array of any library
+    shape: tuple[int, ...]
+    store_dtype: np.dtype[Any]
+    own_dtype: str
+
+    @property
+    def block_rows(self) -> int:
+        """Rows that are read at a time."""
+        row_bytes = max(1, math.prod(self.shape[1:]) * self.store_dtype.itemsize)
+        return max(1, _BLOCK // row_bytes // _ALIGNED) * _ALIGNED
+
+    def blocks(self) -> Iterator[NDArray[Any]]:  # Any: the stored dtype
+        """The rows in order, a few MiB at a time."""
+        for start in range(0, self.shape[0], self.block_rows):
+            yield self.take(start, start + self.block_rows)
+
+    def take(self, start: int, stop: int) -> NDArray[Any]:  # Any: the stored dtype
+        """Some of the rows.
+
+        Raises:
+            InputError: the array cannot be read there.
+        """
+        try:
+            part = to_numpy(self.array[start : min(stop, self.shape[0])])
+        except (OSError, RuntimeError, ValueError, EOFError) as error:
+            raise InputError(f"{self.name}: rows {start}:{stop} cannot be read: {error}") from error
+        return np.ascontiguousarray(part, dtype=self.store_dtype)
+
+
+def to_numpy(array: Any) -> NDArray[Any]:  # Any: an array of any library
+    """An array on the host, in its own dtype but for bfloat16, which numpy does not have."""
+    if hasattr(array, "detach"):  # a torch tensor, without importing torch
+        array = array.detach().cpu()
+        array = array.float() if "bfloat16" in str(array.dtype) else array
+        return np.asarray(array)
+    found = np.asarray(array)
+    return found.astype(np.float32) if found.dtype.name == "bfloat16" else found
+
+
+def as_rows(array: Any, name: str) -> Rows:  # Any: checked here
+    """Check that an array holds rows of numbers.
+
+    Raises:
+        InputError: no row axis, no rows, or not numbers.
+    """
+    if not hasattr(array, "shape") or not hasattr(array, "dtype"):
+        array = _listed(array, name)
+    shape, dtype = tuple(int(size) for size in array.shape), str(array.dtype).split(".")[-1]
+    if not shape or shape[0] == 0:
+        raise InputError(f"{name}: expected an array (rows, units), got shape {shape}")
+    return Rows(name, array, shape, _stored(dtype, array, name), dtype)
+
+
+def _stored(dtype: str, array: Any, name: str) -> np.dtype[Any]:  # Any: an array of any library
+    if dtype in ("float16", "bfloat16"):
+        return np.dtype(np.float32)
+    if dtype == "bool":
+        return np.dtype(np.uint8)
+    try:
+        known = np.dtype(dtype) if hasattr(array, "detach") else np.dtype(array.dtype)
+    except TypeError:
+        known = np.dtype(object)
+    if known.kind not in "fiu" or known.itemsize > 8:
+        raise InputError(
+            f"{name}: expected real numbers of at most 64 bits, got dtype {array.dtype}"
+            + ("; rows of different lengths cannot be stored" if known.kind == "O" else "")
+        )
+    return known.newbyteorder("<")
+
+
+def _listed(array: object, name: str) -> NDArray[Any]:  # Any: checked by the caller
+    if not isinstance(array, (list, tuple)):
+        raise InputError(f"{name}: expected an array, got {type(array).__name__}")
+    if array and all(hasattr(part, "shape") and len(part.shape) > 0 for part in array):
+        raise InputError(
+            f"{name}: a list of {len(array)} arrays: join batches by np.concatenate; "
+            "several calls of one layer are a tuple"
+        )
+    try:
+        return np.asarray(array)
+    except ValueError as error:
+        raise InputError(f"{name}: rows of different lengths cannot be stored") from error
