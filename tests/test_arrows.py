@@ -121,6 +121,7 @@ LIGHT = {
     "measuring": "import infoplane as ip; ip.measure; ip.estimators.Binned(rule='szt'); ip.estimators.KDE(variance=0.1)",
     "checking": "import infoplane as ip; ip.check_dpi",
     "plotting": "import infoplane as ip; ip.plot_plane",
+    "importing arrays": "import infoplane as ip; ip.from_arrays; ip.import_run",
     "schedules": "import infoplane as ip; ip.log_spaced(100, 5); ip.every(2); ip.at(1, 2)",
 }
 
@@ -152,7 +153,8 @@ def test_public_names_are_pinned() -> None:
     import infoplane as ip
 
     expected = {
-        "Archive", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "check_dpi", "continuous", "discrete",
+        "Archive", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "capture", "check_dpi", "continuous", "discrete",
+        "from_arrays", "import_run",
         "every", "log_spaced", "measure", "open_archive", "plot_plane", "write_report",
         "compression", "invariance", "mechanism", "phases", "sensitivity", "width_sweep",
         "calibrate", "conditional_information", "conditional_vinformation", "drift", "information_given_labels", "layer_information", "mdl_online_code",

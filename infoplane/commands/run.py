@@ -158,7 +158,8 @@ def register(app: typer.Typer) -> None:
     for command in (info, verify, pack, merge):
         app.command()(command)
     app.command("compile")(compile_)
-    from infoplane.commands import capture, replay
+    from infoplane.commands import capture, import_run, replay
 
     capture.register(app)
+    import_run.register(app)
     replay.register(app)

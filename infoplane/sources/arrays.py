@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive, RunWriter, open_archive
@@ -230,6 +231,8 @@ def store(
     infos = [_info(name, rows) for name, rows in found.first.items()]
     order = [info.name for info in infos]
     known = "inputs" if x is not None else "row_ids" if row_ids is not None else "all different"
+    if x is None and row_ids is None:
+        row_ids = np.arange(found.n)
     config = {"source": "arrays", "rows": known, "tags": dict(tags or {})}
     with RunWriter.create(
         to, layers=infos, x=None if x is None else to_numpy(x),

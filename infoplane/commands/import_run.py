@@ -1,0 +1,86 @@
+"""`infoplane import`: a run from activations that other tools stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group's command."""
+    app.command("import")(import_)
+
+
+def import_(
+    path: Annotated[
+        Path, typer.Argument(help="A folder, or a file: .npy .npz .pt .safetensors .h5 .zarr.")
+    ],
+    out: Annotated[Path, typer.Option("--output", "-o", help="Directory of the run.")],
+    pattern: Annotated[
+        str,
+        typer.Option(help="Which file is what, e.g. 'step{step}/{layer}.npy', in quotes."),
+    ] = "",
+    labels: Annotated[
+        str, typer.Option("--labels", help="A file, or the name of an array in the file.")
+    ] = "",
+    inputs: Annotated[
+        str, typer.Option("--inputs", help="The same for the inputs, if they are at hand.")
+    ] = "",
+    row_ids: Annotated[
+        str, typer.Option("--row-ids", help="The same for numbers that are equal for equal inputs.")
+    ] = "",
+    layer: Annotated[
+        list[str] | None,
+        typer.Option("--layer", help="Name or glob, several in order of execution."),
+    ] = None,
+    chain: Annotated[
+        str, typer.Option(help="sequential: each layer is computed from the one before alone.")
+    ] = "",
+    step: Annotated[int, typer.Option(help="Where the pattern has no {step}.")] = 0,
+    y_kind: Annotated[
+        str, typer.Option(help="discrete or continuous; needed for floating-point labels.")
+    ] = "",
+    keep_nonfinite: Annotated[
+        bool, typer.Option("--keep-nonfinite", help="Store NaN and infinities as they are.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be read as what, and stop.")
+    ] = False,
+) -> None:
+    """Store activations that other tools captured as a run. Layers are taken by name unless --layer gives their order."""
+    from infoplane.sources.files import import_run, preview_import
+
+    if dry_run:
+        print(
+            preview_import(
+                path,
+                pattern=pattern or None,
+                y=labels or None,
+                x=inputs or None,
+                layers=layer or None,
+                step=step,
+            )
+        )
+        return
+    archive = import_run(
+        path,
+        to=out,
+        pattern=pattern or None,
+        y=labels or None,
+        x=inputs or None,
+        row_ids=row_ids or None,
+        y_kind=y_kind or None,  # type: ignore[arg-type]  # checked inside
+        layers=layer or None,
+        chain=chain or None,  # type: ignore[arg-type]  # checked inside
+        step=step,
+        nonfinite="keep" if keep_nonfinite else "refuse",
+        progress=True,
+        overwrite=overwrite,
+    )
+    print(
+        f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
+        f"{archive.n_rows} rows. Next: infoplane measure {archive.path}"
+    )

@@ -1,0 +1,433 @@
+"""Activations of others: every source gives the digests and numbers of the recorder, and bad input is refused by name."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
+from torch import nn
+from typer.testing import CliRunner
+
+import infoplane as ip
+from infoplane.cli import app
+from infoplane.errors import ArchiveExists, CaptureError, InfoplaneError, InputError
+from infoplane.sources.rows import as_rows
+
+STEPS = (0, 7)
+X = np.random.default_rng(0).integers(0, 3, (60, 4)).astype(np.float32)
+Y = np.arange(60) % 3
+Layers = dict[str, np.ndarray]
+
+
+def network(step: int) -> nn.Sequential:
+    torch.manual_seed(step)
+    return nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+
+
+@pytest.fixture(scope="module")
+def truth(tmp_path_factory: pytest.TempPathFactory) -> ip.Archive:
+    """What a recorder sees of two networks, as two steps."""
+    to = tmp_path_factory.mktemp("truth") / "run"
+    states = {step: network(step).state_dict() for step in STEPS}
+    return ip.capture(network(0), probe=(X, Y), to=to, checkpoints=states, layers=["0", "1", "2"])
+
+
+@pytest.fixture(scope="module")
+def arrays(truth: ip.Archive) -> dict[int, Layers]:
+    return {s: {f"l{name}": truth.z(s, name) for name in truth.layers} for s in truth.steps}
+
+
+def assert_same(run: ip.Archive, truth: ip.Archive) -> None:
+    """Digests and numbers bit for bit, whatever the layers are called."""
+    assert run.steps == truth.steps and len(run.layers) == len(truth.layers)
+    assert np.array_equal(run.y, truth.y)
+    for step in truth.steps:
+        for mine, theirs in zip(run.layers, truth.layers):
+            assert np.array_equal(run.row_digests(step, mine), truth.row_digests(step, theirs))
+    values = [[p.bits for p in ip.measure(a, ["exact", "bin:szt"]).points] for a in (run, truth)]
+    assert values[0] == values[1]
+
+
+def _npy(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
+    for step, layers in arrays.items():
+        (folder / f"step{step}").mkdir(parents=True)
+        for name, a in layers.items():
+            np.save(folder / f"step{step}" / f"{name}.npy", a)
+    return {"pattern": "step{step}/{layer}.npy"}
+
+
+def _npz(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
+    for step, layers in arrays.items():
+        np.savez(folder / f"at{step}.npz", **layers)
+    return {"pattern": "at{step}.npz"}
+
+
+def _npz_packed(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
+    for step, layers in arrays.items():
+        np.savez_compressed(folder / f"at{step}.npz", **layers)
+    return {"pattern": "at{step}.npz"}
+
+
+def _safetensors(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
+    for step, layers in arrays.items():
+        save_file(layers, folder / f"{step}.safetensors")
+    return {"pattern": "{step}.safetensors"}
+
+
+def _pt(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
+    for step, layers in arrays.items():
+        torch.save({k: torch.from_numpy(a.copy()) for k, a in layers.items()}, folder / f"{step}.pt")
+    return {"pattern": "{step}.pt"}
+
+
+def _h5(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
+    for step, layers in arrays.items():
+        with h5py.File(folder / f"{step}.h5", "w") as file:
+            for name, a in layers.items():
+                file.create_dataset(name, data=a, chunks=(7, 2), compression="gzip")
+    return {"pattern": "{step}.h5"}
+
+
+def _zarr(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
+    zarr = pytest.importorskip("zarr")
+    for step, layers in arrays.items():
+        group = zarr.open_group(str(folder / f"{step}.zarr"), mode="w")
+        for name, a in layers.items():
+            group.create_array(name, data=a, chunks=(7, 2))
+    return {"pattern": "{step}.zarr"}
+
+
+WRITERS: dict[str, Callable[[Path, dict[int, Layers]], dict[str, Any]]] = {
+    "npy": _npy, "npz": _npz, "npz packed": _npz_packed, "safetensors": _safetensors, "pt": _pt,
+    "h5": _h5, "zarr": _zarr,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_files_give_the_run_of_the_recorder(
+    kind: str, arrays: dict[int, Layers], truth: ip.Archive, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    options = WRITERS[kind](folder, arrays)
+    np.save(folder / "labels.npy", Y)
+    run = ip.import_run(folder, to=tmp_path / "run", y="labels.npy", x=X, **options)
+    assert_same(run, truth)
+    assert np.array_equal(run.row_ids, truth.row_ids)
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch", "h5py", "zarr", "memmap"])
+def test_arrays_of_any_library_give_the_run_of_the_recorder(
+    kind: str, arrays: dict[int, Layers], truth: ip.Archive, tmp_path: Path
+) -> None:
+    def convert(a: np.ndarray, name: str) -> Any:  # Any: an array of any library
+        if kind == "torch":
+            return torch.from_numpy(a.copy()).requires_grad_()
+        if kind == "h5py":
+            return h5py.File(tmp_path / f"{name}.h5", "w").create_dataset("a", data=a)
+        if kind == "zarr":
+            zarr = pytest.importorskip("zarr")
+            return zarr.create_array(store=str(tmp_path / f"{name}.zarr"), data=a)
+        if kind == "memmap":
+            np.save(tmp_path / f"{name}.npy", a)
+            return np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+        return a
+
+    given = {
+        s: {k: convert(a, f"{s}{k}") for k, a in layers.items()} for s, layers in arrays.items()
+    }
+    assert_same(ip.from_arrays(given, y=Y, x=X, to=tmp_path / "run"), truth)
+
+
+def test_importing_needs_no_torch(arrays: dict[int, Layers], tmp_path: Path) -> None:
+    for kind in ("npy", "npz", "safetensors", "h5", "zarr"):
+        (tmp_path / kind).mkdir()
+        WRITERS[kind](tmp_path / kind, arrays)
+    code = f"""
+import sys, pathlib, infoplane as ip
+root = pathlib.Path({str(tmp_path)!r})
+patterns = {{"npy": "step{{step}}/{{layer}}.npy", "npz": "at{{step}}.npz"}}
+for kind in ("npy", "npz", "safetensors", "h5", "zarr"):
+    pattern = patterns.get(kind, "{{step}}." + kind)
+    ip.import_run(root / kind, to=root / (kind + "-run"), pattern=pattern, y=list(range(60)))
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@given(
+    hnp.arrays(
+        st.sampled_from([np.float32, np.float64, np.int16, np.uint8, np.bool_]),
+        hnp.array_shapes(min_dims=1, max_dims=4, max_side=9),
+        elements={"allow_nan": False, "allow_infinity": False} | {},
+    )
+    | hnp.arrays(np.int64, st.tuples(st.integers(1, 300), st.integers(0, 3)))
+)
+@settings(max_examples=40)
+def test_blocks_are_the_rows_in_order(a: np.ndarray) -> None:
+    rows = as_rows(a, "a")
+    joined = np.concatenate(list(rows.blocks()))
+    assert np.array_equal(joined, a) and joined.dtype == rows.store_dtype
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_is_widened_as_the_recorder_widens_it(
+    dtype: torch.dtype, tmp_path: Path
+) -> None:
+    z = torch.randn(20, 3).to(dtype)
+    save_torch({"a": z}, tmp_path / "z.safetensors")
+    runs = [
+        ip.import_run(tmp_path / "z.safetensors", to=tmp_path / "a"),
+        ip.from_arrays({"a": z}, to=tmp_path / "b"),
+    ]
+    for run in runs:
+        assert np.array_equal(run.z(0, "a"), z.float().numpy())
+
+
+def test_the_order_of_layers_is_that_of_their_numbers_or_the_one_asked_for(tmp_path: Path) -> None:
+    for name in ("fc10", "fc9", "fc1"):
+        np.save(tmp_path / f"{name}.npy", np.eye(5))
+    first = ip.import_run(tmp_path, to=tmp_path / "a")
+    assert first.layers == ("fc1", "fc9", "fc10")
+    other = ip.import_run(tmp_path, to=tmp_path / "b", layers=["fc9", "fc1*"])
+    assert other.layers == ("fc9", "fc1", "fc10")
+
+
+def test_rows_without_inputs_are_told_apart_as_the_archive_says(tmp_path: Path) -> None:
+    z = np.eye(6)
+    ids = [0, 0, 1, 1, 2, 2]
+    runs = {
+        "all different": ip.from_arrays({"a": z}, to=tmp_path / "a"),
+        "row_ids": ip.from_arrays({"a": z}, row_ids=ids, to=tmp_path / "b"),
+        "inputs": ip.from_arrays({"a": z}, x=np.array(ids), to=tmp_path / "c"),
+    }
+    assert {k: run.config["rows"] for k, run in runs.items()} == {k: k for k in runs}
+    kinds = [len(set(run.row_ids.tolist())) for run in runs.values()]
+    assert kinds == [6, 3, 3]
+
+
+BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "rows": ({"a": np.eye(4), "b": np.eye(5)}, {}, "same rows"),
+    "labels": ({"a": np.eye(4)}, {"y": [0, 1]}, "y has 2 rows"),
+    "shape": ({0: {"a": np.eye(4)}, 1: {"a": np.ones((4, 3))}}, {}, "keeps its rows and units"),
+    "missing": ({0: {"a": np.eye(4), "b": np.eye(4)}, 1: {"a": np.eye(4)}}, {}, r"\['b'\]"),
+    "nan": ({"a": np.array([[1.0], [np.nan]])}, {}, "NaN"),
+    "objects": ({"a": np.array([[1], [1, 2]], dtype=object)}, {}, "different lengths"),
+    "ragged": ({"a": [[1], [1, 2]]}, {}, "different lengths"),
+    "texts": ({"a": np.array(["x", "y"])}, {}, "real numbers"),
+    "complex": ({"a": np.eye(2, dtype=complex)}, {}, "real numbers"),
+    "scalar": ({"a": np.float32(1)}, {}, "rows, units"),
+    "empty": ({"a": np.zeros((0, 3))}, {}, "rows, units"),
+    "nothing": ({}, {}, "no arrays"),
+    "batches": ({"a": [np.eye(2), np.eye(2)]}, {}, "concatenate"),
+    "mixed keys": ({0: {"a": np.eye(2)}, "b": np.eye(2)}, {}, "got both"),
+    "step": ({-1: {"a": np.eye(2)}}, {}, "whole number"),
+    "no layer": ({"a": np.eye(2)}, {"layers": ["z*"]}, "no layer"),
+    "chain": ({"a": np.eye(2), "b": np.eye(2)}, {"chain": [("b", "a")]}, "order"),
+    "stranger in chain": ({"a": np.eye(2)}, {"chain": [("a", "q")]}, "no such layers"),
+    "float labels": ({"a": np.eye(2)}, {"y": [0.5, 1.5]}, "y_kind"),
+    "no mapping": (np.eye(3), {}, "expected {layer: array}"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_by_name_and_leaves_no_run(case: str, tmp_path: Path) -> None:
+    arrays, options, message = BAD[case]
+    with pytest.raises(InputError, match=message):
+        ip.from_arrays(arrays, to=tmp_path / "run", **options)
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_nan_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
+    z = np.array([[1.0], [np.nan]])
+    run = ip.from_arrays({"a": z}, to=tmp_path / "run", nonfinite="keep")
+    assert run.n_nonfinite(0, "a") == 1
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.pt"])
+def test_pickles_are_refused_and_not_run(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (print, ("executed",))
+
+    objects = np.array([Hostile()], dtype=object)
+    if name == "a.npy":
+        np.save(tmp_path / name, objects, allow_pickle=True)
+    elif name == "a.npz":
+        np.savez(tmp_path / name, a=objects)
+    else:
+        (tmp_path / name).write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(InputError):
+        ip.import_run(tmp_path / name, to=tmp_path / "run")
+    assert "executed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_truncated_file_is_refused_by_name(
+    kind: str, arrays: dict[int, Layers], tmp_path: Path
+) -> None:
+    if kind == "zarr":
+        pytest.skip("a folder of files")
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    options = WRITERS[kind](folder, {0: arrays[0]})
+    file = sorted(p for p in folder.rglob("*") if p.is_file())[0]
+    file.write_bytes(file.read_bytes()[:-150])
+    with pytest.raises(InfoplaneError, match=file.stem):
+        ip.import_run(folder, to=tmp_path / "run", **options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pattern": "epoch{step}/{layer}.npy"}, {"pattern": "step{step}/{name}.npy"}, {},
+        {"pattern": "step{step}/{layer}.npy", "y": "nothing.npy"},
+    ],
+)  # fmt: skip
+def test_patterns_and_names_that_lead_nowhere_are_refused(
+    options: dict[str, Any], arrays: dict[int, Layers], tmp_path: Path
+) -> None:
+    _npy(tmp_path / "dump", arrays)
+    with pytest.raises(InputError):
+        ip.import_run(tmp_path / "dump", to=tmp_path / "run", **options)
+
+
+def test_labels_that_nobody_named_do_not_become_a_layer(tmp_path: Path) -> None:
+    np.savez(tmp_path / "z.npz", fc=np.eye(4), labels=np.arange(4))
+    with pytest.raises(InputError, match="say y='labels'"):
+        ip.import_run(tmp_path / "z.npz", to=tmp_path / "run")
+    assert ip.import_run(tmp_path / "z.npz", to=tmp_path / "run", y="labels").layers == ("fc",)
+
+
+def test_a_run_of_ours_is_not_imported(truth: ip.Archive, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="open_archive"):
+        ip.import_run(truth.path, to=tmp_path / "run")
+
+
+def test_a_run_that_is_there_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    ip.from_arrays({"a": np.eye(3)}, to=tmp_path / "run")
+    with pytest.raises(ArchiveExists):
+        ip.from_arrays({"a": np.eye(4)}, to=tmp_path / "run")
+    assert ip.from_arrays({"a": np.eye(4)}, to=tmp_path / "run", overwrite=True).n_rows == 4
+
+
+def test_a_declared_chain_judges_pairs_on_your_word(
+    arrays: dict[int, Layers], tmp_path: Path
+) -> None:
+    run = ip.from_arrays(arrays, y=Y, x=X, to=tmp_path / "run", chain="sequential")
+    report = ip.check_dpi(ip.measure(run, ["exact", "knn:k=3"]))
+    assert not report.of("not comparable") and "on your word" in str(report)
+    silent = ip.from_arrays(arrays, y=Y, x=X, to=tmp_path / "other")
+    assert ip.check_dpi(ip.measure(silent, "exact")).of("not comparable")
+
+
+def test_declared_pairs_are_followed_and_nothing_else(tmp_path: Path) -> None:
+    z = np.eye(4)
+    run = ip.from_arrays(
+        dict.fromkeys("abcd", z), to=tmp_path / "run", chain=[("a", "b"), ("b", "d")]
+    )
+    assert run.chain is not None
+    related = {(u, d) for u in "abcd" for d in "abcd" if run.chain.relation(u, d) == "declared"}
+    assert related == {("a", "b"), ("b", "d"), ("a", "d")}
+
+
+@pytest.fixture
+def shell(arrays: dict[int, Layers], tmp_path: Path) -> list[str]:
+    """The arguments of the command over a folder of arrays."""
+    _npy(tmp_path / "dump", arrays)
+    np.save(tmp_path / "dump" / "labels.npy", Y)
+    return [
+        "import", str(tmp_path / "dump"), "--pattern", "step{step}/{layer}.npy",
+        "--labels", "labels.npy", "-o", str(tmp_path / "run"),
+    ]  # fmt: skip
+
+
+def test_the_command_imports(shell: list[str], truth: ip.Archive, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, shell)
+    assert done.exit_code == 0, done.output
+    run = ip.open_archive(tmp_path / "run")
+    assert run.steps == STEPS and np.array_equal(run.z(7, "l2"), truth.z(7, "2"))
+
+
+def test_a_dry_run_says_what_is_what_and_writes_nothing(shell: list[str], tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, [*shell, "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "2 steps [0, 7], 3 layers, 60 rows" in done.output and "l1: 6 float32" in done.output
+    assert not (tmp_path / "run").exists()
+
+
+class Norm(nn.Module):
+    """A network with a block that works in place, and a norm at its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.act, self.out = nn.Linear(4, 6), nn.ReLU(inplace=True), nn.Linear(6, 5)
+        self.norm = nn.LayerNorm(5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.norm(self.out(self.act(self.fc(x))))  # type: ignore[no-any-return]  # a tensor
+
+
+def activations(net: Norm) -> dict[str, torch.Tensor]:
+    with torch.no_grad():
+        fc = net.fc(torch.from_numpy(X))
+        out = net.out(torch.relu(fc))
+        return {"fc": fc, "act": torch.relu(fc), "out": out, "norm": net.norm(out)}
+
+
+FAULTS: dict[str, tuple[Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]], str]] = {
+    "order": (lambda z: {"fc": z["fc"].flip(0)}, "another order"),
+    "in place": (lambda z: {"fc": z["act"]}, "buffer that was reused or changed in place"),
+    "last batch": (lambda z: {"fc": z["fc"][-20:].repeat(3, 1)}, "every batch is the last one"),
+    "normed": (lambda z: {"out": z["norm"]}, "output of norm, which is normed"),
+    "normed block": (lambda z: {"block 3": z["norm"]}, "final \\(normed\\)"),
+    "units": (lambda z: {"fc": z["fc"][:, :3]}, "rows of shape"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_verifying_names_what_is_wrong(fault: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net = Norm()
+    plant, message = FAULTS[fault]
+    with pytest.raises(CaptureError, match=message):
+        ip.from_arrays(plant(activations(net)), x=X, to=tmp_path / "run", verify_with=net)
+    assert not (tmp_path / "run").exists()
+
+
+def test_verifying_names_another_checkpoint(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, other = Norm(), Norm()
+    with pytest.raises(CaptureError, match="another checkpoint"):
+        ip.from_arrays(activations(other), x=X, to=tmp_path / "run", verify_with=net)
+
+
+def test_verifying_passes_what_is_right_and_leaves_the_network_alone(tmp_path: Path) -> None:
+    net = Norm()
+    run = ip.from_arrays(activations(net), x=X, to=tmp_path / "run", verify_with=net)
+    assert run.layers == ("fc", "act", "out", "norm")
+    assert net.training and all(not m._forward_hooks for m in net.modules())
+
+
+def test_verifying_needs_inputs(tmp_path: Path) -> None:
+    net = Norm()
+    with pytest.raises(InputError, match="x="):
+        ip.from_arrays(activations(net), to=tmp_path / "run", verify_with=net)
