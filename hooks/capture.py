@@ -72,13 +72,17 @@ def capture(
         (10, 20)
     """
     if "schedule" in options:
-        raise InputError("capture() takes every checkpoint; choose them by the glob, not by schedule=")
+        raise InputError(
+            "capture() takes every checkpoint; choose them by the glob, not by schedule="
+        )
     settings: dict[str, Any] = {"verbose": False, "on_error": "raise"} | options  # Any: as given
     if checkpoints is None:
         return _as_it_stands(model, probe, to, step, {"overwrite": overwrite} | settings)
     loader = Loader(unwrap(model), strict=strict, prefix=prefix, entry=entry)
     found = find_checkpoints(checkpoints, step_from)
-    with CheckpointSeries(model, probe, Path(to), loader, overwrite=overwrite, **settings) as series:
+    with CheckpointSeries(
+        model, probe, Path(to), loader, overwrite=overwrite, **settings
+    ) as series:
         series.capture(found, progress=progress)
     return open_archive(to)
 

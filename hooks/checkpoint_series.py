@@ -82,9 +82,13 @@ class CheckpointSeries:
         """
         listed = found if isinstance(found, Sequence) else None
         self._settings["schedule"] = Every(1) if listed is None else at(*(c.step for c in listed))
-        with shown_progress("capturing", 1 if listed is None else len(listed), shown=progress) as tick:
+        with shown_progress(
+            "capturing", 1 if listed is None else len(listed), shown=progress
+        ) as tick:
             anchor = self._capture_each(found, tick)
-        if self._recorder is None:  # nothing was new; the probe and the layers must be those of the run
+        if (
+            self._recorder is None
+        ):  # nothing was new; the probe and the layers must be those of the run
             self._loader.load(anchor)
             self._open_recorder()
         if self._unwritten:

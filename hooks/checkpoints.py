@@ -16,7 +16,9 @@ from infoplane.hooks.checkpoint_formats import SUPPORTED, format_of, is_of_train
 StateDict = Mapping[str, Tensor]
 Stored = str | Path | StateDict
 StepFrom = str | Callable[[Path], int]
-Checkpoints = str | Path | Sequence[str | Path] | Mapping[int, Stored] | Iterable[tuple[int, Stored]]
+Checkpoints = (
+    str | Path | Sequence[str | Path] | Mapping[int, Stored] | Iterable[tuple[int, Stored]]
+)
 
 _NAMED_STEP = re.compile(r"(?<![a-z])(?:global[_-]?)?steps?[=_. -]*(\d+)", re.IGNORECASE)
 _MOST = 10**18
@@ -37,7 +39,11 @@ class Checkpoint:
     @property
     def name(self) -> str:
         """How to call it in messages."""
-        return str(self.source) if isinstance(self.source, Path) else f"the state dict of step {self.step}"
+        return (
+            str(self.source)
+            if isinstance(self.source, Path)
+            else f"the state dict of step {self.step}"
+        )
 
     def stamp(self) -> dict[str, object]:
         """Name, size and time of change of its files: the same while nobody has touched them."""

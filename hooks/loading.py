@@ -61,7 +61,12 @@ class Loader:
     """
 
     def __init__(
-        self, model: nn.Module, *, strict: bool = True, prefix: str | None = None, entry: str | None = None
+        self,
+        model: nn.Module,
+        *,
+        strict: bool = True,
+        prefix: str | None = None,
+        entry: str | None = None,
     ) -> None:
         self.model = model
         self._strict, self._prefix, self._entry = strict, prefix, entry
@@ -133,7 +138,10 @@ def _plain_config(config: Any) -> dict[str, Any]:  # Any: a PeftConfig
     """What of an adapter's configuration shapes the network."""
     shaping = ("peft_type", "r", "lora_alpha", "target_modules", "use_rslora", "use_dora", "bias")
     given = config.to_dict()
-    return {key: str(sorted(v) if isinstance(v := given.get(key), (set, list)) else v) for key in shaping}
+    return {
+        key: str(sorted(v) if isinstance(v := given.get(key), (set, list)) else v)
+        for key in shaping
+    }
 
 
 def _tensors(state: Mapping[str, Any], where: str) -> dict[str, Tensor]:  # Any: checked here

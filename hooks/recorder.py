@@ -411,7 +411,9 @@ class Recorder:
             InputError: recording is not open.
         """
         if self._captures is None:
-            raise InputError("the recorder is not open: attach a record between open() and capture()")
+            raise InputError(
+                "the recorder is not open: attach a record between open() and capture()"
+            )
         self._captures.pending[name] = dict(record)
 
     def selfcheck(self, archive: Archive | None = None, *, step: int | None = None) -> SelfCheck:

@@ -81,8 +81,12 @@ def _prefixes(long: Collection[str], short: Collection[str]) -> list[str]:
     return list(found)
 
 
-def _under(stored: Collection[str], model_keys: Collection[str], removed: str, added: str) -> KeyMatch:
-    by_name = {added + clean(k).removeprefix(removed): k for k in stored if clean(k).startswith(removed)}
+def _under(
+    stored: Collection[str], model_keys: Collection[str], removed: str, added: str
+) -> KeyMatch:
+    by_name = {
+        added + clean(k).removeprefix(removed): k for k in stored if clean(k).startswith(removed)
+    }
     pairs = {key: by_name[clean(key)] for key in model_keys if clean(key) in by_name}
     used = set(pairs.values())
     return KeyMatch(
@@ -141,7 +145,9 @@ def fill_model(
         if isinstance(own[key], Tensor) and state[stored].shape != own[key].shape
     ]
     if not match.pairs:
-        raise CheckpointMismatch(f"{where}: no key of the model is in it: {_differ(missing, match)}")
+        raise CheckpointMismatch(
+            f"{where}: no key of the model is in it: {_differ(missing, match)}"
+        )
     if shapes:
         raise CheckpointMismatch(
             f"{where}: {len(shapes)} tensors have another shape than the model's: {shapes[:_SHOWN]}"
@@ -173,4 +179,6 @@ def _tied(own: Mapping[str, object], present: Mapping[str, str]) -> set[str]:
         return (value.data_ptr(), tuple(value.shape)) if isinstance(value, Tensor) else value
 
     places = {place(own[key]) for key in present if isinstance(own[key], Tensor)}
-    return {key for key, value in own.items() if isinstance(value, Tensor) and place(value) in places}
+    return {
+        key for key, value in own.items() if isinstance(value, Tensor) and place(value) in places
+    }

@@ -74,7 +74,9 @@ def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> di
     return problems
 
 
-def _outputs(model: nn.Module, inputs: Any, n: int) -> dict[str, Values]:  # Any: as the model takes them
+def _outputs(
+    model: nn.Module, inputs: Any, n: int
+) -> dict[str, Values]:  # Any: as the model takes them
     """The output of every module on these rows, copied before anything can overwrite it."""
     found: dict[str, Values] = {}
     device = device_of(model)
@@ -126,7 +128,9 @@ def _difference(
     if matches and own is None:
         normed = _norms(matches, kinds)
         if normed and not claims_norm and name not in kinds:
-            return f"is the output of {normed}, a norm, and not of a block: name it 'final (normed)'"
+            return (
+                f"is the output of {normed}, a norm, and not of a block: name it 'final (normed)'"
+            )
         return ""
     if matches:
         if normed := _norms(matches, kinds):

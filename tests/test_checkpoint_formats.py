@@ -96,9 +96,7 @@ def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     shard = sorted((tmp_path / "checkpoint-7").glob("*.safetensors"))[0]
     shard.unlink()
     with pytest.raises(DamagedCheckpoint, match=shard.name):
-        ip.capture(
-            bert(), to=tmp_path / "run", checkpoints=tmp_path / "checkpoint-7", **OF_BERT
-        )
+        ip.capture(bert(), to=tmp_path / "run", checkpoints=tmp_path / "checkpoint-7", **OF_BERT)
 
 
 @pytest.mark.slow
@@ -142,9 +140,7 @@ def test_the_checkpoints_of_lightning_with_what_it_watched(tmp_path: Path) -> No
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
     data = torch.utils.data.TensorDataset(X, torch.as_tensor(Y))
-    keep = pl.callbacks.ModelCheckpoint(
-        dirpath=tmp_path / "c", save_top_k=-1, monitor="train_loss"
-    )
+    keep = pl.callbacks.ModelCheckpoint(dirpath=tmp_path / "c", save_top_k=-1, monitor="train_loss")
     trainer = pl.Trainer(
         max_epochs=3, callbacks=[keep], logger=False, accelerator="cpu",
         enable_progress_bar=False, enable_model_summary=False,

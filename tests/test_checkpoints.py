@@ -35,9 +35,7 @@ def test_several_numbers_are_returned_as_they_were_read(name: str) -> None:
     assert isinstance(step_in_name(name), list) and len(step_in_name(name)) > 1
 
 
-@given(
-    st.integers(0, 10**9), st.sampled_from(["{}", "ckpt_{}", "checkpoint-{}", "e=1-step={}.0x"])
-)
+@given(st.integers(0, 10**9), st.sampled_from(["{}", "ckpt_{}", "checkpoint-{}", "e=1-step={}.0x"]))
 def test_any_whole_number_is_read_back(step: int, form: str) -> None:
     assert step_in_name(form.format(step)) == step
 

@@ -89,7 +89,9 @@ def _safetensors(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
 
 def _pt(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
     for step, layers in arrays.items():
-        torch.save({k: torch.from_numpy(a.copy()) for k, a in layers.items()}, folder / f"{step}.pt")
+        torch.save(
+            {k: torch.from_numpy(a.copy()) for k, a in layers.items()}, folder / f"{step}.pt"
+        )
     return {"pattern": "{step}.pt"}
 
 

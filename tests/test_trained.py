@@ -93,9 +93,7 @@ def test_every_way_to_name_checkpoints_gives_the_same_run(
     assert_same(run, truth[0])
 
 
-def test_a_model_as_it_stands_is_one_step(
-    truth: tuple[ip.Archive, States], tmp_path: Path
-) -> None:
+def test_a_model_as_it_stands_is_one_step(truth: tuple[ip.Archive, States], tmp_path: Path) -> None:
     net = network()
     net.load_state_dict(truth[1][3])
     run = ip.capture(net, probe=(X, Y), to=tmp_path / "run")

@@ -46,7 +46,9 @@ def capture(
     step_from: Annotated[
         str, typer.Option(help="Regular expression whose group is the step, e.g. 'ckpt(\\d+)'.")
     ] = "",
-    prefix: Annotated[str | None, typer.Option(help="Of the stored keys; found if left out.")] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Of the stored keys; found if left out.")
+    ] = None,
     entry: Annotated[
         str | None, typer.Option(help="Which state dict of a file with several, e.g. ema.")
     ] = None,

@@ -225,7 +225,9 @@ def store(
         raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
     for name, given in (("y", y), ("x", x), ("row_ids", row_ids), ("split", split)):
         if given is not None and (rows := len(given)) != found.n:  # type: ignore[arg-type]  # an array
-            raise InputError(f"{name} has {rows} rows and the layers have {found.n}; they must pair")
+            raise InputError(
+                f"{name} has {rows} rows and the layers have {found.n}; they must pair"
+            )
     if unknown := sorted(set(metrics or ()) - set(found.steps)):
         raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
     infos = [_info(name, rows) for name, rows in found.first.items()]

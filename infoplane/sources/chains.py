@@ -27,7 +27,9 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
         return chain
     if isinstance(chain, str):
         if chain != "sequential":
-            raise InputError(f"chain= expects 'sequential', pairs of layers or a Chain, got {chain!r}")
+            raise InputError(
+                f"chain= expects 'sequential', pairs of layers or a Chain, got {chain!r}"
+            )
         chain = list(zip(layers, layers[1:]))
     below = _reached(layers, [_checked(layers, pair) for pair in chain])
     matrix = [tuple(_relation(a, b, below) for b in layers) for a in layers]

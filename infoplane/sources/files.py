@@ -155,11 +155,13 @@ class _Files:
         return to_numpy(array[0 : array.shape[0]])
 
     def listed(self) -> list[tuple[str, Path]]:
-        """Files of arrays that are no labels, by their path inside the folder."""
+        """Files of arrays that are no labels and in no run, by their path inside the folder."""
         found = []
+        runs = {file.parent for file in self.path.rglob("run.json")}
         for file in self.path.rglob("*"):
             inner = any(p.suffix == ".zarr" for p in file.relative_to(self.path).parents)
-            if is_array_file(file) and not inner and file.resolve() not in self.used:
+            other = inner or file.resolve() in self.used or not runs.isdisjoint(file.parents)
+            if is_array_file(file) and not other:
                 found.append((file.relative_to(self.path).as_posix(), file))
         return sorted(found, key=lambda item: natural(item[0]))
 

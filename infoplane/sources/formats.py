@@ -178,7 +178,10 @@ def _mapped(path: Path, name: str, entry: dict[str, Any], base: int, size: int) 
         raise InputError(f"{path}: {name} is {entry['dtype']}, which cannot be read here")
     start, stop = (base + int(offset) for offset in entry["data_offsets"])
     shape = tuple(int(n) for n in entry["shape"])
-    if stop - start != int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize or stop > size:
+    if (
+        stop - start != int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        or stop > size
+    ):
         raise InputError(f"{path}: {name} reaches beyond the file: it is truncated")
     if start == stop:
         return np.zeros(shape, dtype)
