@@ -294,7 +294,7 @@ def _distributed(path: Path, model_keys: Collection[str]) -> StoredState:
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that no process group is there is meant so
-        dcp.load(state, checkpoint_id=path)
+        dcp.load(state, checkpoint_id=path)  # type: ignore[attr-defined]  # torch exports it so
     return StoredState("distributed checkpoint", {"": state})
 
 

@@ -114,7 +114,7 @@ class Loader:
                     "capture the two in runs of their own"
                 )
             state = peft.load_peft_weights(str(folder), device="cpu")
-            found = peft.set_peft_model_state_dict(target, state)
+            found: Any = peft.set_peft_model_state_dict(target, state)
         except (ValueError, RuntimeError, KeyError) as error:
             if isinstance(error, CheckpointMismatch):
                 raise

@@ -25,7 +25,10 @@ Values = NDArray[np.float64]
 class Stored(Protocol):
     """A layer's array as `infoplane.sources.rows.Rows` reads it."""
 
-    shape: tuple[int, ...]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, *features)``."""
+        ...
 
     def take(self, start: int, stop: int) -> NDArray[Any]:  # Any: stored dtype
         """Some of the rows."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -68,7 +68,7 @@ def capture(
     rows, options = (own_probe, {}) if probe is None else read_probe(probe)
     if rows is None:
         raise InputError("no probe: give --probe FILE, or a factory that returns (network, probe)")
-    chosen = {
+    chosen: dict[str, Any] = {  # Any: as the recorder takes them
         "layers": layer or "auto",
         "reduce": reduce,
         "mode": mode,
@@ -78,7 +78,7 @@ def capture(
     from infoplane.hooks.capture import capture as capture_run
     from infoplane.hooks.capture import preview
 
-    reading = {
+    reading: dict[str, Any] = {  # Any: as `capture` takes them
         "checkpoints": checkpoints or None,
         "step_from": step_from or None,
         "strict": strict,
