@@ -61,6 +61,7 @@ def from_arrays(
     y: ArrayLike | None = None,
     x: ArrayLike | None = None,
     y_kind: Literal["discrete", "continuous"] | None = None,
+    x_kind: Literal["discrete", "continuous"] | None = None,
     row_ids: ArrayLike | None = None,
     split: ArrayLike | None = None,
     layers: Sequence[str] | None = None,
@@ -85,6 +86,8 @@ def from_arrays(
         y: labels, shape ``(n,)`` or ``(n, k)``.
         x: inputs, shape ``(n, ...)``. Without them rows are told apart by ``row_ids``, or all differ.
         y_kind: ``discrete`` or ``continuous``; needed for floating-point labels.
+        x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts.
+            Integers are symbols unless said otherwise.
         row_ids: shape ``(n,)`` of integers, equal for equal inputs.
         split: shape ``(n,)`` of ``train``/``test``.
         layers: names or globs of the layers to take, in order of execution; all when left out.
@@ -211,6 +214,7 @@ def store(
     y: ArrayLike | None,
     x: ArrayLike | None,
     y_kind: Literal["discrete", "continuous"] | None,
+    x_kind: Literal["discrete", "continuous"] | None,
     row_ids: ArrayLike | None,
     split: ArrayLike | None,
     chain: Declared,

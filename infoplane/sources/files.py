@@ -44,6 +44,7 @@ def import_run(
     y: Given = None,
     x: Given = None,
     y_kind: Literal["discrete", "continuous"] | None = None,
+    x_kind: Literal["discrete", "continuous"] | None = None,
     row_ids: Given = None,
     split: Given = None,
     layers: Sequence[str] | None = None,
@@ -65,7 +66,7 @@ def import_run(
             and ``{layer}``, e.g. ``"step{step}/{layer}.npy"``. Without ``{layer}`` every file holds
             the layers of a step by name; without ``{step}`` everything is of ``step``.
         y, x, row_ids, split: arrays, files (in the folder or from here), or names in the file.
-        y_kind, chain, metrics, nonfinite, verify_with, tags, progress, overwrite: as for
+        y_kind, x_kind, chain, metrics, nonfinite, verify_with, tags, progress, overwrite: as for
             `infoplane.from_arrays`.
         layers: names or globs in order of execution. Without them files are taken by name, numbers
             in order, which need not be the order of execution.
