@@ -119,7 +119,7 @@ def from_arrays(
         last = list(found.steps.values())[-1]
         require_same(verify_with, None if x is None else to_numpy(x), last)
     return store(
-        found, to=to, y=y, x=x, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain,
+        found, to=to, y=y, x=x, y_kind=y_kind, x_kind=x_kind, row_ids=row_ids, split=split, chain=chain,
         metrics=metrics, nonfinite=nonfinite, tags=tags, progress=progress, overwrite=overwrite,
     )  # fmt: skip
 
@@ -242,7 +242,7 @@ def store(
     config = {"source": "arrays", "rows": known, "tags": dict(tags or {})}
     with RunWriter.create(
         to, layers=infos, x=None if x is None else to_numpy(x),
-        y=None if y is None else to_numpy(y), y_kind=y_kind, row_ids=row_ids, split=split,
+        y=None if y is None else to_numpy(y), y_kind=y_kind, x_kind=x_kind, row_ids=row_ids, split=split,
         chain=declared_chain(order, chain), config=config, overwrite=overwrite,
     ) as writer, shown_progress("importing", len(found.steps), shown=progress) as advance:  # fmt: skip
         try:

@@ -96,7 +96,7 @@ def import_run(
 
             require_same(verify_with, beside["x"], list(found.steps.values())[-1])
         return store(
-            found, to=to, **beside, y_kind=y_kind, chain=chain, metrics=metrics,
+            found, to=to, **beside, y_kind=y_kind, x_kind=x_kind, chain=chain, metrics=metrics,
             nonfinite=nonfinite, tags=tags, progress=progress, overwrite=overwrite,
         )  # fmt: skip
 
