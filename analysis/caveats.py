@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.spec import traits_of
-from infoplane.analysis.resampling.intervals import null_of
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 
@@ -39,7 +38,7 @@ def warnings_of(
         nulls = [
             (p, null)
             for p in mine
-            if p.quantity == "i_zy" and (null := null_of(p.estimate)) is not None
+            if p.quantity == "i_zy" and (null := p.estimate.null) is not None
         ]
         if nulls and all(p.estimate.bits <= null.high for p, null in nulls):
             said.append(

@@ -38,6 +38,12 @@ COLUMNS = (
     "coverage",
     "saturated",
     "notes",
+    "bound",
+    "unit",
+    "null_mean",
+    "null_low",
+    "null_high",
+    "null_p",
     "reduction",
 )
 """Columns of `Plane.rows` and of the CSV, in order."""
@@ -79,6 +85,10 @@ class Point:
             **vars(self.estimate),
         }
         flat["notes"] = "; ".join(self.estimate.notes)
+        if (null := self.estimate.null) is not None:
+            flat |= {f"null_{key}": value for key, value in vars(null).items()}
+        else:
+            flat |= dict.fromkeys(("null_mean", "null_low", "null_high", "null_p"))
         return {key: flat[key] for key in COLUMNS if key in flat}
 
 
@@ -328,6 +338,8 @@ class Plane:
             if p.step == step:
                 bound = f" {p.sense}" if p.sense in ("upper", "lower") else ""
                 what = self.row_info.name("I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)")
+                if p.estimate.unit == "none":
+                    what = "X, Z" if p.quantity == "i_xz" else "Z, Y"
                 rows[p.layer][f"{what} {p.estimator}{bound}"] = f"{p.bits:.3f}" + (
                     "*" if p.estimate.saturated else ""
                 )

@@ -161,7 +161,7 @@ def test_a_plane_of_a_later_format_says_so(tmp_path: Path) -> None:
     path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5", judge=False)
     with h5py.File(path, "r+") as f:
         body = json.loads(f["meta"][()])
-        assert body.pop("crc32") and body["format_version"] == "2.0"
+        assert body.pop("crc32") and body["format_version"] == "2.1"
         body["format_version"] = "3.0"
         del f["meta"]
         f["meta"] = np.bytes_(layout.sealed(body).encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +16,14 @@ from infoplane.analysis.estimators.surrogate import rank_scores
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
 from infoplane.analysis.resampling.intervals import (
     Nearer,
-    Null,
     Resampled,
     half_sample_stderr,
-    null_of,
     permutation_null,
     with_interval,
 )
 from infoplane.errors import InputError
-from infoplane.types import Estimate, continuous, discrete
+from infoplane.plane import Plane, Point
+from infoplane.types import Estimate, Null, continuous, discrete
 
 
 def test_the_half_sample_error_of_a_mean_is_the_textbook_error() -> None:
@@ -238,15 +238,31 @@ def test_measure_fills_bars_and_nulls_and_leaves_the_values_alone(tmp_path: Path
     assert [p.bits for p in plain] == [p.bits for p in full]
     assert [p.estimate for p in again] == [p.estimate for p in full]
     assert all(p.estimate.stderr is not None and p.estimate.low is not None for p in full)
-    nulls = [null_of(p.estimate) for p in full if p.quantity == "i_zy"]
+    nulls = [p.estimate.null for p in full if p.quantity == "i_zy"]
     assert all(n is not None and n.draws == 9 and n.low <= n.mean <= n.high for n in nulls)
-    assert all(null_of(p.estimate) is None for p in full if p.quantity == "i_xz")
+    assert all(p.estimate.null is None for p in full if p.quantity == "i_xz")
 
 
-def test_a_null_survives_its_note() -> None:
-    null = Null(0.1234, 0.1, 0.15, 0.02, 49)
-    assert null_of(Estimate(1.0, 10, "x", notes=("other", str(null)))) == null
-    assert null_of(Estimate(1.0, 10, "x")) is None
+def test_a_null_and_a_bound_come_back_from_a_result_line_and_from_a_plane(tmp_path: Path) -> None:
+    null = Null(0.1234567891, 0.1, 0.15, 0.02, 49)
+    full = Estimate(1.0, 10, "x", "upper", bound="difference of bounds", unit="none", null=null)
+    assert Estimate.from_dict(json.loads(json.dumps(full.to_dict()))) == full
+    points = (Point(0, "a", "i_zy", full), Point(1, "a", "i_zy", Estimate(1.0, 10, "x")))
+    plane = Plane(points, ("a",), 10)
+    assert ip.Plane.load(plane.save(tmp_path / "p.h5", judge=False)).points == points
+    assert [row["null_high"] for row in plane.rows()] == [0.15, None]
+
+
+def test_a_result_line_of_the_older_form_says_what_its_sense_says() -> None:
+    old = {
+        "bits": 1.0,
+        "n": 10,
+        "estimator": "x",
+        "sense": "lower",
+        "notes": ["label permutation null: mean 1"],
+    }
+    read = Estimate.from_dict(old)
+    assert (read.bound, read.unit, read.null) == ("lower", "bits", None)
 
 
 def test_too_few_rows_are_refused() -> None:

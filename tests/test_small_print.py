@@ -25,11 +25,9 @@ from infoplane.analysis.estimators.neighbour_rows import Pair, Side
 from infoplane.analysis.floors import fano_bits, tightened
 from infoplane.analysis.measuring.large_layers import memory_bytes
 from infoplane.analysis.resampling.intervals import (
-    Null,
     Resampled,
     half_sample_values,
     n_slope,
-    null_of,
     permutation_null,
     with_interval,
 )
@@ -40,7 +38,7 @@ from infoplane.errors import InputError
 from infoplane.grids import grids_of
 from infoplane.plane import Plane, Point
 from infoplane.rows import row_codes
-from infoplane.types import Chain, Estimate, Finding
+from infoplane.types import Chain, Estimate, Finding, Null
 
 VALUES = np.array([-3.0, -1.5, -1.0, 0.0, 0.5, 1.0, 1.5, 2.5, 0.1, 0.2])
 
@@ -353,10 +351,6 @@ def test_a_null_counts_the_draws_that_reach_the_value_and_travels_in_the_notes()
     )  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at least one permutation, got 0"):
         permutation_null(Counting(), y, y, draws=0, rng=np.random.default_rng(0))  # type: ignore[arg-type]
-    assert null_of(
-        Estimate(0.1, 8, "e", notes=("other", str(Null(0.1, 0.0, 0.25, 0.5, 9))))
-    ) == Null(0.1, 0.0, 0.25, 0.5, 9)
-    assert null_of(Estimate(0.1, 8, "e", notes=("other",))) is None
 
 
 # ---- codes and verdicts ----------------------------------------------------------------------------------------------------------------------------
@@ -593,13 +587,13 @@ def test_lower_bounds_are_tightened_by_layers_that_are_cut_off_and_known() -> No
 
 def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only() -> None:
     full, free = {"ceiling_bits": 2.05}, {"ceiling_bits": 6.0}
-    null = (str(Null(0.1, 0.05, 0.3, 0.4, 99)),)
+    null = Null(0.1, 0.05, 0.3, 0.4, 99)
     last = [
         point("a", "i_xz", 2.0, 1, **full),
         point("b", "i_xz", 2.0, 1, **full),
         point("c", "i_xz", 2.0, 1, **free),
     ]
-    labels = [point(name, "i_zy", 0.3, 1, notes=null) for name in ("a", "b")]
+    labels = [point(name, "i_zy", 0.3, 1, null=null) for name in ("a", "b")]
     said = honesty.warnings_of(plane_of([*last, *labels], ("a", "b", "c")))
     assert (
         len(said) == 2
@@ -607,7 +601,7 @@ def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only(
         and "no larger than for shuffled labels" in said[1]
     )
     half = [point("a", "i_xz", 2.0, 1, **full), point("b", "i_xz", 2.0, 1, **free)]
-    above = [point("a", "i_zy", 0.3, 1, notes=null), point("b", "i_zy", 0.31, 1, notes=null)]
+    above = [point("a", "i_zy", 0.3, 1, null=null), point("b", "i_zy", 0.31, 1, null=null)]
     early = [point(name, "i_xz", 2.0, 0, **full) for name in ("a", "b")]
     assert honesty.warnings_of(plane_of([*early, *half, *above])) == []
     exact = [point(name, "i_xz", 2.0, 1, "exact", **full) for name in ("a", "b")]

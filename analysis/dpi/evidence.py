@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.dpi.certificate import is_random_given, noise_between, rounding_of, stale
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
 from infoplane.analysis.measuring.plane_point import layer_values
+from infoplane.analysis.units import carries_bits
 from infoplane.contract import NO_PROMISES, Estimator, FreezesEdges, HasCodes, Traits
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
@@ -127,6 +128,10 @@ class Evidence:
         if skipped := [e for e in plane.estimators if self.exempt(e)]:
             said.append(
                 f"{', '.join(skipped)}: usable information may grow with depth, the inequality does not apply"
+            )
+        if dimensionless := [e for e in plane.estimators if not carries_bits(plane, e)]:
+            said.append(
+                f"{', '.join(dimensionless)}: no bits, laws of information do not concern them"
             )
         if self._unknown:
             said.append(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from infoplane.analysis.estimators.spec import traits_of
+from infoplane.analysis.units import carries_bits
 from infoplane.grids import Grid
 from infoplane.plane import Plane
 from infoplane.types import Finding, Verdict
@@ -24,6 +25,8 @@ def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]
     compared, found = 0, []
     i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
     for grid in grids:
+        if not carries_bits(plane, grid.estimator):
+            continue
         name, entropy, of = (
             ("I(X;Z)", plane.h_x_bits, "H(X)")
             if grid.quantity == "i_xz"

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.dpi.evidence import Evidence, law_of_pairs
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
+from infoplane.analysis.units import carries_bits
 from infoplane.archive.columns import objects_of
 from infoplane.grids import Grid
 from infoplane.types import Finding, Verdict
@@ -59,7 +60,7 @@ def compare(evidence: Evidence, grids: Sequence[Grid], *, in_time: Callable[[], 
     most = max(_AT_ONCE // max(len(names), 1), 1)
     for grid in grids:
         traits = evidence.traits(grid.estimator)
-        if traits.dpi_exempt:
+        if traits.dpi_exempt or not carries_bits(plane, grid.estimator):
             continue
         tolerance = tolerance_bits(plane, grid.estimator)
         ceilinged = grid.quantity == "i_xz" and traits.family != "exact codes"

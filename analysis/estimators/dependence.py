@@ -160,6 +160,7 @@ class HSIC(_Dependence):
             a.n,
             str(self),
             notes=("dimensionless, not bits",),
+            unit="none",
         )
 
 
@@ -191,4 +192,5 @@ class CKA(_Dependence):
             a.n,
             str(self),
             notes=("dimensionless, not bits",),
+            unit="none",
         )

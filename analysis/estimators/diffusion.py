@@ -138,6 +138,7 @@ class DiffusionEntropy:
             str(self),
             ceiling_bits=float(np.log2(z.n)),
             notes=("geometric, not Shannon MI",),
+            unit="none",
         )
 
     def _information(

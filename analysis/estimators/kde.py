@@ -20,11 +20,11 @@ from infoplane.analysis.kernels.blocks import Held
 from infoplane.contract import Points, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Sense, Variable
+from infoplane.types import Bound, Estimate, Kind, Sense, Variable
 
-Bound = Literal["upper", "lower"]
 _ANY = 1.0
 """Any width says the same of equal rows."""
+Side = Literal["upper", "lower"]
 Values = NDArray[np.floating]
 
 
@@ -54,7 +54,7 @@ class KDE:
 
     variance: float | None = None
     relative: float | None = None
-    bound: Bound = "upper"
+    bound: Side = "upper"
     pairs: int | None = None
 
     _FIRST = "variance"
@@ -228,7 +228,7 @@ class KDE:
 
     def _both(self, x: Seen | None, y: Seen | None, s2: float) -> Points:
         points: Points = []
-        bounds: tuple[Bound, ...] = ("upper", "lower")
+        bounds: tuple[Side, ...] = ("upper", "lower")
         for bound in bounds:
             if x is not None:
                 points.append(("i_xz", self._estimate(x, bound, s2)))
@@ -236,17 +236,18 @@ class KDE:
                 points.append(("i_zy", self._estimate(y, bound, s2, labels=True)))
         return points
 
-    def _estimate(self, seen: Seen, bound: Bound, s2: float, *, labels: bool = False) -> Estimate:
+    def _estimate(self, seen: Seen, bound: Side, s2: float, *, labels: bool = False) -> Estimate:
         side = 1 if bound == "upper" else 0
         unique = seen.groups == seen.n
         sense: Sense = bound if unique and not labels else "point"
+        bounds: Bound = bound if unique and not labels else "difference of bounds"
         notes = () if unique and not labels else (f"difference of {bound} bounds: no bound",)
         if s2 == 0:
             notes = (*notes, "all rows of the layer are equal: no information at any width")
         elif self.relative is not None:
             notes = (*notes, f"s2={s2:.4g}")
         if labels:
-            sense = bound  # tells the two curves apart; the note says that it is no bound
+            sense = bound  # tells the two curves apart
         bits, stderr, low, high = seen.bits[side], None, None, None
         if seen.compared < seen.n:
             stderr = float(
@@ -267,4 +268,5 @@ class KDE:
             stderr,
             ceiling_bits=seen.group_bits,
             notes=notes,
+            bound=bounds,
         )

@@ -16,7 +16,7 @@ from infoplane.analysis.estimators.ksg import standardised
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Kind, Sense, Variable
+from infoplane.types import Bound, Estimate, Kind, Sense, Variable
 
 _LN2 = float(np.log(2.0))
 _INNER = 0.15
@@ -155,6 +155,7 @@ class _Variational:
         )
 
     _SENSE: ClassVar[Sense] = "lower"
+    _BOUND: ClassVar[Bound] = "lower"
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
@@ -195,6 +196,7 @@ class _Variational:
             self.ceiling(a, b),
             "population",
             notes=notes,
+            bound=self._BOUND,
         )
 
     def _one(
@@ -324,6 +326,7 @@ class MINE(_Variational):
     )
     _TITLE = "I_MINE"
     _PREFIX = "mine"
+    _BOUND: ClassVar[Bound] = "none"
 
     def objective(self, scores: Tensor) -> Tensor:
         """Donsker-Varadhan."""
@@ -345,6 +348,7 @@ class SMILE(_Variational):
     _TITLE = "I_SMILE"
     _PREFIX = "smile"
     _SENSE: ClassVar[Sense] = "point"
+    _BOUND: ClassVar[Bound] = "none"
 
     def __str__(self) -> str:
         text = self._spec()
@@ -382,6 +386,7 @@ class DensityRatio(_Variational):
     _TITLE = "I ratio"
     _PREFIX = "ratio"
     _SENSE: ClassVar[Sense] = "point"
+    _BOUND: ClassVar[Bound] = "none"
 
     def objective(self, scores: Tensor) -> Tensor:
         """Jensen-Shannon: the logistic loss of the classifier."""

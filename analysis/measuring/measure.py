@@ -65,7 +65,7 @@ def measure(
         device: a torch device (``cuda``, ``mps``) for the kernels that know one, the pairwise pass of KDE and of Renyi at order 2; ``cpu`` for
             the compiled pass. By default ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one. Never run on an accelerator by us.
         errorbars: half-sample splits for the standard error of every number that has none of its own; 10 is a good choice, costs 10 passes.
-        null: label permutations: mean, 95 % band and p-value go into the notes of I(Z;Y), see `infoplane.analysis.resampling.intervals.null_of`.
+        null: label permutations: mean, 95 % band and p-value of I(Z;Y) under shuffled labels, see `Estimate.null`.
         label: which of the run's label sets is Y; the first when left out.
 
     Raises:

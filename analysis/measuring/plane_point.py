@@ -347,7 +347,7 @@ def measure_cell(
                 archive, step, layer, estimator, rng, read
             )
             record["points"] = [
-                {"quantity": quantity, **vars(estimate)} for quantity, estimate in found
+                {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
             ]
             if _state(rng) == untouched:
                 record["same"] = content_result_key(archive, step, layer, estimator, seed)
@@ -438,7 +438,7 @@ def points_from(record: Mapping[str, Any]) -> tuple[list[Point], list[Failure]]:
                 step,
                 layer,
                 row["quantity"],
-                Estimate(**{**fields, "notes": tuple(fields.get("notes", ()))}),
+                Estimate.from_dict(fields),
             )
         )
     return points, []

@@ -59,7 +59,7 @@ def plot_curves(
     Raises:
         InputError: empty plane, unknown estimator or layer, or nothing to draw.
     """
-    spec = choose_estimator(plane, estimator)
+    spec = choose_estimator(plane, estimator, in_bits=False)
     shown = (
         plane.select(layer=layers, estimator=spec, quantity=quantity)
         if layers is not None
@@ -283,7 +283,7 @@ def draw_curves(
     width: float = style.PAGE,
 ) -> Figure:
     """A figure of ``width`` inches: I(X;Z) and I(Z;Y) versus step per layer and, where metrics were logged, loss and accuracy below on the same steps."""
-    spec = choose_estimator(plane, estimator)
+    spec = choose_estimator(plane, estimator, in_bits=False)
     quantities: list[Quantity] = [
         q for q in QUANTITIES if any(p.quantity == q and p.estimator == spec for p in plane)
     ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from infoplane.analysis.estimators.label_bins import BINNED_LABELS, counts_cells
 from infoplane.analysis.estimators.spec import traits_of
+from infoplane.analysis.units import carries_bits, specs_in_bits
 from infoplane.contract import HasAxisLabel
 from infoplane.errors import InputError, SpecError
 from infoplane.plane import Plane, refuse_empty
@@ -152,17 +153,23 @@ def layer_labels(
     ]
 
 
-def choose_estimator(plane: Plane, estimator: str | None) -> str:
-    """The estimator to draw: the given one, or the first of the plane.
+def choose_estimator(plane: Plane, estimator: str | None, *, in_bits: bool = True) -> str:
+    """Return the estimator to draw: the given one, or the first of the plane, whose numbers are bits unless asked otherwise.
 
     Raises:
-        InputError: an empty plane, or an estimator the plane does not have.
+        InputError: an empty plane, an estimator that the plane does not have, or one without bits.
     """
     refuse_empty(plane, "drawing")
     if estimator is None:
-        return plane.estimators[0]
+        found = specs_in_bits(plane)
+        estimator = found[0] if found else plane.estimators[0]
     if estimator not in plane.estimators:
         raise InputError(
             f"no such estimator: {estimator!r}; the plane has {list(plane.estimators)}"
+        )
+    if in_bits and not carries_bits(plane, estimator):
+        raise InputError(
+            f"{estimator} carries no bits and has no place on an information plane; draw it over the steps: "
+            f"plot_curves(plane, estimator={estimator!r})"
         )
     return estimator

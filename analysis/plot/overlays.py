@@ -63,6 +63,8 @@ def draw_tightened(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: st
     """Lower bounds of I(Z;Y) raised to those of the layers downstream: what a layer must have, whatever its own estimate found."""
     if plane.chain is None or traits_of(spec).measures not in ("bound", "usable"):
         return
+    if any(p.estimate.bound != "lower" for p in plane.select(estimator=spec, quantity="i_zy")):
+        return
     ends = {p.layer: p.y[-1] for p in paths}
     cuts = {a: tuple(b for b in ends if plane.chain.separates(a, b)) for a in ends}
     for k, (path, raised) in enumerate(zip(paths, tightened(ends, cuts).values())):

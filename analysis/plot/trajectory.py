@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from infoplane.analysis.resampling.intervals import null_of
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, Finding, Verdict
 
@@ -47,7 +46,7 @@ def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list
         ys = dict(zip(*plane.series(layer, "i_zy", estimator, sense)))
         steps = tuple(s for s in xs if s in ys)
         if steps:
-            null = null_of(ys[steps[-1]])
+            null = ys[steps[-1]].null
             out.append(
                 Trajectory(
                     layer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from infoplane.analysis.caveats import warnings_of
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot.labels import short_names
+from infoplane.analysis.units import specs_in_bits
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
@@ -27,7 +28,7 @@ def summarise(
             else ", no labels."
         )
     ]
-    shows += [line for spec in plane.estimators if (line := _movement(plane, spec))]
+    shows += [line for spec in specs_in_bits(plane) if (line := _movement(plane, spec))]
     if report is not None:
         tally = ", ".join(f"{count} {verdict}" for verdict, count in report.counts.items() if count)
         shows.append(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,45 +29,9 @@ from infoplane.contract import (
 )
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Kind, Variable
+from infoplane.types import Estimate, Kind, Null, Variable
 
 _RISING = 0.15
-_NULL = re.compile(
-    r"label permutation null: mean (\S+), 95 % band (\S+) to (\S+), p (\S+) \((\d+) draws\)"
-)
-
-
-@dataclass(frozen=True)
-class Null:
-    """What an estimator reports about shuffled labels, in bits: no estimate of anything, never to be subtracted.
-
-    Attributes:
-        mean: mean over the draws. low, high: 2.5 and 97.5 % quantiles. draws: permutations.
-        p: ``(1 + #{null >= value}) / (1 + draws)``.
-    """
-
-    mean: float
-    low: float
-    high: float
-    p: float
-    draws: int
-
-    def __str__(self) -> str:
-        return f"label permutation null: mean {self.mean:.4g}, 95 % band {self.low:.4g} to {self.high:.4g}, p {self.p:.3g} ({self.draws} draws)"
-
-
-def null_of(estimate: Estimate) -> Null | None:
-    """The null that travels in an estimate's notes; None when none was drawn.
-
-    Example:
-        >>> null_of(Estimate(0.5, 100, "bin:szt", notes=(str(Null(0.1, 0.08, 0.12, 0.01, 99)),))).high
-        0.12
-    """
-    for note in estimate.notes:
-        if found := _NULL.search(note):
-            mean, low, high, p, draws = found.groups()
-            return Null(float(mean), float(low), float(high), float(p), int(draws))
-    return None
 
 
 def half_sample_stderr(
@@ -262,6 +225,11 @@ def _null_from(values: list[float], observed: float) -> Null:
     return Null(float(np.mean(values)), float(low), float(high), float(p), len(values))
 
 
+def _beside_null(estimate: Estimate, null: Null) -> Estimate:
+    """The estimate with its null, which people read in the notes."""
+    return replace(estimate, null=null, notes=(*estimate.notes, str(null)))
+
+
 @dataclass(frozen=True)
 class Resampled:
     """An estimator that also fills standard error, 95 % interval and null; same name, same value.
@@ -402,7 +370,7 @@ class Resampled:
             ):
                 values[k].append(e.bits)
         return [
-            (q, e if q == "i_xz" else replace(e, notes=(*e.notes, str(_null_from(v, e.bits)))))
+            (q, e if q == "i_xz" else _beside_null(e, _null_from(v, e.bits)))
             for (q, e), v in zip(found, values, strict=True)
         ]
 

@@ -16,7 +16,7 @@ from infoplane.archive.probe import array_entry
 from infoplane.archive.publish import put_array
 from infoplane.errors import InputError
 from infoplane.plane import Point
-from infoplane.types import Estimate
+from infoplane.types import Estimate, Null, bound_of_sense
 
 T = TypeVar("T")
 
@@ -25,7 +25,9 @@ POINTS = "points"
 INTEGERS, FLOATS = ("step", "n"), ("bits",)
 PERHAPS = ("low", "high", "stderr", "ceiling_bits", "coverage")
 """Floats that may not be there: `ABSENT` then."""
-TEXTS = ("layer", "quantity", "estimator", "sense", "target", "notes")
+NULL = ("null_mean", "null_low", "null_high", "null_p", "null_draws")
+"""Columns of `Estimate.null`, in files where some point has one."""
+TEXTS = ("layer", "quantity", "estimator", "sense", "target", "notes", "bound", "unit")
 """Columns of places in a list of different texts (of lists of texts for ``notes``), which ``/meta`` has."""
 ABSENT = np.uint64(0x7FF8_0000_0000_0001)
 """Bits of the NaN, one that no processor makes, that stands for no number."""
@@ -44,12 +46,9 @@ def columns_of(points: Sequence[Point]) -> Columns:
     """
     columns: dict[str, NDArray[Any]] = {}  # Any: every stored dtype
     texts: dict[str, list[Any]] = {}  # Any: texts, or lists of them
-    for key in (*INTEGERS, *FLOATS, *PERHAPS, *TEXTS):
-        values = (
-            [getattr(p, key) for p in points]
-            if key in ("step", "layer", "quantity")
-            else [getattr(p.estimate, key) for p in points]
-        )
+    null = NULL if any(p.estimate.null is not None for p in points) else ()
+    for key in (*INTEGERS, *FLOATS, *PERHAPS, *null, *TEXTS):
+        values = [_value(p, key) for p in points]
         try:
             if key in INTEGERS:
                 columns[key] = np.array([index(v) for v in values], "<i8")
@@ -64,6 +63,14 @@ def columns_of(points: Sequence[Point]) -> Columns:
         except (TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{key} of the points of a plane: {error}") from error
     return columns, texts
+
+
+def _value(point: Point, key: str) -> Any:  # Any: a number, a text, None
+    if key in ("step", "layer", "quantity"):
+        return getattr(point, key)
+    if key in NULL:
+        return None if point.estimate.null is None else getattr(point.estimate.null, key[5:])
+    return getattr(point.estimate, key)
 
 
 def put_points(file: h5py.File, points: Columns) -> dict[str, Any]:  # Any: JSON
@@ -87,7 +94,10 @@ def read_points(
     """
     columns: dict[str, NDArray[Any]] = {}  # Any: every stored dtype
     lists: dict[str, list[Any]] = {}  # Any: numbers, texts, lists of texts
-    for key in (*INTEGERS, *FLOATS, *PERHAPS, *TEXTS):
+    old = [key for key in ("bound", "unit", *NULL) if key not in said["arrays"]]
+    for key in (*INTEGERS, *FLOATS, *PERHAPS, *NULL, *TEXTS):
+        if key in old:
+            continue
         shape, dtype, crc = array_entry(said["arrays"][key], where)
         wanted = "<i8" if key in INTEGERS else "<i4" if key in TEXTS else "<f8"
         if len(shape) != 1 or dtype != wanted:
@@ -99,16 +109,26 @@ def read_points(
             _texts(column, said["texts"][key], key)
             if key in TEXTS
             else _numbers(column)
-            if key in PERHAPS
+            if key in (*PERHAPS, *NULL)
             else column.tolist()
         )
     if len({len(values) for values in lists.values()}) != 1 or min(lists["step"], default=0) < 0:
         raise ValueError("columns of different lengths, or a negative step")
+    if "bound" in old:
+        lists["bound"] = [bound_of_sense(sense) for sense in lists["sense"]]
+    if "unit" in old:
+        lists["unit"] = ["bits"] * len(lists["step"])
+    lists["null"] = _nulls(lists, len(lists["step"]))
     estimates = objects_of(Estimate, {f.name: lists[f.name] for f in fields(Estimate)})
     odd = np.flatnonzero(~np.isfinite(columns["bits"]) | (columns["n"] < 1))
     for k in (
         *odd[:1],
-        *(k for key in ("sense", "target") for k in np.unique(columns[key], return_index=True)[1]),
+        *(
+            k
+            for key in ("sense", "target", "bound", "unit")
+            if key not in old
+            for k in np.unique(columns[key], return_index=True)[1]
+        ),
     ):
         estimates[k].__post_init__()  # says what is wrong with it
     points = objects_of(
@@ -120,7 +140,20 @@ def read_points(
             "estimate": estimates,
         },
     )
-    return tuple(points), (columns, {key: said["texts"][key] for key in TEXTS})
+    return tuple(points), (
+        columns,
+        {key: said["texts"][key] for key in TEXTS if key not in old},
+    )
+
+
+def _nulls(lists: Mapping[str, list[Any]], n: int) -> list[Null | None]:  # Any: as in `read_points`
+    if "null_mean" not in lists:
+        return [None] * n
+    rows = zip(*(lists[key] for key in NULL), strict=True)
+    return [
+        None if row[0] is None else Null(row[0], row[1], row[2], row[3], int(row[4]))
+        for row in rows
+    ]
 
 
 def objects_of(kind: type[T], columns: Mapping[str, Sequence[object]]) -> list[T]:

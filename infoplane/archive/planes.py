@@ -150,7 +150,7 @@ def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
         kept: dict[str, Any] = (
             e if e.keys() <= known else {k: v for k, v in e.items() if k in known}
         )  # Any: JSON
-        estimate = Estimate(**{**kept, "notes": tuple(kept.get("notes", ()))})
+        estimate = Estimate.from_dict(kept)
         points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
     return tuple(points)
 

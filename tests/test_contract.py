@@ -1,0 +1,128 @@
+"""What estimators say of themselves, and what the rest of the program makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane.analysis.dpi.layer_laws import tolerance_bits
+from infoplane.analysis.estimators.spec import FAMILIES, parse, traits_of
+from infoplane.contract import NO_PROMISES, Estimator, Traits
+from infoplane.errors import InputError, SpecError
+from infoplane.plane import Plane, Point
+from infoplane.types import Estimate
+
+SPECS = [f"{prefix}:variance=0.1" if prefix == "kde" else prefix for prefix in FAMILIES]
+DIMENSIONLESS = ("hsic", "cka", "dse")
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_every_estimator_fits_the_contract_and_fills_its_row_of_the_table(spec: str) -> None:
+    estimator = parse(spec)
+    traits = estimator.traits
+    assert isinstance(estimator, Estimator) and isinstance(traits, Traits)
+    assert traits.target and traits.bound and traits.validity
+
+
+@pytest.mark.parametrize("spec", ["knn", "ross", "ksg:k=3", "mixed"])
+def test_neighbours_are_looked_at_beyond_a_fiftieth_of_a_bit(spec: str) -> None:
+    assert tolerance_bits(Plane((), ("a",), 2), spec) == 0.02
+
+
+def test_a_corrected_table_may_exceed_its_bounds_and_a_plain_one_may_not() -> None:
+    plain = ("bin:szt", "exact", "plugin")
+    corrected = ("bin:szt,correction=cwj", "plugin:population", "kde:variance=1", "knn")
+    assert all(traits_of(spec).obeys_bounds for spec in plain)
+    assert not any(traits_of(spec).obeys_bounds for spec in corrected)
+
+
+def test_an_estimator_that_is_not_installed_promises_nothing() -> None:
+    assert traits_of("of-another-package:k=3") is NO_PROMISES
+
+
+def test_what_is_no_estimator_is_refused_with_what_one_has() -> None:
+    @dataclass(frozen=True)
+    class WithoutTraits:
+        name: str = "half"
+
+        def estimate(self, a, b, *, rng=None) -> Estimate:
+            return Estimate(0.0, a.n, self.name)
+
+    with pytest.raises(SpecError, match="name, traits, supports and estimate"):
+        parse(WithoutTraits())  # type: ignore[arg-type]  # on purpose
+
+
+def plane_of(spec: str, values: tuple[float, float] = (9.0, 12.0)) -> Plane:
+    points = tuple(
+        Point(0, layer, quantity, Estimate(bits, 16, spec))
+        for layer, bits in zip("ab", values, strict=True)
+        for quantity in ("i_xz", "i_zy")  # type: ignore[misc]  # quantities
+    )
+    return Plane(points, ("a", "b"), 16, h_y_bits=1.0, h_x_bits=4.0)
+
+
+@pytest.mark.parametrize("spec", DIMENSIONLESS)
+def test_a_dimensionless_number_prints_no_bits(spec: str) -> None:
+    rng = np.random.default_rng(0)
+    z, y = ip.continuous(rng.normal(size=(40, 2))), ip.discrete(np.arange(40) % 2)
+    estimate = parse(spec).estimate(z, y, rng=rng)
+    assert estimate.unit == "none"
+    assert str(estimate).split("(")[0].strip() == f"{estimate.bits:.4g}"
+
+
+@pytest.mark.parametrize("spec", DIMENSIONLESS)
+def test_no_law_of_bits_judges_a_dimensionless_number(spec: str) -> None:
+    report = ip.check_dpi(plane_of(parse(spec).name))
+    assert report.checked == 0 and not report.findings
+    assert any("no bits" in limit for limit in report.limits)
+
+
+def test_the_same_numbers_in_bits_are_judged() -> None:
+    assert not ip.check_dpi(plane_of("bin:szt")).passed
+
+
+@pytest.mark.parametrize("spec", DIMENSIONLESS)
+def test_a_dimensionless_number_is_not_drawn_on_the_plane(spec: str) -> None:
+    with pytest.raises(InputError, match="carries no bits"):
+        ip.plot_plane(plane_of(parse(spec).name))
+
+
+def test_a_plane_is_drawn_by_its_first_estimator_in_bits() -> None:
+    both = plane_of("cka:kernel=linear").points + plane_of("bin:szt", (1.0, 2.0)).points
+    axes = ip.plot_plane(Plane(both, ("a", "b"), 16))
+    assert "bin:szt" in axes.get_xlabel()
+
+
+def test_an_estimator_that_is_not_installed_is_known_by_its_estimates() -> None:
+    point = Point(0, "a", "i_xz", Estimate(9.0, 16, "theirs", unit="none"))
+    assert ip.check_dpi(Plane((point,), ("a",), 16, h_x_bits=4.0)).passed
+
+
+def test_a_difference_of_bounds_says_that_it_is_none() -> None:
+    z, y = ip.continuous(np.arange(8.0)), ip.discrete(np.arange(8) % 2)
+    ids = ip.discrete(np.arange(8))
+    kde = ip.estimators.KDE(variance=0.1)
+    bounds = {
+        (quantity, estimate.sense): estimate.bound
+        for quantity, estimate in kde.estimate_plane_point(ids, z, y)
+    }
+    assert bounds == {
+        ("i_xz", "upper"): "upper",
+        ("i_xz", "lower"): "lower",
+        ("i_zy", "upper"): "difference of bounds",
+        ("i_zy", "lower"): "difference of bounds",
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "bound"),
+    [("infonce", "lower"), ("nwj", "lower"), ("mine", "none"), ("smile", "none")],
+)
+def test_a_variational_number_says_whether_it_bounds(spec: str, bound: str) -> None:
+    rng = np.random.default_rng(0)
+    z, y = ip.continuous(rng.normal(size=(64, 1))), ip.discrete(np.arange(64) % 2)
+    estimator = parse(f"{spec}:batch=8,seeds=1,hidden=2,epochs=1")
+    assert estimator.estimate(z, y, rng=rng).bound == bound
