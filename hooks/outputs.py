@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from infoplane.errors import UnsupportedOutput
 
@@ -45,10 +46,10 @@ def rule(
     """
     if selector is not None:
         return selector
-    if isinstance(output, Tensor):
+    if isinstance(output, (Tensor, PackedSequence)):
         return None
     elements = parts(output)
-    tensors = [key for key, value in elements.items() if isinstance(value, Tensor)]
+    tensors = [k for k, value in elements.items() if isinstance(value, (Tensor, PackedSequence))]
     if isinstance(module, (nn.RNNBase, nn.MultiheadAttention)) and 0 in tensors:
         return 0
     for key in ("logits", "last_hidden_state"):
@@ -79,7 +80,7 @@ def _describe(output: Any) -> str:  # Any: whatever the layer returned
 def pick(
     output: Any, selector: Selector | None, where: str
 ) -> Tensor:  # Any: whatever the layer returned
-    """The tensor that ``selector`` names, dequantised, padded when nested.
+    """The tensor that ``selector`` names, dequantised, padded when nested or packed (then samples come first).
 
     Raises:
         UnsupportedOutput: it is not there, not a tensor, or complex or sparse.
@@ -94,6 +95,8 @@ def pick(
                 f"layer {where!r}: select={selector!r} is not in its output; it has {list(elements)}"
             )
         value = elements[selector]
+    if isinstance(value, PackedSequence):
+        value = pad_packed_sequence(value, batch_first=True)[0]
     if not isinstance(value, Tensor):
         raise UnsupportedOutput(f"layer {where!r}: expected a tensor, got {_describe(value)}")
     if value.is_meta:
@@ -116,11 +119,22 @@ def pick(
 def lengths(
     output: Any, selector: Selector | None
 ) -> list[int] | None:  # Any: whatever the layer returned
-    """Row lengths of a nested (ragged) tensor, else None."""
-    value = output if selector is None or callable(selector) else parts(output).get(selector)
+    """Row lengths of a nested or packed (ragged) tensor, else None."""
+    value = _selected(output, selector)
+    if isinstance(value, PackedSequence):
+        return [int(n) for n in pad_packed_sequence(value, batch_first=True)[1]]
     if isinstance(value, Tensor) and value.is_nested:
         return [int(row.shape[0]) for row in value.unbind()]
     return None
+
+
+def _selected(output: Any, selector: Selector | None) -> Any:  # Any: whatever the layer returned
+    return output if selector is None or callable(selector) else parts(output).get(selector)
+
+
+def is_packed(output: Any, selector: Selector | None) -> bool:  # Any: whatever the layer returned
+    """Whether the selected output is a packed sequence, which `pick` pads with samples first."""
+    return isinstance(_selected(output, selector), PackedSequence)
 
 
 def put(
@@ -131,6 +145,8 @@ def put(
     Raises:
         UnsupportedOutput: a callable selector or a nested tensor cannot be put back.
     """
+    if is_packed(output, selector):
+        raise UnsupportedOutput("a packed sequence cannot be replaced")
     if selector is None:
         if output.is_nested or output.is_quantized:
             raise UnsupportedOutput("a nested or quantised output cannot be replaced")

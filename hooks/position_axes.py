@@ -38,35 +38,46 @@ def following_axes(
     probe: Probe,
     sites: Sequence[Site],
     members: Sequence[str],
+    valid: Tensor,
     device: torch.device,
     forward: Forward | None = None,
 ) -> dict[str, list[int]] | None:
-    """Per layer the axes of a sample that lose one entry when the inputs ``members`` do; None where that cannot be run.
+    """Per layer the axes of a sample that are as short as the inputs ``members`` when these are cut; None where that cannot be run.
 
     Args:
         probe: a few samples.
         members: inputs that run over the same positions on axis 1.
+        valid: real positions of these samples, shape ``(n, T)``; padding is cut off first, since some layers do that themselves.
     """
-    length = probe.tensors()[members[0]].shape[1]
-    if length < 2:
+    longest = int(valid.sum(1).max())
+    if longest < 2:
         return None
+    kept = slice(0, longest - 1)
+    if int(valid[:, 0].sum()) < int(valid[:, -1].sum()):  # padded on the left
+        kept = slice(valid.shape[1] - longest + 1, None)
 
     def shorter(name: str, tensor: Tensor) -> Tensor:
-        return tensor[:, :-1] if name in members else tensor
+        return tensor[:, kept] if name in members else tensor
 
     try:
         whole = values_of(model, sites, _on(probe, device), forward)
         cut = values_of(model, sites, _on(probe.changed(shorter), device), forward)
     except Exception:  # a network of one fixed length: the caller goes by sizes
         return None
-    return {name: _lost_one(value, cut.get(name)) for name, value in whole.items()}
+    lengths = (longest, valid.shape[1])
+    return {name: _followed(value, cut.get(name), lengths) for name, value in whole.items()}
 
 
-def _lost_one(whole: Tensor, cut: Tensor | None) -> list[int]:
+def _followed(whole: Tensor, cut: Tensor | None, lengths: tuple[int, int]) -> list[int]:
+    """Axes that had one of these lengths (with or without the padding) and are one shorter than the first now."""
     if cut is None or cut.ndim != whole.ndim or len(cut) != len(whole):
         return []
-    pairs = zip(whole.shape[1:], cut.shape[1:], strict=True)
-    return [axis for axis, (before, after) in enumerate(pairs) if before == after + 1]
+    pairs = list(zip(whole.shape[1:], cut.shape[1:], strict=True))
+    return [
+        k
+        for k, (before, after) in enumerate(pairs)
+        if before in lengths and after == lengths[0] - 1
+    ]
 
 
 def is_causal(

@@ -122,10 +122,6 @@ def _own_names(inputs: Mapping[str, Tensor], probe: Probe) -> dict[str, str]:
     return dict(zip(inputs, probe.tensors(), strict=True))
 
 
-def _few(probe: Probe) -> Probe:
-    return replace(probe.take(slice(0, min(_FEW, probe.n))), y=None)
-
-
 def _token_axes(
     model: nn.Module,
     probe: Probe,
@@ -138,9 +134,9 @@ def _token_axes(
     own = _own_names(inputs, probe)
     members = [own[m] for m in (sequences.key, *sequences.members) if m in own]
     length = sequences.tokens.shape[1]
-    following = following_axes(
-        model, _few(probe), sites, members, device_of(model), options.forward
-    )
+    longest = np.argsort(-sequences.valid.sum(axis=1), kind="stable")[:_FEW]
+    few, valid = replace(probe.take(longest), y=None), torch.from_numpy(sequences.valid[longest])
+    following = following_axes(model, few, sites, members, valid, device_of(model), options.forward)
     if following is None:  # a network of one fixed length
         return {s.name: 0 for s in sites if s.raw_shape[:1] == (length,)}
     axes = {name: found[0] for name, found in following.items() if len(found) == 1}

@@ -453,3 +453,57 @@ def test_information_about_labels_may_exceed_that_about_the_token(
     deep = {p.quantity: p.bits for p in plane.select(layer="blocks.1")}
     assert deep["i_zy"] > deep["i_xz"] + 0.5  # a pair is more than the token that ends it
     assert ip.check_dpi(plane).passed
+
+
+class Recurrent(nn.Module):
+    """A GRU on packed sequences, whose output is as long as the longest sample of its batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(VOCABULARY, 6)
+        self.gru = nn.GRU(6, 5, batch_first=True)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        lengths = attention_mask.sum(1)
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.tokens(input_ids), lengths, batch_first=True, enforce_sorted=False
+        )
+        return self.gru(packed)[1]
+
+
+def test_packed_outputs_give_the_tokens_of_every_sample(record: Record) -> None:
+    net = Recurrent()
+    ids, lengths = sentences()
+    probe = padded(ids, lengths, 11, "right")
+    archive = record(net, probe, rows="token", y="token", layers=["tokens", "gru"], batch_size=3)
+    by_hand = [
+        net.gru(net.tokens(ids[i : i + 1, :n]))[0][0] for i, n in enumerate(lengths.tolist())
+    ]
+    assert np.allclose(archive.z(0, "gru"), torch.cat(by_hand).detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_nested_outputs_give_the_tokens_of_every_sample(record: Record) -> None:
+    class Encoder(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tokens = nn.Embedding(VOCABULARY, 6)
+            layer = nn.TransformerEncoderLayer(6, 2, 8, batch_first=True)
+            self.encoder = nn.TransformerEncoder(layer, 2)
+
+        def forward(self, ids: Tensor, src_key_padding_mask: Tensor) -> Tensor:
+            return self.encoder(self.tokens(ids), src_key_padding_mask=src_key_padding_mask)
+
+    net = Encoder().eval()
+    ids, lengths = sentences()
+    probe = {"ids": ids, "src_key_padding_mask": ids == 0}
+    layers = ["tokens", "encoder.layers.0", "encoder.layers.1"]
+    archive = record(net, probe, rows="token", y="token", layers=layers, batch_size=4)
+    assert archive.n_rows == int(lengths.sum())
+    rows = []
+    for i, n in enumerate(lengths.tolist()):
+        h = net.tokens(ids[i : i + 1, :n])
+        for layer in net.encoder.layers:
+            h = layer(h)
+        rows.append(h[0])
+    assert np.allclose(archive.z(0, layers[-1]), torch.cat(rows).detach().numpy(), atol=1e-5)
