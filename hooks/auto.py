@@ -88,6 +88,8 @@ def _blocks(modules: Mapping[str, nn.Module], executed: set[str]) -> set[str]:
     for name in sorted(names, key=lambda n: n.count(".")):
         if any(_inside(name, block) for block in chosen) or name not in modules:
             continue
+        if _is_stack(modules[name]):  # an encoder beside a decoder: its layers are the blocks
+            continue
         module = modules[name]
         alike = Counter(
             type(modules[n]) for n in names if not _inside(n, name) and not _inside(name, n)
@@ -95,6 +97,13 @@ def _blocks(modules: Mapping[str, nn.Module], executed: set[str]) -> set[str]:
         if isinstance(module, _BLOCKS) or alike[type(module)] >= 2:
             chosen.add(name)
     return chosen
+
+
+def _is_stack(module: nn.Module) -> bool:
+    """Whether a module holds a list of at least two composite modules of one class."""
+    lists = [list(child) for child in module.children() if isinstance(child, nn.ModuleList)]
+    alike = [items for items in lists if len(items) > 1 and len({type(m) for m in items}) == 1]
+    return any(_composite(items[0]) for items in alike)
 
 
 def _inside(name: str, parent: str) -> bool:

@@ -83,7 +83,9 @@ class Bench:
             if after is not None:
                 seed_all(after)
             rows_there = wanted[site.name](arrived[site.name])
-            new = self.focus.put(site, tensor.detach(), rows_there[repeated])
+            if self.batch is not None:
+                rows_there = rows_there[repeated]
+            new = self.focus.put(site, tensor.detach(), rows_there)
             return self._replace(site, value, tensor, new)
 
         self.network_state.restore()

@@ -90,13 +90,18 @@ class OnePosition:
     def look(self, site: Site, tensor: Tensor) -> Tensor:
         """The one position of every sample."""
         flat = self.rows.flat(site, tensor)
-        return flat[torch.arange(len(flat)), self.position]
+        return flat[torch.arange(len(flat)), self._repeated(len(flat))]
 
     def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
         """The other positions stay."""
         changed = tensor.clone()
-        self.rows.flat(site, changed, view=True)[torch.arange(len(rows)), self.position] = rows
+        flat = self.rows.flat(site, changed, view=True)
+        flat[torch.arange(len(rows)), self._repeated(len(rows))] = rows
         return changed
+
+    def _repeated(self, count: int) -> Tensor:
+        """The positions of a batch that repeats the samples."""
+        return self.position[torch.arange(count) % len(self.position)]
 
 
 @dataclass(frozen=True, eq=False)

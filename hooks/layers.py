@@ -109,6 +109,10 @@ def survey(
         LayerNotExecuted: a module asked for by name never ran.
         UnsupportedOutput: a layer asked for has no single tensor to store.
     """
+    if isinstance(layers, Sequence) and not isinstance(layers, str) and "auto" in layers:
+        picked = survey(model, "auto", inputs, n, other=other, select=select, forward=forward)
+        automatic = [site.name for site in picked.sites]
+        layers = [*automatic, *(pattern for pattern in layers if pattern != "auto")]
     modules = named_modules(model)
     auto = isinstance(layers, str) and layers in ("auto", "all")
     wanted = [] if auto else _match(modules, layers)

@@ -507,3 +507,38 @@ def test_nested_outputs_give_the_tokens_of_every_sample(record: Record) -> None:
             h = layer(h)
         rows.append(h[0])
     assert np.allclose(archive.z(0, layers[-1]), torch.cat(rows).detach().numpy(), atol=1e-5)
+
+
+def test_auto_takes_more_layers_on_request(model: CausalModel, record: Record) -> None:
+    ids = torch.randint(1, VOCABULARY, (10, 5))
+    archive = record(model, ids, rows="token", y="token", layers=["auto", "*.attention", "*.mlp"])
+    blocks = [f"blocks.{k}{part}" for k in range(2) for part in (".attention", ".mlp", "")]
+    assert archive.layers == ("tokens", *blocks, "norm", "head")
+
+
+def test_auto_looks_into_an_encoder_beside_a_decoder(record: Record) -> None:
+    class Stack(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.block = nn.ModuleList(Block(6) for _ in range(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            seen = torch.ones(len(x), x.shape[1], x.shape[1]).bool()
+            for block in self.block:
+                x = block(x, seen)
+            return x
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tokens = nn.Embedding(VOCABULARY, 6)
+            self.encoder, self.decoder = Stack(), Stack()
+
+        def forward(self, ids: Tensor) -> Tensor:
+            return self.decoder(self.encoder(self.tokens(ids)))
+
+    archive = record(Both(), torch.randint(1, VOCABULARY, (10, 5)), rows="token", y="token")
+    assert archive.layers == (
+        "tokens",
+        *(f"{side}.block.{k}" for side in ("encoder", "decoder") for k in range(2)),
+    )

@@ -64,8 +64,8 @@ def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
 
 def noise_seen(archive: Archive, step: int, layer: str) -> str:
     """Return what shows that a layer draws noise: equal inputs whose stored values differ; empty where nothing does."""
-    if is_large(archive, layer):
-        return ""
+    if is_large(archive, layer) or not archive.row_info.determines_layers:
+        return ""  # equal tokens in other sentences differ without noise
     order = np.argsort(archive.row_ids, kind="stable")
     ids = archive.row_ids[order]
     again = np.flatnonzero(ids[1:] == ids[:-1])[:_MOST_PAIRS]
