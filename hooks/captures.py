@@ -19,7 +19,7 @@ from infoplane.hooks.probe import Probe
 from infoplane.hooks.rows import Rows
 from infoplane.hooks.run import capture_meta
 from infoplane.hooks.troubles import Troubles
-from infoplane.hooks.weights import save_weights
+from infoplane.hooks.weights import save_weights, set_weights_aside
 
 Records = dict[str, Any]  # Any: JSON
 
@@ -58,6 +58,7 @@ class Captures:
         )
         self.pending: Records = dict(plan.states)
         self.bytes_written = 0
+        self._outdated: int | None = None
         self._nonfinite: list[tuple[int, dict[str, int]]] = []
 
     @property
@@ -65,13 +66,28 @@ class Captures:
         """Steps that are safely on disk."""
         return self._writer.steps_written if self._writer is not None else ()
 
-    def take(self, step: int, metrics: dict[str, float], *, first: bool) -> None:
-        """One capture; with a background it is on disk only when `steps` says so."""
+    def take(
+        self, step: int, metrics: dict[str, float], *, first: bool, outdated: int | None = None
+    ) -> None:
+        """One capture; with a background it is on disk only when `steps` says so.
+
+        Args:
+            step: the user's count.
+            metrics: of this step.
+            first: whether it is the first capture of this recording.
+            outdated: a step that this capture takes the place of: it is moved aside once this one is on disk.
+        """
         o, writer = self._plan.options, self._writer
+        self._outdated = outdated
+        if outdated is not None:
+            self.pending = merged(dict(self._plan.states), self.pending)
         if o.store == "weights" and writer is not None:
             save_weights(o.to, step, self._model, metrics, durable=o.durable)
+            if outdated not in (None, step):
+                set_weights_aside(o.to, int(outdated or 0))
+            whole = (first and not self.steps) or outdated is not None
             if (
-                self.steps or not first
+                not whole
             ):  # activations at the first capture only: what a replay is verified against
                 return
         if writer is None:
@@ -99,12 +115,12 @@ class Captures:
         return self.pending | ({"lengths": ragged} if ragged else {})
 
     def _write_now(self, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
-        with writer.step(
-            step, metrics=metrics, meta=capture_meta(self._plan, self._model)
-        ) as shard:
+        outdated, meta = self._outdated, capture_meta(self._plan, self._model)
+        with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
             records = self._pass(step, partial(_append, shard))
             _attach(shard, records)
         self.pending = {}
+        _withdraw(writer, outdated, step)
         self._written(step, shard)
 
     def _write_later(
@@ -112,7 +128,9 @@ class Captures:
     ) -> None:
         parcels = Parcels()
         meta = capture_meta(self._plan, self._model)
-        background.submit(partial(self._unpack, writer, step, metrics, meta, parcels))
+        background.submit(
+            partial(self._unpack, writer, step, metrics, meta, parcels, self._outdated)
+        )
         try:
             records = self._pass(step, partial(_send, parcels))
         except BaseException:
@@ -122,7 +140,7 @@ class Captures:
         if not parcels.end(
             records
         ):  # the writer failed meanwhile: what was to be attached goes with the next shard
-            self.pending = {**records, **self.pending}
+            self.pending = merged(records, self.pending)
 
     def _unpack(
         self,
@@ -131,20 +149,22 @@ class Captures:
         metrics: dict[str, float],
         meta: Records,
         parcels: Parcels,
+        outdated: int | None,
     ) -> None:
         """On the writer's thread."""
         try:
-            with writer.step(step, metrics=metrics, meta=meta) as shard:
+            with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
                 for layer, values, digests, dtype in parcels:
                     shard.append(layer, values, row_digests=digests, torch_dtype=dtype)
                 _attach(shard, parcels.records)
+            _withdraw(writer, outdated, step)
             self._written(step, shard)
         except Abandoned:
             return
         except Exception as error:
             parcels.leave()  # from here on the sender keeps its records; before, they are in the parcels
             error.add_note(f"infoplane: while writing step {step}")
-            self.pending = {**parcels.records, **self.pending}  # they go with the next shard
+            self.pending = merged(parcels.records, self.pending)  # they go with the next shard
             error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
             raise
         finally:
@@ -162,12 +182,14 @@ class Captures:
         for error in self.background.failures() if self.background is not None else ():
             self.failed(getattr(error, "infoplane_step", -1), error)
 
-    def failed(self, step: int, error: Exception) -> None:
+    def failed(self, step: object, error: Exception) -> None:
         """A capture was dropped: it is told, or raised, and the next shard records it."""
+        before = len(self._troubles.failures)
         try:
             self._troubles.failed(step, error, len(self.steps))
         finally:
-            self.pending["failures"] = {"failures": list(self._troubles.failures)}
+            new = {"failures": {"failures": self._troubles.failures[before:]}}
+            self.pending = merged(self.pending, new)
 
     def close(self) -> None:
         """Waits for what is still being written and lets go of the run; raises what went wrong there."""
@@ -179,6 +201,21 @@ class Captures:
             self.background = None
             if self._writer is not None:
                 self._writer.close()
+
+
+def merged(older: Records, newer: Records) -> Records:
+    """Records of one shard from two; lists of failures and of skipped steps are joined, each entry is in one shard only."""
+    both = {**older, **newer}
+    for name in ("failures", "skipped"):
+        if name in older and name in newer:
+            (key,) = older[name]
+            both[name] = {key: [*older[name][key], *newer[name][key]]}
+    return both
+
+
+def _withdraw(writer: RunWriter, outdated: int | None, step: int) -> None:
+    if outdated is not None and outdated != step:
+        writer.withdraw(outdated)
 
 
 def _append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from infoplane.archive.certificate import write_chain
@@ -26,6 +27,11 @@ class Certificates:
         self.chain, self._make, self._run = first, make, run
         self._count = 0
         self._last: int | None = None
+
+    def begin_again(self) -> None:
+        """The checkpoint that was certified is none of this training: the next one is certified whatever its number."""
+        self.chain = replace(self.chain, through=-1)
+        self._count = 0
 
     def captured(self, step: int) -> None:
         """A checkpoint was captured, and the network still has its weights."""

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, SupportsFloat
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from infoplane.errors import InputError
 from infoplane.hooks.captures import Captures
 from infoplane.hooks.certificates import Certificates
 from infoplane.hooks.chain import certify
+from infoplane.hooks.counting import Metrics, Weights, whole_step
 from infoplane.hooks.focus import focus_of
 from infoplane.hooks.gradients import LossFunction
 from infoplane.hooks.ignored import without_ignored_rows
@@ -193,6 +194,7 @@ class Recorder:
         self._troubles = Troubles(self.path, on_error)
         self._captures: Captures | None = None
         self._last: int | None = None
+        self._on_entry: Weights | None = None
         self._recording = False
         self._beside: Beside | None = None
         self._page: LivePage | None = None
@@ -226,7 +228,12 @@ class Recorder:
                 raise
 
     def open(self, *, capture: bool = True) -> Self:
-        """Looks at the network, certifies the chain, creates the run and captures step 0 if due. `__enter__` calls it."""
+        """Looks at the network, certifies the chain, creates the run and captures step 0 if due. `__enter__` calls it.
+
+        What is captured on entry is on disk at once, as step 0. It stays where your steps begin above 0. A first step of 0
+        takes its place, and so does the first of finished checkpoints that are loaded into the network; it is moved aside
+        then, never deleted.
+        """
         if self._recording or not self._team.probes:
             return self
         if self._team.probes_together:
@@ -254,6 +261,7 @@ class Recorder:
             )  # nothing is lost by stopping before training
             try:
                 self.capture(0)
+                self._on_entry = Weights(self.model)
             except BaseException:
                 self.close()
                 raise
@@ -345,19 +353,27 @@ class Recorder:
 
     # ---- capturing -------------------------------------------------------------------------------------------------------------------------------
 
-    def step(self, step: int, **metrics: object) -> bool:
+    def step(self, step: SupportsFloat, **metrics: object) -> bool:
         """Captures when ``step`` is due; costs one set look-up otherwise. Metrics are read (and a GPU is waited for) only when due.
 
+        A first step of 0 takes the place of what was captured on entry, see `open`.
+
         Args:
-            step: your own count, increasing; whatever unit you chose for the schedule.
-            metrics: numbers or one-element tensors: loss, accuracy, learning rate.
+            step: your own count, increasing; whatever unit you chose for the schedule. Whole numbers of any type are taken.
+            metrics: numbers or one-element tensors: loss, accuracy, learning rate. None is missing.
 
         Returns:
             Whether a capture was taken.
         """
-        return self._due(step) and self.capture(step, **metrics)
+        count = step if type(step) is int else self._whole(step)
+        if count is None:
+            return False
+        if not self._due(count):
+            self._on_entry = None
+            return False
+        return self.capture(count, **metrics)
 
-    def capture(self, step: int, **metrics: object) -> bool:
+    def capture(self, step: SupportsFloat, **metrics: object) -> bool:
         """Captures now, due or not. False when it was dropped or this step is already there.
 
         Raises:
@@ -365,33 +381,48 @@ class Recorder:
         """
         if not self._team.probes:
             return False
-        captures = self._captures
-        if captures is None or not self._recording:
-            raise InputError(
-                "the recorder is not open: use it as a context manager (with ip.Recorder(...) as rec:) or call open()"
-            )
+        captures = self._opened()
         captures.collect()
-        if self._troubles.stopped or step == self._last:
+        count = self._whole(step)
+        if self._troubles.stopped or count is None:
             return False
-        if self._last is not None and step < self._last:
+        entry, self._on_entry = self._on_entry, None
+        outdated = 0 if entry and (count == 0 or entry.loaded(self.model, count)) else None
+        told = entry is not None and outdated is not None and entry.moved(self.model)
+        if count == self._last and outdated is None:
+            self._troubles.captured_already(count)
+            return False
+        if self._last is not None and count < self._last:
             captures.failed(
-                step,
+                count,
                 InputError(
-                    f"step {step} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True"
+                    f"step {count} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True"
                 ),
             )
             return False
-        if self._too_slow(step, captures):
+        if outdated is None and self._too_slow(count, captures):
             return False
+        taken = self._take(captures, count, metrics, outdated)
+        if taken and told:
+            self._troubles.entry_replaced(count)
+        return taken
+
+    def _take(
+        self,
+        captures: Captures,
+        step: int,
+        metrics: Mapping[str, object],
+        outdated: int | None,
+    ) -> bool:
         began = time.perf_counter()
+        found = Metrics.of(metrics)
         try:
             self._team.meet(f"step {step}")
-            captures.take(
-                step,
-                {name: _number(name, value) for name, value in metrics.items()},
-                first=self._last is None,
-            )
+            self._refuse_metrics(found)
+            captures.take(step, found.values, first=self._last is None, outdated=outdated)
             if self._certificates is not None:
+                if outdated is not None:
+                    self._certificates.begin_again()
                 self._certificates.captured(step)
                 self.chain = self._certificates.chain
         except Exception as error:
@@ -400,6 +431,7 @@ class Recorder:
         finally:
             self.probe_seconds += time.perf_counter() - began
         self._last = step
+        self._troubles.left_out(step, found.left_out)
         captures.collect()
         self._watch_budget(captures)
         return True
@@ -410,11 +442,29 @@ class Recorder:
         Raises:
             InputError: recording is not open.
         """
-        if self._captures is None:
+        self._opened().pending[name] = dict(record)
+
+    def _opened(self) -> Captures:
+        if self._captures is None or not self._recording:
             raise InputError(
-                "the recorder is not open: attach a record between open() and capture()"
+                "the recorder is not open: use it as a context manager (with ip.Recorder(...) as rec:) or call open()"
             )
-        self._captures.pending[name] = dict(record)
+        return self._captures
+
+    def _whole(self, step: object) -> int | None:
+        """The step as a count; one that is none is refused on its own, and the next is as good as ever."""
+        try:
+            return whole_step(step)
+        except InputError as error:
+            if self._team.probes:
+                self._opened().failed(str(step), error)
+            return None
+
+    def _refuse_metrics(self, metrics: Metrics) -> None:
+        """Under ``on_error="raise"`` what is no number stops the training; None is missing in any case."""
+        wrong = [f"{name!r}: {why}" for name, why in metrics.left_out.items() if "None" not in why]
+        if wrong and self.options.on_error == "raise":
+            raise InputError(f"metric {wrong[0]}")
 
     def selfcheck(self, archive: Archive | None = None, *, step: int | None = None) -> SelfCheck:
         """Holds a stored step against a fresh pass of the live model: finds shuffled rows, swapped layers, another checkpoint, train mode.
@@ -503,12 +553,3 @@ class Recorder:
             step
         )  # a thinned schedule must say so
         return True
-
-
-def _number(name: str, value: object) -> float:
-    try:
-        return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]  # refused just below
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(
-            f"metric {name!r} must be one number, got {type(value).__name__}"
-        ) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from infoplane.hooks.options import OnError
@@ -27,8 +27,9 @@ class Troubles:
         self.stopped = False
         self._said_nonfinite = False
         self._said_changed: set[str] = set()
+        self._said: set[str] = set()
 
-    def failed(self, step: int, error: Exception, kept: int) -> None:
+    def failed(self, step: object, error: Exception, kept: int) -> None:
         """A capture was dropped; ``kept`` steps are safe.
 
         Raises:
@@ -48,9 +49,43 @@ class Troubles:
                 f"infoplane: capture of step {step} failed; on_error='warn' would drop it and go on"
             )
             raise error
-        elif len(self.failures) == 1:  # once: the archive and `failures` have the rest
+        elif self._first(
+            f"failed {type(error).__name__}"
+        ):  # the archive and `failures` have the rest
             _warn(
-                f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, further failures are recorded in silence"
+                f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, further failures of this kind are recorded in silence"
+            )
+
+    def _first(self, what: str) -> bool:
+        """Whether this is said for the first time."""
+        new = what not in self._said
+        self._said.add(what)
+        return new
+
+    def captured_already(self, step: int) -> None:
+        """Say once that a second call of one step captured nothing."""
+        if self._first("captured already"):
+            _warn(
+                f"step {step} was captured already: this call captured nothing; count upwards, one step for each call (further ones say nothing)"
+            )
+
+    def left_out(self, step: int, metrics: Mapping[str, str]) -> None:
+        """Say once of each metric that it is missing from a step, and why."""
+        for name, why in metrics.items():
+            if self._first(f"metric {name}"):
+                _warn(f"step {step}: metric {name!r} is not recorded: {why}; the step is captured")
+
+    def entry_replaced(self, step: int) -> None:
+        """Say that what was captured on entry is no step of this training."""
+        if step == 0:
+            _warn(
+                "your first step is 0, so step 0 is the network as it is at this call; what was captured on entry, before it, is set aside. To keep the "
+                "untrained network as step 0, count from 1: rec.step(epoch + 1)"
+            )
+        else:
+            _warn(
+                f"the weights of step {step} were loaded, not trained, since the recorder was opened: what was captured on entry is no step of theirs and is set "
+                "aside; to keep it, call rec.step(0) before you load"
             )
 
     def nonfinite(self, step: int, bad: dict[str, int]) -> None:

@@ -47,6 +47,13 @@ def save_weights(
     return target
 
 
+def set_weights_aside(run: Path, step: int) -> None:
+    """Renames the weights of a step that is none of this training, so that no replay takes them; nothing is deleted."""
+    target = run / FOLDER / f"{step:012d}.pt"
+    if target.exists():
+        os.replace(target, target.with_name(f"superseded-{target.stem}-{uuid.uuid4().hex[:8]}.pt"))
+
+
 def weight_steps(run: Path) -> tuple[int, ...]:
     """Steps whose weights are stored, ascending."""
     return tuple(sorted(int(p.stem) for p in (run / FOLDER).glob("*.pt") if p.stem.isdecimal()))

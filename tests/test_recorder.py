@@ -282,7 +282,8 @@ def test_a_run_resumes_where_it_stopped_and_a_rolled_back_training_supersedes_la
 def test_steps_must_not_go_back(tmp_path: Path) -> None:
     with Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec:
         rec.step(4)
-        assert rec.step(4) is False
+        with pytest.warns(RuntimeWarning, match="step 4 was captured already"):
+            assert rec.step(4) is False
         with pytest.warns(RuntimeWarning, match="step 3 lies before the last captured step 4"):
             assert rec.step(3) is False
     with Recorder(

@@ -433,6 +433,7 @@ class RunWriter:
         *,
         metrics: Mapping[str, float] | None = None,
         meta: Mapping[str, Any] | None = None,
+        again: bool = False,
     ) -> Iterator[ShardWriter]:
         """Yield the shard of one step; it is published when the block ends, and leaves nothing behind when the block raises.
 
@@ -443,12 +444,13 @@ class RunWriter:
             step: training step, ascending.
             metrics: loss, accuracy ... of this step.
             meta: JSON about the capture: mode, autocast, compute dtype, device, probe batch size.
+            again: whether the last step may be written once more; what it held is moved aside, never deleted.
 
         Raises:
             InputError: a negative step, or one that is not after the last.
             ArchiveError: the disk refused; earlier steps are intact.
         """
-        self._check_usable(step)
+        self._check_usable(step, again)
         name = ShardName(
             self._mine[-1].seq + 1 if self._mine else 0,
             step,
@@ -478,11 +480,24 @@ class RunWriter:
             )
         self._mine.append(name)  # the last by its number
         if self._resumed:
-            self._set_aside(after=step)
+            self._set_aside([s for s in self._mine if s.step > step])
             self._mine = [s for s in self._mine if s.step <= step]
+        elif again:
+            with contextlib.suppress(ArchiveError):  # readers take the later shard of a step
+                self._set_aside([s for s in self._mine[:-1] if s.step == step])
+            self._mine = [s for s in self._mine if s.step < step or s is name]
         self._resumed = False
 
-    def _check_usable(self, step: int) -> None:
+    def withdraw(self, step: int) -> None:
+        """Take back a step that turned out to be none of this training; its shard is moved aside, never deleted.
+
+        Raises:
+            ArchiveError: the disk refused; the step is still there.
+        """
+        self._set_aside([s for s in self._mine if s.step == step])
+        self._mine = [s for s in self._mine if s.step != step]
+
+    def _check_usable(self, step: int, again: bool = False) -> None:
         if os.getpid() != self._pid:
             raise ArchiveLocked(
                 f"{self.path}: this recorder belongs to process {self._pid}; a forked child must not write"
@@ -495,14 +510,14 @@ class RunWriter:
             or not 0 <= step < 10**18
         ):
             raise InputError(f"expected a step of 0 or more, got {step!r}")
-        if self._mine and not self._resumed and step <= self._mine[-1].step:
+        repeated = again and bool(self._mine) and step == self._mine[-1].step
+        if self._mine and not (self._resumed or repeated) and step <= self._mine[-1].step:
             raise InputError(
                 f"steps must ascend: step {step} comes after step {self._mine[-1].step}"
             )
 
-    def _set_aside(self, after: int) -> None:
-        """Move this rank's shards of steps that a rolled-back training has not reached again."""
-        stale = [s for s in self._mine if s.step > after]
+    def _set_aside(self, stale: Sequence[ShardName]) -> None:
+        """Move these shards of this rank to a folder where no reader looks."""
         if not stale:
             return
         folder = self.path / layout.SHARD_DIR
@@ -517,7 +532,7 @@ class RunWriter:
                 os.replace(folder / str(s), aside / str(s))
         except OSError as error:
             raise ArchiveError(
-                f"could not set steps after {after} aside in {aside}: {error}; the next step tries again, nothing is lost"
+                f"could not set steps {[s.step for s in stale][:6]} aside in {aside}: {error}; the next step tries again, nothing is lost"
             ) from error
 
     def close(self) -> None:

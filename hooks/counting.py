@@ -1,0 +1,110 @@
+"""What a training loop hands over at a step: its count, and its metrics, in whatever type the loop keeps them."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from infoplane.errors import InputError
+
+LARGEST = 10**18
+"""Steps are below this; the archive keeps them in 64 bits."""
+
+
+def whole_step(step: object) -> int:
+    """The count of a loop as an int: whole numbers of every library and type, and tensors or arrays that hold one.
+
+    Raises:
+        InputError: it is not whole, not a number, below 0 or too large.
+
+    Example:
+        >>> whole_step(3.0)
+        3
+    """
+    value = _single(step)
+    if (isinstance(value, numbers.Integral) and not isinstance(value, bool)) or (
+        isinstance(value, float) and value.is_integer()
+    ):
+        whole = int(value)
+    else:
+        raise InputError(f"expected a whole number as step, got {_told(step)}: count epochs or optimiser steps")  # fmt: skip
+    if not 0 <= whole < LARGEST:
+        raise InputError(f"expected a step of 0 or more (below 10**18), got {whole}")
+    return whole
+
+
+def _single(value: object) -> object:
+    """The Python number in a number, tensor or array of one element; anything else as it is."""
+    size = getattr(value, "numel", None)
+    count = size() if callable(size) else getattr(value, "size", None)
+    return value.item() if hasattr(value, "item") and count == 1 else value
+
+
+def _told(value: object) -> str:
+    shape = getattr(value, "shape", None)
+    if shape:
+        return f"a {type(value).__name__} of shape {tuple(shape)}"
+    return f"{value!r} ({type(value).__name__})"
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """The metrics of a step.
+
+    Attributes:
+        values: those that are numbers.
+        left_out: by name, why one is not recorded.
+    """
+
+    values: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, given: Mapping[str, object]) -> Metrics:
+        """Numbers, and tensors or arrays of one element, are taken; what is None is missing; anything else is left out."""
+        found = cls()
+        for name, value in given.items():
+            try:
+                found.values[name] = _number(value)
+            except InputError as error:
+                found.left_out[name] = str(error)
+        return found
+
+
+def _number(value: object) -> float:
+    if value is None:
+        raise InputError("it is None")
+    try:
+        return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]  # refused just below
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"a metric must be one number, got {_told(value)}") from error
+
+
+class Weights:
+    """How often the parameters of a network were written, to tell weights that were loaded from weights that were trained."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._written = [(p, p._version) for p in model.parameters()]
+
+    def moved(self, model: nn.Module) -> bool:
+        """Whether any parameter was written, or replaced, since."""
+        now = list(model.parameters())
+        pairs = zip(now, self._written, strict=False)
+        same = all(p is before and p._version == version for p, (before, version) in pairs)
+        return len(now) != len(self._written) or not same
+
+    def loaded(self, model: nn.Module, step: int) -> bool:
+        """Whether they were loaded since, rather than trained for ``step`` units.
+
+        Training writes every parameter at least once in each of several units; loading writes, or replaces, each just once.
+        """
+        now: list[Tensor] = list(model.parameters())
+        if step < 2 or not now or len(now) != len(self._written):
+            return False
+        pairs = list(zip(now, self._written, strict=True))
+        replaced = all(p is not before for p, (before, _) in pairs)
+        once = all(p is before and p._version == version + 1 for p, (before, version) in pairs)
+        return replaced or (once and all(p.grad is None for p in now))
