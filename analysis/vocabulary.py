@@ -171,12 +171,17 @@ def expectation(
 
 
 def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
-    """D(p||q) in bits from rows of p and of q, by k neighbours (Wang, Kulkarni & Verdu 2009): ``d/N sum log nu/rho + log M/(N-1)``.
+    """D(p||q) in bits from rows of p and of q, by neighbours in one ball around every row (Wang, Kulkarni & Verdu 2009, section IV).
+
+    ``<psi(l_i) - psi(k_i)> + log M/(N-1)``: l_i rows of p and k_i of q lie within the larger of the two distances to the k-th
+    neighbour, so that both densities are smoothed alike and their biases cancel to first order.
 
     Args:
         x, y: shapes ``(n, dim)`` and ``(m, dim)``, continuous and distinct rows.
+        k: neighbours.
 
-    When it lies: equal rows (an error here); more than about 5 dimensions, where it falls short; supports that do not overlap.
+    When it lies: equal rows (an error here); more than about 5 dimensions, where it falls short; rows of p where q has none: there it
+    falls short by bits (see `infoplane.analysis.studies.divergences.share_beyond`, which `drift` asks first).
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -184,19 +189,25 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
         True
     """
     from scipy.spatial import cKDTree
+    from scipy.special import digamma
 
     a, b = (_rows(v) for v in (x, y))
     if a.shape[1] != b.shape[1] or len(a) <= k or len(b) < k:
         raise InputError(
             f"expected rows of one width, more than k={k} of them, got shapes {a.shape} and {b.shape}"
         )
-    rho = cKDTree(a).query(a, k=[k + 1])[0][:, 0]
-    nu = cKDTree(b).query(a, k=[k])[0][:, 0]
+    own, other = cKDTree(a), cKDTree(b)
+    rho = own.query(a, k=[k + 1])[0][:, 0]
+    nu = other.query(a, k=[k])[0][:, 0]
     if (rho == 0).any() or (nu == 0).any():
         raise InputError(
             "equal rows: neighbours at distance 0; use a binned divergence (kl of histograms) for layers with atoms"
         )
-    return float((a.shape[1] * np.log(nu / rho).mean() + np.log(len(b) / (len(a) - 1))) / _LN2)
+    ball = np.maximum(rho, nu) * (1 + 1e-12)
+    in_own = own.query_ball_point(a, ball, return_length=True) - 1
+    in_other = other.query_ball_point(a, ball, return_length=True)
+    nats = (digamma(in_own) - digamma(in_other)).mean() + np.log(len(b) / (len(a) - 1))
+    return float(nats / _LN2)
 
 
 def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.plane_point import cell_rng
+from infoplane.analysis.studies.divergences import (
+    bound_of_reach,
+    gaussian_kl_of_samples,
+    gaussian_reason,
+    out_of_reach,
+    require_reach,
+    unseen_note,
+)
 from infoplane.analysis.vocabulary import kl_binned, kl_from_samples
-from infoplane.errors import InputError
+from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-Method = Literal["auto", "knn", "binned"]
+Method = Literal["auto", "knn", "gauss", "binned"]
+METHODS: tuple[Method, ...] = ("auto", "knn", "gauss", "binned")
+_NEIGHBOURS = 5
+_FEWEST = 20
+"""Rows from which neighbours are asked for a bias."""
+_MOST_UNITS = 2
+"""Units up to which neighbours are asked before a Gaussian fit."""
 Reference = Literal["first", "previous"]
 
 
@@ -27,8 +42,11 @@ class Drift:
     """D(p_step || p_reference) of one layer in bits.
 
     Attributes:
-        bits: mean over random halves; may be slightly negative where nothing moved. stderr: over the splits.
-        method: ``knn`` (Wang et al. 2009) or ``binned`` (common cells per unit, mean over units).
+        bits: mean over random halves; may be slightly negative where nothing moved.
+        stderr: of what other rows would say, and of the bias that finer cells or fewer rows show.
+        method: ``knn`` (Wang et al. 2009) and ``gauss`` (Gaussian fits): of the whole layer's vectors; ``binned``: a mean over units
+            of one-dimensional divergences.
+        note: why the truth is larger than the bits, where it is.
     """
 
     layer: str
@@ -37,9 +55,14 @@ class Drift:
     bits: float
     stderr: float
     method: str
+    note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.layer}: D(step {self.step} || step {self.reference}) = {self.bits:.4g} +- {self.stderr:.2g} bits ({self.method})"
+        of = "mean per unit" if self.method == "binned" else "of the whole layer"
+        return (
+            f"{self.layer}: D(step {self.step} || step {self.reference}) = {self.bits:.4g} +- {self.stderr:.2g} bits "
+            f"({self.method}, {of}){self.note and '; ' + self.note}"
+        )
 
 
 def drift(
@@ -58,19 +81,25 @@ def drift(
     half of the rows stands for each distribution: independent samples; averaged over ``splits`` splits and both directions of each split.
 
     Args:
-        method: ``knn`` for distinct rows, ``binned`` where values repeat (after ReLU, dead units); ``auto`` chooses by the rows of each pair.
+        method: ``knn`` for distinct rows, ``gauss`` for rows that Gaussian fits describe, ``binned`` where values repeat (after
+            ReLU, dead units); ``auto`` chooses by the rows of each pair: cells where rows repeat, else neighbours in one or two units
+            that reach each other, else Gaussian fits that the rows do not speak against.
+        splits: random splits of the rows.
 
-    When it lies: knn falls short beyond about 5 units; ``binned`` is a mean of one-dimensional divergences and sees no change of dependence.
+    Where rows lie where the reference has none, no rows show how large D is: ``knn`` then gives the lower bound that their share
+    proves, ``binned`` what the cells show, and the note says that the truth is larger.
+
+    When it lies: knn falls short in more than about 5 units; ``binned`` is a mean of one-dimensional divergences and sees no change of dependence.
 
     Raises:
-        InputError: unknown layers or steps; fewer than 2 checkpoints; ``knn`` on rows that repeat.
+        InputError: unknown layers or steps; fewer than 2 checkpoints; ``knn`` on rows that repeat; ``gauss`` on rows that are not Gaussian.
     """
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
-    if method not in ("auto", "knn", "binned") or splits < 1:
+    if method not in METHODS or splits < 1:
         raise InputError(
-            f"expected method auto, knn or binned and splits >= 1, got method={method!r}, splits={splits}"
+            f"expected method auto, knn, gauss or binned and splits >= 1, got method={method!r}, splits={splits}"
         )
     pairs = _pairs(archive, reference, steps)
     if unknown := sorted(set(layers or ()) - set(archive.layers)):
@@ -83,15 +112,29 @@ def drift(
                     archive.z(s, name).reshape(archive.n_rows, -1).astype(np.float64)
                     for s in (step, start)
                 )
-                bits, se, how = divergence(
-                    p,
-                    q,
-                    method=method,
-                    splits=splits,
-                    rng=cell_rng(seed, step, name, f"drift {start}"),
-                )
-                found.append(Drift(name, start, step, bits, se, how))
+                rng = cell_rng(seed, step, name, f"drift {start}")
+                found.append(Drift(name, start, step, *_drift(p, q, method, splits, rng)))
     return tuple(found)
+
+
+def _drift(
+    p: NDArray[np.float64],
+    q: NDArray[np.float64],
+    method: Method,
+    splits: int,
+    rng: np.random.Generator,
+) -> tuple[float, float, str, str]:
+    """Bits, standard error, method and note of one pair of checkpoints."""
+    how = _method(p, q) if method == "auto" else method
+    if how == "knn" and (share := out_of_reach(p, q)):
+        bits, se = bound_of_reach(share, len(p))
+        return bits, se, how, f"at least: {share:.0%} of the rows lie where the reference has none"
+    found = divergence(p, q, method=how, splits=splits, rng=rng)
+    if how == "binned":
+        return *found, unseen_note(p, q)
+    most = float(np.log2(len(p) // 2 / _NEIGHBOURS))
+    full = how == "knn" and found[0] > most - 1
+    return *found, f"at least: {len(p)} rows show no more than {most:.1f} bits" if full else ""
 
 
 def divergence(
@@ -102,17 +145,64 @@ def divergence(
     splits: int = 4,
     rng: np.random.Generator,
 ) -> tuple[float, float, str]:
-    """D(p||q) in bits of paired rows ``(n, dim)``, its standard error over splits, and the method used: halves of the rows, see `drift`."""
-    repeats = any(len(np.unique(row_codes(v))) < len(v) for v in (p, q))
-    how = ("binned" if repeats else "knn") if method == "auto" else method
-    value = kl_binned if how == "binned" else kl_from_samples
-    values = []
-    for _ in range(splits):
+    """D(p||q) in bits of paired rows ``(n, dim)``, its standard error, and the method used: halves of the rows, see `drift`.
+
+    The two directions of a split share no row of a sample: half of their difference is a standard error of their mean. What finer
+    cells or fewer rows show of the bias is added.
+
+    Raises:
+        EstimatorError: rows of p where q has none, or a Gaussian fit that the rows speak against.
+    """
+    how = _method(p, q) if method == "auto" else method
+    if how == "gauss":
+        if reason := gaussian_reason(p, q):
+            raise EstimatorError(
+                f"gauss: the rows are not Gaussian, or too few: {reason}; use knn or binned"
+            )
+    elif how == "knn":
+        require_reach(p, q)
+    halves, biases = np.empty((2, splits)), []
+    for split in range(splits):
         order = rng.permutation(len(p))
         first, second = order[: len(p) // 2], order[len(p) // 2 :]
-        values.append((value(p[first], q[second]) + value(p[second], q[first])) / 2)
-    se = float(np.std(values, ddof=1)) if splits > 1 else 0.0
-    return float(np.mean(values)), se, how
+        for side, (here, there) in enumerate(((first, second), (second, first))):
+            halves[side, split] = _value(p[here], q[there], how)
+            biases.append(_bias_seen(p[here], q[there], how, halves[side, split]))
+    chance = float(np.sqrt(((halves[0] - halves[1]) ** 2).mean())) / 2
+    se = float(np.hypot(chance, max(0.0, float(np.mean(biases))))) if splits > 1 else 0.0
+    return float(halves.mean()), se, how
+
+
+def _value(p: NDArray[np.float64], q: NDArray[np.float64], how: Method) -> float:
+    if how == "gauss":
+        return gaussian_kl_of_samples(p, q)
+    return kl_binned(p, q) if how == "binned" else kl_from_samples(p, q, k=_NEIGHBOURS)
+
+
+def _bias_seen(p: NDArray[np.float64], q: NDArray[np.float64], how: Method, value: float) -> float:
+    """How far the value may fall short, in bits, by what fewer rows or finer cells say of the same rows.
+
+    The shortfall of neighbours falls as ``n^(-1/d)``: from a quarter of the rows to all of them it shrinks by ``4^(1/d)``.
+    Half of the shortfall so continued counts as a standard error.
+    """
+    quarter = len(p) // 4
+    if how == "binned":
+        return abs(kl_binned(p, q, bins=60) - value)
+    if how == "gauss" or quarter < _FEWEST:
+        return 0.0
+    fewer = kl_from_samples(p[:quarter], q[:quarter], k=_NEIGHBOURS)
+    return (value - fewer) / (4 ** (1 / p.shape[1]) - 1) / 2
+
+
+def _method(p: NDArray[np.float64], q: NDArray[np.float64]) -> Method:
+    """The method for these rows; ``knn`` also where none will do, which `out_of_reach` then says."""
+    if any(len(np.unique(row_codes(v))) < len(v) for v in (p, q)):
+        return "binned"
+    if p.shape[1] <= _MOST_UNITS:
+        with contextlib.suppress(EstimatorError):
+            require_reach(p, q)
+            return "knn"
+    return "knn" if gaussian_reason(p, q) else "gauss"
 
 
 def _pairs(

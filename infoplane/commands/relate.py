@@ -79,7 +79,7 @@ def drift(
     run: Run,
     reference: Annotated[str, typer.Option(help="first, previous, or a captured step.")] = "first",
     method: Annotated[
-        str, typer.Option(help="knn, binned, or auto: binned where rows repeat.")
+        str, typer.Option(help="knn, gauss, binned, or auto: by the rows of each pair.")
     ] = "auto",
     layer: Layers = None,
     step: Steps = None,
@@ -96,10 +96,10 @@ def drift(
         layers=layer or None,
         steps=step or None,
     )
-    rows = [(d.layer, d.reference, d.step, d.bits, d.stderr, d.method) for d in found]
+    rows = [(d.layer, d.reference, d.step, d.bits, d.stderr, d.method, d.note) for d in found]
     _table(
         "D(step || reference) [bits]",
-        ("layer", "reference", "step", "bits", "stderr", "method"),
+        ("layer", "reference", "step", "bits", "stderr", "method", "note"),
         rows,
         csv,
     )

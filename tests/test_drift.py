@@ -1,0 +1,99 @@
+"""Divergences of samples against closed forms, and what is said where no rows can show them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane.analysis.studies.divergences import bound_of_reach, gaussian_kl_of_samples
+from infoplane.analysis.studies.drift import divergence
+from infoplane.analysis.vocabulary import gaussian_kl, kl, kl_from_samples
+from infoplane.archive import RunWriter
+from infoplane.errors import EstimatorError
+from infoplane.types import LayerInfo
+
+
+def truth(scale: float, shift: float, units: int) -> float:
+    unit = np.eye(units)
+    return gaussian_kl(np.full(units, shift), scale**2 * unit, np.zeros(units), unit)
+
+
+@pytest.mark.parametrize("units", [1, 2, 5, 10])
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(2.0, 0.0), (0.5, 0.0), (1.0, 2.0), (1.2, 0.3), (1.0, 0.0)]
+)
+def test_drift_of_gaussians_is_the_closed_form_within_its_error(
+    units: int, scale: float, shift: float
+) -> None:
+    rng = np.random.default_rng(units)
+    q = rng.normal(size=(2000, units))
+    p = scale * rng.normal(size=(2000, units)) + shift
+    bits, se, _ = divergence(p, q, rng=rng)
+    assert abs(bits - truth(scale, shift, units)) < 3.5 * se + 0.02
+    assert se < 0.1 + 0.1 * bits
+
+
+@pytest.mark.parametrize("units", [1, 3, 8])
+def test_a_gaussian_divergence_of_few_rows_has_no_bias(units: int) -> None:
+    found = []
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        found.append(
+            gaussian_kl_of_samples(1.3 * rng.normal(size=(80, units)), rng.normal(size=(60, units)))
+        )
+    error = np.std(found) / np.sqrt(300)
+    assert abs(np.mean(found) - truth(1.3, 0.0, units)) < 4 * error
+
+
+@pytest.mark.parametrize("units", [2, 10])
+def test_neighbours_refuse_what_no_rows_can_show(units: int) -> None:
+    rng = np.random.default_rng(0)
+    q, p = rng.standard_t(3, size=(800, units)), 4 * rng.standard_t(3, size=(800, units))
+    with pytest.raises(EstimatorError, match="where the other checkpoint has none"):
+        divergence(p, q, method="knn", rng=rng)
+    with pytest.raises(EstimatorError, match="the rows are not Gaussian"):
+        divergence(p, q, method="gauss", rng=rng)
+
+
+def test_the_share_out_of_reach_proves_a_lower_bound() -> None:
+    assert bound_of_reach(0.3, 1000)[0] == pytest.approx(kl([0.3, 0.7], [0.01, 0.99]))
+
+
+def shifted(to: Path, shift: float, repeats: bool) -> ip.Archive:
+    rng = np.random.default_rng(0)
+    z = [np.tanh(rng.normal(size=(400, 3)) + s) for s in (0.0, shift)]
+    z = [np.maximum(v, 0) if repeats else v for v in z]
+    with RunWriter.create(to, layers=[LayerInfo("z", 0, "Tanh", (3,))], x=z[0], y=None) as run:
+        for step, values in enumerate(z):
+            with run.step(step) as shard:
+                shard.append("z", values)
+    return ip.open_archive(to)
+
+
+@pytest.mark.parametrize("repeats", [False, True])
+def test_a_wide_change_of_a_run_says_that_the_truth_is_larger(
+    tmp_path: Path, repeats: bool
+) -> None:
+    (found,) = ip.drift(shifted(tmp_path / "r", -3.0 if not repeats else 3.0, repeats))
+    assert found.method == ("binned" if repeats else "knn")
+    if not repeats:
+        assert (
+            "at least" in found.note
+            and 1 < found.bits < 3 * 4.5 / np.log(2)
+            and found.note in str(found)
+        )
+
+
+def test_a_small_change_of_a_run_says_nothing_more(tmp_path: Path) -> None:
+    (found,) = ip.drift(shifted(tmp_path / "r", 0.2, False))
+    assert found.note == "" and abs(found.bits - 3 * 0.02 / np.log(2)) < 4 * found.stderr + 0.03
+
+
+@pytest.mark.parametrize("units", [1, 2, 5])
+def test_neighbours_of_a_narrower_sample_are_the_closed_form(units: int) -> None:
+    rng = np.random.default_rng(1)
+    found = kl_from_samples(0.5 * rng.normal(size=(3000, units)), rng.normal(size=(3000, units)))
+    assert found == pytest.approx(truth(0.5, 0.0, units), rel=0.12)
