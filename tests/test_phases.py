@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,6 +13,7 @@ import torch
 from torch import nn
 
 import infoplane as ip
+from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.floors import fano_bits, floor_of, tightened
 from infoplane.analysis.plot import (
     draw_compared,
@@ -23,11 +26,13 @@ from infoplane.analysis.plot import (
 from infoplane.analysis.studies.compare import pool
 from infoplane.analysis.studies.invariance import INVERTIBLE, invariance_of
 from infoplane.analysis.studies.mechanism import mechanism
-from infoplane.analysis.studies.phases import compression
+from infoplane.analysis.studies.phase_votes import judge
+from infoplane.analysis.studies.phases import Compression, compression
 from infoplane.analysis.studies.sensitivity import sensitivity
+from infoplane.archive import RunWriter
 from infoplane.cli import app
 from infoplane.errors import InputError
-from infoplane.types import continuous, discrete
+from infoplane.types import LayerInfo, continuous, discrete
 
 
 @pytest.fixture(scope="module")
@@ -106,9 +111,6 @@ def test_phases_of_a_run_name_families_and_never_call_intact_codes_exact_compres
 
 
 def test_merging_rows_is_exact_compression(tmp_path: Path) -> None:
-    from infoplane.archive import RunWriter
-    from infoplane.types import LayerInfo
-
     x = np.arange(64, dtype=np.float32)[:, None]
     with RunWriter.create(
         tmp_path / "run",
@@ -122,6 +124,126 @@ def test_merging_rows_is_exact_compression(tmp_path: Path) -> None:
                 shard.write("z", x // merge)
     found = ip.phases(tmp_path / "run", ["exact", "kde:variance=0.1"], splits=4).layers[0]
     assert found.verdict == "exact" and "rows truly merge" in found.explanation
+
+
+def written(path: Path, layer: list[np.ndarray]) -> Path:
+    """A run of one layer with these values, shape ``(n, units)``, at steps 0, 1, 2, ..."""
+    n = len(layer[0])
+    info = LayerInfo("z", 0, "Linear", layer[0].shape[1:], layer[0].shape[1:])
+    x = np.arange(n, dtype=np.float32)[:, None]
+    with RunWriter.create(path, layers=[info], x=x, y=np.arange(n) % 2, durable=False) as writer:
+        for step, values in enumerate(layer):
+            with writer.step(step) as shard:
+                shard.write("z", values.astype(np.float32))
+    return path
+
+
+def merging_in_pairs(seed: int) -> list[np.ndarray]:
+    """Half of 2048 rows merge in pairs over training: half a bit is lost."""
+    z = np.random.default_rng(seed).normal(size=(2048, 3))
+    merged = z.copy()
+    merged[:1024:2] = merged[1:1024:2]
+    return [z, z, z, z, merged, merged, merged, merged]
+
+
+def squashed(seed: int) -> list[np.ndarray]:
+    """An invertible squashing: every row stays apart while the scale shrinks."""
+    z = np.random.default_rng(seed).normal(size=(256, 3))
+    return [z * scale for scale in (0.3, 0.6, 1.0, 0.8, 0.3, 0.1, 0.05, 0.05)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_that_merge_in_pairs_are_compression_by_exact_codes(tmp_path: Path, seed: int) -> None:
+    path = written(tmp_path / "run", merging_in_pairs(seed))
+    (found,) = ip.phases(path, ["bin:szt", "exact"], splits=3).layers
+    drop = found.curves[1].drop
+    assert found.verdict == "exact" and drop == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_an_invertible_squashing_is_never_robust(tmp_path: Path, seed: int) -> None:
+    specs = ["bin:saxe,width=0.2", "kde:variance=0.01", "exact"]
+    (found,) = ip.phases(written(tmp_path / "run", squashed(seed)), specs, splits=3).layers
+    assert found.verdict == "estimator-dependent"
+    assert "rows stay apart (exact stands still)" in found.explanation
+    assert "falls under 2 of 3 conventions over these 8 checkpoints" in found.explanation
+
+
+def curve(spec: str, bits: list[float], mute: str = "") -> Compression:
+    """A curve without error."""
+    whole = np.array(bits)
+    found = compression(range(len(bits)), [(whole, whole)] * 2, whole, estimator=spec)
+    return replace(found, mute=mute)
+
+
+EARLY, LATE = [2.0, 5.0, 3.0, 2.1, 2.0, 2.0, 2.0, 2.0], [2.0, 2.5, 3.0, 4.0, 4.5, 5.0, 3.0, 2.0]
+STILL, RISING = [2.0, 3.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0], [5.0, 4.0, 3.0, 2.5, 2.4, 2.3, 2.2, 2.1]
+
+
+@pytest.mark.parametrize(
+    ("curves", "verdict", "words"),
+    [
+        ([curve("bin:szt", EARLY), curve("kde:variance=0.1", EARLY)], "robust", "fixed bins, kde fall together"),
+        ([curve("bin:szt", EARLY), curve("kde:variance=0.1", EARLY), curve("ksg", STILL)], "estimator-dependent", "neighbours stand still"),
+        ([curve("bin:szt", EARLY), curve("kde:variance=0.1", LATE)], "estimator-dependent", "do not fall at the same time"),
+        ([curve("bin:szt", EARLY), curve("bin:saxe", STILL), curve("kde:variance=0.1", EARLY)], "estimator-dependent", "curves of fixed bins contradict each other"),
+        ([curve("bin:szt", EARLY, "clipped: 90% of the values lie outside its cells"), curve("kde:variance=0.1", EARLY)], "estimator-dependent", "without a vote: bin:szt"),
+        ([curve("bin:quantile,n=9", EARLY, "saturated"), curve("kde:variance=0.1", EARLY)], "estimator-dependent", r"without a vote: bin:quantile,n=9 \(saturated\)"),
+        ([curve("bin:szt", LATE), curve("kde:variance=0.1", RISING)], "estimator-dependent", "do not fall at the same time"),
+        ([curve("bin:szt", STILL), curve("kde:variance=0.1", STILL)], "none", "falls under 0 of 2 conventions"),
+    ],
+)  # fmt: skip
+def test_families_vote_where_they_agree(
+    curves: list[Compression], verdict: str, words: str
+) -> None:
+    found, text = judge(curves, {c.estimator: traits_of(c.estimator) for c in curves})
+    assert found == verdict, text
+    assert re.search(words, text)
+
+
+def test_curves_that_do_not_fall_never_make_a_verdict_of_robust() -> None:
+    rng = np.random.default_rng(0)
+    specs = ["bin:szt", "bin:quantile,n=30", "kde:variance=0.1", "ksg"]
+    found = []
+    for _ in range(50):
+        walks = rng.normal(size=(4, 12)).cumsum(1)
+        walks -= walks.min() - 1
+        curves = [curve(spec, list(walk)) for spec, walk in zip(specs, walks, strict=True)]
+        verdict, _ = judge(curves, {c.estimator: traits_of(c.estimator) for c in curves})
+        if verdict == "robust":
+            found.append(np.corrcoef(walks))
+    assert all((c >= 0).all() for c in found)
+
+
+def test_a_layer_of_clipped_and_saturated_curves_says_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    z = np.abs(rng.normal(size=(200, 5)))
+    layer = [z * scale for scale in (1.0, 5.0, 20.0, 60.0, 100.0)]
+    specs = ["bin:szt", "bin:quantile,n=30", "kde:variance=0.1"]
+    (found,) = ip.phases(written(tmp_path / "run", layer), specs, splits=2).layers
+    mute = {c.estimator: c.mute for c in found.curves}
+    assert mute["bin:szt"].startswith("clipped") and mute["bin:quantile,n=30"] == "saturated"
+    assert found.verdict != "robust"
+
+
+def test_edges_of_a_run_are_those_of_measure(tmp_path: Path) -> None:
+    from infoplane.archive import open_archive
+
+    rng = np.random.default_rng(1)
+    infos = [LayerInfo(name, k, "Linear", (2,), (2,)) for k, name in enumerate("ab")]
+    x = rng.normal(size=(100, 2)).astype(np.float32)
+    with RunWriter.create(
+        tmp_path / "run", layers=infos, x=x, y=np.arange(100) % 2, durable=False
+    ) as writer:
+        for step, scale in enumerate((1.0, 3.0, 0.5)):
+            with writer.step(step) as shard:
+                shard.write("a", x * np.float32(scale))
+                shard.write("b", x * np.float32(10 * scale))
+    archive = open_archive(tmp_path / "run")
+    spec = "bin:range,n=5,scope=run"
+    _, measured = ip.measure(archive, [spec]).series("a", "i_xz", spec)
+    (found,) = ip.phases(archive, [spec], layers=["a"], splits=2).layers
+    assert list(found.curves[0].bits) == [pytest.approx(e.bits) for e in measured]
 
 
 # ---- invariance ----------------------------------------------------------------------------------------------------------------------------------
@@ -196,9 +318,6 @@ def test_sensitivity_says_under_how_many_conventions(run: Path) -> None:
 
 
 def test_the_mechanism_counts_what_it_says(tmp_path: Path) -> None:
-    from infoplane.archive import RunWriter
-    from infoplane.types import LayerInfo
-
     z = np.array([[0.99, 0.0], [0.99, 0.0], [-0.96, 0.0], [0.5, 0.0]], np.float32)
     with RunWriter.create(
         tmp_path / "run",

@@ -155,42 +155,6 @@ def test_a_fall_counts_only_beyond_chance_beyond_the_threshold_and_lasting() -> 
     )
 
 
-@pytest.mark.parametrize(
-    ("falling", "verdict", "words"),
-    [
-        ((), "none", "no fall beyond chance and 0.07 bits"), (("bin:szt",), "estimator-dependent", "falls by 0.20 bits under bin:szt, not under bin:saxe"),
-        (("bin:szt", "bin:saxe"), "estimator-dependent", "falls by 0.30 bits under bin:saxe"), (("bin:szt", "bin:quantile,n=30"), "robust", "adaptive bins, fixed bins"),
-        (("kde:variance=0.1", "bin:saxe"), "robust", r"falls under fixed bins, kde, most by 0.50 bits \(kde:variance=0.1\); not under bin:szt"),
-        (("exact",), "exact", "rows truly merge: exact falls by 0.60 bits"), (("exact", "bin:szt"), "exact", "exact falls by 0.60"),
-    ],
-)  # fmt: skip
-def test_a_layer_is_judged_by_how_many_families_see_it_fall(
-    falling: tuple[str, ...], verdict: str, words: str
-) -> None:
-    import re
-
-    specs = ["bin:szt", "bin:saxe", "bin:quantile,n=30", "kde:variance=0.1", "exact"]
-    curves = [
-        phases.Compression(
-            "l",
-            s,
-            0.2 + 0.1 * k,
-            0.1 if s in falling else 0.0,
-            0.9,
-            0,
-            0,
-            0,
-            0.2,
-            True,
-            None,
-            0.05 if k else 0.07,
-        )
-        for k, s in enumerate(specs)
-    ]
-    found, text = phases._verdict(curves, [parse(s) for s in specs])
-    assert found == verdict and re.search(words, text)
-
-
 # ---- estimators ----------------------------------------------------------------------------------------------------------------------------------------
 
 

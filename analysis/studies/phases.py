@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +18,21 @@ from infoplane.analysis.measuring.plane_point import (
     random_halves,
     rows_of_halves,
 )
-from infoplane.contract import Estimator, FreezesEdges
+from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
+from infoplane.contract import Estimator, FreezesEdges, HasOutside
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import printable
+from infoplane.types import Variable, continuous, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-PhaseVerdict = Literal["robust", "estimator-dependent", "exact", "none"]
 DEFAULT_ESTIMATORS = ("bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact")
 _FLOOR_BITS = 0.05
 _FLOOR_SHARE = 0.02
 _FITTED = 0.9
+_SATURATED = 0.5
+_CLIPPED = 0.1
 Floats = NDArray[np.float64]
 
 
@@ -46,7 +48,8 @@ class Compression:
         naive: maximum minus final value of the whole curve: biased upwards, it alarms on 44 % of plateaus.
         stays: whether the later half of what follows the peak stays below it throughout.
         fitting_end: first step with I(Z;Y) >= I_0 + 0.9 (max - I_0); None without labels.
-        threshold: ``max(0.05 bit, 2 % of the peak)``: what the interval's lower end must exceed.
+        threshold: ``max(0.05 bit, 2 % of the peak)``: what the interval's lower end must exceed; 0.05 bit of exact codes.
+        steps, bits: the curve of all rows. mute: why it has no vote: ``saturated``, ``clipped``, or nothing.
     """
 
     layer: str
@@ -61,6 +64,9 @@ class Compression:
     stays: bool
     fitting_end: int | None
     threshold: float
+    steps: tuple[int, ...] = ()
+    bits: tuple[float, ...] = ()
+    mute: str = ""
 
     @property
     def compresses(self) -> bool:
@@ -101,9 +107,12 @@ class Phases:
         """One flat row per layer and estimator."""
         from dataclasses import asdict
 
-        return [
-            {"verdict": phase.verdict, **asdict(c)} for phase in self.layers for c in phase.curves
-        ]
+        listed = []
+        for phase in self.layers:
+            for curve in phase.curves:
+                row = {"verdict": phase.verdict, **asdict(curve)}
+                listed.append({k: v for k, v in row.items() if k not in ("steps", "bits")})
+        return listed
 
 
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
@@ -158,10 +167,7 @@ def compression(
     low_place, high_place = (int(v) for v in np.quantile(peaks, [0.025, 0.975], method="nearest"))
     later = whole[place:][len(whole[place:]) // 2 :]
     stays = bool((later < whole[place]).all()) if drop > 0 else False
-    fitted = None
-    if labels is not None and len(labels) == len(steps):
-        goal = labels[0] + _FITTED * (labels.max() - labels[0])
-        fitted = int(steps[int(np.argmax(labels >= goal))])
+    fitted = _fitting_end(steps, labels)
     return Compression(
         layer,
         estimator,
@@ -175,7 +181,45 @@ def compression(
         stays,
         fitted,
         max(_FLOOR_BITS, _FLOOR_SHARE * float(whole.max())),
+        tuple(int(step) for step in steps),
+        tuple(float(b) for b in whole),
     )
+
+
+def counted_fall(
+    steps: Sequence[int],
+    whole: Floats,
+    *,
+    layer: str = "",
+    estimator: str = "",
+    labels: Floats | None = None,
+) -> Compression:
+    """Judge the curve of exact codes: which rows are equal is counted, so that there is no chance in its fall.
+
+    Args:
+        steps: checkpoints, ascending. whole: the curve of all rows, in bits.
+        layer, estimator: what to call it. labels: I(Z;Y) of all rows, for the end of fitting.
+
+    Example:
+        >>> counted_fall([0, 1, 2], np.array([5.0, 5.0, 4.5])).compresses
+        True
+    """
+    top = float(whole.max())
+    drop = top - float(whole[-1])
+    peak = int(np.flatnonzero(whole >= top - 1e-9)[-1])
+    onset = int(steps[peak])
+    return Compression(
+        layer, estimator, drop, drop, drop, onset, onset, onset, drop, drop > 0, _fitting_end(steps, labels), _FLOOR_BITS,
+        tuple(int(step) for step in steps), tuple(float(b) for b in whole),
+    )  # fmt: skip
+
+
+def _fitting_end(steps: Sequence[int], labels: Floats | None) -> int | None:
+    """First step at which nine tenths of what is learnt of the labels are there."""
+    if labels is None or len(labels) != len(steps):
+        return None
+    goal = labels[0] + _FITTED * (labels.max() - labels[0])
+    return int(steps[int(np.argmax(labels >= goal))])
 
 
 def phases(
@@ -190,8 +234,9 @@ def phases(
     """Whether each layer compresses, when, and on whose word.
 
     Verdicts: ``exact``: the fall holds for an estimator that keeps the chain (exact codes, quantised or noisy network): information was lost.
-    ``robust``: it holds in at least two resolution families (bins, kernel, neighbours ...). ``estimator-dependent``: in one family only.
-    ``none``: in none.
+    Where exact codes stand still, what falls elsewhere is resolution, and the verdict ``estimator-dependent``. Without exact codes: ``robust`` where at
+    least two families (bins, kernel, neighbours ...) fall at the same time and no family stands still; ``estimator-dependent`` where some curve falls
+    otherwise. ``none``: no curve falls. A family whose curves contradict each other, and clipped or saturated curves, have no vote.
 
     Args:
         archive: a run or its path. estimators: specs of at least two families; `DEFAULT_ESTIMATORS` when left out.
@@ -204,7 +249,7 @@ def phases(
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
-    parsed = [parse(e) for e in estimators]
+    parsed = [_with_run_edges(parse(e), archive) for e in estimators]
     names = list(archive.layers) if layers is None else list(layers)
     if unknown := [name for name in names if name not in archive.layers]:
         raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
@@ -224,8 +269,24 @@ def phases(
                 advance()
             if not curves:
                 raise InputError(f"none of {[e.name for e in parsed]} gives I(X;Z) of {name}")
-            found.append(LayerPhase(name, *_verdict(curves, parsed), tuple(curves)))
+            traits = {e.name: e.traits for e in parsed}
+            found.append(LayerPhase(name, *judge(curves, traits), tuple(curves)))
     return Phases(tuple(found), str(archive.path))
+
+
+def _with_run_edges(estimator: Estimator, archive: Archive) -> Estimator:
+    """The estimator with the edges of the run, where its rule asks for those, as `measure` freezes them."""
+    if isinstance(estimator, FreezesEdges) and estimator.traits.edges == "run":
+        return estimator.fit(_values(archive, archive.layers))
+    return estimator
+
+
+def _values(archive: Archive, layers: Sequence[str]) -> Iterator[Variable]:
+    """The finite activations of these layers at every checkpoint."""
+    for step in archive.steps:
+        for layer in layers:
+            if archive.has(step, layer) and archive.n_nonfinite(step, layer) == 0:
+                yield continuous(archive.z(step, layer), layer)
 
 
 def _curve(
@@ -236,16 +297,19 @@ def _curve(
     seed: int,
 ) -> Compression | None:
     steps = [s for s in archive.steps if archive.has(s, layer)]
-    if isinstance(estimator, FreezesEdges) and estimator.traits.edges != "none":
-        from infoplane.types import continuous
-
-        estimator = estimator.fit(continuous(archive.z(s, layer), layer) for s in steps)
+    if isinstance(estimator, FreezesEdges) and estimator.traits.edges == "layer":
+        estimator = estimator.fit(_values(archive, [layer]))
     x, y = input_variable(archive, estimator), label_variable(archive, estimator)
+    exact = estimator.traits.family == "exact codes"
+    rows = rows[:1] if exact else rows
+    saturated, outside = 0, 0.0
     values = np.full((len(rows), len(steps)), np.nan)
     labels = np.full(len(steps), np.nan)
     for k, step in enumerate(steps):
         z = layer_variable(archive, step, layer, estimator)
         rng = np.random.default_rng([seed, step])
+        if isinstance(estimator, HasOutside):
+            outside = max(outside, estimator.share_outside(z))
         for r, part in enumerate(rows):
             taken = [v if v is None or part is None else v.take(part) for v in (x, z, y)]
             try:
@@ -261,40 +325,23 @@ def _curve(
             for quantity, e in found:
                 if quantity == "i_xz" and np.isnan(values[r, k]):
                     values[r, k] = e.bits
+                    saturated += int(part is None and e.saturated)
                 elif quantity == "i_zy" and part is None and np.isnan(labels[k]):
                     labels[k] = e.bits
     if np.isnan(values).any():
         return None
-    halves = [(values[r], values[r + 1]) for r in range(1, len(rows), 2)]
     told = None if np.isnan(labels).any() else labels
-    return compression(steps, halves, values[0], layer=layer, estimator=estimator.name, labels=told)
-
-
-def _verdict(
-    curves: Sequence[Compression], parsed: Sequence[Estimator]
-) -> tuple[PhaseVerdict, str]:
-    traits = {e.name: e.traits for e in parsed}
-    falling = [c for c in curves if c.compresses]
-    exact = [c for c in falling if traits[c.estimator].keeps_chain]
     if exact:
-        worst = max(exact, key=lambda c: c.drop)
-        return "exact", f"rows truly merge: {worst.estimator} falls by {worst.drop:.2f} bits"
-    families = sorted({traits[c.estimator].family for c in falling})
-    silent = [c.estimator for c in curves if not c.compresses]
-    if len(families) >= 2:
-        largest = max(falling, key=lambda c: c.drop)
-        return (
-            "robust",
-            f"falls under {', '.join(families)}, most by {largest.drop:.2f} bits ({largest.estimator}); not under {', '.join(silent) or 'none'}",
-        )
-    if families:
-        largest = max(falling, key=lambda c: c.drop)
-        return (
-            "estimator-dependent",
-            f"falls by {largest.drop:.2f} bits under {largest.estimator}, not under {', '.join(silent)}",
-        )
-    return (
-        "none",
-        "no fall beyond chance and "
-        + f"{max(c.threshold for c in curves):.2f} bits under any estimator",
+        return counted_fall(steps, values[0], layer=layer, estimator=estimator.name, labels=told)
+    halves = [(values[r], values[r + 1]) for r in range(1, len(rows), 2)]
+    found_fall = compression(
+        steps, halves, values[0], layer=layer, estimator=estimator.name, labels=told
     )
+    return replace(found_fall, mute=_why_mute(saturated / len(steps), outside))
+
+
+def _why_mute(saturated: float, outside: float) -> str:
+    """Why a curve has no vote, from the share of saturated checkpoints and the largest share of clipped values."""
+    if outside > _CLIPPED:
+        return f"clipped: {outside:.0%} of the values lie outside its cells"
+    return "saturated" if saturated > _SATURATED else ""

@@ -1,0 +1,177 @@
+"""Which curves agree that a layer compresses: exact codes decide, else families vote that do not contradict themselves or each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from infoplane.contract import Family, Traits
+
+if TYPE_CHECKING:
+    from infoplane.analysis.studies.phases import Compression
+
+PhaseVerdict = Literal["robust", "estimator-dependent", "exact", "none"]
+_DONE = 0.9
+"""Share of a fall after which it is over."""
+
+
+@dataclass(frozen=True)
+class Votes:
+    """What the families of estimators say of one layer.
+
+    Attributes:
+        falling: by family all of whose curves fall, the curve that falls most.
+        still: families none of whose curves falls.
+        split: families whose curves contradict each other.
+        together: those of ``falling`` that fall at the same time and in the same way, the largest group.
+    """
+
+    falling: Mapping[Family, Compression]
+    still: tuple[Family, ...]
+    split: tuple[Family, ...]
+    together: tuple[Family, ...]
+
+    @property
+    def agree(self) -> bool:
+        """Whether at least two families fall together and none stands still or falls at another time."""
+        return (
+            len(self.together) >= 2 and len(self.together) == len(self.falling) and not self.still
+        )
+
+
+def judge(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> tuple[PhaseVerdict, str]:
+    """Return the verdict on one layer, and what was seen.
+
+    Args:
+        curves: one for each estimator.
+        traits: by estimator.
+    """
+    falling = [c for c in curves if c.compresses]
+    true_falls = [c for c in falling if traits[c.estimator].keeps_chain]
+    if true_falls:
+        worst = max(true_falls, key=lambda c: c.drop)
+        exact = traits[worst.estimator].family == "exact codes"
+        seen = "rows truly merge" if exact else "information is lost"
+        return (
+            "exact",
+            f"{seen}: {worst.estimator} falls by {worst.drop:.2f} bits; {_count(curves)}",
+        )
+    exact_codes = [c for c in curves if traits[c.estimator].family == "exact codes"]
+    if not falling:
+        return "none", _nothing(curves, exact_codes)
+    largest = max(falling, key=lambda c: c.drop)
+    most = f"most by {largest.drop:.2f} bits ({largest.estimator})"
+    others = [c.estimator for c in curves if not c.compresses]
+    not_under = f"not under {', '.join(others)}" if others else "under all of them"
+    if exact_codes:
+        return (
+            "estimator-dependent",
+            f"rows stay apart ({exact_codes[0].estimator} stands still): what falls is resolution, {most}; {_count(curves)}, {not_under}",
+        )
+    found = votes(curves, traits)
+    if found.agree:
+        return (
+            "robust",
+            f"{', '.join(found.together)} fall together, {most}; {_count(curves)}, {not_under}{_mute(curves)}",
+        )
+    return (
+        "estimator-dependent",
+        f"{_count(curves)}, {most}, {not_under}{_disagreement(found)}{_mute(curves)}",
+    )
+
+
+def votes(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> Votes:
+    """Count the families; clipped and saturated curves have no vote."""
+    members: dict[Family, list[Compression]] = {}
+    for curve in curves:
+        if not curve.mute:
+            members.setdefault(traits[curve.estimator].family, []).append(curve)
+    falling: dict[Family, Compression] = {}
+    still: list[Family] = []
+    split: list[Family] = []
+    for family, those in sorted(members.items()):
+        fall = [c.compresses for c in those]
+        if all(fall):
+            falling[family] = max(those, key=lambda c: c.drop)
+        elif any(fall):
+            split.append(family)
+        else:
+            still.append(family)
+    return Votes(falling, tuple(still), tuple(split), _together(falling))
+
+
+def _together(falling: Mapping[Family, Compression]) -> tuple[Family, ...]:
+    """The largest group of families each of which falls while the others do, and none against another."""
+    largest: list[Family] = []
+    for first in falling:
+        group = [first]
+        for other in falling:
+            if other != first and all(_as_one(falling[other], falling[f]) for f in group):
+                group.append(other)
+        largest = max(largest, group, key=len)
+    return tuple(sorted(largest))
+
+
+def _as_one(one: Compression, two: Compression) -> bool:
+    """Whether two falls overlap in time and the curves do not run against each other."""
+    (first, last), (start, end) = _window(one), _window(two)
+    return max(first, start) <= min(last, end) and _correlation(one, two) >= 0
+
+
+def _window(curve: Compression) -> tuple[int, int]:
+    """Steps from the peak to where most of the fall is done."""
+    if not curve.steps:
+        return curve.onset, curve.onset
+    bits = np.array(curve.bits)
+    peak = curve.steps.index(curve.onset)
+    goal = bits[peak] - _DONE * (bits[peak] - bits[-1])
+    done = peak + int(np.argmax(bits[peak:] <= goal))
+    return curve.onset, curve.steps[done]
+
+
+def _correlation(one: Compression, two: Compression) -> float:
+    a, b = np.array(one.bits), np.array(two.bits)
+    if one.steps != two.steps or len(a) < 3 or a.std() == 0 or b.std() == 0:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def _count(curves: Sequence[Compression]) -> str:
+    """Of how many conventions, over which checkpoints."""
+    k = sum(c.compresses for c in curves)
+    steps = curves[0].steps
+    over = (
+        f"over these {len(steps)} checkpoints (steps {steps[0]} to {steps[-1]})"
+        if steps
+        else "over these checkpoints"
+    )
+    return f"falls under {k} of {len(curves)} conventions {over}"
+
+
+def _nothing(curves: Sequence[Compression], exact_codes: Sequence[Compression]) -> str:
+    text = (
+        f"no fall beyond chance and {max(c.threshold for c in curves):.2f} bits; {_count(curves)}"
+    )
+    small = [c for c in exact_codes if c.drop > 0]
+    if small:
+        text += f"; few rows merge ({small[0].estimator} falls by {small[0].drop:.3f} bits)"
+    return text + _mute(curves)
+
+
+def _disagreement(found: Votes) -> str:
+    said = []
+    if found.split:
+        said.append(f"the curves of {', '.join(found.split)} contradict each other")
+    if found.falling and found.still:
+        said.append(f"{', '.join(found.still)} stand still")
+    if len(found.falling) > len(found.together):
+        said.append(f"{', '.join(found.falling)} do not fall at the same time")
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _mute(curves: Sequence[Compression]) -> str:
+    silent = [f"{c.estimator} ({c.mute})" for c in curves if c.mute]
+    return f"; without a vote: {', '.join(silent)}" if silent else ""
