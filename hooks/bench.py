@@ -61,6 +61,7 @@ class Bench:
         patches: Mapping[str, Patch] | None = None,
         *,
         after: int | None = None,
+        carry: bool = False,
     ) -> Values:
         """Values of every layer on ``rows`` as they arrive, before a patch is put in their place.
 
@@ -69,6 +70,7 @@ class Bench:
             seed: of the noise.
             patches: by layer, what is to become of its value.
             after: seed from which the noise goes on at every patched layer.
+            carry: go on from the state that the run before left, as the second batch of a pass does.
         """
         arrived: Values = {}
         wanted = patches or {}
@@ -88,7 +90,8 @@ class Bench:
             new = self.focus.put(site, tensor.detach(), rows_there)
             return self._replace(site, value, tensor, new)
 
-        self.network_state.restore()
+        if not carry:
+            self.network_state.restore()
         seed_all(seed)
         shown = rows if self.batch is None else rows.take(repeated)
         with attached(self.sites, visit) as next_forward:

@@ -131,12 +131,14 @@ class References:
         plain: on the rows x.
         random: layers that other noise changes.
         coupled: layers whose rows the other rows of the batch change.
+        carried: layers that what the batch before left in the network changes.
         rounding: by layer, the relative change by other last bits.
     """
 
     plain: Values
     random: frozenset[str]
     coupled: frozenset[str]
+    carried: frozenset[str]
     rounding: dict[str, float]
 
 
@@ -168,7 +170,8 @@ class Interchange:
     def certificate(self, blank: Chain) -> Chain:
         """The chain of all pairs."""
         found = self.references()
-        noisy = tuple(s.name for s in self.bench.sites if s.name in found.random | found.coupled)
+        unsteady = found.random | found.coupled | found.carried
+        noisy = tuple(s.name for s in self.bench.sites if s.name in unsteady)
         certain = replace(blank, rows=self.k, rounding=found.rounding, noisy=noisy)
         if not noisy and self.bench.focus.movable:
             plain = self.bench.run(self.both)
@@ -180,17 +183,24 @@ class Interchange:
     def references(self) -> References:
         """Run the network without interchange: as it is, with other noise, in other company, with other last bits."""
         run, tolerance = self.bench.run, self.tolerance
-        plain, again = run(self.x), run(self.x, OTHER)
-        company = run(self.mixed) if self.bench.focus.separate else plain
-        rounding = self.rounding(plain)
+        plain, again = run(self.x), run(self.x, OTHER, carry=True)
         names = [s.name for s in self.bench.sites]
         random = {name for name in names if not same(plain[name], again[name], tolerance)}
+        carried = set[str]()
+        if random:  # by noise, or by what the first batch left?
+            later, again = run(self.x, carry=True), run(self.x, OTHER)
+            carried = {name for name in names if not same(plain[name], later[name], tolerance)}
+            random = {name for name in names if not same(plain[name], again[name], tolerance)}
+        company = run(self.mixed) if self.bench.focus.separate else plain
+        rounding = self.rounding(plain)
         coupled = set()
         for name in names:
             allowed = max(tolerance, ROUNDING_MARGIN * rounding.get(name, 0.0))
             if not same(company[name][: self.half], plain[name][: self.half], allowed):
                 coupled.add(name)
-        return References(plain, frozenset(random), frozenset(coupled), rounding)
+        return References(
+            plain, frozenset(random), frozenset(coupled), frozenset(carried), rounding
+        )
 
     def rounding(self, plain: Values) -> dict[str, float]:
         """Change the last bits of every layer at once, and see how far that grows."""
@@ -328,6 +338,13 @@ class Interchange:
         if found.random:
             redrawn = self.bench.run(self.x, patches=put_back, after=AFTER_OTHER)
             fresh += self.differing(site, row, redrawn, near, self.k)
+        if found.carried:
+            later = self.bench.run(self.x, patches=put_back, after=after, carry=True)
+            moved = self.differing(site, row, later, near, self.k)
+            if name in found.carried:
+                shared += moved
+            else:
+                fresh += moved
         if found.coupled:
             value = torch.cat([value[: self.half], far[name][self.half :]])
             patches: dict[str, Patch] = {name: partial(_put, value)}

@@ -262,6 +262,36 @@ def test_a_layer_in_batches_of_other_rows_is_random_in_eval_mode_too() -> None:
     assert chain.noisy == ("2", "3") and ("0", "2") in chain.fresh_noise
 
 
+class Carrying(nn.Module):
+    """A recurrent network whose state goes on from batch to batch."""
+
+    layers = ("a", "rnn", "out")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.rnn, self.out = (
+            nn.Linear(6, 4),
+            nn.GRU(4, 5, batch_first=True),
+            nn.Linear(5, 4),
+        )
+        self.state: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        state = self.state if self.state is not None and self.state.shape[1] == len(x) else None
+        values, left = self.rnn(torch.relu(self.a(x))[:, None], state)
+        self.state = left.detach()
+        return self.out(values[:, -1])  # type: ignore[no-any-return]
+
+
+def test_a_state_that_goes_on_from_batch_to_batch_is_said_and_is_no_fault(tmp_path: Path) -> None:
+    chain = interchange(Carrying(), inputs(0)[0], ["a", "rnn", "out"])
+    assert chain.noisy == ("rnn", "out")
+    assert ("a", "rnn") in chain.fresh_noise and ("rnn", "out") not in chain.fresh_noise
+    report = judged(trained(Carrying, 0, steps=1, schedule=ip.at(0), batch_size=100))
+    assert report.passed
+    assert any("rnn, out: random" in limit for limit in report.limits)
+
+
 def _run(path: Path, layers: dict[str, np.ndarray], chain: Chain) -> ip.Archive:
     infos = [
         LayerInfo(name, k, "Linear", a.shape[1:], a.shape[1:])

@@ -123,7 +123,7 @@ class Evidence:
         if plane.chain is not None and plane.chain.noisy:
             said.append(
                 f"{', '.join(plane.chain.noisy)}: random ({plane.chain.versions.get('mode', 'eval')} mode): two forwards of the same rows differ (noise is "
-                "drawn, or rows depend on the other rows of the batch), so that rows equal upstream may differ there and are not held against each other"
+                "drawn, or rows depend on other rows: of their batch, or of the one before), so that rows equal upstream may differ there and are not held against each other"
             )
         if skipped := [e for e in plane.estimators if self.exempt(e)]:
             said.append(
