@@ -1,11 +1,17 @@
-"""Writing beside training: one thread, bounded memory, errors carried back, nothing reported as captured before it is on disk."""
+"""Writing beside training: one thread, bounded memory, errors carried back, nothing reported as captured before it is on disk.
+
+Both threads share only `queue.SimpleQueue`, whose calls an interrupt (Ctrl-C) cannot cut in half, and counters that one
+side alone changes. A lock that an interrupt leaves taken would stop both threads for ever.
+"""
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,45 +21,81 @@ from infoplane.errors import CaptureError
 Job = Callable[[], None]
 ROOM_BYTES = 256 * 2**20
 """What may wait for the writer, in bytes, before the training thread waits for the disk."""
+LOOK_AGAIN_SECONDS = 1.0
+"""After which a thread that waits looks again by itself, should an interrupt have taken its wake-up call."""
 
 
 class Background:
-    """Runs jobs in order on one thread; at most ``depth`` wait, then `submit` blocks (back-pressure)."""
+    """Runs jobs in order on one thread; at most ``depth`` wait, then `submit` blocks (back-pressure).
+
+    The thread never keeps the process alive: whoever makes a `Background` sees to it that it is closed at exit.
+    """
 
     def __init__(self, depth: int = 1) -> None:
-        self._jobs: queue.Queue[Job | None] = queue.Queue(maxsize=depth)
-        self._errors: list[Exception] = []
-        self._thread = threading.Thread(target=self._work, name="infoplane-writer", daemon=False)
-        self._thread.start()
+        self._depth = depth
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._submitted = self._finished = 0
+        self._errors: queue.SimpleQueue[Exception] = queue.SimpleQueue()
+        self._pid = os.getpid()
+        # its own word, since an interrupt inside Thread.join or is_alive makes Python take a thread for ended
+        self._ended = False
+        threading.Thread(target=self._work, name="infoplane-writer", daemon=True).start()
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            try:
-                job()
-            except Exception as error:
-                self._errors.append(error)
-            finally:
-                self._jobs.task_done()
+        try:
+            while (job := self._jobs.get()) is not None:
+                try:
+                    job()
+                except Exception as error:
+                    self._errors.put(error)
+                finally:
+                    self._finished += 1
+                    self._done.put(None)
+        finally:
+            self._ended = True
+            self._done.put(None)
+
+    @property
+    def unfinished(self) -> int:
+        """Jobs that wait or run."""
+        return self._submitted - self._finished
 
     def submit(self, job: Job) -> None:
-        """Queues a job; blocks while the queue is full."""
+        """Queue a job; blocks while the queue is full."""
+        self._wait_until(self._depth)
         self._jobs.put(job)
+        self._submitted += 1
 
     def failures(self) -> list[Exception]:
-        """Errors of finished jobs, each handed out once."""
-        found = self._errors[:]
-        del self._errors[: len(found)]
+        """Return the errors of finished jobs, each handed out once."""
+        found = []
+        while not self._errors.empty():
+            found.append(self._errors.get())
         return found
 
     def drain(self) -> None:
-        """Waits until every queued job is done."""
-        self._jobs.join()
+        """Wait until every queued job is done."""
+        self._wait_until(0)
+
+    def _wait_until(self, unfinished: int) -> None:
+        while self.unfinished > unfinished and not self._ended:
+            _receive(self._done)
 
     def close(self) -> None:
-        """Waits for the queued jobs and ends the thread."""
-        if self._thread.is_alive():
-            self._jobs.put(None)
-            self._thread.join()
+        """Wait for the queued jobs and end the thread; nothing to do in a forked child, which has no such thread."""
+        if self._pid != os.getpid():
+            return
+        self._jobs.put(None)
+        while not self._ended:
+            _receive(self._done)
+
+
+def _receive(wakeups: queue.SimpleQueue[None]) -> None:
+    try:
+        wakeups.get(timeout=LOOK_AGAIN_SECONDS)
+    except queue.Empty:
+        return
 
 
 class Abandoned(CaptureError):
@@ -65,58 +107,78 @@ Parcel = tuple[str, NDArray[np.generic], NDArray[np.uint64] | None, str]
 
 
 class Parcels:
-    """The rows of one capture on their way from the training thread to the writer's, bounded in bytes."""
+    """The rows of one capture on their way from the training thread to the writer's, bounded in bytes.
+
+    The sender enters it (twice, as an interrupt may cut an exit short): left without `end`, the capture is abandoned.
+    """
 
     def __init__(self, room: int = ROOM_BYTES) -> None:
-        self._room, self._held = room, 0
-        self._items: deque[Parcel] = deque()
-        self._changed = threading.Condition()
+        self._room = room
+        self._sent = self._taken = 0  # bytes; the sender counts the first, the writer the second
+        self._items: queue.SimpleQueue[Parcel | None] = queue.SimpleQueue()
+        self._freed: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._attached: queue.SimpleQueue[dict[str, object]] = queue.SimpleQueue()
         self._ended = self._abandoned = self._nobody = False
         self.records: dict[str, object] = {}
 
     def put(self, parcel: Parcel) -> None:
         """Hand over rows; waits while those before fill the room. Dropped when the writer has given up: its error is on its way back."""
         size = parcel[1].nbytes
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._nobody or not self._items or self._held + size <= self._room
-            )
-            if not self._nobody:
-                self._items.append(parcel)
-                self._held += size
-                self._changed.notify_all()
+        while not self._nobody and 0 < self._held > self._room - size:
+            _receive(self._freed)
+        if not self._nobody:
+            self._sent += size
+            self._items.put(parcel)
+
+    @property
+    def _held(self) -> int:
+        return self._sent - self._taken
 
     def end(self, records: dict[str, object]) -> bool:
         """All rows are there; ``records`` are attached to the step. False when the writer has given up before: they are the sender's again."""
-        with self._changed:
-            if self._nobody:
-                return False
-            self.records, self._ended = records, True
-            self._changed.notify_all()
-            return True
+        self._attached.put(records)
+        self._ended = True
+        self._items.put(None)
+        return not (self._nobody and self._take_records() is not None)
+
+    def _take_records(self) -> dict[str, object] | None:
+        """Take the records; of two threads that try, one gets them."""
+        try:
+            return self._attached.get_nowait()
+        except queue.Empty:
+            return None
 
     def abandon(self) -> None:
         """The pass failed: nothing of this capture is to become visible."""
-        with self._changed:
-            self._abandoned = True
-            self._changed.notify_all()
+        self._abandoned = True
+        self._items.put(None)
 
     def leave(self) -> None:
         """The writer takes no more."""
-        with self._changed:
-            self._nobody = True
-            self._items.clear()
-            self._changed.notify_all()
+        self._nobody = True
+        self._freed.put(None)
+        self.records = self._take_records() or self.records
 
     def __iter__(self) -> Iterator[Parcel]:
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._items or self._ended or self._abandoned)
-                if self._abandoned:
-                    raise Abandoned("the pass was abandoned")
-                if not self._items:
-                    return
-                parcel = self._items.popleft()
-                self._held -= parcel[1].nbytes
-                self._changed.notify_all()
+            parcel = self._items.get()
+            if self._abandoned:
+                raise Abandoned("the pass was abandoned")
+            if parcel is None:
+                self.records = self._take_records() or self.records
+                return
+            self._taken += parcel[1].nbytes
+            self._freed.put(None)
             yield parcel
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self._ended:
+            self.abandon()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import queue
+import sys
 from functools import partial
 from typing import Any
 
@@ -12,6 +15,7 @@ from torch import Tensor, nn
 from infoplane.archive import RunWriter, ShardWriter
 from infoplane.hooks.background import Abandoned, Background, Parcels
 from infoplane.hooks.gradients import gradient_statistics
+from infoplane.hooks.interrupts import InterruptWatch
 from infoplane.hooks.isolate import device_of
 from infoplane.hooks.passes import Emit, Kept
 from infoplane.hooks.plan import Plan
@@ -60,6 +64,9 @@ class Captures:
         self.bytes_written = 0
         self._outdated: int | None = None
         self._nonfinite: list[tuple[int, dict[str, int]]] = []
+        self._returned: queue.SimpleQueue[Records] = queue.SimpleQueue()
+        if self.background is not None:
+            atexit.register(self._close_at_exit)
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -69,16 +76,36 @@ class Captures:
     def take(
         self, step: int, metrics: dict[str, float], *, first: bool, outdated: int | None = None
     ) -> None:
-        """One capture; with a background it is on disk only when `steps` says so.
+        """Take one capture; with a background it is on disk only when `steps` says so.
 
         Args:
             step: the user's count.
             metrics: of this step.
             first: whether it is the first capture of this recording.
             outdated: a step that this capture takes the place of: it is moved aside once this one is on disk.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: as a signal handler raised them, whatever became of them on the way.
         """
-        o, writer = self._plan.options, self._writer
         self._outdated = outdated
+        watch = InterruptWatch()
+        try:
+            with watch, watch:
+                watch.begin()
+                self._take(step, metrics, watch, first=first)
+                watch.check()
+        except Exception as error:
+            interrupt = watch.behind(error)
+            if interrupt is None:
+                raise
+            raise interrupt from error
+
+    def _take(
+        self, step: int, metrics: dict[str, float], watch: InterruptWatch, *, first: bool
+    ) -> None:
+        o, writer, outdated = self._plan.options, self._writer, self._outdated
+        if writer is not None:  # here, and not on the writer's thread, which a forked child has not
+            writer.require_usable(step, again=outdated == step)
         if outdated is not None:
             self.pending = merged(dict(self._plan.states), self.pending)
         if o.store == "weights" and writer is not None:
@@ -91,20 +118,24 @@ class Captures:
             ):  # activations at the first capture only: what a replay is verified against
                 return
         if writer is None:
-            self._pass(step, _drop)
+            self._pass(step, partial(_drop, watch))
         elif self.background is None:
-            self._write_now(writer, step, metrics)
+            self._write_now(writer, step, metrics, watch)
         else:
-            self._write_later(self.background, writer, step, metrics)
+            self._write_later(self.background, writer, step, metrics, watch)
 
     def _pass(self, step: int, emit: Emit) -> Records:
         """The pass; returns what is to be attached to the step."""
         o = self._plan.options
-        with self._plan.isolated(self._model, step=step) as state:
+        isolation = self._plan.isolation(self._model, step=step)
+        with isolation, isolation:
+            isolation.prepare()
             ragged = self._plan.run(self._model, self._probe, emit, step, self._rows)
-        self._troubles.changed_for_good(step, state.lost)
+        self._troubles.changed_for_good(step, isolation.network.lost)
         if o.gradients is not None:
-            with self._plan.isolated(self._model, step=step):
+            isolation = self._plan.isolation(self._model, step=step)
+            with isolation, isolation:
+                isolation.prepare()
                 self.pending["gradients"] = gradient_statistics(
                     self._model,
                     o.gradients,
@@ -114,33 +145,33 @@ class Captures:
                 )
         return self.pending | ({"lengths": ragged} if ragged else {})
 
-    def _write_now(self, writer: RunWriter, step: int, metrics: dict[str, float]) -> None:
+    def _write_now(
+        self, writer: RunWriter, step: int, metrics: dict[str, float], watch: InterruptWatch
+    ) -> None:
         outdated, meta = self._outdated, capture_meta(self._plan, self._model)
         with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
-            records = self._pass(step, partial(_append, shard))
+            records = self._pass(step, partial(_append, watch, shard))
             _attach(shard, records)
         self.pending = {}
         _withdraw(writer, outdated, step)
         self._written(step, shard)
 
     def _write_later(
-        self, background: Background, writer: RunWriter, step: int, metrics: dict[str, float]
+        self,
+        background: Background,
+        writer: RunWriter,
+        step: int,
+        metrics: dict[str, float],
+        watch: InterruptWatch,
     ) -> None:
         parcels = Parcels()
         meta = capture_meta(self._plan, self._model)
-        background.submit(
-            partial(self._unpack, writer, step, metrics, meta, parcels, self._outdated)
-        )
-        try:
-            records = self._pass(step, partial(_send, parcels))
-        except BaseException:
-            parcels.abandon()
-            raise
-        self.pending = {}
-        if not parcels.end(
-            records
-        ):  # the writer failed meanwhile: what was to be attached goes with the next shard
-            self.pending = merged(records, self.pending)
+        unpack = partial(self._unpack, writer, step, metrics, meta, parcels, self._outdated)
+        with parcels, parcels:
+            background.submit(unpack)
+            records = self._pass(step, partial(_send, watch, parcels))
+            if parcels.end(records):
+                self.pending = {}
 
     def _unpack(
         self,
@@ -164,7 +195,7 @@ class Captures:
         except Exception as error:
             parcels.leave()  # from here on the sender keeps its records; before, they are in the parcels
             error.add_note(f"infoplane: while writing step {step}")
-            self.pending = merged(parcels.records, self.pending)  # they go with the next shard
+            self._returned.put(parcels.records)  # they go with the next shard
             error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
             raise
         finally:
@@ -177,6 +208,8 @@ class Captures:
 
     def collect(self) -> None:
         """Report what was found on the writer's thread since the last call."""
+        while not self._returned.empty():
+            self.pending = merged(self._returned.get(), self.pending)
         while self._nonfinite:
             self._troubles.nonfinite(*self._nonfinite.pop(0))
         for error in self.background.failures() if self.background is not None else ():
@@ -196,11 +229,24 @@ class Captures:
         try:
             if self.background is not None:
                 self.background.close()
-                self.collect()
+            self.collect()
         finally:
             self.background = None
+            atexit.unregister(self._close_at_exit)
             if self._writer is not None:
                 self._writer.close()
+
+    def _close_at_exit(self) -> None:
+        """The script ends with the recording still open: write what is queued, and say what is lost."""
+        try:
+            self.close()
+        except BaseException as error:
+            print(
+                f"infoplane: {self._plan.options.to}: the script ended before the recorder was closed; "
+                f"step {self.steps[-1] if self.steps else None} is the last that was written: "
+                f"{type(error).__name__}: {error}",
+                file=sys.stderr,
+            )
 
 
 def merged(older: Records, newer: Records) -> Records:
@@ -219,19 +265,34 @@ def _withdraw(writer: RunWriter, outdated: int | None, step: int) -> None:
 
 
 def _append(
-    shard: ShardWriter, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None
+    watch: InterruptWatch,
+    shard: ShardWriter,
+    kept: Kept,
+    values: Tensor,
+    digests: NDArray[np.uint64] | None,
 ) -> None:
+    watch.check()
     shard.append(kept.site.name, values.numpy(), row_digests=digests, torch_dtype=kept.site.dtype)
 
 
-def _send(parcels: Parcels, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+def _send(
+    watch: InterruptWatch,
+    parcels: Parcels,
+    kept: Kept,
+    values: Tensor,
+    digests: NDArray[np.uint64] | None,
+) -> None:
+    watch.check()
     parcels.put(
         (kept.site.name, values.clone().numpy(), digests, kept.site.dtype)
     )  # a clone: the network goes on and may overwrite it
 
 
-def _drop(kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None) -> None:
+def _drop(
+    watch: InterruptWatch, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None
+) -> None:
     """Another rank writes."""
+    watch.check()
 
 
 def _attach(shard: ShardWriter, records: Records) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 
 from infoplane.errors import InputError
 from infoplane.hooks.gradients import LossFunction
-from infoplane.hooks.isolate import Mode, device_of, isolated
+from infoplane.hooks.isolate import Isolation, Mode, device_of, isolated
 from infoplane.hooks.layers import Layers
 from infoplane.hooks.network_state import NetworkState
 from infoplane.hooks.outputs import Selector
@@ -108,12 +108,24 @@ class Options:
         mode: Mode | None = None,
         written: Collection[str] | None = None,
     ) -> contextlib.AbstractContextManager[NetworkState]:
-        """The surroundings of a pass: of the capture of ``step``, or of looking at the network before any."""
-        seed = self.seed if step is None else draw_seed(self.seed, step, 0)
+        """The surroundings of looking at the network before anything is captured."""
         return isolated(
             model,
             mode=mode or self.mode,
-            seed=seed,
+            seed=self.seed if step is None else draw_seed(self.seed, step, 0),
+            autocast=self.autocast,
+            device=device_of(model),
+            written=written,
+        )
+
+    def isolation(
+        self, model: nn.Module, *, step: int, mode: Mode | None, written: Collection[str] | None
+    ) -> Isolation:
+        """Return the surroundings of the capture of ``step``."""
+        return Isolation(
+            model,
+            mode=mode or self.mode,
+            seed=draw_seed(self.seed, step, 0),
             autocast=self.autocast,
             device=device_of(model),
             written=written,

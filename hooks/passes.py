@@ -22,7 +22,7 @@ from infoplane.hooks.layers import tensor_of
 from infoplane.hooks.probe import Forward, Probe, call
 from infoplane.hooks.reduce import FIT_ROWS, Reduction
 from infoplane.hooks.rows import Rows
-from infoplane.hooks.sites import Site, attached
+from infoplane.hooks.sites import Site, SiteHooks
 from infoplane.rows import row_digests
 
 
@@ -116,14 +116,16 @@ def run_pass(
         if (lengths := outputs.lengths(value, site.select)) is not None:
             ragged.setdefault(site.name, []).extend(lengths)
 
-    with attached([k.site for k in kept], visit) as next_forward:
+    hooks = SiteHooks([k.site for k in kept], visit)
+    with hooks, hooks:
+        hooks.attach()
         for draw in range(draws):
             seed_all(draw_seed(seed, step, draw))
             size = probe.n if rows.together else batch_size
             for batch, inputs in probe.batches(size, device):
                 here = batch  # for the hooks
                 call(model, inputs, forward)
-                next_forward()
+                hooks.next_forward()
     return ragged
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import warnings
 from collections.abc import Mapping
@@ -14,10 +13,9 @@ from torch import nn
 from infoplane.archive import Archive
 from infoplane.display.sizes import size_text
 from infoplane.errors import BudgetExceeded, InputError
-from infoplane.hooks.isolate import Mode, device_of
+from infoplane.hooks.isolate import Isolation, Mode, device_of
 from infoplane.hooks.layers import Survey
 from infoplane.hooks.look import Look, look
-from infoplane.hooks.network_state import NetworkState
 from infoplane.hooks.options import Options
 from infoplane.hooks.passes import Emit, Kept, fit_reductions, run_pass
 from infoplane.hooks.probe import Probe
@@ -84,11 +82,9 @@ class Plan:
             if (state := r.state()) is not None
         }
 
-    def isolated(
-        self, model: nn.Module, *, step: int, mode: Mode | None = None
-    ) -> contextlib.AbstractContextManager[NetworkState]:
-        """The surroundings of a pass of ``step``; what the network is known to write into is put back."""
-        return self.options.isolated(model, step=step, mode=mode, written=self.seen.written)
+    def isolation(self, model: nn.Module, *, step: int, mode: Mode | None = None) -> Isolation:
+        """Return the surroundings of a pass of ``step``; what the network is known to write into is put back."""
+        return self.options.isolation(model, step=step, mode=mode, written=self.seen.written)
 
     def run(
         self, model: nn.Module, probe: Probe, emit: Emit, step: int, rows: Rows | None = None

@@ -64,7 +64,9 @@ def check_live(
 
     def values(mode: Mode, seeds_of: int) -> dict[str, NDArray[np.generic]]:
         gathered = Gathered(plan.kept, plan.rows)
-        with plan.isolated(model, step=seeds_of, mode=mode):
+        isolation = plan.isolation(model, step=seeds_of, mode=mode)
+        with isolation, isolation:
+            isolation.prepare()
             plan.run(model, probe, gathered, seeds_of)
         return {name: t.numpy() for name, t in gathered.values.items()}
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from infoplane.errors import CaptureError, LayerNotExecuted
 from infoplane.hooks.outputs import Selector
+from infoplane.hooks.own_hooks import OwnHooks
 
 End = Literal["output", "input"]
 
@@ -98,21 +98,39 @@ class _Counter:
         return None if value is None else with_argument(args, kwargs, value)
 
 
-@contextlib.contextmanager
-def attached(sites: Sequence[Site], visit: Visit) -> Iterator[Callable[[], None]]:
-    """Own hooks on every site, removed on exit whatever happens; hooks of others are never touched.
+class SiteHooks(OwnHooks):
+    """Own hooks on every site; enter it twice, see `OwnHooks`.
 
-    Yields:
-        A function to call after each forward: it checks that every site fired as often as in the survey and starts the next count.
+    Args:
+        sites: where to look.
+        visit: is shown every wanted call; what it returns replaces the layer's output, None leaves it.
     """
-    groups: dict[tuple[int, End], list[Site]] = {}
-    for site in sites:
-        groups.setdefault((id(site.module), site.end), []).append(site)
-    counters: list[tuple[_Counter, Site]] = []
-    handles: list[RemovableHandle] = []
 
-    def next_forward() -> None:
-        for counter, site in counters:
+    def __init__(self, sites: Sequence[Site], visit: Visit) -> None:
+        super().__init__()
+        self._sites, self._visit = sites, visit
+        self._counters: list[tuple[_Counter, Site]] = []
+
+    def attach(self) -> None:
+        """Register one hook for each end of each module."""
+        groups: dict[tuple[int, End], list[Site]] = {}
+        for site in self._sites:
+            groups.setdefault((id(site.module), site.end), []).append(site)
+        for group in groups.values():
+            counter = _Counter(group, self._visit)
+            self._counters.append((counter, group[0]))
+            if group[0].end == "input":
+                self.before(group[0].module, counter.before)
+            else:
+                self.after(group[0].module, counter.after)
+
+    def next_forward(self) -> None:
+        """Check that every site fired as often as in the survey, and start the next count.
+
+        Raises:
+            LayerNotExecuted: a layer ran another number of times.
+        """
+        for counter, site in self._counters:
             if counter.seen != site.calls:
                 raise LayerNotExecuted(
                     f"layer {site.name!r} ran {counter.seen} times in this forward and {site.calls} times when the recorder attached; "
@@ -120,18 +138,11 @@ def attached(sites: Sequence[Site], visit: Visit) -> Iterator[Callable[[], None]
                 )
             counter.seen = 0
 
-    try:
-        for group in groups.values():
-            counter = _Counter(group, visit)
-            counters.append((counter, group[0]))
-            module = group[0].module
-            if (
-                group[0].end == "input"
-            ):  # only a pre-hook sees the input before an in-place module overwrites it
-                handles.append(module.register_forward_pre_hook(counter.before, with_kwargs=True))
-            else:
-                handles.append(module.register_forward_hook(counter.after))
-        yield next_forward
-    finally:
-        for handle in handles:
-            handle.remove()
+
+@contextlib.contextmanager
+def attached(sites: Sequence[Site], visit: Visit) -> Iterator[Callable[[], None]]:
+    """`SiteHooks` for what runs before training; yields `SiteHooks.next_forward`."""
+    hooks = SiteHooks(sites, visit)
+    with hooks, hooks:
+        hooks.attach()
+        yield hooks.next_forward

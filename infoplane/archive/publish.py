@@ -6,9 +6,10 @@ import contextlib
 import mmap
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import h5py
@@ -127,6 +128,7 @@ def publishing(
         raise ArchiveExists(f"{target} exists; choose another path or pass overwrite=True")
     tmp = target.with_name(f"{TMP_PREFIX}{tag}{os.getpid()}-{uuid.uuid4().hex[:12]}")
     fd = -1
+    sink: Sink | None = None
     try:
         fd = os.open(tmp, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
         sink = Sink(fd, durable=durable)
@@ -139,6 +141,10 @@ def publishing(
         fd = -1
         os.replace(tmp, target)
     except BaseException as error:
+        if (
+            sink is not None
+        ):  # whatever HDF5 still wants to write must not reach another file of this number
+            sink.error = sink.error or error
         if fd >= 0:
             with contextlib.suppress(OSError):
                 os.close(fd)
@@ -182,29 +188,71 @@ def publishing_h5(
     target: Path, *, durable: bool = True, replace: bool = False, tag: str = ""
 ) -> Iterator[h5py.File]:
     """Like `publishing`, yielding an open HDF5 file."""
-    with publishing(target, durable=durable, replace=replace, tag=tag) as sink, h5_in(sink) as file:
-        yield file
+    with publishing(target, durable=durable, replace=replace, tag=tag) as sink:
+        with SinkFile(sink) as file:
+            yield file
 
 
-@contextlib.contextmanager
-def h5_in(sink: Sink) -> Iterator[h5py.File]:
-    """A new HDF5 file in a sink; what the sink could not write is what an error of HDF5 says."""
-    ask_for_room()
-    file = h5py.File(sink, "w", libver=LIBVER)
-    try:
-        yield file
-    except BaseException as error:
-        cause = sink.error  # of HDF5's own complaint, where a write failed before
-        sink.error = cause or error  # stop writing: what follows would only fill the disk further
+class SinkFile:
+    """A new HDF5 file in a sink; what the sink could not write is what an error of HDF5 says.
+
+    Args:
+        sink: takes the bytes.
+        call: runs every call of HDF5; a `QuietThread.call` keeps interrupts out of them.
+    """
+
+    def __init__(
+        self, sink: Sink, call: Callable[[Callable[[], None]], None] | None = None
+    ) -> None:
+        self._sink = sink
+        self._call = call or _call_here
+        self._file: h5py.File | None = None
+
+    def __enter__(self) -> h5py.File:
+        try:
+            self._call(self._open)
+        except BaseException as error:
+            self._give_up(error)
+            raise
+        return self._file
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        cause = self._sink.error  # of HDF5's own complaint, where a write failed before
+        if error is not None:
+            self._give_up(error)
+            if cause is not None and isinstance(error, (OSError, RuntimeError, SystemError)):
+                raise cause from error
+            return
+        try:
+            self._call(self._close)
+        except (OSError, RuntimeError, SystemError) as failed:
+            raise self._sink.error or failed from failed
+
+    def _open(self) -> None:
+        ask_for_room()
+        self._file = h5py.File(self._sink, "w", libver=LIBVER)
+
+    def _close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _give_up(self, error: BaseException) -> None:
+        """Stop writing, which would only fill the disk further, and close."""
+        self._sink.error = self._sink.error or error
+        self._call(self._close_quietly)
+
+    def _close_quietly(self) -> None:
         with contextlib.suppress(Exception):
-            file.close()
-        if cause is not None and isinstance(error, (OSError, RuntimeError, SystemError)):
-            raise cause from error
-        raise
-    try:
-        file.close()
-    except (OSError, RuntimeError, SystemError) as error:
-        raise sink.error or error from error
+            self._close()
+
+
+def _call_here(work: Callable[[], None]) -> None:
+    work()
 
 
 def set_aside(file: h5py.File, path: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:

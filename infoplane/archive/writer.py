@@ -10,7 +10,6 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,13 +28,14 @@ from infoplane.archive.lock import WriterLock
 from infoplane.archive.probe import Probe, make_probe, write_probe
 from infoplane.archive.publish import (
     Sink,
-    h5_in,
+    SinkFile,
     publish_text,
     publishing,
     put_attrs,
     put_meta,
     set_aside,
 )
+from infoplane.archive.quiet_thread import QuietThread
 from infoplane.archive.reader import Archive, open_archive
 from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputError
@@ -93,7 +93,7 @@ class _Rows:
 
     Args:
         sink: of ``file``.
-        beside: a thread that begins to look at many rows while they are written.
+        thread: calls HDF5, and looks at many rows while they are written.
     """
 
     def __init__(
@@ -104,22 +104,19 @@ class _Rows:
         rows: int,
         dtype: str,
         torch_dtype: str,
-        beside: ThreadPoolExecutor,
+        thread: QuietThread,
     ) -> None:
-        self.sink, self.info, self.rows, self.dtype, self.torch_dtype, self.beside = (
-            sink,
-            info,
-            rows,
-            dtype,
-            torch_dtype,
-            beside,
-        )
-        self.dataset = set_aside(file, layout.layer_path(info), (rows, *info.shape), dtype)
-        self.place = self.dataset.id.get_offset()  # None of an empty array
-        self.digests_place = set_aside(
-            file, layout.rows_path(info), (rows, 2), "<u8"
-        ).id.get_offset()
+        self.sink, self.file, self.thread = sink, file, thread
+        self.info, self.rows, self.dtype, self.torch_dtype = info, rows, dtype, torch_dtype
+        thread.call(self._set_aside)
         self.at = self.crc = self.rows_crc = self.nonfinite = 0
+
+    def _set_aside(self) -> None:
+        info, shape = self.info, (self.rows, *self.info.shape)
+        self.dataset = set_aside(self.file, layout.layer_path(info), shape, self.dtype)
+        self.place = self.dataset.id.get_offset()  # None of an empty array
+        digests = set_aside(self.file, layout.rows_path(info), (self.rows, 2), "<u8")
+        self.digests_place = digests.id.get_offset()
 
     def append(
         self, a: NDArray[Any], digests: NDArray[np.uint64] | None
@@ -127,7 +124,7 @@ class _Rows:
         stop = self.at + len(a)
         if stop > self.rows or a.dtype.str != self.dtype:
             raise InputError(
-                f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into {self.rows} rows of {self.dataset.dtype}"
+                f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into {self.rows} rows of {np.dtype(self.dtype)}"
             )
         raw, wide = layout.raw_bytes(a), a[:1].nbytes
         found = np.empty((len(a), 2), np.uint64) if digests is None else digests
@@ -138,17 +135,15 @@ class _Rows:
         look = partial(_look, a, found if digests is None else None, size, pieces)
         summed = partial(crc32, raw, self.crc)
         aside = (
-            self.beside.submit(lambda: (summed(), look()))
+            self.thread.begin(lambda: (summed(), look()))
             if a.nbytes >= _LARGE and _spare_core()
             else None
         )
         try:
             self._put(raw, self.place, self.at * wide)
             self.nonfinite += look()
-        finally:
-            if aside is not None:  # also after an error: the piece is the caller's own
-                wait([aside])
-        self.crc, more = (summed(), 0) if aside is None else aside.result()
+        finally:  # also after an error: the piece is the caller's own
+            self.crc, more = (summed(), 0) if aside is None else aside.get()
         self.nonfinite += more
         raw = layout.raw_bytes(found)
         self._put(raw, self.digests_place, self.at * 16)
@@ -196,9 +191,9 @@ class ShardWriter:
         file: h5py.File,
         layers: Mapping[str, LayerInfo],
         rows: int,
-        beside: ThreadPoolExecutor,
+        thread: QuietThread,
     ) -> None:
-        self._sink, self._file, self._beside = sink, file, beside
+        self._sink, self._file, self._thread = sink, file, thread
         self._layers = layers
         self._rows = rows
         self._arrays: dict[str, _Rows] = {}
@@ -262,7 +257,7 @@ class ShardWriter:
             )
         if layer not in self._arrays:
             self._arrays[layer] = _Rows(
-                self._sink, self._file, info, self._rows, a.dtype.str, torch_dtype, self._beside
+                self._sink, self._file, info, self._rows, a.dtype.str, torch_dtype, self._thread
             )
         self._arrays[layer].append(a, digests)
 
@@ -312,10 +307,9 @@ class RunWriter:
         self._rank = rank
         self._rows = rows
         self._pid = os.getpid()
-        self._beside = ThreadPoolExecutor(
-            1, "infoplane-writer"
-        )  # its thread begins with the first large layer
-        self._mine = sorted(s for s in shard_names(path) if s.rank == rank)
+        self._thread = QuietThread()
+        self._mine = self._published()
+        self._listed = True
         self._resumed = bool(self._mine)
         self._closed = False
 
@@ -450,7 +444,10 @@ class RunWriter:
             InputError: a negative step, or one that is not after the last.
             ArchiveError: the disk refused; earlier steps are intact.
         """
-        self._check_usable(step, again)
+        if not self._listed:  # an interrupt came between publishing a shard and counting it
+            self._mine = self._published()
+        self.require_usable(step, again=again)
+        self._listed = False
         name = ShardName(
             self._mine[-1].seq + 1 if self._mine else 0,
             step,
@@ -462,21 +459,23 @@ class RunWriter:
         target = self.path / layout.SHARD_DIR / str(name)
         with (
             publishing(target, durable=self._durable, tag=f"r{self._rank:04d}-") as sink,
-            h5_in(sink) as file,
+            SinkFile(sink, self._thread.call) as file,
         ):
             shard = ShardWriter(
-                sink, file, self._layers, self._rows[1] - self._rows[0], self._beside
+                sink, file, self._layers, self._rows[1] - self._rows[0], self._thread
             )
             yield shard
-            finish_shard(
-                file,
-                name,
-                self._header,
-                self._rows,
-                shard.finish(),
-                metrics=values,
-                meta=dict(meta or {}),
-                extras=shard.extras,
+            self._thread.call(
+                lambda: finish_shard(
+                    file,
+                    name,
+                    self._header,
+                    self._rows,
+                    shard.finish(),
+                    metrics=values,
+                    meta=dict(meta or {}),
+                    extras=shard.extras,
+                )
             )
         self._mine.append(name)  # the last by its number
         if self._resumed:
@@ -487,6 +486,7 @@ class RunWriter:
                 self._set_aside([s for s in self._mine[:-1] if s.step == step])
             self._mine = [s for s in self._mine if s.step < step or s is name]
         self._resumed = False
+        self._listed = True
 
     def withdraw(self, step: int) -> None:
         """Take back a step that turned out to be none of this training; its shard is moved aside, never deleted.
@@ -497,7 +497,17 @@ class RunWriter:
         self._set_aside([s for s in self._mine if s.step == step])
         self._mine = [s for s in self._mine if s.step != step]
 
-    def _check_usable(self, step: int, again: bool = False) -> None:
+    def _published(self) -> list[ShardName]:
+        return sorted(s for s in shard_names(self.path) if s.rank == self._rank)
+
+    def require_usable(self, step: int, *, again: bool = False) -> None:
+        """Check that this process may write this step now; ``again`` as for `step`.
+
+        Raises:
+            ArchiveLocked: this is a forked child of the writer's process.
+            ArchiveError: the writer is closed.
+            InputError: a negative step, or one that is not after the last.
+        """
         if os.getpid() != self._pid:
             raise ArchiveLocked(
                 f"{self.path}: this recorder belongs to process {self._pid}; a forked child must not write"
@@ -538,7 +548,7 @@ class RunWriter:
     def close(self) -> None:
         """Release the run; harmless when repeated."""
         self._closed = True
-        self._beside.shutdown(wait=False)
+        self._thread.close()
         self._lock.release()
 
     def __enter__(self) -> RunWriter:

@@ -55,6 +55,7 @@ class Beside:
         self, run: str | Path, specs: Sequence[str], *, max_overhead: float = SHARE
     ) -> None:
         self.run = Path(run)
+        self._owner = os.getpid()
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
         command = [
             sys.executable,
@@ -79,7 +80,12 @@ class Beside:
         return self._process.pid
 
     def finish(self) -> None:
-        """Training is over: waits until everything captured is measured. A failure warns and never raises: the captures are safe."""
+        """Training is over: waits until everything captured is measured. A failure warns and never raises: the captures are safe.
+
+        Nothing happens in a forked child: the process is its parent's.
+        """
+        if os.getpid() != self._owner:
+            return
         try:
             self._tell(OVER)
             self._process.wait()
@@ -90,6 +96,8 @@ class Beside:
 
     def stop(self) -> None:
         """Nobody waits for results any more: ends the process; what it measured stays, and measuring again goes on from there."""
+        if os.getpid() != self._owner:
+            return
         self._tell(b"")
         self._process.terminate()
         self._process.wait()
