@@ -24,7 +24,7 @@ for step in range(1, 4):
 
 def run_script(text: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", text, *args], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", text, *args], check=False, capture_output=True, text=True, timeout=60
     )
 
 
