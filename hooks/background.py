@@ -40,7 +40,8 @@ class Background:
         self._pid = os.getpid()
         # its own word, since an interrupt inside Thread.join or is_alive makes Python take a thread for ended
         self._ended = False
-        threading.Thread(target=self._work, name="infoplane-writer", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="infoplane-writer", daemon=True)
+        self._thread.start()
 
     def _work(self) -> None:
         try:
@@ -89,6 +90,7 @@ class Background:
         self._jobs.put(None)
         while not self._ended:
             _receive(self._done)
+        self._thread.join()
 
 
 def _receive(wakeups: queue.SimpleQueue[None]) -> None:

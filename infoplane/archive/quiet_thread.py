@@ -67,5 +67,6 @@ class QuietThread:
         return self.begin(work).get()
 
     def close(self) -> None:
-        """End the thread after what it has to do; nothing waits for that."""
+        """End the thread after what it has to do; harmless when repeated."""
         self._work.put(None)
+        self._thread.join()
