@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from infoplane.errors import InputError, MissingExtra
+from infoplane.new_file import write_csv
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, DPIReport, Estimate, Quantity, printable
 
@@ -125,6 +125,8 @@ class Plane:
         failures: cells that could not be measured.
         provenance: archive path and digest, versions, seed.
         row_info: what a row is, what X is at a row, and which label is Y.
+        file: the file that the plane was read from; None for one that was measured here.
+        run: where its user says that the run behind it is.
     """
 
     points: tuple[Point, ...]
@@ -138,6 +140,22 @@ class Plane:
     failures: tuple[Failure, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
     row_info: RowInfo = field(default_factory=RowInfo)
+    file: Path | None = field(default=None, compare=False, repr=False)
+    run: Path | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def run_path(self) -> Path | None:
+        """Where the run behind the plane may be read; None where nobody says so.
+
+        A plane from a file may be a stranger's and name any folder of yours. Its run is followed where you say that it is
+        (``Plane.load(file, run=...)``) and else only beside the file, or around it.
+        """
+        if self.run is not None:
+            return self.run
+        stated = self.provenance.get("archive", "")
+        if self.file is None:
+            return Path(stated) if stated else None
+        return _run_beside(self.file, Path(stated).name)
 
     @property
     def log2_n(self) -> float:
@@ -253,12 +271,7 @@ class Plane:
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows` as UTF-8 CSV with a header; returns the path."""
-        path = Path(path)
-        with path.open("w", newline="", encoding="utf-8") as f:
-            writer = csv.DictWriter(f, self.column_names)
-            writer.writeheader()
-            writer.writerows(self.rows())
-        return path
+        return write_csv(path, self.column_names, self.rows())
 
     def save(self, path: str | Path, *, overwrite: bool = False, judge: bool | None = None) -> Path:
         """Write the plane as an HDF5 file with dimension scales (xarray opens it); returns the path.
@@ -282,15 +295,19 @@ class Plane:
         return saved
 
     @classmethod
-    def load(cls, path: str | Path) -> Plane:
+    def load(cls, path: str | Path, *, run: str | Path | None = None) -> Plane:
         """Read a plane written by `save`.
+
+        Args:
+            path: the file.
+            run: the run behind it, for checks that look at activations; needed where it does not lie beside the file.
 
         Raises:
             NotAnArchive, VersionError, DamagedArchive: naming file and key.
         """
         from infoplane.archive.planes import load_plane
 
-        return load_plane(path)
+        return load_plane(path, run=run)
 
     def to_frame(self) -> pandas.DataFrame:
         """A pandas frame of `rows` (needs the ``frames`` extra)."""
@@ -390,3 +407,12 @@ def refuse_empty(plane: Plane, doing: str) -> None:
         raise InputError(
             f"the plane is empty: measure at least one checkpoint before {doing} it{failed}"
         )
+
+
+def _run_beside(file: Path, name: str) -> Path | None:
+    """The run of this name in the folder of ``file``, or that folder itself; a link that leads elsewhere is not followed."""
+    folder = file.resolve().parent
+    beside = folder / name
+    if name and beside.exists() and beside.resolve().parent == folder:
+        return beside
+    return folder if (folder / "run.json").is_file() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ import numpy as np
 
 from infoplane.analysis.calibrate.case import FAMILIES, Family
 from infoplane.errors import InputError
+from infoplane.new_file import write_csv, write_text
 
 _APART = 0.1
 
@@ -161,20 +161,14 @@ class Calibration:
 
     def to_csv(self, path: str | Path) -> Path:
         """Write `rows`; returns the path."""
-        path, rows = Path(path), self.rows()
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        return path
+        rows = self.rows()
+        return write_csv(path, list(rows[0]), rows)
 
     def write_html(self, path: str | Path) -> Path:
         """One self-contained page: scores, pictures, cases and partings; returns the path."""
         from infoplane.analysis.calibrate.page import html_of
 
-        path = Path(path)
-        path.write_text(html_of(self), encoding="utf-8")
-        return path
+        return write_text(path, html_of(self))
 
     def __str__(self) -> str:
         lines = [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,10 +31,10 @@ def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archiv
     """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why. ``check`` as for `open_archive`."""
     from infoplane.archive import open_archive
 
-    path = plane.provenance.get("archive", "")
-    if not path or not Path(path).exists():
+    path = plane.run_path
+    if path is None or not path.exists():
         limits.append(
-            "exact codes: the archive behind this plane is not at hand; give archive= to test for broken pipelines"
+            "exact codes: the archive behind this plane is not at hand, or not beside its file; give archive= (--run) to test for broken pipelines"
         )
         return None
     try:

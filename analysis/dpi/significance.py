@@ -170,7 +170,9 @@ class Resampler:
         self._values: dict[Cell, Halves | None] = {}
         self._fresh: dict[str, Record] = {}
         archive = evidence.archive
-        self._log = None if archive is None else result_log(archive, "halves")
+        # the run behind a plane from a file is read only: the file may be a stranger's
+        own = archive is not None and evidence.plane.file is None
+        self._log = result_log(archive, "halves") if archive is not None and own else None
         self._known: dict[str, Record] = {}
         if self._log is not None:
             with contextlib.suppress(ArchiveError, OSError):

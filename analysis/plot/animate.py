@@ -12,6 +12,7 @@ from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError, MissingExtra
+from infoplane.new_file import new_file
 from infoplane.plane import Plane
 from infoplane.types import Awaited
 
@@ -75,5 +76,6 @@ def save_animation(
         if path.suffix.lower() == ".gif"
         else FFMpegWriter(frames_per_second)
     )
-    movie.save(path, writer=writer, dpi=100)
+    with new_file(path) as part:
+        movie.save(part, writer=writer, dpi=100)
     return path

@@ -15,6 +15,7 @@ from infoplane.analysis.plot.matrix import plot_dpi_matrix, plot_snapshots
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.usable import draw_usable
 from infoplane.errors import InputError
+from infoplane.new_file import new_file
 from infoplane.plane import Plane
 from infoplane.types import Awaited, report_of
 
@@ -115,6 +116,6 @@ def write_figure(figure: Figure, path: str | Path) -> Path:
     path = Path(path)
     if path.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise InputError(f"expected a file ending in .png, .svg or .pdf, got {path.name!r}")
-    with style.context():
-        figure.savefig(path)
+    with style.context(), new_file(path) as part:
+        figure.savefig(part)
     return path

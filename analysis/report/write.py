@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from infoplane.analysis.report.content import Table, page_data
 from infoplane.analysis.report.sections import Judged
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
+from infoplane.new_file import write_text
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import DPIReport
 
@@ -105,10 +105,4 @@ def write_report(
     if path.exists() and not overwrite:
         raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
     text = page(page_data(plane, report, title=title, tables=tables, judged=judged))
-    part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    return write_text(path, text)

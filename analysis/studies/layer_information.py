@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from infoplane.analysis.measuring.plane_point import cell_rng, layer_variable
 from infoplane.analysis.measuring.validity import possible
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import InfoplaneError, InputError
+from infoplane.new_file import write_csv
 from infoplane.types import Chain, Estimate, printable
 
 if TYPE_CHECKING:
@@ -70,12 +70,7 @@ class LayerMatrix:
             raise InputError(
                 f"no pair of layers has a number under {self.estimator}: {next(iter(self.failures.values()), 'no pairs')}"
             )
-        path = Path(path)
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        return path
+        return write_csv(path, list(rows[0]), rows)
 
     def __str__(self) -> str:
         names, bits = [printable(name, 24) for name in self.layers], self.bits().filled(np.inf)

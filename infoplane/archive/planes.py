@@ -105,8 +105,12 @@ def is_plane(path: str | os.PathLike[str]) -> bool:
         return layout.says_format(read_meta(file, layout.META, window, where), layout.PLANE, where)
 
 
-def load_plane(path: str | os.PathLike[str]) -> Plane:
+def load_plane(path: str | os.PathLike[str], *, run: str | os.PathLike[str] | None = None) -> Plane:
     """Read a plane written by `save_plane`.
+
+    Args:
+        path: the file.
+        run: the run behind it, see `infoplane.plane.Plane.run_path`.
 
     Raises:
         NotAnArchive, VersionError, DamagedArchive: naming file and key.
@@ -117,9 +121,9 @@ def load_plane(path: str | os.PathLike[str]) -> Plane:
             body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
             said = body[POINTS]
             if isinstance(said, list):
-                return _plane(body, _listed(said))
+                return _plane(body, _listed(said), Path(path), run)
             points, columns = read_points(file, window, said, where)
-            plane = _plane(body, points)
+            plane = _plane(body, points, Path(path), run)
             vars(plane)["columns"] = columns  # as it would find itself
             return plane
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError) as error:
@@ -155,7 +159,12 @@ def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
     return tuple(points)
 
 
-def _plane(body: Mapping[str, Any], points: tuple[Point, ...]) -> Plane:  # Any: JSON
+def _plane(
+    body: Mapping[str, Any],  # Any: JSON
+    points: tuple[Point, ...],
+    file: Path,
+    run: str | os.PathLike[str] | None,
+) -> Plane:
     for key in ("h_y_bits", "h_x_bits"):
         if body[key] is not None and not (
             isinstance(body[key], (int, float)) and math.isfinite(body[key])
@@ -179,6 +188,8 @@ def _plane(body: Mapping[str, Any], points: tuple[Point, ...]) -> Plane:  # Any:
         ),
         provenance={str(k): str(v) for k, v in body["provenance"].items()},
         row_info=RowInfo.from_dict(body.get("rows")),
+        file=file,
+        run=None if run is None else Path(run),
     )
 
 

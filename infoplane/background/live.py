@@ -23,6 +23,10 @@ LOADING_SECONDS = 0.6
 """Of processor, that numpy, HDF5 and numba take to load."""
 
 
+PYTHON = (sys.executable, "-P")
+"""Python that does not look for modules in the working directory: what lies there may be anybody's."""
+
+
 def checked_specs(measure: Sequence[object] | str) -> tuple[str, ...]:
     """Spec strings of what to measure, each of them understood before training starts.
 
@@ -58,7 +62,7 @@ class Beside:
         self._owner = os.getpid()
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the process has ended
         command = [
-            sys.executable,
+            *PYTHON,
             "-m",
             "infoplane.background.live",
             str(self.run),
@@ -127,6 +131,7 @@ def child_environment() -> dict[str, str]:
     path = os.environ.get("PYTHONPATH", "")
     return {
         **os.environ,
+        "PYTHONSAFEPATH": "1",
         "PYTHONPATH": here + (os.pathsep + path if path else ""),
         "OMP_NUM_THREADS": "1",
         "INFOPLANE_THREADS": "1",

@@ -6,13 +6,12 @@ import contextlib
 import json
 import socket
 import subprocess
-import sys
 import urllib.request
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-from infoplane.background.live import child_environment
+from infoplane.background.live import PYTHON, child_environment
 from infoplane.errors import InputError, MissingExtra
 
 FIRST_PORT, PORTS = 8321, 20
@@ -58,7 +57,7 @@ class LivePage:
         self.address = f"http://127.0.0.1:{chosen}/"
         if not theirs:
             command = [
-                sys.executable,
+                *PYTHON,
                 "-m",
                 "infoplane",
                 "watch",

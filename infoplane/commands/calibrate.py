@@ -90,9 +90,9 @@ def calibrate(
         print(found.write_html(html))
     if output is not None:
         from infoplane.analysis.plot import draw_calibration
+        from infoplane.analysis.plot.save import write_figure
 
-        draw_calibration(found).savefig(output)
-        print(output)
+        print(write_figure(draw_calibration(found), output))
 
 
 def _print_cases(names: list[str] | None, judges: bool) -> None:

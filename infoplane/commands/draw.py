@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from infoplane.commands.subjects import RunOption
+
 
 def plot(
     subject: Annotated[
@@ -44,6 +46,7 @@ def plot(
             help="column: one column of a two-column paper (3.5 in); page: across the page."
         ),
     ] = "page",
+    run: RunOption = None,
     log: Annotated[
         bool | None,
         typer.Option(
@@ -59,7 +62,7 @@ def plot(
         from infoplane.analysis.dpi.report_cache import check_begun
         from infoplane.types import FLAGS, VERDICTS
 
-        measured = Plane.load(subject)
+        measured = Plane.load(subject, run=run)
         judged = (
             check_begun(measured, wanted=FLAGS if kind == "plane" else VERDICTS, progress=True)
             if check
@@ -93,21 +96,23 @@ def plot(
                 f"kind {kind} has many panels and is drawn across the page only; leave --size out"
             )
 
-        run = (
-            Path(Plane.load(subject).provenance.get("archive", ""))
-            if is_plane(subject)
-            else subject
-        )
+        behind = Plane.load(subject, run=run).run_path if is_plane(subject) else subject
+        if behind is None:
+            raise InputError(
+                f"kind {kind} needs the run behind the plane, which does not lie beside its file; say where it is: --run RUN"
+            )
         print(
             save.write_figure(
-                of_run.draw_run(open_archive(run), kind, layers=layer, estimator=estimator or None),
+                of_run.draw_run(
+                    open_archive(behind), kind, layers=layer, estimator=estimator or None
+                ),
                 output,
             )
         )
     else:
         print(
             save.save_picture(
-                Plane.load(subject),
+                Plane.load(subject, run=run),
                 output,
                 kind=kind,
                 estimator=estimator or None,
@@ -136,6 +141,7 @@ def report(
             help="Also phases, sensitivity and mechanism, from the run behind the plane: takes minutes.",
         ),
     ] = False,
+    run: RunOption = None,
     against: Annotated[
         list[Path] | None,
         typer.Option(
@@ -147,7 +153,7 @@ def report(
     from infoplane.analysis.report import write_report
     from infoplane.commands.subjects import judge_all, plane_of
 
-    measured = plane_of(subject)
+    measured = plane_of(subject, run=run)
     judged = judge_all(measured, subject, full=full, against=against or ())
     checked = None
     if check:

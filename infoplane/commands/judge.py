@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infoplane.commands.subjects import RunOption
+
 if TYPE_CHECKING:
     from infoplane.types import DPIReport
 
@@ -34,6 +36,7 @@ def check(
     permutations: Annotated[
         int, typer.Option(help="Draws of the permutation test; 0 leaves `sampling` and `bias` out.")
     ] = 1999,
+    run: RunOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON, for machines.")
     ] = False,
@@ -49,7 +52,10 @@ def check(
 
     if is_plane(subject):
         report = kept_check(
-            Plane.load(subject), alpha=alpha, permutations=permutations, progress=not as_json
+            Plane.load(subject, run=run),
+            alpha=alpha,
+            permutations=permutations,
+            progress=not as_json,
         )
     else:
         archive = open_archive(subject)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +18,42 @@ _PROBE_ROWS = ("split", "row_ids")
 
 
 def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's network and probe
-    """Import ``module:factory`` and call it; returns the network, and its probe or None.
+    """Import ``module:factory``, or ``path/file.py:factory``, and call it; returns the network, and its probe or None.
 
     Raises:
         InputError: it cannot be imported.
     """
-    module, _, factory = spec.partition(":")
+    import infoplane.hooks.recorder  # noqa: F401  # whatever is ours is loaded before anything of a folder's
+
+    module, _, factory = spec.rpartition(":")
     if not module or not factory:
         raise InputError(
             f"{option} expects module:factory, for example mynets:build_mlp, got {spec!r}"
         )
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # a module beside the user, as `python -m` would find it
     try:
-        built = getattr(importlib.import_module(module), factory)()
+        with _importable(module) as name:
+            built = getattr(importlib.import_module(name), factory)()
     except (ImportError, AttributeError) as error:
         raise InputError(
             f"{option} {spec!r}: {error}; expected module:factory that can be imported from here"
         ) from error
     return built if isinstance(built, tuple) else (built, None)
+
+
+@contextlib.contextmanager
+def _importable(module: str) -> Iterator[str]:
+    """Yield the name under which a module, or a file path/module.py, can be imported meanwhile.
+
+    Its folder comes last on the path, so that nothing that lies there is taken for an installed module.
+    """
+    file = Path(module)
+    folder, name = (file.parent, file.stem) if file.suffix == ".py" else (Path(), module)
+    place = str(folder.resolve())
+    sys.path.append(place)
+    try:
+        yield name
+    finally:
+        sys.path.remove(place)
 
 
 def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv as tables
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -196,6 +195,7 @@ def _table(
     from rich.table import Table
     from rich.text import Text
 
+    from infoplane.new_file import write_csv
     from infoplane.types import printable
 
     table = Table(title=Text(printable(title, 200)))
@@ -210,11 +210,7 @@ def _table(
         )
     Console().print(table)
     if csv is not None:
-        with csv.open("w", newline="", encoding="utf-8") as file:
-            writer = tables.writer(file)
-            writer.writerow(columns)
-            writer.writerows(rows)
-        print(csv)
+        print(write_csv(csv, columns, [dict(zip(columns, row, strict=True)) for row in rows]))
 
 
 def register(app: typer.Typer) -> None:

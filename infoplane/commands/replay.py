@@ -20,7 +20,7 @@ def replay(
         typer.Option(
             "--model",
             "-m",
-            help="module:factory; the factory returns the network, or (network, probe).",
+            help="module:factory or path/file.py:factory; the factory returns the network, or (network, probe).",
         ),
     ],
     out: Annotated[
@@ -30,10 +30,9 @@ def replay(
 ) -> None:
     """Replay a run of stored weights: show its probe to the network at every stored step, verify, and write the activations."""
     from infoplane.commands.models import build_model
+    from infoplane.hooks.replay import replay as run_replay  # before anything of a folder's
 
     network, probe = build_model(model, "--model")
-    from infoplane.hooks.replay import replay as run_replay
-
     done = run_replay(run, network, to=out, probe=probe, overwrite=overwrite)
     checked = f"{len(done.bitwise)} verified bit for bit" + (
         f", {len(done.rounded)} up to rounding" if done.rounded else ""

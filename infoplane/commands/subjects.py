@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 if TYPE_CHECKING:
     from infoplane.analysis.report import Judged
@@ -12,17 +14,28 @@ if TYPE_CHECKING:
     from infoplane.plane import Plane
 
 
+RunOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--run", help="Of a plane: the run behind it, where it does not lie beside the file."
+    ),
+]
+
+
 def plane_of(
-    subject: Path, estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001", "exact")
+    subject: Path,
+    estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001", "exact"),
+    *,
+    run: Path | None = None,
 ) -> Plane:
     """The plane in a file; of a run the plane.h5 inside it, else one measured now."""
     from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
 
     if is_plane(subject):
-        return Plane.load(subject)
+        return Plane.load(subject, run=run)
     if subject.is_dir() and is_plane(subject / "plane.h5"):
-        return Plane.load(subject / "plane.h5")
+        return Plane.load(subject / "plane.h5", run=subject)
     from infoplane.analysis.measuring.measure import measure
 
     return measure(subject, list(estimators), progress=True)
@@ -69,10 +82,10 @@ def judge_all(plane: Plane, subject: Path, *, full: bool, against: Sequence[Path
     from infoplane.archive.planes import is_plane
     from infoplane.errors import InputError
 
-    run = Path(plane.provenance.get("archive", "")) if is_plane(subject) else subject
-    if not str(run) or not run.exists():
+    run = plane.run_path if is_plane(subject) else subject
+    if run is None or not run.exists():
         raise InputError(
-            f"--full needs the run behind the plane, which is not at {str(run)!r}; give the run itself: infoplane report RUN --full"
+            "--full needs the run behind the plane, which does not lie beside its file; say where it is: --run RUN"
         )
     archive = open_archive(run)
     return Judged(
