@@ -258,7 +258,16 @@ def isolated(
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter or buffer lives; cpu when it has none."""
+    """Where the model's first parameter or buffer lives; cpu when it has none.
+
+    Weights on the meta device are offloaded and brought where they are needed when a layer runs, so they say nothing.
+    """
     for tensor in [*model.parameters(), *model.buffers()]:
-        return tensor.device
+        if not tensor.is_meta:
+            return tensor.device
     return torch.device("cpu")
+
+
+def dtype_of(model: nn.Module) -> torch.dtype | None:
+    """In which floating type the model's first parameter is; None when it has none."""
+    return next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
