@@ -80,7 +80,7 @@ def plain(value: Any) -> Any:
         return {
             f.name: plain(getattr(value, f.name))
             for f in fields(value)
-            if f.name not in (*LATER, "provenance", "row_info", "chain", "seconds")
+            if f.name not in (*LATER, "provenance", "file", "run", "row_info", "chain", "seconds")
         }
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
