@@ -12,7 +12,7 @@ import infoplane as ip
 from infoplane.analysis.estimators.gaussian import Gaussian, ranks_blur
 from infoplane.analysis.estimators.ksg import fewer_neighbours, slowest_bias
 from infoplane.analysis.estimators.plugin import Plugin
-from infoplane.analysis.estimators.surrogate import rank_scores
+from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
 from infoplane.analysis.resampling.intervals import (
     Nearer,

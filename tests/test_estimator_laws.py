@@ -343,7 +343,7 @@ def test_a_gaussian_fit_of_separated_classes_exceeds_the_label_entropy_and_is_fl
     assert e.bits > np.log2(3) + 0.5 and e.saturated and e.ceiling_bits == pytest.approx(np.log2(3))
 
 
-def test_the_surrogates_lift_neighbours_at_20_plus_20_dimensions_and_say_by_how_much() -> None:
+def test_residuals_lift_neighbours_at_20_plus_20_dimensions_and_say_by_how_much() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1000, 20))
     z = 0.376 * x + np.sqrt(1 - 0.376**2) * rng.normal(size=x.shape)
@@ -356,7 +356,7 @@ def test_the_surrogates_lift_neighbours_at_20_plus_20_dimensions_and_say_by_how_
     assert any(note.startswith("corrected by +") for note in e.notes)
 
 
-def test_the_surrogates_correct_nothing_where_no_gaussian_fits() -> None:
+def test_residuals_correct_nothing_where_one_side_is_a_linear_map_of_the_other() -> None:
     x = np.random.default_rng(0).normal(size=(300, 2))
     e = E.KSG(correct=True).estimate(
         continuous(x), continuous(x @ np.array([[1.0, 2.0, 0.5], [0.0, 1.0, 1.0]]))

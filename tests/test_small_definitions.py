@@ -46,12 +46,6 @@ from infoplane.analysis.estimators.renyi import (
     squared_distances,
     within_classes,
 )
-from infoplane.analysis.estimators.surrogate import (
-    _inflation,
-    _information,
-    _shrunk,
-    gaussian_shortfall,
-)
 from infoplane.analysis.live.guard import Guard
 from infoplane.analysis.measuring import train_test as splits
 from infoplane.analysis.measuring.follow import Budget
@@ -250,60 +244,6 @@ def test_a_diffusion_has_the_spectrum_of_its_random_walk() -> None:
         x.bits == pytest.approx(whole)
         and 0 < y.bits + 0.5 < whole
         and "geometric, not Shannon MI" in y.notes
-    )
-
-
-def test_what_a_gaussian_fit_gains_by_chance_is_what_independent_rows_show() -> None:
-    for dx, dz, n in ((1, 1, 20), (2, 3, 40)):
-        rng = np.random.default_rng(6)
-        found = [
-            _information(np.cov(rng.normal(size=(n, dx + dz)), rowvar=False), dx)
-            for _ in range(4000)
-        ]
-        assert _inflation(n, dx, dz) == pytest.approx(
-            np.mean(found), abs=4 * np.std(found) / math.sqrt(4000)
-        )
-    s = np.array([[1.0, 0.2, 0.8], [0.2, 1.0, 0.3], [0.8, 0.3, 1.0]])
-    assert _information(s, 2) == pytest.approx(
-        0.5 * math.log2(np.linalg.det(s[:2, :2]) / np.linalg.det(s))
-    )
-    half = _shrunk(s, 2, 0.25)
-    assert (
-        _information(half, 2) == pytest.approx(0.25, abs=1e-6)
-        and half[0, 1] == 0.2
-        and half[0, 2] / s[0, 2] == pytest.approx(half[1, 2] / s[1, 2])
-    )
-    assert (_shrunk(s, 2, 0.0) == [[1, 0.2, 0], [0.2, 1, 0], [0, 0, 1]]).all() and _shrunk(
-        s, 2, 9.0
-    ) is s
-
-
-def test_a_shortfall_is_the_bias_on_gaussians_symmetric_and_none_without_a_fit() -> None:
-    rng = np.random.default_rng(7)
-    x = rng.normal(size=(300, 2))
-    z = 0.8 * x[:, :1] + 0.6 * rng.normal(size=(300, 1))
-    assert gaussian_shortfall(
-        x, z, lambda a, b: 0.0, rng=np.random.default_rng(0)
-    ) == pytest.approx(-0.5 * math.log2(1 - 0.64), abs=0.15)
-
-    def fit(a, b):
-        return _information(np.corrcoef(np.hstack([a, b]), rowvar=False), a.shape[1]) - _inflation(
-            300, a.shape[1], b.shape[1]
-        )
-
-    assert gaussian_shortfall(x, z, fit, rng=np.random.default_rng(0)) == pytest.approx(0, abs=1e-9)
-    seen: list[tuple[int, int]] = []
-    both = [gaussian_shortfall(*pair, lambda a, b: float(seen.append((a.shape[1], b.shape[1])) or a[:, 0].sum() * b.shape[1]), rng=np.random.default_rng(1), draws=1)
-            for pair in ((x, z), (z, x))]  # fmt: skip
-    assert seen == [(2, 1), (1, 2)], "value is asked in the order of the caller"
-    assert all(v is not None for v in both)
-    assert (
-        gaussian_shortfall(x, x[:, :1], fit, rng=rng) is None
-        and gaussian_shortfall(x, np.ones((300, 1)), fit, rng=rng) is None
-    )
-    near = x[:, :1] + 1e-4 * rng.normal(size=(300, 1))
-    assert gaussian_shortfall(x[:, :1], near, fit, rng=rng) is None, (
-        "more than log2 n - 1 bits cannot be shown by n rows"
     )
 
 

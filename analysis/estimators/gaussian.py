@@ -15,7 +15,7 @@ from infoplane.analysis.estimators.gaussian_fit import misfit, square_lengths, w
 from infoplane.analysis.estimators.ksg import normal_scores, standardised
 from infoplane.analysis.estimators.live_units import live_units
 from infoplane.analysis.estimators.possible import require_possible
-from infoplane.analysis.estimators.surrogate import rank_scores
+from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes

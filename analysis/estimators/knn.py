@@ -10,12 +10,12 @@ from infoplane.analysis.estimators.atoms import apart_bits
 from infoplane.analysis.estimators.ksg import (
     CONSTANT,
     KSG,
-    corrected_bits,
     fewer_neighbours,
     slowest_bias,
 )
 from infoplane.analysis.estimators.neighbour_formulas import Floats, ksg_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
+from infoplane.analysis.estimators.residuals import combined_bits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
 
@@ -30,8 +30,7 @@ class Neighbours:
 
     Attributes:
         k: neighbours.
-        correct: as in `KSG`, where that is the form; on unless ``correct=false`` asks for the published definition. The form of more than two scalars needs it: 0.03 bit off on vectors
-            up to 3+3 dimensions, 0.10 without.
+        correct: as in `KSG`; on unless ``correct=false`` asks for the published definition.
 
     When it lies: as the form that it names.
 
@@ -85,14 +84,13 @@ class Neighbours:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits, symmetric in a and b. ``rng`` is used for ``correct`` only."""
+        """I(a;b) in bits, symmetric in a and b. ``rng`` is not used."""
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
             )
-        rng = np.random.default_rng(0) if rng is None else rng
         pair = prepare_pair(a, b, self.k, name=self.name)
-        bits, notes = self._bits(pair, rng)
+        bits, notes = self._bits(pair)
         return Estimate(
             bits,
             a.n,
@@ -102,19 +100,15 @@ class Neighbours:
             notes=(*pair.notes, *notes),
         )
 
-    def _bits(self, pair: Pair, rng: np.random.Generator) -> tuple[float, tuple[str, ...]]:
+    def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
         """The estimate in bits, and notes of which the last names the form."""
         if pair.constant:
             return 0.0, (CONSTANT,)
-        bits, notes = apart_bits(pair, self.k, lambda x, z: self._vector_bits(x, z, rng))
+        bits, notes = apart_bits(pair, self.k, self._vector_bits)
         return bits, (*notes, _form(pair, self.k))
 
-    def _vector_bits(
-        self, x: Floats, z: Floats, rng: np.random.Generator
-    ) -> tuple[float, tuple[str, ...]]:
-        if self.correct:
-            return corrected_bits(x, z, self.k, rng)
-        return ksg_bits(x, z, self.k), ()
+    def _vector_bits(self, x: Floats, z: Floats) -> tuple[float, tuple[str, ...]]:
+        return combined_bits(x, z, self.k) if self.correct else (ksg_bits(x, z, self.k), ())
 
 
 def _form(pair: Pair, k: int) -> str:

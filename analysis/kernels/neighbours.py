@@ -90,31 +90,40 @@ shared = _Shared(3)
 
 
 def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
-    """Distance of every row to its k-th nearest other row, shape ``(n,)``.
+    """Return the distance of every row to its k-th nearest other row, shape ``(n,)``.
 
-    Args:
-        parts: arrays of shape ``(n, dim)``; the distance of two rows is the largest over parts of their Euclidean distance in a part.
-        k: 1 <= k < n.
-
-    See `Distances` for exactness. Memory beyond those is one tile per thread and k numbers per row.
-
-    Raises:
-        InputError: k out of range, or parts of different lengths.
+    See `kth_distances`.
 
     Example:
         >>> kth_distance([np.array([[0.0], [1.0], [3.0]])], 1).tolist()
         [1.0, 1.0, 2.0]
     """
-    n = len(parts[0])
+    return kth_distances(parts, (k,))[0]
+
+
+def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np.float64]]:
+    """Return the distance of every row to its k-th nearest other row for several k, ``(n,)`` each.
+
+    Args:
+        parts: arrays of shape ``(n, dim)``; the distance of two rows is the largest over parts of their Euclidean distance in a part.
+        ks: each 1 <= k < n.
+
+    See `Distances` for exactness. Memory beyond those is one tile per thread and k numbers per row.
+
+    Raises:
+        InputError: k out of range, or parts of different lengths.
+    """
+    n, k = len(parts[0]), max(ks)
     if any(len(p) != n for p in parts):
         raise InputError(f"parts must have equal numbers of rows, got {[len(p) for p in parts]}")
-    if not 1 <= k < n:
+    if not 1 <= min(ks) <= k < n:
         raise InputError(f"k must be at least 1 and below the number of rows {n}, got {k}")
     if len(parts) <= _TREE_DIM and all(p.shape[1] == 1 for p in parts):
         from scipy.spatial import cKDTree
 
         joint = np.concatenate(parts, axis=1).astype(np.float64)
-        return np.ascontiguousarray(cKDTree(joint).query(joint, k=[k + 1], p=np.inf)[0][:, 0])
+        found = cKDTree(joint).query(joint, k=[k + 1 for k in ks], p=np.inf)[0]
+        return [np.ascontiguousarray(found[:, j]) for j in range(len(ks))]
     from infoplane.analysis.kernels.neighbours_compiled import keep_smallest, merge_smallest
 
     distances = [shared.of(p) for p in parts]
@@ -138,7 +147,7 @@ def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
     with single_blas():
         for i, mine in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
             merge_smallest(best[i:], worst[i:], mine)
-    return np.sqrt(worst)
+    return [np.sqrt(best[:, k - 1]) for k in ks]
 
 
 def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) -> NDArray[np.int64]:
