@@ -231,3 +231,45 @@ def test_refusals_of_a_companion_nobody_asked_for_are_one_sentence(tmp_path: Pat
         ip.measure(tmp_path / "r", ["knn", "gauss:copula=true"]), ["gauss:copula=true"]
     )
     assert plane.failures == () and "added for comparison" in said
+
+
+def zipf(symbols: int, kept: float) -> np.ndarray:
+    """A joint table of two Zipf symbols, equal with probability ``kept`` and independent otherwise."""
+    p = 1 / np.arange(1, symbols + 1)
+    p /= p.sum()
+    return kept * np.diag(p) + (1 - kept) * np.outer(p, p)
+
+
+def dirichlet(rows: int, columns: int, concentration: float) -> np.ndarray:
+    table = np.random.default_rng(5).gamma(concentration, size=(rows, columns))
+    return table / table.sum()
+
+
+TABLES = {
+    "Zipf 200": (zipf(200, 0.7), 2000),
+    "Zipf 12": (zipf(12, 0.4), 900),
+    "30 x 20": (dirichlet(30, 20, 0.5), 500),
+    "30 x 20 of many rows": (dirichlet(30, 20, 0.5), 3000),
+    "3 x 3": (dirichlet(3, 3, 1.0), 120),
+    "counts": (dirichlet(4, 25, 0.3), 300),
+}
+
+
+@pytest.mark.parametrize("correction", ["cwj", "grassberger", "mm"])
+@pytest.mark.parametrize("name", TABLES)
+def test_an_interval_of_a_table_holds_the_truth_or_is_not_given(name: str, correction: str) -> None:
+    from infoplane.analysis.vocabulary import mutual_information
+
+    table, n = TABLES[name]
+    estimator = ip.estimators.parse(f"plugin:population,correction={correction}")
+    held, given = 0, 0
+    for seed in range(40):
+        cell = np.random.default_rng(seed).choice(table.size, size=n, p=table.ravel())
+        x, y = (discrete(part) for part in np.divmod(cell, table.shape[1]))
+        e = estimator.estimate(x, y)
+        given += e.low is not None
+        if e.low is not None and e.high is not None:
+            held += e.low <= mutual_information(table) <= e.high
+        else:
+            assert "no interval" in " ".join(e.notes)
+    assert held >= 0.85 * given - 1

@@ -30,6 +30,11 @@ _TRAITS = Traits(
 )
 
 
+_FEW_ALONE = 10
+_MOST_ALONE = 0.1
+"""Share of rows alone in their pair of symbols beyond which corrections are off by more than their standard error."""
+
+
 @dataclass(frozen=True)
 class Plugin:
     """I(A;B) of discrete variables from their table of counts.
@@ -97,6 +102,9 @@ class Plugin:
     ) -> Estimate:
         """I(a;b) in bits; for a population with standard error and 95 % interval, see `infoplane.analysis.estimators.table_errors`.
 
+        No interval where more than a tenth of the rows are alone in their pair of symbols: there the bias of pairs that never
+        appeared exceeds every error. Elsewhere it reaches as far as the correction differs from Chao, Wang & Jost's.
+
         Raises:
             EstimatorError: a continuous variable.
         """
@@ -110,7 +118,29 @@ class Plugin:
         if self.target == "probe-set":
             return Estimate(bits, a.n, self.name, "exact", ceiling_bits=ceiling)
         se, low, high = table_interval(ca, cb, self.used_correction)
-        coverage = 1 - float((joint_counts(ca, cb) == 1).sum()) / a.n
+        alone = float((joint_counts(ca, cb) == 1).sum()) / a.n
+        if alone * a.n > max(_FEW_ALONE, _MOST_ALONE * a.n):
+            said = f"no interval: {alone:.0%} of the rows are alone in their pair of symbols, the bias of unseen pairs is unknown"
+            return Estimate(
+                bits,
+                a.n,
+                self.name,
+                stderr=se,
+                ceiling_bits=ceiling,
+                target="population",
+                coverage=1 - alone,
+                notes=(said,),
+            )
+        apart = abs(bits - information_bits(ca, cb, "cwj"))
         return Estimate(
-            bits, a.n, self.name, "point", low, high, se, ceiling, "population", coverage
+            bits,
+            a.n,
+            self.name,
+            "point",
+            low - apart,
+            high + apart,
+            se,
+            ceiling,
+            "population",
+            1 - alone,
         )
