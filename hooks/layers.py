@@ -226,8 +226,23 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
         names = [n for n in everything if n != ROOT]
         raise LayerNotFound(
             f"no such layers: {missing}; the model has {names[:40]}{' ...' if len(names) > 40 else ''}"
+            + _parameters_among(modules[0].module, missing)
         )
     return list(wanted.values())
+
+
+def _parameters_among(model: nn.Module, missing: Sequence[object]) -> str:
+    """A hint where a pattern names parameters: they are no modules, and only what modules return is captured."""
+    own = [clean(name) for name, _ in model.named_parameters()]
+    hits = [
+        n for n in own if any(isinstance(m, str) and fnmatch.fnmatchcase(n, m) for m in missing)
+    ]
+    if not hits:
+        return ""
+    return (
+        f"; {hits[:5]} are parameters, which have no output: ask for the module that uses them, or compute what you want of them in a module "
+        "of its own (nn.Identity behind it)"
+    )
 
 
 def _renamed(m: Named, asked: str) -> Named:
@@ -409,7 +424,11 @@ def _automatic(which: str, modules: list[Named], events: list[_Event], max_calls
 def _silence(wanted: list[tuple[Named, End, bool, int | None]]) -> str:
     lines = [f"these layers never ran in the probe forward: {[w[0].name for w in wanted]}"]
     for named, *_ in wanted:
-        if isinstance(named.module, (nn.ModuleList, nn.ModuleDict, nn.ParameterList)):
+        if isinstance(named.module, (nn.ParameterList, nn.ParameterDict)):
+            lines.append(
+                f"{named.name!r} holds parameters, which have no output; ask for the module that uses them, e.g. {named.name.rpartition('.')[0] or ROOT!r}"
+            )
+        elif isinstance(named.module, (nn.ModuleList, nn.ModuleDict)):
             lines.append(
                 f"{named.name!r} is a container without a forward; ask for its items, e.g. '{named.name}.*'"
             )

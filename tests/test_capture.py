@@ -22,6 +22,7 @@ from infoplane.errors import (
     CaptureError,
     InputError,
     LayerNotExecuted,
+    LayerNotFound,
     UnsupportedModel,
     UnsupportedOutput,
 )
@@ -488,3 +489,30 @@ def test_max_calls_is_a_clear_error(tmp_path: Path) -> None:
 
 def test_public_names_are_reachable() -> None:
     assert ip.Recorder is Recorder
+
+
+class Weighted(nn.Module):
+    """Uses parameters of a list, which is no layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList([nn.Parameter(torch.eye(3)) for _ in range(2)])
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.tanh(x @ self.weights[0]) @ self.weights[1] * self.scale
+
+
+@pytest.mark.parametrize(
+    ("layers", "error", "said"),
+    [
+        (["weights"], LayerNotExecuted, "'weights' holds parameters, which have no output"),
+        (["weights.*"], LayerNotFound, r"\['weights.0', 'weights.1'\] are parameters"),
+        (["scale"], LayerNotFound, r"\['scale'\] are parameters, which have no output"),
+    ],
+)
+def test_asking_for_parameters_says_what_to_ask_for(
+    layers: list[str], error: type[Exception], said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=said):
+        _open(Weighted(), _f(9, 3), tmp_path, layers=layers)
