@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 _PUBLIC = {
+    "CaptureOptions": "infoplane.hooks.options",
     "Recorder": "infoplane.hooks.recorder",
     "Schedule": "infoplane.hooks.schedule",
     "at": "infoplane.hooks.schedule",

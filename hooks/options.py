@@ -1,17 +1,18 @@
-"""What a recording was asked for, checked once; the words are explained at `Recorder`."""
+"""What a recording may be asked for: every option declared, typed and explained once."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypedDict
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from infoplane.errors import InputError
@@ -22,6 +23,7 @@ from infoplane.hooks.network_state import NetworkState
 from infoplane.hooks.outputs import Selector
 from infoplane.hooks.passes import draw_seed
 from infoplane.hooks.probe import Forward, Probe
+from infoplane.hooks.ranks import Ranks
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
@@ -35,42 +37,73 @@ Noise = Literal["undeclared", "independent"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Options:
-    """The arguments of a `Recorder` but for model and probe."""
+class CaptureOptions:
+    """Options of a `Recorder` beyond those of every day; each is taken by keyword too.
 
-    to: Path
-    layers: Layers = "auto"
-    schedule: Schedule = field(default_factory=lambda: Every(1))
-    reduce: Reduce = "none"
+    Args:
+        select: ``{name or glob: index, key or callable}`` for layers that return several tensors.
+        forward: ``f(model, inputs)`` for networks that are not called as ``model(x)``, ``model(*xs)`` or ``model(**xs)``.
+        batch_size: rows per probe forward; chosen from the activations' size when left out. Part of the result: it moves last bits.
+        draws: forwards per row with independent noise, for networks that are random in this mode; row ``d * n + i`` is draw d of row i.
+        noise: ``independent`` declares that layers share no noise; without it data-processing verdicts of a noisy mode are not comparable.
+        autocast: dtype to probe under autocast in; off by default whatever the loop does.
+        dtype: ``float32`` (halves are stored as float32, float64 stays), or ``float16``, ``float64``.
+        store: ``activations``, or ``weights``: state dicts on the schedule, activations at the first capture only; `infoplane replay` does the rest.
+        chain: whether to run the interchange test when attaching.
+        x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts, such as pixels. Integers are symbols unless said otherwise.
+        x: what X is at a token: ``prefix`` (causal networks, the default there), ``sequence`` or ``token``; ``image`` or ``pixel``; ``graph`` or ``node``.
+        mask: real positions: the name of an input or an array ``(n, T)``; ``attention_mask`` and ``key_padding_mask`` are found by their names.
+        skip_first: so many positions at the start of every sequence are no rows.
+        max_rows: at most so many rows, a random subset drawn once and stored.
+        ignore_index: the integer label that means none; its positions are no rows.
+        fixed: names of inputs without a row axis (the edges of a graph), by number in a tuple: every forward gets them whole.
+        row_ids: shape ``(n,)``: equal number, equal input; from the inputs themselves when left out.
+        split: shape ``(n,)`` of ``train``/``test``.
+        on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
+            ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
+        background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
+        max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
+        ranks: see `infoplane.hooks.ranks`.
+        rank_timeout: seconds to wait for another rank.
+        gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
+        seed: of noise draws, random projections and samples.
+        durable: sync every file, so that it survives a power cut and not only a kill.
+        tags: anything of yours that is JSON.
+
+    Example:
+        >>> CaptureOptions(draws=2).draws
+        2
+    """
+
     select: Mapping[str, Selector] | None = None
     forward: Forward | None = None
     batch_size: int | None = None
-    mode: Mode = "eval"
     draws: int = 1
     noise: Noise = "undeclared"
     autocast: torch.dtype | None = None
     dtype: str | None = None
     store: Store = "activations"
     chain: bool = True
-    y_kind: Literal["discrete", "continuous"] | None = None
     x_kind: Literal["discrete", "continuous"] | None = None
+    x: str | None = None
+    mask: str | ArrayLike | None = None
+    skip_first: int = 0
+    max_rows: int | None = None
+    ignore_index: int = -100
+    fixed: Sequence[str | int] = ()
     row_ids: NDArray[np.integer] | None = None
     split: Sequence[str] | NDArray[np.generic] | None = None
-    rows: WantedRows = field(default_factory=WantedRows)
     on_error: OnError = "warn"
     background: bool = False
     max_bytes: int | None = None
-    max_overhead: float | None = None
+    ranks: Ranks = "auto"
+    rank_timeout: float = 60.0
     gradients: LossFunction | None = None
     seed: int = 0
-    overwrite: bool = False
-    resume: bool = False
     durable: bool = True
     tags: Mapping[str, object] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _check_choice("mode", self.mode, ("eval", "train", "user"))
         _check_choice("noise", self.noise, ("undeclared", "independent"))
         _check_choice("store", self.store, ("activations", "weights"))
         _check_choice("on_error", self.on_error, ("raise", "warn"))
@@ -80,6 +113,81 @@ class Options:
             raise InputError(
                 f"draws and batch_size are at least 1, got draws={self.draws}, batch_size={self.batch_size}"
             )
+
+
+class CaptureKeywords(TypedDict, total=False):
+    """The types of `CaptureOptions` where they are given by keyword."""
+
+    select: Mapping[str, Selector] | None
+    forward: Forward | None
+    batch_size: int | None
+    draws: int
+    noise: Noise
+    autocast: torch.dtype | None
+    dtype: str | None
+    store: Store
+    chain: bool
+    x_kind: Literal["discrete", "continuous"] | None
+    x: str | None
+    mask: str | ArrayLike | None
+    skip_first: int
+    max_rows: int | None
+    ignore_index: int
+    fixed: Sequence[str | int]
+    row_ids: NDArray[np.integer] | None
+    split: Sequence[str] | NDArray[np.generic] | None
+    on_error: OnError
+    background: bool
+    max_bytes: int | None
+    ranks: Ranks
+    rank_timeout: float
+    gradients: LossFunction | None
+    seed: int
+    durable: bool
+    tags: Mapping[str, object]
+
+
+def chosen_options(options: CaptureOptions | None, more: Mapping[str, Any]) -> CaptureOptions:
+    """The options given as one object with those given by keyword in their place.
+
+    Raises:
+        InputError: a keyword that is no option.
+    """
+    known = [f.name for f in fields(CaptureOptions)]
+    for name in more:
+        if name not in known:
+            near = get_close_matches(name, [*known, *EVERY_DAY], 3)
+            hint = f"; did you mean {' or '.join(near)}?" if near else ""
+            raise InputError(f"Recorder has no option {name!r}{hint}")
+    given = {name: value for name, value in more.items() if name != "tags" or value is not None}
+    return replace(options or CaptureOptions(), **given)
+
+
+EVERY_DAY = (
+    "probe", "to", "layers", "schedule", "reduce", "rows", "y", "mode", "y_kind", "measure", "watch", "max_overhead", "overwrite", "resume", "verbose",
+)  # fmt: skip
+"""Options that the constructor of the `Recorder` shows."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Options(CaptureOptions):
+    """What a recording was asked for: the arguments of a `Recorder` but for model and probe."""
+
+    to: Path
+    layers: Layers = "auto"
+    schedule: Schedule = field(default_factory=lambda: Every(1))
+    reduce: Reduce = "none"
+    rows: WantedRows = field(default_factory=WantedRows)
+    mode: Mode = "eval"
+    y_kind: Literal["discrete", "continuous"] | None = None
+    max_overhead: float | None = None
+    overwrite: bool = False
+    resume: bool = False
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_choice("mode", self.mode, ("eval", "train", "user"))
         if not isinstance(self.schedule, Schedule):
             raise InputError(
                 f"schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got {type(self.schedule).__name__}"

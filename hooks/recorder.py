@@ -6,11 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, SupportsFloat
+from typing import Literal, Self, SupportsFloat, Unpack
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
@@ -24,15 +22,13 @@ from infoplane.hooks.certificates import Certificates
 from infoplane.hooks.chain import certify
 from infoplane.hooks.counting import Metrics, Weights, whole_step
 from infoplane.hooks.focus import focus_of
-from infoplane.hooks.gradients import LossFunction
 from infoplane.hooks.ignored import without_ignored_rows
 from infoplane.hooks.isolate import Mode, dtype_of, unwrap
 from infoplane.hooks.layers import Layers
-from infoplane.hooks.options import Noise, OnError, Options, Reduce, Store
-from infoplane.hooks.outputs import Selector
+from infoplane.hooks.options import CaptureKeywords, CaptureOptions, Options, Reduce, chosen_options
 from infoplane.hooks.plan import Plan, make_plan
-from infoplane.hooks.probe import Forward, make_probe
-from infoplane.hooks.ranks import Ranks, make_team
+from infoplane.hooks.probe import make_probe
+from infoplane.hooks.ranks import make_team
 from infoplane.hooks.run import create_run
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.selfcheck import SelfCheck, check_live
@@ -56,48 +52,25 @@ class Recorder:
             the second call of a reused module.
         schedule: when `step` captures; every step when left out. See `infoplane.hooks.schedule`.
         reduce: a reduction for all layers, or ``{name or glob: reduction}``; see `infoplane.hooks.reduce`.
-        select: ``{name or glob: index, key or callable}`` for layers that return several tensors.
-        forward: ``f(model, inputs)`` for networks that are not called as ``model(x)``, ``model(*xs)`` or ``model(**xs)``.
-        batch_size: rows per probe forward; chosen from the activations' size when left out. Part of the result: it moves last bits.
-        mode: ``eval``, ``train``, or ``user``: as the model stands.
-        draws: forwards per row with independent noise, for networks that are random in this mode; row ``d * n + i`` is draw d of row i.
-        noise: ``independent`` declares that layers share no noise; without it data-processing verdicts of a noisy mode are not comparable.
-        autocast: dtype to probe under autocast in; off by default whatever the loop does.
-        dtype: ``float32`` (halves are stored as float32, float64 stays), or ``float16``, ``float64``.
-        store: ``activations``, or ``weights``: state dicts on the schedule, activations at the first capture only; `infoplane replay` does the rest.
-        chain: whether to run the interchange test when attaching.
-        y_kind: ``discrete`` or ``continuous``; needed for floating-point labels. Rows with the label -100, which losses ignore, are left out.
-        x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts, such as pixels. Integers are symbols unless said otherwise.
         rows: ``sample``; ``token`` (``token:decoder_input_ids`` names the input): every real position of every sample is a row of the plane;
             ``pixel``; ``node`` of one graph. See docs/capture.md.
         y: labels, where they are not in the probe: an array, for tokens also ``token``, ``next-token``, ``position``, ``ngram:k``, or a mapping of
             names to these: several label sets in one run, ``ip.measure(run, ..., label="pos")`` takes one.
-        x: what X is at a token: ``prefix`` (causal networks, the default there), ``sequence`` or ``token``; ``image`` or ``pixel``; ``graph`` or ``node``.
-        mask: real positions: the name of an input or an array ``(n, T)``; ``attention_mask`` and ``key_padding_mask`` are found by their names.
-        skip_first: so many positions at the start of every sequence are no rows.
-        max_rows: at most so many rows, a random subset drawn once and stored.
-        ignore_index: the integer label that means none; its positions are no rows.
-        fixed: names of inputs without a row axis (the edges of a graph), by number in a tuple: every forward gets them whole.
-        row_ids: shape ``(n,)``: equal number, equal input; from the inputs themselves when left out.
-        split: shape ``(n,)`` of ``train``/``test``.
-        on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
-            ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
-        background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
-        max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
-        max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
-            one core that measuring may use until training is over (0.02 when left out: to a training that keeps all cores busy a second of
-            measuring costs a little more than a second).
+        mode: ``eval``, ``train``, or ``user``: as the model stands.
+        y_kind: ``discrete`` or ``continuous``; needed for floating-point labels. Rows with the label -100, which losses ignore, are left out.
         measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
             (`infoplane.background.live`), once its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows the training; leaving
             the ``with`` block waits until it has caught up, and ``ip.measure(run, [...])`` then reads the finished results.
         watch: True (or a port) prints the address of a page on this machine that shows the results of ``measure`` (``bin:szt`` when left out) as they
             arrive, see `infoplane.background.watching`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
-        ranks: see `infoplane.hooks.ranks`.
-        gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
-        seed: of noise draws, random projections and samples.
-        overwrite, resume, durable: as for the archive.
-        tags: anything of yours that is JSON.
+        max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
+            one core that measuring may use until training is over (0.02 when left out: to a training that keeps all cores busy a second of
+            measuring costs a little more than a second).
+        overwrite: replace a run that is there.
+        resume: go on with a run that is there.
         verbose: print the chosen layers with shapes and cost; by default only for ``layers="auto"``.
+        options: further options as one object, see `infoplane.hooks.options.CaptureOptions`.
+        more: the same by keyword: ``draws=2``, ``forward=...``; they win over those of ``options``.
 
     Raises:
         CaptureError: the model, a layer or an output cannot be captured; see the tree in `infoplane.errors`.
@@ -122,62 +95,52 @@ class Recorder:
         layers: Layers = "auto",
         schedule: Schedule | None = None,
         reduce: Reduce = "none",
-        select: Mapping[str, Selector] | None = None,
-        forward: Forward | None = None,
-        batch_size: int | None = None,
-        mode: Mode = "eval",
-        draws: int = 1,
-        noise: Noise = "undeclared",
-        autocast: torch.dtype | None = None,
-        dtype: str | None = None,
-        store: Store = "activations",
-        chain: bool = True,
-        y_kind: Literal["discrete", "continuous"] | None = None,
-        x_kind: Literal["discrete", "continuous"] | None = None,
-        row_ids: NDArray[np.integer] | None = None,
-        split: Sequence[str] | NDArray[np.generic] | None = None,
         rows: str = "sample",
         y: LabelsAsked | None = None,
-        x: str | None = None,
-        mask: str | ArrayLike | None = None,
-        skip_first: int = 0,
-        max_rows: int | None = None,
-        ignore_index: int = -100,
-        fixed: Sequence[str | int] = (),
-        on_error: OnError = "warn",
-        background: bool = False,
-        max_bytes: int | None = None,
-        max_overhead: float | None = None,
+        mode: Mode = "eval",
+        y_kind: Literal["discrete", "continuous"] | None = None,
         measure: Sequence[str] | str | None = None,
         watch: bool | int = False,
-        ranks: Ranks = "auto",
-        rank_timeout: float = 60.0,
-        gradients: LossFunction | None = None,
-        seed: int = 0,
+        max_overhead: float | None = None,
         overwrite: bool = False,
         resume: bool = False,
-        durable: bool = True,
-        tags: Mapping[str, object] | None = None,
         verbose: bool | None = None,
+        options: CaptureOptions | None = None,
+        **more: Unpack[CaptureKeywords],
     ) -> None:
         self.model = unwrap(model)
         self.path = Path(to)
         self.schedule: Schedule = Every(1) if schedule is None else schedule
+        further = chosen_options(options, more)
         self.options = Options(
-            to=self.path, layers=layers, schedule=self.schedule, reduce=reduce, select=select, forward=forward, batch_size=batch_size,
-            mode=mode, draws=draws, noise=noise, autocast=autocast, dtype=dtype, store=store, chain=chain, y_kind=y_kind, x_kind=x_kind,
-            row_ids=row_ids, split=split, on_error=on_error,
+            **vars(further),
+            to=self.path,
+            layers=layers,
+            schedule=self.schedule,
+            reduce=reduce,
             rows=wanted_rows(
-                rows, x=x, y=y, mask=mask, skip_first=skip_first, max_rows=max_rows, ignore_index=ignore_index, seed=seed
+                rows,
+                x=further.x,
+                y=y,
+                mask=further.mask,
+                skip_first=further.skip_first,
+                max_rows=further.max_rows,
+                ignore_index=further.ignore_index,
+                seed=further.seed,
             ),
-            background=background, max_bytes=max_bytes, max_overhead=max_overhead, gradients=gradients,
-            seed=seed, overwrite=overwrite, resume=resume, durable=durable, tags=dict(tags or {}),
-        )  # fmt: skip
-        given = make_probe(probe, tuple(map(str, fixed)), dtype=dtype_of(self.model))
+            mode=mode,
+            y_kind=y_kind,
+            max_overhead=max_overhead,
+            overwrite=overwrite,
+            resume=resume,
+        )
+        names = tuple(map(str, further.fixed))
+        given = make_probe(probe, names, dtype=dtype_of(self.model))
         self.probe, self.options = without_ignored_rows(given, self.options)
         self.options.check_labels(self.probe)
         self._verbose = layers == "auto" if verbose is None else verbose
-        self._team = make_team(ranks, self.model, timeout=rank_timeout)
+        self._team = make_team(further.ranks, self.model, timeout=further.rank_timeout)
+        store = further.store
         if store == "weights" and self._team.probes_together:
             raise InputError(
                 "store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations"
@@ -191,7 +154,7 @@ class Recorder:
         self._certificates: Certificates | None = None
         self.probe_seconds = 0.0
         self._due = self.schedule.due
-        self._troubles = Troubles(self.path, on_error)
+        self._troubles = Troubles(self.path, further.on_error)
         self._captures: Captures | None = None
         self._last: int | None = None
         self._on_entry: Weights | None = None

@@ -17,6 +17,7 @@ _PUBLIC = {
     "Estimate": "infoplane.types",
     "Finding": "infoplane.types",
     "Plane": "infoplane.plane",
+    "CaptureOptions": "infoplane.hooks",
     "Recorder": "infoplane.hooks",
     "Variable": "infoplane.types",
     "at": "infoplane.hooks.schedule",

@@ -1,0 +1,69 @@
+"""Options of the recorder: declared once, taken as one object or by keyword."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+import torch
+from torch import nn
+
+from infoplane.errors import InputError
+from infoplane.hooks.options import EVERY_DAY, CaptureKeywords, CaptureOptions, Options
+from infoplane.hooks.recorder import Recorder
+
+OPTIONS = [f.name for f in fields(CaptureOptions)]
+
+
+def _recorder(to: Path, **how: Any) -> Recorder:  # Any: of Recorder
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh())
+    return Recorder(net, probe=torch.randn(9, 3), to=to / "run", verbose=False, **how)
+
+
+def test_keywords_have_the_names_and_types_of_the_options() -> None:
+    keywords, options = get_type_hints(CaptureKeywords), get_type_hints(CaptureOptions)
+    assert keywords == options and list(keywords) == OPTIONS
+
+
+def test_the_constructor_shows_the_options_of_every_day() -> None:
+    shown = inspect.signature(Recorder).parameters
+    assert [*shown] == ["model", *EVERY_DAY, "options", "more"]
+    assert not set(EVERY_DAY) & set(OPTIONS)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_is_explained_where_it_is_declared(name: str) -> None:
+    assert f"\n        {name}: " in f"\n{CaptureOptions.__doc__}"
+
+
+@pytest.mark.parametrize("name", EVERY_DAY)
+def test_every_option_of_every_day_is_explained_at_the_recorder(name: str) -> None:
+    assert f"\n        {name}: " in str(Recorder.__doc__)
+
+
+def test_options_come_as_one_object_or_by_keyword_which_wins(tmp_path: Path) -> None:
+    rec = _recorder(tmp_path, options=CaptureOptions(draws=2, seed=3), draws=4)
+    assert (rec.options.draws, rec.options.seed) == (4, 3)
+    assert isinstance(rec.options, Options) and isinstance(rec.options, CaptureOptions)
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("batchsize", "batch_size"), ("layer", "layers"), ("forwards", "forward")]
+)
+def test_a_misspelt_option_is_refused_with_its_likely_name(
+    name: str, near: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=f"no option '{name}'; did you mean .*{near}"):
+        _recorder(tmp_path, **{name: 1})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"draws": 0}, {"batch_size": 0}, {"noise": "none"}, {"store": "all"}, {"dtype": "int8"}],
+)
+def test_values_that_an_option_does_not_have_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        CaptureOptions(**wrong)
