@@ -370,6 +370,10 @@ class LayerInfo:
         return math.prod(self.shape) * np.dtype(self.store_dtype).itemsize + 16
 
 
+ROUNDING_MARGIN = 16.0
+"""By how much rounding may be larger on all rows than on those of the interchange test."""
+
+
 @dataclass(frozen=True)
 class Chain:
     """Which layers screen the input off from which: the result of the interchange test, see docs/verdicts.md.

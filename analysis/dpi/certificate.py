@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 from infoplane.analysis.dpi.exact_codes import ROUNDING
 from infoplane.plane import Plane
-from infoplane.types import Chain
+from infoplane.types import ROUNDING_MARGIN, Chain
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
-
-ROUNDING_MARGIN = 16.0
-"""By how much the rounding of all rows may exceed that of the rows of the interchange test."""
 
 
 def with_newest_chain(plane: Plane, archive: Archive | None) -> Plane:
