@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("INFOPLANE_STATE", tempfile.mkdtemp())  # the key of result lines
 os.environ["INFOPLANE_CACHE"] = ""  # every check judges; what is kept has tests of its own
 
 from hypothesis import HealthCheck, settings  # noqa: E402  # after the environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -24,13 +25,17 @@ from infoplane.analysis.measuring.plane_point import (
 from infoplane.contract import Estimator, FreezesEdges
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import Variable, continuous, entropy_of_counts
+from infoplane.types import Estimate, Variable, continuous, entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive, ResultLog
 
 Cell = tuple[int, str]
 Advance = Callable[[int, int], object]
+
+
+CEILING_TOLERANCE_BITS = 1e-6
+"""Rounding by which a stored estimate may exceed its ceiling."""
 
 
 def measure(
@@ -157,14 +162,14 @@ def measure_cells(
         missing = []
         for estimator in estimators[cell[1]]:
             key = cell_key(archive, *cell, estimator, seed)
-            known = _sound(done.get(key))
+            known = _sound(done.get(key), estimator)
             if (
                 known is None
                 or "error" in known
                 or (known["step"], known["layer"], known["estimator"]) != (*cell, estimator.name)
             ):
                 equal = (
-                    _sound(same.get(content_result_key(archive, *cell, estimator, seed)))
+                    _sound(same.get(content_result_key(archive, *cell, estimator, seed)), estimator)
                     if same
                     else None
                 )
@@ -192,8 +197,22 @@ def measure_cells(
     return records
 
 
-def _sound(record: Record | None) -> Record | None:
-    return record if record is not None and is_result(record) else None
+def _sound(record: Record | None, estimator: Estimator) -> Record | None:
+    """The record, if it is a result that can be true; what is measured again costs time, and a false number a conclusion."""
+    if record is None or not is_result(record):
+        return None
+    estimates = [point.estimate for point in points_from(record)[0]]
+    return record if all(_can_be_true(e, estimator) for e in estimates) else None
+
+
+def _can_be_true(estimate: Estimate, estimator: Estimator) -> bool:
+    """Whether an estimate lies below its ceiling; by arithmetic also below log2 of the rows, where the estimator obeys bounds."""
+    ceilings = [] if estimate.ceiling_bits is None else [estimate.ceiling_bits]
+    if estimator.traits.obeys_bounds:
+        ceilings.append(math.log2(estimate.n))
+    return estimate.sense == "upper" or all(
+        estimate.bits <= ceiling + CEILING_TOLERANCE_BITS for ceiling in ceilings
+    )
 
 
 def _cells(

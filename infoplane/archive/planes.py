@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hmac
 import math
 import os
 import zlib
@@ -18,6 +19,7 @@ import numpy as np
 from infoplane.archive import layout
 from infoplane.archive.columns import POINTS, put_points, read_points
 from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
+from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.grids import grids_of
@@ -197,6 +199,10 @@ class ResultLog:
     """Append-only results of one measurement in ``RUN/planes/<name>.jsonl``: one checked, synced line per record.
 
     A kill loses at most the lines being written; a torn or damaged line is ignored when reading, and measured again.
+    So is a line without this user's mark: a run may come from anyone, and whoever can write a line can write any number.
+
+    Attributes:
+        foreign: lines of other users that were found and not read.
     """
 
     def __init__(self, run_path: str | os.PathLike[str], name: str = "results") -> None:
@@ -205,6 +211,7 @@ class ResultLog:
         self.path = folder / f"{name}.jsonl"
         self._found: dict[str, dict[str, Any]] = {}  # Any: JSON
         self._file, self._at = (0, 0), 0  # which file was read, and how far
+        self.foreign = 0
 
     def append(self, key: str, record: Mapping[str, Any]) -> None:  # Any: JSON
         """Add one record; synced before this returns.
@@ -221,7 +228,7 @@ class ResultLog:
             ArchiveError: the disk refused; whole lines were added and at most one torn one, which readers ignore.
         """
         bodies = [
-            layout.to_json({"key": key, "record": dict(record)}).encode() for key, record in records
+            _marked(layout.to_json({"key": key, "record": dict(record)})) for key, record in records
         ]
         if not bodies:
             return
@@ -256,9 +263,9 @@ class ResultLog:
             os.close(fd)
 
     def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
-        """Every sound record by its key; of several with one key the last. Lines that this object has read are not read again while the file only grows."""
+        """Every sound record of this user by its key; of several with one key the last. Lines that this object has read are not read again while the file only grows."""
         if not os.path.lexists(self.path):
-            self._found, self._at = {}, 0
+            self._found, self._at, self.foreign = {}, 0, 0
             return {}
         refuse_link(self.path.parent)
         with os.fdopen(open_regular(self.path), "rb") as file:
@@ -267,21 +274,46 @@ class ResultLog:
             if place != self._file or (
                 self._at and os.pread(file.fileno(), 1, self._at - 1) != b"\n"
             ):  # another file, or a shorter or changed one
-                self._file, self._found, self._at = place, {}, 0
+                self._file, self._found, self._at, self.foreign = place, {}, 0, 0
             file.seek(self._at)
             torn: dict[str, dict[str, Any]] = {}  # Any: JSON
             while line := file.readline(layout.MAX_JSON):
+                body = _sound_body(line)
                 if whole := line.endswith(b"\n"):
                     self._at = file.tell()
-                (self._found if whole else torn).update(_record(line))
+                    self.foreign += body is not None and not _is_own(body)
+                if body is not None and _is_own(body):
+                    (self._found if whole else torn).update(_record(body))
         return self._found | torn
 
 
-def _record(line: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
-    """The record in a line by its key; none in a damaged one."""
+def _sound_body(line: bytes) -> bytes | None:
+    """The JSON of a line; None of a torn or damaged one."""
     crc, _, body = line.rstrip(b"\n").partition(b" ")
+    try:
+        return body if int(crc, 16) == zlib.crc32(body) else None
+    except ValueError:
+        return None
+
+
+_MARK = ',"mark":"%s"}'
+_MARK_BYTES = len(_MARK) - len("%s") + MARK_LETTERS
+
+
+def _marked(text: str) -> bytes:
+    """A JSON object with this user's mark of the rest of it as its last entry."""
+    rest = text.removesuffix("}")
+    return (rest + _MARK % mark_of(rest.encode())).encode()
+
+
+def _is_own(body: bytes) -> bool:
+    rest, end = body[:-_MARK_BYTES], body[-_MARK_BYTES:]
+    return hmac.compare_digest(end, (_MARK % mark_of(rest)).encode())
+
+
+def _record(body: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
+    """The record in a line by its key; none where it is malformed."""
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-        if int(crc, 16) == zlib.crc32(body):
-            entry = layout.parsed(body)
-            return {str(entry["key"]): dict(entry["record"])}
+        entry = layout.parsed(body)
+        return {str(entry["key"]): dict(entry["record"])}
     return {}

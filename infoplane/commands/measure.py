@@ -76,6 +76,10 @@ def measure(
             help="Do not add a second estimator beside a single one of continuous information.",
         ),
     ] = False,
+    fresh: Annotated[
+        bool,
+        typer.Option("--fresh", help="Measure everything again, whatever was measured before."),
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -119,6 +123,7 @@ def measure(
         errorbars=errorbars,
         null=null,
         label=label or None,
+        resume=not fresh,
     )
     plane, unfit = without_refused(plane, added)
     target = output or (

@@ -101,7 +101,7 @@ def _shown(text: str) -> str:
 
 def verify(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file.")) -> None:
     """Recompute every checksum; exit 1 and name file and key where something is damaged."""
-    from infoplane.archive import open_archive
+    from infoplane.archive import ResultLog, open_archive
     from infoplane.archive import verify as problems_of
 
     problems = problems_of(run)
@@ -111,6 +111,12 @@ def verify(run: Path = typer.Argument(..., help="A run folder or a packed .h5 fi
         print(f"{len(problems)} problem(s)")
         raise typer.Exit(1)
     archive = open_archive(run)
+    log = ResultLog(run)
+    own = len(log.read())
+    if log.foreign:
+        print(
+            f"results: {own} lines are yours; {log.foreign} were written by another user (or on another machine) and are measured again, never read"
+        )
     print(
         f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches"
     )

@@ -1,0 +1,127 @@
+"""Result lines: those of this user are believed, those of anybody else are measured again."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import os
+import stat
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import infoplane as ip
+from infoplane.archive import ResultLog, RunWriter
+from infoplane.archive.owner_mark import mark_of
+from infoplane.cli import app
+from infoplane.types import LayerInfo
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run of one layer whose 120 rows all differ: I(X;Z) is log2 120."""
+    z = np.random.default_rng(0).normal(size=(120, 2)).astype(np.float32)
+    path = tmp_path / "run"
+    with RunWriter.create(
+        path, layers=[LayerInfo("l", 0, "Linear", (2,))], x=z, y=np.arange(120) % 3, durable=False
+    ) as writer:
+        with writer.step(0) as shard:
+            shard.write("l", z)
+    return path
+
+
+def forge(log: Path, bits: float, **more: object) -> None:
+    """Rewrite the lines of a log with other numbers, right checksums and the marks that were there."""
+    lines = []
+    for line in log.read_text().splitlines():
+        entry = json.loads(line.partition(" ")[2])
+        for point in entry["record"]["points"]:
+            point.update(bits=bits, **more)
+        body = json.dumps(entry, ensure_ascii=False).encode()
+        lines.append(b"%08x %b\n" % (zlib.crc32(body), body))
+    log.write_bytes(b"".join(lines))
+
+
+def test_forged_numbers_under_right_keys_and_checksums_are_measured_again(run: Path) -> None:
+    truth = [p.bits for p in ip.measure(run, "exact")]
+    forge(run / "planes/results.jsonl", 77.0, ceiling_bits=None)
+    assert [p.bits for p in ip.measure(run, "exact")] == truth
+    assert truth[0] == pytest.approx(np.log2(120))
+
+
+def test_own_lines_are_read_again_and_lines_under_another_key_are_not(
+    run: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ip.measure(run, "exact")
+    log = ResultLog(run)
+    assert len(log.read()) == 1 and log.foreign == 0
+    monkeypatch.setenv("INFOPLANE_STATE", str(tmp_path / "somebody else"))
+    theirs = ResultLog(run)
+    assert theirs.read() == {} and theirs.foreign == 1
+
+
+def test_verify_counts_the_lines_of_others(run: Path) -> None:
+    ip.measure(run, "exact")
+    forge(run / "planes/results.jsonl", 1.0)
+    result = CliRunner().invoke(app, ["verify", str(run)])
+    assert result.exit_code == 0 and "1 were written by another user" in result.output
+
+
+def test_an_own_line_beyond_its_ceiling_is_measured_again(run: Path) -> None:
+    truth = [p.bits for p in ip.measure(run, "exact")]
+    log = ResultLog(run)
+    ((key, record),) = log.read().items()
+    points = json.loads(json.dumps(record["points"]).replace(str(truth[0]), "77.0"))
+    log.append(key, {**record, "points": points})
+    assert "77.0" in json.dumps(ResultLog(run).read()[key])
+    assert [p.bits for p in ip.measure(run, "exact")] == truth
+
+
+def test_fresh_measures_what_was_measured_before(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from infoplane.analysis.measuring import executors
+
+    ip.measure(run, "exact")
+    made: list[int] = []
+    plain = executors.measure_cell
+    monkeypatch.setattr(executors, "measure_cell", lambda *args: [made.append(1), plain(*args)][1])
+    command = ["measure", str(run), "-e", "exact", "--alone", "--no-check"]
+    assert CliRunner().invoke(app, command).exit_code == 0 and made == []
+    assert CliRunner().invoke(app, [*command, "--fresh"]).exit_code == 0 and made == [1]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of a file are those of POSIX")
+def test_the_secret_is_made_once_and_only_its_owner_can_read_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("INFOPLANE_STATE", str(tmp_path / "state"))
+    mark = mark_of(b"text")
+    key = tmp_path / "state/result-lines.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600 and len(key.read_bytes()) == 32
+    assert [p.name for p in key.parent.iterdir()] == [key.name]
+    assert mark_of(b"text") == mark != mark_of(b"other")
+
+
+@pytest.mark.parametrize("how", ["readable", "link", "short", "pipe"])
+def test_a_secret_that_others_may_know_is_not_used(
+    how: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    key = folder / "result-lines.key"
+    if how == "pipe":
+        os.mkfifo(key, 0o600)
+    elif how == "link":
+        (tmp_path / "known").write_bytes(b"k" * 32)
+        (tmp_path / "known").chmod(0o600)
+        key.symlink_to(tmp_path / "known")
+    else:
+        key.write_bytes(b"k" * (32 if how == "readable" else 5))
+        key.chmod(0o644 if how == "readable" else 0o600)
+    monkeypatch.setenv("INFOPLANE_STATE", str(folder))
+    known = hmac.digest(b"k" * (5 if how == "short" else 32), b"text", "sha256").hex()[:32]
+    assert mark_of(b"text") != known  # and neither waits nor fails: this process has one of its own
