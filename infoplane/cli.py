@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import traceback
+import warnings
 
 import typer
 
 from infoplane.compiling import tell_of_compiling
+from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
 
 
@@ -15,18 +18,43 @@ class _App(typer.Typer):
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         tell_of_compiling(
-            lambda: print(
+            lambda: say(
                 "infoplane: compiling, once for this installation: up to half a minute (`infoplane compile` does all of it now)",
                 file=sys.stderr,
             )
         )
+        warnings.showwarning = _say_warning
         try:
-            return super().__call__(*args, **kwargs)  # type: ignore[arg-type]  # passed through untouched
+            code = super().__call__(*args, **{"standalone_mode": False, **kwargs})  # type: ignore[arg-type]  # passed through
+        except typer.Abort:
+            say("Aborted.", file=sys.stderr)
+            raise SystemExit(1) from None
         except InfoplaneError as error:
-            print(f"infoplane: {type(error).__name__}: {error}", file=sys.stderr)
-            for note in getattr(error, "__notes__", ()):
-                print(f"  {note}", file=sys.stderr)
+            say(f"infoplane: {type(error).__name__}: {error}", file=sys.stderr)
+            _say_notes(error)
             raise SystemExit(2) from None
+        except Exception as error:
+            if not isinstance(error, _USAGE):
+                say(traceback.format_exc(), file=sys.stderr)
+                raise SystemExit(1) from None
+            say(f"infoplane: {error.format_message()}; see infoplane --help", file=sys.stderr)
+            raise SystemExit(2) from None
+        if isinstance(code, int):
+            raise SystemExit(code)
+        return code
+
+
+_USAGE = typer.BadParameter.__bases__
+"""What typer raises of a command line that it cannot use, and everything that is told like it."""
+
+
+def _say_notes(error: BaseException) -> None:
+    for note in getattr(error, "__notes__", ()):
+        say(f"  {note}", file=sys.stderr)
+
+
+def _say_warning(message: object, category: type[Warning], *place: object) -> None:
+    say(f"infoplane: {category.__name__}: {message}", file=sys.stderr)
 
 
 app = _App(
@@ -46,7 +74,7 @@ def _root(
     if version:
         from infoplane import __version__
 
-        print(f"infoplane {__version__}")
+        say(f"infoplane {__version__}")
         raise typer.Exit()
 
 

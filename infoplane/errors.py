@@ -24,8 +24,26 @@ InfoplaneError
 from __future__ import annotations
 
 
+def visible(text: str) -> str:
+    r"""Text without control, escape and direction-changing characters; line breaks stay.
+
+    Example:
+        >>> visible("layer \x1b[2Jfc1\nnext")
+        'layer  [2Jfc1\nnext'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
 class InfoplaneError(Exception):
-    """Root of the tree: catch this to catch everything infoplane raises on purpose."""
+    """Root of the tree: catch this to catch everything infoplane raises on purpose.
+
+    Its message shows names of layers and files, which may be a stranger's: control characters in it are never shown.
+    """
+
+    def __str__(self) -> str:
+        return visible(super().__str__())
 
 
 class InputError(InfoplaneError, ValueError):

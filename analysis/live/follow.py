@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.plane_point import cells_of, is_result, points_from
+from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import DPIReport, entropy_of_counts
@@ -150,5 +151,5 @@ def measure_beside(
         ) as error:  # still being made, or rolled back under our eyes: look again
             if str(error) != told:
                 told = str(error)
-                print(f"waiting: {told}", file=sys.stderr, flush=True)
+                say(f"waiting: {told}", file=sys.stderr, flush=True)
         stop.wait(WAIT_SECONDS)

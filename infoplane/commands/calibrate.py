@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infoplane.display.say import say
+
 if TYPE_CHECKING:
     from infoplane.analysis.calibrate import Calibration
 
@@ -85,14 +87,14 @@ def calibrate(
     )
     _print_scores(found)
     if csv is not None:
-        print(found.to_csv(csv))
+        say(found.to_csv(csv))
     if html is not None:
-        print(found.write_html(html))
+        say(found.write_html(html))
     if output is not None:
         from infoplane.analysis.plot import draw_calibration
         from infoplane.analysis.plot.save import write_figure
 
-        print(write_figure(draw_calibration(found), output))
+        say(write_figure(draw_calibration(found), output))
 
 
 def _print_cases(names: list[str] | None, judges: bool) -> None:

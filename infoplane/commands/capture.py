@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from infoplane.display.say import say
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's command."""
@@ -86,12 +88,12 @@ def capture(
         "entry": entry,
     }
     if dry_run:
-        print(preview(network, rows, **reading, **chosen, **options))
+        say(preview(network, rows, **reading, **chosen, **options))
         return
     archive = capture_run(
         network, rows, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
     )
-    print(
+    say(
         f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
         f"{archive.n_rows} rows. Next: infoplane measure {archive.path}"
     )

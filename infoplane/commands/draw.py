@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.subjects import RunOption
+from infoplane.display.say import say
 
 
 def plot(
@@ -72,7 +73,7 @@ def plot(
             save,
         )  # loads matplotlib, which takes as long as many a judgement
 
-        print(
+        say(
             save.save_picture(
                 measured,
                 output,
@@ -101,7 +102,7 @@ def plot(
             raise InputError(
                 f"kind {kind} needs the run behind the plane, which does not lie beside its file; say where it is: --run RUN"
             )
-        print(
+        say(
             save.write_figure(
                 of_run.draw_run(
                     open_archive(behind), kind, layers=layer, estimator=estimator or None
@@ -110,7 +111,7 @@ def plot(
             )
         )
     else:
-        print(
+        say(
             save.save_picture(
                 Plane.load(subject, run=run),
                 output,
@@ -161,7 +162,7 @@ def report(
 
         checked = kept_check(measured, progress=True)
     path = write_report(output, measured, checked, title=title, judged=judged)
-    print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 
 
 def watch(  # the options of a command

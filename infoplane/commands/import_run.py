@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from infoplane.display.say import say
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's command."""
@@ -54,7 +56,7 @@ def import_(
     from infoplane.sources.files import import_run, preview_import
 
     if dry_run:
-        print(
+        say(
             preview_import(
                 path,
                 pattern=pattern or None,
@@ -80,7 +82,7 @@ def import_(
         progress=True,
         overwrite=overwrite,
     )
-    print(
+    say(
         f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
         f"{archive.n_rows} rows. Next: infoplane measure {archive.path}"
     )

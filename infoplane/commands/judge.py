@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from infoplane.commands.subjects import RunOption
+from infoplane.display.say import say
 
 if TYPE_CHECKING:
     from infoplane.types import DPIReport
@@ -66,7 +67,7 @@ def check(
             plane, archive=archive, alpha=alpha, permutations=permutations, progress=not as_json
         )
     if as_json:
-        print(json.dumps(_as_dict(report), indent=1))
+        say(json.dumps(_as_dict(report), indent=1))
     else:
         say_report(report)
     if not report.passed:
@@ -179,7 +180,7 @@ def invariance(
             f"{f.discriminability:.2f}",
         )
     Console().print(table)
-    print(
+    say(
         "error: largest change under a map that changes no information. sensitivity: loss when half of the units go. discriminability: share of signal."
     )
     if output is not None:
@@ -199,7 +200,7 @@ def sensitivity(
     from infoplane.analysis.studies.sensitivity import sensitivity as judge
 
     found = judge(run, estimator or CONVENTIONS, workers=workers, progress=True)
-    print(found)
+    say(found)
     if output is not None:
         from infoplane.analysis.plot import draw_sensitivity
 
@@ -230,7 +231,7 @@ def compare(
     for p in pooled:
         low, high = p.band()
         what = "I(X;Z)" if p.quantity == "i_xz" else "I(Z;Y)"
-        print(
+        say(
             f"{printable(p.layer, 40):12s} {what} at step {p.steps[-1]}: median {p.median[-1]:.3f} bits, runs {low[-1]:.3f} to {high[-1]:.3f}"
         )
     _save(draw_compared(planes, pooled), output)
@@ -239,7 +240,7 @@ def compare(
 def _save(figure: Any, path: Path) -> None:  # Any: a matplotlib figure
     from infoplane.analysis.plot.save import write_figure
 
-    print(write_figure(figure, path))
+    say(write_figure(figure, path))
 
 
 def register(app: typer.Typer) -> None:

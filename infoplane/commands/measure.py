@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from infoplane.cores import SHARE
+from infoplane.display.say import say
 
 DEFAULT = ["bin:szt", "kde:variance=0.001", "exact"]
 
@@ -133,28 +134,28 @@ def measure(
     )
     say_plane(plane)
     for failure in plane.failures[:5]:
-        print(
+        say(
             printable(
                 f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}",
                 400,
             )
         )
     if unfit:
-        print(printable(f"  {unfit}", 400))
+        say(printable(f"  {unfit}", 400))
     if parted := partings(plane):
-        print(
+        say(
             f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
         )
         for apart in parted[:5]:
-            print(printable(f"  {apart}", 400))
-    print(plane.save(target, overwrite=True, judge=False))  # below, with progress, if asked for
+            say(printable(f"  {apart}", 400))
+    say(plane.save(target, overwrite=True, judge=False))  # below, with progress, if asked for
     if csv is not None:
-        print(plane.to_csv(csv))
+        say(plane.to_csv(csv))
     if check and plane.points:
         from infoplane.analysis.dpi.report_cache import kept_check
 
         report = kept_check(plane, archive=archive, progress=True)
-        print(
+        say(
             printable(
                 f"DPI check: {report.tally}"
                 + (f". Which: infoplane check {target}" if report.findings else ""),

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from infoplane.display.say import say
+
 Run = Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")]
 Layers = Annotated[
     list[str] | None, typer.Option("--layer", help="Only this layer; may be given several times.")
@@ -42,14 +44,14 @@ def between(
     from infoplane.analysis.studies.layer_information import layer_information
 
     found = layer_information(run, estimator, step=step, layers=layer or None, seed=seed)
-    print(found)
+    say(found)
     if csv is not None:
-        print(found.to_csv(csv))
+        say(found.to_csv(csv))
     if output is not None:
         from infoplane.analysis.plot import plot_layer_information
         from infoplane.analysis.plot.save import write_figure
 
-        print(write_figure(plot_layer_information(found).figure, output))
+        say(write_figure(plot_layer_information(found).figure, output))
 
 
 def given(
@@ -210,7 +212,7 @@ def _table(
         )
     Console().print(table)
     if csv is not None:
-        print(write_csv(csv, columns, [dict(zip(columns, row, strict=True)) for row in rows]))
+        say(write_csv(csv, columns, [dict(zip(columns, row, strict=True)) for row in rows]))
 
 
 def register(app: typer.Typer) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from infoplane.display.say import say
+
 
 def register(app: typer.Typer) -> None:
     """Add this group's command."""
@@ -37,6 +39,6 @@ def replay(
     checked = f"{len(done.bitwise)} verified bit for bit" + (
         f", {len(done.rounded)} up to rounding" if done.rounded else ""
     )
-    print(
+    say(
         f"{done.path}: {len(done.steps)} steps replayed from weights; against captured activations: {checked or 'none to compare'}"
     )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from infoplane.display.say import say
+
 if TYPE_CHECKING:
     from infoplane.types import Chain
 
@@ -106,18 +108,18 @@ def verify(run: Path = typer.Argument(..., help="A run folder or a packed .h5 fi
 
     problems = problems_of(run)
     for problem in problems:
-        print(problem)
+        say(problem)
     if problems:
-        print(f"{len(problems)} problem(s)")
+        say(f"{len(problems)} problem(s)")
         raise typer.Exit(1)
     archive = open_archive(run)
     log = ResultLog(run)
     own = len(log.read())
     if log.foreign:
-        print(
+        say(
             f"results: {own} lines are yours; {log.foreign} were written by another user (or on another machine) and are measured again, never read"
         )
-    print(
+    say(
         f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches"
     )
 
@@ -134,7 +136,7 @@ def pack(
     from infoplane.archive import pack as pack_run
 
     written = pack_run(run, output, compression=compression or None, overwrite=overwrite)  # type: ignore[arg-type]  # checked inside
-    print(f"{written}: {written.stat().st_size} bytes")
+    say(f"{written}: {written.stat().st_size} bytes")
 
 
 def merge(
@@ -148,7 +150,7 @@ def merge(
     from infoplane.archive import open_archive
 
     archive = open_archive(merge_runs(list(runs), output))
-    print(f"{archive.path}: {len(archive.steps)} steps, {archive.n_rows} rows")
+    say(f"{archive.path}: {len(archive.steps)} steps, {archive.n_rows} rows")
 
 
 def compile_() -> None:
@@ -156,7 +158,7 @@ def compile_() -> None:
     from infoplane.compiling import compile_kernels
 
     compile_kernels()
-    print("compiled: kept beside the installed code, or in NUMBA_CACHE_DIR")
+    say("compiled: kept beside the installed code, or in NUMBA_CACHE_DIR")
 
 
 def register(app: typer.Typer) -> None:

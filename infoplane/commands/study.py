@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from infoplane.display.say import say
+
 READING = """What these numbers are: bits, measured on all {n} probe rows. "{spec}" counts how many different rows remain after every unit's value
 is put into a bin; it can fall when units saturate, although nothing is forgotten. "exact" counts rows that differ in any bit: it says
 what the network really lost. log2 N = {log2_n:.2f} bits is the ceiling of both, H(Y) = {h_y:.3f} bits the ceiling of I(Z;Y).
@@ -70,9 +72,9 @@ def demo(
         f"accuracy: {done.trained.train_accuracy:.1%} on training rows, {done.trained.test_accuracy:.1%} on held-out rows",
         highlight=False,
     )
-    print(done.report)
-    print()
-    print(
+    say(done.report)
+    say()
+    say(
         READING.format(
             n=plane.n,
             spec=plane.estimators[0],
@@ -81,9 +83,9 @@ def demo(
             run=done.files["run"],
         )
     )
-    print()
+    say()
     for name, path in done.files.items():
-        print(f"{name:8s} {path}")
+        say(f"{name:8s} {path}")
 
 
 def register(app: typer.Typer) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, TextIO
 
+from infoplane.display.say import say
+
 Place = Literal["terminal", "notebook", "log"]
 Advance = Callable[[], object]
 
@@ -83,7 +85,7 @@ def progress(
         with _bar(label, total, stream) as step_bar:
             yield step_bar
         return
-    tell = _notebook() if place == "notebook" else lambda text: print(text, file=stream, flush=True)
+    tell = _notebook() if place == "notebook" else lambda text: say(text, file=stream, flush=True)
     pause = NOTEBOOK_SECONDS if place == "notebook" else LOG_SECONDS
     started = told = clock()
     done, said = 0, False
