@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import uuid
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 import torch
 from torch import Tensor, nn
 
-from infoplane.archive.guard import refuse_link
-from infoplane.errors import DamagedArchive, NotAnArchive
+from infoplane.archive.guard import open_regular, refuse_link
+from infoplane.errors import ArchiveError, DamagedArchive, NotAnArchive
 
 FOLDER = "weights"
 
@@ -72,17 +74,40 @@ def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, flo
         DamagedArchive: the file is torn or holds anything but tensors.
     """
     path = weights_file(run, step)
-    if not path.exists():
+    if not os.path.lexists(path):
         raise NotAnArchive(
             f"{path}: no weights of step {step}; stored are {list(weight_steps(run))[:12]}"
         )
+    refuse_link(path.parent)
     try:
-        record = torch.load(path, map_location="cpu", weights_only=True)
+        with os.fdopen(open_regular(path), "rb") as file:
+            _require_stored(file, path)
+            record = torch.load(file, map_location="cpu", weights_only=True)
         return record["state_dict"], record["metrics"]
+    except ArchiveError:
+        raise
     except Exception as error:  # torch raises many kinds for a torn or hostile file
         raise DamagedArchive(
             f"{path}: not a file of weights: {type(error).__name__}: {str(error)[:200]}"
         ) from error
+
+
+def _require_stored(file: IO[bytes], path: Path) -> None:
+    """Refuse an archive whose entries are compressed, or claim more bytes than the file has: torch writes neither.
+
+    Raises:
+        DamagedArchive: it is one.
+        BadZipFile: it is no such archive.
+    """
+    size = os.fstat(file.fileno()).st_size
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+    claimed = sum(entry.file_size for entry in entries)
+    if claimed > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+        raise DamagedArchive(
+            f"{path}: claims {claimed} bytes in a file of {size}, or compresses them; weights are stored as they are"
+        )
+    file.seek(0)
 
 
 def forget_weights(run: Path) -> None:

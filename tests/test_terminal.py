@@ -115,5 +115,7 @@ def test_no_command_prints_but_by_say() -> None:
     root = Path(cli.__file__).parent
     files = [*root.glob("commands/*.py"), root / "cli.py", *root.glob("display/*.py")]
     for file in files:
-        calls = [line for line in file.read_text().splitlines() if line.strip().startswith("print(")]
+        calls = [
+            line for line in file.read_text().splitlines() if line.strip().startswith("print(")
+        ]
         assert not calls or file.name == "say.py", (file, calls)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.kernels.threads import on_device, single_blas, using
@@ -151,15 +152,32 @@ def _on_dask(
 
 @contextmanager
 def _client(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no types
-    """A client of a scheduler, or of a cluster of processes on this machine for the address ``local``."""
+    """A client of a scheduler, or of a cluster of processes on this machine for the address ``local``.
+
+    Whoever can talk to a scheduler runs code as its owner, and any user of this machine reaches its ports. So the local
+    cluster talks to holders of one certificate only, which is made for it, never leaves memory and ends with it.
+
+    Raises:
+        MissingExtra: nothing is installed that makes certificates.
+    """
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     if address != "local":
         with Client(address) as client:  # type: ignore[no-untyped-call]  # dask has no types
             yield client
         return
-    cluster = LocalCluster(n_workers=max(1, workers), threads_per_worker=1, dashboard_address=None)  # type: ignore[no-untyped-call]  # as above
-    with cluster, Client(cluster) as client:  # type: ignore[no-untyped-call]  # as above
+    if find_spec("cryptography") is None:
+        raise MissingExtra("cryptography", "dask")
+    security = Security.temporary()  # type: ignore[no-untyped-call]  # as above
+    cluster = LocalCluster(  # type: ignore[no-untyped-call]  # as above
+        n_workers=max(1, workers),
+        threads_per_worker=1,
+        dashboard_address=None,
+        host="127.0.0.1",
+        security=security,
+    )
+    with cluster, Client(cluster, security=security) as client:  # type: ignore[no-untyped-call]  # as above
         yield client
 
 

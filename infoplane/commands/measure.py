@@ -47,7 +47,7 @@ def measure(
         str,
         typer.Option(
             "--dask",
-            help="Address of a dask scheduler, e.g. tcp://host:8786, or `local` for --workers processes.",
+            help="Address of a dask scheduler, e.g. tls://host:8786, or `local` for --workers processes. Whoever reaches a tcp:// scheduler runs code as you.",
         ),
     ] = "",
     device: Annotated[

@@ -1,0 +1,71 @@
+"""Stored weights of a stranger: what is no plain file of tensors is refused by name, before it is waited for or inflated."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from infoplane.errors import ArchiveError, DamagedArchive, NotAnArchive
+from infoplane.hooks.weights import load_weights, save_weights
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """The stored weights of step 1 of the run in ``tmp_path``."""
+    return save_weights(tmp_path, 1, nn.Linear(300, 300), {"loss": 0.5})
+
+
+def test_weights_that_are_sound_are_read(weights: Path, tmp_path: Path) -> None:
+    state, metrics = load_weights(tmp_path, 1)
+    assert state["weight"].shape == (300, 300) and metrics == {"loss": 0.5}
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_the_place_of_weights_is_refused_and_not_waited_for(
+    weights: Path, tmp_path: Path
+) -> None:
+    weights.unlink()
+    os.mkfifo(weights)
+    with pytest.raises(NotAnArchive, match="expected a regular file"):
+        load_weights(tmp_path, 1)
+
+
+def test_a_link_is_not_followed(weights: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.pt"
+    weights.rename(elsewhere)
+    weights.symlink_to(elsewhere)
+    with pytest.raises(NotAnArchive, match="is a symbolic link"):
+        load_weights(tmp_path, 1)
+
+
+def test_a_folder_of_weights_that_is_a_link_is_not_followed(weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/weights").symlink_to(weights.parent)
+    with pytest.raises(DamagedArchive, match="is a symbolic link"):
+        load_weights(tmp_path / "other", 1)
+
+
+def test_a_compressed_archive_is_refused_before_it_is_inflated(
+    weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = weights.with_name("small.zip")
+    with zipfile.ZipFile(weights) as old:
+        with zipfile.ZipFile(small, "w", zipfile.ZIP_DEFLATED) as new:
+            for entry in old.infolist():
+                new.writestr(entry.filename, bytes(entry.file_size))
+    small.replace(weights)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("was read"))
+    with pytest.raises(DamagedArchive, match="in a file of"):
+        load_weights(tmp_path, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"\x80\x02}q\x00."])
+def test_another_file_is_named(content: bytes, weights: Path, tmp_path: Path) -> None:
+    weights.write_bytes(content)
+    with pytest.raises(ArchiveError, match=r"000000000001\.pt: not a file of weights"):
+        load_weights(tmp_path, 1)
