@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
+from typing import Any, TextIO
 
 import typer
 
 from infoplane.compiling import tell_of_compiling
 from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
+
+USAGE_ERROR: Any = typer.BadParameter.__base__  # Any: of typer, which names only this kind of it
+"""What typer raises of a command line that it cannot use."""
 
 
 class _App(typer.Typer):
@@ -33,19 +37,15 @@ class _App(typer.Typer):
             say(f"infoplane: {type(error).__name__}: {error}", file=sys.stderr)
             _say_notes(error)
             raise SystemExit(2) from None
-        except Exception as error:
-            if not isinstance(error, _USAGE):
-                say(traceback.format_exc(), file=sys.stderr)
-                raise SystemExit(1) from None
+        except USAGE_ERROR as error:
             say(f"infoplane: {error.format_message()}; see infoplane --help", file=sys.stderr)
             raise SystemExit(2) from None
+        except Exception:
+            say(traceback.format_exc(), file=sys.stderr)
+            raise SystemExit(1) from None
         if isinstance(code, int):
             raise SystemExit(code)
         return code
-
-
-_USAGE = typer.BadParameter.__bases__
-"""What typer raises of a command line that it cannot use, and everything that is told like it."""
 
 
 def _say_notes(error: BaseException) -> None:
@@ -53,7 +53,14 @@ def _say_notes(error: BaseException) -> None:
         say(f"  {note}", file=sys.stderr)
 
 
-def _say_warning(message: object, category: type[Warning], *place: object) -> None:
+def _say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     say(f"infoplane: {category.__name__}: {message}", file=sys.stderr)
 
 
