@@ -29,7 +29,7 @@ TABLE = {
     "ksg:k=5,correct=true":              "=    =    =     ~    =     ~      ~    ~    =",
     "ross:k=5":                          "=    =    =     ~    =     ~      ~    ~    =",
     "mixed:k=5":                         "=    =    =     ~    =     ~      ~    ~    =",
-    "gauss":                             "=    =    =     =    =     ~      x    ~    =",
+    "gauss":                             "=    =    =     =    =     ~      r    ~    =",
     "gauss:copula=true":                 "=    =    =     ~    =     ~      =    ~    =",
     "noisy:sigma=0.5":                   "~    ~    x     ~    =     ~      =    ~    =",
     "sliced:slices=8":                   "=    ~    =     x    =     ~      ~    x    =",
@@ -47,7 +47,7 @@ TABLE = {
     "vinfo:family=knn":                  "~    =    =     ~    x     =      =    ~    =",
     "vinfo:family=mlp,hidden=4":         "~    ~    =     ~    x     =      =    ~    =",
 }  # fmt: skip
-"""Why those fail that do: bins and tables have a width of their own and a sampling bias; `exact` gives every distinct row a symbol; a Gaussian per class knows no H(Y); noise of a fixed size
+"""Why those fail that do: bins and tables have a width of their own and a sampling bias; `exact` gives every distinct row a symbol; a Gaussian per class knows no H(Y) and is refused beyond it; noise of a fixed size
 has a scale; slices are not all directions and their mean is no sum; kernels are diversity, not Shannon information; usable information has a direction. `ratio` is trained for 6 epochs here, where
 its two read-outs part."""
 

@@ -273,3 +273,9 @@ def test_an_interval_of_a_table_holds_the_truth_or_is_not_given(name: str, corre
         else:
             assert "no interval" in " ".join(e.notes)
     assert held >= 0.85 * given - 1
+
+
+def test_exact_of_one_draw_of_a_random_layer_is_refused_by_the_certificate(tmp_path: Path) -> None:
+    archive = recorded(tmp_path / "r", mode="train", layers=["1", "2"])
+    plane = ip.measure(archive, "exact")
+    assert {(p.layer, p.quantity) for p in plane} == {("1", "i_xz"), ("1", "i_zy"), ("2", "i_zy")}
