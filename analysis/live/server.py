@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import socket
 import sys
 import threading
 import time
@@ -84,7 +85,7 @@ def application(
     token: str | None = None,
     hosts: frozenset[str] | None = LOOPBACK,
     viewers: Viewers | None = None,
-    run: str = "",
+    answer: Callable[[str], str] | None = None,
 ) -> App:
     """The ASGI application of the live page.
 
@@ -92,7 +93,7 @@ def application(
         source: what to follow.
         title: heading.
         token: required in the query string when given.
-        viewers: counts who looks. run: what `which.json` answers, so that a restarted training finds its page again.
+        viewers: counts who looks. answer: what `/which` says to a question, so that a restarted training knows its page.
         hosts: names in the Host header that are answered; None answers all (give a token then).
 
     Raises:
@@ -133,7 +134,8 @@ def application(
         return StreamingResponse(_events(source, looking), media_type="text/event-stream")
 
     def which(request: Request) -> Response:
-        return Response(json.dumps({"run": run}), media_type="application/json")
+        question = request.query_params.get("question", "")
+        return Response("" if answer is None else answer(question), media_type="text/plain")
 
     return Guard(
         Starlette(
@@ -142,7 +144,7 @@ def application(
                 Route("/plotly.js", script),
                 Route("/data.json", data),
                 Route("/events", events),
-                Route("/which.json", which),
+                Route("/which", which),
             ]
         ),
         hosts=hosts,
@@ -183,12 +185,13 @@ def serve(
     port: int = 8321,
     title: str = "",
     token: str | None = None,
-    run: str = "",
+    answer: Callable[[str], str] | None = None,
+    listening: socket.socket | None = None,
     linger: float | None = None,
 ) -> None:
     """Serve the live page until interrupted; prints its address.
 
-    Beyond loopback a token is required and made when none is given. With ``linger`` it also ends when standard input has closed (whoever started
+    ``listening`` is a socket that is listening already. Beyond loopback a token is required and made when none is given. With ``linger`` it also ends when standard input has closed (whoever started
     it is gone) and nobody has looked for so many seconds.
 
     Raises:
@@ -208,7 +211,7 @@ def serve(
         token=token,
         hosts=LOOPBACK if local else None,
         viewers=viewers,
-        run=run,
+        answer=answer,
     )
     shown = f"[{host}]" if ":" in host else host
     print(
@@ -234,7 +237,7 @@ def serve(
         threading.Thread(
             target=_end_when_alone, args=(server, viewers, linger), daemon=True
         ).start()
-    server.run()
+    server.run(sockets=None if listening is None else [listening])
 
 
 def _end_when_alone(server: Any, viewers: Viewers, linger: float) -> None:  # Any: a uvicorn server

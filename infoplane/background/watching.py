@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 import socket
 import subprocess
-import urllib.request
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 from infoplane.background.live import PYTHON, child_environment
+from infoplane.background.page_secret import make_secret, read_secret, secret_file
 from infoplane.errors import InputError, MissingExtra
 
-FIRST_PORT, PORTS = 8321, 20
 LINGER_SECONDS = 60.0
 """How long a page outlives its training when nobody looks at it."""
 
@@ -45,7 +44,7 @@ class LivePage:
         address: where to look.
 
     Args:
-        run: the run's folder. port: where to listen; the first free one from 8321 when left out.
+        run: the run's folder. port: where to listen; one that the system chooses when left out.
     """
 
     def __init__(
@@ -53,29 +52,36 @@ class LivePage:
     ) -> None:
         self.run = Path(run).resolve()
         self._process: subprocess.Popen[bytes] | None = None
-        chosen, theirs = find_port(self.run, port)
-        self.address = f"http://127.0.0.1:{chosen}/"
-        if not theirs:
-            command = [
-                *PYTHON,
-                "-m",
-                "infoplane",
-                "watch",
-                str(self.run),
-                "--follow",
-                "--port",
-                str(chosen),
-                "--linger",
-                str(linger),
-            ]
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,  # closes with this process, however it ends
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=child_environment(),
-                start_new_session=True,  # a Ctrl-C meant for the training does not hit it
-            )
+        known = read_secret(secret_file(self.run))
+        if known is not None and port in (None, known.port) and known.page_is_there():
+            self.address = f"http://127.0.0.1:{known.port}/"
+            return
+        with listen(port) as listening:
+            chosen = int(listening.getsockname()[1])
+            self.address = f"http://127.0.0.1:{chosen}/"
+            self._process = self._start(listening, chosen, linger)
+
+    def _start(self, listening: socket.socket, port: int, linger: float) -> subprocess.Popen[bytes]:
+        options = ["--follow", "--port", str(port), "--linger", str(linger)]
+        with contextlib.suppress(
+            OSError
+        ):  # else a training that is started anew opens another page
+            options += ["--secret", str(make_secret(self.run, port))]
+        inherited: tuple[int, ...] = ()
+        if os.name == "posix":
+            inherited = (listening.fileno(),)
+            options += ["--listening", str(listening.fileno())]
+        else:
+            listening.close()
+        return subprocess.Popen(
+            [*PYTHON, "-m", "infoplane", "watch", str(self.run), *options],
+            pass_fds=inherited,
+            stdin=subprocess.PIPE,  # closes with this process, however it ends
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=child_environment(),
+            start_new_session=True,  # a Ctrl-C meant for the training does not hit it
+        )
 
     def release(self) -> None:
         """Training is over: the page stays for whoever looks, and ends when nobody does."""
@@ -92,38 +98,21 @@ class LivePage:
             )  # it outlives us by design: no ResourceWarning about a running child
 
 
-def find_port(run: Path, port: int | None) -> tuple[int, bool]:
-    """A port for the page of ``run``, and whether its page already listens there.
+def listen(port: int | None) -> socket.socket:
+    """A socket of this machine alone that listens, on a port that the system chooses when none is asked for.
 
     Raises:
-        InputError: the port asked for, or every port of the range, is taken by somebody else.
+        InputError: the port is taken.
     """
-    wanted = range(FIRST_PORT, FIRST_PORT + PORTS) if port is None else (port,)
-    for candidate in wanted:
-        if _free(candidate):
-            return candidate, False
-        if _page_of(candidate) == str(run):
-            return candidate, True
-    raise InputError(
-        f"ports {wanted[0]} to {wanted[-1]} of this machine are taken; give another one: watch=9000"
-    )
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as s:
-        s.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # a port that was left a moment ago is free, as it is for the server
-        try:
-            s.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _page_of(port: int) -> str:
-    """The run whose live page listens there; empty where something else does."""
-    with contextlib.suppress(OSError, ValueError):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/which.json", timeout=2) as answer:
-            return str(json.loads(answer.read(10_000)).get("run", ""))
-    return ""
+    listening = socket.socket()
+    # a port that was left a moment ago is free
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port or 0))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        raise InputError(
+            f"port {port} of this machine cannot be had: {error}; give another one, for example watch=9000, or watch=True"
+        ) from error
+    return listening

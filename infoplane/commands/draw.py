@@ -194,13 +194,23 @@ def watch(  # the options of a command
             hidden=True, help="End when standard input closes and nobody looks for so long."
         ),
     ] = None,
+    listening: Annotated[
+        int | None, typer.Option(hidden=True, help="A socket that listens already.")
+    ] = None,
+    secret: Annotated[
+        Path | None, typer.Option(hidden=True, help="File of the secret by which it is known.")
+    ] = None,
     token: Annotated[
         str, typer.Option(help="Token for the address; made when needed and left out.")
     ] = "",
 ) -> None:
     """Show a running training live in the browser (read-only, this machine only unless told otherwise)."""
+    import socket
     import threading
 
+    from infoplane.background.page_secret import read_secret
+
+    known = None if secret is None else read_secret(secret)
     from infoplane.analysis.live import RunSource, measure_beside, serve
 
     stop = threading.Event()
@@ -215,7 +225,8 @@ def watch(  # the options of a command
             port=port,
             title=run.name,
             token=token or None,
-            run=str(run.resolve()),
+            answer=None if known is None else known.answer,
+            listening=None if listening is None else socket.socket(fileno=listening),
             linger=linger,
         )
     finally:
