@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -17,15 +18,17 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.live.server import Viewers
-from infoplane.background.watching import LivePage, checked_port, find_port
+from infoplane.background.page_secret import PageSecret, make_secret, read_secret, secret_file
+from infoplane.background.watching import LivePage, checked_port, listen
 from infoplane.errors import InputError, MissingExtra
+from infoplane.owner_files import write_owned
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:subprocess .* is still running:ResourceWarning"
 )  # the page outlives its training by design
 
 
-def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(true: Callable[[], bool], what: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
@@ -74,13 +77,14 @@ def test_a_watched_recording_shows_its_results_and_its_page_is_found_again_and_e
             lambda: ask(address + "data.json").get("count", 0) == 12,
             "2 steps x 3 layers x 2 quantities",
         )
-        assert ask(address + "which.json") == {"run": str((tmp_path / "run").resolve())}
-        assert find_port(tmp_path / "run", port) == (port, True)
-        with pytest.raises(InputError, match="are taken; give another one: watch=9000"):
-            find_port(tmp_path / "other", port)
+        known = read_secret(secret_file(tmp_path / "run"))
+        assert known is not None and known.port == port and known.page_is_there()
+        assert not PageSecret(port, "another").page_is_there()
+        with pytest.raises(InputError, match="give another one, for example watch=9000"):
+            LivePage(tmp_path / "other", port=port)
         second = LivePage(tmp_path / "run", port=port)
         assert second.address == address and second._process is None
-    until(lambda: ask(address + "which.json") == {}, "the end of a page that nobody looks at")
+    until(lambda: ask(address + "data.json") == {}, "the end of a page that nobody looks at")
 
 
 def test_somebody_who_looks_keeps_the_page_open() -> None:
@@ -112,14 +116,78 @@ def test_missing_libraries_are_named_before_training(monkeypatch: pytest.MonkeyP
         checked_port(True)
 
 
-def test_a_stranger_on_the_port_is_not_taken_for_our_page() -> None:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        s.listen()
-        port = int(s.getsockname()[1])
-        threading.Thread(target=lambda: s.accept()[0].close(), daemon=True).start()
-        with pytest.raises(InputError, match="are taken"):
-            find_port(Path("run"), port)
+def one_byte_a_second(connection: socket.socket, over: threading.Event) -> None:
+    for letter in b"HTTP/1.0 200 OK\r\n" * 100:
+        if over.wait(0.3):
+            return
+        connection.sendall(bytes([letter]))
+
+
+def a_redirect(connection: socket.socket, over: threading.Event) -> None:
+    connection.recv(4000)
+    connection.sendall(b"HTTP/1.0 302 Found\r\nLocation: http://127.0.0.1:1/\r\n\r\n")
+
+
+def the_question_itself(connection: socket.socket, over: threading.Event) -> None:
+    question = connection.recv(4000).partition(b"question=")[2].partition(b" ")[0]
+    connection.sendall(b"HTTP/1.0 200 OK\r\n\r\n" + question)
+
+
+def nothing(connection: socket.socket, over: threading.Event) -> None:
+    over.wait(10)
+
+
+def too_much(connection: socket.socket, over: threading.Event) -> None:
+    with contextlib.suppress(OSError):
+        while not over.is_set():
+            connection.sendall(b"x" * 100_000)
+
+
+@pytest.mark.parametrize(
+    "behave", [one_byte_a_second, a_redirect, the_question_itself, nothing, too_much]
+)
+def test_a_stranger_on_the_port_is_not_taken_for_our_page_and_keeps_nobody_waiting(
+    behave: Callable[[socket.socket, threading.Event], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    over = threading.Event()
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def serve_one() -> None:
+            connection = listening.accept()[0]
+            with connection, contextlib.suppress(OSError):
+                behave(connection, over)
+
+        thread = threading.Thread(target=serve_one, daemon=True)
+        thread.start()
+        began = time.monotonic()
+        assert not PageSecret(int(listening.getsockname()[1]), "secret").page_is_there()
+        assert time.monotonic() - began < 3
+        over.set()
+        thread.join()
+
+
+def test_a_secret_that_others_can_read_or_that_is_malformed_is_none(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    file = make_secret(run, 4000)
+    found = read_secret(file)
+    assert found is not None and found.port == 4000 and len(found.secret) == 64
+    assert secret_file(run) == file and secret_file(tmp_path / "another") != file
+    file.chmod(0o644)
+    assert read_secret(file) is None
+    for content in (b"", b"[1]", b'{"port": "x", "secret": 1}', b"\xff"):
+        write_owned(file, content)
+        assert read_secret(file) is None
+
+
+def test_the_system_chooses_the_port_and_one_that_is_taken_is_refused() -> None:
+    with listen(None) as one, listen(None) as other:
+        ports = [s.getsockname() for s in (one, other)]
+        assert {host for host, _ in ports} == {"127.0.0.1"} and len(set(ports)) == 2
+        with pytest.raises(InputError, match=f"port {ports[0][1]} of this machine cannot be had"):
+            listen(ports[0][1])
 
 
 def test_the_recorder_imports_no_analysis_and_no_server() -> None:
