@@ -12,7 +12,7 @@ from infoplane.analysis.estimators import parse
 from infoplane.errors import EstimatorError
 
 SPECS = ["knn", "ksg", "ross", "mixed"]
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def truncated(z: np.ndarray) -> np.ndarray:

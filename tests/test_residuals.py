@@ -13,7 +13,7 @@ import infoplane as ip
 from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.residuals import whiten
 
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def bits(spec: str, x: np.ndarray, z: np.ndarray) -> float:
@@ -31,12 +31,12 @@ def gaussian(nats: float, dim: int, n: int, seed: int) -> tuple[np.ndarray, np.n
 @pytest.mark.parametrize("dim", [1, 2, 3])
 @pytest.mark.parametrize("nats", [0.0, 1.0, 4.0, 8.0, 8.5, 9.0, 10.0])
 def test_strong_dependence_is_read_to_a_tenth_of_a_nat(nats: float, dim: int) -> None:
-    found = bits("knn", *gaussian(nats, dim, 2000, 0)) * math.log(2)
+    found = bits("knn", *gaussian(nats, dim, 1500, 0)) * math.log(2)
     assert found == pytest.approx(nats, abs=0.12)
 
 
 def test_the_estimate_rises_with_the_truth_up_to_ten_nats() -> None:
-    found = [bits("knn", *gaussian(nats, 2, 1500, 1)) for nats in np.arange(0.5, 10.1, 0.5)]
+    found = [bits("knn", *gaussian(nats, 2, 1500, 1)) for nats in np.arange(1.0, 10.1, 1.0)]
     assert (np.diff(found) > 0).all()
 
 
