@@ -21,6 +21,8 @@ from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Variable
 
+_ROWS = 4
+"""Rows that a covariance wants for each of its dimensions; with labels, of the smallest class."""
 _LN2 = float(np.log(2.0))
 _SMALLEST = 1e-12
 _ONE = 1 - 1e-9
@@ -71,8 +73,8 @@ class Gaussian:
     """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit, with the small-sample correction of the three log-determinants.
 
     With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et al. 2017 for the copula form).
-    Fewer than 4 rows per joint dimension are refused, and with labels fewer than 10 rows of the smallest class per dimension; one unit of
-    fewer rows is not corrected, and the notes say so. Constant units are left out. The notes also say what the rows show against the
+    Fewer than 4 rows per joint dimension (with labels, of the smallest class) are refused; one unit of a class of 3 rows is not
+    corrected, and the notes say so. Constant units are left out. The notes also say what the rows show against the
     fit: tails, skewness, dependence beyond correlation (`infoplane.analysis.estimators.gaussian_fit`).
 
     Attributes:
@@ -153,7 +155,7 @@ class Gaussian:
         x, z = self._prepared(a), self._prepared(b)
         joint = np.concatenate([x, z], axis=1)
         together = f"{a.name} with {b.name}"
-        self._require_rows(joint.shape[1], a.n, together, per_dimension=4, least=2)
+        self._require_rows(joint.shape[1], a.n, together, per_dimension=_ROWS, least=2)
         cov, notes = self._covariance(joint, False, together)
         d = x.shape[1]
         parts = (cov[:d, :d], cov[d:, d:], cov)
@@ -226,8 +228,8 @@ class Gaussian:
                 f"{self.name}: a class of {smallest} rows has no covariance; leave classes below 3 rows out"
             )
         within = f"{z.name} within the smallest class"
-        self._require_rows(z.dim, smallest, within, per_dimension=10, least=1)
-        shrink = z.dim > smallest / 10
+        self._require_rows(z.dim, smallest, within, per_dimension=_ROWS, least=1)
+        shrink = z.dim > smallest / _ROWS
         whole, notes = self._covariance(values, shrink, z.name)
         bits = 0.5 * self._log_det(whole, z.n, not shrink, z.name)
         of_all, of_classes = whitened(values, whole), np.empty_like(values)
