@@ -1,43 +1,92 @@
-"""What the framework adapters share: a recorder that opens when training begins, steps, and closes however training ends."""
+"""What the framework adapters share: a recorder of the model that is trained, in a run of its own for every training."""
 
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
-from typing import Any
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Self
 
 from torch import nn
 
 from infoplane.errors import InputError, MissingExtra
 from infoplane.hooks.recorder import Recorder
 
+Metrics = Mapping[str, Any]  # Any: whatever the framework logs
+
+
+class RunFolders:
+    """A folder for every training: ``to``, then ``to-2``, ``to-3`` ...
+
+    Copies are the same object: cross-validation copies its callbacks for every fold, and each fold
+    is a training of its own.
+    """
+
+    def __init__(self, to: str | Path) -> None:
+        self._to = Path(to)
+        self._count = 0
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def next(self) -> Path:
+        """The folder of the training that begins now."""
+        self._count += 1
+        if self._count == 1:
+            return self._to
+        folder = self._to.with_name(f"{self._to.name}-{self._count}")
+        warnings.warn(
+            f"training {self._count} of this callback is recorded in a run of its own: {folder}",
+            UserWarning,
+            stacklevel=4,
+        )
+        return folder
+
 
 class Attachment:
-    """Opens a `Recorder` on the framework's model at the start of training; a second training of the same object goes on with the run.
+    """Records the model that is trained: each training in a run of its own, one that goes on in the same.
 
     Args:
         options: of the `Recorder`, all but ``model``.
+        folders: shared by copies of a callback; made from ``to`` when left out.
+
+    Attributes:
+        recorder: of the training that runs, or ran last.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], folders: RunFolders | None = None) -> None:
         if missing := [name for name in ("probe", "to") if name not in options]:
             raise InputError(f"expected {' and '.join(missing)}=, as for infoplane.Recorder")
         self.options = dict(options)
         self.recorder: Recorder | None = None
+        self._folders = folders or RunFolders(options["to"])
 
-    def begin(self, model: nn.Module, *, resumed: bool = False) -> None:
-        """Attach and capture step 0."""
-        if self.recorder is None:
-            options = self.options | (
-                {"resume": True} if resumed and not self.options.get("overwrite") else {}
-            )
-            self.recorder = Recorder(model, **options)
+    def begin(self, model: nn.Module, *, resumed: bool = False, **more: Any) -> None:
+        """Attach to a model whose training begins, and capture step 0.
+
+        Args:
+            model: what is trained now; another one than before gets a recorder of its own.
+            resumed: the training goes on where an earlier one ended, in the run of that.
+            more: options that hold for this model only.
+        """
+        before, self.recorder = self.recorder, None
+        if before is not None:
+            before.close()  # an exception may have ended its training without a word
+        options = more | self.options
+        options["to"] = self._folders.next() if before is None or not resumed else before.path
+        if resumed and (before is not None or not options.get("overwrite")):
+            options |= {"resume": True, "overwrite": False}
+        self.recorder = Recorder(model, **options)
         self.recorder.open()
 
-    def step(self, step: int, metrics: Mapping[str, Any]) -> None:
+    def step(self, step: int, metrics: Metrics | Callable[[], Metrics]) -> None:
         """Capture when due, with those of the framework's metrics that are numbers."""
-        if self.recorder is not None:
-            self.recorder.step(step, **numeric(metrics))
+        if self.recorder is not None and self.recorder.schedule.due(step):
+            self.recorder.step(step, **numeric(metrics() if callable(metrics) else metrics))
 
     def end(self) -> None:
         """Wait for what is being written and let go of the run."""

@@ -28,6 +28,7 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
     """A Keras callback that records after every epoch (step = epochs done); step 0 is the untrained model.
 
     Needs ``KERAS_BACKEND=torch``: only there a Keras layer is an ``nn.Module``. Keras' metrics go into the archive.
+    A second ``fit`` is recorded in a run of its own.
 
     Args:
         options: of `infoplane.Recorder`, all but ``model``.
@@ -58,8 +59,7 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
                 for layer in self.model.layers
                 if not any(word in type(layer).__name__ for word in quiet)
             ]
-            attached.options.setdefault("layers", [name.replace(".", "_") for name in names])
-            attached.begin(_view(self.model))
+            attached.begin(_view(self.model), layers=[name.replace(".", "_") for name in names])
 
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
             attached.step(epoch + 1, logs or {})

@@ -4,40 +4,55 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from types import ModuleType
-from typing import Any
+from typing import Any, Literal
 
+from infoplane.errors import InputError
 from infoplane.hooks.adapter import Attachment, missing
+from infoplane.hooks.schedule import At
 
 
 def callback(
-    framework: ModuleType | None = None, **options: Any
+    framework: ModuleType | None = None, *, by: Literal["epoch", "step"] = "epoch", **options: Any
 ) -> Any:  # Any: a Callback of the user's own framework
-    """A Lightning callback that records after every training epoch (step = epochs done); step 0 is the untrained model.
+    """A Lightning callback that records after training epochs or optimiser steps; step 0 is the untrained model.
 
     The class is derived from the ``Callback`` of the user's own package, ``lightning`` or ``pytorch_lightning``, whichever is imported.
-    Logged metrics go into the archive. The sanity check is ignored.
+    Logged metrics go into the archive. The sanity check is ignored. A second ``fit`` is recorded in a run of its own.
+    A module without ``forward`` is recorded by ``forward=``, e.g. ``forward=lambda module, x: module.encoder(x)``.
 
     Args:
         framework: ``lightning.pytorch`` or ``pytorch_lightning``; found among the imported modules when left out.
+        by: what a step of the schedule is: ``epoch``, epochs done, or ``step``, optimiser steps done.
         options: of `infoplane.Recorder`, all but ``model``.
 
     Raises:
         MissingExtra: neither package is installed.
+        InputError: ``by`` is neither.
     """
+    if by not in ("epoch", "step"):
+        raise InputError(f"by must be 'epoch' or 'step', got {by!r}")
     module = framework or _imported()
     attached = Attachment(options)
 
     class Infoplane(module.Callback):  # type: ignore[misc,name-defined]  # a class of the user's framework
-        """Records the information plane's activations after every training epoch."""
+        """Records the information plane's activations of the model that is trained."""
 
         attachment = attached
 
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-            attached.begin(pl_module, resumed=trainer.current_epoch > 0)
+            if by == "epoch":
+                _compare_with_epochs(options.get("schedule"), trainer.max_epochs)
+            attached.begin(pl_module, resumed=trainer.global_step > 0)
+
+        def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
+            if by == "step":
+                attached.step(trainer.global_step, lambda: trainer.callback_metrics)
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-            attached.step(trainer.current_epoch + 1, trainer.callback_metrics)
+            if by == "epoch":
+                attached.step(trainer.current_epoch + 1, lambda: trainer.callback_metrics)
 
         def on_train_end(self, trainer: Any, pl_module: Any) -> None:
             attached.end()
@@ -46,6 +61,21 @@ def callback(
             attached.end()
 
     return Infoplane()
+
+
+def _compare_with_epochs(schedule: object, epochs: int | None) -> None:
+    """Warn of a schedule that counts further than there are epochs."""
+    if (
+        isinstance(schedule, At)
+        and epochs is not None
+        and 0 <= epochs < max(schedule.steps, default=0)
+    ):
+        warnings.warn(
+            f"the schedule {schedule} goes to {max(schedule.steps)}, and this training has {epochs} epochs: "
+            "steps are epochs here; by='step' counts optimiser steps",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _imported() -> ModuleType:

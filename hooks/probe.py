@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from infoplane.errors import InputError
+from infoplane.errors import InputError, UnsupportedModel
 from infoplane.hooks.isolate import random_state_kept
 from infoplane.hooks.probe_batches import (
     Part,
@@ -142,6 +142,10 @@ def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> ob
     """Run the model: ``model(x)``, ``model(*xs)``, ``model(**xs)`` by the type of the inputs, or the user's ``forward(model, inputs)``."""
     if forward is not None:
         return forward(model, inputs)
+    if type(model).forward is nn.Module.forward:
+        raise UnsupportedModel(
+            f"{type(model).__name__} has no forward: say how it is called, forward=lambda model, x: model.net(x)"
+        )
     if isinstance(inputs, dict):
         return model(**inputs)
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from infoplane.hooks.adapter import Attachment, missing
+from infoplane.hooks.adapter import Attachment, RunFolders, missing
 
 
 def callback(**options: Any) -> Any:  # Any: a skorch Callback
     """A skorch callback that records after every epoch (step = epochs done); step 0 is the untrained module.
+
+    Every ``fit`` is recorded in a run of its own: ``to``, ``to-2`` ..., also in cross-validation within one process.
 
     The numbers of the net's history (``train_loss``, ``valid_loss``, ``valid_acc`` ...) go into the archive.
 
@@ -26,11 +28,12 @@ def callback(**options: Any) -> Any:  # Any: a skorch Callback
     class Infoplane(Callback):  # type: ignore[misc]  # skorch has no types
         """Records the information plane's activations after every epoch."""
 
-        def __init__(self, options: dict[str, Any]) -> None:
+        def __init__(self, options: dict[str, Any], folders: RunFolders) -> None:
             self.options = options
+            self.folders = folders  # shared by the copies that cross-validation makes
 
         def initialize(self) -> Any:
-            self.attachment = Attachment(self.options)
+            self.attachment = Attachment(self.options, self.folders)
             return self
 
         def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
@@ -45,4 +48,4 @@ def callback(**options: Any) -> Any:  # Any: a skorch Callback
         def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
             self.attachment.end()
 
-    return Infoplane(options)
+    return Infoplane(options, RunFolders(options.get("to", "")))

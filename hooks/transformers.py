@@ -10,7 +10,8 @@ from infoplane.hooks.adapter import Attachment, missing
 def callback(**options: Any) -> Any:  # Any: a TrainerCallback
     """A ``TrainerCallback`` that records at optimiser steps (step = ``state.global_step``); step 0 is the model before training.
 
-    What the trainer logged last goes into the archive.
+    What the trainer logged last goes into the archive. Every ``train()`` is recorded in a run of its own: ``to``, ``to-2`` ...,
+    so that ``model_init=`` and hyperparameter search show the model of each trial; one that goes on from a checkpoint stays in its run.
 
     Args:
         options: of `infoplane.Recorder`, all but ``model``. A probe as the model takes it: ``({"input_ids": ..., "attention_mask": ...}, labels)``.
@@ -35,6 +36,7 @@ def callback(**options: Any) -> Any:  # Any: a TrainerCallback
         def on_train_begin(
             self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any
         ) -> None:
+            self.logged = {}
             attached.begin(model, resumed=state.global_step > 0)
 
         def on_log(

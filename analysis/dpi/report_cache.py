@@ -28,6 +28,7 @@ from infoplane.analysis.dpi.evidence import archive_of
 from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
 from infoplane.archive.columns import objects_of
 from infoplane.archive.layout import raw_bytes
+from infoplane.archive.places import user_cache as cache_folder
 from infoplane.archive.publish import make_folder, publishing
 from infoplane.cores import begun
 from infoplane.errors import InfoplaneError
@@ -39,15 +40,6 @@ if TYPE_CHECKING:
 
 KEPT, KEPT_BYTES = 256, 1 << 28
 """Reports kept, and how many bytes of them; the ones written first go first."""
-
-
-def cache_folder() -> Path | None:
-    """``INFOPLANE_CACHE``, else ``infoplane`` in the user's cache folder; None, keep nothing, where the variable is set and empty."""
-    if (chosen := os.environ.get("INFOPLANE_CACHE")) is not None:
-        return Path(chosen) if chosen else None
-    with contextlib.suppress(RuntimeError):  # nobody's home
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "infoplane"
-    return None
 
 
 def kept_check(

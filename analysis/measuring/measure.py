@@ -266,10 +266,17 @@ def frozen_estimators(
 
 
 def result_log(archive: Archive, name: str = "results") -> ResultLog | None:
-    """Where results of a run folder are written down; None for a packed run."""
-    from infoplane.archive import ResultLog
+    """Where results of a run folder are written down: in it, or in the user's cache; None for a packed run."""
+    from infoplane.archive.places import borrowed_folder, may_write
+    from infoplane.archive.planes import BorrowedResultLog, ResultLog
 
-    return ResultLog(archive.path, name) if archive.path.is_dir() else None
+    if not archive.path.is_dir():
+        return None
+    log = ResultLog(archive.path, name)
+    if may_write(log.path):
+        return log
+    folder = borrowed_folder(archive.path, archive.run_uuid)
+    return BorrowedResultLog(archive.path, name, folder=folder)
 
 
 def _jobs(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], device: str) -> list[Job]:

@@ -205,10 +205,17 @@ class ResultLog:
         foreign: lines of other users that were found and not read.
     """
 
-    def __init__(self, run_path: str | os.PathLike[str], name: str = "results") -> None:
+    def __init__(
+        self,
+        run_path: str | os.PathLike[str],
+        name: str = "results",
+        *,
+        folder: Path | None = None,
+    ) -> None:
         run = Path(run_path)
-        folder = run / layout.PLANE_DIR if run.is_dir() else run.with_name(run.name + ".planes")
-        self.path = folder / f"{name}.jsonl"
+        if folder is None and run.is_dir():
+            folder = run / layout.PLANE_DIR
+        self.path = (folder or run.with_name(run.name + ".planes")) / f"{name}.jsonl"
         self._found: dict[str, dict[str, Any]] = {}  # Any: JSON
         self._file, self._at = (0, 0), 0  # which file was read, and how far
         self.foreign = 0
@@ -285,6 +292,30 @@ class ResultLog:
                 if body is not None and _is_own(body):
                     (self._found if whole else torn).update(_record(body))
         return self._found | torn
+
+
+class BorrowedResultLog(ResultLog):
+    """Results of a run that may not be written to: what lies in it is read, new ones go elsewhere.
+
+    Args:
+        run_path, name: as for `ResultLog`.
+        folder: where new results go; None forgets them.
+    """
+
+    def __init__(
+        self, run_path: str | os.PathLike[str], name: str = "results", *, folder: Path | None
+    ) -> None:
+        super().__init__(run_path, name)
+        self._own = None if folder is None else ResultLog(run_path, name, folder=folder)
+
+    def extend(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:  # Any: JSON
+        """Add records where they may be written, if anywhere."""
+        if self._own is not None:
+            self._own.extend(records)
+
+    def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
+        """The records in the run and those of one's own."""
+        return super().read() | ({} if self._own is None else self._own.read())
 
 
 def _sound_body(line: bytes) -> bytes | None:

@@ -48,6 +48,7 @@ def check(
     from infoplane.analysis.measuring.measure import measure
     from infoplane.archive import open_archive
     from infoplane.archive.planes import is_plane
+    from infoplane.commands.subjects import tell_read_only
     from infoplane.display.tables import say_report
     from infoplane.plane import Plane
 
@@ -60,6 +61,7 @@ def check(
         )
     else:
         archive = open_archive(subject)
+        tell_read_only(archive)
         plane = measure(
             archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json
         )

@@ -108,10 +108,12 @@ def measure(
     specs += added
     from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.archive import open_archive
+    from infoplane.commands.subjects import plane_target, tell_read_only
     from infoplane.display.tables import say_plane
     from infoplane.types import printable
 
     archive = open_archive(run)
+    tell_read_only(archive)
     plane = run_measure(
         archive,
         specs,
@@ -127,11 +129,7 @@ def measure(
         resume=not fresh,
     )
     plane, unfit = without_refused(plane, added)
-    target = output or (
-        archive.path / "plane.h5"
-        if archive.path.is_dir()
-        else archive.path.with_name(archive.path.stem + "-plane.h5")
-    )
+    target = output or plane_target(archive)
     say_plane(plane)
     for failure in plane.failures[:5]:
         say(

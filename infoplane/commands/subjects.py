@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from infoplane.analysis.report import Judged
     from infoplane.analysis.studies.compare import Pooled
+    from infoplane.archive import Archive
     from infoplane.plane import Plane
 
 
@@ -20,6 +22,39 @@ RunOption = Annotated[
         "--run", help="Of a plane: the run behind it, where it does not lie beside the file."
     ),
 ]
+
+
+def plane_target(archive: Archive) -> Path:
+    """Where the plane of a run goes when nobody says: into it or beside it, else to the user's cache.
+
+    Raises:
+        ArchiveError: neither may be written to.
+    """
+    from infoplane.archive.places import borrowed_folder, may_write
+    from infoplane.errors import ArchiveError
+
+    run = archive.path
+    beside = run / "plane.h5" if run.is_dir() else run.with_name(run.stem + "-plane.h5")
+    if may_write(beside):
+        return beside
+    folder = borrowed_folder(run, archive.run_uuid)
+    if folder is None:
+        raise ArchiveError(f"{run} may not be written to; say where the plane goes by --output")
+    return folder / "plane.h5"
+
+
+def tell_read_only(archive: Archive) -> None:
+    """Say where results go that cannot go into the run."""
+    from infoplane.archive.layout import PLANE_DIR
+    from infoplane.archive.places import borrowed_folder, may_write
+    from infoplane.types import printable
+
+    run = archive.path
+    if not run.is_dir() or may_write(run / PLANE_DIR):
+        return
+    folder = borrowed_folder(run, archive.run_uuid)
+    where = "are not remembered (INFOPLANE_CACHE is empty)" if folder is None else f"go to {folder}"
+    print(printable(f"{run} may not be written to: results {where}", 600), file=sys.stderr)
 
 
 def plane_of(
@@ -37,8 +72,11 @@ def plane_of(
     if subject.is_dir() and is_plane(subject / "plane.h5"):
         return Plane.load(subject / "plane.h5", run=subject)
     from infoplane.analysis.measuring.measure import measure
+    from infoplane.archive import open_archive
 
-    return measure(subject, list(estimators), progress=True)
+    archive = open_archive(subject)
+    tell_read_only(archive)
+    return measure(archive, list(estimators), progress=True)
 
 
 def named_planes(paths: Sequence[Path], estimator: str, workers: int = 1) -> dict[str, Plane]:
