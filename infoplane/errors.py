@@ -18,6 +18,8 @@ InfoplaneError
 │   ├── DamagedArchive               torn, truncated, checksum mismatch or hostile structure
 │   ├── ArchiveExists                refusing to overwrite
 │   └── ArchiveLocked                another live recorder writes to this run
+├── DeadlineExceeded (TimeoutError)  something took longer than it was given
+├── MissingProgram (OSError)         a program that pip does not install is needed; says which
 └── MissingExtra (ImportError)       an optional package is needed; says which extra to install
 """
 
@@ -112,6 +114,20 @@ class ArchiveExists(ArchiveError):
 
 class ArchiveLocked(ArchiveError):
     """Another live recorder writes to this run."""
+
+
+class DeadlineExceeded(InfoplaneError, TimeoutError):
+    """Something took longer than it was given."""
+
+
+class MissingProgram(InfoplaneError, OSError):
+    """A program that pip does not install is needed; the message names it and the way without it."""
+
+    def __init__(self, program: str, purpose: str, instead: str) -> None:
+        super().__init__(
+            f"the program {program} is needed for {purpose} and is not installed; "
+            f"install it with your system's package manager, or {instead}"
+        )
 
 
 class MissingExtra(InfoplaneError, ImportError):

@@ -13,10 +13,9 @@ from test_dpi import chain_of, honest, write
 
 import infoplane as ip
 from infoplane.analysis.dpi import significance as resample
-from infoplane.analysis.dpi.significance import OutOfTime
 from infoplane.analysis.measuring.plane_point import balanced_halves, random_halves
 from infoplane.archive import Archive, ResultLog, pack
-from infoplane.errors import ArchiveError
+from infoplane.errors import ArchiveError, DeadlineExceeded
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
@@ -116,12 +115,12 @@ def test_a_judgement_that_was_given_up_is_gone_on_with(
 
     def over(until: float) -> None:
         if len(made) == 1 and next(asked) >= 0:
-            raise OutOfTime
+            raise DeadlineExceeded
 
     check = ip.check_dpi  # loaded before what it looks at is replaced
     with monkeypatch.context() as m:
-        m.setattr(resample, "in_time", over)
-        with pytest.raises(OutOfTime):
+        m.setattr(resample, "check_deadline", over)
+        with pytest.raises(DeadlineExceeded):
             check(plane)
     assert len(made) == 1 == len(path.read_text().splitlines())
     report: DPIReport = ip.check_dpi(plane)

@@ -20,11 +20,10 @@ from infoplane.analysis.dpi import check as dpi
 from infoplane.analysis.dpi import report_cache as kept
 from infoplane.analysis.dpi import significance as resample
 from infoplane.analysis.dpi.report_cache import kept_check
-from infoplane.analysis.dpi.significance import OutOfTime
 from infoplane.analysis.estimators import KDE
 from infoplane.archive import Archive, RunWriter, layout
 from infoplane.cli import app
-from infoplane.errors import ArchiveError, DamagedArchive
+from infoplane.errors import ArchiveError, DamagedArchive, DeadlineExceeded
 from infoplane.plane import Plane
 
 SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
@@ -136,12 +135,12 @@ def test_every_stage_of_a_judgement_looks_at_the_time(
             ]
         ):
             asked.append(until)
-            raise OutOfTime
+            raise DeadlineExceeded
 
     if stage == "halves":  # of an estimator that has no pass for all of them
         monkeypatch.setattr(KDE, "estimate_halves", None)
-    monkeypatch.setattr(dpi, "in_time", over)
-    monkeypatch.setattr(resample, "in_time", over)
+    monkeypatch.setattr(dpi, "check_deadline", over)
+    monkeypatch.setattr(resample, "check_deadline", over)
     plane.save(tmp_path / "long.h5")
     assert asked and not (tmp_path / "cache").exists()
     assert all(0 < until - time.monotonic() <= kept.AHEAD_SECONDS for until in asked)

@@ -18,7 +18,13 @@ from infoplane.analysis.dpi.equal_inputs import differing_layers
 from infoplane.analysis.dpi.evidence import Evidence, archive_of, name_declared
 from infoplane.analysis.dpi.layer_laws import broken_laws, tolerance_bits
 from infoplane.analysis.dpi.layer_pairs import Family, compare
-from infoplane.analysis.dpi.significance import Chance, Resampler, benjamini_hochberg, holm, in_time
+from infoplane.analysis.dpi.significance import (
+    Chance,
+    Resampler,
+    benjamini_hochberg,
+    check_deadline,
+    holm,
+)
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import InputError
 from infoplane.grids import Grid, grids_of
@@ -95,7 +101,7 @@ def judge(
     """`check_dpi` of a plane, not kept; given up when `time.monotonic` passes ``until``.
 
     Raises:
-        OutOfTime: it did. InputError: as `check_dpi`.
+        DeadlineExceeded: it did. InputError: as `check_dpi`.
     """
     if not 0 < alpha < 1:
         raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
@@ -149,7 +155,7 @@ def _leaks(
             "not compared there, and an excess cannot be told from sampling error and bias"
         )
     for step in [step for step in plane.steps if step in there]:
-        in_time(until)
+        check_deadline(until)
         if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
             limits.append(
                 f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes"
@@ -213,7 +219,7 @@ def _pairs(
     until: float,
 ) -> tuple[int, list[Finding]]:
     """The numbers of every pair of layers: how many were compared, and those that were not simply ok."""
-    compared = compare(evidence, grids, in_time=lambda: in_time(until))
+    compared = compare(evidence, grids, check_deadline=lambda: check_deadline(until))
     found: list[Finding] = []  # what became of the excesses
     suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
     later: dict[
@@ -241,7 +247,7 @@ def _pairs(
 
     with shown_progress("judging", len(compared.families), shown=progress) as advance:
         for family in compared.families:
-            in_time(until)
+            check_deadline(until)
             start = len(found)
             found += [
                 evidence.judge_excess(*family.of, plane.points[up], plane.points[down])

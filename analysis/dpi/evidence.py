@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.dpi.certificate import is_random_given, noise_between, rounding_of, stale
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
+from infoplane.analysis.measuring.freeze import edges_until, freeze_edges
 from infoplane.analysis.measuring.plane_point import layer_values
 from infoplane.analysis.units import carries_bits
-from infoplane.contract import NO_PROMISES, Estimator, FreezesEdges, HasCodes, Traits
+from infoplane.contract import NO_PROMISES, Estimator, HasCodes, Traits
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests
-from infoplane.types import Chain, Finding, Verdict, continuous
+from infoplane.types import Chain, Finding, Verdict
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -59,7 +60,7 @@ class Evidence:
         self._codes: dict[tuple[str, str], NDArray[np.int64] | None] = {}
         self._parsed: dict[str, Estimator | None] = {}  # None when its plug-in is not installed
         self._unknown: set[str] = set()
-        self._frozen: dict[tuple[str, str], Estimator] = {}
+        self._frozen: dict[str, dict[str, Estimator]] = {}  # by spec and layer
 
     def estimator(self, spec: str) -> Estimator | None:
         """The estimator behind a spec; None when it cannot be made here."""
@@ -79,29 +80,18 @@ class Evidence:
         return NO_PROMISES if estimator is None else estimator.traits
 
     def fitted(self, spec: str, layer: str) -> Estimator | None:
-        """The estimator with edges frozen over the plane's cells, where its rule asks for it; None without the archive."""
+        """The estimator with its edges frozen as for the plane, where its rule asks for it; None without the archive."""
         estimator = self.estimator(spec)
-        if not isinstance(estimator, FreezesEdges) or estimator.traits.edges == "none":
+        if estimator is None or estimator.traits.edges == "none":
             return estimator
-        scope = estimator.traits.edges
-        key = (spec, layer if scope == "layer" else "")
-        if key not in self._frozen:
-            archive = self.archive
-            if archive is None:
-                return None
-            layers = [layer] if scope == "layer" else self.plane.layers
-            cells = [
-                (s, name)
-                for s in self.plane.steps
-                for name in layers
-                if archive.has(s, name) and archive.n_nonfinite(s, name) == 0
-            ]
-            self._frozen[key] = (
-                estimator.fit(continuous(archive.z(s, name), name) for s, name in cells)
-                if cells
-                else estimator
-            )
-        return self._frozen[key]
+        if self.archive is None:
+            return None
+        if spec not in self._frozen:
+            until = edges_until(self.plane)
+            until = self.plane.steps[-1] if until is None else until
+            found = freeze_edges([estimator], self.archive, until=until)
+            self._frozen[spec] = {name: frozen for name, (frozen,) in found.items()}
+        return self._frozen[spec][layer]
 
     def exempt(self, spec: str) -> bool:
         """Whether the DPI does not apply to this number (V-information may grow with depth)."""

@@ -28,7 +28,7 @@ from infoplane.analysis.measuring.plane_point import (
     plane_points,
     rows_of_halves,
 )
-from infoplane.errors import ArchiveError, InfoplaneError
+from infoplane.errors import ArchiveError, DeadlineExceeded, InfoplaneError
 from infoplane.rows import cell_codes, row_codes
 from infoplane.types import Estimate, Quantity
 
@@ -115,18 +115,14 @@ def benjamini_hochberg(p: Sequence[float], tests: int) -> list[float]:
     return adjusted
 
 
-class OutOfTime(Exception):
-    """A judgement took longer than whoever asked for it would wait."""
-
-
-def in_time(until: float) -> None:
+def check_deadline(until: float) -> None:
     """Nothing, as long as `time.monotonic` has not passed ``until``.
 
     Raises:
-        OutOfTime: it has.
+        DeadlineExceeded: it has.
     """
     if time.monotonic() > until:
-        raise OutOfTime
+        raise DeadlineExceeded("judging took longer than it was given")
 
 
 @dataclass(frozen=True)
@@ -144,7 +140,7 @@ class Resampler:
 
     Args:
         permutations: draws of the permutation test. splits: half-sample splits (two halves each). seed: of both.
-        until: when to give up, looked at before every half; see `in_time`.
+        until: when to give up, looked at before every half; see `check_deadline`.
 
     Estimates of halves are results like any other: `keep` adds them to those of the run, in a log of their own, and nobody makes them again.
     """
@@ -229,7 +225,7 @@ class Resampler:
         return self._values[cell]
 
     def _computed(self, cell: Cell) -> Halves | None:
-        in_time(self.until)
+        check_deadline(self.until)
         try:
             return self._of_codes(cell) if self.evidence.celled(cell[2]) else self._of_values(cell)
         except InfoplaneError:
@@ -266,7 +262,7 @@ class Resampler:
             halves = rows_of_halves(splits)
 
             def points(k: int) -> list[tuple[Quantity, Estimate]]:
-                in_time(self.until)
+                check_deadline(self.until)
                 x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
                 return plane_points(
                     estimator,

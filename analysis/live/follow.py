@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.measuring.plane_point import cells_of, is_result, points_from
+from infoplane.analysis.measuring.plane_point import is_result, points_from
 from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive, ResultLog
 
 WAIT_SECONDS = 0.5
+_UNLIMITED = 64.0
+"""Share of a core: a page that somebody looks at need not wait."""
 
 
 class RunSource:
@@ -101,55 +103,39 @@ def _empty(archive: Archive) -> Plane:
 
 
 def measure_beside(
-    run: str | Path,
-    estimators: Sequence[str],
-    stop: threading.Event,
-    *,
-    seed: int = 0,
-    workers: int = 1,
+    run: str | Path, estimators: Sequence[str], stop: threading.Event, *, seed: int = 0
 ) -> None:
     """Measure every checkpoint of ``run`` as it appears, until ``stop`` is set; results go to the run's own result lines.
 
-    Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for.
+    Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for,
+    and one that is resumed is followed again.
     """
-    from infoplane.analysis.estimators.spec import parse
-    from infoplane.analysis.measuring.measure import (
-        frozen_estimators,
-        measure_cells,
-        require_measurable,
-        result_log,
-    )
-    from infoplane.archive import open_archive
-
-    archive: Archive | None = None
-    log: ResultLog | None = None
-    done: tuple[int, ...] = ()
-    told = ""
+    said = ""
     while not stop.is_set():
         try:
-            archive = open_archive(run) if archive is None else archive.refresh()
-            log = log or result_log(archive)
-            for step in [s for s in archive.steps if s not in done]:
-                if stop.is_set():
-                    return
-                parsed, cells = (
-                    [parse(spec) for spec in estimators],
-                    list(cells_of(archive, None, [step])),
-                )
-                require_measurable(archive, parsed)
-                measure_cells(
-                    archive,
-                    cells,
-                    frozen_estimators(archive, parsed, cells),
-                    log,
-                    seed=seed,
-                    workers=workers,
-                )
-            done = archive.steps
+            _follow_to_the_end(Path(run), estimators, stop, seed)
         except (
             InfoplaneError
         ) as error:  # still being made, or rolled back under our eyes: look again
-            if str(error) != told:
-                told = str(error)
-                say(f"waiting: {told}", file=sys.stderr, flush=True)
+            if str(error) != said:
+                said = str(error)
+                say(f"waiting: {said}", file=sys.stderr, flush=True)
         stop.wait(WAIT_SECONDS)
+
+
+def _follow_to_the_end(
+    run: Path, estimators: Sequence[str], stop: threading.Event, seed: int
+) -> None:
+    """Follow a run until nobody writes to it any more; return at once where nothing was added since."""
+    from infoplane.analysis.measuring.follow import Budget, follow
+    from infoplane.archive.lock import is_being_written
+
+    follow(
+        run,
+        estimators,
+        over=stop,
+        gone=stop,
+        seed=seed,
+        budget=Budget(_UNLIMITED),
+        ended=lambda: not is_being_written(run),
+    )

@@ -68,15 +68,18 @@ def follow(
     max_overhead: float = SHARE,
     seed: int = 0,
     budget: Budget | None = None,
+    ended: Callable[[], bool] | None = None,
 ) -> Plane | None:
     """Measure the checkpoints of ``run`` as they appear; result lines go to ``RUN/planes``, where `measure` finds them.
 
     Args:
         run: a run folder; one that is not there yet is waited for.
-        estimators: spec strings. Rules whose cells are frozen over the whole run (``bin:range``, ``bin:saxe-paper``) wait for its end.
+        estimators: spec strings. Rules with edges frozen over the run or a layer (``bin:range``, ``bin:saxe-paper``) wait for its end.
         over: set when the training is over: the budget falls away, what is left is measured, and this returns.
         gone: set when nobody wants results any more: this returns after the cell at hand.
         max_overhead: share of one core that may be used until then.
+        budget: instead of ``max_overhead``.
+        ended: says that the training is over; what ``over`` says when left out.
 
     Returns:
         The whole plane, None when ``gone`` was set first.
@@ -84,6 +87,9 @@ def follow(
     from infoplane.analysis.estimators.spec import parse
     from infoplane.archive import open_archive
 
+    if not estimators:
+        raise InputError("expected at least one estimator, for example 'bin:szt'")
+    ended = over.is_set if ended is None else ended
     at_once = [e for e in map(parse, estimators) if e.traits.edges == "none"]
     log: ResultLog | None = None
     budget = budget or Budget(max_overhead)
@@ -97,7 +103,7 @@ def follow(
     mark: int | None = None
     while not gone.is_set():
         last_look = (
-            over.is_set()
+            ended()
         )  # read first: what was published before the training said so is seen below
         now = _mark(Path(run))
         if now != mark or last_look:

@@ -12,20 +12,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane.analysis.measuring.executors import Job, as_of, run
-from infoplane.analysis.measuring.large_layers import is_large
+from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
 from infoplane.analysis.measuring.plane_point import (
     Record,
     cell_key,
     cells_of,
     content_result_key,
-    holds_symbols,
     is_result,
     points_from,
 )
-from infoplane.contract import Estimator, FreezesEdges
+from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import Estimate, Variable, continuous, entropy_of_counts
+from infoplane.types import Estimate, entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive, ResultLog
@@ -95,7 +94,8 @@ def measure(
         require_device(device)
     cells = _cells(archive, layers, steps)
     require_measurable(archive, parsed)
-    fitted = frozen_estimators(archive, parsed, cells)
+    measured = [name for name in archive.layers if any(c[1] == name for c in cells)]
+    fitted = freeze_edges(parsed, archive, layers=measured)
     if errorbars or null:
         from infoplane.analysis.resampling.intervals import Resampled
 
@@ -119,7 +119,7 @@ def measure(
         archive,
         records,
         parsed,
-        [name for name in archive.layers if any(c[1] == name for c in cells)],
+        measured,
         seed,
     )
 
@@ -225,46 +225,6 @@ def _cells(
     return list(cells_of(archive, layers, steps))
 
 
-def frozen_estimators(
-    archive: Archive, parsed: Sequence[Estimator], cells: Sequence[Cell]
-) -> dict[str, list[Estimator]]:
-    """Per layer the estimators to use, with edges frozen over these cells where their rule asks for it."""
-
-    def finite(of: Sequence[Cell]) -> list[Cell]:
-        return [
-            c for c in of if archive.n_nonfinite(*c) == 0 and not holds_symbols(archive, c[1])
-        ]  # the others fail one by one, and take no other cell with them
-
-    def values(of: Sequence[Cell]) -> Iterator[Variable]:
-        for step, layer in of:
-            blocks = (
-                archive.chunks(step, layer, 4096)
-                if is_large(archive, layer)
-                else [archive.z(step, layer)]
-            )
-            yield from (continuous(block, layer) for block in blocks)
-
-    def fitted(estimator: Estimator, of: Sequence[Cell]) -> Estimator:
-        found = finite(of)
-        return (
-            estimator.fit(values(found))
-            if found and isinstance(estimator, FreezesEdges)
-            else estimator
-        )
-
-    per_layer: dict[str, list[Estimator]] = {layer: [] for _, layer in cells}
-    for estimator in parsed:
-        scope = estimator.traits.edges
-        whole = fitted(estimator, cells) if scope == "run" else estimator
-        for layer, chosen in per_layer.items():
-            chosen.append(
-                fitted(estimator, [c for c in cells if c[1] == layer])
-                if scope == "layer"
-                else whole
-            )
-    return per_layer
-
-
 def result_log(archive: Archive, name: str = "results") -> ResultLog | None:
     """Where results of a run folder are written down: in it, or in the user's cache; None for a packed run."""
     from infoplane.archive.places import borrowed_folder, may_write
@@ -343,6 +303,8 @@ def _plane(
         "infoplane": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    if any(e.traits.edges != "none" for e in parsed):
+        provenance[EDGES_UNTIL] = str(archive.steps[-1])
     return Plane(
         points=tuple(points),
         layers=tuple(layers),

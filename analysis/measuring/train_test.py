@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.measuring.measure import frozen_estimators
+from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.plane_point import (
     cell_rng,
     input_variable,
@@ -51,7 +51,7 @@ def split_planes(
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
     sides = split_rows(archive, equal_rows=equal_rows, seed=seed)
     cells = [(step, layer) for step, layer in archive]
-    frozen = frozen_estimators(archive, [parse(e) for e in estimators], cells)
+    frozen = freeze_edges([parse(e) for e in estimators], archive)
     return {side: _plane(archive, rows, cells, frozen, seed) for side, rows in sides.items()}
 
 

@@ -11,7 +11,7 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import trajectories
-from infoplane.errors import InputError, MissingExtra
+from infoplane.errors import InputError, MissingProgram
 from infoplane.new_file import new_file
 from infoplane.plane import Plane
 from infoplane.types import Awaited
@@ -33,15 +33,13 @@ def save_animation(
 
     Raises:
         InputError: the suffix is neither .gif nor .mp4, or there is nothing to draw.
-        MissingExtra: ffmpeg is not installed (.mp4 only).
+        MissingProgram: ffmpeg is not installed (.mp4 only).
     """
     path = Path(path)
     if path.suffix.lower() not in (".gif", ".mp4"):
         raise InputError(f"expected a file ending in .gif or .mp4, got {path.name!r}")
     if path.suffix.lower() == ".mp4" and not FFMpegWriter.isAvailable():
-        raise MissingExtra(
-            "the program ffmpeg", "no extra: your system's package manager; .gif needs none"
-        )
+        raise MissingProgram("ffmpeg", "a .mp4 film", "write a .gif, which needs none")
     spec = choose_estimator(plane, estimator)
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.58)
     ax = plot_plane(plane, report, estimator=spec, sense=sense, ax=figure.add_subplot())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.plane_point import (
     input_variable,
     label_variable,
@@ -19,10 +20,10 @@ from infoplane.analysis.measuring.plane_point import (
     rows_of_halves,
 )
 from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
-from infoplane.contract import Estimator, FreezesEdges, HasOutside
+from infoplane.contract import Estimator, HasOutside
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Variable, continuous, printable
+from infoplane.types import printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -249,7 +250,7 @@ def phases(
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
-    parsed = [_with_run_edges(parse(e), archive) for e in estimators]
+    parsed = [parse(e) for e in estimators]
     names = list(archive.layers) if layers is None else list(layers)
     if unknown := [name for name in names if name not in archive.layers]:
         raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
@@ -260,10 +261,11 @@ def phases(
     rng = np.random.default_rng(seed)
     rows = [None, *rows_of_halves(random_halves(archive.n_rows, splits, rng))]
     found = []
+    frozen = freeze_edges(parsed, archive, layers=names)
     with shown_progress("judging phases", len(names) * len(parsed), shown=progress) as advance:
         for name in names:
             curves = []
-            for e in parsed:
+            for e in frozen[name]:
                 curve = _curve(archive, name, e, rows, seed)
                 curves += [] if curve is None else [curve]
                 advance()
@@ -274,21 +276,6 @@ def phases(
     return Phases(tuple(found), str(archive.path))
 
 
-def _with_run_edges(estimator: Estimator, archive: Archive) -> Estimator:
-    """The estimator with the edges of the run, where its rule asks for those, as `measure` freezes them."""
-    if isinstance(estimator, FreezesEdges) and estimator.traits.edges == "run":
-        return estimator.fit(_values(archive, archive.layers))
-    return estimator
-
-
-def _values(archive: Archive, layers: Sequence[str]) -> Iterator[Variable]:
-    """The finite activations of these layers at every checkpoint."""
-    for step in archive.steps:
-        for layer in layers:
-            if archive.has(step, layer) and archive.n_nonfinite(step, layer) == 0:
-                yield continuous(archive.z(step, layer), layer)
-
-
 def _curve(
     archive: Archive,
     layer: str,
@@ -297,8 +284,6 @@ def _curve(
     seed: int,
 ) -> Compression | None:
     steps = [s for s in archive.steps if archive.has(s, layer)]
-    if isinstance(estimator, FreezesEdges) and estimator.traits.edges == "layer":
-        estimator = estimator.fit(_values(archive, [layer]))
     x, y = input_variable(archive, estimator), label_variable(archive, estimator)
     exact = estimator.traits.family == "exact codes"
     rows = rows[:1] if exact else rows

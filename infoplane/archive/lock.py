@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 import warnings
 import weakref
 from pathlib import Path
@@ -17,6 +18,7 @@ try:
 except ImportError:  # Windows has no flock; two writers there are not told apart
     fcntl = None  # type: ignore[assignment]
 
+_PATIENCE_SECONDS = 0.2
 _held: weakref.WeakSet[WriterLock] = weakref.WeakSet()
 
 
@@ -53,7 +55,7 @@ class WriterLock:
         if fcntl is None:
             return
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock()
         except BlockingIOError as error:
             holder = os.pread(self._fd, 500, 0).decode("utf-8", "replace") or "unknown"
             raise ArchiveLocked(
@@ -73,6 +75,17 @@ class WriterLock:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, note.encode(), 0)
 
+    def _lock(self) -> None:
+        """Take the lock; tries for a fifth of a second, since `is_being_written` holds it for a moment."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.01)
+
     def release(self) -> None:
         """Give the lock up; harmless when repeated."""
         if self._fd >= 0 and fcntl is not None and self.pid == os.getpid():
@@ -84,6 +97,22 @@ class WriterLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def is_being_written(run: Path) -> bool:
+    """Return whether a live writer of this or another process holds a lock of the run; False where that cannot be told."""
+    if fcntl is None:
+        return False
+    for path in run.glob("writer-r*.lock"):
+        with contextlib.suppress(OSError):
+            fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            finally:
+                os.close(fd)
+    return False
 
 
 def _forget_in_child() -> None:

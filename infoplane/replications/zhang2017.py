@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.errors import InputError
 from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
 from infoplane.replications.runs import ACTS, accuracies, drop, plane_of, szt_run
@@ -25,7 +26,7 @@ def beyond_chance(
     from infoplane.analysis.resampling.intervals import permutation_null
 
     if archive.split is None or archive.y is None:
-        raise ValueError(f"{archive.path}: the run stores no split or no labels")
+        raise InputError(f"{archive.path}: the run stores no split or no labels")
     mine = np.asarray(archive.split) == rows
     z, y = ip.continuous(archive.z(archive.steps[-1], layer)[mine]), ip.discrete(archive.y[mine])
     estimator = ip.estimators.Binned("szt")

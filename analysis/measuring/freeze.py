@@ -1,0 +1,79 @@
+"""Edges of cells that are frozen before anything is measured: one rule for every command and study, so that one spec is one number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from infoplane.analysis.measuring.large_layers import is_large
+from infoplane.analysis.measuring.plane_point import holds_symbols
+from infoplane.contract import Estimator, FreezesEdges
+from infoplane.types import Variable, continuous
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+    from infoplane.plane import Plane
+
+EDGES_UNTIL = "edges_until"
+"""Key of a plane's provenance: the last checkpoint that its edges have seen."""
+_BLOCK_ROWS = 4096
+
+
+def freeze_edges(
+    estimators: Sequence[Estimator],
+    archive: Archive,
+    *,
+    layers: Sequence[str] | None = None,
+    until: int | None = None,
+) -> dict[str, list[Estimator]]:
+    """Return per layer the estimators to measure with, their edges frozen where ``traits.edges`` asks for it.
+
+    Edges of scope ``run`` come from all layers and checkpoints of the run, edges of scope ``layer`` from all checkpoints of
+    the layer, whatever part of them is measured then. Symbols have no
+    edges, and values that are not finite none that mean anything: both are left out.
+
+    Args:
+        estimators: as parsed.
+        archive: the run.
+        layers: those to be measured; all by default.
+        until: the last checkpoint that counts; the last that is there by default. A plane names its own, see `edges_until`.
+    """
+    over_run = [_freeze(e, archive, archive.layers, until, scope="run") for e in estimators]
+    return {
+        layer: [_freeze(e, archive, [layer], until, scope="layer") for e in over_run]
+        for layer in (archive.layers if layers is None else layers)
+    }
+
+
+def edges_until(plane: Plane) -> int | None:
+    """Return the last checkpoint that the edges of a plane have seen; None where it does not say."""
+    text = plane.provenance.get(EDGES_UNTIL, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _freeze(
+    estimator: Estimator, archive: Archive, layers: Sequence[str], until: int | None, *, scope: str
+) -> Estimator:
+    """The estimator frozen over these layers, where its edges are of this scope and there is anything to see."""
+    if not isinstance(estimator, FreezesEdges) or estimator.traits.edges != scope:
+        return estimator
+    cells = [
+        (step, layer)
+        for step in archive.steps
+        if until is None or step <= until
+        for layer in layers
+        if archive.has(step, layer)
+        and archive.n_nonfinite(step, layer) == 0
+        and not holds_symbols(archive, layer)
+    ]
+    return estimator.fit(_values(archive, cells)) if cells else estimator
+
+
+def _values(archive: Archive, cells: Sequence[tuple[int, str]]) -> Iterator[Variable]:
+    """The activations of these cells, those of large layers in blocks of rows."""
+    for step, layer in cells:
+        if is_large(archive, layer):
+            for block in archive.chunks(step, layer, _BLOCK_ROWS):
+                yield continuous(block, layer)
+        else:
+            yield continuous(archive.z(step, layer), layer)
