@@ -20,7 +20,6 @@ from infoplane.analysis.dpi import check as dpi
 from infoplane.analysis.dpi import report_cache as kept
 from infoplane.analysis.dpi import significance as resample
 from infoplane.analysis.dpi.report_cache import kept_check
-from infoplane.analysis.estimators import KDE
 from infoplane.archive import Archive, RunWriter, layout
 from infoplane.cli import app
 from infoplane.errors import ArchiveError, DamagedArchive, DeadlineExceeded
@@ -138,7 +137,7 @@ def test_every_stage_of_a_judgement_looks_at_the_time(
             raise DeadlineExceeded
 
     if stage == "halves":  # of an estimator that has no pass for all of them
-        monkeypatch.setattr(KDE, "estimate_halves", None)
+        monkeypatch.setattr(resample, "halves_from_one_pass", lambda *of: None)
     monkeypatch.setattr(dpi, "check_deadline", over)
     monkeypatch.setattr(resample, "check_deadline", over)
     plane.save(tmp_path / "long.h5")
