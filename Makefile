@@ -53,7 +53,7 @@ $(VENV)/installed: pyproject.toml constraints.txt requirements-ci.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	if [ -n "$$CI" ] && $(BIN)/python -c "$(LOCKED)"; then $(PIP_ONLY) --require-hashes --no-deps -r requirements-ci.txt; fi
 	$(PIP) $(TORCH_PIP) torch
-	INFOPLANE_COMPILE=no $(PIP) -e '.[dev]'
+	$(PIP) -e '.[dev]'
 	$(BIN)/infoplane compile
 	touch $@
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import os
-import signal
-import sys
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TypeVar
 
 from infoplane.errors import InputError
@@ -49,70 +44,3 @@ def cores() -> int:
         if text and name == "INFOPLANE_THREADS":
             raise InputError(f"INFOPLANE_THREADS: expected a positive number, got {text!r}")
     return at_hand()
-
-
-def hold_memory() -> None:
-    """Let this process keep what it frees, up to 256 MiB, and use it again: the system gives pages to one thread at a time, and clears them first.
-
-    Where arrays of a few hundred KiB come and go on two threads that took a third of the time. For processes that are ours alone, on GNU's libc.
-    """
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another system
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-1, 1 << 28)  # M_TRIM_THRESHOLD
-        mallopt(-3, 1 << 25)  # M_MMAP_THRESHOLD, the largest that it takes
-
-
-def _finished(found: T, rest: Callable[[], object]) -> T:
-    rest()
-    return found
-
-
-def begun(work: Callable[[], tuple[T, Callable[[], object]]]) -> Callable[[], T]:
-    """Begin ``work`` in a copy of this process and go on: what is returned waits for its result, which must be picklable, or raises what it raised.
-
-    The result comes with what is left to do once it has been handed over: nobody waits for that but the end of this process, for some seconds.
-    For commands, which have just started: a process that has threads, or torch's, cannot be copied safely. There, where there is no second core or no
-    Linux, and where the copy was killed, the work is done by whoever waits for it.
-    """
-    if (
-        sys.platform != "linux"
-        or cores() < 2
-        or threading.active_count() > 1
-        or "torch" in sys.modules
-    ):
-        return lambda: _finished(*work())
-    from multiprocessing import get_context
-
-    context = get_context("fork")
-    ours, theirs = context.Pipe(duplex=False)
-
-    def run() -> None:
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # a Ctrl-C reaches whoever waits, too, who then ends this in good order
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        try:
-            found, rest = work()
-        except Exception as error:
-            theirs.send((None, error))
-        else:
-            theirs.send((found, None))
-            rest()
-
-    copy = context.Process(target=run, daemon=True)  # ends when this process does
-    copy.start()
-    theirs.close()
-
-    def result() -> T:
-        try:
-            found, error = ours.recv()
-        except EOFError:
-            return _finished(*work())
-        atexit.register(copy.join, 5.0)  # or it would be ended with this process
-        if error is not None:
-            raise error
-        return found  # type: ignore[no-any-return]  # as run sent it
-
-    return result

@@ -52,7 +52,7 @@ def run_demo(
         InputError: an unknown task or activation, or fewer than one epoch.
         ArchiveExists: ``out/run`` is there and ``overwrite`` is false.
     """
-    from infoplane.analysis.dpi.report_cache import kept_check
+    from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.measuring.measure import measure
     from infoplane.archive import open_archive
 
@@ -71,7 +71,7 @@ def run_demo(
     say(f"measuring {len(archive.steps)} checkpoints x {len(archive.layers)} layers")
     plane = measure(archive, SPECS[task], workers=workers, seed=seed, progress=progress)
     say("checking the data processing inequality")
-    report = kept_check(plane, archive=archive, progress=progress)
+    report = check_dpi(plane, archive=archive, progress=progress)
     files = {
         "run": out / "run",
         "plane": plane.save(out / "plane.h5", overwrite=True),

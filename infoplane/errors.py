@@ -18,7 +18,6 @@ InfoplaneError
 │   ├── DamagedArchive               torn, truncated, checksum mismatch or hostile structure
 │   ├── ArchiveExists                refusing to overwrite
 │   └── ArchiveLocked                another live recorder writes to this run
-├── DeadlineExceeded (TimeoutError)  something took longer than it was given
 ├── MissingProgram (OSError)         a program that pip does not install is needed; says which
 └── MissingExtra (ImportError)       an optional package is needed; says which extra to install
 """
@@ -114,10 +113,6 @@ class ArchiveExists(ArchiveError):
 
 class ArchiveLocked(ArchiveError):
     """Another live recorder writes to this run."""
-
-
-class DeadlineExceeded(InfoplaneError, TimeoutError):
-    """Something took longer than it was given."""
 
 
 class MissingProgram(InfoplaneError, OSError):

@@ -273,26 +273,19 @@ class Plane:
         """Write `rows` as UTF-8 CSV with a header; returns the path."""
         return write_csv(path, self.column_names, self.rows())
 
-    def save(self, path: str | Path, *, overwrite: bool = False, judge: bool | None = None) -> Path:
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the plane as an HDF5 file with dimension scales (xarray opens it); returns the path.
 
         Args:
             path: of the file, which is whole or not there.
             overwrite: replace a file.
-            judge: once the file is there, also judge it as `infoplane.check_dpi` does, so that `infoplane check` and `plot` need not. Left out, as far as
-                its run is at hand and that is done within five seconds; True for however long it takes, False for not at all.
 
         Raises:
             ArchiveExists: the file exists and ``overwrite`` is False.
         """
         from infoplane.archive.planes import save_plane  # the archive is the only importer of h5py
 
-        saved = save_plane(self, path, overwrite=overwrite)
-        if judge is not False and self.points:
-            from infoplane.analysis.dpi.report_cache import judge_ahead
-
-            judge_ahead(self, always=judge is True)
-        return saved
+        return save_plane(self, path, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | Path, *, run: str | Path | None = None) -> Plane:

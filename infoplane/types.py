@@ -6,7 +6,7 @@ Imports nothing of ours but the errors. All information is in bits.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, TypeVar, get_args
@@ -665,15 +665,6 @@ class DPIReport:
                 lines.append(f"  {f.verdict}: {f.explanation}")
         lines += [f"  not judged: {limit}" for limit in self.limits]
         return "\n".join(printable(line, 1000) for line in lines)
-
-
-Awaited = DPIReport | Callable[[], DPIReport]
-"""A report, or a function that waits for it: a picture is drawn as far as it can be first."""
-
-
-def report_of(report: Awaited | None) -> DPIReport | None:
-    """The report, waited for where it is not there yet."""
-    return report() if callable(report) else report
 
 
 def printable(text: object, limit: int = 80) -> str:

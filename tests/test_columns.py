@@ -44,13 +44,13 @@ points = st.lists(
 @given(points)
 def test_points_come_back_to_the_last_bit(tmp_path_factory, some) -> None:
     plane = Plane(tuple(some), ("a",), 4)
-    back = load_plane(plane.save(tmp_path_factory.mktemp("p") / "plane.h5", judge=False))
+    back = load_plane(plane.save(tmp_path_factory.mktemp("p") / "plane.h5"))
     assert repr(back.points) == repr(plane.points)  # repr tells -0.0 from 0.0
 
 
 def test_a_number_that_is_absent_and_one_that_is_nan_are_two_things(tmp_path: Path) -> None:
     odd = Point(0, "a", "i_xz", Estimate(1.0, 9, "e", low=math.nan, high=math.inf, stderr=None))
-    (back,) = load_plane(Plane((odd,), ("a",), 9).save(tmp_path / "p.h5", judge=False)).points
+    (back,) = load_plane(Plane((odd,), ("a",), 9).save(tmp_path / "p.h5")).points
     assert back.estimate.low is not None and math.isnan(back.estimate.low)
     assert (
         back.estimate.high == math.inf
@@ -65,7 +65,7 @@ def test_a_plane_may_have_more_points_than_a_header_holds(
     """In format 1 such a plane was saved and could not be read again."""
     many = tuple(Point(s, "a", "i_xz", Estimate(s / 7, 9, "bin:szt", "lower")) for s in range(500))
     monkeypatch.setattr("infoplane.archive.guard.MAX_JSON", 10_000)
-    assert load_plane(Plane(many, ("a",), 9).save(tmp_path / "p.h5", judge=False)).points == many
+    assert load_plane(Plane(many, ("a",), 9).save(tmp_path / "p.h5")).points == many
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def rewritten(path: Path, column: str, values: np.ndarray, **said: object) -> No
 def test_a_column_that_no_plane_has_is_refused_by_name(
     column: str, values: np.ndarray, tmp_path: Path
 ) -> None:
-    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5", judge=False)
+    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5")
     rewritten(path, column, values)
     with pytest.raises(DamagedArchive, match=str(path)):
         load_plane(path)
@@ -134,7 +134,7 @@ def test_a_column_that_no_plane_has_is_refused_by_name(
     ],
 )
 def test_texts_that_are_none_are_refused(key: str, text: object, tmp_path: Path) -> None:
-    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5", judge=False)
+    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5")
     columns, texts = columns_of(POINTS)
     rewritten(path, key, columns[key], texts={**texts, key: [text] * 2})
     with pytest.raises(DamagedArchive, match=str(path)):
@@ -143,7 +143,7 @@ def test_texts_that_are_none_are_refused(key: str, text: object, tmp_path: Path)
 
 @pytest.mark.parametrize("key", [*INTEGERS, *FLOATS, *PERHAPS, *TEXTS])
 def test_a_missing_column_and_a_flipped_bit_in_one_are_noticed(key: str, tmp_path: Path) -> None:
-    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5", judge=False)
+    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5")
     with h5py.File(path) as f:
         at = f["points"][key].id.get_offset()
     raw = bytearray(path.read_bytes())
@@ -158,7 +158,7 @@ def test_a_missing_column_and_a_flipped_bit_in_one_are_noticed(key: str, tmp_pat
 
 
 def test_a_plane_of_a_later_format_says_so(tmp_path: Path) -> None:
-    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5", judge=False)
+    path = Plane(POINTS, ("a", "b"), 9).save(tmp_path / "p.h5")
     with h5py.File(path, "r+") as f:
         body = json.loads(f["meta"][()])
         assert body.pop("crc32") and body["format_version"] == "2.1"

@@ -180,8 +180,8 @@ def private_run(tmp_path: Path) -> Path:
         rec.step(1)
     (tmp_path / "stranger").mkdir()
     plane = ip.measure(run, ["bin:szt", "exact"])
-    plane.save(tmp_path / "stranger" / "plane.h5", judge=False)
-    plane.save(run / "plane.h5", judge=False)
+    plane.save(tmp_path / "stranger" / "plane.h5")
+    plane.save(run / "plane.h5")
     return run
 
 

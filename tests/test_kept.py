@@ -5,9 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,18 +17,17 @@ from test_dpi import chain_of, honest, write
 import infoplane as ip
 from infoplane.analysis.dpi import check as dpi
 from infoplane.analysis.dpi import report_cache as kept
-from infoplane.analysis.dpi import significance as resample
-from infoplane.analysis.dpi.report_cache import kept_check
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.archive import Archive, RunWriter, layout
 from infoplane.cli import app
-from infoplane.errors import ArchiveError, DamagedArchive, DeadlineExceeded
+from infoplane.errors import ArchiveError, DamagedArchive
 from infoplane.plane import Plane
 
 SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
 
 
 @pytest.fixture
-def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list[DPICall]]:
+def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list[Plane]]:
     """A stored plane with excesses that are resampled, and the list to which every judgement that is made adds itself."""
     monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "cache"))
     first = honest()
@@ -38,143 +36,77 @@ def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, lis
         [first, {"a": first["a"] / 9, "b": first["a"][:, :4] * 3}],
         chain=chain_of(["a", "b"]),
     )
-    path = ip.measure(archive, SPECS, resume=False).save(tmp_path / "plane.h5", judge=False)
-    made: list[DPICall] = []
+    path = ip.measure(archive, SPECS, resume=False).save(tmp_path / "plane.h5")
+    made: list[Plane] = []
+    evidence = dpi.Evidence
 
-    def judged(*args: object, **kwargs: object) -> object:
-        made.append((args, kwargs))
-        return dpi.judge(*args, **kwargs)  # type: ignore[arg-type]
+    def judged(plane: Plane, archive: Archive | None) -> object:
+        made.append(plane)
+        return evidence(plane, archive)
 
-    monkeypatch.setattr(kept, "judge", judged)
+    monkeypatch.setattr(dpi, "Evidence", judged)
     return Plane.load(path), made
 
 
-DPICall = tuple[tuple[object, ...], dict[str, object]]
+def check(plane: Plane, *, archive: Archive | None = None, **settings: float) -> ip.DPIReport:
+    return ip.check_dpi(plane, DPISettings(**settings), archive=archive)  # type: ignore[arg-type]  # ints and a float
+
+
+@contextmanager
+def nothing_kept() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INFOPLANE_CACHE", "")
+        yield
 
 
 def test_the_second_report_is_read_and_equals_the_first_and_an_unkept_one(
-    subject: tuple[Plane, list[DPICall]],
+    subject: tuple[Plane, list[Plane]],
 ) -> None:
     plane, made = subject
-    first, second = kept_check(plane), kept_check(plane)
-    assert len(made) == 1 and first == second == ip.check_dpi(plane) and str(first) == str(second)
+    first, second = check(plane), check(plane)
+    assert len(made) == 1 and first == second and str(first) == str(second)
+    with nothing_kept():
+        assert check(plane) == first and len(made) == 2
     assert any(f.p is not None or f.stderr is not None for f in first.findings), (
         "nothing was resampled: the test proves nothing"
     )
 
 
-def test_what_python_judged_is_read_by_commands(subject: tuple[Plane, list[DPICall]]) -> None:
+def test_saving_a_plane_judges_nothing(subject: tuple[Plane, list[Plane]], tmp_path: Path) -> None:
     plane, made = subject
-    report = ip.check_dpi(plane)
-    assert kept_check(plane) == report and made == []
-    archive = ip.open_archive(str(plane.provenance["archive"]))
-    assert (
-        kept_check(plane, archive=archive, alpha=0.2)
-        == ip.check_dpi(plane, archive=archive, alpha=0.2)
-        and len(made) == 1
-    )
+    assert Plane.load(plane.save(tmp_path / "again.h5")) == plane
+    assert made == [] and not (tmp_path / "cache").exists()
 
 
 def test_a_run_that_changes_while_it_is_judged_is_judged_again(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The report was kept under what the files had become."""
     plane, made = subject
-    real = kept.judge
+    judged = dpi.Evidence
 
-    def meanwhile(*args: object, **kwargs: object) -> object:
-        report = real(*args, **kwargs)  # type: ignore[arg-type]
-        if len(made) == 1:
+    def meanwhile(plane: Plane, archive: Archive | None) -> object:
+        if not made:
             for shard in (tmp_path / "run/ckpt").iterdir():
                 os.utime(shard, ns=(1, 1))
-        return report
+        return judged(plane, archive)
 
-    monkeypatch.setattr(kept, "judge", meanwhile)
-    assert kept_check(plane) == kept_check(plane) == kept_check(plane) and len(made) == 2
-
-
-def test_a_plane_that_is_saved_is_judged_for_whoever_asks_later(
-    subject: tuple[Plane, list[DPICall]], tmp_path: Path
-) -> None:
-    plane, made = subject
-    plane.save(tmp_path / "not.h5", judge=False)
-    assert not (tmp_path / "cache").exists()
-    again = Plane.load(plane.save(tmp_path / "again.h5"))
-    report = kept_check(again)
-    assert len(made) == 1 and report == ip.check_dpi(again) and report.findings
-
-
-def test_a_judgement_that_takes_long_is_left_to_whoever_asks(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    plane, _ = subject
-    monkeypatch.setattr(kept, "AHEAD_SECONDS", -1.0)
-    assert (
-        Plane.load(plane.save(tmp_path / "long.h5")).points == plane.points
-        and not (tmp_path / "cache").exists()
-    )
-    plane.save(tmp_path / "patient.h5", judge=True)
-    assert len(list((tmp_path / "cache").iterdir())) == 1
-
-
-@pytest.mark.parametrize("stage", ["leaks", "families", "cells", "halves"])
-def test_every_stage_of_a_judgement_looks_at_the_time(
-    stage: str,
-    subject: tuple[Plane, list[DPICall]],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> None:
-    plane, asked = subject[0], []
-
-    def over(until: float) -> None:
-        if (
-            sys._getframe(1).f_code.co_name
-            == {"leaks": "_leaks", "families": "_pairs", "cells": "_computed", "halves": "points"}[
-                stage
-            ]
-        ):
-            asked.append(until)
-            raise DeadlineExceeded
-
-    if stage == "halves":  # of an estimator that has no pass for all of them
-        monkeypatch.setattr(resample, "halves_from_one_pass", lambda *of: None)
-    monkeypatch.setattr(dpi, "check_deadline", over)
-    monkeypatch.setattr(resample, "check_deadline", over)
-    plane.save(tmp_path / "long.h5")
-    assert asked and not (tmp_path / "cache").exists()
-    assert all(0 < until - time.monotonic() <= kept.AHEAD_SECONDS for until in asked)
-
-
-def test_a_judgement_that_fails_costs_no_plane(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    plane, _ = subject
-
-    def broken(*args: object, **kwargs: object) -> object:
-        raise MemoryError("no room")
-
-    monkeypatch.setattr(kept, "judge", broken)
-    assert Plane.load(plane.save(tmp_path / "one.h5")).points == plane.points
-    with pytest.raises(MemoryError):
-        plane.save(tmp_path / "two.h5", judge=True)
-    assert Plane.load(tmp_path / "two.h5").points == plane.points
-    assert replace(plane, points=()).save(tmp_path / "empty.h5", judge=True).exists(), (
-        "there is nothing to judge"
-    )
+    monkeypatch.setattr(dpi, "Evidence", meanwhile)
+    assert check(plane) == check(plane) == check(plane) and len(made) == 2
 
 
 def test_a_judgement_that_cannot_be_kept_is_a_judgement(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plane, made = subject
 
     def unreadable(self: Archive, step: int) -> list[tuple[str, int, int]]:
         raise ArchiveError("the shard is gone")
 
-    before = ip.check_dpi(plane, seed=5)
+    before = check(plane, seed=5)
     monkeypatch.setattr(Archive, "stamp", unreadable)
     kept_before = len(list((tmp_path / "cache").iterdir()))
-    assert ip.check_dpi(plane, seed=5) == before == kept_check(plane, seed=5) and len(made) == 1
+    assert check(plane, seed=5) == before and len(made) == 2
     assert len(list((tmp_path / "cache").iterdir())) == kept_before
 
 
@@ -202,22 +134,22 @@ CHANGES: dict[str, tuple[Callable[[Plane], Plane], dict[str, float]]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_what_has_changed_is_judged_again(subject: tuple[Plane, list[DPICall]], what: str) -> None:
+def test_what_has_changed_is_judged_again(subject: tuple[Plane, list[Plane]], what: str) -> None:
     plane, made = subject
-    kept_check(plane)
+    check(plane)
     change, settings = CHANGES[what]
-    assert (
-        kept_check(change(plane), **settings) == ip.check_dpi(change(plane), **settings)
-        and len(made) == 2
-    )  # type: ignore[arg-type]
+    found = check(change(plane), **settings)
+    assert len(made) == 2
+    with nothing_kept():
+        assert check(change(plane), **settings) == found
 
 
 @pytest.mark.parametrize("what", ["a byte of the last shard", "its time", "the run's header"])
 def test_other_activations_behind_the_same_plane_are_judged_again(
-    what: str, subject: tuple[Plane, list[DPICall]]
+    what: str, subject: tuple[Plane, list[Plane]]
 ) -> None:
     plane, made = subject
-    kept_check(plane)
+    check(plane)
     run = Path(plane.provenance["archive"])
     shard = sorted((run / "ckpt").glob("*.h5"))[-1]
     if what == "a byte of the last shard":
@@ -225,7 +157,7 @@ def test_other_activations_behind_the_same_plane_are_judged_again(
         raw[len(raw) // 2] ^= 1
         shard.write_bytes(raw)
         with pytest.raises(DamagedArchive, match=shard.name):
-            kept_check(plane)
+            check(plane)
         assert len(made) == 2
         return
     elif what == "its time":
@@ -233,15 +165,15 @@ def test_other_activations_behind_the_same_plane_are_judged_again(
     else:
         body = json.loads((run / "run.json").read_text())
         (run / "run.json").write_text(layout.sealed({**body, "config": {"changed": 1}}))
-    kept_check(plane)
+    check(plane)
     assert len(made) == 2
 
 
 def test_a_step_that_the_run_has_captured_since_is_no_reason_to_judge_again(
-    subject: tuple[Plane, list[DPICall]],
+    subject: tuple[Plane, list[Plane]],
 ) -> None:
     plane, made = subject
-    kept_check(plane)
+    check(plane)
     run = ip.open_archive(plane.provenance["archive"])
     with (
         RunWriter.create(run.path, layers=run.infos, x=run.x, y=run.y, resume=True) as writer,
@@ -251,40 +183,40 @@ def test_a_step_that_the_run_has_captured_since_is_no_reason_to_judge_again(
             shard.write(
                 name, run.z(run.steps[-1], name), row_digests=run.row_digests(run.steps[-1], name)
             )
-    kept_check(plane)
+    check(plane)
     assert len(made) == 1 and len(ip.open_archive(run.path).steps) == len(run.steps) + 1
 
 
 def test_a_kept_report_is_found_without_opening_a_shard(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch
+    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plane, _ = subject
-    report = kept_check(plane)
+    report = check(plane)
 
     def opened(self: Archive, name: object) -> dict[str, object]:
         raise AssertionError(f"{name} was read")
 
     monkeypatch.setattr(Archive, "_head", opened)
-    assert kept_check(plane) == report
+    assert check(plane) == report
 
 
 def test_other_code_judges_again(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plane, made = subject
-    kept_check(plane)
+    check(plane)
     (tmp_path / "dpi.py").write_text("# another version")
     monkeypatch.setattr(kept, "__file__", str(tmp_path / "kept.py"))
-    kept_check(plane)
+    check(plane)
     assert len(made) == 2
 
 
 def test_metrics_and_the_day_of_measuring_judge_nothing_again(
-    subject: tuple[Plane, list[DPICall]],
+    subject: tuple[Plane, list[Plane]],
 ) -> None:
     plane, made = subject
-    kept_check(plane)
-    kept_check(
+    check(plane)
+    check(
         replace(
             plane, metrics={0: {"loss": 1.0}}, provenance={**plane.provenance, "created": "later"}
         )
@@ -293,10 +225,10 @@ def test_metrics_and_the_day_of_measuring_judge_nothing_again(
 
 
 def test_a_kept_report_that_cannot_be_read_is_made_anew(
-    subject: tuple[Plane, list[DPICall]], tmp_path: Path
+    subject: tuple[Plane, list[Plane]], tmp_path: Path
 ) -> None:
     plane, made = subject
-    first = kept_check(plane)
+    first = check(plane)
     (path,) = (tmp_path / "cache").iterdir()
     whole = path.read_bytes()
     packed = [
@@ -316,12 +248,12 @@ def test_a_kept_report_that_cannot_be_read_is_made_anew(
         *packed,
     ):
         path.write_bytes(raw)
-        assert kept_check(plane) == first
+        assert check(plane) == first
     assert len(made) == 9
 
 
 def test_nothing_is_kept_without_a_folder_an_archive_or_for_plug_ins(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plane, made = subject
     foreign = replace(
@@ -331,43 +263,43 @@ def test_nothing_is_kept_without_a_folder_an_archive_or_for_plug_ins(
         ),
     )
     for other in (replace(plane, provenance={}), foreign):
-        kept_check(other)
-        kept_check(other)
+        check(other)
+        check(other)
     monkeypatch.setenv("INFOPLANE_CACHE", "")
-    kept_check(plane)
+    check(plane)
     assert len(made) == 5 and not (tmp_path / "cache").exists()
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "file"))
-    assert kept_check(plane) == ip.check_dpi(plane)  # nowhere to write is no reason to fail
+    assert check(plane).findings  # nowhere to write is no reason to fail
 
 
 def test_the_oldest_reports_go_first(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plane, made = subject
     monkeypatch.setattr(kept, "KEPT", 2)
     for seed in (0, 1, 2):
-        kept_check(plane, seed=seed)
+        check(plane, seed=seed)
     assert len(list((tmp_path / "cache").iterdir())) == 2
-    kept_check(plane, seed=2)
+    check(plane, seed=2)
     assert len(made) == 3
 
 
 def test_reports_take_no_more_room_than_they_may(
-    subject: tuple[Plane, list[DPICall]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plane, made = subject
-    kept_check(plane)
+    check(plane)
     (first,) = (tmp_path / "cache").iterdir()
     os.utime(first, (1, 1))
     monkeypatch.setattr(kept, "KEPT_BYTES", 2.5 * first.stat().st_size)
-    kept_check(plane, seed=1)
+    check(plane, seed=1)
     assert len(list((tmp_path / "cache").iterdir())) == 2
-    kept_check(plane, seed=2)
+    check(plane, seed=2)
     assert len(list((tmp_path / "cache").iterdir())) == 2 and not first.exists()
     monkeypatch.setattr(kept, "KEPT_BYTES", 1)
-    kept_check(plane, seed=3)
-    kept_check(plane, seed=3)
+    check(plane, seed=3)
+    check(plane, seed=3)
     assert len(list((tmp_path / "cache").iterdir())) == 1 and len(made) == 4, (
         "the newest is kept whatever its size"
     )
@@ -384,7 +316,7 @@ def test_reports_go_to_the_users_cache_folder(
 
 
 def test_measuring_in_a_shell_judges_so_that_check_and_plot_read(
-    subject: tuple[Plane, list[DPICall]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    subject: tuple[Plane, list[Plane]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(*words: object) -> str:
         with pytest.raises(SystemExit) as stopped:

@@ -324,7 +324,7 @@ REPORT = DPIReport(
 )
 
 
-def test_a_picture_waits_for_its_report_once_and_is_the_same(tmp_path: Path) -> None:
+def test_a_picture_with_a_report_is_another_than_one_without(tmp_path: Path) -> None:
     from infoplane.analysis.plot import save
 
     some = [
@@ -334,46 +334,10 @@ def test_a_picture_waits_for_its_report_once_and_is_the_same(tmp_path: Path) -> 
         for q in ("i_xz", "i_zy")
     ]
     plane = Plane(tuple(some), ("a", "b"), 8, 1.0, 3.0, chain_of(["a", "b"]))
-    asked = []
-
-    def report() -> DPIReport:
-        asked.append(1)
-        return REPORT
-
     for kind, suffix in (("plane", ".png"), ("dpi", ".png"), ("plane", ".gif")):
-        waited = save.save_picture(plane, tmp_path / f"waited{suffix}", kind=kind, report=report)
         given_ = save.save_picture(plane, tmp_path / f"given{suffix}", kind=kind, report=REPORT)
         without = save.save_picture(plane, tmp_path / f"without{suffix}", kind="plane")
-        assert (
-            waited.read_bytes() == given_.read_bytes() != without.read_bytes() and len(asked) == 1
-        )
-        asked.clear()
-
-
-@pytest.mark.parametrize("kept_before", [True, False])
-def test_a_judgement_that_is_begun_hands_over_what_is_wanted(
-    kept_before: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from infoplane.analysis.dpi.report_cache import check_begun
-
-    monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "cache"))
-    a = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
-    write(
-        tmp_path / "run",
-        [{"a": a / 50, "b": a, "c": 9 * a}],
-        chain=chain_of(["a", "b", "c"], "cut"),
-    )
-    plane = ip.measure(tmp_path / "run", ["bin:saxe,width=0.5"])
-    full = ip.check_dpi(plane)
-    assert {f.verdict for f in full} == {"estimator", "untestable"}
-    for wanted in (("estimator",), ("untestable", "fault"), VERDICTS):
-        if not kept_before:
-            for file in (tmp_path / "cache").iterdir():
-                file.unlink()
-        assert check_begun(plane, wanted=wanted)() == replace(full, findings=full.of(*wanted))  # type: ignore[arg-type]  # verdicts
-    assert ip.Plane.load(plane.save(tmp_path / "p.h5")) == plane and ip.check_dpi(plane) == full, (
-        "what is kept is all of it"
-    )
+        assert given_.read_bytes() != without.read_bytes()
 
 
 def test_without_a_certificate_no_activation_is_looked_at(tmp_path: Path) -> None:

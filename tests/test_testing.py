@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from infoplane.analysis.estimators import KDE, Binned, Exact, Plugin
+from infoplane.analysis.estimators.spec import parse
 from infoplane.contract import Traits
 from infoplane.testing import check_estimator, gaussian_pair, known_pairs
+from infoplane.trait_checks import broken_promises
 from infoplane.types import Estimate
 
 
@@ -73,6 +75,68 @@ class Faulty:
 def test_a_planted_fault_is_named(fault: str, words: str) -> None:
     with pytest.raises(AssertionError, match=words):
         check_estimator(Faulty(fault))
+
+
+@dataclass(frozen=True)
+class Boastful:
+    """A plug-in table whose numbers are scaled and shifted: right for no trait but the ones that say nothing."""
+
+    traits: Traits
+    factor: float = 1.5
+    name = "boastful"
+
+    def supports(self, a, b) -> bool:
+        return a == b == "discrete"
+
+    def estimate(self, a, b, *, rng) -> Estimate:
+        if "continuous" in (a.kind, b.kind):
+            raise ValueError("kind")
+        number = len(np.unique(b.values))  # more symbols, less information: no chain is kept
+        return Estimate(self.factor * Plugin().estimate(a, b).bits / number, a.n, self.name)
+
+    def codes(self, z) -> np.ndarray:
+        return np.arange(z.n) * (2 if self.factor == 2 else 1)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (Boastful(Traits("other", obeys_bounds=True), factor=-1.0), "obeys_bounds"),
+        (Boastful(Traits("other", keeps_chain=True)), "keeps_chain"),
+        (Boastful(Traits("other", unit="none")), "unit"),
+        (Boastful(Traits("other"), factor=2), "dense symbols"),
+        (Boastful(Traits("other", edges="run")), "no method fit"),
+    ],
+)
+def test_a_trait_that_does_not_hold_is_named(estimator: Boastful, words: str) -> None:
+    with pytest.raises(AssertionError, match=words):
+        check_estimator(estimator)
+
+
+def test_a_trait_that_is_not_claimed_is_not_tried() -> None:
+    assert check_estimator(Boastful(Traits("other")))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "bin:range,n=5",
+        "bin:range,n=5,scope=unit",
+        "bin:quantile,n=4",
+        "bin:szt,correction=cwj",
+        "exact",
+        "knn",
+        "gauss",
+        "hsic",
+        "cka",
+        "dse",
+        "renyi",
+        "noisy",
+        "plugin:population",
+    ],
+)
+def test_the_traits_of_our_estimators_hold(spec: str) -> None:
+    assert list(broken_promises(parse(spec))) == []
 
 
 def test_a_wrong_value_is_named() -> None:

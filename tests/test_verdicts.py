@@ -14,6 +14,7 @@ from torch import nn
 import infoplane as ip
 from benchmarks.verdicts import BIN_RULES, equal_chain, false_positives, planted, power
 from infoplane.analysis.dpi import significance as resample
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import benjamini_hochberg, holm, permutation_p
 from infoplane.analysis.estimators.entropies import information_bits
 from infoplane.analysis.kernels.threads import using
@@ -182,7 +183,7 @@ def test_a_bare_plane_says_that_chance_was_not_judged(tmp_path: Path) -> None:
         "cannot be told from sampling error" in limit for limit in ip.check_dpi(plane).limits
     )
     with pytest.raises(InputError, match="alpha is a level"):
-        ip.check_dpi(plane, alpha=2)
+        ip.check_dpi(plane, DPISettings(alpha=2))
 
 
 def test_check_prints_json_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

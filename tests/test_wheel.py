@@ -58,11 +58,7 @@ def test_the_wheel_holds_the_tree_and_nothing_else(dist: Path) -> None:
     names = zipfile.ZipFile(next(dist.glob("*.whl"))).namelist()
     tops = {n.split("/")[0] for n in names}
     assert tops - {t for t in tops if t.endswith(".dist-info")} == {"infoplane"}
-    machine_code = {n for n in names if n.endswith((".nbi", ".nbc"))}
-    assert {n for n in names if n.startswith("infoplane/")} - machine_code == _tree()
-    assert len(machine_code) > 60 and all(
-        Path(n).parent.name == "__pycache__" for n in machine_code
-    )
+    assert {n for n in names if n.startswith("infoplane/")} == _tree()
 
 
 @pytest.mark.slow
@@ -115,55 +111,6 @@ def test_the_installed_wheel_runs_from_another_folder(site: Path, tmp_path: Path
     assert _run(code, site, tmp_path).startswith(str(site))
 
 
-COMPILED = """
-from numba.core import event
-compiled = []
-class Seen(event.Listener):
-    def on_start(self, event): compiled.append(event)
-    def on_end(self, event): pass
-event.register("numba:compile", Seen())
-{work}
-print(len(compiled))
-"""
-
-
 @pytest.mark.slow
-def test_what_was_installed_has_nothing_to_compile(site: Path, tmp_path: Path) -> None:
-    every = "from infoplane.compiling import compile_kernels; compile_kernels()"
-    assert _run(COMPILED.format(work=every), site, tmp_path) == "0"
-    one = "import numpy; from infoplane.rows import row_digests; row_digests(numpy.zeros((3, 2), 'f4'))"
-    assert (
-        int(
-            _run(COMPILED.format(work=one), site, tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "empty"))
-        )
-        > 0
-    ), "what counts would count"
-
-
-@pytest.mark.slow
-def test_a_wheel_without_machine_code_is_for_every_machine(dist: Path, tmp_path: Path) -> None:
-    here = next(dist.glob("*.whl")).name
-    assert here.split("-")[
-        2
-    ] == f"cp{sys.version_info[0]}{sys.version_info[1]}" and not here.endswith("-any.whl")
-    command = [
-        sys.executable,
-        "-m",
-        "build",
-        "--no-isolation",
-        "--skip-dependency-check",
-        "--wheel",
-        "--outdir",
-        str(tmp_path),
-    ]
-    environment = {**os.environ, "INFOPLANE_COMPILE": "no"}
-    subprocess.run(
-        [*command, str(dist / "source")],
-        env=environment,
-        capture_output=True,
-        check=True,
-        timeout=100,
-    )
-    wheel = next(tmp_path.glob("*.whl"))
-    assert wheel.name.endswith("-py3-none-any.whl")
-    assert {n for n in zipfile.ZipFile(wheel).namelist() if n.startswith("infoplane/")} == _tree()
+def test_the_wheel_is_for_every_machine(dist: Path) -> None:
+    assert next(dist.glob("*.whl")).name.endswith("-py3-none-any.whl")

@@ -6,11 +6,10 @@ breaks the chain after the fact (``estimator``), too few rows (``untestable``), 
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from infoplane.analysis.dpi.certificate import is_random_given, stale, with_newest_chain
 from infoplane.analysis.dpi.episodes import episodes_of
@@ -18,15 +17,15 @@ from infoplane.analysis.dpi.equal_inputs import differing_layers
 from infoplane.analysis.dpi.evidence import Evidence, archive_of, name_declared
 from infoplane.analysis.dpi.layer_laws import broken_laws, tolerance_bits
 from infoplane.analysis.dpi.layer_pairs import Family, compare
+from infoplane.analysis.dpi.report_cache import read_report, report_path, store_report
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import (
     Chance,
     Resampler,
     benjamini_hochberg,
-    check_deadline,
     holm,
 )
 from infoplane.display.progress import progress as shown_progress
-from infoplane.errors import InputError
 from infoplane.grids import Grid, grids_of
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import VERDICTS, DPIReport, Finding
@@ -36,37 +35,32 @@ if TYPE_CHECKING:
 
 DEFAULT_ESTIMATORS = ("bin:szt", "exact")
 """What `check_dpi` measures when it is given an archive."""
+USUAL = DPISettings()
 
 
 def check_dpi(
     subject: Plane | Archive,
+    settings: DPISettings = USUAL,
     *,
     archive: Archive | None = None,
     workers: int = 1,
-    alpha: float = 0.05,
-    permutations: int = 1999,
-    splits: int = 5,
-    seed: int = 0,
     progress: bool = False,
 ) -> DPIReport:
     """Judge every law at every checkpoint; see `infoplane.types.VERDICTS` for what a verdict means.
 
     Pairs (i upstream of j, certified ``cut``): I(X;Z_j) <= I(X;Z_i) and I(Z_j;Y) <= I(Z_i;Y), and the exact codes of j must follow from
     those of i. Layers: 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z). Tolerance: max(0.01 bit, 1 % of min(H(Y), log2 N)).
-    The report is kept in the user's cache folder (``INFOPLANE_CACHE``; empty for no keeping), so that `infoplane plot` and `check` need not judge again.
+    A report is kept in the user's cache folder and read where the same is asked again, see `infoplane.analysis.dpi.report_cache`.
 
     Args:
         subject: a plane, or an archive (measured by `DEFAULT_ESTIMATORS` first).
+        settings: level, draws and seed.
         archive: the archive behind the plane, for the exact-code test; found by the plane's provenance when left out.
         workers: threads for measuring.
-        alpha: an excess that chance explains at this level (Holm over the pairs of a checkpoint, Benjamini-Hochberg over the run) is ``sampling``.
-        permutations: draws of the conditional permutation test of I(Z;Y) with codes. 0 leaves ``sampling`` and ``bias`` out.
-        splits: half-sample splits, for estimators without codes and for the question whether the excess shrinks with the rows.
-        seed: of both.
         progress: show how far measuring and judging are, on stderr.
 
     Raises:
-        InputError: an empty plane, or alpha outside (0, 1).
+        InputError: an empty plane.
     """
     if not isinstance(subject, Plane):
         from infoplane.analysis.measuring.measure import measure
@@ -75,36 +69,18 @@ def check_dpi(
             subject,
             measure(subject, DEFAULT_ESTIMATORS, workers=workers, progress=progress),
         )
-    from infoplane.analysis.dpi.report_cache import keep, place_of
-
-    settings: dict[str, Any] = {
-        "alpha": alpha,
-        "permutations": permutations,
-        "splits": splits,
-        "seed": seed,
-    }  # Any: three ints and a float
-    place = place_of(subject, archive, settings)  # of the files as they are now
-    return keep(judge(subject, archive=archive, progress=progress, **settings), place)
+    path = report_path(subject, archive, settings)  # of the files as they are now
+    known = read_report(path)
+    if known is not None:
+        return known
+    report = _judge(subject, archive, settings, progress)
+    store_report(report, path)
+    return report
 
 
-def judge(
-    plane: Plane,
-    *,
-    archive: Archive | None,
-    alpha: float,
-    permutations: int,
-    splits: int,
-    seed: int,
-    progress: bool = False,
-    until: float = math.inf,
+def _judge(
+    plane: Plane, archive: Archive | None, settings: DPISettings, progress: bool
 ) -> DPIReport:
-    """`check_dpi` of a plane, not kept; given up when `time.monotonic` passes ``until``.
-
-    Raises:
-        DeadlineExceeded: it did. InputError: as `check_dpi`.
-    """
-    if not 0 < alpha < 1:
-        raise InputError(f"alpha is a level between 0 and 1, got {alpha}")
     refuse_empty(plane, "checking")
     limits: list[str] = []
     if archive is None:
@@ -114,20 +90,18 @@ def judge(
     plane = with_newest_chain(plane, archive)
     evidence, grids = Evidence(plane, archive), grids_of(plane)
     resampler = (
-        Resampler(evidence, permutations=permutations, splits=splits, seed=seed, until=until)
-        if archive is not None and permutations
-        else None
+        Resampler(evidence, settings) if archive is not None and settings.permutations else None
     )
     if resampler is None:
         limits.append(
             "chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias"
         )
     try:
-        pairs = _pairs(plane, grids, evidence, resampler, alpha, progress, until)
+        pairs = _pairs(plane, grids, evidence, resampler, settings.alpha, progress)
     finally:
         if resampler is not None:
-            resampler.keep()  # also when given up: whoever judges next goes on from there
-    judged = [_leaks(plane, evidence, limits, until), pairs, broken_laws(plane, grids)]
+            resampler.keep()  # also when interrupted: the next check goes on from there
+    judged = [_leaks(plane, evidence, limits), pairs, broken_laws(plane, grids)]
     limits += evidence.limits()
     bad = [f for _, found in judged for f in found if f.verdict != "ok"]
     bad = name_declared(bad, plane.chain)
@@ -141,9 +115,7 @@ def judge(
     return DPIReport(compared, tuple(bad), episodes_of(bad, plane.steps), counts, tuple(limits))
 
 
-def _leaks(
-    plane: Plane, evidence: Evidence, limits: list[str], until: float
-) -> tuple[int, list[Finding]]:
+def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> tuple[int, list[Finding]]:
     """The exact codes of every certified pair at every checkpoint: how many were compared, and those that leak."""
     compared, joined, found = 0, 0, list[Finding]()
     if evidence.archive is None or plane.chain is None:
@@ -155,7 +127,6 @@ def _leaks(
             "not compared there, and an excess cannot be told from sampling error and bias"
         )
     for step in [step for step in plane.steps if step in there]:
-        check_deadline(until)
         if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
             limits.append(
                 f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes"
@@ -216,10 +187,9 @@ def _pairs(
     resampler: Resampler | None,
     alpha: float,
     progress: bool,
-    until: float,
 ) -> tuple[int, list[Finding]]:
     """The numbers of every pair of layers: how many were compared, and those that were not simply ok."""
-    compared = compare(evidence, grids, check_deadline=lambda: check_deadline(until))
+    compared = compare(evidence, grids)
     found: list[Finding] = []  # what became of the excesses
     suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
     later: dict[
@@ -247,7 +217,6 @@ def _pairs(
 
     with shown_progress("judging", len(compared.families), shown=progress) as advance:
         for family in compared.families:
-            check_deadline(until)
             start = len(found)
             found += [
                 evidence.judge_excess(*family.of, plane.points[up], plane.points[down])

@@ -49,10 +49,8 @@ class Compared:
     families: list[Family]
 
 
-def compare(
-    evidence: Evidence, grids: Sequence[Grid], *, check_deadline: Callable[[], None]
-) -> Compared:
-    """Steps 1 to 3 of the procedure: not comparable, both at the ceiling, within tolerance; asks ``check_deadline`` to go on from time to time."""
+def compare(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
+    """Steps 1 to 3 of the procedure: not comparable, both at the ceiling, within tolerance."""
     plane = evidence.plane
     pairs, settled, families = 0, list[Finding](), list[Family]()
     ups, downs = np.triu_indices(len(plane.layers), 1)
@@ -67,7 +65,6 @@ def compare(
         tolerance = tolerance_bits(plane, grid.estimator)
         ceilinged = grid.quantity == "i_xz" and traits.family != "exact codes"
         for first in range(0, len(plane.steps), most):
-            check_deadline()
             steps, rows = plane.steps[first : first + most], slice(first, first + most)
             at, bits, saturated = grid.at[rows], grid.bits[rows], grid.saturated[rows]
             there = (at[:, ups] >= 0) & (at[:, downs] >= 0)

@@ -9,31 +9,27 @@ import contextlib
 import gzip
 import hashlib
 import json
-import math
 import os
-import time
 import zlib
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, fields, replace
-from itertools import compress
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import infoplane
 from infoplane.analysis.dpi.certificate import with_newest_chain
-from infoplane.analysis.dpi.check import judge
 from infoplane.analysis.dpi.evidence import archive_of
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
 from infoplane.archive.columns import objects_of
 from infoplane.archive.layout import raw_bytes
 from infoplane.archive.places import user_cache as cache_folder
 from infoplane.archive.publish import make_folder, publishing
-from infoplane.cores import begun
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
-from infoplane.types import VERDICTS, DPIReport, Episode, Finding, Verdict
+from infoplane.types import DPIReport, Episode, Finding
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -42,97 +38,30 @@ KEPT, KEPT_BYTES = 256, 1 << 28
 """Reports kept, and how many bytes of them; the ones written first go first."""
 
 
-def kept_check(
-    plane: Plane,
-    *,
-    archive: Archive | None = None,
-    alpha: float = 0.05,
-    permutations: int = 1999,
-    splits: int = 5,
-    seed: int = 0,
-    progress: bool = False,
-) -> DPIReport:
-    """What `check_dpi` says, read where the same was asked before: resampling a plane of dozens of excesses takes seconds.
-
-    The same: every number of the plane, the files that hold the activations behind it (their names, sizes and times of change), the settings, and this very
-    code. What has changed is judged again; without the archive nothing is resampled, and nothing kept, nor are judgements on estimators of other packages.
-
-    Raises:
-        InputError: as `check_dpi`.
-    """
-    settings: dict[str, Any] = {
-        "alpha": alpha,
-        "permutations": permutations,
-        "splits": splits,
-        "seed": seed,
-    }  # Any: three ints and a float
-    place = place_of(plane, archive, settings)
-    report = _read(place, VERDICTS)
-    return (
-        keep(judge(plane, archive=archive, progress=progress, **settings), place)
-        if report is None
-        else report
-    )
-
-
-def check_begun(
-    plane: Plane, *, wanted: Collection[Verdict] = VERDICTS, progress: bool = False
-) -> Callable[[], DPIReport]:
-    """What `kept_check` says, with the findings of a ``wanted`` verdict only, since tens of thousands take a tenth of a second to hand over or to read.
-
-    It is a function that waits for it: a judgement that is not kept is made by another process meanwhile, see `begun`.
-    """
-    place = place_of(plane, None, _USUAL)
-    report = _read(place, wanted)
-    if report is not None:
-        return lambda: report
-
-    def judged() -> tuple[DPIReport, Callable[[], object]]:
-        full = judge(plane, archive=None, progress=progress, **_USUAL)
-        return replace(full, findings=full.of(*wanted)), lambda: keep(full, place)
-
-    return begun(judged)
-
-
-_USUAL: dict[str, Any] = {
-    "alpha": 0.05,
-    "permutations": 1999,
-    "splits": 5,
-    "seed": 0,
-}  # Any: three ints and a float
-"""Settings of a judgement that nobody asked to be otherwise."""
-AHEAD_SECONDS = 5.0
-"""How long a plane is judged ahead, for whoever checks or draws it later, unless told to."""
-
-
-def judge_ahead(plane: Plane, *, always: bool = False) -> None:
-    """Judge a plane, under the settings that `kept_check` has of itself, where the report would be kept and is not there.
-
-    Given up after `AHEAD_SECONDS` (and the estimate of one layer that is being made then), and left to whoever asks where judging fails, unless ``always``.
-    """
-    place = place_of(plane, None, _USUAL)
-    if place is None or place.exists():
-        return
-    until = math.inf if always else time.monotonic() + AHEAD_SECONDS
+def read_report(path: Path | None) -> DPIReport | None:
+    """Return a kept report; None where there is none that can be read."""
+    if path is None:
+        return None
     try:
-        keep(judge(plane, archive=None, **_USUAL, progress=always, until=until), place)
-    except Exception:  # out of time, or whoever asks is told what fails
-        if always:
-            raise
+        d = json.loads(gzip.decompress(path.read_bytes()))
+        findings = objects_of(Finding, d["findings"])
+        episodes = objects_of(Episode, d["episodes"])
+        return DPIReport(
+            d["checked"], tuple(findings), tuple(episodes), d["counts"], tuple(d["limits"])
+        )
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
+        return None
 
 
-def keep(report: DPIReport, place: Path | None) -> DPIReport:
-    """Keep what was judged for `kept_check`, where it may be kept; the report."""
-    if place is not None:
-        with contextlib.suppress(
-            OSError
-        ):  # a full disk or a home that is not ours: judged again next time
-            _write(place, report)
-    return report
+def store_report(report: DPIReport, path: Path | None) -> None:
+    """Keep a report where it may be kept; a full disk or a home that is not ours only means judging again."""
+    if path is not None:
+        with contextlib.suppress(OSError):
+            _write(path, report)
 
 
-def place_of(plane: Plane, archive: Archive | None, settings: Mapping[str, float]) -> Path | None:
-    """Where the report of this plane is kept, by what the run's files are now; None for no place."""
+def report_path(plane: Plane, archive: Archive | None, settings: DPISettings) -> Path | None:
+    """Return where the report of this plane is kept, by what the run's files are now; None for no place."""
     folder = cache_folder()
     ours = all(
         prefix_of(spec) in FAMILIES for spec in plane.estimators
@@ -152,7 +81,7 @@ def place_of(plane: Plane, archive: Archive | None, settings: Mapping[str, float
         return None
 
 
-def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
+def _key(plane: Plane, archive: Archive, settings: DPISettings) -> str:
     """Digest of everything a report depends on. The metrics of training are not judged, and when and where the plane was made does not matter."""
     files = [
         *Path(__file__).resolve().parent.rglob("*.py"),
@@ -163,7 +92,7 @@ def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
     stored = [(s, archive.stamp(s)) for s in plane.steps if s in there]
     columns, texts = plane.columns
     parts = (
-        [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), settings],
+        [code, np.__version__, os.environ.get("INFOPLANE_DEVICE"), asdict(settings)],
         [archive.run_uuid, archive.header.get("probe_sha256"), archive.header.get("crc32"), stored],
         [
             plane.layers,
@@ -189,24 +118,6 @@ def _key(plane: Plane, archive: Archive, settings: Mapping[str, float]) -> str:
 
 def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else str(value)
-
-
-def _read(place: Path | None, wanted: Collection[Verdict]) -> DPIReport | None:
-    """A kept report with the findings of these verdicts; None where there is none that can be read."""
-    if place is None:
-        return None
-    try:
-        d = json.loads(gzip.decompress(place.read_bytes()))
-        keep = [verdict in wanted for verdict in d["findings"]["verdict"]]
-        findings = objects_of(
-            Finding, {key: list(compress(column, keep)) for key, column in d["findings"].items()}
-        )
-        episodes = objects_of(Episode, d["episodes"])
-        return DPIReport(
-            d["checked"], tuple(findings), tuple(episodes), d["counts"], tuple(d["limits"])
-        )
-    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError):
-        return None
 
 
 def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:

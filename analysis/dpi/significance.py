@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import infoplane
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
@@ -28,7 +28,7 @@ from infoplane.analysis.measuring.plane_point import (
     plane_points,
     rows_of_halves,
 )
-from infoplane.errors import ArchiveError, DeadlineExceeded, InfoplaneError
+from infoplane.errors import ArchiveError, InfoplaneError
 from infoplane.rows import cell_codes, row_codes
 from infoplane.types import Estimate, Quantity
 
@@ -115,16 +115,6 @@ def benjamini_hochberg(p: Sequence[float], tests: int) -> list[float]:
     return adjusted
 
 
-def check_deadline(until: float) -> None:
-    """Nothing, as long as `time.monotonic` has not passed ``until``.
-
-    Raises:
-        DeadlineExceeded: it has.
-    """
-    if time.monotonic() > until:
-        raise DeadlineExceeded("judging took longer than it was given")
-
-
 @dataclass(frozen=True)
 class Chance:
     """What resampling says of one excess: its p-value, standard error and value at half the rows, in bits; None where not computed."""
@@ -138,29 +128,11 @@ class Chance:
 class Resampler:
     """Tests excesses of a plane from its archive.
 
-    Args:
-        permutations: draws of the permutation test. splits: half-sample splits (two halves each). seed: of both.
-        until: when to give up, looked at before every half; see `check_deadline`.
-
     Estimates of halves are results like any other: `keep` adds them to those of the run, in a log of their own, and nobody makes them again.
     """
 
-    def __init__(
-        self,
-        evidence: Evidence,
-        *,
-        permutations: int,
-        splits: int,
-        seed: int,
-        until: float = math.inf,
-    ) -> None:
-        self.evidence, self.permutations, self.splits, self.seed, self.until = (
-            evidence,
-            permutations,
-            splits,
-            seed,
-            until,
-        )
+    def __init__(self, evidence: Evidence, settings: DPISettings) -> None:
+        self.evidence, self.settings = evidence, settings
         self._step: int | None = None
         self._sides: list[tuple[NDArray[np.int64], dict[str, Codes]]] = []
         self._values: dict[Cell, Halves | None] = {}
@@ -210,7 +182,9 @@ class Resampler:
         ti, tj = self.evidence.codes(step, up, spec), self.evidence.codes(step, down, spec)
         if ti is not None and tj is not None and quantity == "i_zy" and self._labels is not None:
             y = self._labels
-            p = permutation_p(ti, tj, y, draws=self.permutations, seed=self.seed + step)
+            p = permutation_p(
+                ti, tj, y, draws=self.settings.permutations, seed=self.settings.seed + step
+            )
             return Chance(p, se, half, excess - (_plug_in_bias(tj, y) - _plug_in_bias(ti, y)))
         if (
             ti is not None and quantity == "i_xz"
@@ -225,7 +199,6 @@ class Resampler:
         return self._values[cell]
 
     def _computed(self, cell: Cell) -> Halves | None:
-        check_deadline(self.until)
         try:
             return self._of_codes(cell) if self.evidence.celled(cell[2]) else self._of_values(cell)
         except InfoplaneError:
@@ -248,28 +221,29 @@ class Resampler:
         estimator = self.evidence.fitted(spec, layer)
         if archive is None or estimator is None or not archive.has(step, layer):
             return None
-        key = _key_of_halves(cell_key(archive, step, layer, estimator, self.seed), self.splits)
-        if (known := _halves_in(self._known.get(key), self.splits)) is not None:
+        key = _key_of_halves(
+            cell_key(archive, step, layer, estimator, self.settings.seed), self.settings.splits
+        )
+        if (known := _halves_in(self._known.get(key), self.settings.splits)) is not None:
             return known
         z = layer_variable(archive, step, layer, estimator)
         x, y = input_variable(archive, estimator), label_variable(archive, estimator)
         splits = self._splits(step, archive.n_rows)
         every: Iterable[list[tuple[Quantity, Estimate]]] | None
         every = halves_from_one_pass(
-            estimator, x, z, y, splits, np.random.default_rng([self.seed, step, 1])
+            estimator, x, z, y, splits, np.random.default_rng([self.settings.seed, step, 1])
         )
         if every is None:
             halves = rows_of_halves(splits)
 
             def points(k: int) -> list[tuple[Quantity, Estimate]]:
-                check_deadline(self.until)
                 x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
                 return plane_points(
                     estimator,
                     x_half,
                     z.take(halves[k]),
                     y_half,
-                    np.random.default_rng([self.seed, step, 1, k]),
+                    np.random.default_rng([self.settings.seed, step, 1, k]),
                 )
 
             every = in_order(points, range(len(halves)))
@@ -287,7 +261,9 @@ class Resampler:
 
     def _splits(self, step: int, n: int) -> list[NDArray[np.bool_]]:
         """The random splits of this step."""
-        return balanced_halves(n, self.splits, np.random.default_rng([self.seed, step]))
+        return balanced_halves(
+            n, self.settings.splits, np.random.default_rng([self.settings.seed, step])
+        )
 
     def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
         """Halves with the codes of their row identities and labels; those of one step are held."""

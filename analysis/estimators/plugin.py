@@ -75,8 +75,9 @@ class Plugin:
 
     @property
     def traits(self) -> Traits:
-        """A corrected number is no longer counted from the table alone."""
-        return replace(_TRAITS, obeys_bounds=self.used_correction == "none")
+        """A corrected number is no longer counted from the table alone: it obeys no law by arithmetic."""
+        plain = self.used_correction == "none"
+        return replace(_TRAITS, keeps_chain=plain, obeys_bounds=plain)
 
     @property
     def used_correction(self) -> Correction:

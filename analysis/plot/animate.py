@@ -14,7 +14,7 @@ from infoplane.analysis.plot.trajectory import trajectories
 from infoplane.errors import InputError, MissingProgram
 from infoplane.new_file import new_file
 from infoplane.plane import Plane
-from infoplane.types import Awaited
+from infoplane.types import DPIReport
 
 
 @style.styled
@@ -22,7 +22,7 @@ def save_animation(
     plane: Plane,
     path: str | Path,
     *,
-    report: Awaited | None = None,
+    report: DPIReport | None = None,
     estimator: str | None = None,
     sense: str | None = None,
     frames_per_second: int = 12,

@@ -26,7 +26,7 @@ from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_tig
 from infoplane.analysis.plot.trajectory import Trajectory, concerns, flag_segments, trajectories
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import FLAGS, Awaited, Verdict, report_of
+from infoplane.types import FLAGS, DPIReport, Verdict
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.invariance import Invariance
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @style.styled
 def plot_plane(
     plane: Plane,
-    report: Awaited | None = None,
+    report: DPIReport | None = None,
     *,
     ax: Axes | None = None,
     estimator: str | None = None,
@@ -96,7 +96,6 @@ def plot_plane(
     width = style.width_points(ax)
     label_across(ax, shown, paths, spec, scale)
     words = warnings_of(shown, spec, archive=archive)
-    report = report_of(report)  # all above is drawn while it is waited for
     found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
     marks = draw_flags(ax, flag_segments(paths, found, flags), report, spec)
     draw_tightened(ax, shown, paths, spec)

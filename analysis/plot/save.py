@@ -17,7 +17,7 @@ from infoplane.analysis.plot.usable import draw_usable
 from infoplane.errors import InputError
 from infoplane.new_file import new_file
 from infoplane.plane import Plane
-from infoplane.types import Awaited, report_of
+from infoplane.types import DPIReport
 
 SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".mp4")
 KINDS = ("plane", "curves", "snapshots", "dpi", "sensitivity", "usable")
@@ -31,7 +31,7 @@ def draw(
     *,
     kind: str = "plane",
     estimator: str | None = None,
-    report: Awaited | None = None,
+    report: DPIReport | None = None,
     size: str = "page",
     log: bool | None = None,
 ) -> Figure:
@@ -66,9 +66,19 @@ def draw(
         plot_plane(plane, report, estimator=estimator, ax=ax, log=log)
     elif kind == "snapshots":
         plot_snapshots(plane, estimator=estimator, ax=ax, log=log)
-    elif (judged := report_of(report)) is not None:
+    elif (judged := report) is not None:
         plot_dpi_matrix(plane, judged, estimator=estimator, ax=ax)
     return figure
+
+
+def require_suffix(path: Path) -> None:
+    """Refuse a file whose ending names no format of pictures.
+
+    Raises:
+        InputError: it does.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
 
 
 def save_picture(
@@ -77,7 +87,7 @@ def save_picture(
     *,
     kind: str = "plane",
     estimator: str | None = None,
-    report: Awaited | None = None,
+    report: DPIReport | None = None,
     size: str = "page",
     log: bool | None = None,
 ) -> Path:
@@ -87,8 +97,7 @@ def save_picture(
         InputError: an unknown kind or suffix.
     """
     path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"expected a file ending in {', '.join(SUFFIXES)}, got {path.name!r}")
+    require_suffix(path)
     if path.suffix.lower() in (".gif", ".mp4"):
         from infoplane.analysis.plot.animate import save_animation
 

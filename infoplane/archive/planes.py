@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import hmac
 import math
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -119,7 +118,7 @@ def load_plane(path: str | os.PathLike[str], *, run: str | os.PathLike[str] | No
     """
     where = str(path)
     try:
-        with reading_h5(Path(path)) as (file, window), _no_garbage():
+        with reading_h5(Path(path)) as (file, window):
             body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
             said = body[POINTS]
             if isinstance(said, list):
@@ -132,18 +131,6 @@ def load_plane(path: str | os.PathLike[str], *, run: str | os.PathLike[str] | No
         raise DamagedArchive(
             f"{where}: key 'meta': malformed plane: {type(error).__name__}: {str(error)[:200]}"
         ) from error
-
-
-@contextlib.contextmanager
-def _no_garbage() -> Iterator[None]:
-    """Python does not look for garbage meanwhile: among a hundred thousand new objects that all stay it would look time and again."""
-    looks = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if looks:
-            gc.enable()
 
 
 def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON

@@ -60,18 +60,12 @@ def plot(
     from infoplane.plane import Plane
 
     if kind in ("plane", "dpi"):
-        from infoplane.analysis.dpi.report_cache import check_begun
-        from infoplane.types import FLAGS, VERDICTS
+        from infoplane.analysis.dpi.check import check_dpi
+        from infoplane.analysis.plot import save
 
+        save.require_suffix(output)  # said before anybody waits for a judgement
         measured = Plane.load(subject, run=run)
-        judged = (
-            check_begun(measured, wanted=FLAGS if kind == "plane" else VERDICTS, progress=True)
-            if check
-            else None
-        )
-        from infoplane.analysis.plot import (
-            save,
-        )  # loads matplotlib, which takes as long as many a judgement
+        judged = check_dpi(measured, progress=True) if check else None
 
         say(
             save.save_picture(
@@ -158,9 +152,9 @@ def report(
     judged = judge_all(measured, subject, full=full, against=against or ())
     checked = None
     if check:
-        from infoplane.analysis.dpi.report_cache import kept_check
+        from infoplane.analysis.dpi.check import check_dpi
 
-        checked = kept_check(measured, progress=True)
+        checked = check_dpi(measured, progress=True)
     path = write_report(output, measured, checked, title=title, judged=judged)
     say(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
 

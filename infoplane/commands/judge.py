@@ -43,8 +43,8 @@ def check(
     ] = False,
 ) -> None:
     """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0."""
-    from infoplane.analysis.dpi.check import DEFAULT_ESTIMATORS
-    from infoplane.analysis.dpi.report_cache import kept_check
+    from infoplane.analysis.dpi.check import DEFAULT_ESTIMATORS, check_dpi
+    from infoplane.analysis.dpi.settings import DPISettings
     from infoplane.analysis.measuring.measure import measure
     from infoplane.archive import open_archive
     from infoplane.archive.planes import is_plane
@@ -52,22 +52,16 @@ def check(
     from infoplane.display.tables import say_report
     from infoplane.plane import Plane
 
+    settings = DPISettings(alpha=alpha, permutations=permutations)
     if is_plane(subject):
-        report = kept_check(
-            Plane.load(subject, run=run),
-            alpha=alpha,
-            permutations=permutations,
-            progress=not as_json,
-        )
+        report = check_dpi(Plane.load(subject, run=run), settings, progress=not as_json)
     else:
         archive = open_archive(subject)
         tell_read_only(archive)
         plane = measure(
             archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json
         )
-        report = kept_check(
-            plane, archive=archive, alpha=alpha, permutations=permutations, progress=not as_json
-        )
+        report = check_dpi(plane, settings, archive=archive, progress=not as_json)
     if as_json:
         say(json.dumps(_as_dict(report), indent=1))
     else:

@@ -146,13 +146,13 @@ def measure(
         )
         for apart in parted[:5]:
             say(printable(f"  {apart}", 400))
-    say(plane.save(target, overwrite=True, judge=False))  # below, with progress, if asked for
+    say(plane.save(target, overwrite=True))  # below, with progress, if asked for
     if csv is not None:
         say(plane.to_csv(csv))
     if check and plane.points:
-        from infoplane.analysis.dpi.report_cache import kept_check
+        from infoplane.analysis.dpi.check import check_dpi
 
-        report = kept_check(plane, archive=archive, progress=True)
+        report = check_dpi(plane, archive=archive, progress=True)
         say(
             printable(
                 f"DPI check: {report.tally}"

@@ -45,7 +45,7 @@ def conclude(
     files = [str(a.path) for a in archives]
     (ctx.out / "planes").mkdir(exist_ok=True)
     files += [
-        str(p.save(ctx.out / "planes" / f"{name}-{k}.h5", overwrite=True, judge=False))
+        str(p.save(ctx.out / "planes" / f"{name}-{k}.h5", overwrite=True))
         for k, p in enumerate(planes)
     ]
     files += [*pictures, figure_file(ctx, draw_numbers(numbers, limits or {}), f"{name}-numbers")]
