@@ -15,7 +15,7 @@ import numpy as np
 
 from infoplane.analysis.dpi.significance import holm, permutation_p
 from infoplane.analysis.estimators.entropies import counts_of, information_bits
-from infoplane.analysis.measuring.plane_point import balanced_halves, rows_of_halves
+from infoplane.analysis.resampling.half_samples import balanced_halves, rows_of_halves
 from infoplane.rows import row_codes
 
 BIN_RULES = (

@@ -14,10 +14,10 @@ from infoplane.analysis.estimators.ksg import fewer_neighbours, slowest_bias
 from infoplane.analysis.estimators.plugin import Plugin
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
+from infoplane.analysis.resampling.half_samples import half_sample_stderr
 from infoplane.analysis.resampling.intervals import (
     Nearer,
     Resampled,
-    half_sample_stderr,
     permutation_null,
     with_interval,
 )

@@ -14,7 +14,7 @@ from test_dpi import chain_of, honest, write
 import infoplane as ip
 from infoplane.analysis.dpi import significance as resample
 from infoplane.analysis.dpi.settings import DPISettings
-from infoplane.analysis.measuring.plane_point import balanced_halves, random_halves
+from infoplane.analysis.resampling.half_samples import balanced_halves, random_halves
 from infoplane.archive import Archive, ResultLog, pack
 from infoplane.errors import ArchiveError
 from infoplane.plane import Plane

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 import infoplane as ip
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.entropies import CORRECTIONS, entropy_bits
 from infoplane.analysis.floors import fano_bits, floor_of
@@ -157,7 +158,7 @@ def corrections() -> dict[str, Any]:
 SECTIONS: dict[str, Callable[[Archive], Any]] = {
     **{f"measure {spec}": (lambda a, spec=spec: _points(ip.measure(a, [spec], resume=False))) for spec in WHOLE},
     "measure with error bars and nulls": lambda a: _points(ip.measure(a, ["bin:saxe", "kde:variance=0.01"], errorbars=2, null=5, steps=[1, 9], resume=False)),
-    "check": lambda a: plain(ip.check_dpi(ip.measure(a, WHOLE[1:4], steps=[1, 16], resume=False), archive=a, permutations=199, splits=3)),
+    "check": lambda a: plain(ip.check_dpi(ip.measure(a, WHOLE[1:4], steps=[1, 16], resume=False), DPISettings(permutations=199, splits=3), archive=a)),
     "phases": lambda a: plain(ip.phases(a, ["bin:szt", "kde:relative=0.1", "exact"], splits=3)),
     "sensitivity": lambda a: plain(ip.sensitivity(a, ["bin:szt", "bin:saxe,width=0.1", "kde:relative=0.1"])),
     "invariance": lambda a: plain([ip.invariance(a, quantity=q) for q in ("i_zy", "i_xz")]),

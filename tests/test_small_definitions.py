@@ -20,6 +20,7 @@ from infoplane.analysis import floors, vocabulary
 from infoplane.analysis.calibrate import CASES, JUDGES
 from infoplane.analysis.calibrate.result import Calibration, Trial
 from infoplane.analysis.dpi.evidence import Evidence
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import Resampler, _plug_in_bias
 from infoplane.analysis.estimators import (
     Binned,
@@ -53,8 +54,8 @@ from infoplane.analysis.measuring.plane_point import (
     input_variable,
     label_variable,
     plane_points,
-    rows_of_halves,
 )
+from infoplane.analysis.resampling.half_samples import rows_of_halves
 from infoplane.analysis.studies import drift, histograms, mechanism, phases
 from infoplane.analysis.studies.conditional import conditional_information
 from infoplane.analysis.studies.held_out import train_and_held_out
@@ -1123,10 +1124,11 @@ def test_an_excess_that_never_varies_is_no_chance_and_one_of_codes_is_not_sample
     codes: dict[str, Any] = {"up": None, "down": None}
     evidence = SimpleNamespace(
         archive=SimpleNamespace(n_rows=8, y=None, y_kind=None, path=Path("none")),
+        plane=SimpleNamespace(file=None),
         codes=lambda step, layer, spec: codes[layer],
         celled=lambda spec: False,
     )
-    tester = Resampler(evidence, permutations=9, splits=2, seed=0)  # type: ignore[arg-type]  # what it asks of an archive
+    tester = Resampler(evidence, DPISettings(permutations=9, splits=2, seed=0))  # type: ignore[arg-type]  # what it asks of an archive
     halves = {"up": np.array([1.0, 1.0, 1.0, 1.0]), "down": np.array([1.5, 1.5, 1.5, 1.5])}
     monkeypatch.setattr(tester, "_half_values", lambda cell: {("i_xz", "point"): halves[cell[1]]})
     steady = tester.test(0, "kde", "i_xz", "point", "up", "down", 0.5)
@@ -1694,7 +1696,8 @@ def test_saturation_is_nearness_to_the_ends_of_an_activation(tmp_path: Path) -> 
 def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(tmp_path: Path) -> None:
     archive = one_step(tmp_path / "run", a=("Linear", RNG.normal(size=(11, 2)).astype(np.float32)))
     resampler = Resampler(
-        Evidence(ip.measure(archive, "bin:szt"), archive), permutations=9, splits=4, seed=0
+        Evidence(ip.measure(archive, "bin:szt"), archive),
+        DPISettings(permutations=9, splits=4, seed=0),
     )
     resampler.test(0, "bin:szt", "i_xz", "point", "a", "a", 0.1)
     halves = [h.tolist() for h, _ in resampler._halves_of_codes(0)]
@@ -1719,7 +1722,7 @@ def test_values_without_codes_are_resampled_on_the_rows_of_each_half(
     z = RNG.normal(size=(90, 3)).astype(np.float32)
     archive = one_step(tmp_path / "run", a=("Linear", z), b=("Linear", np.tanh(z)))
     evidence = Evidence(ip.measure(archive, spec), archive)
-    resampler = Resampler(evidence, permutations=9, splits=3, seed=4)
+    resampler = Resampler(evidence, DPISettings(permutations=9, splits=3, seed=4))
     assert len(list(resampler.prepare([[(0, "a", spec), (0, "b", spec), (0, "a", spec)]]))) == 1
     prepared = dict(resampler._values)
     assert (

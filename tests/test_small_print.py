@@ -24,9 +24,9 @@ from infoplane.analysis.estimators.neighbour_formulas import mixed_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, Side
 from infoplane.analysis.floors import fano_bits, tightened
 from infoplane.analysis.measuring.large_layers import memory_bytes
+from infoplane.analysis.resampling.half_samples import half_sample_values
 from infoplane.analysis.resampling.intervals import (
     Resampled,
-    half_sample_values,
     n_slope,
     permutation_null,
     with_interval,

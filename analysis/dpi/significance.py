@@ -19,13 +19,15 @@ from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
 from infoplane.analysis.measuring.plane_point import (
     Record,
-    balanced_halves,
     cell_key,
-    halves_from_one_pass,
     input_variable,
     label_variable,
     layer_variable,
     plane_points,
+)
+from infoplane.analysis.resampling.half_samples import (
+    balanced_halves,
+    halves_from_one_pass,
     rows_of_halves,
 )
 from infoplane.errors import ArchiveError, InfoplaneError

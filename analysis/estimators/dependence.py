@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.renyi import gram, median_width
+from infoplane.analysis.kernels.spectra import centre
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
@@ -16,16 +18,8 @@ Floats = NDArray[np.float64]
 Kernel = Literal["linear", "rbf"]
 
 
-def centre(k: Floats) -> Floats:
-    """Doubly centred kernel matrix ``H K H``, shape ``(n, n)``."""
-    rows = k.mean(axis=0, keepdims=True)
-    return np.asarray(k - rows - rows.T + k.mean())
-
-
 def kernel_matrix(v: Variable, kernel: Kernel, width: float | None = None) -> Floats:
     """Kernel matrix ``(n, n)``: inner products, a Gaussian of the median width (or the one given), or equality for symbols."""
-    from infoplane.analysis.estimators.renyi import gram, median_width
-
     if v.kind == "discrete":
         return gram(v, 1.0) * v.n
     if kernel == "linear":

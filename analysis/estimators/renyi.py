@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.live_units import live_units
 from infoplane.analysis.kernels.pairwise import gaussian_sums
-from infoplane.analysis.kernels.spectra import eigenvalues, spectra
+from infoplane.analysis.kernels.spectra import centre, eigenvalues, spectra
 from infoplane.analysis.kernels.threads import for_each, single_blas
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -95,8 +95,6 @@ def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
 
     Only where labels are given; it uses them, so the value of I(Z;Y) is chosen to be large.
     """
-    from infoplane.analysis.estimators.dependence import centre
-
     if y.kind != "discrete":
         raise EstimatorError(
             f"width=alignment needs discrete labels, got {y.kind} {y.name}; use width=median"

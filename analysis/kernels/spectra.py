@@ -28,3 +28,9 @@ def spectra(matrices: Sequence[Callable[[], Floats]]) -> list[Floats]:
     """`eigenvalues` of every matrix, each made when its turn comes, on `threads` threads; give the largest first."""
     with single_blas():
         return list(in_order(lambda matrix: eigenvalues(matrix()), matrices))
+
+
+def centre(k: Floats) -> Floats:
+    """Doubly centred kernel matrix ``H K H``, shape ``(n, n)``."""
+    rows = k.mean(axis=0, keepdims=True)
+    return np.asarray(k - rows - rows.T + k.mean())

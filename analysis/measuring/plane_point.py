@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.large_layers import StoredRows, is_large
@@ -24,7 +23,6 @@ from infoplane.contract import (
     Estimator,
     HasFrozenRange,
     ReadsBlocks,
-    SharesHalves,
     SharesLayer,
     SharesPlanePoint,
 )
@@ -261,58 +259,6 @@ def _of_both(
     """Whether a pass for I(x;z) and I(z;y) at once has both to say."""
     kind: Kind = z.kind if isinstance(z, Variable) else "continuous"
     return x is not None and y is not None and estimator.supports(kind, y.kind)
-
-
-def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
-    """For each random split of n rows in two, which are in its first half."""
-    found = []
-    for _ in range(splits):
-        first = np.zeros(n, bool)
-        first[rng.permutation(n)[: n // 2]] = True
-        found.append(first)
-    return found
-
-
-def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
-    """As `random_halves`, of splits into unions of the same few random blocks of rows: sums over blocks serve all of them.
-
-    Balanced repeated replication (McCarthy 1969): any two splits have half of each half in common, so that what halves differ by is uncorrelated from
-    split to split, which it nearly is of splits that know nothing of each other. Rows that no block is left for are split at random.
-    """
-    count = 1 << splits.bit_length()
-    in_first = np.array(
-        [[(k & b).bit_count() & 1 for b in range(count)] for k in range(1, splits + 1)], bool
-    )  # of a Hadamard matrix
-    order = rng.permutation(n)
-    blocks, rest = order[: n - n % count].reshape(count, -1), order[n - n % count :]
-    found = []
-    for chosen in in_first:
-        first = np.zeros(n, bool)
-        first[blocks[chosen]] = True
-        first[rng.permutation(rest)[: len(rest) // 2]] = True
-        found.append(first)
-    return found
-
-
-def rows_of_halves(splits: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
-    """Row numbers of the first and the second half of each split, one after the other."""
-    return [np.flatnonzero(side) for first in splits for side in (first, ~first)]
-
-
-def halves_from_one_pass(
-    estimator: Estimator,
-    x: Variable | None,
-    z: Variable,
-    y: Variable | None,
-    splits: Sequence[NDArray[np.bool_]],
-    rng: np.random.Generator,
-) -> list[list[tuple[Quantity, Estimate]]] | None:
-    """The points of either half of each split where the estimator has a pass that serves all of them, else None."""
-    if not isinstance(estimator, SharesHalves) or x is None or y is None:
-        return None
-    if (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete"):
-        return None
-    return estimator.estimate_halves(x, z, y, splits, rng=rng)
 
 
 def measure_cell(

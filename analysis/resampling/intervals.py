@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.measuring.plane_point import (
+from infoplane.analysis.measuring.plane_point import plane_points
+from infoplane.analysis.resampling.half_samples import (
+    half_sample_values,
     halves_from_one_pass,
-    plane_points,
     random_halves,
     rows_of_halves,
 )
@@ -32,53 +32,6 @@ from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Null, Variable
 
 _RISING = 0.15
-
-
-def half_sample_stderr(
-    value: Callable[[NDArray[np.int64]], float],
-    n: int,
-    *,
-    splits: int = 10,
-    rng: np.random.Generator,
-) -> float:
-    """Standard error at n rows, in the units of ``value``: the standard deviation of ``value(rows)`` over the two halves of a random split, without rescaling.
-
-    A half drawn without replacement varies as much given the data as n rows vary over data sets: sigma^2/(n/2) (1 - 1/2) = sigma^2/n. Not
-    the bootstrap: its repeated rows are zero distances for k-NN and KDE, and bring the plug-in bias in twice.
-
-    Raises:
-        InputError: fewer than 8 rows or 2 splits.
-
-    Example:
-        >>> x = np.random.default_rng(0).normal(size=400)
-        >>> 0.03 < half_sample_stderr(lambda rows: x[rows].mean(), 400, splits=50, rng=np.random.default_rng(1)) < 0.07
-        True
-    """
-    pairs = np.reshape(half_sample_values(value, n, splits=splits, rng=rng), (-1, 2))
-    return float(np.sqrt(np.mean(np.diff(pairs) ** 2)) / 2)
-
-
-def half_sample_values(
-    value: Callable[[NDArray[np.int64]], float],
-    n: int,
-    *,
-    splits: int = 10,
-    rng: np.random.Generator,
-) -> list[float]:
-    """``value`` on both halves of every random split of n rows.
-
-    Raises:
-        InputError: fewer than 8 rows or 2 splits.
-    """
-    if n < 8 or splits < 2:
-        raise InputError(
-            f"half-samples need at least 8 rows and 2 splits, got {n} rows and {splits} splits"
-        )
-    found = []
-    for _ in range(splits):
-        order = rng.permutation(n)
-        found += [value(np.sort(order[: n // 2])), value(np.sort(order[n // 2 :]))]
-    return found
 
 
 @dataclass(frozen=True)

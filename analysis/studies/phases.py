@@ -16,9 +16,8 @@ from infoplane.analysis.measuring.plane_point import (
     label_variable,
     layer_variable,
     plane_points,
-    random_halves,
-    rows_of_halves,
 )
+from infoplane.analysis.resampling.half_samples import random_halves, rows_of_halves
 from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
 from infoplane.contract import Estimator, HasOutside
 from infoplane.display.progress import progress as shown_progress
