@@ -164,3 +164,45 @@ def test_public_names_are_pinned() -> None:
     assert set(ip.__all__) == expected
     for name in expected:
         assert getattr(ip, name) is not None
+
+
+def test_every_package_that_the_library_imports_is_declared() -> None:
+    """Of modules that are found under another name than their package, the package is looked for."""
+    import re
+    import tomllib
+
+    packages = {"sklearn": "scikit-learn", "ignite": "pytorch-ignite", "dask": "distributed"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    lines = [
+        *project["dependencies"],
+        *(d for e in project["optional-dependencies"].values() for d in e),
+    ]
+    declared = {re.split(r"[><=!;\[ ]", line)[0].lower().replace("_", "-") for line in lines}
+    imported = {name.split(".")[0] for path in SOURCES.values() for name in _imports(path)}
+    foreign = imported - set(sys.stdlib_module_names) - {"infoplane", "__future__"}
+    missing = {
+        name
+        for name in foreign
+        if packages.get(name, name).lower().replace("_", "-") not in declared
+    }
+    assert not missing - UNDECLARED
+
+
+UNDECLARED = {"mpl_toolkits", "mlflow", "IPython", "safetensors"}
+"""A part of matplotlib, and what only those have who ask for it: a tracker, a notebook, weights in files."""
+
+
+def test_the_library_raises_no_bare_error_on_purpose() -> None:
+    """Outside of readers that turn them into errors of the tree, and of what Python itself asks for."""
+    allowed = ("infoplane.archive", "infoplane.testing", "infoplane.row_info")
+    bare = {"Exception", "RuntimeError", "ValueError"}
+    found = {
+        f"{name}: {ast.unparse(node)[:80]}"
+        for name, path in SOURCES.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and ast.unparse(node.exc.func) in bare
+        and not name.startswith(allowed)
+    }
+    assert not found

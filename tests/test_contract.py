@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import infoplane as ip
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators.spec import FAMILIES, parse, traits_of
+from infoplane.archive import RunWriter, open_archive
 from infoplane.contract import NO_PROMISES, Estimator, Traits
-from infoplane.errors import InputError, SpecError
+from infoplane.errors import InputError, MissingProgram, SpecError
 from infoplane.plane import Plane, Point
-from infoplane.types import Estimate
+from infoplane.types import Chain, Estimate, LayerInfo
 
 SPECS = [f"{prefix}:variance=0.1" if prefix == "kde" else prefix for prefix in FAMILIES]
 DIMENSIONLESS = ("hsic", "cka", "dse")
@@ -126,3 +129,58 @@ def test_a_variational_number_says_whether_it_bounds(spec: str, bound: str) -> N
     z, y = ip.continuous(rng.normal(size=(64, 1))), ip.discrete(np.arange(64) % 2)
     estimator = parse(f"{spec}:batch=8,seeds=1,hidden=2,epochs=1")
     assert estimator.estimate(z, y, rng=rng).bound == bound
+
+
+@dataclass(frozen=True)
+class UpperBins:
+    """Bins whose points are called upper bounds, as those of a plug-in may be."""
+
+    name = "theirs"
+    traits = Traits("fixed bins", obeys_bounds=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+    def supports(self, a, b) -> bool:
+        return True
+
+    def codes(self, z) -> np.ndarray:
+        return ip.estimators.Binned("saxe", width=0.5).codes(z)
+
+    def estimate(self, a, b, *, rng=None) -> Estimate:
+        found = ip.estimators.Binned("saxe", width=0.5).estimate(a, b)
+        return Estimate(found.bits, a.n, self.name, "upper", target=found.target)
+
+
+def test_an_excess_of_codes_is_tested_whatever_their_points_are_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infoplane.analysis.estimators.spec._family", lambda prefix: UpperBins)
+    z = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    infos = [LayerInfo(name, k, "", (2,)) for k, name in enumerate("ab")]
+    y = (z[:, 0] > 0).astype(int)
+    chain = Chain(("a", "b"), (("no-path", "cut"), ("no-path", "no-path")), rows=200)
+    run = RunWriter.create(tmp_path / "run", layers=infos, x=z, y=y, chain=chain, durable=False)
+    with run as writer, writer.step(0) as shard:
+        shard.write("a", z / 50 + 0.25)  # nearly all rows in one cell
+        shard.write("b", z)
+    archive = open_archive(tmp_path / "run")
+    plane = ip.measure(archive, UpperBins(), resume=False)  # type: ignore[arg-type]  # an estimator
+    report = ip.check_dpi(plane, DPISettings(permutations=99), archive=archive)
+    judged = [f for f in report if f.law.startswith("I(Z;Y) pair")]
+    assert judged and all(f.p is not None for f in judged)
+
+
+def test_a_film_without_ffmpeg_names_the_program_and_the_way_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.animation import FFMpegWriter
+
+    from infoplane.analysis.plot.animate import save_animation
+
+    monkeypatch.setattr(FFMpegWriter, "isAvailable", lambda: False)
+    with pytest.raises(
+        MissingProgram, match=r"ffmpeg .* package manager, or write a \.gif"
+    ) as said:
+        save_animation(plane_of("bin:szt"), tmp_path / "film.mp4")
+    assert "pip" not in str(said.value)
