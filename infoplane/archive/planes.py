@@ -20,6 +20,7 @@ from infoplane.archive.columns import POINTS, put_points, read_points
 from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
 from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
+from infoplane.archive.schemas import checked_header
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
@@ -119,7 +120,7 @@ def load_plane(path: str | os.PathLike[str], *, run: str | os.PathLike[str] | No
     where = str(path)
     try:
         with reading_h5(Path(path)) as (file, window):
-            body = layout.unsealed(read_meta(file, layout.META, window, where), layout.PLANE, where)
+            body = checked_header(read_meta(file, layout.META, window, where), layout.PLANE, where)
             said = body[POINTS]
             if isinstance(said, list):
                 return _plane(body, _listed(said), Path(path), run)
@@ -159,6 +160,8 @@ def _plane(
             isinstance(body[key], (int, float)) and math.isfinite(body[key])
         ):
             raise ValueError(f"{key} is {body[key]!r}")
+    if unknown := {point.layer for point in points} - set(body["layers"]):
+        raise ValueError(f"points of layers that it has not: {sorted(unknown)[:3]}")
     return Plane(
         points=points,
         layers=tuple(str(name) for name in body["layers"]),

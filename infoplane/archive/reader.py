@@ -38,6 +38,7 @@ from infoplane.archive.probe import (
     read_probe_array,
     read_probe_meta,
 )
+from infoplane.archive.schemas import checked_header
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive
 from infoplane.kinds import kind_of_inputs
 from infoplane.row_info import RowInfo
@@ -72,20 +73,20 @@ class Store:
             raise NotAnArchive(f"{path}: no such file or folder")
         if self.packed:
             with reading_h5(path) as (file, window):
-                body = layout.unsealed(
+                body = checked_header(
                     read_meta(file, layout.META, window, str(path)), layout.PACKED, str(path)
                 )
             run, shards = body.get("run"), body.get("shards")
             if not isinstance(run, str) or not isinstance(shards, list):
                 raise DamagedArchive(f"{path}: key 'meta': expected 'run' and 'shards'")
-            self.header = layout.unsealed(run, layout.RUN, f"{path}: key 'run'")
+            self.header = checked_header(run, layout.RUN, f"{path}: key 'run'")
             self._names = [ShardName.parse(str(s)) for s in shards]
             return
         if not (path / layout.RUN_FILE).exists():
             raise NotAnArchive(
                 f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed before its first step leaves such a folder)"
             )
-        self.header = layout.unsealed(
+        self.header = checked_header(
             read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE)
         )
         refuse_link(self._folder)
@@ -227,7 +228,7 @@ class Archive:
         """The sealed header of a shard, checked against its name and its run; kept."""
         if (head := self._metas.get(name)) is None:
             text, where = self._store.header_of(name)
-            body = layout.unsealed(text, layout.SHARD, where)
+            body = checked_header(text, layout.SHARD, where)
             expected = {
                 "run_uuid": self.run_uuid,
                 "seq": name.seq,

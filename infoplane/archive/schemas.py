@@ -1,0 +1,159 @@
+"""The schema of each JSON header that is read: types are checked at the door, so that no code behind it meets a wrong one.
+
+A schema names what readers use. Keys that it does not name may be there: newer minor versions add some.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from infoplane.archive import layout
+from infoplane.errors import DamagedArchive
+
+Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 60)]
+Step = Annotated[int, msgspec.Meta(ge=-(1 << 60), lt=1 << 60)]
+Json = dict[str, Any]  # Any: free JSON of the user
+NumberType = Annotated[str, msgspec.Meta(pattern=r"^(bool|u?int(8|16|32|64)|float(16|32|64))$")]
+
+
+class StoredArray(msgspec.Struct):
+    """An array that a header speaks of."""
+
+    shape: list[Size]
+    dtype: str
+    crc32: Size
+
+
+class LayerRow(msgspec.Struct):
+    """A row of the layer table of a run, see `infoplane.types.LayerInfo`."""
+
+    name: str
+    ordinal: Size
+    cls: str = ""
+    shape: list[Size] = []
+    raw_shape: list[Size] = []
+    dtype: str = "float32"
+    store_dtype: NumberType = "float32"
+    reduction: str = "none"
+    site: str = "output"
+    aliases: list[str] = []
+
+
+class RunHeader(msgspec.Struct):
+    """``run.json``."""
+
+    run_uuid: str
+    n_rows: Size
+    world_size: Size
+    probe_sha256: str
+    layers: list[LayerRow]
+    config: Json | None = None
+    writer: Json | None = None
+    created_utc: str | None = None
+
+
+class ShardRow(msgspec.Struct):
+    """A row of the table of a shard: one array."""
+
+    name: str
+    ordinal: Size
+    shape: list[Size]
+    dtype: str
+    crc32: Size
+    rows_crc32: Size
+    torch_dtype: str = "float32"
+    n_nonfinite: Size = 0
+
+
+class ShardHeader(msgspec.Struct):
+    """``/meta`` of a shard."""
+
+    run_uuid: str
+    seq: Size
+    step: Size
+    rank: Size
+    world_size: Size
+    row_start: Size
+    row_stop: Size
+    n_rows: Size
+    probe_sha256: str
+    metrics: dict[str, float]
+    layers: list[ShardRow]
+    meta: Json = {}
+    extras: dict[str, Json] = {}
+
+
+class FailureRow(msgspec.Struct):
+    """A cell of a plane without a number."""
+
+    step: Step
+    layer: str
+    estimator: str
+    message: str
+
+
+class PointColumns(msgspec.Struct):
+    """The points of a plane as columns."""
+
+    arrays: dict[str, StoredArray]
+    texts: dict[str, list[Any]]  # Any: texts, or lists of texts
+
+
+class PlaneHeader(msgspec.Struct):
+    """``/meta`` of a plane."""
+
+    n: Size
+    layers: list[str]
+    h_y_bits: float | None
+    h_x_bits: float | None
+    chain: Json | None
+    metrics: dict[str, dict[str, float]]
+    reductions: dict[str, str]
+    failures: list[FailureRow]
+    provenance: dict[str, str]
+    points: PointColumns | list[Any]  # Any: rows of a plane of format 1
+    rows: Json | None = None
+
+
+class PackedHeader(msgspec.Struct):
+    """``/meta`` of a packed run."""
+
+    run: str
+    shards: list[str]
+
+
+SCHEMAS: dict[str, type[msgspec.Struct]] = {
+    layout.RUN: RunHeader,
+    layout.SHARD: ShardHeader,
+    layout.PLANE: PlaneHeader,
+    layout.PACKED: PackedHeader,
+}
+"""By the ``format`` that a header states; others are checked by who reads them."""
+
+
+def checked_header(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any: JSON
+    """`layout.unsealed`, with its types checked.
+
+    Raises:
+        NotAnArchive, VersionError, DamagedArchive: naming the file and the place in the header.
+    """
+    body = layout.unsealed(text, kind, where)
+    check_types(body, kind, where)
+    return body
+
+
+def check_types(body: dict[str, Any], kind: str, where: str) -> None:  # Any: JSON
+    """Check that every value of a header has the type that its readers rely on.
+
+    Raises:
+        DamagedArchive: a value has another type.
+    """
+    schema = SCHEMAS.get(kind)
+    if schema is None:
+        return
+    try:
+        msgspec.convert(body, schema)
+    except msgspec.ValidationError as error:
+        raise DamagedArchive(f"{where}: malformed header: {error}") from error
