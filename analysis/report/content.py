@@ -8,6 +8,7 @@ from typing import Any
 from infoplane.analysis.plot.labels import axis_of, layer_labels
 from infoplane.analysis.report.sections import Judged, number, sections_data
 from infoplane.analysis.report.summary import summarise
+from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import VERDICTS, DPIReport, Estimate, Finding
 
@@ -106,6 +107,10 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
             (place[p.step], p.estimate)
         )
     layers = {name: i for i, name in enumerate(plane.layers)}
+    if unknown := {p.layer for p in plane} - layers.keys():
+        raise InputError(
+            f"the plane has points of layers that it does not list: {sorted(unknown)[:3]}; it lists {list(layers)[:12]}"
+        )
     out = []
     for (spec, sense, layer, quantity), pairs in groups.items():
         pairs.sort(key=lambda pair: pair[0])

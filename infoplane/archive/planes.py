@@ -160,8 +160,6 @@ def _plane(
             isinstance(body[key], (int, float)) and math.isfinite(body[key])
         ):
             raise ValueError(f"{key} is {body[key]!r}")
-    if unknown := {point.layer for point in points} - set(body["layers"]):
-        raise ValueError(f"points of layers that it has not: {sorted(unknown)[:3]}")
     return Plane(
         points=points,
         layers=tuple(str(name) for name in body["layers"]),
