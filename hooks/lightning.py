@@ -71,7 +71,7 @@ def _compare_with_epochs(schedule: object, epochs: int | None) -> None:
         and 0 <= epochs < max(schedule.steps, default=0)
     ):
         warnings.warn(
-            f"the schedule {schedule} goes to {max(schedule.steps)}, and this training has {epochs} epochs: "
+            f"the schedule {schedule} goes to {max(schedule.steps)}, and this training ends at epoch {epochs}: "
             "steps are epochs here; by='step' counts optimiser steps",
             RuntimeWarning,
             stacklevel=3,

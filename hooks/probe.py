@@ -142,13 +142,16 @@ def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> ob
     """Run the model: ``model(x)``, ``model(*xs)``, ``model(**xs)`` by the type of the inputs, or the user's ``forward(model, inputs)``."""
     if forward is not None:
         return forward(model, inputs)
-    if type(model).forward is nn.Module.forward:
+    try:
+        if isinstance(inputs, dict):
+            return model(**inputs)
+        return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    except NotImplementedError as error:
+        if 'missing the required "forward"' not in str(error):
+            raise
         raise UnsupportedModel(
-            f"{type(model).__name__} has no forward: say how it is called, forward=lambda model, x: model.net(x)"
-        )
-    if isinstance(inputs, dict):
-        return model(**inputs)
-    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+            f"{error}: say how it is called, e.g. forward=lambda model, x: model.net(x)"
+        ) from error
 
 
 def make_probe(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
@@ -77,6 +78,11 @@ def replay(
 
 def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of the recorder
     """Everything the run was recorded with, so that the new one holds the same rows in the same way."""
+    if archive.row_info.kind != "sample":
+        raise InputError(
+            f"{archive.path}: its rows are {archive.row_info.kind}s, which cannot be rebuilt from the run; "
+            f"capture them anew: ip.capture(model, probe, to, checkpoints={str(archive.path / 'weights')!r}, rows=...)"
+        )
     config, n = archive.config, _rows(archive)
     autocast = str(config["autocast"])
     return {
@@ -88,9 +94,23 @@ def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of th
         "x_kind": archive.x_kind,
         "row_ids": archive.row_ids[:n],
         "split": None if archive.split is None else archive.split[:n],
+        **({} if archive.row_info.plain else {"y": _label_sets(archive)}),
         "verbose": False,
         "on_error": "raise",
     }
+
+
+def _label_sets(archive: Archive) -> dict[str, object]:
+    """Every label set of the run by its name."""
+    return {name: _labels(archive.with_label(name)) for name in archive.labels}
+
+
+def _labels(archive: Archive) -> NDArray[np.generic] | None:
+    """The labels of the probe, by their names where they have any."""
+    if archive.y is None:
+        return None
+    y = archive.y[: _rows(archive)]
+    return y if archive.class_names is None else np.array(archive.class_names)[y]
 
 
 def _rows(archive: Archive) -> int:
@@ -104,11 +124,8 @@ def _probe(archive: Archive) -> object:
             f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was not "
             "stored); pass probe="
         )
-    n = _rows(archive)
-    y = None if archive.y is None else archive.y[:n]
-    if y is not None and (names := archive.config.get("class_names")):
-        y = np.array(names)[y]
-    return torch.from_numpy(np.array(archive.x[:n])), y
+    x = torch.from_numpy(np.array(archive.x[: _rows(archive)]))
+    return x, _labels(archive) if archive.row_info.plain else None
 
 
 def _verify(

@@ -104,6 +104,13 @@ def test_a_network_without_forward_is_refused_with_the_remedy(tmp_path: Path) ->
             super().__init__()
             self.net = network()
 
+    class LikeLightning(Silent):
+        def forward(self, *inputs: Any) -> Any:
+            return super().forward(*inputs)
+
+    for kind in (Silent, LikeLightning):
+        with pytest.raises(UnsupportedModel, match="forward=lambda"):
+            ip.capture(kind(), probe=(X, Y), to=tmp_path / "other")
     with pytest.raises(UnsupportedModel, match="forward=lambda"):
         ip.capture(Silent(), probe=(X, Y), to=tmp_path / "run")
     silent = Silent()

@@ -138,3 +138,41 @@ def test_a_factory_that_cannot_be_imported_is_named(weights: Path) -> None:
             app, ["replay", str(weights), "-m", spec, "-o", str(weights.parent / "again")]
         )
         assert result.exit_code != 0 and message in str(result.output) + str(result.exception)
+
+
+def test_a_replay_keeps_split_row_ids_class_names_tags_and_label_sets(tmp_path: Path) -> None:
+    from infoplane.hooks.replay import replay
+
+    net = nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 2))
+    x, names = torch.randn(12, 5), np.array(["cat", "dog", "emu"])[np.arange(12) % 3]
+    labels = {"animal": names, "parity": np.arange(12) % 2}
+    split = np.where(np.arange(12) % 2, "train", "test")
+    for k, y in enumerate((None, labels)):
+        options: dict[str, object] = {} if y is None else {"y": y}
+        with ip.Recorder(
+            net, probe=(x, names if y is None else None), to=tmp_path / f"a{k}", store="weights",
+            split=split, row_ids=np.arange(12) // 2, schedule=ip.at(0), tags={"seed": 1},
+            verbose=False, **options,  # type: ignore[arg-type]  # as given
+        ):  # fmt: skip
+            pass
+        replay(tmp_path / f"a{k}", net, to=tmp_path / f"b{k}")
+        before, after = (ip.open_archive(tmp_path / f"{name}{k}") for name in "ab")
+        assert np.array_equal(before.split, after.split)
+        assert np.array_equal(before.row_ids, after.row_ids)
+        assert before.class_names == after.class_names == ("cat", "dog", "emu")
+        assert before.labels == after.labels and after.config["tags"] == {"seed": 1}
+
+
+def test_token_rows_are_captured_anew_from_the_stored_weights(tmp_path: Path) -> None:
+    from infoplane.errors import InputError
+    from infoplane.hooks.replay import replay
+
+    net = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3))
+    ids = torch.randint(1, 9, (10, 5))
+    options = {"probe": ids, "rows": "token", "y": "token", "layers": ["1"], "verbose": False}
+    with ip.Recorder(net, to=tmp_path / "a", store="weights", schedule=ip.at(0), **options):  # type: ignore[arg-type]  # as given
+        pass
+    with pytest.raises(InputError, match="ip.capture"):
+        replay(tmp_path / "a", net, to=tmp_path / "b")
+    run = ip.capture(net, to=tmp_path / "b", checkpoints=tmp_path / "a" / "weights", **options)
+    assert run.row_info.kind == "token" and run.n_rows == 50

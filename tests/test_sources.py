@@ -433,3 +433,8 @@ def test_verifying_needs_inputs(tmp_path: Path) -> None:
     net = Norm()
     with pytest.raises(InputError, match="x="):
         ip.from_arrays(activations(net), to=tmp_path / "run", verify_with=net)
+
+
+def test_names_instead_of_a_layer_table_are_sent_to_from_arrays(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="from_arrays"):
+        ip.archive.RunWriter.create(tmp_path / "run", layers=["hidden"], x=None, y=Y)  # type: ignore[list-item]  # the point of the test

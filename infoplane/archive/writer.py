@@ -367,6 +367,11 @@ class RunWriter:
             InputError: arrays that do not fit together, or a resumed run with other layers or another probe.
         """
         run = Path(path)
+        if strangers := [info for info in layers if not isinstance(info, LayerInfo)]:
+            raise InputError(
+                f"layers expects rows of a layer table (infoplane.types.LayerInfo), got {strangers[0]!r}; "
+                "to store arrays by name use infoplane.from_arrays"
+            )
         table = tuple(replace(info, ordinal=i) for i, info in enumerate(layers))
         if len({info.name for info in table}) != len(table) or not table:
             raise InputError(
