@@ -15,7 +15,7 @@ import torch
 import infoplane as ip
 from benchmarks.capture import network, paired, write_raw
 
-CHECKPOINTS, ROWS = 10, 2048
+CHECKPOINTS, ROWS = 10, 4096
 
 
 def checkpoints(folder: Path) -> None:
@@ -50,8 +50,8 @@ def checkpoints(folder: Path) -> None:
                     net(rows)
 
     what = f"{CHECKPOINTS} checkpoints"
-    paired(f"{what}: forwards, files, 5 layers in a file | ip.capture of all 5", bare, capture, 5)
-    paired(f"{what}: forwards, files | ip.capture of the last", forwards, lambda: capture(["4"]), 5)
+    paired(f"{what}: forwards, files, 5 layers in a file | ip.capture of all 5", bare, capture, 3)
+    paired(f"{what}: forwards, files | ip.capture of the last", forwards, lambda: capture(["4"]), 3)
 
 
 def imports(folder: Path) -> None:
