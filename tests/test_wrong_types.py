@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 shard.write("a", z)
                 shard.write("b", z[:, ::-1])
                 shard.attach("failures", {"failures": []})
-    ip.measure(path / "run", ["exact", "bin:szt"]).save(path / "plane.h5", judge=False)
+    ip.measure(path / "run", ["exact", "bin:szt"]).save(path / "plane.h5")
     return path
 
 
