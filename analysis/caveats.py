@@ -44,6 +44,10 @@ def warnings_of(
             said.append(
                 f"{spec}: I(Z;Y) is no larger than for shuffled labels in any layer: nothing about the labels is shown"
             )
+        elif inside := [p.layer for p, null in nulls if p.estimate.bits <= null.high]:
+            said.append(
+                f"{spec}: I(Z;Y) is no larger than for shuffled labels in {', '.join(inside)}: nothing about the labels is shown there"
+            )
     return _lone_labels(plane) + said + _below_floor(plane, specs, archive)
 
 

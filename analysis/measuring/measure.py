@@ -50,7 +50,7 @@ def measure(
     dask: str | None = None,
     device: str | None = None,
     errorbars: int = 0,
-    null: int = 0,
+    null: int | None = None,
     label: str | None = None,
 ) -> Plane:
     """The information plane of an archive, all values in bits.
@@ -69,7 +69,8 @@ def measure(
         device: a torch device (``cuda``, ``mps``) for the kernels that know one, the pairwise pass of KDE and of Renyi at order 2; ``cpu`` for
             the compiled pass. By default ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one. Never run on an accelerator by us.
         errorbars: half-sample splits for the standard error of every number that has none of its own; 10 is a good choice, costs 10 passes.
-        null: label permutations: mean, 95 % band and p-value of I(Z;Y) under shuffled labels, see `Estimate.null`.
+        null: label permutations: mean, 95 % band and p-value go into `Estimate.null` of I(Z;Y). By default 20 where the labels have more symbols than
+            a tenth of the rows, see `infoplane.analysis.resampling.unasked`, else none; 0 for none whatever the labels.
         label: which of the run's label sets is Y; the first when left out.
 
     Raises:
@@ -95,14 +96,10 @@ def measure(
     cells = _cells(archive, layers, steps)
     require_measurable(archive, parsed)
     measured = [name for name in archive.layers if any(c[1] == name for c in cells)]
-    fitted = freeze_edges(parsed, archive, layers=measured)
-    if errorbars or null:
-        from infoplane.analysis.resampling.intervals import Resampled
-
-        fitted = {
-            layer: [Resampled(e, errorbars, null) for e in chosen]
-            for layer, chosen in fitted.items()
-        }
+    fitted = {
+        layer: [_resampled(archive, e, errorbars, null) for e in chosen]
+        for layer, chosen in freeze_edges(parsed, archive, layers=measured).items()
+    }
     log = result_log(archive) if resume else None
     records = measure_cells(
         archive,
@@ -122,6 +119,17 @@ def measure(
         measured,
         seed,
     )
+
+
+def _resampled(
+    archive: Archive, estimator: Estimator, errorbars: int, null: int | None
+) -> Estimator:
+    """The estimator with error bars and null, as asked; with a null unasked where the labels have many symbols."""
+    from infoplane.analysis.resampling.intervals import Resampled
+    from infoplane.analysis.resampling.unasked import draws_unasked
+
+    draws = draws_unasked(archive, estimator.traits) if null is None else null
+    return Resampled(estimator, errorbars, draws) if errorbars or draws else estimator
 
 
 def require_measurable(archive: Archive, estimators: Sequence[Estimator]) -> None:

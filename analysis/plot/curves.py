@@ -21,7 +21,7 @@ from infoplane.analysis.plot.labels import (
 from infoplane.analysis.plot.place import spread
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import Quantity
+from infoplane.types import Estimate, Quantity
 
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
 """Line styles in turn, so that neighbouring layers differ without colour."""
@@ -105,6 +105,7 @@ def plot_curves(
                 zorder=1,
                 gid=f"band-{k}",
             )
+        _draw_null(ax, k, steps, estimates, tones[k])
     style.step_axis(ax, shown.steps, log)
     _reference(ax, shown, quantity, max(e.bits for c in curves for e in c[2]))
     room = int(style.height_points(ax) / 4.4)
@@ -139,6 +140,21 @@ def _band(
     ):  # the Y values are differences of bounds: the space between them bounds nothing
         return None
     return both, [lower[s].bits for s in both], [upper[s].bits for s in both]
+
+
+Tone = tuple[float, float, float, float]
+
+
+def _draw_null(ax: Axes, k: int, steps: list[int], estimates: list[Estimate], tone: Tone) -> None:
+    """The band of shuffled labels under a curve, where they were drawn: in grey between lines of its colour."""
+    drawn = [(s, e.null) for s, e in zip(steps, estimates, strict=True) if e.null is not None]
+    if not drawn:
+        return
+    at = [s for s, _ in drawn]
+    low, high = [null.low for _, null in drawn], [null.high for _, null in drawn]
+    ax.fill_between(
+        at, low, high, color="#8a8a8a", alpha=0.3, lw=0.8, ec=tone, zorder=0.5, gid=f"null-{k}"
+    )
 
 
 def _reference(ax: Axes, plane: Plane, quantity: Quantity, highest: float) -> None:

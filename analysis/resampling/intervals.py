@@ -20,6 +20,7 @@ from infoplane.analysis.resampling.half_samples import (
 from infoplane.contract import (
     Estimator,
     HasBiasExponent,
+    HasCodes,
     HasFrozenRange,
     HasNeighbours,
     Points,
@@ -29,7 +30,7 @@ from infoplane.contract import (
 )
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
-from infoplane.types import Estimate, Kind, Null, Variable
+from infoplane.types import Estimate, Kind, Null, Variable, discrete
 
 _RISING = 0.15
 
@@ -335,7 +336,12 @@ class Resampled:
         if isinstance(self.inner, SharesLabels) and y.kind == "discrete" and z.kind == "continuous":
             codes = row_codes(y.values)
             every = self.inner.estimate_labels(z, [codes[order] for order in orders], rng=rng)
+        elif isinstance(self.inner, HasCodes) and y.kind == "discrete":
+            symbols = discrete(self.inner.codes(z), z.name)  # the layer's cells, found once
+            every = [
+                [("i_zy", self.inner.estimate(symbols, y.take(order), rng=rng))] for order in orders
+            ]
         else:
-            every = [plane_points(self.inner, x, z, y.take(order), rng) for order in orders]
+            every = [plane_points(self.inner, None, z, y.take(order), rng) for order in orders]
         for points in every:
             yield [e for q, e in points if q == "i_zy"]

@@ -65,8 +65,11 @@ def measure(
         ),
     ] = 0,
     null: Annotated[
-        int, typer.Option(help="Label permutations for the null band of I(Z;Y); 0 for none.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            help="Label permutations for the null band of I(Z;Y); 0 for none. By default 20 for labels of more symbols than a tenth of the rows."
+        ),
+    ] = None,
     label: Annotated[
         str, typer.Option(help="Which of the run's label sets is Y; the first by default.")
     ] = "",

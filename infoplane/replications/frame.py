@@ -18,7 +18,7 @@ from infoplane.errors import InputError
 Outcome = Literal["replicated", "not replicated", "undetermined"]
 _PAPERS = (
     "szt2017", "zhang2017", "saxe2018", "saxe2018_linear", "saxe2018_digits", "goldfeld2019", "kolchinsky2019", "chelombiev2019", "yu2019",
-    "xu2020", "yu2020", "geiger2021", "hewitt2021", "lorenzen2022", "power2022",
+    "voita2019", "xu2020", "yu2020", "geiger2021", "hewitt2021", "lorenzen2022", "power2022",
 )  # fmt: skip
 
 

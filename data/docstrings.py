@@ -1,0 +1,61 @@
+"""Text that every Python ships: the documentation strings of its standard library, as characters."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import warnings
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+MODULES = (
+    "argparse", "ast", "asyncio.base_events", "bisect", "calendar", "codecs", "collections", "configparser", "contextlib", "copy", "csv", "dataclasses",
+    "datetime", "decimal", "difflib", "email.message", "enum", "fractions", "functools", "gettext", "glob", "heapq", "html.parser", "http.client",
+    "inspect", "ipaddress", "itertools", "json", "logging", "math", "os", "pathlib", "pickle", "platform", "queue", "random", "re", "sched",
+    "selectors", "shelve", "shutil", "socket", "statistics", "string", "subprocess", "tarfile", "tempfile", "textwrap", "threading", "time",
+    "tokenize", "traceback", "typing", "unittest", "urllib.request", "uuid", "weakref", "zipfile",
+)  # fmt: skip
+LETTERS = "abcdefghijklmnopqrstuvwxyz .,\n"
+"""The characters; a token is the place of a character here plus one, and 0 stands for a mask."""
+MASK, VOCABULARY = 0, len(LETTERS) + 1
+
+
+def text() -> str:
+    """All documentation strings in lower case, characters other than `LETTERS` as spaces; about 0.5 million characters."""
+    found: set[str] = set()
+    for name in MODULES:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found |= _documented(importlib.import_module(name))
+    joined = "\n".join(sorted(found)).lower()
+    plain = "".join(c if c in LETTERS else " " for c in joined)
+    return re.sub(r"\n[\n ]*", "\n", re.sub(r" +", " ", plain))
+
+
+def _documented(module: ModuleType) -> set[str]:
+    """Documentation strings of a module, its functions and classes, and their methods."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        owners: list[object] = [module, *vars(module).values()]
+    for owner in list(owners):
+        if inspect.isclass(owner):
+            owners += vars(owner).values()
+    docs = [getattr(owner, "__doc__", None) for owner in owners]
+    return {inspect.cleandoc(doc) for doc in docs if isinstance(doc, str)}
+
+
+def tokens() -> NDArray[np.int64]:
+    """The text as tokens from 1, shape ``(characters,)``."""
+    codes = {letter: k + 1 for k, letter in enumerate(LETTERS)}
+    return np.array([codes[c] for c in text()], dtype=np.int64)
+
+
+def windows(
+    source: NDArray[np.int64], length: int, count: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Random pieces of a text, shape ``(count, length)``."""
+    starts = rng.integers(0, len(source) - length, count)
+    return source[starts[:, None] + np.arange(length)]

@@ -1,0 +1,198 @@
+"""Voita et al. 2019, "The bottom-up evolution of representations in the transformer" (arXiv 1909.01380)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from infoplane.replications.evidence import conclude, judged, lines_picture, median_of
+from infoplane.replications.frame import Claim, Context, Result
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+UPDATES = {False: 1000, True: 200}
+ROWS = {False: 3000, True: 1500}
+LENGTH, CELLS, DRAWS = 24, 50, 20
+LAYERS = ["tokens", *(f"blocks.{k}" for k in range(6))]
+"""The stream: behind the embedding and behind every block."""
+ENDS = [LAYERS[0], LAYERS[-1]]
+SPEC = "vinfo:family=linear"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Bits about one label by layer, and the largest that permuted labels gave anywhere."""
+
+    bits: list[float]
+    null_high: float
+
+    @property
+    def change(self) -> float:
+        """From the embedding to the last block."""
+        return self.bits[-1] - self.bits[0]
+
+
+def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
+    """The archive of one trained reader: rows are tokens, labels what stands at a position and what is to be told there.
+
+    A causal reader is to tell the next character. One that sees both sides is to tell a character that another one, drawn at
+    random, stands for: only such positions are rows.
+    """
+    import torch
+
+    import infoplane as ip
+    from infoplane.archive import open_archive
+    from infoplane.data.docstrings import VOCABULARY, tokens, windows
+    from infoplane.data.language import (
+        IGNORED,
+        Reader,
+        masked_characters,
+        next_characters,
+        train_reader,
+    )
+
+    updates = UPDATES[ctx.quick]
+    path = (
+        ctx.out / "runs" / f"reader-{'causal' if causal else 'masked'}-updates{updates}-seed{seed}"
+    )
+    if (path / "done").is_file():
+        return open_archive(path)
+    ctx.say(f"  training {path.name}")
+    torch.manual_seed(seed)
+    source, net = tokens(), Reader(causal=causal, length=LENGTH)
+    kept = len(source) // 10  # the last tenth of the text is only probed
+    batch = next_characters if causal else masked_characters
+    train_reader(net, source[:-kept], batch, updates=updates, length=LENGTH, seed=seed)
+    rng = np.random.default_rng([seed, 1])
+    pieces = windows(source[-kept:], LENGTH + 1, 1500, rng)
+    shown = pieces[:, :-1]
+    labels: dict[str, Any] = {"input": "token", "output": "next-token"}
+    if not causal:
+        replaced = rng.random(shown.shape) < 0.15
+        told = np.where(replaced, shown, IGNORED)
+        shown = np.where(replaced, rng.integers(1, VOCABULARY, shown.shape), shown)
+        labels = {"input": "token", "output": told}
+    recorder = ip.Recorder(
+        net,
+        probe=shown,
+        rows="token",
+        y=labels,
+        max_rows=ROWS[ctx.quick],
+        to=path,
+        layers=LAYERS,
+        schedule=ip.at(updates),
+        overwrite=True,
+        durable=False,
+        verbose=False,
+    )
+    with recorder:
+        recorder.step(updates)
+    (path / "done").write_text("")
+    return open_archive(path)
+
+
+def in_cells(archive: Archive, label: str) -> Curve:
+    """I(cell of Z; label) by layer, cells by k-means as in the paper, and the null of permuted labels."""
+    from scipy.cluster.vq import kmeans2
+
+    from infoplane.types import discrete
+
+    plugin = _plugin()
+    y = np.asarray(archive.with_label(label).y)
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(len(y)) for _ in range(DRAWS)]
+    bits, nulls = [], []
+    for layer in LAYERS:
+        z = np.asarray(archive.z(archive.steps[-1], layer), np.float64)
+        kinds = len(np.unique(z, axis=0))  # an embedding has as many as there are characters
+        cells = discrete(kmeans2(z, min(CELLS, kinds), iter=12, minit="++", rng=0)[1])
+        bits.append(plugin.estimate(cells, discrete(y)).bits)
+        nulls += [plugin.estimate(cells, discrete(y[order])).bits for order in orders]
+    return Curve(bits, float(np.quantile(nulls, 0.975)))
+
+
+def _plugin() -> Any:  # Any: an estimator
+    from infoplane.analysis.estimators.spec import parse
+
+    return parse("plugin")
+
+
+def usable(archive: Archive, label: str) -> Curve:
+    """What a linear reader can use of a layer about the label, held out, at both ends of the stream."""
+    import infoplane as ip
+
+    plane = ip.measure(archive, SPEC, layers=ENDS, label=label)
+    bits = [plane.series(layer, "i_zy", SPEC)[1][-1].bits for layer in ENDS]
+    return Curve(bits, 0.0)
+
+
+def evolution(ctx: Context) -> Result:
+    """Information about the input falls with depth, information about the output rises; for next and for masked characters."""
+    numbers: dict[str, list[float]] = {}
+    lines: dict[str, list[list[float]]] = {}
+    archives: list[Archive] = []
+    holds = True
+    conventions: dict[str, str] = {}
+    for causal, task in ((True, "next character"), (False, "masked character")):
+        runs = [reader_run(ctx, seed, causal=causal) for seed in ctx.seeds]
+        archives += runs
+        for label, sign in (("input", -1.0), ("output", 1.0)):
+            curves = [in_cells(archive, label) for archive in runs]
+            changes = [c.change for c in curves]
+            word = "fall" if sign < 0 else "rise"
+            numbers[f"{task}: {word} of I(cell;{label}) from embedding to last block [bits]"] = [
+                sign * change for change in changes
+            ]
+            numbers[f"{task}: I(cell;{label}) at the last block [bits]"] = [
+                c.bits[-1] for c in curves
+            ]
+            numbers[f"{task}: I(cell;{label}) of permuted labels, 97.5 % [bits]"] = [
+                c.null_high for c in curves
+            ]
+            lines[f"{task}: I(cell;{label})"] = [c.bits for c in curves]
+            beyond = all(c.bits[-1] > c.null_high for c in curves)
+            moved = median_of([sign * change for change in changes]) > 0.1
+            holds = holds and moved and beyond
+            conventions[f"{task}, {label}: {CELLS} cells by k-means (paper)"] = judged(
+                moved, changes
+            )
+            linear = [usable(archive, label).change for archive in runs]
+            conventions[f"{task}, {label}: usable by a linear reader"] = judged(
+                median_of([sign * change for change in linear]) > 0.1, linear
+            )
+    return conclude(
+        ctx,
+        "voita2019",
+        holds,
+        "medians, of next and of masked characters: from embedding to last block I(cell;input) falls and I(cell;output) rises by > 0.1 bit, and all are beyond permuted labels",
+        numbers,
+        limits={name: 0.1 for name in numbers if "from embedding" in name},
+        archives=archives,
+        pictures=[
+            lines_picture(
+                ctx,
+                "voita2019",
+                list(range(len(LAYERS))),
+                lines,
+                x_label="blocks read (0: embedding)",
+                y_label="bits",
+            )
+        ],
+        conventions=conventions,
+        note=f"characters of documentation strings in place of words of news, six blocks of 48 units, {LENGTH} positions, {CELLS} cells in place of 10,000; masked characters are "
+        "measured where another character stands for them. Cells are coarser than the stream: what they lose of the input a linear reader can still find, since blocks only add to the stream",
+    )
+
+
+CLAIMS = [
+    Claim(
+        "voita2019",
+        "from layer to layer a language model forgets the token it read and learns the token it is to tell",
+        __doc__ or "",
+        f"characters of the standard library's documentation strings, causal and masked readers of six blocks, {ROWS[False]} tokens of text that was not trained on",
+        evolution,
+    )
+]

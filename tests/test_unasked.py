@@ -1,0 +1,80 @@
+"""Labels of many symbols: the permutation band is part of the number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane.analysis.caveats import warnings_of
+from infoplane.analysis.plot import plot_curves
+from infoplane.archive import Archive, RunWriter
+from infoplane.types import LayerInfo
+
+
+def run_of(path: Path, z: np.ndarray, y: np.ndarray) -> Archive:
+    """One layer at two steps, with labels."""
+    layers = [LayerInfo("act", 0, "Tanh", z.shape[1:])]
+    with RunWriter.create(
+        path, layers=layers, x=None, y=y, row_ids=np.arange(len(y)), durable=False
+    ) as writer:
+        for step in (0, 1):
+            with writer.step(step) as shard:
+                shard.write("act", z + np.float32(step))
+    return ip.open_archive(path)
+
+
+def independent(tmp_path: Path, rows: int, types: int) -> Archive:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(rows, 2)).astype(np.float32)
+    return run_of(tmp_path / "run", z, rng.integers(0, types, rows))
+
+
+def test_independent_labels_of_4000_types_lie_inside_their_band(tmp_path: Path) -> None:
+    plane = ip.measure(independent(tmp_path, 5000, 4000), "bin:range,n=8")
+    points = list(plane.select(quantity="i_zy"))
+    assert len(points) == 2
+    for point in points:
+        null = point.estimate.null
+        assert null is not None
+        assert null.draws == 20
+        assert point.bits > 3  # a third of H(Y), and chance
+        assert null.low - 0.01 <= point.bits <= null.high + 0.01
+    assert any("no larger than for shuffled labels" in text for text in warnings_of(plane))
+
+
+def test_the_band_is_drawn(tmp_path: Path) -> None:
+    plane = ip.measure(independent(tmp_path, 300, 200), "bin:range,n=8")
+    plane_ax = ip.plot_plane(plane)
+    curves_ax = plot_curves(plane, quantity="i_zy")
+    for ax in (plane_ax, curves_ax):
+        marks = [artist.get_gid() or "" for artist in ax.get_children()]
+        assert any(gid.startswith("null-") for gid in marks)
+
+
+def test_labels_that_a_layer_holds_stand_above_their_band(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 100, 600)
+    z = np.stack([y / 100, rng.normal(size=600)], axis=1).astype(np.float32)
+    plane = ip.measure(run_of(tmp_path / "run", z, y), ["bin:quantile,n=20", "exact"])
+    for point in plane.select(quantity="i_zy", estimator="bin:quantile,n=20"):
+        assert point.estimate.null is not None
+        assert point.bits > point.estimate.null.high
+
+
+@pytest.mark.parametrize(
+    ("types", "null", "draws"), [(20, None, 0), (200, None, 20), (200, 0, 0), (20, 30, 30)]
+)
+def test_the_band_comes_unasked_with_many_symbols(
+    tmp_path: Path, types: int, null: int | None, draws: int
+) -> None:
+    plane = ip.measure(independent(tmp_path, 400, types), "bin:szt", null=null)
+    found = [p.estimate.null for p in plane.select(quantity="i_zy")]
+    assert [0 if n is None else n.draws for n in found] == [draws, draws]
+
+
+def test_held_out_numbers_need_no_band(tmp_path: Path) -> None:
+    plane = ip.measure(independent(tmp_path, 300, 60), "vinfo:family=linear", steps=[0])
+    assert all(p.estimate.null is None for p in plane)
