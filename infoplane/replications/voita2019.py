@@ -13,9 +13,9 @@ from infoplane.replications.frame import Claim, Context, Result
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-UPDATES = {False: 1000, True: 200}
+UPDATES = {False: 400, True: 200}
 ROWS = {False: 3000, True: 1500}
-LENGTH, CELLS, DRAWS = 24, 50, 20
+LENGTH, CELLS, DRAWS = 24, 31, 20
 LAYERS = ["tokens", *(f"blocks.{k}" for k in range(6))]
 """The stream: behind the embedding and behind every block."""
 ENDS = [LAYERS[0], LAYERS[-1]]
@@ -182,7 +182,7 @@ def evolution(ctx: Context) -> Result:
             )
         ],
         conventions=conventions,
-        note=f"characters of documentation strings in place of words of news, six blocks of 48 units, {LENGTH} positions, {CELLS} cells in place of 10,000; masked characters are "
+        note=f"characters of documentation strings in place of words of news, six blocks of 48 units, {LENGTH} positions, {CELLS} cells, one for each character, in place of 10,000 for 1000 tokens; masked characters are "
         "measured where another character stands for them. Cells are coarser than the stream: what they lose of the input a linear reader can still find, since blocks only add to the stream",
     )
 
