@@ -1,14 +1,18 @@
-"""The bank: cases to tune on, and others kept aside to judge by."""
+"""The banks: our own, with cases to tune on and others kept aside, and those that are published."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from infoplane.analysis.calibrate import (
+    bmi_cases,
+    bmi_mixtures,
     continuous_cases,
     discrete_cases,
     label_cases,
+    mutinfo_cases,
     network_cases,
 )
 from infoplane.analysis.calibrate.case import FAMILIES, Case
@@ -28,25 +32,74 @@ JUDGES: tuple[Case, ...] = _sorted([case for module in _MODULES for case in modu
 """Cases of the same families that no parameter was ever chosen on."""
 
 
-def choose(names: Sequence[str] | None = None, *, judges: bool = False) -> tuple[Case, ...]:
-    """Cases by family, name or glob, from the bank or from the judges; all of them by default.
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """Cases that are compared with each other.
+
+    Attributes:
+        name: as given to ``--bank``.
+        cases: in the order of its tables.
+        rows: of a draw, as published.
+        published: whether its tables are by task and in nats, as those of its authors.
+        judges: cases kept aside.
+    """
+
+    name: str
+    cases: tuple[Case, ...]
+    rows: int
+    published: bool = True
+    judges: tuple[Case, ...] = ()
+
+
+BANKS = {
+    bank.name: bank
+    for bank in (
+        Bank("own", CASES, 2000, published=False, judges=JUDGES),
+        Bank("bmi", (*bmi_cases.CASES, *bmi_mixtures.CASES), 5000),
+        Bank("bmi1", bmi_cases.CASES, 5000),
+        Bank("bmi2", bmi_mixtures.CASES, 5000),
+        Bank("mutinfo", mutinfo_cases.CASES, 10_000),
+    )
+}
+
+
+def bank_of(name: str) -> Bank:
+    """Return a bank by its name.
 
     Raises:
-        InputError: a name that fits no case.
+        InputError: there is no such bank.
+    """
+    if name not in BANKS:
+        raise InputError(f"no such bank: {name!r}; expected one of {', '.join(BANKS)}")
+    return BANKS[name]
+
+
+def choose(
+    names: Sequence[str] | None = None, *, judges: bool = False, bank: str = "own"
+) -> tuple[Case, ...]:
+    """Return cases by family, name or glob, of a bank or of its judges; all of them by default.
+
+    Raises:
+        InputError: a name that fits no case, no such bank, or judges of a bank that has none.
 
     Example:
         >>> [c.name for c in choose(["binary*"])]
         ['binary symmetric channel, flip 0.1']
     """
-    pool = JUDGES if judges else CASES
+    source = bank_of(bank)
+    if judges and not source.judges:
+        raise InputError(f"bank {bank!r} has no cases kept aside; leave judges out")
+    pool = source.judges if judges else source.cases
     if not names:
         return pool
     chosen: dict[str, Case] = {}
     for name in names:
         found = {c.name: c for c in pool if name in (c.family, c.name) or fnmatch(c.name, name)}
         if not found:
+            families = dict.fromkeys(case.family for case in pool)
             raise InputError(
-                f"no such case or family: {name!r}; families are {', '.join(FAMILIES)}; see `infoplane calibrate --list`"
+                f"no such case or family: {name!r}; families are {', '.join(families)}; "
+                f"see `infoplane calibrate --bank {bank} --list`"
             )
         chosen |= found
     return tuple(c for c in pool if c.name in chosen)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from infoplane.analysis.calibrate.bank import choose
+from infoplane.analysis.calibrate.bank import bank_of, choose
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.result import Calibration, Trial
 from infoplane.analysis.estimators.spec import parse, prefix_of
@@ -33,7 +33,8 @@ def calibrate(
     cases: Sequence[str | Case] | None = None,
     *,
     judges: bool = False,
-    n: int = 2000,
+    bank: str = "own",
+    n: int | None = None,
     seeds: int | Sequence[int] = 4,
     errorbars: int = 0,
     workers: int = 1,
@@ -45,7 +46,8 @@ def calibrate(
         estimators: specs or estimators. Two of the same quantity are better than one: `Calibration.partings` tells where they differ.
         cases: families, names, globs or cases of your own; the whole bank by default.
         judges: the cases kept aside instead, on which nothing was ever tuned.
-        n: rows of a draw. seeds: draws of a case, the same for every estimator: so many, or these seeds.
+        bank: where names of cases are looked up: "own", or a published one of `BANKS`.
+        n: rows of a draw; those of the bank by default, 2000 for our own. seeds: draws of a case, the same for every estimator: so many, or these seeds.
         errorbars: half-sample splits for intervals where an estimator has none of its own; 0 leaves those without.
         workers: threads; results do not depend on it.
         progress: a bar on the terminal.
@@ -58,12 +60,13 @@ def calibrate(
         >>> found.of("gauss", "1-D").error < 0.1
         True
     """
+    n = bank_of(bank).rows if n is None else n
     draws = range(seeds) if isinstance(seeds, int) else seeds
     if not len(draws) or n < 8 or not estimators:
         raise InputError(
             f"expected at least 1 seed, 8 rows and 1 estimator, got seeds={seeds}, n={n}, estimators={list(estimators)}"
         )
-    chosen = _cases(cases, judges)
+    chosen = _cases(cases, judges, bank)
     parsed = {_label(e): e for e in map(parse, estimators)}
     todo = [(case, seed) for case in chosen for seed in draws]
     found = tuple(
@@ -79,12 +82,12 @@ def _label(estimator: Estimator) -> str:
     return prefix_of(estimator) if isinstance(estimator, TakesNoise) else estimator.name
 
 
-def _cases(cases: Sequence[str | Case] | None, judges: bool) -> tuple[Case, ...]:
+def _cases(cases: Sequence[str | Case] | None, judges: bool, bank: str) -> tuple[Case, ...]:
     if cases is None:
-        return choose(judges=judges)
+        return choose(judges=judges, bank=bank)
     names = [c for c in cases if isinstance(c, str)]
     return (
-        *(choose(names, judges=judges) if names else ()),
+        *(choose(names, judges=judges, bank=bank) if names else ()),
         *(c for c in cases if isinstance(c, Case)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from infoplane.display.say import say
 
 if TYPE_CHECKING:
-    from infoplane.analysis.calibrate import Calibration
+    from infoplane.analysis.calibrate import Calibration, TaskScore
 
 
 def calibrate(
@@ -28,7 +29,17 @@ def calibrate(
             "-c", "--case", help="Family, name or glob of cases, may be given several times."
         ),
     ] = None,
-    n: Annotated[int, typer.Option("-n", "--rows", help="Rows of a draw.")] = 2000,
+    bank: Annotated[
+        str,
+        typer.Option(
+            "--bank",
+            help="Where the cases come from: own, or as published: bmi (bmi1 and bmi2), mutinfo.",
+        ),
+    ] = "own",
+    n: Annotated[
+        int | None,
+        typer.Option("-n", "--rows", help="Rows of a draw; those of the bank by default."),
+    ] = None,
     seeds: Annotated[
         int, typer.Option(help="Draws of every case; all estimators see the same.")
     ] = 4,
@@ -62,7 +73,7 @@ def calibrate(
     ] = False,
 ) -> None:
     """Error and interval coverage of estimators over cases whose information is known: which one can be believed, where?"""
-    from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, choose
+    from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, bank_of, choose
     from infoplane.analysis.calibrate import calibrate as run
 
     if output is not None and output.suffix.lower() not in (".png", ".svg", ".pdf"):
@@ -71,21 +82,25 @@ def calibrate(
             param_hint="--output",
         )
     if list_cases:
-        _print_cases(case, judges)
+        _print_cases(case, judges, bank)
         return
     chosen = estimator or DEFAULT_ESTIMATORS
-    choose(case, judges=judges)
+    choose(case, judges=judges, bank=bank)
     found = run(
         chosen,
         case,
         judges=judges,
+        bank=bank,
         n=n,
         seeds=seeds,
         errorbars=errorbars,
         workers=workers,
         progress=True,
     )
-    _print_scores(found)
+    if bank_of(bank).published:
+        _print_tasks(found)
+    else:
+        _print_scores(found)
     if csv is not None:
         say(found.to_csv(csv))
     if html is not None:
@@ -97,7 +112,7 @@ def calibrate(
         say(write_figure(draw_calibration(found), output))
 
 
-def _print_cases(names: list[str] | None, judges: bool) -> None:
+def _print_cases(names: list[str] | None, judges: bool, bank: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -108,14 +123,54 @@ def _print_cases(names: list[str] | None, judges: bool) -> None:
         ("family", "left"),
         ("case", "left"),
         ("bits", "right"),
+        ("nats", "right"),
         ("truth by", "left"),
     ):
         table.add_column(column, justify=justify)  # type: ignore[arg-type]  # a literal
-    for case in choose(names, judges=judges):
-        table.add_row(
-            case.family, case.name, f"{case.bits:.4f}" if case.finite else "infinite", case.how
-        )
+    for case in choose(names, judges=judges, bank=bank):
+        amounts = ("infinite", "infinite")
+        if case.finite:
+            amounts = (f"{case.bits:.4f}", f"{case.bits * math.log(2):.4f}")
+        table.add_row(case.family, case.name, *amounts, case.how)
     Console().print(table)
+
+
+def _print_tasks(found: Calibration) -> None:
+    """Print the tables of a published bank: by task, and in all."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from infoplane.analysis.calibrate import bank_scores, task_scores
+
+    scores = task_scores(found)
+    table = Table(title="mean estimate in nats ± standard deviation over draws")
+    table.add_column("task", overflow="fold")
+    for column in ("bits", "nats", *found.estimators):
+        table.add_column(column, justify="right", overflow="fold")
+    cells = {(score.task, score.estimator): _task_cell(score) for score in scores}
+    for case in found.cases:
+        truth = next(score.truth_nats for score in scores if score.task == case)
+        row = [cells.get((case, estimator), "") for estimator in found.estimators]
+        table.add_row(case, f"{truth / math.log(2):.3f}", f"{truth:.3f}", *row)
+    whole = Table(title="over all tasks: error of the mean estimate")
+    for column in ("estimator", "nats", "bits", "within 0.1 nat", "answered"):
+        whole.add_column(column, justify="left" if column == "estimator" else "right")
+    for total in bank_scores(scores):
+        nats = "-" if total.error_nats is None else f"{total.error_nats:.4f}"
+        bits = "-" if total.error_bits is None else f"{total.error_bits:.4f}"
+        answered = f"{total.answered}/{total.tasks}"
+        whole.add_row(total.estimator, nats, bits, f"{total.within}/{total.tasks}", answered)
+    console = Console()
+    console.print(table)
+    console.print(whole)
+
+
+def _task_cell(score: TaskScore) -> str:
+    if score.nats is None:
+        return "refused"
+    if score.deviation_nats is None:
+        return f"{score.nats:.3f}"
+    return f"{score.nats:.3f} ± {score.deviation_nats:.3f}"
 
 
 def _print_scores(found: Calibration) -> None:
