@@ -122,15 +122,17 @@ def _letters() -> Case:
 
 def _waves() -> Case:
     components = 12
-    index = np.arange(components)
-    means = 1.5 * np.stack([index, np.zeros(components), index % 4], axis=1)
+    index = np.arange(components, dtype=np.float64)
+    means: Floats = np.stack([1.5 * index, np.zeros(components), 1.5 * (index % 4)], axis=1)
     covariance = np.diag([0.1, 1.0, 0.1])
 
     def bend(x: Floats) -> Floats:
         bent = x[:, 0] + 5 * np.sin(3 * x[:, 1])
         return np.stack([0.1 * bent - 0.8, 0.5 * x[:, 1]], axis=1)
 
-    statistic = Mixture(means[:, [0, 2]], np.tile(np.diag([0.1, 0.1]), (components, 1, 1)))
+    statistic = Mixture(
+        np.delete(means, 1, axis=1), np.tile(np.diag([0.1, 0.1]), (components, 1, 1))
+    )
     mixture = Mixture(means, np.tile(covariance, (components, 1, 1)))
     return mixture_case("Waves 2 × 1", "warped", mixture, statistic, x_map=bend)
 
