@@ -10,6 +10,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from infoplane.columns import Columns, columns_of
 from infoplane.errors import InputError, MissingExtra
 from infoplane.new_file import write_csv
 from infoplane.row_info import RowInfo
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import xarray
 
     from infoplane.analysis.plot.show import Axes
-    from infoplane.archive.columns import Columns
 
 COLUMNS = (
     "step",
@@ -182,9 +182,7 @@ class Plane:
 
     @cached_property
     def columns(self) -> Columns:
-        """The points as files and keys have them, see `infoplane.archive.columns`."""
-        from infoplane.archive.columns import columns_of
-
+        """The points as files and keys have them, see `infoplane.columns`."""
         return columns_of(self.points)
 
     @cached_property

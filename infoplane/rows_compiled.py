@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from infoplane.jit import compiled, inlined
-from infoplane.rows import DIGESTED
 
 _U = np.uint64
 _K1, _K2 = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F)
@@ -25,7 +24,7 @@ def mix(h: Any) -> Any:
 
 _SPREAD = 8
 """Places over which counts of one, most of them where cells are fine and none of which says anything, are spread: none waits for the last to be stored."""
-LANES, TILE = DIGESTED, 32
+LANES, TILE = 64, 32  # as many lanes as `rows.DIGESTED` says
 """Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
 
 

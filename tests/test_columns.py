@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import infoplane as ip
 from infoplane.archive import layout, load_plane
-from infoplane.archive.columns import ABSENT, FLOATS, INTEGERS, PERHAPS, TEXTS, columns_of
+from infoplane.columns import ABSENT, FLOATS, INTEGERS, PERHAPS, TEXTS, columns_of
 from infoplane.errors import DamagedArchive, InputError, VersionError
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate

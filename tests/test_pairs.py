@@ -18,7 +18,7 @@ from infoplane.analysis.dpi import layer_pairs as pairs_module
 from infoplane.analysis.dpi.evidence import Evidence, _codes_of_rows
 from infoplane.analysis.dpi.exact_codes import Leak
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
-from infoplane.archive.columns import objects_of
+from infoplane.columns import objects_of
 from infoplane.grids import grids_of
 from infoplane.plane import Plane, Point
 from infoplane.rows import codes_of_digests

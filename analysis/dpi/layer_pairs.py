@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.dpi.evidence import Evidence, law_of_pairs
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.analysis.units import carries_bits
-from infoplane.archive.columns import objects_of
+from infoplane.columns import objects_of
 from infoplane.grids import Grid
 from infoplane.types import Finding, Verdict
 

@@ -23,10 +23,10 @@ from infoplane.analysis.dpi.certificate import with_newest_chain
 from infoplane.analysis.dpi.evidence import archive_of
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators.spec import FAMILIES, prefix_of
-from infoplane.archive.columns import objects_of
 from infoplane.archive.layout import raw_bytes
 from infoplane.archive.places import user_cache as cache_folder
 from infoplane.archive.publish import make_folder, publishing
+from infoplane.columns import objects_of
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
 from infoplane.types import DPIReport, Episode, Finding

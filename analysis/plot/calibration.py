@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from matplotlib.figure import Figure
 
-from infoplane.analysis.calibrate.result import Calibration, Score
 from infoplane.analysis.plot import style
 from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.analysis.calibrate.result import Calibration, Score
 
 _LIMIT = 0.5
 

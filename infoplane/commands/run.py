@@ -153,21 +153,13 @@ def merge(
     say(f"{archive.path}: {len(archive.steps)} steps, {archive.n_rows} rows")
 
 
-def compile_() -> None:
-    """Compile every kernel now, so that no first call waits for it: once for an installation, half a minute."""
-    from infoplane.compiling import compile_kernels
-
-    compile_kernels()
-    say("compiled: kept beside the installed code, or in NUMBA_CACHE_DIR")
-
-
 def register(app: typer.Typer) -> None:
     """Add this group's commands."""
     for command in (info, verify, pack, merge):
         app.command()(command)
-    app.command("compile")(compile_)
-    from infoplane.commands import capture, import_run, replay
+    from infoplane.commands import capture, compile_kernels, import_run, replay
 
+    compile_kernels.register(app)
     capture.register(app)
     import_run.register(app)
     replay.register(app)

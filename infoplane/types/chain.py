@@ -1,0 +1,195 @@
+"""The layers of a network, and which of them screen the input off from which."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from infoplane.errors import InputError
+
+Relation = Literal["cut", "declared", "partial", "no-path", "unknown"]
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """One captured site of the network, as the archive's layer table stores it.
+
+    Attributes:
+        name: dotted module name, with ``#k`` for the k-th call of a reused module and ``:input`` for a module's input.
+        ordinal: position in the archive (execution order).
+        cls: class name of the module.
+        shape: feature shape of what is stored, without the row axis.
+        raw_shape: feature shape before the reduction.
+        dtype: torch dtype in which the layer computed, e.g. ``float32``.
+        store_dtype: numpy dtype in the file.
+        reduction: ``none`` or the reduction's spec, e.g. ``gap``, ``pca:16``.
+        aliases: other names of the same module.
+    """
+
+    name: str
+    ordinal: int
+    cls: str = ""
+    shape: tuple[int, ...] = ()
+    raw_shape: tuple[int, ...] = ()
+    dtype: str = "float32"
+    store_dtype: str = "float32"
+    reduction: str = "none"
+    site: Literal["output", "input"] = "output"
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def bytes_per_row(self) -> int:
+        """Bytes that one row of this layer takes in the archive at every step: what is stored of it, and its digest of 16 bytes."""
+        return math.prod(self.shape) * np.dtype(self.store_dtype).itemsize + 16
+
+
+ROUNDING_MARGIN = 16.0
+"""By how much rounding may be larger on all rows than on those of the interchange test."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Which layers screen the input off from which: the result of the interchange test, see docs/verdicts.md.
+
+    Attributes:
+        layers: layer names, in order.
+        matrix: ``matrix[i][j]`` relates layer i to layer j: ``cut`` (i separates X from j, tested), ``declared`` (the same on
+            the word of whoever made the archive), ``partial`` (bypassed), ``no-path`` or ``unknown``.
+        tolerance: relative tolerance of the comparison.
+        rows: probe rows the test ran on.
+        shared_noise: pairs of layers that were found to share noise.
+        reason: why (part of) the test could not run; empty when it ran.
+        noisy: layers that two forwards of the same rows do not repeat (they draw noise, or see the other rows of the batch).
+        fresh_noise: pairs of layers between which noise is drawn.
+        rounding: by layer, the largest change that rounding in the last bits of every layer makes, relative to its largest value.
+        through: the last checkpoint whose weights were tested, -1 where none was; None: the relations hold whatever the weights.
+        noise: ``independent`` where the user declared that layers share no noise.
+    """
+
+    layers: tuple[str, ...]
+    matrix: tuple[tuple[Relation, ...], ...]
+    tolerance: float = 1e-5
+    rows: int = 0
+    shared_noise: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    noisy: tuple[str, ...] = ()
+    fresh_noise: tuple[tuple[str, str], ...] = ()
+    rounding: Mapping[str, float] = field(default_factory=dict)
+    through: int | None = None
+    noise: str = "undeclared"
+
+    def relation(self, upstream: str, downstream: str) -> Relation:
+        """How ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
+        i, j = self._places.get(upstream), self._places.get(downstream)
+        return "unknown" if i is None or j is None else self.matrix[i][j]
+
+    def separates(self, upstream: str, downstream: str) -> bool:
+        """Whether ``upstream`` separates X from ``downstream``, tested or declared."""
+        return self.relation(upstream, downstream) in ("cut", "declared")
+
+    @cached_property
+    def declared(self) -> bool:
+        """Whether any relation rests on a declaration and not on a test."""
+        return any("declared" in row for row in self.matrix)
+
+    def covers(self, step: int) -> bool:
+        """Whether the test ran on the weights of this checkpoint, or on later ones."""
+        return self.through is None or step <= self.through
+
+    def joined(self, newer: Chain) -> Chain:
+        """The worst of two certificates of one network: a path that was seen once stays, and so does every noise.
+
+        Example:
+            >>> shut = Chain(("a", "b"), (("cut", "cut"), ("no-path", "cut")), through=0)
+            >>> opened = Chain(("a", "b"), (("cut", "partial"), ("no-path", "cut")), through=8)
+            >>> shut.joined(opened).relation("a", "b"), shut.joined(opened).through
+            ('partial', 8)
+        """
+        matrix = tuple(
+            tuple(_both(old, new) for old, new in zip(*rows, strict=True))
+            for rows in zip(self.matrix, newer.matrix, strict=True)
+        )
+        rounding = dict(self.rounding)
+        for name, change in newer.rounding.items():
+            rounding[name] = max(change, rounding.get(name, 0.0))
+        return replace(
+            newer,
+            matrix=matrix,
+            rounding=rounding,
+            noisy=_union(self.noisy, newer.noisy),
+            fresh_noise=_union(self.fresh_noise, newer.fresh_noise),
+            shared_noise=_union(self.shared_noise, newer.shared_noise),
+        )
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: k for k, name in enumerate(self.layers)}
+
+    def to_dict(self) -> dict[str, object]:
+        """A JSON-ready form; `Chain.from_dict` reads it back."""
+        return {
+            "layers": list(self.layers),
+            "matrix": [list(row) for row in self.matrix],
+            "tolerance": self.tolerance,
+            "rows": self.rows,
+            "shared_noise": [list(pair) for pair in self.shared_noise],
+            "reason": self.reason,
+            "versions": dict(self.versions),
+            "noisy": list(self.noisy),
+            "fresh_noise": [list(pair) for pair in self.fresh_noise],
+            "rounding": dict(self.rounding),
+            "through": self.through,
+            "noise": self.noise,
+        }
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, object]) -> Chain:
+        """A chain from `to_dict`'s form.
+
+        Raises:
+            InputError: a key is missing or the matrix does not fit the layers.
+        """
+        try:
+            layers = tuple(str(name) for name in d["layers"])  # type: ignore[attr-defined]  # JSON
+            matrix = tuple(tuple(row) for row in d["matrix"])  # type: ignore[attr-defined]  # JSON
+            chain = cls(
+                layers,
+                matrix,
+                float(d.get("tolerance", 1e-5)),  # type: ignore[arg-type]  # JSON
+                int(d.get("rows", 0)),  # type: ignore[arg-type,call-overload]  # JSON
+                _named_pairs(d.get("shared_noise", [])),
+                str(d.get("reason", "")),
+                {str(k): str(v) for k, v in d.get("versions", {}).items()},  # type: ignore[attr-defined]  # JSON
+                tuple(str(name) for name in d.get("noisy", [])),  # type: ignore[attr-defined]  # JSON
+                _named_pairs(d.get("fresh_noise", [])),
+                {str(k): float(v) for k, v in d.get("rounding", {}).items()},  # type: ignore[attr-defined]  # JSON
+                None if d.get("through") is None else int(d["through"]),  # type: ignore[call-overload]  # JSON
+                str(d.get("noise", "undeclared")),
+            )
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise InputError(f"not a chain certificate: {error}") from error
+        if len(matrix) != len(layers) or any(len(row) != len(layers) for row in matrix):
+            raise InputError(f"chain matrix does not fit its {len(layers)} layers")
+        return chain
+
+
+def _both(old: Relation, new: Relation) -> Relation:
+    """What holds where either was seen; ``unknown`` saw nothing."""
+    if new in (old, "unknown"):
+        return old
+    return new if old == "unknown" else "partial"
+
+
+def _named_pairs(pairs: Any) -> tuple[tuple[str, str], ...]:  # Any: JSON
+    return tuple((str(first), str(second)) for first, second in pairs)
+
+
+def _union(first: Iterable[_Item], second: Iterable[_Item]) -> tuple[_Item, ...]:
+    return tuple(dict.fromkeys([*first, *second]))

@@ -1,0 +1,180 @@
+"""One number with all that is needed to read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.errors import InputError
+from infoplane.types.text import printable
+
+Unit = Literal["bits", "none"]
+Sense = Literal["point", "lower", "upper", "exact"]
+Bound = Literal["lower", "upper", "exact", "none", "difference of bounds"]
+Target = Literal["probe-set", "population"]
+Quantity = Literal["i_xz", "i_zy"]
+
+
+@dataclass(frozen=True)
+class Null:
+    """What an estimator reports about shuffled labels, in bits: no estimate of anything, never to be subtracted.
+
+    Attributes:
+        mean: mean over the draws. low, high: 2.5 and 97.5 % quantiles. draws: permutations.
+        p: ``(1 + #{null >= value}) / (1 + draws)``.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+    draws: int
+
+    def __str__(self) -> str:
+        return (
+            f"label permutation null: mean {self.mean:.4g}, 95 % band {self.low:.4g} to {self.high:.4g}, "
+            f"p {self.p:.3g} ({self.draws} draws)"
+        )
+
+
+def bound_of_sense(sense: str) -> Bound:
+    """Return the bound that a sense stands for, where nothing else is known of an estimate."""
+    bounds: dict[str, Bound] = {"lower": "lower", "upper": "upper", "exact": "exact"}
+    return bounds.get(sense, "none")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number with everything needed to read it honestly. Never clipped.
+
+    Attributes:
+        bits: the value, in bits (dimensionless where ``unit`` says so); negative values are legitimate.
+        n: rows it was made from.
+        estimator: spec string of the estimator that made it (``str(estimator)``).
+        sense: ``exact`` | ``point`` | ``lower`` | ``upper``: tells the curves of one estimator apart.
+        low, high: 95 % interval in bits, where one was computed.
+        stderr: standard error in bits, where one was computed.
+        ceiling_bits: the largest value the estimator could have returned here.
+        target: what it is an estimate of: these very rows (``probe-set``) or the ``population`` behind them.
+        coverage: 1 - share of rows alone in their cell, for estimators with cells.
+        notes: short warnings that must travel with the number; sentences for people, never read by the program.
+        bound: what the number bounds: ``lower``, ``upper``, ``exact``, ``none`` or ``difference of bounds``; left out, what
+            the sense says.
+        unit: ``bits``, or ``none`` for a dimensionless number, which no law of bits concerns.
+        null: what the estimator says about shuffled labels, where they were drawn.
+    """
+
+    bits: float
+    n: int
+    estimator: str
+    sense: Sense = "point"
+    low: float | None = None
+    high: float | None = None
+    stderr: float | None = None
+    ceiling_bits: float | None = None
+    target: Target = "probe-set"
+    coverage: float | None = None
+    notes: tuple[str, ...] = ()
+    bound: Bound | None = None
+    unit: Unit = "bits"
+    null: Null | None = None
+
+    def __post_init__(self) -> None:
+        if not math.isfinite(self.bits):
+            raise InputError(
+                f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; raise EstimatorError instead"
+            )
+        if self.n < 1:
+            raise InputError(
+                f"{self.estimator}: an estimate comes from at least one row, got n={self.n}"
+            )
+        if self.sense not in ("point", "lower", "upper", "exact"):
+            raise InputError(
+                f"{self.estimator}: sense must be point, lower, upper or exact, got {self.sense!r}"
+            )
+        if self.target not in ("probe-set", "population"):
+            raise InputError(
+                f"{self.estimator}: target must be 'probe-set' or 'population', got {self.target!r}"
+            )
+        if self.bound is None:
+            object.__setattr__(self, "bound", bound_of_sense(self.sense))
+        if self.bound not in get_args(Bound) or self.unit not in get_args(Unit):
+            raise InputError(
+                f"{self.estimator}: bound must be one of {get_args(Bound)} and unit one of {get_args(Unit)}, "
+                f"got {self.bound!r} and {self.unit!r}"
+            )
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the value sits at its ceiling (within 0.5 bit or 5 %) or more than half of the rows are alone in their cell."""
+        if self.coverage is not None and self.coverage < 0.5:
+            return True
+        c = self.ceiling_bits
+        return c is not None and c > 0 and self.bits > c - min(0.5, 0.05 * c)
+
+    def __str__(self) -> str:
+        unit = "bits " if self.unit == "bits" else ""
+        text = f"{self.bits:.4g} {unit}({self.estimator}, {self.sense}, n={self.n}, {self.target}"
+        if self.low is not None and self.high is not None:
+            text += f", 95% [{self.low:.4g}, {self.high:.4g}]"
+        elif self.stderr is not None:
+            text += f", se {self.stderr:.2g}"
+        if self.ceiling_bits is not None:
+            text += f", ceiling {self.ceiling_bits:.4g}"
+        if self.saturated:
+            text += ", SATURATED"
+        return text + ")" + "".join(f"; {printable(note, 300)}" for note in self.notes)
+
+    def to_dict(self) -> dict[str, Any]:  # Any: JSON
+        """A JSON-ready form; `Estimate.from_dict` reads it back."""
+        return {**vars(self), "null": None if self.null is None else dict(vars(self.null))}
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any]) -> Estimate:  # Any: JSON
+        """An estimate from `to_dict`'s form, also from one without the later fields.
+
+        Raises:
+            TypeError: an unknown key, or a null that is none.
+            InputError: a value that no estimate has.
+        """
+        null = d.get("null")
+        return cls(
+            **{
+                **d,
+                "notes": tuple(d.get("notes", ())),
+                "null": null if null is None else Null(**null),
+            }
+        )
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<code>{html.escape(str(self))}</code>"
+
+
+def entropy_of_counts(counts: Sequence[int] | NDArray[np.integer]) -> float:
+    """Plug-in entropy in bits of a table of counts: ``-sum p log2 p``.
+
+    Example:
+        >>> entropy_of_counts([1, 1, 2])
+        1.5
+    """
+    c, times = np.asarray(counts), np.ones(1, np.int64)
+    if (
+        c.size > 64 and c.dtype.kind == "i" and 0 < c.max() < 2 * c.size and c.min() >= 0
+    ):  # few different counts: one logarithm for each
+        every = np.bincount(c)
+        c = np.flatnonzero(every[1:]) + 1
+        times = every[c]
+    else:
+        c = c[c > 0]
+    if c.size == 0:
+        raise InputError("expected at least one positive count")
+    all_of = (c * times).astype(np.float64)
+    n = all_of.sum()
+    return float(np.log2(n) - (all_of @ np.log2(c)) / n)
