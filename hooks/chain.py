@@ -15,7 +15,7 @@ afterwards, the noise is **fresh**. Rows that depend on the other rows of the ba
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 import torch
@@ -23,7 +23,7 @@ from torch import nn
 
 from infoplane.errors import InputError
 from infoplane.hooks.bench import BEFORE, Bench
-from infoplane.hooks.chosen_rows import how_many
+from infoplane.hooks.chosen_rows import Pairs, how_many
 from infoplane.hooks.focus import Focus, WholeSamples
 from infoplane.hooks.interchange_test import Interchange
 from infoplane.hooks.isolate import Mode, device_of, isolated, unwrap
@@ -43,6 +43,7 @@ def certify(
     mode: Mode = "eval",
     autocast: torch.dtype | None = None,
     rows: int | None = None,
+    pairs: Callable[[], Pairs] | None = None,
     batch: int | None = None,
     written: Collection[str] | None = None,
     tolerance: float = 1e-5,
@@ -60,6 +61,7 @@ def certify(
         mode: as for the recorder.
         autocast: as for the recorder.
         rows: rows x, and as many rows x'; 8 of a large network and up to 128 of a small one when left out.
+        pairs: gives the rows themselves, where the caller chooses them.
         batch: rows of a forward, where the network takes no other number.
         written: what forwards write into, see `infoplane.hooks.network_state.NetworkState`.
         tolerance: relative to the largest magnitude of a layer.
@@ -90,15 +92,23 @@ def certify(
             device=device_of(model),
             written=written,
         ) as state:
-            count = rows or how_many(model, probe, sites)
-            x, other = focus.samples(probe, count if batch is None else min(count, batch // 2))
+            if pairs is None:
+                count = rows or how_many(model, probe, sites)
+                chosen = choose_pairs(probe, focus, count, batch)
+            else:
+                chosen = pairs()
             bench = Bench(model, sites, forward, focus, state=state, batch=batch)
-            test = Interchange(bench, probe, x, other, tolerance)
+            test = Interchange(bench, probe, chosen.x, chosen.other, tolerance)
             return test.certificate(blank)
     except (
         Exception
     ) as error:  # a network that cannot run on a few rows still trains; the certificate says so
         return _without(blank, f"the interchange test failed: {type(error).__name__}: {error}")
+
+
+def choose_pairs(probe: Probe, focus: Focus, count: int, batch: int | None) -> Pairs:
+    """About ``count`` pairs of rows to exchange; no more than half of a batch of fixed size."""
+    return Pairs(*focus.samples(probe, count if batch is None else min(count, batch // 2)))
 
 
 def _without(blank: Chain, reason: str) -> Chain:

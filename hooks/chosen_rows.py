@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,6 +16,10 @@ from infoplane.rows import row_codes
 
 FEWEST, MOST = 8, 128
 _BYTES = 32 << 20
+_BYTES_AGAIN = 2 << 20
+"""What a test may hold beside a capture."""
+_COPIES = 6
+"""Values of every layer that a test holds at once, of one of the two sets of rows."""
 _PARAMETERS = 128_000_000
 _LOOKED_AT = 4096
 _COLUMNS = 256
@@ -23,12 +28,41 @@ Rows = NDArray[np.int64]
 
 def how_many(model: nn.Module, probe: Probe, sites: Sequence[Site]) -> int:
     """Rows of one test forward: 8 of a large network, up to 128 of a small one."""
-    layers = sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites)
-    inputs = sum(t[:1].numel() * t.element_size() for t in probe.tensors().values())
     parameters = sum(p.numel() for p in model.parameters())
-    by_memory = _BYTES // max(layers + 16 * inputs, 1)  # a layer in between may be wider
+    by_memory = _BYTES // max(
+        _layer_bytes(sites) + 16 * _input_bytes(probe), 1
+    )  # a layer in between may be wider
     by_time = _PARAMETERS // max(parameters, 1)
     return int(min(max(FEWEST, min(by_memory, by_time)), MOST))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Rows x and the rows x' that run in their place.
+
+    Attributes:
+        x, other: numbers of samples of the probe, shape ``(k,)`` each.
+    """
+
+    x: Rows
+    other: Rows
+
+    def beside_a_capture(self, probe: Probe, sites: Sequence[Site]) -> Pairs:
+        """Fewer of them, so that a test holds no more than a small batch while the network trains."""
+        per_pair = _COPIES * _layer_bytes(sites) + 4 * _input_bytes(probe)
+        count = min(len(self.x), max(FEWEST, _BYTES_AGAIN // max(per_pair, 1)))
+        spread = np.linspace(0, len(self.x) - 1, count).astype(np.int64)
+        return Pairs(self.x[spread], self.other[spread])
+
+
+def _layer_bytes(sites: Sequence[Site]) -> int:
+    """Bytes of one row of all layers."""
+    return sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites)
+
+
+def _input_bytes(probe: Probe) -> int:
+    """Bytes of one row of all inputs."""
+    return sum(t[:1].numel() * t.element_size() for t in probe.tensors().values())
 
 
 def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
@@ -65,6 +99,7 @@ def _extremes(table: NDArray[np.generic]) -> list[int]:
     """Rows that hold the largest or the smallest value of a column, or sum of columns, in turn; pairs of rows."""
     columns = np.linspace(0, table.shape[1] - 1, _COLUMNS).astype(np.int64)
     values = np.nan_to_num(table[:, columns].astype(np.float64))
-    values = np.concatenate([values.sum(1, keepdims=True), values], axis=1)
+    total = (values / (2 * len(columns))).sum(1, keepdims=True)  # divided first: sums overflow
+    values = np.concatenate([total, values], axis=1)
     places = np.stack([values.argmax(0), values.argmin(0)], 1).reshape(-1)
     return [int(place) for place in places]

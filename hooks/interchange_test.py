@@ -135,8 +135,10 @@ class Interchange:
         window = 2 * self.k - 1
         for first in range(0, len(sites) - 1, window):
             members = sites[first : first + window + 1]
-            moved = {s.name: torch.roll(plain[s.name], m + 1, 0) for m, s in enumerate(members)}
-            patches: dict[str, Patch] = {s.name: partial(_put, moved[s.name]) for s in members[:-1]}
+            patches: dict[str, Patch] = {
+                s.name: partial(_put_moved, plain[s.name], m + 1)
+                for m, s in enumerate(members[:-1])
+            }
             try:
                 arrived = self.bench.run(self.both, patches=patches)
             except UnsupportedOutput:
@@ -279,6 +281,10 @@ class Interchange:
 
 def _put(new: Tensor, value: Tensor) -> Tensor:
     return new
+
+
+def _put_moved(values: Tensor, rows: int, value: Tensor) -> Tensor:
+    return torch.roll(values, rows, 0)
 
 
 def _same_again(value: Tensor) -> Tensor:

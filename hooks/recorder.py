@@ -19,7 +19,8 @@ from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
 from infoplane.hooks.captures import Captures
 from infoplane.hooks.certificates import Certificates
-from infoplane.hooks.chain import certify
+from infoplane.hooks.chain import certify, choose_pairs
+from infoplane.hooks.chosen_rows import Pairs, how_many
 from infoplane.hooks.counting import Metrics, Weights, whole_step
 from infoplane.hooks.focus import focus_of
 from infoplane.hooks.ignored import without_ignored_rows
@@ -152,6 +153,7 @@ class Recorder:
         self.plan: Plan | None = None
         self.chain: Chain | None = None
         self._certificates: Certificates | None = None
+        self._pairs: Pairs | None = None  # of the interchange test, chosen once
         self.probe_seconds = 0.0
         self._due = self.schedule.due
         self._troubles = Troubles(self.path, further.on_error)
@@ -266,6 +268,7 @@ class Recorder:
             plan.sites,
             mode=o.mode,
             autocast=o.autocast,
+            pairs=self._test_pairs,
             batch=plan.seen.fixed_rows,
             written=plan.seen.written,
             forward=o.forward,
@@ -273,6 +276,17 @@ class Recorder:
             noise=o.noise,
             through=step,
         )
+
+    def _test_pairs(self) -> Pairs:
+        """Rows of the interchange test: chosen once, and fewer of them while the network trains."""
+        plan = self._planned()
+        if self._pairs is None:
+            count = how_many(self.model, self.probe, plan.sites)
+            focus = focus_of(plan.row_kind)
+            self._pairs = choose_pairs(self.probe, focus, count, plan.seen.fixed_rows)
+        if not self._recording:
+            return self._pairs
+        return self._pairs.beside_a_capture(self.probe, plan.sites)
 
     def _create(self, plan: Plan) -> Captures:
         team = self._team
