@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import infoplane as ip
+from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.types import DPIReport
 
 ROWS = 400
@@ -223,4 +224,4 @@ def trained(
 
 def judged(path: str) -> DPIReport:
     """The check of a run under exact codes and bins."""
-    return ip.check_dpi(ip.measure(ip.open_archive(path), SPECS), permutations=99)
+    return ip.check_dpi(ip.measure(ip.open_archive(path), SPECS), DPISettings(permutations=99))
