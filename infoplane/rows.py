@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
+from infoplane.memo import remembered
 
 if TYPE_CHECKING:
     from infoplane.types import Variable
@@ -95,16 +95,14 @@ def row_codes(a: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def codes_of(v: Variable) -> NDArray[np.int64]:
-    """`row_codes` of a variable's values, remembered as long as the variable lives: labels and identities are the same for every layer."""
-    codes = _known.get(v)
-    if codes is None:
+    """Return `row_codes` of a variable's values, remembered: labels are the same for every layer."""
+
+    def make() -> NDArray[np.int64]:
         codes = row_codes(v.values)
         codes.flags.writeable = False
-        _known[v] = codes
-    return codes
+        return codes
 
-
-_known: WeakKeyDictionary[Variable, NDArray[np.int64]] = WeakKeyDictionary()
+    return remembered(v, "row codes", make)
 
 
 def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ from infoplane.archive import Archive, RunWriter, layout
 from infoplane.cli import app
 from infoplane.errors import ArchiveError, DamagedArchive
 from infoplane.plane import Plane
+from infoplane.row_info import RowInfo
 
 SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
 
@@ -126,6 +128,7 @@ CHANGES: dict[str, tuple[Callable[[Plane], Plane], dict[str, float]]] = {
     "a number, by its last bit": (_moved, {}),
     "a point less": (lambda plane: replace(plane, points=plane.points[:-1]), {}),
     "the certificate": (lambda plane: replace(plane, chain=chain_of(["a", "b"], "partial")), {}),
+    "what a row is": (lambda plane: replace(plane, row_info=RowInfo("token", "prefix")), {}),
     "a reduction": (lambda plane: replace(plane, reductions={"a": "none", "b": "pca:2"}), {}),
     "the level": (lambda plane: plane, {"alpha": 0.01}),
     "the draws": (lambda plane: plane, {"permutations": 99}),
@@ -201,13 +204,36 @@ def test_a_kept_report_is_found_without_opening_a_shard(
     assert check(plane) == report
 
 
+CODE = [
+    "analysis/dpi/check.py",
+    "analysis/estimators/kde.py",
+    "analysis/kernels/pairwise_compiled.py",
+    "analysis/resampling/half_samples.py",
+    "analysis/measuring/plane_point.py",
+    "archive/reader.py",
+    "types/findings.py",
+    "rows_compiled.py",
+]
+"""A file of every room that a verdict goes through."""
+
+
+@pytest.mark.parametrize("changed", CODE)
 def test_other_code_judges_again(
-    subject: tuple[Plane, list[Plane]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    subject: tuple[Plane, list[Plane]],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    changed: str,
 ) -> None:
     plane, made = subject
+    package = shutil.copytree(
+        Path(ip.__file__).parent, tmp_path / "copy", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    monkeypatch.setattr(ip, "__file__", str(package / "__init__.py"))
     check(plane)
-    (tmp_path / "dpi.py").write_text("# another version")
-    monkeypatch.setattr(kept, "__file__", str(tmp_path / "kept.py"))
+    check(plane)
+    assert len(made) == 1
+    with (package / changed).open("a") as file:
+        file.write("# another version")
     check(plane)
     assert len(made) == 2
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from infoplane.errors import InputError
-from infoplane.rows import digested, row_codes, row_digests
+from infoplane.rows import codes_of, digested, row_codes, row_digests
+from infoplane.types import discrete
 
 small = hnp.arrays(
     st.sampled_from([np.int8, np.int64, np.float32, np.float64]),
@@ -148,3 +152,13 @@ def test_of_integers_nothing_is_known() -> None:
     assert not any(
         digested(np.zeros((3, 2), dtype))[1] for dtype in ("i1", "i4", "u4", "i8", "u8", "?")
     )
+
+
+def test_what_was_derived_goes_with_its_owner() -> None:
+    owner = discrete(np.arange(3))
+    codes = codes_of(owner)
+    assert codes_of(owner) is codes
+    gone = weakref.ref(codes)
+    del owner, codes
+    gc.collect()
+    assert gone() is None

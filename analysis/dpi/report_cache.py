@@ -81,13 +81,19 @@ def report_path(plane: Plane, archive: Archive | None, settings: DPISettings) ->
         return None
 
 
+def judging_code() -> list[Path]:
+    """Return every source file that a verdict may depend on: all of `infoplane` but what touches a live model."""
+    package = Path(infoplane.__file__).parent
+    rooms = [package / "analysis", package / "archive", package / "types"]
+    files = [*package.glob("*.py")]
+    for room in rooms:
+        files += room.resolve().rglob("*.py")  # `analysis` is a link where the code is developed
+    return sorted(files)
+
+
 def _key(plane: Plane, archive: Archive, settings: DPISettings) -> str:
     """Digest of everything a report depends on. The metrics of training are not judged, and when and where the plane was made does not matter."""
-    files = [
-        *Path(__file__).resolve().parent.rglob("*.py"),
-        *Path(infoplane.__file__).resolve().parent.glob("*.py"),
-    ]
-    code = sorted((p.name, (s := p.stat()).st_size, s.st_mtime_ns) for p in files)
+    code = [(str(p), (s := p.stat()).st_size, s.st_mtime_ns) for p in judging_code()]
     there = set(archive.steps)
     stored = [(s, archive.stamp(s)) for s in plane.steps if s in there]
     columns, texts = plane.columns
@@ -99,6 +105,7 @@ def _key(plane: Plane, archive: Archive, settings: DPISettings) -> str:
             plane.n,
             plane.h_y_bits,
             plane.h_x_bits,
+            asdict(plane.row_info),
             dict(plane.reductions),
             [asdict(f) for f in plane.failures],
         ],

@@ -19,11 +19,11 @@ from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
 from infoplane.analysis.measuring.plane_point import (
     Record,
-    cell_key,
     input_variable,
     label_variable,
     layer_variable,
     plane_points,
+    result_key,
 )
 from infoplane.analysis.resampling.half_samples import (
     balanced_halves,
@@ -224,7 +224,7 @@ class Resampler:
         if archive is None or estimator is None or not archive.has(step, layer):
             return None
         key = _key_of_halves(
-            cell_key(archive, step, layer, estimator, self.settings.seed), self.settings.splits
+            result_key(archive, step, layer, estimator, self.settings.seed), self.settings.splits
         )
         if (known := _halves_in(self._known.get(key), self.settings.splits)) is not None:
             return known

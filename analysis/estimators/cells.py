@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from infoplane.analysis.estimators.entropies import (
 )
 from infoplane.analysis.estimators.possible import require_possible
 from infoplane.errors import EstimatorError
+from infoplane.memo import remembered
 from infoplane.rows import codes_of, joint_entropies
 from infoplane.types import Estimate, Sense, Target, Variable
 
@@ -113,14 +113,8 @@ def symbols(codes: NDArray[np.int64]) -> Symbols:
 
 
 def symbols_of(v: Variable) -> Symbols:
-    """`symbols` of a variable's rows, remembered as its codes are: labels and identities are the same for every layer."""
-    known = _known.get(v)
-    if known is None:
-        known = _known[v] = symbols(codes_of(v))
-    return known
-
-
-_known: WeakKeyDictionary[Variable, Symbols] = WeakKeyDictionary()
+    """Return `symbols` of a variable's rows, remembered as its codes are."""
+    return remembered(v, "symbols", lambda: symbols(codes_of(v)))
 
 
 def estimates_of_keys(

@@ -13,10 +13,9 @@ from infoplane.analysis.kernels.threads import on_device, single_blas, using
 from infoplane.analysis.measuring.large_layers import is_large
 from infoplane.analysis.measuring.plane_point import (
     Record,
-    cell_key,
-    content_result_key,
     layer_variable,
     measure_cell,
+    result_key,
 )
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, MissingExtra
@@ -62,10 +61,10 @@ def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None
     known: dict[str, Record] = {}
     read = {} if z is None else {False: z}
     for step, estimators in job.cells:
-        keys = [content_result_key(archive, step, job.layer, e, seed) for e in estimators]
+        keys = [result_key(archive, step, job.layer, e, seed, any_step=True) for e in estimators]
         fresh = [e for e, key in zip(estimators, keys, strict=True) if key not in known]
         records += [
-            as_of(known[key], step, cell_key(archive, step, job.layer, e, seed))
+            as_of(known[key], step, result_key(archive, step, job.layer, e, seed))
             for e, key in zip(estimators, keys, strict=True)
             if key in known
         ]
@@ -195,7 +194,7 @@ def _failed(archive: Archive, job: Job, seed: int, failure: BaseException) -> li
             "step": step,
             "layer": job.layer,
             "estimator": e.name,
-            "key": cell_key(archive, step, job.layer, e, seed),
+            "key": result_key(archive, step, job.layer, e, seed),
             "error": text,
         }
         for step, estimators in job.cells

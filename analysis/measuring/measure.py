@@ -15,11 +15,10 @@ from infoplane.analysis.measuring.executors import Job, as_of, run
 from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
 from infoplane.analysis.measuring.plane_point import (
     Record,
-    cell_key,
     cells_of,
-    content_result_key,
     is_result,
     points_from,
+    result_key,
 )
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
@@ -169,7 +168,7 @@ def measure_cells(
     for cell in cells:
         missing = []
         for estimator in estimators[cell[1]]:
-            key = cell_key(archive, *cell, estimator, seed)
+            key = result_key(archive, *cell, estimator, seed)
             known = _sound(done.get(key), estimator)
             if (
                 known is None
@@ -177,7 +176,10 @@ def measure_cells(
                 or (known["step"], known["layer"], known["estimator"]) != (*cell, estimator.name)
             ):
                 equal = (
-                    _sound(same.get(content_result_key(archive, *cell, estimator, seed)), estimator)
+                    _sound(
+                        same.get(result_key(archive, *cell, estimator, seed, any_step=True)),
+                        estimator,
+                    )
                     if same
                     else None
                 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from infoplane.contract import (
     SharesPlanePoint,
 )
 from infoplane.errors import EstimatorError, InputError
+from infoplane.memo import remembered
 from infoplane.plane import Failure, Point
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous, discrete
 
@@ -47,49 +47,29 @@ def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator
     )
 
 
-def cell_key(archive: Archive, step: int, layer: str, estimator: Estimator, seed: int) -> str:
-    """Names one result: same run, activation, estimator (with any frozen range) and seed, same key."""
-    frozen = estimator.frozen_range if isinstance(estimator, HasFrozenRange) else (None, None)
-    text = "|".join(
-        map(
-            str,
-            (
-                RESULTS,
-                archive.identity,
-                step,
-                layer,
-                archive.content_key(step, layer),
-                estimator,
-                repr(estimator),
-                frozen,
-                seed,
-            ),
-        )
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
-
-
-def content_result_key(
-    archive: Archive, step: int, layer: str, estimator: Estimator, seed: int
+def result_key(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimator: Estimator,
+    seed: int,
+    *,
+    any_step: bool = False,
 ) -> str:
-    """Names what a result would be wherever this layer has this very activation: equal content, equal key."""
+    """Name one result of a run: equal inputs have equal keys.
+
+    Args:
+        archive: the run.
+        step, layer: where its activation lies.
+        estimator: with the range over which its edges are frozen, if any.
+        seed: of its random numbers.
+        any_step: name the result of this very activation at whatever step it appears.
+    """
     frozen = estimator.frozen_range if isinstance(estimator, HasFrozenRange) else (None, None)
-    text = "|".join(
-        map(
-            str,
-            (
-                RESULTS,
-                archive.identity,
-                layer,
-                archive.content_key(step, layer),
-                estimator,
-                repr(estimator),
-                frozen,
-                seed,
-            ),
-        )
-    )
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    place = (layer,) if any_step else (step, layer)
+    content = archive.content_key(step, layer)
+    parts = (RESULTS, archive.identity, *place, content, estimator, repr(estimator), frozen, seed)
+    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
 def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
@@ -119,15 +99,6 @@ def holds_symbols(archive: Archive, layer: str) -> bool:
     return archive.x_kind == "discrete" and np.dtype(stored).kind in "iu"
 
 
-_sides: WeakKeyDictionary[Archive, dict[str, Variable]] = WeakKeyDictionary()
-
-
-def _once(archive: Archive, which: str, make: Callable[[], Variable]) -> Variable:
-    """X and Y are the same for every cell of an archive: made once, so that what is derived from them is, too."""
-    known = _sides.setdefault(archive, {})
-    return known.setdefault(which, make()) if which not in known else known[which]
-
-
 def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     """X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible.
 
@@ -136,9 +107,9 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     values = archive.x if archive.x_kind == "continuous" else None
     as_values = estimator.traits.x_as == "values" and values is not None
     if not as_values and estimator.supports("discrete", "continuous"):
-        return _once(archive, "ids", lambda: discrete(archive.row_ids, "x"))
+        return remembered(archive, "x as row ids", lambda: discrete(archive.row_ids, "x"))
     if estimator.supports("continuous", "continuous") and values is not None:
-        return _once(archive, "x", lambda: continuous(values, "x"))
+        return remembered(archive, "x as values", lambda: continuous(values, "x"))
     return None
 
 
@@ -148,8 +119,8 @@ def label_variable(archive: Archive, estimator: Estimator | None = None) -> Vari
     if values is None:
         return None
     if archive.y_kind == "discrete":
-        return _once(archive, "y", lambda: discrete(values, "y"))
-    amounts = _once(archive, "y", lambda: continuous(values, "y"))
+        return remembered(archive, "y", lambda: discrete(values, "y"))
+    amounts = remembered(archive, "y", lambda: continuous(values, "y"))
     return amounts if estimator is None else labels_seen_by(estimator, amounts)
 
 
@@ -274,7 +245,7 @@ def measure_cell(
     Args:
         read: the activation by whether it is digests, where it was read already; filled otherwise. One read serves every estimator.
 
-    A record whose estimator drew no random number has a key ``same``, see `content_result_key`.
+    A record whose estimator drew no random number has a key ``same``, see `result_key`.
     """
     records = []
     read = {} if read is None else read
@@ -284,7 +255,7 @@ def measure_cell(
             "step": step,
             "layer": layer,
             "estimator": estimator.name,
-            "key": cell_key(archive, step, layer, estimator, seed),
+            "key": result_key(archive, step, layer, estimator, seed),
         }
         try:
             rng = cell_rng(seed, step, layer, estimator.name)
@@ -296,7 +267,7 @@ def measure_cell(
                 {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
             ]
             if _state(rng) == untouched:
-                record["same"] = content_result_key(archive, step, layer, estimator, seed)
+                record["same"] = result_key(archive, step, layer, estimator, seed, any_step=True)
         except (
             Exception
         ) as error:  # a poison cell costs itself only; the message travels with the plane

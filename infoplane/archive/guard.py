@@ -175,17 +175,9 @@ def reading_h5(path: Path) -> Iterator[tuple[h5py.File, Window]]:
 
 
 def read_header(path: Path, name: str) -> bytes:
-    """What `reading_h5` and `read_meta` find, without an object for each: the headers of a thousand checkpoints are the first thing that anybody waits for."""
-    window = Window(path)
-    try:
-        file = _opened(window)
-        try:
-            return _text(file, name, window, str(path))
-        finally:
-            with naming(str(path)):
-                file.close()
-    finally:
-        window.close()
+    """Return the JSON text of one file, see `read_meta`."""
+    with reading_h5(path) as (file, window):
+        return read_meta(file, name, window, str(path))
 
 
 def _opened(window: Window) -> Any:  # Any: h5py's id of a file
@@ -379,18 +371,12 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
         NotAnArchive: no such key: an HDF5 file of another program.
         DamagedArchive: not a fixed-length string with storage of its own.
     """
-    return _text(group.id, name, window, where)
-
-
-def _text(
-    group: Any, name: str, window: Window, where: str
-) -> bytes:  # Any: h5py's id of a group or file
     key, at = name.encode(), f"{where}: key '{name}'"
     with naming(at):
-        if not group.links.exists(key):
+        if key not in group.id:
             raise NotAnArchive(f"{at} is missing: not a file of infoplane")
-        _refuse_soft(group, key, at)
-        d = h5py.h5o.open(group, key)
+        _refuse_soft(group.id, key, at)
+        d = h5py.h5o.open(group.id, key)
         kind = d.get_type() if isinstance(d, h5py.h5d.DatasetID) else None
         scalar = kind is not None and d.get_space().get_simple_extent_type() == h5py.h5s.SCALAR
         if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str() or not scalar:
