@@ -36,7 +36,7 @@ from infoplane.replications.zhang2017 import beyond_chance
 NAMED = {
     "szt2017", "saxe2018-relu", "saxe2018-range", "saxe2018-batch", "saxe2018-minimal", "goldfeld2019", "lorenzen2022", "chelombiev2019",
     "kolchinsky2019", "xu2020", "saxe2018-snr", "geiger2021", "linear", "bin-count", "activations", "small-sets", "subspace",
-    "goldfeld2019-noisy", "random-labels", "yu2020", "yu2019", "saxe2018-digits", "transformer", "grokking",
+    "goldfeld2019-noisy", "random-labels", "voita2019", "voita2019-masked", "yu2020", "yu2019", "saxe2018-digits", "transformer", "grokking",
 }  # fmt: skip
 
 
@@ -114,6 +114,7 @@ def test_the_page_shows_every_seed(tmp_path: Path) -> None:
 TINY = {
     "runs.EPOCHS": 12, "runs.CHECKPOINTS": 5, "lorenzen2022.EPOCHS": 12, "lorenzen2022.CHECKPOINTS": 5, "goldfeld2019.EPOCHS": 12, "saxe2018_linear.UPDATES": 30,
     "saxe2018_digits.EPOCHS": 3, "yu2019.EPOCHS": 2, "yu2020.EPOCHS": 2, "hewitt2021.EPOCHS": 2, "power2022.UPDATES": 30,
+    "voita2019.UPDATES": 2, "voita2019.ROWS": 400,
 }  # fmt: skip
 
 
@@ -336,3 +337,14 @@ def test_numbers_are_drawn_one_dot_per_seed_beside_their_limit() -> None:
         .lines
     )
     assert lines[-1].get_ydata().tolist() == [0.0, 2.0, 4.0] and len(lines) == 4
+
+
+def test_the_docstrings_are_text_of_known_letters() -> None:
+    from infoplane.data.docstrings import LETTERS, VOCABULARY, text, tokens, windows
+
+    assert len(text()) > 200_000
+    assert set(text()) <= set(LETTERS)
+    codes = tokens()
+    assert int(codes.min()) == 1
+    assert int(codes.max()) < VOCABULARY
+    assert windows(codes, 9, 4, np.random.default_rng(0)).shape == (4, 9)
