@@ -496,7 +496,9 @@ def test_a_plane_has_ksg_of_the_input_values_and_ross_of_the_labels(tmp_path: ob
         pass
     archive = ip.open_archive(f"{tmp_path}/run")
     plane = ip.measure(archive, ["ksg:k=5", "mixed", "gauss:copula=true"])
-    assert not plane.failures and len(plane) == 12
+    assert not plane.failures and len(plane) == 11
+    (refused,) = (p for p in plane.select(layer="1") if p.estimator.startswith("gauss"))
+    assert refused.quantity == "i_zy" and "above log2 N = 8.229" in refused.estimate.notes[-1]
     z = continuous(archive.z(0, "1"))
     values = {(p.quantity, p.estimator): p.bits for p in plane.select(layer="1")}
     assert values["i_xz", "ksg:k=5"] == E.KSG().estimate(continuous(x), z).bits

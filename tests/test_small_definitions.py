@@ -1534,18 +1534,32 @@ def test_a_run_is_read_in_blocks_of_one_row_and_not_of_none(tmp_path: Path) -> N
         list(archive.chunks(0, "a", 0))
 
 
-def test_a_floor_needs_one_label_per_row(tmp_path: Path) -> None:
+def test_a_floor_needs_classes_and_not_targets(tmp_path: Path) -> None:
     infos = [LayerInfo("out", 0, "Linear", (2,), store_dtype="float32")]
-    for y, fine in ((np.arange(8) % 2, True), (np.stack([np.arange(8) % 2] * 2, axis=1), False)):
-        path = tmp_path / str(fine)
+    classes = np.arange(8) % 2
+    for kind, y, fine in (("discrete", classes, True), ("continuous", classes + 0.5, False)):
+        path = tmp_path / kind
         with (
             RunWriter.create(
-                path, layers=infos, x=np.eye(8), y=y, y_kind="discrete", durable=False
+                path, layers=infos, x=np.eye(8), y=y, y_kind=kind, durable=False
             ) as writer,
             writer.step(0) as shard,
         ):
             shard.write("out", RNG.normal(size=(8, 2)).astype(np.float32))
         assert (floors.floor_of(open_archive(path), 0) is not None) == fine
+
+
+def test_a_run_has_one_class_per_row(tmp_path: Path) -> None:
+    y = np.stack([np.arange(8) % 2] * 2, axis=1)
+    with pytest.raises(InputError, match="are 2 for each of 8 samples"):
+        RunWriter.create(
+            tmp_path / "run",
+            layers=[LayerInfo("out", 0)],
+            x=np.eye(8),
+            y=y,
+            y_kind="discrete",
+            durable=False,
+        )
 
 
 def test_ranges_behind_a_verdict_are_those_of_finite_checkpoints(tmp_path: Path) -> None:
@@ -1714,7 +1728,7 @@ def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "spec", ["kde:variance=0.1", "kde:relative=0.3", "bin:saxe,correction=mm", "renyi"]
+    "spec", ["kde:variance=0.1", "kde:relative=0.3", "bin:saxe,width=2,correction=mm", "renyi"]
 )
 def test_values_without_codes_are_resampled_on_the_rows_of_each_half(
     tmp_path: Path, spec: str

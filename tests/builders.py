@@ -1,0 +1,161 @@
+"""Small runs, planes and estimators that many tests need."""
+
+from __future__ import annotations
+
+from infoplane.archive import Archive
+from infoplane.archive import RunWriter
+from infoplane.archive import open_archive
+from infoplane.archive import pack
+from infoplane.contract import Traits
+from infoplane.plane import Plane
+from infoplane.plane import Point
+from infoplane.types import Estimate
+from infoplane.types import LayerInfo
+from infoplane.types import Variable
+from pathlib import Path
+import h5py
+import infoplane as ip
+import math
+import numpy as np
+import pytest
+
+def one_step(path: Path, **layers: tuple[str, np.ndarray]) -> Archive:
+    """A run of one checkpoint: layers by name, each a class and its values; rows are told apart, classes alternate."""
+    infos = [
+        LayerInfo(name, k, cls, z.shape[1:], store_dtype=str(z.dtype))
+        for k, (name, (cls, z)) in enumerate(layers.items())
+    ]
+    n = len(next(iter(layers.values()))[1])
+    with (
+        RunWriter.create(
+            path, layers=infos, x=np.eye(n), y=np.arange(n) % 2, durable=False
+        ) as writer,
+        writer.step(0) as shard,
+    ):
+        for name, (_, z) in layers.items():
+            shard.write(name, z)
+    return open_archive(path)
+
+
+class ByRows:
+    """Bits, standard error and ceiling that depend on the number of rows only."""
+
+    name, traits = "by-rows", Traits("other", keeps_chain=True)
+
+    def supports(self, a: str, b: str) -> bool:
+        return True
+
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
+        return Estimate(
+            float(a.n), a.n, "by-rows", stderr=0.1 * a.n, ceiling_bits=2.0 * a.n, notes=("same",)
+        )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four steps of two layers of 12 rows, 8 of them trained on; the second layer is not there at step 3."""
+    path, rng = tmp_path_factory.mktemp("r") / "run", np.random.default_rng(11)
+    layers = [LayerInfo("a", 0, "Tanh", (5,)), LayerInfo("b", 1, "Linear", (1,))]
+    split = ["train", "test", "train"] * 4
+    with RunWriter.create(
+        path,
+        layers=layers,
+        x=rng.normal(size=(12, 2)),
+        y=np.arange(12) % 2,
+        split=split,
+        durable=False,
+    ) as writer:
+        for step in (0, 1, 3, 7):
+            with writer.step(step) as shard:
+                shard.write("a", rng.normal(size=(12, 5)).astype(np.float32) + step)
+                if step != 3:
+                    shard.write("b", np.full((12, 1), step, np.float32))
+    return path
+
+
+ROWS = 6
+
+
+LAYERS = [LayerInfo("a", 0, shape=(3,)), LayerInfo("b#2", 1, shape=(2,), reduction="gap")]
+
+
+INPUTS = np.arange(ROWS * 2, dtype=np.float32).reshape(ROWS, 2)
+
+
+ACTIVATIONS = np.arange(ROWS * 3, dtype=np.float32).reshape(ROWS, 3)
+
+
+DIGESTS = np.arange(2 * ROWS, dtype=np.uint64).reshape(ROWS, 2)
+
+
+def write(path: Path, steps: tuple[int, ...] = (0, 5), **options: object) -> Path:
+    rows = slice(options.get("row_start", 0), options.get("row_stop"))  # type: ignore[misc]  # ints
+    with RunWriter.create(
+        path, **{"layers": LAYERS, "x": INPUTS, "y": np.arange(ROWS) % 2, "durable": False, **options}
+    ) as run:  # type: ignore[arg-type]
+        for step in steps:
+            with run.step(step, metrics={"loss": step / 2}) as shard:
+                shard.write("a", ACTIVATIONS[rows] + step)
+                shard.write("b#2", ACTIVATIONS[rows, :2], row_digests=DIGESTS[rows])
+    return path
+
+
+def packed_with(tmp_path: Path, **options: object) -> Path:
+    """A packed run whose one array is stored anew with these HDF5 options."""
+    packed = pack(write_run(tmp_path / "run", (0,)), tmp_path / "p.h5")
+    with h5py.File(packed, "r+") as f:
+        (shard,) = f["ckpt"].values()
+        del shard["layers/0000/call/0"]
+        shard.create_dataset("layers/0000/call/0", data=ACTIVATIONS, **options)
+    return packed
+
+
+class Counting:
+    """Answers with the number of rows, or with log2 of it: what a half and a quarter say is then known."""
+
+    name, traits = "counting", Traits("other", keeps_chain=True)
+
+    def __init__(self, stderr: float | None = None) -> None:
+        self.stderr, self.calls = stderr, 0
+
+    def supports(self, a: str, b: str) -> bool:
+        return True
+
+    def estimate(self, a: ip.Variable, b: ip.Variable, *, rng: np.random.Generator) -> Estimate:
+        self.calls += 1
+        assert a.n == b.n
+        return Estimate(math.log2(a.n), a.n, "counting", stderr=self.stderr)
+
+
+class Scripted(Counting):
+    """Answers with a list of values, one after the other."""
+
+    def __init__(self, values: list[float]) -> None:
+        super().__init__()
+        self.values = iter(values)
+
+    def estimate(self, a: ip.Variable, b: ip.Variable, *, rng: np.random.Generator) -> Estimate:
+        return Estimate(next(self.values), a.n, "counting")
+
+
+def plane_of(points: list[Point], layers: tuple[str, ...] = ("a", "b"), **more: object) -> Plane:
+    return Plane(tuple(points), layers, 64, 1.0, h_x_bits=6.0, **more)  # type: ignore[arg-type]  # the rest of its fields
+
+
+def point(
+    layer: str, quantity: str, bits: float, step: int = 0, spec: str = "bin:szt", **more: object
+) -> Point:
+    return Point(step, layer, quantity, Estimate(bits, 64, spec, **more))  # type: ignore[arg-type]  # as above
+
+
+class Size(Counting):
+    """Bits that are a plain function of the layer's values."""
+
+    def __init__(self, of: object) -> None:
+        super().__init__()
+        self.of = of
+
+    def estimate(self, a: ip.Variable, b: ip.Variable, *, rng: np.random.Generator) -> Estimate:
+        return Estimate(float(self.of(a.values)), a.n, "size")  # type: ignore[operator]  # a function
