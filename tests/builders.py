@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from infoplane.archive import Archive
-from infoplane.archive import RunWriter
-from infoplane.archive import open_archive
-from infoplane.archive import pack
-from infoplane.contract import Traits
-from infoplane.plane import Plane
-from infoplane.plane import Point
-from infoplane.types import Estimate
-from infoplane.types import LayerInfo
-from infoplane.types import Variable
-from pathlib import Path
-import h5py
-import infoplane as ip
 import math
+from pathlib import Path
+
+import h5py
 import numpy as np
-import pytest
+
+import infoplane as ip
+from infoplane.archive import Archive, RunWriter, open_archive, pack
+from infoplane.contract import Traits
+from infoplane.plane import Plane, Point
+from infoplane.types import Estimate, LayerInfo, Variable
+
+# The small run of the archive tests: two layers of six rows, the second reduced, with digests of the rows.
+ROWS = 6
+LAYERS = [LayerInfo("a", 0, shape=(3,)), LayerInfo("b#2", 1, shape=(2,), reduction="gap")]
+INPUTS = np.arange(ROWS * 2, dtype=np.float32).reshape(ROWS, 2)
+ACTIVATIONS = np.arange(ROWS * 3, dtype=np.float32).reshape(ROWS, 3)
+DIGESTS = np.arange(2 * ROWS, dtype=np.uint64).reshape(ROWS, 2)
+
 
 def one_step(path: Path, **layers: tuple[str, np.ndarray]) -> Archive:
-    """A run of one checkpoint: layers by name, each a class and its values; rows are told apart, classes alternate."""
+    """Write a run of one checkpoint: layers by name, each a class and its values; rows are told apart, classes alternate."""
     infos = [
         LayerInfo(name, k, cls, z.shape[1:], store_dtype=str(z.dtype))
         for k, (name, (cls, z)) in enumerate(layers.items())
@@ -53,10 +56,9 @@ class ByRows:
         )
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four steps of two layers of 12 rows, 8 of them trained on; the second layer is not there at step 3."""
-    path, rng = tmp_path_factory.mktemp("r") / "run", np.random.default_rng(11)
+def write_split_run(path: Path) -> Path:
+    """Write four steps of two layers of 12 rows, 8 of them trained on; the second layer is not there at step 3."""
+    rng = np.random.default_rng(11)
     layers = [LayerInfo("a", 0, "Tanh", (5,)), LayerInfo("b", 1, "Linear", (1,))]
     split = ["train", "test", "train"] * 4
     with RunWriter.create(
@@ -75,25 +77,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-ROWS = 6
-
-
-LAYERS = [LayerInfo("a", 0, shape=(3,)), LayerInfo("b#2", 1, shape=(2,), reduction="gap")]
-
-
-INPUTS = np.arange(ROWS * 2, dtype=np.float32).reshape(ROWS, 2)
-
-
-ACTIVATIONS = np.arange(ROWS * 3, dtype=np.float32).reshape(ROWS, 3)
-
-
-DIGESTS = np.arange(2 * ROWS, dtype=np.uint64).reshape(ROWS, 2)
-
-
-def write(path: Path, steps: tuple[int, ...] = (0, 5), **options: object) -> Path:
+def write_run(path: Path, steps: tuple[int, ...] = (0, 5), **options: object) -> Path:
+    """Write the small run; options go to ``RunWriter.create``."""
     rows = slice(options.get("row_start", 0), options.get("row_stop"))  # type: ignore[misc]  # ints
     with RunWriter.create(
-        path, **{"layers": LAYERS, "x": INPUTS, "y": np.arange(ROWS) % 2, "durable": False, **options}
+        path,
+        **{"layers": LAYERS, "x": INPUTS, "y": np.arange(ROWS) % 2, "durable": False, **options},
     ) as run:  # type: ignore[arg-type]
         for step in steps:
             with run.step(step, metrics={"loss": step / 2}) as shard:
@@ -140,13 +129,15 @@ class Scripted(Counting):
         return Estimate(next(self.values), a.n, "counting")
 
 
-def plane_of(points: list[Point], layers: tuple[str, ...] = ("a", "b"), **more: object) -> Plane:
+def plane_with(points: list[Point], layers: tuple[str, ...] = ("a", "b"), **more: object) -> Plane:
+    """A plane of 64 rows with these points; H(X) is 6 bits and H(Y) 1 bit."""
     return Plane(tuple(points), layers, 64, 1.0, h_x_bits=6.0, **more)  # type: ignore[arg-type]  # the rest of its fields
 
 
 def point(
     layer: str, quantity: str, bits: float, step: int = 0, spec: str = "bin:szt", **more: object
 ) -> Point:
+    """A point of 64 rows; more goes to its estimate."""
     return Point(step, layer, quantity, Estimate(bits, 64, spec, **more))  # type: ignore[arg-type]  # as above
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
@@ -12,9 +13,25 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("INFOPLANE_STATE", tempfile.mkdtemp())  # the key of result lines
 os.environ["INFOPLANE_CACHE"] = ""  # every check judges; what is kept has tests of its own
 
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 from hypothesis import HealthCheck, settings  # noqa: E402  # after the environment
 
 settings.register_profile(
     "infoplane", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.load_profile("infoplane")
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """Random numbers of seed 0, the same whichever tests run before."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def split_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four steps of two layers with training and held-out rows; only to be read."""
+    from builders import write_split_run
+
+    return write_split_run(tmp_path_factory.mktemp("split") / "run")

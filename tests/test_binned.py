@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import one_step
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.stats import norm
 
 import infoplane as ip
-from infoplane.analysis.estimators import Binned, Exact, binrules
+from infoplane.analysis.estimators import Binned, Exact, binrules, parse
 from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Variable
 
 BITS12 = np.array(list(itertools.product([0, 1], repeat=12)), np.float32)
 IDS = ip.discrete(np.arange(4096))
@@ -297,3 +302,119 @@ def test_bad_input_is_explained() -> None:
         Binned().estimate(ip.discrete([0, 1, 2]), ip.continuous([0.5, 0.1]))
     with pytest.raises(InputError, match="rows hold NaN or infinity"):
         ip.continuous([0.0, np.nan])
+
+
+def test_equal_cells_take_any_span_that_a_float_can_hold() -> None:
+    assert binrules.equal_cells(np.array([[0.0], [1.2e308]]), 0.0, 1.2e308, 4).ravel().tolist() == [
+        0,
+        3,
+    ]
+    assert binrules.equal_cells(
+        np.array([[-0.8e308], [0.8e308]]), -0.8e308, 0.8e308, 2
+    ).ravel().tolist() == [0, 1]
+    for low, high in ((-1.0e308, 1.0e308), (0.0, np.inf), (-np.inf, 0.0)):
+        with pytest.raises(EstimatorError, match="span more than a float64 can hold"):
+            binrules.equal_cells(np.array([[0.0]]), low, high, 2)
+    assert binrules.equal_cells(
+        np.array([[-1.0], [0.0], [0.5], [1.0], [2.0]]), 0.0, 1.0, 2
+    ).ravel().tolist() == [-1, 0, 1, 1, 2]
+    assert binrules.equal_cells(np.array([[3.0], [4.0]]), 3.0, 3.0, 5).ravel().tolist() == [0, 0]
+
+
+def test_ranges_of_a_layer_come_from_that_layer_alone(tmp_path: Path) -> None:
+    z = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
+    split_run = one_step(tmp_path / "r", small=("", z), large=("", 1000 * z))
+    plane = ip.measure(split_run, ["bin:range,n=8,scope=layer"], resume=False)
+    assert [p.estimate.bits for p in plane.points if p.quantity == "i_xz"] == pytest.approx(
+        [3.0, 3.0]
+    )
+
+
+def test_pinned_ranges_of_bins_are_those_of_all_checkpoints() -> None:
+    first, second = np.array([[0.0, 5.0], [1.0, 6.0]]), np.array([[-1.0, 5.5], [0.5, 7.0]])
+    variables = [Variable("z", z, "continuous") for z in (first, second)]
+    fitted = {
+        scope: parse(f"bin:range,scope={scope}").fit(iter(variables)) for scope in ("layer", "unit")
+    }
+    assert (fitted["layer"].frozen_low, fitted["layer"].frozen_high) == ((-1.0,), (7.0,))
+    assert (fitted["unit"].frozen_low, fitted["unit"].frozen_high) == ((-1.0, 5.0), (1.0, 7.0))
+    with pytest.raises(InputError, match="at least one checkpoint"):
+        fitted["unit"].fit([])
+
+
+def test_a_width_of_nothing_is_refused() -> None:
+    for width in (0.0, -1.0, float("nan")):
+        with pytest.raises(InputError, match="width is a positive number"):
+            Binned("saxe", width=width)
+
+
+VALUES = np.array([-3.0, -1.5, -1.0, 0.0, 0.5, 1.0, 1.5, 2.5, 0.1, 0.2])
+
+
+class Blocks:
+    """Rows in blocks of three, as a stored layer gives them."""
+
+    shape, dtype = (5, 2), np.dtype(np.float64)
+
+    def blocks(self, rows: int) -> Iterator[np.ndarray]:
+        yield from (VALUES.reshape(5, 2)[i : i + 3] for i in (0, 3))
+
+
+def test_shares_beyond_the_bins_are_counted_in_memory_and_in_blocks() -> None:
+    expected = ("20.0% of values below -1 share one cell", "20.0% of values above 1 share one cell")
+    x, y = ip.discrete(np.arange(5)), ip.discrete([0, 0, 1, 1, 1])
+    z = ip.continuous(VALUES.reshape(5, 2))
+    whole = Binned("szt").estimate_plane_point(x, z, y)
+    blocks = Binned("szt").estimate_rows(x, Blocks(), y)  # type: ignore[arg-type]  # Rows
+    assert [q for q, _ in blocks] == ["i_xz", "i_zy"] and whole == blocks
+    assert (
+        all(e.notes == expected for _, e in blocks)
+        and Binned("szt").estimate(z, y).notes == expected
+    )
+    assert Binned("saxe").estimate_rows(None, Blocks(), y)[0][1].notes == ()  # type: ignore[arg-type]  # Rows
+    assert (
+        Binned("szt")
+        .estimate(ip.continuous(VALUES.clip(-1, 1)), ip.discrete(np.arange(10) % 2))
+        .notes
+        == ()
+    )
+
+
+def test_a_range_of_these_rows_alone_says_so_and_a_frozen_one_does_not() -> None:
+    z, y = ip.continuous(VALUES), ip.discrete(np.arange(10) % 2)
+    said = "range taken from these rows alone, not frozen over the run"
+    assert (
+        Binned("range").estimate(z, y).notes == (said,) == Binned("saxe-paper").estimate(z, y).notes
+    )
+    assert (
+        Binned("range").fit([z]).estimate(z, y).notes
+        == ()
+        == Binned("range", scope="step").estimate(z, y).notes
+    )
+    assert [Binned("range", scope=s).traits.edges for s in ("run", "layer", "unit", "step")] == [
+        "run",
+        "layer",
+        "layer",
+        "none",
+    ]  # type: ignore[arg-type]
+
+
+def test_the_paper_rule_takes_the_unit_interval_only_where_all_values_lie_in_it_and_some_are_negative() -> (
+    None
+):
+    inside = np.array([-0.99, -0.5, 0.0, 0.99])
+    assert Binned("saxe-paper").cells(ip.continuous(inside)).ravel().tolist() == [
+        int((v + 1) / 2 * 30) for v in inside
+    ]
+    assert Binned("saxe").cells(ip.continuous(inside)).ravel().tolist() == [
+        math.floor(v / 0.07) for v in inside
+    ]
+    assert Binned("saxe", width=0.5).cells(ip.continuous(inside)).ravel().tolist() == [-2, -1, 0, 1]
+    for outside in (
+        np.array([0.0, 0.25, 0.5, 1.0]),
+        np.array([-1.5, 0.0, 0.5, 1.0]),
+        np.array([-0.5, 0.0, 0.5, 1.5]),
+    ):
+        low, high = outside.min(), outside.max()
+        expected = [min(int((v - low) / (high - low) * 100), 99) for v in outside]
+        assert Binned("saxe-paper").cells(ip.continuous(outside)).ravel().tolist() == expected

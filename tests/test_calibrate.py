@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+import infoplane as ip
 from infoplane.analysis.calibrate import Calibration, Case, Sample, Trial, calibrate
+from infoplane.analysis.calibrate.run import _given
+from infoplane.analysis.estimators import Exact, NoisyChannel
 from infoplane.cli import app
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -216,3 +219,97 @@ def test_mean_errors_on_the_bank_stay_below_their_bars(
 def test_usable_information_of_labels_is_within_a_twentieth_of_a_bit() -> None:
     names = ["two normals, gap 3", "two spreads, 1 and 3", "exclusive or", "four blobs"]
     assert calibrate(["vinfo:family=mlp"], names, seeds=1).scores()[0].error <= 0.05  # type: ignore[operator]  # a number
+
+
+def trial(estimator: str, bits: float | None, seed: int = 0, **more: object) -> Trial:
+    return replace(Trial("case", "1-D", estimator, 50, seed, 1.0, bits), **more)  # type: ignore[arg-type]  # its fields
+
+
+def test_estimators_part_where_their_means_differ_by_more_than_a_tenth_of_a_bit_and_chance() -> (
+    None
+):
+    def parted(*trials: Trial) -> list[tuple[str, str]]:
+        return [(p.low, p.high) for p in Calibration(trials).partings()]
+
+    assert parted(trial("a", 1.0), trial("b", 1.2)) == [("a", "b")] and parted(
+        trial("b", 1.2), trial("a", 1.0)
+    ) == [("a", "b")]
+    assert parted(trial("a", 1.0), trial("b", 1.05)) == [] == parted(trial("a", 1.0))
+    noisy = [trial("b", v, s) for s, v in enumerate((0.2, 2.2, 0.4, 2.0))]
+    assert parted(trial("a", 1.0), *noisy) == [], (
+        "0.2 bit is within three standard errors of such draws"
+    )
+    assert (
+        parted(trial("a", 1.0), trial("b", 1.2, shannon=False))
+        == []
+        == parted(trial("a", 1.0), trial("b", None))
+    )
+
+
+def test_a_score_is_the_mean_of_its_trials() -> None:
+    trials = (
+        trial("e", 1.2, 0, low=0.9, high=1.5, seconds=1.0), trial("e", 0.9, 1, low=0.7, high=0.95, seconds=2.0), trial("e", None, 2, seconds=3.0),
+        trial("e", 1.3, 3, low=1.0, high=1.6, low_dimensional=False, seconds=4.0),
+    )  # fmt: skip
+    found = Calibration(trials)
+    (s,) = found.scores()
+    errors = np.array([0.2, -0.1, 0.3])
+    assert (
+        (s.estimator, s.where, s.trials, s.refused, s.intervals) == ("e", "1-D", 4, 1, 2)
+        and s.seconds == 2.5
+        and s.coverage == 0.5
+    )
+    assert (
+        s.bias == pytest.approx(errors.mean())
+        and s.error == pytest.approx(0.2)
+        and s.stderr == pytest.approx(np.abs(errors).std(ddof=1) / math.sqrt(3))
+    )
+    assert (
+        found.of("e", "case").bias == s.bias
+        and found.estimators == ("e",)
+        and found.cases == ("case",)
+        and len(found.rows()) == 4
+    )
+    assert (
+        trials[0].covered is True
+        and trials[1].covered is False
+        and trials[2].covered is None
+        and trials[0].error == pytest.approx(0.2)
+    )
+    assert (
+        replace(trials[0], low=1.0).covered is True
+        and replace(trials[0], high=1.0).covered is True
+        and replace(trials[0], low=None).covered is None
+    )
+    one = Calibration(trials[:1]).scores()[0]
+    assert (
+        one.stderr is None
+        and one.error == pytest.approx(0.2)
+        and Calibration(trials[2:3]).scores()[0].error is None
+    )
+    assert (
+        replace(trials[0], truth_bits=math.inf).error is None
+        and replace(trials[0], shannon=False).error is None
+    )
+    row = str(found).splitlines()[1].split()
+    assert row == ["1-D", "e", "0.2000", "+0.1333", "50.0%", "1/4"] and str(
+        Calibration(trials[2:3])
+    ).splitlines()[1].split()[2:5] == [
+        "-",
+        "-",
+        "-",
+    ]
+
+
+VALUES = np.array([-3.0, -1.5, -1.0, 0.0, 0.5, 1.0, 1.5, 2.5, 0.1, 0.2])
+
+
+def test_sample_propagation_is_given_nothing_where_a_case_lacks_any_of_its_three_parts() -> None:
+
+    v, ids = ip.continuous(VALUES), ip.discrete(np.arange(10))
+    whole = Sample(v, v, ids, v, 0.5)
+    given = _given(NoisyChannel(), whole)
+    assert given is not None and given[0].sigma == 0.5 and given[1:] == (ids, v)  # type: ignore[attr-defined]  # it has one
+    for part in ("ids", "clean", "sigma"):
+        assert _given(NoisyChannel(), replace(whole, **{part: None})) is None
+    assert _given(Exact(), Sample(ids, ids)) == (Exact(), ids, ids)

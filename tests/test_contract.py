@@ -13,7 +13,7 @@ from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators.spec import FAMILIES, parse, traits_of
 from infoplane.archive import RunWriter, open_archive
-from infoplane.contract import NO_PROMISES, Estimator, Traits
+from infoplane.contract import NO_PROMISES, Estimator, TakesNoise, Traits
 from infoplane.errors import InputError, MissingProgram, SpecError
 from infoplane.plane import Plane, Point
 from infoplane.types import Chain, Estimate, LayerInfo
@@ -184,3 +184,36 @@ def test_a_film_without_ffmpeg_names_the_program_and_the_way_without_it(
     ) as said:
         save_animation(plane_of("bin:szt"), tmp_path / "film.mp4")
     assert "pip" not in str(said.value)
+
+
+@pytest.mark.parametrize("spec", ["sliced", "renyi", "dse", "hsic", "cka"])
+def test_what_is_no_shannon_information_says_so(spec: str) -> None:
+    assert parse(spec).traits.measures == "other"
+
+
+MARKS = {  # keeps the chain, is free to grow with depth, takes X as values, has a Shannon truth, takes the layer without its noise
+    **dict.fromkeys(("exact", "plugin"), (True, False, False, True, False)),
+    **dict.fromkeys(("bin", "ross", "kde:variance=1"), (False, False, False, True, False)),
+    **dict.fromkeys(
+        ("knn", "ksg", "mixed", "gauss", "infonce", "nwj", "mine", "smile", "ratio"),
+        (False, False, True, True, False),
+    ),
+    **dict.fromkeys(("renyi", "dse", "hsic", "cka"), (False, False, False, False, False)),
+    "vinfo": (False, True, False, True, False),
+    "noisy": (True, False, False, True, True),
+    "sliced": (False, True, True, False, False),
+}
+
+
+@pytest.mark.parametrize("spec", MARKS)
+def test_what_an_estimator_says_of_itself_decides_how_it_is_measured_and_judged(spec: str) -> None:
+    estimator = parse(spec)
+    traits = estimator.traits
+    said = (
+        traits.keeps_chain,
+        traits.dpi_exempt,
+        traits.x_as == "values",
+        traits.measures != "other",
+        isinstance(estimator, TakesNoise),
+    )
+    assert said == MARKS[spec]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import one_step, plane_with, point
 
 import infoplane as ip
+from infoplane.analysis.dpi.check import _cut_pairs, _judged, worst
 from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.dpi.exact_codes import conditional_entropy_bits, leak
+from infoplane.analysis.dpi.significance import Chance
 from infoplane.archive import RunWriter
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
@@ -282,3 +286,81 @@ def test_a_declared_chain_is_judged_and_the_findings_say_on_whose_word(tmp_path:
 def test_a_tested_chain_says_nothing_of_anybodys_word(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [swapped_rows()], chain=chain_of(["a", "b"]))
     assert "on your word" not in str(ip.check_dpi(ip.measure(run, "exact")))
+
+
+def test_a_run_without_a_certificate_is_checked_and_says_nothing_of_pairs(tmp_path: Path) -> None:
+    archive = one_step(
+        tmp_path / "r",
+        a=("Tanh", np.tanh(np.random.default_rng(0).normal(size=(30, 2))).astype(np.float32)),
+    )
+    assert archive.chain is None
+    plane = ip.measure(archive, ["exact"], resume=False)
+    report = ip.check_dpi(plane, archive=archive)
+    assert report.checked and not report.findings
+    assert ip.check_dpi(replace(plane, provenance={})).checked == report.checked
+
+
+FOUND = Finding("I(X;Z) pair", 0, "a", "b", 0.2, "estimator", "text", estimator="e")
+
+
+@pytest.mark.parametrize(
+    ("chance", "p", "verdict"),
+    [
+        (Chance(0.01, 0.01, None), 0.01, "estimator"),
+        (Chance(0.05, 0.01, None), 0.05, "estimator"),
+        (Chance(0.06, 0.01, None), 0.051, "sampling"),
+        (Chance(0.01, 0.01, 0.29), 0.01, "estimator"),
+        (Chance(0.01, 0.01, 0.31), 0.01, "bias"),
+        (Chance(0.01, 0.01, None, 0.02), 0.01, "ok"),
+        (Chance(0.01, 0.01, None, 0.021), 0.01, "estimator"),
+        (Chance(0.5, 0.01, 0.9, 0.0), 0.5, "ok"),
+    ],
+)
+def test_an_excess_is_judged_in_the_stated_order(chance: Chance, p: float, verdict: str) -> None:
+    judged = _judged(FOUND, chance, p, 0.05, 0.02)
+    assert judged.verdict == verdict and judged.p == chance.p and judged.stderr == chance.stderr
+
+
+CUT = Chain(
+    ("a", "b", "c"),
+    (("cut", "cut", "partial"), ("no-path", "cut", "cut"), ("no-path", "no-path", "cut")),
+    rows=64,
+)
+
+
+def test_certified_pairs_are_those_that_the_certificate_calls_cut_in_order() -> None:
+    assert (
+        _cut_pairs(plane_with([], ("a", "b", "c"), chain=CUT)) == [("a", "b"), ("b", "c")]
+        and _cut_pairs(plane_with([])) == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "verdict"),
+    [
+        ({"coverage": 0.6}, {"coverage": 0.6}, "estimator"),
+        ({"coverage": 0.4}, {"coverage": 0.6}, "untestable"),
+        (
+            {"coverage": 0.6},
+            {"coverage": 0.4},
+            "estimator",
+        ),  # only an upstream ceiling can make I(X;Z) seem to rise
+        ({"ceiling_bits": 2.01, "coverage": 0.6}, {}, "estimator"),
+        ({"ceiling_bits": 2.01, "coverage": 0.4}, {}, "untestable"),
+        ({"ceiling_bits": 2.01}, {"ceiling_bits": 2.51}, "untestable"),
+    ],
+)
+def test_a_rise_is_untestable_only_where_saturation_could_have_made_it(
+    up: dict, down: dict, verdict: str
+) -> None:
+    a, b = point("a", "i_xz", 2.0, **up), point("b", "i_xz", 2.5, **down)
+    (found,) = ip.check_dpi(plane_with([a, b], chain=CUT)).findings
+    assert found.verdict == verdict and found.law == "I(X;Z) pair"
+
+
+def test_the_worst_finding_is_the_first_of_the_worst_verdict() -> None:
+    kinds = ["ok", "sampling", "violation", "fault", "fault"]
+    findings = [replace(FOUND, verdict=v, step=i) for i, v in enumerate(kinds)]  # type: ignore[arg-type]  # verdicts
+    assert (
+        worst(findings) is findings[3] and worst(findings[:3]) is findings[2] and worst([]) is None
+    )

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import one_step
 
 import infoplane as ip
+from infoplane.analysis.studies import drift
 from infoplane.analysis.studies.divergences import bound_of_reach, gaussian_kl_of_samples
 from infoplane.analysis.studies.drift import divergence
 from infoplane.analysis.vocabulary import gaussian_kl, kl, kl_from_samples
-from infoplane.archive import RunWriter
-from infoplane.errors import EstimatorError
+from infoplane.archive import RunWriter, open_archive
+from infoplane.errors import EstimatorError, InputError
 from infoplane.types import LayerInfo
 
 
@@ -97,3 +99,42 @@ def test_neighbours_of_a_narrower_sample_are_the_closed_form(units: int) -> None
     rng = np.random.default_rng(1)
     found = kl_from_samples(0.5 * rng.normal(size=(3000, units)), rng.normal(size=(3000, units)))
     assert found == pytest.approx(truth(0.5, 0.0, units), rel=0.12)
+
+
+def test_drift_goes_from_the_first_the_previous_or_a_named_checkpoint(split_run: Path) -> None:
+    archive = open_archive(split_run)
+    assert drift._pairs(archive, "first", None) == [(0, 1), (0, 3), (0, 7)] and drift._pairs(
+        archive, "previous", None
+    ) == [
+        (0, 1),
+        (1, 3),
+        (3, 7),
+    ]
+    assert drift._pairs(archive, 3, None) == [(3, 0), (3, 1), (3, 7)] and drift._pairs(
+        archive, "previous", [7, 0]
+    ) == [(3, 7)]
+    with pytest.raises(
+        InputError, match="reference is 'first', 'previous' or a captured step, got 2"
+    ):
+        drift._pairs(archive, 2, None)
+    assert [
+        (d.layer, d.reference, d.step) for d in drift.drift(archive, layers=["b"], method="binned")
+    ] == [("b", 0, 1), ("b", 0, 7)]
+    p, q = np.random.default_rng(0).normal(size=(2, 60, 1))
+    values = [drift.divergence(p, q, splits=1, rng=np.random.default_rng(s)) for s in range(3)]
+    assert {v[1:] for v in values} == {(0.0, "knn")} and drift.divergence(
+        np.round(p), q, rng=np.random.default_rng(0)
+    )[2] == "binned"
+    order = np.random.default_rng(5).permutation(60)
+    one, two = order[:30], order[30:]
+
+    expected = (kl_from_samples(p[one], q[two]) + kl_from_samples(p[two], q[one])) / 2
+    assert drift.divergence(p, q, splits=1, rng=np.random.default_rng(5))[0] == pytest.approx(
+        expected
+    )
+
+
+def test_a_mean_over_no_splits_is_refused(tmp_path: Path) -> None:
+    archive = one_step(tmp_path / "run", a=("Linear", np.zeros((4, 2), np.float32)))
+    with pytest.raises(InputError, match=r"splits >= 1, got method='auto', splits=0"):
+        drift.drift(archive, splits=0)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import Counting, Scripted
 
 import infoplane as ip
 from infoplane.analysis.estimators.gaussian import Gaussian, ranks_blur
@@ -14,10 +17,11 @@ from infoplane.analysis.estimators.ksg import fewer_neighbours, slowest_bias
 from infoplane.analysis.estimators.plugin import Plugin
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
-from infoplane.analysis.resampling.half_samples import half_sample_stderr
+from infoplane.analysis.resampling.half_samples import half_sample_stderr, half_sample_values
 from infoplane.analysis.resampling.intervals import (
     Nearer,
     Resampled,
+    n_slope,
     permutation_null,
     with_interval,
 )
@@ -318,3 +322,100 @@ def test_the_interval_of_a_weak_table_holds_it(flip: float) -> None:
         inside += e.low - 1e-12 <= truth <= e.high + 1e-12
         assert e.low <= e.bits <= e.high
     assert 0.89 <= inside / 200 <= 0.995
+
+
+def test_only_a_population_that_still_rises_by_more_than_noise_is_told_so() -> None:
+    still = Estimate(1.0, 100, "e", target="population")
+    rising = with_interval(still, [0.5, 0.52, 0.48, 0.5])
+    assert any("rose by 0.50 bits with the last doubling" in note for note in rising.notes)
+    assert rising.high == pytest.approx(
+        1.0 + rising.stderr * 4.302652729911275 + 0.5 / (math.sqrt(2) - 1)
+    )
+    assert rising.low == pytest.approx(1.0 - rising.stderr * 4.302652729911275)
+    assert with_interval(replace(still, target="probe-set"), [0.5, 0.52, 0.48, 0.5]).notes == ()
+    assert with_interval(still, [0.9, 0.92, 0.88, 0.9]).notes == (), (
+        "a tenth of a bit is no warning"
+    )
+    assert with_interval(still, [0.0, 1.2, 0.1, 1.1]).notes == (), (
+        "within twice its own standard error"
+    )
+    fell = with_interval(still, [1.5, 1.52, 1.48, 1.5])
+    assert fell.notes == () and fell.high == pytest.approx(1.0 + fell.stderr * 4.302652729911275)
+    assert fell.low == pytest.approx(
+        1.0 - fell.stderr * 4.302652729911275 - 0.5 / (math.sqrt(2) - 1)
+    )
+
+
+def test_half_samples_are_sorted_disjoint_halves_and_too_few_rows_or_splits_are_refused() -> None:
+    seen: list[np.ndarray] = []
+    half_sample_values(
+        lambda rows: float(seen.append(rows) or 0), 9, splits=3, rng=np.random.default_rng(0)
+    )
+    assert [len(r) for r in seen] == [4, 5] * 3
+    for first, second in zip(seen[::2], seen[1::2], strict=True):
+        assert (
+            sorted([*first, *second]) == list(range(9))
+            and (np.diff(first) > 0).all()
+            and (np.diff(second) > 0).all()
+        )
+    assert len(half_sample_values(lambda rows: 0.0, 8, splits=2, rng=np.random.default_rng(0))) == 4
+    for n, splits in ((7, 2), (8, 1)):
+        with pytest.raises(
+            InputError, match=f"at least 8 rows and 2 splits, got {n} rows and {splits} splits"
+        ):
+            half_sample_values(lambda rows: 0.0, n, splits=splits, rng=np.random.default_rng(0))
+
+
+def test_the_slope_over_rows_is_one_bit_per_doubling_where_every_doubling_adds_one() -> None:
+    v = ip.continuous(np.arange(64.0))
+    slope = n_slope(Counting(), v, v, rng=np.random.default_rng(0))  # type: ignore[arg-type]  # an Estimator
+    assert (
+        slope.rows == (16, 32, 64)
+        and slope.values == (4.0, 5.0, 6.0)
+        and slope.bits_per_doubling == pytest.approx(1)
+        and slope.rising
+    )
+    assert (
+        not replace(slope, values=(4.0, 5.0, 5.1)).rising
+        and not replace(slope, bits_per_doubling=0.1).rising
+    )
+    n_slope(
+        Counting(),
+        ip.continuous(np.arange(32.0)),
+        ip.continuous(np.arange(32.0)),
+        rng=np.random.default_rng(0),
+    )  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="at least 32 rows, got 31"):
+        n_slope(
+            Counting(),
+            ip.continuous(np.arange(31.0)),
+            ip.continuous(np.arange(31.0)),
+            rng=np.random.default_rng(0),
+        )  # type: ignore[arg-type]
+
+
+def test_an_estimator_with_its_own_standard_error_keeps_it_and_no_splits_means_none() -> None:
+    v, rng = ip.continuous(np.arange(32.0)), np.random.default_rng(0)
+    for splits, own, calls in ((4, None, 9), (4, 0.25, 1), (0, None, 1), (0, 0.25, 1)):
+        inner = Counting(own)
+        e = Resampled(inner, splits).estimate(v, v, rng=rng)
+        assert inner.calls == calls and e.stderr == (own if own is not None or not splits else 0.0)
+        inner = Counting(own)
+        points = Resampled(inner, splits).estimate_plane_point(v, v, v, rng=rng)
+        assert [q for q, _ in points] == ["i_xz", "i_zy"] and inner.calls == 2 * calls
+        assert all(p.stderr == e.stderr for _, p in points)
+
+
+def test_a_null_counts_the_draws_that_reach_the_value_and_travels_in_the_notes() -> None:
+    y = ip.discrete(np.arange(8) % 2)
+    null = permutation_null(
+        Scripted([0.5, 0.1, 0.5, 0.9, 0.2]), y, y, draws=4, rng=np.random.default_rng(0)
+    )  # type: ignore[arg-type]
+    assert null.p == (1 + 2) / 5 and null.mean == pytest.approx(1.7 / 4) and null.draws == 4
+    assert (null.low, null.high) == pytest.approx((0.1 + 0.1 * 0.075, 0.9 - 0.4 * 0.075))
+    assert (
+        permutation_null(Scripted([0.3]), y, y, draws=1, rng=np.random.default_rng(0), value=0.4).p
+        == 0.5
+    )  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="at least one permutation, got 0"):
+        permutation_null(Counting(), y, y, draws=0, rng=np.random.default_rng(0))  # type: ignore[arg-type]

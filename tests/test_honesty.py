@@ -8,11 +8,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from builders import plane_with, point
 from torch import nn
 
 import infoplane as ip
+from infoplane.analysis import caveats as honesty
 from infoplane.analysis.caveats import floor_bits, warnings_of
 from infoplane.analysis.report.summary import summarise
+from infoplane.types import Null
 
 
 def capture(path: Path, net: nn.Module, x: np.ndarray, y: np.ndarray, layers: list[str]) -> Path:
@@ -159,3 +162,33 @@ def test_lower_bounds_are_raised_by_the_layers_downstream() -> None:
         t.get_text() for t in ax.get_legend().get_texts()
     ]
     plt.close("all")
+
+
+def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only() -> None:
+    full, free = {"ceiling_bits": 2.05}, {"ceiling_bits": 6.0}
+    null = Null(0.1, 0.05, 0.3, 0.4, 99)
+    last = [
+        point("a", "i_xz", 2.0, 1, **full),
+        point("b", "i_xz", 2.0, 1, **full),
+        point("c", "i_xz", 2.0, 1, **free),
+    ]
+    labels = [point(name, "i_zy", 0.3, 1, null=null) for name in ("a", "b")]
+    said = honesty.warnings_of(plane_with([*last, *labels], ("a", "b", "c")))
+    assert (
+        len(said) == 2
+        and "2 of 3 layers sit at the ceiling" in said[0]
+        and "no larger than for shuffled labels" in said[1]
+    )
+    half = [point("a", "i_xz", 2.0, 1, **full), point("b", "i_xz", 2.0, 1, **free)]
+    above = [point("a", "i_zy", 0.3, 1, null=null), point("b", "i_zy", 0.31, 1, null=null)]
+    early = [point(name, "i_xz", 2.0, 0, **full) for name in ("a", "b")]
+    assert honesty.warnings_of(plane_with([*early, *half, *above])) == []
+    exact = [point(name, "i_xz", 2.0, 1, "exact", **full) for name in ("a", "b")]
+    bound = [point(name, "i_xz", 2.0, 1, sense="lower", **full) for name in ("a", "b")]
+    assert (
+        honesty.warnings_of(plane_with(exact))
+        == []
+        == honesty.warnings_of(plane_with(bound))
+        == honesty.warnings_of(plane_with([]))
+    )
+    assert honesty.warnings_of(plane_with([*last, *labels], ("a", "b", "c")), "exact") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -281,3 +282,34 @@ def test_several_widths_share_a_pass_and_none_knows_of_the_others(
             assert KDE.estimate_together(several[2:4], a, z, b) == alone
         with pytest.raises(EstimatorError, match="paired"):
             KDE.estimate_together(several, x.take(np.arange(5)), z, y)
+
+
+def test_a_kernel_estimate_from_some_rows_has_the_error_of_drawing_them() -> None:
+
+    rng = np.random.default_rng(21)
+    z, ids = ip.continuous(rng.normal(size=(400, 2)) ** 3), ip.discrete(np.arange(400))
+    whole = KDE(variance=0.05).estimate(ids, z)
+    some = [
+        KDE(variance=0.05, pairs=400 * 80).estimate(ids, z, rng=np.random.default_rng(s))
+        for s in range(200)
+    ]
+    assert (
+        whole.stderr is None
+        and whole.low is None
+        and not any("compared with all" in n for n in whole.notes)
+    )
+    assert np.mean([e.bits for e in some]) == pytest.approx(
+        whole.bits, abs=4 * np.std([e.bits for e in some]) / math.sqrt(200)
+    )
+    assert np.sqrt(np.mean([e.stderr**2 for e in some])) == pytest.approx(
+        np.std([e.bits for e in some]), rel=0.15
+    )  # type: ignore[operator]  # numbers
+    assert some[0].low == pytest.approx(some[0].bits - 1.96 * some[0].stderr) and some[
+        0
+    ].high == pytest.approx(some[0].bits + 1.96 * some[0].stderr)  # type: ignore[operator]
+    assert some[0].notes[-1].startswith("80 of 400 rows compared with all")
+    assert KDE(variance=0.05, pairs=1).estimate(ids, z).notes[-1].startswith("2 of 400 rows")
+    assert (
+        KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).bits == whole.bits
+        and KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).stderr is None
+    )

@@ -96,3 +96,16 @@ def test_distances_are_remembered_by_content_and_results_do_not_depend_on_thread
     neighbours.shared.of(x.copy()).tile(0, 0)
     assert len(made) == 1
     neighbours.shared._known.clear()
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
+def test_neighbours_of_rows_that_nearly_coincide_are_exact_whatever_the_size_of_the_values(
+    scale: float,
+) -> None:
+
+    rng = np.random.default_rng(0)
+    twins = rng.normal(size=(60, 12))
+    z = scale * np.concatenate([twins, twins + 1e-7 * rng.normal(size=twins.shape)])
+    d = np.sqrt(((z[:, None] - z[None]) ** 2).sum(-1))
+    np.fill_diagonal(d, np.inf)
+    np.testing.assert_allclose(kth_distance([z], 1), d.min(1), rtol=1e-6)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import one_step
 
 import infoplane as ip
 from infoplane.archive import ResultLog, RunWriter
@@ -178,3 +179,26 @@ def test_the_live_plane_has_the_results_of_captured_cells_and_of_no_others(tmp_p
     for key, change in (("a", {"step": 4}), ("b", {"layer": "m"})):
         log.append(key, {**next(iter(log.read().values())), **change})
     assert RunSource(tmp_path / "run").plane()[0].points == plane.points
+
+
+def test_error_bars_and_nulls_come_one_without_the_other(tmp_path: Path) -> None:
+    split_run = one_step(
+        tmp_path / "r",
+        a=("Tanh", np.tanh(np.random.default_rng(0).normal(size=(40, 2))).astype(np.float32)),
+    )
+    points = {
+        which: ip.measure(split_run, ["bin:saxe"], resume=False, **options)
+        for which, options in (("bars", {"errorbars": 3}), ("null", {"null": 9}), ("none", {}))
+    }
+    said = {
+        which: [
+            (
+                p.estimate.stderr is not None,
+                any("permutation null" in note for note in p.estimate.notes),
+            )
+            for p in plane.points
+            if p.quantity == "i_zy"
+        ]
+        for which, plane in points.items()
+    }
+    assert said == {"bars": [(True, False)], "null": [(False, True)], "none": [(False, False)]}

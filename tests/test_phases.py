@@ -23,6 +23,7 @@ from infoplane.analysis.plot import (
     plot_invariance,
     plot_phases,
 )
+from infoplane.analysis.studies import phases
 from infoplane.analysis.studies.compare import pool
 from infoplane.analysis.studies.invariance import INVERTIBLE, invariance_of
 from infoplane.analysis.studies.mechanism import mechanism
@@ -437,3 +438,87 @@ def test_the_commands_print_and_draw(
     assert stopped.value.code == 0 and picture.stat().st_size > 5000
     assert "act5" in capsys.readouterr().out
     plt.close("all")
+
+
+def test_a_fall_is_measured_on_the_half_that_did_not_choose_the_peak() -> None:
+    first, second = np.array([0.0, 3.0, 2.5, 1.0]), np.array([0.5, 2.0, 2.2, 0.7])
+    assert phases.split_half_drop(first, second) == (
+        pytest.approx(((2.0 - 0.7) + (2.5 - 1.0)) / 2),
+        1,
+    )
+
+
+def test_the_interval_of_a_fall_is_that_of_its_single_halves_and_its_peak_the_median() -> None:
+    halves = [
+        (np.array([0.0, 3.0, 2.5, 1.5, 1.0]), np.array([0.5, 2.0, 2.2, 1.0, 0.7])),
+        (np.array([0.1, 2.9, 2.0, 1.5, 1.2]), np.array([0.4, 2.5, 2.2, 1.0, 0.6])),
+        (np.array([0.1, 2.0, 2.8, 1.5, 1.1]), np.array([0.4, 2.5, 2.6, 1.0, 0.9])),
+    ]
+    whole, labels = np.array([0.2, 2.6, 2.5, 1.3, 0.9]), np.array([0.0, 0.5, 0.89, 0.91, 1.0])
+    c = phases.compression(
+        [0, 10, 20, 30, 40], halves, whole, layer="l", estimator="e", labels=labels
+    )
+    single, peaks = [], []
+    for a, b in halves:
+        i, j = int(a.argmax()), int(b.argmax())
+        single += [b[i] - b[-1], a[j] - a[-1]]
+        peaks += [i, j]
+    drop, se = np.mean(single), np.std(single, ddof=1)
+    assert (c.drop, c.low, c.high) == pytest.approx((drop, drop - 1.96 * se, drop + 1.96 * se))
+    assert peaks == [1, 2, 1, 1, 2, 2] and (c.onset, c.onset_low, c.onset_high) == (10, 10, 20)
+    assert (
+        c.naive == pytest.approx(2.6 - 0.9)
+        and c.stays
+        and c.threshold == pytest.approx(0.02 * 2.6)
+        and c.fitting_end == 30
+    )
+    assert (
+        phases.compression([0, 10, 20, 30, 40], halves, np.array([0.2, 2.6, 2.5, 1.3, 2.6])).stays
+        is False
+    )
+    assert (
+        phases.compression([0, 10, 20, 30, 40], halves, np.array([0.2, 2.6, 2.7, 1.3, 0.9])).stays
+        is True
+    ), "the earlier half may still rise"
+    low = phases.compression([0, 10, 20, 30, 40], halves, whole / 10)
+    assert low.threshold == 0.05 and low.fitting_end is None
+    for few in (([0, 1], halves), ([0, 1, 2, 3, 4], halves[:1])):
+        with pytest.raises(InputError, match="at least 3 checkpoints and 2 splits"):
+            phases.compression(*few, whole)
+
+
+def test_a_fall_counts_only_beyond_chance_beyond_the_threshold_and_lasting() -> None:
+    c = phases.Compression("l", "e", 0.2, 0.06, 0.3, 0, 0, 0, 0.2, True, None, 0.05)
+    assert (
+        c.compresses
+        and not replace(c, low=0.05).compresses
+        and not replace(c, stays=False).compresses
+        and not replace(c, low=0.04).compresses
+    )
+
+
+def test_phases_of_three_checkpoints_are_judged_and_of_two_refused() -> None:
+    halves = [
+        (np.array([1.0, 2.0, 1.5]), np.array([1.1, 2.1, 1.4])),
+        (np.array([1.0, 2.2, 1.5]), np.array([0.9, 2.0, 1.4])),
+    ]
+    assert phases.compression([1, 2, 3], halves, np.array([1.0, 2.0, 1.5])).onset == 2
+    with pytest.raises(InputError, match="at least 3 checkpoints and 2 splits, got 2 and 2"):
+        phases.compression([1, 2], [(a[:2], b[:2]) for a, b in halves], np.array([1.0, 2.0]))
+    with pytest.raises(InputError, match="got 3 and 1"):
+        phases.compression([1, 2, 3], halves[:1], np.array([1.0, 2.0, 1.5]))
+
+
+def test_three_checkpoints_have_phases_and_two_have_not(tmp_path: Path) -> None:
+    z = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
+    for k in (2, 3):
+        infos = [LayerInfo("a", 0, "Linear", (2,), store_dtype="float32")]
+        with RunWriter.create(
+            tmp_path / str(k), layers=infos, x=np.eye(6), y=np.arange(6) % 2, durable=False
+        ) as writer:
+            for step in range(k):
+                with writer.step(step) as shard:
+                    shard.write("a", z)
+    assert len(phases.phases(tmp_path / "3", ["exact"]).layers) == 1
+    with pytest.raises(InputError, match="at least 3 captured steps, got 2"):
+        phases.phases(tmp_path / "2", ["exact"])

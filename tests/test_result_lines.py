@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import math
 import os
 import stat
 import zlib
@@ -11,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import write_run
 from typer.testing import CliRunner
 
 import infoplane as ip
-from infoplane.archive import ResultLog, RunWriter
+from infoplane.archive import ResultLog, RunWriter, pack, planes
 from infoplane.archive.owner_mark import mark_of
 from infoplane.cli import app
 from infoplane.types import LayerInfo
@@ -125,3 +127,63 @@ def test_a_secret_that_others_may_know_is_not_used(
     monkeypatch.setenv("INFOPLANE_STATE", str(folder))
     known = hmac.digest(b"k" * (5 if how == "short" else 32), b"text", "sha256").hex()[:32]
     assert mark_of(b"text") != known  # and neither waits nor fails: this process has one of its own
+
+
+def test_result_lines_lie_beside_a_packed_file_and_inside_a_folder(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", (0,))
+    inside, beside = ResultLog(run), ResultLog(pack(run, tmp_path / "p.h5"), "more")
+    assert (
+        inside.path == run / "planes/results.jsonl"
+        and beside.path == tmp_path / "p.h5.planes/more.jsonl"
+        and beside.read() == {}
+    )
+    for log in (inside, beside):
+        log.append("k", {"a": 1, "bad": math.inf})
+        log.append("k", {"a": 2})
+        assert log.read() == {"k": {"a": 2}} and log.path.read_bytes().count(b"\n") == 2
+
+
+def test_result_lines_of_one_call_are_synced_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", (0,))
+    log, synced = ResultLog(run), []
+    plain = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(fd), plain(fd))[1])
+    log.extend([])
+    assert not log.path.exists() and synced == []
+    log.extend((f"k{k}", {"bits": float(k)}) for k in range(5))
+    assert len(synced) == 1 and log.read() == {f"k{k}": {"bits": float(k)} for k in range(5)}
+    log.path.write_bytes(log.path.read_bytes()[:-3])  # killed while the last line was written
+    log.extend([("k5", {"bits": 5.0}), ("k6", {"bits": 6.0})])
+    assert set(log.read()) == {"k0", "k1", "k2", "k3", "k5", "k6"}
+
+
+def test_result_lines_that_were_read_are_not_read_again_unless_the_file_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_run(tmp_path / "run", (0,))
+    writer, reader, looked = ResultLog(run), ResultLog(run), []
+    plain = planes._record
+    monkeypatch.setattr(planes, "_record", lambda line: (looked.append(line), plain(line))[1])
+    assert reader.read() == {}
+    writer.extend((f"k{k}", {"bits": float(k)}) for k in range(3))
+    first = reader.read()
+    assert len(first) == len(looked) == 3 and reader.read() == first and len(looked) == 3
+    with writer.path.open("ab") as file:
+        file.write(b"0000 {torn")
+    assert reader.read() == first and len(looked) == 4
+    writer.append("k3", {"bits": 3.0})
+    writer.append("k0", {"bits": 9.0})
+    assert (
+        reader.read() == ResultLog(run).read() == first | {"k3": {"bits": 3.0}, "k0": {"bits": 9.0}}
+    )
+    whole = writer.path.read_bytes()
+    writer.path.write_bytes(whole[:-1])  # the end of its line is not there yet, all else is
+    assert reader.read()["k0"] == {"bits": 9.0}
+    writer.path.write_bytes(whole.splitlines(keepends=True)[1])
+    assert reader.read() == {"k1": {"bits": 1.0}}
+    writer.path.unlink()
+    assert reader.read() == {}
+    writer.append("k7", {"bits": 7.0})
+    assert reader.read() == {"k7": {"bits": 7.0}}

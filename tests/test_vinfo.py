@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 
@@ -9,8 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from scipy.integrate import quad
 
+import infoplane as ip
+from infoplane.analysis.estimators import vinfo
+from infoplane.analysis.estimators import vinfo as V
 from infoplane.analysis.estimators.vinfo import (
     VInformation,
     conditional_surprise,
@@ -18,7 +23,7 @@ from infoplane.analysis.estimators.vinfo import (
     mdl_online_code,
 )
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import continuous, discrete
+from infoplane.types import Variable, continuous, discrete
 
 ALL = ("linear", "mlp", "knn", "gaussian")
 
@@ -262,3 +267,169 @@ def test_no_estimate_is_certain_where_no_fold_saw_anything():
         and e.low < 0 < e.high
     )
     assert "no fold beat the base rates" in e.notes
+
+
+def test_usable_information_about_a_number_does_not_know_its_unit() -> None:
+    rng = np.random.default_rng(10)
+    z = rng.normal(size=(300, 1))
+    y = np.hstack([z + 0.5 * rng.normal(size=(300, 1)), rng.normal(size=(300, 1))])
+    found = [
+        VInformation("linear")
+        .estimate(ip.continuous(z), ip.continuous(y * s + m), rng=np.random.default_rng(0))
+        .bits
+        for s, m in ((1, 0), (0.01, 5), (100, -3))
+    ]
+    assert found == pytest.approx(
+        [0.5 * math.log2(1 + 1 / 0.25)] * 3, abs=0.3
+    ) and found == pytest.approx([found[0]] * 3, abs=1e-6)
+    dead = (
+        VInformation("linear")
+        .estimate(
+            ip.continuous(z),
+            ip.continuous(np.hstack([y, np.ones((300, 1))])),
+            rng=np.random.default_rng(0),
+        )
+        .bits
+    )
+    assert dead == pytest.approx(found[0], abs=1e-9), "a constant target adds nothing"
+
+
+def test_folds_share_out_every_class_and_every_stretch_of_a_target(
+    rng: np.random.Generator,
+) -> None:
+    y = np.repeat([0, 1, 2], [40, 15, 25])
+    classes = vinfo._folds(
+        Variable("y", y[:, None], "discrete"), VInformation(folds=5), np.random.default_rng(0)
+    )
+    assert [[int(((classes == f) & (y == c)).sum()) for f in range(5)] for c in range(3)] == [
+        [8] * 5,
+        [3] * 5,
+        [5] * 5,
+    ]
+    t = rng.permutation(80).astype(float)
+    stretches = vinfo._folds(
+        Variable("t", t[:, None], "continuous"), VInformation(folds=5), np.random.default_rng(0)
+    )
+    assert all(
+        sorted(stretches[np.argsort(t)][k : k + 5]) == list(range(5)) for k in range(0, 80, 5)
+    )
+
+
+def test_folds_are_equal_and_every_class_and_every_tenth_of_a_target_is_in_each(
+    rng: np.random.Generator,
+) -> None:
+    e = VInformation("linear", folds=5)
+    y = ip.discrete(np.repeat([0, 1, 2], [50, 30, 20]))
+    fold = V._folds(y, e, np.random.default_rng(0))
+    assert np.bincount(fold).tolist() == [20] * 5
+    for c in range(3):
+        counts = np.bincount(fold[y.values[:, 0] == c], minlength=5)
+        assert counts.max() - counts.min() <= 2
+    t = ip.continuous(np.random.default_rng(1).normal(size=100))
+    fold = V._folds(t, e, np.random.default_rng(0))
+    ranks = np.argsort(np.argsort(t.values[:, 0]))
+    assert all(
+        sorted(fold[(ranks >= s) & (ranks < s + 5)]) == [0, 1, 2, 3, 4] for s in range(0, 100, 5)
+    )
+    assert (V._folds(t, e, np.random.default_rng(1)) != fold).any()
+    assert len(V._folds(t.take(np.arange(20)), e, rng)) == 20
+    with pytest.raises(EstimatorError, match="at least 20 rows for 5 folds, got 19"):
+        V._folds(t.take(np.arange(19)), e, rng)
+
+
+def test_columns_are_standardised_by_the_training_rows_without_constants_and_rotated_when_wide() -> (
+    None
+):
+    rng = np.random.default_rng(5)
+    z = np.hstack([rng.normal(size=(40, 2)) * [1, 5] + 3, np.full((40, 1), 7.0)])
+    train = np.arange(30)
+    out = V._standardised(z, train)
+    assert (
+        out.shape == (40, 2)
+        and out[train].mean(axis=0) == pytest.approx([0, 0], abs=1e-12)
+        and out[train].std(axis=0) == pytest.approx([1, 1])
+    )
+    assert out == pytest.approx((z[:, :2] - z[train, :2].mean(axis=0)) / z[train, :2].std(axis=0))
+    z[39, 0] = 1e6
+    assert V._standardised(z, train)[39, 0] == 30.0 and V._standardised(-z, train)[39, 0] == -30.0
+    wide = rng.normal(size=(12, 40))
+    turned = V._standardised(wide, np.arange(10))
+    plain = (wide - wide[:10].mean(axis=0)) / wide[:10].std(axis=0)
+    assert turned.shape == (12, 10) and turned[:10] @ turned[:10].T == pytest.approx(
+        plain[:10] @ plain[:10].T, abs=1e-8
+    )
+    assert V._standardised(rng.normal(size=(12, 10)), np.arange(10)).shape == (12, 10)
+
+
+def test_the_surprise_of_residuals_is_a_gaussian_log_density() -> None:
+    rng = np.random.default_rng(6)
+    fitted, rows = rng.normal(size=(40, 2)) @ [[1, 0.5], [0, 1]], rng.normal(size=(5, 2))
+    full = stats.multivariate_normal(cov=fitted.T @ fitted / 40 + 1e-9 * np.eye(2)).logpdf(rows)
+    assert V._gaussian_surprise(fitted, rows) == pytest.approx(-full / math.log(2))
+    few = fitted[:19]
+    diagonal = stats.multivariate_normal(
+        cov=np.diag((few**2).mean(axis=0)) + 1e-9 * np.eye(2)
+    ).logpdf(rows)
+    assert V._gaussian_surprise(few, rows) == pytest.approx(-diagonal / math.log(2))
+    twenty = fitted[:20]
+    assert V._gaussian_surprise(twenty, rows) == pytest.approx(
+        -stats.multivariate_normal(cov=twenty.T @ twenty / 20 + 1e-9 * np.eye(2)).logpdf(rows)
+        / math.log(2)
+    )
+
+
+def test_symbols_that_repeat_twice_may_predict_and_a_summary_is_a_mean_with_its_error() -> None:
+    assert V._columns(ip.discrete([0, 0, 1, 1])).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    with pytest.raises(EstimatorError, match="3 different symbols in 4 rows"):
+        V._columns(ip.discrete([0, 0, 1, 2]))
+    values, y = np.array([0.5, 1.5, 1.0, 2.0]), ip.discrete([0, 1, 0, 1])
+    e = V._summary(values, y, VInformation())
+    se = math.sqrt(values.var(ddof=1) / 4 + (2 - 1) / (2 * (4 * math.log(2)) ** 2))
+    assert (
+        (e.bits, e.stderr, e.low, e.high)
+        == pytest.approx((1.25, se, 1.25 - 1.96 * se, 1.25 + 1.96 * se))
+        and e.ceiling_bits == 1.0
+        and e.sense == "lower"
+    )
+    t = V._summary(values, ip.continuous(values), VInformation(), ("extra",))
+    assert (
+        t.ceiling_bits is None
+        and t.sense == "point"
+        and t.notes == ("extra", "Gaussian likelihood: the gain of that family, no bound")
+    )
+    assert V._summary(np.zeros(4), y, VInformation()).notes == ("no fold beat the base rates",)
+
+
+def test_an_online_code_sends_its_first_block_uniformly_and_the_rest_by_what_came_before() -> None:
+    n = 400
+    z, y = (
+        ip.continuous(
+            np.repeat([0.0, 5.0], n // 2) + 0.1 * np.random.default_rng(7).normal(size=n)
+        ),
+        ip.discrete(np.repeat([0, 1], n // 2)),
+    )
+    code = V.mdl_online_code(z, y)
+    assert (
+        code.blocks == (32, 50, 100, 200, 400)
+        and code.block_bits[0] == 32.0
+        and code.uniform_bits == 400.0
+    )
+    assert (
+        code.bits == pytest.approx(sum(code.block_bits))
+        and code.compression == pytest.approx(400 / code.bits)
+        and code.compression > 8
+    )
+    assert V.mdl_online_code(z.take(np.arange(180, 220)), y.take(np.arange(180, 220))).blocks == (
+        32,
+        40,
+    )
+    for rows, labels in ((np.arange(180, 219), y), (np.arange(180, 220), z)):
+        with pytest.raises(EstimatorError, match="discrete labels and at least 40 rows"):
+            V.mdl_online_code(z.take(rows), labels.take(rows))
+
+
+@pytest.mark.parametrize("wrong", [{"folds": 1}, {"hidden": 0}, {"family": "tree"}])
+def test_usable_information_needs_two_folds_one_unit_and_a_family(wrong: dict[str, object]) -> None:
+    assert VInformation("mlp", folds=2, hidden=1).folds == 2
+    with pytest.raises(InputError):
+        VInformation(**wrong)  # type: ignore[arg-type]  # as listed

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
+from infoplane.analysis import vocabulary
 from infoplane.analysis import vocabulary as v
+from infoplane.analysis.vocabulary import gaussian_entropy, kl_binned
 from infoplane.errors import InputError
 
 
@@ -69,3 +74,83 @@ def test_other_bad_input() -> None:
         v.gaussian_entropy([[1.0, 2.0], [2.0, 1.0]])
     with pytest.raises(InputError, match="equal rows"):
         v.kl_from_samples(np.zeros((20, 1)), np.ones((20, 1)))
+
+
+def test_binned_divergence_needs_two_bins_and_rows_of_one_width() -> None:
+    a, b = np.repeat([0.0, 1.0], [30, 10])[:, None], np.repeat([0.0, 1.0], [10, 30])[:, None]
+    p, q = np.array([30.5, 10.5]) / 41, np.array([10.5, 30.5]) / 41
+    expected = float((p * np.log2(p / q)).sum()) - 1 / (2 * math.log(2)) * (1 / 40 + 1 / 40)
+    assert kl_binned(a, b, bins=2) == pytest.approx(expected)
+    assert kl_binned(np.hstack([a, a]), np.hstack([b, b]), bins=2) == pytest.approx(
+        expected
+    ) and kl_binned(np.hstack([a, a * 0]), np.hstack([b, b * 0]), bins=2) == pytest.approx(
+        expected / 2
+    )
+    for wrong in ((a, b, 1), (a[:0], b, 2), (a, b[:0], 2), (a, np.hstack([b, b]), 2)):
+        with pytest.raises(InputError, match="rows of one width and at least 2 bins"):
+            kl_binned(*wrong[:2], bins=wrong[2])
+
+
+def test_a_covariance_with_any_negative_direction_is_refused() -> None:
+
+    for wrong in (
+        np.diag([-1.0, 2.0, 3.0]),
+        np.diag([0.0, 1.0]),
+        np.array([[1.0, 2.0], [2.0, 1.0]]),
+        np.ones((2, 3)),
+    ):
+        with pytest.raises(InputError, match="positive definite"):
+            gaussian_entropy(wrong)
+    assert gaussian_entropy(np.eye(2)) == pytest.approx(np.log2(2 * np.pi * np.e))
+
+
+def test_one_equal_pair_of_rows_leaves_no_divergence_of_neighbours(
+    rng: np.random.Generator,
+) -> None:
+    x, y = rng.normal(size=(2, 30, 2))
+    for spoiled in ((np.vstack([x, x[:1]]), y), (x, np.vstack([y, x[:1]]))):
+        with pytest.raises(InputError, match="equal rows"):
+            vocabulary.kl_from_samples(*spoiled, k=1)
+
+
+def test_words_of_the_vocabulary_by_hand() -> None:
+    p, q = np.array([0.5, 0.25, 0.25]), np.array([0.25, 0.25, 0.5])
+    m = (p + q) / 2
+    assert vocabulary.jensen_shannon(p, q) == pytest.approx(
+        (stats.entropy(p, m, base=2) + stats.entropy(q, m, base=2)) / 2
+    )
+    assert vocabulary.kl(p, q) == pytest.approx(0.25) and vocabulary.entropy(p) == 1.5
+    with pytest.raises(InputError, match="tables of one shape"):
+        vocabulary.kl(p, q[:2] / q[:2].sum())
+    mean, se = vocabulary.expectation(lambda v: v, lambda n: np.array([1.0, 2.0, 4.0, 5.0])[:n], 4)
+    assert (
+        mean == 3.0
+        and se == pytest.approx(np.std([1, 2, 4, 5], ddof=1) / 2)
+        and vocabulary.expectation(lambda v: v, lambda n: np.arange(n), 2)[0] == 0.5
+    )
+    with pytest.raises(InputError, match="at least 2 samples, got 1"):
+        vocabulary.expectation(lambda v: v, lambda n: np.arange(n), 1)
+    s = np.array([[2.0, 0.5, 0.3], [0.5, 1.0, 0.2], [0.3, 0.2, 1.5]])
+    expected = 0.5 * math.log2(np.linalg.det(s[:2, :2]) * 1.5 / np.linalg.det(s))
+    assert (
+        vocabulary.gaussian_information(s, 2) == pytest.approx(expected)
+        and vocabulary.gaussian_information(s, 1) > 0
+    )
+    for first in (0, 3):
+        with pytest.raises(InputError, match=f"1 to 2, got {first}"):
+            vocabulary.gaussian_information(s, first)
+    assert vocabulary.gaussian_entropy(s) == pytest.approx(
+        stats.multivariate_normal(cov=s).entropy() / math.log(2)
+    )
+    t = np.array([[1.0, 0.1, 0.0], [0.1, 2.0, 0.3], [0.0, 0.3, 1.0]])
+    gap = np.array([0.5, -1.0, 0.2])
+    nats = 0.5 * (
+        np.trace(np.linalg.inv(t) @ s)
+        + gap @ np.linalg.inv(t) @ gap
+        - 3
+        + math.log(np.linalg.det(t) / np.linalg.det(s))
+    )
+    assert vocabulary.gaussian_kl(np.zeros(3), s, gap, t) == pytest.approx(nats / math.log(2))
+    for wrong in ([[1.0, 0.5], [0.4, 1.0]], [[1.0, 0.0]], [[0.0]], [[1.0, 1.0], [1.0, 1.0 - 1e-3]]):
+        with pytest.raises(InputError, match="symmetric positive definite"):
+            vocabulary.gaussian_entropy(wrong)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import one_step
 
 import infoplane as ip
 from infoplane.archive import Archive, RunWriter, open_archive
@@ -111,3 +112,10 @@ def test_a_line_per_checkpoint_and_a_panel_per_layer_are_drawn(run: Archive) -> 
     ]
     with pytest.raises(InputError, match="nothing to draw"):
         draw_widths([])
+
+
+def test_widths_reach_from_a_thousandth_of_the_largest_value_to_twice_it(tmp_path: Path) -> None:
+    z = np.array([[0.5, -4.0], [1.0, 0.25], [2.0, 0.125]], np.float32)
+    found = ip.width_sweep(one_step(tmp_path / "run", a=("Linear", z), flat=("Linear", 0 * z)), "a")
+    assert (found.widths[0], found.widths[-1]) == (pytest.approx(0.004), pytest.approx(8.0))
+    assert ip.width_sweep(tmp_path / "run", "flat").widths[-1] == pytest.approx(2.0)

@@ -385,7 +385,7 @@ class RunWriter:
         if not (0 <= rank < world_size <= layout.MAX_WORLD and 0 <= rows[0] < rows[1] <= probe.n):
             raise InputError(f"rank {rank} of {world_size} cannot write rows {rows} of {probe.n}")
         if rank > 0:
-            _wait_for(run / layout.RUN_FILE)
+            wait_for(run / layout.RUN_FILE)
             resume, overwrite = True, False
         try:
             (run / layout.SHARD_DIR).mkdir(parents=True, exist_ok=True)
@@ -711,7 +711,7 @@ def _sweep(run: Path, rank: int, *, exclusive: bool) -> None:
                     p.unlink()
 
 
-def _wait_for(path: Path, seconds: float = 60.0) -> None:
+def wait_for(path: Path, seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         if time.monotonic() > deadline:

@@ -1,0 +1,91 @@
+"""Fano's bound: what a network's own answers prove."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from builders import one_step
+
+from infoplane.analysis import floors
+from infoplane.analysis.floors import fano_bits, floor_of, tightened
+from infoplane.analysis.vocabulary import mutual_information
+from infoplane.archive import RunWriter, open_archive
+from infoplane.types import LayerInfo
+
+
+@pytest.mark.parametrize(
+    ("cls", "width", "there"),
+    [("Linear", 2, True), ("Identity", 2, True), ("ReLU", 2, False), ("Linear", 3, False)],
+)
+def test_a_floor_is_read_from_logits_of_the_classes_only(
+    tmp_path: Path, cls: str, width: int, there: bool
+) -> None:
+
+    logits = np.zeros((20, width), np.float32)
+    logits[np.arange(20), np.arange(20) % 2] = 3.0
+    split_run = one_step(tmp_path / "r", out=(cls, logits))
+    assert (floor_of(split_run, 0) is not None) is there
+
+
+def test_the_floor_is_of_held_out_rows_where_there_are_any(tmp_path: Path) -> None:
+    logits = np.zeros((8, 2), np.float32)
+    logits[np.arange(8), np.arange(8) % 2] = [3, 3, 3, 3, 3, 3, -3, -3]  # the last two are wrong
+    found = {}
+    for name, split in (
+        ("none", None),
+        ("train", ["train"] * 8),
+        ("test", ["train"] * 4 + ["test"] * 4),
+    ):
+        infos = [LayerInfo("out", 0, "Linear", (2,), store_dtype="float32")]
+        with (
+            RunWriter.create(
+                tmp_path / name,
+                layers=infos,
+                x=np.eye(8),
+                y=np.arange(8) % 2,
+                split=None if split is None else np.array(split),
+                durable=False,
+            ) as writer,
+            writer.step(0) as shard,
+        ):
+            shard.write("out", logits)
+        found[name] = floors.floor_of(open_archive(tmp_path / name), 0)
+    assert found["none"] == found["train"] != found["test"] and None not in found.values()
+    assert {name: f.error for name, f in found.items() if f} == {
+        "none": 0.25,
+        "train": 0.25,
+        "test": 0.5,
+    }
+
+
+def test_a_floor_needs_classes_and_not_targets(rng: np.random.Generator, tmp_path: Path) -> None:
+    infos = [LayerInfo("out", 0, "Linear", (2,), store_dtype="float32")]
+    classes = np.arange(8) % 2
+    for kind, y, fine in (("discrete", classes, True), ("continuous", classes + 0.5, False)):
+        path = tmp_path / kind
+        with (
+            RunWriter.create(
+                path, layers=infos, x=np.eye(8), y=y, y_kind=kind, durable=False
+            ) as writer,
+            writer.step(0) as shard,
+        ):
+            shard.write("out", rng.normal(size=(8, 2)).astype(np.float32))
+        assert (floors.floor_of(open_archive(path), 0) is not None) == fine
+
+
+def test_fanos_bound_is_tight_where_errors_are_spread_evenly() -> None:
+    """A uniform label of K classes, wrong with probability e and then any of the others alike: the information is the bound."""
+    for classes, e in ((2, 0.1), (3, 0.2), (5, 0.5), (4, 0.0), (3, 1.0)):
+        table = np.full((classes, classes), e / (classes - 1) / classes)
+        np.fill_diagonal(table, (1 - e) / classes)
+        assert fano_bits(math.log2(classes), e, classes) == pytest.approx(
+            mutual_information(table), abs=1e-12
+        )
+
+
+def test_lower_bounds_are_tightened_by_layers_that_are_cut_off_and_known() -> None:
+    bits = {"a": 0.2, "b": 0.9, "c": 0.5}
+    assert tightened(bits, {"a": ("c", "elsewhere"), "c": ("b",)}) == {"a": 0.5, "b": 0.9, "c": 0.9}

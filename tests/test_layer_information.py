@@ -1,0 +1,22 @@
+"""Information between pairs of layers, as a matrix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from infoplane.analysis.studies.layer_information import LayerMatrix
+from infoplane.types import Estimate
+
+
+def test_a_layer_matrix_prints_and_fills_both_sides() -> None:
+    e = Estimate(1.25, 8, "exact", "exact")
+    m = LayerMatrix(
+        4,
+        "exact",
+        ("a", "b"),
+        {("a", "b"): e, ("a", "a"): replace(e, bits=3.0)},
+        {("b", "b"): "why not"},
+    )
+    assert m.bits().tolist() == [[3.0, 1.25], [1.25, None]]
+    assert str(m).splitlines() == ["I(Z_i;Z_j) [bits], exact, step 4", f"{'':8s}{'a':>9s}{'b':>9s}", f"{'a':8s}{'3.000':>9s}{'1.250':>9s}", f"{'b':8s}{'1.250':>9s}{'-':>9s}",
+                                   "not measured: why not"]  # fmt: skip

@@ -1,0 +1,124 @@
+"""Chance of an excess: half samples and permutations."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from builders import one_step
+from scipy import stats
+
+import infoplane as ip
+from infoplane.analysis.dpi.evidence import Evidence
+from infoplane.analysis.dpi.settings import DPISettings
+from infoplane.analysis.dpi.significance import Resampler, _plug_in_bias
+from infoplane.analysis.estimators import parse
+from infoplane.analysis.measuring.plane_point import input_variable, label_variable, plane_points
+from infoplane.analysis.resampling.half_samples import rows_of_halves
+from infoplane.types import continuous
+
+
+def test_an_excess_that_never_varies_is_no_chance_and_one_of_codes_is_not_sampled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+
+    codes: dict[str, Any] = {"up": None, "down": None}
+    evidence = SimpleNamespace(
+        archive=SimpleNamespace(n_rows=8, y=None, y_kind=None, path=Path("none")),
+        plane=SimpleNamespace(file=None),
+        codes=lambda step, layer, spec: codes[layer],
+        celled=lambda spec: False,
+    )
+    tester = Resampler(evidence, DPISettings(permutations=9, splits=2, seed=0))  # type: ignore[arg-type]  # what it asks of an archive
+    halves = {"up": np.array([1.0, 1.0, 1.0, 1.0]), "down": np.array([1.5, 1.5, 1.5, 1.5])}
+    monkeypatch.setattr(tester, "_half_values", lambda cell: {("i_xz", "point"): halves[cell[1]]})
+    steady = tester.test(0, "kde", "i_xz", "point", "up", "down", 0.5)
+    assert steady is not None and (steady.p, steady.stderr, steady.half_bits) == (0.0, 0.0, 0.5)
+    halves["down"] = np.array([1.0, 2.0, 1.0, 2.0])
+    moving = tester.test(0, "kde", "i_xz", "point", "up", "down", 0.5)
+    se = float(np.std([0, 1, 0, 1], ddof=1))
+    assert (
+        moving is not None
+        and moving.stderr == pytest.approx(se)
+        and moving.p == pytest.approx(float(stats.norm.sf(0.5 / se)))
+    )
+    codes["up"] = np.arange(8)
+    counted = tester.test(0, "bin", "i_xz", "point", "up", "down", 0.5)
+    assert counted is not None and (counted.p, counted.stderr) == (0.0, None)
+    assert tester.test(0, "kde", "i_zy", "point", "up", "down", 0.5) is None
+
+
+def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    archive = one_step(tmp_path / "run", a=("Linear", rng.normal(size=(11, 2)).astype(np.float32)))
+    resampler = Resampler(
+        Evidence(ip.measure(archive, "bin:szt"), archive),
+        DPISettings(permutations=9, splits=4, seed=0),
+    )
+    resampler.test(0, "bin:szt", "i_xz", "point", "a", "a", 0.1)
+    halves = [h.tolist() for h, _ in resampler._halves_of_codes(0)]
+    assert (
+        halves
+        == [h.tolist() for h in rows_of_halves(resampler._splits(0, 11))]
+        != [h.tolist() for h in rows_of_halves(resampler._splits(1, 11))]
+    )
+    assert len({tuple(h) for h in halves}) == 8 and all(h == sorted(h) for h in halves)
+    assert all(
+        sorted(a + b) == list(range(11)) and len(a) == 5
+        for a, b in zip(halves[::2], halves[1::2], strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    "spec", ["kde:variance=0.1", "kde:relative=0.3", "bin:saxe,width=2,correction=mm", "renyi"]
+)
+def test_values_without_codes_are_resampled_on_the_rows_of_each_half(
+    rng: np.random.Generator, tmp_path: Path, spec: str
+) -> None:
+    z = rng.normal(size=(90, 3)).astype(np.float32)
+    archive = one_step(tmp_path / "run", a=("Linear", z), b=("Linear", np.tanh(z)))
+    evidence = Evidence(ip.measure(archive, spec), archive)
+    resampler = Resampler(evidence, DPISettings(permutations=9, splits=3, seed=4))
+    assert len(list(resampler.prepare([[(0, "a", spec), (0, "b", spec), (0, "a", spec)]]))) == 1
+    prepared = dict(resampler._values)
+    assert (
+        resampler.test(0, spec, "i_xz", evidence.plane.points[0].sense, "b", "a", 0.1) is not None
+        and resampler._values == prepared
+    )
+    for layer in "ab":
+        found = prepared.pop((0, layer, spec))
+        estimator = evidence.fitted(spec, layer)
+        x, whole, y = (
+            input_variable(archive, estimator),
+            continuous(archive.z(0, layer)),
+            label_variable(archive),
+        )
+        if spec == "kde:relative=0.3":  # at the noise of the whole layer
+            estimator = parse(f"kde:variance={estimator.variance_of(whole)}")
+        halves = [
+            [v.take(rows) for v in (x, whole, y)]
+            for rows in rows_of_halves(resampler._splits(0, 90))
+        ]
+        expected = [
+            {
+                (q, e.sense): e.bits
+                for q, e in plane_points(estimator, *half, np.random.default_rng(0))
+            }
+            for half in halves
+        ]
+        assert found.keys() == expected[0].keys()
+        for key, bits in found.items():
+            np.testing.assert_allclose(bits, [half[key] for half in expected], atol=1e-5)
+    assert not prepared
+
+
+def test_the_bias_of_a_plug_in_is_that_of_its_cells() -> None:
+    t, y = np.repeat(np.arange(4), 50), np.tile(np.arange(2), 100)
+    assert _plug_in_bias(t, y) == pytest.approx(
+        (8 - 4 - 2 + 1) / (400 * math.log(2))
+    )  # (|T| - 1)(|Y| - 1) / (2 N ln 2)

@@ -1,0 +1,42 @@
+"""Sliced information: the mean over directions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane.analysis.estimators import parse
+from infoplane.types import Variable
+
+
+def test_slices_are_those_of_seed_0_unless_told(rng: np.random.Generator) -> None:
+    a, b = (Variable(name, rng.normal(size=(90, 3)), "continuous") for name in "ab")
+    estimator = parse("sliced:slices=5")
+    assert (
+        estimator.estimate(a, b)
+        == estimator.estimate(a, b, rng=np.random.default_rng(0))
+        != estimator.estimate(a, b, rng=np.random.default_rng(1))
+    )
+
+
+def test_slices_are_means_with_an_error_over_directions() -> None:
+    rng = np.random.default_rng(2)
+    a, b = ip.continuous(rng.normal(size=(60, 3))), ip.continuous(rng.normal(size=(60, 2)))
+    many = parse("sliced:slices=9").estimate(a, b, rng=np.random.default_rng(0))
+    assert (
+        many.low == pytest.approx(many.bits - 1.96 * many.stderr)
+        and many.high == pytest.approx(many.bits + 1.96 * many.stderr)
+        and many.sense == "lower"
+    )  # type: ignore[operator]
+    assert parse("sliced:slices=1").estimate(a, b, rng=np.random.default_rng(0)).stderr is None
+    scalar, other = ip.continuous(rng.normal(size=60)), ip.continuous(rng.normal(size=60))
+    one = parse("sliced:slices=3").estimate(scalar, other, rng=np.random.default_rng(0))
+    assert one.bits == pytest.approx(
+        parse("mixed").estimate(scalar, other).bits, abs=1e-9
+    ) and one.stderr == pytest.approx(0, abs=1e-9)
+    assert [str(parse(s)) for s in ("sliced:k=3", "sliced:slices=9,k=3", "sliced")] == [
+        "sliced:k=3",
+        "sliced:slices=9,k=3",
+        "sliced",
+    ]
