@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
+import psutil
+from torch import nn
 
 import infoplane as ip
-from infoplane.archive import Archive, RunWriter, open_archive, pack
+from infoplane.archive import Archive, RunWriter, layout, open_archive, pack
 from infoplane.contract import Traits
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate, LayerInfo, Variable
@@ -150,3 +155,43 @@ class Size(Counting):
 
     def estimate(self, a: ip.Variable, b: ip.Variable, *, rng: np.random.Generator) -> Estimate:
         return Estimate(float(self.of(a.values)), a.n, "size")  # type: ignore[operator]  # a function
+
+
+def hooks_of(net: nn.Module) -> list[list[int]]:
+    """The handles of all hooks of every module; torch has no public list of them."""
+    return [
+        [
+            *module._forward_pre_hooks,
+            *module._forward_hooks,
+            *module._forward_pre_hooks_with_kwargs,
+            *(module._backward_hooks or {}),
+        ]
+        for module in net.modules()
+    ]
+
+
+def reseal(file: h5py.File, **changes: object) -> None:
+    """Write the header of an archive file anew with these entries changed, under a right checksum."""
+    body = {**json.loads(file["meta"][()]), **changes}
+    body.pop("crc32")
+    text = layout.sealed(body).encode()
+    del file["meta"]
+    file.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
+
+
+def companion_of(run: Path) -> psutil.Process:
+    """The process beside this one that measures ``run``."""
+    (found,) = (
+        child
+        for child in psutil.Process().children()
+        if "infoplane.background.live" in child.cmdline() and str(run) in child.cmdline()
+    )
+    return found
+
+
+def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until this holds; a test that waits longer fails."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"not within {seconds:.0f} s"
+        time.sleep(0.01)

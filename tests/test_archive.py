@@ -111,9 +111,9 @@ def test_everything_written_comes_back(tmp_path):
 
 def test_what_is_looked_at_beside_the_writing_is_the_same(tmp_path, monkeypatch):
     plain = open_archive(write(tmp_path / "plain"))
-    monkeypatch.setattr(writer_module, "_LARGE", 1)
-    monkeypatch.setattr(writer_module, "_CACHED", 50)  # a few rows at a time
-    monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
+    monkeypatch.setattr(writer_module, "LARGE_BYTES", 1)
+    monkeypatch.setattr(writer_module, "CACHED_BYTES", 50)  # a few rows at a time
+    monkeypatch.setattr(writer_module, "has_spare_core", lambda: True)
     before = threading.active_count()
     beside = open_archive(write(tmp_path / "beside"))
     assert (
@@ -136,12 +136,12 @@ def test_what_is_looked_at_beside_the_writing_is_the_same(tmp_path, monkeypatch)
 
 
 def test_a_piece_is_the_callers_again_also_after_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer_module, "_LARGE", 1)
-    monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
+    monkeypatch.setattr(writer_module, "LARGE_BYTES", 1)
+    monkeypatch.setattr(writer_module, "has_spare_core", lambda: True)
     looked = []
     monkeypatch.setattr(
         writer_module,
-        "_look",
+        "look_at_pieces",
         lambda a, found, size, pieces: (time.sleep(0.05), looked.append(len(a)), 0)[-1],
     )
 
@@ -164,9 +164,9 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
     rng = np.random.default_rng(3)
     z = rng.standard_normal((4000, 8)).astype(np.float32)
     z[rng.random(z.shape) < 0.01] = np.nan
-    monkeypatch.setattr(writer_module, "_LARGE", 1)
-    monkeypatch.setattr(writer_module, "_CACHED", 1)  # 64 rows at a time, the fewest
-    monkeypatch.setattr(writer_module, "_spare_core", lambda: True)
+    monkeypatch.setattr(writer_module, "LARGE_BYTES", 1)
+    monkeypatch.setattr(writer_module, "CACHED_BYTES", 1)  # 64 rows at a time, the fewest
+    monkeypatch.setattr(writer_module, "has_spare_core", lambda: True)
     at_work, digest = set(), writer_module.digested
 
     def slowly(rows):
@@ -271,18 +271,18 @@ def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(mon
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     for name in ("INFOPLANE_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    assert writer_module._spare_core()
+    assert writer_module.has_spare_core()
     elsewhere = []
-    background = threading.Thread(target=lambda: elsewhere.append(writer_module._spare_core()))
+    background = threading.Thread(target=lambda: elsewhere.append(writer_module.has_spare_core()))
     background.start()
     background.join()
     assert elsewhere == [False]
     for setting in ("1", "many"):  # what is no number is told of where something is measured
         monkeypatch.setenv("INFOPLANE_THREADS", setting)
-        assert not writer_module._spare_core()
+        assert not writer_module.has_spare_core()
     monkeypatch.setenv("INFOPLANE_THREADS", "2")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
-    assert not writer_module._spare_core()
+    assert not writer_module.has_spare_core()
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])

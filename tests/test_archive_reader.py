@@ -10,7 +10,7 @@ from builders import one_step
 
 from infoplane.archive import reader
 from infoplane.archive.layout import ShardName
-from infoplane.archive.reader import _short, current
+from infoplane.archive.reader import current, short_list
 from infoplane.errors import InputError
 
 
@@ -60,6 +60,6 @@ def test_a_later_capture_outdates_what_lies_after_it_rank_by_rank() -> None:
 
 def test_long_lists_are_shown_by_their_ends() -> None:
     assert (
-        _short(tuple(range(8))) == "[0, 1, 2, 3, 4, 5, 6, 7]"
-        and _short(tuple(range(9))) == "[0, 1, 2, 3, ..., 8]"
+        short_list(tuple(range(8))) == "[0, 1, 2, 3, 4, 5, 6, 7]"
+        and short_list(tuple(range(9))) == "[0, 1, 2, 3, ..., 8]"
     )

@@ -236,7 +236,7 @@ def test_a_writer_sweeps_what_its_own_rank_left_and_without_a_lock_only_what_is_
 
     leave(0)
     assert resume() == [False, False, True, True]
-    monkeypatch.setattr(WriterLock, "_take", lambda self: None)  # a filesystem that cannot lock
+    monkeypatch.setattr(WriterLock, "take", lambda self: None)  # a filesystem that cannot lock
     for age, stays in ((3500, True), (3700, False)):
         leave(age)
         assert resume() == [stays, stays, True, True]

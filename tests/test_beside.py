@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import torch
+from builders import companion_of
 
 import infoplane as ip
 from infoplane.analysis.live import measure_beside
@@ -64,9 +66,9 @@ def test_a_training_that_fails_ends_the_process_at_once(tmp_path: Path) -> None:
     net = torch.nn.Linear(5, 2)
     with (
         pytest.raises(ZeroDivisionError),
-        ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False) as rec,
+        ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False),
     ):
-        pid = rec._beside.pid
+        pid = companion_of(tmp_path / "run").pid
         raise ZeroDivisionError
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -104,9 +106,9 @@ def test_the_process_has_the_lowest_priority_and_its_session_too(tmp_path: Path)
         if said.startswith(
             "/autogroup"
         ):  # the training is over: what is left is measured as fast as it goes
-            beside._tell(live.OVER)
+            beside.tell(live.OVER)
             while not grouped.read_text().rstrip().endswith("nice 0"):
-                assert beside._process.poll() is None and time.monotonic() < until
+                assert psutil.pid_exists(beside.pid) and time.monotonic() < until
     finally:
         beside.stop()
 
@@ -129,7 +131,7 @@ def test_a_wish_that_is_not_heard_is_made_again(monkeypatch) -> None:
                 raise BlockingIOError
 
     monkeypatch.setattr(live, "AUTOGROUP", Busy())
-    live._regroup(0)
+    live.join_group(0)
     assert heard == ["0"] * 3
 
 
@@ -169,7 +171,7 @@ def test_a_process_that_fails_is_warned_of_and_the_captures_stay(tmp_path: Path)
         pytest.warns(UserWarning, match="the captures are safe, measure them with"),
         ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False) as rec,
     ):
-        rec._beside._process.kill()
+        companion_of(tmp_path / "run").kill()
         rec.step(1)
     assert ip.open_archive(tmp_path / "run").steps == (0, 1)
 
@@ -287,8 +289,8 @@ def test_following_reads_every_result_line_once_and_once_more_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, looked = growing(tmp_path / "run", 12), []
-    plain = planes._record
-    monkeypatch.setattr(planes, "_record", lambda line: (looked.append(line), plain(line))[1])
+    plain = planes.record_of
+    monkeypatch.setattr(planes, "record_of", lambda line: (looked.append(line), plain(line))[1])
     over = threading.Event()
     monkeypatch.setattr(over, "wait", lambda timeout=None: over.set())
     plane = follow(run.path, ["bin:szt"], over=over, gone=threading.Event(), budget=Budget(64.0))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 import infoplane as ip
 from infoplane.analysis.calibrate import Calibration, Case, Sample, Trial, calibrate
-from infoplane.analysis.calibrate.run import _given
+from infoplane.analysis.calibrate.run import given_to
 from infoplane.analysis.estimators import Exact, NoisyChannel
 from infoplane.cli import app
 from infoplane.contract import Traits
@@ -308,8 +308,8 @@ def test_sample_propagation_is_given_nothing_where_a_case_lacks_any_of_its_three
 
     v, ids = ip.continuous(VALUES), ip.discrete(np.arange(10))
     whole = Sample(v, v, ids, v, 0.5)
-    given = _given(NoisyChannel(), whole)
+    given = given_to(NoisyChannel(), whole)
     assert given is not None and given[0].sigma == 0.5 and given[1:] == (ids, v)  # type: ignore[attr-defined]  # it has one
     for part in ("ids", "clean", "sigma"):
-        assert _given(NoisyChannel(), replace(whole, **{part: None})) is None
-    assert _given(Exact(), Sample(ids, ids)) == (Exact(), ids, ids)
+        assert given_to(NoisyChannel(), replace(whole, **{part: None})) is None
+    assert given_to(Exact(), Sample(ids, ids)) == (Exact(), ids, ids)

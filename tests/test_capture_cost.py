@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,7 +80,9 @@ def test_a_schedule_that_would_not_fit_on_the_disk_is_warned_of_before_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10**9, 10**9 - 10**6, 10**6)
+        shutil,
+        "disk_usage",
+        lambda path: SimpleNamespace(total=10**9, used=10**9 - 10**6, free=10**6),
     )  # type: ignore[attr-defined]
     options = {"probe": PROBE, "layers": ["4"], "verbose": False}
     with ip.Recorder(_network(), to=tmp_path / "few", schedule=ip.at(1, 2), **options):  # type: ignore[arg-type]

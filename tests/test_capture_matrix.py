@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from architectures import ZOO, call
+from builders import hooks_of
 from torch import Tensor, nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import (
     apply_activation_checkpointing,
@@ -71,7 +72,7 @@ def _prepared(net: nn.Module, how: str, name: str) -> nn.Module:
         }
         apply_activation_checkpointing(net, check_fn=lambda m: m in weighted)
     if how == "compiled":
-        torch._dynamo.reset()
+        torch.compiler.reset()
         return torch.compile(net, backend="aot_eager" if name in AOT else "eager")  # type: ignore[return-value]
     return net
 
@@ -98,7 +99,7 @@ def _train(
 
 def _hooks(net: nn.Module) -> list[list[int]]:
     """Every hook on every module; some frameworks leave their own."""
-    return [[*m._forward_hooks, *m._forward_pre_hooks] for m in net.modules()]
+    return hooks_of(net)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from builders import hooks_of
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
@@ -374,7 +375,7 @@ def test_the_test_leaves_no_hook_and_no_random_number_behind() -> None:
     before = torch.get_rng_state()
     interchange(net, _x(16, 6))
     assert torch.equal(before, torch.get_rng_state())
-    assert all(not m._forward_hooks and not m._forward_pre_hooks for m in net.modules())
+    assert not any(hooks_of(net))
 
 
 def test_the_cost_is_one_forward_per_layer_and_a_few() -> None:

@@ -155,7 +155,7 @@ class UpperBins:
 def test_an_excess_of_codes_is_tested_whatever_their_points_are_called(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("infoplane.analysis.estimators.spec._family", lambda prefix: UpperBins)
+    monkeypatch.setattr("infoplane.analysis.estimators.spec.family_of", lambda prefix: UpperBins)
     z = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     infos = [LayerInfo(name, k, "", (2,)) for k, name in enumerate("ab")]
     y = (z[:, 0] > 0).astype(int)

@@ -15,7 +15,7 @@ def test_a_client_without_the_certificate_of_a_local_cluster_is_turned_away() ->
     from distributed import Client
     from distributed.security import Security
 
-    with executors._client("local", 1) as client:
+    with executors.client_of("local", 1) as client:
         address = client.scheduler.address
         assert address.startswith("tls://127.0.0.1:")
         assert client.submit(sum, [1, 2]).result(timeout=30) == 3
@@ -34,5 +34,5 @@ def test_without_a_maker_of_certificates_no_port_is_opened(
 ) -> None:
     monkeypatch.setattr(executors, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match="cryptography"):
-        with executors._client("local", 1):
+        with executors.client_of("local", 1):
             pytest.fail("a cluster was started")

@@ -83,7 +83,7 @@ def _anchors(text: str) -> set[str]:
 def test_every_public_name_is_in_the_reference() -> None:
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     classes = [target.partition(":")[2] for target in FAMILIES.values()]
-    missing = [name for name in [*ip._PUBLIC, *classes] if not re.search(rf"\b{name}\b", text)]
+    missing = [name for name in [*ip.__all__, *classes] if not re.search(rf"\b{name}\b", text)]
     assert missing == []
 
 

@@ -103,20 +103,22 @@ def test_neighbours_of_a_narrower_sample_are_the_closed_form(units: int) -> None
 
 def test_drift_goes_from_the_first_the_previous_or_a_named_checkpoint(split_run: Path) -> None:
     archive = open_archive(split_run)
-    assert drift._pairs(archive, "first", None) == [(0, 1), (0, 3), (0, 7)] and drift._pairs(
-        archive, "previous", None
-    ) == [
+    assert drift.step_pairs(archive, "first", None) == [
+        (0, 1),
+        (0, 3),
+        (0, 7),
+    ] and drift.step_pairs(archive, "previous", None) == [
         (0, 1),
         (1, 3),
         (3, 7),
     ]
-    assert drift._pairs(archive, 3, None) == [(3, 0), (3, 1), (3, 7)] and drift._pairs(
+    assert drift.step_pairs(archive, 3, None) == [(3, 0), (3, 1), (3, 7)] and drift.step_pairs(
         archive, "previous", [7, 0]
     ) == [(3, 7)]
     with pytest.raises(
         InputError, match="reference is 'first', 'previous' or a captured step, got 2"
     ):
-        drift._pairs(archive, 2, None)
+        drift.step_pairs(archive, 2, None)
     assert [
         (d.layer, d.reference, d.step) for d in drift.drift(archive, layers=["b"], method="binned")
     ] == [("b", 0, 1), ("b", 0, 7)]

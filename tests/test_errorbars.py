@@ -112,7 +112,7 @@ def test_at_independence_the_interval_is_that_of_chi_squared(degrees: int) -> No
 
 def test_the_jackknife_of_a_table_is_that_of_its_rows_left_out_one_by_one() -> None:
     from infoplane.analysis.estimators.entropies import information_bits
-    from infoplane.analysis.estimators.table_errors import _jackknife_variance
+    from infoplane.analysis.estimators.table_errors import jackknife_variance
 
     rng = np.random.default_rng(3)
     a, b = rng.integers(0, 5, 40), rng.integers(0, 4, 40)
@@ -123,7 +123,7 @@ def test_the_jackknife_of_a_table_is_that_of_its_rows_left_out_one_by_one() -> N
         )
         for i in range(40)
     ]
-    assert _jackknife_variance(a, b, "cwj") == pytest.approx(39 * np.var(left), rel=1e-9)
+    assert jackknife_variance(a, b, "cwj") == pytest.approx(39 * np.var(left), rel=1e-9)
     order = rng.permutation(40)
     assert table_interval(a, b, "cwj") == pytest.approx(table_interval(a[order], b[order], "cwj"))
     assert table_interval(np.zeros(9, int), b[:9], "cwj")[0] == 0.0

@@ -293,7 +293,7 @@ def test_the_size_of_a_chunk_changes_nothing(module: str, monkeypatch: pytest.Mo
     if module == "neighbours":
         monkeypatch.setattr(neighbours, "TILE", 96)
     elif module == "noisy":
-        monkeypatch.setattr(noisy, "_TILE", 100)
+        monkeypatch.setattr(noisy, "TILE", 100)
     else:
         monkeypatch.setattr(pairwise, "TILE", 128)
     # kernel sums are float32 within a tile by design; no user sets that tile
@@ -316,8 +316,8 @@ def test_rows_read_in_blocks_of_any_size_give_the_sums_of_rows_in_memory(
         """Not an array: it is spilled to a file and read back in blocks."""
 
     for look, size in ((512, 1), (700, 40_000), (4096, 1 << 27)):
-        monkeypatch.setattr(blocks, "_LOOK", look)
-        monkeypatch.setattr(blocks, "_BLOCK_BYTES", size)
+        monkeypatch.setattr(blocks, "LOOK_ROWS", look)
+        monkeypatch.setattr(blocks, "BLOCK_BYTES", size)
         for one, other in zip(
             held, pairwise.grouped_sums(Stored(z), variances, [y], device="cpu"), strict=True
         ):
@@ -373,7 +373,9 @@ def test_a_density_ratio_is_read_on_every_row_once_and_refused_where_its_two_rea
 
     read: list[np.ndarray] = []
     monkeypatch.setattr(
-        neural.DensityRatio, "_value", lambda self, critic, at, rows: read.append(rows) or 0.5
+        neural.DensityRatio,
+        "held_out_nats",
+        lambda self, critic, at, rows: read.append(rows) or 0.5,
     )
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 2))
@@ -400,7 +402,7 @@ def test_critics_stop_on_an_inner_split_and_never_see_the_test_rows(
     from infoplane.analysis.estimators import neural
 
     seen: list[tuple[set[int], set[int], set[int]]] = []
-    real = neural._Variational._train
+    real = neural.Variational.train
 
     def spy(self, critic, at, train, stop, generator):  # type: ignore[no-untyped-def]
         seen.append((set(train.tolist()), set(stop.tolist()), set()))
@@ -410,9 +412,9 @@ def test_critics_stop_on_an_inner_split_and_never_see_the_test_rows(
         seen[-1][2].update(rows.tolist())
         return 0.0
 
-    monkeypatch.setattr(neural._Variational, "_train", spy)
-    for name in ("_Variational", "DensityRatio"):
-        monkeypatch.setattr(getattr(neural, name), "_value", value)
+    monkeypatch.setattr(neural.Variational, "train", spy)
+    for name in ("Variational", "DensityRatio"):
+        monkeypatch.setattr(getattr(neural, name), "held_out_nats", value)
     z, y = labelled(0, 300)
     E.parse(f"{family}:batch=16,seeds=2,hidden=4,epochs=1").estimate(
         z, y, rng=np.random.default_rng(0)
@@ -536,12 +538,12 @@ def test_the_quadratic_extrapolation_is_that_of_exact_means_over_subsamples(
     seed: int, n: int
 ) -> None:
     """Means over many random subsamples approach the hypergeometric ones that it uses."""
-    from infoplane.analysis.estimators.entropies import _mean_subsample_entropy
+    from infoplane.analysis.estimators.entropies import mean_subsample_entropy
 
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 6, n)
     c = np.bincount(codes).astype(float)
     drawn = [entropy_bits(np.bincount(rng.permutation(codes)[: n // 2])) for _ in range(300)]
-    exact = _mean_subsample_entropy(c[c > 0], n, n // 2)
+    exact = mean_subsample_entropy(c[c > 0], n, n // 2)
     assert abs(np.mean(drawn) - exact) < 5 * np.std(drawn) / np.sqrt(300) + 1e-9
-    assert _mean_subsample_entropy(c[c > 0], n, n) == pytest.approx(entropy_bits(c.astype(int)))
+    assert mean_subsample_entropy(c[c > 0], n, n) == pytest.approx(entropy_bits(c.astype(int)))

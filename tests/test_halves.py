@@ -164,13 +164,13 @@ def test_halves_come_back_to_the_last_bit(
 ) -> None:
     plane, _, _ = judged
     seen: list[dict[object, np.ndarray]] = []
-    plain: Callable[..., object] = resample.Resampler._of_values
+    plain: Callable[..., object] = resample.Resampler.half_values
 
     def watched(self: resample.Resampler, cell: resample.Cell) -> object:
         seen.append(plain(self, cell))  # type: ignore[arg-type]
         return seen[-1]
 
-    monkeypatch.setattr(resample.Resampler, "_of_values", watched)
+    monkeypatch.setattr(resample.Resampler, "half_values", watched)
     monkeypatch.setenv("INFOPLANE_THREADS", "1")
     ip.check_dpi(plane)
     first, count = list(seen), len(seen)

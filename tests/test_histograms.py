@@ -26,9 +26,11 @@ def test_histograms_hold_every_value_once_and_keep_units_evenly(split_run: Path)
         h.whole[2].tolist() == np.histogram(z[2], h.edges)[0].tolist()
         and h.per_unit[3, 1].tolist() == np.histogram(z[3][:, 2], h.edges)[0].tolist()
     )
-    assert histograms._edges(3.0, 3.0, 2).tolist() == [1.5, 3.0, 4.5] and histograms._edges(
-        0.0, 0.0, 2
-    ).tolist() == [-0.5, 0.0, 0.5]
+    assert histograms.equal_edges(3.0, 3.0, 2).tolist() == [
+        1.5,
+        3.0,
+        4.5,
+    ] and histograms.equal_edges(0.0, 0.0, 2).tolist() == [-0.5, 0.0, 0.5]
     for wrong in ({"bins": 1}, {"units": 0}):
         with pytest.raises(InputError, match="at least 2 bins and 1 unit"):
             histograms.histograms(split_run, "a", **wrong)

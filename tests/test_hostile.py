@@ -235,7 +235,9 @@ def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(
             ) as writer:
                 with writer.step(5) as shard:
                     shard.write("l", Z)
-                writer._resumed = True
+            with RunWriter.create(
+                run, layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False, resume=True
+            ) as writer:
                 with writer.step(1) as shard:  # training was rolled back: step 5 is set aside
                     shard.write("l", Z)
 
@@ -618,7 +620,7 @@ def test_a_read_that_never_ends_is_ended_by_the_budget(run):
     from infoplane.archive.guard import Window
 
     window = Window(shard_of(run))
-    window._reads_left = 3
+    window.reads_left = 3
     with pytest.raises(OSError, match="read budget exceeded"):
         for _ in range(9):
             window.at = 0

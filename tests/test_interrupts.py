@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from builders import hooks_of
 from torch import Tensor, nn
 
 from infoplane.archive import open_archive, verify
@@ -41,7 +42,7 @@ class Everything(nn.Module):
 
 def state_of(net: nn.Module) -> dict[str, object]:
     """Everything that a capture must leave as it was, comparable by ==."""
-    hooks = [[*m._forward_hooks, *m._forward_pre_hooks] for m in net.modules()]
+    hooks = hooks_of(net)
     return {
         "modes": [module.training for module in net.modules()],
         "buffers": [(id(buffer), buffer.tolist()) for buffer in net.buffers()],
@@ -280,6 +281,6 @@ def test_a_hook_that_torch_had_no_time_to_hand_over_is_removed(
     with pytest.raises(KeyboardInterrupt):
         with hooks, hooks:
             hooks.before(layer, lambda module, args, kwargs: None)
-    assert not layer._forward_pre_hooks and not layer._forward_pre_hooks_with_kwargs
+    assert not any(hooks_of(layer))
     layer(torch.ones(1, 2))
     assert others == [1]

@@ -62,25 +62,30 @@ def test_the_battery_reports_the_largest_change_and_what_halving_costs() -> None
 def test_every_map_of_the_battery_can_be_undone() -> None:
 
     z = np.random.default_rng(4).normal(size=(40, 4)) * [0.3, 0.7, 3, 4]
-    turned = I._rotation(z, np.random.default_rng(0))
+    turned = I.INVERTIBLE["rotation"](z, np.random.default_rng(0))
     assert (
         np.linalg.norm(turned, axis=1) == pytest.approx(np.linalg.norm(z, axis=1))
         and abs(turned - z).max() > 0.1
     )
     scale = z.std(axis=0)
-    assert I._monotone(z, np.random.default_rng(0)) == pytest.approx(z + 0.5 * z**3 / scale**2)
-    assert (I._monotone(np.ones((3, 1)), np.random.default_rng(0)) == 1.5).all(), (
-        "a constant unit has the scale 1"
+    assert I.INVERTIBLE["per-unit monotone"](z, np.random.default_rng(0)) == pytest.approx(
+        z + 0.5 * z**3 / scale**2
     )
-    coupled, rng = I._coupling(z, np.random.default_rng(0)), np.random.default_rng(0)
+    assert (
+        I.INVERTIBLE["per-unit monotone"](np.ones((3, 1)), np.random.default_rng(0)) == 1.5
+    ).all(), "a constant unit has the scale 1"
+    coupled, rng = (
+        I.INVERTIBLE["affine coupling"](z, np.random.default_rng(0)),
+        np.random.default_rng(0),
+    )
     s = np.tanh(z[:, :2] @ rng.normal(size=(2, 2)) / math.sqrt(2))
     assert (coupled[:, :2] == z[:, :2]).all() and (coupled[:, 2:] - s) / np.exp(
         0.5 * s
     ) == pytest.approx(z[:, 2:])
-    assert I._coupling(z[:, :1], np.random.default_rng(0)) == pytest.approx(
-        I._affine(z[:, :1], np.random.default_rng(0))
+    assert I.INVERTIBLE["affine coupling"](z[:, :1], np.random.default_rng(0)) == pytest.approx(
+        I.INVERTIBLE["per-unit affine"](z[:, :1], np.random.default_rng(0))
     )
     rng = np.random.default_rng(0)
-    assert I._affine(z, np.random.default_rng(0)) == pytest.approx(
+    assert I.INVERTIBLE["per-unit affine"](z, np.random.default_rng(0)) == pytest.approx(
         z * np.exp(rng.normal(size=4)) + rng.normal(size=4)
     )

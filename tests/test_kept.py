@@ -200,7 +200,7 @@ def test_a_kept_report_is_found_without_opening_a_shard(
     def opened(self: Archive, name: object) -> dict[str, object]:
         raise AssertionError(f"{name} was read")
 
-    monkeypatch.setattr(Archive, "_head", opened)
+    monkeypatch.setattr(Archive, "shard_head", opened)
     assert check(plane) == report
 
 

@@ -53,7 +53,7 @@ VALUES = {
 @pytest.mark.parametrize("case", VALUES)
 def test_keys_part_the_rows_as_their_cells_do(case: str, dtype: type, monkeypatch) -> None:
     z = VALUES[case].astype(dtype)
-    monkeypatch.setattr(cells, "_SHARE", 1000)  # several blocks
+    monkeypatch.setattr(cells, "BLOCK_SHARE", 1000)  # several blocks
     for number in (1, 3):
         with using(number):
             np.testing.assert_array_equal(
@@ -76,13 +76,13 @@ def test_keys_part_the_rows_as_their_cells_do(case: str, dtype: type, monkeypatc
 
 
 def test_units_are_read_only_as_long_as_rows_need_them(monkeypatch) -> None:
-    looked, keys = [], cells._keys
+    looked, keys = [], cells.keys_of_units
 
     def watched(z, work, first=0, last=None):
         looked.append((len(z), (z.shape[1] if last is None else last) - first))
         return keys(z, work, first, last)
 
-    monkeypatch.setattr(cells, "_keys", watched)
+    monkeypatch.setattr(cells, "keys_of_units", watched)
     z = np.random.default_rng(3).normal(size=(2000, 300)).astype(np.float32)
     for rule in (Binned("saxe"), Binned("saxe", width=0.5), Binned("szt")):
         assert len(np.unique(rule.parting_keys(continuous(z)))) == 2000
@@ -119,7 +119,7 @@ def test_the_first_units_two_at_a_time_part_rows_as_their_cells_do(n: int, most:
         0.25
     )  # most in one unit only apart from another row
     largest = cells.largest_of(z)
-    keys = cells._first_keys(z, np.float32(0.25), largest)
+    keys = cells.first_keys(z, np.float32(0.25), largest)
     expected = saxe_cells(z[:, :16], 0.25)
     np.testing.assert_array_equal(codes_of_keys(keys), row_codes(expected))
     if n > 2:
@@ -177,7 +177,7 @@ def test_rows_that_are_alike_but_in_a_few_first_units_have_keys_of_their_own(
     z = np.full((40_000, 32), -1, np.float32)
     some = z[:, units]
     some[:] = rng.integers(-most, most, some.shape) * scale
-    keys = cells._first_keys(z, np.float32(1), cells.largest_of(z))
+    keys = cells.first_keys(z, np.float32(1), cells.largest_of(z))
     assert len(np.unique(keys)) == len(np.unique(z[:, :16], axis=0))
     low_bits = np.bincount((keys & np.uint64(1023)).astype(int), minlength=1024)
     assert len(np.unique(keys)) < 30_000 or low_bits.min() > 10, (
@@ -188,10 +188,10 @@ def test_rows_that_are_alike_but_in_a_few_first_units_have_keys_of_their_own(
 def test_how_many_cells_are_one_number_is_what_their_type_holds_exactly() -> None:
     for kind, many in (np.float32, [4, 4, 2, 2, 1]), (np.float64, [4, 4, 4, 4, 2]):
         assert [
-            cells._digits(1.0, largest, kind)[1] for largest in (3, 36, 37.5, 2894, 5800)
+            cells.digits_of(1.0, largest, kind)[1] for largest in (3, 36, 37.5, 2894, 5800)
         ] == many
         for largest in (3.7, 36, 2894.3, 1e5):
-            base, joined = cells._digits(0.5, largest, kind)
+            base, joined = cells.digits_of(0.5, largest, kind)
             half = int(largest // 0.5) + 1
             assert base == 2 * half + 1
             top = kind(half)
@@ -205,7 +205,7 @@ def test_how_many_cells_are_one_number_is_what_their_type_holds_exactly() -> Non
 
 def test_units_are_taken_two_at_a_time_only_where_they_lie_so() -> None:
     z, width = np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32), np.float32(0.5)
-    assert cells._first_keys(z, width, 5.0) is not None
+    assert cells.first_keys(z, width, 5.0) is not None
     unaligned = np.frombuffer(b"1234" + z.tobytes(), np.float32, offset=4).reshape(50, 64)
     for other in (
         z[:, :63],
@@ -215,10 +215,10 @@ def test_units_are_taken_two_at_a_time_only_where_they_lie_so() -> None:
         unaligned,
         z.astype(float),
     ):
-        assert cells._first_keys(other, width, 5.0) is None
+        assert cells.first_keys(other, width, 5.0) is None
     assert (
-        cells._first_keys(z, np.float32(0.25), 2.0**29) is None
-        and cells._first_keys(z, np.float32(0.25), 2.0**29 - 32) is not None
+        cells.first_keys(z, np.float32(0.25), 2.0**29) is None
+        and cells.first_keys(z, np.float32(0.25), 2.0**29 - 32) is not None
     )
     for other in (z[:, :63], z[:, ::2], unaligned):
         codes = codes_of_keys(cells.floor_keys(other, 0.5, parting=True, largest=5.0))
@@ -276,7 +276,7 @@ def test_widths_that_are_powers_of_two_cut_as_a_division_does(dim: int, dtype: t
         np.testing.assert_array_equal(
             codes_of_keys(cells.floor_keys(z, float(width))), row_codes(np.floor(z / width))
         )
-    assert cells._exact_inverse(dtype(0.5)) == 2 and cells._exact_inverse(dtype(0.3)) == 0
+    assert cells.exact_inverse(dtype(0.5)) == 2 and cells.exact_inverse(dtype(0.3)) == 0
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

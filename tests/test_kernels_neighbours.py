@@ -79,23 +79,23 @@ def test_distances_are_remembered_by_content_and_results_do_not_depend_on_thread
     x, z = rng.normal(size=(1300, 12)), np.maximum(rng.normal(size=(1300, 4)), 0)
     found = []
     for number, budget in ((1, 1 << 27), (3, 1 << 27), (3, 0)):
-        monkeypatch.setattr(neighbours, "_KEEP_BYTES", budget)
-        neighbours.shared._known.clear()
+        monkeypatch.setattr(neighbours, "KEEP_BYTES", budget)
+        neighbours.shared.known.clear()
         with using(number):
             eps = kth_distance([x, z], 4)
             found.append((eps, count_within(x, eps), count_within(z, eps)))
-        assert len(neighbours.shared._known) == (2 if budget else 0)
+        assert len(neighbours.shared.known) == (2 if budget else 0)
     for other in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
     made = []
-    monkeypatch.setattr(neighbours, "_KEEP_BYTES", 1 << 27)
+    monkeypatch.setattr(neighbours, "KEEP_BYTES", 1 << 27)
     monkeypatch.setattr(
-        neighbours.Distances, "_made", lambda self, i, j: made.append(self.n) or np.zeros((1, 1))
+        neighbours.Distances, "made", lambda self, i, j: made.append(self.n) or np.zeros((1, 1))
     )
     neighbours.shared.of(x).tile(0, 0)
     neighbours.shared.of(x.copy()).tile(0, 0)
     assert len(made) == 1
-    neighbours.shared._known.clear()
+    neighbours.shared.known.clear()
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])

@@ -21,11 +21,11 @@ from infoplane.analysis.kernels.pairwise import (
     grouped_sums,
 )
 from infoplane.analysis.kernels.threads import (
-    _pool,
     device_here,
     for_each,
     in_order,
     on_device,
+    pool_of,
     single_blas,
     threads,
     using,
@@ -95,11 +95,11 @@ class Streamed:
     """Rows that are never whole in memory."""
 
     def __init__(self, z: np.ndarray) -> None:
-        self._z, self.shape, self.dtype = z, z.shape, z.dtype
+        self.z, self.shape, self.dtype = z, z.shape, z.dtype
 
     def blocks(self, rows: int):
-        for start in range(0, len(self._z), min(rows, 331)):
-            yield self._z[start : start + min(rows, 331)].copy()
+        for start in range(0, len(self.z), min(rows, 331)):
+            yield self.z[start : start + min(rows, 331)].copy()
 
 
 @pytest.mark.parametrize("case", ["tanh", "tanh, few units", "ReLU with norms up to 1e4"])
@@ -391,7 +391,7 @@ def test_an_error_of_either_thread_is_raised_when_both_have_ended_and_no_other_i
 def test_a_thread_that_wakes_too_late_is_not_waited_for(monkeypatch) -> None:
     monkeypatch.setenv("INFOPLANE_THREADS", "2")
     busy, release = threading.Event(), threading.Event()
-    _pool(1, os.getpid()).submit(lambda: (busy.set(), release.wait(10)))
+    pool_of(1, os.getpid()).submit(lambda: (busy.set(), release.wait(10)))
     busy.wait(10)
     done = []
     for_each(done.append, range(5))

@@ -18,7 +18,7 @@ def _layer(n: int, seed: int = 0) -> np.ndarray:
     return np.tanh(np.random.default_rng(seed).normal(size=(n, 6)) * 2)
 
 
-@pytest.mark.parametrize("n", [2, kernel._LARGE - 1, kernel._LARGE])
+@pytest.mark.parametrize("n", [2, kernel.LARGE - 1, kernel.LARGE])
 def test_eigenvalues_are_those_of_numpy(n: int) -> None:
     z = _layer(n)
     for a in (gram(continuous(z), silverman_width(z)), np.ones((n, n)) / n, np.eye(n) / n):
@@ -28,7 +28,7 @@ def test_eigenvalues_are_those_of_numpy(n: int) -> None:
 def test_a_plane_point_has_the_same_bits_on_any_number_of_threads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(kernel, "_LARGE", 150)
+    monkeypatch.setattr(kernel, "LARGE", 150)
     rng = np.random.default_rng(1)
     x, z, y = (
         discrete(np.arange(400)),

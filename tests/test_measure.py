@@ -70,10 +70,10 @@ def test_the_result_lines_of_a_cell_are_written_at_once_and_those_of_equal_activ
     from infoplane.archive import ResultLog
 
     calls: list[int] = []
-    plain = ResultLog._add
+    plain = ResultLog.add_lines
     monkeypatch.setattr(
         ResultLog,
-        "_add",
+        "add_lines",
         lambda self, lines: (calls.append(lines.count(b"\n")), plain(self, lines))[1],
     )
     ip.measure(archive, SPECS)

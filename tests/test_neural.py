@@ -36,7 +36,7 @@ def test_the_objectives_are_their_formulas() -> None:
 
 def test_a_critic_scores_every_pair_as_it_scores_a_pair_alone() -> None:
     torch.manual_seed(0)
-    critic = neural._Critic(2, 3, 5)
+    critic = neural.Critic(2, 3, 5)
     a, b = torch.randn(4, 2), torch.randn(4, 3)
     scores = critic(a, b)
     assert scores.shape == (4, 4)
@@ -49,7 +49,7 @@ def told(*values: float, batch: int = 16) -> neural.InfoNCE:
     left = iter(values)
 
     class Told(neural.InfoNCE):
-        def _one(self, x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> float:
+        def fit_and_read(self, x: np.ndarray, z: np.ndarray, rng: np.random.Generator) -> float:
             return next(left)
 
     return Told(batch=batch, seeds=len(values))
@@ -114,11 +114,11 @@ def test_the_spec_of_a_critic_comes_back_and_its_axis_says_what_it_bounds(spec: 
 
 
 def test_symbols_are_indicators_and_at_most_as_many_as_a_critic_takes() -> None:
-    most = neural._MOST_CLASSES
-    assert neural._features(ip.discrete(np.arange(most)), "n").shape == (most, most)
+    most = neural.MOST_CLASSES
+    assert neural.critic_features(ip.discrete(np.arange(most)), "n").shape == (most, most)
     with pytest.raises(EstimatorError, match=f"has {most + 1} symbols; a critic takes labels"):
-        neural._features(ip.discrete(np.arange(most + 1)), "n")
-    found = neural._features(ip.discrete([1, 0, 1]), "n")
+        neural.critic_features(ip.discrete(np.arange(most + 1)), "n")
+    found = neural.critic_features(ip.discrete([1, 0, 1]), "n")
     assert (found @ found.T == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]).all() and (
         found.sum(axis=1) == 1
     ).all()
@@ -136,7 +136,9 @@ def test_two_readings_of_one_ratio_may_differ_by_three_tenths_of_a_bit(
     )  # the product's log mean exp, which the plug-in does not see
     ratio, at, rows = neural.DensityRatio(batch=4), [torch.zeros(8, 1)] * 2, np.arange(8)
     if fine:
-        assert ratio._value(lambda a, b: scores, at, rows) == pytest.approx(-gap * math.log(2))  # type: ignore[arg-type]  # a critic
+        assert ratio.held_out_nats(lambda a, b: scores, at, rows) == pytest.approx(
+            -gap * math.log(2)
+        )  # type: ignore[arg-type]  # a critic
     else:
         with pytest.raises(EstimatorError, match="the two read-outs of one density ratio differ"):
-            ratio._value(lambda a, b: scores, at, rows)  # type: ignore[arg-type]
+            ratio.held_out_nats(lambda a, b: scores, at, rows)  # type: ignore[arg-type]

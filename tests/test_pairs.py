@@ -15,7 +15,7 @@ from test_dpi import chain_of, write
 
 import infoplane as ip
 from infoplane.analysis.dpi import layer_pairs as pairs_module
-from infoplane.analysis.dpi.evidence import Evidence, _codes_of_rows
+from infoplane.analysis.dpi.evidence import Evidence, codes_of_rows
 from infoplane.analysis.dpi.exact_codes import Leak
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.columns import objects_of
@@ -125,7 +125,7 @@ def test_a_plane_is_judged_as_pair_by_pair_and_point_by_point(
 ) -> None:
     plane = Plane(tuple(some), LAYERS, 8, HY, HX, chain, reductions=reductions)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs_module, "_AT_ONCE", at_once)  # blocks of a few checkpoints
+        patch.setattr(pairs_module, "CHECKPOINTS_AT_ONCE", at_once)  # blocks of a few checkpoints
         report = ip.check_dpi(plane)
     compared, bad = expected(plane)
     found = Counter(
@@ -207,7 +207,7 @@ def test_rows_that_all_differ_have_the_codes_that_anything_else_has() -> None:
             digests[rng.integers(0, n, n)],
             np.stack([digests[:, 0] % np.uint64(2), digests[:, 1]], axis=1),
         ):
-            assert _codes_of_rows(some).tolist() == codes_of_digests(some).tolist()
+            assert codes_of_rows(some).tolist() == codes_of_digests(some).tolist()
 
 
 def layered(rng: np.random.Generator, broken: int | None) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import pickle
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import hooks_of
 from torch import Tensor, nn
 
 import infoplane as ip
@@ -92,13 +94,6 @@ def _equal(a: object, b: object) -> bool:
     return a == b
 
 
-def _hookless(net: nn.Module) -> bool:
-    return all(
-        not m._forward_hooks and not m._forward_pre_hooks and not m._backward_hooks
-        for m in net.modules()
-    )
-
-
 @pytest.mark.parametrize("background", [False, True])
 @pytest.mark.parametrize(("build", "shape"), [(_mlp, (64, 6)), (_cnn, (64, 1, 6, 6))])
 def test_training_with_and_without_the_recorder_ends_in_the_identical_state(
@@ -122,7 +117,7 @@ def test_training_with_and_without_the_recorder_ends_in_the_identical_state(
     )
     for part, state in plain.items():
         assert _equal(state, recorded[part]), part
-    assert _hookless(net)
+    assert not any(hooks_of(net))
     assert open_archive(tmp_path / "run").steps == (0, 1, 2, 3, 4, 5)
 
 
@@ -204,7 +199,7 @@ def test_hooks_are_gone_and_the_run_is_readable_after_an_exception_in_training(
     ):
         rec.step(1)
         raise ZeroDivisionError
-    assert _hookless(net) and open_archive(tmp_path / "run").steps == (0, 1)
+    assert not any(hooks_of(net)) and open_archive(tmp_path / "run").steps == (0, 1)
 
 
 def test_the_model_pickles_and_copies_while_a_recorder_is_attached(tmp_path: Path) -> None:
@@ -397,6 +392,13 @@ def test_the_rows_of_equal_inputs_share_an_id(tmp_path: Path) -> None:
     assert open_archive(tmp_path / "run").row_ids.tolist() == [0, 1, 0, 1]
 
 
+def remembered(rec: Recorder, name: str) -> torch.Tensor:
+    """What the reduction of layer 1 remembers under this name."""
+    stored = rec.plan.reductions["1"].state()["arrays"][name]
+    flat = np.frombuffer(base64.b64decode(stored["base64"]), stored["dtype"])
+    return torch.from_numpy(flat.reshape(stored["shape"]).copy())
+
+
 def test_a_resumed_run_keeps_its_basis_and_its_batches(tmp_path: Path) -> None:
     net, data = _mlp(), _data(60, 6)
     options = {
@@ -408,17 +410,14 @@ def test_a_resumed_run_keeps_its_basis_and_its_batches(tmp_path: Path) -> None:
         "chain": False,
     }
     with Recorder(net, batch_size=7, **options) as rec:
-        first = rec.plan.reductions["1"]._state["basis"].clone()
+        first = remembered(rec, "basis")
     with torch.no_grad():
         for p in net.parameters():
             p.mul_(-1.7).add_(0.3)  # other weights: a basis fitted now would be another one
     with Recorder(net, resume=True, **options) as rec:
-        assert (
-            torch.equal(rec.plan.reductions["1"]._state["basis"], first)
-            and rec.plan.batch_size == 7
-        )
+        assert torch.equal(remembered(rec, "basis"), first) and rec.plan.batch_size == 7
         rec.step(1)
         raw = net[:2](torch.as_tensor(data[0])).detach()
     archive = open_archive(tmp_path / "run")
-    expected = (raw - torch.as_tensor(rec.plan.reductions["1"]._state["mean"])) @ first
+    expected = (raw - remembered(rec, "mean")) @ first
     assert np.allclose(archive.z(1, "1"), expected.numpy(), atol=1e-5)

@@ -164,8 +164,8 @@ def test_result_lines_that_were_read_are_not_read_again_unless_the_file_is_anoth
 ) -> None:
     run = write_run(tmp_path / "run", (0,))
     writer, reader, looked = ResultLog(run), ResultLog(run), []
-    plain = planes._record
-    monkeypatch.setattr(planes, "_record", lambda line: (looked.append(line), plain(line))[1])
+    plain = planes.record_of
+    monkeypatch.setattr(planes, "record_of", lambda line: (looked.append(line), plain(line))[1])
     assert reader.read() == {}
     writer.extend((f"k{k}", {"bits": float(k)}) for k in range(3))
     first = reader.read()

@@ -15,7 +15,7 @@ from scipy import stats
 import infoplane as ip
 from infoplane.analysis.dpi.evidence import Evidence
 from infoplane.analysis.dpi.settings import DPISettings
-from infoplane.analysis.dpi.significance import Resampler, _plug_in_bias
+from infoplane.analysis.dpi.significance import Resampler, plug_in_bias
 from infoplane.analysis.estimators import parse
 from infoplane.analysis.measuring.plane_point import input_variable, label_variable, plane_points
 from infoplane.analysis.resampling.half_samples import rows_of_halves
@@ -35,7 +35,7 @@ def test_an_excess_that_never_varies_is_no_chance_and_one_of_codes_is_not_sample
     )
     tester = Resampler(evidence, DPISettings(permutations=9, splits=2, seed=0))  # type: ignore[arg-type]  # what it asks of an archive
     halves = {"up": np.array([1.0, 1.0, 1.0, 1.0]), "down": np.array([1.5, 1.5, 1.5, 1.5])}
-    monkeypatch.setattr(tester, "_half_values", lambda cell: {("i_xz", "point"): halves[cell[1]]})
+    monkeypatch.setattr(tester, "half_values", lambda cell: {("i_xz", "point"): halves[cell[1]]})
     steady = tester.test(0, "kde", "i_xz", "point", "up", "down", 0.5)
     assert steady is not None and (steady.p, steady.stderr, steady.half_bits) == (0.0, 0.0, 0.5)
     halves["down"] = np.array([1.0, 2.0, 1.0, 2.0])
@@ -60,13 +60,10 @@ def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(
         Evidence(ip.measure(archive, "bin:szt"), archive),
         DPISettings(permutations=9, splits=4, seed=0),
     )
-    resampler.test(0, "bin:szt", "i_xz", "point", "a", "a", 0.1)
-    halves = [h.tolist() for h, _ in resampler._halves_of_codes(0)]
-    assert (
-        halves
-        == [h.tolist() for h in rows_of_halves(resampler._splits(0, 11))]
-        != [h.tolist() for h in rows_of_halves(resampler._splits(1, 11))]
+    halves, again, later = (
+        [h.tolist() for h in rows_of_halves(resampler.splits_of(step, 11))] for step in (0, 0, 1)
     )
+    assert halves == again != later
     assert len({tuple(h) for h in halves}) == 8 and all(h == sorted(h) for h in halves)
     assert all(
         sorted(a + b) == list(range(11)) and len(a) == 5
@@ -85,13 +82,11 @@ def test_values_without_codes_are_resampled_on_the_rows_of_each_half(
     evidence = Evidence(ip.measure(archive, spec), archive)
     resampler = Resampler(evidence, DPISettings(permutations=9, splits=3, seed=4))
     assert len(list(resampler.prepare([[(0, "a", spec), (0, "b", spec), (0, "a", spec)]]))) == 1
-    prepared = dict(resampler._values)
-    assert (
-        resampler.test(0, spec, "i_xz", evidence.plane.points[0].sense, "b", "a", 0.1) is not None
-        and resampler._values == prepared
-    )
+    sense = evidence.plane.points[0].sense
+    assert resampler.test(0, spec, "i_xz", sense, "b", "a", 0.1) is not None
     for layer in "ab":
-        found = prepared.pop((0, layer, spec))
+        found = resampler.half_values((0, layer, spec))
+        assert found is not None
         estimator = evidence.fitted(spec, layer)
         x, whole, y = (
             input_variable(archive, estimator),
@@ -102,7 +97,7 @@ def test_values_without_codes_are_resampled_on_the_rows_of_each_half(
             estimator = parse(f"kde:variance={estimator.variance_of(whole)}")
         halves = [
             [v.take(rows) for v in (x, whole, y)]
-            for rows in rows_of_halves(resampler._splits(0, 90))
+            for rows in rows_of_halves(resampler.splits_of(0, 90))
         ]
         expected = [
             {
@@ -114,11 +109,10 @@ def test_values_without_codes_are_resampled_on_the_rows_of_each_half(
         assert found.keys() == expected[0].keys()
         for key, bits in found.items():
             np.testing.assert_allclose(bits, [half[key] for half in expected], atol=1e-5)
-    assert not prepared
 
 
 def test_the_bias_of_a_plug_in_is_that_of_its_cells() -> None:
     t, y = np.repeat(np.arange(4), 50), np.tile(np.arange(2), 100)
-    assert _plug_in_bias(t, y) == pytest.approx(
+    assert plug_in_bias(t, y) == pytest.approx(
         (8 - 4 - 2 + 1) / (400 * math.log(2))
     )  # (|T| - 1)(|Y| - 1) / (2 N ln 2)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import hooks_of
 from torch import nn
 from typer.testing import CliRunner
 
@@ -100,7 +101,7 @@ def test_a_model_as_it_stands_is_one_step(truth: tuple[ip.Archive, States], tmp_
     assert run.steps == (0,)
     for layer in run.layers:
         assert np.array_equal(run.row_digests(0, layer), truth[0].row_digests(3, layer))
-    assert net.training and all(not m._forward_hooks for m in net.modules())
+    assert net.training and not any(hooks_of(net))
 
 
 def test_a_model_as_it_stands_does_not_replace_a_run(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_p_values_do_not_depend_on_threads_or_on_how_draws_are_shared_out(
     down = rng.integers(0, 4, 500) + (y & (rng.random(500) < 0.05))
     found = set()
     for number, size in ((1, 250), (2, 250), (2, 7), (3, 5000)):
-        monkeypatch.setattr(resample, "_DRAWS", size)
+        monkeypatch.setattr(resample, "DRAWS_AT_ONCE", size)
         with using(number):
             found.add(permutation_p(up, down, y, draws=1999, seed=5))
     assert len(found) == 1 and 0.001 < found.pop() < 0.999

@@ -298,7 +298,7 @@ def test_folds_share_out_every_class_and_every_stretch_of_a_target(
     rng: np.random.Generator,
 ) -> None:
     y = np.repeat([0, 1, 2], [40, 15, 25])
-    classes = vinfo._folds(
+    classes = vinfo.folds_of(
         Variable("y", y[:, None], "discrete"), VInformation(folds=5), np.random.default_rng(0)
     )
     assert [[int(((classes == f) & (y == c)).sum()) for f in range(5)] for c in range(3)] == [
@@ -307,7 +307,7 @@ def test_folds_share_out_every_class_and_every_stretch_of_a_target(
         [5] * 5,
     ]
     t = rng.permutation(80).astype(float)
-    stretches = vinfo._folds(
+    stretches = vinfo.folds_of(
         Variable("t", t[:, None], "continuous"), VInformation(folds=5), np.random.default_rng(0)
     )
     assert all(
@@ -320,21 +320,21 @@ def test_folds_are_equal_and_every_class_and_every_tenth_of_a_target_is_in_each(
 ) -> None:
     e = VInformation("linear", folds=5)
     y = ip.discrete(np.repeat([0, 1, 2], [50, 30, 20]))
-    fold = V._folds(y, e, np.random.default_rng(0))
+    fold = V.folds_of(y, e, np.random.default_rng(0))
     assert np.bincount(fold).tolist() == [20] * 5
     for c in range(3):
         counts = np.bincount(fold[y.values[:, 0] == c], minlength=5)
         assert counts.max() - counts.min() <= 2
     t = ip.continuous(np.random.default_rng(1).normal(size=100))
-    fold = V._folds(t, e, np.random.default_rng(0))
+    fold = V.folds_of(t, e, np.random.default_rng(0))
     ranks = np.argsort(np.argsort(t.values[:, 0]))
     assert all(
         sorted(fold[(ranks >= s) & (ranks < s + 5)]) == [0, 1, 2, 3, 4] for s in range(0, 100, 5)
     )
-    assert (V._folds(t, e, np.random.default_rng(1)) != fold).any()
-    assert len(V._folds(t.take(np.arange(20)), e, rng)) == 20
+    assert (V.folds_of(t, e, np.random.default_rng(1)) != fold).any()
+    assert len(V.folds_of(t.take(np.arange(20)), e, rng)) == 20
     with pytest.raises(EstimatorError, match="at least 20 rows for 5 folds, got 19"):
-        V._folds(t.take(np.arange(19)), e, rng)
+        V.folds_of(t.take(np.arange(19)), e, rng)
 
 
 def test_columns_are_standardised_by_the_training_rows_without_constants_and_rotated_when_wide() -> (
@@ -343,7 +343,7 @@ def test_columns_are_standardised_by_the_training_rows_without_constants_and_rot
     rng = np.random.default_rng(5)
     z = np.hstack([rng.normal(size=(40, 2)) * [1, 5] + 3, np.full((40, 1), 7.0)])
     train = np.arange(30)
-    out = V._standardised(z, train)
+    out = V.standardised(z, train)
     assert (
         out.shape == (40, 2)
         and out[train].mean(axis=0) == pytest.approx([0, 0], abs=1e-12)
@@ -351,39 +351,39 @@ def test_columns_are_standardised_by_the_training_rows_without_constants_and_rot
     )
     assert out == pytest.approx((z[:, :2] - z[train, :2].mean(axis=0)) / z[train, :2].std(axis=0))
     z[39, 0] = 1e6
-    assert V._standardised(z, train)[39, 0] == 30.0 and V._standardised(-z, train)[39, 0] == -30.0
+    assert V.standardised(z, train)[39, 0] == 30.0 and V.standardised(-z, train)[39, 0] == -30.0
     wide = rng.normal(size=(12, 40))
-    turned = V._standardised(wide, np.arange(10))
+    turned = V.standardised(wide, np.arange(10))
     plain = (wide - wide[:10].mean(axis=0)) / wide[:10].std(axis=0)
     assert turned.shape == (12, 10) and turned[:10] @ turned[:10].T == pytest.approx(
         plain[:10] @ plain[:10].T, abs=1e-8
     )
-    assert V._standardised(rng.normal(size=(12, 10)), np.arange(10)).shape == (12, 10)
+    assert V.standardised(rng.normal(size=(12, 10)), np.arange(10)).shape == (12, 10)
 
 
 def test_the_surprise_of_residuals_is_a_gaussian_log_density() -> None:
     rng = np.random.default_rng(6)
     fitted, rows = rng.normal(size=(40, 2)) @ [[1, 0.5], [0, 1]], rng.normal(size=(5, 2))
     full = stats.multivariate_normal(cov=fitted.T @ fitted / 40 + 1e-9 * np.eye(2)).logpdf(rows)
-    assert V._gaussian_surprise(fitted, rows) == pytest.approx(-full / math.log(2))
+    assert V.gaussian_surprise(fitted, rows) == pytest.approx(-full / math.log(2))
     few = fitted[:19]
     diagonal = stats.multivariate_normal(
         cov=np.diag((few**2).mean(axis=0)) + 1e-9 * np.eye(2)
     ).logpdf(rows)
-    assert V._gaussian_surprise(few, rows) == pytest.approx(-diagonal / math.log(2))
+    assert V.gaussian_surprise(few, rows) == pytest.approx(-diagonal / math.log(2))
     twenty = fitted[:20]
-    assert V._gaussian_surprise(twenty, rows) == pytest.approx(
+    assert V.gaussian_surprise(twenty, rows) == pytest.approx(
         -stats.multivariate_normal(cov=twenty.T @ twenty / 20 + 1e-9 * np.eye(2)).logpdf(rows)
         / math.log(2)
     )
 
 
 def test_symbols_that_repeat_twice_may_predict_and_a_summary_is_a_mean_with_its_error() -> None:
-    assert V._columns(ip.discrete([0, 0, 1, 1])).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    assert V.target_columns(ip.discrete([0, 0, 1, 1])).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
     with pytest.raises(EstimatorError, match="3 different symbols in 4 rows"):
-        V._columns(ip.discrete([0, 0, 1, 2]))
+        V.target_columns(ip.discrete([0, 0, 1, 2]))
     values, y = np.array([0.5, 1.5, 1.0, 2.0]), ip.discrete([0, 1, 0, 1])
-    e = V._summary(values, y, VInformation())
+    e = V.summary_of(values, y, VInformation())
     se = math.sqrt(values.var(ddof=1) / 4 + (2 - 1) / (2 * (4 * math.log(2)) ** 2))
     assert (
         (e.bits, e.stderr, e.low, e.high)
@@ -391,13 +391,13 @@ def test_symbols_that_repeat_twice_may_predict_and_a_summary_is_a_mean_with_its_
         and e.ceiling_bits == 1.0
         and e.sense == "lower"
     )
-    t = V._summary(values, ip.continuous(values), VInformation(), ("extra",))
+    t = V.summary_of(values, ip.continuous(values), VInformation(), ("extra",))
     assert (
         t.ceiling_bits is None
         and t.sense == "point"
         and t.notes == ("extra", "Gaussian likelihood: the gain of that family, no bound")
     )
-    assert V._summary(np.zeros(4), y, VInformation()).notes == ("no fold beat the base rates",)
+    assert V.summary_of(np.zeros(4), y, VInformation()).notes == ("no fold beat the base rates",)
 
 
 def test_an_online_code_sends_its_first_block_uniformly_and_the_rest_by_what_came_before() -> None:

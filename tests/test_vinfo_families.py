@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from infoplane.analysis.estimators import vinfo_families
 from infoplane.analysis.estimators import vinfo_families as F
-from infoplane.analysis.estimators.vinfo_families import Split, _mlp_objective
+from infoplane.analysis.estimators.vinfo_families import Split, mlp_objective
 from infoplane.errors import InputError
 
 
@@ -30,12 +30,12 @@ def test_the_objective_of_the_mlp_has_the_gradient_it_says_and_pays_for_every_we
         rng.normal(size=(30, d)), y, rng.normal(size=(9, d)), y[:9], np.zeros(k), discrete
     )
     flat = rng.normal(size=d * h + h + h * k + d * k + k)
-    slope = approx_fprime(flat, lambda w: _mlp_objective(w, split, h, 0.3)[0], 1e-7)
-    np.testing.assert_allclose(_mlp_objective(flat, split, h, 0.3)[1], slope, atol=2e-5)
+    slope = approx_fprime(flat, lambda w: mlp_objective(w, split, h, 0.3)[0], 1e-7)
+    np.testing.assert_allclose(mlp_objective(flat, split, h, 0.3)[1], slope, atol=2e-5)
     weights = np.concatenate(
         [flat[: d * h], flat[d * h + h : d * h + h + h * k + d * k]]
     )  # not the offsets
-    paid = _mlp_objective(flat, split, h, 0.3)[0] - _mlp_objective(flat, split, h, 0.0)[0]
+    paid = mlp_objective(flat, split, h, 0.3)[0] - mlp_objective(flat, split, h, 0.0)[0]
     assert paid == pytest.approx(0.15 * float((weights**2).sum()))
 
 
@@ -47,7 +47,7 @@ def test_usable_information_of_neighbours_may_take_every_row_for_one() -> None:
         z=np.arange(4.0)[:, None], zi=np.zeros((1, 1)), y=y, discrete=True, base=np.log([0.5, 0.5])
     )
     split.inner_loss = lambda logs: tried.append(np.exp(logs[0])) or -len(tried)
-    predicted = vinfo_families._fit_knn(split)(np.zeros((1, 1)))
+    predicted = vinfo_families.fit_knn(split)(np.zeros((1, 1)))
     assert [t[0] for t in tried] == [
         pytest.approx(2.5 / 3),
         pytest.approx(2.5 / 5),
@@ -95,32 +95,33 @@ def test_the_gradient_of_the_loss_is_its_difference_quotient(
 ) -> None:
     s = split_of(discrete)
     out = rng.normal(size=(60, 3 if discrete else 2))
-    _, grad = F._loss(out, s)
+    _, grad = F.loss_and_slope(out, s)
     for i, j in ((0, 0), (7, 1), (59, 1)):
         step = np.zeros_like(out)
         step[i, j] = 1e-5
         assert grad[i, j] == pytest.approx(
-            (F._loss(out + step, s)[0] - F._loss(out - step, s)[0]) / 2e-5, abs=1e-7
+            (F.loss_and_slope(out + step, s)[0] - F.loss_and_slope(out - step, s)[0]) / 2e-5,
+            abs=1e-7,
         )
 
 
 def test_the_linear_family_is_ridge_and_logistic_regression() -> None:
 
     r = split_of(False)
-    w = F._linear_at(r, 0.1, np.zeros((4, 2)))
+    w = F.linear_at(r, 0.1, np.zeros((4, 2)))
     ridge = Ridge(alpha=0.1 * 60).fit(r.z, r.y)
     assert pytest.approx(ridge.coef_, abs=1e-8) == w[:-1].T and w[-1] == pytest.approx(
         ridge.intercept_, abs=1e-8
     )
     s = split_of(True)
-    w = F._linear_at(s, 0.05, np.vstack([np.zeros((3, 3)), s.base[None]]))
+    w = F.linear_at(s, 0.05, np.vstack([np.zeros((3, 3)), s.base[None]]))
     logistic = LogisticRegression(C=1 / (0.05 * 60), tol=1e-8, max_iter=2000).fit(s.z, s.y)
     assert F.log_softmax(s.zi @ w[:-1] + w[-1]) == pytest.approx(
         logistic.predict_log_proba(s.zi), abs=5e-3
     )
-    predict, best = F._fit_linear(s)
+    predict, best = F.fit_linear(s)
     penalties = [
-        F._linear_at(s, p, np.vstack([np.zeros((3, 3)), s.base[None]])) for p in F._PENALTIES
+        F.linear_at(s, p, np.vstack([np.zeros((3, 3)), s.base[None]])) for p in F.PENALTIES
     ]
     losses = [s.inner_loss(s.zi @ v[:-1] + v[-1]) for v in penalties]
     assert s.inner_loss(predict(s.zi)) <= min(losses[:3]) + 1e-3 and predict(s.zi) == pytest.approx(
@@ -132,8 +133,8 @@ def test_a_hidden_layer_stands_beside_a_linear_skip(rng: np.random.Generator) ->
     d, h, k = 3, 4, 2
     parts = [rng.normal(size=shape) for shape in ((d, h), (h,), (h, k), (d, k), (k,))]
     flat, z = np.concatenate([p.ravel() for p in parts]), rng.normal(size=(5, d))
-    assert all((a == b).all() for a, b in zip(F._unpack(flat, d, h, k), parts, strict=True))
-    units, out = F._mlp_forward(flat, z, d, h, k)
+    assert all((a == b).all() for a, b in zip(F.unpack_weights(flat, d, h, k), parts, strict=True))
+    units, out = F.mlp_forward(flat, z, d, h, k)
     assert units == pytest.approx(np.tanh(z @ parts[0] + parts[1])) and out == pytest.approx(
         units @ parts[2] + z @ parts[3] + parts[4]
     )
@@ -142,20 +143,20 @@ def test_a_hidden_layer_stands_beside_a_linear_skip(rng: np.random.Generator) ->
 def test_a_trained_hidden_layer_is_never_worse_on_the_inner_rows_than_where_it_started() -> None:
     for discrete in (True, False):
         s = split_of(discrete)
-        linear = F._fit_linear(s)
+        linear = F.fit_linear(s)
         for penalty in (1e-2, 1e-4):
-            loss, weights = F._train_mlp(s, np.random.default_rng(0), 8, penalty)
+            loss, weights = F.train_mlp(s, np.random.default_rng(0), 8, penalty)
             assert (
                 loss
-                == pytest.approx(s.inner_loss(F._mlp_forward(weights, s.zi, 3, 8, len(s.base))[1]))
+                == pytest.approx(s.inner_loss(F.mlp_forward(weights, s.zi, 3, 8, len(s.base))[1]))
                 and loss < s.inner_loss(linear[0](s.zi)) + 0.02
             )
     x = np.random.default_rng(3).uniform(-2, 2, size=(400, 1))
     bump = F.Split(x[:300], np.cos(2 * x[:300]), x[300:], np.cos(2 * x[300:]), np.zeros(1), False)
     assert (
-        F._train_mlp(bump, np.random.default_rng(0), 16, 1e-4)[0]
+        F.train_mlp(bump, np.random.default_rng(0), 16, 1e-4)[0]
         < 0.05
-        < F._fit_linear(bump)[0](bump.zi).var() + bump.inner_loss(np.zeros((100, 1)))
+        < F.fit_linear(bump)[0](bump.zi).var() + bump.inner_loss(np.zeros((100, 1)))
     )
 
 
@@ -169,7 +170,7 @@ def test_neighbours_answer_smoothed_frequencies_or_means_of_the_best_k() -> None
         np.log([0.5, 0.5]),
         True,
     )
-    out = F._fit_knn(s)(np.array([[0.2], [6.9]]))
+    out = F.fit_knn(s)(np.array([[0.2], [6.9]]))
     k = next(
         k for k in (2, 4, 8) if out[0, 0] == pytest.approx(math.log((k + 0.5) / (k + 1)), abs=1e-9)
     )
@@ -179,11 +180,11 @@ def test_neighbours_answer_smoothed_frequencies_or_means_of_the_best_k() -> None
         and out[1] == pytest.approx(out[0][::-1])
     )
     r = F.Split(z, 2 * z, z, 2 * z, np.zeros(1), False)
-    assert F._fit_knn(r)(np.array([[3.4]])) == pytest.approx(np.array([[7.0]])), (
+    assert F.fit_knn(r)(np.array([[3.4]])) == pytest.approx(np.array([[7.0]])), (
         "two neighbours, at 3 and 4"
     )
     tiny = F.Split(z[:1], z[:1], z[:2], z[:2], np.zeros(1), False)
-    assert F._fit_knn(tiny)(z[:3]) == pytest.approx(np.zeros((3, 1)))
+    assert F.fit_knn(tiny)(z[:3]) == pytest.approx(np.zeros((3, 1)))
 
 
 def test_a_predictor_is_shrunk_by_the_best_factor_and_one_that_learnt_nothing_answers_the_base(
@@ -194,9 +195,9 @@ def test_a_predictor_is_shrunk_by_the_best_factor_and_one_that_learnt_nothing_an
     s = F.Split(z, z, z, z + 0.01 * rng.normal(size=(400, 1)), np.zeros(1), False)
     grid = np.geomspace(0.05, 2.0, 24)
     for factor in (4.0, 1.0, 0.7):
-        monkeypatch.setattr(F, "_raw", lambda *told, f=factor: lambda v: f * v)
+        monkeypatch.setattr(F, "fit_raw", lambda *told, f=factor: lambda v: f * v)
         best = grid[int(np.argmin([np.mean((g * factor * z - s.yi) ** 2) for g in grid]))]  # type: ignore[operator]  # floats
-        predict, gains = F._calibrated("linear", s, rng, 1)
+        predict, gains = F.fit_calibrated("linear", s, rng, 1)
         assert predict(np.array([[2.0]])) == pytest.approx(np.array([[2.0 * factor * best]]))
         assert gains == pytest.approx((0.5 * s.yi**2 - 0.5 * (best * factor * z - s.yi) ** 2)[:, 0])  # type: ignore[operator]
         assert F.fit_family("linear", lambda k: s, rng, 1)(z) == pytest.approx(predict(z))
@@ -211,7 +212,9 @@ def test_what_one_split_leaves_open_two_more_are_asked(
     def asked(*gains: list[float]) -> tuple[int, bool]:
         left = list(gains)
         monkeypatch.setattr(
-            F, "_calibrated", lambda *told: (lambda z: np.ones((len(z), 1)), np.array(left.pop(0)))
+            F,
+            "fit_calibrated",
+            lambda *told: (lambda z: np.ones((len(z), 1)), np.array(left.pop(0))),
         )
         answer = F.fit_family("linear", lambda k: split_of(False), rng, 1)(np.zeros((2, 3)))
         return len(gains) - len(left), bool((answer == 1).all())
@@ -224,9 +227,9 @@ def test_what_one_split_leaves_open_two_more_are_asked(
         and asked(open_, open_, open_) == (3, True)
     )
     assert (
-        F._significance(np.array([1.0, 2.0, 3.0]))
+        F.significance_of(np.array([1.0, 2.0, 3.0]))
         == pytest.approx(2 / np.std([1, 2, 3]) * math.sqrt(3))
-        and F._significance(np.ones(3)) == 0.0
+        and F.significance_of(np.ones(3)) == 0.0
     )
 
 
@@ -238,11 +241,11 @@ def test_the_quadratic_family_finds_classes_that_differ_in_spread() -> None:
     truth = np.stack([stats.norm.logpdf(z[400:], 0, sd).sum(axis=1) for sd in (1.0, 3.0)], axis=1)
     truth = truth - logsumexp(truth, axis=1, keepdims=True)
     assert (
-        s.inner_loss(F._fit_gaussian(s)(s.zi)) < s.inner_loss(truth) + 0.03
-        and s.inner_loss(F._fit_linear(s)[0](s.zi)) > 0.6
+        s.inner_loss(F.fit_gaussian(s)(s.zi)) < s.inner_loss(truth) + 0.03
+        and s.inner_loss(F.fit_linear(s)[0](s.zi)) > 0.6
     )
     lone = replace(s, y=np.where(np.arange(400) == 0, 2, y[:400]), base=np.log([0.49, 0.49, 0.02]))
-    assert np.exp(F._fit_gaussian(lone)(s.zi))[:, 2].max() < 1e-9, (
+    assert np.exp(F.fit_gaussian(lone)(s.zi))[:, 2].max() < 1e-9, (
         "a class of one row has no covariance"
     )
 

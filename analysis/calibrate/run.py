@@ -122,7 +122,7 @@ def trials_of(
     """Every estimator on one draw."""
     sample, found = case.sample(n, seed), []
     for spec, estimator in parsed.items():
-        if (given := _given(estimator, sample)) is None:
+        if (given := given_to(estimator, sample)) is None:
             continue
         e, a, b = given
         rng = np.random.default_rng(
@@ -158,7 +158,7 @@ def trials_of(
     return found
 
 
-def _given(estimator: Estimator, sample: Sample) -> tuple[Estimator, Variable, Variable] | None:
+def given_to(estimator: Estimator, sample: Sample) -> tuple[Estimator, Variable, Variable] | None:
     """What the estimator gets of a sample: the clean layer and the noise for sample propagation, the pair for all others; None where unsupported."""
     if isinstance(estimator, TakesNoise):
         if sample.ids is None or sample.clean is None or sample.sigma is None:

@@ -120,7 +120,7 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> tuple[int, li
     compared, joined, found = 0, 0, list[Finding]()
     if evidence.archive is None or plane.chain is None:
         return compared, found
-    cut, there = _cut_pairs(plane), set(evidence.archive.steps)
+    cut, there = cut_pairs(plane), set(evidence.archive.steps)
     if gone := [step for step in plane.steps if step not in there]:
         limits.append(
             f"{len(gone)} of {len(plane.steps)} checkpoints, the first at step {gone[0]}: their activations are no longer in the run, so that exact codes are "
@@ -167,7 +167,7 @@ def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> tuple[int, li
     return compared, found
 
 
-def _cut_pairs(plane: Plane) -> list[tuple[str, str]]:
+def cut_pairs(plane: Plane) -> list[tuple[str, str]]:
     """Certified pairs by the layer downstream, the layer just above it first."""
     chain, layers = plane.chain, plane.layers
     if chain is None:
@@ -209,7 +209,7 @@ def _pairs(
         for (k, tested), p in zip(
             each, holm([t.p for _, t in each], family.comparable), strict=True
         ):
-            found[k] = _judged(
+            found[k] = judged_by_chance(
                 found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator)
             )
             if found[k].verdict in ("estimator", "violation"):
@@ -252,7 +252,9 @@ def _pairs(
     return compared.pairs, compared.settled + found
 
 
-def _judged(finding: Finding, tested: Chance, p: float, alpha: float, tolerance: float) -> Finding:
+def judged_by_chance(
+    finding: Finding, tested: Chance, p: float, alpha: float, tolerance: float
+) -> Finding:
     """Steps 3 to 5 of the procedure: corrected excess within tolerance, chance, shrinking with the rows."""
     finding = replace(finding, p=tested.p, stderr=tested.stderr)
     if tested.corrected_bits is not None and tested.corrected_bits <= tolerance:

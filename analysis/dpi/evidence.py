@@ -145,7 +145,7 @@ class Evidence:
             self._step, self._codes = step, {}
         if (layer, spec) not in self._codes:
             if spec == EXACT:
-                self._codes[layer, spec] = _codes_of_rows(self.archive.row_digests(step, layer))
+                self._codes[layer, spec] = codes_of_rows(self.archive.row_digests(step, layer))
             else:
                 estimator = self.fitted(spec, layer) if self.celled(spec) else None
                 self._codes[layer, spec] = (
@@ -281,7 +281,7 @@ def name_declared(findings: Sequence[Finding], chain: Chain | None) -> list[Find
     return named
 
 
-def _codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
+def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
     """`codes_of_digests`; of rows that all differ, as those of most layers do, without anything compiled, which takes a fifth of a second to load."""
     halves = np.sort(digests[:, 0])
     return (

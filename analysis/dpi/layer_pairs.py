@@ -15,7 +15,7 @@ from infoplane.columns import objects_of
 from infoplane.grids import Grid
 from infoplane.types import Finding, Verdict
 
-_AT_ONCE = 1 << 20
+CHECKPOINTS_AT_ONCE = 1 << 20
 """Pairs of numbers that are compared at a time."""
 
 
@@ -57,7 +57,7 @@ def compare(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
     names = [(plane.layers[up], plane.layers[down]) for up, down in zip(ups, downs, strict=True)]
     reasons = [evidence.incomparable(up, down) for up, down in names]
     comparable = np.array([not reason for reason in reasons], np.bool_)
-    most = max(_AT_ONCE // max(len(names), 1), 1)
+    most = max(CHECKPOINTS_AT_ONCE // max(len(names), 1), 1)
     for grid in grids:
         traits = evidence.traits(grid.estimator)
         if traits.dpi_exempt or not carries_bits(plane, grid.estimator):

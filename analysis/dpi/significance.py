@@ -42,7 +42,7 @@ Cell = tuple[int, str, str]
 """Step, layer and estimator."""
 Halves = dict[tuple[str, str], NDArray[np.float64]]
 """Bits of every half, by quantity and sense; codes have one information, whatever sense its points have: theirs is empty."""
-_DRAWS = 250
+DRAWS_AT_ONCE = 250
 """Draws of the permutation test that a thread takes at a time."""
 
 
@@ -83,7 +83,7 @@ def permutation_p(
     def reached(part: range) -> int:
         return int(exceedances(starts, cells, labels, table, part.start, part.stop, seed % 2**31))
 
-    parts = [range(k, min(k + _DRAWS, draws)) for k in range(0, draws, _DRAWS)]
+    parts = [range(k, min(k + DRAWS_AT_ONCE, draws)) for k in range(0, draws, DRAWS_AT_ONCE)]
     return (1 + sum(in_order(reached, parts))) / (1 + draws)
 
 
@@ -175,7 +175,7 @@ class Resampler:
         self, step: int, spec: str, quantity: str, sense: str, up: str, down: str, excess: float
     ) -> Chance | None:
         """The evidence on one excess; None where it cannot be resampled (no archive, values gone, too few rows)."""
-        a, b = self._half_values((step, up, spec)), self._half_values((step, down, spec))
+        a, b = self.half_values((step, up, spec)), self.half_values((step, down, spec))
         series = (quantity, "" if self.evidence.celled(spec) else sense)
         if a is None or b is None or series not in a or series not in b:
             return None
@@ -187,7 +187,7 @@ class Resampler:
             p = permutation_p(
                 ti, tj, y, draws=self.settings.permutations, seed=self.settings.seed + step
             )
-            return Chance(p, se, half, excess - (_plug_in_bias(tj, y) - _plug_in_bias(ti, y)))
+            return Chance(p, se, half, excess - (plug_in_bias(tj, y) - plug_in_bias(ti, y)))
         if (
             ti is not None and quantity == "i_xz"
         ):  # entropies of the codes of these very rows: nothing is sampled
@@ -195,7 +195,7 @@ class Resampler:
         p = 0.5 * math.erfc(excess / se / math.sqrt(2)) if se > 0 else 0.0
         return Chance(p, se, half)
 
-    def _half_values(self, cell: Cell) -> Halves | None:
+    def half_values(self, cell: Cell) -> Halves | None:
         if cell not in self._values:
             self._values[cell] = self._computed(cell)
         return self._values[cell]
@@ -230,7 +230,7 @@ class Resampler:
             return known
         z = layer_variable(archive, step, layer, estimator)
         x, y = input_variable(archive, estimator), label_variable(archive, estimator)
-        splits = self._splits(step, archive.n_rows)
+        splits = self.splits_of(step, archive.n_rows)
         every: Iterable[list[tuple[Quantity, Estimate]]] | None
         every = halves_from_one_pass(
             estimator, x, z, y, splits, np.random.default_rng([self.settings.seed, step, 1])
@@ -261,7 +261,7 @@ class Resampler:
         }
         return {of: np.asarray(values) for of, values in found.items()}
 
-    def _splits(self, step: int, n: int) -> list[NDArray[np.bool_]]:
+    def splits_of(self, step: int, n: int) -> list[NDArray[np.bool_]]:
         """The random splits of this step."""
         return balanced_halves(
             n, self.settings.splits, np.random.default_rng([self.settings.seed, step])
@@ -275,7 +275,7 @@ class Resampler:
             self._step = step
             self._sides = [
                 (rows, {q: cell_codes(v[rows][:, None]) for q, v in sides.items() if v is not None})
-                for rows in rows_of_halves(self._splits(step, archive.n_rows))
+                for rows in rows_of_halves(self.splits_of(step, archive.n_rows))
             ]
         return self._sides
 
@@ -304,7 +304,7 @@ def _halves_in(record: Record | None, splits: int) -> Halves | None:
     return found if sound else None
 
 
-def _plug_in_bias(t: Codes, y: Codes) -> float:
+def plug_in_bias(t: Codes, y: Codes) -> float:
     """Leading bias of a plug-in I(T;Y) in bits: ``(K_TY - K_T - K_Y + 1) / (2 N ln 2)``."""
     pairs, ts, ys = (
         int(np.count_nonzero(c)) for c in (joint_counts(t, y), counts_of(t), counts_of(y))

@@ -104,13 +104,13 @@ def _quadratic(c: NDArray[np.float64], n: int) -> float:
     if n < 8:
         return entropy_of_counts(c.astype(np.int64))
     sizes = np.array([n, n // 2, n // 4])
-    values = [_mean_subsample_entropy(c, n, int(m)) for m in sizes]
+    values = [mean_subsample_entropy(c, n, int(m)) for m in sizes]
     return float(
         np.linalg.solve(np.stack([np.ones(3), 1 / sizes, 1 / sizes**2], axis=1), values)[0]
     )
 
 
-def _mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
+def mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
     """Mean plug-in entropy in bits of m rows drawn without replacement from n with counts ``c``: a hypergeometric sum per distinct count."""
     from scipy.stats import hypergeom
 

@@ -72,14 +72,14 @@ def kernel_views(
     own = [np.ones_like(total) if one else next(rest) for one in alone]
     return [
         [
-            _seen(total[:, k], o[:, k], c[g[chosen]], c, n)
+            seen_of_sums(total[:, k], o[:, k], c[g[chosen]], c, n)
             for o, c, g in zip(own, counts, groupings, strict=True)
         ]
         for k in range(len(s2))
     ]
 
 
-def _seen(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int) -> Seen:
+def seen_of_sums(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int) -> Seen:
     """From sums of shape ``(m, 2)`` and the size of each row's group, shape ``(m,)``."""
     low, up = (np.log2(own[:, bound] / sizes) - np.log2(total[:, bound] / n) for bound in (0, 1))
     spread = (float(low.std(ddof=1)), float(up.std(ddof=1))) if len(total) < n else (0.0, 0.0)
@@ -107,7 +107,7 @@ def halves_seen(
         else None
     )
     several = 16 if blocks is None else len(splits) if int(blocks.max()) < _BLOCKS else _SPLITS
-    of_x, of_y = _tables(xs, splits), _tables(ys, splits)
+    of_x, of_y = tables_of_halves(xs, splits), tables_of_halves(ys, splits)
     found = []
     for start in range(0, len(splits), several):
         part = splits[start : start + several]
@@ -120,20 +120,20 @@ def halves_seen(
         own_x = 0 * total if alone else own[0]  # of a row alone in its group, the row itself
         for k in range(len(part)):
             for side in (0, 1):
-                by_x = _seen_of_logs(own_x[k, side] - total[k, side], of_x[start + k][side])
+                by_x = seen_of_logs(own_x[k, side] - total[k, side], of_x[start + k][side])
                 found.append(
-                    (by_x, _seen_of_logs(own[-1][k, side] - total[k, side], of_y[start + k][side]))
+                    (by_x, seen_of_logs(own[-1][k, side] - total[k, side], of_y[start + k][side]))
                 )
     return found
 
 
-def _seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
+def seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
     n, groups, bits = table
     low, up = difference / n + bits
     return Seen((float(low), float(up)), groups, bits, n, n)
 
 
-def _tables(
+def tables_of_halves(
     codes: Codes, splits: Sequence[NDArray[np.bool_]]
 ) -> list[list[tuple[int, int, float]]]:
     """Of either half of each split: its rows, how many different codes they have, and the entropy of these in bits."""

@@ -21,10 +21,10 @@ from infoplane.types import Bound, Estimate, Kind, Sense, Variable
 _LN2 = float(np.log(2.0))
 _INNER = 0.15
 _APART = 0.3
-_MOST_CLASSES = 256
+MOST_CLASSES = 256
 
 
-class _Critic(nn.Module):
+class Critic(nn.Module):
     """A scalar f(a, b) for every pair of rows, shape ``(n, m)``: one hidden layer on each side meets in a second one."""
 
     def __init__(self, a: int, b: int, hidden: int) -> None:
@@ -81,7 +81,7 @@ def smile_nats(scores: Tensor, tau: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class _Variational:
+class Variational:
     """What the variational estimators share; see each for its bound.
 
     Attributes:
@@ -175,8 +175,8 @@ class _Variational:
                 f"{self.name}: expected at least {4 * self.batch} rows for batches of {self.batch}, got {a.n}"
             )
         rng = np.random.default_rng(0) if rng is None else rng
-        xs, zs = (_features(v, self.name) for v in (a, b))
-        values = [self._one(xs, zs, rng) for _ in range(self.seeds)]
+        xs, zs = (critic_features(v, self.name) for v in (a, b))
+        values = [self.fit_and_read(xs, zs, rng) for _ in range(self.seeds)]
         bits = float(np.mean(values))
         if not np.isfinite(bits):
             raise EstimatorError(
@@ -199,7 +199,7 @@ class _Variational:
             bound=self._BOUND,
         )
 
-    def _one(
+    def fit_and_read(
         self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator
     ) -> float:
         order = rng.permutation(len(x))
@@ -222,17 +222,17 @@ class _Variational:
         seed = int(rng.integers(2**31))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            critic = _Critic(x.shape[1], z.shape[1], self.hidden).to(device)
+            critic = Critic(x.shape[1], z.shape[1], self.hidden).to(device)
         generator = np.random.default_rng(seed)
         at = [torch.as_tensor(v, device=device) for v in (x, z)]
         with torch.enable_grad():
-            self._train(critic, at, train, stop, generator)
+            self.train(critic, at, train, stop, generator)
         with torch.no_grad():
-            return self._value(critic, at, test) / _LN2
+            return self.held_out_nats(critic, at, test) / _LN2
 
-    def _train(
+    def train(
         self,
-        critic: _Critic,
+        critic: Critic,
         at: list[Tensor],
         train: NDArray[np.int64],
         stop: NDArray[np.int64],
@@ -258,7 +258,7 @@ class _Variational:
         critic.load_state_dict(state)
 
     def _average(
-        self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64], value: Any
+        self, critic: Critic, at: list[Tensor], rows: NDArray[np.int64], value: Any
     ) -> float:  # Any: a function of scores
         found = []
         for start in range(0, len(rows) - self.batch + 1, self.batch):
@@ -266,29 +266,29 @@ class _Variational:
             found.append(float(value(critic(at[0][pick], at[1][pick]))))
         return float(np.mean(found))
 
-    def _value(self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
+    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
         return self._average(critic, at, rows, self.read)
 
 
-def _features(v: Variable, name: str) -> NDArray[np.float32]:
+def critic_features(v: Variable, name: str) -> NDArray[np.float32]:
     if v.kind == "continuous":
         return standardised(v).astype(np.float32)
     codes = row_codes(v.values)
-    if codes.max() >= _MOST_CLASSES:
+    if codes.max() >= MOST_CLASSES:
         raise EstimatorError(
-            f"{name}: {v.name} has {codes.max() + 1} symbols; a critic takes labels (at most {_MOST_CLASSES}), not row ids"
+            f"{name}: {v.name} has {codes.max() + 1} symbols; a critic takes labels (at most {MOST_CLASSES}), not row ids"
         )
     return np.eye(int(codes.max()) + 1, dtype=np.float32)[codes]
 
 
 @dataclass(frozen=True)
-class InfoNCE(_Variational):
+class InfoNCE(Variational):
     """InfoNCE (van den Oord et al. 2018): a lower bound that cannot exceed log2(batch), held out, in bits.
 
     When it lies: any I above log2(batch) - 1 reads as the ceiling, which is stored with the estimate.
     """
 
-    traits = replace(_Variational.traits, target="variational lower bound, at most log2(batch)")
+    traits = replace(Variational.traits, target="variational lower bound, at most log2(batch)")
     _TITLE = "I_NCE"
     _PREFIX = "infonce"
 
@@ -303,10 +303,10 @@ class InfoNCE(_Variational):
 
 
 @dataclass(frozen=True)
-class NWJ(_Variational):
+class NWJ(Variational):
     """Nguyen, Wainwright & Jordan (2010): an unbiased lower bound whose variance grows like e^I."""
 
-    traits = replace(_Variational.traits, target="variational lower bound")
+    traits = replace(Variational.traits, target="variational lower bound")
     _TITLE = "I_NWJ"
     _PREFIX = "nwj"
 
@@ -316,11 +316,11 @@ class NWJ(_Variational):
 
 
 @dataclass(frozen=True)
-class MINE(_Variational):
+class MINE(Variational):
     """MINE (Belghazi et al. 2018): Donsker-Varadhan on batches; the logarithm of a mean makes it slightly too high."""
 
     traits = replace(
-        _Variational.traits,
+        Variational.traits,
         target="Donsker-Varadhan bound",
         bound="lower bound in the limit of large batches",
     )
@@ -334,13 +334,13 @@ class MINE(_Variational):
 
 
 @dataclass(frozen=True)
-class SMILE(_Variational):
+class SMILE(Variational):
     """SMILE (Song & Ermon 2020): critic trained by Jensen-Shannon, read by DV with the product term clipped at ``tau`` nats. No bound."""
 
     tau: float = 5.0
 
     traits = replace(
-        _Variational.traits,
+        Variational.traits,
         measures="information",
         target="clipped Donsker-Varadhan",
         bound="none (clipping)",
@@ -366,7 +366,7 @@ class SMILE(_Variational):
 
 
 @dataclass(frozen=True)
-class DensityRatio(_Variational):
+class DensityRatio(Variational):
     """Joint against product as a classification: its logit is the log density ratio, read two ways that must agree.
 
     Plug-in ``E_joint f`` and Donsker-Varadhan ``E_joint f - log E_product e^f``, both on held-out rows. They agree when the ratio is
@@ -378,7 +378,7 @@ class DensityRatio(_Variational):
     """
 
     traits = replace(
-        _Variational.traits,
+        Variational.traits,
         measures="information",
         target="cross-fitted density ratio, Donsker-Varadhan read-out",
         bound="lower bound in the limit of large batches",
@@ -392,14 +392,14 @@ class DensityRatio(_Variational):
         """Jensen-Shannon: the logistic loss of the classifier."""
         return js_objective(scores)
 
-    def _one(
+    def fit_and_read(
         self, x: NDArray[np.float32], z: NDArray[np.float32], rng: np.random.Generator
     ) -> float:
         order = rng.permutation(len(x))
         halves = order[: len(x) // 2], order[len(x) // 2 :]
         return (self._directed(x, z, *halves, rng) + self._directed(x, z, *halves[::-1], rng)) / 2
 
-    def _value(self, critic: _Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
+    def held_out_nats(self, critic: Critic, at: list[Tensor], rows: NDArray[np.int64]) -> float:
         plug = self._average(critic, at, rows, lambda s: s.diagonal().mean())
         dv = self._average(critic, at, rows, dv_nats)
         if abs(plug - dv) > _APART * _LN2:

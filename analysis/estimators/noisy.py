@@ -14,7 +14,7 @@ from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
-_TILE = 512
+TILE = 512
 Floats = NDArray[np.float64]
 
 
@@ -117,8 +117,8 @@ class NoisyChannel:
         values_of = np.zeros((self.draws, len(codes), n))
         for k in range(self.draws):
             noise = rng.normal(size=centres.shape)  # drawn whole: the tiles do not change it
-            for start in range(0, n, _TILE):
-                block = slice(start, min(start + _TILE, n))
+            for start in range(0, n, TILE):
+                block = slice(start, min(start + TILE, n))
                 values_of[k, :, block] = self._log_ratio(centres, norms, block, codes, noise[block])
         rows = values_of.mean(axis=0)
         spread = values_of.var(axis=0, ddof=1) if self.draws > 1 else np.zeros_like(rows)

@@ -50,7 +50,7 @@ def _load(target: str) -> Any:  # Any: a class by name
     return getattr(importlib.import_module(module), name)
 
 
-def _family(prefix: str) -> Any:  # Any: a class of estimators
+def family_of(prefix: str) -> Any:  # Any: a class of estimators
     if prefix in FAMILIES:
         return _load(FAMILIES[prefix])
     known = {point.name: point for point in entry_points(group="infoplane.estimators")}
@@ -81,7 +81,7 @@ def parse(spec: str | Estimator) -> Estimator:
             )
         return spec
     prefix, _, rest = spec.strip().partition(":")
-    cls = _family(prefix)
+    cls = family_of(prefix)
     given: dict[str, Any] = {}  # Any: ints, floats, strings, booleans
     for position, item in enumerate(part.strip() for part in rest.split(",") if part.strip()):
         key, equals, text = item.partition("=")

@@ -16,7 +16,7 @@ from infoplane.analysis.estimators.entropies import (
 )
 
 _LN2 = float(np.log(2.0))
-_MOST_WORK = 2e7
+MOST_WORK = 2e7
 _FEW, _CLEAR = (
     30,
     25.0,
@@ -54,15 +54,13 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
     if degrees == 0:
         return 0.0, bits, bits
     tables = counts_of(a), counts_of(b), counts_of(joint_codes(a, b))
-    if n < 3 or sum(len(t) * len(np.unique(t)) for t in tables) > _MOST_WORK:
+    if n < 3 or sum(len(t) * len(np.unique(t)) for t in tables) > MOST_WORK:
         se = information_stderr(a, b)
         return se, bits - 1.96 * se, bits + 1.96 * se
     order = np.lexsort((b, a))
     at_random = np.random.default_rng(0).permutation(b[order])
     smooth: Correction = "cwj" if correction == "grassberger" else correction
-    first = _jackknife_variance(a, b, smooth) - 0.5 * _jackknife_variance(
-        a[order], at_random, smooth
-    )
+    first = jackknife_variance(a, b, smooth) - 0.5 * jackknife_variance(a[order], at_random, smooth)
     variance = max(first, degrees / (2 * n * n * _LN2**2))
     weak = degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees)
     return float(np.sqrt(variance)), *(
@@ -94,7 +92,7 @@ def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
     return min(bits, noncentrality(0.975) / unit), max(bits, noncentrality(0.025) / unit)
 
 
-def _jackknife_variance(a: Codes, b: Codes, correction: Correction) -> float:
+def jackknife_variance(a: Codes, b: Codes, correction: Correction) -> float:
     ab = joint_codes(a, b)
     left = [_without_one(counts_of(c), correction)[c] for c in (a, b, ab)]
     return (len(a) - 1) * float((left[0] + left[1] - left[2]).var())

@@ -119,7 +119,7 @@ class VInformation:
         """I_V(a -> b) in bits with the standard error of the mean over held-out rows. Without ``rng``, seed 0."""
         _check_pair(a, b)
         base, used = _both_surprises(a, b, self, _generator(rng))
-        return _summary(base - used, b, self)
+        return summary_of(base - used, b, self)
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
@@ -139,7 +139,9 @@ def _check_pair(a: Variable, b: Variable) -> None:
         )
 
 
-def _summary(values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...] = ()) -> Estimate:
+def summary_of(
+    values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...] = ()
+) -> Estimate:
     n = len(values)
     symbols = len(np.unique(b.values, axis=0)) if b.kind == "discrete" else 2
     beyond = (symbols - 1) / (
@@ -170,7 +172,7 @@ def _summary(values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...
     )
 
 
-def _columns(v: Variable) -> Floats:
+def target_columns(v: Variable) -> Floats:
     """Predictor columns: the values of a continuous variable, indicators of the symbols of a discrete one."""
     if v.kind == "continuous":
         return v.values.astype(np.float64)
@@ -186,7 +188,7 @@ def _symbols(v: Variable) -> NDArray[np.int64]:
     return np.unique(v.values, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def _folds(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
+def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
     """Fold of every row, stratified: rows are dealt out class by class, in random order."""
     if b.n < 4 * e.folds:
         raise EstimatorError(
@@ -218,8 +220,8 @@ def _both_surprises(
     a: Variable | None, b: Variable, e: VInformation, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
     """Surprises without and with the predictor, on the same folds."""
-    fold = _folds(b, e, rng)
-    z = np.zeros((b.n, 0)) if a is None else _columns(a)
+    fold = folds_of(b, e, rng)
+    z = np.zeros((b.n, 0)) if a is None else target_columns(a)
     y: NDArray[np.generic] = _symbols(b) if b.kind == "discrete" else b.values.astype(np.float64)
     base, used = np.empty(b.n), np.empty(b.n)
     for k in range(e.folds):
@@ -230,7 +232,7 @@ def _both_surprises(
     return base, used
 
 
-def _standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
+def standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
     """Columns centred and scaled by the training rows; constant ones go; wider than long is rotated onto the span of the training rows."""
     spread = z[train].std(axis=0)
     live = spread > 1e-12 * np.abs(z[train]).max(axis=0, initial=0.0)
@@ -277,7 +279,7 @@ def _one_fold_discrete(
     counts = np.bincount(y[train], minlength=classes) + 0.5  # type: ignore[arg-type]  # integer codes; half a count: no class is impossible
     prior = np.log(counts / counts.sum())
     base = -prior[y[test]] / _LN2  # type: ignore[index]  # integer codes
-    zs = _standardised(z, train)
+    zs = standardised(z, train)
     if zs.shape[1] == 0:
         return base, base
     held = max(1, round(_INNER * len(train)))
@@ -308,8 +310,8 @@ def _one_fold_continuous(
             "the target is constant on a training fold: a density of it has no bits"
         )
     ys = (y[:, live] - mean[live]) / spread[live]  # type: ignore[operator]  # floats
-    base = _gaussian_surprise(ys[train], ys[test])
-    zs = _standardised(z, train)
+    base = gaussian_surprise(ys[train], ys[test])
+    zs = standardised(z, train)
     if zs.shape[1] == 0:
         return base, base
     held = max(2, round(_INNER * len(train)))
@@ -319,10 +321,10 @@ def _one_fold_continuous(
         return Split(zs[fit], ys[fit], zs[inner], ys[inner], np.zeros(ys.shape[1]), False)
 
     predict, inner = fit_family(e.family, split, rng, e.hidden), train[:held]
-    return base, _gaussian_surprise(ys[inner] - predict(zs[inner]), ys[test] - predict(zs[test]))
+    return base, gaussian_surprise(ys[inner] - predict(zs[inner]), ys[test] - predict(zs[test]))
 
 
-def _gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
+def gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
     """-log2 density of rows under the zero-mean Gaussian of the fitted residuals; a full covariance where the rows allow one."""
     n, d = fitted.shape
     cov = fitted.T @ fitted / n
@@ -368,11 +370,13 @@ def conditional_vinformation(
     _check_pair(given, y)
     seed = int(_generator(rng).integers(2**63))
     both = Variable(
-        f"{z.name}+{given.name}", np.hstack([_columns(z), _columns(given)]), "continuous"
+        f"{z.name}+{given.name}",
+        np.hstack([target_columns(z), target_columns(given)]),
+        "continuous",
     )
     without = conditional_surprise(y, given, e, rng=np.random.default_rng(seed))
     with_z = conditional_surprise(y, both, e, rng=np.random.default_rng(seed))
-    return _summary(without - with_z, y, e, (f"conditional on {given.name}",))
+    return summary_of(without - with_z, y, e, (f"conditional on {given.name}",))
 
 
 @dataclass(frozen=True)
@@ -421,7 +425,7 @@ def mdl_online_code(
         raise EstimatorError(
             f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and {y.n} rows"
         )
-    codes, columns = _symbols(y), _columns(z)
+    codes, columns = _symbols(y), target_columns(z)
     classes, n = int(codes.max()) + 1, y.n
     order = generator.permutation(n)
     ends = sorted({max(32, round(share * n)) for share in _SHARES})

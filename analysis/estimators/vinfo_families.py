@@ -17,7 +17,7 @@ from infoplane.errors import InputError
 Floats = NDArray[np.float64]
 Predictor = Callable[[Floats], Floats]
 FAMILIES = ("linear", "mlp", "knn", "gaussian")
-_PENALTIES = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-5)
+PENALTIES = (0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-5)
 _SIGNIFICANT, _SURE = 2.5, 4.0
 _NEIGHBOURS = (2, 4, 8, 16, 32, 64, 128, 256)
 
@@ -69,30 +69,30 @@ def fit_family(
     Raises:
         InputError: no such family.
     """
-    predictor, gains = _calibrated(family, split(0), rng, hidden)
+    predictor, gains = fit_calibrated(family, split(0), rng, hidden)
     for k in (1, 2):
-        if 0 < _significance(gains) < _SURE:
-            gains = np.concatenate([gains, _calibrated(family, split(k), rng, hidden)[1]])
-    if _significance(gains) <= _SIGNIFICANT:
+        if 0 < significance_of(gains) < _SURE:
+            gains = np.concatenate([gains, fit_calibrated(family, split(k), rng, hidden)[1]])
+    if significance_of(gains) <= _SIGNIFICANT:
         base = split(0).base
         return lambda z: np.repeat(base[None], len(z), axis=0)
     return predictor
 
 
-def _significance(gains: Floats) -> float:
+def significance_of(gains: Floats) -> float:
     """Mean in standard errors."""
     spread = float(gains.std())
     return float(gains.mean()) / spread * np.sqrt(len(gains)) if spread > 0 else 0.0
 
 
-def _calibrated(
+def fit_calibrated(
     family: str, split: Split, rng: np.random.Generator, hidden: int
 ) -> tuple[Predictor, Floats]:
     """A predictor, shrunk towards the answer without input by the factor that is best on the inner rows, and its gain over that answer on each of them.
 
     The factor is an inverse temperature; 0 is among them.
     """
-    raw = _raw(family, split, rng, hidden)
+    raw = fit_raw(family, split, rng, hidden)
     step = raw(split.zi) - split.base
     grid = np.concatenate([[0.0], np.geomspace(0.05, 2.0, 24)])
     best = float(grid[int(np.argmin([split.inner_loss(split.base + s * step) for s in grid]))])
@@ -102,19 +102,19 @@ def _calibrated(
     return (lambda z: split.base + best * (raw(z) - split.base)), gains
 
 
-def _raw(family: str, split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
+def fit_raw(family: str, split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
     if family == "linear":
-        return _fit_linear(split)[0]
+        return fit_linear(split)[0]
     if family == "mlp":
         return _fit_mlp(split, rng, hidden)
     if family == "knn":
-        return _fit_knn(split)
+        return fit_knn(split)
     if family == "gaussian":
-        return _fit_gaussian(split) if split.discrete else _fit_linear(split)[0]
+        return fit_gaussian(split) if split.discrete else fit_linear(split)[0]
     raise InputError(f"no such family: {family!r}; choose one of {', '.join(FAMILIES)}")
 
 
-def _loss(out: Floats, split: Split) -> tuple[float, Floats]:
+def loss_and_slope(out: Floats, split: Split) -> tuple[float, Floats]:
     """Mean training loss and its gradient with respect to the outputs ``(n, k)``."""
     n = len(out)
     if not split.discrete:
@@ -127,14 +127,14 @@ def _loss(out: Floats, split: Split) -> tuple[float, Floats]:
     return -float(logp[rows, split.y].mean()), grad / n  # type: ignore[index]  # integer codes
 
 
-def _fit_linear(split: Split) -> tuple[Predictor, Floats]:
+def fit_linear(split: Split) -> tuple[Predictor, Floats]:
     """Logistic or ridge regression; the L2 penalty is chosen on the inner rows along a warm-started path, strongest first."""
     d, k = split.z.shape[1], len(split.base)
     weights = np.vstack([np.zeros((d, k)), split.base[None]])
     best, best_loss = weights, split.inner_loss(np.repeat(split.base[None], len(split.zi), axis=0))
     worse = 0
-    for penalty in _PENALTIES:
-        weights = _linear_at(split, penalty, weights)
+    for penalty in PENALTIES:
+        weights = linear_at(split, penalty, weights)
         loss = split.inner_loss(split.zi @ weights[:-1] + weights[-1])
         worse = worse + 1 if loss >= best_loss else 0
         if loss < best_loss:
@@ -144,7 +144,7 @@ def _fit_linear(split: Split) -> tuple[Predictor, Floats]:
     return (lambda z: z @ best[:-1] + best[-1]), best
 
 
-def _linear_at(split: Split, penalty: float, start: Floats) -> Floats:
+def linear_at(split: Split, penalty: float, start: Floats) -> Floats:
     d, k = split.z.shape[1], len(split.base)
     if not split.discrete:
         mean_z, mean_y = split.z.mean(axis=0), split.y.mean(axis=0)
@@ -155,7 +155,7 @@ def _linear_at(split: Split, penalty: float, start: Floats) -> Floats:
 
     def objective(flat: Floats) -> tuple[float, Floats]:
         w = flat.reshape(d + 1, k)
-        loss, g = _loss(split.z @ w[:-1] + w[-1], split)
+        loss, g = loss_and_slope(split.z @ w[:-1] + w[-1], split)
         grad = np.vstack([split.z.T @ g + penalty * w[:-1], g.sum(axis=0)[None]])
         return loss + 0.5 * penalty * float(np.sum(w[:-1] ** 2)), grad.ravel()
 
@@ -171,7 +171,7 @@ def _linear_at(split: Split, penalty: float, start: Floats) -> Floats:
     return np.asarray(found.x.reshape(d + 1, k))
 
 
-def _unpack(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
+def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
     parts, at = [], 0
     for shape in ((d, h), (h,), (h, k), (d, k), (k,)):
         size = int(np.prod(shape))
@@ -185,24 +185,24 @@ def _fit_mlp(split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
 
     Trained by L-BFGS under two weight penalties; the iterate with the smallest inner loss is kept (early stopping).
     """
-    runs = [_train_mlp(split, rng, hidden, penalty) for penalty in (1e-2, 1e-4)]
+    runs = [train_mlp(split, rng, hidden, penalty) for penalty in (1e-2, 1e-4)]
     weights = min(runs, key=lambda run: run[0])[1]
     d, k = split.z.shape[1], len(split.base)
-    return lambda z: _mlp_forward(weights, z, d, hidden, k)[1]
+    return lambda z: mlp_forward(weights, z, d, hidden, k)[1]
 
 
-def _mlp_forward(flat: Floats, z: Floats, d: int, h: int, k: int) -> tuple[Floats, Floats]:
-    inward, bias, outward, skip, offset = _unpack(flat, d, h, k)
+def mlp_forward(flat: Floats, z: Floats, d: int, h: int, k: int) -> tuple[Floats, Floats]:
+    inward, bias, outward, skip, offset = unpack_weights(flat, d, h, k)
     units = np.tanh(z @ inward + bias)
     return units, units @ outward + z @ skip + offset
 
 
-def _mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[float, Floats]:
+def mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[float, Floats]:
     """Loss on the fitted rows plus half the penalty of the squared weights, and its gradient."""
     d, k = split.z.shape[1], len(split.base)
-    inward, _, outward, skip, _ = _unpack(flat, d, h, k)
-    units, out = _mlp_forward(flat, split.z, d, h, k)
-    loss, g = _loss(out, split)
+    inward, _, outward, skip, _ = unpack_weights(flat, d, h, k)
+    units, out = mlp_forward(flat, split.z, d, h, k)
+    loss, g = loss_and_slope(out, split)
     back = (g @ outward.T) * (1.0 - units * units)
     grads = (
         split.z.T @ back + penalty * inward,
@@ -215,11 +215,11 @@ def _mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[
     return loss + decay, np.concatenate([part.ravel() for part in grads])
 
 
-def _train_mlp(
+def train_mlp(
     split: Split, rng: np.random.Generator, h: int, penalty: float
 ) -> tuple[float, Floats]:
     d, k = split.z.shape[1], len(split.base)
-    linear = _fit_linear(split)[1]
+    linear = fit_linear(split)[1]
     start = np.concatenate(
         [
             rng.normal(size=d * h) / np.sqrt(d),
@@ -230,12 +230,12 @@ def _train_mlp(
         ]
     )
 
-    best = [split.inner_loss(_mlp_forward(start, split.zi, d, h, k)[1]), start]
+    best = [split.inner_loss(mlp_forward(start, split.zi, d, h, k)[1]), start]
     seen = [0, 0]  # iterations so far, iteration of the best
 
     def keep_best(flat: Floats) -> None:
         seen[0] += 1
-        loss = split.inner_loss(_mlp_forward(flat, split.zi, d, h, k)[1])
+        loss = split.inner_loss(mlp_forward(flat, split.zi, d, h, k)[1])
         if loss < float(best[0]) - 1e-6:  # type: ignore[arg-type]  # the first item is the loss
             best[:] = [loss, flat.copy()]
             seen[1] = seen[0]
@@ -245,7 +245,7 @@ def _train_mlp(
     from scipy.optimize import minimize
 
     minimize(
-        _mlp_objective,
+        mlp_objective,
         start,
         (split, h, penalty),
         jac=True,
@@ -256,7 +256,7 @@ def _train_mlp(
     return float(best[0]), np.asarray(best[1])  # type: ignore[arg-type]  # the first item is the loss
 
 
-def _fit_knn(split: Split) -> Predictor:
+def fit_knn(split: Split) -> Predictor:
     """Class frequencies (smoothed by the base rates) or target mean over the k nearest fitted rows; k is chosen on the inner rows."""
     from sklearn.neighbors import NearestNeighbors
 
@@ -276,7 +276,7 @@ def _fit_knn(split: Split) -> Predictor:
     return lambda z: answer(search.kneighbors(z, n_neighbors=best, return_distance=False), best)
 
 
-def _fit_gaussian(split: Split) -> Predictor:
+def fit_gaussian(split: Split) -> Predictor:
     """Quadratic discriminant: one Gaussian per class; each covariance is shrunk towards the pooled one and its diagonal, by the inner rows."""
     d, k = split.z.shape[1], len(split.base)
     present = [c for c in range(k) if np.count_nonzero(split.y == c) > 1]

@@ -14,8 +14,8 @@ from infoplane.contract import Rows
 
 Values = NDArray[np.floating[Any]]
 Codes = NDArray[np.int64]
-_LOOK = 4096
-_BLOCK_BYTES = 1 << 27
+LOOK_ROWS = 4096
+BLOCK_BYTES = 1 << 27
 _CACHED = 1 << 16  # values that are worked on at a time
 
 
@@ -47,13 +47,13 @@ def fits_float32(largest: float, rates: NDArray[np.float64]) -> NDArray[np.bool_
 
 def rows_per_block(dim: int, itemsize: int) -> int:
     """Rows of a block of about 128 MiB."""
-    return max(_LOOK, _BLOCK_BYTES // max(1, dim * itemsize))
+    return max(LOOK_ROWS, BLOCK_BYTES // max(1, dim * itemsize))
 
 
 def mean_of(rows: Rows) -> NDArray[np.float64]:
     """Mean row in float64."""
     total = np.zeros(rows.shape[1])
-    for block in rows.blocks(_LOOK):
+    for block in rows.blocks(LOOK_ROWS):
         total += block.sum(axis=0, dtype=np.float64)
     return total / rows.shape[0]
 
@@ -132,7 +132,7 @@ class Spilled:
 def _in_cache(rows: Rows) -> Iterator[tuple[int, Values]]:
     """All rows, few at a time, each with the number of its first row."""
     few = max(1, _CACHED // rows.shape[1])
-    for start, block in starting(rows.blocks(_LOOK)):
+    for start, block in starting(rows.blocks(LOOK_ROWS)):
         for k in range(0, len(block), few):
             yield start + k, block[k : k + few]
 
@@ -140,6 +140,6 @@ def _in_cache(rows: Rows) -> Iterator[tuple[int, Values]]:
 def _centred_blocks(rows: Rows) -> Iterator[tuple[int, NDArray[np.float64], NDArray[np.float64]]]:
     """Start, centred block in float64 and its squared norms."""
     mean = mean_of(rows)
-    for start, block in starting(rows.blocks(_LOOK)):
+    for start, block in starting(rows.blocks(LOOK_ROWS)):
         centred = block - mean
         yield start, centred, np.einsum("ij,ij->i", centred, centred)

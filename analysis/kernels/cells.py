@@ -23,7 +23,7 @@ Work = Callable[[Values, int, int, Keys, Keys], None]
 _BLOCK = 1024  # values in cache at a time
 _UNITS = 16  # that come first where rows need only be parted
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_SHARE = 1 << 21  # values below which a second thread costs more than it saves
+BLOCK_SHARE = 1 << 21  # values below which a second thread costs more than it saves
 
 
 def refuse_unnumbered(largest: float, width: float) -> None:
@@ -61,18 +61,18 @@ def floor_keys(
     w = z.dtype.type(width)
     if largest is not None:
         refuse_unnumbered(largest, width)
-    scale, limit = _exact_inverse(w), _limit(z, width) if largest is None else z.dtype.type(np.inf)
+    scale, limit = exact_inverse(w), _limit(z, width) if largest is None else z.dtype.type(np.inf)
 
     def work(part: Values, stride: int, dim: int, weights: Keys, out: Keys) -> None:
         if cells_compiled.floor_keys(part, stride, dim, w, scale, limit, weights, out):
             refuse_unnumbered(largest_of(part), width)
 
     if not parting:
-        return _keys(z, work)
-    return _parting_keys(z, work, None if largest is None else _first_keys(z, w, largest))
+        return keys_of_units(z, work)
+    return _parting_keys(z, work, None if largest is None else first_keys(z, w, largest))
 
 
-def _first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | None:
+def first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | None:
     """Keys of the first units of rows long enough to be parted; None where units cannot be taken two at a time."""
     from infoplane.analysis.kernels import cells_compiled
     from infoplane.rows import cell_weights
@@ -86,7 +86,7 @@ def _first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | No
         or z.ctypes.data % 8
     ):
         return None
-    base, many = _digits(float(width), largest, np.float32)
+    base, many = digits_of(float(width), largest, np.float32)
     if base >= 2.0**32:  # cells beyond 32 bits
         return None
     keys = np.empty(n, np.uint64)
@@ -102,7 +102,7 @@ def _first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | No
     return keys
 
 
-def _digits(width: float, largest: float, kind: type[np.floating[Any]]) -> tuple[float, int]:
+def digits_of(width: float, largest: float, kind: type[np.floating[Any]]) -> tuple[float, int]:
     """A base above the number of cells, and how many cells (1, 2 or 4) are digits, to it, of one number that ``kind`` holds exactly."""
     half = (
         largest // width + 1
@@ -111,7 +111,7 @@ def _digits(width: float, largest: float, kind: type[np.floating[Any]]) -> tuple
     return base, 4 if base**4 < exact else 2 if base**2 < exact else 1
 
 
-def _exact_inverse(width: np.floating[Any]) -> np.floating[Any]:
+def exact_inverse(width: np.floating[Any]) -> np.floating[Any]:
     """``1 / width`` of a power of two: times it is divided by the width, to the last bit. 0 where a product would be rounded otherwise."""
     kind, info = type(width), np.finfo(type(width))
     exact = np.frexp(width)[0] == 0.5 and info.tiny <= width <= 1 / info.tiny
@@ -127,7 +127,7 @@ def edge_keys(z: Values, edges: int, *, parting: bool = False) -> Keys:
     def work(part: Values, stride: int, dim: int, weights: Keys, out: Keys) -> None:
         cells_compiled.edge_keys(part, stride, dim, *even, weights, out)
 
-    return _parting_keys(z, work) if parting else _keys(z, work)
+    return _parting_keys(z, work) if parting else keys_of_units(z, work)
 
 
 def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
@@ -156,7 +156,7 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
     given, largest = np.array(widths, z.dtype), largest_of(z)
     refuse_unnumbered(largest, float(given.min(initial=np.inf)))
     z, weights, out = np.ascontiguousarray(z), cell_weights(z.shape[1]), np.empty(len(given))
-    digits = [_digits(float(w), largest, z.dtype.type) for w in given]
+    digits = [digits_of(float(w), largest, z.dtype.type) for w in given]
     bases, joined = (
         np.array([base for base, _ in digits], z.dtype),
         np.array([many for _, many in digits], np.int64),
@@ -184,19 +184,19 @@ def _parting_keys(z: Values, work: Work, first: Keys | None = None) -> Keys:
 
     n, dim = z.shape
     if dim < 2 * _UNITS:
-        return _keys(z, work)
+        return keys_of_units(z, work)
     keys, start = (
-        _keys(np.ascontiguousarray(z[:, :_UNITS]), work) if first is None else first,
+        keys_of_units(np.ascontiguousarray(z[:, :_UNITS]), work) if first is None else first,
         _UNITS,
     )
     while start < dim:
         left = repeated_rows(keys)
         if 2 * len(left) <= n:
             if len(left):
-                keys[left] = _joined(keys[left], _keys(z[left, start:], work))
+                keys[left] = _joined(keys[left], keys_of_units(z[left, start:], work))
             return keys
         stop = min(dim, 4 * start)
-        keys, start = _joined(keys, _keys(z, work, start, stop)), stop
+        keys, start = _joined(keys, keys_of_units(z, work, start, stop)), stop
     return keys
 
 
@@ -213,7 +213,7 @@ def _many_weights(dim: int) -> Keys:
     return np.tile(cell_weights(dim), _BLOCK // dim) if dim < _BLOCK else cell_weights(dim)
 
 
-def _keys(z: Values, work: Work, first: int = 0, last: int | None = None) -> Keys:
+def keys_of_units(z: Values, work: Work, first: int = 0, last: int | None = None) -> Keys:
     """Keys of the units ``first`` up to ``last`` of every row."""
     n, stride = z.shape
     dim = (stride if last is None else last) - first
@@ -222,7 +222,7 @@ def _keys(z: Values, work: Work, first: int = 0, last: int | None = None) -> Key
         out[:] = 0
         return out
     flat, weights = np.ascontiguousarray(z).reshape(-1), _many_weights(dim)
-    rows = max(1, min(n, _SHARE // dim))
+    rows = max(1, min(n, BLOCK_SHARE // dim))
 
     def part(start: int) -> None:
         stop = min(n, start + rows)

@@ -17,7 +17,7 @@ from infoplane.errors import InputError
 TILE = 512
 _DIRECT_DIM = 10
 _TREE_DIM = 3
-_KEEP_BYTES = 1 << 27
+KEEP_BYTES = 1 << 27
 Points = NDArray[np.floating[Any]]
 Tile = NDArray[np.float64]
 
@@ -40,19 +40,19 @@ class Distances:
             np.empty(0) if self._direct else np.einsum("ij,ij->i", self._columns, self._columns)
         )
         self._kept: dict[tuple[int, int], Tile] | None = (
-            {} if self.n * (self.n + TILE) * 4 <= _KEEP_BYTES else None
+            {} if self.n * (self.n + TILE) * 4 <= KEEP_BYTES else None
         )
 
     def tile(self, i: int, j: int) -> Tile:
         """Rows i.. against rows j.. >= i; not to be written to."""
         if self._kept is not None and (i, j) in self._kept:
             return self._kept[i, j]
-        d = self._made(i, j)
+        d = self.made(i, j)
         if self._kept is not None:
             self._kept[i, j] = d
         return d
 
-    def _made(self, i: int, j: int) -> Tile:
+    def made(self, i: int, j: int) -> Tile:
         from infoplane.analysis.kernels.neighbours_compiled import from_differences, from_products
 
         rows, columns = min(TILE, self.n - i), min(TILE, self.n - j)
@@ -71,18 +71,18 @@ class _Shared:
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()
-        self._known: OrderedDict[bytes, Distances] = OrderedDict()
+        self.known: OrderedDict[bytes, Distances] = OrderedDict()
 
     def of(self, points: Points) -> Distances:
         z = np.ascontiguousarray(points, np.float64)
-        if z.shape[0] * (z.shape[0] + TILE) * 4 > _KEEP_BYTES:
+        if z.shape[0] * (z.shape[0] + TILE) * 4 > KEEP_BYTES:
             return Distances(z)
         key = hashlib.blake2b(z.data, digest_size=16, salt=str(z.shape[1]).encode()[:16]).digest()
         with self._lock:
-            found = self._known.pop(key, None) or Distances(z)
-            self._known[key] = found
-            while len(self._known) > self._most:
-                self._known.popitem(last=False)
+            found = self.known.pop(key, None) or Distances(z)
+            self.known[key] = found
+            while len(self.known) > self._most:
+                self.known.popitem(last=False)
             return found
 
 

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from infoplane.analysis.kernels.threads import in_order, single_blas, with_one_torch_thread
 
 Floats = NDArray[np.float64]
-_LARGE = 1024
+LARGE = 1024
 """Rows from which on torch's LAPACK takes, on one thread, at most what numpy's takes on two; smaller matrices are not worth importing torch."""
 
 
 def eigenvalues(a: Floats) -> Floats:
     """Of one symmetric matrix, ascending. The library depends on the size alone, so that the numbers do too."""
-    if len(a) < _LARGE:
+    if len(a) < LARGE:
         return np.asarray(np.linalg.eigvalsh(a), np.float64)
     import torch
 

@@ -137,7 +137,7 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
             done.set_exception(error)
         return done
 
-    rest, pool = iter(items), _pool(number - 1, os.getpid())
+    rest, pool = iter(items), pool_of(number - 1, os.getpid())
     waiting = deque((pool.submit(alone, item), item) for item in _first(rest, 2 * number))
     try:
         while waiting:
@@ -174,7 +174,7 @@ def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
             rest.clear()
             raise
 
-    others = [_pool(number - 1, os.getpid()).submit(run) for _ in range(number - 1)]
+    others = [pool_of(number - 1, os.getpid()).submit(run) for _ in range(number - 1)]
     try:
         run()
     finally:
@@ -187,7 +187,7 @@ def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
 
 
 @cache
-def _pool(number: int, process: int) -> ThreadPoolExecutor:
+def pool_of(number: int, process: int) -> ThreadPoolExecutor:
     """The threads of this process; a forked child, which inherits none, has a pool of its own."""
     return ThreadPoolExecutor(number, thread_name_prefix="infoplane")
 

@@ -126,7 +126,7 @@ def _on_dask(
         from distributed import KilledWorker, as_completed
     except ImportError as error:
         raise MissingExtra("distributed", "dask") from error
-    with _client(address, workers) as client:
+    with client_of(address, workers) as client:
 
         def send(job: Job) -> Any:  # Any: dask has no types
             return client.submit(_remote, archive, job, seed, pure=False)
@@ -150,7 +150,7 @@ def _on_dask(
 
 
 @contextmanager
-def _client(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no types
+def client_of(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no types
     """A client of a scheduler, or of a cluster of processes on this machine for the address ``local``.
 
     Whoever can talk to a scheduler runs code as its owner, and any user of this machine reaches its ports. So the local

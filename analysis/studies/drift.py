@@ -101,7 +101,7 @@ def drift(
         raise InputError(
             f"expected method auto, knn, gauss or binned and splits >= 1, got method={method!r}, splits={splits}"
         )
-    pairs = _pairs(archive, reference, steps)
+    pairs = step_pairs(archive, reference, steps)
     if unknown := sorted(set(layers or ()) - set(archive.layers)):
         raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
     found = []
@@ -205,7 +205,7 @@ def _method(p: NDArray[np.float64], q: NDArray[np.float64]) -> Method:
     return "knn" if gaussian_reason(p, q) else "gauss"
 
 
-def _pairs(
+def step_pairs(
     archive: Archive, reference: Reference | int, steps: Sequence[int] | None
 ) -> list[tuple[int, int]]:
     have = list(archive.steps)

@@ -78,7 +78,7 @@ def histograms(
     for step in steps:
         z = _values(archive, step, layer)
         low, high = min(low, float(z.min())), max(high, float(z.max()))
-    edges = _edges(low, high, bins)
+    edges = equal_edges(low, high, bins)
     width = z.shape[1]
     kept = tuple(sorted({int(u) for u in np.linspace(0, width - 1, min(units, width)).round()}))
     whole, each = [], []
@@ -91,7 +91,7 @@ def histograms(
     )
 
 
-def _edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
+def equal_edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
     """Equal cells from ``low`` to ``high``; a width is made up where both are equal."""
     if high == low:
         half = max(abs(low), 1.0) / 2

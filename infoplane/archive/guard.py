@@ -35,7 +35,7 @@ class Window:
         self.fd = open_regular(path)
         self.size = os.fstat(self.fd).st_size
         self.at = 0
-        self._reads_left = 50_000 + self.size // 1024
+        self.reads_left = 50_000 + self.size // 1024
         self._bytes_left = (64 << 20) + 4 * self.size
 
     def seek(self, offset: int, whence: int = 0) -> int:
@@ -51,9 +51,9 @@ class Window:
         return got
 
     def readinto(self, buffer: Any) -> int:  # Any: h5py passes a writable buffer
-        self._reads_left -= 1
+        self.reads_left -= 1
         self._bytes_left -= len(buffer)
-        if self._reads_left < 0 or self._bytes_left < 0:
+        if self.reads_left < 0 or self._bytes_left < 0:
             raise OSError("read budget exceeded: the structure of the file is cyclic or absurd")
         got = os.preadv(self.fd, [buffer], self.at)
         self.at += got

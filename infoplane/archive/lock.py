@@ -45,13 +45,13 @@ class WriterLock:
                 f"{self.path}: the run's lock cannot be opened: {error}; is the folder writable, and the lock no link?"
             ) from error
         try:
-            self._take()
+            self.take()
         except BaseException:
             self._close()
             raise
         _held.add(self)
 
-    def _take(self) -> None:
+    def take(self) -> None:
         if fcntl is None:
             return
         try:

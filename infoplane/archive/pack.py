@@ -51,7 +51,7 @@ def _put(
 def _copy_shard(
     archive: Archive, name: ShardName, group: h5py.Group, options: dict[str, Any]
 ) -> None:  # Any: h5py options
-    head = archive._head(name)
+    head = archive.shard_head(name)
     for row in head["layers"]:
         info = archive.layer_info(row["name"])
         for path, key in (
@@ -222,7 +222,7 @@ def _pieces(archives: Sequence[Archive]) -> dict[int, list[_Piece]]:
     found: dict[int, list[_Piece]] = {}
     for archive in archives:
         for name in current(archive._store.names):
-            head = archive._head(name)
+            head = archive.shard_head(name)
             found.setdefault(name.step, []).append(
                 _Piece(archive, name, head["row_start"], head["row_stop"])
             )
@@ -238,7 +238,7 @@ def _write_joined(
     target: Path, first: Archive, seq: int, step: int, pieces: Sequence[_Piece]
 ) -> None:
     name = ShardName(seq, step, 0, 1, pieces[0].name.uuid8)
-    heads = [p.archive._head(p.name) for p in pieces]
+    heads = [p.archive.shard_head(p.name) for p in pieces]
     table = []
     with publishing_h5(target / layout.SHARD_DIR / str(name)) as file:
         for info in first.infos:

@@ -230,13 +230,13 @@ class ResultLog:
         make_folder(self.path.parent)
         refuse_link(self.path.parent)
         try:
-            self._add(b"".join(b"%08x %b\n" % (zlib.crc32(body), body) for body in bodies))
+            self.add_lines(b"".join(b"%08x %b\n" % (zlib.crc32(body), body) for body in bodies))
         except OSError as error:
             raise ArchiveError(
                 f"could not add a result to {self.path}: {error}; results added before are intact"
             ) from error
 
-    def _add(self, lines: bytes) -> None:
+    def add_lines(self, lines: bytes) -> None:
         fd = os.open(
             self.path,
             os.O_RDWR
@@ -278,7 +278,7 @@ class ResultLog:
                     self._at = file.tell()
                     self.foreign += body is not None and not _is_own(body)
                 if body is not None and _is_own(body):
-                    (self._found if whole else torn).update(_record(body))
+                    (self._found if whole else torn).update(record_of(body))
         return self._found | torn
 
 
@@ -330,7 +330,7 @@ def _is_own(body: bytes) -> bool:
     return hmac.compare_digest(end, (_MARK % mark_of(rest)).encode())
 
 
-def _record(body: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
+def record_of(body: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
     """The record in a line by its key; none where it is malformed."""
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         entry = layout.parsed(body)

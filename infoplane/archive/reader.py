@@ -221,10 +221,10 @@ class Archive:
 
     def _of(self, step: int) -> tuple[ShardName, ...]:
         if step not in self._shards:
-            raise InputError(f"no such step: {step}; the archive has {_short(self.steps)}")
+            raise InputError(f"no such step: {step}; the archive has {short_list(self.steps)}")
         return self._shards[int(step)]
 
-    def _head(self, name: ShardName) -> dict[str, Any]:  # Any: JSON
+    def shard_head(self, name: ShardName) -> dict[str, Any]:  # Any: JSON
         """The sealed header of a shard, checked against its name and its run; kept."""
         if (head := self._metas.get(name)) is None:
             text, where = self._store.header_of(name)
@@ -273,7 +273,8 @@ class Archive:
         """Shard, header and table entry of every rank's rows of a layer, in row order."""
         self.layer_info(layer)
         heads = sorted(
-            ((s, self._head(s)) for s in self._of(step)), key=lambda part: int(part[1]["row_start"])
+            ((s, self.shard_head(s)) for s in self._of(step)),
+            key=lambda part: int(part[1]["row_start"]),
         )
         edges = [0, *(head["row_stop"] for _, head in heads)]
         if [head["row_start"] for _, head in heads] != edges[:-1] or edges[-1] != self.n_rows:
@@ -290,7 +291,7 @@ class Archive:
         """Whether the layer was captured at this step."""
         self.layer_info(layer)
         return step in self._shards and all(
-            layer in self._head(s)["entries"] for s in self._shards[step]
+            layer in self.shard_head(s)["entries"] for s in self._shards[step]
         )
 
     def z(self, step: int, layer: str) -> NDArray[Any]:  # Any: stored dtype
@@ -334,7 +335,7 @@ class Archive:
         self, name: ShardName, layer: str, path: str, crc_key: str
     ) -> NDArray[Any]:  # Any: stored dtype
         """One array of one shard, checked."""
-        head = self._head(name)
+        head = self.shard_head(name)
         entry = head["entries"][layer]
         if self._direct and not self._store.packed:
             file = self._store.file(name)
@@ -402,11 +403,11 @@ class Archive:
 
     def meta(self, step: int) -> dict[str, Any]:  # Any: JSON
         """About the capture: mode, autocast, compute dtype, device, probe batch size."""
-        return dict(self._head(self._of(step)[0])["meta"])
+        return dict(self.shard_head(self._of(step)[0])["meta"])
 
     def extra(self, step: int, name: str) -> dict[str, Any] | None:  # Any: JSON
         """A JSON record attached to the step (``"gradients"``, ``"failures"``), or None."""
-        value = self._head(self._of(step)[0])["extras"].get(name)
+        value = self.shard_head(self._of(step)[0])["extras"].get(name)
         if value is not None and not isinstance(value, dict):
             raise DamagedArchive(f"{self.path}: step {step}: attachment {name!r} is not an object")
         return value
@@ -415,7 +416,8 @@ class Archive:
     def metrics(self) -> dict[int, dict[str, float]]:
         """Per step, what the training loop logged."""
         return {
-            step: dict(self._head(shards[0])["metrics"]) for step, shards in self._shards.items()
+            step: dict(self.shard_head(shards[0])["metrics"])
+            for step, shards in self._shards.items()
         }
 
     # ---- the probe ---------------------------------------------------------------------------------------------------
@@ -574,14 +576,14 @@ class Archive:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return f"Archive({str(self.path)!r}: {len(self.steps)} steps {_short(self.steps)}, {len(self.layers)} layers {_short(self.layers)}, {self.row_info.counted(self.n_rows)})"
+        return f"Archive({str(self.path)!r}: {len(self.steps)} steps {short_list(self.steps)}, {len(self.layers)} layers {short_list(self.layers)}, {self.row_info.counted(self.n_rows)})"
 
     def _repr_html_(self) -> str:
         from infoplane.display.notebook import cell, table
 
         heads = ("layer", "class", "shape", "dtype", "reduction")
         rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
-        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(_short(self.steps))}, {self.row_info.counted(self.n_rows)}</p>{table(heads, rows)}"
+        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(short_list(self.steps))}, {self.row_info.counted(self.n_rows)}</p>{table(heads, rows)}"
 
     def __getitem__(self, key: tuple[int, str]) -> NDArray[Any]:  # Any: stored dtype
         """``archive[step, layer]``: the activation as `z` gives it; notebooks complete steps and layers."""
@@ -610,7 +612,7 @@ def _joined(
         return np.concatenate(blocks)
 
 
-def _short(items: tuple[object, ...]) -> str:
+def short_list(items: tuple[object, ...]) -> str:
     return (
         str(list(items))
         if len(items) <= 8
@@ -636,5 +638,5 @@ def open_archive(path: str | os.PathLike[str], *, check: bool = True) -> Archive
         _ = archive._probe, archive.metrics
         for step in archive.steps:
             for name in archive._of(step):
-                archive._head(name)
+                archive.shard_head(name)
     return archive

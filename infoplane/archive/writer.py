@@ -43,9 +43,9 @@ from infoplane.row_info import RowInfo
 from infoplane.rows import DIGESTED, digested
 from infoplane.types import Chain, LayerInfo
 
-_LARGE = 1 << 20
+LARGE_BYTES = 1 << 20
 """Bytes from which on rows are worth a second thread."""
-_CACHED = 1 << 19
+CACHED_BYTES = 1 << 19
 """Bytes of a piece: large enough that taking one costs little, small enough to stay in cache where it is looked at twice."""
 
 
@@ -67,7 +67,7 @@ def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype
     return int(a.size - np.count_nonzero(np.isfinite(a))) if a.dtype.kind == "f" else 0
 
 
-def _spare_core() -> bool:
+def has_spare_core() -> bool:
     """Whether work may go on beside this thread: it is the main one, so that the training waits, and neither setting nor system says one core."""
     try:
         return threading.current_thread() is threading.main_thread() and min(cores(), at_hand()) > 1
@@ -75,7 +75,7 @@ def _spare_core() -> bool:
         return False
 
 
-def _look(
+def look_at_pieces(
     a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: deque[int]
 ) -> int:  # Any: every stored dtype
     """How many values of these pieces of ``size`` rows are not finite; their digests go into ``found``, if that is given."""
@@ -128,15 +128,15 @@ class _Rows:
             )
         raw, wide = layout.raw_bytes(a), a[:1].nbytes
         found = np.empty((len(a), 2), np.uint64) if digests is None else digests
-        size = max(1, _CACHED // DIGESTED // max(1, wide)) * DIGESTED
+        size = max(1, CACHED_BYTES // DIGESTED // max(1, wide)) * DIGESTED
         pieces = deque(
             range(0, len(a), size)
         )  # of both threads: each takes the next that nobody took
-        look = partial(_look, a, found if digests is None else None, size, pieces)
+        look = partial(look_at_pieces, a, found if digests is None else None, size, pieces)
         summed = partial(crc32, raw, self.crc)
         aside = (
             self.thread.begin(lambda: (summed(), look()))
-            if a.nbytes >= _LARGE and _spare_core()
+            if a.nbytes >= LARGE_BYTES and has_spare_core()
             else None
         )
         try:

@@ -91,7 +91,7 @@ class Beside:
         if os.getpid() != self._owner:
             return
         try:
-            self._tell(OVER)
+            self.tell(OVER)
             self._process.wait()
         except BaseException:  # interrupted while waiting
             self.stop()
@@ -102,12 +102,12 @@ class Beside:
         """Nobody waits for results any more: ends the process; what it measured stays, and measuring again goes on from there."""
         if os.getpid() != self._owner:
             return
-        self._tell(b"")
+        self.tell(b"")
         self._process.terminate()
         self._process.wait()
         self._said.close()
 
-    def _tell(self, word: bytes) -> None:
+    def tell(self, word: bytes) -> None:
         if self._process.stdin is not None and not self._process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 self._process.stdin.write(word)
@@ -151,7 +151,7 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -
         if sys.stdin.buffer.readline() != OVER:
             gone.set()
         over.set()  # wakes whoever rests
-        _regroup(0)  # nobody trains any more, and somebody may wait for the rest
+        join_group(0)  # nobody trains any more, and somebody may wait for the rest
 
     threading.Thread(target=listen, daemon=True).start()
     over.wait(LOADING_SECONDS / max_overhead if max_overhead > 0 else 0)
@@ -164,10 +164,10 @@ def step_back() -> None:
     """The lowest priority for this process, and for the group that Linux makes of a session of its own: within it a priority says nothing to other sessions."""
     with contextlib.suppress(AttributeError, OSError):
         os.nice(19)
-    _regroup(19)
+    join_group(19)
 
 
-def _regroup(priority: int) -> None:
+def join_group(priority: int) -> None:
     for _ in range(5):
         try:
             AUTOGROUP.write_text(str(priority))
