@@ -15,6 +15,7 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.archive import Archive, RunWriter, layout, open_archive, pack
+from infoplane.cli import app
 from infoplane.contract import Traits
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate, LayerInfo, Variable
@@ -195,3 +196,12 @@ def until(true: Callable[[], object], seconds: float = 60.0) -> None:
     while not true():
         assert time.monotonic() < end, f"not within {seconds:.0f} s"
         time.sleep(0.01)
+
+
+def exit_code(*words: object) -> int:
+    """Run the command line with these words in this process; what a shell would see."""
+    try:
+        app([str(word) for word in words])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0

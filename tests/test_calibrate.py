@@ -246,59 +246,60 @@ def test_estimators_part_where_their_means_differ_by_more_than_a_tenth_of_a_bit_
     )
 
 
-def test_a_score_is_the_mean_of_its_trials() -> None:
-    trials = (
-        trial("e", 1.2, 0, low=0.9, high=1.5, seconds=1.0), trial("e", 0.9, 1, low=0.7, high=0.95, seconds=2.0), trial("e", None, 2, seconds=3.0),
-        trial("e", 1.3, 3, low=1.0, high=1.6, low_dimensional=False, seconds=4.0),
-    )  # fmt: skip
-    found = Calibration(trials)
-    (s,) = found.scores()
+TRIALS = (
+    trial("e", 1.2, 0, low=0.9, high=1.5, seconds=1.0),
+    trial("e", 0.9, 1, low=0.7, high=0.95, seconds=2.0),
+    trial("e", None, 2, seconds=3.0),
+    trial("e", 1.3, 3, low=1.0, high=1.6, low_dimensional=False, seconds=4.0),
+)
+
+
+def test_a_score_counts_its_trials_refusals_and_intervals() -> None:
+    (score,) = Calibration(TRIALS).scores()
+    assert (score.estimator, score.where) == ("e", "1-D")
+    assert (score.trials, score.refused, score.intervals) == (4, 1, 2)
+    assert score.seconds == 2.5 and score.coverage == 0.5
+
+
+def test_a_score_is_the_mean_of_its_errors() -> None:
+    (score,) = Calibration(TRIALS).scores()
     errors = np.array([0.2, -0.1, 0.3])
-    assert (
-        (s.estimator, s.where, s.trials, s.refused, s.intervals) == ("e", "1-D", 4, 1, 2)
-        and s.seconds == 2.5
-        and s.coverage == 0.5
-    )
-    assert (
-        s.bias == pytest.approx(errors.mean())
-        and s.error == pytest.approx(0.2)
-        and s.stderr == pytest.approx(np.abs(errors).std(ddof=1) / math.sqrt(3))
-    )
-    assert (
-        found.of("e", "case").bias == s.bias
-        and found.estimators == ("e",)
-        and found.cases == ("case",)
-        and len(found.rows()) == 4
-    )
-    assert (
-        trials[0].covered is True
-        and trials[1].covered is False
-        and trials[2].covered is None
-        and trials[0].error == pytest.approx(0.2)
-    )
-    assert (
-        replace(trials[0], low=1.0).covered is True
-        and replace(trials[0], high=1.0).covered is True
-        and replace(trials[0], low=None).covered is None
-    )
-    one = Calibration(trials[:1]).scores()[0]
-    assert (
-        one.stderr is None
-        and one.error == pytest.approx(0.2)
-        and Calibration(trials[2:3]).scores()[0].error is None
-    )
-    assert (
-        replace(trials[0], truth_bits=math.inf).error is None
-        and replace(trials[0], shannon=False).error is None
-    )
-    row = str(found).splitlines()[1].split()
-    assert row == ["1-D", "e", "0.2000", "+0.1333", "50.0%", "1/4"] and str(
-        Calibration(trials[2:3])
-    ).splitlines()[1].split()[2:5] == [
-        "-",
-        "-",
-        "-",
-    ]
+    assert score.bias == pytest.approx(errors.mean()) and score.error == pytest.approx(0.2)
+    assert score.stderr == pytest.approx(np.abs(errors).std(ddof=1) / math.sqrt(3))
+
+
+def test_a_single_trial_has_no_standard_error_and_a_refusal_no_error() -> None:
+    one = Calibration(TRIALS[:1]).scores()[0]
+    assert one.stderr is None and one.error == pytest.approx(0.2)
+    assert Calibration(TRIALS[2:3]).scores()[0].error is None
+
+
+def test_a_calibration_is_asked_by_estimator_and_case() -> None:
+    found = Calibration(TRIALS)
+    (score,) = found.scores()
+    assert found.of("e", "case").bias == score.bias and len(found.rows()) == 4
+    assert found.estimators == ("e",) and found.cases == ("case",)
+
+
+def test_a_trial_is_covered_where_the_truth_lies_in_its_interval() -> None:
+    first = TRIALS[0]
+    assert [t.covered for t in TRIALS[:3]] == [True, False, None]
+    assert replace(first, low=1.0).covered is True and replace(first, high=1.0).covered is True
+    assert replace(first, low=None).covered is None
+
+
+def test_a_trial_has_an_error_where_there_is_a_finite_truth() -> None:
+    first = TRIALS[0]
+    assert first.error == pytest.approx(0.2)
+    assert replace(first, truth_bits=math.inf).error is None
+    assert replace(first, shannon=False).error is None
+
+
+def test_a_calibration_prints_a_row_per_score() -> None:
+    row = str(Calibration(TRIALS)).splitlines()[1].split()
+    assert row == ["1-D", "e", "0.2000", "+0.1333", "50.0%", "1/4"]
+    refused = str(Calibration(TRIALS[2:3])).splitlines()[1].split()
+    assert refused[2:5] == ["-", "-", "-"]
 
 
 VALUES = np.array([-3.0, -1.5, -1.0, 0.0, 0.5, 1.0, 1.5, 2.5, 0.1, 0.2])

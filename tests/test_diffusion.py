@@ -14,33 +14,40 @@ from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral
 from infoplane.analysis.estimators.renyi import median_width, squared_distances
 from infoplane.errors import InputError
 
+ROWS, WIDTH = np.random.default_rng(5).normal(size=(25, 2)), 0.8
+IDS, LABELS = ip.discrete(np.arange(25)), ip.discrete(np.repeat([0, 1], [10, 15]))
+
 
 def test_a_diffusion_has_the_spectrum_of_its_random_walk() -> None:
-    z, width = np.random.default_rng(5).normal(size=(25, 2)), 0.8
-    k = np.exp(-squared_distances(z) / (2 * width**2))
+    k = np.exp(-squared_distances(ROWS) / (2 * WIDTH**2))
     p = k / np.outer(k.sum(axis=1), k.sum(axis=1))
     walk = np.sort(np.linalg.eigvals(p / p.sum(axis=1, keepdims=True)).real)
-    found = np.sort(diffusion_spectrum(z, width))
+    found = np.sort(diffusion_spectrum(ROWS, WIDTH))
     assert found == pytest.approx(walk, abs=1e-9) and found[-1] == pytest.approx(1)
-    for t in (1, 3):
-        q = np.abs(found) ** t / (np.abs(found) ** t).sum()
-        assert spectral_entropy(found, t) == pytest.approx(stats.entropy(q, base=2))
-    e = parse("dse:t=2")
-    ids, labels, v = (
-        ip.discrete(np.arange(25)),
-        ip.discrete(np.repeat([0, 1], [10, 15])),
-        ip.continuous(z),
+
+
+@pytest.mark.parametrize("t", [1, 3])
+def test_the_entropy_of_a_spectrum_is_that_of_its_powers(t: int) -> None:
+    found = diffusion_spectrum(ROWS, WIDTH)
+    powers = np.abs(found) ** t / (np.abs(found) ** t).sum()
+    assert spectral_entropy(found, t) == pytest.approx(stats.entropy(powers, base=2))
+
+
+def test_a_layer_has_the_entropy_at_half_its_median_distance_whichever_side_it_is() -> None:
+    whole = spectral_entropy(diffusion_spectrum(ROWS, 0.5 * median_width(ROWS)), 2)
+    e, z = parse("dse:t=2"), ip.continuous(ROWS)
+    assert e.estimate(z, IDS).bits == pytest.approx(whole) == e.estimate(IDS, z).bits
+    assert e.estimate(z, IDS).ceiling_bits == pytest.approx(math.log2(25))
+
+
+def test_both_numbers_of_a_diffusion_are_geometric() -> None:
+    whole = spectral_entropy(diffusion_spectrum(ROWS, 0.5 * median_width(ROWS)), 2)
+    points = parse("dse:t=2").estimate_plane_point(  # type: ignore[attr-defined]  # it has one
+        IDS, ip.continuous(ROWS), LABELS, rng=np.random.default_rng(0)
     )
-    whole = spectral_entropy(diffusion_spectrum(z, 0.5 * median_width(z)), 2)
-    assert e.estimate(v, ids).bits == pytest.approx(whole) == e.estimate(
-        ids, v
-    ).bits and e.estimate(v, ids).ceiling_bits == pytest.approx(math.log2(25))
-    x, y = (q for _, q in e.estimate_plane_point(ids, v, labels, rng=np.random.default_rng(0)))  # type: ignore[attr-defined]  # it has one
-    assert (
-        x.bits == pytest.approx(whole)
-        and 0 < y.bits + 0.5 < whole
-        and "geometric, not Shannon MI" in y.notes
-    )
+    x, y = (estimate for _, estimate in points)
+    assert x.bits == pytest.approx(whole) and 0 < y.bits + 0.5 < whole
+    assert "geometric, not Shannon MI" in y.notes
 
 
 def test_estimates_of_diffusion_are_the_same_twice_without_a_generator() -> None:

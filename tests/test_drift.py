@@ -101,39 +101,51 @@ def test_neighbours_of_a_narrower_sample_are_the_closed_form(units: int) -> None
     assert found == pytest.approx(truth(0.5, 0.0, units), rel=0.12)
 
 
-def test_drift_goes_from_the_first_the_previous_or_a_named_checkpoint(split_run: Path) -> None:
-    archive = open_archive(split_run)
-    assert drift.step_pairs(archive, "first", None) == [
-        (0, 1),
-        (0, 3),
-        (0, 7),
-    ] and drift.step_pairs(archive, "previous", None) == [
-        (0, 1),
-        (1, 3),
-        (3, 7),
-    ]
-    assert drift.step_pairs(archive, 3, None) == [(3, 0), (3, 1), (3, 7)] and drift.step_pairs(
-        archive, "previous", [7, 0]
-    ) == [(3, 7)]
+@pytest.mark.parametrize(
+    ("reference", "steps", "pairs"),
+    [
+        ("first", None, [(0, 1), (0, 3), (0, 7)]),
+        ("previous", None, [(0, 1), (1, 3), (3, 7)]),
+        (3, None, [(3, 0), (3, 1), (3, 7)]),
+        ("previous", [7, 0], [(3, 7)]),
+    ],
+)
+def test_drift_goes_from_the_first_the_previous_or_a_named_checkpoint(
+    split_run: Path, reference: str | int, steps: list[int] | None, pairs: list[tuple[int, int]]
+) -> None:
+    assert drift.step_pairs(open_archive(split_run), reference, steps) == pairs  # type: ignore[arg-type]  # as listed
+
+
+def test_a_reference_that_was_not_captured_is_refused(split_run: Path) -> None:
     with pytest.raises(
         InputError, match="reference is 'first', 'previous' or a captured step, got 2"
     ):
-        drift.step_pairs(archive, 2, None)
-    assert [
-        (d.layer, d.reference, d.step) for d in drift.drift(archive, layers=["b"], method="binned")
-    ] == [("b", 0, 1), ("b", 0, 7)]
-    p, q = np.random.default_rng(0).normal(size=(2, 60, 1))
-    values = [drift.divergence(p, q, splits=1, rng=np.random.default_rng(s)) for s in range(3)]
-    assert {v[1:] for v in values} == {(0.0, "knn")} and drift.divergence(
-        np.round(p), q, rng=np.random.default_rng(0)
-    )[2] == "binned"
+        drift.step_pairs(open_archive(split_run), 2, None)
+
+
+def test_drift_leaves_out_checkpoints_without_the_layer(split_run: Path) -> None:
+    found = drift.drift(open_archive(split_run), layers=["b"], method="binned")
+    assert [(d.layer, d.reference, d.step) for d in found] == [("b", 0, 1), ("b", 0, 7)]
+
+
+def test_a_single_split_has_no_spread(rng: np.random.Generator) -> None:
+    p, q = rng.normal(size=(2, 60, 1))
+    found = [drift.divergence(p, q, splits=1, rng=np.random.default_rng(s)) for s in range(3)]
+    assert {value[1:] for value in found} == {(0.0, "knn")}
+
+
+def test_values_that_repeat_drift_by_bins(rng: np.random.Generator) -> None:
+    p, q = rng.normal(size=(2, 60, 1))
+    assert drift.divergence(np.round(p), q, rng=rng)[2] == "binned"
+
+
+def test_a_divergence_compares_different_halves_of_the_rows(rng: np.random.Generator) -> None:
+    p, q = rng.normal(size=(2, 60, 1))
     order = np.random.default_rng(5).permutation(60)
     one, two = order[:30], order[30:]
-
     expected = (kl_from_samples(p[one], q[two]) + kl_from_samples(p[two], q[one])) / 2
-    assert drift.divergence(p, q, splits=1, rng=np.random.default_rng(5))[0] == pytest.approx(
-        expected
-    )
+    found = drift.divergence(p, q, splits=1, rng=np.random.default_rng(5))
+    assert found[0] == pytest.approx(expected)
 
 
 def test_a_mean_over_no_splits_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gzip
 import json
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import exit_code
 from test_dpi import chain_of, honest, write
 
 import infoplane as ip
@@ -21,7 +21,6 @@ from infoplane.analysis.dpi import check as dpi
 from infoplane.analysis.dpi import report_cache as kept
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.archive import Archive, RunWriter, layout
-from infoplane.cli import app
 from infoplane.errors import ArchiveError, DamagedArchive
 from infoplane.plane import Plane
 from infoplane.row_info import RowInfo
@@ -346,8 +345,7 @@ def test_measuring_in_a_shell_judges_so_that_check_and_plot_read(
     subject: tuple[Plane, list[Plane]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(*words: object) -> str:
-        with contextlib.suppress(SystemExit):
-            assert not app([str(w) for w in words])
+        assert exit_code(*words) == 0
         return capsys.readouterr().out
 
     plane, made = subject

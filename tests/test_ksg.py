@@ -9,7 +9,7 @@ import pytest
 
 import infoplane as ip
 from infoplane.analysis.estimators import MixedKSG, parse
-from infoplane.errors import InputError
+from infoplane.errors import EstimatorError, InputError
 from infoplane.types import continuous
 
 
@@ -32,43 +32,45 @@ def test_a_correction_draws_no_random_numbers() -> None:
     assert found[0] == found[1] == found[2]
 
 
-def test_neighbours_need_two_rows_more_than_k_and_say_what_weakens_them() -> None:
-    rng = np.random.default_rng(0)
+def test_neighbours_need_two_rows_more_than_k(rng: np.random.Generator) -> None:
     x, z = ip.continuous(rng.normal(size=8)), ip.continuous(rng.normal(size=8))
     assert np.isfinite(parse("ksg:k=6").estimate(x, z, rng=rng).bits)
-    with pytest.raises(ip.errors.EstimatorError, match="at least 9 rows for k=7 neighbours, got 8"):
+    with pytest.raises(EstimatorError, match="at least 9 rows for k=7 neighbours, got 8"):
         parse("ksg:k=7").estimate(x, z, rng=rng)
-    for wrong in (
-        "ksg:k=0",
-        "ksg:jitter=1",
-        "ksg:jitter=-0.1",
-        "ross:correct=true",
-        "mixed:correct=true",
-        "knn:k=0",
-        "sliced:slices=0",
-        "sliced:k=0",
-    ):
-        with pytest.raises(InputError):
-            parse(wrong)
-    assert parse("ksg:jitter=0.5").jitter == 0.5  # type: ignore[attr-defined]  # it has one
+
+
+@pytest.mark.parametrize(
+    "spec",
+    ["ksg:k=0", "ksg:jitter=1", "ksg:jitter=-0.1", "ross:correct=true", "mixed:correct=true", "knn:k=0", "sliced:slices=0", "sliced:k=0"],
+)  # fmt: skip
+def test_neighbours_have_no_other_parameters(spec: str) -> None:
+    with pytest.raises(InputError):
+        parse(spec)
+
+
+def test_constant_units_are_left_out_and_told(rng: np.random.Generator) -> None:
     high = ip.continuous(rng.normal(size=(60, 10)))
-    wide = parse("ksg").estimate(
-        high, ip.continuous(np.hstack([rng.normal(size=(60, 1)), np.ones((60, 1))])), rng=rng
-    )
-    assert (
-        wide.notes[-1] == "1 constant units left out"
-        and wide.target == "population"
-        and wide.ceiling_bits is None
-    )
-    y = ip.discrete(np.repeat([0, 1, 1], 20))
-    assert parse("ross").estimate(high, y, rng=rng).ceiling_bits == pytest.approx(
-        math.log2(3) - 2 / 3
-    )
+    half = ip.continuous(np.hstack([rng.normal(size=(60, 1)), np.ones((60, 1))]))
+    found = parse("ksg").estimate(high, half, rng=rng)
+    assert found.notes[-1] == "1 constant units left out"
+    assert found.target == "population" and found.ceiling_bits is None
+
+
+def test_the_ceiling_of_neighbours_is_the_entropy_of_the_labels(rng: np.random.Generator) -> None:
+    high, y = ip.continuous(rng.normal(size=(60, 10))), ip.discrete(np.repeat([0, 1, 1], 20))
+    found = parse("ross").estimate(high, y, rng=rng)
+    assert found.ceiling_bits == pytest.approx(math.log2(3) - 2 / 3)
+
+
+def test_equal_rows_are_refused_and_jitter_that_parts_them_is_told(
+    rng: np.random.Generator,
+) -> None:
     same = ip.continuous(np.repeat(rng.normal(size=5), 4))
-    jittered = parse("ksg:jitter=0.001").estimate(same, ip.continuous(rng.normal(size=20)), rng=rng)
+    other = ip.continuous(rng.normal(size=20))
+    with pytest.raises(EstimatorError, match="has equal rows .*or mixed:k=5"):
+        parse("ksg").estimate(same, other, rng=rng)
+    jittered = parse("ksg:jitter=0.001").estimate(same, other, rng=rng)
     assert any("jitter 0.001 added to tell equal rows apart" in n for n in jittered.notes)
-    with pytest.raises(ip.errors.EstimatorError, match="has equal rows .*or mixed:k=5"):
-        parse("ksg").estimate(same, ip.continuous(rng.normal(size=20)), rng=rng)
 
 
 def test_the_form_of_neighbours_follows_the_rows() -> None:

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from builders import exit_code
 from torch import nn
 
 import infoplane as ip
@@ -31,7 +32,6 @@ from infoplane.analysis.studies.phase_votes import judge
 from infoplane.analysis.studies.phases import Compression, compression
 from infoplane.analysis.studies.sensitivity import sensitivity
 from infoplane.archive import RunWriter
-from infoplane.cli import app
 from infoplane.errors import InputError
 from infoplane.types import LayerInfo, continuous, discrete
 
@@ -433,9 +433,8 @@ def test_the_commands_print_and_draw(
 
         shutil.copytree(run, tmp_path / "other")
         command[2] = str(tmp_path / "other")
-    with pytest.raises(SystemExit) as stopped:
-        app([str(run) if c == "RUN" else c for c in command] + ["-o", str(picture)])
-    assert stopped.value.code == 0 and picture.stat().st_size > 5000
+    words = [str(run) if word == "RUN" else word for word in command]
+    assert exit_code(*words, "-o", picture) == 0 and picture.stat().st_size > 5000
     assert "act5" in capsys.readouterr().out
     plt.close("all")
 
@@ -448,43 +447,63 @@ def test_a_fall_is_measured_on_the_half_that_did_not_choose_the_peak() -> None:
     )
 
 
-def test_the_interval_of_a_fall_is_that_of_its_single_halves_and_its_peak_the_median() -> None:
-    halves = [
-        (np.array([0.0, 3.0, 2.5, 1.5, 1.0]), np.array([0.5, 2.0, 2.2, 1.0, 0.7])),
-        (np.array([0.1, 2.9, 2.0, 1.5, 1.2]), np.array([0.4, 2.5, 2.2, 1.0, 0.6])),
-        (np.array([0.1, 2.0, 2.8, 1.5, 1.1]), np.array([0.4, 2.5, 2.6, 1.0, 0.9])),
-    ]
-    whole, labels = np.array([0.2, 2.6, 2.5, 1.3, 0.9]), np.array([0.0, 0.5, 0.89, 0.91, 1.0])
-    c = phases.compression(
-        [0, 10, 20, 30, 40], halves, whole, layer="l", estimator="e", labels=labels
-    )
-    single, peaks = [], []
-    for a, b in halves:
-        i, j = int(a.argmax()), int(b.argmax())
-        single += [b[i] - b[-1], a[j] - a[-1]]
-        peaks += [i, j]
-    drop, se = np.mean(single), np.std(single, ddof=1)
-    assert (c.drop, c.low, c.high) == pytest.approx((drop, drop - 1.96 * se, drop + 1.96 * se))
-    assert peaks == [1, 2, 1, 1, 2, 2] and (c.onset, c.onset_low, c.onset_high) == (10, 10, 20)
-    assert (
-        c.naive == pytest.approx(2.6 - 0.9)
-        and c.stays
-        and c.threshold == pytest.approx(0.02 * 2.6)
-        and c.fitting_end == 30
-    )
-    assert (
-        phases.compression([0, 10, 20, 30, 40], halves, np.array([0.2, 2.6, 2.5, 1.3, 2.6])).stays
-        is False
-    )
-    assert (
-        phases.compression([0, 10, 20, 30, 40], halves, np.array([0.2, 2.6, 2.7, 1.3, 0.9])).stays
-        is True
-    ), "the earlier half may still rise"
-    low = phases.compression([0, 10, 20, 30, 40], halves, whole / 10)
-    assert low.threshold == 0.05 and low.fitting_end is None
-    for few in (([0, 1], halves), ([0, 1, 2, 3, 4], halves[:1])):
-        with pytest.raises(InputError, match="at least 3 checkpoints and 2 splits"):
-            phases.compression(*few, whole)
+STEPS = [0, 10, 20, 30, 40]
+HALVES = [
+    (np.array([0.0, 3.0, 2.5, 1.5, 1.0]), np.array([0.5, 2.0, 2.2, 1.0, 0.7])),
+    (np.array([0.1, 2.9, 2.0, 1.5, 1.2]), np.array([0.4, 2.5, 2.2, 1.0, 0.6])),
+    (np.array([0.1, 2.0, 2.8, 1.5, 1.1]), np.array([0.4, 2.5, 2.6, 1.0, 0.9])),
+]
+WHOLE = np.array([0.2, 2.6, 2.5, 1.3, 0.9])
+
+
+def test_the_interval_of_a_fall_is_that_of_its_single_halves() -> None:
+    found = phases.compression(STEPS, HALVES, WHOLE)
+    single = []
+    for first, second in HALVES:
+        single += [second[first.argmax()] - second[-1], first[second.argmax()] - first[-1]]
+    drop, error = np.mean(single), np.std(single, ddof=1)
+    expected = (drop, drop - 1.96 * error, drop + 1.96 * error)
+    assert (found.drop, found.low, found.high) == pytest.approx(expected)
+
+
+def test_a_fall_begins_at_the_median_of_the_peaks_of_its_halves() -> None:
+    peaks = [int(half.argmax()) for pair in HALVES for half in pair]
+    assert peaks == [1, 2, 1, 1, 2, 2]
+    found = phases.compression(STEPS, HALVES, WHOLE)
+    assert (found.onset, found.onset_low, found.onset_high) == (10, 10, 20)
+
+
+def test_the_naive_fall_is_that_of_the_whole_curve() -> None:
+    found = phases.compression(STEPS, HALVES, WHOLE)
+    assert found.naive == pytest.approx(2.6 - 0.9)
+
+
+@pytest.mark.parametrize(
+    ("curve", "stays"),
+    [([0.2, 2.6, 2.5, 1.3, 0.9], True), ([0.2, 2.6, 2.5, 1.3, 2.6], False), ([0.2, 2.6, 2.7, 1.3, 0.9], True)],
+    ids=["falls", "rises again", "still rises in its earlier half"],
+)  # fmt: skip
+def test_a_fall_stays_where_the_last_value_is_low(curve: list[float], stays: bool) -> None:
+    assert phases.compression(STEPS, HALVES, np.array(curve)).stays is stays
+
+
+def test_the_threshold_of_a_fall_is_two_percent_of_the_peak_and_at_least_a_twentieth_of_a_bit() -> (
+    None
+):
+    assert phases.compression(STEPS, HALVES, WHOLE).threshold == pytest.approx(0.02 * 2.6)
+    assert phases.compression(STEPS, HALVES, WHOLE / 10).threshold == 0.05
+
+
+def test_fitting_ends_where_nine_tenths_about_the_labels_are_reached() -> None:
+    labels = np.array([0.0, 0.5, 0.89, 0.91, 1.0])
+    assert phases.compression(STEPS, HALVES, WHOLE, labels=labels).fitting_end == 30
+    assert phases.compression(STEPS, HALVES, WHOLE).fitting_end is None
+
+
+@pytest.mark.parametrize(("steps", "splits"), [([0, 1], 3), (STEPS, 1)])
+def test_a_fall_needs_three_checkpoints_and_two_splits(steps: list[int], splits: int) -> None:
+    with pytest.raises(InputError, match="at least 3 checkpoints and 2 splits"):
+        phases.compression(steps, HALVES[:splits], WHOLE)
 
 
 def test_a_fall_counts_only_beyond_chance_beyond_the_threshold_and_lasting() -> None:

@@ -43,22 +43,32 @@ def test_matrix_entropies_are_those_of_the_spectrum_and_lanczos_finds_them(alpha
     )
 
 
-def test_kernel_widths_and_distances_by_their_formulas() -> None:
-    z = np.random.default_rng(2).normal(size=(40, 3)) * [1.0, 2.0, 3.0] + 5
-    d = np.sqrt(((z[:, None] - z[None]) ** 2).sum(axis=2))
-    assert (
-        squared_distances(z) == pytest.approx(d**2, abs=1e-9)
-        and (np.diag(squared_distances(z)) == 0).all()
-    )
-    assert median_width(z) == pytest.approx(np.median(d[np.triu_indices(40, 1)]))
-    assert silverman_width(z, 2.0) == pytest.approx(
-        2 * math.sqrt(3) * 40 ** (-1 / 7) * math.sqrt(z.var(axis=0).mean())
-    )
-    assert gram(Variable("z", z, "continuous"), 2.0) == pytest.approx(
-        np.exp(-(d**2) / 8) / 40, abs=1e-12
-    )
+ROWS = np.random.default_rng(2).normal(size=(40, 3)) * [1.0, 2.0, 3.0] + 5  # (n, units)
+DISTANCES = np.sqrt(((ROWS[:, None] - ROWS[None]) ** 2).sum(axis=2))  # (n, n)
+
+
+def test_squared_distances_are_those_of_all_pairs() -> None:
+    assert squared_distances(ROWS) == pytest.approx(DISTANCES**2, abs=1e-9)
+    assert (np.diag(squared_distances(ROWS)) == 0).all()
+
+
+def test_the_median_width_is_the_median_distance_of_pairs() -> None:
+    assert median_width(ROWS) == pytest.approx(np.median(DISTANCES[np.triu_indices(40, 1)]))
+
+
+def test_the_median_width_needs_two_rows() -> None:
     with pytest.raises(EstimatorError, match="at least 2 rows, got 1"):
-        median_width(z[:1])
+        median_width(ROWS[:1])
+
+
+def test_the_width_of_silverman_is_its_formula() -> None:
+    spread = math.sqrt(ROWS.var(axis=0).mean())
+    assert silverman_width(ROWS, 2.0) == pytest.approx(2 * math.sqrt(3) * 40 ** (-1 / 7) * spread)
+
+
+def test_a_gram_matrix_is_a_gaussian_kernel_of_trace_one() -> None:
+    found = gram(Variable("z", ROWS, "continuous"), 2.0)
+    assert found == pytest.approx(np.exp(-(DISTANCES**2) / 8) / 40, abs=1e-12)
 
 
 def test_renyi_of_two_columns_is_symmetric_and_its_spec_comes_back() -> None:

@@ -20,23 +20,22 @@ def test_slices_are_those_of_seed_0_unless_told(rng: np.random.Generator) -> Non
     )
 
 
-def test_slices_are_means_with_an_error_over_directions() -> None:
-    rng = np.random.default_rng(2)
+def test_slices_are_means_with_an_error_over_directions(rng: np.random.Generator) -> None:
     a, b = ip.continuous(rng.normal(size=(60, 3))), ip.continuous(rng.normal(size=(60, 2)))
     many = parse("sliced:slices=9").estimate(a, b, rng=np.random.default_rng(0))
-    assert (
-        many.low == pytest.approx(many.bits - 1.96 * many.stderr)
-        and many.high == pytest.approx(many.bits + 1.96 * many.stderr)
-        and many.sense == "lower"
-    )  # type: ignore[operator]
+    error = 1.96 * many.stderr  # type: ignore[operator]  # a number
+    assert (many.low, many.high) == pytest.approx((many.bits - error, many.bits + error))
+    assert many.sense == "lower"
     assert parse("sliced:slices=1").estimate(a, b, rng=np.random.default_rng(0)).stderr is None
-    scalar, other = ip.continuous(rng.normal(size=60)), ip.continuous(rng.normal(size=60))
-    one = parse("sliced:slices=3").estimate(scalar, other, rng=np.random.default_rng(0))
-    assert one.bits == pytest.approx(
-        parse("mixed").estimate(scalar, other).bits, abs=1e-9
-    ) and one.stderr == pytest.approx(0, abs=1e-9)
-    assert [str(parse(s)) for s in ("sliced:k=3", "sliced:slices=9,k=3", "sliced")] == [
-        "sliced:k=3",
-        "sliced:slices=9,k=3",
-        "sliced",
-    ]
+
+
+def test_scalars_have_one_slice(rng: np.random.Generator) -> None:
+    a, b = ip.continuous(rng.normal(size=60)), ip.continuous(rng.normal(size=60))
+    one = parse("sliced:slices=3").estimate(a, b, rng=np.random.default_rng(0))
+    assert one.bits == pytest.approx(parse("mixed").estimate(a, b).bits, abs=1e-9)
+    assert one.stderr == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("spec", ["sliced:k=3", "sliced:slices=9,k=3", "sliced"])
+def test_the_spec_of_slices_comes_back(spec: str) -> None:
+    assert str(parse(spec)) == spec

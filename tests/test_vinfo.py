@@ -378,26 +378,31 @@ def test_the_surprise_of_residuals_is_a_gaussian_log_density() -> None:
     )
 
 
-def test_symbols_that_repeat_twice_may_predict_and_a_summary_is_a_mean_with_its_error() -> None:
+def test_symbols_are_predicted_from_where_they_repeat() -> None:
     assert V.target_columns(ip.discrete([0, 0, 1, 1])).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
     with pytest.raises(EstimatorError, match="3 different symbols in 4 rows"):
         V.target_columns(ip.discrete([0, 0, 1, 2]))
+
+
+def test_usable_information_is_a_mean_with_the_error_of_rows_and_of_the_base_rates() -> None:
     values, y = np.array([0.5, 1.5, 1.0, 2.0]), ip.discrete([0, 1, 0, 1])
-    e = V.summary_of(values, y, VInformation())
-    se = math.sqrt(values.var(ddof=1) / 4 + (2 - 1) / (2 * (4 * math.log(2)) ** 2))
-    assert (
-        (e.bits, e.stderr, e.low, e.high)
-        == pytest.approx((1.25, se, 1.25 - 1.96 * se, 1.25 + 1.96 * se))
-        and e.ceiling_bits == 1.0
-        and e.sense == "lower"
-    )
-    t = V.summary_of(values, ip.continuous(values), VInformation(), ("extra",))
-    assert (
-        t.ceiling_bits is None
-        and t.sense == "point"
-        and t.notes == ("extra", "Gaussian likelihood: the gain of that family, no bound")
-    )
-    assert V.summary_of(np.zeros(4), y, VInformation()).notes == ("no fold beat the base rates",)
+    found = V.summary_of(values, y, VInformation())
+    error = math.sqrt(values.var(ddof=1) / 4 + (2 - 1) / (2 * (4 * math.log(2)) ** 2))
+    expected = (1.25, error, 1.25 - 1.96 * error, 1.25 + 1.96 * error)
+    assert (found.bits, found.stderr, found.low, found.high) == pytest.approx(expected)
+    assert found.ceiling_bits == 1.0 and found.sense == "lower"
+
+
+def test_usable_information_about_a_number_is_no_bound() -> None:
+    values = np.array([0.5, 1.5, 1.0, 2.0])
+    found = V.summary_of(values, ip.continuous(values), VInformation(), ("extra",))
+    assert found.ceiling_bits is None and found.sense == "point"
+    assert found.notes == ("extra", "Gaussian likelihood: the gain of that family, no bound")
+
+
+def test_usable_information_of_nothing_says_that_no_fold_beat_the_base_rates() -> None:
+    found = V.summary_of(np.zeros(4), ip.discrete([0, 1, 0, 1]), VInformation())
+    assert found.notes == ("no fold beat the base rates",)
 
 
 def test_an_online_code_sends_its_first_block_uniformly_and_the_rest_by_what_came_before() -> None:

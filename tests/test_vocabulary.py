@@ -113,44 +113,68 @@ def test_one_equal_pair_of_rows_leaves_no_divergence_of_neighbours(
             vocabulary.kl_from_samples(*spoiled, k=1)
 
 
-def test_words_of_the_vocabulary_by_hand() -> None:
-    p, q = np.array([0.5, 0.25, 0.25]), np.array([0.25, 0.25, 0.5])
-    m = (p + q) / 2
-    assert vocabulary.jensen_shannon(p, q) == pytest.approx(
-        (stats.entropy(p, m, base=2) + stats.entropy(q, m, base=2)) / 2
+P, Q = np.array([0.5, 0.25, 0.25]), np.array([0.25, 0.25, 0.5])
+COVARIANCE = np.array([[2.0, 0.5, 0.3], [0.5, 1.0, 0.2], [0.3, 0.2, 1.5]])
+
+
+def test_the_divergence_of_jensen_and_shannon_is_the_mean_to_the_mixture() -> None:
+    mixture = (P + Q) / 2
+    assert vocabulary.jensen_shannon(P, Q) == pytest.approx(
+        (stats.entropy(P, mixture, base=2) + stats.entropy(Q, mixture, base=2)) / 2
     )
-    assert vocabulary.kl(p, q) == pytest.approx(0.25) and vocabulary.entropy(p) == 1.5
+
+
+def test_entropy_and_divergence_of_a_table_by_hand() -> None:
+    assert vocabulary.kl(P, Q) == pytest.approx(0.25) and vocabulary.entropy(P) == 1.5
+
+
+def test_a_divergence_is_of_tables_of_one_shape() -> None:
     with pytest.raises(InputError, match="tables of one shape"):
-        vocabulary.kl(p, q[:2] / q[:2].sum())
-    mean, se = vocabulary.expectation(lambda v: v, lambda n: np.array([1.0, 2.0, 4.0, 5.0])[:n], 4)
-    assert (
-        mean == 3.0
-        and se == pytest.approx(np.std([1, 2, 4, 5], ddof=1) / 2)
-        and vocabulary.expectation(lambda v: v, lambda n: np.arange(n), 2)[0] == 0.5
-    )
+        vocabulary.kl(P, Q[:2] / Q[:2].sum())
+
+
+def test_an_expectation_is_a_mean_with_its_standard_error() -> None:
+    samples = np.array([1.0, 2.0, 4.0, 5.0])
+    mean, error = vocabulary.expectation(lambda v: v, lambda n: samples[:n], 4)
+    assert mean == 3.0 and error == pytest.approx(samples.std(ddof=1) / 2)
+
+
+def test_an_expectation_needs_two_samples() -> None:
+    assert vocabulary.expectation(lambda v: v, lambda n: np.arange(n), 2)[0] == 0.5
     with pytest.raises(InputError, match="at least 2 samples, got 1"):
         vocabulary.expectation(lambda v: v, lambda n: np.arange(n), 1)
-    s = np.array([[2.0, 0.5, 0.3], [0.5, 1.0, 0.2], [0.3, 0.2, 1.5]])
-    expected = 0.5 * math.log2(np.linalg.det(s[:2, :2]) * 1.5 / np.linalg.det(s))
-    assert (
-        vocabulary.gaussian_information(s, 2) == pytest.approx(expected)
-        and vocabulary.gaussian_information(s, 1) > 0
-    )
-    for first in (0, 3):
-        with pytest.raises(InputError, match=f"1 to 2, got {first}"):
-            vocabulary.gaussian_information(s, first)
-    assert vocabulary.gaussian_entropy(s) == pytest.approx(
-        stats.multivariate_normal(cov=s).entropy() / math.log(2)
-    )
+
+
+def test_gaussian_information_is_that_of_the_determinants() -> None:
+    part = np.linalg.det(COVARIANCE[:2, :2]) * 1.5 / np.linalg.det(COVARIANCE)
+    assert vocabulary.gaussian_information(COVARIANCE, 2) == pytest.approx(0.5 * math.log2(part))
+    assert vocabulary.gaussian_information(COVARIANCE, 1) > 0
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_gaussian_information_needs_dimensions_on_both_sides(first: int) -> None:
+    with pytest.raises(InputError, match=f"1 to 2, got {first}"):
+        vocabulary.gaussian_information(COVARIANCE, first)
+
+
+def test_gaussian_entropy_is_that_of_scipy() -> None:
+    expected = stats.multivariate_normal(cov=COVARIANCE).entropy() / math.log(2)
+    assert vocabulary.gaussian_entropy(COVARIANCE) == pytest.approx(expected)
+
+
+def test_the_divergence_of_gaussians_is_its_closed_form() -> None:
     t = np.array([[1.0, 0.1, 0.0], [0.1, 2.0, 0.3], [0.0, 0.3, 1.0]])
-    gap = np.array([0.5, -1.0, 0.2])
-    nats = 0.5 * (
-        np.trace(np.linalg.inv(t) @ s)
-        + gap @ np.linalg.inv(t) @ gap
-        - 3
-        + math.log(np.linalg.det(t) / np.linalg.det(s))
-    )
-    assert vocabulary.gaussian_kl(np.zeros(3), s, gap, t) == pytest.approx(nats / math.log(2))
-    for wrong in ([[1.0, 0.5], [0.4, 1.0]], [[1.0, 0.0]], [[0.0]], [[1.0, 1.0], [1.0, 1.0 - 1e-3]]):
-        with pytest.raises(InputError, match="symmetric positive definite"):
-            vocabulary.gaussian_entropy(wrong)
+    gap, inverse = np.array([0.5, -1.0, 0.2]), np.linalg.inv(t)
+    ratio = math.log(np.linalg.det(t) / np.linalg.det(COVARIANCE))
+    nats = 0.5 * (np.trace(inverse @ COVARIANCE) + gap @ inverse @ gap - 3 + ratio)
+    found = vocabulary.gaussian_kl(np.zeros(3), COVARIANCE, gap, t)
+    assert found == pytest.approx(nats / math.log(2))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [[[1.0, 0.5], [0.4, 1.0]], [[1.0, 0.0]], [[0.0]], [[1.0, 1.0], [1.0, 1.0 - 1e-3]]],
+)
+def test_a_covariance_is_symmetric_and_positive_definite(wrong: list[list[float]]) -> None:
+    with pytest.raises(InputError, match="symmetric positive definite"):
+        vocabulary.gaussian_entropy(wrong)  # type: ignore[arg-type]  # lists are taken too
