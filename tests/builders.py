@@ -58,7 +58,7 @@ class ByRows:
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
         return Estimate(
-            float(a.n), a.n, "by-rows", stderr=0.1 * a.n, ceiling_bits=2.0 * a.n, notes=("same",)
+            0.1 * a.n, a.n, "by-rows", stderr=0.01 * a.n, ceiling_bits=2.0 * a.n, notes=("same",)
         )
 
 

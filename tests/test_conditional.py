@@ -12,21 +12,35 @@ import infoplane as ip
 from infoplane.analysis.studies.conditional import conditional_information
 from infoplane.errors import EstimatorError
 
+ROWS = ip.continuous(np.arange(10.0))
+GIVEN = ip.discrete(np.repeat([0, 1, 2], [2, 3, 5]))
+SHARES = np.array([2, 3, 5]) / 10
 
-def test_a_conditional_estimate_weighs_classes_by_their_rows_and_errors_by_their_squares() -> None:
-    v = ip.continuous(np.arange(10.0))
-    e = conditional_information(ByRows(), v, v, ip.discrete(np.repeat([0, 1, 2], [2, 3, 5])))  # type: ignore[arg-type]  # an Estimator
-    w = np.array([2, 3, 5]) / 10
-    assert (
-        e.bits == pytest.approx(w @ [2, 3, 5])
-        and e.stderr == pytest.approx(math.hypot(*(w * [0.2, 0.3, 0.5])))
-        and e.n == 10
+
+@pytest.fixture
+def found() -> ip.Estimate:
+    """A tenth of a bit for each row of a class."""
+    return conditional_information(ByRows(), ROWS, ROWS, GIVEN)  # type: ignore[arg-type]  # an Estimator
+
+
+def test_a_conditional_estimate_weighs_classes_by_their_rows(found: ip.Estimate) -> None:
+    assert found.bits == pytest.approx(SHARES @ [0.2, 0.3, 0.5]) and found.n == 10
+    assert found.ceiling_bits == pytest.approx(SHARES @ [4, 6, 10])
+
+
+def test_the_error_of_a_conditional_estimate_is_the_root_of_squares(found: ip.Estimate) -> None:
+    error = math.hypot(*(SHARES * [0.02, 0.03, 0.05]))
+    assert found.stderr == pytest.approx(error)
+    assert (found.low, found.high) == pytest.approx(
+        (found.bits - 1.96 * error, found.bits + 1.96 * error)
     )
-    assert (
-        e.ceiling_bits == pytest.approx(w @ [4, 6, 10])
-        and e.high == pytest.approx(e.bits + 1.96 * e.stderr)
-        and e.low == pytest.approx(e.bits - 1.96 * e.stderr)
-    )  # type: ignore[operator]
-    assert e.notes == ("conditional on values: mean over 3 symbols", "same")
+
+
+def test_notes_of_all_classes_are_told_once(found: ip.Estimate) -> None:
+    assert found.notes[:2] == ("conditional on values: mean over 3 symbols", "same")
+    assert len(set(found.notes)) == len(found.notes)
+
+
+def test_the_condition_has_as_many_rows() -> None:
     with pytest.raises(EstimatorError, match="expected paired rows, got 10, 10 and 9"):
-        conditional_information(ByRows(), v, v, ip.discrete(np.arange(9)))  # type: ignore[arg-type]
+        conditional_information(ByRows(), ROWS, ROWS, ip.discrete(np.arange(9)))  # type: ignore[arg-type]

@@ -258,10 +258,10 @@ def gram(z: Rows, w: float) -> Rows:
 
 
 def renyi(z: Rows, y: Sequence[int]) -> float:
-    n, d = z.shape
-    w = 0.0
-    for column in z.astype(float).T:
-        w += column.var()
+    """At Silverman's width of the units that are not constant: a constant unit changes nothing."""
+    n = len(z)
+    variances = [column.var() for column in z.astype(float).T if (column != column[0]).any()]
+    d, w = len(variances), sum(variances)
     w = math.sqrt(w / d) * math.sqrt(d) * n ** (-1 / (4 + d))
     a = gram(z.astype(float), w) / n
     b = np.array([[float(p == q) for q in y] for p in y]) / n

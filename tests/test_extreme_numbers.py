@@ -219,7 +219,7 @@ def test_labels_of_several_columns_are_one_symbol_per_row() -> None:
         (
             np.where(Y == 0, np.nan, 1.0),
             "discrete",
-            "NaN or infinity; every probe row needs a label",
+            "NaN or infinity in 42 of 60 rows; every probe row needs a label",
         ),
         (np.array([0, "a", None] * 20, dtype=object), None, "mixed objects"),
         (Y.astype(complex), None, "got dtype complex128"),

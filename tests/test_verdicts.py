@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import exit_code
 from torch import nn
 
 import infoplane as ip
@@ -19,7 +20,6 @@ from infoplane.analysis.dpi.significance import benjamini_hochberg, holm, permut
 from infoplane.analysis.estimators.entropies import information_bits
 from infoplane.analysis.kernels.threads import using
 from infoplane.archive import RunWriter
-from infoplane.cli import app
 from infoplane.errors import InputError
 from infoplane.rows import row_digests
 from infoplane.types import Chain, LayerInfo
@@ -189,14 +189,9 @@ def test_a_bare_plane_says_that_chance_was_not_judged(tmp_path: Path) -> None:
 def test_check_prints_json_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     y = np.arange(64) % 2
     write(tmp_path / "run", {"a": y[:, None], "b": y[:, None]}, y)
-    with pytest.raises(SystemExit) as stopped:
-        app(["check", str(tmp_path / "run"), "--json"])
+    code = exit_code("check", tmp_path / "run", "--json")
     said = json.loads(capsys.readouterr().out)
-    assert (
-        stopped.value.code == 0
-        and said["passed"] is True
-        and said["checked"] == sum(said["counts"].values())
-    )
+    assert code == 0 and said["passed"] is True and said["checked"] == sum(said["counts"].values())
 
 
 @pytest.mark.slow

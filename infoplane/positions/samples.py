@@ -59,6 +59,8 @@ def refuse_more_axes(values: Values, y_kind: str | None) -> None:
         return
     if values.dtype.kind in "iubf" and values.ndim == 2 and _one_hot(values):
         remedy = "they are one-hot: give y.argmax(1)"
+    elif values.dtype.kind == "f" and (values != np.round(values)).any():
+        remedy = "they hold fractions (soft labels?): use their argmax as classes, y.argmax(1)"
     else:
         remedy = (
             "give rows='token' where there is one label for each position, or one label per sample: y of shape (n,), "
