@@ -13,7 +13,7 @@ from torch import nn
 
 from infoplane.archive import Archive, open_archive
 from infoplane.background.live import Beside, checked_specs
-from infoplane.background.watching import DEFAULT, LivePage, checked_port
+from infoplane.background.watching import LivePage, checked_port
 from infoplane.cores import SHARE
 from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
@@ -164,8 +164,9 @@ class Recorder:
         self._beside: Beside | None = None
         self._page: LivePage | None = None
         self._watch, self._port = bool(watch), checked_port(watch) if watch else None
-        self._measure = checked_specs(measure) if measure is not None else DEFAULT if watch else ()
-        if self._measure and store == "weights":
+        self._measure = () if measure is None else checked_specs(measure)
+        self._measures = measure is not None or bool(watch)
+        if self._measures and store == "weights":
             raise InputError(
                 "measure= needs activations (and so does watch=), and store='weights' keeps none of them: leave one of the two out, and see `infoplane replay`"
             )
@@ -239,7 +240,7 @@ class Recorder:
         if self._watch:
             self._page = LivePage(self.path, port=self._port)
             print(f"live page: {self._page.address}", flush=True)
-        if self._measure:
+        if self._measures:
             share = self.options.max_overhead
             self._beside = Beside(
                 self.path, self._measure, max_overhead=SHARE if share is None else share

@@ -23,6 +23,7 @@ _PUBLIC = {
     "at": "infoplane.hooks.schedule",
     "capture": "infoplane.hooks.capture",
     "check_dpi": "infoplane.analysis.dpi.check",
+    "choose_estimators": "infoplane.analysis.measuring.choose",
     "continuous": "infoplane.types",
     "from_arrays": "infoplane.sources",
     "import_run": "infoplane.sources",

@@ -33,8 +33,6 @@ from infoplane.types import VERDICTS, DPIReport, Finding
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-DEFAULT_ESTIMATORS = ("bin:szt", "exact")
-"""What `check_dpi` measures when it is given an archive."""
 USUAL = DPISettings()
 
 
@@ -53,7 +51,7 @@ def check_dpi(
     A report is kept in the user's cache folder and read where the same is asked again, see `infoplane.analysis.dpi.report_cache`.
 
     Args:
-        subject: a plane, or an archive (measured by `DEFAULT_ESTIMATORS` first).
+        subject: a plane, or an archive (measured first, by the estimators of `choose_estimators`).
         settings: level, draws and seed.
         archive: the archive behind the plane, for the exact-code test; found by the plane's provenance when left out.
         workers: threads for measuring.
@@ -67,7 +65,7 @@ def check_dpi(
 
         archive, subject = (
             subject,
-            measure(subject, DEFAULT_ESTIMATORS, workers=workers, progress=progress),
+            measure(subject, workers=workers, progress=progress),
         )
     path = report_path(subject, archive, settings)  # of the files as they are now
     known = read_report(path)

@@ -16,6 +16,7 @@ from infoplane.analysis.estimators.kernel_views import (
     kernel_views,
     mean_square_distance,
 )
+from infoplane.analysis.estimators.label_bins import quantile_labels
 from infoplane.analysis.kernels.blocks import Held
 from infoplane.contract import Points, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
@@ -119,6 +120,10 @@ class KDE:
     def supports(self, a: Kind, b: Kind) -> bool:
         """One continuous variable (the layer) and one discrete (row ids or labels)."""
         return {a, b} == {"continuous", "discrete"}
+
+    def labels_of(self, y: Variable) -> Variable:
+        """Return continuous labels as their own quantile bins: kernels compare the rows of one label."""
+        return quantile_labels(y)
 
     def variance_of(self, z: Variable | Rows) -> float:
         """The s2 used for this layer, in squared units of the activations; 0 where a relative width has no distance to scale by."""

@@ -103,16 +103,17 @@ def _empty(archive: Archive) -> Plane:
 
 
 def measure_beside(
-    run: str | Path, estimators: Sequence[str], stop: threading.Event, *, seed: int = 0
+    run: str | Path, estimators: Sequence[str] | None, stop: threading.Event, *, seed: int = 0
 ) -> None:
     """Measure every checkpoint of ``run`` as it appears, until ``stop`` is set; results go to the run's own result lines.
 
     Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for,
-    and one that is resumed is followed again.
+    and one that is resumed is followed again. ``estimators=None`` takes those that can answer at its first checkpoint.
     """
     said = ""
     while not stop.is_set():
         try:
+            estimators = estimators or _chosen(run)
             _follow_to_the_end(Path(run), estimators, stop, seed)
         except (
             InfoplaneError
@@ -121,6 +122,13 @@ def measure_beside(
                 said = str(error)
                 say(f"waiting: {said}", file=sys.stderr, flush=True)
         stop.wait(WAIT_SECONDS)
+
+
+def _chosen(run: str | Path) -> tuple[str, ...]:
+    from infoplane.analysis.measuring.measure import say_choice
+    from infoplane.archive import open_archive
+
+    return say_choice(open_archive(run), growing=True).specs
 
 
 def _follow_to_the_end(

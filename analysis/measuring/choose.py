@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.plane_point import holds_symbols
+from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable, continuous, discrete
 
@@ -28,7 +32,9 @@ GROUND_TRUTH = "exact"
 ROWS, LAYERS, STEPS = 1000, 8, 3
 """At most this many rows, layers and checkpoints are looked at."""
 OPEN_SHARE = 0.5
-"""A convention can answer where at least this share of the layers looked at is below its ceiling."""
+"""A convention can answer where at least this share of the layers, at every checkpoint, is below its ceiling."""
+LEAST_COVERAGE = 0.8
+"""Bins with more rows than this alone in their cell count rows rather than resolve the layer."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ class Choice:
         return f"{', '.join(self.specs)} ({self.reason})"
 
 
-def choose_estimators(archive: Archive | str | Path) -> Choice:
+def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -> Choice:
     """Return estimators whose numbers can move on this run, the one to draw first.
 
     A few layers of the first, middle and last checkpoint are tried on at most 1000 rows. Bins come first where some can
@@ -58,6 +64,7 @@ def choose_estimators(archive: Archive | str | Path) -> Choice:
 
     Args:
         archive: from `infoplane.open_archive`, or its path.
+        growing: leave out bins whose edges come from the whole run: they have no number before its end.
 
     Raises:
         InputError: the run has no checkpoint yet.
@@ -76,9 +83,20 @@ def choose_estimators(archive: Archive | str | Path) -> Choice:
         from infoplane.archive import open_archive
 
         archive = open_archive(archive)
-    samples = list(_samples(archive))
-    bins = (UNIT_RANGE_BINS, *RANGE_BINS) if _within_unit_range(samples) else RANGE_BINS
-    finest = (_finest(candidates, samples) for candidates in (bins, KERNELS))
+    if not archive.steps:
+        raise InputError(
+            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
+        )
+    rows = np.asarray(_spread(range(archive.n_rows), ROWS))
+    checkpoints = [
+        list(_samples(archive, step, rows)) for step in _spread(archive.steps, STEPS)
+    ]
+    checkpoints = [samples for samples in checkpoints if samples]
+    samples = list(chain.from_iterable(checkpoints))
+    inputs = discrete(archive.row_ids[rows], "X")
+    bins = (UNIT_RANGE_BINS,) if _within_unit_range(samples) else ()
+    bins += () if growing else RANGE_BINS
+    finest = [_finest(candidates, checkpoints, inputs) for candidates in (bins, KERNELS)]
     chosen = [spec for spec in finest if spec is not None]
     if chosen:
         return Choice((*chosen, GROUND_TRUTH), _reason(chosen[0], samples))
@@ -92,20 +110,16 @@ def choose_estimators(archive: Archive | str | Path) -> Choice:
     return Choice(specs, reason, saturated=True)
 
 
-def _samples(archive: Archive) -> Iterator[Variable]:
-    """Layers of some checkpoints on some rows; constant and broken ones are left out."""
-    if not archive.steps:
-        raise InputError(
-            f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
-        )
-    rows = _spread(range(archive.n_rows), ROWS)
-    for step in _spread(archive.steps, STEPS):
-        for layer in _spread(archive.layers, LAYERS):
-            if not archive.has(step, layer) or archive.n_nonfinite(step, layer):
-                continue
-            values = _rows_of(archive, step, layer, np.asarray(rows))
-            if (values != values[:1]).any():
-                yield continuous(values, layer)
+def _samples(archive: Archive, step: int, rows: NDArray[np.intp]) -> Iterator[Variable]:
+    """Layers of a checkpoint on some rows; constant and broken ones, and symbols, are left out."""
+    for layer in _spread(archive.layers, LAYERS):
+        if not archive.has(step, layer) or archive.n_nonfinite(step, layer):
+            continue
+        if holds_symbols(archive, layer):
+            continue
+        values = _rows_of(archive, step, layer, rows)
+        if (values != values[:1]).any():
+            yield continuous(values, layer)
 
 
 def _rows_of(
@@ -134,24 +148,31 @@ def _within_unit_range(samples: Sequence[Variable]) -> bool:
     return bool(inner) and all(sample.largest <= 1 for sample in inner)
 
 
-def _finest(candidates: Sequence[str], samples: Sequence[Variable]) -> str | None:
+def _finest(
+    candidates: Sequence[str], checkpoints: Sequence[Sequence[Variable]], inputs: Variable
+) -> str | None:
     """Return the first candidate that can answer."""
-    return next((spec for spec in candidates if _can_answer(spec, samples)), None)
+    return next((spec for spec in candidates if _can_answer(spec, checkpoints, inputs)), None)
 
 
-def _can_answer(spec: str, samples: Sequence[Variable]) -> bool:
-    """Whether enough of the layers lie below the ceiling of this estimator."""
-    from infoplane.analysis.estimators.spec import parse
+def _can_answer(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Variable) -> bool:
+    """Whether enough of the layers lie below the ceiling of this estimator at every checkpoint."""
+    estimator = parse(spec)
+    for samples in checkpoints:
+        below = sum(_is_open(estimator, inputs, sample) for sample in samples)
+        if below < OPEN_SHARE * len(samples):
+            return False
+    return bool(checkpoints)
 
-    below = 0
-    for sample in samples:
-        ids = discrete(np.arange(sample.n), "X")
-        try:
-            estimate = parse(spec).estimate(ids, sample, rng=np.random.default_rng(0))
-        except EstimatorError:
-            continue
-        below += not estimate.saturated
-    return below >= OPEN_SHARE * len(samples) and below > 0
+
+def _is_open(estimator: Estimator, inputs: Variable, sample: Variable) -> bool:
+    """Whether the number of this layer is below its ceiling, and made of cells that rows share."""
+    try:
+        estimate = estimator.estimate(inputs, sample, rng=np.random.default_rng(0))
+    except EstimatorError:
+        return False
+    shared = estimate.coverage is None or estimate.coverage >= LEAST_COVERAGE
+    return shared and not estimate.saturated
 
 
 def _reason(first: str, samples: Sequence[Variable]) -> str:
@@ -160,4 +181,4 @@ def _reason(first: str, samples: Sequence[Variable]) -> str:
     if first in RANGE_BINS:
         return "cells cover the range of each layer, as fine as its rows allow"
     widest = max(sample.dim for sample in samples)
-    return f"bins of up to {widest} units hold one row each; this kernel is below its ceiling"
+    return f"cells of up to {widest} units hold one row each; this kernel is below its ceiling"

@@ -10,13 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.measure import (
     measure,
     measure_cells,
     require_measurable,
     result_log,
+    say_choice,
 )
 from infoplane.analysis.measuring.plane_point import cells_of
+from infoplane.contract import Estimator
 from infoplane.cores import SHARE
 from infoplane.errors import InfoplaneError, InputError
 
@@ -61,7 +64,7 @@ class Budget:
 
 def follow(
     run: str | Path,
-    estimators: Sequence[str],
+    estimators: Sequence[str] | None,
     *,
     over: threading.Event,
     gone: threading.Event,
@@ -74,7 +77,8 @@ def follow(
 
     Args:
         run: a run folder; one that is not there yet is waited for.
-        estimators: spec strings. Rules with edges frozen over the run or a layer (``bin:range``, ``bin:saxe-paper``) wait for its end.
+        estimators: spec strings; None takes those that can answer at the first checkpoint, see `choose_estimators`. Rules with edges frozen over
+            the run or a layer (``bin:range``, ``bin:saxe-paper``) wait for its end.
         over: set when the training is over: the budget falls away, what is left is measured, and this returns.
         gone: set when nobody wants results any more: this returns after the cell at hand.
         max_overhead: share of one core that may be used until then.
@@ -84,13 +88,12 @@ def follow(
     Returns:
         The whole plane, None when ``gone`` was set first.
     """
-    from infoplane.analysis.estimators.spec import parse
     from infoplane.archive import open_archive
 
-    if not estimators:
+    if estimators is not None and not estimators:
         raise InputError("expected at least one estimator, for example 'bin:szt'")
     ended = over.is_set if ended is None else ended
-    at_once = [e for e in map(parse, estimators) if e.traits.edges == "none"]
+    at_once = _without_edges(estimators)
     log: ResultLog | None = None
     budget = budget or Budget(max_overhead)
 
@@ -110,6 +113,9 @@ def follow(
             try:
                 archive = open_archive(run) if archive is None else archive.refresh()
                 log = log or result_log(archive)
+                if estimators is None and archive.steps:
+                    estimators = say_choice(archive, growing=True).specs
+                    at_once = _without_edges(estimators)
                 for step in [s for s in archive.steps if s not in seen]:
                     if at_once and not gone.is_set():
                         require_measurable(archive, at_once)
@@ -132,6 +138,11 @@ def follow(
         pace(0, 0)
         over.wait(LOOK_SECONDS)
     return None
+
+
+def _without_edges(specs: Sequence[str] | None) -> list[Estimator]:
+    """Return the estimators that need no edges from the whole run."""
+    return [e for e in map(parse, specs or ()) if e.traits.edges == "none"]
 
 
 def _mark(run: Path) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,11 +22,13 @@ from infoplane.analysis.measuring.plane_point import (
     result_key,
 )
 from infoplane.contract import Estimator
+from infoplane.display.say import say
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import Estimate, entropy_of_counts
 
 if TYPE_CHECKING:
+    from infoplane.analysis.measuring.choose import Choice
     from infoplane.archive import Archive, ResultLog
 
 Cell = tuple[int, str]
@@ -38,7 +41,7 @@ CEILING_TOLERANCE_BITS = 1e-6
 
 def measure(
     archive: Archive | str | Path,
-    estimators: Sequence[str | Estimator] | str | Estimator,
+    estimators: Sequence[str | Estimator] | str | Estimator | None = None,
     *,
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,
@@ -56,7 +59,8 @@ def measure(
 
     Args:
         archive: from `infoplane.open_archive`, or its path.
-        estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``.
+        estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``. Left out, those that can answer on this run,
+            see `choose_estimators`; a line on stderr says which and why.
         layers, steps: some of the archive's; all by default.
         workers: threads on this machine, each with a cell of its own; with one, every kernel uses all cores (`INFOPLANE_THREADS`). Results do
             not depend on it.
@@ -84,6 +88,8 @@ def measure(
         archive = open_archive(archive)
     if label is not None:
         archive = archive.with_label(label)
+    if estimators is None:
+        estimators = say_choice(archive).specs
     chosen = (
         [estimators]
         if isinstance(estimators, str) or not isinstance(estimators, Sequence)
@@ -129,6 +135,15 @@ def _resampled(
 
     draws = draws_unasked(archive, estimator.traits) if null is None else null
     return Resampled(estimator, errorbars, draws) if errorbars or draws else estimator
+
+
+def say_choice(archive: Archive, *, growing: bool = False) -> Choice:
+    """Choose estimators for a run (see `choose_estimators`) and say on stderr which and why."""
+    from infoplane.analysis.measuring.choose import choose_estimators
+
+    choice = choose_estimators(archive, growing=growing)
+    say(f"estimators: {choice}", file=sys.stderr)
+    return choice
 
 
 def require_measurable(archive: Archive, estimators: Sequence[Estimator]) -> None:

@@ -52,7 +52,7 @@ class Beside:
     Training neither waits for it nor shares memory with it; what it has found is in ``RUN/planes`` at any time.
 
     Args:
-        run: the run's folder. specs: what to measure, see `checked_specs`. max_overhead: share of one core until `finish`.
+        run: the run's folder. specs: what to measure, see `checked_specs`; none for what can answer at the first checkpoint. max_overhead: share of one core until `finish`.
     """
 
     def __init__(
@@ -157,7 +157,7 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -
     over.wait(LOADING_SECONDS / max_overhead if max_overhead > 0 else 0)
     from infoplane.analysis.measuring.follow import Budget, follow
 
-    follow(run, specs, over=over, gone=gone, budget=Budget(max_overhead, start=began))
+    follow(run, specs or None, over=over, gone=gone, budget=Budget(max_overhead, start=began))
 
 
 def step_back() -> None:

@@ -17,9 +17,6 @@ from infoplane.errors import InputError, MissingExtra
 LINGER_SECONDS = 60.0
 """How long a page outlives its training when nobody looks at it."""
 
-DEFAULT = ("bin:szt",)
-"""What is measured for a page when the recorder was not told what to measure."""
-
 
 def checked_port(watch: bool | int) -> int | None:
     """The port asked for; None to look for a free one.
