@@ -72,3 +72,38 @@ def test_a_run_without_checkpoints_has_nothing_to_choose_from(tmp_path: Path) ->
     recorder.open().close()
     with pytest.raises(InputError, match="no captured steps yet"):
         choose_estimators(tmp_path / "run")
+
+
+def test_a_convention_counts_only_where_it_answers_at_every_checkpoint(tmp_path: Path) -> None:
+    """Bins over the final range hold the untrained layer in one cell: that is no resolution of it."""
+    network = _mlp(nn.ReLU, 20, 64, 64, 2)
+    probe = (_rows(400, 20), torch.arange(400) % 2)
+    with ip.Recorder(network, probe=probe, to=tmp_path / "run", verbose=False) as recorder:
+        network[0].weight.data.mul_(50)
+        recorder.step(1)
+    assert choose_estimators(tmp_path / "run").specs[0].startswith("kde:")
+
+
+def test_measure_without_estimators_takes_the_chosen_ones_and_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = _run(_mlp(nn.ReLU, 30, 64, 64, 10), _rows(300, 30), tmp_path / "run")
+    choice = choose_estimators(run)
+    assert set(ip.measure(run).estimators) == set(choice.specs)
+    assert capsys.readouterr().err == f"estimators: {choice}\n"
+
+
+def test_a_wide_regression_network_has_a_plane_to_draw(tmp_path: Path) -> None:
+    network, x = _mlp(nn.ReLU, 8, 64, 32, 1), _rows(300, 8)
+    with ip.Recorder(
+        network, probe=(x, x.sum(1)), to=tmp_path / "run", y_kind="continuous", verbose=False
+    ) as recorder:
+        recorder.step(1)
+    plane = ip.measure(tmp_path / "run")
+    drawn = plane.select(estimator=plane.estimators[0])
+    assert {p.quantity for p in drawn} == {"i_xz", "i_zy"}
+
+
+def test_a_growing_run_gets_no_bins_whose_edges_need_its_end(tmp_path: Path) -> None:
+    run = _run(_mlp(nn.ReLU, 6, 2, 2, 3), _rows(3000, 6), tmp_path / "run")
+    assert choose_estimators(run, growing=True).specs[0].startswith("kde:")

@@ -100,6 +100,8 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
     chosen = [spec for spec in finest if spec is not None]
     if chosen:
         return Choice((*chosen, GROUND_TRUTH), _reason(chosen[0], samples))
+    if not samples:
+        return Choice((KERNELS[0], GROUND_TRUTH), "every layer looked at holds one value", True)
     specs = (
         (KERNELS[-1], GROUND_TRUTH) if archive.y is None else (USABLE, KERNELS[-1], GROUND_TRUTH)
     )
