@@ -26,7 +26,7 @@ def check(
         typer.Option(
             "-e",
             "--estimator",
-            help="For a run: what to measure first (bin:szt and exact by default).",
+            help="For a run: what to measure first (what can answer on it by default).",
         ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", "-w", help="Threads on this machine.")] = 1,
@@ -43,7 +43,7 @@ def check(
     ] = False,
 ) -> None:
     """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0."""
-    from infoplane.analysis.dpi.check import DEFAULT_ESTIMATORS, check_dpi
+    from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.dpi.settings import DPISettings
     from infoplane.analysis.measuring.measure import measure
     from infoplane.archive import open_archive
@@ -58,9 +58,7 @@ def check(
     else:
         archive = open_archive(subject)
         tell_read_only(archive)
-        plane = measure(
-            archive, estimator or DEFAULT_ESTIMATORS, workers=workers, progress=not as_json
-        )
+        plane = measure(archive, estimator or None, workers=workers, progress=not as_json)
         report = check_dpi(plane, settings, archive=archive, progress=not as_json)
     if as_json:
         say(json.dumps(_as_dict(report), indent=1))
