@@ -119,7 +119,9 @@ def _learn_letters(run: Path, probe: object, **options: object) -> None:
 
 def gpt2_tokens(run: Path) -> None:
     """A GPT-2 that learns letters; rows are positions, X the letter there, Y the next one."""
-    _learn_letters(run, {"input_ids": _letters(16)[:80]}, rows="token", y="next-token", max_rows=1000)
+    _learn_letters(
+        run, {"input_ids": _letters(16)[:80]}, rows="token", y="next-token", max_rows=1000
+    )
 
 
 def gpt2_sequences(run: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +23,7 @@ from infoplane.hooks.outputs import Selector
 from infoplane.hooks.probe import Forward, call
 from infoplane.hooks.probe_inputs import Inputs
 from infoplane.hooks.sites import End, Site, arguments
+from infoplane.patterns import did_you_mean, fits
 
 Pattern = str | type | nn.Module | Callable[[str, nn.Module], bool]
 Layers = Pattern | Sequence[Pattern]
@@ -196,7 +196,7 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
                 if (
                     text in (m.name, *m.aliases)
                     if exact
-                    else any(fnmatch.fnmatchcase(n, text) for n in (m.name, *m.aliases))
+                    else any(fits(n, text) for n in (m.name, *m.aliases))
                 )
             ]
         elif isinstance(pattern, nn.Module):
@@ -226,16 +226,28 @@ def _match(modules: list[Named], layers: Layers) -> list[tuple[Named, End, bool,
         names = [n for n in everything if n != ROOT]
         raise LayerNotFound(
             f"no such layers: {missing}; the model has {names[:40]}{' ...' if len(names) > 40 else ''}"
+            + _meant(missing, names)
             + _parameters_among(modules[0].module, missing)
         )
     return list(wanted.values())
+
+
+def _meant(missing: Sequence[object], names: Sequence[str]) -> str:
+    """Return the name, or the pattern across dots, that was perhaps meant."""
+    for pattern in missing:
+        across = str(pattern).replace("*", "**")
+        if "*" in across and any(fits(name, across) for name in names):
+            return f"; * does not cross dots, ** does: did you mean {across!r}?"
+        if meant := did_you_mean(str(pattern), names):
+            return meant
+    return ""
 
 
 def _parameters_among(model: nn.Module, missing: Sequence[object]) -> str:
     """A hint where a pattern names parameters: they are no modules, and only what modules return is captured."""
     own = [clean(name) for name, _ in model.named_parameters()]
     hits = [
-        n for n in own if any(isinstance(m, str) and fnmatch.fnmatchcase(n, m) for m in missing)
+        n for n in own if any(isinstance(m, str) and fits(n, m.replace("*", "**")) for m in missing)
     ]
     if not hits:
         return ""
@@ -334,7 +346,7 @@ def _settle_axes(events: list[_Event], n: int, again: list[_Event], other_n: int
 def _read(event: _Event, value: Any, select: dict[str, Selector]) -> _Event:  # Any: layer output
     name = event.name
     chosen = next(
-        (s for k, s in select.items() if fnmatch.fnmatchcase(name, k) or k in event.named.aliases),
+        (s for k, s in select.items() if fits(name, k) or k in event.named.aliases),
         None,
     )
     try:

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -27,6 +26,7 @@ from infoplane.hooks.ranks import Ranks
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
+from infoplane.patterns import fits
 from infoplane.positions import WantedRows
 from infoplane.positions.samples import sample_labels
 
@@ -204,7 +204,7 @@ class Options(CaptureOptions):
             return self.reduce
         plain = layer.partition("#")[0].partition(":")[0]
         for key, spec in self.reduce.items():
-            if fnmatchcase(layer, key) or fnmatchcase(plain, key):
+            if fits(layer, key) or fits(plain, key):
                 return spec
         return None
 

@@ -1,7 +1,8 @@
-"""The command line: `infoplane --help`. Commands live in `infoplane.commands`, one group per file."""
+"""The command line: `infoplane --help`. Commands live in `infoplane.commands`, one per file."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 import traceback
 import warnings
@@ -43,9 +44,9 @@ class _App(typer.Typer):
         except Exception:
             say(traceback.format_exc(), file=sys.stderr)
             raise SystemExit(1) from None
-        if isinstance(code, int):
-            raise SystemExit(code)
-        return code
+        if "standalone_mode" in kwargs:
+            return code
+        raise SystemExit(code if isinstance(code, int) else 0)
 
 
 def _say_notes(error: BaseException) -> None:
@@ -85,11 +86,43 @@ def _root(
         raise typer.Exit()
 
 
-def _register() -> None:
-    from infoplane.commands import calibrate, draw, judge, measure, relate, replicate, run, study
+COMMANDS = {
+    "demo": "demo",
+    "info": "info",
+    "verify": "verify",
+    "pack": "pack",
+    "merge": "merge",
+    "compile": "compile:compile_",
+    "capture": "capture",
+    "import": "import_run:import_",
+    "replay": "replay",
+    "measure": "measure",
+    "estimators": "estimators",
+    "check": "check",
+    "phases": "phases",
+    "invariance": "invariance",
+    "sensitivity": "sensitivity",
+    "compare": "compare",
+    "layer-info": "layer_info",
+    "conditional": "conditional",
+    "drift": "drift",
+    "held-out": "held_out",
+    "usable-beyond": "usable_beyond",
+    "codelength": "codelength",
+    "calibrate": "calibrate",
+    "plot": "plot",
+    "report": "report",
+    "watch": "watch",
+    "replicate": "replicate",
+}
+"""Command -> its module in `infoplane.commands`, and the function where it is not named like the module."""
 
-    for group in (study, run, measure, judge, relate, calibrate, draw, replicate):
-        group.register(app)
+
+def _register() -> None:
+    for name, place in COMMANDS.items():
+        module, _, function = place.partition(":")
+        found = importlib.import_module(f"infoplane.commands.{module}")
+        app.command(name)(getattr(found, function or module))
 
 
 _register()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.errors import InputError
+from infoplane.patterns import did_you_mean
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
@@ -57,7 +58,9 @@ def run_demo(
     from infoplane.archive import open_archive
 
     if task not in TASKS:
-        raise InputError(f"no such task: {task!r}; choose one of {', '.join(TASKS)}")
+        raise InputError(
+            f"no such task: {task!r}{did_you_mean(task, TASKS)}; choose one of {', '.join(TASKS)}"
+        )
     epochs = EPOCHS[task] if epochs is None else epochs
     if epochs < 1:
         raise InputError(f"expected at least one epoch, got {epochs}")

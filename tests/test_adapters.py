@@ -133,7 +133,7 @@ def test_hugging_face_trainer(tmp_path: Path) -> None:
         recorder = callback(
             probe=({"input_ids": ids}, Y),
             to=tmp_path / "run",
-            layers=["bert.encoder.layer.*"],
+            layers=["bert.encoder.layer.**"],
             schedule=ip.every(2),
             reduce="token:cls",
             verbose=False,

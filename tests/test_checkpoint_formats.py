@@ -70,7 +70,7 @@ def bert() -> Any:  # Any: transformers has no types here
 
 OF_BERT = {
     "probe": ({"input_ids": IDS}, Y),
-    "layers": ["bert.encoder.layer.*"],
+    "layers": ["bert.encoder.layer.**"],
     "reduce": "token:cls",
 }
 

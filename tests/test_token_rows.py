@@ -511,7 +511,7 @@ def test_nested_outputs_give_the_tokens_of_every_sample(record: Record) -> None:
 
 def test_auto_takes_more_layers_on_request(model: CausalModel, record: Record) -> None:
     ids = torch.randint(1, VOCABULARY, (10, 5))
-    archive = record(model, ids, rows="token", y="token", layers=["auto", "*.attention", "*.mlp"])
+    archive = record(model, ids, rows="token", y="token", layers=["auto", "**.attention", "**.mlp"])
     blocks = [f"blocks.{k}{part}" for k in range(2) for part in (".attention", ".mlp", "")]
     assert archive.layers == ("tokens", *blocks, "norm", "head")
 

@@ -17,6 +17,7 @@ from infoplane.analysis.calibrate import (
 )
 from infoplane.analysis.calibrate.case import FAMILIES, Case
 from infoplane.errors import InputError
+from infoplane.patterns import did_you_mean
 
 _MODULES = (discrete_cases, continuous_cases, label_cases, network_cases)
 
@@ -98,8 +99,9 @@ def choose(
         if not found:
             families = dict.fromkeys(case.family for case in pool)
             raise InputError(
-                f"no such case or family: {name!r}; families are {', '.join(families)}; "
-                f"see `infoplane calibrate --bank {bank} --list`"
+                f"no such case or family: {name!r}"
+                f"{did_you_mean(name, [*families, *(case.name for case in pool)])}; "
+                f"families are {', '.join(families)}; see `infoplane calibrate --bank {bank} --list`"
             )
         chosen |= found
     return tuple(c for c in pool if c.name in chosen)

@@ -9,6 +9,7 @@ from typing import Any
 
 from infoplane.contract import NO_PROMISES, Estimator, Traits
 from infoplane.errors import SpecError
+from infoplane.patterns import did_you_mean
 
 _HERE = "infoplane.analysis.estimators"
 FAMILIES: dict[str, str] = {
@@ -57,7 +58,7 @@ def family_of(prefix: str) -> Any:  # Any: a class of estimators
     if prefix in known:
         return known[prefix].load()
     raise SpecError(
-        f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)"
+        f"no such estimator: {prefix!r}{did_you_mean(prefix, [*FAMILIES, *known])}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)"
     )
 
 
@@ -95,7 +96,9 @@ def parse(spec: str | Estimator) -> Estimator:
         given[key] = _value(text)
     known = {f.name: f for f in fields(cls) if f.init}
     if unknown := sorted(set(given) - set(known)):
-        raise SpecError(f"{spec!r}: no such parameter: {unknown}; {prefix} has {sorted(known)}")
+        raise SpecError(
+            f"{spec!r}: no such parameter: {unknown}{did_you_mean(unknown[0], known)}; {prefix} has {sorted(known)}"
+        )
     try:
         return cls(**given)  # type: ignore[no-any-return]  # every family is an Estimator
     except (TypeError, ValueError) as error:

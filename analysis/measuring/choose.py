@@ -88,13 +88,11 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
             f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"
         )
     rows = np.asarray(_spread(range(archive.n_rows), ROWS))
-    checkpoints = [
-        list(_samples(archive, step, rows)) for step in _spread(archive.steps, STEPS)
-    ]
+    checkpoints = [list(_samples(archive, step, rows)) for step in _spread(archive.steps, STEPS)]
     checkpoints = [samples for samples in checkpoints if samples]
     samples = list(chain.from_iterable(checkpoints))
     inputs = discrete(archive.row_ids[rows], "X")
-    bins = (UNIT_RANGE_BINS,) if _within_unit_range(samples) else ()
+    bins: tuple[str, ...] = (UNIT_RANGE_BINS,) if _within_unit_range(samples) else ()
     bins += () if growing else RANGE_BINS
     finest = [_finest(candidates, checkpoints, inputs) for candidates in (bins, KERNELS)]
     chosen = [spec for spec in finest if spec is not None]

@@ -27,6 +27,7 @@ from infoplane.contract import (
 )
 from infoplane.errors import EstimatorError, InputError
 from infoplane.memo import remembered
+from infoplane.patterns import did_you_mean
 from infoplane.plane import Failure, Point
 from infoplane.types import Estimate, Kind, Quantity, Variable, continuous, discrete
 
@@ -137,7 +138,9 @@ def cells_of(
         ("steps", steps, archive.steps),
     ):
         if unknown := [w for w in wanted or () if w not in known]:
-            raise InputError(f"no such {what}: {unknown}; the archive has {list(known)}")
+            raise InputError(
+                f"no such {what}: {unknown}{did_you_mean(str(unknown[0]), list(map(str, known)))}; the archive has {list(known)}"
+            )
     for step in archive.steps if steps is None else sorted(steps):
         for name in archive.layers:
             if (layers is None or name in layers) and archive.has(step, name):

@@ -1,1 +1,1 @@
-"""One file per group of commands; each is imported by `infoplane.cli` and imports the heavy rooms only inside its functions."""
+"""One file per command, named like it; each is imported by `infoplane.cli` and imports the heavy rooms only inside its functions."""

@@ -1,4 +1,4 @@
-"""Command that judges the estimators themselves: calibrate."""
+"""`infoplane calibrate`: estimators over cases whose information is known."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infoplane.commands.options import Workers, at_least, refuse_together
 from infoplane.display.say import say
 
 if TYPE_CHECKING:
@@ -38,26 +39,30 @@ def calibrate(
     ] = "own",
     n: Annotated[
         int | None,
-        typer.Option("-n", "--rows", help="Rows of a draw; those of the bank by default."),
+        typer.Option(
+            "-n",
+            "--rows",
+            help="Rows of a draw; those of the bank by default.",
+            callback=at_least(2),
+        ),
     ] = None,
     seeds: Annotated[
-        int, typer.Option(help="Draws of every case; all estimators see the same.")
+        int,
+        typer.Option(
+            help="Draws of every case; all estimators see the same.", callback=at_least(1)
+        ),
     ] = 4,
     errorbars: Annotated[
         int,
         typer.Option(
-            help="Half-sample splits for intervals where an estimator has none; 10 is a good choice."
+            help="Half-sample splits for intervals where an estimator has none; 10 is a good choice.",
+            callback=at_least(0),
         ),
     ] = 0,
     judges: Annotated[
         bool, typer.Option("--judges", help="The cases kept aside, on which nothing was tuned.")
     ] = False,
-    workers: Annotated[
-        int,
-        typer.Option(
-            "--workers", "-w", help="Threads on this machine; results do not depend on it."
-        ),
-    ] = 1,
+    workers: Workers = 1,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -75,17 +80,20 @@ def calibrate(
     """Error and interval coverage of estimators over cases whose information is known: which one can be believed, where?"""
     from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, bank_of, choose
     from infoplane.analysis.calibrate import calibrate as run
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.commands.outputs import PICTURES, prepare
 
-    if output is not None and output.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise typer.BadParameter(
-            f"expected a file ending in .png, .svg or .pdf, got {output.name!r}",
-            param_hint="--output",
-        )
     if list_cases:
+        refuse_together("--list runs nothing", output=output, csv=csv, html=html)
         _print_cases(case, judges, bank)
         return
     chosen = estimator or DEFAULT_ESTIMATORS
     choose(case, judges=judges, bank=bank)
+    for spec in chosen:
+        parse(spec)
+    prepare(output, PICTURES)
+    prepare(csv)
+    prepare(html)
     found = run(
         chosen,
         case,
@@ -209,8 +217,3 @@ def _print_scores(found: Calibration) -> None:
             p.case, f"{p.truth_bits:.3f}", p.low, f"{p.low_bits:.3f}", p.high, f"{p.high_bits:.3f}"
         )
     console.print(parted)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(calibrate)

@@ -7,12 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from infoplane.commands.options import at_least, one_of, refuse_together
 from infoplane.display.say import say
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's command."""
-    app.command()(capture)
 
 
 def capture(
@@ -40,11 +36,15 @@ def capture(
         typer.Option("--layer", help="Name or glob; may be given several times."),
     ] = None,
     reduce: Annotated[str, typer.Option(help="Reduction of every layer, e.g. gap.")] = "none",
-    mode: Annotated[str, typer.Option(help="eval, train or user.")] = "eval",
+    mode: Annotated[
+        str, typer.Option(help="eval, train or user.", callback=one_of("eval", "train", "user"))
+    ] = "eval",
     y_kind: Annotated[
         str, typer.Option(help="discrete or continuous; needed for floating-point labels.")
     ] = "",
-    batch_size: Annotated[int, typer.Option(help="Rows per forward; 0 chooses.")] = 0,
+    batch_size: Annotated[
+        int, typer.Option(help="Rows per forward; 0 chooses.", callback=at_least(0))
+    ] = 0,
     step_from: Annotated[
         str, typer.Option(help="Regular expression whose group is the step, e.g. 'ckpt(\\d+)'.")
     ] = "",
@@ -64,8 +64,14 @@ def capture(
 ) -> None:
     """Capture a trained network, as it stands or at every checkpoint of its training. A second call goes on where the first ended."""
     from infoplane.commands.models import build_model, read_probe
+    from infoplane.commands.outputs import make_folder
     from infoplane.errors import InputError
 
+    if not checkpoints:
+        refuse_together(
+            "without --checkpoints nothing is read from files",
+            step_from=step_from, prefix=prefix, entry=entry,
+        )  # fmt: skip
     network, own_probe = build_model(model, "MODEL")
     rows, options = (own_probe, {}) if probe is None else read_probe(probe)
     if rows is None:
@@ -90,6 +96,7 @@ def capture(
     if dry_run:
         say(preview(network, rows, **reading, **chosen, **options))
         return
+    make_folder(out.parent)
     archive = capture_run(
         network, rows, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
     )

@@ -10,11 +10,6 @@ import typer
 from infoplane.display.say import say
 
 
-def register(app: typer.Typer) -> None:
-    """Add this group's command."""
-    app.command("import")(import_)
-
-
 def import_(
     path: Annotated[
         Path, typer.Argument(help="A folder, or a file: .npy .npz .pt .safetensors .h5 .zarr.")
@@ -53,6 +48,7 @@ def import_(
     ] = False,
 ) -> None:
     """Store activations that other tools captured as a run. Layers are taken by name unless --layer gives their order."""
+    from infoplane.commands.outputs import make_folder
     from infoplane.sources.files import import_run, preview_import
 
     if dry_run:
@@ -67,6 +63,7 @@ def import_(
             )
         )
         return
+    make_folder(out.parent)
     archive = import_run(
         path,
         to=out,

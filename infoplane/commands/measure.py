@@ -1,29 +1,36 @@
-"""Commands that measure: measure, estimators."""
+"""`infoplane measure`: the plane of a run."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infoplane.commands.options import (
+    Layers,
+    Run,
+    Seed,
+    Specs,
+    Workers,
+    at_least,
+    refuse_together,
+)
 from infoplane.cores import SHARE
 from infoplane.display.say import say
+from infoplane.types import printable
 
-DEFAULT = ["bin:szt", "kde:variance=0.001", "exact"]
+if TYPE_CHECKING:
+    from infoplane.plane import Plane
+
+MOST_SAID = 5
+"""Failures, and cells where two estimators part, that are printed."""
 
 
 def measure(
-    run: Annotated[Path, typer.Argument(help="A run directory, or the packed file of one.")],
-    estimator: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-e",
-            "--estimator",
-            help="Spec, may be given several times; see `infoplane estimators`.",
-        ),
-    ] = None,
+    run: Run,
+    estimator: Specs = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -33,16 +40,8 @@ def measure(
         ),
     ] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Also write the points as CSV.")] = None,
-    layer: Annotated[
-        list[str] | None,
-        typer.Option("--layer", help="Only this layer; may be given several times."),
-    ] = None,
-    workers: Annotated[
-        int,
-        typer.Option(
-            "--workers", "-w", help="Threads on this machine; results do not depend on it."
-        ),
-    ] = 1,
+    layer: Layers = None,
+    workers: Workers = 1,
     dask: Annotated[
         str,
         typer.Option(
@@ -57,17 +56,19 @@ def measure(
             help="Torch device of the pairwise kernels, e.g. cuda; `cpu` for the compiled ones.",
         ),
     ] = "",
-    seed: Annotated[int, typer.Option(help="One seed gives one plane.")] = 0,
+    seed: Seed = 0,
     errorbars: Annotated[
         int,
         typer.Option(
-            help="Half-sample splits for standard errors; 10 is a good choice, 0 for none."
+            help="Half-sample splits for standard errors; 10 is a good choice, 0 for none.",
+            callback=at_least(0),
         ),
     ] = 0,
     null: Annotated[
         int | None,
         typer.Option(
-            help="Label permutations for the null band of I(Z;Y); 0 for none. By default 20 for labels of more symbols than a tenth of the rows."
+            help="Label permutations for the null band of I(Z;Y); 0 for none. By default 20 for labels of more symbols than a tenth of the rows.",
+            callback=at_least(0),
         ),
     ] = None,
     label: Annotated[
@@ -84,6 +85,10 @@ def measure(
         bool,
         typer.Option("--fresh", help="Measure everything again, whatever was measured before."),
     ] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace a plane that was asked for by other options."),
+    ] = False,
     check: Annotated[
         bool,
         typer.Option(
@@ -94,33 +99,51 @@ def measure(
         bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")
     ] = False,
     max_overhead: Annotated[
-        float, typer.Option(help="With --follow: the share of one core that measuring may use.")
-    ] = SHARE,
+        float | None,
+        typer.Option(
+            help=f"With --follow: the share of one core that measuring may use; {SHARE} by default."
+        ),
+    ] = None,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
 
-    A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells where the two part are listed.
+    Without -e the run says which estimators can answer. A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other
+    kind beside it, and the cells where the two part are listed.
     """
-    from infoplane.analysis.studies.disagreement import companions, partings, without_refused
-
-    specs = list(estimator or DEFAULT)
     if follow:
-        _follow(run, specs, max_overhead=max_overhead, seed=seed)
+        refuse_together(
+            "--follow only measures, what appears in RUN, until Ctrl-C",
+            output=output, csv=csv, layer=layer, workers=workers > 1, dask=dask, device=device,
+            errorbars=errorbars, null=null is not None, label=label, alone=alone, fresh=fresh,
+        )  # fmt: skip
+        _follow(run, estimator, SHARE if max_overhead is None else max_overhead, seed)
         return
-    added = () if alone else companions(specs)
-    specs += added
+    refuse_together("only --follow keeps to a share", max_overhead=max_overhead is not None)
     from infoplane.analysis.measuring.measure import measure as run_measure
-    from infoplane.archive import open_archive
-    from infoplane.commands.subjects import plane_target, tell_read_only
+    from infoplane.analysis.studies.disagreement import companions, without_refused
+    from infoplane.commands.outputs import prepare
+    from infoplane.commands.planes import asked_by, plane_target, refuse_to_replace
+    from infoplane.commands.subjects import open_run, tell_read_only
     from infoplane.display.tables import say_plane
-    from infoplane.types import printable
+    from infoplane.patterns import names_like
 
-    archive = open_archive(run)
+    archive = open_run(run)
+    layers = names_like(layer, archive.layers)
+    asked = (
+        f"{estimator or 'chosen'}; layers {layers or 'all'}; seed {seed}; "
+        f"errorbars {errorbars}; null {null}; label {label or 'first'}"
+    )
+    target = output or plane_target(archive)
+    if output is None and not overwrite:
+        refuse_to_replace(target, asked)
+    prepare(target)
+    prepare(csv)
     tell_read_only(archive)
+    added = () if alone or not estimator else companions(estimator)
     plane = run_measure(
         archive,
-        specs,
-        layers=layer or None,
+        [*estimator, *added] if estimator else None,
+        layers=layers,
         workers=workers,
         seed=seed,
         progress=True,
@@ -132,40 +155,39 @@ def measure(
         resume=not fresh,
     )
     plane, unfit = without_refused(plane, added)
-    target = output or plane_target(archive)
+    plane = asked_by(plane, asked)
     say_plane(plane)
-    for failure in plane.failures[:5]:
-        say(
-            printable(
-                f"  not measured: step {failure.step}, {failure.layer}, {failure.estimator}: {failure.message}",
-                400,
-            )
-        )
-    if unfit:
-        say(printable(f"  {unfit}", 400))
-    if parted := partings(plane):
-        say(
-            f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
-        )
-        for apart in parted[:5]:
-            say(printable(f"  {apart}", 400))
-    say(plane.save(target, overwrite=True))  # below, with progress, if asked for
+    _say_troubles(plane, unfit)
+    say(plane.save(target, overwrite=True))
     if csv is not None:
         say(plane.to_csv(csv))
     if check and plane.points:
         from infoplane.analysis.dpi.check import check_dpi
 
         report = check_dpi(plane, archive=archive, progress=True)
+        which = f". Which: infoplane check {target}" if report.findings else ""
+        say(printable(f"DPI check: {report.tally}{which}", 1000))
+
+
+def _say_troubles(plane: Plane, unfit: str) -> None:
+    """Say what could not be measured, and where two estimators of one information part."""
+    from infoplane.analysis.studies.disagreement import partings
+
+    for failure in plane.failures[:MOST_SAID]:
+        where = f"step {failure.step}, {failure.layer}, {failure.estimator}"
+        say(printable(f"  not measured: {where}: {failure.message}", 400))
+    if unfit:
+        say(printable(f"  {unfit}", 400))
+    parted = partings(plane)
+    if parted:
         say(
-            printable(
-                f"DPI check: {report.tally}"
-                + (f". Which: infoplane check {target}" if report.findings else ""),
-                1000,
-            )
+            f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
         )
+    for apart in parted[:MOST_SAID]:
+        say(printable(f"  {apart}", 400))
 
 
-def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int) -> None:
+def _follow(run: Path, specs: list[str] | None, max_overhead: float, seed: int) -> None:
     import threading
 
     from infoplane.analysis.measuring.follow import follow
@@ -173,30 +195,9 @@ def _follow(run: Path, specs: list[str], *, max_overhead: float, seed: int) -> N
     with contextlib.suppress(KeyboardInterrupt):
         follow(
             run,
-            specs,
+            specs or None,
             over=threading.Event(),
             gone=threading.Event(),
             max_overhead=max_overhead,
             seed=seed,
         )
-
-
-def estimators() -> None:
-    """The table of estimators: name, target, bound, validity, parameters."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from infoplane.analysis.estimators.spec import catalogue
-
-    table = Table(title="Estimators (spec: NAME or NAME:parameter=value,...)", show_lines=True)
-    for column in ("name", "target", "bound", "validity", "parameters"):
-        table.add_column(column, overflow="fold", no_wrap=column == "name")
-    for row in catalogue():
-        table.add_row(*(row[key] for key in ("name", "target", "bound", "validity", "parameters")))
-    Console().print(table)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(measure)
-    app.command()(estimators)

@@ -10,11 +10,6 @@ import typer
 from infoplane.display.say import say
 
 
-def register(app: typer.Typer) -> None:
-    """Add this group's command."""
-    app.command()(replay)
-
-
 def replay(
     run: Annotated[Path, typer.Argument(help="A run recorded with store='weights'.")],
     model: Annotated[
@@ -32,10 +27,14 @@ def replay(
 ) -> None:
     """Replay a run of stored weights: show its probe to the network at every stored step, verify, and write the activations."""
     from infoplane.commands.models import build_model
+    from infoplane.commands.outputs import make_folder
+    from infoplane.commands.subjects import open_run
     from infoplane.hooks.replay import replay as run_replay  # before anything of a folder's
 
+    archive = open_run(run)
+    make_folder(out.parent)
     network, probe = build_model(model, "--model")
-    done = run_replay(run, network, to=out, probe=probe, overwrite=overwrite)
+    done = run_replay(archive.path, network, to=out, probe=probe, overwrite=overwrite)
     checked = f"{len(done.bitwise)} verified bit for bit" + (
         f", {len(done.rounded)} up to rounding" if done.rounded else ""
     )

@@ -1,4 +1,4 @@
-"""Command that runs the literature again: replicate."""
+"""`infoplane replicate`: headline results of the literature, run again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from infoplane.commands.options import at_least, refuse_together
+
 
 def replicate(
     name: Annotated[list[str] | None, typer.Argument(help="Names of claims; see --list.")] = None,
     all_of_them: Annotated[bool, typer.Option("--all", help="Every claim.")] = False,
     list_them: Annotated[bool, typer.Option("--list", help="Only print the claims.")] = False,
-    seeds: Annotated[int, typer.Option(help="How many seeds; single runs vary widely.")] = 3,
+    seeds: Annotated[
+        int, typer.Option(help="How many seeds; single runs vary widely.", callback=at_least(1))
+    ] = 3,
     quick: Annotated[
         bool, typer.Option("--quick", help="Shorter trainings: to see it work, not to decide it.")
     ] = False,
@@ -35,6 +39,8 @@ def replicate(
     from infoplane.replications import replicate as run
 
     console, known = Console(), claims()
+    if all_of_them:
+        refuse_together("--all takes every claim", NAME=name)
     if list_them or not (name or all_of_them):
         table = Table(title="infoplane replicate NAME")
         for column in ("name", "claim", "setting"):
@@ -71,8 +77,3 @@ def replicate(
         console.print(str(write_page(results, markdown, out / ("quick" if quick else "full"))))
     if any(r.outcome == "not replicated" for r in results):
         raise typer.Exit(1)
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(replicate)

@@ -1,131 +1,122 @@
-"""What a command is about: the planes behind paths, and everything that can be judged about the run behind a plane."""
+"""What a command is about: the run or the plane at a path, however it is named, and the way on where neither is there."""
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from infoplane.display.say import say
+from infoplane.errors import InputError, NotAnArchive
+from infoplane.patterns import did_you_mean
+from infoplane.types import printable
 
 if TYPE_CHECKING:
-    from infoplane.analysis.report import Judged
-    from infoplane.analysis.studies.compare import Pooled
     from infoplane.archive import Archive
-    from infoplane.plane import Plane
+
+_LOOKED_AT = 200
+"""Entries of a folder that are looked at for a run below it."""
 
 
-RunOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--run", help="Of a plane: the run behind it, where it does not lie beside the file."
-    ),
-]
+def open_run(path: Path, *, run: Path | None = None) -> Archive:
+    """Open the run at a path; of a plane the run behind it.
 
-
-def plane_target(archive: Archive) -> Path:
-    """Where the plane of a run goes when nobody says: into it or beside it, else to the user's cache.
+    Args:
+        path: a run folder, a packed run, or a plane that lies in its run or beside it.
+        run: of a plane: where its run lies.
 
     Raises:
-        ArchiveError: neither may be written to.
+        NotAnArchive: nothing of the kind is there; says what lies near.
+        InputError: a plane whose run is not beside it.
     """
-    from infoplane.archive.places import borrowed_folder, may_write
-    from infoplane.errors import ArchiveError
+    from infoplane.archive import open_archive
 
-    run = archive.path
-    beside = run / "plane.h5" if run.is_dir() else run.with_name(run.stem + "-plane.h5")
-    if may_write(beside):
-        return beside
-    folder = borrowed_folder(run, archive.run_uuid)
-    if folder is None:
-        raise ArchiveError(f"{run} may not be written to; say where the plane goes by --output")
-    return folder / "plane.h5"
+    if is_plane_at(path):
+        return open_archive(run_behind(path, run))
+    if run is not None:
+        raise InputError(f"{path} is a run already; leave --run out")
+    return open_archive(path)
+
+
+def is_plane_at(path: Path) -> bool:
+    """Say whether a plane lies at a path; False for a run or a packed run.
+
+    Raises:
+        NotAnArchive: neither is there; says what lies near.
+    """
+    from infoplane.archive.planes import is_plane
+
+    if not os.path.lexists(path):
+        raise NotAnArchive(f"{path}: no such file or folder{_sibling(path)}")
+    if path.is_dir():
+        if not (path / "run.json").is_file():
+            _point_to_what_is_near(path)
+        return False
+    if path.name == "run.json":
+        raise NotAnArchive(f"{path} is a part of a run; give its folder: {path.parent}")
+    return is_plane(path)
+
+
+def run_behind(plane: Path, run: Path | None = None) -> Path:
+    """Return the run behind a plane's file.
+
+    Raises:
+        InputError: it does not lie beside the file, and nobody says where.
+    """
+    from infoplane.plane import Plane
+
+    behind = Plane.load(plane, run=run).run_path
+    if behind is None or not behind.exists():
+        raise InputError(
+            f"{plane} is a plane, and this needs the activations of its run, which does not lie beside the file; "
+            "say where it is: --run RUN, or give the run itself"
+        )
+    return behind
 
 
 def tell_read_only(archive: Archive) -> None:
     """Say where results go that cannot go into the run."""
     from infoplane.archive.layout import PLANE_DIR
     from infoplane.archive.places import borrowed_folder, may_write
-    from infoplane.types import printable
 
     run = archive.path
     if not run.is_dir() or may_write(run / PLANE_DIR):
         return
     folder = borrowed_folder(run, archive.run_uuid)
     where = "are not remembered (INFOPLANE_CACHE is empty)" if folder is None else f"go to {folder}"
-    print(printable(f"{run} may not be written to: results {where}", 600), file=sys.stderr)
+    say(printable(f"{run} may not be written to: results {where}", 600), file=sys.stderr)
 
 
-def plane_of(
-    subject: Path,
-    estimators: Sequence[str] = ("bin:szt", "kde:variance=0.001", "exact"),
-    *,
-    run: Path | None = None,
-) -> Plane:
-    """The plane in a file; of a run the plane.h5 inside it, else one measured now."""
-    from infoplane.archive.planes import is_plane
-    from infoplane.plane import Plane
-
-    if is_plane(subject):
-        return Plane.load(subject, run=run)
-    if subject.is_dir() and is_plane(subject / "plane.h5"):
-        return Plane.load(subject / "plane.h5", run=subject)
-    from infoplane.analysis.measuring.measure import measure
-    from infoplane.archive import open_archive
-
-    archive = open_archive(subject)
-    tell_read_only(archive)
-    return measure(archive, list(estimators), progress=True)
-
-
-def named_planes(paths: Sequence[Path], estimator: str, workers: int = 1) -> dict[str, Plane]:
-    """Planes by a name that tells runs apart: ``a/run`` and ``b/run`` keep their folders."""
-    from infoplane.analysis.measuring.measure import measure
-    from infoplane.archive.planes import is_plane
-    from infoplane.plane import Plane
-
-    named: dict[str, Plane] = {}
-    for path in paths:
-        name = path.parent.name + "/" + path.stem if path.stem in ("run", "plane") else path.stem
-        name = name if name not in named else f"{name} ({len(named) + 1})"
-        named[name] = (
-            Plane.load(path)
-            if is_plane(path)
-            else measure(path, estimator, workers=workers, progress=True)
-        )
-    return named
-
-
-def judge_all(plane: Plane, subject: Path, *, full: bool, against: Sequence[Path]) -> Judged:
-    """The further sections of a report: phases, sensitivity and mechanism of the run behind the plane, and other runs beside it.
+def _point_to_what_is_near(folder: Path) -> None:
+    """Name the run around a folder, or the runs and planes below it; nothing where there are none.
 
     Raises:
-        InputError: ``full`` is asked for and the run behind the plane is not where it was.
+        NotAnArchive: with the way on.
     """
-    from infoplane.analysis.report import Judged
-
-    pooled: Sequence[Pooled] = ()
-    if against:
-        from infoplane.analysis.studies.compare import pool
-
-        spec = plane.estimators[0]
-        pooled = pool({"this run": plane, **named_planes(against, spec)}, estimator=spec)
-    if not full:
-        return Judged(pooled=pooled)
-    from infoplane.analysis.studies.mechanism import mechanism
-    from infoplane.analysis.studies.phases import phases as judge
-    from infoplane.analysis.studies.sensitivity import sensitivity as vary
-    from infoplane.archive import open_archive
-    from infoplane.archive.planes import is_plane
-    from infoplane.errors import InputError
-
-    run = plane.run_path if is_plane(subject) else subject
-    if run is None or not run.exists():
-        raise InputError(
-            "--full needs the run behind the plane, which does not lie beside its file; say where it is: --run RUN"
+    if (folder.resolve().parent / "run.json").is_file():
+        raise NotAnArchive(f"{folder} is a part of a run; give its folder: {folder.parent}")
+    near = [str(path) for path in islice(_below(folder), 4)]
+    if near:
+        shown = ", ".join(near[:3]) + (" and more" if len(near) > 3 else "")
+        raise NotAnArchive(
+            f"{folder} is neither a run nor a plane; below it lie {shown}; give one of them, for example {near[0]}"
         )
-    archive = open_archive(run)
-    return Judged(
-        judge(archive, progress=True), vary(archive, progress=True), mechanism(archive), pooled
-    )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    for pattern in ("*/run.json", "*/*/run.json"):
+        for header in islice(folder.glob(pattern), _LOOKED_AT):
+            yield header.parent
+    yield from islice(folder.glob("*.h5"), _LOOKED_AT)
+
+
+def _sibling(path: Path) -> str:
+    """Return the name in the same folder that was perhaps meant."""
+    try:
+        names = sorted(os.listdir(path.parent))
+    except OSError:
+        return ""
+    return did_you_mean(path.name, names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ Advance = Callable[[], object]
 
 LOG_SECONDS, NOTEBOOK_SECONDS = 15.0, 0.25
 """How often a log gets a line and a notebook an update, at most."""
+SILENT_SECONDS = 2.0
+"""Longest silence: work that takes longer says that it goes on."""
 
 
 def place_of(stream: TextIO) -> Place:
@@ -93,13 +96,51 @@ def progress(
     def advance() -> None:
         nonlocal done, told, said
         done += 1
-        if clock() - told >= pause:
+        if clock() - told >= (pause if said else SILENT_SECONDS):
             told, said = clock(), True
             tell(progress_line(label, done, total, clock() - started))
 
-    yield advance
+    def tell_of_first_piece() -> None:
+        nonlocal said
+        if not done and not said:
+            said = True
+            tell(f"{label}: 0 of {total}")
+
+    with _later(SILENT_SECONDS, tell_of_first_piece):
+        yield advance
     if said:  # work that was over before the first line needs none
         tell(progress_line(label, done, total, clock() - started))
+
+
+@contextmanager
+def working(label: str, *, stream: TextIO | None = None) -> Iterator[None]:
+    """Say, after two seconds, that work goes on whose pieces cannot be counted; written to stderr.
+
+    Args:
+        label: what is going on.
+        stream: where to write; stderr when left out.
+    """
+    out = stream or sys.stderr
+    if place_of(out) != "terminal":
+        with _later(SILENT_SECONDS, lambda: say(f"{label} ...", file=out, flush=True)):
+            yield
+        return
+    from rich.console import Console
+
+    with Console(file=out).status(f"{label} ..."):
+        yield
+
+
+@contextmanager
+def _later(seconds: float, tell: Callable[[], object]) -> Iterator[None]:
+    """Call a function after some seconds, unless the block has ended by then."""
+    timer = threading.Timer(seconds, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from infoplane.display.names import fold_names
 from infoplane.types import printable
 
 if TYPE_CHECKING:
@@ -49,19 +50,64 @@ def table_of(
     return table
 
 
+def say_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
+    """Print a table whose names of layers and estimators are whole in 80 columns; numbers stand right."""
+    console = console_here()
+    layers = list(dict.fromkeys(str(row["layer"]) for row in rows if row.get("layer")))
+    prefix, short = fold_names(layers)
+    if prefix:
+        title = f"{title}; layers of {prefix}"
+        rows = [{**row, "layer": short.get(str(row.get("layer", "")), "")} for row in rows]
+    numbers = [key for key in rows[0] if _is_number(rows[0][key])] if rows else []
+    console.print(table_of(title, rows, right=numbers))
+
+
+def _is_number(text: object) -> bool:
+    try:
+        float(str(text).rstrip("*"))
+    except ValueError:
+        return False
+    return True
+
+
 def say_plane(plane: Plane, console: Console | None = None) -> None:
     """One line on the plane, and in a terminal the table of its last checkpoint."""
-    console = console or _console()
+    console = console or console_here()
     console.print(str(plane), markup=False, highlight=False, soft_wrap=True)
-    rows = plane.last()
+    rows = _last_rows(plane)
     if console.is_terminal and rows:
-        heads = [key for row in rows for key in row if key != "layer"]
-        console.print(table_of(f"bits at step {plane.steps[-1]}; * saturated", rows, right=heads))
+        prefix, short = fold_names(plane.layers)
+        rows = [{**row, "layer": short.get(row["layer"], "")} for row in rows]
+        where = f"; layers of {prefix}" if prefix else ""
+        title = f"bits at step {plane.steps[-1]}; * saturated{where}"
+        heads = [key for key in rows[0] if key not in ("layer", "estimator")]
+        console.print(table_of(title, rows, right=heads))
+
+
+def _last_rows(plane: Plane) -> list[dict[str, str]]:
+    """Return one row per layer and estimator (and bound) of the last checkpoint: long specs do not widen the columns of numbers."""
+    quantities = [plane.row_info.name("I(X;Z)"), plane.row_info.name("I(Z;Y)")]
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    last = plane.steps[-1] if plane.steps else None
+    for p in plane.points:
+        if p.step != last:
+            continue
+        bound = f" {p.sense}" if p.sense in ("upper", "lower") else ""
+        empty = {"layer": p.layer, "estimator": p.estimator + bound} | dict.fromkeys(quantities, "")
+        row = found.setdefault((p.layer, p.estimator + bound), empty)
+        star = "*" if p.estimate.saturated else ""
+        row[quantities[p.quantity == "i_zy"]] = f"{p.bits:.3f}{star}"
+    order = {name: place for place, name in enumerate(plane.layers)}
+    rows = sorted(found.values(), key=lambda row: order[row["layer"]])
+    for row, above in zip(reversed(rows[1:]), reversed(rows[:-1]), strict=True):
+        if row["layer"] == above["layer"]:
+            row["layer"] = ""
+    return rows
 
 
 def say_report(report: DPIReport, console: Console | None = None) -> None:
     """The DPI report; in a terminal its episodes as a table."""
-    console = console or _console()
+    console = console or console_here()
     if not console.is_terminal or not report.episodes:
         console.print(str(report), markup=False, highlight=False, soft_wrap=True)
         return
@@ -89,7 +135,7 @@ def say_report(report: DPIReport, console: Console | None = None) -> None:
 
 def say_phases(phases: Phases, console: Console | None = None) -> None:
     """The phases; in a terminal as a table with one row per layer and estimator."""
-    console = console or _console()
+    console = console or console_here()
     if not console.is_terminal:
         console.print(str(phases), markup=False, highlight=False, soft_wrap=True)
         return
@@ -121,7 +167,8 @@ def say_phases(phases: Phases, console: Console | None = None) -> None:
         )
 
 
-def _console() -> Console:
+def console_here() -> Console:
+    """Return the console that prints to standard output."""
     from rich.console import Console
 
     return Console()

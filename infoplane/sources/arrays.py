@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +14,7 @@ from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.archive.writer import remove_run
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import InputError
+from infoplane.patterns import did_you_mean, fits
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.chains import Declared, declared_chain
 from infoplane.sources.rows import Rows, as_rows, to_numpy
@@ -169,9 +169,11 @@ def _chosen(found: dict[str, Any], layers: Sequence[str] | None) -> dict[str, An
         return found
     names: dict[str, None] = {}
     for pattern in [layers] if isinstance(layers, str) else layers:
-        matches = [name for name in found if name == pattern or fnmatchcase(name, pattern)]
+        matches = [name for name in found if name == pattern or fits(name, pattern)]
         if not matches:
-            raise InputError(f"no layer {pattern!r}; there are {list(found)[:20]}")
+            raise InputError(
+                f"no layer {pattern!r}{did_you_mean(pattern, found)}; there are {list(found)[:20]}"
+            )
         names |= dict.fromkeys(matches)
     return {name: found[name] for name in names}
 

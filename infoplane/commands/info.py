@@ -1,29 +1,32 @@
-"""Commands about a run on disk: info, verify, pack, merge."""
+"""`infoplane info`: what a run holds."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from infoplane.commands.options import Subject
 from infoplane.display.say import say
 
 if TYPE_CHECKING:
     from infoplane.types import Chain
 
 
-def info(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file.")) -> None:
-    """Say what a run holds: layers, steps, probe, metrics."""
+def info(run: Subject) -> None:
+    """Say what a run holds: layers, steps, probe, metrics; or a plane."""
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    from infoplane.archive import open_archive
+    from infoplane.commands.subjects import is_plane_at, open_run
     from infoplane.display.sizes import size_text
     from infoplane.types import printable
 
-    archive = open_archive(run)
+    if is_plane_at(run):
+        from infoplane.plane import Plane
+
+        say(Plane.load(run))
+        return
+    archive = open_run(run)
     console = Console()
     console.print(escape(printable(repr(archive), 2000)), soft_wrap=True, highlight=False)
     y = "no labels" if archive.y is None else f"{archive.y_kind} labels of shape {archive.y.shape}"
@@ -99,67 +102,3 @@ def _shown(text: str) -> str:
     from infoplane.types import printable
 
     return escape(printable(text))
-
-
-def verify(run: Path = typer.Argument(..., help="A run folder or a packed .h5 file.")) -> None:
-    """Recompute every checksum; exit 1 and name file and key where something is damaged."""
-    from infoplane.archive import ResultLog, open_archive
-    from infoplane.archive import verify as problems_of
-
-    problems = problems_of(run)
-    for problem in problems:
-        say(problem)
-    if problems:
-        say(f"{len(problems)} problem(s)")
-        raise typer.Exit(1)
-    archive = open_archive(run)
-    log = ResultLog(run)
-    own = len(log.read())
-    if log.foreign:
-        say(
-            f"results: {own} lines are yours; {log.foreign} were written by another user (or on another machine) and are measured again, never read"
-        )
-    say(
-        f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches"
-    )
-
-
-def pack(
-    run: Path = typer.Argument(..., help="A run folder."),
-    output: Path = typer.Option(..., "-o", "--output", help="The .h5 file to write."),
-    compression: str = typer.Option(
-        "", "--compression", "-c", help="gzip or zstd; none when left out."
-    ),
-    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing file."),
-) -> None:
-    """Write a run into one portable HDF5 file, every checksum checked on the way."""
-    from infoplane.archive import pack as pack_run
-
-    written = pack_run(run, output, compression=compression or None, overwrite=overwrite)  # type: ignore[arg-type]  # checked inside
-    say(f"{written}: {written.stat().st_size} bytes")
-
-
-def merge(
-    runs: list[Path] = typer.Argument(
-        ..., help="Run folders of the ranks: same probe, same layers."
-    ),
-    output: Path = typer.Option(..., "-o", "--output", help="The folder of the joined run."),
-) -> None:
-    """Join the rows that several ranks captured into one run."""
-    from infoplane.archive import merge as merge_runs
-    from infoplane.archive import open_archive
-
-    archive = open_archive(merge_runs(list(runs), output))
-    say(f"{archive.path}: {len(archive.steps)} steps, {archive.n_rows} rows")
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    for command in (info, verify, pack, merge):
-        app.command()(command)
-    from infoplane.commands import capture, compile_kernels, import_run, replay
-
-    compile_kernels.register(app)
-    capture.register(app)
-    import_run.register(app)
-    replay.register(app)

@@ -1,11 +1,9 @@
-"""The command `infoplane compile`: every kernel is compiled now, so that no first call waits for it."""
+"""`infoplane compile`: every kernel is compiled now, so that no first call waits for it."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-
-import typer
 
 from infoplane.display.say import say
 
@@ -76,10 +74,8 @@ def compile_kernels() -> None:
 
 def compile_() -> None:
     """Compile every kernel now, so that no first call waits for it: once for an installation, half a minute."""
-    compile_kernels()
+    from infoplane.display.progress import working
+
+    with working("compiling"):
+        compile_kernels()
     say("compiled: kept beside the installed code, or in NUMBA_CACHE_DIR")
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("compile")(compile_)

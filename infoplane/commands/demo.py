@@ -1,4 +1,4 @@
-"""Commands that run whole studies: demo."""
+"""`infoplane demo`: the whole of infoplane in two minutes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from infoplane.commands.options import Workers, at_least
 from infoplane.display.say import say
 
 READING = """What these numbers are: bits, measured on all {n} probe rows. "{spec}" counts how many different rows remain after every unit's value
@@ -32,10 +33,16 @@ def demo(
     ] = "tanh",
     epochs: Annotated[
         int | None,
-        typer.Option(help="Training epochs; enough to see fitting and compression by default."),
+        typer.Option(
+            help="Training epochs; enough to see fitting and compression by default.",
+            callback=at_least(1),
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Initial weights, split and order of batches.")] = 0,
-    workers: Annotated[int, typer.Option("--workers", "-w", help="Threads for measuring.")] = 2,
+    seed: Annotated[
+        int,
+        typer.Option(help="Initial weights, split and order of batches.", callback=at_least(0)),
+    ] = 0,
+    workers: Workers = 2,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a run of the same name.")
     ] = False,
@@ -55,7 +62,7 @@ def demo(
         seed=seed,
         workers=workers,
         overwrite=overwrite,
-        progress=console.is_terminal,
+        progress=True,
         say=console.print,
     )
     plane = done.plane
@@ -86,8 +93,3 @@ def demo(
     say()
     for name, path in done.files.items():
         say(f"{name:8s} {path}")
-
-
-def register(app: typer.Typer) -> None:
-    """Add this group's commands."""
-    app.command()(demo)

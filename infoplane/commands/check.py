@@ -1,0 +1,70 @@
+"""`infoplane check`: the data processing inequality."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infoplane.commands.options import RunOption, Specs, Subject, Workers, at_least
+from infoplane.display.say import say
+
+if TYPE_CHECKING:
+    from infoplane.types import DPIReport
+
+
+def check(
+    subject: Subject,
+    estimator: Specs = None,
+    workers: Workers = 1,
+    alpha: Annotated[
+        float,
+        typer.Option(help="Level: an excess that chance explains at this level is `sampling`."),
+    ] = 0.05,
+    permutations: Annotated[
+        int,
+        typer.Option(
+            help="Draws of the permutation test; 0 leaves `sampling` and `bias` out.",
+            callback=at_least(0),
+        ),
+    ] = 1999,
+    run: RunOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON, for machines.")
+    ] = False,
+) -> None:
+    """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0.
+
+    Of a run its plane.h5 is judged where that is up to date, else a plane measured now.
+    """
+    from infoplane.analysis.dpi.check import check_dpi
+    from infoplane.analysis.dpi.settings import DPISettings
+    from infoplane.commands.planes import plane_of
+    from infoplane.commands.subjects import is_plane_at, open_run
+    from infoplane.display.tables import say_report
+
+    settings = DPISettings(alpha=alpha, permutations=permutations)
+    plane = plane_of(subject, estimator, run=run, workers=workers, doing="judged")
+    archive = None if is_plane_at(subject) else open_run(subject)
+    report = check_dpi(plane, settings, archive=archive, progress=True)
+    if as_json:
+        say(json.dumps(_as_dict(report), indent=1))
+    else:
+        say(f"judged: {', '.join(plane.estimators)}", file=sys.stderr)
+        say_report(report)
+    if not report.passed:
+        raise typer.Exit(1)
+
+
+def _as_dict(report: DPIReport) -> dict[str, object]:
+    return {
+        "passed": report.passed,
+        "checked": report.checked,
+        "counts": dict(report.counts),
+        "findings": [asdict(f) for f in report.findings],
+        "episodes": [asdict(e) for e in report.episodes],
+        "limits": list(report.limits),
+    }

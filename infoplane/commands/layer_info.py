@@ -1,0 +1,49 @@
+"""`infoplane layer-info`: what layers know of one another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infoplane.commands.options import Csv, Layers, Picture, Run, Seed
+from infoplane.display.say import say
+
+
+def layer_info(
+    run: Run,
+    estimator: Annotated[
+        str,
+        typer.Option(
+            "-e",
+            "--estimator",
+            help="Takes two layers: knn, ksg, gauss, sliced, renyi, cka, exact, bin.",
+        ),
+    ] = "knn",
+    step: Annotated[int | None, typer.Option(help="Checkpoint; the last when left out.")] = None,
+    layer: Layers = None,
+    seed: Seed = 0,
+    csv: Csv = None,
+    output: Picture = None,
+) -> None:
+    """I(Z_i;Z_j) in bits of every pair of layers at one checkpoint."""
+    from infoplane.analysis.studies.layer_information import layer_information
+    from infoplane.commands.outputs import PICTURES, prepare
+    from infoplane.commands.pictures import write
+    from infoplane.commands.subjects import open_run
+    from infoplane.display.progress import working
+    from infoplane.patterns import names_like
+
+    archive = open_run(run)
+    layers = names_like(layer, archive.layers)
+    prepare(output, PICTURES)
+    prepare(csv)
+    with working("measuring pairs of layers"):
+        found = layer_information(archive, estimator, step=step, layers=layers, seed=seed)
+    say(found)
+    if csv is not None:
+        say(found.to_csv(csv))
+    if output is not None:
+        from infoplane.analysis.plot import plot_layer_information
+
+        write(plot_layer_information(found).figure, output)

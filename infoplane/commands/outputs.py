@@ -1,0 +1,49 @@
+"""Where a command writes: names are checked, and folders made, before work begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from infoplane.errors import ArchiveError, InputError
+
+PICTURES = (".png", ".svg", ".pdf")
+MOVIES = (".gif", ".mp4")
+
+
+def prepare(path: Path | None, suffixes: Sequence[str] = ()) -> None:
+    """Make the folder of an output, once its name is one that can be written.
+
+    Args:
+        path: the file to be written; None where none was asked for.
+        suffixes: endings that are possible; any when empty.
+
+    Raises:
+        InputError: another ending, or a folder of this name.
+        ArchiveError: the folder cannot be made or written to.
+    """
+    if path is None:
+        return
+    if suffixes and path.suffix.lower() not in suffixes:
+        known = ", ".join(suffixes)
+        raise InputError(f"expected a file ending in {known}, got {path.name!r}")
+    if path.is_dir():
+        raise InputError(f"{path}: expected the name of a file, found a folder of this name")
+    make_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for outputs, with those above it.
+
+    Raises:
+        ArchiveError: it cannot be made or written to.
+    """
+    from infoplane.archive.places import may_write
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = error.strerror or "a file is in the way"
+        raise ArchiveError(f"{folder}: no folder can be made there: {reason}") from error
+    if not may_write(folder):
+        raise ArchiveError(f"{folder}: may not be written to; give another --output")

@@ -1,0 +1,30 @@
+"""`infoplane pack`: a run in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from infoplane.display.say import say
+
+
+def pack(
+    run: Path = typer.Argument(..., help="A run folder."),
+    output: Path = typer.Option(..., "-o", "--output", help="The .h5 file to write."),
+    compression: str = typer.Option(
+        "", "--compression", "-c", help="gzip or zstd; none when left out."
+    ),
+    overwrite: bool = typer.Option(False, "--overwrite", help="Replace an existing file."),
+) -> None:
+    """Write a run into one portable HDF5 file, every checksum checked on the way."""
+    from infoplane.archive import pack as pack_run
+    from infoplane.commands.outputs import prepare
+    from infoplane.commands.subjects import open_run
+    from infoplane.display.progress import working
+
+    run = open_run(run).path
+    prepare(output)
+    with working("packing"):
+        written = pack_run(run, output, compression=compression or None, overwrite=overwrite)  # type: ignore[arg-type]  # checked inside
+    say(f"{written}: {written.stat().st_size} bytes")

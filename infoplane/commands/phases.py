@@ -1,0 +1,38 @@
+"""`infoplane phases`: does a layer compress, when, and which estimators agree?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from infoplane.commands.options import Picture, Runs, Seed, Specs, at_least
+
+
+def phases(
+    run: Runs,
+    estimator: Specs = None,
+    output: Picture = None,
+    splits: Annotated[
+        int,
+        typer.Option(help="Random splits of the probe rows into halves.", callback=at_least(1)),
+    ] = 5,
+    seed: Seed = 0,
+) -> None:
+    """Does a layer compress, when, and which estimators agree? The peak is chosen on one half of the rows and measured on the other."""
+    from infoplane.analysis.studies.phases import phases as judge
+    from infoplane.commands.outputs import PICTURES, prepare
+    from infoplane.commands.pictures import write
+    from infoplane.commands.subjects import open_run
+    from infoplane.display.tables import say_phases
+
+    archives = [open_run(path) for path in run]
+    prepare(output, PICTURES)
+    for number, archive in enumerate(archives, 1):
+        found = judge(archive, estimator or None, splits=splits, seed=seed, progress=True)
+        say_phases(found)
+        if output is not None:
+            from infoplane.analysis.plot import plot_phases
+
+            several = output.with_stem(f"{output.stem}-{number}")
+            write(plot_phases(found).figure, output if len(run) == 1 else several)

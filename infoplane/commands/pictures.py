@@ -1,0 +1,15 @@
+"""Pictures that commands write beside their tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from infoplane.display.say import say
+
+
+def write(figure: Any, path: Path) -> None:  # Any: a matplotlib figure
+    """Write a figure and say where it is."""
+    from infoplane.analysis.plot.save import write_figure
+
+    say(write_figure(figure, path))

@@ -1,0 +1,104 @@
+"""`infoplane report`: one interactive HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infoplane.commands.options import RunOption, Subject
+from infoplane.display.say import say
+
+if TYPE_CHECKING:
+    from infoplane.analysis.report import Judged
+    from infoplane.analysis.studies.compare import Pooled
+    from infoplane.plane import Plane
+
+
+def report(
+    subject: Subject,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="FILE.html, one self-contained file.")
+    ],
+    title: Annotated[str, typer.Option(help="Heading; the archive's name when left out.")] = "",
+    check: Annotated[bool, typer.Option(help="Run the DPI check and list its findings.")] = True,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full",
+            help="Also phases, sensitivity and mechanism, from the run behind the plane: takes minutes.",
+        ),
+    ] = False,
+    run: RunOption = None,
+    against: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--against", help="Another plane.h5 or run to compare with; may be given several times."
+        ),
+    ] = None,
+    paths: Annotated[
+        bool, typer.Option("--paths", help="Keep the full path of the run in the file.")
+    ] = False,
+) -> None:
+    """Write one interactive HTML file that works offline."""
+    from infoplane.commands.outputs import prepare
+    from infoplane.commands.planes import plane_of
+    from infoplane.commands.subjects import is_plane_at
+
+    for other in against or ():
+        is_plane_at(other)
+    prepare(output, (".html", ".htm"))
+    plane = plane_of(subject, run=run, doing="reported")
+    judged = judge_all(plane, subject, full=full, run=run, against=against or ())
+    checked = None
+    if check:
+        from infoplane.analysis.dpi.check import check_dpi
+
+        checked = check_dpi(plane, progress=True)
+    from infoplane.analysis.report import write_report
+
+    shown = plane if paths else without_paths(plane)
+    say(write_report(output, shown, checked, title=title, judged=judged))
+
+
+def without_paths(plane: Plane) -> Plane:
+    """Return the plane with the name of its run in place of the path on this machine."""
+    stated = plane.provenance.get("archive", "")
+    provenance = {**plane.provenance, "archive": Path(stated).name}
+    return replace(plane, provenance=provenance, run=plane.run_path)
+
+
+def judge_all(
+    plane: Plane, subject: Path, *, full: bool, run: Path | None, against: Sequence[Path]
+) -> Judged:
+    """Return the further sections: phases, sensitivity and mechanism of the run behind the plane, and other runs beside it.
+
+    Raises:
+        InputError: ``full`` is asked for and the run behind the plane is not where it was.
+    """
+    from infoplane.analysis.report import Judged
+
+    pooled: Sequence[Pooled] = ()
+    if against:
+        from infoplane.analysis.studies.compare import pool
+        from infoplane.commands.planes import named_planes
+
+        spec = plane.estimators[0]
+        pooled = pool({"this run": plane, **named_planes(against, spec)[0]}, estimator=spec)
+    if not full:
+        return Judged(pooled=pooled)
+    from infoplane.analysis.studies.mechanism import mechanism
+    from infoplane.analysis.studies.phases import phases
+    from infoplane.analysis.studies.sensitivity import sensitivity
+    from infoplane.commands.subjects import open_run
+
+    archive = open_run(subject, run=run)
+    return Judged(
+        phases(archive, progress=True),
+        sensitivity(archive, progress=True),
+        mechanism(archive),
+        pooled,
+    )

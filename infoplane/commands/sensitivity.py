@@ -1,0 +1,26 @@
+"""`infoplane sensitivity`: the same activations under many conventions."""
+
+from __future__ import annotations
+
+from infoplane.commands.options import Picture, Run, Specs, Workers
+from infoplane.display.say import say
+
+
+def sensitivity(
+    run: Run, estimator: Specs = None, output: Picture = None, workers: Workers = 1
+) -> None:
+    """The same activations under ten conventions: does layer k compress? Table, small-multiple planes, a verdict in words."""
+    from infoplane.analysis.studies.sensitivity import CONVENTIONS
+    from infoplane.analysis.studies.sensitivity import sensitivity as vary
+    from infoplane.commands.outputs import PICTURES, prepare
+    from infoplane.commands.pictures import write
+    from infoplane.commands.subjects import open_run
+
+    archive = open_run(run)
+    prepare(output, PICTURES)
+    found = vary(archive, estimator or CONVENTIONS, workers=workers, progress=True)
+    say(found)
+    if output is not None:
+        from infoplane.analysis.plot import draw_sensitivity
+
+        write(draw_sensitivity(found.plane), output)

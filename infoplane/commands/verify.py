@@ -1,0 +1,39 @@
+"""`infoplane verify`: every checksum."""
+
+from __future__ import annotations
+
+import typer
+
+from infoplane.commands.options import Subject
+from infoplane.display.say import say
+
+
+def verify(run: Subject) -> None:
+    """Recompute every checksum of a run, or of a plane; exit 1 and name file and key where something is damaged."""
+    from infoplane.archive import ResultLog, open_archive
+    from infoplane.archive import verify as problems_of
+    from infoplane.commands.subjects import is_plane_at
+    from infoplane.display.progress import working
+
+    if is_plane_at(run):
+        from infoplane.plane import Plane
+
+        say(f"sound: {Plane.load(run)}")
+        return
+    with working("checking"):
+        problems = problems_of(run)
+    for problem in problems:
+        say(problem)
+    if problems:
+        say(f"{len(problems)} problem(s)")
+        raise typer.Exit(1)
+    archive = open_archive(run)
+    log = ResultLog(run)
+    own = len(log.read())
+    if log.foreign:
+        say(
+            f"results: {own} lines are yours; {log.foreign} were written by another user (or on another machine) and are measured again, never read"
+        )
+    say(
+        f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches"
+    )

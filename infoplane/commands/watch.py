@@ -1,0 +1,73 @@
+"""`infoplane watch`: a running training in the browser."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infoplane.commands.options import Specs, refuse_together
+
+
+def _port(value: int) -> int:
+    if not 1 <= value <= 65535:
+        raise typer.BadParameter(f"expected a port from 1 to 65535, got {value}")
+    return value
+
+
+def watch(
+    run: Annotated[
+        Path, typer.Argument(help="RUN, the directory a Recorder writes to; it may not exist yet.")
+    ],
+    estimator: Specs = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow",
+            help="Measure nothing, only show the result lines that another process writes.",
+        ),
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="Address to bind; beyond loopback a token is required.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port.", callback=_port)] = 8321,
+    linger: Annotated[
+        float | None,
+        typer.Option(
+            hidden=True, help="End when standard input closes and nobody looks for so long."
+        ),
+    ] = None,
+    token: Annotated[
+        str, typer.Option(help="Token for the address; made when needed and left out.")
+    ] = "",
+) -> None:
+    """Show a running training live in the browser (read-only, this machine only unless told otherwise)."""
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.live import RunSource, measure_beside, serve
+    from infoplane.errors import InputError
+
+    if follow:
+        refuse_together("--follow measures nothing", estimator=estimator)
+    if run.is_file():
+        raise InputError(f"{run} is a file; watch follows the folder that a Recorder writes to")
+    for spec in estimator or ():
+        parse(spec)
+    stop = threading.Event()
+    if not follow:
+        threading.Thread(
+            target=measure_beside, args=(run, estimator or None, stop), daemon=True
+        ).start()
+    try:
+        serve(
+            RunSource(run),
+            host=host,
+            port=port,
+            title=run.name,
+            token=token or None,
+            run=str(run.resolve()),
+            linger=linger,
+        )
+    finally:
+        stop.set()

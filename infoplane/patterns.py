@@ -1,0 +1,78 @@
+"""Names by pattern: ``*`` stands for any letters but dots, ``**`` also for dots; and the name that was meant."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+from infoplane.errors import InputError
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Say whether a dotted name has this form.
+
+    Example:
+        >>> fits("h.0", "h.*"), fits("h.0.mlp", "h.*"), fits("h.0.mlp", "h.**"), fits("fc1", "fc[12]")
+        (True, False, True, True)
+    """
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    parts = []
+    for token in re.findall(r"\*\*|\*|\?|\[[^\]]+\]|.", pattern, flags=re.DOTALL):
+        if token == "**":
+            parts.append(".*")
+        elif token == "*":
+            parts.append(r"[^.]*")
+        elif token == "?":
+            parts.append(r"[^.]")
+        elif token.startswith("[") and len(token) > 1:
+            inside = token[1:-1].replace("\\", r"\\")
+            parts.append(f"[{'^' + inside[1:] if inside.startswith('!') else inside}]")
+        else:
+            parts.append(re.escape(token))
+    return re.compile("".join(parts), flags=re.DOTALL)
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return ``; did you mean 'x'?`` for the known name that is most like this one, or nothing.
+
+    Example:
+        >>> did_you_mean("atc1", ["act1", "fc2"])
+        "; did you mean 'act1'?"
+    """
+    like = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {like[0]!r}?" if like else ""
+
+
+def names_like(patterns: Sequence[str] | None, known: Sequence[str]) -> list[str] | None:
+    """Return the known names, in their order, that are given or have a given form; None for all of them.
+
+    Args:
+        patterns: names and patterns; None or empty for every name.
+        known: all names.
+
+    Raises:
+        InputError: a pattern that no name has, with the one that was perhaps meant.
+
+    Example:
+        >>> names_like(["fc*"], ["fc1", "act1", "fc2"])
+        ['fc1', 'fc2']
+    """
+    if not patterns:
+        return None
+    for pattern in patterns:
+        if pattern not in known and not any(fits(name, pattern) for name in known):
+            raise InputError(
+                f"no such layer: {pattern!r}{did_you_mean(pattern, known)}; there are {_few(known)}"
+            )
+    return [n for n in known if n in patterns or any(fits(n, p) for p in patterns)]
+
+
+def _few(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
