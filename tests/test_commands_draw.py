@@ -92,7 +92,7 @@ def test_the_step_axis_can_be_forced(run: Path) -> None:
 
 
 def test_what_layers_know_of_one_another_is_drawn(run: Path, tmp_path: Path) -> None:
-    call("between", run, "-e", "bin:szt", "-o", tmp_path / "b.svg")
+    call("layer-info", run, "-e", "bin:szt", "-o", tmp_path / "b.svg")
     assert "I(Z_i;Z_j), bin:szt, step 4" in (tmp_path / "b.svg").read_text("utf-8")
 
 

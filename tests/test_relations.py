@@ -220,12 +220,12 @@ def test_no_split_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("command", "title"),
     [
-        ("between", "I(Z_i;Z_j) [bits], knn:k=5"),
-        ("given", "I(Z;X|Y) [bits], exact"),
+        ("layer-info", "I(Z_i;Z_j) [bits], knn:k=5"),
+        ("conditional", "I(Z;X|Y) [bits], exact"),
         ("drift", "D(step || reference)"),
-        ("sides", "I(Z;Y) [bits]"),
-        ("beyond --given 0", "I_V(Z->Y|0) [bits], linear, held out"),
-        ("code", "online code of the labels [bits], linear"),
+        ("held-out", "I(Z;Y) [bits]"),
+        ("usable-beyond --given 0", "I_V(Z->Y|0) [bits], linear, held out"),
+        ("codelength", "online code of the labels [bits], linear"),
     ],
 )
 def test_every_relation_is_a_command_with_a_table(

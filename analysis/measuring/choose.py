@@ -101,11 +101,11 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
     if not samples:
         return Choice((KERNELS[0], GROUND_TRUTH), "every layer looked at holds one value", True)
     specs = (
-        (KERNELS[-1], GROUND_TRUTH) if archive.y is None else (USABLE, KERNELS[-1], GROUND_TRUTH)
+        (KERNELS[-1], GROUND_TRUTH) if archive.y is None else (KERNELS[-1], USABLE, GROUND_TRUTH)
     )
     reason = (
         f"{archive.n_rows} rows are too few to tell widths of these layers apart: every cell and"
-        " every kernel holds one row; usable information is what can be shown"
+        " every kernel holds one row; usable information is what can be shown (`infoplane plot -k usable`)"
     )
     return Choice(specs, reason, saturated=True)
 

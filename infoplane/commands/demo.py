@@ -10,11 +10,14 @@ import typer
 from infoplane.commands.options import Workers, at_least
 from infoplane.display.say import say
 
-READING = """What these numbers are: bits, measured on all {n} probe rows. "{spec}" counts how many different rows remain after every unit's value
-is put into a bin; it can fall when units saturate, although nothing is forgotten. "exact" counts rows that differ in any bit: it says
+BINS = """counts how many different rows remain after every unit's value
+is put into a bin; it can fall when units saturate, although nothing is forgotten"""
+NOISE = """is what remains of the rows when noise is added to
+every unit, in proportion to the distance between rows; it can fall when rows move together, although nothing is forgotten"""
+READING = """What these numbers are: bits, measured on all {n} probe rows. "{spec}" {meaning}. "exact" counts rows that differ in any bit: it says
 what the network really lost. log2 N = {log2_n:.2f} bits is the ceiling of both, H(Y) = {h_y:.3f} bits the ceiling of I(Z;Y).
 What they are not: the mutual information of the continuous layer. In a deterministic network that is constant or infinite; a curve
-belongs to its bin width, and other widths draw other curves (try --activation relu, or `infoplane measure {run} -e bin:range`)."""
+belongs to its width, and other widths draw other curves (try --activation relu, or `infoplane measure {run} -e bin:range`)."""
 
 
 def demo(
@@ -51,6 +54,7 @@ def demo(
     from rich.console import Console
     from rich.table import Table
 
+    from infoplane.analysis.estimators.spec import traits_of
     from infoplane.demo import run_demo, summary_rows
 
     console = Console()
@@ -85,6 +89,7 @@ def demo(
         READING.format(
             n=plane.n,
             spec=plane.estimators[0],
+            meaning=BINS if "bins" in traits_of(plane.estimators[0]).family else NOISE,
             log2_n=plane.log2_n,
             h_y=plane.h_y_bits or float("nan"),
             run=done.files["run"],
