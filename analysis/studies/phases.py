@@ -27,7 +27,8 @@ from infoplane.types import printable
 if TYPE_CHECKING:
     from infoplane.archive import Archive
 
-DEFAULT_ESTIMATORS = ("bin:szt", "bin:quantile,n=30", "kde:relative=0.1", "exact")
+QUANTILE_BINS = "bin:quantile,n=30"
+"""A convention of a family of its own, beside those that can answer on the run."""
 _FLOOR_BITS = 0.05
 _FLOOR_SHARE = 0.02
 _FITTED = 0.9
@@ -224,7 +225,7 @@ def _fitting_end(steps: Sequence[int], labels: Floats | None) -> int | None:
 
 def phases(
     archive: Archive | str | Path,
-    estimators: Sequence[str | Estimator] = DEFAULT_ESTIMATORS,
+    estimators: Sequence[str | Estimator] | None = None,
     *,
     layers: Sequence[str] | None = None,
     splits: int = 5,
@@ -239,7 +240,7 @@ def phases(
     otherwise. ``none``: no curve falls. A family whose curves contradict each other, and clipped or saturated curves, have no vote.
 
     Args:
-        archive: a run or its path. estimators: specs of at least two families; `DEFAULT_ESTIMATORS` when left out.
+        archive: a run or its path. estimators: specs of at least two families; when left out, those of `choose_estimators` and quantile bins.
         splits: random splits of the probe rows into halves.
 
     Raises:
@@ -249,14 +250,15 @@ def phases(
     from infoplane.archive import open_archive
 
     archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
-    parsed = [parse(e) for e in estimators]
-    names = list(archive.layers) if layers is None else list(layers)
-    if unknown := [name for name in names if name not in archive.layers]:
-        raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
     if len(archive.steps) < 3:
         raise InputError(
             f"{archive.path}: phases need at least 3 captured steps, got {len(archive.steps)}"
         )
+    specs = _usual(archive) if estimators is None else estimators
+    parsed = [parse(e) for e in specs]
+    names = list(archive.layers) if layers is None else list(layers)
+    if unknown := [name for name in names if name not in archive.layers]:
+        raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
     rng = np.random.default_rng(seed)
     rows = [None, *rows_of_halves(random_halves(archive.n_rows, splits, rng))]
     found = []
@@ -273,6 +275,13 @@ def phases(
             traits = {e.name: e.traits for e in parsed}
             found.append(LayerPhase(name, *judge(curves, traits), tuple(curves)))
     return Phases(tuple(found), str(archive.path))
+
+
+def _usual(archive: Archive) -> tuple[str, ...]:
+    """Return conventions that can answer on this run, and quantile bins beside them."""
+    from infoplane.analysis.measuring.choose import choose_estimators
+
+    return tuple(dict.fromkeys((*choose_estimators(archive).specs, QUANTILE_BINS)))
 
 
 def _curve(
