@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rich.console import Console
 
 import infoplane as ip
 from infoplane.archive import RunWriter, open_archive
-from infoplane.display.progress import progress, progress_line
+from infoplane.display.progress import progress, progress_line, working
 from infoplane.display.tables import say_phases, say_plane, say_report, table_of
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
@@ -117,9 +118,9 @@ def test_hostile_names_write_no_control_character_to_a_terminal() -> None:
         "phases",
         "invariance",
         "sensitivity -e bin:szt -e exact",
-        "between -e bin:szt",
+        "layer-info -e bin:szt",
         "drift",
-        "given",
+        "conditional",
     ],
 )
 def test_every_command_prints_hostile_names_as_text(hostile_run: Path, command: str) -> None:
@@ -234,14 +235,25 @@ def run(total: int, seconds: float, **options: Any) -> str:
 def test_a_log_gets_a_line_now_and_then_with_the_time_left() -> None:
     lines = run(60, 2.0).splitlines()
     assert (
-        lines[0] == "measuring: 8 of 60 (13 %), about 1 min 44 s left"
+        lines[0] == "measuring: 1 of 60 (2 %), about 1 min 58 s left"
+        and lines[1].startswith("measuring: 9 of 60 (15 %)")
         and lines[-1] == "measuring: 60 of 60 (100 %), 2 min 0 s"
     )
-    assert len(lines) == 8 and "\r" not in "".join(lines) and "\x1b" not in "".join(lines)
+    assert len(lines) == 9 and "\r" not in "".join(lines) and "\x1b" not in "".join(lines)
+
+
+def test_work_in_one_long_piece_says_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infoplane.display.progress.SILENT_SECONDS", 0.01)
+    stream = io.StringIO()
+    with progress("measuring", 3, stream=stream), working("drawing", stream=stream):
+        deadline = time.monotonic() + 10
+        while stream.getvalue().count("\n") < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert "measuring: 0 of 3\n" in stream.getvalue() and "drawing ...\n" in stream.getvalue()
 
 
 def test_short_work_hidden_work_and_no_work_write_nothing() -> None:
-    assert run(5, 1.0) == "" and run(60, 2.0, shown=False) == "" and run(0, 1.0) == ""
+    assert run(5, 0.3) == "" and run(60, 2.0, shown=False) == "" and run(0, 1.0) == ""
 
 
 def test_a_terminal_gets_a_bar_that_vanishes(monkeypatch: pytest.MonkeyPatch) -> None:

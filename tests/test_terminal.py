@@ -42,7 +42,7 @@ COMMANDS = {
     "plot of no plane": "plot RUN -o EVIL.png",
     "plot to nowhere": "plot RUN -o EVIL",
     "report of a plane that is none": "report RUN/run.json -o out.html",
-    "beyond": "beyond RUN EVIL EVIL2",
+    "usable-beyond": "usable-beyond RUN --given EVIL",
     "a command that is none": "EVIL",
     "an option that is none": "info RUN --EVIL",
     "a value that is none": "check RUN --alpha EVIL",

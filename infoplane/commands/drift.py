@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,12 +44,11 @@ def drift(
     prepare(output, PICTURES)
     prepare(csv)
     start = int(reference) if reference.lstrip("-").isdigit() else reference
+    options: dict[str, Any] = {"reference": start, "method": method}  # Any: checked there
     notes: list[str] = []
 
     def at(step: int) -> Iterator[Number]:
-        for d in measure_drift(
-            archive, reference=start, method=method, layers=layers, steps=[step]
-        ):  # type: ignore[arg-type]  # both checked there
+        for d in measure_drift(archive, layers=layers, steps=[step], **options):
             if d.note:
                 notes.append(f"{d.layer}, step {d.step}: {d.note}")
             columns = {

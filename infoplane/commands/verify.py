@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from infoplane.commands.options import Subject
@@ -12,10 +14,9 @@ def verify(run: Subject) -> None:
     """Recompute every checksum of a run, or of a plane; exit 1 and name file and key where something is damaged."""
     from infoplane.archive import ResultLog, open_archive
     from infoplane.archive import verify as problems_of
-    from infoplane.commands.subjects import is_plane_at
     from infoplane.display.progress import working
 
-    if is_plane_at(run):
+    if _is_sound_plane(run):
         from infoplane.plane import Plane
 
         say(f"sound: {Plane.load(run)}")
@@ -37,3 +38,14 @@ def verify(run: Subject) -> None:
     say(
         f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches"
     )
+
+
+def _is_sound_plane(path: Path) -> bool:
+    """Say whether a plane lies there; what is damaged is looked at as a run, file by file."""
+    from infoplane.commands.subjects import is_plane_at
+    from infoplane.errors import DamagedArchive
+
+    try:
+        return is_plane_at(path)
+    except DamagedArchive:
+        return False

@@ -96,7 +96,7 @@ def progress(
     def advance() -> None:
         nonlocal done, told, said
         done += 1
-        if clock() - told >= (pause if said else SILENT_SECONDS):
+        if clock() - told >= (pause if said else min(pause, SILENT_SECONDS)):
             told, said = clock(), True
             tell(progress_line(label, done, total, clock() - started))
 

@@ -33,11 +33,11 @@ def say_steps(title: str, rows: Sequence[Row]) -> None:
     head = printable(title, 200) + (f"; layers of {prefix}" if prefix else "")
     console.print(Text(head))
     for block in _blocks(steps, lines, max(map(len, names)), console.width):
-        table = Table(Text("layer"))
+        table = Table("layer")
         for step in block:
             table.add_column(Text(f"step {step}"), justify="right", no_wrap=True)
         for name, texts in zip(names, lines.values(), strict=True):
-            table.add_row(Text(name), *(Text(texts.get(step, "")) for step in block))
+            table.add_row(Text(printable(name)), *(Text(texts.get(step, "")) for step in block))
         console.print(table)
 
 
