@@ -42,7 +42,7 @@ CASES = [
     ("chek RUN", "Did you mean 'check'?"),
     ("between RUN", "No such command 'between'"),
     ("measure RUN --workrs 2", "--workers"),
-    ("measure", "Missing argument 'run'"),
+    ("measure", "Missing argument"),
     ("plot PLANE", "Missing option '-o' / '--output'"),
     ("measure RUN --workers two", "Invalid value for '--workers'"),
     # numbers out of range
