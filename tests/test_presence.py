@@ -149,7 +149,11 @@ def test_a_terminal_gets_tables_and_a_pipe_the_plain_text() -> None:
     plain, drawn = pipe.file.getvalue(), screen.file.getvalue()  # type: ignore[attr-defined]
     assert plain == f"{plane}\n{report}\n"
     assert (
-        "I(X;Z) bin:szt" in drawn and "1.500" in drawn and "a -> b" in drawn and "FAILED" in drawn
+        "I(X;Z)" in drawn
+        and "bin:szt" in drawn
+        and "1.500" in drawn
+        and "a -> b" in drawn
+        and "FAILED" in drawn
     )
 
 

@@ -10,7 +10,6 @@ import typer
 from infoplane.commands.options import AllSteps, Csv, Layers, Picture, Run, Steps, one_of
 from infoplane.display.say import say
 from infoplane.errors import InputError
-from infoplane.types import printable
 
 
 def drift(
@@ -35,6 +34,7 @@ def drift(
     from infoplane.commands.over_steps import Number, chosen_steps, measure_steps, show
     from infoplane.commands.subjects import open_run
     from infoplane.patterns import names_like
+    from infoplane.types import printable
 
     archive = open_run(run)
     if len(archive.steps) < 2:

@@ -19,7 +19,6 @@ from infoplane.commands.options import (
 )
 from infoplane.cores import SHARE
 from infoplane.display.say import say
-from infoplane.types import printable
 
 if TYPE_CHECKING:
     from infoplane.plane import Plane
@@ -126,6 +125,7 @@ def measure(
     from infoplane.commands.subjects import open_run, tell_read_only
     from infoplane.display.tables import say_plane
     from infoplane.patterns import names_like
+    from infoplane.types import printable
 
     archive = open_run(run)
     layers = names_like(layer, archive.layers)
@@ -172,6 +172,7 @@ def measure(
 def _say_troubles(plane: Plane, unfit: str) -> None:
     """Say what could not be measured, and where two estimators of one information part."""
     from infoplane.analysis.studies.disagreement import partings
+    from infoplane.types import printable
 
     for failure in plane.failures[:MOST_SAID]:
         where = f"step {failure.step}, {failure.layer}, {failure.estimator}"
