@@ -56,7 +56,7 @@ def run_demo(
 
     if task not in TASKS:
         raise InputError(
-            f"no such task: {task!r}{did_you_mean(task, TASKS)}; choose one of {', '.join(TASKS)}"
+            f"no such task: {task!r}; choose one of {', '.join(TASKS)}{did_you_mean(task, TASKS)}"
         )
     epochs = EPOCHS[task] if epochs is None else epochs
     if epochs < 1:

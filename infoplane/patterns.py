@@ -68,7 +68,7 @@ def names_like(patterns: Sequence[str] | None, known: Sequence[str]) -> list[str
     for pattern in patterns:
         if pattern not in known and not any(fits(name, pattern) for name in known):
             raise InputError(
-                f"no such layer: {pattern!r}{did_you_mean(pattern, known)}; there are {_few(known)}"
+                f"no such layer: {pattern!r}; there are {_few(known)}{did_you_mean(pattern, known)}"
             )
     return [n for n in known if n in patterns or any(fits(n, p) for p in patterns)]
 

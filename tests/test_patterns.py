@@ -31,7 +31,9 @@ def test_names_keep_their_order_and_none_stands_for_all() -> None:
 
 
 def test_a_name_that_nothing_has_says_what_was_perhaps_meant() -> None:
-    with pytest.raises(InputError, match=r"no such layer: 'acct1'; did you mean 'act1'\?"):
+    with pytest.raises(
+        InputError, match=r"no such layer: 'acct1'; there are act1, act2; did you mean 'act1'\?"
+    ):
         names_like(["acct1"], ["act1", "act2"])
     assert did_you_mean("zzz", ["act1"]) == ""
 

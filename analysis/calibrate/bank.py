@@ -99,9 +99,9 @@ def choose(
         if not found:
             families = dict.fromkeys(case.family for case in pool)
             raise InputError(
-                f"no such case or family: {name!r}"
-                f"{did_you_mean(name, [*families, *(case.name for case in pool)])}; "
-                f"families are {', '.join(families)}; see `infoplane calibrate --bank {bank} --list`"
+                f"no such case or family: {name!r}; families are {', '.join(families)}; "
+                f"see `infoplane calibrate --bank {bank} --list`"
+                f"{did_you_mean(name, [*families, *(case.name for case in pool)])}"
             )
         chosen |= found
     return tuple(c for c in pool if c.name in chosen)

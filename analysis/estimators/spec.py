@@ -58,7 +58,8 @@ def family_of(prefix: str) -> Any:  # Any: a class of estimators
     if prefix in known:
         return known[prefix].load()
     raise SpecError(
-        f"no such estimator: {prefix!r}{did_you_mean(prefix, [*FAMILIES, *known])}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)"
+        f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)"
+        + did_you_mean(prefix, [*FAMILIES, *known])
     )
 
 
@@ -97,7 +98,7 @@ def parse(spec: str | Estimator) -> Estimator:
     known = {f.name: f for f in fields(cls) if f.init}
     if unknown := sorted(set(given) - set(known)):
         raise SpecError(
-            f"{spec!r}: no such parameter: {unknown}{did_you_mean(unknown[0], known)}; {prefix} has {sorted(known)}"
+            f"{spec!r}: no such parameter: {unknown}; {prefix} has {sorted(known)}{did_you_mean(unknown[0], known)}"
         )
     try:
         return cls(**given)  # type: ignore[no-any-return]  # every family is an Estimator

@@ -139,7 +139,8 @@ def cells_of(
     ):
         if unknown := [w for w in wanted or () if w not in known]:
             raise InputError(
-                f"no such {what}: {unknown}{did_you_mean(str(unknown[0]), list(map(str, known)))}; the archive has {list(known)}"
+                f"no such {what}: {unknown}; the archive has {list(known)}"
+                f"{did_you_mean(str(unknown[0]), list(map(str, known)))}"
             )
     for step in archive.steps if steps is None else sorted(steps):
         for name in archive.layers:

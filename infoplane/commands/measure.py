@@ -98,11 +98,8 @@ def measure(
         bool, typer.Option("--follow", help="Measure checkpoints as they appear, until Ctrl-C.")
     ] = False,
     max_overhead: Annotated[
-        float | None,
-        typer.Option(
-            help=f"With --follow: the share of one core that measuring may use; {SHARE} by default."
-        ),
-    ] = None,
+        float, typer.Option(help="With --follow: the share of one core that measuring may use.")
+    ] = SHARE,
 ) -> None:
     """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
 
@@ -115,9 +112,9 @@ def measure(
             output=output, csv=csv, layer=layer, workers=workers > 1, dask=dask, device=device,
             errorbars=errorbars, null=null is not None, label=label, alone=alone, fresh=fresh,
         )  # fmt: skip
-        _follow(run, estimator, SHARE if max_overhead is None else max_overhead, seed)
+        _follow(run, estimator, max_overhead, seed)
         return
-    refuse_together("only --follow keeps to a share", max_overhead=max_overhead is not None)
+    refuse_together("only --follow keeps to a share", max_overhead=max_overhead != SHARE)
     from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.analysis.studies.disagreement import companions, without_refused
     from infoplane.commands.outputs import prepare

@@ -72,8 +72,8 @@ def of_estimators(plane: Plane, estimators: Sequence[str] | None) -> Plane:
     for spec in estimators:
         if spec not in plane.estimators:
             raise InputError(
-                f"the plane has no {spec!r}{did_you_mean(spec, plane.estimators)}; it has "
-                f"{', '.join(plane.estimators)}; measure the run by it to get another plane"
+                f"the plane has no {spec!r}; it has {', '.join(plane.estimators)}; "
+                f"measure the run by it to get another plane{did_you_mean(spec, plane.estimators)}"
             )
     return plane.select(estimator=list(estimators))
 

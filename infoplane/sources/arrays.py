@@ -172,7 +172,7 @@ def _chosen(found: dict[str, Any], layers: Sequence[str] | None) -> dict[str, An
         matches = [name for name in found if name == pattern or fits(name, pattern)]
         if not matches:
             raise InputError(
-                f"no layer {pattern!r}{did_you_mean(pattern, found)}; there are {list(found)[:20]}"
+                f"no layer {pattern!r}; there are {list(found)[:20]}{did_you_mean(pattern, found)}"
             )
         names |= dict.fromkeys(matches)
     return {name: found[name] for name in names}
