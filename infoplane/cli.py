@@ -18,6 +18,13 @@ USAGE_ERROR: Any = typer.BadParameter.__base__  # Any: of typer, which names onl
 """What typer raises of a command line that it cannot use."""
 
 
+NUMBERS = {
+    "Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
+    "Input should be a valid number, unable to parse string as a number": "expected a number",
+}
+"""Words of typer, and ours."""
+
+
 class _App(typer.Typer):
     """A Typer app that prints our errors as one readable line and exits with 2, as for bad usage."""
 
@@ -39,7 +46,10 @@ class _App(typer.Typer):
             _say_notes(error)
             raise SystemExit(2) from None
         except USAGE_ERROR as error:
-            say(f"infoplane: {error.format_message()}; see infoplane --help", file=sys.stderr)
+            say(
+                f"infoplane: {_plain(error.format_message())}; see infoplane --help",
+                file=sys.stderr,
+            )
             raise SystemExit(2) from None
         except Exception:
             say(traceback.format_exc(), file=sys.stderr)
@@ -47,6 +57,13 @@ class _App(typer.Typer):
         if "standalone_mode" in kwargs:
             return code
         raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _plain(message: str) -> str:
+    """Return a usage error without the words of the library that reads the options."""
+    for theirs, ours in NUMBERS.items():
+        message = message.replace(theirs, ours)
+    return message.rstrip(".")
 
 
 def _say_notes(error: BaseException) -> None:

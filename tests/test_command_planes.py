@@ -141,3 +141,12 @@ def test_compare_takes_the_estimator_that_the_planes_share(
     two = ip.measure(run, ["bin:saxe"]).save(tmp_path / "b.h5")
     assert call("compare", one, two) == 0
     assert "under bin:saxe, 2 runs" in capsys.readouterr().out
+
+
+def test_what_is_at_its_ceiling_is_not_drawn_unasked(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plane = ip.measure(run, ["bin:range,n=4000", "kde:relative=0.5"]).save(tmp_path / "p.h5")
+    call("plot", plane, "-o", tmp_path / "a.svg", "--no-check")
+    assert "drawn: kde:relative=0.5; bin:range,n=4000 is at its ceiling" in capsys.readouterr().err
+    assert "kde:relative=0.5" in (tmp_path / "a.svg").read_text("utf-8")

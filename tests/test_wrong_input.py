@@ -44,7 +44,8 @@ CASES = [
     ("measure RUN --workrs 2", "--workers"),
     ("measure", "Missing argument"),
     ("plot PLANE", "Missing option '-o' / '--output'"),
-    ("measure RUN --workers two", "Invalid value for '--workers'"),
+    ("measure RUN --workers two", "Invalid value for '--workers' / '-w': expected a whole number"),
+    ("check PLANE --alpha small", "Invalid value for '--alpha': expected a number"),
     # numbers out of range
     ("measure RUN --workers 0", "expected a whole number from 1 up, got 0"),
     ("check RUN --workers -3", "expected a whole number from 1 up, got -3"),

@@ -78,6 +78,16 @@ def of_estimators(plane: Plane, estimators: Sequence[str] | None) -> Plane:
     return plane.select(estimator=list(estimators))
 
 
+def first_below_ceiling(plane: Plane) -> str | None:
+    """Return the plane's first estimator most of whose layers are below their ceiling at the last checkpoint; None where none is."""
+    for spec in plane.estimators:
+        last = plane.select(estimator=spec, quantity="i_xz", step=plane.steps[-1])
+        saturated = sum(point.estimate.saturated for point in last)
+        if len(last) and 2 * saturated <= len(last):
+            return spec
+    return None
+
+
 def stored_plane(archive: Archive) -> Plane | None:
     """Return the plane in or beside a run, where it is of the very checkpoints that the run has now."""
     from infoplane.archive.planes import is_plane

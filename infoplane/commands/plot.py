@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,7 +41,11 @@ def plot(
     ] = "plane",
     estimator: Annotated[
         str,
-        typer.Option("--estimator", "-e", help="Spec to draw; the plane's first when left out."),
+        typer.Option(
+            "--estimator",
+            "-e",
+            help="Spec to draw; the plane's first that is below its ceiling when left out.",
+        ),
     ] = "",
     layer: Layers = None,
     check: Annotated[
@@ -110,6 +115,8 @@ def _draw_plane(
     plane = plane_of(subject, run=run)
     if estimator:
         of_estimators(plane, [estimator])
+    elif kind in STEPPED:
+        estimator = _say_first_below_ceiling(plane)
     judged = _report(plane) if check and kind in JUDGED else None
     if (names := names_like(layer, plane.layers)) is not None:
         plane = plane.select(layer=names)
@@ -120,6 +127,18 @@ def _draw_plane(
             plane, output, kind=kind, estimator=estimator or None, report=judged, size=size, log=log
         )
     )
+
+
+def _say_first_below_ceiling(plane: Plane) -> str:
+    """Return the estimator to draw where none is named, and say so where it is not the plane's first."""
+    from infoplane.commands.planes import first_below_ceiling
+
+    first = plane.estimators[0] if plane.estimators else ""
+    chosen = first_below_ceiling(plane) if plane.points else None
+    if chosen is None or chosen == first:
+        return ""
+    say(f"drawn: {chosen}; {first} is at its ceiling (-e {first} draws it)", file=sys.stderr)
+    return chosen
 
 
 def _report(plane: Plane) -> DPIReport:
