@@ -10,7 +10,9 @@ import pytest
 from builders import one_step, plane_with, point
 
 import infoplane as ip
-from infoplane.analysis.dpi.check import cut_pairs, judged_by_chance, worst
+from infoplane.analysis.dpi.certificate import certified_pairs
+from infoplane.analysis.dpi.check import worst
+from infoplane.analysis.dpi.check_pairs import explain_excess
 from infoplane.analysis.dpi.episodes import episodes_of
 from infoplane.analysis.dpi.exact_codes import conditional_entropy_bits, leak
 from infoplane.analysis.dpi.significance import Chance
@@ -317,7 +319,7 @@ FOUND = Finding("I(X;Z) pair", 0, "a", "b", 0.2, "estimator", "text", estimator=
     ],
 )
 def test_an_excess_is_judged_in_the_stated_order(chance: Chance, p: float, verdict: str) -> None:
-    judged = judged_by_chance(FOUND, chance, p, 0.05, 0.02)
+    judged = explain_excess(FOUND, chance, p, 0.05, 0.02)
     assert judged.verdict == verdict and judged.p == chance.p and judged.stderr == chance.stderr
 
 
@@ -330,8 +332,8 @@ CUT = Chain(
 
 def test_certified_pairs_are_those_that_the_certificate_calls_cut_in_order() -> None:
     assert (
-        cut_pairs(plane_with([], ("a", "b", "c"), chain=CUT)) == [("a", "b"), ("b", "c")]
-        and cut_pairs(plane_with([])) == []
+        certified_pairs(plane_with([], ("a", "b", "c"), chain=CUT)) == [("a", "b"), ("b", "c")]
+        and certified_pairs(plane_with([])) == []
     )
 
 

@@ -31,7 +31,7 @@ def test_an_excess_that_never_varies_is_no_chance_and_one_of_codes_is_not_sample
         archive=SimpleNamespace(n_rows=8, y=None, y_kind=None, path=Path("none")),
         plane=SimpleNamespace(file=None),
         codes=lambda step, layer, spec: codes[layer],
-        celled=lambda spec: False,
+        has_codes=lambda spec: False,
     )
     tester = Resampler(evidence, DPISettings(permutations=9, splits=2, seed=0))  # type: ignore[arg-type]  # what it asks of an archive
     halves = {"up": np.array([1.0, 1.0, 1.0, 1.0]), "down": np.array([1.5, 1.5, 1.5, 1.5])}

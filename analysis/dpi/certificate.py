@@ -59,3 +59,16 @@ def stale(chain: Chain | None, step: int) -> str:
         f"the network was certified {when}, and its weights have changed since: a path around the upstream layer that opened "
         "meanwhile looks the same. The certificate is renewed at captures 2, 4, 8, ... and when the recorder closes"
     )
+
+
+def certified_pairs(plane: Plane) -> list[tuple[str, str]]:
+    """Certified pairs by the layer downstream, the layer just above it first."""
+    chain, layers = plane.chain, plane.layers
+    if chain is None:
+        return []
+    pairs = []
+    for j, down in enumerate(layers):
+        for up in reversed(layers[:j]):
+            if chain.separates(up, down) and not is_random_given(chain, up, down):
+                pairs.append((up, down))
+    return pairs

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.dpi.certificate import is_random_given, stale, with_newest_chain
+from infoplane.analysis.dpi.certificate import with_newest_chain
+from infoplane.analysis.dpi.check_pairs import check_pairs
 from infoplane.analysis.dpi.episodes import episodes_of
-from infoplane.analysis.dpi.equal_inputs import differing_layers
 from infoplane.analysis.dpi.evidence import Evidence, archive_of, name_declared
-from infoplane.analysis.dpi.layer_laws import broken_laws, tolerance_bits
-from infoplane.analysis.dpi.layer_pairs import Family, compare
+from infoplane.analysis.dpi.layer_laws import broken_laws
+from infoplane.analysis.dpi.leaks import find_leaks
 from infoplane.analysis.dpi.report_cache import read_report, report_path, store_report
 from infoplane.analysis.dpi.settings import DPISettings
-from infoplane.analysis.dpi.significance import (
-    Chance,
-    Resampler,
-    benjamini_hochberg,
-    holm,
-)
-from infoplane.display.progress import progress as shown_progress
-from infoplane.grids import Grid, grids_of
+from infoplane.analysis.dpi.significance import Resampler
+from infoplane.grids import grids_of
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import VERDICTS, DPIReport, Finding
 
@@ -95,186 +88,23 @@ def _judge(
             "chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias"
         )
     try:
-        pairs = _pairs(plane, grids, evidence, resampler, settings.alpha, progress)
+        pairs = check_pairs(evidence, grids, resampler, settings, progress=progress)
     finally:
         if resampler is not None:
             resampler.keep()  # also when interrupted: the next check goes on from there
-    judged = [_leaks(plane, evidence, limits), pairs, broken_laws(plane, grids)]
+    parts = [find_leaks(evidence, limits), pairs, broken_laws(plane, grids)]
     limits += evidence.limits()
-    bad = [f for _, found in judged for f in found if f.verdict != "ok"]
-    bad = name_declared(bad, plane.chain)
-    rank = {verdict: k for k, verdict in enumerate(VERDICTS)}
-    bad.sort(key=lambda f: (rank[f.verdict], -f.excess_bits, f.step))
-    compared, verdicts = sum(n for n, _ in judged), Counter[str](f.verdict for f in bad)
-    verdicts["ok"] = compared - len(bad)
-    counts: dict[str, int] = {
-        verdict: verdicts[verdict] for verdict in VERDICTS if verdicts[verdict]
-    }
-    return DPIReport(compared, tuple(bad), episodes_of(bad, plane.steps), counts, tuple(limits))
-
-
-def _leaks(plane: Plane, evidence: Evidence, limits: list[str]) -> tuple[int, list[Finding]]:
-    """The exact codes of every certified pair at every checkpoint: how many were compared, and those that leak."""
-    compared, joined, found = 0, 0, list[Finding]()
-    if evidence.archive is None or plane.chain is None:
-        return compared, found
-    cut, there = cut_pairs(plane), set(evidence.archive.steps)
-    if gone := [step for step in plane.steps if step not in there]:
-        limits.append(
-            f"{len(gone)} of {len(plane.steps)} checkpoints, the first at step {gone[0]}: their activations are no longer in the run, so that exact codes are "
-            "not compared there, and an excess cannot be told from sampling error and bias"
-        )
-    for step in [step for step in plane.steps if step in there]:
-        if (mode := str(evidence.archive.meta(step).get("mode", "eval"))) != "eval":
-            limits.append(
-                f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes"
-            )
-            continue
-        alike = differing_layers(evidence, step)
-        compared += len(alike)
-        found += alike
-        reason = stale(plane.chain, step)
-        for up, down, leak in evidence.leaks(step, cut):
-            compared += 1
-            joined += leak.joined
-            if leak.example is not None:
-                text = (
-                    f"rows {leak.example[0]} and {leak.example[1]} are equal at {up} but differ at {down} by more than rounding, although {up} cuts the input off: "
-                    + (
-                        reason
-                        or "the layers do not come from one forward pass of one network; recapture this step"
-                    )
-                )
-                found.append(
-                    Finding(
-                        "exact leak",
-                        step,
-                        up,
-                        down,
-                        leak.leak_bits,
-                        "untestable" if reason else "fault",
-                        text,
-                        estimator="exact",
-                        gain_bits=leak.gain_bits,
-                    )
-                )
-    if joined:
-        limits.append(
-            f"rounding: {joined} row codes differed in the last bits only and were joined (a float32 product is not row-deterministic)"
-        )
-    return compared, found
-
-
-def cut_pairs(plane: Plane) -> list[tuple[str, str]]:
-    """Certified pairs by the layer downstream, the layer just above it first."""
-    chain, layers = plane.chain, plane.layers
-    if chain is None:
-        return []
-    return [
-        (up, down)
-        for j, down in enumerate(layers)
-        for up in layers[:j][::-1]
-        if chain.separates(up, down) and not is_random_given(chain, up, down)
-    ]
-
-
-def _pairs(
-    plane: Plane,
-    grids: Sequence[Grid],
-    evidence: Evidence,
-    resampler: Resampler | None,
-    alpha: float,
-    progress: bool,
-) -> tuple[int, list[Finding]]:
-    """The numbers of every pair of layers: how many were compared, and those that were not simply ok."""
-    compared = compare(evidence, grids)
-    found: list[Finding] = []  # what became of the excesses
-    suspects: list[tuple[int, Chance]] = []  # place in found, and what resampling says
-    later: dict[
-        tuple[int, str], list[tuple[Family, list[int]]]
-    ] = {}  # places of excesses of a family
-
-    def resample(family: Family, places: list[int]) -> None:
-        each = []
-        for k in places:
-            f = found[k]
-            if (
-                resampler is not None
-                and (tested := resampler.test(*family.of, f.upstream, f.downstream, f.excess_bits))
-                is not None
-            ):
-                each.append((k, tested))
-        for (k, tested), p in zip(
-            each, holm([t.p for _, t in each], family.comparable), strict=True
-        ):
-            found[k] = judged_by_chance(
-                found[k], tested, p, alpha, tolerance_bits(plane, found[k].estimator)
-            )
-            if found[k].verdict in ("estimator", "violation"):
-                suspects.append((k, tested))
-
-    with shown_progress("judging", len(compared.families), shown=progress) as advance:
-        for family in compared.families:
-            start = len(found)
-            found += [
-                evidence.judge_excess(*family.of, plane.points[up], plane.points[down])
-                for up, down in family.excesses
-            ]
-            places = [
-                k
-                for k in range(start, len(found))
-                if found[k].verdict in ("estimator", "violation")
-            ]
-            if resampler is not None and places and not evidence.celled(family.of[1]):
-                later.setdefault(family.of[:2], []).append((family, places))
-                continue
-            resample(family, places)  # while the codes of this step are held
-            advance()
-        if resampler is not None:
-            excesses = ([found[k] for _, places in some for k in places] for some in later.values())
-            cells = [
-                [(f.step, layer, f.estimator) for f in fs for layer in (f.upstream, f.downstream)]
-                for fs in excesses
-            ]
-            for some, _ in zip(later.values(), resampler.prepare(cells), strict=True):
-                for family, places in some:
-                    resample(family, places)
-                    advance()
-    for (k, tested), q in zip(
-        suspects,
-        benjamini_hochberg([t.p for _, t in suspects], max(compared.pairs, 1)),
-        strict=True,
-    ):
-        if q > alpha:
-            found[k] = _chance(found[k], tested, q, "over the run")
-    return compared.pairs, compared.settled + found
-
-
-def judged_by_chance(
-    finding: Finding, tested: Chance, p: float, alpha: float, tolerance: float
-) -> Finding:
-    """Steps 3 to 5 of the procedure: corrected excess within tolerance, chance, shrinking with the rows."""
-    finding = replace(finding, p=tested.p, stderr=tested.stderr)
-    if tested.corrected_bits is not None and tested.corrected_bits <= tolerance:
-        text = f"the excess of {finding.excess_bits:.3f} bits is the plug-in bias of its cells: corrected it is {tested.corrected_bits:.3f}"
-        return replace(finding, verdict="ok", explanation=text)
-    if p > alpha:
-        return _chance(finding, tested, p, "over the pairs of this checkpoint")
-    if (
-        tested.half_bits is not None
-        and tested.half_bits - finding.excess_bits > finding.excess_bits / 2
-    ):
-        text = (
-            f"the excess shrinks with the rows ({tested.half_bits:.3f} bits at half of them, {finding.excess_bits:.3f} at all): "
-            "bias of the estimator, which more rows or coarser cells remove"
-        )
-        return replace(finding, verdict="bias", explanation=text)
-    return finding
-
-
-def _chance(finding: Finding, tested: Chance, p: float, over: str) -> Finding:
-    text = f"chance explains the excess (p = {tested.p:.3g}, {p:.3g} {over}): more rows would tell"
-    return replace(finding, verdict="sampling", explanation=text, p=tested.p, stderr=tested.stderr)
+    compared = sum(number for number, _ in parts)
+    findings: list[Finding] = []
+    for _, found in parts:
+        findings += [f for f in found if f.verdict != "ok"]
+    findings = name_declared(findings, plane.chain)
+    findings.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
+    numbers = Counter[str](f.verdict for f in findings)
+    numbers["ok"] = compared - len(findings)
+    counts: dict[str, int] = {v: numbers[v] for v in VERDICTS if numbers[v]}
+    episodes = episodes_of(findings, plane.steps)
+    return DPIReport(compared, tuple(findings), episodes, counts, tuple(limits))
 
 
 def worst(findings: Sequence[Finding]) -> Finding | None:

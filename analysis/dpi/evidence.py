@@ -93,46 +93,46 @@ class Evidence:
             self._frozen[spec] = {name: frozen for name, (frozen,) in found.items()}
         return self._frozen[spec][layer]
 
-    def exempt(self, spec: str) -> bool:
+    def dpi_exempt(self, spec: str) -> bool:
         """Whether the DPI does not apply to this number (V-information may grow with depth)."""
         return self.traits(spec).dpi_exempt
 
     def limits(self) -> list[str]:
         """Sentences on what could not be judged."""
         plane = self.plane
-        said = []
+        sentences = []
         if plane.chain is None:
-            said.append(
+            sentences.append(
                 "pairs of layers: no chain certificate in the archive, so no pair is comparable"
             )
         elif plane.chain.reason:
-            said.append(f"pairs of layers: {plane.chain.reason}")
+            sentences.append(f"pairs of layers: {plane.chain.reason}")
         if plane.chain is not None and plane.chain.declared:
-            said.append(f"whether the layers form the chain: judged {ON_YOUR_WORD}")
+            sentences.append(f"whether the layers form the chain: judged {ON_YOUR_WORD}")
         if plane.chain is not None and plane.chain.noisy:
-            said.append(
+            sentences.append(
                 f"{', '.join(plane.chain.noisy)}: random ({plane.chain.versions.get('mode', 'eval')} mode): two forwards of the same rows differ (noise is "
                 "drawn, or rows depend on other rows: of their batch, or of the one before), so that rows equal upstream may differ there and are not held against each other"
             )
-        if skipped := [e for e in plane.estimators if self.exempt(e)]:
-            said.append(
+        if skipped := [e for e in plane.estimators if self.dpi_exempt(e)]:
+            sentences.append(
                 f"{', '.join(skipped)}: usable information may grow with depth, the inequality does not apply"
             )
         if dimensionless := [e for e in plane.estimators if not carries_bits(plane, e)]:
-            said.append(
+            sentences.append(
                 f"{', '.join(dimensionless)}: no bits, laws of information do not concern them"
             )
         if self._unknown:
-            said.append(
+            sentences.append(
                 f"{', '.join(sorted(self._unknown))}: not installed here, taken as breaking the chain"
             )
         if plane.failures:
-            said.append(
+            sentences.append(
                 f"{len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}"
             )
-        return said
+        return sentences
 
-    def celled(self, spec: str) -> bool:
+    def has_codes(self, spec: str) -> bool:
         """Whether a value of this estimator is the information of codes. A corrected one is not: it is resampled as a whole."""
         estimator = self.estimator(spec)
         return isinstance(estimator, HasCodes) and estimator.traits.obeys_bounds
@@ -147,7 +147,7 @@ class Evidence:
             if spec == EXACT:
                 self._codes[layer, spec] = codes_of_rows(self.archive.row_digests(step, layer))
             else:
-                estimator = self.fitted(spec, layer) if self.celled(spec) else None
+                estimator = self.fitted(spec, layer) if self.has_codes(spec) else None
                 self._codes[layer, spec] = (
                     estimator.codes(layer_values(self.archive, step, layer))
                     if isinstance(estimator, HasCodes)
@@ -156,7 +156,7 @@ class Evidence:
         return self._codes[layer, spec]
 
     def leaks(self, step: int, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, Leak]]:
-        """`leak` of the pairs that were captured at this step. In the order of `_cut_pairs` few are computed: what follows from what follows from it follows from it."""
+        """`leak` of the pairs that were captured at this step. In the order of `certified_pairs` few are computed: what follows from what follows from it follows from it."""
         follows: dict[str, set[str]] = {}  # the layers whose codes those of this one follow from
         for up, down in pairs:
             above = follows.setdefault(down, set())
@@ -186,7 +186,7 @@ class Evidence:
         delta = down.bits - up.bits
         gain = loss = None
 
-        def said(verdict: Verdict, text: str) -> Finding:
+        def finding(verdict: Verdict, text: str) -> Finding:
             law = law_of_pairs(quantity, sense)
             return Finding(
                 law,
@@ -204,26 +204,26 @@ class Evidence:
         traits = self.traits(spec)
         exact = traits.family == "exact codes"
         if not exact and _inflated(up, down, quantity) and _few_rows(up, down):
-            return said(
+            return finding(
                 "untestable",
                 f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells",
             )
         chain = self.plane.chain
         if exact and is_random_given(chain, up.layer, down.layer):
-            return said(
+            return finding(
                 "not comparable",
                 f"{down.layer} draws noise: the entropy of its rows is not I(X;Z); estimate it from draws, or from the noise",
             )
         if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
             gain = found.gain_bits
             if found.leak_bits > 0 and (reason := stale(chain, step)):
-                return said("untestable", reason)
+                return finding("untestable", reason)
             if found.leak_bits > 0:
-                return said(
+                return finding(
                     "fault",
                     f"codes at {down.layer} do not follow from codes at {up.layer}: the pipeline broke the chain",
                 )
-            return said("ok", f"{found.joined} rows differ by rounding only")
+            return finding("ok", f"{found.joined} rows differ by rounding only")
         if not traits.keeps_chain:
             a, b = self.codes(step, up.layer, spec), self.codes(step, down.layer, spec)
             if a is not None and b is not None:
@@ -233,13 +233,13 @@ class Evidence:
                 if gain is not None and loss is not None
                 else ""
             )
-            return said(
+            return finding(
                 "estimator",
                 f"{spec} is applied after the fact and breaks the chain{parts}: compare with `exact`, or quantise inside the network",
             )
         if reason := stale(chain, step):
-            return said("untestable", reason)
-        return said(
+            return finding("untestable", reason)
+        return finding(
             "violation",
             f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator or the capture",
         )
@@ -275,9 +275,9 @@ def name_declared(findings: Sequence[Finding], chain: Chain | None) -> list[Find
         return list(findings)
     named = []
     for finding in findings:
-        if chain.relation(finding.upstream, finding.downstream) == "declared":
-            finding = replace(finding, explanation=f"{finding.explanation} ({ON_YOUR_WORD})")
-        named.append(finding)
+        declared = chain.relation(finding.upstream, finding.downstream) == "declared"
+        text = f"{finding.explanation} ({ON_YOUR_WORD})" if declared else finding.explanation
+        named.append(replace(finding, explanation=text))
     return named
 
 

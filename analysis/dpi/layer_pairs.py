@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +20,29 @@ CHECKPOINTS_AT_ONCE = 1 << 20
 """Pairs of numbers that are compared at a time."""
 
 
+class Excess(NamedTuple):
+    """Two points of the plane, by their places in it, whose numbers break the inequality."""
+
+    upstream: int
+    downstream: int
+
+
 @dataclass(frozen=True)
-class Family:
-    """The pairs of one checkpoint, estimator, quantity and sense: Holm's correction is over them.
+class ComparisonGroup:
+    """The pairs of one checkpoint, estimator, quantity and sense: Holm corrects within it.
 
     Attributes:
-        of: checkpoint, estimator, quantity and sense.
-        comparable: how many of them there are.
-        excesses: those that exceed the tolerance, as places of the two points in the plane, upstream first.
+        step, estimator, quantity, sense: of every pair.
+        comparable: number of pairs that may be compared.
+        excesses: those that exceed the tolerance.
     """
 
-    of: tuple[int, str, str, str]
+    step: int
+    estimator: str
+    quantity: str
+    sense: str
     comparable: int
-    excesses: list[tuple[int, int]]
+    excesses: tuple[Excess, ...]
 
 
 @dataclass(frozen=True)
@@ -39,59 +50,97 @@ class Compared:
     """Every pair of layers at every checkpoint.
 
     Attributes:
-        pairs: how many.
+        pairs: number of pairs.
         settled: those that cannot be judged, whatever their excess.
-        families: those with an excess, by checkpoint.
+        groups: those with an excess, by checkpoint.
     """
 
     pairs: int
     settled: list[Finding]
-    families: list[Family]
+    groups: list[ComparisonGroup]
 
 
-def compare(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
-    """Steps 1 to 3 of the procedure: not comparable, both at the ceiling, within tolerance."""
+@dataclass(frozen=True)
+class _Pairs:
+    """The pairs of layers of a plane, upstream first; P of them.
+
+    Attributes:
+        names: of both layers.
+        up, down: columns of a grid, shape ``(P,)``.
+        reasons: why a pair cannot be compared; empty where it can.
+        comparable: shape ``(P,)``.
+    """
+
+    names: list[tuple[str, str]]
+    up: NDArray[np.intp]
+    down: NDArray[np.intp]
+    reasons: list[str]
+    comparable: NDArray[np.bool_]
+
+
+def _pairs_of(evidence: Evidence) -> _Pairs:
+    layers = evidence.plane.layers
+    up, down = np.triu_indices(len(layers), 1)
+    names = [(layers[i], layers[j]) for i, j in zip(up, down, strict=True)]
+    reasons = [evidence.incomparable(*pair) for pair in names]
+    return _Pairs(names, up, down, reasons, np.array([not reason for reason in reasons], np.bool_))
+
+
+def compare_numbers(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
+    """Do steps 1 to 3 of docs/verdicts.md: not comparable, both at the ceiling, within tolerance."""
     plane = evidence.plane
-    pairs, settled, families = 0, list[Finding](), list[Family]()
-    ups, downs = np.triu_indices(len(plane.layers), 1)
-    names = [(plane.layers[up], plane.layers[down]) for up, down in zip(ups, downs, strict=True)]
-    reasons = [evidence.incomparable(up, down) for up, down in names]
-    comparable = np.array([not reason for reason in reasons], np.bool_)
-    most = max(CHECKPOINTS_AT_ONCE // max(len(names), 1), 1)
+    pairs = _pairs_of(evidence)
+    block = max(CHECKPOINTS_AT_ONCE // max(len(pairs.names), 1), 1)
+    number, settled, groups = 0, list[Finding](), list[ComparisonGroup]()
     for grid in grids:
-        traits = evidence.traits(grid.estimator)
-        if traits.dpi_exempt or not carries_bits(plane, grid.estimator):
+        if evidence.traits(grid.estimator).dpi_exempt or not carries_bits(plane, grid.estimator):
             continue
-        tolerance = tolerance_bits(plane, grid.estimator)
-        ceilinged = grid.quantity == "i_xz" and traits.family != "exact codes"
-        for first in range(0, len(plane.steps), most):
-            steps, rows = plane.steps[first : first + most], slice(first, first + most)
-            at, bits, saturated = grid.at[rows], grid.bits[rows], grid.saturated[rows]
-            there = (at[:, ups] >= 0) & (at[:, downs] >= 0)
-            asked = there & comparable
-            full = asked & ceilinged & saturated[:, ups] & saturated[:, downs]
-            excess = bits[:, downs] - bits[:, ups]
-            beyond = asked & ~full & (excess > tolerance)
-            pairs += int(np.count_nonzero(there))
-            settled += _findings(
-                grid,
-                steps,
-                names,
-                excess,
-                there & ~comparable,
-                "not comparable",
-                reasons.__getitem__,
+        for first in range(0, len(plane.steps), block):
+            part = _compare_block(evidence, grid, pairs, slice(first, first + block))
+            number += part.pairs
+            settled += part.settled
+            groups += part.groups
+    groups.sort(key=lambda group: group.step)
+    return Compared(number, settled, groups)
+
+
+def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -> Compared:
+    """Compare S checkpoints of one grid at once, P pairs each."""
+    steps = evidence.plane.steps[rows]
+    at, bits, saturated = grid.at[rows], grid.bits[rows], grid.saturated[rows]  # (S, layers)
+    has_ceiling = (
+        grid.quantity == "i_xz" and evidence.traits(grid.estimator).family != "exact codes"
+    )
+    tolerance = tolerance_bits(evidence.plane, grid.estimator)
+
+    there = (at[:, pairs.up] >= 0) & (at[:, pairs.down] >= 0)  # (S, P)
+    comparable = there & pairs.comparable
+    both_full = comparable & has_ceiling & saturated[:, pairs.up] & saturated[:, pairs.down]
+    excess = bits[:, pairs.down] - bits[:, pairs.up]
+    exceeding = comparable & ~both_full & (excess > tolerance)
+
+    settled = _findings(
+        grid, steps, pairs.names, excess, there & ~comparable, "not comparable",
+        pairs.reasons.__getitem__,
+    )  # fmt: skip
+    settled += _findings(
+        grid, steps, pairs.names, excess, both_full, "untestable", _full(grid, pairs.names)
+    )
+    groups = []
+    for row in np.flatnonzero(exceeding.any(axis=1)):
+        which = np.flatnonzero(exceeding[row])
+        ups, downs = at[row, pairs.up[which]].tolist(), at[row, pairs.down[which]].tolist()
+        groups.append(
+            ComparisonGroup(
+                step=steps[row],
+                estimator=grid.estimator,
+                quantity=grid.quantity,
+                sense=grid.sense,
+                comparable=int(np.count_nonzero(comparable[row])),
+                excesses=tuple(map(Excess, ups, downs)),
             )
-            settled += _findings(grid, steps, names, excess, full, "untestable", _full(grid, names))
-            for row in np.flatnonzero(beyond.any(axis=1)):
-                which = np.flatnonzero(beyond[row])
-                places = list(
-                    zip(at[row, ups[which]].tolist(), at[row, downs[which]].tolist(), strict=True)
-                )
-                of = (steps[row], grid.estimator, grid.quantity, grid.sense)
-                families.append(Family(of, int(np.count_nonzero(asked[row])), places))
-    families.sort(key=lambda family: family.of[0])
-    return Compared(pairs, settled, families)
+        )
+    return Compared(int(np.count_nonzero(there)), settled, groups)
 
 
 def _full(grid: Grid, names: Sequence[tuple[str, str]]) -> Callable[[int], str]:

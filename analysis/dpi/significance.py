@@ -176,7 +176,7 @@ class Resampler:
     ) -> Chance | None:
         """The evidence on one excess; None where it cannot be resampled (no archive, values gone, too few rows)."""
         a, b = self.half_values((step, up, spec)), self.half_values((step, down, spec))
-        series = (quantity, "" if self.evidence.celled(spec) else sense)
+        series = (quantity, "" if self.evidence.has_codes(spec) else sense)
         if a is None or b is None or series not in a or series not in b:
             return None
         differences = b[series] - a[series]
@@ -202,7 +202,9 @@ class Resampler:
 
     def _computed(self, cell: Cell) -> Halves | None:
         try:
-            return self._of_codes(cell) if self.evidence.celled(cell[2]) else self._of_values(cell)
+            return (
+                self._of_codes(cell) if self.evidence.has_codes(cell[2]) else self._of_values(cell)
+            )
         except InfoplaneError:
             return None
 

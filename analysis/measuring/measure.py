@@ -2,41 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from infoplane.analysis.measuring.executors import Job, as_of, run
+from infoplane.analysis.measuring.executors import run
 from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
-from infoplane.analysis.measuring.plane_point import (
-    Record,
-    cells_of,
-    is_result,
-    points_from,
-    result_key,
-)
+from infoplane.analysis.measuring.plan import Cell, make_plan
+from infoplane.analysis.measuring.plane_point import Record, cells_of, points_from
 from infoplane.contract import Estimator
 from infoplane.display.say import say
 from infoplane.errors import InputError
 from infoplane.plane import Failure, Plane, Point
-from infoplane.types import Estimate, entropy_of_counts
+from infoplane.types import entropy_of_counts
 
 if TYPE_CHECKING:
     from infoplane.analysis.measuring.choose import Choice
     from infoplane.archive import Archive, ResultLog
 
-Cell = tuple[int, str]
 Advance = Callable[[int, int], object]
-
-
-CEILING_TOLERANCE_BITS = 1e-6
-"""Rounding by which a stored estimate may exceed its ceiling."""
 
 
 def measure(
@@ -55,7 +45,7 @@ def measure(
     null: int | None = None,
     label: str | None = None,
 ) -> Plane:
-    """The information plane of an archive, all values in bits.
+    """Return the information plane of an archive, all values in bits.
 
     Args:
         archive: from `infoplane.open_archive`, or its path.
@@ -117,13 +107,7 @@ def measure(
         dask=dask,
         device=device or "",
     )
-    return _plane(
-        archive,
-        records,
-        parsed,
-        measured,
-        seed,
-    )
+    return _plane(archive, records, parsed, measured, seed)
 
 
 def _resampled(
@@ -174,70 +158,31 @@ def measure_cells(
     dask: str | None = None,
     device: str = "",
 ) -> list[Record]:
-    """The records of these cells by the estimators of their layer: what ``log`` has already, and what it has not, measured now and added to it."""
-    done = {} if log is None else log.read()
-    same = {str(r["same"]): r for r in done.values() if "same" in r and "error" not in r}
-    todo: list[tuple[Cell, list[Estimator]]] = []
-    records: list[Record] = []
-    equals: list[Record] = []
-    for cell in cells:
-        missing = []
-        for estimator in estimators[cell[1]]:
-            key = result_key(archive, *cell, estimator, seed)
-            known = _sound(done.get(key), estimator)
-            if (
-                known is None
-                or "error" in known
-                or (known["step"], known["layer"], known["estimator"]) != (*cell, estimator.name)
-            ):
-                equal = (
-                    _sound(
-                        same.get(result_key(archive, *cell, estimator, seed, any_step=True)),
-                        estimator,
-                    )
-                    if same
-                    else None
-                )
-                known = None if equal is None else as_of(equal, cell[0], key)
-                if known is not None:
-                    equals.append(known)
-            if known is not None:
-                records.append(known)
-            else:
-                missing.append(estimator)
-        if missing:
-            todo.append((cell, missing))
+    """Return the records of these cells: those that the log has, and the others, measured now and added to it.
+
+    Args:
+        archive: the run.
+        cells: steps and layers.
+        estimators: by layer.
+        log: results of before; None to measure everything and keep nothing.
+        seed: of every random number.
+        workers, dask: who works, see `measure`.
+        progress: True for a bar, or a function of (done, total).
+        device: of the kernels.
+    """
+    known = {} if log is None else log.read()
+    plan = make_plan(archive, cells, estimators, known, seed=seed, device=device)
+    records = [*plan.known, *plan.reused]
     if log is not None:
-        log.extend(
-            (known["key"], known) for known in equals
-        )  # who follows the lines, as the live page does, sees these steps too
-    jobs = _jobs(archive, todo, device)
-    with _progress(progress, len(todo)) as advance:
-        for fresh in run(archive, jobs, seed, workers=workers, dask=dask):
+        log.extend((r["key"], r) for r in plan.reused)  # who follows the log sees these steps too
+    with _progress(progress, sum(len(job.cells) for job in plan.jobs)) as advance:
+        for fresh in run(archive, plan.jobs, seed, workers=workers, dask=dask):
             records += fresh
             if log is not None:
-                log.extend((record["key"], record) for record in fresh)
-            for _ in {record["step"] for record in fresh}:
+                log.extend((r["key"], r) for r in fresh)
+            for _ in {r["step"] for r in fresh}:
                 advance()
     return records
-
-
-def _sound(record: Record | None, estimator: Estimator) -> Record | None:
-    """The record, if it is a result that can be true; what is measured again costs time, and a false number a conclusion."""
-    if record is None or not is_result(record):
-        return None
-    estimates = [point.estimate for point in points_from(record)[0]]
-    return record if all(_can_be_true(e, estimator) for e in estimates) else None
-
-
-def _can_be_true(estimate: Estimate, estimator: Estimator) -> bool:
-    """Whether an estimate lies below its ceiling; by arithmetic also below log2 of the rows, where the estimator obeys bounds."""
-    ceilings = [] if estimate.ceiling_bits is None else [estimate.ceiling_bits]
-    if estimator.traits.obeys_bounds:
-        ceilings.append(math.log2(estimate.n))
-    return estimate.sense == "upper" or all(
-        estimate.bits <= ceiling + CEILING_TOLERANCE_BITS for ceiling in ceilings
-    )
 
 
 def _cells(
@@ -264,16 +209,6 @@ def result_log(archive: Archive, name: str = "results") -> ResultLog | None:
     return BorrowedResultLog(archive.path, name, folder=folder)
 
 
-def _jobs(archive: Archive, todo: Sequence[tuple[Cell, list[Estimator]]], device: str) -> list[Job]:
-    """Cells whose layer holds the same activation, bit for bit, are one job."""
-    by_content: dict[tuple[str, str], list[tuple[int, tuple[Estimator, ...]]]] = {}
-    for (step, layer), missing in todo:
-        by_content.setdefault((layer, archive.content_key(step, layer)), []).append(
-            (step, tuple(missing))
-        )
-    return [Job(layer, tuple(cells), device) for (layer, _), cells in by_content.items()]
-
-
 @contextmanager
 def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], object]]:
     from infoplane.display.progress import progress as shown
@@ -291,6 +226,32 @@ def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], obj
         yield tell
 
 
+def _in_order(
+    records: Sequence[Record], layers: Sequence[str], specs: Sequence[str]
+) -> tuple[tuple[Point, ...], tuple[Failure, ...]]:
+    """All points and failures in the order of time, of the network and of the estimators asked for."""
+    points: list[Point] = []
+    failures: list[Failure] = []
+    for record in records:
+        more, failed = points_from(record)
+        points += more
+        failures += failed
+    layer_rank = {name: k for k, name in enumerate(layers)}
+    rank = {spec: k for k, spec in enumerate(specs)}
+
+    def place(item: Point | Failure) -> tuple[int, int, int]:
+        return item.step, layer_rank[item.layer], rank.get(item.estimator, len(rank))
+
+    points.sort(key=lambda p: (*place(p), p.quantity, p.sense))
+    failures.sort(key=place)
+    return tuple(points), tuple(failures)
+
+
+def _entropy_bits(symbols: NDArray[Any]) -> float:  # Any: of every dtype
+    axis = 0 if symbols.ndim > 1 else None  # a row of several columns is one symbol
+    return entropy_of_counts(np.unique(symbols, return_counts=True, axis=axis)[1])
+
+
 def _plane(
     archive: Archive,
     records: Sequence[Record],
@@ -300,24 +261,7 @@ def _plane(
 ) -> Plane:
     from infoplane import __version__
 
-    points: list[Point] = []
-    failures: list[Failure] = []
-    for record in records:
-        more, failed = points_from(record)
-        points += more
-        failures += failed
-    rank = {e.name: k for k, e in enumerate(parsed)}
-    place = {name: k for k, name in enumerate(archive.layers)}
-    points.sort(
-        key=lambda p: (
-            p.step,
-            place[p.layer],
-            rank.get(p.estimator, len(rank)),
-            p.quantity,
-            p.sense,
-        )
-    )
-    failures.sort(key=lambda f: (f.step, place[f.layer], rank.get(f.estimator, len(rank))))
+    points, failures = _in_order(records, archive.layers, [e.name for e in parsed])
     labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None
     provenance = {
         "archive": str(archive.path.resolve()),
@@ -331,17 +275,15 @@ def _plane(
     if any(e.traits.edges != "none" for e in parsed):
         provenance[EDGES_UNTIL] = str(archive.steps[-1])
     return Plane(
-        points=tuple(points),
+        points=points,
         layers=tuple(layers),
         n=archive.n_rows,
-        h_y_bits=None
-        if labels is None
-        else entropy_of_counts(np.unique(labels, return_counts=True, axis=0)[1]),
-        h_x_bits=entropy_of_counts(np.unique(archive.row_ids, return_counts=True)[1]),
+        h_y_bits=None if labels is None else _entropy_bits(labels),
+        h_x_bits=_entropy_bits(archive.row_ids),
         chain=archive.chain,
         metrics=archive.metrics,
         reductions={info.name: info.reduction for info in archive.infos},
-        failures=tuple(failures),
+        failures=failures,
         provenance=provenance,
         row_info=archive.row_info,
     )
