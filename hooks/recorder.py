@@ -12,8 +12,8 @@ import numpy as np
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
-from infoplane.background.live import Beside, checked_specs
-from infoplane.background.watching import LivePage, checked_port
+from infoplane.background.live_page import LivePage, checked_port
+from infoplane.background.measuring import MeasuringProcess, checked_specs
 from infoplane.cores import SHARE
 from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
@@ -60,10 +60,10 @@ class Recorder:
         mode: ``eval``, ``train``, or ``user``: as the model stands.
         y_kind: ``discrete`` or ``continuous``; needed for floating-point labels. Rows with the label -100, which losses ignore, are left out.
         measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
-            (`infoplane.background.live`), once its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows the training; leaving
+            (`infoplane.background.measuring`), once its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows the training; leaving
             the ``with`` block waits until it has caught up, and ``ip.measure(run, [...])`` then reads the finished results.
         watch: True (or a port) prints the address of a page on this machine that shows the results of ``measure`` (``bin:szt`` when left out) as they
-            arrive, see `infoplane.background.watching`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
+            arrive, see `infoplane.background.live_page`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
         max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
             one core that measuring may use until training is over (0.02 when left out: to a training that keeps all cores busy a second of
             measuring costs a little more than a second).
@@ -161,7 +161,7 @@ class Recorder:
         self._last: int | None = None
         self._on_entry: Weights | None = None
         self._recording = False
-        self._beside: Beside | None = None
+        self._beside: MeasuringProcess | None = None
         self._page: LivePage | None = None
         self._watch, self._port = bool(watch), checked_port(watch) if watch else None
         self._measure = () if measure is None else checked_specs(measure)
@@ -242,7 +242,7 @@ class Recorder:
             print(f"live page: {self._page.address}", flush=True)
         if self._measures:
             share = self.options.max_overhead
-            self._beside = Beside(
+            self._beside = MeasuringProcess(
                 self.path, self._measure, max_overhead=SHARE if share is None else share
             )
 

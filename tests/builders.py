@@ -185,7 +185,7 @@ def companion_of(run: Path) -> psutil.Process:
     (found,) = (
         child
         for child in psutil.Process().children()
-        if "infoplane.background.live" in child.cmdline() and str(run) in child.cmdline()
+        if "infoplane.background.measuring" in child.cmdline() and str(run) in child.cmdline()
     )
     return found
 

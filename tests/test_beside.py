@@ -20,7 +20,7 @@ import infoplane as ip
 from infoplane.analysis.live import measure_beside
 from infoplane.analysis.measuring.follow import Budget, follow
 from infoplane.archive import ResultLog, RunWriter, planes
-from infoplane.background import live
+from infoplane.background import measuring as live
 from infoplane.errors import InputError, SpecError
 from infoplane.types import LayerInfo
 
@@ -78,7 +78,7 @@ def test_the_process_ends_when_the_training_is_killed(tmp_path: Path) -> None:
     command = [
         sys.executable,
         "-m",
-        "infoplane.background.live",
+        "infoplane.background.measuring",
         str(tmp_path / "none"),
         "0.02",
         "exact",
@@ -92,7 +92,7 @@ def test_the_process_ends_when_the_training_is_killed(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="no priorities here")
 def test_the_process_has_the_lowest_priority_and_its_session_too(tmp_path: Path) -> None:
     """Linux shares cores among sessions first where it groups by them, and the process has a session of its own: beside other sessions its priority said nothing."""
-    beside = live.Beside(tmp_path / "none", ["exact"])
+    beside = live.MeasuringProcess(tmp_path / "none", ["exact"])
     try:
         grouped = Path(f"/proc/{beside.pid}/autogroup")
         said = grouped.read_text() if grouped.exists() else ""
@@ -138,7 +138,7 @@ def test_a_wish_that_is_not_heard_is_made_again(monkeypatch) -> None:
 def test_the_process_loads_nothing_until_its_share_pays_for_it(tmp_path: Path) -> None:
     run = tmp_path / "none"
     with subprocess.Popen(
-        [sys.executable, "-m", "infoplane.background.live", str(run), "0.02", "exact"],
+        [sys.executable, "-m", "infoplane.background.measuring", str(run), "0.02", "exact"],
         stdin=subprocess.PIPE,
     ) as waiting:
         time.sleep(2)
@@ -154,7 +154,7 @@ def test_the_process_loads_nothing_until_its_share_pays_for_it(tmp_path: Path) -
 
 def test_a_share_that_is_none_is_said_in_one_line() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "infoplane.background.live", "run", "0", "exact"],
+        [sys.executable, "-m", "infoplane.background.measuring", "run", "0", "exact"],
         input=b"",
         timeout=60,
         check=False,
@@ -332,11 +332,11 @@ def test_nobody_interested_any_more_ends_it_with_what_it_has(tmp_path: Path) -> 
 
 def test_all_ways_in_leave_a_training_on_every_core_95_percent_of_its_time() -> None:
     """A second of measuring costs two threads of torch on two cores 1.1 to 1.2 seconds (benchmarks/RESULTS.md)."""
-    from infoplane.background.live import Beside
+    from infoplane.background.measuring import MeasuringProcess
     from infoplane.commands.measure import measure
 
     shares = {
         inspect.signature(way).parameters["max_overhead"].default
-        for way in (Beside, follow, measure)
+        for way in (MeasuringProcess, follow, measure)
     }
     assert len(shares) == 1 and 1.2 * shares.pop() < 0.05

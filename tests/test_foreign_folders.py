@@ -13,7 +13,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 import infoplane as ip
-from infoplane.background.live import PYTHON, child_environment
+from infoplane.background.companion import PYTHON, child_environment
 from infoplane.cli import app
 from infoplane.errors import ArchiveError, InputError
 from infoplane.new_file import new_file, write_csv, write_text

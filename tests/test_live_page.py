@@ -19,8 +19,8 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.live.server import Viewers
+from infoplane.background.live_page import LivePage, checked_port, listen
 from infoplane.background.page_secret import PageSecret, make_secret, read_secret, secret_file
-from infoplane.background.watching import LivePage, checked_port, listen
 from infoplane.errors import InputError, MissingExtra
 from infoplane.owner_files import write_owned
 
@@ -112,7 +112,7 @@ def test_a_port_that_cannot_be_is_refused_before_training() -> None:
 
 def test_missing_libraries_are_named_before_training(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "infoplane.background.watching.find_spec",
+        "infoplane.background.live_page.find_spec",
         lambda name: None if name == "uvicorn" else object(),
     )
     with pytest.raises(MissingExtra, match=r"infoplane\[live\]"):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import subprocess
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
-from infoplane.background.live import PYTHON, child_environment
+from infoplane.background.companion import CompanionProcess
 from infoplane.background.page_secret import make_secret, read_secret, secret_file
 from infoplane.errors import InputError, MissingExtra
 
@@ -48,7 +47,7 @@ class LivePage:
         self, run: str | Path, *, port: int | None = None, linger: float = LINGER_SECONDS
     ) -> None:
         self.run = Path(run).resolve()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: CompanionProcess | None = None
         known = read_secret(secret_file(self.run))
         if known is not None and port in (None, known.port) and known.page_is_there():
             self.address = f"http://127.0.0.1:{known.port}/"
@@ -58,7 +57,7 @@ class LivePage:
             self.address = f"http://127.0.0.1:{chosen}/"
             self._process = self._start(listening, chosen, linger)
 
-    def _start(self, listening: socket.socket, port: int, linger: float) -> subprocess.Popen[bytes]:
+    def _start(self, listening: socket.socket, port: int, linger: float) -> CompanionProcess:
         options = ["--follow", "--port", str(port), "--linger", str(linger)]
         with contextlib.suppress(
             OSError
@@ -70,29 +69,17 @@ class LivePage:
             options += ["--listening", str(listening.fileno())]
         else:
             listening.close()
-        return subprocess.Popen(
-            [*PYTHON, "-m", "infoplane", "watch", str(self.run), *options],
-            pass_fds=inherited,
-            stdin=subprocess.PIPE,  # closes with this process, however it ends
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=child_environment(),
-            start_new_session=True,  # a Ctrl-C meant for the training does not hit it
+        return CompanionProcess(
+            ["-m", "infoplane", "watch", str(self.run), *options], inherited=inherited
         )
 
     def release(self) -> None:
-        """Training is over: the page stays for whoever looks, and ends when nobody does."""
-        if self._process is not None and self._process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self._process.stdin.close()
-            if self._process.poll():
-                warnings.warn(
-                    f"the live page ended with exit code {self._process.returncode}; see `infoplane watch {self.run}`",
-                    stacklevel=3,
-                )
-            self._process.returncode = (
-                self._process.returncode or 0
-            )  # it outlives us by design: no ResourceWarning about a running child
+        """Let the page stay for whoever looks, and end when nobody does: training is over."""
+        if self._process is not None and (code := self._process.release()):
+            warnings.warn(
+                f"the live page ended with exit code {code}; see `infoplane watch {self.run}`",
+                stacklevel=3,
+            )
 
 
 def listen(port: int | None) -> socket.socket:
