@@ -2,21 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Plane
+from infoplane.types import Estimate
 
 if TYPE_CHECKING:
-    from infoplane.analysis.floors import Floor
+    from infoplane.analysis.lower_bounds import LowerBound
     from infoplane.archive import Archive
+
+
+@dataclass(frozen=True)
+class Caveats:
+    """What stands beside a picture of a plane, computed before anything is drawn.
+
+    Attributes:
+        warnings: short sentences about the last checkpoint, see `warnings_of`.
+        lower_bound_bits: what the network's own predictions prove of I(Z;Y); 0 where nothing is known.
+    """
+
+    warnings: tuple[str, ...]
+    lower_bound_bits: float = 0.0
+
+
+def caveats_of(plane: Plane, estimator: str | None = None) -> Caveats:
+    """Return the caveats of one estimator (all of the plane's when left out); the run behind it is read once."""
+    archive = source_archive(plane) if plane.points else None
+    return Caveats(
+        tuple(warnings_of(plane, estimator, archive=archive)),
+        lower_bound_bits(plane, archive=archive),
+    )
 
 
 def warnings_of(
     plane: Plane, estimator: str | None = None, *, archive: Archive | None = None
 ) -> list[str]:
-    """Short sentences about the last checkpoint under one estimator (all of the plane's when left out); empty when nothing is wrong.
+    """Return short sentences about the last checkpoint under one estimator (all of the plane's when left out); empty when nothing is wrong.
 
     Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the label-permutation null (where one was drawn).
     Floor: an estimate of I(Z;Y) below what the network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
@@ -26,29 +50,31 @@ def warnings_of(
         return []
     last = plane.steps[-1]
     specs = [s for s in plane.estimators if estimator in (None, s)]
-    said = []
+    sentences = []
     for spec in specs:
-        mine = [p for p in plane if p.step == last and p.estimator == spec]
-        xs = [p for p in mine if p.quantity == "i_xz" and p.sense != "lower"]
+        points = [p for p in plane if p.step == last and p.estimator == spec]
+        xs = [p for p in points if p.quantity == "i_xz" and p.sense != "lower"]
         full = [p for p in xs if p.estimate.saturated]
         if traits_of(spec).family != "exact codes" and xs and len(full) > len(xs) / 2:
-            said.append(
+            sentences.append(
                 f"{spec}: saturated: {len(full)} of {len(xs)} layers sit at the ceiling, their values are the number of rows, not information"
             )
-        nulls = [
-            (p, null)
-            for p in mine
-            if p.quantity == "i_zy" and (null := p.estimate.null) is not None
-        ]
-        if nulls and all(p.estimate.bits <= null.high for p, null in nulls):
-            said.append(
+        tested = [p for p in points if p.quantity == "i_zy" and p.estimate.null is not None]
+        inside = [p.layer for p in tested if _within_null(p.estimate)]
+        if tested and len(inside) == len(tested):
+            sentences.append(
                 f"{spec}: I(Z;Y) is no larger than for shuffled labels in any layer: nothing about the labels is shown"
             )
-        elif inside := [p.layer for p, null in nulls if p.estimate.bits <= null.high]:
-            said.append(
+        elif inside:
+            sentences.append(
                 f"{spec}: I(Z;Y) is no larger than for shuffled labels in {', '.join(inside)}: nothing about the labels is shown there"
             )
-    return _lone_labels(plane) + said + _below_floor(plane, specs, archive)
+    return _lone_labels(plane) + sentences + _below_bound(plane, specs, archive)
+
+
+def _within_null(estimate: Estimate) -> bool:
+    """Whether shuffled labels give as much."""
+    return estimate.null is not None and estimate.bits <= estimate.null.high
 
 
 def _lone_labels(plane: Plane) -> list[str]:
@@ -62,35 +88,35 @@ def _lone_labels(plane: Plane) -> list[str]:
     ]
 
 
-def floor_bits(plane: Plane, *, archive: Archive | None = None) -> float:
+def lower_bound_bits(plane: Plane, *, archive: Archive | None = None) -> float:
     """What the network's predictions at the last checkpoint prove of I(Z;Y) on the plane's rows, in bits; 0 where nothing is known."""
-    floor = _floor(plane, archive) if plane.points else None
-    return 0.0 if floor is None else floor.bits
+    bound = _bound(plane, archive) if plane.points else None
+    return 0.0 if bound is None else bound.bits
 
 
-def _floor(plane: Plane, archive: Archive | None) -> Floor | None:
-    from infoplane.analysis.floors import floor_of
+def _bound(plane: Plane, archive: Archive | None) -> LowerBound | None:
+    from infoplane.analysis.lower_bounds import lower_bound_of
 
-    archive = archive or behind(plane)
+    archive = archive or source_archive(plane)
     try:
-        floor = None if archive is None else floor_of(archive, plane.steps[-1])
+        bound = None if archive is None else lower_bound_of(archive, plane.steps[-1])
     except InfoplaneError:  # a damaged run: `infoplane verify` says how
         return None
     if (
-        floor is None or floor.bits <= 0 or floor.rows < plane.n
+        bound is None or bound.bits <= 0 or bound.rows < plane.n
     ):  # held-out rows only: a floor of another population than the plane's
         return None
-    return floor
+    return bound
 
 
-def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> list[str]:
+def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> list[str]:
     from infoplane.analysis.dpi.layer_laws import tolerance_bits
 
-    floor = _floor(plane, archive)
-    if floor is None or plane.chain is None:
+    bound = _bound(plane, archive)
+    if bound is None or plane.chain is None:
         return []
     last = plane.steps[-1]
-    said = []
+    sentences = []
     for spec in specs:
         if traits_of(spec).measures in ("usable", "other"):
             continue
@@ -101,17 +127,17 @@ def _below_floor(plane: Plane, specs: list[str], archive: Archive | None) -> lis
             and p.estimator == spec
             and p.quantity == "i_zy"
             and p.sense != "lower"
-            and (p.layer == floor.output or plane.chain.separates(p.layer, floor.output))
-            and p.bits < floor.bits - tolerance_bits(plane, spec)
+            and (p.layer == bound.output or plane.chain.separates(p.layer, bound.output))
+            and p.bits < bound.bits - tolerance_bits(plane, spec)
         ]
         if low:
-            said.append(
-                f"{spec}: below the floor: the network's predictions prove I(Z;Y) >= {floor.bits:.2f} bits in {', '.join(low)}, the estimate is too coarse"
+            sentences.append(
+                f"{spec}: below the floor: the network's predictions prove I(Z;Y) >= {bound.bits:.2f} bits in {', '.join(low)}, the estimate is too coarse"
             )
-    return said
+    return sentences
 
 
-def behind(plane: Plane) -> Archive | None:
+def source_archive(plane: Plane) -> Archive | None:
     """The archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
     from infoplane.analysis.dpi.evidence import archive_of
 

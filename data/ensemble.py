@@ -41,46 +41,64 @@ def classify_together(
         InputError: nothing to train, members that differ in architecture or in numbers of rows, or models with buffers.
     """
     _check(models, trains, seeds, on_epoch)
-    skeleton = copy.deepcopy(models[0]).to("meta")
-    parameters, _ = torch.func.stack_module_state(list(models))
-    for k, model in enumerate(models):
-        for name, p in model.named_parameters():
-            p.data = parameters[name].detach()[k]
-    inputs, labels = torch.stack([x[t] for t in trains]), torch.stack([y[t] for t in trains])
-    n, members = inputs.shape[1], torch.arange(len(models))[:, None]
-    steps = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[optimiser](
-        list(parameters.values()), lr=lr, fused=True
-    )
-    forward = torch.func.vmap(lambda p, rows: torch.func.functional_call(skeleton, p, (rows,)))
+    stacked = _Stacked(models, optimiser, lr)
+    inputs = torch.stack([x[mask] for mask in trains])  # (members, rows, ...)
+    labels = torch.stack([y[mask] for mask in trains])  # (members, rows)
+    n = inputs.shape[1]
+    member = torch.arange(len(models))[:, None]
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     metrics: list[dict[str, float]] = [{"loss": float("nan")} for _ in models]
     for epoch in range(1, epochs + 1):
         order = torch.stack([torch.randperm(n, generator=g) for g in generators])
-        total, right = torch.zeros(len(models)), torch.zeros(len(models))
-        for rows in torch.split(order, batch or n, dim=1):
-            logits, wanted = forward(parameters, inputs[members, rows]), labels[members, rows]
-            each = (
-                nn.functional.cross_entropy(
-                    logits.flatten(0, 1), wanted.flatten(), reduction="none"
-                )
-                .view(rows.shape)
-                .mean(1)
-            )
-            steps.zero_grad(set_to_none=True)
-            each.sum().backward()  # type: ignore[no-untyped-call]  # torch has no type here
-            steps.step()
-            total += each.detach() * rows.shape[1]
-            right += (logits.detach().argmax(2) == wanted).sum(1)
+        loss, right = torch.zeros(len(models)), torch.zeros(len(models))
+        for rows in torch.split(order, batch or n, dim=1):  # (members, batch)
+            losses, correct = stacked.step(inputs[member, rows], labels[member, rows])
+            loss += losses * rows.shape[1]
+            right += correct
         metrics = [
-            {"loss": float(a) / n, "accuracy": float(b) / n}
-            for a, b in zip(total, right, strict=True)
+            {"loss": float(total) / n, "accuracy": float(count) / n}
+            for total, count in zip(loss, right, strict=True)
         ]
-        for tell, m in zip(on_epoch, metrics, strict=False):
-            tell(epoch, m)
+        for k, callback in enumerate(on_epoch):
+            callback(epoch, metrics[k])
     return [
-        Trained(accuracy(model, x[t], y[t]), accuracy(model, x[~t], y[~t]), m["loss"])
-        for model, t, m in zip(models, trains, metrics, strict=True)
+        Trained(accuracy(model, x[mask], y[mask]), accuracy(model, x[~mask], y[~mask]), m["loss"])
+        for model, mask, m in zip(models, trains, metrics, strict=True)
     ]
+
+
+class _Stacked:
+    """Several models as one: parameters with an axis of members in front, of which the models' own are views."""
+
+    def __init__(self, models: Sequence[nn.Module], optimiser: str, lr: float) -> None:
+        self._skeleton = copy.deepcopy(models[0]).to("meta")
+        self._parameters, _ = torch.func.stack_module_state(list(models))
+        for k, model in enumerate(models):
+            for name, parameter in model.named_parameters():
+                parameter.data = self._parameters[name].detach()[k]
+        kind = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[optimiser]
+        self._optimiser = kind(list(self._parameters.values()), lr=lr, fused=True)
+        self._forward = torch.func.vmap(self._forward_one)
+
+    def _forward_one(self, parameters: dict[str, torch.Tensor], rows: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = torch.func.functional_call(self._skeleton, parameters, (rows,))
+        return logits
+
+    def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take one step; return each member's mean loss and how many rows it had right, ``(members,)`` each.
+
+        Args:
+            inputs: shape ``(members, batch, ...)``. labels: shape ``(members, batch)``.
+        """
+        logits = self._forward(self._parameters, inputs)  # (members, batch, classes)
+        losses = nn.functional.cross_entropy(
+            logits.flatten(0, 1), labels.flatten(), reduction="none"
+        )
+        mean_losses = losses.view(labels.shape).mean(1)
+        self._optimiser.zero_grad(set_to_none=True)
+        mean_losses.sum().backward()  # type: ignore[no-untyped-call]  # torch has no type here
+        self._optimiser.step()
+        return mean_losses.detach(), (logits.detach().argmax(2) == labels).sum(1)
 
 
 def _check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +14,7 @@ import infoplane as ip
 from infoplane.analysis.estimators.entropies import CORRECTIONS, entropy_bits, information_bits
 from infoplane.analysis.estimators.spec import FAMILIES
 from infoplane.analysis.resampling.intervals import Resampled, n_slope
-from infoplane.analysis.studies.disagreement import companions, partings
+from infoplane.analysis.studies.disagreement import companions, disagreements
 from infoplane.analysis.studies.invariance import INVERTIBLE
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Plane, Point
@@ -267,7 +268,7 @@ def test_processing_loses_information_on_noisy_chains_within_the_joint_error(spe
                 continuous(x), continuous(z), rng=rng
             )
         )
-    for a, b in zip(values, values[1:], strict=False):
+    for a, b in itertools.pairwise(values):
         joint = np.hypot(a.stderr or 0.03, b.stderr or 0.03)
         assert b.bits < a.bits + 2 * joint
 
@@ -494,7 +495,7 @@ def test_no_estimator_of_continuous_information_stands_alone_and_partings_are_fl
         ("a", "b"),
         100,
     )
-    (apart,) = partings(plane)
+    (apart,) = disagreements(plane)
     assert (apart.layer, apart.low, apart.high) == (
         "a",
         "gauss",

@@ -13,7 +13,7 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis import caveats as honesty
-from infoplane.analysis.caveats import floor_bits, warnings_of
+from infoplane.analysis.caveats import lower_bound_bits, warnings_of
 from infoplane.analysis.report.summary import summarise
 from infoplane.types import Null
 
@@ -77,7 +77,7 @@ def test_an_estimate_below_what_the_network_proves_is_too_coarse(tmp_path: Path)
     )
     says(plane.select(estimator="bin:range,n=1"), "bits in 0, 2, the estimate is too coarse")
     says(plane.select(estimator="bin:szt"), "below the floor")
-    assert floor_bits(plane) > 0.5 and floor_bits(ip.Plane((), (), 4)) == 0.0
+    assert lower_bound_bits(plane) > 0.5 and lower_bound_bits(ip.Plane((), (), 4)) == 0.0
     assert (
         plane.series("0", "i_zy", "bin:szt")[1][0].bits
         < 0.01
@@ -94,7 +94,7 @@ def test_a_damaged_run_proves_nothing_and_stops_no_picture(tmp_path: Path) -> No
     (shard,) = (tmp_path / "run" / "ckpt").glob("*.h5")
     raw = shard.read_bytes()
     shard.write_bytes(raw[: len(raw) // 2])
-    assert floor_bits(plane) == 0.0 and warnings_of(plane) == []
+    assert lower_bound_bits(plane) == 0.0 and warnings_of(plane) == []
     ip.plot_plane(plane)
     plt.close("all")
 

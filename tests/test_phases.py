@@ -15,7 +15,7 @@ from torch import nn
 
 import infoplane as ip
 from infoplane.analysis.estimators.spec import traits_of
-from infoplane.analysis.floors import fano_bits, floor_of, tightened
+from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of, tightened
 from infoplane.analysis.plot import (
     draw_compared,
     draw_gradients,
@@ -344,7 +344,7 @@ def test_the_mechanism_counts_what_it_says(tmp_path: Path) -> None:
 def test_fano_by_hand_and_the_floor_of_a_run(run: Path) -> None:
     assert fano_bits(2.0, 0.25, 4) == pytest.approx(2 - 0.8112781245 - 0.25 * np.log2(3))
     archive = ip.open_archive(run)
-    floor = floor_of(archive, archive.steps[-1])
+    floor = lower_bound_of(archive, archive.steps[-1])
     assert (
         floor is not None and floor.rows == 1024 and 0 < floor.error < 0.3 and floor.output == "fc6"
     )

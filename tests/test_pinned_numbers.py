@@ -21,7 +21,7 @@ import infoplane as ip
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.entropies import CORRECTIONS, entropy_bits
-from infoplane.analysis.floors import fano_bits, floor_of
+from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of
 from infoplane.analysis.measuring import train_test as splits
 from infoplane.analysis.resampling.intervals import Resampled
 from infoplane.analysis.studies import compare, histograms, usable
@@ -163,7 +163,7 @@ SECTIONS: dict[str, Callable[[Archive], Any]] = {
     "sensitivity": lambda a: plain(ip.sensitivity(a, ["bin:szt", "bin:saxe,width=0.1", "kde:relative=0.1"])),
     "invariance": lambda a: plain([ip.invariance(a, quantity=q) for q in ("i_zy", "i_xz")]),
     "mechanism": lambda a: plain([ip.mechanism(a), ip.mechanism(a, estimator="bin:saxe")]),
-    "floors": lambda a: plain([[floor_of(a, s) for s in STEPS], [fano_bits(h, e, c) for h, e, c in ((1, 0.1, 2), (2, 0.3, 4), (1, 0, 2), (3, 0.9, 8))]]),
+    "floors": lambda a: plain([[lower_bound_of(a, s) for s in STEPS], [fano_bits(h, e, c) for h, e, c in ((1, 0.1, 2), (2, 0.3, 4), (1, 0, 2), (3, 0.9, 8))]]),
     "between": lambda a: plain([ip.layer_information(a, spec, step=9) for spec in ("mixed", "cka", "exact")]),
     "drift": lambda a: plain([ip.drift(a), ip.drift(a, reference="previous", method="binned")]),
     "given": lambda a: plain([ip.information_given_labels(a), ip.information_given_labels(a, "mixed", steps=[4])]),

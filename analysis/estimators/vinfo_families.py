@@ -6,6 +6,7 @@ No family ever sees the test fold. numpy and scipy only, so that probing a layer
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -277,36 +278,57 @@ def fit_knn(split: Split) -> Predictor:
 
 
 def fit_gaussian(split: Split) -> Predictor:
-    """Quadratic discriminant: one Gaussian per class; each covariance is shrunk towards the pooled one and its diagonal, by the inner rows."""
-    d, k = split.z.shape[1], len(split.base)
-    present = [c for c in range(k) if np.count_nonzero(split.y == c) > 1]
-    means = {c: split.z[split.y == c].mean(axis=0) for c in present}
-    centred = (
-        np.concatenate([split.z[split.y == c] - means[c] for c in present]) if present else split.z
+    """Fit quadratic discriminants: one Gaussian per class, its covariance shrunk as the inner rows like best."""
+    classes = _Gaussians.of(split)
+    best = min(
+        itertools.product((1.0, 0.9, 0.5, 0.0), (0.01, 0.1, 0.5)),
+        key=lambda shrinkage: split.inner_loss(classes.predictor(*shrinkage)(split.zi)),
     )
-    pooled = centred.T @ centred / len(centred) + 1e-6 * np.eye(d)
-    own = {c: np.cov(split.z[split.y == c].T, bias=True).reshape(d, d) for c in present}
+    return classes.predictor(*best)
 
-    def predictor(own_share: float, diagonal: float) -> Predictor:
-        forms = {}
-        for c in present:
-            cov = own_share * own[c] + (1.0 - own_share) * pooled
-            cov = (1.0 - diagonal) * cov + diagonal * (np.diag(np.diag(cov)) + 1e-3 * np.eye(d))
-            factor = np.linalg.cholesky(cov + 1e-9 * np.eye(d))
-            forms[c] = (np.linalg.inv(factor), float(np.log(np.diag(factor)).sum()))
 
-        def logits(z: Floats) -> Floats:
-            out = np.repeat((split.base - 50.0)[None], len(z), axis=0)
-            for c, (whiten, logdet) in forms.items():
-                out[:, c] = (
-                    split.base[c] - 0.5 * np.sum(((z - means[c]) @ whiten.T) ** 2, axis=1) - logdet
-                )
+@dataclass(frozen=True)
+class _Gaussians:
+    """The classes of a split with two rows or more, as Gaussians of dimension d.
+
+    Attributes:
+        base: log share of each class, shape ``(classes,)``.
+        means: by class, shape ``(d,)``. covariances: by class, shape ``(d, d)``.
+        pooled: covariance within the classes, shape ``(d, d)``.
+    """
+
+    base: Floats
+    means: dict[int, Floats]
+    covariances: dict[int, Floats]
+    pooled: Floats
+
+    @classmethod
+    def of(cls, split: Split) -> _Gaussians:
+        dim = split.z.shape[1]
+        rows = {c: split.z[split.y == c] for c in range(len(split.base))}
+        rows = {c: z for c, z in rows.items() if len(z) > 1}
+        means = {c: z.mean(axis=0) for c, z in rows.items()}
+        centred = [z - means[c] for c, z in rows.items()]
+        within = np.concatenate(centred) if centred else split.z
+        pooled = within.T @ within / len(within) + 1e-6 * np.eye(dim)
+        covariances = {c: np.cov(z.T, bias=True).reshape(dim, dim) for c, z in rows.items()}
+        return cls(split.base, means, covariances, pooled)
+
+    def predictor(self, own_share: float, diagonal: float) -> Predictor:
+        """Return log probabilities of classes; covariances shrunk to the pooled one, and to its diagonal."""
+        whitening: dict[int, tuple[Floats, float]] = {}
+        eye = np.eye(len(self.pooled))
+        for c, own in self.covariances.items():
+            cov = own_share * own + (1.0 - own_share) * self.pooled
+            cov = (1.0 - diagonal) * cov + diagonal * (np.diag(np.diag(cov)) + 1e-3 * eye)
+            factor = np.linalg.cholesky(cov + 1e-9 * eye)
+            whitening[c] = np.linalg.inv(factor), float(np.log(np.diag(factor)).sum())
+
+        def log_probabilities(z: Floats) -> Floats:
+            out = np.repeat((self.base - 50.0)[None], len(z), axis=0)  # of absent classes
+            for c, (whiten, log_det) in whitening.items():
+                distance = np.sum(((z - self.means[c]) @ whiten.T) ** 2, axis=1)
+                out[:, c] = self.base[c] - 0.5 * distance - log_det
             return log_softmax(out)
 
-        return logits
-
-    settings = [
-        (own_share, diagonal) for own_share in (1.0, 0.9, 0.5, 0.0) for diagonal in (0.01, 0.1, 0.5)
-    ]
-    best = min(settings, key=lambda s: split.inner_loss(predictor(*s)(split.zi)))
-    return predictor(*best)
+        return log_probabilities

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.estimators.spec import traits_of
-from infoplane.analysis.floors import tightened
+from infoplane.analysis.lower_bounds import tightened
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.trajectory import Segment, Trajectory
 from infoplane.plane import Plane

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 
-from infoplane.analysis.caveats import behind, floor_bits, warnings_of
+from infoplane.analysis.caveats import caveats_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.frame import (
     draw_frame,
@@ -90,22 +90,21 @@ def plot_plane(
     lines = None
     for k, path in enumerate(paths):
         lines = _draw_path(ax, path, k, norm, colours) or lines
-    archive = behind(shown)
-    draw_frame(ax, shown, paths, spec, proved_bits=floor_bits(shown, archive=archive))
+    caveats = caveats_of(shown, spec)
+    draw_frame(ax, shown, paths, spec, proved_bits=caveats.lower_bound_bits)
     scale = draw_step_scale(ax, lines, steps, log) if colour_bar and lines is not None else None
     width = style.width_points(ax)
     label_across(ax, shown, paths, spec, scale)
-    words = warnings_of(shown, spec, archive=archive)
     found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
     marks = draw_flags(ax, flag_segments(paths, found, flags), report, spec)
     draw_tightened(ax, shown, paths, spec)
     draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
     if legend:
         draw_legend(ax, shown, paths, marks, width, spec)
-    if words:
+    if caveats.warnings:
         room = max(30, int((width + 40) / 3.5))
         ax.set_title(
-            "\n".join(textwrap.fill(style.drawable(w), room) for w in words),
+            "\n".join(textwrap.fill(style.drawable(w), room) for w in caveats.warnings),
             fontsize=6.5,
             loc="left",
             color=style.VERDICT_COLOURS["fault"],

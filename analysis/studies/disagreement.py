@@ -46,7 +46,7 @@ def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
 
 
 @dataclass(frozen=True)
-class Apart:
+class Disagreement:
     """Two point estimates of one information that differ by more than 0.1 bit and two standard errors: at most one of them is right."""
 
     step: int
@@ -62,7 +62,7 @@ class Apart:
         return f"step {self.step}, {self.layer}, {what}: {self.low} says {self.low_bits:.3f}, {self.high} says {self.high_bits:.3f} bits"
 
 
-def partings(plane: Plane) -> tuple[Apart, ...]:
+def disagreements(plane: Plane) -> tuple[Disagreement, ...]:
     """Cells where estimators of the same continuous Shannon information part, the widest first.
 
     Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and geometric numbers each estimate their own and are left out.
@@ -78,5 +78,5 @@ def partings(plane: Plane) -> tuple[Apart, ...]:
     for (step, layer, quantity), values in cells.items():
         low, high = min(values), max(values)
         if high[0] - low[0] > max(_APART, 2 * math.hypot(low[1], high[1])):
-            found.append(Apart(step, layer, quantity, low[2], high[2], low[0], high[0]))
+            found.append(Disagreement(step, layer, quantity, low[2], high[2], low[0], high[0]))
     return tuple(sorted(found, key=lambda a: a.low_bits - a.high_bits))

@@ -22,7 +22,7 @@ from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
 from infoplane.contract import Estimator, HasOutside
 from infoplane.display.progress import progress as shown_progress
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import printable
+from infoplane.types import Estimate, Quantity, printable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -284,6 +284,32 @@ def _usual(archive: Archive) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*choose_estimators(archive).specs, QUANTILE_BINS)))
 
 
+@dataclass
+class _Values:
+    """I(X;Z) and I(Z;Y) of one layer under one estimator over training, in bits; R sets of rows, S checkpoints.
+
+    Attributes:
+        i_xz: shape ``(R, S)``, first of all rows, then of the two halves of each split.
+        i_zy: of all rows, shape ``(S,)``; NaN where there is none.
+        saturated: number of checkpoints at which all rows are saturated.
+        outside: largest share of values beyond the cells.
+    """
+
+    i_xz: NDArray[np.float64]
+    i_zy: NDArray[np.float64]
+    saturated: int = 0
+    outside: float = 0.0
+
+    def note(self, point: tuple[Quantity, Estimate], rows: int, step: int) -> None:
+        """Take the first value of either quantity; of halves I(X;Z) alone."""
+        quantity, estimate = point
+        if quantity == "i_xz" and np.isnan(self.i_xz[rows, step]):
+            self.i_xz[rows, step] = estimate.bits
+            self.saturated += int(rows == 0 and estimate.saturated)
+        elif quantity == "i_zy" and rows == 0 and np.isnan(self.i_zy[step]):
+            self.i_zy[step] = estimate.bits
+
+
 def _curve(
     archive: Archive,
     layer: str,
@@ -291,46 +317,49 @@ def _curve(
     rows: list[NDArray[np.int64] | None],
     seed: int,
 ) -> Compression | None:
+    """The fall of I(X;Z) of one layer under one estimator; None where it gives none at some checkpoint."""
     steps = [s for s in archive.steps if archive.has(s, layer)]
-    x, y = input_variable(archive, estimator), label_variable(archive, estimator)
     exact = estimator.traits.family == "exact codes"
-    rows = rows[:1] if exact else rows
-    saturated, outside = 0, 0.0
-    values = np.full((len(rows), len(steps)), np.nan)
-    labels = np.full(len(steps), np.nan)
+    values = _values(archive, layer, estimator, steps, rows[:1] if exact else rows, seed)
+    if values is None or np.isnan(values.i_xz).any():
+        return None
+    whole, halves = values.i_xz[0], values.i_xz[1:]
+    labels = None if np.isnan(values.i_zy).any() else values.i_zy
+    if exact:
+        return counted_fall(steps, whole, layer=layer, estimator=estimator.name, labels=labels)
+    pairs = list(zip(halves[::2], halves[1::2], strict=True))
+    fall = compression(steps, pairs, whole, layer=layer, estimator=estimator.name, labels=labels)
+    return replace(fall, mute=_why_mute(values.saturated / len(steps), values.outside))
+
+
+def _values(
+    archive: Archive,
+    layer: str,
+    estimator: Estimator,
+    steps: Sequence[int],
+    rows: Sequence[NDArray[np.int64] | None],
+    seed: int,
+) -> _Values | None:
+    """Estimate all rows (None) and halves of them at each checkpoint; None where some are refused."""
+    x, y = input_variable(archive, estimator), label_variable(archive, estimator)
+    values = _Values(np.full((len(rows), len(steps)), np.nan), np.full(len(steps), np.nan))
     for k, step in enumerate(steps):
         z = layer_variable(archive, step, layer, estimator)
         rng = np.random.default_rng([seed, step])
         if isinstance(estimator, HasOutside):
-            outside = max(outside, estimator.share_outside(z))
+            values.outside = max(values.outside, estimator.share_outside(z))
         for r, part in enumerate(rows):
-            taken = [v if v is None or part is None else v.take(part) for v in (x, z, y)]
             try:
-                found = plane_points(
-                    estimator,
-                    taken[0],
-                    taken[1],  # type: ignore[arg-type]  # z is there
-                    taken[2] if part is None else None,
-                    rng,
-                )
+                if part is None:
+                    points = plane_points(estimator, x, z, y, rng)
+                else:
+                    x_part = None if x is None else x.take(part)
+                    points = plane_points(estimator, x_part, z.take(part), None, rng)
             except EstimatorError:
                 return None
-            for quantity, e in found:
-                if quantity == "i_xz" and np.isnan(values[r, k]):
-                    values[r, k] = e.bits
-                    saturated += int(part is None and e.saturated)
-                elif quantity == "i_zy" and part is None and np.isnan(labels[k]):
-                    labels[k] = e.bits
-    if np.isnan(values).any():
-        return None
-    told = None if np.isnan(labels).any() else labels
-    if exact:
-        return counted_fall(steps, values[0], layer=layer, estimator=estimator.name, labels=told)
-    halves = [(values[r], values[r + 1]) for r in range(1, len(rows), 2)]
-    found_fall = compression(
-        steps, halves, values[0], layer=layer, estimator=estimator.name, labels=told
-    )
-    return replace(found_fall, mute=_why_mute(saturated / len(steps), outside))
+            for point in points:
+                values.note(point, r, k)
+    return values
 
 
 def _why_mute(saturated: float, outside: float) -> str:

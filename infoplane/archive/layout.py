@@ -162,7 +162,7 @@ def revive(d: dict[str, Any]) -> Any:  # Any: JSON
     )
 
 
-def parsed(text: str | bytes) -> Any:  # Any: JSON
+def parse_json(text: str | bytes) -> Any:  # Any: JSON
     """The value of a JSON text as `to_json` writes it, floats that JSON does not have included."""
     return json.loads(text, object_hook=None if _as_written(text) else revive)
 
@@ -174,7 +174,7 @@ def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
         DamagedArchive: not JSON, not an object, or nested beyond reason.
     """
     try:
-        value = parsed(text)
+        value = parse_json(text)
     except (ValueError, RecursionError) as error:
         raise DamagedArchive(
             f"{where}: expected a JSON object, got {type(error).__name__}: {str(error)[:200]}"

@@ -333,6 +333,6 @@ def _is_own(body: bytes) -> bool:
 def record_of(body: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
     """The record in a line by its key; none where it is malformed."""
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-        entry = layout.parsed(body)
+        entry = layout.parse_json(body)
         return {str(entry["key"]): dict(entry["record"])}
     return {}

@@ -635,7 +635,7 @@ def _resumed_header(
     mine = [(i.name, i.shape, i.reduction, i.site) for i in table]
     theirs = [(i.name, i.shape, i.reduction, i.site) for i in old.infos]
     if mine != theirs:
-        changed = [a[0] for a, b in zip(mine, theirs) if a != b][:3]
+        changed = [a[0] for a, b in zip(mine, theirs, strict=False) if a != b][:3]
         raise InputError(
             f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead of {len(theirs)}; changed: {changed}); give another folder"
         )

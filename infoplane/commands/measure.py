@@ -168,7 +168,7 @@ def measure(
 
 def _say_troubles(plane: Plane, unfit: str) -> None:
     """Say what could not be measured, and where two estimators of one information part."""
-    from infoplane.analysis.studies.disagreement import partings
+    from infoplane.analysis.studies.disagreement import disagreements
     from infoplane.types import printable
 
     for failure in plane.failures[:MOST_SAID]:
@@ -176,12 +176,12 @@ def _say_troubles(plane: Plane, unfit: str) -> None:
         say(printable(f"  not measured: {where}: {failure.message}", 400))
     if unfit:
         say(printable(f"  {unfit}", 400))
-    parted = partings(plane)
-    if parted:
+    disagreeing = disagreements(plane)
+    if disagreeing:
         say(
-            f"  {len(parted)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
+            f"  {len(disagreeing)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
         )
-    for apart in parted[:MOST_SAID]:
+    for apart in disagreeing[:MOST_SAID]:
         say(printable(f"  {apart}", 400))
 
 

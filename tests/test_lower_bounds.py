@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from builders import one_step
 
-from infoplane.analysis import floors
-from infoplane.analysis.floors import fano_bits, floor_of, tightened
+from infoplane.analysis import lower_bounds
+from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of, tightened
 from infoplane.analysis.vocabulary import mutual_information
 from infoplane.archive import RunWriter, open_archive
 from infoplane.types import LayerInfo
@@ -27,7 +27,7 @@ def test_a_floor_is_read_from_logits_of_the_classes_only(
     logits = np.zeros((20, width), np.float32)
     logits[np.arange(20), np.arange(20) % 2] = 3.0
     split_run = one_step(tmp_path / "r", out=(cls, logits))
-    assert (floor_of(split_run, 0) is not None) is there
+    assert (lower_bound_of(split_run, 0) is not None) is there
 
 
 def test_the_floor_is_of_held_out_rows_where_there_are_any(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_the_floor_is_of_held_out_rows_where_there_are_any(tmp_path: Path) -> No
             writer.step(0) as shard,
         ):
             shard.write("out", logits)
-        found[name] = floors.floor_of(open_archive(tmp_path / name), 0)
+        found[name] = lower_bounds.lower_bound_of(open_archive(tmp_path / name), 0)
     assert found["none"] == found["train"] != found["test"] and None not in found.values()
     assert {name: f.error for name, f in found.items() if f} == {
         "none": 0.25,
@@ -73,7 +73,7 @@ def test_a_floor_needs_classes_and_not_targets(rng: np.random.Generator, tmp_pat
             writer.step(0) as shard,
         ):
             shard.write("out", rng.normal(size=(8, 2)).astype(np.float32))
-        assert (floors.floor_of(open_archive(path), 0) is not None) == fine
+        assert (lower_bounds.lower_bound_of(open_archive(path), 0) is not None) == fine
 
 
 def test_fanos_bound_is_tight_where_errors_are_spread_evenly() -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Floor:
+class LowerBound:
     """Lower bounds of I(Z;Y) in bits at one checkpoint.
 
     Attributes:
@@ -46,8 +46,8 @@ def fano_bits(h_y: float, error: float, classes: int) -> float:
     return float(h_y - h - error * np.log2(max(classes - 1, 1)))
 
 
-def floor_of(archive: Archive, step: int) -> Floor | None:
-    """The floor from the last captured layer, when its width is the number of classes (logits); None otherwise.
+def lower_bound_of(archive: Archive, step: int) -> LowerBound | None:
+    """Return the bound from the last captured layer, when its width is the number of classes (logits); None otherwise.
 
     Held-out rows are used where the archive knows the split; else all rows, which bounds I(Z;Y) on the probe set.
     """
@@ -69,15 +69,15 @@ def floor_of(archive: Archive, step: int) -> Floor | None:
     rows = np.ones(len(y), bool)
     if archive.split is not None and (np.asarray(archive.split) == "test").any():
         rows = np.asarray(archive.split) == "test"
-    return _floor(name, logits[rows], y[rows])
+    return _bound(name, logits[rows], y[rows])
 
 
-def _floor(name: str, logits: NDArray[np.float64], y: NDArray[np.int64]) -> Floor:
+def _bound(name: str, logits: NDArray[np.float64], y: NDArray[np.int64]) -> LowerBound:
     top = logits - logits.max(axis=1, keepdims=True)
     nats = np.log(np.exp(top).sum(axis=1)) - top[np.arange(len(y)), y]
     h_y = entropy_of_counts(np.unique(y, return_counts=True)[1])
     error = float((logits.argmax(axis=1) != y).mean())
-    return Floor(
+    return LowerBound(
         name,
         error,
         len(y),
