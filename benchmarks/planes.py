@@ -46,7 +46,7 @@ def grown(folder: Path, steps: int) -> Path:
             h = x
             with run.step(step, metrics={"loss": 1 / (1 + step)}) as shard:
                 for name, w in zip(names, weights, strict=True):
-                    w += 0.01 * rng.normal(size=w.shape)
+                    w[...] += 0.01 * rng.normal(size=w.shape)
                     h = np.tanh(h @ w * (1 + step / steps)).astype(np.float32)
                     shard.write(name, h)
     return folder

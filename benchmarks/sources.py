@@ -32,7 +32,7 @@ def checkpoints(folder: Path) -> None:
             with torch.no_grad():
                 for rows in x.split(1024):
                     for layer in net:
-                        rows = layer(rows)
+                        rows = layer(rows)  # noqa: PLW2901  # what one layer gives is what the next takes
                         values.append(rows.numpy().copy())
             write_raw(folder, values)
 

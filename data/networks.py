@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -41,7 +42,7 @@ def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.
     generator = torch.Generator().manual_seed(seed)
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     last = len(sizes) - 1
-    for k, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True), start=1):
+    for k, (fan_in, fan_out) in enumerate(itertools.pairwise(sizes), start=1):
         layer = nn.Linear(fan_in, fan_out, device="meta").to_empty(
             device="cpu"
         )  # draws nothing from the global generator

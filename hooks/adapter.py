@@ -102,7 +102,7 @@ def numeric(metrics: Mapping[str, Any]) -> dict[str, Any]:
         if (isinstance(value, numbers.Real) and not isinstance(value, bool))
         or (
             hasattr(value, "item")
-            and getattr(value, "numel", lambda: getattr(value, "size", 0))() == 1
+            and getattr(value, "numel", lambda value=value: getattr(value, "size", 0))() == 1
         )
     }
 

@@ -118,7 +118,9 @@ class Bench:
             whole = parts(value).get(site.select)
         if not isinstance(whole, Tensor) or whole.is_nested or whole.is_quantized:
             return False
-        repeated = any(size > 1 and step == 0 for size, step in zip(tensor.shape, tensor.stride()))
+        repeated = any(
+            size > 1 and step == 0 for size, step in zip(tensor.shape, tensor.stride(), strict=True)
+        )
         return not repeated and tensor.untyped_storage().data_ptr() not in self._kept
 
 

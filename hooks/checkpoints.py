@@ -149,7 +149,7 @@ def _paths(given: str | Path) -> list[Path]:
 
 def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
     if step_from is None:
-        read = [(path, _step_of(name)) for path, name in zip(paths, _names(paths))]
+        read = [(path, _step_of(name)) for path, name in zip(paths, _names(paths), strict=True)]
     else:
         read = [(path, _asked(path, step_from)) for path in paths]
     wrong = [f"  {_shown(path)}: {step}" for path, step in read if isinstance(step, str)]

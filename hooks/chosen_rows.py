@@ -87,7 +87,7 @@ def _spread(tables: Sequence[NDArray[np.generic]], count: int) -> Rows:
     """``count`` rows: half of them hold the largest or smallest value of a column, the rest lie evenly between."""
     n = len(tables[0])
     holders: list[int] = []
-    for which in zip(*(_extremes(table) for table in tables)):
+    for which in zip(*(_extremes(table) for table in tables), strict=True):
         holders += which
     picked = list(dict.fromkeys(holders))[: count // 2]
     left = np.setdiff1d(np.arange(n), picked)

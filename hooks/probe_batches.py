@@ -193,7 +193,7 @@ def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
     for name, first in tables[0].items():
         if has_rows(first) and name not in how.fixed:
             columns[name] = padding.join(name, [table[name] for table in tables])
-    inputs = map_tensors(lambda name, t: columns.get(name, t), parts[0].inputs)
+    inputs = map_tensors(columns.get, parts[0].inputs)
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     return Part(inputs, _joined_labels(parts), notes + padding.notes(what))
 

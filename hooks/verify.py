@@ -92,10 +92,12 @@ def _outputs(
         if isinstance(output, Tensor) and output.ndim and output.shape[0] == n:
             found.setdefault(name or "output", to_numpy(output).astype(np.float64))
 
-    handles = [
-        module.register_forward_hook(lambda _, __, output, name=clean(name): keep(name, output))
-        for name, module in model.named_modules()
-    ]
+    handles = []
+    for path, module in model.named_modules():
+        name = clean(path)
+        handles.append(
+            module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
+        )
     try:
         with isolated(model, mode="eval", seed=0, autocast=None, device=device):
             call(model, _moved(inputs, device))

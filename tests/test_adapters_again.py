@@ -242,7 +242,7 @@ def test_cross_validation_of_skorch_is_one_run_per_fold(
     done = cross_validate(
         net, X.numpy(), Y.numpy(), cv=3, return_estimator=True, error_score="raise"
     )
-    for name, fold in zip(("run", "run-2", "run-3"), done["estimator"]):
+    for name, fold in zip(("run", "run-2", "run-3"), done["estimator"], strict=True):
         assert_holds(tmp_path / name, fold.module_, "body.3")
 
 

@@ -147,7 +147,7 @@ CASES = [(rule, what) for what in CUBE for rule in WIDTHS] + [
 ]
 
 
-@pytest.mark.parametrize(("rule", "what"), CASES, ids=lambda v: str(v))
+@pytest.mark.parametrize(("rule", "what"), CASES, ids=str)
 def test_the_boolean_cube_has_its_closed_form(rule, what: str) -> None:
     z, i_xz, i_zy = CUBE[what]
     layer = ip.continuous(z)

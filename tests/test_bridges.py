@@ -58,7 +58,7 @@ def test_hidden_states_name_the_last_one_normed(whole: bool, tmp_path: Path) -> 
     )
     assert run.layers == ("embeddings", "block 1", "block 2", "final (normed)")
     truth = ip.capture(model, probe=(IDS, Y), to=tmp_path / "own", layers=BLOCKS)
-    assert_layers(run, truth, dict(zip(run.layers[1:], BLOCKS)))
+    assert_layers(run, truth, dict(zip(run.layers[1:], BLOCKS, strict=True)))
 
 
 def test_hidden_states_before_the_last_norm_are_not_called_normed(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_cache_of_transformer_lens(tmp_path: Path) -> None:
     )
     assert len(run.layers) == 3
     truth = ip.capture(model, probe=(IDS, Y), to=tmp_path / "own", layers=BLOCKS[:2])
-    for mine, theirs in zip(run.layers, truth.layers):
+    for mine, theirs in zip(run.layers, truth.layers, strict=True):
         assert np.allclose(run.z(0, mine), truth.z(0, theirs), atol=1e-5)
 
 

@@ -207,7 +207,9 @@ def test_adapters_go_onto_their_base_and_come_off_again(tmp_path: Path) -> None:
     assert run.steps == (1, 2) and np.allclose(run.z(2, "2"), values, atol=1e-6)
     assert not np.array_equal(run.z(1, "2"), run.z(2, "2"))
     assert list(base.state_dict()) == list(network().state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(base.parameters(), network().parameters()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(base.parameters(), network().parameters(), strict=True)
+    )
 
 
 def test_adapters_of_another_rank_are_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def _run(network: nn.Module, x: torch.Tensor, to: Path) -> Path:
 def _mlp(activation: type[nn.Module], *widths: int) -> nn.Module:
     torch.manual_seed(0)
     parts: list[nn.Module] = []
-    for inputs, outputs in zip(widths, widths[1:], strict=False):
+    for inputs, outputs in itertools.pairwise(widths):
         parts += [nn.Linear(inputs, outputs), activation()]
     return nn.Sequential(*parts[:-1])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -322,9 +324,7 @@ def test_ksg_of_a_deterministic_layer_grows_with_the_rows_without_end() -> None:
     for n in (500, 1000, 2000):
         x = rng.normal(size=n)
         values.append(E.KSG().estimate(continuous(x), continuous(np.tanh(x))).bits)
-    assert all(
-        0.7 < b - a < 1.3 for a, b in zip(values, values[1:], strict=False)
-    )  # one bit per doubling
+    assert all(0.7 < b - a < 1.3 for a, b in itertools.pairwise(values))  # one bit per doubling
 
 
 @pytest.mark.slow

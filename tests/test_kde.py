@@ -107,6 +107,7 @@ def test_bits_agree_with_float64_to_1e_5(data: str, d: int, s2: float) -> None:
                     ip.discrete(np.arange(400)), ip.continuous(z), ip.discrete(y)
                 )
             ),
+            strict=True,
         )
     )
     expected = {

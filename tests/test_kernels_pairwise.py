@@ -87,6 +87,7 @@ def test_the_order_of_the_rows_does_not_matter_beyond_rounding() -> None:
     for a, b in zip(
         gaussian_sums(z, np.array([0.5]), classes),
         gaussian_sums(z[shuffled], np.array([0.5]), classes[shuffled]),
+        strict=True,
     ):
         np.testing.assert_allclose(a[shuffled], b, rtol=3e-6)
 

@@ -163,7 +163,7 @@ def test_a_checkpointed_block_inside_the_network_is_captured_once_and_trains_as_
             loss.backward()
             with torch.no_grad():
                 for p in net.parameters():
-                    p -= 0.1 * p.grad
+                    p.sub_(0.1 * p.grad)
         return net.state_dict()
 
     net = Net()

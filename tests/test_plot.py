@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
@@ -176,7 +177,7 @@ def test_numbers_beside_last_marks_do_not_cover_each_other(count: int) -> None:
 @given(st.lists(st.floats(0, 1), max_size=12))
 def test_spread_keeps_the_gap_and_the_order(wanted: list[float]) -> None:
     got = place.spread(wanted, 0.05, 0, 1)
-    assert all(b - a >= 0.05 - 1e-9 for a, b in zip(sorted(got), sorted(got)[1:]))
+    assert all(b - a >= 0.05 - 1e-9 for a, b in itertools.pairwise(sorted(got)))
     assert all(-1e-9 <= g <= 1 + 1e-9 for g in got)
     assert all(
         got[i] <= got[j] for i in range(len(got)) for j in range(len(got)) if wanted[i] < wanted[j]

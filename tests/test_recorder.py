@@ -89,7 +89,7 @@ def _equal(a: object, b: object) -> bool:
         return (
             isinstance(b, (list, tuple))
             and len(a) == len(b)
-            and all(_equal(v, w) for v, w in zip(a, b))
+            and all(_equal(v, w) for v, w in zip(a, b, strict=True))
         )
     return a == b
 
@@ -141,7 +141,7 @@ def test_what_is_captured_is_what_the_network_computes_in_place_operations_inclu
             h = module(h.clone())
             values.append(h.clone())
     assert archive.layers == ("0", "1", "2", "3", "4")
-    for name, want in zip(archive.layers, values):
+    for name, want in zip(archive.layers, values, strict=True):
         np.testing.assert_allclose(archive.z(0, name), want.numpy(), rtol=1e-5, atol=1e-6)
     assert (archive.z(0, "0") < 0).any()  # the ReLU that followed in place did not reach the copy
 

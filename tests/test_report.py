@@ -66,7 +66,7 @@ def test_every_number_of_the_plane_is_in_the_data_once() -> None:
     numbers = [
         (s["e"], data["layers"][s["l"]]["name"], s["q"], data["steps"][i], b)
         for s in data["series"]
-        for i, b in zip(s["i"], s["b"])
+        for i, b in zip(s["i"], s["b"], strict=True)
     ]
     assert sorted(numbers) == sorted(
         (p.estimator, p.layer, p.quantity, p.step, p.bits) for p in plane

@@ -100,8 +100,8 @@ def _slow_digest(row: np.ndarray) -> list[int]:
 
     a, b = k1 * (len(row) + 1) & full, k2 * (len(row) + 1) & full
     for value in row:
-        value = np.array(np.nan, row.dtype) if np.isnan(value) else value + row.dtype.type(0)
-        w = int.from_bytes(np.array(value, row.dtype.newbyteorder("<")).tobytes(), "little")
+        same = np.array(np.nan, row.dtype) if np.isnan(value) else value + row.dtype.type(0)
+        w = int.from_bytes(np.array(same, row.dtype.newbyteorder("<")).tobytes(), "little")
         a = (a ^ w) * k3 & full
         a ^= a >> 29
         b = (b + w) * k2 & full

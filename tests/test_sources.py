@@ -56,7 +56,7 @@ def assert_same(run: ip.Archive, truth: ip.Archive) -> None:
     assert run.steps == truth.steps and len(run.layers) == len(truth.layers)
     assert np.array_equal(run.y, truth.y)
     for step in truth.steps:
-        for mine, theirs in zip(run.layers, truth.layers):
+        for mine, theirs in zip(run.layers, truth.layers, strict=True):
             assert np.array_equal(run.row_digests(step, mine), truth.row_digests(step, theirs))
     values = [[p.bits for p in ip.measure(a, ["exact", "bin:szt"]).points] for a in (run, truth)]
     assert values[0] == values[1]

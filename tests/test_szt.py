@@ -58,7 +58,7 @@ def test_training_is_deterministic_and_leaves_the_global_random_state(task) -> N
             model,
             epochs=2,
             seed=3,
-            on_epoch=lambda epoch, metrics: seen.append((epoch, metrics["loss"])),
+            on_epoch=lambda epoch, metrics, seen=seen: seen.append((epoch, metrics["loss"])),
         )
         ends.append((seen, [p.clone() for p in model.parameters()]))
     assert ends[0][0] == ends[1][0] and [e for e, _ in ends[0][0]] == [1, 2]

@@ -6,6 +6,7 @@ so the data processing inequality does not apply to it.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -430,7 +431,7 @@ def mdl_online_code(
     order = generator.permutation(n)
     ends = sorted({max(32, round(share * n)) for share in _SHARES})
     lengths = [ends[0] * float(np.log2(classes))]
-    for start, stop in zip(ends[:-1], ends[1:], strict=True):
+    for start, stop in itertools.pairwise(ends):
         used = _one_fold_discrete(columns, codes, order[:start], order[start:stop], e, generator)[1]
         lengths.append(float(used.sum()))
     return CodeLength(float(sum(lengths)), n * float(np.log2(classes)), tuple(ends), tuple(lengths))

@@ -107,7 +107,7 @@ def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
 
 
 @compiled()
-def tile(
+def tile(  # noqa: C901  # written as one loop, so that numba compiles one
     g: Any,
     zt: Any,
     norms: Any,

@@ -49,7 +49,7 @@ def page_data(
         "layers": [
             {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")}
             for name, short in zip(
-                plane.layers, layer_labels(plane, plane.layers) if plane.layers else []
+                plane.layers, layer_labels(plane, plane.layers) if plane.layers else [], strict=True
             )
         ],
         "n": plane.n,

@@ -173,11 +173,13 @@ def named_planes(
         if plane is not None and is_plane_at(path):
             of_estimators(plane, [spec])
     named: dict[str, Plane] = {}
-    for path, plane in zip(paths, at_hand, strict=True):
+    for path, known in zip(paths, at_hand, strict=True):
         name = path.parent.name + "/" + path.stem if path.stem in ("run", "plane") else path.stem
         name = name if name not in named else f"{name} ({len(named) + 1})"
-        if plane is None or (spec not in plane.estimators and not is_plane_at(path)):
+        if known is None or (spec not in known.estimators and not is_plane_at(path)):
             plane = measure(open_run(path), spec, workers=workers, progress=True)
+        else:
+            plane = known
         named[name] = of_estimators(plane, [spec])
     return named, spec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -149,9 +150,7 @@ def noisy(ctx: Context) -> Result:
     for p in planes:
         curves = [p.series(name, "i_xz", NOISY)[1] for name in ACTS]
         pairs = [
-            (a, b)
-            for up, down in zip(curves, curves[1:], strict=False)
-            for a, b in zip(up, down, strict=True)
+            (a, b) for up, down in itertools.pairwise(curves) for a, b in zip(up, down, strict=True)
         ]
         excess.append(
             max(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,7 +47,7 @@ def autoencoder_run(ctx: Context, seed: int) -> Archive:
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     parts: OrderedDict[str, torch.nn.Module] = OrderedDict()
-    for k, (a, b) in enumerate(zip(SIZES, SIZES[1:], strict=False), start=1):
+    for k, (a, b) in enumerate(itertools.pairwise(SIZES), start=1):
         parts[f"fc{k}"] = torch.nn.Linear(a, b)
         parts[f"act{k}" if k < len(SIZES) - 1 else "out"] = (
             torch.nn.Sigmoid() if k == len(SIZES) - 1 else torch.nn.Tanh()

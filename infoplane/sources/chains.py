@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -30,7 +31,7 @@ def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
             raise InputError(
                 f"chain= expects 'sequential', pairs of layers or a Chain, got {chain!r}"
             )
-        chain = list(zip(layers, layers[1:]))
+        chain = list(itertools.pairwise(layers))
     below = _reached(layers, [_checked(layers, pair) for pair in chain])
     matrix = [tuple(_relation(a, b, below) for b in layers) for a in layers]
     return Chain(tuple(layers), tuple(matrix), tolerance=0.0)
