@@ -80,7 +80,8 @@ class Interchange:
         found = self.references()
         unsteady = found.random | found.coupled | found.carried
         noisy = tuple(s.name for s in self.bench.sites if s.name in unsteady)
-        certain = replace(blank, rows=self.k, rounding=found.rounding, noisy=noisy)
+        coupled = tuple(n for n in noisy if n not in found.random | found.carried)
+        certain = replace(blank, rows=self.k, rounding=found.rounding, noisy=noisy, coupled=coupled)
         if not noisy and self.bench.focus.movable:
             plain = self.bench.run(self.both)
             awake = [s for s in self.bench.sites if not constant(plain[s.name], self.tolerance)]

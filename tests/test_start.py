@@ -76,10 +76,9 @@ def test_a_picture_is_the_same_whoever_judged_it_and_the_judgement_is_kept(
         done = _plot(never_judged, tmp_path / f"{threads}.png", threads)
         assert done.returncode == 0, done.stderr
         pictures.append((tmp_path / f"{threads}.png").read_bytes())
-        assert (
-            len(list((tmp_path / "cache").glob("check-*"))) == 1
-            and (tmp_path / "run/planes/halves.jsonl").exists()
-        )
+        assert len(list((tmp_path / "cache").glob("check-*"))) == 1
+        # the run behind a plane from a file may be a stranger's: it is read only
+        assert not (tmp_path / "run/planes/halves.jsonl").exists()
     assert pictures[0] == pictures[1]
     report = ip.check_dpi(ip.Plane.load(never_judged))
     assert any(f.verdict in ("estimator", "sampling", "bias") for f in report.findings), (

@@ -38,7 +38,7 @@ class Neighbours:
         >>> from infoplane.types import continuous
         >>> z = np.maximum(np.random.default_rng(0).normal(size=500), 0)
         >>> Neighbours().estimate(continuous(z), continuous(z + np.arange(500) / 500)).notes[-1]
-        'form: 51% of the rows lie at atoms, taken apart; KSG for the others'
+        'form: 52% of the rows lie at atoms, taken apart; KSG for the others'
     """
 
     k: int = 5

@@ -64,9 +64,9 @@ def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
 
 def noise_seen(archive: Archive, step: int, layer: str) -> str:
     """Return what shows that a layer draws noise: two forwards or equal inputs that differ; empty where nothing does."""
-    if archive.chain is not None and layer in archive.chain.noisy:
+    if archive.chain is not None and layer in archive.chain.drawn:
         return (
-            f"{layer} draws noise, or sees other rows (two forwards of the same rows differ): its exact rows count "
+            f"{layer} draws noise (two forwards of the same rows differ): its exact rows count "
             "the draws, not the information; use knn or noisy"
         )
     if is_large(archive, layer) or not archive.row_info.determines_layers:

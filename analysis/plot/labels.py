@@ -32,7 +32,7 @@ def axis_label(
         >>> axis_label("i_zy", "theirs:k=3", 100, "lower")
         'I(Z;Y) [bits], lower, theirs:k=3, N=100'
         >>> axis_label("i_zy", "exact", 500, rows=RowInfo("token", "prefix", "next-token"))
-        'I(Z;next-token) exact [bits], N=500 tokens, exact'
+        'I(Z;next-token) exact [bits], N=500 tokens'
     """
     from infoplane.analysis.estimators.spec import parse
 

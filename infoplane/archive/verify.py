@@ -42,11 +42,11 @@ def _probe_problems(archive: Archive) -> list[str]:
             getattr(archive, key)
         except (ArchiveError, InputError) as error:
             problems.append(str(error))
-    for name in archive.labels:
-        try:
+    try:
+        for name in archive.labels:
             _ = archive.with_label(name).y
-        except (ArchiveError, InputError) as error:
-            problems.append(str(error))
+    except (ArchiveError, InputError) as error:
+        problems.append(str(error))
     return list(dict.fromkeys(problems))
 
 

@@ -70,6 +70,7 @@ class Chain:
         rounding: by layer, the largest change that rounding in the last bits of every layer makes, relative to its largest value.
         through: the last checkpoint whose weights were tested, -1 where none was; None: the relations hold whatever the weights.
         noise: ``independent`` where the user declared that layers share no noise.
+        coupled: the noisy layers that draw nothing: they see the other rows of the batch, and repeat in the same company.
     """
 
     layers: tuple[str, ...]
@@ -84,6 +85,12 @@ class Chain:
     rounding: Mapping[str, float] = field(default_factory=dict)
     through: int | None = None
     noise: str = "undeclared"
+    coupled: tuple[str, ...] = ()
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Layers that draw noise: the same rows in the same company come out different."""
+        return tuple(name for name in self.noisy if name not in self.coupled)
 
     def relation(self, upstream: str, downstream: str) -> Relation:
         """How ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
@@ -119,11 +126,14 @@ class Chain:
         rounding = dict(self.rounding)
         for name, change in newer.rounding.items():
             rounding[name] = max(change, rounding.get(name, 0.0))
+        noisy = _union(self.noisy, newer.noisy)
+        drawn = {*self.drawn, *newer.drawn}
         return replace(
             newer,
             matrix=matrix,
             rounding=rounding,
-            noisy=_union(self.noisy, newer.noisy),
+            noisy=noisy,
+            coupled=tuple(name for name in noisy if name not in drawn),
             fresh_noise=_union(self.fresh_noise, newer.fresh_noise),
             shared_noise=_union(self.shared_noise, newer.shared_noise),
         )
@@ -147,6 +157,7 @@ class Chain:
             "rounding": dict(self.rounding),
             "through": self.through,
             "noise": self.noise,
+            "coupled": list(self.coupled),
         }
 
     @classmethod
@@ -172,6 +183,7 @@ class Chain:
                 {str(k): float(v) for k, v in d.get("rounding", {}).items()},  # type: ignore[attr-defined]  # JSON
                 None if d.get("through") is None else int(d["through"]),  # type: ignore[call-overload]  # JSON
                 str(d.get("noise", "undeclared")),
+                tuple(str(name) for name in d.get("coupled", [])),  # type: ignore[attr-defined]  # JSON
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(f"not a chain certificate: {error}") from error
