@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import holds_symbols
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
@@ -79,10 +80,7 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
         >>> choose_estimators(run).specs[-1]
         'exact'
     """
-    if isinstance(archive, (str, Path)):
-        from infoplane.archive import open_archive
-
-        archive = open_archive(archive)
+    archive = open_run(archive)
     if not archive.steps:
         raise InputError(
             f"{archive.path}: no captured steps yet; run the training loop with a Recorder first"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.executors import run
 from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plan import Cell, make_plan
 from infoplane.analysis.measuring.plane_point import Record, cells_of, points_from
 from infoplane.contract import Estimator
@@ -72,10 +73,7 @@ def measure(
     from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.kernels.pairwise import require_device
 
-    if isinstance(archive, (str, Path)):
-        from infoplane.archive import open_archive
-
-        archive = open_archive(archive)
+    archive = open_run(archive)
     if label is not None:
         archive = archive.with_label(label)
     if estimators is None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.freeze import freeze_edges
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import (
     cell_rng,
     input_variable,
@@ -46,9 +47,8 @@ def split_planes(
         InputError: the run knows no split, or one side has fewer than 2 rows.
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.archive import open_archive
 
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     sides = split_rows(archive, equal_rows=equal_rows, seed=seed)
     cells = [(step, layer) for step, layer in archive]
     frozen = freeze_edges([parse(e) for e in estimators], archive)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.kernels.cells import floor_entropies
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.errors import InputError
 from infoplane.rows import row_codes
 from infoplane.types import continuous
@@ -61,9 +62,7 @@ def width_sweep(
     Raises:
         InputError: no such layer or step, never captured, a width that is not positive, or values that are not finite.
     """
-    from infoplane.archive import open_archive
-
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     archive.layer_info(layer)
     there = [s for s in archive.steps if archive.has(s, layer)]
     if not there:

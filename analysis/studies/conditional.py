@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import (
     cell_rng,
     cells_of,
@@ -114,9 +115,7 @@ def information_given_labels(
     Raises:
         InputError: an archive without discrete labels or without steps; unknown layers or steps; an estimator that takes no X.
     """
-    from infoplane.archive import open_archive
-
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     e, y = parse(estimator), label_variable(archive)
     if y is None or y.kind != "discrete":
         raise InputError(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng
 from infoplane.analysis.studies.divergences import (
     bound_of_reach,
@@ -94,9 +95,7 @@ def drift(
     Raises:
         InputError: unknown layers or steps; fewer than 2 checkpoints; ``knn`` on rows that repeat; ``gauss`` on rows that are not Gaussian.
     """
-    from infoplane.archive import open_archive
-
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     if method not in METHODS or splits < 1:
         raise InputError(
             f"expected method auto, knn, gauss or binned and splits >= 1, got method={method!r}, splits={splits}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import (
     cell_rng,
     cells_of,
@@ -68,9 +69,8 @@ def train_and_held_out(
         InputError: no ``split`` was recorded, no labels, no rows on a side, unknown layers or steps, or every cell was refused.
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.archive import open_archive
 
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     train, test = split_rows(archive, seed=seed).values()
     y = label_variable(archive)
     if y is None:

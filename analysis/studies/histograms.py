@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ def histograms(
     Raises:
         InputError: no such layer, never captured, fewer than 2 bins or 1 unit, or values that are not finite.
     """
-    from infoplane.archive import open_archive
-
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     if bins < 2 or units < 1:
         raise InputError(f"expected at least 2 bins and 1 unit, got {bins} and {units}")
     archive.layer_info(layer)

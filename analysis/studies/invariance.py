@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import input_variable, label_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
@@ -164,9 +165,7 @@ def invariance(
     Raises:
         InputError: unknown step or layer, no labels for ``i_zy``, or an estimator that the data processing inequality does not concern.
     """
-    from infoplane.archive import open_archive
-
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     if not archive.steps:
         raise InputError(f"{archive.path}: no captured steps yet")
     step = archive.steps[-1] if step is None else step

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, layer_variable
 from infoplane.analysis.measuring.validity import possible
 from infoplane.contract import Estimator, HasCodes
@@ -119,9 +120,8 @@ def layer_information(
         12.0
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.archive import open_archive
 
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     e = parse(estimator)
     codes = e.traits.wants == "row hashes"
     if not e.supports("continuous", "continuous") and not codes:

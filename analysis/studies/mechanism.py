@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.contract import HasCodes, HasOutside
 from infoplane.errors import InputError
 from infoplane.rows import codes_of_digests
@@ -66,9 +67,8 @@ def mechanism(archive: Archive | str | Path, *, estimator: str = "bin:szt") -> l
         InputError: no captured steps, or an estimator without cells.
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.archive import open_archive
 
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     if not archive.steps:
         raise InputError(f"{archive.path}: no captured steps yet")
     cells = parse(estimator)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.freeze import freeze_edges
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import (
     input_variable,
     label_variable,
@@ -247,9 +248,8 @@ def phases(
         InputError: fewer than 3 checkpoints, or no estimator applies.
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.archive import open_archive
 
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     if len(archive.steps) < 3:
         raise InputError(
             f"{archive.path}: phases need at least 3 captured steps, got {len(archive.steps)}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.measure import measure
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.studies.phases import Phases, phases
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
@@ -112,9 +113,7 @@ def sensitivity(
     Raises:
         InputError: fewer than 2 conventions or 3 checkpoints.
     """
-    from infoplane.archive import open_archive
-
-    archive = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    archive = open_run(archive)
     if len(conventions) < 2:
         raise InputError(
             f"sensitivity compares conventions: give at least 2, got {list(conventions)}"

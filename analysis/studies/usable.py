@@ -14,6 +14,7 @@ from infoplane.analysis.estimators.vinfo import (
     conditional_vinformation,
     mdl_online_code,
 )
+from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import (
     cell_rng,
     cells_of,
@@ -116,9 +117,7 @@ def code_lengths(
 
 
 def _with_labels(archive: Archive | str | Path) -> tuple[Archive, Variable]:
-    from infoplane.archive import open_archive
-
-    opened = open_archive(archive) if isinstance(archive, (str, Path)) else archive
+    opened = open_run(archive)
     y = label_variable(opened)
     if y is None:
         raise InputError(
