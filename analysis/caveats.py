@@ -29,7 +29,10 @@ class Caveats:
 
 
 def caveats_of(plane: Plane, estimator: str | None = None) -> Caveats:
-    """Return the caveats of one estimator (all of the plane's when left out); the run behind it is read once."""
+    """Return the caveats of one estimator (all of the plane's when left out).
+
+    The run behind it is read once.
+    """
     archive = source_archive(plane) if plane.points else None
     return Caveats(
         tuple(warnings_of(plane, estimator, archive=archive)),
@@ -73,12 +76,15 @@ def warnings_of(
 
 
 def _within_null(estimate: Estimate) -> bool:
-    """Whether shuffled labels give as much."""
+    """Return whether shuffled labels give as much."""
     return estimate.null is not None and estimate.bits <= estimate.null.high
 
 
 def _lone_labels(plane: Plane) -> list[str]:
-    """Say where a label belongs to fewer than two rows in the geometric mean: I(Z;Y) then counts rows."""
+    """Say where a label belongs to fewer than two rows in the geometric mean.
+
+    I(Z;Y) then counts rows.
+    """
     shown = any(p.quantity == "i_zy" for p in plane)
     if not shown or plane.h_y_bits is None or plane.h_y_bits <= plane.log2_n - 1:
         return []
@@ -89,7 +95,7 @@ def _lone_labels(plane: Plane) -> list[str]:
 
 
 def lower_bound_bits(plane: Plane, *, archive: Archive | None = None) -> float:
-    """What the network's predictions at the last checkpoint prove of I(Z;Y) on the plane's rows, in bits; 0 where nothing is known."""
+    """Return what the network's predictions at the last checkpoint prove of I(Z;Y) on the plane's rows, in bits; 0 where nothing is known."""
     bound = _bound(plane, archive) if plane.points else None
     return 0.0 if bound is None else bound.bits
 
@@ -138,7 +144,7 @@ def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> lis
 
 
 def source_archive(plane: Plane) -> Archive | None:
-    """The archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
+    """Return the archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
     from infoplane.analysis.dpi.evidence import archive_of
 
     archive = archive_of(plane, [], check=False)

@@ -36,7 +36,7 @@ class LowerBound:
 
 
 def fano_bits(h_y: float, error: float, classes: int) -> float:
-    """Fano's bound ``H(Y) - h(Pe) - Pe log2(K - 1)`` in bits on the information that a predictor of error Pe proves.
+    """Return Fano's bound ``H(Y) - h(Pe) - Pe log2(K - 1)`` in bits on the information that a predictor of error Pe proves.
 
     Example:
         >>> fano_bits(1.0, 0.0, 2), round(fano_bits(1.0, 0.5, 2), 9)
@@ -87,7 +87,9 @@ def _bound(name: str, logits: NDArray[np.float64], y: NDArray[np.int64]) -> Lowe
 
 
 def tightened(bits: dict[str, float], cuts: dict[str, tuple[str, ...]]) -> dict[str, float]:
-    """DPI-tightened lower bounds in bits: ``L_i = max over layers j that i cuts X off from of L_j`` (and L_i itself).
+    """Return DPI-tightened lower bounds in bits.
+
+    ``L_i = max over layers j that i cuts X off from of L_j`` (and L_i itself).
 
     Only for lower bounds. ``cuts[i]`` are the layers downstream of i that it certainly separates from the input.
 

@@ -29,7 +29,7 @@ def _probabilities(p: ArrayLike, what: str = "p") -> Floats:
 
 
 def entropy(p: ArrayLike) -> float:
-    """H = -sum p log2 p of a table of any shape.
+    """Return H = -sum p log2 p of a table of any shape.
 
     Example:
         >>> entropy([0.5, 0.25, 0.25])
@@ -39,12 +39,12 @@ def entropy(p: ArrayLike) -> float:
 
 
 def joint_entropy(table: ArrayLike) -> float:
-    """H(A,B,...) of a joint table: the entropy of all its cells."""
+    """Return H(A,B,...) of a joint table: the entropy of all its cells."""
     return entropy(table)
 
 
 def conditional_entropy(table: ArrayLike) -> float:
-    """H(B|A) = H(A,B) - H(A) of a joint table ``p[a, b]``.
+    """Return H(B|A) = H(A,B) - H(A) of a joint table ``p[a, b]``.
 
     Example:
         >>> conditional_entropy([[0.5, 0.0], [0.25, 0.25]])
@@ -55,7 +55,7 @@ def conditional_entropy(table: ArrayLike) -> float:
 
 
 def mutual_information(table: ArrayLike) -> float:
-    """I(A;B) = sum p(a,b) log2 p(a,b) / (p(a) p(b)) of a joint table ``p[a, b]``.
+    """Return I(A;B) = sum p(a,b) log2 p(a,b) / (p(a) p(b)) of a joint table ``p[a, b]``.
 
     Example:
         >>> mutual_information([[0.5, 0.0], [0.0, 0.5]])
@@ -66,7 +66,7 @@ def mutual_information(table: ArrayLike) -> float:
 
 
 def conditional_mutual_information(table: ArrayLike) -> float:
-    """I(A;B|C) of a joint table ``p[a, b, c]``.
+    """Return I(A;B|C) of a joint table ``p[a, b, c]``.
 
     Example:
         >>> xor = np.zeros((2, 2, 2))
@@ -83,7 +83,7 @@ def conditional_mutual_information(table: ArrayLike) -> float:
 
 
 def kl(p: ArrayLike, q: ArrayLike) -> float:
-    """D(p||q) = sum p log2 p/q; infinite where q has no mass and p has.
+    """Return D(p||q) = sum p log2 p/q; infinite where q has no mass and p has.
 
     Example:
         >>> kl([1.0, 0.0], [0.5, 0.5]), kl([0.5, 0.5], [1.0, 0.0])
@@ -99,7 +99,7 @@ def kl(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
-    """Jensen-Shannon divergence: mean KL to the mixture, between 0 and 1 bit.
+    """Return Jensen-Shannon divergence: mean KL to the mixture, between 0 and 1 bit.
 
     Example:
         >>> jensen_shannon([1.0, 0.0], [0.0, 1.0])
@@ -110,7 +110,7 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def gaussian_entropy(covariance: ArrayLike) -> float:
-    """h = 1/2 log2 det(2 pi e S) of a multivariate Gaussian; differential, may be negative.
+    """Return h = 1/2 log2 det(2 pi e S) of a multivariate Gaussian; differential, may be negative.
 
     Example:
         >>> round(gaussian_entropy([[1.0]]), 6)
@@ -121,7 +121,7 @@ def gaussian_entropy(covariance: ArrayLike) -> float:
 
 
 def gaussian_kl(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike) -> float:
-    """D(N_p||N_q) = 1/2 [tr(S_q^-1 S_p) + (m_q-m_p)^T S_q^-1 (m_q-m_p) - d + ln det S_q/det S_p] / ln 2.
+    """Return D(N_p||N_q) = 1/2 [tr(S_q^-1 S_p) + (m_q-m_p)^T S_q^-1 (m_q-m_p) - d + ln det S_q/det S_p] / ln 2.
 
     Example:
         >>> round(gaussian_kl([1.0], [[1.0]], [0.0], [[1.0]]), 6)
@@ -135,7 +135,7 @@ def gaussian_kl(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: A
 
 
 def gaussian_information(covariance: ArrayLike, first: int) -> float:
-    """I(A;B) = 1/2 log2 det S_A det S_B / det S of jointly Gaussian A (the first ``first`` coordinates) and B (the rest).
+    """Return I(A;B) = 1/2 log2 det S_A det S_B / det S of jointly Gaussian A (the first ``first`` coordinates) and B (the rest).
 
     Example:
         >>> round(gaussian_information([[1.0, 0.8], [0.8, 1.0]], 1), 6)
@@ -153,7 +153,7 @@ def gaussian_information(covariance: ArrayLike, first: int) -> float:
 def expectation(
     f: Callable[[Floats], ArrayLike], sample: Callable[[int], Floats], n: int = 10_000
 ) -> tuple[float, float]:
-    """E f by n samples, and its standard error, in the units of f.
+    """Return E f by n samples, and its standard error, in the units of f.
 
     Args:
         f: from rows ``(n, ...)`` to values ``(n,)``. sample: draws that many rows.
@@ -171,7 +171,7 @@ def expectation(
 
 
 def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
-    """D(p||q) in bits from rows of p and of q, by neighbours in one ball around every row (Wang, Kulkarni & Verdu 2009, section IV).
+    """Return D(p||q) in bits from rows of p and of q, by neighbours in one ball around every row (Wang, Kulkarni & Verdu 2009, section IV).
 
     ``<psi(l_i) - psi(k_i)> + log M/(N-1)``: l_i rows of p and k_i of q lie within the larger of the two distances to the k-th
     neighbour, so that both densities are smoothed alike and their biases cancel to first order.
@@ -211,7 +211,9 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
 
 
 def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
-    """Mean over units of D(p||q) in bits between histograms of ``x`` and ``y`` on common cells; values may repeat.
+    """Return mean over units of D(p||q) in bits between histograms of ``x`` and ``y`` on common cells.
+
+    Values may repeat.
 
     Every unit has ``bins`` equal cells over the joint range of both samples, every cell half a count more, so that the value is finite. Sums over units
     bound nothing: units depend on one another. A mean over units compares layers of different width.
@@ -247,7 +249,7 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
 
 
 def _rows(v: ArrayLike) -> Floats:
-    """Shape ``(n, dim)``, also of no rows."""
+    """Return shape ``(n, dim)``, also of no rows."""
     a = np.asarray(v, np.float64)
     return a.reshape(len(a), int(np.prod(a.shape[1:])))
 

@@ -16,7 +16,7 @@ SIZES = (64, 32, 20, 12, 10)
 
 
 def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Images scaled to [0, 1], shape ``(1797, 64)``, and labels 0..9, shape ``(1797,)``.
+    """Return images scaled to [0, 1], shape ``(1797, 64)``, and labels 0..9, shape ``(1797,)``.
 
     Example:
         >>> x, y = load()
@@ -30,14 +30,14 @@ def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
-    """Which rows are trained on, shape ``(1797,)``: a shuffled ``share``."""
+    """Return which rows are trained on, shape ``(1797,)``: a shuffled ``share``."""
     mask = np.zeros(1797, bool)
     mask[np.random.default_rng(seed).permutation(1797)[: round(1797 * share)]] = True
     return mask
 
 
 def network(activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
-    """The 64-32-20-12-10 network with this hidden activation; layers ``fc1, act1, ..., fc4``."""
+    """Return the 64-32-20-12-10 network with this hidden activation; layers ``fc1, act1, ..., fc4``."""
     from infoplane.data.networks import mlp
 
     return mlp(SIZES, activation, seed=seed)
@@ -52,7 +52,10 @@ def train(
     batch: int = 64,
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
-    """Train by Adam on 80 % of the images; ``on_epoch(epoch, metrics)`` is called after every epoch. ``batch=0`` is full batch."""
+    """Train by Adam on 80 % of the images.
+
+    ``on_epoch(epoch, metrics)`` is called after every epoch. ``batch=0`` is full batch.
+    """
     import torch
 
     from infoplane.data.training import classify

@@ -24,7 +24,10 @@ MASK, VOCABULARY = 0, len(LETTERS) + 1
 
 
 def text() -> str:
-    """All documentation strings in lower case, characters other than `LETTERS` as spaces; about 0.5 million characters."""
+    """Return all documentation strings in lower case, characters other than `LETTERS` as spaces.
+
+    About 0.5 million characters.
+    """
     found: set[str] = set()
     for name in MODULES:
         with warnings.catch_warnings():
@@ -36,7 +39,7 @@ def text() -> str:
 
 
 def _documented(module: ModuleType) -> set[str]:
-    """Documentation strings of a module, its functions and classes, and their methods."""
+    """Return documentation strings of a module, its functions and classes, and their methods."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         owners: list[object] = [module, *vars(module).values()]
@@ -48,7 +51,7 @@ def _documented(module: ModuleType) -> set[str]:
 
 
 def tokens() -> NDArray[np.int64]:
-    """The text as tokens from 1, shape ``(characters,)``."""
+    """Return the text as tokens from 1, shape ``(characters,)``."""
     codes = {letter: k + 1 for k, letter in enumerate(LETTERS)}
     return np.array([codes[c] for c in text()], dtype=np.int64)
 
@@ -56,6 +59,6 @@ def tokens() -> NDArray[np.int64]:
 def windows(
     source: NDArray[np.int64], length: int, count: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Random pieces of a text, shape ``(count, length)``."""
+    """Return random pieces of a text, shape ``(count, length)``."""
     starts = rng.integers(0, len(source) - length, count)
     return source[starts[:, None] + np.arange(length)]

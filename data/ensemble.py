@@ -25,7 +25,9 @@ def classify_together(
     optimiser: str = "adam",
     on_epoch: Sequence[OnEpoch] = (),
 ) -> list[Trained]:
-    """Train each model as `infoplane.data.training.classify` would with its own seed and rows; returns how each ended.
+    """Train each model as `infoplane.data.training.classify` would with its own seed and rows.
+
+    Returns how each ended.
 
     Losses of different members share no parameter and the optimisers work element by element, so that every member takes the steps that it
     would take alone, up to the rounding of batched products. During training the models' parameters are views of the stacked ones: a recorder
@@ -68,7 +70,10 @@ def classify_together(
 
 
 class _Stacked:
-    """Several models as one: parameters with an axis of members in front, of which the models' own are views."""
+    """Several models as one.
+
+    Parameters with an axis of members in front, of which the models' own are views.
+    """
 
     def __init__(self, models: Sequence[nn.Module], optimiser: str, lr: float) -> None:
         self._skeleton = copy.deepcopy(models[0]).to("meta")

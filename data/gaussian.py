@@ -18,7 +18,7 @@ DIM = 3
 def load(
     n: int = 2000, *, dim: int = DIM, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """``x ~ N(0, I/dim)`` of shape ``(n, dim)`` and labels ``y = [sum x > 0]`` of shape ``(n,)``: H(Y) = 1 bit in the limit."""
+    """Return ``x ~ N(0, I/dim)`` of shape ``(n, dim)`` and labels ``y = [sum x > 0]`` of shape ``(n,)``: H(Y) = 1 bit in the limit."""
     x = np.random.default_rng(seed).normal(size=(n, dim)) / np.sqrt(dim)
     return x.astype(np.float32), (x.sum(axis=1) > 0).astype(np.int64)
 
@@ -26,7 +26,7 @@ def load(
 def information_bits(
     weight: NDArray[np.floating], noise: float = 1.0, *, variance: float | None = None
 ) -> float:
-    """I(x; W x + N(0, noise^2 I)) = 1/2 log2 det(I + variance W W^T / noise^2) in bits, x ~ N(0, variance I), variance 1/dim if left out.
+    """Return I(x; W x + N(0, noise^2 I)) = 1/2 log2 det(I + variance W W^T / noise^2) in bits, x ~ N(0, variance I), variance 1/dim if left out.
 
     Example:
         >>> round(information_bits(np.eye(3)), 6)
@@ -38,7 +38,7 @@ def information_bits(
 
 
 def network(activation: str = "linear", *, seed: int = 0) -> nn.Sequential:
-    """A 3-3-3-2 network; layers ``fc1, act1, fc2, act2, fc3``."""
+    """Return a 3-3-3-2 network; layers ``fc1, act1, fc2, act2, fc3``."""
     from infoplane.data.networks import mlp
 
     return mlp((DIM, 3, 3, 2), activation, seed=seed)
@@ -53,7 +53,10 @@ def train(
     batch: int = 128,
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
-    """Train by Adam on 80 % of the default rows; ``on_epoch(epoch, metrics)`` is called after every epoch."""
+    """Train by Adam on 80 % of the default rows.
+
+    ``on_epoch(epoch, metrics)`` is called after every epoch.
+    """
     import torch
 
     from infoplane.data.training import classify

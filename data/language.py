@@ -75,12 +75,12 @@ Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def next_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-    """Inputs and what follows each position, both ``(n, length - 1)``, of pieces ``(n, length)``."""
+    """Return inputs and what follows each position, both ``(n, length - 1)``, of pieces ``(n, length)``."""
     return pieces[:, :-1], pieces[:, 1:]
 
 
 def masked_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-    """Inputs and the hidden characters: 15 % of the positions are to be told, of which 80 % show a mask and 10 % another character."""
+    """Return inputs and the hidden characters: 15 % of the positions are to be told, of which 80 % show a mask and 10 % another character."""
     inputs, chosen, draw = (
         pieces[:, :-1],
         rng.random(pieces[:, :-1].shape) < 0.15,

@@ -26,7 +26,9 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
-    """A network ``fc1, act1, fc2, act2, ..., fcK`` of the given widths; the last layer gives logits.
+    """Return a network ``fc1, act1, fc2, act2, ..., fcK`` of the given widths.
+
+    The last layer gives logits.
 
     Weights: normal of standard deviation 1/sqrt(fan_in), truncated at two deviations; biases 0 (as in Shwartz-Ziv & Tishby's code).
 

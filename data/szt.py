@@ -22,27 +22,36 @@ SIZES = (12, 10, 7, 5, 4, 3, 2)
 
 
 def vertices() -> NDArray[np.float64]:
-    """The 12 unit vectors of an icosahedron, shape ``(12, 3)``; neighbours have inner product 1/sqrt(5)."""
+    """Return the 12 unit vectors of an icosahedron, shape ``(12, 3)``.
+
+    Neighbours have inner product 1/sqrt(5).
+    """
     golden = (1 + 5**0.5) / 2
     corners = [np.roll([0.0, a, b * golden], k) for k in range(3) for a in (1, -1) for b in (1, -1)]
     return np.asarray(np.array(corners) / np.hypot(1, golden))
 
 
 def rule(x: NDArray[np.generic]) -> NDArray[np.float64]:
-    """``f(x) = popcount + |sum of the set vertices|`` of patterns of shape ``(n, 12)``; shape ``(n,)``."""
+    """Return ``f(x) = popcount + |sum of the set vertices|`` of patterns of shape ``(n, 12)``.
+
+    Shape ``(n,)``.
+    """
     bits = np.asarray(x, np.float64)
     return np.asarray(bits.sum(axis=1) + np.linalg.norm(bits @ vertices(), axis=1))
 
 
 def symmetry_classes() -> NDArray[np.int64]:
-    """Which of the 64 classes each pattern belongs to, shape ``(4096,)``: equal popcount and equal length of the sum, hence equal label."""
+    """Return which of the 64 classes each pattern belongs to, shape ``(4096,)``.
+
+    Equal popcount and equal length of the sum, hence equal label.
+    """
     x, _ = load()
     keys = np.stack([x.sum(axis=1), np.linalg.norm(x @ vertices(), axis=1).round(6)], axis=1)
     return np.asarray(np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1), np.int64)
 
 
 def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All patterns, shape ``(4096, 12)`` of 0 and 1, and their labels, shape ``(4096,)``.
+    """Return all patterns, shape ``(4096, 12)`` of 0 and 1, and their labels, shape ``(4096,)``.
 
     Example:
         >>> x, y = load()
@@ -54,20 +63,29 @@ def load() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 
 def soft_labels(*, gain: float = 60.0, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Labels drawn from ``p(y=1|x) = 1/(1 + exp(-gain (f - 7.63)))``, shape ``(4096,)``; I(X;Y) = 0.9927 bits at gain 60."""
+    """Return labels drawn from ``p(y=1|x) = 1/(1 + exp(-gain (f - 7.63)))``, shape ``(4096,)``.
+
+    I(X;Y) = 0.9927 bits at gain 60.
+    """
     probability = 1 / (1 + np.exp(-gain * (rule(load()[0]) - THRESHOLD)))
     return (rng.random(4096) < probability).astype(np.int64)
 
 
 def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
-    """Which rows are trained on, shape ``(4096,)``: a shuffled ``share`` (slices in order would be badly unbalanced)."""
+    """Return which rows are trained on, shape ``(4096,)``.
+
+    A shuffled ``share`` (slices in order would be badly unbalanced).
+    """
     mask = np.zeros(4096, bool)
     mask[np.random.default_rng(seed).permutation(4096)[: round(4096 * share)]] = True
     return mask
 
 
 def network(activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
-    """The 12-10-7-5-4-3-2 network with this hidden activation; layers ``fc1, act1, ..., fc6``. See `infoplane.data.networks.mlp`."""
+    """Return the 12-10-7-5-4-3-2 network with this hidden activation; layers ``fc1, act1, ..., fc6``.
+
+    See `infoplane.data.networks.mlp`.
+    """
     from infoplane.data.networks import mlp
 
     return mlp(SIZES, activation, seed=seed)
@@ -82,7 +100,10 @@ def train(
     batch: int = 256,
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
-    """Train by Adam on 80 % of the patterns; ``on_epoch(epoch, metrics)`` is called after every epoch. ``batch=0`` is full batch."""
+    """Train by Adam on 80 % of the patterns.
+
+    ``on_epoch(epoch, metrics)`` is called after every epoch. ``batch=0`` is full batch.
+    """
     import torch
 
     from infoplane.data.training import classify

@@ -13,7 +13,10 @@ OnEpoch = Callable[[int, dict[str, float]], object]
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training run ended: accuracies on the train rows and on the held-out rows, and the last epoch's mean loss in nats."""
+    """How a training run ended.
+
+    Accuracies on the train rows and on the held-out rows, and the last epoch's mean loss in nats.
+    """
 
     train_accuracy: float
     test_accuracy: float
@@ -33,7 +36,9 @@ def classify(
     optimiser: str = "adam",
     on_epoch: OnEpoch | None = None,
 ) -> Trained:
-    """Train ``model`` on the rows where ``train`` is true by cross entropy; returns how it ended.
+    """Train ``model`` on the rows where ``train`` is true by cross entropy.
+
+    Returns how it ended.
 
     Args:
         model: maps ``(n, ...)`` to ``(n, classes)`` logits; trained in place, on the device of its parameters.
@@ -73,7 +78,7 @@ def classify(
 
 
 def accuracy(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
-    """Share of rows whose largest logit is the label, in eval mode; NaN for no rows."""
+    """Return share of rows whose largest logit is the label, in eval mode; NaN for no rows."""
     if not len(x):
         return float("nan")
     mode = model.training

@@ -34,7 +34,9 @@ Columns = tuple[
 
 
 def columns_of(points: Sequence[Point]) -> Columns:
-    """The points by column, and the texts whose places are in `TEXTS`: together all that they say.
+    """Return the points by column, and the texts whose places are in `TEXTS`.
+
+    Together all that they say.
 
     Raises:
         InputError: a step or a number of rows that is no integer, a name that is no text.
@@ -69,7 +71,9 @@ def _value(point: Point, key: str) -> Any:  # Any: a number, a text, None
 
 
 def objects_of(kind: type[T], columns: Mapping[str, Sequence[object]]) -> list[T]:
-    """One object of a dataclass for each row of these columns, which have all of its fields: a third of the time that making each takes, and no checks.
+    """Return one object of a dataclass for each row of these columns, which have all of its fields.
+
+    A third of the time that making each takes, and no checks.
 
     Raises:
         KeyError: a field without a column. ValueError: columns of different lengths.

@@ -9,7 +9,10 @@ _tell: list[Callable[[], object]] = []
 
 
 def tell_of_compiling(tell: Callable[[], object]) -> None:
-    """Call ``tell`` when this process first compiles a kernel. Loads nothing: `heard`, called where kernels are loaded, sees to it."""
+    """Call ``tell`` when this process first compiles a kernel. Loads nothing.
+
+    `heard`, called where kernels are loaded, sees to it.
+    """
     _tell[:] = [tell]
 
 

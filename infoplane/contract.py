@@ -79,7 +79,10 @@ NO_PROMISES = Traits(family="other", measures="other")
 
 @runtime_checkable
 class Estimator(Protocol):
-    """What every estimator has. Implementations are frozen dataclasses whose fields are their parameters."""
+    """What every estimator has.
+
+    Implementations are frozen dataclasses whose fields are their parameters.
+    """
 
     @property
     def name(self) -> str:
@@ -130,7 +133,10 @@ class BinsLabels(Protocol):
 
 @runtime_checkable
 class FreezesEdges(Protocol):
-    """An estimator with ``traits.edges`` other than ``none``: its cells come from all checkpoints of a layer or a run."""
+    """An estimator with ``traits.edges`` other than ``none``.
+
+    Its cells come from all checkpoints of a layer or a run.
+    """
 
     def fit(self, variables: Iterable[Variable]) -> Estimator:
         """Return the same estimator with its edges frozen over these variables; its name stays."""

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def taken(rest: deque[T]) -> Iterator[T]:
-    """The items that are left, each once, whichever of several threads asks next."""
+    """Yield the items that are left, each once, whichever of several threads asks next."""
     while True:
         try:
             item = rest.popleft()
@@ -27,12 +27,14 @@ def taken(rest: deque[T]) -> Iterator[T]:
 
 
 def at_hand() -> int:
-    """Cores that the system gives to this process."""
+    """Return cores that the system gives to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cores() -> int:
-    """``INFOPLANE_THREADS``, ``OMP_NUM_THREADS``, all cores at hand: the first that says a number.
+    """Return ``INFOPLANE_THREADS``, ``OMP_NUM_THREADS``, all cores at hand.
+
+    The first that says a number.
 
     Raises:
         InputError: ``INFOPLANE_THREADS`` is no positive number.

@@ -32,7 +32,7 @@ class Grid:
 
 
 def grids_of(plane: Plane) -> list[Grid]:
-    """The grids of a plane, in order of first appearance; the first axis is ``plane.steps``."""
+    """Return the grids of a plane, in order of first appearance; the first axis is ``plane.steps``."""
     columns, texts = plane.columns
     values, codes = {"layer": list(plane.layers)}, {}
     for key in ("layer", "estimator", "quantity", "sense"):

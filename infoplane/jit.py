@@ -16,7 +16,10 @@ compiling.heard()
 
 
 def compiled(**options: object) -> Callable[[F], F]:
-    """`numba.njit`, with these options, of a loop that other threads need not wait for; its machine code is cached on disk."""
+    """`numba.njit`, with these options, of a loop that other threads need not wait for.
+
+    Its machine code is cached on disk.
+    """
     return _njit(nogil=True, cache=True, **options)  # type: ignore[no-any-return]  # as above
 
 

@@ -53,7 +53,10 @@ ROW_COLUMNS = ("rows", "x", "y")
 
 @dataclass(frozen=True)
 class Point:
-    """One estimate at its place in the plane. ``quantity`` is ``i_xz`` for I(X;Z) or ``i_zy`` for I(Z;Y)."""
+    """One estimate at its place in the plane.
+
+    ``quantity`` is ``i_xz`` for I(X;Z) or ``i_zy`` for I(Z;Y).
+    """
 
     step: int
     layer: str
@@ -76,7 +79,7 @@ class Point:
         return self.estimate.sense
 
     def to_dict(self) -> dict[str, Any]:  # Any: a row mixes ints, floats and strings
-        """The point as a flat row with the keys of `COLUMNS` but for ``reduction``, which the plane knows; notes are joined by ``; ``."""
+        """Return the point as a flat row with the keys of `COLUMNS` but for ``reduction``, which the plane knows; notes are joined by ``; ``."""
         flat = {
             "step": self.step,
             "layer": self.layer,
@@ -164,7 +167,10 @@ class Plane:
 
     @property
     def ceilings(self) -> dict[Quantity, Ceiling]:
-        """What no estimate of either quantity on these rows can honestly exceed, as drawn: log2 N (H(X) of positions) and H(Y)."""
+        """What no estimate of either quantity on these rows can honestly exceed, as drawn.
+
+        Log2 N (H(X) of positions) and H(Y).
+        """
         x = Ceiling("log2 N", self.log2_n)
         if self.row_info.kind != "sample" and self.h_x_bits is not None:
             x = Ceiling(f"H({self.row_info.x})", self.h_x_bits)
@@ -187,7 +193,10 @@ class Plane:
 
     @cached_property
     def _series(self) -> dict[tuple[str, str, str], dict[str, list[Point]]]:
-        """The points of a layer, quantity and estimator by sense, ascending in step: looking through all points for each takes seconds for 100 layers."""
+        """The points of a layer, quantity and estimator by sense, ascending in step.
+
+        Looking through all points for each takes seconds for 100 layers.
+        """
         found: dict[tuple[str, str, str], dict[str, list[Point]]] = {}
         for p in sorted(self.points, key=attrgetter("step")):
             found.setdefault((p.layer, p.quantity, p.estimate.estimator), {}).setdefault(
@@ -210,7 +219,9 @@ class Plane:
         estimator: str | Collection[str] | None = None,
         sense: str | Collection[str] | None = None,
     ) -> Plane:
-        """The plane with only the points that match every given condition; a collection matches any of its members.
+        """Return the plane with only the points that match every given condition.
+
+        A collection matches any of its members.
 
         Raises:
             InputError: a named layer or estimator is not in the plane.
@@ -246,7 +257,10 @@ class Plane:
     def series(
         self, layer: str, quantity: Quantity, estimator: str, sense: str | None = None
     ) -> tuple[list[int], list[Estimate]]:
-        """Steps and estimates of one trajectory, ascending in step; without ``sense``, the first sense that is present of exact, point, upper, lower."""
+        """Return steps and estimates of one trajectory, ascending in step.
+
+        Without ``sense``, the first sense that is present of exact, point, upper, lower.
+        """
         mine = self._series.get((layer, quantity, estimator), {})
         if sense is None:
             sense = next((s for s in ("exact", "point", "upper", "lower") if s in mine), "point")
@@ -259,7 +273,7 @@ class Plane:
         return COLUMNS if self.row_info.plain else COLUMNS + ROW_COLUMNS
 
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
-        """Every point as a flat dictionary with the keys of `COLUMNS`, and of `ROW_COLUMNS` where rows are no samples or Y has a name."""
+        """Return every point as a flat dictionary with the keys of `COLUMNS`, and of `ROW_COLUMNS` where rows are no samples or Y has a name."""
         info = self.row_info
         same = {} if info.plain else {"rows": info.kind, "x": info.x, "y": info.y}
         return [
@@ -301,7 +315,7 @@ class Plane:
         return load_plane(path, run=run)
 
     def to_frame(self) -> pandas.DataFrame:
-        """A pandas frame of `rows` (needs the ``frames`` extra)."""
+        """Return a pandas frame of `rows` (needs the ``frames`` extra)."""
         try:
             import pandas
         except ImportError as error:
@@ -309,7 +323,7 @@ class Plane:
         return pandas.DataFrame(self.rows(), columns=list(self.column_names))
 
     def to_xarray(self) -> xarray.Dataset:
-        """An xarray dataset, dimensions (step, layer, series) (needs the ``frames`` extra)."""
+        """Return an xarray dataset, dimensions (step, layer, series) (needs the ``frames`` extra)."""
         try:
             import xarray  # noqa: F401
         except ImportError as error:
@@ -327,7 +341,7 @@ class Plane:
         )
 
     def __getitem__(self, layer: str) -> Plane:
-        """The plane of one layer: ``plane["act3"]``; notebooks complete its name.
+        """Return the plane of one layer: ``plane["act3"]``; notebooks complete its name.
 
         Raises:
             InputError: no such layer.
@@ -338,7 +352,10 @@ class Plane:
         return list(self.layers)
 
     def last(self) -> list[dict[str, str]]:
-        """Rows of text for a person: per layer, I(X;Z) and I(Z;Y) at the last checkpoint under every estimator (and bound), ``*`` where saturated."""
+        """Return rows of text for a person.
+
+        Per layer, I(X;Z) and I(Z;Y) at the last checkpoint under every estimator (and bound), ``*`` where saturated.
+        """
         if not self.points:
             return []
         step, rows = self.steps[-1], {name: {"layer": name} for name in self.layers}
@@ -356,7 +373,10 @@ class Plane:
     def show(
         self, report: DPIReport | None = None, *, estimator: str | None = None, **options: Any
     ) -> Axes:  # Any: of plot_plane
-        """Draw the plane and show it (in a notebook, or in a window where there is one); returns the Axes. Options as for `infoplane.plot_plane`."""
+        """Draw the plane and show it (in a notebook, or in a window where there is one).
+
+        Returns the Axes. Options as for `infoplane.plot_plane`.
+        """
         from infoplane.analysis.plot.show import show_plane
 
         return show_plane(self, report, estimator=estimator, **options)
@@ -401,7 +421,10 @@ def refuse_empty(plane: Plane, doing: str) -> None:
 
 
 def _run_beside(file: Path, name: str) -> Path | None:
-    """The run of this name in the folder of ``file``, or that folder itself; a link that leads elsewhere is not followed."""
+    """Return the run of this name in the folder of ``file``, or that folder itself.
+
+    A link that leads elsewhere is not followed.
+    """
     folder = file.resolve().parent
     beside = folder / name
     if name and beside.exists() and beside.resolve().parent == folder:

@@ -30,7 +30,7 @@ _AS_THEY_ARE = (0, 2**64 - 1, 0)
 
 
 def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
-    """A 128-bit digest of every row's values, shape ``(n, 2)``; equal rows have equal digests.
+    """Return a 128-bit digest of every row's values, shape ``(n, 2)``; equal rows have equal digests.
 
     Args:
         a: shape ``(n, ...)``, floats, integers or booleans; -0.0 equals 0.0 and all NaN are one value.
@@ -44,7 +44,7 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
 
 
 def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
-    """`row_digests`, and whether all values are known to be finite, which is seen in passing (of integers it is not looked at: False)."""
+    """Return `row_digests`, and whether all values are known to be finite, which is seen in passing (of integers it is not looked at: False)."""
     a = np.asarray(a)
     if a.ndim == 0 or a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
         raise InputError(
@@ -71,7 +71,10 @@ def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
 
 
 def codes_of_digests(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Dense codes 0..K-1 of digests of shape ``(n, 2)``, in order of first appearance; shape ``(n,)``."""
+    """Return dense codes 0..K-1 of digests of shape ``(n, 2)``, in order of first appearance.
+
+    Shape ``(n,)``.
+    """
     from infoplane.rows_compiled import densify
 
     n = len(digests)
@@ -82,7 +85,9 @@ def codes_of_digests(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def row_codes(a: NDArray[Any]) -> NDArray[np.int64]:
-    """Dense codes 0..K-1 of the rows of ``a``, shape ``(n,)``: equal rows share a code; codes follow first appearance.
+    """Return dense codes 0..K-1 of the rows of ``a``, shape ``(n,)``: equal rows share a code.
+
+    Codes follow first appearance.
 
     Raises:
         InputError: as `row_digests`.
@@ -95,7 +100,10 @@ def row_codes(a: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def codes_of(v: Variable) -> NDArray[np.int64]:
-    """Return `row_codes` of a variable's values, remembered: labels are the same for every layer."""
+    """Return `row_codes` of a variable's values, remembered.
+
+    Labels are the same for every layer.
+    """
 
     def make() -> NDArray[np.int64]:
         codes = row_codes(v.values)
@@ -106,7 +114,7 @@ def codes_of(v: Variable) -> NDArray[np.int64]:
 
 
 def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Dense codes of rows of integers, shape ``(n, d)`` to ``(n,)``, as `row_codes` but by 64-bit keys: several times faster.
+    """Return dense codes of rows of integers, shape ``(n, d)`` to ``(n,)``, as `row_codes` but by 64-bit keys: several times faster.
 
     Two of 10^6 different rows share a code by accident with probability about 3e-8.
     """
@@ -114,7 +122,10 @@ def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
 
 
 def cell_keys(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
-    """64-bit keys of rows of integers, shape ``(n, d)`` to ``(n,)``; blocks of rows may be keyed one after the other."""
+    """Return 64-bit keys of rows of integers, shape ``(n, d)`` to ``(n,)``.
+
+    Blocks of rows may be keyed one after the other.
+    """
     from infoplane.rows_compiled import hash_cells
 
     n, d = cells.shape
@@ -125,12 +136,12 @@ def cell_keys(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
 
 @lru_cache(maxsize=64)
 def cell_weights(d: int) -> NDArray[np.uint64]:
-    """The odd random weights by which ``d`` cells are added up to a key."""
+    """Return the odd random weights by which ``d`` cells are added up to a key."""
     return np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1)
 
 
 def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance; shape ``(n,)``."""
+    """Return dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance; shape ``(n,)``."""
     from infoplane.rows_compiled import densify_keys
 
     codes, table = np.empty(len(keys), np.int64), empty_table(len(keys))
@@ -140,7 +151,7 @@ def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def entropy_of_keys(keys: NDArray[np.uint64]) -> float:
-    """Plug-in entropy in bits of mixed 64-bit keys, shape ``(n,)``, n at least 1."""
+    """Return plug-in entropy in bits of mixed 64-bit keys, shape ``(n,)``, n at least 1."""
     from infoplane import rows_compiled
 
     return float(rows_compiled.entropy_of_keys(keys, empty_table(len(keys)), len(keys)))
@@ -149,7 +160,10 @@ def entropy_of_keys(keys: NDArray[np.uint64]) -> float:
 def joint_entropies(
     keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int
 ) -> tuple[float, float, int]:
-    """Plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own: A by mixed keys, B by codes below ``symbols``, both of shape ``(n,)``."""
+    """Return plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own.
+
+    A by mixed keys, B by codes below ``symbols``, both of shape ``(n,)``.
+    """
     from infoplane import rows_compiled
 
     h_a, h_ab, alone = rows_compiled.joint_entropies(keys, empty_table(len(keys)), other, symbols)
@@ -157,17 +171,20 @@ def joint_entropies(
 
 
 def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
-    """Room for a table of n keys, at most half full, to be filled with -1 by whoever counts in it."""
+    """Return room for a table of n keys, at most half full, to be filled with -1 by whoever counts in it."""
     return np.empty(1 << max(int(2 * n - 1).bit_length(), 4), np.int32 if n < 2**31 else np.int64)
 
 
 def empty_sieve(n: int) -> NDArray[np.uint8]:
-    """A table in which `repeated_rows` looks for n keys, at most a quarter full."""
+    """Return a table in which `repeated_rows` looks for n keys, at most a quarter full."""
     return np.empty(1 << max(int(4 * n - 1).bit_length(), 4), np.uint8)
 
 
 def repeated_rows(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Numbers of the rows that may share their mixed key, shape ``(n,)``, with another: all that do, and few others."""
+    """Return numbers of the rows that may share their mixed key, shape ``(n,)``, with another.
+
+    All that do, and few others.
+    """
     from infoplane import rows_compiled
 
     left = np.empty(len(keys), np.int64)

@@ -16,7 +16,7 @@ _S27, _S29, _S30, _S31 = _U(27), _U(29), _U(30), _U(31)
 
 @inlined()
 def mix(h: Any) -> Any:
-    """The finaliser of splitmix64."""
+    """Return the finaliser of splitmix64."""
     h = (h ^ (h >> _S30)) * _K3
     h = (h ^ (h >> _S27)) * _K4
     return h ^ (h >> _S31)
@@ -83,7 +83,10 @@ def digest(
 def digest_pairs(
     bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any
 ) -> bool:
-    """`digest` of an even number of 32-bit words, taken two at a time: half of the copies and of the loads. ``tile`` is of 64-bit words."""
+    """`digest` of an even number of 32-bit words, taken two at a time.
+
+    Half of the copies and of the loads. ``tile`` is of 64-bit words.
+    """
     n, d = bits.shape
     pairs, words = bits.view(np.uint64), tile.view(np.uint32)
     nothing, minus, above, one = np.uint32(0), np.uint32(zero), np.uint32(infinity), np.uint32(nan)
@@ -130,7 +133,7 @@ def digest_pairs(
 
 @compiled()
 def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
-    """Dense codes of 128-bit keys (n, 2) by open addressing in ``table`` (a power of two, filled with -1); returns how many there are."""
+    """Return dense codes of 128-bit keys (n, 2) by open addressing in ``table`` (a power of two, filled with -1); returns how many there are."""
     mask = np.int64(len(table) - 1)
     found = 0
     for i in range(len(keys)):
@@ -153,7 +156,10 @@ def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
 
 @compiled()
 def hash_cells(cells: Any, weights: Any, out: Any) -> None:
-    """64-bit keys of rows of integers, shape (n, d): a weighted sum (it vectorises; XOR would merge q and -q), then mixed."""
+    """64-bit keys of rows of integers, shape (n, d).
+
+    A weighted sum (it vectorises; XOR would merge q and -q), then mixed.
+    """
     for i in range(cells.shape[0]):
         line = cells[i]
         s = _U(0)
@@ -187,7 +193,10 @@ def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
 
 @compiled()
 def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
-    """How often each mixed 64-bit key of (n,) occurs, into the first places of ``counts`` (n,); returns how many keys there are."""
+    """Return how often each mixed 64-bit key of (n,) occurs, into the first places of ``counts`` (n,).
+
+    Returns how many keys there are.
+    """
     mask = np.int64(len(table) - 1)
     found = 0
     for i in range(len(keys)):
@@ -210,7 +219,7 @@ def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
 
 @compiled()
 def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
-    """Rows of 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
+    """Return rows of 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
 
     All rows that share a key are among them, and few that do not: two looks, at different bits, at a table ``seen`` of bytes, a power of two long,
     without a branch. The upper bits of the keys are looked at, so that a weighted sum need not be mixed first.
@@ -245,7 +254,7 @@ def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
 
 @compiled()
 def entropy_of_keys(keys: Any, table: Any, n: int) -> float:
-    """Plug-in entropy in bits of n rows, by the mixed 64-bit keys of all that are not alone with theirs, and of any others.
+    """Return plug-in entropy in bits of n rows, by the mixed 64-bit keys of all that are not alone with theirs, and of any others.
 
     By way of a ``table`` that is a power of two long, more than the keys; one logarithm for each different count.
     """
@@ -263,7 +272,10 @@ def entropy_of_keys(keys: Any, table: Any, n: int) -> float:
 
 @compiled()
 def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
-    """H(A), H(A,B) in bits and how many rows are alone with their key: A by mixed keys (n,), B by codes (n,) below ``symbols``; ``table`` as before."""
+    """Return H(A), H(A,B) in bits and how many rows are alone with their key.
+
+    A by mixed keys (n,), B by codes (n,) below ``symbols``; ``table`` as before.
+    """
     n = len(keys)
     table[:] = -1
     codes = np.empty(n, np.int64)
@@ -280,7 +292,10 @@ def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
 
 @compiled(forceinline=True)
 def _entropy_of_counts(counts: Any, n: int) -> float:
-    """Of counts that add up to n, those of one left out or not, in bits: one logarithm for each different count."""
+    """Of counts that add up to n, those of one left out or not, in bits.
+
+    One logarithm for each different count.
+    """
     most = 0
     for k in counts:  # counts.max() takes half a second to compile
         most = max(most, k)

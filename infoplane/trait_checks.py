@@ -15,7 +15,10 @@ _ROWS = 60
 
 
 def broken_promises(estimator: Estimator, seed: int = 0) -> Iterator[str]:
-    """Yield a sentence for each trait that does not hold on small hard samples: few rows, many symbols, repeated rows."""
+    """Yield a sentence for each trait that does not hold on small hard samples.
+
+    Few rows, many symbols, repeated rows.
+    """
     rng = np.random.default_rng(seed)
     yield from _unit(estimator, rng)
     if estimator.traits.obeys_bounds:
@@ -28,7 +31,10 @@ def broken_promises(estimator: Estimator, seed: int = 0) -> Iterator[str]:
 
 
 def _samples(rng: Generator) -> Iterator[tuple[Variable, Variable]]:
-    """Pairs of every kind: independent and dependent, with as many symbols as a sample of few rows can hardly hold."""
+    """Return pairs of every kind.
+
+    Independent and dependent, with as many symbols as a sample of few rows can hardly hold.
+    """
     values = rng.normal(size=(_ROWS, 2))
     symbols = rng.integers(0, 20, _ROWS)
     yield continuous(values, "z"), discrete(symbols, "y")
@@ -39,7 +45,7 @@ def _samples(rng: Generator) -> Iterator[tuple[Variable, Variable]]:
 
 
 def _estimate(estimator: Estimator, a: Variable, b: Variable) -> Estimate | None:
-    """The estimate; None where these kinds are not supported or these rows are refused."""
+    """Return the estimate; None where these kinds are not supported or these rows are refused."""
     if not estimator.supports(a.kind, b.kind):
         return None
     try:
@@ -75,7 +81,7 @@ def _bounds(estimator: Estimator, rng: Generator) -> Iterator[str]:
 
 
 def _chain(estimator: Estimator, rng: Generator) -> Iterator[str]:
-    """X -> first -> second, the second a function of the first: coarser, and ten times as large."""
+    """Return X -> first -> second, the second a function of the first: coarser, and ten times as large."""
     x = discrete(np.arange(_ROWS), "x")
     y = discrete(rng.integers(0, 3, _ROWS), "y")
     values = np.round(rng.normal(size=(_ROWS, 2)), 1)

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def with_newest_chain(plane: Plane, archive: Archive | None) -> Plane:
-    """The plane with the certificate of the run as it is now: the run may have been certified again since."""
+    """Return the plane with the certificate of the run as it is now.
+
+    The run may have been certified again since.
+    """
     if plane.chain is None or archive is None or archive.chain is None:
         return plane
     newest = archive.chain
@@ -24,7 +27,7 @@ def with_newest_chain(plane: Plane, archive: Archive | None) -> Plane:
 
 
 def noise_between(chain: Chain, up: str, down: str) -> str:
-    """Why noise keeps two layers from being compared; empty where it does not."""
+    """Return why noise keeps two layers from being compared; empty where it does not."""
     if (up, down) in chain.shared_noise:
         return (
             f"{up} and {down} share noise (interchange test): given {up}, {down} still depends on noise drawn before it "
@@ -39,19 +42,19 @@ def noise_between(chain: Chain, up: str, down: str) -> str:
 
 
 def is_random_given(chain: Chain | None, up: str, down: str) -> bool:
-    """Whether equal rows of ``up`` may differ at ``down`` because noise comes in between."""
+    """Return whether equal rows of ``up`` may differ at ``down`` because noise comes in between."""
     pair = (up, down)
     return chain is not None and (pair in chain.fresh_noise or pair in chain.shared_noise)
 
 
 def rounding_of(chain: Chain | None, layer: str) -> float:
-    """By how much rounding alone may move a layer, relative to its largest value."""
+    """Return by how much rounding alone may move a layer, relative to its largest value."""
     measured = 0.0 if chain is None else chain.rounding.get(layer, 0.0)
     return max(ROUNDING, ROUNDING_MARGIN * measured)
 
 
 def stale(chain: Chain | None, step: int) -> str:
-    """Why a certificate says nothing for certain about a checkpoint; empty where it does."""
+    """Return why a certificate says nothing for certain about a checkpoint; empty where it does."""
     if chain is None or chain.covers(step):
         return ""
     when = "before training" if (chain.through or 0) < 0 else f"at step {chain.through}"
@@ -62,7 +65,7 @@ def stale(chain: Chain | None, step: int) -> str:
 
 
 def certified_pairs(plane: Plane) -> list[tuple[str, str]]:
-    """Certified pairs by the layer downstream, the layer just above it first."""
+    """Return certified pairs by the layer downstream, the layer just above it first."""
     chain, layers = plane.chain, plane.layers
     if chain is None:
         return []

@@ -37,7 +37,9 @@ def check_dpi(
     workers: int = 1,
     progress: bool = False,
 ) -> DPIReport:
-    """Judge every law at every checkpoint; see `infoplane.types.VERDICTS` for what a verdict means.
+    """Judge every law at every checkpoint.
+
+    See `infoplane.types.VERDICTS` for what a verdict means.
 
     Pairs (i upstream of j, certified ``cut``): I(X;Z_j) <= I(X;Z_i) and I(Z_j;Y) <= I(Z_i;Y), and the exact codes of j must follow from
     those of i. Layers: 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z). Tolerance: max(0.01 bit, 1 % of min(H(Y), log2 N)).
@@ -108,5 +110,5 @@ def _judge(
 
 
 def worst(findings: Sequence[Finding]) -> Finding | None:
-    """The first finding of the worst verdict, None when there is none."""
+    """Return the first finding of the worst verdict, None when there is none."""
     return min(findings, key=lambda f: VERDICTS.index(f.verdict), default=None)

@@ -81,7 +81,7 @@ def check_pairs(
 
 
 def _comparisons_of(group: ComparisonGroup, evidence: Evidence) -> list[Comparison]:
-    """The excesses of a group, each with the verdict that needs no resampling."""
+    """Return the excesses of a group, each with the verdict that needs no resampling."""
     points = evidence.plane.points
     found = []
     for excess in group.excesses:
@@ -99,7 +99,10 @@ def _resample(
     resampler: Resampler | None,
     alpha: float,
 ) -> None:
-    """Ask for each of one group whether chance or few rows explain it; Holm corrects over the group."""
+    """Ask for each of one group whether chance or few rows explain it.
+
+    Holm corrects over the group.
+    """
     if resampler is None:
         return
     for comparison in comparisons:
@@ -126,7 +129,10 @@ def _resample_together(
     alpha: float,
     advance: Callable[[], object],
 ) -> None:
-    """Resample groups whose estimator has no codes: the halves of one estimator's cells at one step are estimated at once."""
+    """Resample groups whose estimator has no codes.
+
+    The halves of one estimator's cells at one step are estimated at once.
+    """
 
     def batch_of(members: Sequence[Comparison]) -> tuple[int, str]:
         return members[0].group.step, members[0].group.estimator
@@ -155,7 +161,9 @@ def _apply_benjamini_hochberg(comparisons: Sequence[Comparison], pairs: int, alp
 def explain_excess(
     finding: Finding, chance: Chance, p: float, alpha: float, tolerance: float
 ) -> Finding:
-    """Return the finding after steps 3 to 5 of docs/verdicts.md: bias of the cells, chance, few rows.
+    """Return the finding after steps 3 to 5 of docs/verdicts.md.
+
+    Bias of the cells, chance, few rows.
 
     Args:
         finding: an excess that is open.

@@ -12,7 +12,7 @@ LAW = "equal inputs"
 
 
 def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
-    """The first layers at which rows of equal inputs differ by more than rounding.
+    """Return the first layers at which rows of equal inputs differ by more than rounding.
 
     A layer behind one that was found is not looked at: its rows differ because those before it do.
     """
@@ -57,5 +57,5 @@ def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
 
 
 def _behind(chain: Chain, layer: str, found: list[Finding]) -> bool:
-    """Whether a layer is downstream of one that was found already."""
+    """Return whether a layer is downstream of one that was found already."""
     return any(chain.relation(f.upstream, layer) in ("cut", "partial") for f in found)

@@ -29,7 +29,10 @@ _NAMES = {"i_xz": "I(X;Z)", "i_zy": "I(Z;Y)"}
 
 
 def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archive | None:
-    """The archive that a plane was measured from; None where it is not at hand, and ``limits`` is told why. ``check`` as for `open_archive`."""
+    """Return the archive that a plane was measured from.
+
+    None where it is not at hand, and ``limits`` is told why. ``check`` as for `open_archive`.
+    """
     from infoplane.archive import open_archive
 
     path = plane.run_path
@@ -52,7 +55,10 @@ def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archiv
 
 
 class Evidence:
-    """Certificate, reductions and (where the archive is at hand) activations behind a plane. Holds the codes of one step at a time."""
+    """Certificate, reductions and (where the archive is at hand) activations behind a plane.
+
+    Holds the codes of one step at a time.
+    """
 
     def __init__(self, plane: Plane, archive: Archive | None) -> None:
         self.plane, self.archive = plane, archive
@@ -63,7 +69,7 @@ class Evidence:
         self._frozen: dict[str, dict[str, Estimator]] = {}  # by spec and layer
 
     def estimator(self, spec: str) -> Estimator | None:
-        """The estimator behind a spec; None when it cannot be made here."""
+        """Return the estimator behind a spec; None when it cannot be made here."""
         if spec not in self._parsed:
             from infoplane.analysis.estimators.spec import parse
 
@@ -75,12 +81,15 @@ class Evidence:
         return self._parsed[spec]
 
     def traits(self, spec: str) -> Traits:
-        """The traits behind a spec; no promises where it cannot be made here."""
+        """Return the traits behind a spec; no promises where it cannot be made here."""
         estimator = self.estimator(spec)
         return NO_PROMISES if estimator is None else estimator.traits
 
     def fitted(self, spec: str, layer: str) -> Estimator | None:
-        """The estimator with its edges frozen as for the plane, where its rule asks for it; None without the archive."""
+        """Return the estimator with its edges frozen as for the plane, where its rule asks for it.
+
+        None without the archive.
+        """
         estimator = self.estimator(spec)
         if estimator is None or estimator.traits.edges == "none":
             return estimator
@@ -94,11 +103,11 @@ class Evidence:
         return self._frozen[spec][layer]
 
     def dpi_exempt(self, spec: str) -> bool:
-        """Whether the DPI does not apply to this number (V-information may grow with depth)."""
+        """Return whether the DPI does not apply to this number (V-information may grow with depth)."""
         return self.traits(spec).dpi_exempt
 
     def limits(self) -> list[str]:
-        """Sentences on what could not be judged."""
+        """Return sentences on what could not be judged."""
         plane = self.plane
         sentences = []
         if plane.chain is None:
@@ -133,12 +142,15 @@ class Evidence:
         return sentences
 
     def has_codes(self, spec: str) -> bool:
-        """Whether a value of this estimator is the information of codes. A corrected one is not: it is resampled as a whole."""
+        """Return whether a value of this estimator is the information of codes. A corrected one is not.
+
+        It is resampled as a whole.
+        """
         estimator = self.estimator(spec)
         return isinstance(estimator, HasCodes) and estimator.traits.obeys_bounds
 
     def codes(self, step: int, layer: str, spec: str) -> NDArray[np.int64] | None:
-        """Codes of a layer under an estimator that has cells; None where there are none."""
+        """Return codes of a layer under an estimator that has cells; None where there are none."""
         if self.archive is None or not self.archive.has(step, layer):
             return None
         if step != self._step:
@@ -156,7 +168,10 @@ class Evidence:
         return self._codes[layer, spec]
 
     def leaks(self, step: int, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, Leak]]:
-        """`leak` of the pairs that were captured at this step. In the order of `certified_pairs` few are computed: what follows from what follows from it follows from it."""
+        """Return `leak` of the pairs that were captured at this step.
+
+        In the order of `certified_pairs` few are computed: what follows from what follows from it follows from it.
+        """
         follows: dict[str, set[str]] = {}  # the layers whose codes those of this one follow from
         for up, down in pairs:
             above = follows.setdefault(down, set())
@@ -168,7 +183,7 @@ class Evidence:
             yield up, down, found
 
     def leak(self, step: int, up: str, down: str) -> Leak | None:
-        """The exact-code leak of a certified pair; None where a layer was not captured at this step."""
+        """Return the exact-code leak of a certified pair; None where a layer was not captured at this step."""
         a, b = self.codes(step, up, "exact"), self.codes(step, down, "exact")
         if a is None or b is None or self.archive is None:
             return None
@@ -182,7 +197,7 @@ class Evidence:
     def judge_excess(
         self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point
     ) -> Finding:
-        """The verdict on a pair of comparable layers whose excess is beyond the tolerance, by the first step of the procedure that decides."""
+        """Return the verdict on a pair of comparable layers whose excess is beyond the tolerance, by the first step of the procedure that decides."""
         delta = down.bits - up.bits
         gain = loss = None
 
@@ -245,7 +260,7 @@ class Evidence:
         )
 
     def incomparable(self, up: str, down: str) -> str:
-        """Why two layers cannot be compared; empty where they can."""
+        """Return why two layers cannot be compared; empty where they can."""
         chain = self.plane.chain
         for layer in (up, down):
             if (reduction := self.plane.reductions.get(layer, "none")) not in ("none", "flatten"):
@@ -282,7 +297,10 @@ def name_declared(findings: Sequence[Finding], chain: Chain | None) -> list[Find
 
 
 def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """`codes_of_digests`; of rows that all differ, as those of most layers do, without anything compiled, which takes a fifth of a second to load."""
+    """Return `codes_of_digests`.
+
+    Of rows that all differ, as those of most layers do, without anything compiled, which takes a fifth of a second to load.
+    """
     halves = np.sort(digests[:, 0])
     return (
         codes_of_digests(digests) if (halves[1:] == halves[:-1]).any() else np.arange(len(digests))
@@ -290,12 +308,15 @@ def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def law_of_pairs(quantity: str, sense: str) -> str:
-    """What the inequality between layers is called in findings: the two bounds are two series."""
+    """Return what the inequality between layers is called in findings: the two bounds are two series."""
     return f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")
 
 
 def _inflated(up: Point, down: Point, quantity: str) -> bool:
-    """Whether saturation could have made the excess: the ceiling cuts I(X;Z) off from above (upstream only), but pushes I(Z;Y) up (either)."""
+    """Return whether saturation could have made the excess.
+
+    The ceiling cuts I(X;Z) off from above (upstream only), but pushes I(Z;Y) up (either).
+    """
     return up.estimate.saturated or (quantity == "i_zy" and down.estimate.saturated)
 
 

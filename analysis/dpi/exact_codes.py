@@ -21,7 +21,9 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Leak:
-    """What the codes of a downstream layer say that those of its upstream layer do not: H(T_j|T_i) split by cause.
+    """What the codes of a downstream layer say that those of its upstream layer do not.
+
+    H(T_j|T_i) split by cause.
 
     Attributes:
         gain_bits: H(T_j|T_i), bitwise.
@@ -41,7 +43,10 @@ NO_LEAK = Leak(0.0, 0.0, 0, None)
 
 
 def conditional_entropy_bits(b: Codes, a: Codes) -> float:
-    """H(B|A) = H(A,B) - H(A) in bits of dense codes, shape ``(n,)``; exactly 0 where every symbol of A has one symbol of B."""
+    """Return H(B|A) = H(A,B) - H(A) in bits of dense codes, shape ``(n,)``.
+
+    Exactly 0 where every symbol of A has one symbol of B.
+    """
     counts = counts_of(a)
     if len(counts) == len(a):  # A tells every row apart
         return 0.0
@@ -58,7 +63,9 @@ def leak(
     *,
     tolerance: float = ROUNDING,
 ) -> Leak:
-    """Compare bitwise codes of two layers, shape ``(n,)``; ``z`` are the values downstream, shape ``(n, dim)``.
+    """Compare bitwise codes of two layers, shape ``(n,)``.
+
+    ``z`` are the values downstream, shape ``(n, dim)``.
 
     Without ``z`` (a reduced layer) rounding cannot be told from a leak: ``leak_bits`` is then 0 and ``joined`` counts the rows in doubt.
     """

@@ -14,14 +14,14 @@ from infoplane.types import Finding, Verdict
 
 
 def tolerance_bits(plane: Plane, estimator: str = "") -> float:
-    """max(0.01 bit, 1 % of min(H(Y), log2 N)); 0.02 bit for neighbours."""
+    """Return max(0.01 bit, 1 % of min(H(Y), log2 N)); 0.02 bit for neighbours."""
     scale = plane.log2_n if plane.h_y_bits is None else min(plane.h_y_bits, plane.log2_n)
     least = traits_of(estimator).tolerance_bits
     return max(least, 0.01 * scale)
 
 
 def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]]:
-    """0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) (where X is all that reaches a row) at every point: how many were compared, and those exceeded beyond the tolerance."""
+    """Return 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) (where X is all that reaches a row) at every point: how many were compared, and those exceeded beyond the tolerance."""
     compared, found = 0, []
     i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
     for grid in grids:

@@ -87,7 +87,10 @@ def _pairs_of(evidence: Evidence) -> _Pairs:
 
 
 def compare_numbers(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
-    """Do steps 1 to 3 of docs/verdicts.md: not comparable, both at the ceiling, within tolerance."""
+    """Do steps 1 to 3 of docs/verdicts.md.
+
+    Not comparable, both at the ceiling, within tolerance.
+    """
     plane = evidence.plane
     pairs = _pairs_of(evidence)
     block = max(CHECKPOINTS_AT_ONCE // max(len(pairs.names), 1), 1)
@@ -158,7 +161,7 @@ def _findings(
     verdict: Verdict,
     text: Callable[[int], str],
 ) -> list[Finding]:
-    """One finding for each pair of one checkpoint in ``where``, shape ``(steps, pairs)``, with the text of its pair."""
+    """Return one finding for each pair of one checkpoint in ``where``, shape ``(steps, pairs)``, with the text of its pair."""
     rows, pairs = (places.tolist() for places in np.nonzero(where))
     texts = {k: text(k) for k in set(pairs)}
     same: dict[str, object] = {

@@ -48,7 +48,7 @@ def find_leaks(evidence: Evidence, limits: list[str]) -> tuple[int, list[Finding
 
 
 def _steps_at_hand(evidence: Evidence, limits: list[str]) -> list[int]:
-    """The checkpoints of the plane whose activations are still in the run."""
+    """Return the checkpoints of the plane whose activations are still in the run."""
     steps = evidence.plane.steps
     there = set() if evidence.archive is None else set(evidence.archive.steps)
     gone = [step for step in steps if step not in there]
@@ -61,7 +61,10 @@ def _steps_at_hand(evidence: Evidence, limits: list[str]) -> list[int]:
 
 
 def _finding(step: int, up: str, down: str, leak: Leak, reason: str) -> Finding:
-    """The finding of a leak; ``reason`` says why the certificate may not hold at this step, if it may not."""
+    """Return the finding of a leak.
+
+    ``reason`` says why the certificate may not hold at this step, if it may not.
+    """
     first, second = leak.example or (0, 0)
     cause = reason or (
         "the layers do not come from one forward pass of one network; recapture this step"

@@ -54,14 +54,20 @@ def read_report(path: Path | None) -> DPIReport | None:
 
 
 def store_report(report: DPIReport, path: Path | None) -> None:
-    """Keep a report where it may be kept; a full disk or a home that is not ours only means judging again."""
+    """Keep a report where it may be kept.
+
+    A full disk or a home that is not ours only means judging again.
+    """
     if path is not None:
         with contextlib.suppress(OSError):
             _write(path, report)
 
 
 def report_path(plane: Plane, archive: Archive | None, settings: DPISettings) -> Path | None:
-    """Return where the report of this plane is kept, by what the run's files are now; None for no place."""
+    """Return where the report of this plane is kept, by what the run's files are now.
+
+    None for no place.
+    """
     folder = cache_folder()
     ours = all(
         prefix_of(spec) in FAMILIES for spec in plane.estimators
@@ -82,7 +88,10 @@ def report_path(plane: Plane, archive: Archive | None, settings: DPISettings) ->
 
 
 def judging_code() -> list[Path]:
-    """Return every source file that a verdict may depend on: all of `infoplane` but what touches a live model."""
+    """Return every source file that a verdict may depend on.
+
+    All of `infoplane` but what touches a live model.
+    """
     package = Path(infoplane.__file__).parent
     rooms = [package / "analysis", package / "archive", package / "types"]
     files = [*package.glob("*.py")]
@@ -92,7 +101,10 @@ def judging_code() -> list[Path]:
 
 
 def _key(plane: Plane, archive: Archive, settings: DPISettings) -> str:
-    """Digest of everything a report depends on. The metrics of training are not judged, and when and where the plane was made does not matter."""
+    """Return digest of everything a report depends on.
+
+    The metrics of training are not judged, and when and where the plane was made does not matter.
+    """
     code = [(str(p), (s := p.stat()).st_size, s.st_mtime_ns) for p in judging_code()]
     there = set(archive.steps)
     stored = [(s, archive.stamp(s)) for s in plane.steps if s in there]
@@ -128,7 +140,7 @@ def _plain(value: object) -> object:
 
 
 def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
-    """One list per field: half of the time that an object for each takes, written and read."""
+    """Return one list per field: half of the time that an object for each takes, written and read."""
     states = [vars(one) for one in listed]
     return {name: [state[name] for state in states] for name in (f.name for f in fields(kind))}
 

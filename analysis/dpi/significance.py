@@ -49,7 +49,9 @@ DRAWS_AT_ONCE = 250
 def permutation_p(
     upstream: Codes, downstream: Codes, y: Codes, *, draws: int = 1999, seed: int = 0
 ) -> float:
-    """p-value of ``I(T_j;Y) > I(T_i;Y)`` for codes of shape ``(n,)``: T_j against Y shuffled within the strata of T_i.
+    """Return p-value of ``I(T_j;Y) > I(T_i;Y)`` for codes of shape ``(n,)``.
+
+    T_j against Y shuffled within the strata of T_i.
 
     On a chain X -> T_i -> T_j the labels say nothing about T_j beyond T_i, so that shuffling them within a stratum changes nothing in
     distribution: ``p = (1 + #{I* >= I}) / (1 + draws)`` is exact at every sampling level (Tsamardinos & Borboudakis 2010; Kim et al. 2022,
@@ -88,7 +90,7 @@ def permutation_p(
 
 
 def holm(p: Sequence[float], tests: int) -> list[float]:
-    """Holm's adjusted p-values of the given ones among ``tests`` comparisons (those not given count as 1).
+    """Return Holm's adjusted p-values of the given ones among ``tests`` comparisons (those not given count as 1).
 
     Example:
         >>> holm([0.01, 0.04], 3)
@@ -102,7 +104,7 @@ def holm(p: Sequence[float], tests: int) -> list[float]:
 
 
 def benjamini_hochberg(p: Sequence[float], tests: int) -> list[float]:
-    """Adjusted p-values that control the false-discovery rate over ``tests`` comparisons (those not given count as 1).
+    """Return adjusted p-values that control the false-discovery rate over ``tests`` comparisons (those not given count as 1).
 
     Example:
         >>> benjamini_hochberg([0.01, 0.02], 4)
@@ -119,7 +121,10 @@ def benjamini_hochberg(p: Sequence[float], tests: int) -> list[float]:
 
 @dataclass(frozen=True)
 class Chance:
-    """What resampling says of one excess: its p-value, standard error and value at half the rows, in bits; None where not computed."""
+    """What resampling says of one excess.
+
+    Its p-value, standard error and value at half the rows, in bits; None where not computed.
+    """
 
     p: float
     stderr: float | None
@@ -155,7 +160,10 @@ class Resampler:
         return row_codes(y.values) if y is not None and y.kind == "discrete" else None
 
     def prepare(self, groups: Iterable[Iterable[Cell]]) -> Iterator[None]:
-        """Estimate the halves of these cells, which have no codes, on all cores: after each group `test` finds its cells."""
+        """Estimate the halves of these cells, which have no codes, on all cores.
+
+        After each group `test` finds its cells.
+        """
 
         def computed(cells: Iterable[Cell]) -> dict[Cell, Halves | None]:
             return {cell: self._computed(cell) for cell in dict.fromkeys(cells)}
@@ -165,7 +173,10 @@ class Resampler:
             yield
 
     def keep(self) -> None:
-        """Add what was estimated to the results of the run; one that may not be written to stays as it is."""
+        """Add what was estimated to the results of the run.
+
+        One that may not be written to stays as it is.
+        """
         if self._log is not None:
             with contextlib.suppress(ArchiveError):
                 self._log.extend(self._fresh.items())
@@ -174,7 +185,10 @@ class Resampler:
     def test(
         self, step: int, spec: str, quantity: str, sense: str, up: str, down: str, excess: float
     ) -> Chance | None:
-        """The evidence on one excess; None where it cannot be resampled (no archive, values gone, too few rows)."""
+        """Return the evidence on one excess.
+
+        None where it cannot be resampled (no archive, values gone, too few rows).
+        """
         a, b = self.half_values((step, up, spec)), self.half_values((step, down, spec))
         series = (quantity, "" if self.evidence.has_codes(spec) else sense)
         if a is None or b is None or series not in a or series not in b:
@@ -264,13 +278,13 @@ class Resampler:
         return {of: np.asarray(values) for of, values in found.items()}
 
     def splits_of(self, step: int, n: int) -> list[NDArray[np.bool_]]:
-        """The random splits of this step."""
+        """Return the random splits of this step."""
         return balanced_halves(
             n, self.settings.splits, np.random.default_rng([self.settings.seed, step])
         )
 
     def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
-        """Halves with the codes of their row identities and labels; those of one step are held."""
+        """Return halves with the codes of their row identities and labels; those of one step are held."""
         archive = self.evidence.archive
         if step != self._step and archive is not None:
             sides = {"i_xz": archive.row_ids, "i_zy": self._labels}
@@ -283,12 +297,15 @@ class Resampler:
 
 
 def _key_of_halves(cell: str, splits: int) -> str:
-    """Names the halves of one cell: another version of this package may estimate them otherwise."""
+    """Return names the halves of one cell: another version of this package may estimate them otherwise."""
     return f"{cell}-{splits}-balanced-{infoplane.__version__}"
 
 
 def _halves_in(record: Record | None, splits: int) -> Halves | None:
-    """The halves that a line of results has; None where it is no such line, since a run may come from anyone."""
+    """Return the halves that a line of results has.
+
+    None where it is no such line, since a run may come from anyone.
+    """
     try:
         found = (
             {
@@ -307,7 +324,7 @@ def _halves_in(record: Record | None, splits: int) -> Halves | None:
 
 
 def plug_in_bias(t: Codes, y: Codes) -> float:
-    """Leading bias of a plug-in I(T;Y) in bits: ``(K_TY - K_T - K_Y + 1) / (2 N ln 2)``."""
+    """Return leading bias of a plug-in I(T;Y) in bits: ``(K_TY - K_T - K_Y + 1) / (2 N ln 2)``."""
     pairs, ts, ys = (
         int(np.count_nonzero(c)) for c in (joint_counts(t, y), counts_of(t), counts_of(y))
     )

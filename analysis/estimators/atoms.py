@@ -48,7 +48,7 @@ def apart_bits(pair: Pair, k: int, vectors: Callable[[Floats, Floats], Noted]) -
 
 
 def _atoms(side: Side, k: int) -> Codes:
-    """Symbols of the atoms, and one more for all other rows, shape ``(n,)``."""
+    """Return symbols of the atoms, and one more for all other rows, shape ``(n,)``."""
     return row_codes(np.where(side.repeated(k), side.codes + 1, 0)[:, None])
 
 

@@ -131,7 +131,10 @@ class Binned:
 
     @property
     def traits(self) -> Traits:
-        """As the rule, its scope and the correction say; a corrected number is no longer counted from the table alone."""
+        """As the rule, its scope and the correction say.
+
+        A corrected number is no longer counted from the table alone.
+        """
         return replace(
             _TRAITS,
             family="adaptive bins" if self.rule in ("quantile", "ebab") else "fixed bins",
@@ -153,7 +156,7 @@ class Binned:
         return self.frozen_low, self.frozen_high
 
     def fit(self, variables: Iterable[Variable]) -> Binned:
-        """The same estimator with its range frozen over these checkpoints (per unit under scope ``unit``); spec and name stay.
+        """Return the same estimator with its range frozen over these checkpoints (per unit under scope ``unit``); spec and name stay.
 
         Raises:
             InputError: nothing to fit.
@@ -174,7 +177,7 @@ class Binned:
         return replace(self, frozen_low=tuple(map(float, low)), frozen_high=tuple(map(float, high)))
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text, e.g. ``H(bin(Z)) [bits], 30 bins on [-1,1]``."""
+        """Return axis text, e.g. ``H(bin(Z)) [bits], 30 bins on [-1,1]``."""
         where = {
             "szt": "30 bins on [-1,1]",
             "saxe": f"width {self.width or SAXE_WIDTH:g}",
@@ -186,11 +189,11 @@ class Binned:
         return f"{'H(bin(Z))' if quantity == 'i_xz' else 'I(bin(Z);Y)'} [bits], {where}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Any kinds: continuous variables are binned, discrete ones are symbols already."""
+        """Accept any kinds: continuous variables are binned, discrete ones are symbols already."""
         return True
 
     def cells(self, z: Variable) -> NDArray[np.integer]:
-        """Cells per unit, shape ``(n, dim)``."""
+        """Return cells per unit, shape ``(n, dim)``."""
         v = z.values
         if self.rule == "szt":
             return binrules.szt_cells(v)
@@ -212,19 +215,25 @@ class Binned:
         return binrules.equal_cells(v, low, high, self.cells_per_unit)
 
     def labels_of(self, y: Variable) -> Variable:
-        """Continuous labels in quantile bins of their own: the layer's cells mean nothing for them."""
+        """Return continuous labels in quantile bins of their own: the layer's cells mean nothing for them."""
         return quantile_labels(y)
 
     def share_outside(self, z: Variable) -> float:
-        """Share of values beyond [-1, 1] under ``szt``, which share the two outer cells; 0 under rules that cover all values."""
+        """Return share of values beyond [-1, 1] under ``szt``, which share the two outer cells; 0 under rules that cover all values."""
         return _share(np.abs(z.values) > 1) if self.rule == "szt" else 0.0
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
-        """Dense symbols of the rows, shape ``(n,)``; a discrete variable's rows are symbols as they are."""
+        """Return dense symbols of the rows, shape ``(n,)``.
+
+        A discrete variable's rows are symbols as they are.
+        """
         return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.parting_keys(z))
 
     def keys(self, z: Variable) -> NDArray[np.uint64]:
-        """64-bit keys of the rows of cells, shape ``(n,)``; where cells do not depend on other rows, keys of blocks can be joined."""
+        """Return 64-bit keys of the rows of cells, shape ``(n,)``.
+
+        Where cells do not depend on other rows, keys of blocks can be joined.
+        """
         if self.rule == "saxe":
             return floor_keys(z.values, self.width or SAXE_WIDTH)
         if self.rule == "szt":
@@ -232,7 +241,7 @@ class Binned:
         return cell_keys(self.cells(z))
 
     def parting_keys(self, z: Variable) -> NDArray[np.uint64]:
-        """64-bit keys that part the rows as `keys` do, shape ``(n,)``, from no more units than that takes; keys of blocks cannot be joined."""
+        """Return 64-bit keys that part the rows as `keys` do, shape ``(n,)``, from no more units than that takes; keys of blocks cannot be joined."""
         if self.rule == "saxe":
             return floor_keys(z.values, self.width or SAXE_WIDTH, parting=True, largest=z.largest)
         return (
@@ -244,7 +253,7 @@ class Binned:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
+        """Estimate I(a;b) in bits with every continuous variable binned. ``rng`` is not used.
 
         Raises:
             EstimatorError: unpaired rows, or fewer than 2.
@@ -265,7 +274,7 @@ class Binned:
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
+        """Estimate I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
         same_rows(x, z, self.name)
         y = self.labels_of(y)
         keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.parting_keys(z)
@@ -279,7 +288,9 @@ class Binned:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[tuple[Quantity, Estimate]]:
-        """As `estimate_plane_point`, for a layer that does not fit into memory: keys of blocks, joined.
+        """As `estimate_plane_point`, for a layer that does not fit into memory.
+
+        Keys of blocks, joined.
 
         Raises:
             EstimatorError: a rule whose cells depend on all rows at once.

@@ -17,17 +17,19 @@ SZT_EDGES = 30
 
 
 def szt_edges() -> NDArray[np.float32]:
-    """The 30 edges of Shwartz-Ziv & Tishby's code, evenly on [-1, 1] in float32."""
+    """Return the 30 edges of Shwartz-Ziv & Tishby's code, evenly on [-1, 1] in float32."""
     return np.linspace(-1, 1, SZT_EDGES).astype(np.float32)
 
 
 def szt_cells(z: Values) -> Cells:
-    """29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
+    """Return 29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
     return cells_between(z, SZT_EDGES)
 
 
 def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
-    """``floor(z / width)`` in the dtype of ``z``, unbounded; zero is a cell edge (Saxe et al.'s code).
+    """Return ``floor(z / width)`` in the dtype of ``z``, unbounded.
+
+    Zero is a cell edge (Saxe et al.'s code).
 
     Raises:
         EstimatorError: values so large that their cells have no number.
@@ -39,7 +41,10 @@ def saxe_cells(z: Values, width: float) -> NDArray[np.int64]:
 def equal_cells(
     z: Values, low: NDArray[np.float64] | float, high: NDArray[np.float64] | float, n: int
 ) -> Cells:
-    """``n`` equal cells 0..n-1 on [low, high]; ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell."""
+    """Return ``n`` equal cells 0..n-1 on [low, high].
+
+    ``high`` belongs to the last cell, -1 lies below and n above; a constant range is one cell.
+    """
     low, high = np.asarray(low, np.float64), np.asarray(high, np.float64)
     if not np.isfinite(high / 2 - low / 2).all() or np.any(
         high / 2 - low / 2 > np.finfo(float).max / 2
@@ -57,7 +62,10 @@ def equal_cells(
 
 
 def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
-    """Cells between the sample quantiles k/n, per unit or over the layer; equal values never part."""
+    """Return cells between the sample quantiles k/n, per unit or over the layer.
+
+    Equal values never part.
+    """
     levels = np.arange(1, n) / n
     if not per_unit:
         return (
@@ -72,13 +80,15 @@ def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
 
 
 def _quantiles(v: Values, levels: NDArray[np.float64]) -> Values:
-    """Order statistics, not interpolations: invariant under every increasing map of the values."""
+    """Return order statistics, not interpolations: invariant under every increasing map of the values."""
     ordered = np.sort(v)
     return ordered[np.ceil(levels * len(ordered)).astype(int).clip(0, len(ordered) - 1)]
 
 
 def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float64]:
-    """Entropy-based adaptive edges (Chelombiev et al. 2019's code): ``[low] + [u[int(k len(u)/n)], k < n] + [u[-1]]``.
+    """Return entropy-based adaptive edges (Chelombiev et al. 2019's code).
+
+    ``[low] + [u[int(k len(u)/n)], k < n] + [u[-1]]``.
 
     ``u`` are the sorted unique values above ``low``: 0 where nothing is negative (ReLU, softplus), -1.000001 where nothing is below -1
     (tanh, ELU), just below the minimum elsewhere.
@@ -100,7 +110,7 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float6
 
 
 def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
-    """Cells of `ebab_edges`: exact ``low`` values form the first cell, the maximum its own."""
+    """Return cells of `ebab_edges`: exact ``low`` values form the first cell, the maximum its own."""
     return (
         (np.searchsorted(ebab_edges(z, n, low), z.ravel().astype(np.float64), side="right") - 1)
         .reshape(z.shape)

@@ -49,7 +49,10 @@ def estimate_of_codes(
     ceiling_bits: float | None = None,
     correction: Correction = "none",
 ) -> Estimate:
-    """Plug-in I(T;B) on the rows, its ceiling H(B) (or the one given) and the coverage of T; with a correction, of the population behind the rows."""
+    """Return plug-in I(T;B) on the rows, its ceiling H(B) (or the one given) and the coverage of T.
+
+    With a correction, of the population behind the rows.
+    """
     counts = counts_of(t)
     ceiling = entropy_bits(counts_of(other)) if ceiling_bits is None else ceiling_bits
     coverage = 1 - float((counts == 1).sum()) / len(t)
@@ -107,7 +110,7 @@ class Symbols(NamedTuple):
 
 
 def symbols(codes: NDArray[np.int64]) -> Symbols:
-    """What every estimate of the same B would count again."""
+    """Return what every estimate of the same B would count again."""
     counts = counts_of(codes)
     return Symbols(codes, len(counts), entropy_bits(counts))
 

@@ -19,7 +19,10 @@ Kernel = Literal["linear", "rbf"]
 
 
 def kernel_matrix(v: Variable, kernel: Kernel, width: float | None = None) -> Floats:
-    """Kernel matrix ``(n, n)``: inner products, a Gaussian of the median width (or the one given), or equality for symbols."""
+    """Return kernel matrix ``(n, n)``.
+
+    Inner products, a Gaussian of the median width (or the one given), or equality for symbols.
+    """
     if v.kind == "discrete":
         return gram(v, 1.0) * v.n
     if kernel == "linear":
@@ -31,7 +34,10 @@ def kernel_matrix(v: Variable, kernel: Kernel, width: float | None = None) -> Fl
 
 
 def hsic(a: Variable, b: Variable, *, kernel: Kernel = "rbf", unbiased: bool = True) -> float:
-    """Hilbert-Schmidt independence criterion (Gretton 2005; unbiased: Song 2012, eq. 5). Zero in expectation on independent data when unbiased."""
+    """Return Hilbert-Schmidt independence criterion (Gretton 2005; unbiased: Song 2012, eq. 5).
+
+    Zero in expectation on independent data when unbiased.
+    """
     _same_rows(a, b)
     return _hsic(kernel_matrix(a, kernel), kernel_matrix(b, kernel), unbiased)
 
@@ -53,7 +59,9 @@ def _hsic(k: Floats, m: Floats, unbiased: bool) -> float:
 
 
 def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool = False) -> float:
-    """Centred kernel alignment in [0, 1] (Kornblith et al. 2019, arXiv 1905.00414): HSIC over the root of the two self-HSICs.
+    """Return centred kernel alignment in [0, 1] (Kornblith et al. 2019, arXiv 1905.00414).
+
+    HSIC over the root of the two self-HSICs.
 
     Invariant to rotation and to one scale per variable. The biased form tends to 1 for more units than rows; ``unbiased=True`` corrects it.
 
@@ -77,13 +85,16 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
 
 
 def _of_unit_size(k: Floats) -> Floats:
-    """The kernel over its largest entry: no scale of a layer overflows, and alignment does not see scales."""
+    """Return the kernel over its largest entry.
+
+    No scale of a layer overflows, and alignment does not see scales.
+    """
     largest = float(np.abs(k).max())
     return k / largest if largest else k
 
 
 def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool = True) -> Floats:
-    """CKA of every pair of layers, shape ``(L, L)``."""
+    """Return CKA of every pair of layers, shape ``(L, L)``."""
     grams = [_of_unit_size(kernel_matrix(z, kernel)) for z in zs]
     own = [_hsic(k, k, unbiased) for k in grams]
     out = np.eye(len(zs))
@@ -119,7 +130,7 @@ class _Dependence:
             raise InputError(f"kernel must be linear or rbf, got {self.kernel!r}")
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Any two kinds; symbols have the equality kernel."""
+        """Accept any two kinds; symbols have the equality kernel."""
         return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
     @property
@@ -130,7 +141,10 @@ class _Dependence:
 
 @dataclass(frozen=True)
 class HSIC(_Dependence):
-    """HSIC as a plane coordinate. The field ``bits`` holds a dimensionless dependence: the notes and the axis say so."""
+    """HSIC as a plane coordinate. The field ``bits`` holds a dimensionless dependence.
+
+    The notes and the axis say so.
+    """
 
     traits = replace(
         _Dependence.traits,
@@ -142,13 +156,13 @@ class HSIC(_Dependence):
         return f"hsic:kernel={self.kernel}" + ("" if self.unbiased else ",unbiased=false")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text: not bits."""
+        """Return axis text: not bits."""
         return f"HSIC({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), N={n}"
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """HSIC of a and b; draws nothing."""
+        """Estimate HSIC of a and b; draws nothing."""
         return Estimate(
             hsic(a, b, kernel=self.kernel, unbiased=self.unbiased),
             a.n,
@@ -160,7 +174,10 @@ class HSIC(_Dependence):
 
 @dataclass(frozen=True)
 class CKA(_Dependence):
-    """CKA as a plane coordinate, between 0 and 1. The field ``bits`` holds a dimensionless similarity: the notes and the axis say so."""
+    """CKA as a plane coordinate, between 0 and 1.
+
+    The field ``bits`` holds a dimensionless similarity: the notes and the axis say so.
+    """
 
     kernel: Kernel = "linear"
 
@@ -174,13 +191,13 @@ class CKA(_Dependence):
         return f"cka:kernel={self.kernel}" + ("" if self.unbiased else ",unbiased=false")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text: not bits."""
+        """Return axis text: not bits."""
         return f"CKA({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), N={n}"
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """CKA of a and b; draws nothing."""
+        """Estimate CKA of a and b; draws nothing."""
         return Estimate(
             cka(a, b, kernel=self.kernel, unbiased=self.unbiased),
             a.n,

@@ -18,7 +18,7 @@ _MOST_ROWS = 10_000
 
 
 def diffusion_spectrum(z: NDArray[np.generic], width: float) -> Floats:
-    """Eigenvalues of the diffusion operator of a Gaussian kernel with anisotropic density normalisation, shape ``(n,)``, largest 1."""
+    """Return eigenvalues of the diffusion operator of a Gaussian kernel with anisotropic density normalisation, shape ``(n,)``, largest 1."""
     k = np.exp(squared_distances(z.astype(np.float64)) / (-2.0 * width**2))
     density = k.sum(axis=1)
     k /= np.outer(density, density)
@@ -27,7 +27,7 @@ def diffusion_spectrum(z: NDArray[np.generic], width: float) -> Floats:
 
 
 def spectral_entropy(spectrum: Floats, t: int) -> float:
-    """``-sum p log2 p`` with ``p = |lambda|^t / sum |lambda|^t``, in bits.
+    """Return ``-sum p log2 p`` with ``p = |lambda|^t / sum |lambda|^t``, in bits.
 
     Example:
         >>> spectral_entropy(np.array([1.0, 1.0, 0.0, 0.0]), 1)
@@ -85,16 +85,16 @@ class DiffusionEntropy:
         return text + (f",subsets={self.subsets}" if self.subsets != 3 else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text naming t and that it is geometric."""
+        """Return axis text naming t and that it is geometric."""
         what = "DSMI(Z;Y)" if quantity == "i_zy" else "DSE(Z)"
         return f"{what} [bits], t={self.t} (geometric), N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """One continuous side; the other discrete."""
+        """Return one continuous side; the other discrete."""
         return {a, b} == {"continuous", "discrete"}
 
     def entropy(self, z: Variable) -> float:
-        """DSE of a continuous variable in bits; 0 when all rows are equal."""
+        """Return DSE of a continuous variable in bits; 0 when all rows are equal."""
         if z.kind != "continuous":
             raise EstimatorError(
                 f"diffusion spectral entropy needs a continuous layer, got discrete {z.name}"
@@ -114,7 +114,10 @@ class DiffusionEntropy:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """DSMI in bits of a layer and discrete labels, in either order; unique row identities give DSE itself."""
+        """Estimate DSMI in bits of a layer and discrete labels, in either order.
+
+        Unique row identities give DSE itself.
+        """
         if a.n != b.n:
             raise InputError(
                 f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
@@ -163,6 +166,6 @@ class DiffusionEntropy:
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """DSE(Z) at ``i_xz`` and DSMI(Z;Y) at ``i_zy``."""
+        """Estimate DSE(Z) at ``i_xz`` and DSMI(Z;Y) at ``i_zy``."""
         rows = Variable("rows", np.arange(z.n)[:, None], "discrete")
         return [("i_xz", self.estimate(rows, z, rng=rng)), ("i_zy", self.estimate(z, y, rng=rng))]

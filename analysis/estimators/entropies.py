@@ -26,7 +26,7 @@ _LN2 = float(np.log(2.0))
 
 
 def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -> float:
-    """Entropy in bits of a table of counts, shape ``(K,)``, with a bias correction for the population behind it.
+    """Return entropy in bits of a table of counts, shape ``(K,)``, with a bias correction for the population behind it.
 
     ``none``: plug-in. ``mm``: + (K-1)/(2N ln 2) (Miller 1955). ``grassberger``: ln N - sum n_i G(n_i)/N (Grassberger 2003,
     physics/0307138). ``cwj``: Chao, Wang & Jost 2013 (doi:10.1111/2041-210X.12108). ``chao-shen``: coverage-adjusted (2003).
@@ -111,7 +111,7 @@ def _quadratic(c: NDArray[np.float64], n: int) -> float:
 
 
 def mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
-    """Mean plug-in entropy in bits of m rows drawn without replacement from n with counts ``c``: a hypergeometric sum per distinct count."""
+    """Return mean plug-in entropy in bits of m rows drawn without replacement from n with counts ``c``: a hypergeometric sum per distinct count."""
     from scipy.stats import hypergeom
 
     total = 0.0
@@ -127,19 +127,22 @@ def counts_of(codes: Codes) -> NDArray[np.int64]:
 
 
 def joint_codes(a: Codes, b: Codes) -> Codes:
-    """Dense codes of the pairs of two dense code vectors of shape ``(n,)``."""
+    """Return dense codes of the pairs of two dense code vectors of shape ``(n,)``."""
     pairs = a * (int(b.max()) + 1) + b
     return cell_codes(pairs[:, None])
 
 
 def joint_counts(a: Codes, b: Codes) -> NDArray[np.int64]:
-    """Counts of the pairs of two dense code vectors of shape ``(n,)``, zeros among them; by a table where that is small."""
+    """Counts of the pairs of two dense code vectors of shape ``(n,)``, zeros among them.
+
+    By a table where that is small.
+    """
     cells = (int(a.max()) + 1) * (int(b.max()) + 1)
     return counts_of(a * (int(b.max()) + 1) + b if cells <= 4 * len(a) else joint_codes(a, b))
 
 
 def information_bits(a: Codes, b: Codes, correction: Correction = "none") -> float:
-    """I(A;B) = H(A) + H(B) - H(A,B) in bits of two dense code vectors of shape ``(n,)``, each entropy with the same correction."""
+    """Return I(A;B) = H(A) + H(B) - H(A,B) in bits of two dense code vectors of shape ``(n,)``, each entropy with the same correction."""
     if int(b.max()) + 1 == len(b):  # B tells every row apart: H(A,B) is H(B), of the same counts
         return entropy_bits(counts_of(a), correction)
     tables = (counts_of(a), counts_of(b), joint_counts(a, b))
@@ -148,7 +151,9 @@ def information_bits(a: Codes, b: Codes, correction: Correction = "none") -> flo
 
 
 def information_stderr(a: Codes, b: Codes) -> float:
-    """Standard error in bits of a plug-in I(A;B): the delta method, Var = (E[L^2] - I^2)/N with L = log2 p(a,b)/(p(a) p(b)), and the next order.
+    """Return standard error in bits of a plug-in I(A;B).
+
+    The delta method, Var = (E[L^2] - I^2)/N with L = log2 p(a,b)/(p(a) p(b)), and the next order.
 
     At independence L vanishes and 2 N ln2 I is chi-squared with (K_A - 1)(K_B - 1) degrees of freedom, at most N: Var = df / (2 N^2 ln^2 2), which is added.
     """

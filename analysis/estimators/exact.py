@@ -15,7 +15,9 @@ from infoplane.types import Estimate, Kind, Variable
 
 @dataclass(frozen=True)
 class Exact:
-    """H(Z) on the probe rows, which is I(X;Z) for X uniform on them in a deterministic network; I(Z;Y) likewise.
+    """H(Z) on the probe rows, which is I(X;Z) for X uniform on them in a deterministic network.
+
+    I(Z;Y) likewise.
 
     -0.0 equals 0.0. At most log2 N: at that value every row still has its own activation and nothing of X was lost.
 
@@ -47,21 +49,23 @@ class Exact:
         return "exact"
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text, e.g. ``I(X;Z) exact [bits], N=4096``."""
+        """Return axis text, e.g. ``I(X;Z) exact [bits], N=4096``."""
         return f"I({'X;Z' if quantity == 'i_xz' else 'Z;Y'}) exact [bits], N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Any kinds: continuous rows are symbols by their bits."""
+        """Accept any kinds: continuous rows are symbols by their bits."""
         return True
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
-        """Dense symbols of the rows, shape ``(n,)``."""
+        """Return dense symbols of the rows, shape ``(n,)``."""
         return codes_of(z)
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits; the symbols of a continuous variable are its exact rows. ``rng`` is not used.
+        """Estimate I(a;b) in bits; the symbols of a continuous variable are its exact rows.
+
+        ``rng`` is not used.
 
         Raises:
             EstimatorError: unpaired rows, or fewer than 2.

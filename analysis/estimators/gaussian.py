@@ -41,14 +41,17 @@ def _correlations(x: Floats, y: Floats) -> Floats:
 
 
 def _stderr(spread: Floats, free: int) -> float:
-    """Standard error in bits of a mean of n log density ratios: their spread, and chi-squared of ``free`` parameters."""
+    """Return standard error in bits of a mean of n log density ratios.
+
+    Their spread, and chi-squared of ``free`` parameters.
+    """
     n = len(spread)
     return float(np.sqrt(spread.var() / n + free / (2 * n * n * _LN2**2)))
 
 
 @cache
 def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
-    """What the normal scores of n rows of a Gaussian pair with ``arctanh r = z`` do to Fisher's ``arctanh r``: by how much it falls short, and how many times as far it scatters down and up.
+    """Return what the normal scores of n rows of a Gaussian pair with ``arctanh r = z`` do to Fisher's ``arctanh r``: by how much it falls short, and how many times as far it scatters down and up.
 
     Ranks cannot tell by how much neighbouring rows differ: short by 0.2 and 1.25 times as far at r = 0.99 and n = 60, 0.03 and 1.04 at n = 600. From surrogates of a fixed seed, each
     read with and without ranks so that most chance cancels; of at most 1000 rows, since all fall as 1/n. By quantiles: ranks that agree wholly have no end.
@@ -117,7 +120,7 @@ class Gaussian:
         return "gauss:copula=true" if self.copula else "gauss"
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text."""
+        """Return axis text."""
         return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], Gaussian{' copula' if self.copula else ''}, N={n}"
 
     def bias_exponent(self, a: Variable, b: Variable) -> float:
@@ -125,7 +128,7 @@ class Gaussian:
         return 1.0
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """At least one continuous variable."""
+        """Accept at least one continuous variable."""
         return "continuous" in (a, b)
 
     def _prepared(self, v: Variable) -> Floats:
@@ -134,7 +137,7 @@ class Gaussian:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits. ``rng`` is not used. Constant units are left out, with a note."""
+        """Estimate I(a;b) in bits. ``rng`` is not used. Constant units are left out, with a note."""
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
@@ -180,7 +183,7 @@ class Gaussian:
         )
 
     def _against(self, white: Floats, d: int) -> tuple[str, ...]:
-        """What the rows say against one Gaussian of both variables, of which the first has d units."""
+        """Return what the rows say against one Gaussian of both variables, of which the first has d units."""
         said = misfit(white, (white[:, :d], white[:, d:]))
         return (
             (f"not Gaussian: {said}; the number may be off by bits, compare knn",) if said else ()
@@ -201,7 +204,9 @@ class Gaussian:
             )
 
     def _error(self, bits: float, r: float, n: int) -> Error:
-        """Standard error and 95 % interval for two scalars of correlation r. Delta method: dI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order,
+        """Return standard error and 95 % interval for two scalars of correlation r. Delta method.
+
+        DI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order,
         chi-squared / 2n where r vanishes. The interval is what Fisher's ``arctanh r -+ 1.96 / sqrt(n - 3)`` becomes in bits: from 0 where that holds no correlation. A
         copula's ends are the correlations whose ranks, blurred as `ranks_blur` says, would just not give r."""
         r = min(abs(r), _ONE)
@@ -254,7 +259,7 @@ class Gaussian:
         )
 
     def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
-        """What the rows say against one Gaussian per class, or against one of all classes together."""
+        """Return what the rows say against one Gaussian per class, or against one of all classes together."""
         if said := misfit(of_classes):
             return (
                 f"classes are not Gaussian: {said}; the number may be off by bits, compare knn",

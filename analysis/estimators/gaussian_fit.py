@@ -21,7 +21,10 @@ def whitened(rows: Floats, covariance: Floats) -> Floats:
 
 
 def square_lengths(white: Floats) -> Floats:
-    """Return the squared length of every whitened row, shape ``(n,)``: chi-squared of d degrees for a Gaussian."""
+    """Return the squared length of every whitened row, shape ``(n,)``.
+
+    Chi-squared of d degrees for a Gaussian.
+    """
     return np.asarray((white * white).sum(axis=1))
 
 
@@ -60,7 +63,9 @@ def _correlations(u: Floats, v: Floats) -> Floats:
 
 
 def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:
-    """Return what speaks against a Gaussian fit of whitened rows, one clause; empty where nothing does.
+    """Return what speaks against a Gaussian fit of whitened rows, one clause.
+
+    Empty where nothing does.
 
     Args:
         white: the rows that were fitted, whitened, shape ``(n, d)``.

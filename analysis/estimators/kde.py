@@ -31,7 +31,9 @@ Values = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class KDE:
-    """I(X;Z+eps), eps ~ N(0, s2 I), X uniform on the rows: upper or lower bound (Kolchinsky & Tracey 2017, arXiv 1706.02419).
+    """I(X;Z+eps), eps ~ N(0, s2 I), X uniform on the rows.
+
+    Upper or lower bound (Kolchinsky & Tracey 2017, arXiv 1706.02419).
 
     ``I_up = -(1/N) sum_i log2[(1/N) sum_j exp(-|z_i-z_j|^2 / (2 s2))]``, ``I_low`` the same with 8 s2; 0 <= I_low <= I_up <= log2 N.
     For labels ``Ih(Z) - sum_y p_y Ih(Z|y)`` with the same bound on both terms: a difference of bounds, hence no bound.
@@ -105,7 +107,7 @@ class KDE:
         return self.pairs is None
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text, e.g. ``I(X;Z+N(0,0.001)) [bits], upper``."""
+        """Return axis text, e.g. ``I(X;Z+N(0,0.001)) [bits], upper``."""
         s2 = (
             f"N(0,{self.variance:g})"
             if self.variance is not None
@@ -118,15 +120,18 @@ class KDE:
         )
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """One continuous variable (the layer) and one discrete (row ids or labels)."""
+        """Return one continuous variable (the layer) and one discrete (row ids or labels)."""
         return {a, b} == {"continuous", "discrete"}
 
     def labels_of(self, y: Variable) -> Variable:
-        """Return continuous labels as their own quantile bins: kernels compare the rows of one label."""
+        """Return continuous labels as their own quantile bins.
+
+        Kernels compare the rows of one label.
+        """
         return quantile_labels(y)
 
     def variance_of(self, z: Variable | Rows) -> float:
-        """The s2 used for this layer, in squared units of the activations; 0 where a relative width has no distance to scale by."""
+        """Return the s2 used for this layer, in squared units of the activations; 0 where a relative width has no distance to scale by."""
         if self.relative is None:
             return float(self.variance or 0.0)
         mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
@@ -139,7 +144,7 @@ class KDE:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is used for ``pairs`` only.
+        """Estimate I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is used for ``pairs`` only.
 
         When every symbol of the discrete variable is its own row the within-class term vanishes and the value is the bound on I(X;Z+eps).
 
@@ -159,7 +164,7 @@ class KDE:
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> Points:
-        """Both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs."""
+        """Return both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs."""
         return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     @staticmethod
@@ -171,7 +176,10 @@ class KDE:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
-        """The points of several widths with one budget of pairs, from one pass over the pairs; each says to the last bit what it says alone."""
+        """Return the points of several widths with one budget of pairs, from one pass over the pairs.
+
+        Each says to the last bit what it says alone.
+        """
         if x is not None and isinstance(z, Variable):
             same_rows(x, z, several[0].name)
         s2 = [one.variance_of(z) for one in several]
@@ -210,7 +218,7 @@ class KDE:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
-        """What `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for several splits."""
+        """Return what `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for several splits."""
         s2 = self.variance_of(z)
         return [
             self._both(by_x, by_y, s2)
@@ -224,7 +232,7 @@ class KDE:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
-        """The points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
+        """Return the points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
             for view in kernel_views(z.values, [s2 or _ANY], labels[start : start + 32])[0]:

@@ -55,7 +55,10 @@ def kernel_views(
     pairs: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> list[list[Seen]]:
-    """For each s2, what is seen of each grouping: all in one pass, by all rows or, within a budget of ``pairs``, by rows drawn by ``rng``."""
+    """Return for each s2, what is seen of each grouping.
+
+    All in one pass, by all rows or, within a budget of ``pairs``, by rows drawn by ``rng``.
+    """
     n = z.shape[0]
     counts = [counts_of(g) for g in groupings]
     alone = [len(c) == n for c in counts]  # every row its own group: its sum is the row itself
@@ -80,7 +83,7 @@ def kernel_views(
 
 
 def seen_of_sums(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int) -> Seen:
-    """From sums of shape ``(m, 2)`` and the size of each row's group, shape ``(m,)``."""
+    """Return from sums of shape ``(m, 2)`` and the size of each row's group, shape ``(m,)``."""
     low, up = (np.log2(own[:, bound] / sizes) - np.log2(total[:, bound] / n) for bound in (0, 1))
     spread = (float(low.std(ddof=1)), float(up.std(ddof=1))) if len(total) < n else (0.0, 0.0)
     return Seen(
@@ -96,7 +99,7 @@ def seen_of_sums(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int
 def halves_seen(
     z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]
 ) -> list[tuple[Seen, Seen]]:
-    """For either half of each split of the rows, what its rows see of it, grouped by X and by Y: of all splits from few passes.
+    """Return for either half of each split of the rows, what its rows see of it, grouped by X and by Y: of all splits from few passes.
 
     A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no row needs to know its size.
     """
@@ -136,7 +139,10 @@ def seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
 def tables_of_halves(
     codes: Codes, splits: Sequence[NDArray[np.bool_]]
 ) -> list[list[tuple[int, int, float]]]:
-    """Of either half of each split: its rows, how many different codes they have, and the entropy of these in bits."""
+    """Of either half of each split.
+
+    Its rows, how many different codes they have, and the entropy of these in bits.
+    """
     every = counts_of(codes)
     if len(every) == len(codes):  # each row alone
         firsts = [int(np.count_nonzero(half)) for half in splits]
@@ -154,7 +160,9 @@ def tables_of_halves(
 def _logs_by_groups(
     z: Values, s2: float, codings: Sequence[Codes], splits: Sequence[NDArray[np.bool_]]
 ) -> list[Floats]:
-    """Sums over the rows of either half of log2 of their kernel sums: over that half, then over its rows of the same code, for each coding; all (splits, 2, 2).
+    """Return sums over the rows of either half of log2 of their kernel sums.
+
+    Over that half, then over its rows of the same code, for each coding; all (splits, 2, 2).
 
     The last axis is the bound. Each half and each coding of it is a grouping of one pass, whose tiles are sorted by the last coding.
     """
@@ -178,7 +186,10 @@ def _logs_by_groups(
 def _logs_by_blocks(
     z: Values, s2: float, ys: Codes, splits: Sequence[NDArray[np.bool_]], pattern: Codes
 ) -> tuple[Floats, Floats]:
-    """As `_logs_by_groups`, by labels alone: rows that fall alike in every split, ``pattern`` says which, (and share one of few labels) are one block."""
+    """As `_logs_by_groups`, by labels alone.
+
+    Rows that fall alike in every split, ``pattern`` says which, (and share one of few labels) are one block.
+    """
     there = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
     there[:, pattern] = splits
 
@@ -211,12 +222,12 @@ def _logs_by_blocks(
 
 
 def _blocks(splits: Sequence[NDArray[np.bool_]]) -> Codes:
-    """Number of each row's block: rows of one block fall alike in every split."""
+    """Return number of each row's block: rows of one block fall alike in every split."""
     return cell_codes(np.stack(splits, axis=1).astype(np.int64))
 
 
 def mean_square_distance(rows: Rows) -> float:
-    """Mean squared distance between two different rows."""
+    """Return mean squared distance between two different rows."""
     mean, n = mean_of(rows), rows.shape[0]
     square = sum(float(((block - mean) ** 2).sum()) for _, block in starting(rows.blocks(4096)))
     return 2 * square / (n - 1)

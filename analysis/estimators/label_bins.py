@@ -15,12 +15,18 @@ BINNED_LABELS = f"Y in {LABEL_BINS} quantile bins of its own"
 
 
 def labels_seen_by(estimator: Estimator, y: Variable) -> Variable:
-    """Return the labels as this estimator takes them: in bins where it counts cells, else as they are."""
+    """Return the labels as this estimator takes them.
+
+    In bins where it counts cells, else as they are.
+    """
     return estimator.labels_of(y) if isinstance(estimator, BinsLabels) else y
 
 
 def counts_cells(spec: str) -> bool:
-    """Return whether the estimator of this spec takes continuous labels in bins; False for one that is not installed."""
+    """Return whether the estimator of this spec takes continuous labels in bins.
+
+    False for one that is not installed.
+    """
     from infoplane.analysis.estimators.spec import parse
 
     try:
@@ -30,7 +36,9 @@ def counts_cells(spec: str) -> bool:
 
 
 def quantile_labels(y: Variable, bins: int = LABEL_BINS) -> Variable:
-    """Return continuous labels, shape ``(n, dim)``, as symbols: the quantile bin of every column.
+    """Return continuous labels, shape ``(n, dim)``, as symbols.
+
+    The quantile bin of every column.
 
     A row's bin follows from its rank alone, so that I(Z;Y) is the same for y and a y + b, whatever the layer's
     bins are. Equal labels share a bin. At most log2 ``bins`` bits per column can be seen.

@@ -25,7 +25,10 @@ MOST_CLASSES = 256
 
 
 class Critic(nn.Module):
-    """A scalar f(a, b) for every pair of rows, shape ``(n, m)``: one hidden layer on each side meets in a second one."""
+    """A scalar f(a, b) for every pair of rows, shape ``(n, m)``.
+
+    One hidden layer on each side meets in a second one.
+    """
 
     def __init__(self, a: int, b: int, hidden: int) -> None:
         super().__init__()
@@ -38,7 +41,7 @@ class Critic(nn.Module):
         return self.rest(self.left(a)[:, None, :] + self.right(b)[None, :, :])[..., 0]  # type: ignore[no-any-return]  # a tensor
 
     def pairs(self, a: Tensor, b: Tensor) -> Tensor:
-        """f of paired rows only, shape ``(n,)``."""
+        """Return f of paired rows only, shape ``(n,)``."""
         return self.rest(self.left(a) + self.right(b))[..., 0]  # type: ignore[no-any-return]  # a tensor
 
 
@@ -52,30 +55,36 @@ def _log_mean_exp(v: Tensor) -> Tensor:
 
 
 def infonce_nats(scores: Tensor) -> Tensor:
-    """``log K + mean_i (f_ii - logsumexp_j f_ij)`` for a ``(K, K)`` matrix of scores; at most log K (van den Oord 2018)."""
+    """Return ``log K + mean_i (f_ii - logsumexp_j f_ij)`` for a ``(K, K)`` matrix of scores.
+
+    At most log K (van den Oord 2018).
+    """
     return scores.diagonal().mean() - torch.logsumexp(scores, 1).mean() + float(np.log(len(scores)))
 
 
 def dv_nats(scores: Tensor) -> Tensor:
-    """Donsker-Varadhan: ``E_joint f - log E_product e^f`` (MINE, Belghazi 2018)."""
+    """Return Donsker-Varadhan: ``E_joint f - log E_product e^f`` (MINE, Belghazi 2018)."""
     joint, product = _diagonal_and_rest(scores)
     return joint.mean() - _log_mean_exp(product)
 
 
 def nwj_nats(scores: Tensor) -> Tensor:
-    """Nguyen-Wainwright-Jordan: ``E_joint f - E_product e^(f-1)``."""
+    """Return Nguyen-Wainwright-Jordan: ``E_joint f - E_product e^(f-1)``."""
     joint, product = _diagonal_and_rest(scores)
     return joint.mean() - _log_mean_exp(product).sub(1).exp()
 
 
 def js_objective(scores: Tensor) -> Tensor:
-    """Jensen-Shannon objective: trains a log density ratio stably; not an information."""
+    """Return Jensen-Shannon objective: trains a log density ratio stably; not an information."""
     joint, product = _diagonal_and_rest(scores)
     return -nn.functional.softplus(-joint).mean() - nn.functional.softplus(product).mean()
 
 
 def smile_nats(scores: Tensor, tau: float) -> Tensor:
-    """DV with the product term clipped to [-tau, tau] (Song & Ermon 2020): less variance, no longer a bound."""
+    """Return DV with the product term clipped to [-tau, tau] (Song & Ermon 2020).
+
+    Less variance, no longer a bound.
+    """
     joint, product = _diagonal_and_rest(scores)
     return joint.mean() - _log_mean_exp(product.clamp(-tau, tau))
 
@@ -132,23 +141,23 @@ class Variational:
         return self._spec()
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text."""
+        """Return axis text."""
         return f"{self._TITLE}({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) >= [bits], held out, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """At least one continuous variable."""
+        """Accept at least one continuous variable."""
         return "continuous" in (a, b)
 
     def objective(self, scores: Tensor) -> Tensor:
-        """What training maximises, in nats."""
+        """Return what training maximises, in nats."""
         raise NotImplementedError
 
     def read(self, scores: Tensor) -> Tensor:
-        """The estimate in nats from the scores of a held-out batch."""
+        """Return the estimate in nats from the scores of a held-out batch."""
         return self.objective(scores)
 
     def ceiling(self, a: Variable, b: Variable) -> float | None:
-        """min H of a discrete side; None for two continuous ones."""
+        """Return min H of a discrete side; None for two continuous ones."""
         return min(
             (entropy_bits(counts_of(row_codes(v.values))) for v in (a, b) if v.kind == "discrete"),
             default=None,
@@ -160,7 +169,7 @@ class Variational:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits: mean over ``seeds`` critics of the value on rows that no critic trained on.
+        """Estimate I(a;b) in bits: mean over ``seeds`` critics of the value on rows that no critic trained on.
 
         Raises:
             EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged critic.
@@ -213,7 +222,7 @@ class Variational:
         test: NDArray[np.int64],
         rng: np.random.Generator,
     ) -> float:
-        """A critic trained on the rows ``fit``, stopped early by an inner part of them, read on ``test``."""
+        """Return a critic trained on the rows ``fit``, stopped early by an inner part of them, read on ``test``."""
         inner = max(self.batch, int(_INNER * len(fit)))
         stop, train = fit[:inner], fit[inner:]
         if len(train) < self.batch:
@@ -283,7 +292,9 @@ def critic_features(v: Variable, name: str) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class InfoNCE(Variational):
-    """InfoNCE (van den Oord et al. 2018): a lower bound that cannot exceed log2(batch), held out, in bits.
+    """InfoNCE (van den Oord et al. 2018).
+
+    A lower bound that cannot exceed log2(batch), held out, in bits.
 
     When it lies: any I above log2(batch) - 1 reads as the ceiling, which is stored with the estimate.
     """
@@ -297,7 +308,7 @@ class InfoNCE(Variational):
         return infonce_nats(scores)
 
     def ceiling(self, a: Variable, b: Variable) -> float | None:
-        """log2(batch), or the entropy of labels where that is less."""
+        """Return log2(batch), or the entropy of labels where that is less."""
         own, other = float(np.log2(self.batch)), super().ceiling(a, b)
         return own if other is None else min(own, other)
 
@@ -317,7 +328,10 @@ class NWJ(Variational):
 
 @dataclass(frozen=True)
 class MINE(Variational):
-    """MINE (Belghazi et al. 2018): Donsker-Varadhan on batches; the logarithm of a mean makes it slightly too high."""
+    """MINE (Belghazi et al. 2018): Donsker-Varadhan on batches.
+
+    The logarithm of a mean makes it slightly too high.
+    """
 
     traits = replace(
         Variational.traits,
@@ -335,7 +349,10 @@ class MINE(Variational):
 
 @dataclass(frozen=True)
 class SMILE(Variational):
-    """SMILE (Song & Ermon 2020): critic trained by Jensen-Shannon, read by DV with the product term clipped at ``tau`` nats. No bound."""
+    """SMILE (Song & Ermon 2020).
+
+    Critic trained by Jensen-Shannon, read by DV with the product term clipped at ``tau`` nats. No bound.
+    """
 
     tau: float = 5.0
 
@@ -367,7 +384,9 @@ class SMILE(Variational):
 
 @dataclass(frozen=True)
 class DensityRatio(Variational):
-    """Joint against product as a classification: its logit is the log density ratio, read two ways that must agree.
+    """Joint against product as a classification.
+
+    Its logit is the log density ratio, read two ways that must agree.
 
     Plug-in ``E_joint f`` and Donsker-Varadhan ``E_joint f - log E_product e^f``, both on held-out rows. They agree when the ratio is
     normalised; when they part by more than 0.3 bit the estimate is refused. Cross-fitted: both halves of the rows are trained on and read, in turn, so that

@@ -75,17 +75,17 @@ class NoisyChannel:
         return replace(self, sigma=sigma)
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text."""
+        """Return axis text."""
         return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], noisy net sigma={self.sigma:g}, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """The clean layer (continuous) with row ids or labels (discrete)."""
+        """Return the clean layer (continuous) with row ids or labels (discrete)."""
         return {a, b} == {"continuous", "discrete"}
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I in bits between the noisy layer and row ids (X) or labels (Y).
+        """Estimate I in bits between the noisy layer and row ids (X) or labels (Y).
 
         Raises:
             EstimatorError: unpaired rows, or not one continuous and one discrete variable.
@@ -101,7 +101,7 @@ class NoisyChannel:
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Both quantities from the same draws."""
+        """Return both quantities from the same draws."""
         same_rows(x, z, self.name)
         found = self._estimates(z, [row_codes(x.values), row_codes(y.values)], rng)
         return [("i_xz", found[0]), ("i_zy", found[1])]
@@ -150,7 +150,7 @@ class NoisyChannel:
         codes: list[NDArray[np.int64]],
         noise: Floats,
     ) -> Floats:
-        """``log2 p(z|symbol) / p(z)`` at one noisy draw of every row of the block, shape (variables, rows)."""
+        """Return ``log2 p(z|symbol) / p(z)`` at one noisy draw of every row of the block, shape (variables, rows)."""
         noisy = centres[block] + noise
         d = np.einsum("ij,ij->i", noisy, noisy)[:, None] + norms[None, :] - 2 * noisy @ centres.T
         log_w = -0.5 * np.maximum(d, 0)

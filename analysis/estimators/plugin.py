@@ -75,7 +75,10 @@ class Plugin:
 
     @property
     def traits(self) -> Traits:
-        """A corrected number is no longer counted from the table alone: it obeys no law by arithmetic."""
+        """A corrected number is no longer counted from the table alone.
+
+        It obeys no law by arithmetic.
+        """
         plain = self.used_correction == "none"
         return replace(_TRAITS, keeps_chain=plain, obeys_bounds=plain)
 
@@ -90,18 +93,18 @@ class Plugin:
         return "plugin:population" + (f",correction={self.correction}" if self.correction else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text."""
+        """Return axis text."""
         pair = "X;Z" if quantity == "i_xz" else "Z;Y"
         return f"I({pair}) [bits], plug-in ({self.target}, {self.used_correction}), N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Symbols only."""
+        """Accept symbols only."""
         return a == b == "discrete"
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I(a;b) in bits; for a population with standard error and 95 % interval, see `infoplane.analysis.estimators.table_errors`.
+        """Estimate I(a;b) in bits; for a population with standard error and 95 % interval, see `infoplane.analysis.estimators.table_errors`.
 
         No interval where more than a tenth of the rows are alone in their pair of symbols: there the bias of pairs that never
         appeared exceeds every error. Elsewhere it reaches as far as the correction differs from Chao, Wang & Jost's.

@@ -32,12 +32,12 @@ _ALIGNMENT_GRID = tuple(float(f) for f in np.geomspace(0.1, 10.0, 17))
 
 
 def squared_distances(z: Floats) -> Floats:
-    """Squared Euclidean distances of all row pairs, shape ``(n, n)``, from matrix products of the centred rows."""
+    """Return squared Euclidean distances of all row pairs, shape ``(n, n)``, from matrix products of the centred rows."""
     return _of_distances(z, lambda distances: None)
 
 
 def _of_distances(z: Floats, finish: Callable[[Floats], object]) -> Floats:
-    """`squared_distances`, every strip of rows finished in place while it is in cache."""
+    """Return `squared_distances`, every strip of rows finished in place while it is in cache."""
     centred = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
     norms = np.einsum("ij,ij->i", centred, centred)
     out = np.empty((len(centred), len(centred)))
@@ -58,7 +58,10 @@ def _of_distances(z: Floats, finish: Callable[[Floats], object]) -> Floats:
 
 
 def gram(v: Variable, width: float) -> Floats:
-    """Normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``; of equality for a discrete variable. Trace 1."""
+    """Return normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``.
+
+    Of equality for a discrete variable. Trace 1.
+    """
     if v.kind == "discrete":
         return (codes_of(v)[:, None] == codes_of(v)[None]).astype(np.float64) / v.n
     rate = -0.5 / width**2
@@ -72,14 +75,17 @@ def gram(v: Variable, width: float) -> Floats:
 
 
 def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
-    """Kernel width by Silverman's rule as in Yu et al. 2020: ``gamma sqrt(d) n^(-1/(4+d))`` times the RMS standard deviation of the units."""
+    """Return kernel width by Silverman's rule as in Yu et al. 2020.
+
+    ``gamma sqrt(d) n^(-1/(4+d))`` times the RMS standard deviation of the units.
+    """
     n, d = z.shape
     scale = float(np.sqrt(np.mean(np.var(z.astype(np.float64), axis=0))))
     return gamma * scale * float(np.sqrt(d)) * float(n) ** (-1.0 / (4 + d))
 
 
 def median_width(z: NDArray[np.generic]) -> float:
-    """Kernel width: the median distance of distinct row pairs (of the first 2000 rows).
+    """Return kernel width: the median distance of distinct row pairs (of the first 2000 rows).
 
     Raises:
         EstimatorError: a single row has no distance.
@@ -91,7 +97,7 @@ def median_width(z: NDArray[np.generic]) -> float:
 
 
 def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
-    """Kernel width, a multiple of the median one, whose centred Gram matrix is best aligned with the labels' (Cortes et al. 2012).
+    """Return kernel width, a multiple of the median one, whose centred Gram matrix is best aligned with the labels' (Cortes et al. 2012).
 
     Only where labels are given; it uses them, so the value of I(Z;Y) is chosen to be large.
     """
@@ -113,7 +119,9 @@ def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
 def matrix_entropy(
     a: Floats, alpha: float, *, lanczos: int = 0, rng: np.random.Generator | None = None
 ) -> float:
-    """Entropy in bits of a trace-one Gram matrix: ``log2(sum lambda^alpha) / (1 - alpha)``; alpha 1 is the von Neumann form.
+    """Return entropy in bits of a trace-one Gram matrix: ``log2(sum lambda^alpha) / (1 - alpha)``.
+
+    Alpha 1 is the von Neumann form.
 
     alpha 2 is ``-log2 |A|_F^2`` and needs no eigenvalues. With ``lanczos`` > 0 the trace of the power is estimated from that many
     Lanczos steps and 10 random vectors (stochastic Lanczos quadrature, Ubaru, Chen & Saad 2017), for matrices too large for a spectrum.
@@ -131,7 +139,10 @@ def matrix_entropy(
 
 
 def spectrum_entropy(spectrum: Floats, alpha: float) -> float:
-    """Entropy in bits of eigenvalues, which are made to sum to one; those that are rounding of zero are left out."""
+    """Return entropy in bits of eigenvalues, which are made to sum to one.
+
+    Those that are rounding of zero are left out.
+    """
     spectrum = spectrum[spectrum > 1e-14]
     spectrum = spectrum / spectrum.sum()
     if alpha == 1.0:
@@ -140,7 +151,9 @@ def spectrum_entropy(spectrum: Floats, alpha: float) -> float:
 
 
 def within_classes(a: Floats, codes: NDArray[np.int64]) -> Floats:
-    """Eigenvalues of the trace-one matrix ``a`` times the equality of ``codes``: one small spectrum per class instead of a large one.
+    """Return eigenvalues of the trace-one matrix ``a`` times the equality of ``codes``.
+
+    One small spectrum per class instead of a large one.
 
     Its entries between classes are zero, so that rows sorted by class make it block-diagonal.
     """
@@ -158,7 +171,9 @@ def _class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Floa
 def pair_entropies(
     z: NDArray[np.floating], width: float, codes: NDArray[np.int64] | None
 ) -> tuple[float, float]:
-    """S_2 of a Gaussian kernel and of that kernel times the equality of ``codes``, in bits: from one pairwise pass, no N x N matrix.
+    """Return S_2 of a Gaussian kernel and of that kernel times the equality of ``codes``, in bits.
+
+    From one pairwise pass, no N x N matrix.
 
     ``sum_ij K_ij^2`` is a kernel sum at half the squared width; its relative error of 4e-7 is 6e-7 bit.
     """
@@ -206,7 +221,9 @@ def _lanczos_trace(
 
 @dataclass(frozen=True)
 class MatrixRenyi:
-    """Matrix-based Renyi "mutual information" ``S(A) + S(B) - S(A o B / tr)`` in bits: geometric, not Shannon.
+    """Matrix-based Renyi "mutual information" ``S(A) + S(B) - S(A o B / tr)`` in bits.
+
+    Geometric, not Shannon.
 
     Attributes:
         alpha: order; 1 is von Neumann, 2 needs no eigenvalues, 1.01 is the literature's.
@@ -269,16 +286,16 @@ class MatrixRenyi:
         return text + (f",lanczos={self.lanczos}" if self.lanczos else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text naming the order, the width rule and that it is geometric."""
+        """Return axis text naming the order, the width rule and that it is geometric."""
         ends = "Z;Y" if quantity == "i_zy" else "X;Z"
         return f"I_{self.alpha:g}({ends}) [bits], kernel {self.width} (geometric), N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Any two kinds."""
+        """Accept any two kinds."""
         return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
     def width_of(self, v: Variable, labels: Variable | None = None) -> float:
-        """Kernel width used for ``v``, in its units; 0 for a constant layer, whose Gram matrix is all ones at any width."""
+        """Return kernel width used for ``v``, in its units; 0 for a constant layer, whose Gram matrix is all ones at any width."""
         if v.kind == "discrete":
             return 1.0
         if self.width == "silverman":
@@ -295,7 +312,7 @@ class MatrixRenyi:
         return float(self.width)
 
     def entropy(self, v: Variable, *, labels: Variable | None = None) -> float:
-        """S_alpha of one variable in bits."""
+        """Return S_alpha of one variable in bits."""
         return self._alone(v, None, labels)
 
     def _gram(self, v: Variable, width: float) -> Floats:
@@ -313,7 +330,7 @@ class MatrixRenyi:
     def _parts(
         self, z: Variable, others: Sequence[Variable], rng: np.random.Generator | None, width: float
     ) -> list[float]:
-        """``S(Z)``, then ``S(Z o other)`` for each of the others. Z is continuous."""
+        """Return ``S(Z)``, then ``S(Z o other)`` for each of the others. Z is continuous."""
         if self.alpha == 2.0:
             return self._squares(z, others, width)
         a = self._gram(z, width)
@@ -338,7 +355,7 @@ class MatrixRenyi:
         return [next(entropies) if part else float(np.log2(z.n)) for part in parts]
 
     def _blocks(self, a: Floats, other: Variable) -> list[Callable[[], Floats]]:
-        """The matrix ``A o other`` of trace one, or its blocks that are not zero, each made when called; none where it is the identity over n."""
+        """Return the matrix ``A o other`` of trace one, or its blocks that are not zero, each made when called; none where it is the identity over n."""
         if other.kind == "continuous":
             return [lambda: a * self._gram(other, self.width_of(other)) * other.n]
         codes = codes_of(other)
@@ -389,7 +406,7 @@ class MatrixRenyi:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I_alpha(a;b) in bits. ``rng`` is used by ``lanczos`` only."""
+        """Estimate I_alpha(a;b) in bits. ``rng`` is used by ``lanczos`` only."""
         if a.n != b.n:
             raise InputError(
                 f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
@@ -422,7 +439,10 @@ class MatrixRenyi:
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Both quantities from one spectrum of Z. Unique row identities X give ``I(X;Z) = S(Z)``: identity o A = identity."""
+        """Return both quantities from one spectrum of Z. Unique row identities X give ``I(X;Z) = S(Z)``.
+
+        Identity o A = identity.
+        """
         labels = y if y.kind == "discrete" else None
         if z.kind == "discrete":
             return [("i_xz", self.estimate(x, z, rng=rng)), ("i_zy", self.estimate(z, y, rng=rng))]

@@ -65,17 +65,17 @@ class Sliced:
         return text + (f"{',' if ':' in text else ':'}k={self.k}" if self.k != 5 else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text."""
+        """Return axis text."""
         return f"SI({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], {self.slices} slices, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """At least one continuous variable."""
+        """Accept at least one continuous variable."""
         return "continuous" in (a, b)
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """SI(a;b) in bits with the standard error over directions."""
+        """Estimate SI(a;b) in bits with the standard error over directions."""
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
@@ -92,7 +92,7 @@ class Sliced:
         )
 
     def _slice_bits(self, a: Variable, b: Variable, rng: np.random.Generator) -> list[float]:
-        """The information of every pair of directions, or of a direction and symbols, in bits."""
+        """Return the information of every pair of directions, or of a direction and symbols, in bits."""
         projections = [_project(v, self.slices, rng) for v in (a, b) if v.kind == "continuous"]
         pieces = [[p[:, [i]] for p in projections] for i in range(self.slices)]
         if len(projections) == 2:
@@ -102,7 +102,7 @@ class Sliced:
 
 
 def _project(v: Variable, slices: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Standardised projections onto random directions, shape ``(n, slices)``."""
+    """Return standardised projections onto random directions, shape ``(n, slices)``."""
     directions = rng.normal(size=(v.dim, slices))
     p = standardised(v) @ (directions / np.linalg.norm(directions, axis=0))
     sd = p.std(axis=0)

@@ -39,7 +39,7 @@ FAMILIES: dict[str, str] = {
 
 
 def families() -> dict[str, Any]:  # Any: classes of estimators
-    """Every estimator class by its spec prefix, those of installed plug-ins included."""
+    """Return every estimator class by its spec prefix, those of installed plug-ins included."""
     found = {prefix: _load(target) for prefix, target in FAMILIES.items()}
     for point in entry_points(group="infoplane.estimators"):
         found.setdefault(point.name, point.load())
@@ -64,7 +64,7 @@ def family_of(prefix: str) -> Any:  # Any: a class of estimators
 
 
 def parse(spec: str | Estimator) -> Estimator:
-    """The estimator that a spec names; an estimator is returned as it is.
+    """Return the estimator that a spec names; an estimator is returned as it is.
 
     The form is ``family[:value][,key=value...]``; a bare first value goes to the family's main parameter.
 
@@ -112,7 +112,9 @@ def prefix_of(spec: str | Estimator) -> str:
 
 
 def traits_of(spec: str | Estimator) -> Traits:
-    """Return the traits behind a spec; those that promise nothing where no installed estimator answers to it.
+    """Return the traits behind a spec.
+
+    Those that promise nothing where no installed estimator answers to it.
 
     Example:
         >>> traits_of("hsic").unit, traits_of("of a package that is not installed").keeps_chain
@@ -136,7 +138,10 @@ def _value(text: str) -> bool | int | float | str:
 
 
 def catalogue() -> list[dict[str, str]]:
-    """One row per family for a table: name, target, bound, validity, parameters (with their defaults)."""
+    """Return one row per family for a table.
+
+    Name, target, bound, validity, parameters (with their defaults).
+    """
     rows = []
     for prefix, cls in families().items():
         parameters = [

@@ -24,7 +24,7 @@ _FEW, _CLEAR = (
 
 
 def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tuple[float, float]:
-    """95 % interval of an information of n rows whose error is a normal part and a centred ``chi^2 / (2 n ln 2)`` of ``degrees`` of freedom.
+    """Return 95 % interval of an information of n rows whose error is a normal part and a centred ``chi^2 / (2 n ln 2)`` of ``degrees`` of freedom.
 
     ``variance`` in bits^2 is that of both. At independence the normal part vanishes and 2 n ln 2 I is chi-squared, skew and bounded below (Wilks 1938): a symmetric
     interval would hold the truth always. The quantiles are those of the Pearson type III law with the same variance and third moment.
@@ -42,7 +42,7 @@ def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tup
 
 
 def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, float, float]:
-    """Standard error and 95 % interval in bits of ``information_bits(a, b, correction)``, as ``(se, low, high)``.
+    """Return standard error and 95 % interval in bits of ``information_bits(a, b, correction)``, as ``(se, low, high)``.
 
     The variance is that of the delete-one jackknife, exact for every correction, less half of the jackknife variance of the same columns paired at random: the jackknife
     counts the second order twice (Efron & Stein 1981), and at independence there is nothing else. The delta method of the plug-in, which a large table falls back to, does not know how a
@@ -69,7 +69,7 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
 
 
 def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
-    """95 % interval of a weak information: 2 n ln 2 times the plug-in is noncentral chi-squared, its noncentrality 2 n ln 2 times the truth, which is inverted at both tails.
+    """Return 95 % interval of a weak information: 2 n ln 2 times the plug-in is noncentral chi-squared, its noncentrality 2 n ln 2 times the truth, which is inverted at both tails.
 
     At the ends of a law that holds at independence a true 0.007 bit of 200 coin pairs was missed in 3 of 10 draws: the truth itself widens the law.
 
@@ -99,7 +99,10 @@ def jackknife_variance(a: Codes, b: Codes, correction: Correction) -> float:
 
 
 def _without_one(counts: NDArray[np.int64], correction: Correction) -> NDArray[np.float64]:
-    """Entropy in bits of the table that has one row fewer of a symbol, for every symbol: equal counts, equal entropies."""
+    """Return entropy in bits of the table that has one row fewer of a symbol, for every symbol.
+
+    Equal counts, equal entropies.
+    """
     sizes, which = np.unique(counts, return_inverse=True)
     found = np.empty(len(sizes))
     for k in range(len(sizes)):

@@ -94,18 +94,20 @@ class VInformation:
         return f"vinfo:family={self.family}{extra}"
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text that says which family and that rows are held out."""
+        """Return axis text that says which family and that rows are held out."""
         ends = "Z->Y" if quantity == "i_zy" else "X->Z"
         return f"I_V({ends}) [bits], {self.family}, held out, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """Any predictor (symbols become indicator columns) and any target."""
+        """Accept any predictor (symbols become indicator columns) and any target."""
         return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
     def pointwise(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Floats:
-        """Pointwise V-information in bits, shape ``(n,)``: one held-out value per row, in the order of the rows.
+        """Return pointwise V-information in bits, shape ``(n,)``.
+
+        One held-out value per row, in the order of the rows.
 
         Raises:
             EstimatorError: too few rows, or symbols without repetition.
@@ -117,7 +119,10 @@ class VInformation:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """I_V(a -> b) in bits with the standard error of the mean over held-out rows. Without ``rng``, seed 0."""
+        """Estimate I_V(a -> b) in bits with the standard error of the mean over held-out rows.
+
+        Without ``rng``, seed 0.
+        """
         _check_pair(a, b)
         base, used = _both_surprises(a, b, self, _generator(rng))
         return summary_of(base - used, b, self)
@@ -174,7 +179,7 @@ def summary_of(
 
 
 def target_columns(v: Variable) -> Floats:
-    """Predictor columns: the values of a continuous variable, indicators of the symbols of a discrete one."""
+    """Return predictor columns: the values of a continuous variable, indicators of the symbols of a discrete one."""
     if v.kind == "continuous":
         return v.values.astype(np.float64)
     codes = _symbols(v)
@@ -190,7 +195,7 @@ def _symbols(v: Variable) -> NDArray[np.int64]:
 
 
 def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Fold of every row, stratified: rows are dealt out class by class, in random order."""
+    """Return fold of every row, stratified: rows are dealt out class by class, in random order."""
     if b.n < 4 * e.folds:
         raise EstimatorError(
             f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds or more probe rows"
@@ -210,7 +215,7 @@ def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[
 def conditional_surprise(
     b: Variable, a: Variable | None, e: VInformation, *, rng: np.random.Generator | None = None
 ) -> Floats:
-    """Held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)`` (density for a continuous ``b``); ``a=None`` predicts from nothing."""
+    """Return held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)`` (density for a continuous ``b``); ``a=None`` predicts from nothing."""
     if a is not None:
         _check_pair(a, b)
     base, used = _both_surprises(a, b, e, _generator(rng))
@@ -220,7 +225,7 @@ def conditional_surprise(
 def _both_surprises(
     a: Variable | None, b: Variable, e: VInformation, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Surprises without and with the predictor, on the same folds."""
+    """Return surprises without and with the predictor, on the same folds."""
     fold = folds_of(b, e, rng)
     z = np.zeros((b.n, 0)) if a is None else target_columns(a)
     y: NDArray[np.generic] = _symbols(b) if b.kind == "discrete" else b.values.astype(np.float64)
@@ -234,7 +239,10 @@ def _both_surprises(
 
 
 def standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
-    """Columns centred and scaled by the training rows; constant ones go; wider than long is rotated onto the span of the training rows."""
+    """Return columns centred and scaled by the training rows; constant ones go.
+
+    Wider than long is rotated onto the span of the training rows.
+    """
     spread = z[train].std(axis=0)
     live = spread > 1e-12 * np.abs(z[train]).max(axis=0, initial=0.0)
     out = (z[:, live] - z[train][:, live].mean(axis=0)) / spread[live]
@@ -263,7 +271,7 @@ def _one_fold(
 def _inner(
     train: NDArray[np.int64], held: int, k: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The k-th block of training rows to tune on, and the others to fit on."""
+    """Return the k-th block of training rows to tune on, and the others to fit on."""
     block = slice(k * held, (k + 1) * held)
     return train[block], np.delete(train, block)
 
@@ -326,7 +334,10 @@ def _one_fold_continuous(
 
 
 def gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
-    """-log2 density of rows under the zero-mean Gaussian of the fitted residuals; a full covariance where the rows allow one."""
+    """Return -log2 density of rows under the zero-mean Gaussian of the fitted residuals.
+
+    A full covariance where the rows allow one.
+    """
     n, d = fitted.shape
     cov = fitted.T @ fitted / n
     if d > n / 10:
@@ -341,7 +352,7 @@ def gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
 
 
 def _usable(estimator: str | VInformation | None) -> VInformation:
-    """The estimator of usable information that is meant: an estimator, a spec, or the default.
+    """Return the estimator of usable information that is meant: an estimator, a spec, or the default.
 
     Raises:
         InputError: another family.
@@ -362,7 +373,7 @@ def conditional_vinformation(
     estimator: str | VInformation | None = None,
     rng: np.random.Generator | None = None,
 ) -> Estimate:
-    """``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits (Hewitt et al. 2021, arXiv 2109.09234): what Z adds to ``given``.
+    """Return ``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits (Hewitt et al. 2021, arXiv 2109.09234): what Z adds to ``given``.
 
     Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
     """
@@ -412,7 +423,7 @@ def mdl_online_code(
     estimator: str | VInformation | None = None,
     rng: np.random.Generator | None = None,
 ) -> CodeLength:
-    """Bits to send the labels one block after the other, each block coded by a probe fitted on all earlier blocks.
+    """Return bits to send the labels one block after the other, each block coded by a probe fitted on all earlier blocks.
 
     ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from few rows gets a short code, which plain accuracy
     cannot show. The row order is random (``rng``; seed 0 without).

@@ -25,7 +25,9 @@ _NEIGHBOURS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 @dataclass(frozen=True)
 class Split:
-    """One fold's training rows, already standardised: a part to fit on and an inner part to tune on.
+    """One fold's training rows, already standardised.
+
+    A part to fit on and an inner part to tune on.
 
     Attributes:
         z, zi: predictors of the fitted and the inner rows, shape ``(n, dim)``.
@@ -42,18 +44,18 @@ class Split:
     discrete: bool
 
     def inner_losses(self, out: Floats) -> Floats:
-        """Loss of every inner row: nats of a label, or half the squared error."""
+        """Return Loss of every inner row: nats of a label, or half the squared error."""
         if self.discrete:
             return np.asarray(-log_softmax(out)[np.arange(len(out)), self.yi])  # type: ignore[index]  # integer codes
         return np.asarray(0.5 * np.sum((out - np.asarray(self.yi, np.float64)) ** 2, axis=1))
 
     def inner_loss(self, out: Floats) -> float:
-        """Mean of `inner_losses`."""
+        """Return mean of `inner_losses`."""
         return float(self.inner_losses(out).mean())
 
 
 def log_softmax(logits: Floats) -> Floats:
-    """Natural-log probabilities from logits of shape ``(n, classes)``."""
+    """Return Natural-log probabilities from logits of shape ``(n, classes)``."""
     shifted = logits - logits.max(axis=1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
@@ -61,7 +63,9 @@ def log_softmax(logits: Floats) -> Floats:
 def fit_family(
     family: str, split: Callable[[int], Split], rng: np.random.Generator, hidden: int
 ) -> Predictor:
-    """A predictor of the named family, tuned and calibrated on the inner rows of ``split(0)``; the base rates where it learnt nothing.
+    """Return a predictor of the named family, tuned and calibrated on the inner rows of ``split(0)``.
+
+    The base rates where it learnt nothing.
 
     Learnt means a gain over the base rates above 2.5 standard errors: the choice among tuned predictors, a winner's curse, would cost small negative bits on independent data. Where the inner rows
     leave it open (a gain above 0 and below 4 standard errors) fits on ``split(1)`` and ``split(2)``, whose inner rows are others, are asked, too: one split alone, at 1.5, threw away a true 0.16 bit in
@@ -81,7 +85,7 @@ def fit_family(
 
 
 def significance_of(gains: Floats) -> float:
-    """Mean in standard errors."""
+    """Return mean in standard errors."""
     spread = float(gains.std())
     return float(gains.mean()) / spread * np.sqrt(len(gains)) if spread > 0 else 0.0
 
@@ -89,7 +93,7 @@ def significance_of(gains: Floats) -> float:
 def fit_calibrated(
     family: str, split: Split, rng: np.random.Generator, hidden: int
 ) -> tuple[Predictor, Floats]:
-    """A predictor, shrunk towards the answer without input by the factor that is best on the inner rows, and its gain over that answer on each of them.
+    """Return a predictor, shrunk towards the answer without input by the factor that is best on the inner rows, and its gain over that answer on each of them.
 
     The factor is an inverse temperature; 0 is among them.
     """
@@ -116,7 +120,7 @@ def fit_raw(family: str, split: Split, rng: np.random.Generator, hidden: int) ->
 
 
 def loss_and_slope(out: Floats, split: Split) -> tuple[float, Floats]:
-    """Mean training loss and its gradient with respect to the outputs ``(n, k)``."""
+    """Return mean training loss and its gradient with respect to the outputs ``(n, k)``."""
     n = len(out)
     if not split.discrete:
         gap = out - np.asarray(split.y, np.float64)
@@ -129,7 +133,10 @@ def loss_and_slope(out: Floats, split: Split) -> tuple[float, Floats]:
 
 
 def fit_linear(split: Split) -> tuple[Predictor, Floats]:
-    """Logistic or ridge regression; the L2 penalty is chosen on the inner rows along a warm-started path, strongest first."""
+    """Return logistic or ridge regression.
+
+    The L2 penalty is chosen on the inner rows along a warm-started path, strongest first.
+    """
     d, k = split.z.shape[1], len(split.base)
     weights = np.vstack([np.zeros((d, k)), split.base[None]])
     best, best_loss = weights, split.inner_loss(np.repeat(split.base[None], len(split.zi), axis=0))
@@ -182,7 +189,7 @@ def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
 
 
 def _fit_mlp(split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
-    """One tanh hidden layer beside a linear skip that starts at the linear family's answer, so the families are nested.
+    """Return one tanh hidden layer beside a linear skip that starts at the linear family's answer, so the families are nested.
 
     Trained by L-BFGS under two weight penalties; the iterate with the smallest inner loss is kept (early stopping).
     """
@@ -199,7 +206,7 @@ def mlp_forward(flat: Floats, z: Floats, d: int, h: int, k: int) -> tuple[Floats
 
 
 def mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[float, Floats]:
-    """Loss on the fitted rows plus half the penalty of the squared weights, and its gradient."""
+    """Return Loss on the fitted rows plus half the penalty of the squared weights, and its gradient."""
     d, k = split.z.shape[1], len(split.base)
     inward, _, outward, skip, _ = unpack_weights(flat, d, h, k)
     units, out = mlp_forward(flat, split.z, d, h, k)
@@ -258,7 +265,7 @@ def train_mlp(
 
 
 def fit_knn(split: Split) -> Predictor:
-    """Class frequencies (smoothed by the base rates) or target mean over the k nearest fitted rows; k is chosen on the inner rows."""
+    """Return class frequencies (smoothed by the base rates) or target mean over the k nearest fitted rows; k is chosen on the inner rows."""
     from sklearn.neighbors import NearestNeighbors
 
     most = min(_NEIGHBOURS[-1], len(split.z))
@@ -278,7 +285,10 @@ def fit_knn(split: Split) -> Predictor:
 
 
 def fit_gaussian(split: Split) -> Predictor:
-    """Fit quadratic discriminants: one Gaussian per class, its covariance shrunk as the inner rows like best."""
+    """Fit quadratic discriminants.
+
+    One Gaussian per class, its covariance shrunk as the inner rows like best.
+    """
     classes = _Gaussians.of(split)
     best = min(
         itertools.product((1.0, 0.9, 0.5, 0.0), (0.01, 0.1, 0.5)),
@@ -315,7 +325,10 @@ class _Gaussians:
         return cls(split.base, means, covariances, pooled)
 
     def predictor(self, own_share: float, diagonal: float) -> Predictor:
-        """Return log probabilities of classes; covariances shrunk to the pooled one, and to its diagonal."""
+        """Return log probabilities of classes.
+
+        Covariances shrunk to the pooled one, and to its diagonal.
+        """
         whitening: dict[int, tuple[Floats, float]] = {}
         eye = np.eye(len(self.pooled))
         for c, own in self.covariances.items():

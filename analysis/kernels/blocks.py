@@ -33,7 +33,7 @@ class Held:
 
 
 def starting(blocks: Iterable[Values]) -> Iterator[tuple[int, Values]]:
-    """Blocks, each with the number of its first row."""
+    """Return blocks, each with the number of its first row."""
     start = 0
     for block in blocks:
         yield start, block
@@ -41,17 +41,17 @@ def starting(blocks: Iterable[Values]) -> Iterator[tuple[int, Values]]:
 
 
 def fits_float32(largest: float, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """For which rates of a kernel products of float32 rows, of so large squared norms, are exact enough: to 7e-6 nats, 1e-5 bit."""
+    """Return for which rates of a kernel products of float32 rows, of so large squared norms, are exact enough: to 7e-6 nats, 1e-5 bit."""
     return np.asarray(2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < 7e-6)
 
 
 def rows_per_block(dim: int, itemsize: int) -> int:
-    """Rows of a block of about 128 MiB."""
+    """Return rows of a block of about 128 MiB."""
     return max(LOOK_ROWS, BLOCK_BYTES // max(1, dim * itemsize))
 
 
 def mean_of(rows: Rows) -> NDArray[np.float64]:
-    """Mean row in float64."""
+    """Return mean row in float64."""
     total = np.zeros(rows.shape[1])
     for block in rows.blocks(LOOK_ROWS):
         total += block.sum(axis=0, dtype=np.float64)
@@ -80,7 +80,7 @@ class Centred:
         self.largest = max(in_order(part, _in_cache(rows)), default=0.0)
 
     def rows(self, start: int, stop: int) -> Values:
-        """Some of the sorted rows."""
+        """Return some of the sorted rows."""
         return self.c[start:stop]
 
     def close(self) -> None:
@@ -88,7 +88,9 @@ class Centred:
 
 
 class Spilled:
-    """As `Centred`, in a temporary file without a name: it needs disk instead of memory and vanishes with the process, however that ends.
+    """As `Centred`, in a temporary file without a name.
+
+    It needs disk instead of memory and vanishes with the process, however that ends.
 
     Attributes:
         size: rows that are read at a time. norms: of the stored rows.
@@ -118,7 +120,7 @@ class Spilled:
             self._file.write(block[a:b].tobytes())
 
     def rows(self, start: int, stop: int) -> Values:
-        """Some of the sorted rows, read."""
+        """Return some of the sorted rows, read."""
         count = (min(stop, len(self.norms)) - start) * self._dim
         self._file.seek(start * self._dim * self._dtype.itemsize)
         data = self._file.read(count * self._dtype.itemsize)
@@ -130,7 +132,7 @@ class Spilled:
 
 
 def _in_cache(rows: Rows) -> Iterator[tuple[int, Values]]:
-    """All rows, few at a time, each with the number of its first row."""
+    """Yield all rows, few at a time, each with the number of its first row."""
     few = max(1, _CACHED // rows.shape[1])
     for start, block in starting(rows.blocks(LOOK_ROWS)):
         for k in range(0, len(block), few):

@@ -39,14 +39,16 @@ def refuse_unnumbered(largest: float, width: float) -> None:
 
 
 def largest_of(z: Values) -> float:
-    """The largest magnitude, without a copy."""
+    """Return the largest magnitude, without a copy."""
     return max(float(z.max(initial=0)), -float(z.min(initial=0)))
 
 
 def floor_keys(
     z: Values, width: float, *, parting: bool = False, largest: float | None = None
 ) -> Keys:
-    """Keys of the rows of ``floor(z / width)``, in the dtype of ``z``; shape ``(n, dim)`` to ``(n,)``.
+    """Return keys of the rows of ``floor(z / width)``, in the dtype of ``z``.
+
+    Shape ``(n, dim)`` to ``(n,)``.
 
     Args:
         parting: any keys that part the rows as those do are as good. A row that is alone by its first units is, whatever the others say, which are then
@@ -73,7 +75,10 @@ def floor_keys(
 
 
 def first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | None:
-    """Keys of the first units of rows long enough to be parted; None where units cannot be taken two at a time."""
+    """Return keys of the first units of rows long enough to be parted.
+
+    None where units cannot be taken two at a time.
+    """
     from infoplane.analysis.kernels import cells_compiled
     from infoplane.rows import cell_weights
 
@@ -103,7 +108,7 @@ def first_keys(z: Values, width: np.floating[Any], largest: float) -> Keys | Non
 
 
 def digits_of(width: float, largest: float, kind: type[np.floating[Any]]) -> tuple[float, int]:
-    """A base above the number of cells, and how many cells (1, 2 or 4) are digits, to it, of one number that ``kind`` holds exactly."""
+    """Return a base above the number of cells, and how many cells (1, 2 or 4) are digits, to it, of one number that ``kind`` holds exactly."""
     half = (
         largest // width + 1
     )  # cells lie within this of zero, whichever way a quotient is rounded
@@ -112,14 +117,20 @@ def digits_of(width: float, largest: float, kind: type[np.floating[Any]]) -> tup
 
 
 def exact_inverse(width: np.floating[Any]) -> np.floating[Any]:
-    """``1 / width`` of a power of two: times it is divided by the width, to the last bit. 0 where a product would be rounded otherwise."""
+    """Return ``1 / width`` of a power of two.
+
+    Times it is divided by the width, to the last bit. 0 where a product would be rounded otherwise.
+    """
     kind, info = type(width), np.finfo(type(width))
     exact = np.frexp(width)[0] == 0.5 and info.tiny <= width <= 1 / info.tiny
     return kind(1) / width if exact else kind(0)
 
 
 def edge_keys(z: Values, edges: int, *, parting: bool = False) -> Keys:
-    """Keys of the rows of cells between so many float32 edges, evenly on [-1, 1]; shape ``(n, dim)`` to ``(n,)``. ``parting`` as for `floor_keys`."""
+    """Return keys of the rows of cells between so many float32 edges, evenly on [-1, 1].
+
+    Shape ``(n, dim)`` to ``(n,)``. ``parting`` as for `floor_keys`.
+    """
     from infoplane.analysis.kernels import cells_compiled
 
     even = _even(edges, z)
@@ -131,7 +142,7 @@ def edge_keys(z: Values, edges: int, *, parting: bool = False) -> Keys:
 
 
 def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
-    """``searchsorted(linspace(-1, 1, edges, dtype=float32), z, side="right") - 1`` of finite values, in the shape of ``z``."""
+    """Return ``searchsorted(linspace(-1, 1, edges, dtype=float32), z, side="right") - 1`` of finite values, in the shape of ``z``."""
     from infoplane.analysis.kernels import cells_compiled
 
     out = np.empty(z.size, np.int32)
@@ -140,12 +151,14 @@ def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
 
 
 def _even(edges: int, z: Values) -> tuple[float, Any, Any]:
-    """Step of the edges, half their number and the last cell, the latter two in the dtype of ``z``."""
+    """Return step of the edges, half their number and the last cell, the latter two in the dtype of ``z``."""
     return 2 / (edges - 1), z.dtype.type((edges - 1) / 2), z.dtype.type(edges - 1)
 
 
 def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
-    """Plug-in entropies in bits of the rows of ``floor(z / width)``, one per width: a sweep, its widths shared among threads.
+    """Return plug-in entropies in bits of the rows of ``floor(z / width)``, one per width.
+
+    A sweep, its widths shared among threads.
 
     Raises:
         EstimatorError: values so large that their cells have no number.
@@ -174,12 +187,12 @@ def floor_entropies(z: Values, widths: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _limit(z: Values, width: float) -> Any:
-    """The magnitude from which on cells have no number, in the dtype of ``z``."""
+    """Return the magnitude from which on cells have no number, in the dtype of ``z``."""
     return z.dtype.type(min(MOST_CELLS * width, float(np.finfo(z.dtype).max)))
 
 
 def _parting_keys(z: Values, work: Work, first: Keys | None = None) -> Keys:
-    """Keys of the ``first`` units, then, as long as most rows share theirs, of four times as many; the few rows that still do are looked at to the end."""
+    """Return keys of the ``first`` units, then, as long as most rows share theirs, of four times as many; the few rows that still do are looked at to the end."""
     from infoplane.rows import repeated_rows
 
     n, dim = z.shape
@@ -201,20 +214,23 @@ def _parting_keys(z: Values, work: Work, first: Keys | None = None) -> Keys:
 
 
 def _joined(keys: Keys, more: Keys) -> Keys:
-    """Keys of rows by those of their first units and of the next: not a sum, which units that change places would leave as it is."""
+    """Return keys of rows by those of their first units and of the next.
+
+    Not a sum, which units that change places would leave as it is.
+    """
     return keys * _ODD + more
 
 
 @lru_cache(maxsize=64)
 def _many_weights(dim: int) -> Keys:
-    """`cell_weights` of the rows of a block."""
+    """Return `cell_weights` of the rows of a block."""
     from infoplane.rows import cell_weights
 
     return np.tile(cell_weights(dim), _BLOCK // dim) if dim < _BLOCK else cell_weights(dim)
 
 
 def keys_of_units(z: Values, work: Work, first: int = 0, last: int | None = None) -> Keys:
-    """Keys of the units ``first`` up to ``last`` of every row."""
+    """Return keys of the units ``first`` up to ``last`` of every row."""
     n, stride = z.shape
     dim = (stride if last is None else last) - first
     out = np.empty(n, np.uint64)

@@ -21,7 +21,10 @@ _SHORT = 32
 
 @inlined(fastmath=_FAST)
 def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
-    """Number of float32 edges ``k step - 1``, k = 0..last, at or below ``v``, less one: a guess, put right by the edges beside it."""
+    """Return number of float32 edges ``k step - 1``, k = 0..last, at or below ``v``, less one.
+
+    A guess, put right by the edges beside it.
+    """
     k = min(max(np.floor(v * scale + scale), -_F(1)), last)
     low = np.float32(
         np.float64(k) * step - 1.0
@@ -33,14 +36,17 @@ def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
 
 @inlined(fastmath=_FAST)
 def _clear_cell(v: Any, scale: Any, last: Any) -> Any:
-    """As `_cell`, of values clear of the edges within (-1, 1); the outermost edges are exact, and looked at."""
+    """As `_cell`, of values clear of the edges within (-1, 1).
+
+    The outermost edges are exact, and looked at.
+    """
     k = min(np.floor(v * scale + scale), last - _F(1))
     return last if v >= _F(1) else (-_F(1) if v < -_F(1) else k)
 
 
 @compiled(fastmath=_SUMS)
 def _beside_edges(z: Any, scale: Any, last: Any) -> Any:
-    """More than 0 where a value is so near an inner edge that rounding, of it or of the edge, at most 1.1e-7 ``last`` cells, could matter."""
+    """Return more than 0 where a value is so near an inner edge that rounding, of it or of the edge, at most 1.1e-7 ``last`` cells, could matter."""
     found = _F(0)
     near, half = _F(2e-7) * last, _F(0.5)
     for j in range(len(z)):
@@ -51,7 +57,10 @@ def _beside_edges(z: Any, scale: Any, last: Any) -> Any:
 
 @compiled(fastmath=_FAST)
 def cells_between(z: Any, step: float, scale: Any, last: Any, out: Any) -> None:
-    """Cells 0..last of finite values, shape (m,), and -1 below; ``scale`` (last / 2) and ``last`` in the dtype of ``z``."""
+    """Cells 0..last of finite values, shape (m,), and -1 below.
+
+    ``scale`` (last / 2) and ``last`` in the dtype of ``z``.
+    """
     for i in range(len(z)):
         out[i] = np.int32(_cell(z[i], step, scale, last))
 
@@ -139,7 +148,10 @@ def _sums_of_rows(products: Any, dim: int, out: Any) -> None:
 
 @compiled(fastmath=_SUMS)
 def _far(z: Any, limit: Any) -> Any:
-    """More than 0 where a magnitude is ``limit`` or more; a sum of floats vectorises better than a count."""
+    """Return more than 0 where a magnitude is ``limit`` or more.
+
+    A sum of floats vectorises better than a count.
+    """
     found = _F(0)
     for j in range(len(z)):
         found += _F(1) if abs(z[j]) >= limit else _F(0)
@@ -156,7 +168,9 @@ def _mix(out: Any) -> None:
 def floor_keys(
     z: Any, stride: int, dim: int, width: Any, scale: Any, limit: Any, weights: Any, out: Any
 ) -> Any:
-    """Keys of the rows of ``floor(z / width)``, one pass: a weighted sum of the cells (XOR would merge q and -q), then mixed.
+    """Return keys of the rows of ``floor(z / width)``, one pass.
+
+    A weighted sum of the cells (XOR would merge q and -q), then mixed.
 
     Returns whether a value has a magnitude of ``limit`` or more, looked at while it is in cache: cells beyond 2^62 have no number. Under a limit
     of infinity nothing is looked at.
@@ -201,7 +215,10 @@ def _one(a: Any, width: Any, number: Any) -> None:
 
 @compiled(fastmath=_FAST)
 def _two(a: Any, b: Any, width: Any, base: Any, number: Any) -> None:
-    """Two cells as the digits of one number, exact in the type of the values: half of the conversions and products that follow."""
+    """Two cells as the digits of one number, exact in the type of the values.
+
+    Half of the conversions and products that follow.
+    """
     for r in range(_LANES):
         number[r] = np.floor(a[r] / width) * base + np.floor(b[r] / width)
 
@@ -215,14 +232,20 @@ def _four(a: Any, b: Any, c: Any, d: Any, width: Any, base: Any, number: Any) ->
 
 @compiled(fastmath=_FAST)
 def _add(number: Any, weight: Any, sums: Any) -> None:
-    """Apart from the divisions: a loop that also converts is made of vectors of half as many values."""
+    """Apart from the divisions.
+
+    A loop that also converts is made of vectors of half as many values.
+    """
     for r in range(_LANES):
         sums[r] += _U(np.int64(number[r])) * weight
 
 
 @compiled()
 def _turn(z: Any, rows: Any, left: int, wide: int, tile: Any) -> None:
-    """Units left .. left + wide of some rows into the columns of a tile; whole tiles by a loop of known length, which takes a third of the time."""
+    """Units left .. left + wide of some rows into the columns of a tile.
+
+    Whole tiles by a loop of known length, which takes a third of the time.
+    """
     for r in range(len(rows)):
         row = z[rows[r], left : left + wide]
         if wide == _UNITS:
@@ -248,7 +271,10 @@ def _join(tile: Any, many: int, width: Any, base: Any, number: Any) -> None:
 def _add_cells(
     tile: Any, wide: int, width: Any, base: Any, many: int, weights: Any, number: Any, sums: Any
 ) -> None:
-    """The weighted cells of a tile to the sums of its rows: ``many`` cells (1, 2 or 4) are the digits, to one ``base``, of one number."""
+    """The weighted cells of a tile to the sums of its rows.
+
+    ``many`` cells (1, 2 or 4) are the digits, to one ``base``, of one number.
+    """
     j = 0
     while j < wide:
         taken = min(many, wide - j)
@@ -260,7 +286,10 @@ def _add_cells(
 
 @compiled()
 def _turn_pairs(pairs: Any, stride: int, tile: Any, rows: int) -> None:
-    """The first units of some rows into the columns of a tile, two float32 at a time: half of the copies."""
+    """The first units of some rows into the columns of a tile, two float32 at a time.
+
+    Half of the copies.
+    """
     for r in range(rows):
         row = pairs[r * stride : r * stride + _UNITS // 2]
         for j in range(_UNITS // 2):
@@ -269,7 +298,9 @@ def _turn_pairs(pairs: Any, stride: int, tile: Any, rows: int) -> None:
 
 @compiled(fastmath=_FAST)
 def _add_pairs(number: Any, whole: Any, pairs: Any, first: Any, second: Any, sums: Any) -> None:
-    """Two numbers of a row at a time to its sum, each with a weight of its own: as one word of 64 bits the upper could not reach the lower half of a key.
+    """Two numbers of a row at a time to its sum, each with a weight of its own.
+
+    As one word of 64 bits the upper could not reach the lower half of a key.
 
     ``pairs`` are the 32-bit ``whole`` numbers, two in a word.
     """
@@ -381,7 +412,10 @@ def floor_entropies(
 def edge_keys(
     z: Any, stride: int, dim: int, step: float, scale: Any, last: Any, weights: Any, out: Any
 ) -> None:
-    """As `floor_keys`, for the cells of `cells_between`: the edges themselves are looked at only where a value is near one."""
+    """As `floor_keys`, for the cells of `cells_between`.
+
+    The edges themselves are looked at only where a value is near one.
+    """
     rows = len(weights) // dim
     short = dim < _SHORT and stride == dim
     buffer = np.empty(len(weights) if short else 0, np.uint64)

@@ -23,7 +23,9 @@ Tile = NDArray[np.float64]
 
 
 class Distances:
-    """Squared distances between all rows, tile by tile; remembered while they fit into 128 MiB (5792 rows), else made anew each time.
+    """Squared distances between all rows, tile by tile.
+
+    Remembered while they fit into 128 MiB (5792 rows), else made anew each time.
 
     Exact in float64: distances that cancellation would spoil are taken from the rows themselves, so equal rows are at exactly 0.
 
@@ -44,7 +46,7 @@ class Distances:
         )
 
     def tile(self, i: int, j: int) -> Tile:
-        """Rows i.. against rows j.. >= i; not to be written to."""
+        """Return rows i.. against rows j.. >= i; not to be written to."""
         if self._kept is not None and (i, j) in self._kept:
             return self._kept[i, j]
         d = self.made(i, j)
@@ -67,7 +69,10 @@ class Distances:
 
 
 class _Shared:
-    """The distances of the last few sets of points, by content: X is the same for every layer, Z for X and for Y."""
+    """The distances of the last few sets of points, by content.
+
+    X is the same for every layer, Z for X and for Y.
+    """
 
     def __init__(self, most: int) -> None:
         self._most, self._lock = most, threading.Lock()
@@ -151,7 +156,7 @@ def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np
 
 
 def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) -> NDArray[np.int64]:
-    """How many other rows lie closer than ``eps[i]`` to row i (at most that far, when not ``strict``), shape ``(n,)``.
+    """Return how many other rows lie closer than ``eps[i]`` to row i (at most that far, when not ``strict``), shape ``(n,)``.
 
     Distances are those of `kth_distance`, computed the same way: a row at exactly ``eps`` is recognised as such.
     """
@@ -183,7 +188,7 @@ def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) ->
 
 
 def _square_threshold(eps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The smallest t with sqrt(t) >= eps, so that ``d2 < t`` says the same as ``sqrt(d2) < eps``."""
+    """Return the smallest t with sqrt(t) >= eps, so that ``d2 < t`` says the same as ``sqrt(d2) < eps``."""
     t = eps * eps
     for _ in range(4):
         t = np.where(np.sqrt(t) < eps, np.nextafter(t, np.inf), t)

@@ -25,7 +25,10 @@ def _row_from_products(g: Any, mine: float, norms: Any) -> float:
 
 @compiled()
 def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int) -> None:
-    """Products of a tile become squared distances; those small enough to suffer from cancellation are taken from the rows themselves."""
+    """Products of a tile become squared distances.
+
+    Those small enough to suffer from cancellation are taken from the rows themselves.
+    """
     rows, columns = g.shape
     dim = z.shape[1]
     largest = nj.max()
@@ -130,7 +133,10 @@ def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
 
 @compiled()
 def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> None:
-    """Neighbours on a line: ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not counted."""
+    """Neighbours on a line.
+
+    ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not counted.
+    """
     n = len(values)
     for p in range(n):
         reach = eps[order[p]]

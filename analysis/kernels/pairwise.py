@@ -37,7 +37,7 @@ Values = NDArray[np.floating[Any]]
 def gaussian_sums(
     z: Values, variances: Floats, classes: Codes | None = None
 ) -> tuple[Floats, Floats]:
-    """``sum_j exp(-|z_i - z_j|^2 / (2 m s2))`` for m = 4 and m = 1, over all rows and over the rows of i's class, i = j included.
+    """Return ``sum_j exp(-|z_i - z_j|^2 / (2 m s2))`` for m = 4 and m = 1, over all rows and over the rows of i's class, i = j included.
 
     Args:
         z: shape ``(n, dim)``, float32 or float64.
@@ -54,7 +54,7 @@ def gaussian_sums(
 def grouped_sums(
     z: Values | Rows, variances: Floats, groupings: Sequence[Codes], *, device: str | None = None
 ) -> list[Floats]:
-    """The sums of `gaussian_sums` over all rows and, for each grouping of the rows, over the rows of i's group: every consumer of one pass.
+    """Return the sums of `gaussian_sums` over all rows and, for each grouping of the rows, over the rows of i's group: every consumer of one pass.
 
     Half-samples are groupings, permuted labels are, classes are. The first should be the one of fewest groups: the rows are sorted by it.
     ``z`` may be `Rows` that do not fit into memory: they are centred into a temporary file and read back in blocks of 128 MiB.
@@ -105,7 +105,7 @@ def grouped_sums(
 
 
 def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple[Floats, Codes]:
-    """The sums of `grouped_sums` over every block of rows apart, so that those over any union of blocks follow: one pass, whatever the unions.
+    """Return the sums of `grouped_sums` over every block of rows apart, so that those over any union of blocks follow: one pass, whatever the unions.
 
     On the processor, of values in memory: ``16 v count n`` bytes. Errors as there.
 
@@ -165,7 +165,7 @@ def _within_floats(variances: Floats) -> bool:
 
 
 def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats]:
-    """Values in memory and variances of an extreme scale in a power-of-two unit (exact), so that float32 exponents hold them."""
+    """Return values in memory and variances of an extreme scale in a power-of-two unit (exact), so that float32 exponents hold them."""
     if not isinstance(z, np.ndarray) or _within_floats(variances):
         return z, variances
     unit = 2.0 ** -round(0.5 * float(np.log2(variances[0])))
@@ -173,7 +173,10 @@ def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats
 
 
 def chosen_device(device: str | None) -> str:
-    """A torch device, or ``cpu``: what is asked for, here or by `on_device`, else ``INFOPLANE_DEVICE``, else an NVIDIA card that torch can use. Torch is not loaded to see none."""
+    """Return a torch device, or ``cpu``.
+
+    What is asked for, here or by `on_device`, else ``INFOPLANE_DEVICE``, else an NVIDIA card that torch can use. Torch is not loaded to see none.
+    """
     asked = device or device_here() or os.environ.get("INFOPLANE_DEVICE", "").strip()
     if asked or not os.path.exists("/dev/nvidia0"):
         return asked or "cpu"
@@ -203,7 +206,9 @@ def require_device(device: str) -> None:
 def anchored_sums(
     z: Values | Rows, anchors: Codes, variances: Floats, groupings: Sequence[Codes]
 ) -> list[Floats]:
-    """As `grouped_sums`, for the rows ``anchors`` alone against all rows: ``len(anchors) * n`` pairs, two looks at each block of ``z``.
+    """As `grouped_sums`, for the rows ``anchors`` alone against all rows.
+
+    ``len(anchors) * n`` pairs, two looks at each block of ``z``.
 
     Returns:
         Arrays of shape ``(len(anchors), v, 2)``: one over all rows, then one per grouping; float64 products, exponentials in float32.
@@ -336,7 +341,7 @@ def _by_products(
 
 
 def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
-    """Rows sorted by class, and for each sorted row where its class begins and ends."""
+    """Return rows sorted by class, and for each sorted row where its class begins and ends."""
     if classes is None:
         return np.arange(n), np.zeros(n, np.int64), np.full(n, n, np.int64)
     order = np.argsort(classes, kind="stable")
@@ -349,7 +354,7 @@ def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
 
 
 def _columns(z: Values | Rows, order: Codes) -> Values:
-    """Coordinates of the sorted rows, shape (dim rounded up to a multiple of the loops' stride, n): few enough to fit into memory."""
+    """Return coordinates of the sorted rows, shape (dim rounded up to a multiple of the loops' stride, n): few enough to fit into memory."""
     from infoplane.analysis.kernels.pairwise_compiled import UNROLL
 
     n, dim = z.shape

@@ -32,7 +32,7 @@ UNROLL = 5
 
 @inlined(fastmath=_FAST)
 def _power_of_two(t: Any) -> Any:
-    """``2^t`` for -120 <= t <= 0 in float32, relative error below 2e-7 and exactly 1 at 0."""
+    """Return ``2^t`` for -120 <= t <= 0 in float32, relative error below 2e-7 and exactly 1 at 0."""
     k = np.rint(t)
     r = t - k
     p = _F(1) + r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * _C5))))
@@ -41,7 +41,10 @@ def _power_of_two(t: Any) -> Any:
 
 @compiled(fastmath=_FAST, forceinline=True)
 def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
-    """Kernels of one stretch of squared distances: added to the running sums of its columns; their two sums are returned."""
+    """Kernels of one stretch of squared distances: added to the running sums of its columns.
+
+    Their two sums are returned.
+    """
     low_sum, up_sum = _F(0), _F(0)
     for c in range(len(d)):
         low = _power_of_two(min(max(d[c] * scale, _LEAST_EXPONENT), _F(0)))
@@ -89,7 +92,10 @@ def distances_from_products(g: Any, mine: Any, norms: Any, d: Any) -> None:
 
 @compiled(fastmath=_FAST, forceinline=True)
 def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
-    """One row of squared distances from coordinates of shape (a multiple of 5, rows): no cancellation."""
+    """One row of squared distances from coordinates of shape (a multiple of 5, rows).
+
+    No cancellation.
+    """
     for c in range(j1 - j0):
         d[c] = _F(0)
     for k in range(0, zt.shape[0], UNROLL):
@@ -207,7 +213,9 @@ def tile_of_blocks(
     sums: Any,
     below: Any,
 ) -> None:
-    """As `tile`, with the sums over every block of the sorted rows apart: a row adds up stretches of columns, a column stretches of rows.
+    """As `tile`, with the sums over every block of the sorted rows apart.
+
+    A row adds up stretches of columns, a column stretches of rows.
 
     Block b is the rows edges[b] .. edges[b + 1], ``of`` (n,) the block of each row. ``sums`` (v, 2, blocks, rows); ``below`` (v, 2, blocks of these
     rows, columns from i0 on).
@@ -243,7 +251,9 @@ def tile_of_blocks(
 def rectangle(
     g: Any, mine: Any, norms: Any, groups: Any, others: Any, scales: Any, sums: Any
 ) -> None:
-    """Kernels of some rows with some columns, to the sums of the rows alone: products ``g``, squared norms and groups of both sides.
+    """Kernels of some rows with some columns, to the sums of the rows alone.
+
+    Products ``g``, squared norms and groups of both sides.
 
     ``sums`` (v, 1 + m, 2, rows). A row is met among the columns like any other.
     """

@@ -68,7 +68,7 @@ def _add(
 def _passes(
     rows: Rows, rates: Floats, device: str
 ) -> Iterator[tuple[NDArray[np.bool_], torch.Tensor]]:
-    """The centred rows in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for."""
+    """Yield the centred rows in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for."""
     mean, largest = mean_of(rows), 0.0
     for _, block in starting(rows.blocks(4096)):
         centred = block - mean

@@ -15,7 +15,10 @@ LARGE = 1024
 
 
 def eigenvalues(a: Floats) -> Floats:
-    """Of one symmetric matrix, ascending. The library depends on the size alone, so that the numbers do too."""
+    """Of one symmetric matrix, ascending.
+
+    The library depends on the size alone, so that the numbers do too.
+    """
     if len(a) < LARGE:
         return np.asarray(np.linalg.eigvalsh(a), np.float64)
     import torch
@@ -25,12 +28,15 @@ def eigenvalues(a: Floats) -> Floats:
 
 
 def spectra(matrices: Sequence[Callable[[], Floats]]) -> list[Floats]:
-    """`eigenvalues` of every matrix, each made when its turn comes, on `threads` threads; give the largest first."""
+    """Return `eigenvalues` of every matrix, each made when its turn comes, on `threads` threads.
+
+    Give the largest first.
+    """
     with single_blas():
         return list(in_order(lambda matrix: eigenvalues(matrix()), matrices))
 
 
 def centre(k: Floats) -> Floats:
-    """Doubly centred kernel matrix ``H K H``, shape ``(n, n)``."""
+    """Return doubly centred kernel matrix ``H K H``, shape ``(n, n)``."""
     rows = k.mean(axis=0, keepdims=True)
     return np.asarray(k - rows - rows.T + k.mean())

@@ -20,7 +20,7 @@ _here = threading.local()
 
 
 def threads() -> int:
-    """Threads for one kernel called from this thread: what `using` says, else `cores`."""
+    """Return threads for one kernel called from this thread: what `using` says, else `cores`."""
     chosen: int | None = getattr(_here, "threads", None)
     return cores() if chosen is None else chosen
 
@@ -38,7 +38,10 @@ def using(number: int) -> Iterator[None]:
 
 @contextmanager
 def on_device(name: str) -> Iterator[None]:
-    """Kernels called from this thread that know torch devices use this one; left to themselves for an empty name."""
+    """Kernels called from this thread that know torch devices use this one.
+
+    Left to themselves for an empty name.
+    """
     before = device_here()
     _here.device = name
     try:
@@ -48,7 +51,7 @@ def on_device(name: str) -> Iterator[None]:
 
 
 def device_here() -> str:
-    """What `on_device` says in this thread."""
+    """Return what `on_device` says in this thread."""
     return getattr(_here, "device", "")
 
 
@@ -95,7 +98,7 @@ def single_blas() -> Iterator[None]:
 
 
 def with_one_torch_thread(work: Callable[[], R]) -> R:
-    """What ``work`` returns, called in a new thread where torch, whose BLAS `single_blas` does not reach, has one thread; elsewhere it keeps its number."""
+    """Return what ``work`` returns, called in a new thread where torch, whose BLAS `single_blas` does not reach, has one thread; elsewhere it keeps its number."""
     with ThreadPoolExecutor(1, initializer=_narrow_torch) as pool:
         return pool.submit(work).result()
 
@@ -115,7 +118,9 @@ _narrowing = threading.Lock()
 
 
 def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """``map(work, items)`` on `threads` threads, results in the order of the items: what is added up from them does not depend on the number.
+    """Return ``map(work, items)`` on `threads` threads, results in the order of the items.
+
+    What is added up from them does not depend on the number.
 
     This thread is one of them and works while it waits: woken beside a busy thread, a single other one is put on another core, where two are often put on
     the same. At most two results per thread wait for their turn. The threads stay: starting them anew takes longer than hashing a small layer.
@@ -157,7 +162,10 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
 
 def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
-    """``work`` on every item, on `threads` threads: each, this one too, takes the next that nobody took. After an error no other is begun."""
+    """``work`` on every item, on `threads` threads.
+
+    Each, this one too, takes the next that nobody took. After an error no other is begun.
+    """
     number, device = threads(), device_here()
     if number == 1:
         for item in items:
@@ -188,7 +196,7 @@ def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
 
 @cache
 def pool_of(number: int, process: int) -> ThreadPoolExecutor:
-    """The threads of this process; a forked child, which inherits none, has a pool of its own."""
+    """Return the threads of this process; a forked child, which inherits none, has a pool of its own."""
     return ThreadPoolExecutor(number, thread_name_prefix="infoplane")
 
 

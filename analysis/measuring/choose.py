@@ -109,7 +109,7 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
 
 
 def _samples(archive: Archive, step: int, rows: NDArray[np.intp]) -> Iterator[Variable]:
-    """Layers of a checkpoint on some rows; constant and broken ones, and symbols, are left out."""
+    """Return layers of a checkpoint on some rows; constant and broken ones, and symbols, are left out."""
     for layer in _spread(archive.layers, LAYERS):
         if not archive.has(step, layer) or archive.n_nonfinite(step, layer):
             continue
@@ -140,7 +140,10 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:  # Any: rows, steps o
 
 
 def _within_unit_range(samples: Sequence[Variable]) -> bool:
-    """Whether bins on [-1, 1] lose nothing; the last layer looked at, often logits, may exceed them."""
+    """Return whether bins on [-1, 1] lose nothing.
+
+    The last layer looked at, often logits, may exceed them.
+    """
     names = list(dict.fromkeys(sample.name for sample in samples))
     inner = [s for s in samples if s.name != names[-1]] if len(names) > 1 else samples
     return bool(inner) and all(sample.largest <= 1 for sample in inner)
@@ -154,7 +157,7 @@ def _finest(
 
 
 def _can_answer(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Variable) -> bool:
-    """Whether enough of the layers lie below the ceiling of this estimator at every checkpoint."""
+    """Return whether enough of the layers lie below the ceiling of this estimator at every checkpoint."""
     estimator = parse(spec)
     for samples in checkpoints:
         below = sum(_is_open(estimator, inputs, sample) for sample in samples)
@@ -164,7 +167,7 @@ def _can_answer(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Va
 
 
 def _is_open(estimator: Estimator, inputs: Variable, sample: Variable) -> bool:
-    """Whether the number of this layer is below its ceiling, and made of cells that rows share."""
+    """Return whether the number of this layer is below its ceiling, and made of cells that rows share."""
     try:
         estimate = estimator.estimate(inputs, sample, rng=np.random.default_rng(0))
     except EstimatorError:

@@ -46,7 +46,7 @@ class Job:
 def run(
     archive: Archive, jobs: Sequence[Job], seed: int, *, workers: int, dask: str | None
 ) -> Iterator[list[Record]]:
-    """The records of every job, in the order they get done."""
+    """Yield the records of every job, in the order they get done."""
     if dask is not None:
         yield from _on_dask(archive, jobs, seed, dask, workers)
     elif workers <= 1 or len(jobs) < 2:
@@ -56,7 +56,10 @@ def run(
 
 
 def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None) -> list[Record]:
-    """One record per cell and estimator. What drew no random numbers is the same wherever the activation is: it is measured once."""
+    """Return one record per cell and estimator.
+
+    What drew no random numbers is the same wherever the activation is: it is measured once.
+    """
     records: list[Record] = []
     known: dict[str, Record] = {}
     read = {} if z is None else {False: z}
@@ -76,12 +79,12 @@ def measure_job(archive: Archive, job: Job, seed: int, z: Variable | None = None
 
 
 def as_of(record: Record, step: int, key: str) -> Record:
-    """A record of an equal activation as that of another step."""
+    """Return a record of an equal activation as that of another step."""
     return {**record, "step": step, "key": key}
 
 
 def _reading_ahead(archive: Archive, jobs: Sequence[Job], seed: int) -> Iterator[list[Record]]:
-    """One after the other; while one is computed the next activation is read."""
+    """Yield one after the other; while one is computed the next activation is read."""
     with ThreadPoolExecutor(1) as reader:
         ahead: Future[Variable | None] | None = None
         for k, job in enumerate(jobs):
@@ -91,7 +94,10 @@ def _reading_ahead(archive: Archive, jobs: Sequence[Job], seed: int) -> Iterator
 
 
 def _read(archive: Archive, job: Job) -> Variable | None:
-    """The values of an activation; None where nobody needs them whole, or where reading fails: the cell will say why."""
+    """Return the values of an activation; None where nobody needs them whole, or where reading fails.
+
+    The cell will say why.
+    """
     wanted = [e for e in job.estimators if e.traits.wants == "values"]
     if not wanted or is_large(archive, job.layer):
         return None
@@ -109,7 +115,10 @@ def _alone(archive: Archive, job: Job, seed: int) -> list[Record]:
 def _on_threads(
     archive: Archive, jobs: Sequence[Job], seed: int, workers: int
 ) -> Iterator[list[Record]]:
-    """Cells side by side, each kernel and BLAS on one thread: processes would have to load everything and read with caches of their own."""
+    """Cells side by side, each kernel and BLAS on one thread.
+
+    Processes would have to load everything and read with caches of their own.
+    """
     from joblib import Parallel, delayed
 
     with single_blas():
@@ -151,7 +160,7 @@ def _on_dask(
 
 @contextmanager
 def client_of(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no types
-    """A client of a scheduler, or of a cluster of processes on this machine for the address ``local``.
+    """Yield a client of a scheduler, or of a cluster of processes on this machine for the address ``local``.
 
     Whoever can talk to a scheduler runs code as its owner, and any user of this machine reaches its ports. So the local
     cluster talks to holders of one certificate only, which is made for it, never leaves memory and ends with it.
@@ -187,7 +196,7 @@ def _remote(archive: Archive, job: Job, seed: int) -> list[Record]:
 
 
 def _failed(archive: Archive, job: Job, seed: int, failure: BaseException) -> list[Record]:
-    """The worker died with this job, again and again; the rest goes on."""
+    """Return the error of a worker that died with this job, again and again, for each of its cells."""
     text = f"{type(failure).__name__}: {failure}"
     return [
         {

@@ -33,7 +33,9 @@ LOOK_SECONDS, LEAST_SECONDS = 0.5, 0.05
 
 @dataclass
 class Budget:
-    """A share of the time: how long to rest so that processor seconds stay below ``share`` times the seconds since the start.
+    """A share of the time.
+
+    How long to rest so that processor seconds stay below ``share`` times the seconds since the start.
 
     Attributes:
         share: 0.05 lets this process use a twentieth of one core.
@@ -58,7 +60,7 @@ class Budget:
         self._start = self.clock() if self.start is None else self.start
 
     def rest_seconds(self) -> float:
-        """Seconds to wait before working on; 0 while the budget holds."""
+        """Return seconds to wait before working on; 0 while the budget holds."""
         return max(0.0, self.busy() / self.share - (self.clock() - self._start))
 
 
@@ -73,7 +75,9 @@ def follow(
     budget: Budget | None = None,
     ended: Callable[[], bool] | None = None,
 ) -> Plane | None:
-    """Measure the checkpoints of ``run`` as they appear; result lines go to ``RUN/planes``, where `measure` finds them.
+    """Measure the checkpoints of ``run`` as they appear.
+
+    Result lines go to ``RUN/planes``, where `measure` finds them.
 
     Args:
         run: a run folder; one that is not there yet is waited for.

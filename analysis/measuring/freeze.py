@@ -46,7 +46,10 @@ def freeze_edges(
 
 
 def edges_until(plane: Plane) -> int | None:
-    """Return the last checkpoint that the edges of a plane have seen; None where it does not say."""
+    """Return the last checkpoint that the edges of a plane have seen.
+
+    None where it does not say.
+    """
     text = plane.provenance.get(EDGES_UNTIL, "")
     return int(text) if text.isascii() and text.isdigit() else None
 
@@ -54,7 +57,7 @@ def edges_until(plane: Plane) -> int | None:
 def _freeze(
     estimator: Estimator, archive: Archive, layers: Sequence[str], until: int | None, *, scope: str
 ) -> Estimator:
-    """The estimator frozen over these layers, where its edges are of this scope and there is anything to see."""
+    """Return the estimator frozen over these layers, where its edges are of this scope and there is anything to see."""
     if not isinstance(estimator, FreezesEdges) or estimator.traits.edges != scope:
         return estimator
     cells = [
@@ -70,7 +73,7 @@ def _freeze(
 
 
 def _values(archive: Archive, cells: Sequence[tuple[int, str]]) -> Iterator[Variable]:
-    """The activations of these cells, those of large layers in blocks of rows."""
+    """Yield the activations of these cells, those of large layers in blocks of rows."""
     for step, layer in cells:
         if is_large(archive, layer):
             for block in archive.chunks(step, layer, _BLOCK_ROWS):

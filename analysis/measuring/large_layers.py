@@ -20,7 +20,9 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def memory_bytes() -> int:
-    """Largest activation that is read whole: ``INFOPLANE_MEMORY`` (bytes, or with K, M, G, T), a quarter of the machine's memory otherwise.
+    """Return largest activation that is read whole.
+
+    ``INFOPLANE_MEMORY`` (bytes, or with K, M, G, T), a quarter of the machine's memory otherwise.
 
     Raises:
         InputError: a setting that is no size.
@@ -42,13 +44,15 @@ def memory_bytes() -> int:
 
 
 def is_large(archive: Archive, layer: str) -> bool:
-    """Whether a layer's activation should not be read whole."""
+    """Return whether a layer's activation should not be read whole."""
     info = archive.layer_info(layer)
     return archive.n_rows * prod(info.shape) * np.dtype(info.store_dtype).itemsize > memory_bytes()
 
 
 class StoredRows:
-    """Rows of a stored activation, shape ``(n, units)``, in blocks; checked for what the whole would be checked for.
+    """Rows of a stored activation, shape ``(n, units)``, in blocks.
+
+    Checked for what the whole would be checked for.
 
     Attributes:
         shape: rows and units. dtype: float32 or float64.
@@ -63,6 +67,6 @@ class StoredRows:
         )
 
     def blocks(self, rows: int) -> Iterator[NDArray[np.floating[Any]]]:
-        """All rows in order, at most so many at a time; the checksum is checked after the last."""
+        """Yield all rows in order, at most so many at a time; the checksum is checked after the last."""
         for block in self._archive.chunks(self._step, self._layer, rows):
             yield continuous(block, self._layer).values.astype(self.dtype, copy=False)

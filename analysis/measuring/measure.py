@@ -111,7 +111,10 @@ def measure(
 def _resampled(
     archive: Archive, estimator: Estimator, errorbars: int, null: int | None
 ) -> Estimator:
-    """The estimator with error bars and null, as asked; with a null unasked where the labels have many symbols."""
+    """Return the estimator with error bars and null, as asked.
+
+    With a null unasked where the labels have many symbols.
+    """
     from infoplane.analysis.resampling.intervals import Resampled
     from infoplane.analysis.resampling.unasked import draws_unasked
 
@@ -156,7 +159,9 @@ def measure_cells(
     dask: str | None = None,
     device: str = "",
 ) -> list[Record]:
-    """Return the records of these cells: those that the log has, and the others, measured now and added to it.
+    """Return the records of these cells.
+
+    Those that the log has, and the others, measured now and added to it.
 
     Args:
         archive: the run.
@@ -194,7 +199,10 @@ def _cells(
 
 
 def result_log(archive: Archive, name: str = "results") -> ResultLog | None:
-    """Where results of a run folder are written down: in it, or in the user's cache; None for a packed run."""
+    """Return where results of a run folder are written down: in it, or in the user's cache.
+
+    None for a packed run.
+    """
     from infoplane.archive.places import borrowed_folder, may_write
     from infoplane.archive.planes import BorrowedResultLog, ResultLog
 
@@ -227,7 +235,7 @@ def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], obj
 def _in_order(
     records: Sequence[Record], layers: Sequence[str], specs: Sequence[str]
 ) -> tuple[tuple[Point, ...], tuple[Failure, ...]]:
-    """All points and failures in the order of time, of the network and of the estimators asked for."""
+    """Return all points and failures in the order of time, of the network and of the estimators asked for."""
     points: list[Point] = []
     failures: list[Failure] = []
     for record in records:

@@ -88,7 +88,7 @@ def _jobs(archive: Archive, missing: Mapping[Cell, Sequence[Estimator]], device:
 
 
 def _usable(record: Record | None, step: int, layer: str, estimator: Estimator) -> Record | None:
-    """The record, if it is a result of this very cell; a failure is tried again."""
+    """Return the record, if it is a result of this very cell; a failure is tried again."""
     sound = _sound(record, estimator)
     if sound is None or "error" in sound:
         return None
@@ -97,7 +97,10 @@ def _usable(record: Record | None, step: int, layer: str, estimator: Estimator) 
 
 
 def _sound(record: Record | None, estimator: Estimator) -> Record | None:
-    """The record, if it is a result that can be true; to measure again costs time, a false number a conclusion."""
+    """Return the record, if it is a result that can be true.
+
+    To measure again costs time, a false number a conclusion.
+    """
     if record is None or not is_result(record):
         return None
     estimates = [point.estimate for point in points_from(record)[0]]
@@ -105,7 +108,10 @@ def _sound(record: Record | None, estimator: Estimator) -> Record | None:
 
 
 def _can_be_true(estimate: Estimate, estimator: Estimator) -> bool:
-    """Whether an estimate lies below its ceiling; by arithmetic also below log2 of the rows, where the estimator obeys bounds."""
+    """Return whether an estimate lies below its ceiling.
+
+    By arithmetic also below log2 of the rows, where the estimator obeys bounds.
+    """
     ceilings = [] if estimate.ceiling_bits is None else [estimate.ceiling_bits]
     if estimator.traits.obeys_bounds:
         ceilings.append(math.log2(estimate.n))

@@ -42,7 +42,10 @@ RESULTS = "2"
 
 
 def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator:
-    """The generator of one estimator in one cell: the same whatever the order of work or the number of workers."""
+    """Return the generator of one estimator in one cell.
+
+    The same whatever the order of work or the number of workers.
+    """
     return np.random.default_rng(
         [seed, step, zlib.crc32(layer.encode()), zlib.crc32(spec.encode())]
     )
@@ -74,7 +77,9 @@ def result_key(
 
 
 def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
-    """Z as this estimator wants it: its values, or its exact row digests where those are all it needs.
+    """Return Z as this estimator wants it.
+
+    Its values, or its exact row digests where those are all it needs.
 
     Raises:
         InputError: NaN or infinity in the layer, which digests would take for one more symbol.
@@ -101,7 +106,7 @@ def holds_symbols(archive: Archive, layer: str) -> bool:
 
 
 def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
-    """X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible.
+    """Return X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible.
 
     Inputs that are symbols (token ids) are never values: their numbers are names, and equal rows are one symbol.
     """
@@ -115,7 +120,7 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
 
 
 def label_variable(archive: Archive, estimator: Estimator | None = None) -> Variable | None:
-    """Y with its stated kind as this estimator takes it (see `label_bins`), None without labels."""
+    """Return Y with its stated kind as this estimator takes it (see `label_bins`), None without labels."""
     values = archive.y
     if values is None:
         return None
@@ -128,7 +133,9 @@ def label_variable(archive: Archive, estimator: Estimator | None = None) -> Vari
 def cells_of(
     archive: Archive, layers: Sequence[str] | None, steps: Sequence[int] | None
 ) -> Iterator[tuple[int, str]]:
-    """Every (step, layer) that was captured, in the order of time and of the network; all of them, or those asked for.
+    """Yield every (step, layer) that was captured, in the order of time and of the network.
+
+    All of them, or those asked for.
 
     Raises:
         InputError: an unknown layer or step.
@@ -156,7 +163,9 @@ def points_of(
     rng: np.random.Generator,
     z: Variable | None = None,
 ) -> list[tuple[Quantity, Estimate]]:
-    """I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds. ``z`` where it has been read already.
+    """Return I(X;Z) and I(Z;Y) of one cell by one estimator, as far as it supports their kinds.
+
+    ``z`` where it has been read already.
 
     Raises:
         EstimatorError: it supports neither.
@@ -186,7 +195,7 @@ def plane_points(
     y: Variable | None,
     rng: np.random.Generator,
 ) -> list[tuple[Quantity, Estimate]]:
-    """I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one.
+    """Return I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one.
 
     Where one of the two is refused, the other says so in its notes.
 
@@ -218,7 +227,7 @@ def plane_points(
 def _with_notes(
     found: list[tuple[Quantity, Estimate]], y: Variable | None, every: tuple[str, ...]
 ) -> list[tuple[Quantity, Estimate]]:
-    """The points with these notes, those of I(Z;Y) also with what must be said of Y."""
+    """Return the points with these notes, those of I(Z;Y) also with what must be said of Y."""
     of_labels = (*(() if y is None else y.notes), *every)
 
     def noted(quantity: Quantity, e: Estimate) -> Estimate:
@@ -231,7 +240,7 @@ def _with_notes(
 def _of_both(
     estimator: Estimator, x: Variable | None, z: Variable | StoredRows, y: Variable | None
 ) -> bool:
-    """Whether a pass for I(x;z) and I(z;y) at once has both to say."""
+    """Return whether a pass for I(x;z) and I(z;y) at once has both to say."""
     kind: Kind = z.kind if isinstance(z, Variable) else "continuous"
     return x is not None and y is not None and estimator.supports(kind, y.kind)
 
@@ -244,7 +253,7 @@ def measure_cell(
     seed: int,
     read: dict[bool, Variable] | None = None,
 ) -> list[Record]:
-    """One JSON-ready record per estimator: its points, or the error that it raised.
+    """Return one JSON-ready record per estimator: its points, or the error that it raised.
 
     Args:
         read: the activation by whether it is digests, where it was read already; filled otherwise. One read serves every estimator.
@@ -292,7 +301,10 @@ def _together(
     estimators: Sequence[Estimator],
     read: dict[bool, Variable],
 ) -> dict[int, list[tuple[Quantity, Estimate]]]:
-    """The points of estimators that can share a pass over the layer, by their identity; of none where that fails: each alone will say why."""
+    """Return the points of estimators that can share a pass over the layer, by their identity.
+
+    Of none where that fails: each alone will say why.
+    """
     by_class: dict[type[SharesLayer], list[Estimator]] = {}
     for estimator in estimators:
         if isinstance(estimator, SharesLayer) and estimator.shares_layer:
@@ -336,7 +348,10 @@ def _points(
 def _z(
     archive: Archive, step: int, layer: str, estimator: Estimator, read: dict[bool, Variable]
 ) -> Variable | StoredRows:
-    """The activation as this estimator wants it, read once for all; in blocks where it is too large and the estimator can work in blocks."""
+    """Return the activation as this estimator wants it, read once for all.
+
+    In blocks where it is too large and the estimator can work in blocks.
+    """
     digests = estimator.traits.wants == "row hashes"
     by_blocks = isinstance(estimator, ReadsBlocks) and not digests
     if by_blocks and digests not in read and is_large(archive, layer):
@@ -347,7 +362,7 @@ def _z(
 
 
 def points_from(record: Mapping[str, Any]) -> tuple[list[Point], list[Failure]]:  # Any: JSON
-    """The points or the failure that a record holds."""
+    """Return the points or the failure that a record holds."""
     step, layer = int(record["step"]), str(record["layer"])
     if "error" in record:
         return [], [Failure(step, layer, str(record["estimator"]), str(record["error"]))]
@@ -366,7 +381,10 @@ def points_from(record: Mapping[str, Any]) -> tuple[list[Point], list[Failure]]:
 
 
 def is_result(record: Mapping[str, Any]) -> bool:  # Any: JSON
-    """Whether a stored line is a result at all: a run may come from anyone, and a line that is none is measured again."""
+    """Return whether a stored line is a result at all.
+
+    A run may come from anyone, and a line that is none is measured again.
+    """
     try:
         points, _ = points_from(record)
         return isinstance(record["estimator"], str) and all(

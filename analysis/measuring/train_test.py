@@ -34,7 +34,9 @@ def split_planes(
     equal_rows: bool = True,
     seed: int = 0,
 ) -> dict[str, Plane]:
-    """``{"train": Plane, "test": Plane}``: every layer and checkpoint measured on the probe rows of each side, in bits.
+    """Return ``{"train": Plane, "test": Plane}``.
+
+    Every layer and checkpoint measured on the probe rows of each side, in bits.
 
     The larger side gives a random part of its rows, the same at every checkpoint: the ceiling log2 N and the bias depend on N, and planes of
     different N must not be compared. Edges that are frozen over a run come from all rows, so both sides share their cells.
@@ -58,7 +60,10 @@ def split_planes(
 def split_rows(
     archive: Archive, *, equal_rows: bool = True, seed: int = 0
 ) -> dict[str, NDArray[np.int64]]:
-    """Row numbers of the ``train`` and the ``test`` side, ascending; equally many of each unless asked otherwise."""
+    """Return row numbers of the ``train`` and the ``test`` side, ascending.
+
+    Equally many of each unless asked otherwise.
+    """
     if archive.split is None:
         raise InputError(
             f"{archive.path}: no split was recorded; pass it while recording: Recorder(..., split=...)"
@@ -81,7 +86,7 @@ def _plane(
     frozen: dict[str, list[Estimator]],
     seed: int,
 ) -> Plane:
-    """One side's plane."""
+    """Return one side's plane."""
     points: list[Point] = []
     failures: list[Failure] = []
     y = label_variable(archive)

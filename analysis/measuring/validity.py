@@ -31,7 +31,7 @@ _NOISE = 1e-3
 def possible(
     estimator: Estimator, a: Variable, b: Variable, rng: np.random.Generator | None
 ) -> Estimate:
-    """The estimate of I(a;b), where it can be one, with what must be said of infinite truths.
+    """Return the estimate of I(a;b), where it can be one, with what must be said of infinite truths.
 
     Raises:
         EstimatorError: the estimator refuses, or its number is outside [0, H] by more than its error.
@@ -55,7 +55,7 @@ def possible(
 
 
 def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
-    """The note of a number that was made of the layer's digests where less of it is stored."""
+    """Return the note of a number that was made of the layer's digests where less of it is stored."""
     reduction = archive.layer_info(layer).reduction
     if reduction in ("none", "flatten"):
         return ()
@@ -63,7 +63,10 @@ def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
 
 
 def noise_seen(archive: Archive, step: int, layer: str) -> str:
-    """Return what shows that a layer draws noise: two forwards or equal inputs that differ; empty where nothing does."""
+    """Return what shows that a layer draws noise: two forwards or equal inputs that differ.
+
+    Empty where nothing does.
+    """
     if archive.chain is not None and layer in archive.chain.drawn:
         return (
             f"{layer} draws noise (two forwards of the same rows differ): its exact rows count "
@@ -89,7 +92,9 @@ def noise_seen(archive: Archive, step: int, layer: str) -> str:
 
 
 def refuse_lone_symbols(x: Variable, estimator: Estimator) -> None:
-    """Refuse I(X;Z) of a density fit where X is symbols most of which one row has: nothing is near a name.
+    """Refuse I(X;Z) of a density fit where X is symbols most of which one row has.
+
+    Nothing is near a name.
 
     Raises:
         EstimatorError: more than half of the rows are alone with their symbol.

@@ -13,7 +13,7 @@ from infoplane.types import Variable
 
 
 def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
-    """For each random split of n rows in two, which are in its first half."""
+    """Return for each random split of n rows in two, which are in its first half."""
     found = []
     for _ in range(splits):
         first = np.zeros(n, bool)
@@ -23,7 +23,9 @@ def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray
 
 
 def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
-    """As `random_halves`, of splits into unions of the same few random blocks of rows: sums over blocks serve all of them.
+    """As `random_halves`, of splits into unions of the same few random blocks of rows.
+
+    Sums over blocks serve all of them.
 
     Balanced repeated replication (McCarthy 1969): any two splits have half of each half in common, so that what halves differ by is uncorrelated from
     split to split, which it nearly is of splits that know nothing of each other. Rows that no block is left for are split at random.
@@ -44,7 +46,7 @@ def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArr
 
 
 def rows_of_halves(splits: Sequence[NDArray[np.bool_]]) -> list[NDArray[np.int64]]:
-    """Row numbers of the first and the second half of each split, one after the other."""
+    """Return row numbers of the first and the second half of each split, one after the other."""
     return [np.flatnonzero(side) for first in splits for side in (first, ~first)]
 
 
@@ -56,7 +58,7 @@ def halves_from_one_pass(
     splits: Sequence[NDArray[np.bool_]],
     rng: np.random.Generator,
 ) -> list[Points] | None:
-    """The points of either half of each split where the estimator has a pass that serves all of them, else None."""
+    """Return the points of either half of each split where the estimator has a pass that serves all of them, else None."""
     if not isinstance(estimator, SharesHalves) or x is None or y is None:
         return None
     if (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete"):
@@ -71,7 +73,9 @@ def half_sample_stderr(
     splits: int = 10,
     rng: np.random.Generator,
 ) -> float:
-    """Standard error at n rows, in the units of ``value``: the standard deviation of ``value(rows)`` over the two halves of a random split, without rescaling.
+    """Return standard error at n rows, in the units of ``value``.
+
+    The standard deviation of ``value(rows)`` over the two halves of a random split, without rescaling.
 
     A half drawn without replacement varies as much given the data as n rows vary over data sets: sigma^2/(n/2) (1 - 1/2) = sigma^2/n. Not
     the bootstrap: its repeated rows are zero distances for k-NN and KDE, and bring the plug-in bias in twice.
@@ -95,7 +99,7 @@ def half_sample_values(
     splits: int = 10,
     rng: np.random.Generator,
 ) -> list[float]:
-    """``value`` on both halves of every random split of n rows.
+    """Return ``value`` on both halves of every random split of n rows.
 
     Raises:
         InputError: fewer than 8 rows or 2 splits.

@@ -37,14 +37,17 @@ _RISING = 0.15
 
 @dataclass(frozen=True)
 class Nearer:
-    """What neighbours say that reach less far: the estimate in ``bits`` from ``fewer`` neighbours where ``k`` is the estimator's own."""
+    """What neighbours say that reach less far.
+
+    The estimate in ``bits`` from ``fewer`` neighbours where ``k`` is the estimator's own.
+    """
 
     bits: float
     fewer: int
     k: int
 
     def step_to_none(self, bits: float, exponent: float) -> float:
-        """How far it is from ``bits`` at k to no neighbours, in bits, where bias grows as ``k^exponent``."""
+        """Return how far it is from ``bits`` at k to no neighbours, in bits, where bias grows as ``k^exponent``."""
         return (self.bits - bits) / (1 - (self.fewer / self.k) ** exponent)
 
 
@@ -55,7 +58,7 @@ def with_interval(
     exponent: float = 0.5,
     nearer: Nearer | None = None,
 ) -> Estimate:
-    """The estimate with the standard error and 95 % interval that its values on half-samples give, two per split, halves of one split side by side.
+    """Return the estimate with the standard error and 95 % interval that its values on half-samples give, two per split, halves of one split side by side.
 
     The two halves of a split differ by chance alone: the variance at n rows is the mean square of half their difference, sigma^2/n. To it comes half of the
     variance of their mean from split to split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to the drift below; not
@@ -95,7 +98,9 @@ def with_interval(
 
 @dataclass(frozen=True)
 class Slope:
-    """How an estimate moves with the rows: a warning, never a verdict. Whether I(X;Z) is infinite follows from the network: no noise, continuous X.
+    """How an estimate moves with the rows: a warning, never a verdict.
+
+    Whether I(X;Z) is infinite follows from the network: no noise, continuous X.
 
     Attributes:
         rows: n/4, n/2, n. values: the mean estimate at each, in bits. bits_per_doubling: least-squares slope; 1 for Z = X, 0.3 for a 4-to-2 tanh map, 0 for a finite
@@ -120,7 +125,7 @@ def n_slope(
     splits: int = 4,
     rng: np.random.Generator,
 ) -> Slope:
-    """The estimate over random quarters, halves and all of the rows.
+    """Return the estimate over random quarters, halves and all of the rows.
 
     Raises:
         InputError: fewer than 32 rows.
@@ -154,7 +159,9 @@ def permutation_null(
     rng: np.random.Generator,
     value: float | None = None,
 ) -> Null:
-    """The null of I(Z;Y): the estimator on permuted labels. ``value`` is the estimate to compare with; computed when left out.
+    """Return the null of I(Z;Y): the estimator on permuted labels.
+
+    ``value`` is the estimate to compare with; computed when left out.
 
     Example:
         >>> from infoplane.analysis.estimators import Plugin
@@ -180,13 +187,15 @@ def _null_from(values: list[float], observed: float) -> Null:
 
 
 def _beside_null(estimate: Estimate, null: Null) -> Estimate:
-    """The estimate with its null, which people read in the notes."""
+    """Return the estimate with its null, which people read in the notes."""
     return replace(estimate, null=null, notes=(*estimate.notes, str(null)))
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """An estimator that also fills standard error, 95 % interval and null; same name, same value.
+    """An estimator that also fills standard error, 95 % interval and null.
+
+    Same name, same value.
 
     Attributes:
         inner: the estimator.
@@ -227,7 +236,7 @@ class Resampled:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """The inner estimate with its standard error by half-samples."""
+        """Return the inner estimate with its standard error by half-samples."""
         rng = np.random.default_rng(0) if rng is None else rng
         one = self.inner.estimate(a, b, rng=rng)
         if self.splits and one.stderr is None:
@@ -270,7 +279,7 @@ class Resampled:
         *,
         rng: np.random.Generator | None = None,
     ) -> Points:
-        """Every point of the cell with its standard error and, for labels, its null."""
+        """Return every point of the cell with its standard error and, for labels, its null."""
         rng = np.random.default_rng(0) if rng is None else rng
         found = plane_points(self.inner, x, z, y, rng)
         if self.splits and any(e.stderr is None for _, e in found):
@@ -305,7 +314,7 @@ class Resampled:
     def _halves(
         self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
     ) -> Iterator[Points]:
-        """The points of both halves of every split; from a shared pass where the family has one."""
+        """Yield the points of both halves of every split; from a shared pass where the family has one."""
         splits = random_halves(z.n, self.splits, rng)
         if (every := halves_from_one_pass(self.inner, x, z, y, splits, rng)) is not None:
             yield from every
@@ -331,7 +340,10 @@ class Resampled:
     def _shuffled(
         self, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
     ) -> Iterator[list[Estimate]]:
-        """The points of I(Z;Y) under every permutation of the labels; from a shared pass where the family has one."""
+        """Yield the points of I(Z;Y) under every permutation of the labels.
+
+        From a shared pass where the family has one.
+        """
         orders = [rng.permutation(y.n) for _ in range(self.null)]
         if isinstance(self.inner, SharesLabels) and y.kind == "discrete" and z.kind == "continuous":
             codes = row_codes(y.values)

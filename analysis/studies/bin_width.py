@@ -49,7 +49,7 @@ def width_sweep(
     widths: Sequence[float] | None = None,
     steps: Sequence[int] | None = None,
 ) -> WidthSweep:
-    """The entropy of one layer's cells for every width at once, from its stored values.
+    """Return the entropy of one layer's cells for every width at once, from its stored values.
 
     Args:
         archive: a run or its path. layer: one of its layers.

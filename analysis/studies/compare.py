@@ -34,12 +34,15 @@ class Pooled:
         return np.asarray(np.median(self.values, axis=0))
 
     def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Smallest and largest over runs: with a handful of runs an honest band is their range."""
+        """Return smallest and largest over runs: with a handful of runs an honest band is their range."""
         return self.values.min(axis=0), self.values.max(axis=0)
 
 
 def _require_one_probe(planes: Mapping[str, Plane]) -> None:
-    """Refuse planes of different probe sets: their entropies and ceilings differ, a mean of them is of nothing."""
+    """Refuse planes of different probe sets.
+
+    Their entropies and ceilings differ, a mean of them is of nothing.
+    """
     probes: dict[str, list[str]] = {}
     for name, plane in planes.items():
         rows = f"{plane.n} rows, H(X) {plane.h_x_bits}, H(Y) {plane.h_y_bits}"
@@ -57,7 +60,9 @@ def _require_one_probe(planes: Mapping[str, Plane]) -> None:
 def pool(
     planes: Mapping[str, Plane], *, estimator: str | None = None, sense: str | None = None
 ) -> list[Pooled]:
-    """Pool planes by layer and quantity under one estimator; layers and steps that not all runs have are left out.
+    """Pool planes by layer and quantity under one estimator.
+
+    Layers and steps that not all runs have are left out.
 
     Raises:
         InputError: fewer than 2 planes, planes of different probe sets, or no estimator, layer and step in common.

@@ -36,7 +36,7 @@ def conditional_information(
     *,
     rng: np.random.Generator | None = None,
 ) -> Estimate:
-    """``I(A;B|C) = sum_c p(c) I(A;B|C=c)`` in bits, the estimator applied to the rows of every symbol c of the discrete ``given``.
+    """Return ``I(A;B|C) = sum_c p(c) I(A;B|C=c)`` in bits, the estimator applied to the rows of every symbol c of the discrete ``given``.
 
     Classes too small for the estimator are an error, never left out: the sum would be of another variable. The standard error adds those of the
     classes, where they have one.
@@ -108,7 +108,9 @@ def information_given_labels(
     steps: Sequence[int] | None = None,
     seed: int = 0,
 ) -> tuple[Conditional, ...]:
-    """I(Z;X|Y) of every layer and checkpoint in bits: what Z keeps of X that the labels do not ask for.
+    """Return I(Z;X|Y) of every layer and checkpoint in bits.
+
+    What Z keeps of X that the labels do not ask for.
 
     For a deterministic network and codes it is H(T|Y), and I(X;Z) = I(Z;Y) + I(Z;X|Y) where Y is a function of X.
 

@@ -15,7 +15,9 @@ _APART = 0.1
 
 
 def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
-    """Specs to add so that no estimator of continuous Shannon information stands alone: the Gaussian copula beside neighbours, neighbours beside Gaussians.
+    """Return specs to add so that no estimator of continuous Shannon information stands alone.
+
+    The Gaussian copula beside neighbours, neighbours beside Gaussians.
 
     Example:
         >>> companions(["ksg:k=5", "exact"]), companions(["gauss"]), companions(["ksg", "gauss"]), companions(["bin:szt"])
@@ -63,7 +65,7 @@ class Disagreement:
 
 
 def disagreements(plane: Plane) -> tuple[Disagreement, ...]:
-    """Cells where estimators of the same continuous Shannon information part, the widest first.
+    """Return cells where estimators of the same continuous Shannon information part, the widest first.
 
     Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and geometric numbers each estimate their own and are left out.
     """

@@ -47,7 +47,10 @@ def share_unseen(p: Floats, q: Floats, bins: int = 30) -> float:
 
 
 def gaussian_reason(p: Floats, q: Floats) -> str:
-    """Return why Gaussian fits of both samples are no answer; empty where nothing speaks against them."""
+    """Return why Gaussian fits of both samples are no answer.
+
+    Empty where nothing speaks against them.
+    """
     if p.shape[1] * _ROWS_PER_UNIT > len(p) // 2:
         return f"{p.shape[1]} units want {2 * _ROWS_PER_UNIT * p.shape[1]} rows, got {len(p)}"
     for rows in (p, q):
@@ -80,7 +83,7 @@ def gaussian_kl_of_samples(p: Floats, q: Floats) -> float:
 
 
 def _bias(n: int, d: int) -> float:
-    """E ln det S - ln det Sigma of the covariance of n Gaussian rows of d units."""
+    """Return E ln det S - ln det Sigma of the covariance of n Gaussian rows of d units."""
     return float(digamma((n - np.arange(1, d + 1)) / 2).sum() + d * np.log(2.0 / (n - 1)))
 
 
@@ -126,7 +129,10 @@ def bound_of_reach(share: float, n: int) -> tuple[float, float]:
 
 
 def unseen_note(p: Floats, q: Floats) -> str:
-    """Return what binned divergences miss: rows of p in cells that q never visits, beyond those that chance leaves empty."""
+    """Return what binned divergences miss.
+
+    Rows of p in cells that q never visits, beyond those that chance leaves empty.
+    """
     share = share_unseen(p, q)
     if share <= _UNSEEN + 3 * float(np.sqrt(_UNSEEN / len(q))):
         return ""

@@ -76,7 +76,7 @@ def drift(
     splits: int = 4,
     seed: int = 0,
 ) -> tuple[Drift, ...]:
-    """KL in bits between every layer's distribution at a checkpoint and at a reference checkpoint (the first, the previous, or a step).
+    """Return KL in bits between every layer's distribution at a checkpoint and at a reference checkpoint (the first, the previous, or a step).
 
     The same probe rows are seen at both checkpoints, and a row's nearest neighbour at the other checkpoint would be itself, moved a little. So one random
     half of the rows stands for each distribution: independent samples; averaged over ``splits`` splits and both directions of each split.
@@ -123,7 +123,7 @@ def _drift(
     splits: int,
     rng: np.random.Generator,
 ) -> tuple[float, float, str, str]:
-    """Bits, standard error, method and note of one pair of checkpoints."""
+    """Return bits, standard error, method and note of one pair of checkpoints."""
     how = _method(p, q) if method == "auto" else method
     if how == "knn" and (share := out_of_reach(p, q)):
         bits, se = bound_of_reach(share, len(p))
@@ -144,7 +144,9 @@ def divergence(
     splits: int = 4,
     rng: np.random.Generator,
 ) -> tuple[float, float, str]:
-    """D(p||q) in bits of paired rows ``(n, dim)``, its standard error, and the method used: halves of the rows, see `drift`.
+    """Return D(p||q) in bits of paired rows ``(n, dim)``, its standard error, and the method used.
+
+    Halves of the rows, see `drift`.
 
     The two directions of a split share no row of a sample: half of their difference is a standard error of their mean. What finer
     cells or fewer rows show of the bias is added.
@@ -179,7 +181,7 @@ def _value(p: NDArray[np.float64], q: NDArray[np.float64], how: Method) -> float
 
 
 def _bias_seen(p: NDArray[np.float64], q: NDArray[np.float64], how: Method, value: float) -> float:
-    """How far the value may fall short, in bits, by what fewer rows or finer cells say of the same rows.
+    """Return how far the value may fall short, in bits, by what fewer rows or finer cells say of the same rows.
 
     The shortfall of neighbours falls as ``n^(-1/d)``: from a quarter of the rows to all of them it shrinks by ``4^(1/d)``.
     Half of the shortfall so continued counts as a standard error.
@@ -194,7 +196,10 @@ def _bias_seen(p: NDArray[np.float64], q: NDArray[np.float64], how: Method, valu
 
 
 def _method(p: NDArray[np.float64], q: NDArray[np.float64]) -> Method:
-    """The method for these rows; ``knn`` also where none will do, which `out_of_reach` then says."""
+    """Return the method for these rows.
+
+    ``knn`` also where none will do, which `out_of_reach` then says.
+    """
     if any(len(np.unique(row_codes(v))) < len(v) for v in (p, q)):
         return "binned"
     if p.shape[1] <= _MOST_UNITS:

@@ -40,7 +40,9 @@ class Histograms:
     width: int
 
     def shares(self, unit: int | None = None) -> NDArray[np.float64]:
-        """Share of values per cell, shape ``(steps, bins)``, every row sums to 1; of one unit (its index in the layer) when given.
+        """Return share of values per cell, shape ``(steps, bins)``, every row sums to 1.
+
+        Of one unit (its index in the layer) when given.
 
         Raises:
             InputError: a unit that was not kept.
@@ -56,7 +58,7 @@ class Histograms:
 def histograms(
     archive: Archive | str | Path, layer: str, *, bins: int = BINS, units: int = UNITS
 ) -> Histograms:
-    """The histograms of one layer over training, from its stored values.
+    """Return the histograms of one layer over training, from its stored values.
 
     Args:
         archive: a run or its path. layer: one of its layers.
@@ -91,7 +93,7 @@ def histograms(
 
 
 def equal_edges(low: float, high: float, bins: int) -> NDArray[np.float64]:
-    """Equal cells from ``low`` to ``high``; a width is made up where both are equal."""
+    """Return equal cells from ``low`` to ``high``; a width is made up where both are equal."""
     if high == low:
         half = max(abs(low), 1.0) / 2
         low, high = low - half, high + half

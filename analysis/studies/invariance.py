@@ -35,7 +35,10 @@ def _monotone(z: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _coupling(z: Floats, rng: np.random.Generator) -> Floats:
-    """One half of the units scaled and shifted by functions of the other half: invertible, not linear."""
+    """Return one half of the units scaled and shifted by functions of the other half.
+
+    Invertible, not linear.
+    """
     k = max(1, z.shape[1] // 2)
     if z.shape[1] < 2:
         return _affine(z, rng)
@@ -158,7 +161,7 @@ def invariance(
     quantity: Quantity = "i_zy",
     seed: int = 0,
 ) -> list[Invariance]:
-    """The battery over the layers of one checkpoint (the last when left out).
+    """Return the battery over the layers of one checkpoint (the last when left out).
 
     V-information is refused: to change under an invertible map is its meaning.
 

@@ -45,7 +45,7 @@ class LayerMatrix:
     caveats: tuple[str, ...] = ()
 
     def bits(self) -> np.ma.MaskedArray[Any, np.dtype[np.float64]]:  # Any: numpy's shape
-        """Symmetric matrix of bits, shape ``(L, L)``; pairs without a number are masked."""
+        """Return symmetric matrix of bits, shape ``(L, L)``; pairs without a number are masked."""
         place = {name: k for k, name in enumerate(self.layers)}
         size = (len(place), len(place))
         values = np.ma.array(np.zeros(size), mask=np.ones(size, bool))
@@ -54,7 +54,7 @@ class LayerMatrix:
         return values
 
     def rows(self) -> list[dict[str, object]]:
-        """One row per pair: step, estimator, first, second, bits, stderr, n, notes."""
+        """Return one row per pair: step, estimator, first, second, bits, stderr, n, notes."""
         return [
             {"step": self.step, "estimator": self.estimator, "first": a, "second": b}
             | {"bits": e.bits, "stderr": e.stderr, "n": e.n, "notes": "; ".join(e.notes)}
@@ -101,7 +101,7 @@ def layer_information(
     layers: Sequence[str] | None = None,
     seed: int = 0,
 ) -> LayerMatrix:
-    """I(Z_i;Z_j) of every pair of layers at one checkpoint (the last by default), in bits.
+    """Return I(Z_i;Z_j) of every pair of layers at one checkpoint (the last by default), in bits.
 
     Both layers enter as values (`knn`, `ksg`, `mixed`, `gauss`, `sliced`, `renyi`, `hsic`, `cka`), or as codes (`exact`, `bin`). Deterministic layers of a
     continuous input have infinite I(Z_i;Z_j) wherever the map between them is injective: there neighbours and Gaussians give a finite number

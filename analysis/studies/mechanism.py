@@ -61,7 +61,9 @@ class Mechanism:
 
 
 def mechanism(archive: Archive | str | Path, *, estimator: str = "bin:szt") -> list[Mechanism]:
-    """The mechanism panel's numbers for every layer and checkpoint; cells are those of ``estimator``.
+    """Return the mechanism panel's numbers for every layer and checkpoint.
+
+    Cells are those of ``estimator``.
 
     Raises:
         InputError: no captured steps, or an estimator without cells.

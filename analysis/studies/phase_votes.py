@@ -104,7 +104,7 @@ def votes(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> Votes:
 
 
 def _together(falling: Mapping[Family, Compression]) -> tuple[Family, ...]:
-    """The largest group of families each of which falls while the others do, and none against another."""
+    """Return the largest group of families each of which falls while the others do, and none against another."""
     largest: list[Family] = []
     for first in falling:
         group = [first]
@@ -116,13 +116,13 @@ def _together(falling: Mapping[Family, Compression]) -> tuple[Family, ...]:
 
 
 def _as_one(one: Compression, two: Compression) -> bool:
-    """Whether two falls overlap in time and the curves do not run against each other."""
+    """Return whether two falls overlap in time and the curves do not run against each other."""
     (first, last), (start, end) = _window(one), _window(two)
     return max(first, start) <= min(last, end) and _correlation(one, two) >= 0
 
 
 def _window(curve: Compression) -> tuple[int, int]:
-    """Steps from the peak to where most of the fall is done."""
+    """Return steps from the peak to where most of the fall is done."""
     if not curve.steps:
         return curve.onset, curve.onset
     bits = np.array(curve.bits)

@@ -78,7 +78,10 @@ class Compression:
 
 @dataclass(frozen=True)
 class LayerPhase:
-    """The verdict on one layer over all estimators: ``robust``, ``estimator-dependent``, ``exact`` or ``none``, and why."""
+    """The verdict on one layer over all estimators.
+
+    ``robust``, ``estimator-dependent``, ``exact`` or ``none``, and why.
+    """
 
     layer: str
     verdict: PhaseVerdict
@@ -106,7 +109,7 @@ class Phases:
         return "\n".join(lines)
 
     def rows(self) -> list[dict[str, object]]:
-        """One flat row per layer and estimator."""
+        """Return one flat row per layer and estimator."""
         from dataclasses import asdict
 
         listed = []
@@ -118,7 +121,7 @@ class Phases:
 
 
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
-    """Fall from the peak to the end, in the units given, of two curves of shape ``(steps,)`` from two halves of the rows; and the peak's place.
+    """Return fall from the peak to the end, in the units given, of two curves of shape ``(steps,)`` from two halves of the rows; and the peak's place.
 
     The peak is chosen on one half and measured on the other, then the halves are swapped and the two falls averaged: choosing the largest of
     many noisy values no longer inflates the value it is chosen for.
@@ -196,7 +199,9 @@ def counted_fall(
     estimator: str = "",
     labels: Floats | None = None,
 ) -> Compression:
-    """Judge the curve of exact codes: which rows are equal is counted, so that there is no chance in its fall.
+    """Judge the curve of exact codes.
+
+    Which rows are equal is counted, so that there is no chance in its fall.
 
     Args:
         steps: checkpoints, ascending. whole: the curve of all rows, in bits.
@@ -217,7 +222,7 @@ def counted_fall(
 
 
 def _fitting_end(steps: Sequence[int], labels: Floats | None) -> int | None:
-    """First step at which nine tenths of what is learnt of the labels are there."""
+    """Return first step at which nine tenths of what is learnt of the labels are there."""
     if labels is None or len(labels) != len(steps):
         return None
     goal = labels[0] + _FITTED * (labels.max() - labels[0])
@@ -233,7 +238,7 @@ def phases(
     seed: int = 0,
     progress: bool = False,
 ) -> Phases:
-    """Whether each layer compresses, when, and on whose word.
+    """Return whether each layer compresses, when, and on whose word.
 
     Verdicts: ``exact``: the fall holds for an estimator that keeps the chain (exact codes, quantised or noisy network): information was lost.
     Where exact codes stand still, what falls elsewhere is resolution, and the verdict ``estimator-dependent``. Without exact codes: ``robust`` where at
@@ -286,7 +291,9 @@ def _usual(archive: Archive) -> tuple[str, ...]:
 
 @dataclass
 class _Values:
-    """I(X;Z) and I(Z;Y) of one layer under one estimator over training, in bits; R sets of rows, S checkpoints.
+    """I(X;Z) and I(Z;Y) of one layer under one estimator over training, in bits.
+
+    R sets of rows, S checkpoints.
 
     Attributes:
         i_xz: shape ``(R, S)``, first of all rows, then of the two halves of each split.
@@ -317,7 +324,10 @@ def _curve(
     rows: list[NDArray[np.int64] | None],
     seed: int,
 ) -> Compression | None:
-    """The fall of I(X;Z) of one layer under one estimator; None where it gives none at some checkpoint."""
+    """Return the fall of I(X;Z) of one layer under one estimator.
+
+    None where it gives none at some checkpoint.
+    """
     steps = [s for s in archive.steps if archive.has(s, layer)]
     exact = estimator.traits.family == "exact codes"
     values = _values(archive, layer, estimator, steps, rows[:1] if exact else rows, seed)
@@ -340,7 +350,10 @@ def _values(
     rows: Sequence[NDArray[np.int64] | None],
     seed: int,
 ) -> _Values | None:
-    """Estimate all rows (None) and halves of them at each checkpoint; None where some are refused."""
+    """Estimate all rows (None) and halves of them at each checkpoint.
+
+    None where some are refused.
+    """
     x, y = input_variable(archive, estimator), label_variable(archive, estimator)
     values = _Values(np.full((len(rows), len(steps)), np.nan), np.full(len(steps), np.nan))
     for k, step in enumerate(steps):
@@ -363,7 +376,7 @@ def _values(
 
 
 def _why_mute(saturated: float, outside: float) -> str:
-    """Why a curve has no vote, from the share of saturated checkpoints and the largest share of clipped values."""
+    """Return why a curve has no vote, from the share of saturated checkpoints and the largest share of clipped values."""
     if outside > _CLIPPED:
         return f"clipped: {outside:.0%} of the values lie outside its cells"
     return "saturated" if saturated > _SATURATED else ""

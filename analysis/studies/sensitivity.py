@@ -45,7 +45,7 @@ class Sensitivity:
     phases: Phases
 
     def compressing(self, layer: str) -> tuple[str, ...]:
-        """Conventions under which the layer compresses."""
+        """Return conventions under which the layer compresses."""
         found = next((p for p in self.phases.layers if p.layer == layer), None)
         if found is None:
             raise InputError(

@@ -63,7 +63,7 @@ def usable_beyond(
     steps: Sequence[int] | None = None,
     seed: int = 0,
 ) -> tuple[Beyond, ...]:
-    """What a family of predictors can use about Y from every layer beyond what it can use from the layer ``given`` at the same checkpoint, in bits.
+    """Return what a family of predictors can use about Y from every layer beyond what it can use from the layer ``given`` at the same checkpoint, in bits.
 
     Raises:
         InputError: no labels, unknown layers or steps.
@@ -95,7 +95,9 @@ def code_lengths(
     steps: Sequence[int] | None = None,
     seed: int = 0,
 ) -> tuple[Code, ...]:
-    """The length in bits of an online code of the labels given every layer: short where a probe learns them from few rows.
+    """Return the length in bits of an online code of the labels given every layer.
+
+    Short where a probe learns them from few rows.
 
     Raises:
         InputError: no labels, unknown layers or steps.

@@ -18,7 +18,7 @@ LINGER_SECONDS = 60.0
 
 
 def checked_port(watch: bool | int) -> int | None:
-    """The port asked for; None to look for a free one.
+    """Return the port asked for; None to look for a free one.
 
     Raises:
         InputError: not True and no port number. MissingExtra: the page's libraries are not installed.
@@ -32,7 +32,9 @@ def checked_port(watch: bool | int) -> int | None:
 
 
 class LivePage:
-    """A page that follows the result lines of ``run``. A page of the same run that is still up, from before a kill, is taken over.
+    """A page that follows the result lines of ``run``.
+
+    A page of the same run that is still up, from before a kill, is taken over.
 
     The page ends by itself: when this process has ended, in whatever way, and nobody has looked for ``linger`` seconds. Training never waits for it.
 
@@ -83,7 +85,7 @@ class LivePage:
 
 
 def listen(port: int | None) -> socket.socket:
-    """A socket of this machine alone that listens, on a port that the system chooses when none is asked for.
+    """Return a socket of this machine alone that listens, on a port that the system chooses when none is asked for.
 
     Raises:
         InputError: the port is taken.

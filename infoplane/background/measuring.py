@@ -24,7 +24,7 @@ LOADING_SECONDS = 0.6
 
 
 def checked_specs(measure: Sequence[object] | str) -> tuple[str, ...]:
-    """Spec strings of what to measure, each of them understood before training starts.
+    """Return spec strings of what to measure, each of them understood before training starts.
 
     Raises:
         InputError, SpecError: none, or one that no estimator answers to.
@@ -80,7 +80,10 @@ class MeasuringProcess(CompanionProcess):
         self._errors.close()
 
     def stop(self) -> None:
-        """End it: nobody waits for results. What it measured stays, and measuring again goes on from there."""
+        """End it: nobody waits for results.
+
+        What it measured stays, and measuring again goes on from there.
+        """
         if self.is_ours:
             super().stop()
             self._errors.close()

@@ -31,11 +31,11 @@ class PageSecret:
     secret: str
 
     def answer(self, question: str) -> str:
-        """What the page says to a question."""
+        """Return what the page says to a question."""
         return hmac.digest(self.secret.encode(), question.encode(), "sha256").hex()
 
     def page_is_there(self) -> bool:
-        """Whether our page, and nobody else, listens there."""
+        """Return whether our page, and nobody else, listens there."""
         question = secrets.token_hex(16)
         with contextlib.suppress(OSError):
             got = _ask(self.port, f"/which?question={question}")
@@ -45,12 +45,14 @@ class PageSecret:
 
 
 def secret_file(run: Path) -> Path:
-    """The file, readable by its owner alone, with the secret of the page of a run."""
+    """Return the file, readable by its owner alone, with the secret of the page of a run."""
     return state_folder() / "pages" / sha256(str(run.resolve()).encode()).hexdigest()[:32]
 
 
 def make_secret(run: Path, port: int) -> Path:
-    """Make and write down the secret of a new page; where that fails the page is not found again.
+    """Make and write down the secret of a new page.
+
+    Where that fails the page is not found again.
 
     Raises:
         OSError: nothing can be written there.
@@ -62,7 +64,7 @@ def make_secret(run: Path, port: int) -> Path:
 
 
 def read_secret(file: Path) -> PageSecret | None:
-    """The secret of a page; None where there is none that only its owner can read."""
+    """Return the secret of a page; None where there is none that only its owner can read."""
     try:
         found = json.loads(read_owned(file))
         return PageSecret(int(found["port"]), str(found["secret"]))

@@ -45,7 +45,10 @@ class LayerInfo:
 
     @property
     def bytes_per_row(self) -> int:
-        """Bytes that one row of this layer takes in the archive at every step: what is stored of it, and its digest of 16 bytes."""
+        """Bytes that one row of this layer takes in the archive at every step.
+
+        What is stored of it, and its digest of 16 bytes.
+        """
         return math.prod(self.shape) * np.dtype(self.store_dtype).itemsize + 16
 
 
@@ -55,7 +58,9 @@ ROUNDING_MARGIN = 16.0
 
 @dataclass(frozen=True)
 class Chain:
-    """Which layers screen the input off from which: the result of the interchange test, see docs/verdicts.md.
+    """Which layers screen the input off from which.
+
+    The result of the interchange test, see docs/verdicts.md.
 
     Attributes:
         layers: layer names, in order.
@@ -93,12 +98,12 @@ class Chain:
         return tuple(name for name in self.noisy if name not in self.coupled)
 
     def relation(self, upstream: str, downstream: str) -> Relation:
-        """How ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
+        """Return how ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
         i, j = self._places.get(upstream), self._places.get(downstream)
         return "unknown" if i is None or j is None else self.matrix[i][j]
 
     def separates(self, upstream: str, downstream: str) -> bool:
-        """Whether ``upstream`` separates X from ``downstream``, tested or declared."""
+        """Return whether ``upstream`` separates X from ``downstream``, tested or declared."""
         return self.relation(upstream, downstream) in ("cut", "declared")
 
     @cached_property
@@ -107,11 +112,13 @@ class Chain:
         return any("declared" in row for row in self.matrix)
 
     def covers(self, step: int) -> bool:
-        """Whether the test ran on the weights of this checkpoint, or on later ones."""
+        """Return whether the test ran on the weights of this checkpoint, or on later ones."""
         return self.through is None or step <= self.through
 
     def joined(self, newer: Chain) -> Chain:
-        """The worst of two certificates of one network: a path that was seen once stays, and so does every noise.
+        """Return the worst of two certificates of one network.
+
+        A path that was seen once stays, and so does every noise.
 
         Example:
             >>> shut = Chain(("a", "b"), (("cut", "cut"), ("no-path", "cut")), through=0)
@@ -143,7 +150,7 @@ class Chain:
         return {name: k for k, name in enumerate(self.layers)}
 
     def to_dict(self) -> dict[str, object]:
-        """A JSON-ready form; `Chain.from_dict` reads it back."""
+        """Return a JSON-ready form; `Chain.from_dict` reads it back."""
         return {
             "layers": list(self.layers),
             "matrix": [list(row) for row in self.matrix],
@@ -162,7 +169,7 @@ class Chain:
 
     @classmethod
     def from_dict(cls, d: Mapping[str, object]) -> Chain:
-        """A chain from `to_dict`'s form.
+        """Return a chain from `to_dict`'s form.
 
         Raises:
             InputError: a key is missing or the matrix does not fit the layers.
@@ -193,7 +200,7 @@ class Chain:
 
 
 def _both(old: Relation, new: Relation) -> Relation:
-    """What holds where either was seen; ``unknown`` saw nothing."""
+    """Return what holds where either was seen; ``unknown`` saw nothing."""
     if new in (old, "unknown"):
         return old
     return new if old == "unknown" else "partial"

@@ -22,7 +22,9 @@ Quantity = Literal["i_xz", "i_zy"]
 
 @dataclass(frozen=True)
 class Null:
-    """What an estimator reports about shuffled labels, in bits: no estimate of anything, never to be subtracted.
+    """What an estimator reports about shuffled labels, in bits.
+
+    No estimate of anything, never to be subtracted.
 
     Attributes:
         mean: mean over the draws. low, high: 2.5 and 97.5 % quantiles. draws: permutations.
@@ -131,12 +133,12 @@ class Estimate:
         return text + ")" + "".join(f"; {printable(note, 300)}" for note in self.notes)
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON
-        """A JSON-ready form; `Estimate.from_dict` reads it back."""
+        """Return a JSON-ready form; `Estimate.from_dict` reads it back."""
         return {**vars(self), "null": None if self.null is None else dict(vars(self.null))}
 
     @classmethod
     def from_dict(cls, d: Mapping[str, Any]) -> Estimate:  # Any: JSON
-        """An estimate from `to_dict`'s form, also from one without the later fields.
+        """Return an estimate from `to_dict`'s form, also from one without the later fields.
 
         Raises:
             TypeError: an unknown key, or a null that is none.
@@ -158,7 +160,7 @@ class Estimate:
 
 
 def entropy_of_counts(counts: Sequence[int] | NDArray[np.integer]) -> float:
-    """Plug-in entropy in bits of a table of counts: ``-sum p log2 p``.
+    """Return plug-in entropy in bits of a table of counts: ``-sum p log2 p``.
 
     Example:
         >>> entropy_of_counts([1, 1, 2])

@@ -95,7 +95,7 @@ class DPIReport:
         return not any(f.verdict in ("fault", "violation") for f in self.findings)
 
     def of(self, *verdicts: Verdict) -> tuple[Finding, ...]:
-        """The findings with one of these verdicts."""
+        """Return the findings with one of these verdicts."""
         return tuple(f for f in self.findings if f.verdict in verdicts)
 
     def __iter__(self) -> Iterator[Finding]:
@@ -111,7 +111,10 @@ class DPIReport:
         return f"{self.checked} comparisons: {counts}. {'PASSED' if self.passed else 'FAILED (fault or violation)'}"
 
     def rows(self) -> list[dict[str, str]]:
-        """One row of text per episode, the worst first: verdict, law, layers, steps, worst excess in bits, estimator."""
+        """Return one row of text per episode, the worst first.
+
+        Verdict, law, layers, steps, worst excess in bits, estimator.
+        """
         return [
             {
                 "verdict": e.verdict,

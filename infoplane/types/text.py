@@ -4,7 +4,9 @@ from __future__ import annotations
 
 
 def printable(text: object, limit: int = 80) -> str:
-    r"""Foreign text (layer names, notes) on one line: no control, escape or direction-changing characters, the middle of what is too long cut out.
+    r"""Return foreign text (layer names, notes) on one line.
+
+    No control, escape or direction-changing characters, the middle of what is too long cut out.
 
     Example:
         >>> printable("fc1\x1b[31m\nred"), printable("x" * 100, 9)

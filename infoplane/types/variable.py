@@ -20,7 +20,9 @@ SMALLEST = 1e-140
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """A random variable seen through ``n`` paired rows: the one gate through which arrays enter an estimator.
+    """A random variable seen through ``n`` paired rows.
+
+    The one gate through which arrays enter an estimator.
 
     Attributes:
         name: what to call it in messages.
@@ -87,7 +89,7 @@ class Variable:
         return int(self.values.shape[1])
 
     def take(self, rows: NDArray[np.integer]) -> Variable:
-        """The same variable on some of its rows."""
+        """Return the same variable on some of its rows."""
         return Variable(self.name, self.values[rows], self.kind, self.notes)
 
 
@@ -105,7 +107,7 @@ def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:
 
 
 def continuous(a: ArrayLike, name: str = "values") -> Variable:
-    """A continuous `Variable` from an array or tensor of shape ``(n,)`` or ``(n, ...)`` (flattened to ``(n, dim)``).
+    """Return a continuous `Variable` from an array or tensor of shape ``(n,)`` or ``(n, ...)`` (flattened to ``(n, dim)``).
 
     float32 and float64 are kept; float16 and integers become float32 and float64, and so does a float32 layer of a scale
     beyond 1e15 or below 1e-15.
@@ -139,7 +141,9 @@ def continuous(a: ArrayLike, name: str = "values") -> Variable:
 
 
 def discrete(a: ArrayLike, name: str = "values") -> Variable:
-    """A discrete `Variable` from symbols of shape ``(n,)`` or ``(n, columns)``; a row of several columns is one symbol.
+    """Return a discrete `Variable` from symbols of shape ``(n,)`` or ``(n, columns)``.
+
+    A row of several columns is one symbol.
 
     Integers and booleans are kept; floats and strings are coded per column by their sorted distinct values.
 
