@@ -43,7 +43,7 @@ def caveats_of(plane: Plane, estimator: str | None = None) -> Caveats:
 def warnings_of(
     plane: Plane, estimator: str | None = None, *, archive: Archive | None = None
 ) -> list[str]:
-    """Return short sentences about the last checkpoint under one estimator (all of the plane's when left out); empty when nothing is wrong.
+    """Return sentences about the last checkpoint under one estimator, or all; none is good.
 
     Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the label-permutation null (where one was drawn).
     Floor: an estimate of I(Z;Y) below what the network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
@@ -95,7 +95,7 @@ def _lone_labels(plane: Plane) -> list[str]:
 
 
 def lower_bound_bits(plane: Plane, *, archive: Archive | None = None) -> float:
-    """Return what the network's predictions at the last checkpoint prove of I(Z;Y) on the plane's rows, in bits; 0 where nothing is known."""
+    """Return what the last predictions prove of I(Z;Y), in bits; 0 where nothing is known."""
     bound = _bound(plane, archive) if plane.points else None
     return 0.0 if bound is None else bound.bits
 

@@ -79,7 +79,7 @@ class Point:
         return self.estimate.sense
 
     def to_dict(self) -> dict[str, Any]:  # Any: a row mixes ints, floats and strings
-        """Return the point as a flat row with the keys of `COLUMNS` but for ``reduction``, which the plane knows; notes are joined by ``; ``."""
+        """Return the point as a flat row with the keys of `COLUMNS` but ``reduction``."""
         flat = {
             "step": self.step,
             "layer": self.layer,
@@ -273,7 +273,7 @@ class Plane:
         return COLUMNS if self.row_info.plain else COLUMNS + ROW_COLUMNS
 
     def rows(self) -> list[dict[str, Any]]:  # Any: a row mixes ints, floats and strings
-        """Return every point as a flat dictionary with the keys of `COLUMNS`, and of `ROW_COLUMNS` where rows are no samples or Y has a name."""
+        """Return every point as a flat dictionary with the keys of `column_names`."""
         info = self.row_info
         same = {} if info.plain else {"rows": info.kind, "x": info.x, "y": info.y}
         return [

@@ -44,7 +44,7 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
 
 
 def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
-    """Return `row_digests`, and whether all values are known to be finite, which is seen in passing (of integers it is not looked at: False)."""
+    """Return `row_digests`, and whether all values are known to be finite (False of integers)."""
     a = np.asarray(a)
     if a.ndim == 0 or a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
         raise InputError(
@@ -114,7 +114,7 @@ def codes_of(v: Variable) -> NDArray[np.int64]:
 
 
 def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Return dense codes of rows of integers, shape ``(n, d)`` to ``(n,)``, as `row_codes` but by 64-bit keys: several times faster.
+    """Return dense codes of rows of integers, ``(n, d)`` to ``(n,)``, by 64-bit keys.
 
     Two of 10^6 different rows share a code by accident with probability about 3e-8.
     """
@@ -171,7 +171,7 @@ def joint_entropies(
 
 
 def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
-    """Return room for a table of n keys, at most half full, to be filled with -1 by whoever counts in it."""
+    """Return room for a table of n keys, at most half full; its user fills it with -1."""
     return np.empty(1 << max(int(2 * n - 1).bit_length(), 4), np.int32 if n < 2**31 else np.int64)
 
 

@@ -81,7 +81,7 @@ def _bounds(estimator: Estimator, rng: Generator) -> Iterator[str]:
 
 
 def _chain(estimator: Estimator, rng: Generator) -> Iterator[str]:
-    """Return X -> first -> second, the second a function of the first: coarser, and ten times as large."""
+    """Yield where I grows along X -> first -> second, the second a function of the first."""
     x = discrete(np.arange(_ROWS), "x")
     y = discrete(rng.integers(0, 3, _ROWS), "y")
     values = np.round(rng.normal(size=(_ROWS, 2)), 1)

@@ -9,7 +9,7 @@ from infoplane.types import VERDICTS, Episode, Finding
 
 
 def episodes_of(findings: Sequence[Finding], steps: Sequence[int]) -> tuple[Episode, ...]:
-    """Join findings of one pair, law, estimator and verdict over consecutive members of ``steps``; the worst first."""
+    """Join equal findings of one pair at consecutive checkpoints, the worst first."""
     place = {step: k for k, step in enumerate(steps)}
     groups: dict[tuple[str, str, str, str, str], list[Finding]] = {}
     for f in findings:

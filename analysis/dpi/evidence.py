@@ -197,7 +197,7 @@ class Evidence:
     def judge_excess(
         self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point
     ) -> Finding:
-        """Return the verdict on a pair of comparable layers whose excess is beyond the tolerance, by the first step of the procedure that decides."""
+        """Judge an excess of comparable layers by the first step of docs/verdicts.md that decides."""
         delta = down.bits - up.bits
         gain = loss = None
 
@@ -308,7 +308,7 @@ def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
 
 
 def law_of_pairs(quantity: str, sense: str) -> str:
-    """Return what the inequality between layers is called in findings: the two bounds are two series."""
+    """Name the inequality between layers in findings; the two bounds are two series."""
     return f"{_NAMES[quantity]} pair" + (f", {sense}" if sense in ("upper", "lower") else "")
 
 

@@ -21,7 +21,11 @@ def tolerance_bits(plane: Plane, estimator: str = "") -> float:
 
 
 def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]]:
-    """Return 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z) (where X is all that reaches a row) at every point: how many were compared, and those exceeded beyond the tolerance."""
+    """Check 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y) and I(Z;Y) <= I(X;Z) at every point.
+
+    I(Z;Y) <= I(X;Z) is asked where X is all that reaches a row. Returns how many comparisons were made, and a finding for each excess
+    beyond the tolerance.
+    """
     compared, found = 0, []
     i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
     for grid in grids:

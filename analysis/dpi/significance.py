@@ -90,7 +90,7 @@ def permutation_p(
 
 
 def holm(p: Sequence[float], tests: int) -> list[float]:
-    """Return Holm's adjusted p-values of the given ones among ``tests`` comparisons (those not given count as 1).
+    """Return Holm's adjusted p-values of these among ``tests`` comparisons; the others count as 1.
 
     Example:
         >>> holm([0.01, 0.04], 3)
@@ -104,7 +104,7 @@ def holm(p: Sequence[float], tests: int) -> list[float]:
 
 
 def benjamini_hochberg(p: Sequence[float], tests: int) -> list[float]:
-    """Return adjusted p-values that control the false-discovery rate over ``tests`` comparisons (those not given count as 1).
+    """Return p-values adjusted for the false-discovery rate over ``tests``; others count as 1.
 
     Example:
         >>> benjamini_hochberg([0.01, 0.02], 4)
@@ -284,7 +284,7 @@ class Resampler:
         )
 
     def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
-        """Return halves with the codes of their row identities and labels; those of one step are held."""
+        """Return halves with the codes of their row ids and labels; those of one step are held."""
         archive = self.evidence.archive
         if step != self._step and archive is not None:
             sides = {"i_xz": archive.row_ids, "i_zy": self._labels}
@@ -297,7 +297,7 @@ class Resampler:
 
 
 def _key_of_halves(cell: str, splits: int) -> str:
-    """Return names the halves of one cell: another version of this package may estimate them otherwise."""
+    """Return the key of one cell's halves; other versions of this package have other keys."""
     return f"{cell}-{splits}-balanced-{infoplane.__version__}"
 
 

@@ -156,7 +156,7 @@ class Binned:
         return self.frozen_low, self.frozen_high
 
     def fit(self, variables: Iterable[Variable]) -> Binned:
-        """Return the same estimator with its range frozen over these checkpoints (per unit under scope ``unit``); spec and name stay.
+        """Return the same estimator, by the same name, with its range frozen over these checkpoints.
 
         Raises:
             InputError: nothing to fit.
@@ -215,11 +215,11 @@ class Binned:
         return binrules.equal_cells(v, low, high, self.cells_per_unit)
 
     def labels_of(self, y: Variable) -> Variable:
-        """Return continuous labels in quantile bins of their own: the layer's cells mean nothing for them."""
+        """Return continuous labels in quantile bins of their own."""
         return quantile_labels(y)
 
     def share_outside(self, z: Variable) -> float:
-        """Return share of values beyond [-1, 1] under ``szt``, which share the two outer cells; 0 under rules that cover all values."""
+        """Return the share of values beyond [-1, 1] under ``szt``, 0 under rules that cover all."""
         return _share(np.abs(z.values) > 1) if self.rule == "szt" else 0.0
 
     def codes(self, z: Variable) -> NDArray[np.int64]:
@@ -241,7 +241,7 @@ class Binned:
         return cell_keys(self.cells(z))
 
     def parting_keys(self, z: Variable) -> NDArray[np.uint64]:
-        """Return 64-bit keys that part the rows as `keys` do, shape ``(n,)``, from no more units than that takes; keys of blocks cannot be joined."""
+        """Return 64-bit keys that separate rows as `keys` do, shape ``(n,)``, from few units."""
         if self.rule == "saxe":
             return floor_keys(z.values, self.width or SAXE_WIDTH, parting=True, largest=z.largest)
         return (

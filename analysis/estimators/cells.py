@@ -49,7 +49,7 @@ def estimate_of_codes(
     ceiling_bits: float | None = None,
     correction: Correction = "none",
 ) -> Estimate:
-    """Return plug-in I(T;B) on the rows, its ceiling H(B) (or the one given) and the coverage of T.
+    """Estimate I(T;B) by counting, with its ceiling H(B) (or the one given) and T's coverage.
 
     With a correction, of the population behind the rows.
     """

@@ -26,7 +26,7 @@ _LN2 = float(np.log(2.0))
 
 
 def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -> float:
-    """Return entropy in bits of a table of counts, shape ``(K,)``, with a bias correction for the population behind it.
+    """Return the entropy in bits of counts, shape ``(K,)``, corrected for a population if asked.
 
     ``none``: plug-in. ``mm``: + (K-1)/(2N ln 2) (Miller 1955). ``grassberger``: ln N - sum n_i G(n_i)/N (Grassberger 2003,
     physics/0307138). ``cwj``: Chao, Wang & Jost 2013 (doi:10.1111/2041-210X.12108). ``chao-shen``: coverage-adjusted (2003).
@@ -142,7 +142,7 @@ def joint_counts(a: Codes, b: Codes) -> NDArray[np.int64]:
 
 
 def information_bits(a: Codes, b: Codes, correction: Correction = "none") -> float:
-    """Return I(A;B) = H(A) + H(B) - H(A,B) in bits of two dense code vectors of shape ``(n,)``, each entropy with the same correction."""
+    """Return I(A;B) = H(A) + H(B) - H(A,B) in bits of two dense code vectors, ``(n,)`` each."""
     if int(b.max()) + 1 == len(b):  # B tells every row apart: H(A,B) is H(B), of the same counts
         return entropy_bits(counts_of(a), correction)
     tables = (counts_of(a), counts_of(b), joint_counts(a, b))

@@ -144,7 +144,7 @@ class KDE:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """Estimate I(a;b) in bits; one variable is continuous (Z), the other discrete (X as row ids, or labels). ``rng`` is used for ``pairs`` only.
+        """Estimate I(a;b) in bits of a continuous and a discrete variable; ``pairs`` use ``rng``.
 
         When every symbol of the discrete variable is its own row the within-class term vanishes and the value is the bound on I(X;Z+eps).
 
@@ -218,7 +218,7 @@ class KDE:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
-        """Return what `estimate_plane_point` says of either half of each split, at the whole layer's s2, from one pass for several splits."""
+        """Estimate both halves of each split at the whole layer's s2, in one pass for several."""
         s2 = self.variance_of(z)
         return [
             self._both(by_x, by_y, s2)
@@ -232,7 +232,7 @@ class KDE:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
-        """Return the points of I(Z;Y) for each of these labellings of the rows, from one pass for a score of them."""
+        """Return the points of I(Z;Y) for each labelling of the rows, a score of them in one pass."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
             for view in kernel_views(z.values, [s2 or _ANY], labels[start : start + 32])[0]:

@@ -169,7 +169,7 @@ class Variational:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """Estimate I(a;b) in bits: mean over ``seeds`` critics of the value on rows that no critic trained on.
+        """Estimate I(a;b) in bits, the mean over critics of their values on held-out rows.
 
         Raises:
             EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged critic.

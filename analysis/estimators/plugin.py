@@ -104,7 +104,7 @@ class Plugin:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """Estimate I(a;b) in bits; for a population with standard error and 95 % interval, see `infoplane.analysis.estimators.table_errors`.
+        """Estimate I(a;b) in bits; for a population with the interval of `table_errors`.
 
         No interval where more than a tenth of the rows are alone in their pair of symbols: there the bias of pairs that never
         appeared exceeds every error. Elsewhere it reaches as far as the correction differs from Chao, Wang & Jost's.

@@ -97,7 +97,9 @@ def median_width(z: NDArray[np.generic]) -> float:
 
 
 def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
-    """Return kernel width, a multiple of the median one, whose centred Gram matrix is best aligned with the labels' (Cortes et al. 2012).
+    """Return the width whose centred Gram matrix is best aligned with the labels'.
+
+    A multiple of the median width (Cortes et al. 2012).
 
     Only where labels are given; it uses them, so the value of I(Z;Y) is chosen to be large.
     """
@@ -295,7 +297,7 @@ class MatrixRenyi:
         return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
     def width_of(self, v: Variable, labels: Variable | None = None) -> float:
-        """Return kernel width used for ``v``, in its units; 0 for a constant layer, whose Gram matrix is all ones at any width."""
+        """Return the kernel width used for ``v``, in its units; 0 for a constant layer."""
         if v.kind == "discrete":
             return 1.0
         if self.width == "silverman":

@@ -69,7 +69,9 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
 
 
 def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
-    """Return 95 % interval of a weak information: 2 n ln 2 times the plug-in is noncentral chi-squared, its noncentrality 2 n ln 2 times the truth, which is inverted at both tails.
+    """Return the 95 % interval of a weak information, by inverting a noncentral chi-squared.
+
+    2 n ln 2 times the plug-in is noncentral chi-squared, its noncentrality 2 n ln 2 times the truth: inverted at both tails.
 
     At the ends of a law that holds at independence a true 0.007 bit of 200 coin pairs was missed in 3 of 10 draws: the truth itself widens the law.
 

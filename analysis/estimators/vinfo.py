@@ -215,7 +215,10 @@ def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[
 def conditional_surprise(
     b: Variable, a: Variable | None, e: VInformation, *, rng: np.random.Generator | None = None
 ) -> Floats:
-    """Return held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)`` (density for a continuous ``b``); ``a=None`` predicts from nothing."""
+    """Return the held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)``.
+
+    Of a continuous ``b`` it is that of a density. ``a=None`` predicts from nothing.
+    """
     if a is not None:
         _check_pair(a, b)
     base, used = _both_surprises(a, b, e, _generator(rng))
@@ -423,7 +426,7 @@ def mdl_online_code(
     estimator: str | VInformation | None = None,
     rng: np.random.Generator | None = None,
 ) -> CodeLength:
-    """Return bits to send the labels one block after the other, each block coded by a probe fitted on all earlier blocks.
+    """Count the bits to send the labels block by block, each coded by a probe of earlier ones.
 
     ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from few rows gets a short code, which plain accuracy
     cannot show. The row order is random (``rng``; seed 0 without).

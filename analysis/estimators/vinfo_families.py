@@ -93,7 +93,9 @@ def significance_of(gains: Floats) -> float:
 def fit_calibrated(
     family: str, split: Split, rng: np.random.Generator, hidden: int
 ) -> tuple[Predictor, Floats]:
-    """Return a predictor, shrunk towards the answer without input by the factor that is best on the inner rows, and its gain over that answer on each of them.
+    """Return a predictor shrunk as the inner rows like best, and its gain on each of them.
+
+    Shrunk towards the answer without input; the gain is over that answer.
 
     The factor is an inverse temperature; 0 is among them.
     """
@@ -206,7 +208,7 @@ def mlp_forward(flat: Floats, z: Floats, d: int, h: int, k: int) -> tuple[Floats
 
 
 def mlp_objective(flat: Floats, split: Split, h: int, penalty: float) -> tuple[float, Floats]:
-    """Return Loss on the fitted rows plus half the penalty of the squared weights, and its gradient."""
+    """Return the loss on the fitted rows with the penalty of the weights, and its gradient."""
     d, k = split.z.shape[1], len(split.base)
     inward, _, outward, skip, _ = unpack_weights(flat, d, h, k)
     units, out = mlp_forward(flat, split.z, d, h, k)

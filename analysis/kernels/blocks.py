@@ -41,7 +41,7 @@ def starting(blocks: Iterable[Values]) -> Iterator[tuple[int, Values]]:
 
 
 def fits_float32(largest: float, rates: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Return for which rates of a kernel products of float32 rows, of so large squared norms, are exact enough: to 7e-6 nats, 1e-5 bit."""
+    """Return the rates for which products of float32 rows are exact to 7e-6 nats, 1e-5 bit."""
     return np.asarray(2 * float(np.finfo(np.float32).eps) * largest * 4 * rates < 7e-6)
 
 

@@ -107,7 +107,7 @@ def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
 
 
 def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np.float64]]:
-    """Return the distance of every row to its k-th nearest other row for several k, ``(n,)`` each.
+    """Return every row's distance to its k-th nearest other row for several k, ``(n,)`` each.
 
     Args:
         parts: arrays of shape ``(n, dim)``; the distance of two rows is the largest over parts of their Euclidean distance in a part.
@@ -156,7 +156,9 @@ def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np
 
 
 def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) -> NDArray[np.int64]:
-    """Return how many other rows lie closer than ``eps[i]`` to row i (at most that far, when not ``strict``), shape ``(n,)``.
+    """Count the other rows closer than ``eps[i]`` to row i, shape ``(n,)``.
+
+    At most that far, when not ``strict``.
 
     Distances are those of `kth_distance`, computed the same way: a row at exactly ``eps`` is recognised as such.
     """

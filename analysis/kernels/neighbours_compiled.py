@@ -80,7 +80,7 @@ def _any_below(d: Any, e: Any, mine: float, theirs: Any, larger: Any) -> bool:
 
 @compiled()
 def keep_smallest(d: Any, e: Any, i0: int, j0: int, best: Any, worst: Any) -> None:
-    """Update the ascending k smallest values per row, ``best`` (n, k) and its last column ``worst``, with the larger of two tiles of the upper half."""
+    """Update the k smallest values per row with the larger of two tiles of the upper half."""
     last = best.shape[1] - 1
     larger = np.empty(_STRETCH)
     for r in range(d.shape[0]):

@@ -37,7 +37,9 @@ Values = NDArray[np.floating[Any]]
 def gaussian_sums(
     z: Values, variances: Floats, classes: Codes | None = None
 ) -> tuple[Floats, Floats]:
-    """Return ``sum_j exp(-|z_i - z_j|^2 / (2 m s2))`` for m = 4 and m = 1, over all rows and over the rows of i's class, i = j included.
+    """Sum ``exp(-|z_i - z_j|^2 / (2 m s2))`` over all j and over i's class, for m = 4 and 1.
+
+    Over all rows, and over the rows of i's class, i = j included.
 
     Args:
         z: shape ``(n, dim)``, float32 or float64.
@@ -54,7 +56,7 @@ def gaussian_sums(
 def grouped_sums(
     z: Values | Rows, variances: Floats, groupings: Sequence[Codes], *, device: str | None = None
 ) -> list[Floats]:
-    """Return the sums of `gaussian_sums` over all rows and, for each grouping of the rows, over the rows of i's group: every consumer of one pass.
+    """Return the sums of `gaussian_sums` for several groupings of the rows, from one pass.
 
     Half-samples are groupings, permuted labels are, classes are. The first should be the one of fewest groups: the rows are sorted by it.
     ``z`` may be `Rows` that do not fit into memory: they are centred into a temporary file and read back in blocks of 128 MiB.
@@ -105,7 +107,7 @@ def grouped_sums(
 
 
 def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple[Floats, Codes]:
-    """Return the sums of `grouped_sums` over every block of rows apart, so that those over any union of blocks follow: one pass, whatever the unions.
+    """Return the sums of `grouped_sums` by blocks of rows; those of unions of blocks follow.
 
     On the processor, of values in memory: ``16 v count n`` bytes. Errors as there.
 

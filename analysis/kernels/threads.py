@@ -27,7 +27,7 @@ def threads() -> int:
 
 @contextmanager
 def using(number: int) -> Iterator[None]:
-    """Kernels called from this thread use so many threads: 1 inside a worker of a pool that fills the cores already."""
+    """Let kernels called from this thread use so many threads; 1 inside a worker of a pool."""
     before = getattr(_here, "threads", None)
     _here.threads = number
     try:

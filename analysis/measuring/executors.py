@@ -94,7 +94,7 @@ def _reading_ahead(archive: Archive, jobs: Sequence[Job], seed: int) -> Iterator
 
 
 def _read(archive: Archive, job: Job) -> Variable | None:
-    """Return the values of an activation; None where nobody needs them whole, or where reading fails.
+    """Return the values of an activation; None where they need not, or cannot, be read whole.
 
     The cell will say why.
     """
@@ -160,7 +160,7 @@ def _on_dask(
 
 @contextmanager
 def client_of(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no types
-    """Yield a client of a scheduler, or of a cluster of processes on this machine for the address ``local``.
+    """Yield a client of a scheduler, or of a cluster on this machine for the address ``local``.
 
     Whoever can talk to a scheduler runs code as its owner, and any user of this machine reaches its ports. So the local
     cluster talks to holders of one certificate only, which is made for it, never leaves memory and ends with it.
@@ -196,7 +196,7 @@ def _remote(archive: Archive, job: Job, seed: int) -> list[Record]:
 
 
 def _failed(archive: Archive, job: Job, seed: int, failure: BaseException) -> list[Record]:
-    """Return the error of a worker that died with this job, again and again, for each of its cells."""
+    """Return for each cell of a job the error of the worker that died with it."""
     text = f"{type(failure).__name__}: {failure}"
     return [
         {

@@ -26,7 +26,7 @@ def freeze_edges(
     layers: Sequence[str] | None = None,
     until: int | None = None,
 ) -> dict[str, list[Estimator]]:
-    """Return per layer the estimators to measure with, their edges frozen where ``traits.edges`` asks for it.
+    """Return per layer the estimators, their edges frozen where ``traits.edges`` asks for it.
 
     Edges of scope ``run`` come from all layers and checkpoints of the run, edges of scope ``layer`` from all checkpoints of
     the layer, whatever part of them is measured then. Symbols have no
@@ -57,7 +57,7 @@ def edges_until(plane: Plane) -> int | None:
 def _freeze(
     estimator: Estimator, archive: Archive, layers: Sequence[str], until: int | None, *, scope: str
 ) -> Estimator:
-    """Return the estimator frozen over these layers, where its edges are of this scope and there is anything to see."""
+    """Return the estimator frozen over these layers, where its edges are of this scope."""
     if not isinstance(estimator, FreezesEdges) or estimator.traits.edges != scope:
         return estimator
     cells = [

@@ -235,7 +235,7 @@ def _progress(progress: bool | Advance, total: int) -> Iterator[Callable[[], obj
 def _in_order(
     records: Sequence[Record], layers: Sequence[str], specs: Sequence[str]
 ) -> tuple[tuple[Point, ...], tuple[Failure, ...]]:
-    """Return all points and failures in the order of time, of the network and of the estimators asked for."""
+    """Return points and failures in the order of steps, layers and estimators."""
     points: list[Point] = []
     failures: list[Failure] = []
     for record in records:

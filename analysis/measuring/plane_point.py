@@ -100,13 +100,13 @@ def layer_values(archive: Archive, step: int, layer: str) -> Variable:
 
 
 def holds_symbols(archive: Archive, layer: str) -> bool:
-    """Return whether a layer holds the network's own symbols, such as the token ids that enter an embedding."""
+    """Return whether a layer holds symbols of the network, such as token ids."""
     stored = archive.layer_info(layer).store_dtype
     return archive.x_kind == "discrete" and np.dtype(stored).kind in "iu"
 
 
 def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
-    """Return X as row identities where the estimator takes symbols, as values where it needs a continuous X; None when neither is possible.
+    """Return X as this estimator takes it, row ids or values; None when neither is possible.
 
     Inputs that are symbols (token ids) are never values: their numbers are names, and equal rows are one symbol.
     """
@@ -120,7 +120,7 @@ def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
 
 
 def label_variable(archive: Archive, estimator: Estimator | None = None) -> Variable | None:
-    """Return Y with its stated kind as this estimator takes it (see `label_bins`), None without labels."""
+    """Return Y as this estimator takes it (see `label_bins`), None without labels."""
     values = archive.y
     if values is None:
         return None
@@ -195,7 +195,7 @@ def plane_points(
     y: Variable | None,
     rng: np.random.Generator,
 ) -> list[tuple[Quantity, Estimate]]:
-    """Return I(x;z) and I(z;y) as far as the estimator supports their kinds, by its shared pass where it has one.
+    """Estimate I(x;z) and I(z;y) as far as their kinds are supported, in one pass where there is one.
 
     Where one of the two is refused, the other says so in its notes.
 

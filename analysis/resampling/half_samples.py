@@ -58,7 +58,7 @@ def halves_from_one_pass(
     splits: Sequence[NDArray[np.bool_]],
     rng: np.random.Generator,
 ) -> list[Points] | None:
-    """Return the points of either half of each split where the estimator has a pass that serves all of them, else None."""
+    """Return the points of both halves of each split from one pass, None where there is none."""
     if not isinstance(estimator, SharesHalves) or x is None or y is None:
         return None
     if (x.kind, z.kind, y.kind) != ("discrete", "continuous", "discrete"):

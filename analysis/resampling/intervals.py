@@ -47,7 +47,7 @@ class Nearer:
     k: int
 
     def step_to_none(self, bits: float, exponent: float) -> float:
-        """Return how far it is from ``bits`` at k to no neighbours, in bits, where bias grows as ``k^exponent``."""
+        """Extrapolate from k to no neighbours: return the step in bits, for bias as ``k^exponent``."""
         return (self.bits - bits) / (1 - (self.fewer / self.k) ** exponent)
 
 
@@ -58,7 +58,7 @@ def with_interval(
     exponent: float = 0.5,
     nearer: Nearer | None = None,
 ) -> Estimate:
-    """Return the estimate with the standard error and 95 % interval that its values on half-samples give, two per split, halves of one split side by side.
+    """Return the estimate with standard error and 95 % interval from its values on half-samples.
 
     The two halves of a split differ by chance alone: the variance at n rows is the mean square of half their difference, sigma^2/n. To it comes half of the
     variance of their mean from split to split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to the drift below; not
@@ -314,7 +314,7 @@ class Resampled:
     def _halves(
         self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
     ) -> Iterator[Points]:
-        """Yield the points of both halves of every split; from a shared pass where the family has one."""
+        """Yield the points of both halves of every split, from a shared pass where there is one."""
         splits = random_halves(z.n, self.splits, rng)
         if (every := halves_from_one_pass(self.inner, x, z, y, splits, rng)) is not None:
             yield from every

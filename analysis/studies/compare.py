@@ -34,7 +34,7 @@ class Pooled:
         return np.asarray(np.median(self.values, axis=0))
 
     def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return smallest and largest over runs: with a handful of runs an honest band is their range."""
+        """Return the smallest and the largest over runs; of a handful of runs a band is their range."""
         return self.values.min(axis=0), self.values.max(axis=0)
 
 

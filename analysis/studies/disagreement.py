@@ -30,7 +30,7 @@ def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
 
 
 def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
-    """Return the plane without the refusals of companions that nobody asked for, and one sentence about them.
+    """Return the plane without refusals of estimators that were added, and a sentence on them.
 
     A companion is a second opinion: where it does not fit a layer, its refusal is no failure of the measurement.
     """
@@ -65,7 +65,7 @@ class Disagreement:
 
 
 def disagreements(plane: Plane) -> tuple[Disagreement, ...]:
-    """Return cells where estimators of the same continuous Shannon information part, the widest first.
+    """Return cells where estimators of one continuous information disagree, the widest first.
 
     Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and geometric numbers each estimate their own and are left out.
     """

@@ -76,7 +76,9 @@ def drift(
     splits: int = 4,
     seed: int = 0,
 ) -> tuple[Drift, ...]:
-    """Return KL in bits between every layer's distribution at a checkpoint and at a reference checkpoint (the first, the previous, or a step).
+    """Measure the KL in bits of every layer from a reference checkpoint to the others.
+
+    The reference is the first checkpoint, the previous one, or a step.
 
     The same probe rows are seen at both checkpoints, and a row's nearest neighbour at the other checkpoint would be itself, moved a little. So one random
     half of the rows stands for each distribution: independent samples; averaged over ``splits`` splits and both directions of each split.
@@ -144,7 +146,7 @@ def divergence(
     splits: int = 4,
     rng: np.random.Generator,
 ) -> tuple[float, float, str]:
-    """Return D(p||q) in bits of paired rows ``(n, dim)``, its standard error, and the method used.
+    """Return D(p||q) in bits of rows ``(n, dim)``, its standard error, and the method used.
 
     Halves of the rows, see `drift`.
 

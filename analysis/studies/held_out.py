@@ -60,7 +60,7 @@ def train_and_held_out(
     divisions: int = 0,
     seed: int = 0,
 ) -> tuple[BothSides, ...]:
-    """Return I(Z;Y) in bits on the ``train`` and the ``test`` rows of the probe, equally many of each.
+    """Measure I(Z;Y) in bits on equally many ``train`` and ``test`` rows of the probe.
 
     The larger side gives a random part of its rows, the same at every checkpoint, so that both sides have one bias. ``divisions`` random divisions of these
     rows give the gap a p-value. Cells that an estimator refuses are left out.

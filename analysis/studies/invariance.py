@@ -103,7 +103,7 @@ def invariance_of(
     quantity: Quantity = "i_zy",
     seed: int = 0,
 ) -> Invariance:
-    """Run the battery on one continuous layer, shape ``(n, dim)``, against row ids, inputs or labels.
+    """Run the battery on one layer, shape ``(n, dim)``, against row ids, inputs or labels.
 
     Raises:
         EstimatorError: the estimator refuses the layer, or the layer is not continuous.

@@ -101,7 +101,7 @@ def layer_information(
     layers: Sequence[str] | None = None,
     seed: int = 0,
 ) -> LayerMatrix:
-    """Return I(Z_i;Z_j) of every pair of layers at one checkpoint (the last by default), in bits.
+    """Measure I(Z_i;Z_j) in bits of every pair of layers at one checkpoint, by default the last.
 
     Both layers enter as values (`knn`, `ksg`, `mixed`, `gauss`, `sliced`, `renyi`, `hsic`, `cka`), or as codes (`exact`, `bin`). Deterministic layers of a
     continuous input have infinite I(Z_i;Z_j) wherever the map between them is injective: there neighbours and Gaussians give a finite number

@@ -121,7 +121,7 @@ class Phases:
 
 
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
-    """Return fall from the peak to the end, in the units given, of two curves of shape ``(steps,)`` from two halves of the rows; and the peak's place.
+    """Return the fall from peak to end of curves of two halves, ``(steps,)``, and the peak's place.
 
     The peak is chosen on one half and measured on the other, then the halves are swapped and the two falls averaged: choosing the largest of
     many noisy values no longer inflates the value it is chosen for.

@@ -63,7 +63,7 @@ def usable_beyond(
     steps: Sequence[int] | None = None,
     seed: int = 0,
 ) -> tuple[Beyond, ...]:
-    """Return what a family of predictors can use about Y from every layer beyond what it can use from the layer ``given`` at the same checkpoint, in bits.
+    """Measure in bits what predictors can use of every layer beyond the layer ``given``.
 
     Raises:
         InputError: no labels, unknown layers or steps.

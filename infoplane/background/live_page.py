@@ -85,7 +85,7 @@ class LivePage:
 
 
 def listen(port: int | None) -> socket.socket:
-    """Return a socket of this machine alone that listens, on a port that the system chooses when none is asked for.
+    """Return a socket that listens on this machine alone, on any free port if none is given.
 
     Raises:
         InputError: the port is taken.

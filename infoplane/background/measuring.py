@@ -121,7 +121,10 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -
 
 
 def step_back() -> None:
-    """The lowest priority for this process, and for the group that Linux makes of a session of its own: within it a priority says nothing to other sessions."""
+    """Take the lowest priority for this process, and for the group of its session.
+
+    Linux makes a group of a session of its own: within it a priority says nothing to other sessions.
+    """
     with contextlib.suppress(AttributeError, OSError):
         os.nice(19)
     join_group(19)
