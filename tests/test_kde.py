@@ -314,3 +314,13 @@ def test_a_kernel_estimate_from_some_rows_has_the_error_of_drawing_them() -> Non
         KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).bits == whole.bits
         and KDE(variance=0.05, pairs=400 * 400).estimate(ids, z).stderr is None
     )
+
+
+def test_inputs_that_repeat_keep_two_curves_apart() -> None:
+    """Both are differences of bounds; in the plane each has a name of its own."""
+    rng = np.random.default_rng(0)
+    x, y = ip.discrete(np.repeat(np.arange(20), 2)), ip.discrete(np.arange(40) % 2)
+    z = ip.continuous(rng.normal(size=(40, 3)))
+    points = KDE(relative=0.3).estimate_plane_point(x, z, y)
+    senses = [estimate.sense for quantity, estimate in points if quantity == "i_xz"]
+    assert sorted(senses) == ["lower", "upper"]

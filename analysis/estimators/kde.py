@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -243,8 +243,8 @@ class KDE:
         points: Points = []
         bounds: tuple[Side, ...] = ("upper", "lower")
         for bound in bounds:
-            if x is not None:
-                points.append(("i_xz", self._estimate(x, bound, s2)))
+            if x is not None:  # where inputs repeat both curves are differences: told apart by name
+                points.append(("i_xz", replace(self._estimate(x, bound, s2), sense=bound)))
             if y is not None:
                 points.append(("i_zy", self._estimate(y, bound, s2, labels=True)))
         return points

@@ -25,7 +25,8 @@ UNIT_RANGE_BINS = "bin:szt"
 """Thirty bins on [-1, 1], the convention of the first papers; only for values that lie there."""
 RANGE_BINS = tuple(f"bin:range,n={cells},scope=layer" for cells in (30, 10, 4))
 """Cells per unit over the range of a layer, from fine to coarse."""
-KERNELS = ("kde:relative=0.1", "kde:relative=0.2", "kde:relative=0.3", "kde:relative=0.5")
+WIDTHS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.5)
+KERNELS = tuple(f"kde:relative={width}" for width in WIDTHS)
 """From fine to coarse: the noise as a share of the typical distance between two rows."""
 USABLE = "vinfo:family=linear"
 GROUND_TRUTH = "exact"
