@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -91,11 +92,15 @@ def grouped_sums(
     total = np.zeros((len(rates), 2 + len(groups), 2, n))
     with single_blas():
         if dim <= _DIRECT_DIM:
-            _by_differences(_columns(z, order), first, last, groups, scales, total)
+            columns = _columns(z, order)
+            norms = np.empty(0, columns.dtype)
+            _by_differences(_Pass(first, last, groups, scales, total, norms, columns))
         else:
             for some, rows in _passes(z, order, rates):
                 part = np.zeros((int(some.sum()), *total.shape[1:]))
-                _by_products(rows, first, last, groups, scales[some], part)
+                none = np.empty((1, 0), rows.norms.dtype)
+                shared = _Pass(first, last, groups, scales[some], part, rows.norms, none)
+                _by_products(rows, shared)
                 total[some] = part
     total += 1.0  # every row with itself
     back = np.empty(n, np.int64)
@@ -254,92 +259,98 @@ def anchored_sums(
     return [np.ascontiguousarray(total[:, k].transpose(2, 0, 1)) for k in range(1 + len(groups))]
 
 
-def _by_differences(
-    c: Values, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats
-) -> None:
-    from infoplane.analysis.kernels.pairwise_compiled import tile
+Products = Callable[[int, int], Values]
+"""From the first of some columns and their number to the products of a strip of rows with them."""
 
-    n, nothing, norms = c.shape[1], np.empty((0, 0), c.dtype), np.empty(0, c.dtype)
 
-    def strip(i: int) -> tuple[Floats, Floats]:
-        rows = min(TILE, n - i)
-        sums, below = np.zeros((*total.shape[:3], rows)), np.zeros((*total.shape[:3], n - i))
-        for j in range(i, n, TILE):
+@dataclass(frozen=True)
+class _Pass:
+    """What all tiles of one pass share: N rows sorted by class, V variances, M further groupings.
+
+    Attributes:
+        first, last: where the class of each row begins and ends, shape ``(N,)``.
+        groups: codes of the further groupings, shape ``(M, N)``.
+        scales: of the exponents, shape ``(V,)``.
+        total: sums over all rows, the own class and the own groups, shape ``(V, 2 + M, 2, N)``; 8 s2, then 2 s2.
+        norms: squared norms of the rows, shape ``(N,)``; empty where distances are sums of differences.
+        columns: coordinates of the rows, shape ``(dim, N)``; empty where distances are made of products.
+    """
+
+    first: Codes
+    last: Codes
+    groups: Codes
+    scales: Values
+    total: Floats
+    norms: Values
+    columns: Values
+
+    def strip(
+        self, i: int, rows: int, start: int, stop: int, products: Products
+    ) -> tuple[Floats, Floats]:
+        """Return what the pairs of ``rows`` rows from i on and the columns from start to stop add to both."""
+        from infoplane.analysis.kernels.pairwise_compiled import tile
+
+        sums = np.zeros((*self.total.shape[:3], rows))
+        below = np.zeros((*self.total.shape[:3], stop - start))
+        for j in range(start, stop, TILE):
+            width = min(TILE, stop - j)
             tile(
-                nothing,
-                c,
-                norms,
-                first,
-                last,
-                groups,
-                i,
-                j,
-                rows,
-                min(TILE, n - j),
-                scales,
-                sums,
-                below,
-                j - i,
-            )
+                products(j, width), self.columns, self.norms, self.first, self.last, self.groups,
+                i, j, rows, width, self.scales, sums, below, j - start,
+            )  # fmt: skip
         return sums, below
 
-    for i, (sums, below) in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
-        total[..., i:] += below
-        total[..., i : i + TILE] += sums
+    def add(
+        self, strips: range, begin: int, stop: int, strip: Callable[[int], tuple[Floats, Floats]]
+    ) -> None:
+        """Add strips of rows, made on all threads, in their order: the sums do not depend on the threads.
+
+        Args:
+            strips: first rows.
+            begin, stop: the columns they were held against; those before a strip itself are left out.
+            strip: makes what the strip of such a first row adds.
+        """
+        for i, (sums, below) in zip(strips, in_order(strip, strips), strict=True):
+            self.total[..., max(i, begin) : stop] += below
+            self.total[..., i : i + sums.shape[-1]] += sums
 
 
-def _by_products(
-    rows: Centred | Spilled, first: Codes, last: Codes, groups: Codes, scales: Values, total: Floats
-) -> None:
+def _by_differences(shared: _Pass) -> None:
+    """Rows of few units: distances are sums of differences."""
+    n = shared.columns.shape[1]
+    nothing = np.empty((0, 0), shared.columns.dtype)
+
+    def strip(i: int) -> tuple[Floats, Floats]:
+        return shared.strip(i, min(TILE, n - i), i, n, lambda j, width: nothing)
+
+    shared.add(range(0, n, TILE), 0, n, strip)
+
+
+def _by_products(rows: Centred | Spilled, shared: _Pass) -> None:
     """Blocks of rows against blocks of rows; within them strips of tiles, shared among threads."""
-    from infoplane.analysis.kernels.pairwise_compiled import tile
-
-    n, norms, nothing = total.shape[-1], rows.norms, np.empty((1, 0), rows.norms.dtype)
+    n = shared.total.shape[-1]
     for a in range(0, n, rows.size):
         left = rows.rows(a, a + rows.size)
         for b in range(a, n, rows.size):
             right = left if a == b else rows.rows(b, b + rows.size)
-            stop = b + len(right)
+            _add_block(shared, left, a, right, b)
 
-            def strip(
-                i: int,
-                a: int = a,
-                b: int = b,
-                left: Values = left,
-                right: Values = right,
-                stop: int = stop,
-            ) -> tuple[Floats, Floats]:
-                mine, start = left[i - a : i - a + TILE], max(i, b)
-                sums, below = (
-                    np.zeros((*total.shape[:3], len(mine))),
-                    np.zeros((*total.shape[:3], stop - start)),
-                )
-                room = np.empty(len(mine) * TILE, mine.dtype)
-                for j in range(start, stop, TILE):
-                    m, w = len(mine), min(TILE, stop - j)
-                    g = np.matmul(mine, right[j - b : j - b + w].T, out=room[: m * w].reshape(m, w))
-                    tile(
-                        g,
-                        nothing,
-                        norms,
-                        first,
-                        last,
-                        groups,
-                        i,
-                        j,
-                        m,
-                        w,
-                        scales,
-                        sums,
-                        below,
-                        j - start,
-                    )
-                return sums, below
 
-            starts = range(a, a + len(left), TILE)
-            for i, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
-                total[..., max(i, b) : stop] += below
-                total[..., i : i + sums.shape[-1]] += sums
+def _add_block(shared: _Pass, left: Values, a: int, right: Values, b: int) -> None:
+    """Add the pairs of rows ``left``, from row a on, and ``right``, from row b on."""
+    stop = b + len(right)
+
+    def strip(i: int) -> tuple[Floats, Floats]:
+        own = left[i - a : i - a + TILE]  # (rows, dim)
+        room = np.empty(len(own) * TILE, own.dtype)
+
+        def products(j: int, width: int) -> Values:
+            out = room[: len(own) * width].reshape(len(own), width)
+            return np.matmul(own, right[j - b : j - b + width].T, out=out)
+
+        return shared.strip(i, len(own), max(i, b), stop, products)
+
+    shared.add(range(a, a + len(left), TILE), b, stop, strip)
 
 
 def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
