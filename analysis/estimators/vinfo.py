@@ -26,7 +26,8 @@ from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_count
 
 _LN2 = float(np.log(2.0))
 _INNER = 0.15
-Family = Literal["linear", "mlp", "knn", "gaussian"]
+Reader = Literal["linear", "mlp", "knn", "gaussian"]
+"""Kinds of predictors that read a layer."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class VInformation:
         True
     """
 
-    family: Family = "linear"
+    family: Reader = "linear"
     folds: int = 5
     hidden: int = 64
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.vinfo import (
     CodeLength,
-    Family,
+    Reader,
     VInformation,
     conditional_vinformation,
     mdl_online_code,
@@ -47,7 +47,7 @@ class Code:
 
     step: int
     layer: str
-    family: Family
+    family: Reader
     length: CodeLength
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Code:
 def usable_beyond(
     archive: Archive | str | Path,
     given: str,
-    family: Family = "linear",
+    family: Reader = "linear",
     *,
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,
@@ -89,7 +89,7 @@ def usable_beyond(
 
 def code_lengths(
     archive: Archive | str | Path,
-    family: Family = "linear",
+    family: Reader = "linear",
     *,
     layers: Sequence[str] | None = None,
     steps: Sequence[int] | None = None,
