@@ -261,10 +261,12 @@ class Plane:
 
         Without ``sense``, the first sense that is present of exact, point, upper, lower.
         """
-        mine = self._series.get((layer, quantity, estimator), {})
+        by_sense = self._series.get((layer, quantity, estimator), {})
         if sense is None:
-            sense = next((s for s in ("exact", "point", "upper", "lower") if s in mine), "point")
-        chosen = mine.get(sense, [])
+            sense = next(
+                (s for s in ("exact", "point", "upper", "lower") if s in by_sense), "point"
+            )
+        chosen = by_sense.get(sense, [])
         return [p.step for p in chosen], [p.estimate for p in chosen]
 
     @property

@@ -145,16 +145,16 @@ class Gaussian:
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
             )
         same_rows(a, b, self.name)
-        (first, said), (second, more) = live_units(a), live_units(b)
+        (first, left_out), (second, more) = live_units(a), live_units(b)
         if first is None or second is None:
-            return Estimate(0.0, a.n, self.name, target="population", notes=(*said, *more))
+            return Estimate(0.0, a.n, self.name, target="population", notes=(*left_out, *more))
         if a.kind == b.kind:
             found = self._vectors(first, second)
         elif a.kind == "continuous":
             found = self._labels(first, second)
         else:
             found = self._labels(second, first)
-        return replace(found, notes=(*said, *more, *found.notes))
+        return replace(found, notes=(*left_out, *more, *found.notes))
 
     def _vectors(self, a: Variable, b: Variable) -> Estimate:
         x, z = self._prepared(a), self._prepared(b)
@@ -186,9 +186,11 @@ class Gaussian:
 
     def _against(self, white: Floats, d: int) -> tuple[str, ...]:
         """Return what the rows say against one Gaussian of both variables, of which the first has d units."""
-        said = misfit(white, (white[:, :d], white[:, d:]))
+        doubts = misfit(white, (white[:, :d], white[:, d:]))
         return (
-            (f"not Gaussian: {said}; the number may be off by bits, compare knn",) if said else ()
+            (f"not Gaussian: {doubts}; the number may be off by bits, compare knn",)
+            if doubts
+            else ()
         )
 
     def _require_rows(
@@ -248,9 +250,9 @@ class Gaussian:
             bits -= members / z.n * 0.5 * log_det
             of_classes[rows] = whitened(values[rows], inside)
             spread[rows] -= square_lengths(of_classes[rows]) + log_det
-        said = (*notes, "one Gaussian per class", *self._against_classes(of_all, of_classes))
+        all_notes = (*notes, "one Gaussian per class", *self._against_classes(of_all, of_classes))
         ceiling = entropy_bits(counts)
-        found = self._result(float(bits) / _LN2, z, y, said, None, ceiling)
+        found = self._result(float(bits) / _LN2, z, y, all_notes, None, ceiling)
         free = z.dim * (z.dim + 3) // 2 * (len(counts) - 1)
         return require_possible(
             found,
@@ -262,12 +264,12 @@ class Gaussian:
 
     def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
         """Return what the rows say against one Gaussian per class, or against one of all classes together."""
-        if said := misfit(of_classes):
+        if doubts := misfit(of_classes):
             return (
-                f"classes are not Gaussian: {said}; the number may be off by bits, compare knn",
+                f"classes are not Gaussian: {doubts}; the number may be off by bits, compare knn",
             )
-        if said := misfit(of_all):
-            return (f"all classes together are not one Gaussian: {said}; the number is too high",)
+        if doubts := misfit(of_all):
+            return (f"all classes together are not one Gaussian: {doubts}; the number is too high",)
         return ()
 
     def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:

@@ -199,7 +199,7 @@ def _logs_by_blocks(
             z[rows], np.array([s2]), pattern[rows] * kinds + labels, there.shape[1] * kinds
         )
         by_pattern = sums[0].reshape(2, there.shape[1], -1)
-        inside, mine = there[:, pattern[rows][order]], labels[order]
+        inside, own_label = there[:, pattern[rows][order]], labels[order]
         with single_blas():
             first, second = (
                 (w.astype(float) @ by_pattern).reshape(2, len(splits), kinds, len(rows))
@@ -208,7 +208,7 @@ def _logs_by_blocks(
             seen = np.where(
                 inside[:, None], first, second
             )  # by bound, split, label and row: over the row's own half
-            logs = np.log2(seen.sum(axis=2)), np.log2(seen[:, :, mine, np.arange(len(rows))])
+            logs = np.log2(seen.sum(axis=2)), np.log2(seen[:, :, own_label, np.arange(len(rows))])
             sides = np.stack([inside, 1 - inside], axis=1).astype(float)  # shape (splits, 2, rows)
             total, own = (sides @ of.transpose(1, 2, 0) for of in logs)
         return total, own

@@ -124,7 +124,7 @@ class Plugin:
         se, low, high = table_interval(ca, cb, self.used_correction)
         alone = float((joint_counts(ca, cb) == 1).sum()) / a.n
         if alone * a.n > max(_FEW_ALONE, _MOST_ALONE * a.n):
-            said = f"no interval: {alone:.0%} of the rows are alone in their pair of symbols, the bias of unseen pairs is unknown"
+            note = f"no interval: {alone:.0%} of the rows are alone in their pair of symbols, the bias of unseen pairs is unknown"
             return Estimate(
                 bits,
                 a.n,
@@ -133,7 +133,7 @@ class Plugin:
                 ceiling_bits=ceiling,
                 target="population",
                 coverage=1 - alone,
-                notes=(said,),
+                notes=(note,),
             )
         apart = abs(bits - information_bits(ca, cb, "cwj"))
         return Estimate(

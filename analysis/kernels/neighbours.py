@@ -135,7 +135,7 @@ def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np
     best, worst = np.full((n, k), np.inf), np.full(n, np.inf)
 
     def strip(i: int) -> NDArray[np.float64]:
-        mine, limit = (
+        smallest, limit = (
             np.full((n - i, k), np.inf),
             worst[i:].copy(),
         )  # what others found so far only spares work
@@ -145,13 +145,13 @@ def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np
             for other in distances[1:-1]:
                 d = np.maximum(d, other.tile(i, j), out=largest[:, : d.shape[1]])
             keep_smallest(
-                d, distances[-1].tile(i, j), 0, j - i, mine, limit
+                d, distances[-1].tile(i, j), 0, j - i, smallest, limit
             )  # of one part: the larger of itself and itself
-        return mine
+        return smallest
 
     with single_blas():
-        for i, mine in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
-            merge_smallest(best[i:], worst[i:], mine)
+        for i, smallest in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
+            merge_smallest(best[i:], worst[i:], smallest)
     return [np.sqrt(best[:, k - 1]) for k in ks]
 
 

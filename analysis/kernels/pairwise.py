@@ -241,15 +241,15 @@ def anchored_sums(
         sums, there = np.zeros_like(total), np.einsum("ij,ij->i", c, c)
         others = groups[:, start : start + len(c)]
         for i in range(0, len(a), TILE):
-            mine = slice(i, i + TILE)
+            strip = slice(i, i + TILE)
             rectangle(
-                a[mine] @ c.T,
-                norms[mine],
+                a[strip] @ c.T,
+                norms[strip],
                 there,
-                groups[:, anchors[mine]],
+                groups[:, anchors[strip]],
                 others,
                 scales,
-                sums[..., mine],
+                sums[..., strip],
             )
         return sums
 

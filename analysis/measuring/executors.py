@@ -40,7 +40,7 @@ class Job:
     @property
     def estimators(self) -> list[Estimator]:
         """Every estimator that is missing somewhere."""
-        return list({id(e): e for _, mine in self.cells for e in mine}.values())
+        return list({id(e): e for _, missing in self.cells for e in missing}.values())
 
 
 def run(

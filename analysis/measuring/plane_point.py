@@ -172,14 +172,14 @@ def points_of(
     """
     z = layer_variable(archive, step, layer, estimator) if z is None else z
     x, y = input_variable(archive, estimator), label_variable(archive, estimator)
-    said: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     if estimator.traits.wants == "row hashes":
-        said = whole_layer_note(archive, layer)
+        notes = whole_layer_note(archive, layer)
         if noise := noise_seen(archive, step, layer):
             if y is None:
                 raise EstimatorError(f"{estimator.name}: no I(X;Z): {noise}")
-            x, said = None, (*said, f"no I(X;Z): {noise}")
-    found = _with_notes(plane_points(estimator, x, z, y, rng), None, said)
+            x, notes = None, (*notes, f"no I(X;Z): {noise}")
+    found = _with_notes(plane_points(estimator, x, z, y, rng), None, notes)
     if not found:
         raise EstimatorError(
             f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is {z.kind}, X {archive.x_kind}, Y {archive.y_kind}; "
@@ -220,8 +220,8 @@ def plane_points(
                 refused.append((words, error))
     if refused and not found:
         raise refused[0][1]
-    said = tuple(f"no {words}: {error}" for words, error in refused)
-    return _with_notes(found, y, said)
+    notes = tuple(f"no {words}: {error}" for words, error in refused)
+    return _with_notes(found, y, notes)
 
 
 def _with_notes(

@@ -40,11 +40,11 @@ def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
         return plane, ""
     kept = tuple(f for f in plane.failures if f.estimator not in names)
     first = refused[0]
-    said = (
+    sentence = (
         f"{first.estimator}, added for comparison, does not fit {len(refused)} cells; the first, step {first.step}, "
         f"{first.layer}: {first.message}"
     )
-    return replace(plane, failures=kept), said
+    return replace(plane, failures=kept), sentence
 
 
 @dataclass(frozen=True)

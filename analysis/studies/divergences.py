@@ -41,8 +41,8 @@ def share_unseen(p: Floats, q: Floats, bins: int = 30) -> float:
     shares = [0.0]
     for unit in np.flatnonzero(high > low):
         cells = (low[unit], high[unit])
-        mine, theirs = (np.histogram(v[:, unit], bins, cells)[0] for v in (p, q))
-        shares.append(float(mine[theirs == 0].sum()) / len(p))
+        ours, theirs = (np.histogram(v[:, unit], bins, cells)[0] for v in (p, q))
+        shares.append(float(ours[theirs == 0].sum()) / len(p))
     return float(np.mean(shares[1:])) if len(shares) > 1 else 0.0
 
 
@@ -61,8 +61,8 @@ def gaussian_reason(p: Floats, q: Floats) -> str:
         eigenvalues = np.linalg.eigvalsh(covariance / np.outer(scale, scale))
         if eigenvalues[0] < 1e-9 * eigenvalues[-1]:
             return "the units are linear functions of one another"
-        if said := misfit(whitened(rows, covariance)):
-            return said
+        if doubt := misfit(whitened(rows, covariance)):
+            return doubt
     return ""
 
 

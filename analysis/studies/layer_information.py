@@ -88,9 +88,9 @@ class LayerMatrix:
                     for j in range(len(names))
                 )
             )
-        said = dict.fromkeys(self.failures.values())
+        reasons = dict.fromkeys(self.failures.values())
         lines += [f"note: {printable(text, 400)}" for text in self.caveats]
-        return "\n".join([*lines, *(f"not measured: {printable(text, 400)}" for text in said)])
+        return "\n".join([*lines, *(f"not measured: {printable(text, 400)}" for text in reasons)])
 
 
 def layer_information(

@@ -162,14 +162,14 @@ def _nothing(curves: Sequence[Compression], exact_codes: Sequence[Compression]) 
 
 
 def _disagreement(found: Votes) -> str:
-    said = []
+    reasons = []
     if found.split:
-        said.append(f"the curves of {', '.join(found.split)} contradict each other")
+        reasons.append(f"the curves of {', '.join(found.split)} contradict each other")
     if found.falling and found.still:
-        said.append(f"{', '.join(found.still)} stand still")
+        reasons.append(f"{', '.join(found.still)} stand still")
     if len(found.falling) > len(found.together):
-        said.append(f"{', '.join(found.falling)} do not fall at the same time")
-    return f" ({'; '.join(said)})" if said else ""
+        reasons.append(f"{', '.join(found.falling)} do not fall at the same time")
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def _mute(curves: Sequence[Compression]) -> str:

@@ -56,11 +56,11 @@ class Sensitivity:
     @property
     def verdict(self) -> str:
         """One paragraph: which layers fall under which conventions, and what that can be about."""
-        said = []
+        sentences = []
         for phase in self.phases.layers:
             yes, all_of = len(self.compressing(phase.layer)), len(phase.curves)
             drops = [c.drop for c in phase.curves]
-            said.append(
+            sentences.append(
                 f"{printable(phase.layer, 40)} compresses under {yes} of {all_of} conventions (drops {min(drops):.2f} to {max(drops):.2f} bits)"
             )
         split = [
@@ -79,7 +79,7 @@ class Sensitivity:
             if split
             else ""
         )
-        return "; ".join(said) + ". " + middle + end
+        return "; ".join(sentences) + ". " + middle + end
 
     def __str__(self) -> str:
         names = [c.estimator for c in self.phases.layers[0].curves]
