@@ -1,4 +1,4 @@
-"""How often the verdicts are right: `python -m benchmarks.verdicts [--runs 300] [--networks 10]` prints the table of docs/verdicts.md.
+"""How often the verdicts are right: `python -m benchmarks.verdicts [--runs 300] [--networks 10]` prints the table of docs/rates.md.
 
 False positives on chains where no layer has more information than another; power on layers that do; planted bugs on real networks.
 """

@@ -1,32 +1,40 @@
-"""Make the pictures of gallery.md anew: run its code where they belong (`make gallery`)."""
+"""Make the pictures of the pages anew: run their code where it belongs (`make gallery [PAGES=tutorial]`)."""
 
 from __future__ import annotations
 
-import os
 import re
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
-import matplotlib as mpl
 from PIL import Image
 
+HERE = Path(__file__).parent
+PAGES = {"gallery": "gallery-", "tutorial": "first-"}
+"""Pages whose code saves pictures, and how the names of these begin."""
 
-def main() -> None:
-    """Runs of the code stay in a temporary folder; pictures go to docs/images."""
-    here = Path(__file__).parent
-    code = "\n".join(
-        re.findall(r"^```python\n(.*?)^```", (here / "gallery.md").read_text("utf-8"), re.M | re.S)
-    )
-    mpl.use("agg")
-    with tempfile.TemporaryDirectory() as scratch:
-        os.chdir(scratch)
-        exec(compile(code, "gallery.md", "exec"), {"__name__": "gallery"})
-        for picture in sorted(Path(scratch).glob("gallery-*.*")):
-            target = here / "images" / picture.name
-            if picture.suffix == ".png":
-                shrink(picture)
-            target.write_bytes(picture.read_bytes())
-            print(picture.name, f"{target.stat().st_size / 1000:.0f} kB")
+
+def main(pages: list[str]) -> None:
+    """Run the code of each page in a temporary folder; pictures go to docs/images."""
+    for page in pages or PAGES:
+        text = (HERE / f"{page}.md").read_text("utf-8")
+        code = "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.M | re.S))
+        with tempfile.TemporaryDirectory() as scratch:
+            program = Path(scratch) / "page.py"
+            program.write_text("import matplotlib\nmatplotlib.use('agg')\n" + code, "utf-8")
+            subprocess.run([sys.executable, program.name], cwd=scratch, check=True)
+            for picture in sorted(Path(scratch).glob(f"{PAGES[page]}*.*")):
+                publish(picture)
+
+
+def publish(picture: Path) -> None:
+    """Shrink a picture and put it among those of the documentation."""
+    target = HERE / "images" / picture.name
+    if picture.suffix == ".png":
+        shrink(picture)
+    target.write_bytes(picture.read_bytes())
+    print(picture.name, f"{target.stat().st_size / 1000:.0f} kB")
 
 
 def shrink(picture: Path) -> None:
@@ -36,4 +44,4 @@ def shrink(picture: Path) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -54,7 +54,7 @@ class Recorder:
         schedule: when `step` captures; every step when left out. See `infoplane.hooks.schedule`.
         reduce: a reduction for all layers, or ``{name or glob: reduction}``; see `infoplane.hooks.reduce`.
         rows: ``sample``; ``token`` (``token:decoder_input_ids`` names the input): every real position of every sample is a row of the plane;
-            ``pixel``; ``node`` of one graph. See docs/capture.md.
+            ``pixel``; ``node`` of one graph. See docs/tokens.md.
         y: labels, where they are not in the probe: an array, for tokens also ``token``, ``next-token``, ``position``, ``ngram:k``, or a mapping of
             names to these: several label sets in one run, ``ip.measure(run, ..., label="pos")`` takes one.
         mode: ``eval``, ``train``, or ``user``: as the model stands.

@@ -71,7 +71,7 @@ fig.supylabel("I(X;Z) of act5 as the estimator defines it [bits]");
 # ## Ceilings and saturation
 #
 # No estimate from N rows can exceed log2 N. When nearly every row is alone in its cell, the value is the ceiling and not a measurement. Such
-# points are drawn hollow; the coverage (1 - share of rows that are alone) is stored with each number.
+# points are crossed; the coverage (1 - share of rows that are alone) is stored with each number.
 
 # %%
 for layer in runs["relu"].layers:

@@ -11,6 +11,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from command_pages import commands, markdown, options_of
 
 import infoplane as ip
 from infoplane.analysis.estimators.spec import FAMILIES
@@ -18,6 +19,8 @@ from infoplane.analysis.estimators.spec import FAMILIES
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^( *)```python\n(.*?)^\1```", re.M | re.S)
+COMMAND = re.compile(r"(?:^|`)infoplane ([a-z][a-z-]*)([^`\n]*)", re.M)
+"""A command in a fence or between backticks, and what follows it."""
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)")
 
 
@@ -80,22 +83,47 @@ def _anchors(text: str) -> set[str]:
     }
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_every_link_has_words(page: Path) -> None:
+    assert re.findall(r"(?<!!)\[\]\([^)]*\)", page.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_commands_and_options_of_a_page_exist(page: Path) -> None:
+    known = {name: set(options_of(command)) for name, command in commands().items()}
+    wrong = []
+    for name, rest in COMMAND.findall(page.read_text("utf-8")):
+        options = re.findall(r"(?<!\S)(--?[a-z][a-z-]*)", rest.partition("  #")[0])
+        unknown = [o for o in options if o not in known.get(name, set())]
+        if name not in known or unknown:
+            wrong.append(f"{name} {unknown}")
+    assert wrong == []
+
+
+def test_the_page_of_the_command_line_has_every_command_and_option() -> None:
+    text = markdown()
+    for name, command in commands().items():
+        section = text.partition(f"## {name}\n")[2].partition("\n## ")[0]
+        asked = {o for o in options_of(command) if o not in ("--help", "-h")}
+        assert [o for o in asked if f"`{o}`" not in section] == [], name
+
+
 def test_every_public_name_is_in_the_reference() -> None:
-    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    pages = (ROOT / "docs").glob("reference*.md")
+    text = "".join(page.read_text("utf-8") for page in pages)
     classes = [target.partition(":")[2] for target in FAMILIES.values()]
     missing = [name for name in [*ip.__all__, *classes] if not re.search(rf"\b{name}\b", text)]
     assert missing == []
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:
-    index = (ROOT / "docs" / "index.md").read_text("utf-8")
-    assert [
-        p.stem
-        for p in PAGES
-        if p.parent.name == "docs"
-        and p.stem != "index"
-        and not re.search(rf"^{p.stem}$", index, re.M)
-    ] == []
+    trees = "".join(
+        found
+        for page in PAGES
+        for found in re.findall(r"^```{toctree}\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
+    )
+    listed = set(trees.split("\n")) | {"index", "README"}
+    assert [page.stem for page in PAGES if page.stem not in listed] == []
 
 
 def test_every_key_that_is_written_is_in_the_specification(tmp_path: Path) -> None:
@@ -159,6 +187,7 @@ def _keys_below(run: Path, names: set[str]) -> set[str]:
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     pytest.importorskip("sphinx")
+    pytest.importorskip("myst_nb")
     done = subprocess.run(
         [
             sys.executable,
@@ -178,3 +207,4 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "tutorial.html").is_file()
+    assert "infoplane measure" in (tmp_path / "cli.html").read_text("utf-8")

@@ -1,4 +1,4 @@
-"""What goes wrong when activations are captured, each shown not to; the table in docs/capture.md points to the tests."""
+"""What goes wrong when activations are captured, each shown not to; the table in docs/pitfalls.md points to the tests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _record(net: nn.Module, x: object, to: Path, **options: object) -> ip.Archiv
 
 
 def _rows() -> list[tuple[int, list[str]]]:
-    table = (HERE.parent / "docs/capture.md").read_text()
+    table = (HERE.parent / "docs/pitfalls.md").read_text()
     found = re.findall(r"^\| (\d+) \|.*\|([^|]*)\|$", table, re.M)
     return [(int(number), re.findall(r"`(test_\w+\.py)::(\w+)`", tests)) for number, tests in found]
 
