@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -28,22 +28,42 @@ ACTIVATIONS = np.arange(ROWS * 3, dtype=np.float32).reshape(ROWS, 3)
 DIGESTS = np.arange(2 * ROWS, dtype=np.uint64).reshape(ROWS, 2)
 
 
-def one_step(path: Path, **layers: tuple[str, np.ndarray]) -> Archive:
-    """Write a run of one checkpoint: layers by name, each a class and its values; rows are told apart, classes alternate."""
+def run_of(
+    path: Path,
+    steps: Sequence[Mapping[str, np.ndarray]],
+    *,
+    classes: Mapping[str, str] | None = None,
+    **options: object,
+) -> Archive:
+    """Write a run with these values at steps 0, 1, 2, ...
+
+    Args:
+        path: of the run.
+        steps: by layer, values of shape ``(n, ...)``; a layer may be missing at a later step.
+        classes: by layer, the class of its module; ``Linear`` where none is given.
+        options: for ``RunWriter.create``; by default all rows are different inputs, and two classes alternate.
+    """
+    first = steps[0]
     infos = [
-        LayerInfo(name, k, cls, z.shape[1:], store_dtype=str(z.dtype))
-        for k, (name, (cls, z)) in enumerate(layers.items())
+        LayerInfo(
+            name, k, (classes or {}).get(name, "Linear"), z.shape[1:], store_dtype=str(z.dtype)
+        )
+        for k, (name, z) in enumerate(first.items())
     ]
-    n = len(next(iter(layers.values()))[1])
-    with (
-        RunWriter.create(
-            path, layers=infos, x=np.eye(n), y=np.arange(n) % 2, durable=False
-        ) as writer,
-        writer.step(0) as shard,
-    ):
-        for name, (_, z) in layers.items():
-            shard.write(name, z)
+    n = len(next(iter(first.values())))
+    given = {"x": np.eye(n), "y": np.arange(n) % 2, "durable": False, **options}
+    with RunWriter.create(path, layers=infos, **given) as writer:  # type: ignore[arg-type]  # its options
+        for step, layers in enumerate(steps):
+            with writer.step(step) as shard:
+                for name, z in layers.items():
+                    shard.write(name, z)
     return open_archive(path)
+
+
+def one_step(path: Path, **layers: tuple[str, np.ndarray]) -> Archive:
+    """Write a run of one checkpoint: layers by name, each a class and its values."""
+    values = {name: z for name, (_, z) in layers.items()}
+    return run_of(path, [values], classes={name: cls for name, (cls, _) in layers.items()})
 
 
 class ByRows:
@@ -190,12 +210,12 @@ def companion_of(run: Path) -> psutil.Process:
     return found
 
 
-def until(true: Callable[[], object], seconds: float = 60.0) -> None:
+def until(true: Callable[[], object], what: str = "", seconds: float = 180.0) -> None:
     """Wait until this holds; a test that waits longer fails."""
     end = time.monotonic() + seconds
     while not true():
-        assert time.monotonic() < end, f"not within {seconds:.0f} s"
-        time.sleep(0.01)
+        assert time.monotonic() < end, f"waited {seconds:.0f} s in vain for {what}"
+        time.sleep(0.02)
 
 
 def exit_code(*words: object) -> int:
@@ -205,3 +225,8 @@ def exit_code(*words: object) -> int:
     except SystemExit as ended:
         return int(ended.code or 0)
     return 0
+
+
+def numbers_of(plane: Plane) -> list[tuple[int, str, str, str, str, float]]:
+    """Every number of a plane with what it is."""
+    return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits) for p in plane]

@@ -14,7 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from builders import companion_of
+from builders import companion_of, numbers_of
 
 import infoplane as ip
 from infoplane.analysis.live import measure_beside
@@ -44,10 +44,6 @@ def train(to: Path, **options) -> dict[str, torch.Tensor]:
     return net.state_dict()
 
 
-def numbers(plane) -> list:
-    return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits) for p in plane]
-
-
 def test_when_the_block_is_left_everything_is_measured_and_training_is_what_it_was(
     tmp_path: Path, monkeypatch
 ) -> None:
@@ -59,7 +55,7 @@ def test_when_the_block_is_left_everything_is_measured_and_training_is_what_it_w
         "infoplane.analysis.measuring.executors.measure_cell",
         lambda *a, **k: pytest.fail("measured again"),
     )
-    assert numbers(ip.measure(tmp_path / "beside", SPECS)) == numbers(expected)
+    assert numbers_of(ip.measure(tmp_path / "beside", SPECS)) == numbers_of(expected)
 
 
 def test_a_training_that_fails_ends_the_process_at_once(tmp_path: Path) -> None:

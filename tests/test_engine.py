@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import run_of
 
 import infoplane as ip
 from infoplane.analysis.measuring import executors as engine
@@ -254,20 +255,8 @@ def test_widths_of_a_kernel_share_a_pass_over_each_layer_and_say_what_each_says_
 
 def test_a_width_that_fails_costs_the_others_nothing(tmp_path: Path) -> None:
     """The square of 1e200 is beyond every float."""
-    infos = [LayerInfo("a", 0, "Linear", (12,), (12,))]
-    with (
-        RunWriter.create(
-            tmp_path / "run",
-            layers=infos,
-            x=np.arange(N)[:, None],
-            y=np.arange(N) % 2,
-            durable=False,
-        ) as run,
-        run.step(0) as shard,
-    ):
-        shard.write("a", np.random.default_rng(0).normal(size=(N, 12)).astype(np.float32))
-    plane = ip.measure(
-        tmp_path / "run", ["kde:variance=0.1", "kde:relative=1e200", "kde:variance=1"]
-    )
-    assert plane.estimators == ("kde:variance=0.1", "kde:variance=1") and len(plane) == 8
+    z = np.random.default_rng(0).normal(size=(N, 12)).astype(np.float32)
+    run = run_of(tmp_path / "run", [{"a": z}])
+    plane = ip.measure(run, ["kde:variance=0.1", "kde:relative=1e200", "kde:variance=1"])
+    assert plane.estimators == ("kde:variance=0.1", "kde:variance=1") and len(plane) == 4
     assert [f.estimator for f in plane.failures] == ["kde:relative=1e+200"]

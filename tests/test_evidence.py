@@ -7,30 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from builders import one_step, plane_with, point
+import pytest
+from builders import one_step, plane_with, point, run_of
 
 import infoplane as ip
 from infoplane.analysis.dpi.evidence import Evidence
-from infoplane.archive import RunWriter, open_archive
-from infoplane.types import Chain, LayerInfo
+from infoplane.types import Chain
 
 
 def test_ranges_behind_a_verdict_are_those_of_finite_checkpoints(tmp_path: Path) -> None:
-    good, bad = (
-        np.linspace(-1, 3, 12, dtype=np.float32).reshape(6, 2),
-        np.full((6, 2), np.nan, np.float32),
-    )
-    infos = [
-        LayerInfo(name, k, "Linear", (2,), store_dtype="float32") for k, name in enumerate("ab")
-    ]
-    with RunWriter.create(
-        tmp_path / "run", layers=infos, x=np.eye(6), y=np.arange(6) % 2, durable=False
-    ) as writer:
-        for step, z in enumerate((good, bad)):
-            with writer.step(step) as shard:
-                shard.write("a", z)
-                shard.write("b", good)
-    archive = open_archive(tmp_path / "run")
+    good = np.linspace(-1, 3, 12, dtype=np.float32).reshape(6, 2)
+    bad = np.full_like(good, np.nan)
+    archive = run_of(tmp_path / "run", [{"a": good, "b": good}, {"a": bad, "b": good}])
     plane = ip.measure(archive, "bin:range,scope=layer")
     assert plane.steps == (0, 1)
     found = Evidence(plane, archive).fitted("bin:range,scope=layer", "a")
@@ -59,29 +47,36 @@ def test_a_rounding_that_parts_rows_is_no_fault_and_a_leak_is(tmp_path: Path) ->
         assert finding.verdict == verdict and re.search(words, finding.explanation)
 
 
-def test_edges_are_frozen_over_the_run_or_the_layer_where_the_rule_asks_for_it(tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.fixture
+def of_two_steps(tmp_path: Path) -> Evidence:
+    """Layer a rises from 0 to 8 over two steps, layer b falls from 0 to -71."""
+    z = np.arange(8.0).reshape(4, 2)
+    archive = run_of(tmp_path / "run", [{"a": z + s, "b": -10 * z - s} for s in (0, 1)], x=None)
+    points = [point(name, "i_xz", 1.0, step) for name in "ab" for step in (0, 1)]
+    return Evidence(replace(plane_with(points), n=4), archive)
 
-    layers = [LayerInfo("a", 0, shape=(2,)), LayerInfo("b", 1, shape=(2,))]
-    with RunWriter.create(
-        tmp_path / "run", layers=layers, x=None, y=np.arange(4) % 2, durable=False
-    ) as writer:
-        for step in (0, 1):
-            with writer.step(step) as shard:
-                shard.write("a", np.arange(8.0).reshape(4, 2) + step)
-                shard.write("b", -10 * np.arange(8.0).reshape(4, 2) - step)
-    plane = replace(plane_with([point(name, "i_xz", 1.0, s) for name in "ab" for s in (0, 1)]), n=4)
-    evidence = Evidence(plane, open_archive(tmp_path / "run"))
-    assert (
-        evidence.fitted("bin:szt", "a").frozen_low is None
-        and Evidence(plane, None).fitted("bin:range", "a") is None
-    )
-    for spec, layer, low, high in (
-        ("bin:range", "a", (-71.0,), (8.0,)), ("bin:range", "b", (-71.0,), (8.0,)), ("bin:range,scope=layer", "a", (0.0,), (8.0,)),
-        ("bin:range,scope=layer", "b", (-71.0,), (0.0,)), ("bin:range,scope=unit", "b", (-61.0, -71.0), (0.0, -10.0)),
-    ):  # fmt: skip
-        fitted = evidence.fitted(spec, layer)
-        assert (
-            (fitted.frozen_low, fitted.frozen_high) == (low, high)
-            and str(fitted) == spec
-            and evidence.fitted(spec, layer) is fitted
-        )
+
+@pytest.mark.parametrize(
+    ("spec", "layer", "low", "high"),
+    [
+        ("bin:range", "a", (-71.0,), (8.0,)),
+        ("bin:range", "b", (-71.0,), (8.0,)),
+        ("bin:range,scope=layer", "a", (0.0,), (8.0,)),
+        ("bin:range,scope=layer", "b", (-71.0,), (0.0,)),
+        ("bin:range,scope=unit", "b", (-61.0, -71.0), (0.0, -10.0)),
+    ],
+)
+def test_edges_are_frozen_over_the_run_or_the_layer_where_the_rule_asks_for_it(
+    of_two_steps: Evidence, spec: str, layer: str, low: tuple[float, ...], high: tuple[float, ...]
+) -> None:
+    fitted = of_two_steps.fitted(spec, layer)
+    assert (fitted.frozen_low, fitted.frozen_high) == (low, high) and str(fitted) == spec
+    assert of_two_steps.fitted(spec, layer) is fitted
+
+
+def test_a_rule_without_ranges_freezes_none(of_two_steps: Evidence) -> None:
+    assert of_two_steps.fitted("bin:szt", "a").frozen_low is None
+
+
+def test_without_an_archive_nothing_can_be_frozen(of_two_steps: Evidence) -> None:
+    assert Evidence(of_two_steps.plane, None).fitted("bin:range", "a") is None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import run_of
 
 import infoplane as ip
 from infoplane.archive import RunWriter, open_archive
@@ -301,15 +301,8 @@ def test_ten_thousand_layers_are_written_listed_and_measured(tmp_path: Path) -> 
     )
 
 
-def written(path: Path, z: np.ndarray, y: Callable[[int], int] | np.ndarray = Y) -> Path:
-    with (
-        RunWriter.create(
-            path, layers=[LayerInfo("l", 0, shape=z.shape[1:])], x=Z, y=y, durable=False
-        ) as writer,
-        writer.step(0) as shard,
-    ):
-        shard.write("l", z)
-    return path
+def written(path: Path, z: np.ndarray, y: np.ndarray = Y) -> Path:
+    return run_of(path, [{"l": z}], x=Z, y=y).path
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

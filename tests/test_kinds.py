@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import run_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import infoplane as ip
 from infoplane.analysis.estimators.label_bins import LABEL_BINS, quantile_labels
-from infoplane.archive import RunWriter
 from infoplane.errors import InputError
 from infoplane.kinds import ignored_rows, kind_of_inputs
-from infoplane.types import LayerInfo, continuous
+from infoplane.types import continuous
 
 SPECS = [
     "exact",
@@ -35,12 +35,7 @@ SPECS = [
 def archive_of(
     path: Path, x: np.ndarray, z: np.ndarray, y: np.ndarray, **options: object
 ) -> ip.Archive:
-    with RunWriter.create(
-        path, layers=[LayerInfo("z", 0, "Tanh", z.shape[1:])], x=x, y=y, **options
-    ) as run:
-        with run.step(0) as shard:
-            shard.append("z", z)
-    return ip.open_archive(path)
+    return run_of(path, [{"z": z}], classes={"z": "Tanh"}, x=x, y=y, **options)
 
 
 def numbers(archive: ip.Archive, quantity: str) -> dict[str, float]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from builders import until
 from torch import nn
 
 import infoplane as ip
@@ -27,13 +28,6 @@ from infoplane.owner_files import write_owned
 pytestmark = pytest.mark.filterwarnings(
     "ignore:subprocess .* is still running:ResourceWarning"
 )  # the page outlives its training by design
-
-
-def until(true: Callable[[], bool], what: str, seconds: float = 180) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain for {what}"
-        threading.Event().wait(0.1)
 
 
 def free_port() -> int:

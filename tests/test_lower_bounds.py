@@ -7,13 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import one_step
+from builders import one_step, run_of
 
 from infoplane.analysis import lower_bounds
 from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of, tightened
 from infoplane.analysis.vocabulary import mutual_information
-from infoplane.archive import RunWriter, open_archive
-from infoplane.types import LayerInfo
 
 
 @pytest.mark.parametrize(
@@ -30,50 +28,27 @@ def test_a_floor_is_read_from_logits_of_the_classes_only(
     assert (lower_bound_of(split_run, 0) is not None) is there
 
 
-def test_the_floor_is_of_held_out_rows_where_there_are_any(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("split", "error"),
+    [(None, 0.25), (["train"] * 8, 0.25), (["train"] * 4 + ["test"] * 4, 0.5)],
+    ids=["no split", "all trained on", "half held out"],
+)
+def test_the_floor_is_of_held_out_rows_where_there_are_any(
+    tmp_path: Path, split: list[str] | None, error: float
+) -> None:
     logits = np.zeros((8, 2), np.float32)
     logits[np.arange(8), np.arange(8) % 2] = [3, 3, 3, 3, 3, 3, -3, -3]  # the last two are wrong
-    found = {}
-    for name, split in (
-        ("none", None),
-        ("train", ["train"] * 8),
-        ("test", ["train"] * 4 + ["test"] * 4),
-    ):
-        infos = [LayerInfo("out", 0, "Linear", (2,), store_dtype="float32")]
-        with (
-            RunWriter.create(
-                tmp_path / name,
-                layers=infos,
-                x=np.eye(8),
-                y=np.arange(8) % 2,
-                split=None if split is None else np.array(split),
-                durable=False,
-            ) as writer,
-            writer.step(0) as shard,
-        ):
-            shard.write("out", logits)
-        found[name] = lower_bounds.lower_bound_of(open_archive(tmp_path / name), 0)
-    assert found["none"] == found["train"] != found["test"] and None not in found.values()
-    assert {name: f.error for name, f in found.items() if f} == {
-        "none": 0.25,
-        "train": 0.25,
-        "test": 0.5,
-    }
+    found = lower_bounds.lower_bound_of(run_of(tmp_path / "run", [{"out": logits}], split=split), 0)
+    assert found is not None and found.error == error
 
 
-def test_a_floor_needs_classes_and_not_targets(rng: np.random.Generator, tmp_path: Path) -> None:
-    infos = [LayerInfo("out", 0, "Linear", (2,), store_dtype="float32")]
-    classes = np.arange(8) % 2
-    for kind, y, fine in (("discrete", classes, True), ("continuous", classes + 0.5, False)):
-        path = tmp_path / kind
-        with (
-            RunWriter.create(
-                path, layers=infos, x=np.eye(8), y=y, y_kind=kind, durable=False
-            ) as writer,
-            writer.step(0) as shard,
-        ):
-            shard.write("out", rng.normal(size=(8, 2)).astype(np.float32))
-        assert (lower_bounds.lower_bound_of(open_archive(path), 0) is not None) == fine
+@pytest.mark.parametrize(("kind", "there"), [("discrete", True), ("continuous", False)])
+def test_a_floor_needs_classes_and_not_targets(
+    rng: np.random.Generator, tmp_path: Path, kind: str, there: bool
+) -> None:
+    logits = rng.normal(size=(8, 2)).astype(np.float32)
+    archive = run_of(tmp_path / "run", [{"out": logits}], y_kind=kind)
+    assert (lower_bounds.lower_bound_of(archive, 0) is not None) == there
 
 
 def test_fanos_bound_is_tight_where_errors_are_spread_evenly() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import one_step
+from builders import numbers_of, one_step
 
 import infoplane as ip
 from infoplane.archive import ResultLog, RunWriter
@@ -41,18 +41,14 @@ def archive(tmp_path: Path):
     return ip.open_archive(tmp_path / "run")
 
 
-def numbers(plane) -> list:
-    return [(p.step, p.layer, p.quantity, p.estimator, p.sense, p.bits) for p in plane]
-
-
 def test_the_plane_does_not_depend_on_workers_order_or_resuming(archive) -> None:
     serial = ip.measure(archive, SPECS, resume=False)
     threads = ip.measure(archive, SPECS, workers=4, resume=False)
     first = ip.measure(archive, SPECS[::-1], steps=[2, 0])
     resumed = ip.measure(archive, SPECS)
     assert not serial.failures
-    assert numbers(serial) == numbers(threads) == numbers(resumed)
-    assert {p for p in numbers(first) if "range" not in p[3]} <= set(numbers(serial))
+    assert numbers_of(serial) == numbers_of(threads) == numbers_of(resumed)
+    assert {p for p in numbers_of(first) if "range" not in p[3]} <= set(numbers_of(serial))
 
 
 def test_what_was_measured_is_read_back_not_measured_again(archive, monkeypatch) -> None:
@@ -61,7 +57,7 @@ def test_what_was_measured_is_read_back_not_measured_again(archive, monkeypatch)
         "infoplane.analysis.measuring.executors.measure_cell",
         lambda *a: pytest.fail("measured again"),
     )
-    assert numbers(ip.measure(archive, ["bin:szt", "exact"])) == numbers(before)
+    assert numbers_of(ip.measure(archive, ["bin:szt", "exact"])) == numbers_of(before)
 
 
 def test_the_result_lines_of_a_cell_are_written_at_once_and_those_of_equal_activations_together(
@@ -84,7 +80,7 @@ def test_a_torn_result_line_costs_its_cell_only(archive) -> None:
     before = ip.measure(archive, ["bin:szt"])
     log = next((archive.path / "planes").glob("*.jsonl"))
     log.write_bytes(log.read_bytes()[:-20])
-    assert numbers(ip.measure(archive, ["bin:szt"])) == numbers(before)
+    assert numbers_of(ip.measure(archive, ["bin:szt"])) == numbers_of(before)
 
 
 def test_another_seed_changes_only_estimators_that_draw(archive) -> None:
@@ -92,8 +88,8 @@ def test_another_seed_changes_only_estimators_that_draw(archive) -> None:
         ip.measure(archive, ["exact", "vinfo:linear"], seed=0),
         ip.measure(archive, ["exact", "vinfo:linear"], seed=1),
     )
-    assert numbers(one.select(estimator="exact")) == numbers(two.select(estimator="exact"))
-    assert numbers(one.select(estimator="vinfo:family=linear")) != numbers(
+    assert numbers_of(one.select(estimator="exact")) == numbers_of(two.select(estimator="exact"))
+    assert numbers_of(one.select(estimator="vinfo:family=linear")) != numbers_of(
         two.select(estimator="vinfo:family=linear")
     )
 

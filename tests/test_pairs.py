@@ -113,16 +113,35 @@ def expected(plane: Plane) -> tuple[int, Counter[tuple[object, ...]]]:
     return compared, +bad
 
 
-@settings(max_examples=300, deadline=None)
-@given(
+PLANES = given(
     st.lists(points, min_size=1, max_size=60),
     chains,
     st.sampled_from([{}, {"b": "gap"}, {"b": "flatten", "c": "pca:2"}]),
     st.integers(1, 9),
 )
+
+
+@settings(max_examples=30)
+@PLANES
 def test_a_plane_is_judged_as_pair_by_pair_and_point_by_point(
     some: list[Point], chain: Chain | None, reductions: dict[str, str], at_once: int
 ) -> None:
+    assert_judged_by_pairs(some, chain, reductions, at_once)
+
+
+@pytest.mark.slow
+@settings(max_examples=300)
+@PLANES
+def test_many_planes_are_judged_as_pair_by_pair_and_point_by_point(
+    some: list[Point], chain: Chain | None, reductions: dict[str, str], at_once: int
+) -> None:
+    assert_judged_by_pairs(some, chain, reductions, at_once)
+
+
+def assert_judged_by_pairs(
+    some: list[Point], chain: Chain | None, reductions: dict[str, str], at_once: int
+) -> None:
+    """The report of the plane is that of every pair of layers and every point alone."""
     plane = Plane(tuple(some), LAYERS, 8, HY, HX, chain, reductions=reductions)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pairs_module, "CHECKPOINTS_AT_ONCE", at_once)  # blocks of a few checkpoints

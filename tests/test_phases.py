@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from builders import exit_code
+from builders import exit_code, run_of
 from torch import nn
 
 import infoplane as ip
@@ -129,14 +129,8 @@ def test_merging_rows_is_exact_compression(tmp_path: Path) -> None:
 
 def written(path: Path, layer: list[np.ndarray]) -> Path:
     """A run of one layer with these values, shape ``(n, units)``, at steps 0, 1, 2, ..."""
-    n = len(layer[0])
-    info = LayerInfo("z", 0, "Linear", layer[0].shape[1:], layer[0].shape[1:])
-    x = np.arange(n, dtype=np.float32)[:, None]
-    with RunWriter.create(path, layers=[info], x=x, y=np.arange(n) % 2, durable=False) as writer:
-        for step, values in enumerate(layer):
-            with writer.step(step) as shard:
-                shard.write("z", values.astype(np.float32))
-    return path
+    x = np.arange(len(layer[0]), dtype=np.float32)[:, None]
+    return run_of(path, [{"z": values.astype(np.float32)} for values in layer], x=x).path
 
 
 def merging_in_pairs(seed: int) -> list[np.ndarray]:
@@ -530,14 +524,7 @@ def test_phases_of_three_checkpoints_are_judged_and_of_two_refused() -> None:
 
 def test_three_checkpoints_have_phases_and_two_have_not(tmp_path: Path) -> None:
     z = np.linspace(-1, 1, 12, dtype=np.float32).reshape(6, 2)
-    for k in (2, 3):
-        infos = [LayerInfo("a", 0, "Linear", (2,), store_dtype="float32")]
-        with RunWriter.create(
-            tmp_path / str(k), layers=infos, x=np.eye(6), y=np.arange(6) % 2, durable=False
-        ) as writer:
-            for step in range(k):
-                with writer.step(step) as shard:
-                    shard.write("a", z)
-    assert len(phases.phases(tmp_path / "3", ["exact"]).layers) == 1
+    two, three = (run_of(tmp_path / str(k), [{"a": z}] * k).path for k in (2, 3))
+    assert len(phases.phases(three, ["exact"]).layers) == 1
     with pytest.raises(InputError, match="at least 3 captured steps, got 2"):
-        phases.phases(tmp_path / "2", ["exact"])
+        phases.phases(two, ["exact"])

@@ -12,27 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import write_run
+from builders import run_of, write_run
 from typer.testing import CliRunner
 
 import infoplane as ip
-from infoplane.archive import ResultLog, RunWriter, pack, planes
+from infoplane.archive import ResultLog, pack, planes
 from infoplane.archive.owner_mark import mark_of
 from infoplane.cli import app
-from infoplane.types import LayerInfo
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run of one layer whose 120 rows all differ: I(X;Z) is log2 120."""
     z = np.random.default_rng(0).normal(size=(120, 2)).astype(np.float32)
-    path = tmp_path / "run"
-    with RunWriter.create(
-        path, layers=[LayerInfo("l", 0, "Linear", (2,))], x=z, y=np.arange(120) % 3, durable=False
-    ) as writer:
-        with writer.step(0) as shard:
-            shard.write("l", z)
-    return path
+    return run_of(tmp_path / "run", [{"l": z}], x=z, y=np.arange(120) % 3).path
 
 
 def forge(log: Path, bits: float, **more: object) -> None:

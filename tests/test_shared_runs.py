@@ -10,26 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import run_of
 from torch import nn
 
 import infoplane as ip
-from infoplane.archive import ResultLog, RunWriter, open_archive, verify
+from infoplane.archive import ResultLog, open_archive, verify
 from infoplane.errors import ArchiveError, InfoplaneError
-from infoplane.types import LayerInfo
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run of six steps of one layer."""
     z = np.random.default_rng(0).normal(size=(40, 2)).astype(np.float32)
-    layers = [LayerInfo("l", 0, "Linear", (2,))]
-    with RunWriter.create(
-        tmp_path / "run", layers=layers, x=z, y=np.arange(40) % 2, durable=False
-    ) as writer:
-        for step in range(6):
-            with writer.step(step) as shard:
-                shard.write("l", z * (step + 1))
-    return tmp_path / "run"
+    return run_of(tmp_path / "run", [{"l": z * step} for step in range(1, 7)], x=z).path
 
 
 def test_two_measurements_of_one_run_at_once_give_the_numbers_of_one(run: Path) -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import run_of
 
 from infoplane.analysis.measuring import train_test as splits
-from infoplane.archive import RunWriter, open_archive
+from infoplane.archive import Archive, open_archive
 from infoplane.errors import InputError
-from infoplane.types import LayerInfo
 
 
 def test_both_sides_give_equally_many_rows_in_order_unless_asked(split_run: Path) -> None:
@@ -46,28 +46,17 @@ def test_both_sides_give_equally_many_rows_in_order_unless_asked(split_run: Path
     assert planes["test"].h_x_bits == 2.0 and planes["test"].h_y_bits == 1.0
 
 
-def test_a_side_of_two_rows_is_enough_and_of_one_row_is_not(tmp_path: Path) -> None:
-    for held_out, fine in ((2, True), (1, False)):
-        path = tmp_path / str(held_out)
-        split = ["test"] * held_out + ["train"] * 6
-        with (
-            RunWriter.create(
-                path,
-                layers=[LayerInfo("a", 0)],
-                x=None,
-                y=np.arange(len(split)) % 2,
-                split=split,
-                durable=False,
-            ) as writer,
-            writer.step(0) as s,
-        ):
-            s.write("a", np.arange(len(split), dtype=np.float32))
-        if fine:
-            assert {
-                side: len(rows) for side, rows in splits.split_rows(open_archive(path)).items()
-            } == {"train": 2, "test": 2}
-        else:
-            with pytest.raises(
-                InputError, match=r"at least 2 rows on each side, got \{'test': 1\}"
-            ):
-                splits.split_rows(open_archive(path))
+def held_out(path: Path, rows: int) -> Archive:
+    """A run of six training rows and so many held-out ones."""
+    z = np.arange(6 + rows, dtype=np.float32)[:, None]
+    return run_of(path, [{"a": z}], x=None, split=["test"] * rows + ["train"] * 6)
+
+
+def test_a_side_of_two_rows_is_enough(tmp_path: Path) -> None:
+    sides = splits.split_rows(held_out(tmp_path / "run", 2))
+    assert {side: len(rows) for side, rows in sides.items()} == {"train": 2, "test": 2}
+
+
+def test_a_side_of_one_row_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"at least 2 rows on each side, got \{'test': 1\}"):
+        splits.split_rows(held_out(tmp_path / "run", 1))

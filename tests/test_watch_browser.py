@@ -9,12 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from builders import until
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -56,14 +54,6 @@ with recorder as rec:
         if step == hold:
             sys.stdin.read()  # stays inside the run until it is killed
 """
-
-
-def until(true: Callable[[], bool], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {seconds} s in vain for {what}")
-        threading.Event().wait(0.1)
 
 
 def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_restart(
