@@ -129,30 +129,35 @@ def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np
         joint = np.concatenate(parts, axis=1).astype(np.float64)
         found = cKDTree(joint).query(joint, k=[k + 1 for k in ks], p=np.inf)[0]
         return [np.ascontiguousarray(found[:, j]) for j in range(len(ks))]
+    squares = _smallest_squares(parts, k)
+    return [np.sqrt(squares[:, k - 1]) for k in ks]
+
+
+def _smallest_squares(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
+    """Return the k smallest squared distances of every row to others, ascending, shape ``(n, k)``."""
     from infoplane.analysis.kernels.neighbours_compiled import keep_smallest, merge_smallest
 
+    n = len(parts[0])
     distances = [shared.of(p) for p in parts]
+    first, between, last = distances[0], distances[1:-1], distances[-1]  # of one part the same
     best, worst = np.full((n, k), np.inf), np.full(n, np.inf)
 
     def strip(i: int) -> NDArray[np.float64]:
-        smallest, limit = (
-            np.full((n - i, k), np.inf),
-            worst[i:].copy(),
-        )  # what others found so far only spares work
-        largest = np.empty((min(TILE, n - i), TILE if len(distances) > 2 else 0))
+        smallest = np.full((n - i, k), np.inf)
+        limit = worst[i:].copy()  # what others found so far only spares work
+        room = np.empty((min(TILE, n - i), TILE if between else 0))
         for j in range(i, n, TILE):
-            d = distances[0].tile(i, j)
-            for other in distances[1:-1]:
-                d = np.maximum(d, other.tile(i, j), out=largest[:, : d.shape[1]])
-            keep_smallest(
-                d, distances[-1].tile(i, j), 0, j - i, smallest, limit
-            )  # of one part: the larger of itself and itself
+            largest = first.tile(i, j)  # (rows, columns)
+            for other in between:
+                largest = np.maximum(largest, other.tile(i, j), out=room[:, : largest.shape[1]])
+            keep_smallest(largest, last.tile(i, j), 0, j - i, smallest, limit)
         return smallest
 
+    starts = range(0, n, TILE)
     with single_blas():
-        for i, smallest in zip(range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True):
+        for i, smallest in zip(starts, in_order(strip, starts), strict=True):
             merge_smallest(best[i:], worst[i:], smallest)
-    return [np.sqrt(best[:, k - 1]) for k in ks]
+    return best
 
 
 def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) -> NDArray[np.int64]:

@@ -122,49 +122,58 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
     Returns:
         Sums of shape ``(v, 2, count, n)`` and the order of their rows, shape ``(n,)``: sorted by block.
     """
-    from infoplane.analysis.kernels.pairwise_compiled import tile_of_blocks
-
-    n, dim = z.shape
+    n = len(z)
     z, variances = _in_unit(z, variances)  # type: ignore[assignment]  # values stay values
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))
     scales = (-rates * math.log2(math.e)).astype(np.float32)
     order = np.argsort(blocks, kind="stable")
-    of = np.asarray(blocks, np.int64)[order]
-    edges = np.searchsorted(of, np.arange(count + 1))
+    block_of = np.asarray(blocks, np.int64)[order]  # (n,)
     total = np.zeros((len(rates), 2, count, n))
-    rows = (
-        None if dim <= _DIRECT_DIM else next(_passes(z, order, rates.max(keepdims=True)))[1]
-    )  # in memory: nothing to close
+    strip = _strip_of_blocks(z, order, rates, scales, block_of, count)
+    starts = range(0, n, TILE)
+    with single_blas():
+        for i, (sums, below) in zip(starts, in_order(strip, starts), strict=True):
+            total[:, :, block_of[i] : block_of[i] + below.shape[2], i:] += below
+            total[..., i : i + TILE] += sums
+    total[:, :, block_of, np.arange(n)] += 1.0  # every row with itself
+    return total, order
+
+
+def _strip_of_blocks(
+    z: Values, order: Codes, rates: Floats, scales: Values, block_of: Codes, count: int
+) -> Callable[[int], tuple[Floats, Floats]]:
+    """Return what makes the sums of the rows from i on, and those of the columns from i on.
+
+    The strip's own sums have shape ``(v, 2, count, rows)``; those of the columns have ``(v, 2, b, n - i)``, for the b blocks that the
+    strip's rows lie in.
+    """
+    from infoplane.analysis.kernels.pairwise_compiled import tile_of_blocks
+
+    n, dim = z.shape
+    edges = np.searchsorted(block_of, np.arange(count + 1))
+    rows = None
+    if dim > _DIRECT_DIM:
+        rows = next(_passes(z, order, rates.max(keepdims=True)))[1]  # in memory: nothing to close
     values = _columns(z, order) if rows is None else rows.rows(0, n)
-    nothing, norms = (
-        np.empty((0, 0), values.dtype),
-        np.empty(0, values.dtype) if rows is None else rows.norms,
-    )
+    norms = np.empty(0, values.dtype) if rows is None else rows.norms
+    nothing = np.empty((0, 0), values.dtype)
 
     def strip(i: int) -> tuple[Floats, Floats]:
-        m = min(TILE, n - i)
-        sums, below = (
-            np.zeros((len(rates), 2, count, m)),
-            np.zeros((len(rates), 2, of[i + m - 1] - of[i] + 1, n - i)),
-        )
+        height = min(TILE, n - i)
+        own_blocks = block_of[i + height - 1] - block_of[i] + 1
+        sums = np.zeros((len(rates), 2, count, height))
+        below = np.zeros((len(rates), 2, own_blocks, n - i))
         for j in range(i, n, TILE):
-            w = min(TILE, n - j)
-            g, zt = (
-                (nothing, values)
-                if rows is None
-                else (values[i : i + m] @ values[j : j + w].T, nothing)
+            width = min(TILE, n - j)
+            products, columns = nothing, values
+            if rows is not None:
+                products, columns = values[i : i + height] @ values[j : j + width].T, nothing
+            tile_of_blocks(
+                products, columns, norms, edges, block_of, i, j, height, width, scales, sums, below
             )
-            tile_of_blocks(g, zt, norms, edges, of, i, j, m, w, scales, sums, below)
         return sums, below
 
-    with single_blas():
-        for i, (sums, below) in zip(
-            range(0, n, TILE), in_order(strip, range(0, n, TILE)), strict=True
-        ):
-            total[:, :, of[i] : of[i] + below.shape[2], i:] += below
-            total[..., i : i + TILE] += sums
-    total[:, :, of, np.arange(n)] += 1.0  # every row with itself
-    return total, order
+    return strip
 
 
 def _within_floats(variances: Floats) -> bool:
