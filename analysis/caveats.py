@@ -144,7 +144,7 @@ def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> lis
 
 
 def source_archive(plane: Plane) -> Archive | None:
-    """Return the archive that a plane was measured from, where it is at hand and still has the last checkpoint."""
+    """Return the archive behind a plane, where it is at hand and has the last checkpoint."""
     from infoplane.analysis.dpi.evidence import archive_of
 
     archive = archive_of(plane, [], check=False)

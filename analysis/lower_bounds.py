@@ -36,7 +36,7 @@ class LowerBound:
 
 
 def fano_bits(h_y: float, error: float, classes: int) -> float:
-    """Return Fano's bound ``H(Y) - h(Pe) - Pe log2(K - 1)`` in bits on the information that a predictor of error Pe proves.
+    """Return Fano's bound ``H(Y) - h(Pe) - Pe log2(K - 1)`` in bits for a predictor of error Pe.
 
     Example:
         >>> fano_bits(1.0, 0.0, 2), round(fano_bits(1.0, 0.5, 2), 9)
@@ -47,7 +47,7 @@ def fano_bits(h_y: float, error: float, classes: int) -> float:
 
 
 def lower_bound_of(archive: Archive, step: int) -> LowerBound | None:
-    """Return the bound from the last captured layer, when its width is the number of classes (logits); None otherwise.
+    """Return the bound from the last captured layer, where it holds logits; None otherwise.
 
     Held-out rows are used where the archive knows the split; else all rows, which bounds I(Z;Y) on the probe set.
     """

@@ -121,7 +121,9 @@ def gaussian_entropy(covariance: ArrayLike) -> float:
 
 
 def gaussian_kl(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: ArrayLike) -> float:
-    """Return D(N_p||N_q) = 1/2 [tr(S_q^-1 S_p) + (m_q-m_p)^T S_q^-1 (m_q-m_p) - d + ln det S_q/det S_p] / ln 2.
+    """Return D(N_p||N_q) in bits of two Gaussians.
+
+    1/2 [tr(S_q^-1 S_p) + (m_q-m_p)^T S_q^-1 (m_q-m_p) - d + ln det S_q/det S_p] / ln 2.
 
     Example:
         >>> round(gaussian_kl([1.0], [[1.0]], [0.0], [[1.0]]), 6)
@@ -135,7 +137,9 @@ def gaussian_kl(mean_p: ArrayLike, cov_p: ArrayLike, mean_q: ArrayLike, cov_q: A
 
 
 def gaussian_information(covariance: ArrayLike, first: int) -> float:
-    """Return I(A;B) = 1/2 log2 det S_A det S_B / det S of jointly Gaussian A (the first ``first`` coordinates) and B (the rest).
+    """Return I(A;B) = 1/2 log2 det S_A det S_B / det S of jointly Gaussian A and B.
+
+    A is the first ``first`` coordinates, B the rest.
 
     Example:
         >>> round(gaussian_information([[1.0, 0.8], [0.8, 1.0]], 1), 6)
@@ -171,7 +175,9 @@ def expectation(
 
 
 def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
-    """Return D(p||q) in bits from rows of p and of q, by neighbours in one ball around every row (Wang, Kulkarni & Verdu 2009, section IV).
+    """Estimate D(p||q) in bits from rows of p and q, by neighbours in one ball.
+
+    Wang, Kulkarni & Verdu 2009, section IV.
 
     ``<psi(l_i) - psi(k_i)> + log M/(N-1)``: l_i rows of p and k_i of q lie within the larger of the two distances to the k-th
     neighbour, so that both densities are smoothed alike and their biases cancel to first order.

@@ -18,7 +18,10 @@ DIM = 3
 def load(
     n: int = 2000, *, dim: int = DIM, seed: int = 0
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return ``x ~ N(0, I/dim)`` of shape ``(n, dim)`` and labels ``y = [sum x > 0]`` of shape ``(n,)``: H(Y) = 1 bit in the limit."""
+    """Return ``x ~ N(0, I/dim)``, ``(n, dim)``, and labels ``y = [sum x > 0]``, ``(n,)``.
+
+    H(Y) = 1 bit in the limit.
+    """
     x = np.random.default_rng(seed).normal(size=(n, dim)) / np.sqrt(dim)
     return x.astype(np.float32), (x.sum(axis=1) > 0).astype(np.int64)
 
@@ -26,7 +29,9 @@ def load(
 def information_bits(
     weight: NDArray[np.floating], noise: float = 1.0, *, variance: float | None = None
 ) -> float:
-    """Return I(x; W x + N(0, noise^2 I)) = 1/2 log2 det(I + variance W W^T / noise^2) in bits, x ~ N(0, variance I), variance 1/dim if left out.
+    """Return I(x; W x + noise) = 1/2 log2 det(I + variance W W^T / noise^2) in bits.
+
+    ``x ~ N(0, variance I)``, noise ``N(0, noise^2 I)``; variance 1/dim if left out.
 
     Example:
         >>> round(information_bits(np.eye(3)), 6)

@@ -22,7 +22,10 @@ def szt_edges() -> NDArray[np.float32]:
 
 
 def szt_cells(z: Values) -> Cells:
-    """Return 29 left-closed cells 0..28 on [-1, 1), cell 29 for values >= 1 and cell -1 for values below -1 (the original wraps those into the top)."""
+    """Return cells 0..28 on [-1, 1), 29 for values >= 1 and -1 for values below -1.
+
+    The original wraps values below -1 into the top cell.
+    """
     return cells_between(z, SZT_EDGES)
 
 
@@ -110,7 +113,7 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float6
 
 
 def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
-    """Return cells of `ebab_edges`: exact ``low`` values form the first cell, the maximum its own."""
+    """Return cells of `ebab_edges`; exact ``low`` values are the first cell, the maximum the last."""
     return (
         (np.searchsorted(ebab_edges(z, n, low), z.ravel().astype(np.float64), side="right") - 1)
         .reshape(z.shape)

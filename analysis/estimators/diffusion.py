@@ -18,7 +18,10 @@ _MOST_ROWS = 10_000
 
 
 def diffusion_spectrum(z: NDArray[np.generic], width: float) -> Floats:
-    """Return eigenvalues of the diffusion operator of a Gaussian kernel with anisotropic density normalisation, shape ``(n,)``, largest 1."""
+    """Return the eigenvalues of the diffusion operator of a Gaussian kernel, shape ``(n,)``.
+
+    Its density normalisation is anisotropic; the largest is 1.
+    """
     k = np.exp(squared_distances(z.astype(np.float64)) / (-2.0 * width**2))
     density = k.sum(axis=1)
     k /= np.outer(density, density)

@@ -111,7 +111,10 @@ def _quadratic(c: NDArray[np.float64], n: int) -> float:
 
 
 def mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
-    """Return mean plug-in entropy in bits of m rows drawn without replacement from n with counts ``c``: a hypergeometric sum per distinct count."""
+    """Return the mean plug-in entropy in bits of m rows drawn from n with counts ``c``.
+
+    Drawn without replacement: a hypergeometric sum per distinct count.
+    """
     from scipy.stats import hypergeom
 
     total = 0.0

@@ -13,7 +13,7 @@ CLEAR = 4.0
 
 
 def whitened(rows: Floats, covariance: Floats) -> Floats:
-    """Return the rows, shape ``(n, d)``, centred and scaled so that their covariance is the identity."""
+    """Return the rows, ``(n, d)``, centred and scaled to a covariance of identity."""
     from scipy.linalg import solve_triangular
 
     factor = np.linalg.cholesky(covariance)
@@ -45,7 +45,7 @@ def largest_skewness(white: Floats) -> float:
 
 
 def largest_leftover(a: Floats, b: Floats) -> float:
-    """Return the largest dependence of two whitened sides that second moments do not see, in standard errors.
+    """Return the largest dependence in standard errors that second moments do not see.
 
     Squares against values and squares against squares: 0 for every Gaussian pair, large for z = x^2 or a circle.
 

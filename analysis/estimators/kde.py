@@ -131,7 +131,7 @@ class KDE:
         return quantile_labels(y)
 
     def variance_of(self, z: Variable | Rows) -> float:
-        """Return the s2 used for this layer, in squared units of the activations; 0 where a relative width has no distance to scale by."""
+        """Return the s2 of this layer, in squared units; 0 where there is no distance to scale by."""
         if self.relative is None:
             return float(self.variance or 0.0)
         mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))

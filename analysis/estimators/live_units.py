@@ -10,7 +10,7 @@ from infoplane.types import Variable
 
 
 def live_units(v: Variable) -> tuple[Variable | None, tuple[str, ...]]:
-    """Return a continuous variable without its constant units, and the note that says how many were left out.
+    """Return a variable without its constant units, and a note on how many were left out.
 
     None where every unit is constant: such a layer carries no information.
 

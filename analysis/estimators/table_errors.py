@@ -24,7 +24,9 @@ _FEW, _CLEAR = (
 
 
 def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tuple[float, float]:
-    """Return 95 % interval of an information of n rows whose error is a normal part and a centred ``chi^2 / (2 n ln 2)`` of ``degrees`` of freedom.
+    """Return the 95 % interval of an information whose error is normal and chi-squared.
+
+    Normal, and a centred ``chi^2 / (2 n ln 2)`` of ``degrees`` of freedom, for n rows.
 
     ``variance`` in bits^2 is that of both. At independence the normal part vanishes and 2 n ln 2 I is chi-squared, skew and bounded below (Wilks 1938): a symmetric
     interval would hold the truth always. The quantiles are those of the Pearson type III law with the same variance and third moment.
@@ -42,7 +44,7 @@ def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tup
 
 
 def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, float, float]:
-    """Return standard error and 95 % interval in bits of ``information_bits(a, b, correction)``, as ``(se, low, high)``.
+    """Return ``(se, low, high)`` in bits of ``information_bits(a, b, correction)``, 95 %.
 
     The variance is that of the delete-one jackknife, exact for every correction, less half of the jackknife variance of the same columns paired at random: the jackknife
     counts the second order twice (Efron & Stein 1981), and at independence there is nothing else. The delta method of the plug-in, which a large table falls back to, does not know how a

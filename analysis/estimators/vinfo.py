@@ -180,7 +180,7 @@ def summary_of(
 
 
 def target_columns(v: Variable) -> Floats:
-    """Return predictor columns: the values of a continuous variable, indicators of the symbols of a discrete one."""
+    """Return columns of predictors: continuous values, or indicators of symbols."""
     if v.kind == "continuous":
         return v.values.astype(np.float64)
     codes = _symbols(v)
@@ -377,7 +377,9 @@ def conditional_vinformation(
     estimator: str | VInformation | None = None,
     rng: np.random.Generator | None = None,
 ) -> Estimate:
-    """Return ``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits (Hewitt et al. 2021, arXiv 2109.09234): what Z adds to ``given``.
+    """Estimate ``I_V(Z -> Y | C) = H_V(Y|C) - H_V(Y|Z,C)`` in bits: what Z adds to ``given``.
+
+    Hewitt et al. 2021, arXiv 2109.09234.
 
     Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
     """

@@ -191,7 +191,7 @@ def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
 
 
 def _fit_mlp(split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
-    """Return one tanh hidden layer beside a linear skip that starts at the linear family's answer, so the families are nested.
+    """Fit one tanh layer beside a linear skip that starts at the linear family's answer.
 
     Trained by L-BFGS under two weight penalties; the iterate with the smallest inner loss is kept (early stopping).
     """
@@ -267,7 +267,7 @@ def train_mlp(
 
 
 def fit_knn(split: Split) -> Predictor:
-    """Return class frequencies (smoothed by the base rates) or target mean over the k nearest fitted rows; k is chosen on the inner rows."""
+    """Fit class frequencies, or a mean, over the k nearest rows; k is chosen on the inner rows."""
     from sklearn.neighbors import NearestNeighbors
 
     most = min(_NEIGHBOURS[-1], len(split.z))

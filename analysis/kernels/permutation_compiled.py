@@ -17,7 +17,7 @@ _STEP, _HALF, _LOW = _U(0x9E3779B97F4A7C15), _U(32), _U(0xFFFFFFFF)
 def exceedances(
     starts: Any, cells: Any, labels: Any, table: Any, first: int, last: int, seed: Any
 ) -> int:
-    """Return how many of the draws ``first`` to ``last`` reach the ``sum n log n`` of the (codes, labels) table that the rows themselves give.
+    """Count the draws ``first`` to ``last`` whose table reaches the one of the rows themselves.
 
     A draw shuffles the labels within each stratum, by random numbers of its own (splitmix64 from its number), so that draws may be shared out.
 

@@ -98,7 +98,10 @@ def single_blas() -> Iterator[None]:
 
 
 def with_one_torch_thread(work: Callable[[], R]) -> R:
-    """Return what ``work`` returns, called in a new thread where torch, whose BLAS `single_blas` does not reach, has one thread; elsewhere it keeps its number."""
+    """Call ``work`` in a new thread in which torch has one thread; return what it returns.
+
+    Elsewhere torch keeps its number; `single_blas` does not reach its BLAS.
+    """
     with ThreadPoolExecutor(1, initializer=_narrow_torch) as pool:
         return pool.submit(work).result()
 
@@ -196,7 +199,7 @@ def for_each(work: Callable[[T], object], items: Iterable[T]) -> None:
 
 @cache
 def pool_of(number: int, process: int) -> ThreadPoolExecutor:
-    """Return the threads of this process; a forked child, which inherits none, has a pool of its own."""
+    """Return the threads of this process; a forked child has a pool of its own."""
     return ThreadPoolExecutor(number, thread_name_prefix="infoplane")
 
 

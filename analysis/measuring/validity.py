@@ -31,7 +31,7 @@ _NOISE = 1e-3
 def possible(
     estimator: Estimator, a: Variable, b: Variable, rng: np.random.Generator | None
 ) -> Estimate:
-    """Return the estimate of I(a;b), where it can be one, with what must be said of infinite truths.
+    """Estimate I(a;b) where it can be one, with what must be said of infinite truths.
 
     Raises:
         EstimatorError: the estimator refuses, or its number is outside [0, H] by more than its error.

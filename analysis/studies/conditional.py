@@ -36,7 +36,9 @@ def conditional_information(
     *,
     rng: np.random.Generator | None = None,
 ) -> Estimate:
-    """Return ``I(A;B|C) = sum_c p(c) I(A;B|C=c)`` in bits, the estimator applied to the rows of every symbol c of the discrete ``given``.
+    """Estimate ``I(A;B|C) = sum_c p(c) I(A;B|C=c)`` in bits, for a discrete ``given``.
+
+    The estimator is applied to the rows of every symbol c.
 
     Classes too small for the estimator are an error, never left out: the sum would be of another variable. The standard error adds those of the
     classes, where they have one.

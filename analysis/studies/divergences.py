@@ -23,7 +23,7 @@ _ROWS_PER_UNIT = 10
 
 
 def share_beyond(p: Floats, q: Floats, k: int = 5) -> float:
-    """Return the share of rows of p, shape ``(n, d)``, that lie farther from q than q's rows from one another.
+    """Return the share of p's rows that lie farther from q than q's rows from one another.
 
     A divergence D(p||q) needs the density of q where p is; where q has no rows, no estimator can know it.
     """
@@ -36,7 +36,7 @@ def share_beyond(p: Floats, q: Floats, k: int = 5) -> float:
 
 
 def share_unseen(p: Floats, q: Floats, bins: int = 30) -> float:
-    """Return the share of p's values, mean over units, in cells of the joint range that q never visits."""
+    """Return the mean share, over units, of p's values in cells that q never visits."""
     low, high = np.minimum(p.min(axis=0), q.min(axis=0)), np.maximum(p.max(axis=0), q.max(axis=0))
     shares = [0.0]
     for unit in np.flatnonzero(high > low):
@@ -67,7 +67,7 @@ def gaussian_reason(p: Floats, q: Floats) -> str:
 
 
 def gaussian_kl_of_samples(p: Floats, q: Floats) -> float:
-    """Return D(p||q) in bits of Gaussian fits, unbiased for Gaussian samples of shapes ``(n, d)`` and ``(m, d)``.
+    """Return D(p||q) in bits of Gaussian fits of ``(n, d)`` and ``(m, d)``, unbiased for Gaussians.
 
     ``1/2 [tr S_q^-1 S_p + (m_p - m_q)^T S_q^-1 (m_p - m_q) - d + ln det S_q / det S_p] / ln 2`` with the moments of an
     inverse Wishart matrix, ``E S^-1 = (m - 1) / (m - d - 2) Sigma^-1``, and of the log-determinants taken off.
@@ -88,7 +88,7 @@ def _bias(n: int, d: int) -> float:
 
 
 def out_of_reach(p: Floats, q: Floats) -> float:
-    """Return the share of p's rows beyond q's reach where it is too large for neighbours, else 0.
+    """Return the share of p's rows beyond q's reach where neighbours cannot tell, else 0.
 
     Args:
         p, q: shapes ``(n, d)`` and ``(m, d)``.
@@ -112,7 +112,7 @@ def require_reach(p: Floats, q: Floats) -> None:
 
 
 def bound_of_reach(share: float, n: int) -> tuple[float, float]:
-    """Return a lower bound of D(p||q) in bits and its standard error, by the event "beyond q's reach" alone.
+    """Return a lower bound of D(p||q) in bits, with its standard error, by q's reach alone.
 
     The event has probability ``share`` under p and 0.01 under q: by the data processing inequality D is at least
     ``s log2(s / 0.01) + (1 - s) log2((1 - s) / 0.99)``.

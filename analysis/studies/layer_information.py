@@ -164,7 +164,7 @@ def _infinite(estimator: Estimator) -> tuple[str, ...]:
 def _contradictions(
     names: Sequence[str], estimates: Mapping[Pair, Estimate], chain: Chain | None
 ) -> tuple[str, ...]:
-    """Name the worst triple a, b, c with I(a;c) > I(a;b) although b separates X, and so a, from c."""
+    """Name the worst triple with I(a;c) > I(a;b) although b separates a from c."""
     found: list[tuple[float, str]] = []
     for (a, c), far in estimates.items():
         between = names[names.index(a) + 1 : names.index(c)]

@@ -107,7 +107,7 @@ def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:
 
 
 def continuous(a: ArrayLike, name: str = "values") -> Variable:
-    """Return a continuous `Variable` from an array or tensor of shape ``(n,)`` or ``(n, ...)`` (flattened to ``(n, dim)``).
+    """Return a continuous `Variable` from ``(n,)`` or ``(n, ...)``, flattened to ``(n, dim)``.
 
     float32 and float64 are kept; float16 and integers become float32 and float64, and so does a float32 layer of a scale
     beyond 1e15 or below 1e-15.
