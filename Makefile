@@ -6,7 +6,7 @@ OUT    ?= runs/demo
 # One thread per process: on two busy cores, two threads made a small training run ten times slower.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo test lint types fast slow format docs gallery screenshots bench lock audit clean
+.PHONY: demo test lint types fast slow zoo format docs gallery screenshots bench lock audit clean
 
 demo: $(VENV)/installed
 	$(BIN)/infoplane demo --out $(OUT) --overwrite
@@ -25,6 +25,10 @@ fast: $(VENV)/installed
 
 slow: $(VENV)/installed
 	$(THREADS) $(BIN)/python -m pytest -q -m slow
+
+zoo: $(VENV)/installed
+	$(THREADS) ZOO=all $(BIN)/python -m pytest -q -n 2 tests/zoo
+	$(BIN)/python docs/build_zoo.py
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,17 +19,23 @@ from infoplane.errors import (
     UnsupportedOutput,
 )
 from infoplane.hooks import outputs
-from infoplane.hooks.auto import choose, is_leaf
+from infoplane.hooks.auto import choose_layers
+from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.kinds import is_leaf
+from infoplane.hooks.dataflow import Dataflow, trace
 from infoplane.hooks.isolate import WRAPPED, clean, unwrap
+from infoplane.hooks.operations import Operations, Scope, is_wanted
 from infoplane.hooks.outputs import Selector
+from infoplane.hooks.own_hooks import OwnHooks
 from infoplane.hooks.probe import Forward, call
-from infoplane.hooks.probe_inputs import Inputs
-from infoplane.hooks.sites import End, Site, arguments
+from infoplane.hooks.probe_inputs import Inputs, map_tensors
+from infoplane.hooks.sites import End, Site, arguments, attached, selectors
 from infoplane.patterns import did_you_mean, fits
 
 Pattern = str | type | nn.Module | Callable[[str, nn.Module], bool]
 Layers = Pattern | Sequence[Pattern]
 ROOT = "(model)"
+_NOTHING = "no layer of the model gives a tensor with one entry per row; name the layers and give select={name: lambda out: ...}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +73,15 @@ class _Event:
     shape: tuple[int, ...] = ()
     dtype: str = ""
     problem: UnsupportedOutput | None = None
+    why: str = ""
+    guessed: bool = False
+    vague: bool = False
+    op: str = ""
+
+    @property
+    def key(self) -> tuple[int, End, int, str]:
+        """What tells it from others of one forward."""
+        return id(self.named.module), self.end, self.call, self.op
 
     @property
     def name(self) -> str:
@@ -112,19 +129,42 @@ def survey(
     if isinstance(layers, Sequence) and not isinstance(layers, str) and "auto" in layers:
         picked = survey(model, "auto", inputs, n, other=other, select=select, forward=forward)
         automatic = [site.name for site in picked.sites]
+        select = {**selectors(picked.sites), **(select or {})}
         layers = [*automatic, *(pattern for pattern in layers if pattern != "auto")]
-    modules = named_modules(model)
+    look = _Looking(model, inputs, n, other, forward, dict(select or {}))
+    patterns = _listed(layers)
+    operations = [p for p in patterns if isinstance(p, str) and (p == "ops" or "/" in p)]
+    if not operations:
+        return _modules(look, layers, max_calls)
+    found = _operations(look, operations)
+    rest = [p for p in patterns if p not in operations]
+    if not rest:
+        return found
+    beside = _modules(look, rest, max_calls)
+    sites = _in_order(look, (*found.sites, *beside.sites))
+    return Survey(sites, beside.silent, (*found.notes, *beside.notes))
+
+
+def _listed(layers: Layers) -> Sequence[Pattern]:
+    if isinstance(layers, str) or not isinstance(layers, Sequence):
+        return [layers]
+    return layers
+
+
+def _modules(look: _Looking, layers: Layers, max_calls: int) -> Survey:
+    """The sites at ends of modules, see `survey`."""
+    modules = named_modules(look.model)
     auto = isinstance(layers, str) and layers in ("auto", "all")
     wanted = [] if auto else _match(modules, layers)
     watch: list[tuple[Named, End]] = (
         [(m, "output") for m in modules] if auto else [(w[0], w[1]) for w in wanted]
     )
-    chosen_by = dict(select or {})
-    events = _watch(model, watch, inputs, forward=forward, select=chosen_by)
-    again = [] if other is None else _watch_other(model, watch, other[0], forward, chosen_by)
-    _settle_axes(events, n, again, 0 if other is None else other[1])
-    if auto:
-        return _automatic(str(layers), modules, events, max_calls)
+    look = replace(look, guess=auto)
+    events = look.events(watch)
+    if layers == "all":
+        return _every_layer(modules, events, max_calls)
+    if layers == "auto":
+        return _automatic(look, modules, events)
     fired = {(id(e.named.module), e.end) for e in events}
     silent = [w[0].name for w in wanted if (id(w[0].module), w[1]) not in fired]
     if any(w[2] and w[0].name in silent for w in wanted) or (silent and not events):
@@ -264,6 +304,153 @@ def _renamed(m: Named, asked: str) -> Named:
     return replace(m, name=asked, aliases=tuple(n for n in (m.name, *m.aliases) if n != asked))
 
 
+def _operations(look: _Looking, patterns: Sequence[str]) -> Survey:
+    """The functional operations that patterns ask for, in order; see `infoplane.hooks.operations`.
+
+    Raises:
+        LayerNotFound: no operation has such a name.
+    """
+    modules = named_modules(look.model)
+    events, counts = _watch_operations(look, modules, look.inputs)
+    again: list[_Event] = []
+    if look.other is not None:
+        with contextlib.suppress(Exception):  # the network does not take this number of rows
+            again = _watch_operations(look, modules, look.other[0])[0]
+    _settle_axes(events, look.n, again, 0 if look.other is None else look.other[1])
+    for pattern in patterns:
+        if not any(is_wanted(e.named.name, [pattern]) for e in events):
+            raise LayerNotFound(
+                f"no functional operation is called {pattern!r}; the network has {[e.named.name for e in events][:40]}"
+            )
+    chosen = [e for e in events if is_wanted(e.named.name, patterns)]
+    bad = [e.problem for e in chosen if e.problem is not None]
+    if bad and not all(p == "ops" for p in patterns):
+        raise bad[0]
+    sites = [_operation_site(e, counts[e.op]) for e in chosen if e.problem is None]
+    return Survey(tuple(sites), (), tuple(dict.fromkeys(str(p) for p in bad)))
+
+
+def _watch_operations(
+    look: _Looking, modules: list[Named], inputs: Inputs
+) -> tuple[list[_Event], Counter[str]]:
+    """Every operation of one forward outside of layers, and how many there are of every kind."""
+    names = {id(m.module): m.name for m in modules}
+    table = {m.name: m.module for m in modules}
+    events: list[_Event] = []
+    scope, hooks = Scope(), OwnHooks()
+
+    def seen(kind: str, number: int, value: Any) -> None:  # Any: what an operation gave
+        owner = scope.running[-1] if scope.running else look.model
+        name = names.get(id(owner), ROOT)
+        if name == ROOT or not (is_leaf(name, table) and _of_torch(owner)):
+            event = _Event(Named(f"{name}/{kind}", owner, ()), "output", number, None, op=kind)
+            events.append(_read(event, value, look.select, guess=False))
+
+    with hooks, hooks:
+        scope.attach(hooks, [m.module for m in modules])
+        operations = Operations(seen)
+        with operations:
+            call(look.model, inputs, look.forward)
+    alike = Counter(e.named.name for e in events)
+    place: Counter[str] = Counter()
+    for event in events:
+        name = event.named.name
+        if alike[name] > 1:
+            event.named = replace(event.named, name=f"{name}#{place[name]}")
+            place[name] += 1
+    return events, operations.counts
+
+
+def _of_torch(module: nn.Module) -> bool:
+    """Whether a module is one of torch, which stands for its operation itself."""
+    return type(module).__module__.startswith("torch.nn.")
+
+
+def _operation_site(event: _Event, count: int) -> Site:
+    return Site(
+        event.named.name,
+        event.named.module,
+        event.call,
+        event.end,
+        event.selector,
+        count,
+        event.axis,
+        event.shape,
+        event.dtype,
+        op=event.op,
+    )
+
+
+def _in_order(look: _Looking, sites: Sequence[Site]) -> tuple[Site, ...]:
+    """These sites in the order in which they fire."""
+    fired: list[Site] = []
+
+    def visit(site: Site, value: Any) -> None:  # Any: layer output
+        fired.append(site)
+
+    with attached(sites, visit):
+        call(look.model, map_tensors(lambda _, t: t.clone(), look.inputs), look.forward)
+    return tuple(dict.fromkeys(fired))
+
+
+@dataclass(frozen=True, eq=False)
+class _Looking:
+    """The network and the few rows that it is looked at with, see `survey`.
+
+    Attributes:
+        guess: whether to choose among several tensors of an output where nobody did.
+    """
+
+    model: nn.Module
+    inputs: Inputs
+    n: int
+    other: tuple[Inputs, int] | None
+    forward: Forward | None
+    select: dict[str, Selector]
+    guess: bool = False
+
+    def events(self, watch: list[tuple[Named, End]]) -> list[_Event]:
+        """What these ends of modules showed, with the axis of their rows."""
+        found = self._watch(watch, self.inputs)
+        again: list[_Event] = []
+        if self.other is not None:
+            with contextlib.suppress(Exception):  # the network does not take this number of rows
+                again = self._watch(watch, self.other[0])
+        _settle_axes(found, self.n, again, 0 if self.other is None else self.other[1])
+        return found
+
+    def _watch(self, watch: list[tuple[Named, End]], inputs: Inputs) -> list[_Event]:
+        return _watch(
+            self.model,
+            watch,
+            inputs,
+            forward=self.forward,
+            select=self.select,
+            guess=self.guess,
+        )
+
+    def flow(self) -> Dataflow | None:
+        """What flows where; None where the network does not run under a function mode."""
+        copies = map_tensors(lambda _, t: t.clone(), self.inputs)
+        try:
+            return trace(self.model, copies, self.forward, _output_of(self.model))
+        except Exception:
+            return None
+
+
+def _output_of(model: nn.Module) -> Callable[[object], object]:
+    """What of the value that a network returns counts as its output."""
+
+    def pick(value: object) -> object:
+        try:
+            return outputs.pick(value, outputs.rule(model, value, ROOT), ROOT)
+        except UnsupportedOutput:
+            likely = outputs.likely(value)
+            return value if likely is None else outputs.pick(value, likely, ROOT)
+
+    return pick
+
+
 def _watch(
     model: nn.Module,
     watch: list[tuple[Named, End]],
@@ -271,6 +458,7 @@ def _watch(
     *,
     forward: Forward | None,
     select: dict[str, Selector],
+    guess: bool,
 ) -> list[_Event]:
     events: list[_Event] = []
     counts: dict[tuple[int, End], int] = {}
@@ -279,7 +467,7 @@ def _watch(
     def note(named: Named, end: End, value: Any) -> None:  # Any: layer output
         k = counts.get((id(named.module), end), 0)
         counts[id(named.module), end] = k + 1
-        events.append(_read(_Event(named, end, k, None), value, select))
+        events.append(_read(_Event(named, end, k, None), value, select, guess))
 
     def output_hook(named: Named) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
@@ -310,27 +498,13 @@ def _watch(
     return events
 
 
-def _watch_other(
-    model: nn.Module,
-    watch: list[tuple[Named, End]],
-    inputs: Inputs,
-    forward: Forward | None,
-    select: dict[str, Selector],
-) -> list[_Event]:
-    """The same with another number of rows; nothing where the network does not take it."""
-    try:
-        return _watch(model, watch, inputs, forward=forward, select=select)
-    except Exception:
-        return []
-
-
 def _settle_axes(events: list[_Event], n: int, again: list[_Event], other_n: int) -> None:
     """Find the axis of the rows of every event, from its shapes for two numbers of rows."""
-    others = {(id(e.named.module), e.end, e.call): e for e in again if e.problem is None}
+    others = {e.key: e for e in again if e.problem is None}
     for event in events:
         if event.problem is not None:
             continue
-        twin = others.get((id(event.named.module), event.end, event.call))
+        twin = others.get(event.key)
         try:
             event.axis = outputs.row_axis(
                 event.named.module,
@@ -343,20 +517,35 @@ def _settle_axes(events: list[_Event], n: int, again: list[_Event], other_n: int
             event.problem = problem
 
 
-def _read(event: _Event, value: Any, select: dict[str, Selector]) -> _Event:  # Any: layer output
+def _read(
+    event: _Event, value: Any, select: dict[str, Selector], guess: bool
+) -> _Event:  # Any: layer output
     name = event.name
     chosen = next(
         (s for k, s in select.items() if fits(name, k) or k in event.named.aliases),
         None,
     )
     try:
-        event.selector = outputs.rule(event.named.module, value, name, chosen)
+        event.selector = _rule(event, value, chosen, guess)
         tensor = outputs.pick(value, event.selector, name)
         event.shape = tuple(tensor.shape)
         event.dtype = str(tensor.dtype).removeprefix("torch.")
     except UnsupportedOutput as problem:
         event.problem = problem
     return event
+
+
+def _rule(
+    event: _Event, value: Any, chosen: Selector | None, guess: bool
+) -> Selector | None:  # Any: layer output
+    try:
+        return outputs.rule(event.named.module, value, event.name, chosen)
+    except UnsupportedOutput:
+        likely = outputs.likely(value) if guess else None
+        if likely is None:
+            raise
+        event.guessed, event.vague = True, hasattr(value, "to_tuple")
+        return likely
 
 
 def _calls(events: list[_Event]) -> dict[tuple[int, End], int]:
@@ -387,50 +576,112 @@ def _sites(events: list[_Event], calls: dict[tuple[int, End], int]) -> tuple[Sit
                 e.shape,
                 e.dtype,
                 e.named.aliases,
+                e.why,
             )
         )
     return tuple(made)
 
 
-def _automatic(which: str, modules: list[Named], events: list[_Event], max_calls: int) -> Survey:
-    calls = _calls(events)
+def _every_layer(modules: list[Named], events: list[_Event], max_calls: int) -> Survey:
+    """Every layer without parts that gives a usable tensor; the network itself where there is none."""
+    calls, names = _calls(events), {m.name: m.module for m in modules}
     usable = [e for e in events if e.problem is None]
-    names = {m.name: m.module for m in modules}
-    order = list(dict.fromkeys(e.named.name for e in usable))
-    if which == "all":
-        picked = {n for n in order if is_leaf(n, names)} or {ROOT}
-    else:
-        picked = set(choose(names, order))
-    kept = [
-        e
-        for e in usable
-        if e.named.name in picked
-        and (
-            calls[id(e.named.module), e.end] <= max_calls
-            or e.call + 1 == calls[id(e.named.module), e.end]
-        )
-    ]
+    picked = {n for n in {e.named.name for e in usable} if is_leaf(n, names)} or {ROOT}
+    kept = [e for e in usable if e.named.name in picked and _is_among(e, calls, max_calls)]
     if not kept:
-        raise LayerNotExecuted(
-            "no layer of the model gives a tensor with one entry per row; name the layers and give select={name: lambda out: ...}"
-        )
+        raise LayerNotExecuted(_NOTHING)
     notes = [
-        str(e.problem)
-        for e in events
-        if e.problem is not None
-        and e.named.name in set(choose(names, list(dict.fromkeys(e.named.name for e in events))))
+        str(e.problem) for e in events if e.problem is not None and is_leaf(e.named.name, names)
     ]
-    bare = [
-        e.named.name
-        for e in kept
-        if isinstance(e.named.module, (nn.Linear, nn.modules.conv._ConvNd)) and e is not kept[-1]
-    ]
-    if bare and which == "auto":
-        notes.append(
-            f"{bare} are captured before any activation function: a functional activation (torch.tanh(...)) has no module; "
-            'to capture behind it, ask for the input of the next module, e.g. layers=["fc2:input"]'
-        )
     return Survey(_sites(kept, calls), (), tuple(dict.fromkeys(notes)))
+
+
+def _is_among(event: _Event, calls: dict[tuple[int, End], int], most: int) -> bool:
+    """Whether a module does not run too often, or this is its last call."""
+    count = calls[id(event.named.module), event.end]
+    return count <= most or event.call + 1 == count
+
+
+def _automatic(look: _Looking, modules: list[Named], events: list[_Event]) -> Survey:
+    """What a researcher would pick, see `infoplane.hooks.auto`."""
+    usable = {(e.named.name, e.call): e for e in events if e.problem is None}
+    if not usable:
+        raise LayerNotExecuted(_NOTHING)
+    candidates = [_candidate(e) for e in usable.values()]
+    network = Network({m.name: m.module for m in modules}, candidates, look.flow())
+    choice = choose_layers(network)
+    at_inputs = {
+        (e.name, e.call): e for e in _inputs_of(look, modules, choice.picks) if e.problem is None
+    }
+    kept: list[_Event] = []
+    for pick in choice.picks:
+        event = {**usable, **at_inputs}.get((pick.name, pick.call))
+        if event is not None:
+            event.why = pick.why
+            kept.append(event)
+    if not kept:
+        raise LayerNotExecuted(_NOTHING)
+    calls = {**_calls(events), **_calls(list(at_inputs.values()))}
+    notes = [*choice.left_out, *_unusable(network, events), *_guesses(kept), *_bare(kept)]
+    return Survey(_sites(kept, calls), (), tuple(dict.fromkeys(notes)))
+
+
+def _candidate(event: _Event) -> Candidate:
+    size = getattr(torch, event.dtype).itemsize
+    named = event.named
+    return Candidate(
+        named.name,
+        named.module,
+        event.call,
+        event.shape,
+        size,
+        event.selector,
+        event.vague,
+    )
+
+
+def _inputs_of(look: _Looking, modules: list[Named], picks: Sequence[Pick]) -> list[_Event]:
+    """What the modules showed whose inputs were chosen."""
+    chosen = [p for p in picks if p.name.endswith(":input")]
+    wanted = {p.name.removesuffix(":input") for p in chosen}
+    if not wanted:
+        return []
+    selectors = {p.name: p.selector for p in chosen if p.selector is not None}
+    select: dict[str, Selector] = {**look.select, **selectors}
+    watch: list[tuple[Named, End]] = [(m, "input") for m in modules if m.name in wanted]
+    return replace(look, select=select).events(watch)
+
+
+def _unusable(network: Network, events: list[_Event]) -> list[str]:
+    """Layers that would have been chosen, had they given a tensor with one entry per row."""
+    if not any(e.problem is not None for e in events):
+        return []
+    candidates = [Candidate(e.named.name, e.named.module, e.call, ()) for e in events]
+    network = replace(network, candidates=candidates)
+    picked = {(p.name, p.call) for p in choose_layers(network).picks}
+    return [
+        str(e.problem) for e in events if e.problem is not None and (e.named.name, e.call) in picked
+    ]
+
+
+def _guesses(kept: list[_Event]) -> list[str]:
+    return [
+        f"{e.name!r} returns several tensors: {e.selector!r} is taken; select={{{e.name!r}: ...}} takes another"
+        for e in kept
+        if e.guessed
+    ]
+
+
+def _bare(kept: list[_Event]) -> list[str]:
+    """Layers that no activation module follows."""
+    linear = (nn.Linear, nn.modules.conv._ConvNd)
+    bare = [e.name for e in kept[:-1] if e.end == "output" and isinstance(e.named.module, linear)]
+    if not bare:
+        return []
+    return [
+        f"{bare} are captured before any activation function: a functional activation (torch.tanh(...)) has no module; "
+        'to capture behind it, ask for the input of the next module, e.g. layers=["fc2:input"]'
+    ]
 
 
 def _silence(wanted: list[tuple[Named, End, bool, int | None]]) -> str:

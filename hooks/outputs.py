@@ -4,7 +4,7 @@ The rule, first match wins:
 
 1. a selector the user gave for this layer: an index, a key, a field name, or a callable;
 2. a tensor is itself;
-3. recurrent modules (``nn.RNN``, ``nn.LSTM``, ``nn.GRU``) and ``nn.MultiheadAttention``: the first element, the output sequence;
+3. recurrent modules (``nn.RNN``, ``nn.LSTM``, ``nn.GRU``, their cells) and ``nn.MultiheadAttention``: the first element, the output;
 4. Hugging Face outputs: ``logits``, else ``last_hidden_state``; a block of `transformers` that returns a tuple: its first element;
 5. a tuple, list, dict or dataclass with exactly one tensor in it (``None`` does not count): that tensor;
 6. anything else is refused by `UnsupportedOutput`, which lists the choices.
@@ -50,7 +50,7 @@ def rule(
         return None
     elements = parts(output)
     tensors = [k for k, value in elements.items() if isinstance(value, (Tensor, PackedSequence))]
-    if isinstance(module, (nn.RNNBase, nn.MultiheadAttention)) and 0 in tensors:
+    if isinstance(module, (nn.RNNBase, nn.RNNCellBase, nn.MultiheadAttention)) and 0 in tensors:
         return 0
     for key in ("logits", "last_hidden_state"):
         if key in tensors and hasattr(output, "to_tuple"):
@@ -68,6 +68,18 @@ def rule(
         f"layer {where!r} ({type(module).__name__}) returned {len(tensors)} tensors: {tensors}; say which one, "
         f"for example select={{{where!r}: {tensors[0]!r}}}"
     )
+
+
+def likely(output: Any) -> Selector | None:  # Any: layer output
+    """What to take where nobody was asked: the first of several tensors, the last amounts of a dict; None where that is no choice."""
+    elements = parts(output)
+    if isinstance(output, Mapping):
+        amounts = [
+            k for k, v in elements.items() if isinstance(v, Tensor) and v.is_floating_point()
+        ]
+        return amounts[-1] if amounts else None
+    first = elements.get(0)
+    return 0 if isinstance(first, (Tensor, PackedSequence)) else None
 
 
 def _describe(output: Any) -> str:  # Any: whatever the layer returned

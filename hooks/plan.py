@@ -131,11 +131,13 @@ class Plan:
             f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of {self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
             + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
         ]
+        reasons = {site.name: site.why for site in self.sites}
         width = max((len(i.name) for i in self.infos), default=0)
         for i in self.infos:
             lines.append(
                 f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
                 + (f"  {i.reduction}" if i.reduction != "none" else "")
+                + (f"  {reasons[i.name]}" if reasons.get(i.name) else "")
             )
         return "\n".join(lines + [f"  note: {note}" for note in self.survey.notes])
 
@@ -231,7 +233,7 @@ def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:
     return LayerInfo(
         s.name,
         ordinal,
-        type(s.module).__name__,
+        s.op or type(s.module).__name__,
         kept.shape,
         rows.shape(s),
         s.dtype,

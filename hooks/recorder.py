@@ -49,7 +49,7 @@ class Recorder:
         model: any ``nn.Module``; DDP, DataParallel and ``torch.compile`` wrappers are taken off.
         probe: ``(x, y)``, ``x``, a mapping, a DataLoader or a callable, see `infoplane.hooks.probe.make_probe`. Several inputs: ``((x1, x2), y)``.
         to: directory of the run.
-        layers: ``"auto"``, ``"all"``, names, globs, types, modules, predicates ``f(name, module)``; ``"fc2:input"`` is a module's input, ``"rnn#1"``
+        layers: ``"auto"``, ``"all"``, ``"ops"`` (functional operations; ``"block3/add"`` is one), names, globs, types, modules, predicates ``f(name, module)``; ``"fc2:input"`` is a module's input, ``"rnn#1"``
             the second call of a reused module.
         schedule: when `step` captures; every step when left out. See `infoplane.hooks.schedule`.
         reduce: a reduction for all layers, or ``{name or glob: reduction}``; see `infoplane.hooks.reduce`.
@@ -209,8 +209,6 @@ class Recorder:
         plan = self._settle()
         self._captures = self._create(plan)
         self._recording = True
-        if self._verbose and self._team.rank == 0:
-            print(self.describe())
         if self._team.rank == 0:
             try:
                 self._accompany()
@@ -251,7 +249,9 @@ class Recorder:
         previous = (
             open_archive(self.path) if o.resume and (self.path / "run.json").is_file() else None
         )
+        self._say(f"infoplane: looking at {type(self.model).__name__} with a few rows")
         self.plan = make_plan(self.model, self.probe, o, previous)
+        self._say(self.describe())  # before what takes time
         self.plan.check_budget()
         if o.chain:
             fresh = previous is None and self._due(0)
@@ -259,6 +259,10 @@ class Recorder:
             if previous is not None and previous.chain is not None:
                 self.chain = previous.chain.joined(self.chain)
         return self.plan
+
+    def _say(self, text: str) -> None:
+        if self._verbose and self._team.rank == 0:
+            print(text, flush=True)
 
     def _certify(self, step: int) -> Chain:
         """The interchange test of the network as it is now, as that of a checkpoint."""

@@ -87,6 +87,7 @@ def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of th
     autocast = str(config["autocast"])
     return {
         "layers": list(archive.layers) if layers is None else layers,
+        "select": config.get("selected", {}) if layers is None else None,
         "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
         "autocast": None if autocast == "off" else getattr(torch, autocast),
         **{key: config[key] for key in ("batch_size", "mode", "draws", "noise", "seed", "tags")},

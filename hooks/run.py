@@ -17,6 +17,7 @@ from infoplane.hooks.plan import Plan
 from infoplane.hooks.probe import Probe
 from infoplane.hooks.ranks import Team
 from infoplane.hooks.rows import NodeRows, PositionRows
+from infoplane.hooks.sites import selectors
 from infoplane.hooks.weights import forget_weights
 from infoplane.kinds import kind_of_inputs
 from infoplane.positions import ChosenRows
@@ -158,6 +159,7 @@ def _config(plan: Plan, model: nn.Module, probe: Probe, team: Team) -> dict[str,
         "layers": o.layers
         if isinstance(o.layers, str)
         else [str(p) for p in np.atleast_1d(np.array(o.layers, dtype=object))],
+        "selected": selectors(plan.sites),
         "autocast": o.autocast_name,
         "store": o.store,
         "ranks": team.world,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, LayerNotExecuted
+from infoplane.hooks.operations import Operations
 from infoplane.hooks.outputs import Selector
 from infoplane.hooks.own_hooks import OwnHooks
 
@@ -31,6 +32,8 @@ class Site:
         raw_shape: feature shape, rows removed.
         dtype: torch dtype name in which the layer computed.
         aliases: other names of the same module.
+        why: the reason for which ``layers="auto"`` took it.
+        op: kind of a functional operation inside of the module, which the call then numbers among all of its kind; empty for the module itself.
     """
 
     name: str
@@ -43,6 +46,17 @@ class Site:
     raw_shape: tuple[int, ...] = ()
     dtype: str = "float32"
     aliases: tuple[str, ...] = ()
+    why: str = ""
+    op: str = ""
+
+
+def selectors(sites: Sequence[Site]) -> dict[str, Selector]:
+    """By layer, as ``select=`` takes it: which tensor of a structure each site stands for."""
+    return {
+        site.name.replace(f"#{site.call}", ""): site.select
+        for site in sites
+        if isinstance(site.select, (int, str))
+    }
 
 
 Visit = Callable[
@@ -86,6 +100,9 @@ class _Counter:
             error.add_note(f"infoplane: inside the hook of layer {site.name!r}")
             raise
 
+    def result(self, value: Any) -> Any:  # Any: what an operation gave
+        return self._next(value)
+
     def after(
         self, module: nn.Module, args: tuple[Any, ...], output: Any
     ) -> Any:  # Any: layer output
@@ -110,19 +127,46 @@ class SiteHooks(OwnHooks):
         super().__init__()
         self._sites, self._visit = sites, visit
         self._counters: list[tuple[_Counter, Site]] = []
+        self._by_kind: dict[str, _Counter] = {}
+        self._operations: Operations | None = None
 
     def attach(self) -> None:
-        """Register one hook for each end of each module."""
-        groups: dict[tuple[int, End], list[Site]] = {}
+        """Register one hook for each end of each module, and watch operations where some are sites."""
+        groups: dict[tuple[int, End, str], list[Site]] = {}
         for site in self._sites:
-            groups.setdefault((id(site.module), site.end), []).append(site)
+            owner = 0 if site.op else id(site.module)  # operations are counted over the network
+            groups.setdefault((owner, site.end, site.op), []).append(site)
+        if any(site.op for site in self._sites):
+            self._operations = Operations(self._seen)
         for group in groups.values():
-            counter = _Counter(group, self._visit)
+            counter = _Counter(group, self._visit_alone)
             self._counters.append((counter, group[0]))
-            if group[0].end == "input":
+            if group[0].op:
+                self._by_kind[group[0].op] = counter
+            elif group[0].end == "input":
                 self.before(group[0].module, counter.before)
             else:
                 self.after(group[0].module, counter.after)
+        if self._operations is not None:
+            self._operations.__enter__()  # type: ignore[no-untyped-call]  # torch
+
+    def remove(self) -> None:
+        """Remove all hooks, and watch no longer; repeating it changes nothing."""
+        operations, self._operations = self._operations, None
+        if operations is not None:
+            operations.__exit__(None, None, None)  # type: ignore[no-untyped-call]  # torch
+        super().remove()
+
+    def _seen(self, kind: str, number: int, value: Any) -> Any:  # Any: what an operation gave
+        counter = self._by_kind.get(kind)
+        return None if counter is None else counter.result(value)
+
+    def _visit_alone(self, site: Site, value: Any) -> Any:  # Any: layer output
+        """Visit, and take no operation of the visitor for one of the network."""
+        if self._operations is None:
+            return self._visit(site, value)
+        with self._operations.not_watching():
+            return self._visit(site, value)
 
     def next_forward(self) -> None:
         """Check that every site fired as often as in the survey, and start the next count.

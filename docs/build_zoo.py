@@ -1,0 +1,61 @@
+"""Writes docs/zoo.md: what ``layers="auto"`` takes of every network of tests/zoo."""
+
+from __future__ import annotations
+
+import json
+import sys
+from itertools import groupby
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+HEAD = """# What `auto` takes of other networks
+
+`make zoo` attaches a recorder to every network below (tiny, random weights, built from the configurations of their packages) and holds each to four things: the
+layers are those of the table; every stored bit is that of a plain forward; three steps of training end with the same bits as without the recorder; the check finds
+no fault. A dozen of them are tried whenever the tests run. This page is written by `docs/build_zoo.py`; the rule is in [](capture.md).
+
+| network | package | layers |
+|---|---|---|
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    from zoo.networks import ZOO
+
+    expected = json.loads((ROOT / "tests/zoo/expected.json").read_text(encoding="utf-8"))
+    notes = json.loads((ROOT / "tests/zoo/exceptions.json").read_text(encoding="utf-8"))
+    rows = [
+        f"| {name} | {ZOO[name].package} | {_shortened(layers)} |"
+        for name, layers in sorted(expected.items(), key=lambda item: item[0].lower())
+    ]
+    sensible = len(expected) - len(notes)
+    text = HEAD + "\n".join(rows) + "\n\n"
+    text += f"{sensible} of {len(expected)} follow the rule to a choice that one would make by hand. The others:\n\n"
+    text += "\n".join(f"- {name}: {note}" for name, note in notes.items()) + "\n"
+    (ROOT / "docs/zoo.md").write_text(text, encoding="utf-8")
+
+
+def _shortened(layers: list[str]) -> str:
+    """Names with blocks of one row written as one: ``layers.0 ... 3``."""
+    said = []
+    for _, group in groupby(layers, key=_stem):
+        names = list(group)
+        more = f" ... {_number(names[-1])}" if len(names) > 1 else ""
+        said.append(f"`{names[0]}`{more}")
+    return ", ".join(said)
+
+
+def _stem(name: str) -> str:
+    head, _, last = name.replace("#", ".").rpartition(".")
+    return head if last.isdigit() and head else name
+
+
+def _number(name: str) -> str:
+    return name.replace("#", ".").rpartition(".")[2]
+
+
+if __name__ == "__main__":
+    main()

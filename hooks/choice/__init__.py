@@ -1,0 +1,1 @@
+"""What ``layers="auto"`` takes, in parts: kinds of modules, blocks, sums, and the choice."""

@@ -1,0 +1,134 @@
+"""Which modules are blocks, so that their output is taken and nothing inside of them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+from torch import nn
+
+from infoplane.hooks.choice.candidates import Network
+from infoplane.hooks.choice.kinds import inside, is_composite
+from infoplane.hooks.choice.sums import branch_of, is_layer, keeps_positions
+
+_TRANSFORMER = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+
+
+def find_blocks(network: Network) -> set[str]:
+    """Names of the outermost composite modules that are blocks and no stacks of blocks.
+
+    A block is a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that occurs twice, run several times on its
+    own output, or adds what it was given to what it made of it. A stack holds blocks of one class that follow from each other.
+    """
+    modules = network.modules
+    composites = [n for n in network.names if n != network.root and is_composite(modules[n])]
+    adding = _adding(network, composites)
+    chosen: set[str] = set()
+    for name in sorted(composites, key=lambda n: n.count(".")):
+        if any(inside(name, block) for block in chosen):
+            continue
+        if name not in adding and _is_stack(name, composites, network):
+            continue
+        if name in adding or _is_block(name, composites, network):
+            chosen.add(name)
+    return chosen
+
+
+def _is_block(name: str, composites: list[str], network: Network) -> bool:
+    module = network.modules[name]
+    alike = Counter(
+        type(network.modules[n]) for n in composites if not (inside(n, name) or inside(name, n))
+    )
+    return (
+        isinstance(module, _TRANSFORMER)
+        or alike[type(module)] >= 2
+        or _is_item(name, network)
+        or _feeds_itself(name, network)
+    )
+
+
+def _is_item(name: str, network: Network) -> bool:
+    """Whether a module is an item of a ``ModuleList``."""
+    parent = network.modules.get(_parent(name))
+    return isinstance(parent, nn.ModuleList)
+
+
+def _is_stack(name: str, composites: list[str], network: Network) -> bool:
+    """Whether a module holds blocks in a row."""
+    parts = [n for n in composites if inside(n, name)]
+    items = [n for n in parts if _is_item(n, network)]
+    if items and not _is_item(name, network):
+        return True
+    others = [n for n in parts if not _is_item(n, network) and _parent(n) == name]
+    if _is_item(name, network) and len(others) > 1:
+        return False  # a row of parts among others: still one block
+    siblings: dict[tuple[str, type], list[str]] = defaultdict(list)
+    for part in parts:
+        siblings[_parent(part), type(network.modules[part])].append(part)
+    return any(
+        _follow(first, second, network)
+        for group in siblings.values()
+        for first, second in pairwise(group)
+    )
+
+
+def _parent(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def _follow(first: str, second: str, network: Network) -> bool:
+    """Whether the second follows from the first; taken for granted where the dataflow is unknown."""
+    if network.flow is None:
+        return True
+    before = _nodes(first, network)[:1]
+    after = _nodes(second, network)[:1]
+    return bool(before and after) and before[0] in network.flow.before(after)
+
+
+def _feeds_itself(name: str, network: Network) -> bool:
+    """Whether a module is run on what follows from its own output, as a whole."""
+    nodes = _nodes(name, network)
+    if network.flow is None or len(nodes) < 2:
+        return False
+    return nodes[0] in network.flow.before([nodes[1]])
+
+
+def _nodes(name: str, network: Network) -> list[int]:
+    nodes = [network.node(c) for c in network.candidates if c.name == name]
+    return [node for node in nodes if node is not None]
+
+
+def _adding(network: Network, composites: list[str]) -> set[str]:
+    """Modules whose own forward adds two things that follow from what they were given, with layers between."""
+    if network.flow is None:
+        return set()
+    flow = network.flow
+    names = {id(network.modules[n]): n for n in composites}
+    data = flow.after(flow.inputs)
+    adding = set()
+    for total in flow.sums:
+        name = names.get(total.scope[-1]) if total.scope else None
+        if name is None or name in adding:
+            continue
+        visits = [v for v in flow.visits if v.module == total.scope[-1]]
+        given = {node for visit in visits for node in visit.reads.values()} & data
+        both = flow.before([total.first]) & flow.before([total.second])
+        branch = branch_of(total, flow, data)
+        layers = [
+            c
+            for c in network.candidates
+            if inside(c.name, name) and is_layer(c, network) and network.node(c) in branch
+        ]
+        if given & both and layers and keeps_positions(layers):
+            adding.add(name)
+    return {name for name in adding if not _holds_a_row_of(name, adding, network)}
+
+
+def _holds_a_row_of(name: str, adding: set[str], network: Network) -> bool:
+    """Whether a module that adds holds others of one class that do, in a row."""
+    parts = [n for n in network.names if n in adding and inside(n, name)]
+    return any(
+        type(network.modules[first]) is type(network.modules[second])
+        and _follow(first, second, network)
+        for first, second in pairwise(parts)
+    )

@@ -1,0 +1,100 @@
+"""Kinds of modules: layers of their own, composites, activations, normalisations, what never stands for anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+_GENERIC = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_ATOMS = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
+_PASSIVE = (
+    "Dropout",
+    "Pool",
+    "Flatten",
+    "Unflatten",
+    "Identity",
+    "Pad",
+    "Upsample",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Fold",
+    "Unfold",
+    "Loss",
+    "DropPath",
+    "Quant",
+    "DeQuant",
+    "Observer",
+)
+_FITTINGS = (
+    "parametrizations",
+    "_packed_params",
+    "weight_fake_quant",
+    "activation_post_process",
+)  # children that only hold a layer's weights, or round them
+
+
+def inside(name: str, parent: str) -> bool:
+    """Whether a module is a part of another, by their names."""
+    return name != parent and name.startswith(parent + ".")
+
+
+def is_composite(module: nn.Module) -> bool:
+    """Whether a module has at least two parts with weights and is more than a container."""
+    if isinstance(module, (*_GENERIC, *_ATOMS)):
+        return False
+    return sum(1 for m in module.modules() if m is not module and has_own_weights(m)) >= 2
+
+
+def has_own_weights(module: nn.Module) -> bool:
+    """Whether a module itself holds parameters."""
+    return (
+        any(True for _ in module.parameters(recurse=False)) or "parametrizations" in module._modules
+    )
+
+
+def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
+    """Whether a module is a layer of its own: it has no parts, or only parts that hold its weights (parametrised, quantised, attention)."""
+    module = modules[name]
+    if ".parametrizations." in f".{name}.":
+        return False
+    parts = name.split(".")
+    parents = [".".join(parts[:depth]) for depth in range(1, len(parts))]
+    if any(isinstance(modules.get(parent), _ATOMS) for parent in parents):
+        return False
+    return isinstance(module, _ATOMS) or all(
+        child in _FITTINGS for child, _ in module.named_children()
+    )
+
+
+def is_weighted(module: nn.Module) -> bool:
+    """Whether a layer computes with weights; a normalisation or an activation does not count."""
+    quantised = type(module).__name__.startswith(
+        ("Linear", "Conv", "Embedding")
+    )  # quantised layers keep packed weights, not parameters
+    if is_norm(module) or (
+        type(module).__module__ == "torch.nn.modules.activation"
+        and not isinstance(module, nn.MultiheadAttention)
+    ):
+        return False  # PReLU has a parameter and is still an activation
+    return isinstance(module, _ATOMS) or quantised or has_own_weights(module)
+
+
+def is_recurrent(module: nn.Module) -> bool:
+    """Whether a layer hands a state on to its next call."""
+    return isinstance(module, (nn.RNNBase, nn.RNNCellBase))
+
+
+def is_norm(module: nn.Module) -> bool:
+    """Whether a layer normalises."""
+    return "Norm" in type(module).__name__
+
+
+def is_passive(module: nn.Module) -> bool:
+    """Whether a layer never stands for what it is given: dropout, pooling, flattening, identity."""
+    return any(part in type(module).__name__ for part in _PASSIVE)
+
+
+def is_active(module: nn.Module) -> bool:
+    """Whether a layer without parts is an activation, or another function without weights."""
+    return not (is_weighted(module) or is_norm(module) or is_passive(module))

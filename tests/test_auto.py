@@ -1,0 +1,229 @@
+"""``layers="auto"`` follows its rule on networks that are built to ask for one part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import infoplane as ip
+from infoplane.hooks.chain import interchange
+from infoplane.hooks.dataflow import trace
+from infoplane.hooks.replay import replay
+
+ROWS = 24
+
+
+def _x(*shape: int) -> Tensor:
+    return torch.randn(ROWS, *shape, generator=torch.Generator().manual_seed(1))
+
+
+def _ids(words: int, length: int) -> Tensor:
+    return torch.randint(0, words, (ROWS, length), generator=torch.Generator().manual_seed(1))
+
+
+def _attach(network: nn.Module, x: object, to: Path) -> ip.Recorder:
+    recorder = ip.Recorder(network, probe=x, to=to / "run", verbose=False, chain=False)
+    recorder.open().close()
+    return recorder
+
+
+class Net(nn.Module):
+    """Parts by name, and what to do with them."""
+
+    def __init__(self, run: Callable[[Net, Tensor], Tensor], **parts: nn.Module) -> None:
+        super().__init__()
+        self.run = run
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.run(self, x)
+
+
+def _block(width: int = 8) -> nn.Module:
+    return Net(
+        lambda net, x: net.down(torch.tanh(net.up(x))),
+        up=nn.Linear(width, 16),
+        down=nn.Linear(16, width),
+    )
+
+
+def _in_turn(net: Net, x: Tensor) -> Tensor:
+    for part in net.children():
+        x = part(x)
+    return x
+
+
+def test_a_table_of_positions_is_left_out(tmp_path: Path) -> None:
+    def run(net: Net, ids: Tensor) -> Tensor:
+        places = torch.arange(ids.shape[1]).expand(len(ids), -1)
+        return net.out(net.places(places) + net.words(ids))
+
+    net = Net(run, places=nn.Embedding(9, 8), words=nn.Embedding(30, 8), out=nn.Linear(8, 2))
+    assert _attach(net, _ids(30, 5), tmp_path).layers == ("words", "out")
+
+
+def test_what_nobody_reads_is_left_out_and_said(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        hidden = torch.tanh(net.first(x))
+        net.pooler(hidden)
+        return net.out(hidden)
+
+    net = Net(run, first=nn.Linear(5, 8), pooler=nn.Linear(8, 8), out=nn.Linear(8, 2))
+    recorder = _attach(net, _x(5), tmp_path)
+    assert recorder.layers == ("first", "out")
+    assert "'pooler' is left out: nothing leads from it to the output" in recorder.describe()
+
+
+def test_a_block_that_exists_once_is_a_block(tmp_path: Path) -> None:
+    class One(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers, self.out = nn.ModuleList([_block()]), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.out(self.layers[0](x))  # type: ignore[no-any-return]
+
+    assert _attach(One(), _x(8), tmp_path).layers == ("layers.0", "out")
+
+
+def test_a_shared_block_is_taken_call_by_call(tmp_path: Path) -> None:
+    net = Net(
+        lambda net, x: net.out(net.block(net.block(net.block(x)))),
+        block=_block(),
+        out=nn.Linear(8, 2),
+    )
+    assert _attach(net, _x(8), tmp_path).layers == ("block#0", "block#1", "block#2", "out")
+
+
+def _adding(net: Net, x: Tensor) -> Tensor:
+    x = torch.relu(net.first(x))
+    x = x + torch.tanh(net.a(x))
+    x += torch.tanh(net.b(x))
+    return net.out(x)  # type: ignore[no-any-return]
+
+
+def _functional_residual() -> nn.Module:
+    return Net(
+        _adding,
+        first=nn.Linear(5, 8),
+        a=nn.Linear(8, 8),
+        b=nn.Linear(8, 8),
+        out=nn.Linear(8, 2),
+    )
+
+
+def test_sums_outside_of_modules_are_taken_and_not_their_branches(tmp_path: Path) -> None:
+    recorder = _attach(_functional_residual(), _x(5), tmp_path)
+    assert recorder.layers == ("first", "b:input", "out:input", "out")
+
+
+def test_the_stream_has_the_bits_of_the_sum(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, x = _functional_residual(), _x(5)
+    _attach(net, x, tmp_path)
+    with torch.no_grad():
+        stream = torch.relu(net.first(x))
+        stream = stream + torch.tanh(net.a(stream))
+    assert np.array_equal(ip.open_archive(tmp_path / "run").z(0, "b:input"), stream.numpy())
+
+
+def test_functional_residual_sums_have_a_certified_chain(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    chain = interchange(_functional_residual(), _x(5))
+    assert all(chain.matrix[i][j] == "cut" for i in range(4) for j in range(i + 1, 4))
+
+
+def test_a_skip_around_the_whole_network_is_no_branch(tmp_path: Path) -> None:
+    net = Net(
+        lambda net, x: x + net.c(torch.tanh(net.b(torch.tanh(net.a(x))))),
+        a=nn.Linear(8, 6),
+        b=nn.Linear(6, 4),
+        c=nn.Linear(4, 8),
+    )
+    assert _attach(net, _x(8), tmp_path).layers == ("a", "b", "c", "(model)")
+
+
+def test_a_skip_over_a_bottleneck_keeps_the_bottleneck(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        wide = torch.relu(net.enter(x))
+        deep = torch.relu(net.down(wide))
+        return net.leave(wide + net.up(deep))  # type: ignore[no-any-return]
+
+    net = Net(
+        run,
+        enter=nn.Conv2d(1, 4, 3, padding=1),
+        down=nn.Conv2d(4, 8, 2, stride=2),
+        up=nn.ConvTranspose2d(8, 4, 2, stride=2),
+        leave=nn.Conv2d(4, 1, 1),
+    )
+    assert "down" in _attach(net, _x(1, 8, 8), tmp_path).layers
+
+
+def test_parallel_heads_are_no_blocks_in_a_row(tmp_path: Path) -> None:
+    def heads() -> nn.Module:
+        return Net(
+            lambda net, x: net.join(torch.cat([net.one(x), net.two(x)], -1)),
+            one=_block(),
+            two=_block(),
+            join=nn.Linear(16, 8),
+        )
+
+    net = Net(_in_turn, first=heads(), second=heads(), out=nn.Linear(8, 2))
+    assert _attach(net, _x(8), tmp_path).layers == ("first", "second", "out")
+
+
+def test_a_head_over_a_large_vocabulary_is_left_out(tmp_path: Path) -> None:
+    net = Net(
+        _in_turn, words=nn.Embedding(4000, 8), a=_block(), b=_block(), head=nn.Linear(8, 4000)
+    )
+    recorder = _attach(net, _ids(4000, 6), tmp_path)
+    assert recorder.layers == ("words", "a", "b")
+    assert "scores of 4000 words" in recorder.describe()
+
+
+def test_every_layer_is_shown_with_its_reason(tmp_path: Path) -> None:
+    lines = _attach(_functional_residual(), _x(5), tmp_path).describe().splitlines()
+    assert all(line.split("  ")[-1] for line in lines[1:5])
+    assert "residual stream" in lines[2]
+
+
+@pytest.mark.parametrize("network", [_functional_residual(), nn.LSTM(5, 4), nn.Linear(5, 2)])
+def test_looking_for_what_flows_where_leaves_the_network_as_it_was(network: nn.Module) -> None:
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    trace(network, _x(5))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+
+
+def test_what_was_chosen_of_several_tensors_is_found_again_by_a_replay(tmp_path: Path) -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(5, 5)
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return torch.tanh(self.fc(x)), x
+
+    class Both(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers, self.out = nn.ModuleList([Two(), Two()]), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for layer in self.layers:
+                x, _ = layer(x)
+            return self.out(x)  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    net = Both()
+    options = {"store": "weights", "verbose": False, "chain": False}
+    with ip.Recorder(net, probe=_x(5), to=tmp_path / "run", **options) as recorder:  # type: ignore[arg-type]
+        layers = recorder.layers
+    replay(tmp_path / "run", Both(), to=tmp_path / "again")
+    assert ip.open_archive(tmp_path / "again").layers == layers

@@ -1,0 +1,1 @@
+"""Networks of other packages, as they are: what `auto` takes of them, and whether what is captured is right."""

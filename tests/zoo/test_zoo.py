@@ -1,0 +1,159 @@
+"""Networks of other packages, attached to by ``auto``: a dozen whenever the tests run, all of them by `make zoo`."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import infoplane as ip
+from infoplane.analysis.dpi.settings import DPISettings
+from zoo.networks import ROWS, SMALL, ZOO
+
+NAMES = list(ZOO) if os.environ.get("ZOO") == "all" else list(SMALL)
+EXPECTED: dict[str, list[str]] = json.loads(
+    (Path(__file__).parent / "expected.json").read_text(encoding="utf-8")
+)
+LABELS = np.arange(ROWS) % 2
+
+
+@pytest.fixture(autouse=True)
+def _warnings_of_others() -> Iterator[None]:
+    """Configurations of a few words and layers are warned of by their packages."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _network(name: str) -> nn.Module:
+    pytest.importorskip(ZOO[name].package.replace("-", "_"))
+    torch.manual_seed(0)
+    return ZOO[name].build()
+
+
+def _call(network: nn.Module, inputs: object) -> object:
+    given = copy.deepcopy(inputs)
+    if isinstance(given, dict):
+        return network(**given)
+    return network(*given) if isinstance(given, tuple) else network(given)
+
+
+def _record(name: str, network: nn.Module, to: Path, **options: Any) -> ip.Recorder:
+    return ip.Recorder(
+        network,
+        probe=(ZOO[name].inputs, LABELS),
+        to=to / "run",
+        verbose=False,
+        durable=False,
+        batch_size=ROWS,
+        **options,
+    )
+
+
+def _train(name: str, network: nn.Module, recorder: ip.Recorder | None) -> dict[str, Tensor]:
+    """Three steps of gradient descent on the size of the output."""
+    network.train()
+    optimiser = torch.optim.SGD(network.parameters(), lr=1e-2)
+    for step in (1, 2, 3):
+        optimiser.zero_grad()
+        loss = sum(t.pow(2).mean() for t in _tensors(_call(network, ZOO[name].inputs)))
+        assert isinstance(loss, Tensor)
+        loss.backward()
+        optimiser.step()
+        if recorder is not None:
+            recorder.step(step)
+    return {key: value.clone() for key, value in network.state_dict().items()}
+
+
+def _tensors(output: object) -> list[Tensor]:
+    items = list(output.values()) if isinstance(output, Mapping) else output
+    listed = list(items) if isinstance(items, (tuple, list)) else [items]
+    amounts = [t for t in listed if isinstance(t, Tensor) and t.requires_grad]
+    assert amounts
+    return amounts
+
+
+def _seen_by_hooks(name: str, network: nn.Module) -> dict[tuple[str, int], list[Any]]:
+    """What every module returned, and what it was called with under ``name:input``, call by call."""
+    seen: dict[tuple[str, int], list[Any]] = {}
+    calls: Counter[str] = Counter()
+
+    def look(path: str) -> Any:  # a hook
+        def hook(module: nn.Module, args: Any, output: Any) -> None:
+            for end, value in ((path, output), (f"{path}:input", args[0] if args else None)):
+                tensors = _parts(value)
+                seen[end, calls[path]] = [t.detach().clone().numpy() for t in tensors]
+            calls[path] += 1
+
+        return hook
+
+    handles = [m.register_forward_hook(look(path)) for path, m in network.named_modules()]
+    with torch.no_grad():
+        _call(network.eval(), ZOO[name].inputs)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+def _parts(value: object) -> list[Tensor]:
+    if isinstance(value, Tensor):
+        return [value]
+    items = value.values() if isinstance(value, Mapping) else value
+    if not isinstance(items, (tuple, list)) and not isinstance(value, Mapping):
+        return []
+    return [t for t in items if isinstance(t, Tensor)]  # type: ignore[union-attr]  # a container
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_auto_takes_blocks_embedding_last_norm_and_output(name: str, tmp_path: Path) -> None:
+    with _record(name, _network(name), tmp_path, chain=False) as recorder:
+        assert list(recorder.layers) == EXPECTED[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_bit_is_that_of_a_plain_forward(name: str, tmp_path: Path) -> None:
+    network = _network(name)
+    with _record(name, network, tmp_path, chain=False) as recorder:
+        layers = recorder.layers
+    seen = _seen_by_hooks(name, network)
+    archive = ip.open_archive(tmp_path / "run")
+    for layer in layers:
+        path, _, call = layer.replace(":input", "").partition("#")
+        end = ":input" if layer.endswith(":input") else ""
+        stored = archive.z(0, layer)
+        candidates = seen[path + end, int(call or 0)]
+        assert any(
+            np.array_equal(stored.reshape(-1), np.moveaxis(z, axis, 0).reshape(-1))
+            for z in candidates
+            for axis in range(min(z.ndim, 2))
+            if z.size == stored.size
+        ), layer
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_training_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
+    alone = _train(name, _network(name), None)
+    network = _network(name)
+    with _record(name, network, tmp_path) as recorder:
+        together = _train(name, network, recorder)
+    assert all(torch.equal(value, together[key]) for key, value in alone.items())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_fault_is_found_where_there_is_none(name: str, tmp_path: Path) -> None:
+    network = _network(name)
+    with _record(name, network, tmp_path) as recorder:
+        _train(name, network, recorder)
+    plane = ip.measure(ip.open_archive(tmp_path / "run"), ["exact", "bin:range,n=8"])
+    report = ip.check_dpi(plane, DPISettings(permutations=19))
+    assert report.of("fault") == ()
