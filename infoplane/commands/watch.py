@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 from typing import Annotated
@@ -39,14 +40,24 @@ def watch(
             hidden=True, help="End when standard input closes and nobody looks for so long."
         ),
     ] = None,
+    listening: Annotated[
+        int | None, typer.Option(hidden=True, help="A socket that listens already.")
+    ] = None,
+    secret: Annotated[
+        Path | None, typer.Option(hidden=True, help="File of the secret by which it is known.")
+    ] = None,
     token: Annotated[
         str, typer.Option(help="Token for the address; made when needed and left out.")
     ] = "",
 ) -> None:
     """Show a running training live in the browser (read-only, this machine only unless told otherwise)."""
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.analysis.live import RunSource, measure_beside, serve
+    from infoplane.analysis.live.follow import RunSource, measure_beside
+    from infoplane.analysis.live.server import serve
+    from infoplane.background.page_secret import read_secret
     from infoplane.errors import InputError
+
+    known = None if secret is None else read_secret(secret)
 
     if follow:
         refuse_together("--follow measures nothing", estimator=estimator)
@@ -66,7 +77,8 @@ def watch(
             port=port,
             title=run.name,
             token=token or None,
-            run=str(run.resolve()),
+            answer=None if known is None else known.answer,
+            listening=None if listening is None else socket.socket(fileno=listening),
             linger=linger,
         )
     finally:
