@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.estimators.spec import traits_of
 from infoplane.errors import InfoplaneError
-from infoplane.plane import Plane
-from infoplane.types import Estimate
+from infoplane.plane import Plane, Point
+from infoplane.types import Estimate, Quantity
 
 if TYPE_CHECKING:
     from infoplane.analysis.lower_bounds import LowerBound
@@ -22,22 +23,52 @@ class Caveats:
     Attributes:
         warnings: short sentences about the last checkpoint, see `warnings_of`.
         lower_bound_bits: what the network's own predictions prove of I(Z;Y); 0 where nothing is known.
+        raised_bits: layers whose lower bound of I(Z;Y) a layer downstream raises, and to how many bits.
     """
 
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
     lower_bound_bits: float = 0.0
+    raised_bits: Mapping[str, float] = field(default_factory=dict)
 
 
-def caveats_of(plane: Plane, estimator: str | None = None) -> Caveats:
-    """Return the caveats of one estimator (all of the plane's when left out).
+def caveats_of(plane: Plane, estimator: str | None = None, *, open_run: bool = True) -> Caveats:
+    """Return the caveats of one estimator, or of all.
 
-    The run behind it is read once.
+    Args:
+        plane: what was measured.
+        estimator: spec, one of the plane's; None for all of them.
+        open_run: whether the run behind the plane, where it is at hand, is read (once). Without it nothing is proved.
     """
-    archive = source_archive(plane) if plane.points else None
+    if not plane.points:
+        return Caveats()
+    raised = {} if estimator is None else _raised_bits(plane, estimator)
+    if not open_run:
+        return Caveats(tuple(_warnings_of_numbers(plane, estimator)), 0.0, raised)
+    archive = source_archive(plane)
     return Caveats(
         tuple(warnings_of(plane, estimator, archive=archive)),
         lower_bound_bits(plane, archive=archive),
+        raised,
     )
+
+
+def _raised_bits(plane: Plane, spec: str) -> dict[str, float]:
+    """Return lower bounds of I(Z;Y) that a layer downstream raises: what a layer must have, whatever its own estimate is."""
+    from infoplane.analysis.lower_bounds import tightened
+
+    chain = plane.chain
+    if chain is None or traits_of(spec).measures not in ("bound", "usable"):
+        return {}
+    points = [p for p in plane if p.estimator == spec and p.quantity == "i_zy"]
+    if any(p.estimate.bound != "lower" for p in points):
+        return {}
+    ends: dict[str, float] = {}
+    for layer in plane.layers:
+        _, estimates = plane.series(layer, "i_zy", spec)
+        if estimates:
+            ends[layer] = estimates[-1].bits
+    cuts = {a: tuple(b for b in ends if chain.separates(a, b)) for a in ends}
+    return {name: bits for name, bits in tightened(ends, cuts).items() if bits > ends[name]}
 
 
 def warnings_of(
@@ -51,28 +82,52 @@ def warnings_of(
     """
     if not plane.points:
         return []
+    said = _warnings_of_numbers(plane, estimator)
+    return said + _below_bound(plane, _specs(plane, estimator), archive)
+
+
+def _specs(plane: Plane, estimator: str | None) -> list[str]:
+    return [spec for spec in plane.estimators if estimator in (None, spec)]
+
+
+def _warnings_of_numbers(plane: Plane, estimator: str | None) -> list[str]:
+    """Return what the plane alone gives: lone labels, then saturation and shuffled labels."""
+    said = _lone_labels(plane)
+    for spec in _specs(plane, estimator):
+        said += _saturated(plane, spec) + _as_shuffled(plane, spec)
+    return said
+
+
+def _saturated(plane: Plane, spec: str) -> list[str]:
+    """Say where more than half of the layers sit at their ceiling at the last checkpoint."""
+    if traits_of(spec).family == "exact codes":
+        return []
+    points = [p for p in _at_the_end(plane, spec, "i_xz") if p.sense != "lower"]
+    full = [p for p in points if p.estimate.saturated]
+    if len(full) <= len(points) / 2:
+        return []
+    return [
+        f"{spec}: saturated: {len(full)} of {len(points)} layers sit at the ceiling, their values are the number of rows, not information"
+    ]
+
+
+def _as_shuffled(plane: Plane, spec: str) -> list[str]:
+    """Say in which layers I(Z;Y) does not leave the band of shuffled labels at the last checkpoint."""
+    tested = [p for p in _at_the_end(plane, spec, "i_zy") if p.estimate.null is not None]
+    inside = [p.layer for p in tested if _within_null(p.estimate)]
+    if not inside:
+        return []
+    same = f"{spec}: I(Z;Y) is no larger than for shuffled labels in"
+    if len(inside) == len(tested):
+        return [f"{same} any layer: nothing about the labels is shown"]
+    return [f"{same} {', '.join(inside)}: nothing about the labels is shown there"]
+
+
+def _at_the_end(plane: Plane, spec: str, quantity: Quantity) -> list[Point]:
+    """Return the points of one estimator and quantity at the last checkpoint."""
     last = plane.steps[-1]
-    specs = [s for s in plane.estimators if estimator in (None, s)]
-    sentences = []
-    for spec in specs:
-        points = [p for p in plane if p.step == last and p.estimator == spec]
-        xs = [p for p in points if p.quantity == "i_xz" and p.sense != "lower"]
-        full = [p for p in xs if p.estimate.saturated]
-        if traits_of(spec).family != "exact codes" and xs and len(full) > len(xs) / 2:
-            sentences.append(
-                f"{spec}: saturated: {len(full)} of {len(xs)} layers sit at the ceiling, their values are the number of rows, not information"
-            )
-        tested = [p for p in points if p.quantity == "i_zy" and p.estimate.null is not None]
-        inside = [p.layer for p in tested if _within_null(p.estimate)]
-        if tested and len(inside) == len(tested):
-            sentences.append(
-                f"{spec}: I(Z;Y) is no larger than for shuffled labels in any layer: nothing about the labels is shown"
-            )
-        elif inside:
-            sentences.append(
-                f"{spec}: I(Z;Y) is no larger than for shuffled labels in {', '.join(inside)}: nothing about the labels is shown there"
-            )
-    return _lone_labels(plane) + sentences + _below_bound(plane, specs, archive)
+    points = [p for p in plane if p.step == last and p.estimator == spec]
+    return [p for p in points if p.quantity == quantity]
 
 
 def _within_null(estimate: Estimate) -> bool:

@@ -46,7 +46,7 @@ _PUBLIC = {
     "mdl_online_code": "infoplane.analysis.estimators.vinfo",
     "train_and_held_out": "infoplane.analysis.studies.held_out",
     "width_sweep": "infoplane.analysis.studies.bin_width",
-    "plot_plane": "infoplane.analysis.plot",
+    "plot_plane": "infoplane.analysis.show",
     "write_report": "infoplane.analysis.report",
 }
 _ROOMS = ("analysis", "archive", "contract", "data", "errors", "hooks", "testing", "types")

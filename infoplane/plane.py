@@ -379,7 +379,7 @@ class Plane:
 
         Returns the Axes. Options as for `infoplane.plot_plane`.
         """
-        from infoplane.analysis.plot.show import show_plane
+        from infoplane.analysis.show import show_plane
 
         return show_plane(self, report, estimator=estimator, **options)
 

@@ -109,6 +109,8 @@ FORBIDDEN = [
     ("infoplane.archive", "infoplane.analysis"),
     ("infoplane.archive", "infoplane.hooks"),
     ("infoplane.analysis.plot", "infoplane.archive"),
+    ("infoplane.analysis.plot", "infoplane.analysis.measuring"),
+    ("infoplane.analysis.plot", "infoplane.analysis.dpi"),
     ("infoplane.data", "infoplane.hooks"),
     ("infoplane.data", "infoplane.analysis"),
     ("infoplane.analysis", "infoplane.data"),
@@ -149,7 +151,7 @@ def test_no_room_is_reached_by_its_bare_folder() -> None:
 
 DELEGATES = {
     ("infoplane.plane", "infoplane.archive.planes"),
-    ("infoplane.plane", "infoplane.analysis.plot.show"),
+    ("infoplane.plane", "infoplane.analysis.show"),
 }
 """`Plane.save`, `Plane.load` and `Plane.show`, of one line each: the only arrows that close a circle."""
 

@@ -10,8 +10,9 @@ import torch
 from typer.testing import CliRunner
 
 import infoplane as ip
-from infoplane.analysis.plot import of_run, save
+from infoplane.analysis.plot import save
 from infoplane.cli import app
+from infoplane.commands.run_pictures import RUN_KINDS, draw_run
 from infoplane.errors import InputError
 
 
@@ -43,7 +44,7 @@ def call(*arguments: object) -> str:
     return done.output
 
 
-@pytest.mark.parametrize("kind", of_run.KINDS)
+@pytest.mark.parametrize("kind", RUN_KINDS)
 def test_every_kind_of_a_run_is_drawn(run: Path, tmp_path: Path, kind: str) -> None:
     picture = tmp_path / f"{kind}.png"
     assert str(picture) in call("plot", run, "-o", picture, "-k", kind).replace("\n", "")
@@ -88,7 +89,7 @@ def test_the_step_axis_can_be_forced(run: Path) -> None:
     with pytest.raises(InputError, match="expected size column or page, got 'poster'"):
         save.draw(plane, size="poster")
     with pytest.raises(InputError, match="expected kind histograms, units"):
-        of_run.draw_run(ip.open_archive(run), "pie")
+        draw_run(ip.open_archive(run), "pie")
 
 
 def test_what_layers_know_of_one_another_is_drawn(run: Path, tmp_path: Path) -> None:
@@ -139,3 +140,35 @@ def test_a_report_without_its_run_says_what_full_needs(run: Path, tmp_path: Path
 def embedded_plain(folder: Path, plane: Path) -> dict[str, object]:
     call("report", plane, "-o", folder / "plain.html", "--no-check")
     return embedded(folder / "plain.html")
+
+
+def test_plot_prints_the_caption_of_what_it_draws(run: Path, tmp_path: Path) -> None:
+    said = call("plot", run / "plane.h5", "-o", tmp_path / "a.svg", "-e", "bin:szt")
+    assert "Across: H(bin(Z)) [bits], 30 bins on [-1,1], bin:szt." in said.replace("\n", " ")
+
+
+def test_title_unit_and_limits_reach_the_picture(run: Path, tmp_path: Path) -> None:
+    options = ["--title", "My network", "--unit", "nats", "--xlim", 0, 3, "--ylim", 0, 1]
+    call("plot", run / "plane.h5", "-o", tmp_path / "a.svg", "-e", "bin:szt", *options)
+    text = (tmp_path / "a.svg").read_text("utf-8")
+    assert "My network" in text and "[nats]" in text and "[bits]" not in text
+
+
+def test_limits_of_a_picture_that_has_none_are_refused(run: Path, tmp_path: Path) -> None:
+    words = ["plot", str(run), "-o", str(tmp_path / "a.png"), "-k", "units", "--fit"]
+    assert "leave --fit out" in str(CliRunner().invoke(app, words).exception)
+
+
+def test_train_and_test_planes_have_intervals_on_request(run: Path) -> None:
+    from infoplane.commands.run_pictures import Asked
+
+    archive = ip.open_archive(run)
+    figure = draw_run(archive, "split", Asked(errorbars=3))
+    drawn = [str(artist.get_gid()) for artist in figure.axes[0].get_children()]
+    assert any(gid.startswith("bars-x") for gid in drawn)
+
+
+def test_runs_are_pooled_in_one_plane(run: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "a.svg"
+    call("compare", run, run, "-e", "bin:szt", "-o", picture, "-k", "pooled", "--centre", "mean")
+    assert "mean of 2 runs" in picture.read_text("utf-8")

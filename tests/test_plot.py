@@ -97,7 +97,7 @@ def test_reference_lines_stand_at_log2_n_and_h_y() -> None:
 
 def test_axis_labels_name_estimator_sense_and_rows() -> None:
     ax = plot_plane(make_plane(), estimator="kde:variance=0.001", ax=fresh())
-    assert ax.get_xlabel() == "I(X;Z+N(0,0.001)) [bits], upper, kde:variance=0.001, N=4096"
+    assert ax.get_xlabel() == "I(X;Z+N(0,0.001)) [bits], upper, kde:variance=0.001"
     ax = plot_plane(make_plane(), estimator="kde:variance=0.001", sense="lower", ax=fresh())
     assert "lower" in ax.get_xlabel() and "upper" not in ax.get_xlabel() + ax.get_ylabel()
     for spec in ("bin:szt", "exact", "kde:relative=0.1", "something:new=1"):
@@ -332,14 +332,14 @@ def test_without_an_excess_the_scale_of_the_dpi_matrix_is_one_bit() -> None:
 
 
 def test_snapshots_join_all_layers_at_each_checkpoint() -> None:
-    from infoplane.analysis.plot.matrix import plot_snapshots
+    from infoplane.analysis.plot.snapshots import plot_snapshots
 
     (lines,) = artists(plot_snapshots(make_plane(("a", "b", "c")), ax=fresh()), "snapshots")
     assert [len(s) for s in lines.get_segments()] == [3] * len(STEPS)  # type: ignore[attr-defined]
 
 
 def test_planes_side_by_side_share_their_limits() -> None:
-    from infoplane.analysis.plot.matrix import draw_side_by_side
+    from infoplane.analysis.plot.side_by_side import draw_side_by_side
 
     figure = draw_side_by_side({"train": make_plane(), "test": make_plane(("a", "b", "c"))})
     train, test = figure.axes[:2]

@@ -198,17 +198,13 @@ def pooled() -> list[Pooled]:
 
 
 def test_a_cloud_shows_every_run_and_the_median_of_each_coordinate(pooled: list[Pooled]) -> None:
-    ax = plot_cloud(pooled, step=10, n=N, ax=fresh())
+    ax = plot_cloud(pooled, step=10, ax=fresh())
     clouds, middles = artists(ax, "cloud-"), artists(ax, "median-")
     assert len(clouds) == len(middles) == 3 and all(len(c.get_offsets()) == 5 for c in clouds)
     points = np.asarray(clouds[1].get_offsets())
     (x,), (y,) = middles[1].get_data()
     assert (x, y) == pytest.approx((sorted(points[:, 0])[2], sorted(points[:, 1])[2]))
-    assert (
-        "bin:szt" in ax.get_xlabel()
-        and f"N={N}" in ax.get_xlabel()
-        and "step 10, 5 runs" in ax.get_title(loc="left")
-    )
+    assert "bin:szt" in ax.get_xlabel() and "step 10, 5 runs" in ax.get_title(loc="left")
     with pytest.raises(
         InputError, match=r"no such step in all runs: 7; they share \[0, 1, 10, 100\]"
     ):
@@ -216,7 +212,7 @@ def test_a_cloud_shows_every_run_and_the_median_of_each_coordinate(pooled: list[
 
 
 def test_clouds_over_training_share_their_axes(pooled: list[Pooled]) -> None:
-    figure = draw_clouds(pooled, n=N)
+    figure = draw_clouds(pooled)
     assert [a.get_title(loc="left") for a in figure.axes] == [f"step {s}" for s in STEPS]
     assert len({a.get_xlim() for a in figure.axes}) == 1
 
@@ -331,7 +327,7 @@ def test_hostile_names_are_text_in_every_figure(tmp_path: Path) -> None:
         for s in STEPS
     }
     figures = [
-        plot_cloud(found, n=N).figure,
+        plot_cloud(found).figure,
         draw_clouds(found),
         ip.analysis.plot.draw_compared(planes, found),
         draw_side_by_side(planes),

@@ -85,7 +85,7 @@ FIGURES: dict[str, Callable[[float], Any]] = {
         report=replace(make_report(), findings=make_report().findings[: 3 if shift == 0 else 1]),
     ),
     "cloud": lambda shift: (
-        plot_cloud(pool({str(s): make_plane(shift, s) for s in range(1, 6)}), n=4096).figure
+        plot_cloud(pool({str(s): make_plane(shift, s) for s in range(1, 6)})).figure
     ),
     "histograms": lambda shift: draw_histograms(make_histograms()[: 3 if shift == 0 else 2]),
 }

@@ -191,3 +191,58 @@ def test_messages_say_what_was_expected(tmp_path: Path) -> None:
         write_report(tmp_path / "r.pdf", make_plane())
     with pytest.raises(InputError, match="is empty"):
         write_report(tmp_path / "r.html", Plane((), ("a",), 4))
+
+
+def test_a_thousand_findings_of_one_pair_are_one_sentence() -> None:
+    found = tuple(
+        Finding("I(X;Z) pair", step, "a", "b", step / 1e4, "estimator", "why", estimator="bin:szt")
+        for step in range(1000)
+    )
+    (row,) = page_data(make_plane(), DPIReport(1000, found))["dpi"]["episodes"]
+    assert row["text"] == (
+        "From step 0 to 999 (1000 checkpoints), b exceeds a, which it is computed from, "
+        "by up to 0.0999 bits (I(X;Z) pair, bin:szt)."
+    )
+    assert row["step"] == 999 and row["e"] == "bin:szt"
+
+
+def test_the_chosen_estimator_comes_first_and_an_unknown_one_is_refused() -> None:
+    plane = make_plane(estimators=("bin:szt", "exact"))
+    assert page_data(plane, estimator="exact")["views"][0]["spec"] == "exact"
+    assert page_data(plane)["views"][0]["spec"] == "bin:szt"
+    with pytest.raises(InputError, match="no such estimator: 'knn'"):
+        page_data(plane, estimator="knn")
+
+
+def test_sentences_about_one_estimator_say_which() -> None:
+    said = page_data(make_plane(estimators=("bin:szt", "exact")))["shows"]
+    about = {sentence["e"] for sentence in said}
+    assert about == {"", "bin:szt", "exact"}
+    assert all(s["e"] in s["text"] or s["e"] == "exact" for s in said)
+
+
+def test_axes_of_the_page_are_symbols_and_its_captions_define_them() -> None:
+    view = page_data(make_plane())["views"][0]
+    assert view["sx"] == "H(bin(Z)) [bits], bin:szt"
+    assert "30 bins on [-1,1]" in view["caption"] and "N=4096" in view["caption"]
+
+
+def test_marks_of_the_page_are_those_of_the_pictures() -> None:
+    from infoplane.analysis.plot.marks import MARKS
+
+    marks = page_data(make_plane())["marks"]
+    assert marks["saturated"] == {"text": MARKS["saturated"].meaning, "symbol": "circle-x-open"}
+
+
+def test_failures_of_one_kind_are_one_row() -> None:
+    failed = tuple(Failure(step, "a", "ksg", "ties") for step in (0, 10, 100))
+    plane = make_plane()
+    data = page_data(Plane(plane.points, plane.layers, N, failures=failed))
+    assert data["failures"] == [
+        {
+            "when": "3 checkpoints from step 0 to 100",
+            "layer": "a",
+            "estimator": "ksg",
+            "message": "ties",
+        }
+    ]

@@ -90,6 +90,24 @@ class Parting:
 
 
 @dataclass(frozen=True)
+class Coverage:
+    """How often intervals hold the truth.
+
+    Attributes:
+        rate: share of the intervals.
+        trials: how many intervals.
+    """
+
+    rate: float
+    trials: int
+
+    @property
+    def half_width(self) -> float:
+        """Half of the rate's own 95 % interval."""
+        return 1.96 * math.sqrt(max(self.rate * (1 - self.rate), 1e-4) / self.trials)
+
+
+@dataclass(frozen=True)
 class Calibration:
     """Every trial of a calibration."""
 
@@ -134,6 +152,16 @@ class Calibration:
                 f"no trials of {estimator!r} on {where!r}; there are {list(self.estimators)} on {list(FAMILIES)} and the cases"
             )
         return found[0]
+
+    def coverage(self, estimator: str) -> Coverage | None:
+        """The coverage of an estimator's 95 % intervals on low-dimensional cases; None where it gave none."""
+        trials = [t for t in self.trials if t.estimator == estimator and t.low_dimensional]
+        held = [t.covered for t in trials if t.covered is not None]
+        return Coverage(sum(held) / len(held), len(held)) if held else None
+
+    def truth_bits(self, case: str) -> float:
+        """The truth of a case in bits."""
+        return next(t.truth_bits for t in self.trials if t.case == case)
 
     def partings(self) -> tuple[Parting, ...]:
         """Cases where the lowest and the highest mean of point estimators differ by more than 0.1 bit and 3 standard errors: one of them is wrong there."""

@@ -128,7 +128,11 @@ def application(
         except (
             InfoplaneError
         ) as error:  # the run is not there yet, or its trainer is just making it
-            return Response(json.dumps({"error": str(error)}), 503, media_type="application/json")
+            words = {
+                "error": str(error),
+                "waiting": f"Waiting for the first checkpoint of {title or 'the run'}: {error}",
+            }
+            return Response(json.dumps(words), 503, media_type="application/json")
 
     def events(request: Request) -> Response:
         return StreamingResponse(_events(source, looking), media_type="text/event-stream")

@@ -33,6 +33,7 @@ def split_planes(
     *,
     equal_rows: bool = True,
     seed: int = 0,
+    errorbars: int = 0,
 ) -> dict[str, Plane]:
     """Return ``{"train": Plane, "test": Plane}``.
 
@@ -44,16 +45,22 @@ def split_planes(
     Args:
         archive: a run recorded with a split. estimators: specs.
         equal_rows: False measures each side on all of its rows; the planes then differ by N too.
+        seed: of the rows that are taken, and of estimators that draw.
+        errorbars: half-sample splits for the standard error of every number that has none of its own; 0 for none.
 
     Raises:
         InputError: the run knows no split, or one side has fewer than 2 rows.
     """
     from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.resampling.intervals import Resampled
 
     archive = open_run(archive)
     sides = split_rows(archive, equal_rows=equal_rows, seed=seed)
     cells = [(step, layer) for step, layer in archive]
     frozen = freeze_edges([parse(e) for e in estimators], archive)
+    if errorbars:
+        for layer, chosen in frozen.items():
+            frozen[layer] = [Resampled(estimator, errorbars) for estimator in chosen]
     return {side: _plane(archive, rows, cells, frozen, seed) for side, rows in sides.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.animation import FFMpegWriter, FuncAnimation, PillowWriter
@@ -11,10 +12,14 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import choose_estimator
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.trajectory import trajectories
+from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError, MissingProgram
 from infoplane.new_file import new_file
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
+
+if TYPE_CHECKING:
+    from infoplane.analysis.caveats import Caveats
 
 
 @style.styled
@@ -26,10 +31,21 @@ def save_animation(
     estimator: str | None = None,
     sense: str | None = None,
     frames_per_second: int = 12,
+    caveats: Caveats | None = None,
+    view: View | None = None,
 ) -> Path:
     """Write one frame per checkpoint: the whole plane, the layers of that checkpoint joined by a line, its step in the corner.
 
     Axes and colours stand still, so that only the layers move. Returns the path.
+
+    Args:
+        plane: what was measured.
+        path: FILE.gif or FILE.mp4.
+        report: the DPI check, whose findings are marked; None marks none.
+        estimator: spec to draw; None takes the plane's first.
+        sense: exact, point, upper or lower; None takes the first that is present.
+        frames_per_second: checkpoints shown in a second.
+        caveats, view: as for `plot_plane`.
 
     Raises:
         InputError: the suffix is neither .gif nor .mp4, or there is nothing to draw.
@@ -42,7 +58,15 @@ def save_animation(
         raise MissingProgram("ffmpeg", "a .mp4 film", "write a .gif, which needs none")
     spec = choose_estimator(plane, estimator)
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.58)
-    ax = plot_plane(plane, report, estimator=spec, sense=sense, ax=figure.add_subplot())
+    ax = plot_plane(
+        plane,
+        report,
+        estimator=spec,
+        sense=sense,
+        ax=figure.add_subplot(),
+        caveats=caveats,
+        view=view,
+    )
     paths = trajectories(plane, spec, sense)
     steps = sorted({s for p in paths for s in p.steps})
     (joined,) = ax.plot(

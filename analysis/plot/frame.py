@@ -1,94 +1,175 @@
-"""The frame of a plane: limits, reference lines, axis labels, step scale, legend, numbers beside the last marks."""
+"""The frame of a plane: limits, reference lines, axis labels, step scale, heading, marks beside the last points."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import axis_of, layer_labels, named, wrap_label
+from infoplane.analysis.plot.labels import UNITS, layer_marks, wrap_label
+from infoplane.analysis.plot.legend import named_layers
+from infoplane.analysis.plot.marks import FLOOR
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.trajectory import Trajectory
-from infoplane.plane import Plane
+from infoplane.analysis.plot.view import View
+from infoplane.plane import Ceiling
+from infoplane.types import Quantity
 
-MOST_NAMED = {"page": 24, "column": 12}
-"""Layers in a legend, and with a number beside their mark: more would leave the plane itself no room."""
+Ceilings = Mapping[Quantity, Ceiling]
+_LINE: dict[str, Any] = {"color": "#555555", "lw": 0.8, "ls": "--", "zorder": 0}
+_NOTE: dict[str, Any] = {
+    "fontsize": 6.5,
+    "color": "#444444",
+    "parse_math": False,
+    "annotation_clip": True,
+    "textcoords": "offset points",
+}
+SATURATED_BITS = 0.5
+"""Width of the band below log2 N that is shaded."""
 
 
 def draw_frame(
-    ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, *, proved_bits: float = 0.0
+    ax: Axes,
+    ceilings: Ceilings,
+    paths: Sequence[Trajectory],
+    view: View,
+    *,
+    proved_bits: float = 0.0,
 ) -> None:
-    """Limits, reference lines (with what the predictions prove of I(Z;Y), where that is above 0) and the saturated band."""
-    xs, ys = [v for p in paths for v in p.x], [v for p in paths for v in p.y]
-    across, up = plane.ceilings["i_xz"], plane.ceilings["i_zy"]
-    most = plane.log2_n if across.bits is None else across.bits
-    top_x, top_y = max([*xs, most]), max([*ys, plane.h_y_bits or 0.0])
-    low_x, low_y = min([0.0, *xs]), min([0.0, *ys])
-    ax.set_xlim(low_x - 0.03 * (top_x - low_x), top_x + 0.06 * (top_x - low_x or 1))
-    ax.set_ylim(low_y - 0.04 * (top_y - low_y or 1), top_y + 0.09 * (top_y - low_y or 1))
-    ax.axvline(most, color="#555555", lw=0.8, ls="--", zorder=0, gid="log2n")
+    """Draw limits, reference lines and the saturated band.
+
+    Args:
+        ax: where to draw.
+        ceilings: what no estimate can honestly exceed, across and up.
+        paths: what the limits must hold.
+        view: title, unit and limits as asked for.
+        proved_bits: what the predictions prove of I(Z;Y), in bits; 0 where nothing is known.
+    """
+    _set_limits(ax, ceilings, paths, view)
+    view.set_limits(ax)
+    _draw_ceiling_across(ax, ceilings["i_xz"], view)
+    draw_ceiling_up(ax, ceilings["i_zy"], view)
+    if proved_bits > 0:
+        ax.axhline(proved_bits, color=FLOOR, lw=0.9, ls=":", zorder=0, gid="floor")
+    view.set_ticks(ax.xaxis, ax.yaxis)
+
+
+def _set_limits(ax: Axes, ceilings: Ceilings, paths: Sequence[Trajectory], view: View) -> None:
+    """Limits from 0 to the ceilings, or to the data where those are farther out; around the data alone where asked."""
+    across, up = [], []
+    for path in paths:
+        path_across, path_up = path.extent()
+        across += path_across
+        up += path_up
+    if not view.fit:
+        across += [0.0, ceilings["i_xz"].bits or 0.0]
+        up += [0.0, ceilings["i_zy"].bits or 0.0]
+    ax.set_xlim(with_margins(across, 0.03, 0.06))
+    ax.set_ylim(with_margins(up, 0.04, 0.09))
+
+
+def with_margins(values: Sequence[float], below: float, above: float) -> tuple[float, float]:
+    """Return limits around values with margins as shares of their span; of one value, of one bit."""
+    low, high = min(values), max(values)
+    span = high - low or 1.0
+    return low - below * span, high + above * span
+
+
+def _draw_ceiling_across(ax: Axes, ceiling: Ceiling, view: View) -> None:
+    if ceiling.bits is None:
+        return
+    ax.axvline(ceiling.bits, gid="log2n", **_LINE)
     ax.axvspan(
-        most - 0.5,
-        most,
+        ceiling.bits - SATURATED_BITS,
+        ceiling.bits,
         color="#bbbbbb",
         alpha=0.25,
         lw=0,
         zorder=0,
         gid="saturated",
     )
-    note: dict[str, Any] = {"fontsize": 6.5, "color": "#444444", "parse_math": False}
+    left, right = ax.get_xlim()
+    beyond = ceiling.bits < right - 0.05 * (right - left)  # room beyond the line, clear of marks
     ax.annotate(
-        f"{across.name} = {most:.4g}",
-        (most, 0.02),
+        _reference(ceiling, view),
+        (ceiling.bits, 0.02),
         xycoords=("data", "axes fraction"),
-        xytext=(-3, 0),
-        textcoords="offset points",
+        xytext=(2 if beyond else -3, 0),
         rotation=90,
-        ha="right",
+        ha="left" if beyond else "right",
         va="bottom",
-        **note,
+        **_NOTE,
     )
-    if plane.h_y_bits is not None:
-        ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0, gid="hy")
-        ax.annotate(
-            f"{up.name} = {plane.h_y_bits:.4g}",
-            (0.01, plane.h_y_bits),
-            xycoords=("axes fraction", "data"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="left",
-            va="bottom",
-            **note,
-        )
-    if proved_bits > 0:
-        ax.axhline(proved_bits, color="#8a6d00", lw=0.9, ls=":", zorder=0, gid="floor")
 
 
-def label_across(
-    ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str, scale: Axes | None
-) -> None:
-    """The label of the flat axis, broken to the width that the Axes, laid out, has with the step scale beside it."""
+def draw_ceiling_up(ax: Axes, ceiling: Ceiling, view: View, *, gid: str = "hy") -> None:
+    """Draw the ceiling of a quantity that goes up as a dashed line with its name; nothing where it is not known."""
+    if ceiling.bits is None:
+        return
+    ax.axhline(ceiling.bits, gid=gid, **_LINE)
+    ax.annotate(
+        _reference(ceiling, view),
+        (0.01, ceiling.bits),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 2),
+        ha="left",
+        va="bottom",
+        **_NOTE,
+    )
+
+
+def _reference(ceiling: Ceiling, view: View) -> str:
+    """Words of a reference line: ``log2 N = 12``, or ``ln N = 8.318`` in nats."""
+    assert ceiling.bits is not None
+    name = ceiling.name.replace("log2", "ln") if view.unit == "nats" else ceiling.name
+    return f"{name} = {ceiling.bits * UNITS[view.unit]:.4g}"
+
+
+def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
+    """Write the label of the flat axis, broken to the width that the Axes, laid out, has with the step scale beside it."""
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
-    across = style.drawable(axis_of(plane, "i_xz", spec, paths[0].senses[0]))
-    ax.set_xlabel(wrap_label(across, max(18, int(room / 4.2))), parse_math=False)
+    ax.set_xlabel(wrap_label(style.drawable(text), max(18, int(room / 4.2))), parse_math=False)
 
 
-def label_up(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
-    """The label of the upright axis, broken to the height that legend and title have left."""
+def label_up(ax: Axes, text: str) -> None:
+    """Write the label of the upright axis, broken to the height that legend and title have left."""
     style.settle(style.figure_of(ax))
-    up = style.drawable(axis_of(plane, "i_zy", spec, paths[0].senses[1]))
-    ax.set_ylabel(wrap_label(up, max(18, int(style.height_points(ax) / 4.4))), parse_math=False)
+    room = max(18, int(style.height_points(ax) / 4.4))
+    ax.set_ylabel(wrap_label(style.drawable(text), room), parse_math=False)
+
+
+def draw_heading(ax: Axes, title: str, warnings: Sequence[str], width: float) -> None:
+    """Write what a reader must know first above an Axes, and the title above that.
+
+    Args:
+        ax: the Axes.
+        title: words; none when empty.
+        warnings: sentences, each on lines of its own.
+        width: of the Axes, in points.
+    """
+    room = max(30, int((width + 40) / 3.5))
+    lines = [textwrap.fill(style.drawable(sentence), room) for sentence in warnings]
+    words = "\n".join(lines)
+    if words:
+        ax.set_title(words, fontsize=6.5, loc="left", color=style.VERDICT_COLOURS["fault"])
+    if title:
+        above = 4 + (9 * (words.count("\n") + 1) if words else 0)
+        heading = ax.set_title(
+            style.drawable(title), x=0, y=1, ha="left", color="black", parse_math=False
+        )
+        heading.set_transform(style.below(ax, -above))  # points: a layout may change the height
 
 
 def draw_step_scale(
     ax: Axes, lines: LineCollection, steps: Sequence[int], log: bool | None
 ) -> Axes:
+    """Draw the scale of step colours beside an Axes; returns the Axes of the scale."""
     bar = style.figure_of(ax).colorbar(lines, ax=ax, pad=0.02, fraction=0.045, aspect=28)
     ticks = style.step_ticks(steps, log)
     bar.set_ticks(ticks, labels=[f"{t:g}" for t in ticks])
@@ -100,156 +181,39 @@ def draw_step_scale(
     return bar.ax
 
 
-def draw_legend(
-    ax: Axes,
-    plane: Plane,
-    paths: Sequence[Trajectory],
-    marks: list[Line2D],
-    width: float,
-    spec: str = "",
-) -> None:
-    names = layer_labels(plane, [p.layer for p in paths], estimator=spec)
-    names = [style.drawable(name) for name in names]
-    chosen = _named(ax, paths)
-    entries = [
-        Line2D(
-            [],
-            [],
-            marker=style.marker(k),
-            ls="none",
-            ms=5.5,
-            mfc="#9aa7b0",
-            mec="black",
-            mew=0.7,
-            label=f"{k + 1}  {names[k]}",
-        )
-        for k in chosen
-    ]
-    if len(chosen) < len(paths):
-        entries.append(
-            Line2D([], [], ls="none", label=f"{len(chosen)} of {len(paths)} layers named")
-        )
-    entries.append(
-        Line2D(
-            [],
-            [],
-            marker="o",
-            ls="none",
-            ms=5.5,
-            mfc="none",
-            mec="#444444",
-            mew=0.8,
-            label="first checkpoint",
-        )
-    )
-    if any(any(p.sparse) and not all(s for s, c in zip(p.saturated, p.sparse) if c) for p in paths):
-        entries.append(
-            Line2D(
-                [],
-                [],
-                marker="o",
-                ls="none",
-                ms=3,
-                mfc="white",
-                mec="#444444",
-                mew=0.7,
-                label="hollow: coverage < 0.95",
-            )
-        )
-    if any(any(p.saturated) for p in paths):
-        entries.append(
-            Line2D(
-                [],
-                [],
-                marker="X",
-                ls="none",
-                ms=3.5,
-                mfc="white",
-                mec="#444444",
-                mew=0.6,
-                label="crossed: saturated",
-            )
-        )
-    if any(p.null is not None for p in paths):
-        entries.append(
-            Line2D([], [], color="#8a8a8a", lw=3, alpha=0.7, label="shuffled labels, 95 %")
-        )
-    if any(str(line.get_gid()).startswith("notation") for line in ax.lines):
-        entries.append(Line2D([], [], color="#d55e00", lw=5, alpha=0.3, label="invariance error"))
-    if any(str(line.get_gid()).startswith("tightened") for line in ax.lines):
-        entries.append(
-            Line2D(
-                [],
-                [],
-                color="#009e73",
-                lw=0.9,
-                marker="^",
-                ms=4,
-                label="lower bound, raised by layers downstream",
-            )
-        )
-    if any(line.get_gid() == "floor" for line in ax.lines):
-        entries.append(
-            Line2D(
-                [], [], color="#8a6d00", lw=0.9, ls=":", label="floor: proved by the predictions"
-            )
-        )
-    widest = max(len(str(e.get_label())) for e in entries + marks)
-    room = min(width + 90, 68.0 * style.figure_of(ax).get_figwidth())
-    columns = max(1, min(4, int(room / (3.9 * widest + 24)), (len(entries) + len(marks) + 2) // 3))
-    lines = ax.get_xlabel().count("\n") + 1
-    box = ax.legend(
-        handles=entries + marks,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        bbox_transform=style.below(ax, 20 + 11 * lines),
-        ncols=columns,
-        handletextpad=0.3,
-        columnspacing=1.0,
-        borderaxespad=0,
-    )
-    for text in box.get_texts():
-        text.set_parse_math(False)
-
-
-def _named(ax: Axes, paths: Sequence[Trajectory]) -> list[int]:
-    return named(len(paths), MOST_NAMED["column" if style.is_narrow(ax) else "page"])
-
-
 def number_ends(ax: Axes, paths: Sequence[Trajectory]) -> None:
-    """The layer's number beside its last mark, moved aside where numbers would collide; of many layers, those that the legend names."""
-    chosen = _named(ax, paths)
+    """Write the layer's number (or its name, where names are numbers) beside its last mark, moved aside where they would collide."""
+    chosen = named_layers(ax, len(paths))
+    marks = layer_marks([path.layer for path in paths])
     figure = style.figure_of(ax)
     style.settle(figure)  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72
-    anchors = [
-        tuple(ax.transData.transform((paths[k].x[-1], paths[k].y[-1])) / scale) for k in chosen
-    ]
-    frame = ax.get_window_extent()
-    sizes = [(4.6 * len(str(k + 1)) + 1, 7.5) for k in chosen]
-    box = (frame.x0 / scale, frame.y0 / scale, frame.x1 / scale, frame.y1 / scale)
+    ends = [(paths[k].x[-1], paths[k].y[-1]) for k in chosen]
+    anchors = [tuple(ax.transData.transform(end) / scale) for end in ends]
+    sizes = [(4.6 * len(marks[k]) + 1, 7.5) for k in chosen]
+    extent = ax.get_window_extent()
+    frame = (extent.x0 / scale, extent.y0 / scale, extent.x1 / scale, extent.y1 / scale)
     words = [tuple(np.array(t.get_window_extent().extents) / scale) for t in ax.texts]
-    for k, (x, y), (cx, cy) in zip(
-        chosen, anchors, place_labels(anchors, sizes, box, obstacles=words)
-    ):
-        far = float(np.hypot(cx - x, cy - y)) > 11
-        ax.annotate(
-            str(k + 1),
-            (paths[k].x[-1], paths[k].y[-1]),
-            xytext=(cx - x, cy - y),
-            textcoords="offset points",
-            ha="center",
-            va="center",
-            fontsize=7,
-            zorder=7,
-            gid=f"number-{k}",
-            arrowprops={
-                "arrowstyle": "-",
-                "lw": 0.4,
-                "color": "#888888",
-                "shrinkA": 3,
-                "shrinkB": 3,
-            }
-            if far
-            else None,
-        )
+    centres = place_labels(anchors, sizes, frame, obstacles=words)
+    for k, end, (x, y), (cx, cy) in zip(chosen, ends, anchors, centres, strict=True):
+        if extent.contains(x * scale, y * scale):
+            _draw_number(ax, marks[k], end, (cx - x, cy - y), f"number-{k}")
+
+
+def _draw_number(
+    ax: Axes, text: str, end: tuple[float, float], shift: tuple[float, float], gid: str
+) -> None:
+    """Write a layer's mark ``shift`` points from its end, joined to it by a line where it is far."""
+    line = {"arrowstyle": "-", "lw": 0.4, "color": "#888888", "shrinkA": 3, "shrinkB": 3}
+    ax.annotate(
+        text,
+        end,
+        xytext=shift,
+        textcoords="offset points",
+        ha="center",
+        va="center",
+        fontsize=7,
+        zorder=7,
+        gid=gid,
+        arrowprops=line if float(np.hypot(*shift)) > 11 else None,
+    )

@@ -19,18 +19,7 @@ if TYPE_CHECKING:
     from infoplane.analysis.studies.invariance import Invariance
     from infoplane.analysis.studies.phases import Phases
 
-_TONES = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#e69f00",
-    "#000000",
-    "#7f7f7f",
-    "#8c6d31",
-    "#6a3d9a",
-)
+_TONES = style.LAYER_TONES
 
 
 @style.styled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections.abc import Sequence
 
@@ -17,6 +18,10 @@ from infoplane.types import Quantity
 
 QUANTITIES: tuple[Quantity, Quantity] = ("i_xz", "i_zy")
 """Across and up in the plane."""
+
+
+UNITS = {"bits": 1.0, "nats": math.log(2)}
+"""How much of a unit of information one bit is."""
 
 
 def axis_label(
@@ -57,6 +62,61 @@ def axis_of(plane: Plane, quantity: Quantity, estimator: str, sense: str = "poin
         return text
     first, comma, rest = text.partition(", ")
     return f"{first}, {BINNED_LABELS}{comma}{rest}"
+
+
+def short_axis(plane: Plane, quantity: Quantity, estimator: str, sense: str = "point") -> str:
+    """Return the symbol of an axis: what is drawn, its unit, bound and spec; the definition is for the caption (`axis_of`).
+
+    Example:
+        >>> short_axis(Plane((), (), 4096), "i_xz", "bin:szt")
+        'H(bin(Z)) [bits], bin:szt'
+        >>> short_axis(Plane((), (), 64), "i_zy", "theirs:k=3", "lower")
+        'I(Z;Y) [bits], lower, theirs:k=3'
+    """
+    return _short(axis_of(plane, quantity, estimator, sense), estimator, sense)
+
+
+def short_label(quantity: Quantity, estimator: str, sense: str = "point") -> str:
+    """Return `short_axis` where no plane is at hand."""
+    return _short(axis_label(quantity, estimator, 2, sense), estimator, sense)
+
+
+def _short(definition: str, estimator: str, sense: str) -> str:
+    """Return the symbol at the head of a definition, with bound and spec behind it."""
+    symbol = definition.partition(", ")[0]
+    bound = [sense] if sense in ("upper", "lower") else []
+    stated = symbol.split()
+    return ", ".join([symbol, *(part for part in (*bound, estimator) if part not in stated)])
+
+
+def layer_marks(names: Sequence[str]) -> list[str]:
+    """Return what stands beside the last mark of each layer: its number, or its name where names are numbers already.
+
+    Example:
+        >>> layer_marks(["fc1", "fc2"]), layer_marks(["0", "2", "4"])
+        (['1', '2'], ['0', '2', '4'])
+    """
+    if all(name.isdigit() and len(name) < 4 for name in names):
+        return list(names)
+    return [str(index + 1) for index in range(len(names))]
+
+
+def numbered_names(names: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Return labels of layers with their numbers before them, where names are no numbers already.
+
+    Args:
+        names: the layers. labels: their names as they are shown, one for each.
+
+    Example:
+        >>> numbered_names(["fc1", "fc2"], ["fc1", "fc2 [pca:16]"])
+        ['1  fc1', '2  fc2 [pca:16]']
+        >>> numbered_names(["0", "2"], ["0", "2"])
+        ['0', '2']
+    """
+    marks = layer_marks(names)
+    if marks == list(names):
+        return list(labels)
+    return [f"{mark}  {label}" for mark, label in zip(marks, labels, strict=True)]
 
 
 def wrap_label(text: str, width: int) -> str:

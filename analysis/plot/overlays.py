@@ -3,101 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any  # Any: keywords of matplotlib
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from infoplane.analysis.estimators.spec import traits_of
-from infoplane.analysis.lower_bounds import tightened
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.marks import NOTATION, RAISED
 from infoplane.analysis.plot.trajectory import Segment, Trajectory
-from infoplane.plane import Plane
-from infoplane.types import DPIReport, Verdict
+from infoplane.types import Verdict
 
 if TYPE_CHECKING:
     from infoplane.analysis.studies.invariance import Invariance
 
+_FAILING: dict[str, Any] = {"linewidths": 1.6, "linestyles": ["-"], "alpha": 0.9, "zorder": 6}
+_OTHER: dict[str, Any] = {
+    "linewidths": 0.8,
+    "linestyles": [(0, (2, 1.2))],
+    "alpha": 0.45,
+    "zorder": 1,
+}
 
-def draw_flags(
-    ax: Axes, segments: Mapping[Verdict, list[Segment]], report: DPIReport | None, spec: str
-) -> list[Line2D]:
-    """Draw the flagged segments; returns their legend entries."""
-    marks = []
-    for verdict, pairs in segments.items():
-        colour = style.VERDICT_COLOURS.get(verdict, "#7f7f7f")
-        failing = verdict in ("fault", "violation")
-        width, dash = (1.6, "-") if failing else (0.8, (0, (2, 1.2)))
-        ax.add_collection(
-            LineCollection(
-                pairs,
-                colors=colour,
-                linewidths=width,
-                linestyles=[dash],
-                alpha=0.9 if failing else 0.45,
-                zorder=6 if failing else 1,
-                gid=f"flag-{verdict}",
-            )
+
+def draw_flags(ax: Axes, segments: Mapping[Verdict, list[Segment]]) -> list[Line2D]:
+    """Draw the flagged segments, a ring for a law of one layer; returns their legend entries."""
+    return [_draw_flag(ax, verdict, pairs) for verdict, pairs in segments.items()]
+
+
+def _draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
+    colour = style.VERDICT_COLOURS.get(verdict, "#7f7f7f")
+    look = _FAILING if verdict in ("fault", "violation") else _OTHER
+    width, dash = look["linewidths"], look["linestyles"][0]
+    ax.add_collection(LineCollection(pairs, colors=colour, gid=f"flag-{verdict}", **look))
+    alone = np.array([start for start, end in pairs if start == end])
+    if len(alone):
+        ax.scatter(
+            alone[:, 0],
+            alone[:, 1],
+            s=60,
+            facecolors="none",
+            edgecolors=colour,
+            linewidths=width,
+            zorder=6,
+            gid=f"ring-{verdict}",
         )
-        lone = np.array([a for a, b in pairs if a == b])
-        if len(lone):
-            ax.scatter(
-                lone[:, 0],
-                lone[:, 1],
-                s=60,
-                facecolors="none",
-                edgecolors=colour,
-                linewidths=width,
-                zorder=6,
-                gid=f"ring-{verdict}",
-            )
-        marks.append(
-            Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}")
-        )
-    return marks
+    return Line2D([], [], color=colour, lw=width, ls=dash, label=f"{verdict}: {len(pairs)}")
 
 
-def draw_tightened(ax: Axes, plane: Plane, paths: Sequence[Trajectory], spec: str) -> None:
-    """Lower bounds of I(Z;Y) raised to those of the layers downstream: what a layer must have, whatever its own estimate found."""
-    if plane.chain is None or traits_of(spec).measures not in ("bound", "usable"):
-        return
-    if any(p.estimate.bound != "lower" for p in plane.select(estimator=spec, quantity="i_zy")):
-        return
-    ends = {p.layer: p.y[-1] for p in paths}
-    cuts = {a: tuple(b for b in ends if plane.chain.separates(a, b)) for a in ends}
-    for k, (path, raised) in enumerate(zip(paths, tightened(ends, cuts).values())):
-        if raised > path.y[-1]:
+def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str, float]) -> None:
+    """Draw an arrow from a lower bound of I(Z;Y) to what a layer downstream raises it to, in bits."""
+    for index, path in enumerate(paths):
+        raised = raised_bits.get(path.layer)
+        if raised is not None:
             ax.plot(
                 [path.x[-1]] * 2,
                 [path.y[-1], raised],
-                color="#009e73",
+                color=RAISED,
                 lw=0.9,
                 marker="^",
                 markevery=[1],
                 ms=4,
                 zorder=4,
-                gid=f"tightened-{k}",
+                gid=f"tightened-{index}",
             )
 
 
 def draw_notation(ax: Axes, paths: Sequence[Trajectory], found: Sequence[Invariance]) -> None:
-    for k, path in enumerate(paths):
-        for f in found:
-            if f.layer == path.layer:
-                x, y = path.x[-1], path.y[-1]
-                band = (
-                    ([x, x], [y - f.error, y + f.error])
-                    if f.quantity == "i_zy"
-                    else ([x - f.error, x + f.error], [y, y])
-                )
-                ax.plot(
-                    *band,
-                    color="#d55e00",
-                    lw=5,
-                    alpha=0.3,
-                    solid_capstyle="butt",
-                    zorder=1,
-                    gid=f"notation-{k}",
-                )
+    """Draw the invariance error as a band around the last mark of each layer that has one."""
+    places = {path.layer: index for index, path in enumerate(paths)}
+    for result in found:
+        if result.layer in places:
+            index = places[result.layer]
+            path = paths[index]
+            _draw_band(ax, (path.x[-1], path.y[-1]), result, f"notation-{index}")
+
+
+def _draw_band(ax: Axes, end: tuple[float, float], result: Invariance, gid: str) -> None:
+    x, y = end
+    xs, ys = [x, x], [y - result.error, y + result.error]
+    if result.quantity == "i_xz":
+        xs, ys = [x - result.error, x + result.error], [y, y]
+    ax.plot(xs, ys, color=NOTATION, lw=5, alpha=0.3, solid_capstyle="butt", zorder=1, gid=gid)

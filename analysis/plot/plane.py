@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.colors import Colormap, Normalize
 
-from infoplane.analysis.caveats import caveats_of
+from infoplane.analysis.caveats import Caveats, caveats_of
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.draw_path import draw_path
 from infoplane.analysis.plot.frame import (
+    Ceilings,
     draw_frame,
-    draw_legend,
+    draw_heading,
     draw_step_scale,
     label_across,
     label_up,
     number_ends,
 )
-from infoplane.analysis.plot.labels import choose_estimator
-from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_tightened
-from infoplane.analysis.plot.trajectory import Trajectory, concerns, flag_segments, trajectories
+from infoplane.analysis.plot.labels import choose_estimator, short_axis
+from infoplane.analysis.plot.legend import Legend, draw_legend
+from infoplane.analysis.plot.marks import marks_of
+from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_raised
+from infoplane.analysis.plot.trajectory import (
+    Segment,
+    Trajectory,
+    concerns,
+    flag_segments,
+    trajectories,
+)
+from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import FLAGS, DPIReport, Verdict
@@ -46,17 +54,21 @@ def plot_plane(
     colour_bar: bool = True,
     legend: bool = True,
     invariance: Sequence[Invariance] = (),
+    caveats: Caveats | None = None,
+    view: View | None = None,
 ) -> Axes:
-    """The information plane of one estimator, drawn on ``ax``.
+    """Draw the information plane of one estimator.
 
-    One trajectory per layer, coloured by step (log scale where the steps span decades); a small open mark at the first checkpoint, the
-    layer's own shape at the last. Saturated points are hollow and crossed, points with coverage below 0.95 hollow, the
-    saturated band is shaded. A grey bar at a last mark is the band of shuffled labels, a dotted line what the predictions prove; what a reader must know first (`warnings_of`) stands above the axes in words. Findings of ``report`` with a
-    verdict in ``flags`` are drawn as segments between the two layers at that checkpoint; ``not comparable`` is never drawn.
+    One trajectory per layer, coloured by step (log scale where the steps span decades); a small open ring at the first
+    checkpoint, the layer's own shape at the last. Bars are 95 % intervals where the estimates have them. Saturated points
+    are hollow and crossed, points with coverage below 0.95 hollow; the saturated band is shaded. A grey bar at a last mark
+    is the band of shuffled labels, a dotted line what the predictions prove. What a reader must know first stands above
+    the axes in words. Findings of ``report`` with a verdict in ``flags`` are segments between the two layers at that
+    checkpoint; ``not comparable`` is never drawn. The definition of both axes is in `infoplane.analysis.plot.caption_of`.
 
     Args:
         plane: what was measured.
-        report: the DPI check (or a function that gives it, called once the trajectories are drawn), None to draw no flags.
+        report: the DPI check; None draws no flags.
         ax: where to draw; None makes a new pyplot figure.
         estimator: spec to draw; None takes the plane's first.
         sense: exact, point, upper or lower; None takes the first that is present.
@@ -66,117 +78,101 @@ def plot_plane(
         colour_bar: whether to add the step scale (off for small multiples).
         legend: whether to list the layers and marks.
         invariance: results of `infoplane.invariance`: the invariance error, what notation alone can move, as a band around a layer's last mark.
+        caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`; None says what the plane alone shows.
+        view: title, unit and limits.
 
     Returns:
         The Axes.
 
     Raises:
         InputError: empty plane, unknown estimator or layer, or no layer with both I(X;Z) and I(Z;Y).
+
+    Example:
+        ``plot_plane(plane, view=View(title="MNIST", unit="nats", fit=True))``
     """
     spec = choose_estimator(plane, estimator)
-    shown = (
-        plane.select(layer=layers, estimator=spec)
-        if layers is not None
-        else plane.select(estimator=spec)
-    )
+    shown = plane.select(layer=layers, estimator=spec)
     paths = trajectories(shown, spec, sense)
     if not paths:
         raise InputError(
             f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}; plot_curves draws a single quantity"
         )
-    ax = style.new_axes(ax)
-    steps = sorted({s for p in paths for s in p.steps})
-    norm, colours = style.step_norm(steps, log), style.colour_map()
-    lines = None
-    for k, path in enumerate(paths):
-        lines = _draw_path(ax, path, k, norm, colours) or lines
-    caveats = caveats_of(shown, spec)
-    draw_frame(ax, shown, paths, spec, proved_bits=caveats.lower_bound_bits)
-    scale = draw_step_scale(ax, lines, steps, log) if colour_bar and lines is not None else None
-    width = style.width_points(ax)
-    label_across(ax, shown, paths, spec, scale)
-    found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])] if report else []
-    marks = draw_flags(ax, flag_segments(paths, found, flags), report, spec)
-    draw_tightened(ax, shown, paths, spec)
-    draw_notation(ax, paths, [f for f in invariance if f.estimator == spec])
+    said = caveats or caveats_of(shown, spec, open_run=False)
+    notation = [found for found in invariance if found.estimator == spec]
+    canvas = Canvas(style.new_axes(ax), view or View(), log, colour_bar)
+    canvas.draw(paths, shown.ceilings, said, _axes_labels(shown, paths[0], spec))
+    flagged = draw_flags(canvas.ax, _segments(report, paths, spec, flags))
+    draw_raised(canvas.ax, paths, said.raised_bits)
+    draw_notation(canvas.ax, paths, notation)
     if legend:
-        draw_legend(ax, shown, paths, marks, width, spec)
-    if caveats.warnings:
-        room = max(30, int((width + 40) / 3.5))
-        ax.set_title(
-            "\n".join(textwrap.fill(style.drawable(w), room) for w in caveats.warnings),
-            fontsize=6.5,
-            loc="left",
-            color=style.VERDICT_COLOURS["fault"],
-        )
-    label_up(ax, shown, paths, spec)
-    number_ends(ax, paths)
-    return ax
+        names = [path.layer for path in paths]
+        moved = any(found.layer in names for found in notation)
+        listed = Legend(names, marks_of(paths, said, notation=moved), flagged)
+        draw_legend(canvas.ax, shown, listed, canvas.width, spec)
+    canvas.finish(paths, said)
+    return canvas.ax
 
 
-def _draw_path(
-    ax: Axes, path: Trajectory, k: int, norm: Normalize, colours: Colormap
-) -> LineCollection | None:
-    points = np.column_stack([path.x, path.y])
-    lines = None
-    if len(points) > 1:
-        segments = np.stack([points[:-1], points[1:]], axis=1)
-        lines = LineCollection(
-            list(segments), cmap=colours, norm=norm, linewidths=1.1, alpha=0.85, zorder=2
-        )
-        lines.set_array(np.asarray(path.steps[1:], dtype=float))
-        lines.set_gid(f"path-{k}")
-        ax.add_collection(lines)
-    tone = colours(norm(np.asarray(path.steps, dtype=float)))
-    full = np.asarray(path.saturated)
-    hollow = full | np.asarray(path.sparse or [False] * len(path.x))
-    faces = np.where(hollow[:, None], np.ones(4), tone)
-    x, y = points.T
-    ax.scatter(x, y, s=7, c=faces, edgecolors=tone, linewidths=0.6, zorder=3, gid=f"points-{k}")
-    if full.any():
-        ax.scatter(
-            x[full],
-            y[full],
-            s=5,
-            c=tone[full],
-            marker="x",
-            linewidths=0.4,
-            zorder=3,
-            gid=f"crosses-{k}",
-        )
-    if path.null is not None:
-        ax.plot(
-            [path.x[-1]] * 2,
-            path.null,
-            color="#8a8a8a",
-            lw=3,
-            alpha=0.7,
-            solid_capstyle="butt",
-            zorder=1,
-            gid=f"null-{k}",
-        )
-    ax.plot(
-        path.x[0],
-        path.y[0],
-        marker="o",
-        ms=6.5,
-        mfc="none",
-        mec="#444444",
-        mew=0.8,
-        ls="none",
-        zorder=4,
-        gid=f"first-{k}",
+def _axes_labels(plane: Plane, path: Trajectory, spec: str) -> tuple[str, str]:
+    return (
+        short_axis(plane, "i_xz", spec, path.senses[0]),
+        short_axis(plane, "i_zy", spec, path.senses[1]),
     )
-    ax.plot(
-        path.x[-1],
-        path.y[-1],
-        marker=style.marker(k),
-        ms=6.5,
-        mfc="white" if hollow[-1] else tone[-1],
-        mec="black",
-        mew=0.8,
-        ls="none",
-        zorder=5,
-        gid=f"last-{k}",
-    )
-    return lines
+
+
+def _segments(
+    report: DPIReport | None, paths: Sequence[Trajectory], spec: str, flags: Collection[Verdict]
+) -> Mapping[Verdict, list[Segment]]:
+    if report is None:
+        return {}
+    sense = paths[0].senses[0]
+    findings = [f for f in report.findings if concerns(f, spec, sense)]
+    return flag_segments(paths, findings, flags)
+
+
+@dataclass
+class Canvas:
+    """An Axes on which paths are drawn: first the paths and their frame, then what lies over them, last the words above.
+
+    Attributes:
+        ax: the Axes.
+        view: title, unit and limits.
+        log: logarithmic step colours; None decides from the steps.
+        colour_bar: whether the step scale stands beside the Axes.
+        width: of the Axes in points, once paths are drawn.
+        labels: of the two axes.
+    """
+
+    ax: Axes
+    view: View
+    log: bool | None = None
+    colour_bar: bool = True
+    width: float = 0.0
+    labels: tuple[str, str] = ("", "")
+
+    def draw(
+        self,
+        paths: Sequence[Trajectory],
+        ceilings: Ceilings,
+        caveats: Caveats,
+        labels: tuple[str, str],
+    ) -> None:
+        """Draw paths, frame, step scale and the label across."""
+        steps = sorted({step for path in paths for step in path.steps})
+        norm, colours = style.step_norm(steps, self.log), style.colour_map()
+        lines = None
+        for index, path in enumerate(paths):
+            lines = draw_path(self.ax, path, index, norm, colours) or lines
+        draw_frame(self.ax, ceilings, paths, self.view, proved_bits=caveats.lower_bound_bits)
+        scale = None
+        if self.colour_bar and lines is not None:
+            scale = draw_step_scale(self.ax, lines, steps, self.log)
+        self.width = style.width_points(self.ax)
+        self.labels = (self.view.text(labels[0]), self.view.text(labels[1]))
+        label_across(self.ax, self.labels[0], scale)
+
+    def finish(self, paths: Sequence[Trajectory], caveats: Caveats) -> None:
+        """Write heading, label up and numbers, which need the room that the legend has left."""
+        draw_heading(self.ax, self.view.title, caveats.warnings, self.width)
+        label_up(self.ax, self.labels[1])
+        number_ends(self.ax, paths)

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.curves import draw_curves
 from infoplane.analysis.plot.judged import draw_sensitivity
-from infoplane.analysis.plot.matrix import plot_dpi_matrix, plot_snapshots
+from infoplane.analysis.plot.matrix import plot_dpi_matrix
 from infoplane.analysis.plot.plane import plot_plane
+from infoplane.analysis.plot.snapshots import plot_snapshots
 from infoplane.analysis.plot.usable import draw_usable
+from infoplane.analysis.plot.view import View
 from infoplane.errors import InputError
 from infoplane.new_file import new_file
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
+if TYPE_CHECKING:
+    from infoplane.analysis.caveats import Caveats
+
 SUFFIXES = (".png", ".svg", ".pdf", ".gif", ".mp4")
 KINDS = ("plane", "curves", "snapshots", "dpi", "sensitivity", "usable")
 SIZES = {"column": style.COLUMN, "page": style.PAGE * 0.8}
 """Width in inches of a picture with one Axes: one column of a two-column paper, or a page."""
+
+
+VIEWED = ("plane", "curves", "snapshots")
+"""Kinds that take a `View`."""
 
 
 @style.styled
@@ -34,41 +45,57 @@ def draw(
     report: DPIReport | None = None,
     size: str = "page",
     log: bool | None = None,
+    caveats: Caveats | None = None,
+    view: View | None = None,
 ) -> Figure:
-    """A figure of the given kind, one of `KINDS`, and size, one of `SIZES`; ``log`` forces a logarithmic or a linear step axis.
+    """Draw a plane as a figure.
+
+    Args:
+        plane: what was measured.
+        kind: one of `KINDS`.
+        estimator: spec to draw; None takes the plane's first.
+        report: the DPI check, for the kinds ``plane`` and ``dpi``.
+        size: one of `SIZES`.
+        log: forces a logarithmic or a linear step axis; None decides from the steps.
+        caveats: what must be said beside a plane's numbers, from `infoplane.analysis.caveats.caveats_of`.
+        view: title, unit and limits, for the kinds in `VIEWED`.
 
     Raises:
-        InputError: an unknown kind or size, or a plane without what the kind needs.
+        InputError: an unknown kind or size, a view of a kind that takes none, or a plane without what the kind needs.
     """
     if kind not in KINDS:
         raise InputError(f"expected kind {', '.join(KINDS)}, got {kind!r}")
     if size not in SIZES:
         raise InputError(f"expected size {' or '.join(SIZES)}, got {size!r}")
-    width = SIZES[size]
-    if kind == "curves":
-        return draw_curves(
-            plane,
-            estimator=estimator,
-            log=log,
-            width=style.COLUMN if size == "column" else style.PAGE,
+    view = view or View()
+    if kind not in VIEWED and view != View():
+        raise InputError(
+            f"title, unit and limits are of the kinds {', '.join(VIEWED)}, got kind {kind!r}"
         )
+    if kind == "curves":
+        width = style.COLUMN if size == "column" else style.PAGE
+        return draw_curves(plane, estimator=estimator, log=log, width=width, view=view)
     if kind == "sensitivity":
         return draw_sensitivity(plane)
     if kind == "usable":
         return draw_usable(plane, shannon=estimator)
-    if kind == "dpi" and report is None:
-        raise InputError("a picture of kind 'dpi' needs the DPI report")
-    figure = style.new_figure(
-        width, width * (1.05 if size == "column" and kind == "plane" else 0.78)
-    )
-    ax = figure.add_subplot()
+    ax = _single_axes(kind, size)
     if kind == "plane":
-        plot_plane(plane, report, estimator=estimator, ax=ax, log=log)
+        plot_plane(plane, report, estimator=estimator, ax=ax, log=log, caveats=caveats, view=view)
     elif kind == "snapshots":
-        plot_snapshots(plane, estimator=estimator, ax=ax, log=log)
-    elif (judged := report) is not None:
-        plot_dpi_matrix(plane, judged, estimator=estimator, ax=ax)
-    return figure
+        plot_snapshots(plane, estimator=estimator, ax=ax, log=log, view=view)
+    elif report is None:
+        raise InputError("a picture of kind 'dpi' needs the DPI report")
+    else:
+        plot_dpi_matrix(plane, report, estimator=estimator, ax=ax)
+    return style.figure_of(ax)
+
+
+def _single_axes(kind: str, size: str) -> Axes:
+    """Return the one Axes of a figure; a plane in one column is higher, for its legend."""
+    width = SIZES[size]
+    height = 1.05 if size == "column" and kind == "plane" else 0.78
+    return style.new_figure(width, width * height).add_subplot()
 
 
 def require_suffix(path: Path) -> None:
@@ -90,20 +117,40 @@ def save_picture(
     report: DPIReport | None = None,
     size: str = "page",
     log: bool | None = None,
+    caveats: Caveats | None = None,
+    view: View | None = None,
 ) -> Path:
-    """Draw and write a picture; the suffix of ``path`` decides the format. Returns the path.
+    """Draw and write a picture; returns the path.
+
+    Args:
+        plane: what was measured.
+        path: its suffix decides the format; a .gif or .mp4 is an animation of the plane.
+        kind, estimator, report, size, log, caveats, view: see `draw`.
 
     Raises:
-        InputError: an unknown kind or suffix.
+        InputError: an unknown kind or suffix, or a kind that cannot move.
     """
     path = Path(path)
     require_suffix(path)
-    if path.suffix.lower() in (".gif", ".mp4"):
-        from infoplane.analysis.plot.animate import save_animation
+    if path.suffix.lower() not in (".gif", ".mp4"):
+        figure = draw(
+            plane,
+            kind=kind,
+            estimator=estimator,
+            report=report,
+            size=size,
+            log=log,
+            caveats=caveats,
+            view=view,
+        )
+        return write_figure(figure, path)
+    if kind != "plane":
+        raise InputError(f"an animation is of kind plane, got {kind!r}; write a .png or .svg of it")
+    from infoplane.analysis.plot.animate import save_animation
 
-        return save_animation(plane, path, report=report, estimator=estimator)
-    figure = draw(plane, kind=kind, estimator=estimator, report=report, size=size, log=log)
-    return write_figure(figure, path)
+    return save_animation(
+        plane, path, report=report, estimator=estimator, caveats=caveats, view=view
+    )
 
 
 def pixels(figure: Figure) -> NDArray[np.uint8]:

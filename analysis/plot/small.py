@@ -15,12 +15,11 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import named, short_names
 from infoplane.plane import Plane
 
-Tone = tuple[float, float, float, float]
 _ENTRY = 11.5
 """Points that an entry of a legend takes."""
 
 
-def layer_tones(layers: Sequence[str]) -> dict[str, Tone]:
+def layer_tones(layers: Sequence[str]) -> dict[str, style.Tone]:
     """A colour per layer, dark to light with depth."""
     return dict(
         zip(layers, map(tuple, style.colour_map()(np.linspace(0, 1, len(layers)))), strict=True)

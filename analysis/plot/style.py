@@ -10,7 +10,13 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, FuncNorm, LinearSegmentedColormap, Normalize
+from matplotlib.colors import (
+    Colormap,
+    FuncNorm,
+    LinearSegmentedColormap,
+    Normalize,
+    to_rgba,
+)
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation, Transform
 from numpy.typing import NDArray
@@ -53,10 +59,29 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d", "8",
 """End marker of layer k: shapes tell layers apart without colour."""
 
 
+Tone = tuple[float, float, float, float]
+LAYER_TONES = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+    "#000000",
+    "#7f7f7f",
+    "#8c6d31",
+    "#6a3d9a",
+)
+"""Colours that a colour-blind reader tells apart."""
+
+
 def marker(k: int) -> str:
     """Shape of layer k; shapes repeat after 15 layers."""
     return MARKERS[k % len(MARKERS)]
 
+
+DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.2, 1.2, 1.2)))
+"""Line styles in turn, so that neighbouring layers differ without colour."""
 
 VERDICT_COLOURS = {
     "fault": "#b2182b",
@@ -167,6 +192,22 @@ def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.86) -> C
     base = mpl.colormaps[name]
     return LinearSegmentedColormap.from_list(
         f"{name}-{low}-{high}", base(np.linspace(low, high, 256))
+    )
+
+
+def layer_tone(index: int) -> Tone:
+    """Colour of layer ``index`` where colours tell layers apart and their number is not known; colours repeat after ten."""
+    return to_rgba(LAYER_TONES[index % len(LAYER_TONES)])
+
+
+def pale(tone: Tone, share: float = 0.22) -> Tone:
+    """A colour mixed with white, ``share`` of it left; opaque, so that what overlaps grows no darker."""
+    red, green, blue, _ = tone
+    return (
+        1 - share * (1 - red),
+        1 - share * (1 - green),
+        1 - share * (1 - blue),
+        1.0,
     )
 
 

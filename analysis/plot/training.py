@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.curves import DASHES
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
+from infoplane.analysis.plot.style import DASHES
 from infoplane.analysis.studies.mechanism import PANELS
 from infoplane.errors import InputError
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from infoplane.plane import Plane
-from infoplane.types import VERDICTS, Finding, Verdict
+from infoplane.types import VERDICTS, Estimate, Finding, Verdict
 
 COVERED = 0.95
 """Coverage below which a point is drawn hollow."""
@@ -15,10 +15,35 @@ Segment = tuple[tuple[float, float], tuple[float, float]]
 """Two points of the plane, in bits."""
 
 
+Interval = tuple[float, float]
+"""Lower and upper end of a 95 % interval, in bits."""
+
+
+def interval_of(estimate: Estimate) -> Interval | None:
+    """Return the 95 % interval of an estimate, from its standard error where it has no other; None without either."""
+    if estimate.low is not None and estimate.high is not None:
+        return estimate.low, estimate.high
+    if estimate.stderr is not None:
+        half = 1.96 * estimate.stderr
+        return estimate.bits - half, estimate.bits + half
+    return None
+
+
 @dataclass(frozen=True)
 class Trajectory:
-    """The path of one layer: steps and both coordinates in bits, only where both were measured, which points are saturated, which have a
-    coverage below 0.95, and the label-permutation band of I(Z;Y) at the last checkpoint where one was drawn."""
+    """The path of one layer through the plane, only where both quantities were measured.
+
+    Attributes:
+        layer: its name.
+        steps: checkpoints, ascending; the tuples below have one entry for each.
+        x, y: I(X;Z) and I(Z;Y) in bits.
+        saturated: whether the value across is saturated.
+        senses: which bound is drawn across and up.
+        sparse: whether the coverage is below 0.95.
+        null: the band of shuffled labels of I(Z;Y) at the last checkpoint, where one was drawn.
+        x_bars, y_bars: intervals of either value; None where there is none. Empty when there are none at all.
+        pooled: whether the bars are the range over runs.
+    """
 
     layer: str
     steps: tuple[int, ...]
@@ -27,39 +52,61 @@ class Trajectory:
     saturated: tuple[bool, ...]
     senses: tuple[str, str] = ("point", "point")
     sparse: tuple[bool, ...] = ()
-    null: tuple[float, float] | None = None
+    null: Interval | None = None
+    x_bars: tuple[Interval | None, ...] = ()
+    y_bars: tuple[Interval | None, ...] = ()
+    pooled: bool = False
 
     def at(self, step: int) -> tuple[float, float] | None:
         """The point of one checkpoint, None where it was not measured."""
-        return (
-            (self.x[self.steps.index(step)], self.y[self.steps.index(step)])
-            if step in self.steps
-            else None
-        )
+        if step not in self.steps:
+            return None
+        index = self.steps.index(step)
+        return self.x[index], self.y[index]
+
+    def extent(self) -> tuple[list[float], list[float]]:
+        """All values across and up, ends of bars included: what the axes must hold."""
+        across, up = list(self.x), list(self.y)
+        for bar in self.x_bars:
+            across += bar or ()
+        for bar in self.y_bars:
+            up += bar or ()
+        return across, up
 
 
 def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list[Trajectory]:
     """The path of every layer that has both I(X;Z) and I(Z;Y) from ``estimator``, in layer order."""
-    out = []
+    paths = []
     for layer in plane.layers:
-        xs = dict(zip(*plane.series(layer, "i_xz", estimator, sense)))
-        ys = dict(zip(*plane.series(layer, "i_zy", estimator, sense)))
-        steps = tuple(s for s in xs if s in ys)
+        across = dict(zip(*plane.series(layer, "i_xz", estimator, sense), strict=True))
+        up = dict(zip(*plane.series(layer, "i_zy", estimator, sense), strict=True))
+        steps = tuple(step for step in across if step in up)
         if steps:
-            null = ys[steps[-1]].null
-            out.append(
-                Trajectory(
-                    layer,
-                    steps,
-                    tuple(xs[s].bits for s in steps),
-                    tuple(ys[s].bits for s in steps),
-                    tuple(xs[s].saturated for s in steps),
-                    (xs[steps[0]].sense, ys[steps[0]].sense),
-                    tuple((c := xs[s].coverage) is not None and c < COVERED for s in steps),
-                    None if null is None else (null.low, null.high),
-                )
-            )
-    return out
+            paths.append(_path(layer, steps, [across[s] for s in steps], [up[s] for s in steps]))
+    return paths
+
+
+def _path(
+    layer: str, steps: tuple[int, ...], across: Sequence[Estimate], up: Sequence[Estimate]
+) -> Trajectory:
+    null = up[-1].null
+    return Trajectory(
+        layer,
+        steps,
+        tuple(e.bits for e in across),
+        tuple(e.bits for e in up),
+        tuple(e.saturated for e in across),
+        (across[0].sense, up[0].sense),
+        tuple(is_sparse(e) for e in across),
+        None if null is None else (null.low, null.high),
+        tuple(interval_of(e) for e in across),
+        tuple(interval_of(e) for e in up),
+    )
+
+
+def is_sparse(estimate: Estimate) -> bool:
+    """Whether more than a twentieth of the rows are alone in their cell."""
+    return estimate.coverage is not None and estimate.coverage < COVERED
 
 
 def concerns(finding: Finding, estimator: str, sense: str) -> bool:

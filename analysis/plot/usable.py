@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -9,16 +11,20 @@ from infoplane.analysis.estimators.spec import traits_of
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.frame import draw_step_scale
 from infoplane.analysis.plot.labels import (
-    axis_label,
     choose_estimator,
     named,
+    numbered_names,
+    short_axis,
     short_names,
     wrap_label,
 )
+from infoplane.analysis.plot.marks import GREY
 from infoplane.analysis.plot.plane import plot_plane
 from infoplane.analysis.plot.small import plain_legend
+from infoplane.analysis.plot.trajectory import interval_of
 from infoplane.errors import InputError
 from infoplane.plane import Plane
+from infoplane.types import Estimate
 
 
 @style.styled
@@ -30,69 +36,90 @@ def plot_profile(
     ax: Axes | None = None,
     log: bool | None = None,
 ) -> Axes:
-    """I(Z;Y) of an estimator along the layers, one line per checkpoint, coloured by step; intervals at the last checkpoint, H(Y) dashed.
+    """Draw I(Z;Y) of an estimator along the layers, one line per checkpoint, coloured by step.
 
-    Made for V-information (Xu et al. 2020), which may rise with depth: the network makes information usable that was there all along.
+    The last checkpoint has 95 % intervals; H(Y) is dashed. Made for V-information (Xu et al. 2020), which may rise with
+    depth: the network makes information usable that was there all along.
+
+    Args:
+        plane: what was measured.
+        estimator: spec to draw; None takes the plane's first.
+        sense: exact, point, upper or lower; None takes the first that is present.
+        ax: where to draw; None makes a new pyplot figure.
+        log: logarithmic step colours; None decides from the steps.
 
     Raises:
         InputError: an unknown estimator, or one without I(Z;Y).
     """
     spec = choose_estimator(plane, estimator)
-    series = {
-        k: dict(zip(*plane.series(layer, "i_zy", spec, sense), strict=True))
-        for k, layer in enumerate(plane.layers)
-    }
-    steps = sorted({s for found in series.values() for s in found})
-    if not steps:
+    estimates = _by_step(plane, spec, sense)
+    if not estimates:
         raise InputError(f"the plane has no i_zy from {spec!r}")
     ax = style.new_axes(ax, style.COLUMN, style.COLUMN * 0.8)
-    norm, colours = style.step_norm(steps, log), style.colour_map()
-    for step in steps:
-        places = [k for k, found in series.items() if step in found]
+    norm, colours = style.step_norm(list(estimates), log), style.colour_map()
+    for step, of_layers in estimates.items():
         ax.plot(
-            places,
-            [series[k][step].bits for k in places],
+            list(of_layers),
+            [estimate.bits for estimate in of_layers.values()],
             color=colours(norm(step)),
             lw=0.9,
             alpha=0.85,
             gid=f"profile-{step}",
         )
-    last = [(k, found[steps[-1]]) for k, found in series.items() if steps[-1] in found]
-    for k, e in last:
-        error = None if e.stderr is None else 1.96 * e.stderr
-        ax.errorbar(
-            k,
-            e.bits,
-            yerr=error,
-            marker=style.marker(k),
-            ms=6,
-            mfc=colours(norm(steps[-1])),
-            mec="black",
-            mew=0.8,
-            ecolor="#444444",
-            elinewidth=0.9,
-            capsize=2,
-        )
+    last = max(estimates)
+    for index, estimate in estimates[last].items():
+        _draw_last(ax, index, estimate, colours(norm(last)))
     if plane.h_y_bits is not None:
         ax.axhline(plane.h_y_bits, color="#555555", lw=0.8, ls="--", zorder=0, gid="hy")
-    names = [style.drawable(n) for n in short_names(plane.layers, 14)]
-    chosen = named(len(names), max(2, int(style.width_points(ax) / 9)))
+    _name_layers(ax, plane.layers)
+    shown_sense = next(iter(estimates[last].values())).sense
+    text = wrap_label(short_axis(plane, "i_zy", spec, shown_sense), 34)
+    ax.set_ylabel(style.drawable(text), parse_math=False)
+    return ax
+
+
+def _by_step(plane: Plane, spec: str, sense: str | None) -> dict[int, dict[int, Estimate]]:
+    """Return I(Z;Y) by step, ascending, and by the layer's place."""
+    found: dict[int, dict[int, Estimate]] = {}
+    for index, layer in enumerate(plane.layers):
+        steps, estimates = plane.series(layer, "i_zy", spec, sense)
+        for step, estimate in zip(steps, estimates, strict=True):
+            found.setdefault(step, {})[index] = estimate
+    return dict(sorted(found.items()))
+
+
+def _draw_last(ax: Axes, index: int, estimate: Estimate, tone: style.Tone) -> None:
+    """Draw the layer's own shape with its 95 % interval."""
+    bar = interval_of(estimate)
+    reach = None if bar is None else [[estimate.bits - bar[0]], [bar[1] - estimate.bits]]
+    ax.errorbar(
+        index,
+        estimate.bits,
+        yerr=reach,
+        marker=style.marker(index),
+        ms=6,
+        mfc=tone,
+        mec="black",
+        mew=0.8,
+        ecolor=GREY,
+        elinewidth=0.9,
+        capsize=2,
+    )
+
+
+def _name_layers(ax: Axes, layers: Sequence[str]) -> None:
+    """Write the layers along the flat axis; of many, as many as fit."""
+    labels = numbered_names(layers, short_names(layers, 14))
+    chosen = named(len(labels), max(2, int(style.width_points(ax) / 9)))
     ax.set_xticks(
         chosen,
-        [f"{k + 1} {names[k]}" for k in chosen],
+        [style.drawable(labels[k]) for k in chosen],
         rotation=60,
         ha="right",
         rotation_mode="anchor",
         parse_math=False,
         fontsize=6.5,
     )
-    ax.set_ylabel(
-        style.drawable(
-            wrap_label(axis_label("i_zy", spec, plane.n, last[0][1].sense, plane.row_info), 34)
-        ),
-        parse_math=False,
-    )
-    return ax
 
 
 @style.styled

@@ -5,18 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infoplane.analysis.plot.labels import axis_of, layer_labels
+from infoplane.analysis.plot.caption import caption_of
+from infoplane.analysis.plot.labels import (
+    axis_of,
+    choose_estimator,
+    layer_labels,
+    layer_marks,
+    short_axis,
+)
+from infoplane.analysis.plot.marks import MARKS
+from infoplane.analysis.report.findings import MOST_FINDINGS, dpi_data, failures_data
 from infoplane.analysis.report.sections import Judged, number, sections_data
-from infoplane.analysis.report.summary import summarise
+from infoplane.analysis.report.summary import Sentence, sentences_of
+from infoplane.analysis.units import carries_bits
 from infoplane.errors import InputError
 from infoplane.plane import Plane
-from infoplane.types import VERDICTS, DPIReport, Estimate, Finding
+from infoplane.types import DPIReport, Estimate
+
+__all__ = ["MOST_FINDINGS", "page_data"]
 
 Json = Any
 """A JSON value."""
-
-MOST_FINDINGS = 1000
-"""Findings embedded at most, the worst first; the page says how many it leaves out."""
 
 Table = Mapping[str, Sequence[Mapping[str, object]]]
 """Extra tables of a page: title -> rows."""
@@ -29,6 +38,7 @@ def page_data(
     title: str = "",
     tables: Table | None = None,
     judged: Judged | None = None,
+    estimator: str | None = None,
 ) -> dict[str, Json]:
     """Everything the page needs, JSON-ready (no NaN), each number once.
 
@@ -38,35 +48,34 @@ def page_data(
         title: heading; the archive's name when empty.
         judged: phases, sensitivity, mechanism and other runs.
         tables: further results as rows, e.g. phases or sensitivity.
+        estimator: spec that the page shows first; None takes the plane's first whose numbers are bits.
+
+    Raises:
+        InputError: an estimator that the plane does not have.
     """
     steps = sorted({*plane.steps, *plane.metrics})
     place = {step: i for i, step in enumerate(steps)}
     judged = judged or Judged()
-    shows, cannot = summarise(plane, report, tested=judged.phases is not None)
+    shows, cannot = sentences_of(plane, report, tested=judged.phases is not None)
+    shows += [Sentence(text) for text in judged.sentences()]
+    views = _views(plane, choose_estimator(plane, estimator, in_bits=False) if len(plane) else "")
     return {
         "title": title or str(plane.provenance.get("archive", "")) or "information plane",
         "steps": steps,
-        "layers": [
-            {"name": name, "short": short, "reduction": plane.reductions.get(name, "none")}
-            for name, short in zip(
-                plane.layers, layer_labels(plane, plane.layers) if plane.layers else [], strict=True
-            )
-        ],
+        "layers": _layers(plane),
+        "marks": {key: {"text": m.meaning, "symbol": m.symbol} for key, m in MARKS.items()},
         "n": plane.n,
         "log2n": number(plane.ceilings["i_xz"].bits),
         "xname": plane.ceilings["i_xz"].name,
         "yname": plane.ceilings["i_zy"].name,
         "hy": number(plane.h_y_bits),
-        "views": _views(plane),
+        "views": views,
         "series": _series(plane, place),
         "metrics": _metrics(plane, place),
-        "failures": [
-            {"step": f.step, "layer": f.layer, "estimator": f.estimator, "message": f.message}
-            for f in plane.failures[:MOST_FINDINGS]
-        ],
-        "dpi": None if report is None else _dpi(report, plane),
-        "shows": shows + judged.sentences(),
-        "cannot": cannot,
+        "failures": failures_data(plane),
+        "dpi": None if report is None else dpi_data(report, plane),
+        "shows": [{"text": said.text, "e": said.estimator} for said in shows],
+        "cannot": [{"text": said.text, "e": said.estimator} for said in cannot],
         "tables": [
             {"title": name, "rows": [{str(k): _cell(v) for k, v in row.items()} for row in rows]}
             for name, rows in (tables or {}).items()
@@ -83,20 +92,40 @@ def _cell(value: object) -> Json:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def _views(plane: Plane) -> list[dict[str, Json]]:
-    """One view per (estimator, sense), with the axis labels that state the convention."""
-    pairs = dict.fromkeys((p.estimator, p.sense) for p in plane)
-    order = {"exact": 0, "point": 1, "upper": 2, "lower": 3}
-    ranked = sorted(pairs, key=lambda pair: (plane.estimators.index(pair[0]), order[pair[1]]))
+def _layers(plane: Plane) -> list[dict[str, Json]]:
+    """Names, short names, marks beside the points and reductions."""
+    labels = layer_labels(plane, plane.layers) if plane.layers else []
     return [
         {
-            "spec": spec,
-            "sense": sense,
-            "x": axis_of(plane, "i_xz", spec, sense),
-            "y": axis_of(plane, "i_zy", spec, sense),
+            "name": name,
+            "short": label,
+            "mark": mark,
+            "reduction": plane.reductions.get(name, "none"),
         }
-        for spec, sense in ranked
+        for name, label, mark in zip(plane.layers, labels, layer_marks(plane.layers), strict=True)
     ]
+
+
+def _views(plane: Plane, first: str) -> list[dict[str, Json]]:
+    """One view per (estimator, sense), ``first`` before the others: the symbols of its axes, and their definitions."""
+    pairs = dict.fromkeys((p.estimator, p.sense) for p in plane)
+    order = {"exact": 0, "point": 1, "upper": 2, "lower": 3}
+    specs = [first, *(spec for spec in plane.estimators if spec != first)]
+    ranked = sorted(pairs, key=lambda pair: (specs.index(pair[0]), order[pair[1]]))
+    return [_view(plane, spec, sense) for spec, sense in ranked]
+
+
+def _view(plane: Plane, spec: str, sense: str) -> dict[str, Json]:
+    kind = "plane" if carries_bits(plane, spec) else "curves"
+    return {
+        "spec": spec,
+        "sense": sense,
+        "x": axis_of(plane, "i_xz", spec, sense),
+        "y": axis_of(plane, "i_zy", spec, sense),
+        "sx": short_axis(plane, "i_xz", spec, sense),
+        "sy": short_axis(plane, "i_zy", spec, sense),
+        "caption": caption_of(plane, kind=kind, estimator=spec, sense=sense),
+    }
 
 
 def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
@@ -158,54 +187,3 @@ def _metrics(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
         }
         for name in names
     ]
-
-
-def _dpi(report: DPIReport, plane: Plane) -> dict[str, Json]:
-    """Tally, episodes and the worst findings; explanations are stored once each."""
-    worst: list[Finding] = sorted(
-        report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits)
-    )[:MOST_FINDINGS]
-    texts = list(dict.fromkeys(f.explanation for f in worst))
-    where = {text: i for i, text in enumerate(texts)}
-    layers = {name: i for i, name in enumerate(plane.layers)}
-    return {
-        "passed": report.passed,
-        "checked": report.checked,
-        "counts": {v: report.counts[v] for v in VERDICTS if report.counts.get(v)},
-        "limits": list(report.limits),
-        "texts": texts,
-        "omitted": len(report.findings) - len(worst),
-        "episodes": [
-            {
-                "law": e.law,
-                "up": e.upstream,
-                "down": e.downstream,
-                "v": e.verdict,
-                "first": e.first_step,
-                "last": e.last_step,
-                "k": e.checkpoints,
-                "x": number(e.worst_bits, 4),
-                "e": e.estimator,
-            }
-            for e in report.episodes[:MOST_FINDINGS]
-        ],
-        "findings": [
-            {
-                "law": f.law,
-                "step": f.step,
-                "u": layers.get(f.upstream, f.upstream),
-                "d": layers.get(f.downstream, f.downstream),
-                "x": number(f.excess_bits, 4),
-                "v": f.verdict,
-                "t": where[f.explanation],
-                "e": f.estimator,
-            }
-            | ({"p": number(f.p, 3)} if f.p is not None else {})
-            | (
-                {"g": number(f.gain_bits, 4), "o": number(f.loss_bits, 4)}
-                if f.gain_bits is not None
-                else {}
-            )
-            for f in worst
-        ],
-    }

@@ -8,15 +8,22 @@ if (!EMBEDDED) {
     busy = true;
     try {
       const answer = await fetch("data.json" + query, { cache: "no-store" });
-      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-      const data = await answer.json();
+      const data = await answer.json().catch(() => ({}));
+      if (!answer.ok) {                                // the run is not there yet, or its trainer is just making it
+        document.body.classList.toggle("waiting", D === null);
+        status(data.waiting || "The page has no answer yet; it asks again by itself.", D !== null);
+        setTimeout(refresh, 2000);
+        return;
+      }
+      document.body.classList.remove("waiting");
       await show(data, D !== null);
       window.infoplaneReady = true;
-      status(`live: ${D.measured.length} checkpoints, ${data.count} points${data.status ? ", " + data.status : ""}`, false);
-    } catch (error) { status(`waiting: ${error.message}`, true); } finally { busy = false; if (again) { again = false; refresh(); } }
+      status(D.measured.length ? `live: ${D.measured.length} checkpoints, ${data.count} points${data.status ? ", " + data.status : ""}` : "The run has begun; its first checkpoint is not measured yet.", false);
+    } catch (error) { status(`The page cannot be drawn: ${error.message}. It tries again at the next checkpoint.`, true); } finally { busy = false; if (again) { again = false; refresh(); } }
   };
   const events = new EventSource("events" + query);
   events.addEventListener("change", refresh);
-  events.onerror = () => status("connection lost, trying again", true);
-  status("connecting", false);
+  events.onerror = () => status("The connection is lost; the page connects again by itself.", true);
+  document.body.classList.add("waiting");
+  status("Connecting to the page's own server.", false);
 }

@@ -20,10 +20,13 @@ const shade = (k, n) => ramp()[n > 1 ? Math.round(k / (n - 1) * (VIRIDIS.length 
 const narrow = () => window.innerWidth < 700;
 const broken = (text) => { const out = [""]; for (const part of text.split(", ")) { const last = out[out.length - 1], joined = last ? `${last}, ${part}` : part; if (joined.length > 30 && last) { out[out.length - 1] += ","; out.push(part); } else out[out.length - 1] = joined; } return out.map(safe).join("<br>"); };
 const tone = (l) => { return shade(l, D.layers.length); };
-const view = () => D.views[S.view] || { spec: "", sense: "", x: "I(X;Z) [bits]", y: "I(Z;Y) [bits]" };
+const view = () => D.views[S.view] || { spec: "", sense: "", x: "I(X;Z) [bits]", y: "I(Z;Y) [bits]", sx: "I(X;Z) [bits]", sy: "I(Z;Y) [bits]", caption: "" };
 const series = (l, q) => INDEX.get([view().spec, view().sense, l, q].join("\u0000"));
 const layersOn = () => D.layers.map((_, l) => l).filter((l) => !S.off.has(l));
 const measured = () => D.measured;
+const markOf = (l) => (D.layers[l] ? Number(D.layers[l].mark) : l + 1);   // a layer's number, or its name where names are numbers
+const spread = (s, k) => (s.lo && s.lo[k] !== null ? [s.lo[k], s.hi[k]] : s.se && s.se[k] !== null ? [s.b[k] - 1.96 * s.se[k], s.b[k] + 1.96 * s.se[k]] : null);   // a 95 % interval
+const symbolOf = (s, k) => (s.sat && s.sat[k] === "1" ? D.marks.saturated.symbol : s.cov && s.cov[k] !== null && s.cov[k] < 0.95 ? D.marks.sparse.symbol : "circle");
 
 function take(data) {                                   // index a new set of data, keep what the reader chose
   D = data;
@@ -56,7 +59,7 @@ function pointText(l, i) {
 function path(l) {
   const x = series(l, "i_xz"), y = series(l, "i_zy"); if (!x || !y) return null;
   const i = x.i.filter((s) => y.at.has(s));
-  return { i, x: i.map((s) => x.b[x.at.get(s)]), y: i.map((s) => y.b[y.at.get(s)]), sat: i.map((s) => x.sat && x.sat[x.at.get(s)] === "1") };
+  return { i, x: i.map((s) => x.b[x.at.get(s)]), y: i.map((s) => y.b[y.at.get(s)]), symbol: i.map((s) => symbolOf(x, x.at.get(s))), ex: i.map((s) => spread(x, x.at.get(s))), ey: i.map((s) => spread(y, y.at.get(s))) };
 }
 function at(l, i) { const x = series(l, "i_xz"), y = series(l, "i_zy"); return x && y && x.at.has(i) && y.at.has(i) ? [x.b[x.at.get(i)], y.b[y.at.get(i)]] : [null, null]; }
 
@@ -79,7 +82,7 @@ function labelsOf(on, pts) {                          // one label for markers t
   on.forEach((l, k) => {
     if (pts[k][0] === null) return;
     const [x, y] = px(pts[k]), near = groups.find((g) => g.at.some(([a, b]) => Math.abs(a - x) < 18 && Math.abs(b - y) < 14));
-    if (near) { near.at.push([x, y]); near.numbers.push(l + 1); } else groups.push({ k, at: [[x, y]], numbers: [l + 1] });
+    if (near) { near.at.push([x, y]); near.numbers.push(markOf(l)); } else groups.push({ k, at: [[x, y]], numbers: [markOf(l)] });
   });
   for (const g of groups) out[g.k] = runsOf(g.numbers);
   return out;
@@ -110,16 +113,23 @@ function flagTraces() {
 }
 function ticks() { const t = [0], last = D.steps[D.steps.length - 1] - D.steps[0]; for (let p = 1; p <= last; p *= 10) t.push(p); return t; }
 
+function errorOf(values, ends, l) {                    // plotly's error bars of 95 % intervals; none where there is none
+  if (!$("bars").checked || !ends.some((e) => e)) return undefined;
+  return { type: "data", symmetric: false, array: ends.map((e, k) => (e ? e[1] - values[k] : 0)), arrayminus: ends.map((e, k) => (e ? values[k] - e[0] : 0)), color: tone(l), thickness: 1, width: 0 };
+}
 function drawPlane() {
   const traces = [], trail = $("trail").checked;
+  const starts = [];
   let first = true;
   for (const l of layersOn()) {
     const p = path(l); if (!p || !p.i.length) continue;
-    const c = p.i.map(colourOf), marker = { size: 5, color: c, cmin: 0, cmax: Math.max(1, colourOf(D.steps.length - 1)), colorscale: ramp().map((h, k) => [k / (VIRIDIS.length - 1), h]), symbol: p.sat.map((s) => (s ? "circle-open" : "circle")) };
+    const c = p.i.map(colourOf), marker = { size: 5, color: c, cmin: 0, cmax: Math.max(1, colourOf(D.steps.length - 1)), colorscale: ramp().map((h, k) => [k / (VIRIDIS.length - 1), h]), symbol: p.symbol };
     if (first) { marker.showscale = true; marker.colorbar = { title: { text: "training step", side: "right" }, thickness: 12, tickvals: ticks().map((t) => Math.log1p(t)), ticktext: ticks().map((t) => String(t + D.steps[0])), outlinewidth: 0 }; }
     first = false;
-    traces.push({ x: p.x, y: p.y, mode: "lines+markers", line: { color: tone(l), width: 1 }, marker, customdata: p.i.map((i) => pointText(l, i)), hovertemplate: "%{customdata}<extra></extra>", meta: "trail-" + l, steps: p.i, opacity: trail ? 0.75 : 0 });
+    traces.push({ x: p.x, y: p.y, mode: "lines+markers", line: { color: tone(l), width: 1 }, marker, customdata: p.i.map((i) => pointText(l, i)), hovertemplate: "%{customdata}<extra></extra>", meta: "trail-" + l, steps: p.i, opacity: trail ? 0.75 : 0, error_x: errorOf(p.x, p.ex, l), error_y: errorOf(p.y, p.ey, l) });
+    starts.push([p.x[0], p.y[0]]);
   }
+  if (trail) traces.push({ x: starts.map((p) => p[0]), y: starts.map((p) => p[1]), mode: "markers", hoverinfo: "skip", meta: "first", marker: { size: 10, symbol: "circle-open", color: "#888888", line: { width: 1 } } });
   traces.push(...flagTraces());
   const n = nowTrace(), over = ({ x: n.x, y: n.y, text: n.text, hoverinfo: "skip", mode: "lines+markers+text", textposition: n.textposition, line: { color: "#888888", width: 1, dash: "dot" }, marker: { size: 13, symbol: n.symbol, color: n.color, line: { color: getComputedStyle(document.documentElement).getPropertyValue("--fg").trim(), width: 1.5 } }, cliponaxis: false });
   const shapes = [{ type: "line", x0: D.log2n, x1: D.log2n, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 1, color: "#888888" } }, { type: "rect", x0: D.log2n - 0.5, x1: D.log2n, yref: "paper", y0: 0, y1: 1, fillcolor: "#999999", opacity: 0.15, line: { width: 0 } }];
@@ -127,7 +137,7 @@ function drawPlane() {
   if (D.hy !== null) { shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: D.hy, y1: D.hy, line: { dash: "dash", width: 1, color: "#888888" } }); notes.push({ xref: "paper", x: 0.01, y: D.hy, text: `${D.yname} = ${num(D.hy)}`, showarrow: false, xanchor: "left", yanchor: "bottom" }); }
   const xs = D.series.filter((s) => s.e === view().spec && s.q === "i_xz").flatMap((s) => s.b).concat([0, D.log2n]), ys = D.series.filter((s) => s.e === view().spec && s.q === "i_zy").flatMap((s) => s.b).concat([0, D.hy || 0]);
   const range = (v) => { const a = v.reduce((p, c) => Math.min(p, c), Infinity), b = v.reduce((p, c) => Math.max(p, c), -Infinity), w = (b - a) || 1; return [a - 0.04 * w, b + 0.08 * w]; };
-  const long = view().y.length > 60 || (narrow() && view().y.length > 40), margin = { l: long ? 84 : 66, r: 92, t: 14, b: narrow() ? 72 : 52, autoexpand: false }, axes = { xaxis: { title: { text: narrow() ? broken(view().x) : safe(view().x) }, range: range(xs) }, yaxis: { title: { text: long ? broken(view().y) : safe(view().y) }, range: range(ys) } };
+  const long = view().sy.length > 60 || (narrow() && view().sy.length > 40), margin = { l: long ? 84 : 66, r: 92, t: 14, b: narrow() ? 72 : 52, autoexpand: false }, axes = { xaxis: { title: { text: narrow() ? broken(view().sx) : safe(view().sx) }, range: range(xs) }, yaxis: { title: { text: long ? broken(view().sy) : safe(view().sy) }, range: range(ys) } };
   const layer = base({ xaxis: Object.assign({ visible: false }, axes.xaxis), yaxis: Object.assign({ visible: false }, axes.yaxis), margin }); layer.paper_bgcolor = layer.plot_bgcolor = "rgba(0,0,0,0)"; layer.uirevision = undefined;
   return Plotly.react("plane", traces, base(Object.assign(axes, { shapes, annotations: notes, margin, uirevision: view().spec })), CONFIG)
     .then((gd) => { wire(gd); layer.xaxis.range = gd.layout.xaxis.range.slice(); layer.yaxis.range = gd.layout.yaxis.range.slice(); return Plotly.react("now-layer", [over], layer, Object.assign({ staticPlot: true }, CONFIG)); })
@@ -163,20 +173,22 @@ function drawCurves(id, q, on) {
   const traces = [];
   for (const l of layersOn()) {
     const s = series(l, q); if (!s) continue;
-    traces.push({ x: s.i.map(xOf), y: s.b, mode: "lines", line: { color: tone(l), width: 1.6, dash: DASHES[l % DASHES.length] }, customdata: s.i.map((i) => `<b>${safe(D.layers[l].short)}</b>, step ${D.steps[i]}<br>` + hover(l, i, q)), hovertemplate: "%{customdata}<extra></extra>", steps: s.i });
-    if (s.lo) { traces.push({ x: s.i.map(xOf).concat(s.i.map(xOf).reverse()), y: s.hi.concat([...s.lo].reverse()), fill: "toself", fillcolor: tone(l), opacity: 0.12, line: { width: 0 }, mode: "lines", hoverinfo: "skip", hoveron: "fills" }); }
+    const symbols = s.i.map((_, k) => symbolOf(s, k)), hollow = symbols.map((t) => (t === "circle" ? 0 : 6));
+    traces.push({ x: s.i.map(xOf), y: s.b, mode: "lines+markers", marker: { size: hollow, symbol: symbols, color: tone(l), opacity: 1 }, line: { color: tone(l), width: 1.6, dash: DASHES[l % DASHES.length] }, customdata: s.i.map((i) => `<b>${safe(D.layers[l].short)}</b>, step ${D.steps[i]}<br>` + hover(l, i, q)), hovertemplate: "%{customdata}<extra></extra>", steps: s.i });
+    const band = s.i.map((i, k) => [xOf(i), spread(s, k)]).filter((p) => p[1]);
+    if (band.length && $("bars").checked) { traces.push({ x: band.map((p) => p[0]).concat(band.map((p) => p[0]).reverse()), y: band.map((p) => p[1][1]).concat(band.map((p) => p[1][0]).reverse()), fill: "toself", fillcolor: tone(l), opacity: 0.12, line: { width: 0 }, mode: "lines", hoverinfo: "skip", hoveron: "fills" }); }
   }
   const level = q === "i_xz" ? D.log2n : D.hy, shapes = [];
   if (level !== null) shapes.push({ type: "line", xref: "paper", x0: 0, x1: 1, y0: level, y1: level, line: { dash: "dash", width: 1, color: "#888888" } });
-  const name = (q === "i_xz" ? view().x : view().y).split(" [bits]")[0];
-  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: broken(name) + "<br>[bits]", font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 58, t: 8, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
+  const name = q === "i_xz" ? view().sx : view().sy;
+  return Plotly.react(id, traces, base({ xaxis: stepAxis(), yaxis: { title: { text: broken(name), font: { size: 11 } }, rangemode: "tozero" }, shapes, margin: { l: 62, r: 72, t: 8, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
 }
 function drawMetrics() {
   $("curve-m").hidden = !D.metrics.length; if (!D.metrics.length) return null;
   const tones = ["#7a8594", S.dark ? "#6cb2ff" : "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9"];
   const acc = (m) => /acc/i.test(m.name);
   const traces = D.metrics.map((m, k) => ({ x: m.i.map(xOf), y: m.v, name: safe(m.name.slice(0, 40)), mode: "lines", line: { color: tones[k % 6], width: 1.6, dash: DASHES[k % 4] }, yaxis: acc(m) ? "y2" : "y", steps: m.i }));
-  return Plotly.react("curve-m", traces, base({ xaxis: stepAxis(), yaxis: { title: { text: "loss" } }, yaxis2: { overlaying: "y", side: "right", title: { text: "accuracy" }, range: [-0.02, 1.02], dtick: 0.25, tickformat: ".2f", automargin: false, showgrid: false }, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 62, r: 58, t: 26, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
+  return Plotly.react("curve-m", traces, base({ xaxis: stepAxis(), yaxis: { title: { text: "loss" } }, yaxis2: { overlaying: "y", side: "right", title: { text: "accuracy" }, range: [-0.02, 1.02], dtick: 0.25, tickformat: ".2f", automargin: false, showgrid: false }, showlegend: true, legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 }, margin: { l: 62, r: 72, t: 26, b: 40 } }), CONFIG).then((gd) => { wire(gd); cursors(gd, [["xaxis", "yaxis"]], xOf); });
 }
 function wire(gd) {                                    // a click on any chart goes to that checkpoint
   if (gd.wired) return; gd.wired = true;
@@ -200,7 +212,7 @@ function moveStep() {
 }
 
 function rows(table, heads, body) {
-  table.replaceChildren(); const h = el("tr"); heads.forEach((t) => { const th = el("th", t); th.scope = "col"; h.append(th); }); const head = el("thead"); head.append(h); const tb = el("tbody"); body.forEach((r) => tb.append(r)); table.append(head, tb);
+  table.replaceChildren(); const h = el("tr"); heads.forEach((t) => { const th = el("th", t); th.scope = "col"; h.append(th); }); const head = el("thead"); head.append(h); const tb = el("tbody"); body.forEach((r) => { [...r.children].forEach((cell, k) => { cell.dataset.head = heads[k] || ""; }); tb.append(r); }); table.append(head, tb);
 }
 function clip(text, cls) { const td = el("td", undefined, cls), box = el("span", text, "clip"); td.append(box); return td; }
 function fillPoints() {
@@ -208,7 +220,7 @@ function fillPoints() {
   for (const l of layersOn()) {
     const tr = el("tr"), cell = (q) => { const s = series(l, q); if (!s || !s.at.has(S.step)) return ["–", "–", ""]; const k = s.at.get(S.step), c = Array.isArray(s.c) ? s.c[k] : s.c; return [num(s.b[k]), s.lo && s.lo[k] !== null ? `[${num(s.lo[k])}, ${num(s.hi[k])}]` : s.se && s.se[k] !== null ? `± ${num(s.se[k])} (se)` : "–", (c !== null && c !== undefined ? num(c) : "–") + (s.sat && s.sat[k] === "1" ? " saturated" : "")]; };
     const x = cell("i_xz"), y = cell("i_zy"), v = worst(l, S.step);
-    tr.append(el("td", String(l + 1)), clip(D.layers[l].name + (D.layers[l].reduction !== "none" ? ` (reduced: ${D.layers[l].reduction})` : "")), ...[...x, ...y].map((t) => el("td", t)), el("td", v || "not checked", v));
+    tr.append(el("td", D.layers[l].mark), clip(D.layers[l].name + (D.layers[l].reduction !== "none" ? ` (reduced: ${D.layers[l].reduction})` : "")), ...[...x, ...y].map((t) => el("td", t)), el("td", v || "not checked", v));
     body.push(tr);
   }
   const name = (t) => t.split(" [bits]")[0];
@@ -217,23 +229,25 @@ function fillPoints() {
 function fillFindings() {
   $("dpi").hidden = !D.dpi; if (!D.dpi) return;
   const p = D.dpi, counts = Object.entries(p.counts).map(([v, c]) => `${c} ${v}`).join(", ");
-  $("tally").textContent = `${p.checked} comparisons: ${counts || "none"}. ${p.passed ? "Passed: no fault, no unexplained violation." : "FAILED: fault or violation."}` + (p.omitted ? ` The ${p.omitted} mildest findings are left out of this page; the DPI report holds all.` : "");
+  $("tally").textContent = `${p.checked} comparisons: ${counts || "none"}. ${p.passed ? "Passed: no fault, no unexplained violation." : "FAILED: fault or violation."}` + (p.omitted ? ` The ${p.omitted} mildest findings have no mark in the plane; the DPI report holds all.` : "");
   $("tally").className = p.passed ? "" : "fault";
-  const kinds = LAW_ORDER.filter((v) => p.findings.some((f) => f.v === v));
+  const kinds = LAW_ORDER.filter((v) => p.episodes.some((f) => f.v === v));
   if (!S.verdictsMade) { S.verdictsMade = true; S.shown = new Set(kinds.filter((v) => v !== "not comparable")); }
   $("verdicts").replaceChildren(...kinds.map((v) => { const lab = el("label"), box = el("input"); box.type = "checkbox"; box.checked = S.shown.has(v); box.addEventListener("change", () => { box.checked ? S.shown.add(v) : S.shown.delete(v); listFindings(); }); lab.append(box, ` ${v}`); return lab; }));
   $("limits").replaceChildren(...p.limits.map((t) => el("li", "Not judged: " + t)));
   listFindings();
 }
 const layerName = (l) => (typeof l === "number" ? D.layers[l].name : String(l));
-function listFindings() {
-  const body = D.dpi.findings.filter((f) => S.shown.has(f.v)).map((f) => {
-    const tr = el("tr"), b = el("button", "show"), td = el("td"); b.type = "button"; b.setAttribute("aria-label", `show step ${f.step} in the plane`);
-    b.addEventListener("click", () => jump(f, tr)); td.append(b);
-    tr.append(td, el("td", f.v, f.v), clip(f.law), el("td", String(f.step)), clip(f.u === f.d ? layerName(f.u) : `${layerName(f.u)} → ${layerName(f.d)}`), el("td", num(f.x)), el("td", f.g !== undefined ? `${num(f.g)} / ${num(f.o)}` : "–"), el("td", f.p !== undefined ? num(f.p) : "–"), el("td", f.e), clip(D.dpi.texts[f.t]));
+function listFindings() {                              // episodes of the chosen estimator, and faults, which are about all of them
+  const all = D.dpi.episodes.filter((e) => S.shown.has(e.v)), chosen = $("every").checked ? all : all.filter((e) => e.v === "fault" || !e.e || e.e === view().spec);
+  const body = chosen.map((e) => {
+    const tr = el("tr"), b = el("button", "show"), td = el("td"); b.type = "button"; b.setAttribute("aria-label", `show step ${e.step} in the plane`);
+    b.addEventListener("click", () => jump(e, tr)); td.append(b);
+    tr.append(td, el("td", e.v, e.v), clip(e.text), clip(D.dpi.texts[e.t] || "–"));
     return tr;
   });
-  rows($("findings"), ["", "verdict", "law", "step", "layers", "excess [bits]", "gain / loss [bits]", "p", "estimator", "what it means"], body);
+  rows($("findings"), ["", "verdict", `what was found${$("every").checked ? "" : ` under ${view().spec}`}`, "what it means"], body);
+  $("findings").hidden = !body.length;
 }
 function jump(f, tr) {
   for (const r of document.querySelectorAll("tr.hit")) r.classList.remove("hit"); tr.classList.add("hit");
@@ -245,21 +259,26 @@ function jump(f, tr) {
 }
 
 function layerBoxes() {
-  $("layers").replaceChildren(...D.layers.map((x, l) => { const lab = el("label"), box = el("input"); box.type = "checkbox"; box.checked = !S.off.has(l); box.dataset.layer = String(l); lab.title = x.name.slice(0, 400); box.addEventListener("change", () => { box.checked ? S.off.delete(l) : S.off.add(l); drawAll(); }); const dot = el("span", " ■ "); dot.style.color = tone(l); lab.append(box, dot, `${l + 1} ${x.short}`); return lab; }));
+  $("layers").replaceChildren(...D.layers.map((x, l) => { const lab = el("label"), box = el("input"); box.type = "checkbox"; box.checked = !S.off.has(l); box.dataset.layer = String(l); lab.title = x.name.slice(0, 400); box.addEventListener("change", () => { box.checked ? S.off.delete(l) : S.off.add(l); drawAll(); }); const dot = el("span", " ■ "); dot.style.color = tone(l); lab.append(box, dot, x.mark === x.name ? x.short : `${x.mark} ${x.short}`); return lab; }));
 }
 function tables() {
   $("more").replaceChildren(...D.tables.flatMap((t) => { const box = el("div", undefined, "scroll tall"), table = el("table"), keys = [...new Set(t.rows.flatMap((r) => Object.keys(r)))]; rows(table, keys, t.rows.map((r) => { const tr = el("tr"); keys.forEach((k) => tr.append(clip(typeof r[k] === "number" ? num(r[k]) : r[k] === null || r[k] === undefined ? "–" : String(r[k])))); return tr; })); box.append(table); return [el("h2", t.title), box]; }));
   $("failed").hidden = !D.failures.length;
-  rows($("failures"), ["step", "layer", "estimator", "why"], D.failures.map((f) => { const tr = el("tr"); tr.append(el("td", String(f.step)), clip(f.layer), el("td", f.estimator), clip(f.message)); return tr; }));
+  rows($("failures"), ["checkpoints", "layer", "estimator", "why"], D.failures.map((f) => { const tr = el("tr"); tr.append(clip(f.when), clip(f.layer), el("td", f.estimator), clip(f.message)); return tr; }));
+  $("origin").hidden = !D.provenance.length;
   rows($("provenance"), ["what", "value"], D.provenance.map(([k, v]) => { const tr = el("tr"); tr.append(el("td", k), clip(v)); return tr; }));
 }
-function drawAll() { label(); const done = [drawPlane(), drawCurves("curve-x", "i_xz", $("qx").checked), drawCurves("curve-y", "i_zy", $("qy").checked), drawMetrics()]; fillPoints(); return Promise.all(done); }
+function sentences() {                                 // of the chosen estimator, and those about all
+  for (const id of ["shows", "cannot"]) $(id).replaceChildren(...D[id].filter((t) => !t.e || t.e === view().spec).map((t) => el("li", t.text)));
+  $("caption").textContent = view().caption;
+}
+function drawAll() { label(); sentences(); if (D.dpi) listFindings(); const done = [drawPlane(), drawCurves("curve-x", "i_xz", $("qx").checked), drawCurves("curve-y", "i_zy", $("qy").checked), drawMetrics()]; fillPoints(); return Promise.all(done); }
 
 function show(data, keepStep) {                        // first drawing, and every later one of a live page
   const follow = !D || S.step === D.measured[D.measured.length - 1], old = D && D.steps[S.step], spec = D && view();
   take(data);
   $("title").textContent = D.title; document.title = `infoplane: ${D.title.slice(0, 80)}`;
-  $("shows").replaceChildren(...D.shows.map((t) => el("li", t))); $("cannot").replaceChildren(...D.cannot.map((t) => el("li", t)));
+  document.body.classList.toggle("empty", !D.measured.length);
   $("view").replaceChildren(...D.views.map((v, k) => { const o = el("option", v.sense === "point" || v.spec === v.sense ? v.spec : `${v.spec} (${v.sense})`); o.value = String(k); return o; }));
   if (spec) S.view = Math.max(0, D.views.findIndex((v) => v.spec === spec.spec && v.sense === spec.sense));
   $("view").value = String(S.view);
@@ -280,8 +299,9 @@ function theme(dark) { S.dark = dark; document.documentElement.classList.toggle(
 $("step").addEventListener("input", () => setStep(D.measured[+$("step").value]));
 $("view").addEventListener("change", () => { S.view = +$("view").value; drawAll(); });
 $("play").addEventListener("click", () => play(!S.timer));
-for (const id of ["trail", "qx", "qy"]) $(id).addEventListener("change", drawAll);
+for (const id of ["trail", "bars", "qx", "qy"]) $(id).addEventListener("change", drawAll);
 $("flags").addEventListener("change", drawPlane);
+$("every").addEventListener("change", listFindings);
 $("logx").addEventListener("change", () => { S.log = $("logx").checked; S.logChosen = true; drawAll(); });
 $("all").addEventListener("click", () => { S.off = S.off.size ? new Set() : new Set(D.layers.map((_, l) => l)); layerBoxes(); drawAll(); });
 $("theme").addEventListener("click", () => theme(!S.dark));

@@ -80,6 +80,7 @@ def write_report(
     title: str = "",
     tables: Table | None = None,
     judged: Judged | None = None,
+    estimator: str | None = None,
     overwrite: bool = True,
 ) -> Path:
     """Write one self-contained interactive HTML file; returns its path.
@@ -91,6 +92,7 @@ def write_report(
         title: heading; the archive's name when empty.
         tables: further results as rows of a table each, e.g. ``{"Phases": [{"layer": "0", "verdict": "robust"}]}``.
         judged: phases, sensitivity, mechanism and other runs, each a section of its own.
+        estimator: spec that the page shows first; None takes the plane's first whose numbers are bits.
         overwrite: replace an existing file.
 
     Raises:
@@ -104,5 +106,7 @@ def write_report(
     refuse_empty(plane, "reporting")
     if path.exists() and not overwrite:
         raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
-    text = page(page_data(plane, report, title=title, tables=tables, judged=judged))
+    text = page(
+        page_data(plane, report, title=title, tables=tables, judged=judged, estimator=estimator)
+    )
     return write_text(path, text)

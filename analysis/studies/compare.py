@@ -12,13 +12,22 @@ from infoplane.errors import InputError
 from infoplane.plane import Plane
 from infoplane.types import Quantity
 
+CENTRES = ("median", "mean")
+
 
 @dataclass(frozen=True)
 class Pooled:
     """One layer's curve over several runs, in bits.
 
     Attributes:
-        steps: checkpoints that all runs share. values: shape ``(runs, steps)``, every run kept. names: the runs.
+        layer: its name.
+        quantity: ``i_xz`` or ``i_zy``.
+        estimator: spec.
+        names: the runs.
+        steps: checkpoints that all runs share.
+        values: shape ``(runs, steps)``, every run kept.
+        sense: exact, point, upper or lower.
+        saturated: shape ``(runs, steps)``: where a run's value is.
     """
 
     layer: str
@@ -27,11 +36,29 @@ class Pooled:
     names: tuple[str, ...]
     steps: tuple[int, ...]
     values: NDArray[np.float64]
+    sense: str = "point"
+    saturated: NDArray[np.bool_] | None = None
 
     @property
     def median(self) -> NDArray[np.float64]:
         """Median over runs, shape ``(steps,)``."""
         return np.asarray(np.median(self.values, axis=0))
+
+    def centre(self, how: str = "median") -> NDArray[np.float64]:
+        """Median or mean over runs, shape ``(steps,)``.
+
+        Raises:
+            InputError: neither of the two is asked for.
+        """
+        if how not in CENTRES:
+            raise InputError(f"expected {' or '.join(CENTRES)}, got {how!r}")
+        return np.asarray(self.values.mean(axis=0)) if how == "mean" else self.median
+
+    def mostly_saturated(self) -> NDArray[np.bool_]:
+        """Where more than half of the runs are saturated, shape ``(steps,)``."""
+        if self.saturated is None:
+            return np.zeros(len(self.steps), bool)
+        return np.asarray(self.saturated.mean(axis=0) > 0.5)
 
     def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the smallest and the largest over runs; of a handful of runs a band is their range."""
@@ -86,7 +113,11 @@ def pool(
             steps = sorted(set.intersection(*(set(c) for c in curves))) if curves else []
             if steps:
                 values = np.array([[c[s].bits for s in steps] for c in curves])
-                found.append(Pooled(layer, quantity, spec, tuple(planes), tuple(steps), values))
+                full = np.array([[c[s].saturated for s in steps] for c in curves])
+                shown = curves[0][steps[0]].sense
+                found.append(
+                    Pooled(layer, quantity, spec, tuple(planes), tuple(steps), values, shown, full)
+                )
     if not found:
         raise InputError("the planes share no layer and step under this estimator")
     return found

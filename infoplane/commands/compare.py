@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import Picture, Workers
+from infoplane.commands.options import Picture, Workers, one_of, refuse_together
 
 
 def compare(
@@ -27,6 +27,21 @@ def compare(
         ),
     ] = "",
     output: Picture = None,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "-k",
+            "--kind",
+            help="Of the picture: planes (side by side, curves pooled below) or pooled (one plane: the centre over runs, the range as a band).",
+            callback=one_of("planes", "pooled"),
+        ),
+    ] = "planes",
+    centre: Annotated[
+        str,
+        typer.Option(
+            help="Of kind pooled: median or mean over runs.", callback=one_of("median", "mean")
+        ),
+    ] = "median",
     workers: Workers = 1,
 ) -> None:
     """Planes of several runs side by side, and pooled over runs with their range."""
@@ -37,6 +52,10 @@ def compare(
     from infoplane.commands.subjects import is_plane_at
     from infoplane.display.tables import say_table
 
+    if output is None or kind != "pooled":
+        refuse_together("they are of a pooled picture", centre=centre != "median")
+    if output is None:
+        refuse_together("no picture is asked for", kind=kind != "planes")
     for path in run:
         is_plane_at(path)
     prepare(output, PICTURES)
@@ -56,7 +75,12 @@ def compare(
         )
     step = pooled[0].steps[-1]
     say_table(f"bits at step {step} under {spec}, {len(planes)} runs", rows)
-    if output is not None:
-        from infoplane.analysis.plot import draw_compared
+    if output is None:
+        return
+    from infoplane.analysis.plot import draw_compared
+    from infoplane.analysis.plot.pooled import draw_pooled
 
+    if kind == "pooled":
+        write(draw_pooled(planes, pooled, centre=centre), output)
+    else:
         write(draw_compared(planes, pooled), output)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infoplane.commands.options import Layers, RunOption, Subject, one_of, refuse_together
+from infoplane.commands.run_pictures import RUN_KINDS, Asked, draw_run
 from infoplane.display.say import say
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, names_like
 
 if TYPE_CHECKING:
+    from infoplane.analysis.caveats import Caveats
+    from infoplane.analysis.plot import View
     from infoplane.plane import Plane
     from infoplane.types import DPIReport
 
 PLANE_KINDS = ("plane", "curves", "snapshots", "dpi", "sensitivity", "usable")
-RUN_KINDS = ("histograms", "units", "mechanism", "widths", "gradients", "snr", "split")
 JUDGED = ("plane", "dpi")
 STEPPED = ("plane", "curves", "snapshots")
 """Kinds with findings of the check, and kinds with an axis or a scale of steps."""
@@ -67,10 +70,37 @@ def plot(
             help="Logarithmic or linear steps; decided from the steps when left out.",
         ),
     ] = None,
+    title: Annotated[str, typer.Option(help="Words above the picture.")] = "",
+    unit: Annotated[
+        str,
+        typer.Option(
+            help="Of the axes and of --xlim and --ylim: bits or nats.",
+            callback=one_of("bits", "nats"),
+        ),
+    ] = "bits",
+    xlim: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LOW HIGH", help="Limits across; of kind curves in steps."),
+    ] = None,
+    ylim: Annotated[
+        tuple[float, float] | None, typer.Option(metavar="LOW HIGH", help="Limits up.")
+    ] = None,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="Axes around the data instead of from 0 to the ceilings.")
+    ] = False,
+    errorbars: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Of kind split: half-sample splits for 95 % intervals; 10 is a good choice. "
+            "A plane has those that it was measured with.",
+        ),
+    ] = 0,
 ) -> None:
     """Draw the plane of a run, or what its activations do, as a figure for paper or talk.
 
-    Of a run its plane.h5 is drawn where that is up to date, else a plane measured now.
+    Of a run its plane.h5 is drawn where that is up to date, else a plane measured now. Prints the caption: what the axes and
+    marks of the picture are.
     """
     from infoplane.commands.outputs import MOVIES, PICTURES, prepare
     from infoplane.commands.subjects import is_plane_at
@@ -85,10 +115,26 @@ def plot(
         refuse_together(f"kind {kind} marks no findings", check__no_check=check is not None)
     if kind in ("sensitivity", "units", "histograms", "widths", "gradients", "snr"):
         refuse_together(f"kind {kind} is of no single estimator", estimator=estimator)
+    if kind not in STEPPED:
+        refuse_together(
+            f"kind {kind} has axes of its own",
+            unit=unit != "bits",
+            xlim=xlim is not None,
+            ylim=ylim is not None,
+            fit=fit,
+            title=title and kind != "split",
+        )
+    if kind != "split":
+        refuse_together(f"kind {kind} resamples nothing", errorbars=errorbars)
     if kind in RUN_KINDS:
-        _draw_run(subject, output, kind, estimator, layer, size, run)
-    else:
-        _draw_plane(subject, output, kind, estimator, layer, check is not False, size, run, log)
+        asked = Asked(None, estimator or None, errorbars, title)
+        _draw_run(subject, output, kind, asked, layer, size, run)
+        return
+    from infoplane.analysis.plot import View
+
+    view = View(title, unit, xlim, ylim, fit)
+    marked = check is not False
+    _draw_plane(subject, output, kind, estimator, layer, marked, size, run, log, view)
 
 
 def _require_kind(kind: str) -> None:
@@ -109,6 +155,7 @@ def _draw_plane(
     size: str,
     run: Path | None,
     log: bool | None,
+    view: View,
 ) -> None:
     from infoplane.commands.planes import of_estimators, plane_of
 
@@ -120,13 +167,32 @@ def _draw_plane(
     judged = _report(plane) if check and kind in JUDGED else None
     if (names := names_like(layer, plane.layers)) is not None:
         plane = plane.select(layer=names)
-    from infoplane.analysis.plot import save
+    from infoplane.analysis.plot import caption_of, save
 
+    caveats = _caveats(plane, estimator) if kind == "plane" else None
     say(
         save.save_picture(
-            plane, output, kind=kind, estimator=estimator or None, report=judged, size=size, log=log
+            plane,
+            output,
+            kind=kind,
+            estimator=estimator or None,
+            report=judged,
+            size=size,
+            log=log,
+            caveats=caveats,
+            view=view if kind in STEPPED else None,
         )
     )
+    if kind in STEPPED:
+        drawn = {"kind": kind, "estimator": estimator or None, "unit": view.unit}
+        say(caption_of(plane, caveats=caveats, report=judged, **drawn))  # type: ignore[arg-type]  # words
+
+
+def _caveats(plane: Plane, estimator: str) -> Caveats:
+    from infoplane.analysis.caveats import caveats_of
+    from infoplane.analysis.plot.labels import choose_estimator
+
+    return caveats_of(plane, choose_estimator(plane, estimator or None))
 
 
 def _say_first_below_ceiling(plane: Plane) -> str:
@@ -151,7 +217,7 @@ def _draw_run(
     subject: Path,
     output: Path,
     kind: str,
-    estimator: str,
+    asked: Asked,
     layer: list[str] | None,
     size: str,
     run: Path | None,
@@ -170,8 +236,6 @@ def _draw_run(
     layers = names_like(layer, archive.layers)
     if kind == "units" and layers is not None and len(layers) > 1:
         raise InputError(f"kind units is of one layer, got {len(layers)}; name one: --layer NAME")
-    from infoplane.analysis.plot import of_run
-
     with working(f"drawing {kind}"):
-        figure = of_run.draw_run(archive, kind, layers=layers, estimator=estimator or None)
+        figure = draw_run(archive, kind, replace(asked, layers=layers))
     write(figure, output)

@@ -24,6 +24,14 @@ def report(
         Path, typer.Option("-o", "--output", help="FILE.html, one self-contained file.")
     ],
     title: Annotated[str, typer.Option(help="Heading; the archive's name when left out.")] = "",
+    estimator: Annotated[
+        str,
+        typer.Option(
+            "-e",
+            "--estimator",
+            help="Spec that the page shows first, and that other runs are compared under; the plane's first that is below its ceiling when left out.",
+        ),
+    ] = "",
     check: Annotated[bool, typer.Option(help="Run the DPI check and list its findings.")] = True,
     full: Annotated[
         bool,
@@ -45,14 +53,17 @@ def report(
 ) -> None:
     """Write one interactive HTML file that works offline."""
     from infoplane.commands.outputs import prepare
-    from infoplane.commands.planes import plane_of
+    from infoplane.commands.planes import first_below_ceiling, of_estimators, plane_of
     from infoplane.commands.subjects import is_plane_at
 
     for other in against or ():
         is_plane_at(other)
     prepare(output, (".html", ".htm"))
     plane = plane_of(subject, run=run, doing="reported")
-    judged = judge_all(plane, subject, full=full, run=run, against=against or ())
+    if estimator:
+        of_estimators(plane, [estimator])
+    spec = estimator or first_below_ceiling(plane)
+    judged = judge_all(plane, subject, full=full, run=run, against=against or (), estimator=spec)
     checked = None
     if check:
         from infoplane.analysis.dpi.check import check_dpi
@@ -61,7 +72,7 @@ def report(
     from infoplane.analysis.report import write_report
 
     shown = plane if paths else without_paths(plane)
-    say(write_report(output, shown, checked, title=title, judged=judged))
+    say(write_report(output, shown, checked, title=title, judged=judged, estimator=spec))
 
 
 def without_paths(plane: Plane) -> Plane:
@@ -72,9 +83,23 @@ def without_paths(plane: Plane) -> Plane:
 
 
 def judge_all(
-    plane: Plane, subject: Path, *, full: bool, run: Path | None, against: Sequence[Path]
+    plane: Plane,
+    subject: Path,
+    *,
+    full: bool,
+    run: Path | None,
+    against: Sequence[Path],
+    estimator: str | None = None,
 ) -> Judged:
     """Return the further sections: phases, sensitivity and mechanism of the run behind the plane, and other runs beside it.
+
+    Args:
+        plane: what was measured.
+        subject: the run, or the file of the plane.
+        full: whether to judge the run behind the plane.
+        run: where it lies, of a plane.
+        against: other runs or planes.
+        estimator: spec that runs are compared under; None takes the plane's first.
 
     Raises:
         InputError: ``full`` is asked for and the run behind the plane is not where it was.
@@ -86,7 +111,7 @@ def judge_all(
         from infoplane.analysis.studies.compare import pool
         from infoplane.commands.planes import named_planes
 
-        spec = plane.estimators[0]
+        spec = estimator or plane.estimators[0]
         pooled = pool({"this run": plane, **named_planes(against, spec)[0]}, estimator=spec)
     if not full:
         return Judged(pooled=pooled)

@@ -1,0 +1,133 @@
+"""The words under a picture of a plane: what its axes, marks and lines are, as one text for a paper. No matplotlib."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from infoplane.analysis.plot.labels import (
+    QUANTITIES,
+    UNITS,
+    axis_of,
+    choose_estimator,
+    layer_labels,
+    layer_marks,
+)
+from infoplane.analysis.plot.marks import MARKS, marks_of
+from infoplane.analysis.plot.trajectory import (
+    Trajectory,
+    concerns,
+    flag_segments,
+    trajectories,
+)
+from infoplane.plane import Plane
+from infoplane.types import FLAGS, DPIReport
+
+if TYPE_CHECKING:
+    from infoplane.analysis.caveats import Caveats
+
+_MOST_LAYERS = 24
+
+
+def caption_of(
+    plane: Plane,
+    *,
+    kind: str = "plane",
+    estimator: str | None = None,
+    sense: str | None = None,
+    caveats: Caveats | None = None,
+    report: DPIReport | None = None,
+    unit: str = "bits",
+) -> str:
+    """Return the caption of a picture: rows, layers, checkpoints, the definition of each axis, every mark, what must be said.
+
+    Args:
+        plane: what was measured.
+        kind: ``plane``, ``snapshots`` or ``curves``.
+        estimator: the spec that is drawn; None takes the plane's first.
+        sense: exact, point, upper or lower; None takes the first that is present.
+        caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`.
+        report: the DPI check whose findings are marked in a plane; None marks none.
+        unit: of the axes, ``bits`` or ``nats``.
+
+    Example:
+        >>> from infoplane.plane import Point
+        >>> from infoplane.types import Estimate
+        >>> numbers = (("i_xz", 3.0), ("i_zy", 0.9))
+        >>> points = [Point(0, "fc", q, Estimate(b, 64, "bin:szt")) for q, b in numbers]
+        >>> print(caption_of(Plane(tuple(points), ("fc",), 64, 1.0)))
+        Information plane of 1 layer (1 fc) at step 0, N=64. Across: H(bin(Z)) [bits], 30 bins on [-1,1], bin:szt. Up: I(bin(Z);Y) [bits], 30 bins on [-1,1], bin:szt. Dashed: log2 N = 6 bits, H(Y) = 1 bits; shaded: within half a bit of log2 N. Open ring: first checkpoint; large shape: last.
+    """
+    spec = choose_estimator(plane, estimator, in_bits=kind == "plane")
+    paths = trajectories(plane, spec, sense)
+    sentences = [_subject(plane, kind, spec, paths), *_axes(plane, kind, spec, sense)]
+    sentences.append(_lines(plane, kind, unit))
+    if kind == "plane":
+        sentences.append("Open ring: first checkpoint; large shape: last.")
+        sentences += [*_marks(paths, caveats), *_findings(paths, spec, report)]
+    sentences = [sentence.replace("[bits]", f"[{unit}]") for sentence in sentences]
+    if caveats is not None:
+        sentences += [f"Note: {words}." for words in caveats.warnings]
+    return " ".join(sentences)
+
+
+def _subject(plane: Plane, kind: str, spec: str, paths: list[Trajectory]) -> str:
+    layers = [path.layer for path in paths] or list(plane.layers)
+    marks = layer_marks(layers)
+    words = []
+    for mark, label in zip(marks, layer_labels(plane, layers, 40, estimator=spec), strict=True):
+        words.append(label if mark == label or kind != "plane" else f"{mark} {label}")
+    more = [f"and {len(words) - _MOST_LAYERS} more"] if len(words) > _MOST_LAYERS else []
+    listed = ", ".join(words[:_MOST_LAYERS] + more)
+    steps = plane.steps
+    when = f"step {steps[0]}"
+    if len(steps) > 1:
+        when = f"{len(steps)} checkpoints from step {steps[0]} to {steps[-1]}"
+    count = "1 layer" if len(layers) == 1 else f"{len(layers)} layers"
+    what = "Information over training" if kind == "curves" else "Information plane"
+    return f"{what} of {count} ({listed}) at {when}, {plane.row_info.axis(plane.n)}."
+
+
+def _axes(plane: Plane, kind: str, spec: str, sense: str | None) -> list[str]:
+    """Return the definition of either axis, or of either picture of curves."""
+    heads = ("Above", "Below") if kind == "curves" else ("Across", "Up")
+    sentences = []
+    for head, quantity in zip(heads, QUANTITIES, strict=True):
+        shown = next((p for p in plane if p.estimator == spec and p.quantity == quantity), None)
+        if shown is None:
+            continue
+        layer_sense = plane.series(shown.layer, quantity, spec, sense)[1]
+        found = layer_sense[0].sense if layer_sense else shown.sense
+        definition = axis_of(plane, quantity, spec, found)
+        rows = plane.row_info.axis(plane.n)
+        parts = [part for part in definition.split(", ") if part != rows]
+        sentences.append(f"{head}: {', '.join(parts)}.")
+    return sentences
+
+
+def _lines(plane: Plane, kind: str, unit: str) -> str:
+    """Return what the dashed lines are."""
+    lines = []
+    for ceiling in plane.ceilings.values():
+        if ceiling.bits is not None:
+            name = ceiling.name.replace("log2", "ln") if unit == "nats" else ceiling.name
+            lines.append(f"{name} = {ceiling.bits * UNITS[unit]:.4g} {unit}")
+    shaded = f"; shaded: within half a bit of {plane.ceilings['i_xz'].name}"
+    return f"Dashed: {', '.join(lines)}{shaded if kind != 'curves' else ''}."
+
+
+def _marks(paths: list[Trajectory], caveats: Caveats | None) -> list[str]:
+    """Return one sentence with the meaning of every further mark."""
+    used = [MARKS[key].meaning for key in marks_of(paths, caveats) if key != "first"]
+    return [f"{'; '.join(used).capitalize()}."] if used else []
+
+
+def _findings(paths: list[Trajectory], spec: str, report: DPIReport | None) -> list[str]:
+    """Return what the segments between layers are, where any are drawn."""
+    if report is None or not paths:
+        return []
+    found = [f for f in report.findings if concerns(f, spec, paths[0].senses[0])]
+    counts = {v: len(pairs) for v, pairs in flag_segments(paths, found, FLAGS).items()}
+    if not counts:
+        return []
+    tally = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return [f"Segments between layers: findings of the data processing check ({tally})."]

@@ -1,0 +1,116 @@
+"""Several runs as clouds: every run a small point per layer at one checkpoint, the median as the layer's own shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import short_label, wrap_label
+from infoplane.analysis.plot.pooled import pairs_of
+from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend
+from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.analysis.studies.compare import Pooled
+
+
+def pooled_label(pooled: Pooled) -> str:
+    """Return the label of an axis of pooled runs: what is drawn, its unit, bound and spec."""
+    return style.drawable(short_label(pooled.quantity, pooled.estimator, pooled.sense))
+
+
+@style.styled
+def plot_cloud(
+    pooled: Sequence[Pooled], *, step: int | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw every run as a small point per layer at one checkpoint, the median as the layer's own shape, thin lines to it.
+
+    The way Shwartz-Ziv and Tishby (2017) drew many random initialisations, with the median added: coordinates are medians
+    one by one.
+
+    Args:
+        pooled: from `infoplane.analysis.studies.compare.pool`.
+        step: one of the checkpoints that all runs share; the last when left out.
+        ax: where to draw; None makes a new pyplot figure.
+
+    Raises:
+        InputError: a step that not all runs have, or no layer with both quantities.
+    """
+    pairs = pairs_of(pooled)
+    steps = pairs[0][0].steps
+    step = steps[-1] if step is None else step
+    if step not in steps:
+        raise InputError(f"no such step in all runs: {step}; they share {list(steps)}")
+    ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.42)
+    layers = [across.layer for across, _ in pairs]
+    tones = layer_tones(layers)
+    for index, (across, up) in enumerate(pairs):
+        _draw_cloud(ax, across, up, step, tones[across.layer], index)
+    runs = len(pairs[0][0].names)
+    ax.set_title(f"step {step}, {runs} runs: every run, median", fontsize=8, loc="left")
+    rooms = int(style.width_points(ax) / 4.2), int(style.height_points(ax) / 4.4)
+    ax.set_xlabel(wrap_label(pooled_label(pairs[0][0]), max(18, rooms[0])), parse_math=False)
+    ax.set_ylabel(wrap_label(pooled_label(pairs[0][1]), max(18, rooms[1])), parse_math=False)
+    plain_legend(ax, layer_handles(ax, layers), loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return ax
+
+
+def _draw_cloud(
+    ax: Axes, across: Pooled, up: Pooled, step: int, tone: style.Tone, index: int
+) -> None:
+    """Draw one layer: its runs, their median, and thin lines between."""
+    i, j = across.steps.index(step), up.steps.index(step)
+    xs, ys = across.values[:, i], up.values[:, j]
+    middle = float(across.median[i]), float(up.median[j])
+    for x, y in zip(xs, ys, strict=True):
+        ax.plot([x, middle[0]], [y, middle[1]], color=tone, lw=0.4, alpha=0.5, zorder=1)
+    ax.scatter(xs, ys, s=9, color=[tone], alpha=0.75, lw=0, zorder=2, gid=f"cloud-{index}")
+    ax.plot(
+        *middle,
+        marker=style.marker(index),
+        ms=7,
+        mfc=tone,
+        mec="black",
+        mew=0.8,
+        ls="none",
+        zorder=4,
+        gid=f"median-{index}",
+    )
+
+
+@style.styled
+def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None) -> Figure:
+    """Draw `plot_cloud` at several checkpoints on equal axes.
+
+    Args:
+        pooled: from `infoplane.analysis.studies.compare.pool`.
+        steps: checkpoints that all runs share; the first, those at a third and two thirds, and the last when left out.
+    """
+    across, up = pairs_of(pooled)[0]
+    chosen = _four_of(across.steps) if steps is None else list(steps)
+    figure = style.new_figure(style.PAGE, style.PAGE / len(chosen) + 0.7)
+    axes = figure.subplots(1, len(chosen), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, step in zip(axes, chosen, strict=True):
+        plot_cloud(pooled, step=step, ax=ax)
+        handles = list(ax.get_legend().legend_handles)
+        ax.get_legend().remove()
+        ax.set_title(f"step {step}", fontsize=8, loc="left")
+        ax.set_xlabel("")
+        ax.set_ylabel("")
+    room = int(style.height_points(axes[0]) / 4.4)
+    axes[0].set_ylabel(wrap_label(pooled_label(up), max(18, room)), parse_math=False)
+    words = f"{pooled_label(across)}; {len(across.names)} runs, median marked"
+    figure.supxlabel(words, fontsize=8, parse_math=False)
+    plain_legend(figure, handles, loc="outside right center")
+    return figure
+
+
+def _four_of(steps: Sequence[int]) -> list[int]:
+    """Return the first step, those at a third and two thirds of the way, and the last."""
+    last = len(steps) - 1
+    places = {round(share * last) for share in (0, 1 / 3, 2 / 3, 1)}
+    return [steps[k] for k in sorted(places)]

@@ -1,0 +1,215 @@
+"""One layer's path on an Axes: its line, points, bars, first and last mark."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PolyCollection
+from matplotlib.colors import Colormap, Normalize
+from numpy.typing import NDArray
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.marks import GREY, NULL
+from infoplane.analysis.plot.trajectory import Interval, Trajectory
+
+Tones = NDArray[np.float64]
+"""Colours of the checkpoints of one path, shape (steps, 4)."""
+
+
+def draw_path(
+    ax: Axes, path: Trajectory, index: int, norm: Normalize, colours: Colormap
+) -> LineCollection | None:
+    """Draw the path of one layer; returns its line, None where there is one checkpoint.
+
+    Args:
+        ax: where to draw.
+        path: the layer's path, in bits.
+        index: of the layer: its shape, and the end of the ids of what is drawn.
+        norm, colours: colour of a step.
+    """
+    tones = np.asarray(colours(norm(np.asarray(path.steps, float))))
+    lines = _draw_line(ax, path, index, norm, colours)
+    _draw_points(ax, path, index, tones)
+    if path.pooled:
+        _draw_ranges(ax, path, index)
+    else:
+        _draw_bars(ax, path, index, tones)
+    if path.null is not None:
+        _draw_null(ax, path, path.null, index)
+    _draw_ends(ax, path, index, tones)
+    return lines
+
+
+def _draw_line(
+    ax: Axes, path: Trajectory, index: int, norm: Normalize, colours: Colormap
+) -> LineCollection | None:
+    if len(path.steps) < 2:
+        return None
+    points = np.column_stack([path.x, path.y])  # (steps, 2)
+    segments = np.stack([points[:-1], points[1:]], axis=1)  # (steps - 1, 2, 2)
+    lines = LineCollection(
+        list(segments), cmap=colours, norm=norm, linewidths=1.1, alpha=0.85, zorder=2
+    )
+    lines.set_array(np.asarray(path.steps[1:], float))
+    lines.set_gid(f"path-{index}")
+    ax.add_collection(lines)
+    return lines
+
+
+def hollow_points(path: Trajectory) -> NDArray[np.bool_]:
+    """Return which points are drawn hollow: saturated ones, and those of little coverage."""
+    sparse = path.sparse or (False,) * len(path.steps)
+    return np.asarray(path.saturated) | np.asarray(sparse)
+
+
+def _draw_points(ax: Axes, path: Trajectory, index: int, tones: Tones) -> None:
+    x, y, full = np.asarray(path.x), np.asarray(path.y), np.asarray(path.saturated)
+    faces = np.where(hollow_points(path)[:, None], np.ones(4), tones)
+    ax.scatter(
+        x,
+        y,
+        s=7,
+        c=faces,
+        edgecolors=list(map(tuple, tones)),
+        linewidths=0.6,
+        zorder=3,
+        gid=f"points-{index}",
+    )
+    if full.any():
+        ax.scatter(
+            x[full],
+            y[full],
+            s=5,
+            c=tones[full],
+            marker="x",
+            linewidths=0.4,
+            zorder=3,
+            gid=f"crosses-{index}",
+        )
+
+
+def _draw_bars(ax: Axes, path: Trajectory, index: int, tones: Tones) -> None:
+    """Draw 95 % intervals across and up at every checkpoint that has one."""
+    across, up, tones_across, tones_up = [], [], [], []
+    for k, (x, y) in enumerate(zip(path.x, path.y, strict=True)):
+        if bar := _at(path.x_bars, k):
+            across.append([(bar[0], y), (bar[1], y)])
+            tones_across.append(tones[k])
+        if bar := _at(path.y_bars, k):
+            up.append([(x, bar[0]), (x, bar[1])])
+            tones_up.append(tones[k])
+    for name, bars, shades in (("x", across, tones_across), ("y", up, tones_up)):
+        if bars:
+            ax.add_collection(
+                LineCollection(
+                    bars,
+                    colors=shades,
+                    linewidths=0.8,
+                    alpha=0.55,
+                    zorder=1.5,
+                    gid=f"bars-{name}-{index}",
+                )
+            )
+
+
+def _at(bars: Sequence[Interval | None], k: int) -> Interval | None:
+    return bars[k] if bars else None
+
+
+def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
+    """Draw the ranges over runs as one pale band along the path: the hull of the ranges of neighbouring checkpoints."""
+    boxes = [
+        _corners(_at(path.x_bars, k) or (x, x), _at(path.y_bars, k) or (y, y))
+        for k, (x, y) in enumerate(zip(path.x, path.y, strict=True))
+    ]
+    pairs = list(itertools.pairwise(boxes)) or [(boxes[0], boxes[0])]
+    hulls = [convex_hull(first + second) for first, second in pairs]
+    pale = style.pale(style.layer_tone(index))
+    ax.add_collection(
+        PolyCollection(
+            hulls,
+            facecolors=pale,
+            edgecolors=pale,
+            linewidths=0.5,
+            zorder=0.5,
+            gid=f"range-{index}",
+        )
+    )
+
+
+Corner = tuple[float, float]
+
+
+def _corners(across: Interval, up: Interval) -> list[Corner]:
+    return [(x, y) for x in across for y in up]
+
+
+def convex_hull(points: Sequence[Corner]) -> list[Corner]:
+    """Return the corners of the smallest convex polygon around points, anticlockwise (Andrew's monotone chain).
+
+    Example:
+        >>> convex_hull([(0, 0), (2, 0), (1, 1), (1, 0.5), (1, 2)])
+        [(0, 0), (2, 0), (1, 2)]
+    """
+    ordered = sorted(set(points))
+    if len(ordered) < 3:
+        return ordered
+    return _half_hull(ordered)[:-1] + _half_hull(ordered[::-1])[:-1]
+
+
+def _half_hull(ordered: Sequence[Corner]) -> list[Corner]:
+    hull: list[Corner] = []
+    for corner in ordered:
+        while len(hull) > 1 and not _turns_left(hull[-2], hull[-1], corner):
+            hull.pop()
+        hull.append(corner)
+    return hull
+
+
+def _turns_left(a: Corner, b: Corner, c: Corner) -> bool:
+    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _draw_null(ax: Axes, path: Trajectory, null: Interval, index: int) -> None:
+    x = path.x[-1]
+    ax.plot(
+        [x, x],
+        null,
+        color=NULL,
+        lw=3,
+        alpha=0.7,
+        solid_capstyle="butt",
+        zorder=1,
+        gid=f"null-{index}",
+    )
+
+
+def _draw_ends(ax: Axes, path: Trajectory, index: int, tones: Tones) -> None:
+    """Draw a small open ring at the first checkpoint and the layer's own shape at the last."""
+    ax.plot(
+        path.x[0],
+        path.y[0],
+        marker="o",
+        ms=6.5,
+        mfc="none",
+        mec=GREY,
+        mew=0.8,
+        ls="none",
+        zorder=4,
+        gid=f"first-{index}",
+    )
+    ax.plot(
+        path.x[-1],
+        path.y[-1],
+        marker=style.marker(index),
+        ms=6.5,
+        mfc="white" if hollow_points(path)[-1] else tones[-1],
+        mec="black",
+        mew=0.8,
+        ls="none",
+        zorder=5,
+        gid=f"last-{index}",
+    )

@@ -1,0 +1,113 @@
+"""The legend of a plane: its layers, then its marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import layer_labels, named, numbered_names
+from infoplane.analysis.plot.marks import MARKS
+from infoplane.plane import Plane
+
+MOST_NAMED = {"page": 24, "column": 12}
+"""Layers in a legend, and with a number beside their mark: more would leave the plane itself no room."""
+_LETTER, _HANDLE = 3.9, 24.0
+"""Points that a letter of a legend takes, and that the sign before the words takes."""
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What a legend lists.
+
+    Attributes:
+        layers: names of the layers that are drawn, in order.
+        marks: keys of `MARKS`.
+        flags: entries of the findings that are drawn.
+    """
+
+    layers: Sequence[str]
+    marks: Sequence[str]
+    flags: Sequence[Line2D] = ()
+
+
+def named_layers(ax: Axes, count: int) -> list[int]:
+    """Return the places of the layers that have a name in the legend and a number beside their mark."""
+    return named(count, MOST_NAMED["column" if style.is_narrow(ax) else "page"])
+
+
+def draw_legend(ax: Axes, plane: Plane, legend: Legend, width: float, spec: str = "") -> None:
+    """Draw a legend under the labels of an Axes.
+
+    Args:
+        ax: the Axes.
+        plane: knows the reductions of the layers.
+        legend: what it lists.
+        width: of the Axes, in points.
+        spec: the estimator that is drawn.
+    """
+    entries = legend_entries(ax, plane, legend, spec)
+    lines = ax.get_xlabel().count("\n") + 1
+    box = ax.legend(
+        handles=entries,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=style.below(ax, 20 + 11 * lines),
+        ncols=_columns(ax, entries, width),
+        handletextpad=0.3,
+        columnspacing=1.0,
+        borderaxespad=0,
+    )
+    for text in box.get_texts():
+        text.set_parse_math(False)
+
+
+def legend_entries(ax: Axes, plane: Plane, legend: Legend, spec: str = "") -> list[Line2D]:
+    """Return the entries of a legend; of many layers, as many as the figure has room for."""
+    layers = _of_layers(ax, plane, legend.layers, spec)
+    return [*layers, *_of_marks(legend.marks), *legend.flags]
+
+
+def _of_layers(ax: Axes, plane: Plane, layers: Sequence[str], spec: str) -> list[Line2D]:
+    labels = layer_labels(plane, layers, estimator=spec)
+    words = [style.drawable(text) for text in numbered_names(layers, labels)]
+    chosen = named_layers(ax, len(layers))
+    entries = [_of_layer(index, words[index]) for index in chosen]
+    if len(chosen) < len(layers):
+        entries.append(
+            Line2D([], [], ls="none", label=f"{len(chosen)} of {len(layers)} layers named")
+        )
+    return entries
+
+
+def _of_layer(index: int, words: str) -> Line2D:
+    look = {"ls": "none", "ms": 5.5, "mfc": "#9aa7b0", "mec": "black", "mew": 0.7}
+    return Line2D([], [], marker=style.marker(index), label=words, **look)  # type: ignore[arg-type]  # keywords of a line
+
+
+def _of_marks(keys: Sequence[str]) -> list[Line2D]:
+    return [Line2D([], [], label=MARKS[key].meaning, **MARKS[key].look) for key in keys]
+
+
+def draw_marks(ax: Axes, keys: Sequence[str]) -> None:
+    """Draw a legend of marks alone, in a line above an Axes; nothing where there are none."""
+    if keys:
+        ax.legend(
+            handles=_of_marks(keys),
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=len(keys),
+            handletextpad=0.4,
+            borderaxespad=0.1,
+        )
+
+
+def _columns(ax: Axes, entries: Sequence[Line2D], width: float) -> int:
+    """Return how many columns fit: at most four, and none of fewer than three entries."""
+    widest = max(len(str(entry.get_label())) for entry in entries)
+    room = min(width + 90, 68.0 * style.figure_of(ax).get_figwidth())
+    fits = int(room / (_LETTER * widest + _HANDLE))
+    return max(1, min(4, fits, (len(entries) + 2) // 3))

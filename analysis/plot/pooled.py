@@ -1,0 +1,126 @@
+"""Runs of several seeds pooled in one plane: the path of the median or mean over runs, with the range of the runs around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from infoplane.analysis.caveats import Caveats
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import short_axis
+from infoplane.analysis.plot.legend import Legend, draw_legend
+from infoplane.analysis.plot.marks import marks_of
+from infoplane.analysis.plot.plane import Canvas
+from infoplane.analysis.plot.trajectory import Interval, Trajectory
+from infoplane.analysis.plot.view import View
+from infoplane.errors import InputError
+from infoplane.plane import Plane
+
+if TYPE_CHECKING:
+    from infoplane.analysis.studies.compare import Pooled
+
+
+def pairs_of(pooled: Sequence[Pooled]) -> list[tuple[Pooled, Pooled]]:
+    """Return I(X;Z) and I(Z;Y) of every layer that has both, in layer order.
+
+    Raises:
+        InputError: no layer has both.
+    """
+    known = {(p.layer, p.quantity): p for p in pooled}
+    pairs = []
+    for layer in dict.fromkeys(p.layer for p in pooled):
+        if (layer, "i_xz") in known and (layer, "i_zy") in known:
+            pairs.append((known[layer, "i_xz"], known[layer, "i_zy"]))
+    if not pairs:
+        raise InputError("no layer has both I(X;Z) and I(Z;Y) in all runs")
+    return pairs
+
+
+def pooled_paths(pooled: Sequence[Pooled], centre: str = "median") -> list[Trajectory]:
+    """Return the path of every layer: the centre over runs, and as bars the range over runs.
+
+    Args:
+        pooled: from `infoplane.analysis.studies.compare.pool`.
+        centre: ``median`` or ``mean``, of either coordinate by itself.
+    """
+    return [_path(across, up, centre) for across, up in pairs_of(pooled)]
+
+
+def _path(across: Pooled, up: Pooled, centre: str) -> Trajectory:
+    steps = [step for step in across.steps if step in up.steps]
+    at_x = [across.steps.index(step) for step in steps]
+    at_y = [up.steps.index(step) for step in steps]
+    xs, ys = across.centre(centre)[at_x], up.centre(centre)[at_y]
+    return Trajectory(
+        across.layer,
+        tuple(steps),
+        tuple(map(float, xs)),
+        tuple(map(float, ys)),
+        tuple(map(bool, across.mostly_saturated()[at_x])),
+        (across.sense, up.sense),
+        x_bars=_ranges(across, at_x),
+        y_bars=_ranges(up, at_y),
+        pooled=True,
+    )
+
+
+def _ranges(pooled: Pooled, places: Sequence[int]) -> tuple[Interval, ...]:
+    low, high = pooled.band()
+    return tuple((float(low[k]), float(high[k])) for k in places)
+
+
+@style.styled
+def draw_pooled(
+    planes: Mapping[str, Plane],
+    pooled: Sequence[Pooled],
+    *,
+    centre: str = "median",
+    width: float = style.PAGE * 0.8,
+    view: View | None = None,
+) -> Figure:
+    """Draw `plot_pooled` on a figure of ``width`` inches; see there for the other arguments."""
+    height = width * (1.05 if width < 5 else 0.78)
+    ax = style.new_figure(width, height).add_subplot()
+    return style.figure_of(plot_pooled(planes, pooled, centre=centre, ax=ax, view=view))
+
+
+@style.styled
+def plot_pooled(
+    planes: Mapping[str, Plane],
+    pooled: Sequence[Pooled],
+    *,
+    centre: str = "median",
+    ax: Axes | None = None,
+    log: bool | None = None,
+    view: View | None = None,
+) -> Axes:
+    """Draw several runs as one plane: per layer the path of the centre over runs, and a pale band, the range over runs.
+
+    Args:
+        planes: of the runs, by name; all of one probe set.
+        pooled: the same runs from `infoplane.analysis.studies.compare.pool`.
+        centre: ``median`` or ``mean``.
+        ax: where to draw; None makes a new pyplot figure.
+        log: logarithmic step colours; None decides from the steps.
+        view: title, unit and limits.
+
+    Raises:
+        InputError: no layer has both quantities in all runs, or another centre.
+    """
+    paths = pooled_paths(pooled, centre)
+    plane, spec = next(iter(planes.values())), pooled[0].estimator
+    canvas = Canvas(style.new_axes(ax), view or View(), log)
+    words = f"{centre} of {len(planes)} runs"
+    across, up = paths[0].senses
+    labels = (
+        f"{short_axis(plane, 'i_xz', spec, across)}, {words}",
+        f"{short_axis(plane, 'i_zy', spec, up)}, {words}",
+    )
+    canvas.draw(paths, plane.ceilings, Caveats(), labels)
+    legend = Legend([path.layer for path in paths], marks_of(paths))
+    draw_legend(canvas.ax, plane, legend, canvas.width, spec)
+    canvas.finish(paths, Caveats())
+    return canvas.ax

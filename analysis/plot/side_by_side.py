@@ -1,0 +1,88 @@
+"""Several planes on equal axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from matplotlib.figure import Figure
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.labels import choose_estimator, short_names
+from infoplane.analysis.plot.legend import Legend, legend_entries
+from infoplane.analysis.plot.marks import MARKS, marks_of
+from infoplane.analysis.plot.plane import plot_plane
+from infoplane.analysis.plot.small import plain_legend
+from infoplane.analysis.plot.trajectory import trajectories
+from infoplane.analysis.plot.view import View
+from infoplane.errors import InputError
+from infoplane.plane import Plane
+
+
+@style.styled
+def draw_side_by_side(
+    planes: Mapping[str, Plane],
+    *,
+    estimator: str | None = None,
+    sense: str | None = None,
+    view: View | None = None,
+) -> Figure:
+    """Draw several planes on equal axes, e.g. ``{"train": a, "test": b}`` or one per run or activation.
+
+    Args:
+        planes: by the name that stands above each.
+        estimator: spec to draw; None takes each plane's first.
+        sense: exact, point, upper or lower; None takes the first that is present.
+        view: title of the figure, unit and limits of all.
+
+    Raises:
+        InputError: no plane, or one without the estimator.
+    """
+    if not planes:
+        raise InputError("expected at least one plane")
+    view = view or View()
+    figure = style.new_figure(style.PAGE, style.PAGE / max(2, len(planes)) + 0.9)
+    if view.title:
+        figure.suptitle(style.drawable(view.title), fontsize=9, parse_math=False)
+    axes = figure.subplots(1, len(planes), squeeze=False, sharex=True, sharey=True)[0]
+    limits = []
+    for ax, (name, plane) in zip(axes, planes.items(), strict=True):
+        plot_plane(
+            plane,
+            ax=ax,
+            estimator=estimator,
+            sense=sense,
+            colour_bar=ax is axes[-1],
+            legend=False,
+            view=replace(view, title=short_names([name], 40)[0]),
+        )
+        limits.append((*ax.get_xlim(), *ax.get_ylim()))
+        if ax is not axes[0]:
+            ax.set_ylabel("")
+    left, right, low, high = zip(*limits, strict=True)
+    axes[0].set_xlim(min(left), max(right))
+    axes[0].set_ylim(min(low), max(high))
+    _draw_shared_legend(figure, planes, estimator, sense)
+    return figure
+
+
+def _draw_shared_legend(
+    figure: Figure, planes: Mapping[str, Plane], estimator: str | None, sense: str | None
+) -> None:
+    """Draw one legend under all planes: the layers of the first, and the marks of any."""
+    used: set[str] = set()
+    for plane in planes.values():
+        used |= set(marks_of(trajectories(plane, choose_estimator(plane, estimator), sense)))
+    first = next(iter(planes.values()))
+    spec = choose_estimator(first, estimator)
+    names = [path.layer for path in trajectories(first, spec, sense)]
+    listed = Legend(names, [key for key in MARKS if key in used])
+    handles = legend_entries(figure.axes[0], first, listed, spec)
+    plain_legend(
+        figure,
+        handles,
+        loc="outside lower center",
+        ncols=min(5, len(handles)),
+        handletextpad=0.3,
+        columnspacing=1.0,
+    )

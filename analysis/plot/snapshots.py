@@ -1,0 +1,87 @@
+"""The plane as its first authors drew it: one line through the layers per checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+
+from infoplane.analysis.plot import style
+from infoplane.analysis.plot.frame import (
+    draw_frame,
+    draw_heading,
+    draw_step_scale,
+    label_across,
+    label_up,
+)
+from infoplane.analysis.plot.labels import choose_estimator, short_axis
+from infoplane.analysis.plot.trajectory import Trajectory, trajectories
+from infoplane.analysis.plot.view import View
+from infoplane.errors import InputError
+from infoplane.plane import Plane
+
+
+@style.styled
+def plot_snapshots(
+    plane: Plane,
+    *,
+    estimator: str | None = None,
+    sense: str | None = None,
+    ax: Axes | None = None,
+    log: bool | None = None,
+    view: View | None = None,
+) -> Axes:
+    """Draw the plane as Shwartz-Ziv and Tishby (2017, arXiv 1703.00810): at each checkpoint one line through all layers.
+
+    Args:
+        plane: what was measured.
+        estimator: spec to draw; None takes the plane's first.
+        sense: exact, point, upper or lower; None takes the first that is present.
+        ax: where to draw; None makes a new pyplot figure.
+        log: logarithmic step colours; None decides from the steps.
+        view: title, unit and limits.
+
+    Raises:
+        InputError: an unknown estimator, or no layer with both I(X;Z) and I(Z;Y).
+    """
+    spec = choose_estimator(plane, estimator)
+    paths = trajectories(plane, spec, sense)
+    if not paths:
+        raise InputError(f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}")
+    ax, view = style.new_axes(ax), view or View()
+    steps = sorted({step for path in paths for step in path.steps})
+    lines = _draw_lines(ax, paths, steps, log)
+    draw_frame(ax, plane.ceilings, paths, view)
+    scale = draw_step_scale(ax, lines, steps, log)
+    draw_heading(ax, view.title, (), style.width_points(ax))
+    across, up = paths[0].senses
+    label_across(ax, view.text(short_axis(plane, "i_xz", spec, across)), scale)
+    label_up(ax, view.text(short_axis(plane, "i_zy", spec, up)))
+    return ax
+
+
+def _draw_lines(
+    ax: Axes, paths: Sequence[Trajectory], steps: Sequence[int], log: bool | None
+) -> LineCollection:
+    """Draw one line and its points per checkpoint; returns the lines."""
+    norm, colours = style.step_norm(steps, log), style.colour_map()
+    joined = []
+    for step in steps:
+        points = [point for path in paths if (point := path.at(step)) is not None]
+        joined.append(points)
+        ax.plot(
+            *zip(*points, strict=True),
+            ls="none",
+            marker="o",
+            ms=3,
+            color=colours(norm(step)),
+            gid=f"step-{step}",
+        )
+    lines = LineCollection(
+        joined, cmap=colours, norm=norm, linewidths=0.8, alpha=0.7, gid="snapshots"
+    )
+    lines.set_array(np.asarray(steps, float))
+    ax.add_collection(lines)
+    return lines

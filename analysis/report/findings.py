@@ -1,0 +1,143 @@
+"""The findings of the DPI check and the cells that were not measured, as JSON-ready data: episodes in whole sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from infoplane.analysis.dpi.episodes import episodes_of
+from infoplane.analysis.report.sections import number
+from infoplane.plane import Failure, Plane
+from infoplane.types import VERDICTS, DPIReport, Episode, Finding
+
+Json = Any
+"""A JSON value."""
+
+MOST_FINDINGS = 1000
+"""Findings embedded at most, the worst first; the page says how many it leaves out."""
+
+
+def dpi_data(report: DPIReport, plane: Plane) -> dict[str, Json]:
+    """Tally, episodes in sentences, and the worst findings for the marks in the plane; explanations are stored once each."""
+    worst = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits))
+    worst = worst[:MOST_FINDINGS]
+    texts = {text: index for index, text in enumerate(dict.fromkeys(f.explanation for f in worst))}
+    layers = {name: index for index, name in enumerate(plane.layers)}
+    return {
+        "passed": report.passed,
+        "checked": report.checked,
+        "counts": {v: report.counts[v] for v in VERDICTS if report.counts.get(v)},
+        "limits": list(report.limits),
+        "texts": list(texts),
+        "omitted": len(report.findings) - len(worst),
+        "episodes": _episodes(report, plane, texts),
+        "findings": [_finding(f, layers, texts) for f in worst],
+    }
+
+
+def _finding(
+    finding: Finding, layers: Mapping[str, int], texts: Mapping[str, int]
+) -> dict[str, Json]:
+    return {
+        "law": finding.law,
+        "step": finding.step,
+        "u": layers.get(finding.upstream, finding.upstream),
+        "d": layers.get(finding.downstream, finding.downstream),
+        "x": number(finding.excess_bits, 4),
+        "v": finding.verdict,
+        "t": texts[finding.explanation],
+        "e": finding.estimator,
+    }
+
+
+def _episodes(report: DPIReport, plane: Plane, texts: Mapping[str, int]) -> list[dict[str, Json]]:
+    """Return the worst episodes, each with a sentence, the worst of its findings and what that means."""
+    findings: dict[tuple[str, ...], list[Finding]] = {}
+    for f in report.findings:
+        key = (f.law, f.upstream, f.downstream, f.estimator, f.verdict)
+        findings.setdefault(key, []).append(f)
+    steps = sorted({*plane.steps, *(f.step for f in report.findings)})
+    episodes = report.episodes or episodes_of(report.findings, steps)
+    layers = {name: index for index, name in enumerate(plane.layers)}
+    rows = []
+    for episode in episodes[:MOST_FINDINGS]:
+        key = (
+            episode.law,
+            episode.upstream,
+            episode.downstream,
+            episode.estimator,
+            episode.verdict,
+        )
+        worst = _worst(findings.get(key, ()), episode)
+        rows.append(
+            {
+                "v": episode.verdict,
+                "law": episode.law,
+                "e": episode.estimator,
+                "u": layers.get(episode.upstream, episode.upstream),
+                "d": layers.get(episode.downstream, episode.downstream),
+                "step": episode.first_step if worst is None else worst.step,
+                "text": sentence_of(episode) + ("" if worst is None else _evidence(worst)),
+                "t": -1 if worst is None else texts.get(worst.explanation, -1),
+            }
+        )
+    return rows
+
+
+def _worst(findings: Sequence[Finding], episode: Episode) -> Finding | None:
+    """Return the finding of an episode with the largest excess."""
+    within = [f for f in findings if episode.first_step <= f.step <= episode.last_step]
+    return max(within, key=lambda f: f.excess_bits, default=None)
+
+
+def sentence_of(episode: Episode) -> str:
+    """Return an episode as a sentence.
+
+    Example:
+        >>> sentence_of(Episode("I(X;Z) pair", "fc1", "fc2", "estimator", 10, 40, 4, 0.25, "bin:szt"))
+        'From step 10 to 40 (4 checkpoints), fc2 exceeds fc1, which it is computed from, by up to 0.25 bits (I(X;Z) pair, bin:szt).'
+        >>> sentence_of(Episode("I(Z;Y) bound", "fc1", "fc1", "bias", 10, 10, 1, 0.1, "knn"))
+        'At step 10, fc1 exceeds its bound by 0.1 bits (I(Z;Y) bound, knn).'
+    """
+    when = f"At step {episode.first_step}"
+    amount = f"by {episode.worst_bits:.3g} bits"
+    if episode.checkpoints > 1:
+        when = (
+            f"From step {episode.first_step} to {episode.last_step} ({episode.checkpoints} "
+            "checkpoints)"
+        )
+        amount = f"by up to {episode.worst_bits:.3g} bits"
+    source = ", ".join(part for part in (episode.law, episode.estimator) if part)
+    up, down = episode.upstream, episode.downstream
+    if episode.verdict in ("untestable", "not comparable"):
+        pair = up if up == down else f"{up} and {down}"
+        return f"{when}, {pair}: {episode.verdict} ({source})."
+    if up == down:
+        return f"{when}, {up} exceeds its bound {amount} ({source})."
+    return f"{when}, {down} exceeds {up}, which it is computed from, {amount} ({source})."
+
+
+def _evidence(finding: Finding) -> str:
+    """Return what resampling and the exchange of bits say of a finding, as a sentence; empty where nothing was computed."""
+    said = []
+    if finding.gain_bits is not None and finding.loss_bits is not None:
+        said.append(f"{finding.gain_bits:.3g} bits gained, {finding.loss_bits:.3g} lost")
+    if finding.p is not None:
+        said.append(f"p = {finding.p:.3g}")
+    return f" At its worst: {', '.join(said)}." if said else ""
+
+
+def failures_data(plane: Plane) -> list[dict[str, Json]]:
+    """Return the cells that were not measured, those of one layer, estimator and reason joined."""
+    groups: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in plane.failures:
+        key = (failure.layer, failure.estimator, failure.message)
+        groups.setdefault(key, []).append(failure)
+    rows = []
+    for (layer, estimator, message), failures in list(groups.items())[:MOST_FINDINGS]:
+        steps = sorted(f.step for f in failures)
+        when = f"step {steps[0]}"
+        if len(steps) > 1:
+            when = f"{len(steps)} checkpoints from step {steps[0]} to {steps[-1]}"
+        rows.append({"when": when, "layer": layer, "estimator": estimator, "message": message})
+    return rows

@@ -1,0 +1,123 @@
+"""Pictures of what the activations and gradients of a run do: each kind is measured here, then drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from infoplane.errors import InputError
+
+if TYPE_CHECKING:
+    from infoplane.analysis.plot.show import Figure
+    from infoplane.archive import Archive
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a picture of a run is asked for with.
+
+    Attributes:
+        layers: names of layers; None for all.
+        estimator: spec; None for the kind's own.
+        errorbars: half-sample splits for the intervals of kind ``split``; 0 for none.
+        title: words above the figure of kind ``split``.
+    """
+
+    layers: Sequence[str] | None = None
+    estimator: str | None = None
+    errorbars: int = 0
+    title: str = ""
+
+
+def draw_run(archive: Archive, kind: str, asked: Asked | None = None) -> Figure:
+    """Measure what a picture of a run shows, and draw it.
+
+    Args:
+        archive: the run.
+        kind: one of `RUN_KINDS`.
+        asked: layers, estimator and intervals.
+
+    Raises:
+        InputError: an unknown kind or layer, or a run that did not record what the kind needs.
+    """
+    if kind not in RUN_KINDS:
+        raise InputError(f"expected kind {', '.join(RUN_KINDS)}, got {kind!r}")
+    return RUN_KINDS[kind](archive, asked or Asked())
+
+
+def _histograms(archive: Archive, asked: Asked) -> Figure:
+    from infoplane.analysis.plot import draw_histograms
+    from infoplane.analysis.studies.histograms import histograms
+
+    layers = asked.layers or archive.layers
+    return draw_histograms([histograms(archive, layer) for layer in layers])
+
+
+def _units(archive: Archive, asked: Asked) -> Figure:
+    from infoplane.analysis.plot import draw_unit_histograms
+    from infoplane.analysis.studies.histograms import histograms
+
+    layer = asked.layers[0] if asked.layers else archive.layers[-1]
+    return draw_unit_histograms(histograms(archive, layer))
+
+
+def _mechanism(archive: Archive, asked: Asked) -> Figure:
+    from infoplane.analysis.plot import draw_mechanism
+    from infoplane.analysis.studies.mechanism import mechanism
+
+    layers = asked.layers or archive.layers
+    found = mechanism(archive, estimator=asked.estimator or "bin:szt")
+    return draw_mechanism([m for m in found if m.layer in layers])
+
+
+def _widths(archive: Archive, asked: Asked) -> Figure:
+    from infoplane.analysis.plot import draw_widths
+    from infoplane.analysis.studies.bin_width import width_sweep
+
+    layers = asked.layers or archive.layers
+    return draw_widths([width_sweep(archive, layer) for layer in layers])
+
+
+def _gradients(archive: Archive, asked: Asked) -> Figure:
+    from infoplane.analysis.plot import draw_gradients
+
+    return draw_gradients(_gradient_statistics(archive))
+
+
+def _snr(archive: Archive, asked: Asked) -> Figure:
+    from infoplane.analysis.plot import plot_gradient_snr
+    from infoplane.analysis.plot.style import figure_of
+
+    return figure_of(plot_gradient_snr(_gradient_statistics(archive)))
+
+
+def _gradient_statistics(archive: Archive) -> Mapping[int, Any]:  # Any: statistics by parameter
+    found = {}
+    for step in archive.steps:
+        statistics = archive.extra(step, "gradients")
+        if statistics is not None:
+            found[step] = statistics
+    return found
+
+
+def _split(archive: Archive, asked: Asked) -> Figure:
+    from infoplane.analysis.measuring.train_test import split_planes
+    from infoplane.analysis.plot import View, draw_side_by_side
+
+    planes = split_planes(archive, [asked.estimator or "bin:szt"], errorbars=asked.errorbars)
+    return draw_side_by_side(planes, view=View(title=asked.title))
+
+
+RUN_KINDS: Mapping[str, Callable[[Any, Asked], Any]] = {  # Any: an archive; a figure
+    "histograms": _histograms,
+    "units": _units,
+    "mechanism": _mechanism,
+    "widths": _widths,
+    "gradients": _gradients,
+    "snr": _snr,
+    "split": _split,
+}
+"""``histograms``: activations over training, a panel per layer; ``units``: the same per unit of one layer, the last where none is
+named; ``mechanism``: saturation, zeros, duplicates, cells; ``widths``: I(X;Z) of bins against their width; ``gradients``,
+``snr``: gradient statistics; ``split``: the planes of training and held-out rows side by side."""
