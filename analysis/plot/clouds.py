@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from infoplane.analysis.studies.compare import Pooled
 
 
-def pooled_label(pooled: Pooled) -> str:
+def pooled_label(pooled: Pooled, sense: str = "point") -> str:
     """Return the label of an axis of pooled runs: what is drawn, its unit, bound and spec."""
-    return style.drawable(short_label(pooled.quantity, pooled.estimator, pooled.sense))
+    return style.drawable(short_label(pooled.quantity, pooled.estimator, sense))
 
 
 @style.styled

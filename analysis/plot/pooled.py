@@ -16,6 +16,7 @@ from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.plane import Canvas
 from infoplane.analysis.plot.trajectory import Interval, Trajectory
 from infoplane.analysis.plot.view import View
+from infoplane.analysis.studies.compare import mostly_saturated, sense_of
 from infoplane.errors import InputError
 from infoplane.plane import Plane
 
@@ -39,17 +40,20 @@ def pairs_of(pooled: Sequence[Pooled]) -> list[tuple[Pooled, Pooled]]:
     return pairs
 
 
-def pooled_paths(pooled: Sequence[Pooled], centre: str = "median") -> list[Trajectory]:
+def pooled_paths(
+    planes: Mapping[str, Plane], pooled: Sequence[Pooled], centre: str = "median"
+) -> list[Trajectory]:
     """Return the path of every layer: the centre over runs, and as bars the range over runs.
 
     Args:
+        planes: of the runs, by name.
         pooled: from `infoplane.analysis.studies.compare.pool`.
         centre: ``median`` or ``mean``, of either coordinate by itself.
     """
-    return [_path(across, up, centre) for across, up in pairs_of(pooled)]
+    return [_path(planes, across, up, centre) for across, up in pairs_of(pooled)]
 
 
-def _path(across: Pooled, up: Pooled, centre: str) -> Trajectory:
+def _path(planes: Mapping[str, Plane], across: Pooled, up: Pooled, centre: str) -> Trajectory:
     steps = [step for step in across.steps if step in up.steps]
     at_x = [across.steps.index(step) for step in steps]
     at_y = [up.steps.index(step) for step in steps]
@@ -59,8 +63,8 @@ def _path(across: Pooled, up: Pooled, centre: str) -> Trajectory:
         tuple(steps),
         tuple(map(float, xs)),
         tuple(map(float, ys)),
-        tuple(map(bool, across.mostly_saturated()[at_x])),
-        (across.sense, up.sense),
+        tuple(map(bool, mostly_saturated(across, planes)[at_x])),
+        (sense_of(across, planes), sense_of(up, planes)),
         x_bars=_ranges(across, at_x),
         y_bars=_ranges(up, at_y),
         pooled=True,
@@ -110,7 +114,7 @@ def plot_pooled(
     Raises:
         InputError: no layer has both quantities in all runs, or another centre.
     """
-    paths = pooled_paths(pooled, centre)
+    paths = pooled_paths(planes, pooled, centre)
     plane, spec = next(iter(planes.values())), pooled[0].estimator
     canvas = Canvas(style.new_axes(ax), view or View(), log)
     words = f"{centre} of {len(planes)} runs"

@@ -12,6 +12,7 @@ from infoplane.analysis.plot import style
 from infoplane.analysis.plot.clouds import pooled_label
 from infoplane.analysis.plot.labels import short_axis, short_names, wrap_label
 from infoplane.analysis.plot.small import layer_handles, layer_tones, plain_legend, small_plane
+from infoplane.analysis.studies.compare import sense_of
 from infoplane.plane import Plane
 from infoplane.types import Quantity
 
@@ -35,7 +36,7 @@ def draw_compared(planes: Mapping[str, Plane], pooled: Sequence[Pooled]) -> Figu
     grid = figure.add_gridspec(2, 1, height_ratios=[1.1, 1])
     top, bottom = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     _draw_planes(top, planes, pooled)
-    _draw_pooled(bottom, pooled, len(planes))
+    _draw_pooled(bottom, planes, pooled)
     return figure
 
 
@@ -44,7 +45,7 @@ def _draw_planes(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
     shown = list(planes)[:MOST_PLANES]
     axes = figure.subplots(1, len(shown), sharex=True, sharey=True, squeeze=False)[0]
     titles = short_names(shown, 24)
-    spec, senses = pooled[0].estimator, {p.quantity: p.sense for p in pooled}
+    spec, senses = pooled[0].estimator, {p.quantity: sense_of(p, planes) for p in pooled}
     for ax, title, name in zip(axes, titles, shown, strict=True):
         small_plane(ax, planes[name], spec)
         ax.set_title(style.drawable(title), fontsize=8, parse_math=False)
@@ -56,7 +57,7 @@ def _draw_planes(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequenc
     figure.supxlabel(style.drawable(across + more), fontsize=8, parse_math=False)
 
 
-def _draw_pooled(figure: SubFigure, pooled: Sequence[Pooled], runs: int) -> None:
+def _draw_pooled(figure: SubFigure, planes: Mapping[str, Plane], pooled: Sequence[Pooled]) -> None:
     """Draw one Axes per quantity, with a legend of the layers beside them."""
     layers = list(dict.fromkeys(p.layer for p in pooled))
     steps = sorted({step for p in pooled for step in p.steps})
@@ -65,9 +66,9 @@ def _draw_pooled(figure: SubFigure, pooled: Sequence[Pooled], runs: int) -> None
     for ax, quantity in zip(axes, quantities, strict=True):
         curves = [p for p in pooled if p.quantity == quantity]
         _draw_curves(ax, curves, layer_tones(layers))
-        ax.set_title(f"{runs} runs: median, every run, range", fontsize=8)
+        ax.set_title(f"{len(planes)} runs: median, every run, range", fontsize=8)
         if curves:
-            label = wrap_label(pooled_label(curves[0]), 24)
+            label = wrap_label(pooled_label(curves[0], sense_of(curves[0], planes)), 24)
             ax.set_ylabel(label, parse_math=False)
         style.step_axis(ax, steps)
     plain_legend(figure, layer_handles(axes[0], layers, marks=False), loc="outside right center")

@@ -26,8 +26,6 @@ class Pooled:
         names: the runs.
         steps: checkpoints that all runs share.
         values: shape ``(runs, steps)``, every run kept.
-        sense: exact, point, upper or lower.
-        saturated: shape ``(runs, steps)``: where a run's value is.
     """
 
     layer: str
@@ -36,8 +34,6 @@ class Pooled:
     names: tuple[str, ...]
     steps: tuple[int, ...]
     values: NDArray[np.float64]
-    sense: str = "point"
-    saturated: NDArray[np.bool_] | None = None
 
     @property
     def median(self) -> NDArray[np.float64]:
@@ -54,15 +50,33 @@ class Pooled:
             raise InputError(f"expected {' or '.join(CENTRES)}, got {how!r}")
         return np.asarray(self.values.mean(axis=0)) if how == "mean" else self.median
 
-    def mostly_saturated(self) -> NDArray[np.bool_]:
-        """Where more than half of the runs are saturated, shape ``(steps,)``."""
-        if self.saturated is None:
-            return np.zeros(len(self.steps), bool)
-        return np.asarray(self.saturated.mean(axis=0) > 0.5)
-
     def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the smallest and the largest over runs; of a handful of runs a band is their range."""
         return self.values.min(axis=0), self.values.max(axis=0)
+
+
+def sense_of(pooled: Pooled, planes: Mapping[str, Plane]) -> str:
+    """Return which bound was pooled: the sense of the first run whose values these are."""
+    plane = planes[pooled.names[0]]
+    for sense in ("exact", "point", "upper", "lower"):
+        steps, estimates = plane.series(pooled.layer, pooled.quantity, pooled.estimator, sense)
+        bits = {step: estimate.bits for step, estimate in zip(steps, estimates, strict=True)}
+        if [bits.get(step) for step in pooled.steps] == pooled.values[0].tolist():
+            return sense
+    return "point"
+
+
+def mostly_saturated(pooled: Pooled, planes: Mapping[str, Plane]) -> NDArray[np.bool_]:
+    """Return where more than half of the runs are saturated, shape ``(steps,)``."""
+    sense = sense_of(pooled, planes)
+    full = np.zeros(len(pooled.steps))
+    for name in pooled.names:
+        steps, estimates = planes[name].series(
+            pooled.layer, pooled.quantity, pooled.estimator, sense
+        )
+        at = {step for step, e in zip(steps, estimates, strict=True) if e.saturated}
+        full += [step in at for step in pooled.steps]
+    return np.asarray(full > len(pooled.names) / 2)
 
 
 def _require_one_probe(planes: Mapping[str, Plane]) -> None:
@@ -113,11 +127,7 @@ def pool(
             steps = sorted(set.intersection(*(set(c) for c in curves))) if curves else []
             if steps:
                 values = np.array([[c[s].bits for s in steps] for c in curves])
-                full = np.array([[c[s].saturated for s in steps] for c in curves])
-                shown = curves[0][steps[0]].sense
-                found.append(
-                    Pooled(layer, quantity, spec, tuple(planes), tuple(steps), values, shown, full)
-                )
+                found.append(Pooled(layer, quantity, spec, tuple(planes), tuple(steps), values))
     if not found:
         raise InputError("the planes share no layer and step under this estimator")
     return found
