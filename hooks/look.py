@@ -28,6 +28,8 @@ from infoplane.hooks.sites import Site, attached
 
 ROWS, OTHER_ROWS = 4, 6
 """Two numbers of rows to look with: the axis of an output that has first the one and then the other length runs over the rows."""
+_SCORES = 8
+"""How many times as large as any other output the scores of all words may be: a head does not decide the batch."""
 NOT_REPEATED = 1e-3
 """Relative difference of two forwards of the same rows from which on they are other values and not rounding."""
 
@@ -190,14 +192,18 @@ class _Looking:
         return seen
 
     def widest_bytes(self, rows: int) -> int:
-        """Bytes per row of the widest output of any module."""
+        """Bytes per row of the widest output of any module; scores of all words count less, see `_SCORES`."""
         widest = 0
+        words = {m.num_embeddings for m in self._model.modules() if isinstance(m, nn.Embedding)}
 
         def measure(module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
             nonlocal widest
             found = [output, *outputs.parts(output).values()]
             tensors = [t for t in found if isinstance(t, Tensor) and not t.is_nested]
-            widest = max(widest, sum(t.nbytes for t in tensors))
+            sizes = [
+                t.nbytes // (_SCORES if t.ndim > 1 and t.shape[-1] in words else 1) for t in tensors
+            ]
+            widest = max(widest, sum(sizes))
 
         with (
             self._options.isolated(self._model, written=self._written),

@@ -220,3 +220,12 @@ def test_weights_that_accelerate_has_offloaded_are_brought_for_the_probe(tmp_pat
     _record(net, x, tmp_path)
     np.testing.assert_allclose(open_archive(tmp_path / "run").z(0, "2"), want, atol=1e-6)
     assert all(p.is_meta for p in net.parameters())
+
+
+def test_a_head_over_a_vocabulary_does_not_decide_the_batch(tmp_path: Path) -> None:
+    words = 20_000
+    head = nn.Sequential(nn.Embedding(words, 8), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, words))
+    ids = torch.randint(0, words, (512, 6), generator=torch.Generator().manual_seed(0))
+    rec = _record(head, ids, tmp_path, layers="auto", chain=False)
+    assert rec.layers == ("0", "2")
+    assert rec.plan is not None and rec.plan.batch_size >= 256

@@ -157,3 +157,63 @@ def test_no_fault_is_found_where_there_is_none(name: str, tmp_path: Path) -> Non
     plane = ip.measure(ip.open_archive(tmp_path / "run"), ["exact", "bin:range,n=8"])
     report = ip.check_dpi(plane, DPISettings(permutations=19))
     assert report.of("fault") == ()
+
+
+def _first_tensor(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else _parts(value)[0]
+
+
+def _with_first(value: Any, tensor: Tensor) -> Any:
+    """The same structure with another first tensor; a mapping keeps its class."""
+    if isinstance(value, Tensor):
+        return tensor
+    return (tensor, *value[1:])
+
+
+def _outputs(
+    name: str, network: nn.Module, layers: list[str], rows: Tensor, put: tuple[str, Tensor] | None
+) -> dict[str, Tensor]:
+    """First tensors of layers on some rows, one of them given another value."""
+    modules, seen = dict(network.named_modules()), {}
+
+    def look(path: str) -> Any:  # a hook
+        def hook(module: nn.Module, args: Any, output: Any) -> Any:
+            seen[path] = _first_tensor(output).detach().clone()
+            if put is not None and path == put[0]:
+                return _with_first(output, put[1])
+            return None
+
+        return hook
+
+    handles = [modules[path].register_forward_hook(look(path)) for path in layers]
+    inputs = ZOO[name].inputs
+    given = {k: v[rows] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[rows]  # type: ignore[index]  # a tensor
+    with torch.no_grad():
+        _call(network.eval(), given)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if not isinstance(ZOO[n].inputs, tuple)])
+def test_the_certificate_agrees_with_an_exchange_by_hand(name: str, tmp_path: Path) -> None:
+    network = _network(name)
+    with _record(name, network, tmp_path) as recorder:
+        chain, layers = recorder.chain, list(recorder.layers)
+    assert chain is not None
+    plain = [layer for layer in layers if not set("#:(") & set(layer)]
+    half = torch.arange(ROWS // 2)
+    here = _outputs(name, network, plain, half, None)
+    away = _outputs(name, network, plain, half + ROWS // 2, None)
+    for up in plain[:-1]:
+        mixed = _outputs(name, network, plain, half + ROWS // 2, (up, here[up]))
+        for down in plain[plain.index(up) + 1 :]:
+            relation = chain.matrix[layers.index(up)][layers.index(down)]
+            if torch.equal(here[down], away[down]) or relation == "unknown":
+                continue
+            is_here = torch.allclose(mixed[down], here[down], rtol=1e-4, atol=1e-5)
+            is_away = torch.allclose(mixed[down], away[down], rtol=1e-4, atol=1e-5)
+            assert relation == ("cut" if is_here else "no-path" if is_away else "partial"), (
+                up,
+                down,
+            )
