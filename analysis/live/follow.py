@@ -113,7 +113,7 @@ def measure_beside(
     said = ""
     while not stop.is_set():
         try:
-            estimators = estimators or _chosen(run)
+            estimators = _chosen(run) if estimators is None else estimators
             _follow_to_the_end(Path(run), estimators, stop, seed)
         except (
             InfoplaneError
