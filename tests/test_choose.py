@@ -108,3 +108,11 @@ def test_a_wide_regression_network_has_a_plane_to_draw(tmp_path: Path) -> None:
 def test_a_growing_run_gets_no_bins_whose_edges_need_its_end(tmp_path: Path) -> None:
     run = _run(_mlp(nn.ReLU, 6, 2, 2, 3), _rows(3000, 6), tmp_path / "run")
     assert choose_estimators(run, growing=True).specs[0].startswith("kde:")
+
+
+def test_bins_that_hold_the_untrained_layer_in_one_cell_are_not_drawn(tmp_path: Path) -> None:
+    network, probe = _mlp(nn.ReLU, 6, 2, 2, 2), (_rows(3000, 6), torch.arange(3000) % 2)
+    with ip.Recorder(network, probe=probe, to=tmp_path / "run", verbose=False) as recorder:
+        network[0].weight.data.mul_(1000)
+        recorder.step(1)
+    assert choose_estimators(tmp_path / "run").specs[0].startswith("kde:")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import holds_symbols
-from infoplane.contract import Estimator
+from infoplane.contract import Estimator, FreezesEdges
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable, continuous, discrete
 
@@ -36,7 +36,9 @@ ROWS, LAYERS, STEPS = 1000, 8, 3
 OPEN_SHARE = 0.5
 """A convention can answer where at least this share of the layers, at every checkpoint, is below its ceiling."""
 LEAST_COVERAGE = 0.8
-"""Bins with more rows than this alone in their cell count rows rather than resolve the layer."""
+"""Bins where fewer rows than this share their cell with others count rows rather than resolve the layer."""
+LEAST_SHARE = 0.5
+"""Of what cells over this checkpoint's own range say: less remains where a layer has grown out of its first range."""
 
 
 @dataclass(frozen=True)
@@ -158,23 +160,47 @@ def _finest(
 
 
 def _can_answer(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Variable) -> bool:
-    """Return whether enough of the layers lie below the ceiling of this estimator at every checkpoint."""
-    estimator = parse(spec)
+    """Return whether the estimator resolves enough of the layers at every checkpoint."""
+    plain = parse(spec)
+    by_layer = _fitted(plain, checkpoints)
     for samples in checkpoints:
-        below = sum(_is_open(estimator, inputs, sample) for sample in samples)
-        if below < OPEN_SHARE * len(samples):
+        resolved = sum(_resolves(plain, by_layer[s.name], inputs, s) for s in samples)
+        if resolved < OPEN_SHARE * len(samples):
             return False
     return bool(checkpoints)
 
 
-def _is_open(estimator: Estimator, inputs: Variable, sample: Variable) -> bool:
-    """Return whether the number of this layer is below its ceiling, and made of cells that rows share."""
+def _fitted(plain: Estimator, checkpoints: Sequence[Sequence[Variable]]) -> dict[str, Estimator]:
+    """Return the estimator for every layer, with edges over its checkpoints where its rule has edges."""
+    by_layer: dict[str, list[Variable]] = {}
+    for sample in chain.from_iterable(checkpoints):
+        by_layer.setdefault(sample.name, []).append(sample)
+    if not isinstance(plain, FreezesEdges) or plain.traits.edges == "none":
+        return dict.fromkeys(by_layer, plain)
+    return {name: plain.fit(samples) for name, samples in by_layer.items()}
+
+
+def _resolves(plain: Estimator, fitted: Estimator, inputs: Variable, sample: Variable) -> bool:
+    """Return whether a layer's number is below its ceiling, of cells that rows share, on a range that fits this checkpoint.
+
+    Args:
+        plain: the estimator with edges of this checkpoint alone.
+        fitted: the same with edges over all checkpoints.
+        inputs: X as row identities.
+        sample: rows of the layer.
+    """
     try:
-        estimate = estimator.estimate(inputs, sample, rng=np.random.default_rng(0))
+        estimate = fitted.estimate(inputs, sample, rng=np.random.default_rng(0))
+        if estimate.saturated:
+            return False
+        if estimate.coverage is not None and estimate.coverage < LEAST_COVERAGE:
+            return False
+        if fitted is plain:
+            return True
+        own = plain.estimate(inputs, sample, rng=np.random.default_rng(0))
     except EstimatorError:
         return False
-    shared = estimate.coverage is None or estimate.coverage >= LEAST_COVERAGE
-    return shared and not estimate.saturated
+    return estimate.bits >= LEAST_SHARE * own.bits
 
 
 def _reason(first: str, samples: Sequence[Variable]) -> str:
@@ -183,4 +209,7 @@ def _reason(first: str, samples: Sequence[Variable]) -> str:
     if first in RANGE_BINS:
         return "cells cover the range of each layer, as fine as its rows allow"
     widest = max(sample.dim for sample in samples)
-    return f"cells of up to {widest} units hold one row each; this kernel is below its ceiling"
+    return (
+        f"no cells resolve layers of up to {widest} units at every checkpoint; this kernel is"
+        " below its ceiling"
+    )

@@ -53,7 +53,8 @@ def check(
     if as_json:
         say(json.dumps(_as_dict(report), indent=1))
     else:
-        say(f"judged: {', '.join(plane.estimators)}", file=sys.stderr)
+        if archive is None:
+            say(f"judged: {subject}, measured by {', '.join(plane.estimators)}", file=sys.stderr)
         say_report(report)
     if not report.passed:
         raise typer.Exit(1)
