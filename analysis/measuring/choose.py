@@ -35,8 +35,8 @@ ROWS, LAYERS, STEPS = 1000, 8, 3
 """At most this many rows, layers and checkpoints are looked at."""
 OPEN_SHARE = 0.5
 """A convention can answer where at least this share of the layers, at every checkpoint, is below its ceiling."""
-LEAST_COVERAGE = 0.8
-"""Bins where fewer rows than this share their cell with others count rows rather than resolve the layer."""
+LEAST_COVERAGE = 0.65
+"""Bins where fewer rows than this share their cell with others count rows. On the rows looked at: of all rows more do."""
 LEAST_SHARE = 0.5
 """Of what cells over this checkpoint's own range say: less remains where a layer has grown out of its first range."""
 
