@@ -14,6 +14,7 @@ from infoplane.analysis.calibrate import (
     label_cases,
     mutinfo_cases,
     network_cases,
+    wide_cases,
 )
 from infoplane.analysis.calibrate.case import FAMILIES, Case
 from infoplane.errors import InputError
@@ -60,6 +61,7 @@ BANKS = {
         Bank("bmi1", bmi_cases.CASES, 5000),
         Bank("bmi2", bmi_mixtures.CASES, 5000),
         Bank("mutinfo", mutinfo_cases.CASES, 10_000),
+        Bank("wide", wide_cases.CASES, 3000),
     )
 }
 

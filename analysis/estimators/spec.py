@@ -29,6 +29,7 @@ FAMILIES: dict[str, str] = {
     "mine": f"{_HERE}.neural:MINE",
     "smile": f"{_HERE}.neural:SMILE",
     "ratio": f"{_HERE}.neural:DensityRatio",
+    "wide": f"{_HERE}.wide:Wide",
     "renyi": f"{_HERE}.renyi:MatrixRenyi",
     "dse": f"{_HERE}.diffusion:DiffusionEntropy",
     "hsic": f"{_HERE}.dependence:HSIC",

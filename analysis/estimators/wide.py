@@ -1,0 +1,213 @@
+"""Estimate the information of wide layers: compress, predict held-out rows, or refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.wide_features import Scores, code_book, principal_scores
+from infoplane.analysis.estimators.wide_readings import (
+    BookOfCodes,
+    Fold,
+    Labels,
+    Reading,
+    deal_folds,
+    left_over_bits,
+    read_gaussian,
+    read_symbols,
+)
+from infoplane.contract import Traits
+from infoplane.errors import EstimatorError, InputError
+from infoplane.rows import codes_of
+from infoplane.types import Estimate, Kind, Variable
+
+_FEWEST_ROWS = 500
+_ROWS_PER_CLASS = 20
+_BOOKS = (16, 32)
+_OF_LAYERS = 2 / 3
+"""Of the growth that labels may have: of two layers, either can still be compressed too far."""
+_CLEAR_NATS = 67.0
+"""Times one over the rows: the least information that is clear on the inner rows of a fold."""
+
+
+@dataclass(frozen=True)
+class Wide:
+    """Estimate I(Z;Y) or I(X;Z) of layers of tens to thousands of units by held-out prediction.
+
+    Each layer is compressed to at most 64 principal scores and to the directions in which it agrees
+    with the other variable. Labels are predicted from these by neighbours and a logistic fit. Of
+    two layers, one is made to a book of 16 or 32 codes that the other predicts; beside that stands the log ratio of normal densities. All is cross-fitted, so that each reading is a
+    lower bound in expectation, and 0 without dependence; the largest is taken. What twice as many
+    training rows brought is added once more, for the loss that is left shrinks as one over the rows.
+
+    Refused, with the lower bound in the message, is a number that the held-out rows do not support:
+    where twice as many rows bring more than ``growth`` bits (two thirds of it between two layers), where
+    twice as many codes do, or where the layers still share as much within the codes.
+
+    Attributes:
+        growth: most bits that a doubling of the rows may bring.
+
+    When it lies: too low, for two layers whose classes are not clusters of their leading scores (the
+    digits in a layer of random weights: 0.74 of 1.0 bit) and for dependence that neither few
+    classes nor canonical directions show; too high, for copies of a row on both sides of a fold.
+
+    Example:
+        >>> from infoplane.types import continuous, discrete
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 4, 1000)
+        >>> z = 3 * np.eye(4)[y] @ rng.normal(size=(4, 100)) + rng.normal(size=(1000, 100))
+        >>> round(Wide().estimate(continuous(z), discrete(y)).bits, 1)
+        2.0
+    """
+
+    growth: float = 0.15
+
+    _FIRST = "growth"
+    traits = Traits(
+        family="variational",
+        tolerance_bits=0.1,
+        x_as="values",
+        target="Shannon MI of the population, read on held-out rows and made up for few rows",
+        bound="its held-out part is a lower bound in expectation",
+        validity=(
+            "500 rows and more, tens to thousands of units; classes or canonical directions; "
+            "refuses where held-out rows do not support a number"
+        ),
+    )
+
+    def __post_init__(self) -> None:
+        if not self.growth > 0:
+            raise InputError(f"growth is above 0 bits, got {self.growth}")
+
+    @property
+    def name(self) -> str:
+        """The spec string."""
+        return str(self)
+
+    def __str__(self) -> str:
+        return "wide" if self.growth == 0.15 else f"wide:growth={self.growth:g}"
+
+    def axis_label(self, quantity: str, n: int) -> str:
+        """Axis text."""
+        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], {self}, held out, N={n}"
+
+    def supports(self, a: Kind, b: Kind) -> bool:
+        """At least one continuous variable."""
+        return "continuous" in (a, b)
+
+    def estimate(
+        self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
+    ) -> Estimate:
+        """I(a;b) in bits. ``rng`` deals out the folds; seed 0 without.
+
+        Raises:
+            EstimatorError: two discrete variables, fewer than 500 rows or than 20 a class, or a
+                number that the held-out rows do not support.
+        """
+        same_rows(a, b, self.name)
+        if not self.supports(a.kind, b.kind):
+            raise EstimatorError(
+                f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
+            )
+        if a.n < _FEWEST_ROWS:
+            raise EstimatorError(
+                f"{self.name}: expected at least {_FEWEST_ROWS} rows to hold some out, got {a.n}; "
+                "use knn:k=5 on few units, or more probe rows"
+            )
+        folds = deal_folds(a.n, np.random.default_rng(0) if rng is None else rng)
+        if "discrete" in (a.kind, b.kind):
+            layer, labels = (a, b) if b.kind == "discrete" else (b, a)
+            return self._of_labels(layer, labels, folds)
+        return self._of_layers(a, b, folds)
+
+    def _of_labels(self, layer: Variable, labels: Variable, folds: Sequence[Fold]) -> Estimate:
+        codes = codes_of(labels)
+        counts = counts_of(codes)
+        if layer.n < _ROWS_PER_CLASS * len(counts):
+            raise EstimatorError(
+                f"{self.name}: expected at least {_ROWS_PER_CLASS} rows for each symbol of "
+                f"{labels.name}, got {layer.n} rows of {len(counts)} symbols"
+            )
+        target = Labels(principal_scores(layer.values), codes)
+        reading = read_symbols("labels", target, folds)
+        self._require_settled(reading, self.growth)
+        return self._estimate(reading, layer.n, entropy_bits(counts))
+
+    def _of_layers(self, a: Variable, b: Variable, folds: Sequence[Fold]) -> Estimate:
+        first, second = principal_scores(a.values), principal_scores(b.values)
+        limit = self.growth * _OF_LAYERS
+        gaussian = read_gaussian(first.white, second.white, folds)
+        by_codes = {codes: _best_book(first, second, codes, folds) for codes in _BOOKS}
+        best = max((gaussian, *by_codes.values()), key=_lower_bits)
+        self._require_settled(best, limit)
+        if best is not gaussian:
+            fewer, more = (by_codes[codes].lower_bits for codes in _BOOKS)
+            if more - fewer > limit:
+                raise self._refusal(
+                    best,
+                    f"twice as many codes told {more - fewer:.2f} bits more, and more may come",
+                )
+            self._require_nothing_left(best, first, second)
+        return self._estimate(best, a.n, None)
+
+    def _require_settled(self, reading: Reading, limit: float) -> None:
+        if reading.growth > limit:
+            raise self._refusal(
+                reading, f"twice as many rows brought {reading.growth:.2f} bits, and more may come"
+            )
+
+    def _require_nothing_left(self, reading: Reading, first: Scores, second: Scores) -> None:
+        rows = np.arange(len(first.white))
+        books = [code_book(side.weighted, rows, _BOOKS[-1]) for side in (first, second)]
+        left = min(left_over_bits(first.white, second.white, codes) for codes in books)
+        if left > self.growth * _OF_LAYERS:
+            raise self._refusal(
+                reading, f"within the codes the layers share {left:.2f} bits and more"
+            )
+
+    def _refusal(self, reading: Reading, reason: str) -> EstimatorError:
+        return EstimatorError(
+            f"{self.name}: {reason}; the information is at least {reading.lower_bits:.2f} bits "
+            f"(held out, by {reading.name}); use more probe rows"
+        )
+
+    def _estimate(self, reading: Reading, n: int, ceiling: float | None) -> Estimate:
+        notes = (
+            f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
+            f"twice as many rows brought {reading.growth:+.3f}",
+        )
+        unread = float((reading.full == 0).mean()) * _CLEAR_NATS / n / np.log(2)
+        if unread:
+            notes += (f"less than {_CLEAR_NATS / n / np.log(2):.2f} bits are not seen in {n} rows",)
+        return Estimate(
+            reading.bits,
+            n,
+            self.name,
+            stderr=float(np.hypot(reading.stderr, unread / 1.96)),
+            ceiling_bits=ceiling,
+            target="population",
+            bound="none",
+            notes=notes,
+        )
+
+
+def _best_book(first: Scores, second: Scores, codes: int, folds: Sequence[Fold]) -> Reading:
+    """Read a book of so many codes, of the side and in the way that tell most in the first fold."""
+    targets: dict[str, BookOfCodes] = {}
+    for agreed, way in ((True, "agreeing"), (False, "largest")):
+        for side, predicting, coded in (("second", first, second), ("first", second, first)):
+            name = f"{codes} codes of the {way} directions of the {side} layer"
+            targets[name] = BookOfCodes(predicting, coded, codes, agreed)
+    trials = [read_symbols(name, target, folds[:1]) for name, target in targets.items()]
+    best = max(trials, key=_lower_bits)
+    if not best.full.any():
+        return best
+    return read_symbols(best.name, targets[best.name], folds)
+
+
+def _lower_bits(reading: Reading) -> float:
+    return reading.lower_bits

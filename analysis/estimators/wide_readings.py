@@ -1,0 +1,242 @@
+"""Held-out readings of the information of wide layers, each at half of the training rows and at all.
+
+A reading is a lower bound: what a critic that never saw the tested rows tells of them (Barber and
+Agakov 2003 for symbols, Donsker and Varadhan 1983 for vectors).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.special import logsumexp
+
+from infoplane.analysis.estimators.wide_features import (
+    Canonical,
+    Codes,
+    Floats,
+    Rows,
+    Scores,
+    canonical_directions,
+    code_book,
+    uncorrelated,
+)
+from infoplane.analysis.estimators.wide_posterior import (
+    View,
+    gains,
+    tune,
+)
+
+_FOLDS = 4
+_MOST_TO_TUNE = 4000
+_LN2 = float(np.log(2.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What held-out rows gain from a critic of half the training rows and from one of all.
+
+    Attributes:
+        name: of the critic, for notes.
+        half: bits of every row, shape ``(n,)``.
+        full: the same from twice as many rows.
+    """
+
+    name: str
+    half: Floats
+    full: Floats
+
+    @property
+    def lower_bits(self) -> float:
+        """The held-out mean: a lower bound in expectation."""
+        return float(self.full.mean())
+
+    @property
+    def growth(self) -> float:
+        """What twice as many training rows have brought."""
+        return float(self.full.mean() - self.half.mean())
+
+    @property
+    def bits(self) -> float:
+        """The bound and once more what the last doubling brought: a loss of c/n is made up for."""
+        return self.lower_bits + self.growth
+
+    @property
+    def stderr(self) -> float:
+        """Standard error of ``bits`` over rows."""
+        return float((2 * self.full - self.half).std(ddof=1) / np.sqrt(len(self.full)))
+
+
+class Target(Protocol):
+    """What is predicted of the other variable."""
+
+    def view(self, rows: Rows) -> View:
+        """Return features and symbols of all rows, learnt on some."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """Symbols that are given.
+
+    Attributes:
+        scores: of the layer, n rows.
+        labels: dense codes, shape ``(n,)``.
+    """
+
+    scores: Scores
+    labels: Codes
+
+    def view(self, rows: Rows) -> View:
+        """As `Target.view`."""
+        classes = int(self.labels.max()) + 1
+        members = uncorrelated(np.eye(classes)[self.labels[rows]])
+        found = canonical_directions(self.scores.white[rows], members)
+        agreed = self.scores.white @ (found.first * found.correlations)
+        features = (agreed, self.scores.weighted)
+        return View(self.scores.white, features, self.labels, classes)
+
+
+@dataclass(frozen=True, eq=False)
+class BookOfCodes:
+    """Symbols that are made of a layer.
+
+    Attributes:
+        scores: of the predicting layer, n rows.
+        others: of the predicted layer, n rows.
+        codes: how many symbols are made of it.
+        agreed: in the directions in which it agrees with the other, not in its largest.
+    """
+
+    scores: Scores
+    others: Scores
+    codes: int
+    agreed: bool
+
+    def view(self, rows: Rows) -> View:
+        """As `Target.view`."""
+        found = canonical_directions(self.scores.white[rows], self.others.white[rows])
+        features = (self.scores.white @ (found.first * found.correlations), self.scores.weighted)
+        coded = self.others.weighted
+        if self.agreed:
+            coded = self.others.white @ (found.second * found.correlations)
+        labels = code_book(coded, rows, self.codes)
+        return View(self.scores.white, features, labels, self.codes)
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows to learn from, in random order, and rows held out."""
+
+    train: Rows
+    tested: Rows
+
+
+def deal_folds(n: int, rng: np.random.Generator) -> tuple[Fold, ...]:
+    """Deal n rows to four folds."""
+    order = rng.permutation(n)
+    dealt = np.arange(n) % _FOLDS
+    return tuple(
+        Fold(rng.permutation(order[dealt != fold]), order[dealt == fold]) for fold in range(_FOLDS)
+    )
+
+
+def read_symbols(name: str, target: Target, folds: Sequence[Fold]) -> Reading:
+    """Read the information of the symbols of a target on the held-out rows of these folds."""
+
+    def critic(train: Rows, tested: Rows) -> Floats:
+        inner, rows = _inner(train[:_MOST_TO_TUNE])
+        tuning = tune(target.view(rows), rows, inner)
+        if not tuning.sharpness:
+            return np.zeros(len(tested))
+        return gains(target.view(train), train, tested, tuning)
+
+    return _cross_fitted(name, critic, folds)
+
+
+def read_gaussian(a: Floats, b: Floats, folds: Sequence[Fold]) -> Reading:
+    """Read the information of two sets of scores by the log ratio of normal densities.
+
+    The ratio's directions come from the training rows, its correlations from the inner ones. The
+    logarithm of its mean over all tested pairs is taken off (Donsker and Varadhan), so that the
+    number is a lower bound whatever the rows are.
+
+    Args:
+        a: shape ``(n, ra)``, uncorrelated and of variance 1.
+        b: shape ``(n, rb)``.
+        folds: of the rows.
+    """
+
+    def critic(train: Rows, tested: Rows) -> Floats:
+        inner, rows = _inner(train)
+        agreed = _agreement(canonical_directions(a[rows], b[rows]), a[inner], b[inner])
+        found = canonical_directions(a[train], b[train])
+        kept = min(len(agreed), len(found.correlations))
+        rho = agreed[:kept]
+        x, y = a[tested] @ found.first[:, :kept], b[tested] @ found.second[:, :kept]
+        own = rho**2 / (2 * (1 - rho**2))
+        cross = rho / (1 - rho**2)
+        constant = -0.5 * np.log1p(-(rho**2)).sum()
+        every = constant - (x**2 @ own)[:, None] - (y**2 @ own)[None, :] + (x * cross) @ y.T
+        return np.asarray((np.diag(every) - logsumexp(every) + 2 * np.log(len(tested))) / _LN2)
+
+    return _cross_fitted("normal scores of canonical directions", critic, folds)
+
+
+def _agreement(found: Canonical, a: Floats, b: Floats) -> Floats:
+    """Return the correlations that hold on other rows, 0 where they are not clear, ``(m,)``."""
+    x, y = a @ found.first, b @ found.second
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+    rho = (x * y).sum(axis=0) / np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    return np.asarray(np.where(rho > 2 / np.sqrt(len(a)), np.minimum(rho, 1 - 1e-9), 0.0))
+
+
+def left_over_bits(a: Floats, b: Floats, labels: Codes) -> float:
+    """Bound from below what two sets of scores share within the symbols, by their moments.
+
+    Means of the symbols are taken off; what is left, and its squares, is searched for a direction
+    on half of the rows and correlated on the others.
+
+    Args:
+        a: shape ``(n, ra)``.
+        b: shape ``(n, rb)``.
+        labels: symbols of the rows, shape ``(n,)``.
+
+    Returns:
+        ``-1/2 log2(1 - r^2)`` of the clear correlations, summed.
+    """
+    order = np.random.default_rng(0).permutation(len(a))
+    rows, others = order[::2], order[1::2]
+    first, second = (_within(v, labels) for v in (a, b))
+    found = canonical_directions(first[rows], second[rows])
+    rho = _agreement(found, first[others], second[others])
+    return float(-0.5 * np.log2(1 - rho**2).sum())
+
+
+_SQUARED = 8
+
+
+def _within(scores: Floats, labels: Codes) -> Floats:
+    """Return the deviations from the symbols' means and some of their squares, uncorrelated."""
+    counts = np.bincount(labels).astype(np.float64)
+    sums = np.zeros((len(counts), scores.shape[1]))
+    np.add.at(sums, labels, scores)
+    left = scores - (sums / np.maximum(counts, 1.0)[:, None])[labels]
+    return uncorrelated(np.column_stack([left, left[:, :_SQUARED] ** 2]))
+
+
+def _inner(train: Rows) -> tuple[Rows, Rows]:
+    """Return a quarter of the training rows to choose on, and the others to fit on."""
+    cut = len(train) // 4
+    return train[:cut], train[cut:]
+
+
+def _cross_fitted(
+    name: str, critic: Callable[[Rows, Rows], Floats], folds: Sequence[Fold]
+) -> Reading:
+    half, full = [], []
+    for fold in folds:
+        full.append(critic(fold.train, fold.tested))
+        half.append(critic(fold.train[: len(fold.train) // 2], fold.tested))
+    return Reading(name, np.concatenate(half), np.concatenate(full))
