@@ -108,7 +108,7 @@ def trained_digits() -> tuple[Floats, Codes]:
 
     digits = load_digits()
     pixels = digits.data / 16
-    network = MLPClassifier((_UNITS,), alpha=1e-3, max_iter=60, tol=1e-3, random_state=0)
+    network = MLPClassifier((_UNITS,), alpha=1e-3, max_iter=400, tol=1e-3, random_state=0)
     network.fit(pixels, digits.target)
     hidden = np.maximum(pixels @ network.coefs_[0] + network.intercepts_[0], 0)
     return np.asarray(hidden, np.float64), np.asarray(digits.target, np.int64)

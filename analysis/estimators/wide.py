@@ -9,7 +9,7 @@ import numpy as np
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.wide_features import Scores, code_book, principal_scores
+from infoplane.analysis.estimators.wide_features import Floats, Scores, code_book, principal_scores
 from infoplane.analysis.estimators.wide_readings import (
     BookOfCodes,
     Fold,
@@ -41,8 +41,10 @@ class Wide:
     Each layer is compressed to at most 64 principal scores and to the directions in which it agrees
     with the other variable. Labels are predicted from these by neighbours and a logistic fit. Of
     two layers, one is made to a book of 16 or 32 codes that the other predicts; beside that stands the log ratio of normal densities. All is cross-fitted, so that each reading is a
-    lower bound in expectation, and 0 without dependence; the largest is taken. What twice as many
-    training rows brought is added once more, for the loss that is left shrinks as one over the rows.
+    lower bound in expectation, and 0 without dependence; the largest is taken. To that of labels, what
+    twice as many training rows brought is added once more, for the loss that is left shrinks as one
+    over the rows. That of two layers stays the lower bound that it is: nothing on held-out rows says
+    what a book of codes has lost of both.
 
     Refused, with the lower bound in the message, is a number that the held-out rows do not support:
     where twice as many rows bring more than ``growth`` bits (two thirds of it between two layers), where
@@ -51,9 +53,9 @@ class Wide:
     Attributes:
         growth: most bits that a doubling of the rows may bring.
 
-    When it lies: too low, for two layers whose classes are not clusters of their leading scores (the
-    digits in a layer of random weights: 0.74 of 1.0 bit) and for dependence that neither few
-    classes nor canonical directions show; too high, for copies of a row on both sides of a fold.
+    When it lies: too low, for two layers whose classes are not clusters of their leading scores (0.75
+    of 1 bit of digits in a trained layer) and for dependence that neither few classes nor
+    canonical directions show; too high, for copies of a row on both sides of a fold.
 
     Example:
         >>> from infoplane.types import continuous, discrete
@@ -71,8 +73,8 @@ class Wide:
         family="variational",
         tolerance_bits=0.1,
         x_as="values",
-        target="Shannon MI of the population, read on held-out rows and made up for few rows",
-        bound="its held-out part is a lower bound in expectation",
+        target="Shannon MI of the population, read on held-out rows",
+        bound="of two layers a lower bound in expectation; of labels none",
         validity=(
             "500 rows and more, tens to thousands of units; classes or canonical directions; "
             "refuses where held-out rows do not support a number"
@@ -135,7 +137,7 @@ class Wide:
         target = Labels(principal_scores(layer.values), codes)
         reading = read_symbols("labels", target, folds)
         self._require_settled(reading, self.growth)
-        return self._estimate(reading, layer.n, entropy_bits(counts))
+        return self._of_point(reading, layer.n, entropy_bits(counts))
 
     def _of_layers(self, a: Variable, b: Variable, folds: Sequence[Fold]) -> Estimate:
         first, second = principal_scores(a.values), principal_scores(b.values)
@@ -152,7 +154,7 @@ class Wide:
                     f"twice as many codes told {more - fewer:.2f} bits more, and more may come",
                 )
             self._require_nothing_left(best, first, second)
-        return self._estimate(best, a.n, None)
+        return self._of_bound(best, a.n)
 
     def _require_settled(self, reading: Reading, limit: float) -> None:
         if reading.growth > limit:
@@ -175,24 +177,49 @@ class Wide:
             f"(held out, by {reading.name}); use more probe rows"
         )
 
-    def _estimate(self, reading: Reading, n: int, ceiling: float | None) -> Estimate:
-        notes = (
-            f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
-            f"twice as many rows brought {reading.growth:+.3f}",
-        )
-        unread = float((reading.full == 0).mean()) * _CLEAR_NATS / n / np.log(2)
-        if unread:
-            notes += (f"less than {_CLEAR_NATS / n / np.log(2):.2f} bits are not seen in {n} rows",)
+    def _of_point(self, reading: Reading, n: int, ceiling: float) -> Estimate:
         return Estimate(
             reading.bits,
             n,
             self.name,
-            stderr=float(np.hypot(reading.stderr, unread / 1.96)),
+            stderr=_stderr(2 * reading.full - reading.half, reading, n),
             ceiling_bits=ceiling,
             target="population",
             bound="none",
-            notes=notes,
+            notes=_notes(reading, n),
         )
+
+    def _of_bound(self, reading: Reading, n: int) -> Estimate:
+        return Estimate(
+            reading.lower_bits,
+            n,
+            self.name,
+            "lower",
+            stderr=_stderr(reading.full, reading, n),
+            target="population",
+            notes=_notes(reading, n),
+        )
+
+
+def _notes(reading: Reading, n: int) -> tuple[str, ...]:
+    held_out = (
+        f"held out: {reading.lower_bits:.3f} bits by {reading.name}; "
+        f"twice as many rows brought {reading.growth:+.3f}"
+    )
+    if (reading.full != 0).all():
+        return (held_out,)
+    return held_out, f"less than {_least_bits(n):.2f} bits are not seen in {n} rows"
+
+
+def _least_bits(n: int) -> float:
+    return _CLEAR_NATS / n / float(np.log(2))
+
+
+def _stderr(values: Floats, reading: Reading, n: int) -> float:
+    """Return the error of a mean over rows, and of what is not seen in folds that told nothing."""
+    chance = float(values.std(ddof=1) / np.sqrt(len(values)))
+    unseen = float((reading.full == 0).mean()) * _least_bits(n) / 1.96
+    return float(np.hypot(chance, unseen))
 
 
 def _best_book(first: Scores, second: Scores, codes: int, folds: Sequence[Fold]) -> Reading:

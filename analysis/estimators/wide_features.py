@@ -14,6 +14,7 @@ Rows = NDArray[np.int64]
 _ROWS_PER_SCORE = 40
 _MOST_SCORES = 64
 _SINGULAR = 1e-8
+_DENSE = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +46,6 @@ def principal_scores(values: NDArray[np.generic]) -> Scores:
     Returns:
         At most 64, d and n/40 scores.
     """
-    from sklearn.utils.extmath import randomized_svd
-
     rows = np.asarray(values, np.float64)
     rows = rows - rows.mean(axis=0)
     deviations = rows.std(axis=0)
@@ -55,10 +54,22 @@ def principal_scores(values: NDArray[np.generic]) -> Scores:
     most = min(rows.shape[1], len(rows) // _ROWS_PER_SCORE, _MOST_SCORES)
     if not most:
         return Scores(np.zeros((len(rows), 1)), np.ones(1))
-    left, sizes, _ = randomized_svd(rows, most, random_state=0)
+    left, sizes = _leading(rows, most)
     kept = sizes > _SINGULAR * sizes[0]
     weights = sizes[kept] / np.linalg.norm(sizes[kept])
     return Scores(np.asarray(left[:, kept] * np.sqrt(len(rows))), np.asarray(weights))
+
+
+def _leading(rows: Floats, count: int) -> tuple[Floats, Floats]:
+    """Return the leading left singular vectors ``(n, count)`` and values, largest first."""
+    from scipy.sparse.linalg import svds
+
+    if min(rows.shape) <= _DENSE * count:
+        left, sizes, _ = np.linalg.svd(rows, full_matrices=False)
+        return left[:, :count], sizes[:count]
+    left, sizes, _ = svds(rows, count, v0=np.ones(min(rows.shape)))
+    order = np.argsort(sizes)[::-1]
+    return left[:, order], sizes[order]
 
 
 @dataclass(frozen=True)

@@ -63,11 +63,6 @@ class Reading:
         """The bound and once more what the last doubling brought: a loss of c/n is made up for."""
         return self.lower_bits + self.growth
 
-    @property
-    def stderr(self) -> float:
-        """Standard error of ``bits`` over rows."""
-        return float((2 * self.full - self.half).std(ddof=1) / np.sqrt(len(self.full)))
-
 
 class Target(Protocol):
     """What is predicted of the other variable."""

@@ -1,0 +1,142 @@
+"""Wide layers: known information is read on held-out rows, or the number is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import infoplane as ip
+from infoplane.analysis.calibrate import choose
+from infoplane.analysis.calibrate.wide_cases import Layer, channel_bits, flip_of
+from infoplane.analysis.estimators.entropies import information_bits
+from infoplane.errors import EstimatorError, InputError
+from infoplane.types import Variable, continuous, discrete
+
+N, UNITS, CLASSES = 1200, 120, 4
+
+
+def clusters() -> tuple[np.ndarray, np.ndarray]:
+    """Rows of four classes around centres of their own in 120 units."""
+    rng = np.random.default_rng(3)
+    classes = np.repeat(np.arange(CLASSES), 600)
+    centres = 3 * rng.normal(size=(CLASSES, UNITS))
+    return centres[classes] + 2 * rng.normal(size=(len(classes), UNITS)), classes
+
+
+LAYER = Layer("four clusters", clusters)
+
+
+def wide(a: Variable, b: Variable) -> ip.Estimate:
+    return ip.estimators.parse("wide").estimate(a, b)
+
+
+@pytest.mark.parametrize("bits", [0.0, 0.5, 1.0, 2.0])
+def test_labels_behind_a_channel_have_the_information_of_the_channel(bits: float) -> None:
+    sample = LAYER.case(bits, labels=True).sample(N, 0)
+    found = wide(sample.a, sample.b)
+    assert found.bits == pytest.approx(bits, abs=0.1)
+    assert found.ceiling_bits == pytest.approx(2.0, abs=0.01)
+
+
+@pytest.mark.parametrize("bits", [0.0, 1.0, 2.0])
+def test_two_rows_of_linked_classes_share_the_information_of_the_channel(bits: float) -> None:
+    sample = LAYER.case(bits, labels=False).sample(2400, 0)
+    found = wide(sample.a, sample.b)
+    assert bits - 0.15 < found.bits < bits + 0.05 and found.sense == "lower"
+
+
+def normal_layers(r: float, n: int = N) -> tuple[Variable, Variable]:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(n, 3))
+    z = r * x + math.sqrt(1 - r * r) * rng.normal(size=(n, 3))
+    return (
+        continuous(x @ rng.normal(size=(3, UNITS))),
+        continuous(z @ rng.normal(size=(3, UNITS))),
+    )
+
+
+def test_normal_layers_have_the_information_of_their_canonical_correlations() -> None:
+    truth = -1.5 * math.log2(1 - 0.7**2)
+    found = wide(*normal_layers(0.7))
+    assert found.bits == pytest.approx(truth, abs=0.15)
+    assert "normal scores" in found.notes[0]
+
+
+def test_layers_without_dependence_have_none_and_the_note_says_what_is_not_seen() -> None:
+    found = wide(*normal_layers(0.0))
+    assert abs(found.bits) < 0.02
+    assert "are not seen in 1200 rows" in found.notes[-1]
+    assert found.stderr is not None and found.stderr > 0.01
+
+
+def test_one_seed_is_one_number_and_units_have_no_scale_order_or_dead_members() -> None:
+    sample = LAYER.case(1.0, labels=True).sample(600, 0)
+    plain = wide(sample.a, sample.b).bits
+    changed = np.column_stack([7 * sample.a.values[:, ::-1], np.ones(600)])
+    assert wide(sample.a, sample.b).bits == plain
+    assert wide(continuous(changed), sample.b).bits == pytest.approx(plain, abs=0.02)
+
+
+@pytest.mark.parametrize("form", [lambda x: x**2, lambda x: np.sin(3 * x)])
+def test_curves_that_few_rows_do_not_show_are_refused_with_a_bound(
+    form: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(N, 2))
+    z = form(x) + 0.1 * rng.normal(size=(N, 2))
+    a, b = (continuous(v @ rng.normal(size=(2, UNITS))) for v in (x, z))
+    with pytest.raises(EstimatorError, match=r"the information is at least \d\.\d\d bits"):
+        wide(a, b)
+
+
+def test_a_layer_and_itself_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    z = continuous(rng.normal(size=(600, 60)))
+    with pytest.raises(EstimatorError):
+        wide(z, z)
+
+
+def test_pairs_that_it_cannot_hold_out_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    rows, symbols = continuous(rng.normal(size=(499, 60))), discrete(rng.integers(0, 2, 499))
+    with pytest.raises(EstimatorError, match="at least 500 rows"):
+        wide(rows, symbols)
+    with pytest.raises(EstimatorError, match="plugin:population"):
+        wide(symbols, symbols)
+    many = discrete(np.arange(600) % 100)
+    with pytest.raises(EstimatorError, match="20 rows for each symbol"):
+        wide(continuous(rng.normal(size=(600, 60))), many)
+    with pytest.raises(InputError):
+        ip.estimators.parse("wide:growth=0")
+
+
+@pytest.mark.parametrize("bits", [0.0, 0.3, 1.0, 2.5, math.log2(10)])
+def test_a_channel_leaves_what_was_asked_for(bits: float) -> None:
+    flip = flip_of(10, bits)
+    assert channel_bits(10, flip) == pytest.approx(bits, abs=1e-9)
+    table = np.full((10, 10), flip / 9)
+    np.fill_diagonal(table, 1 - flip)
+    seen = table[table > 0]
+    assert math.log2(10) + (seen * np.log2(seen)).sum() / 10 == pytest.approx(bits, abs=1e-9)
+
+
+def test_rows_of_a_case_have_the_classes_that_the_channel_links() -> None:
+    layer, classes = clusters()
+    place = {row.tobytes(): label for row, label in zip(layer, classes, strict=True)}
+    sample = LAYER.case(1.0, labels=False).sample(2000, 1)
+    first, second = (
+        np.array([place[row.tobytes()] for row in v.values]) for v in (sample.a, sample.b)
+    )
+    assert information_bits(first, second) == pytest.approx(1.0, abs=0.08)
+    assert len({row.tobytes() for row in sample.a.values}) > 1900
+
+
+@pytest.mark.slow
+def test_digits_in_a_trained_layer_are_read_from_labels() -> None:
+    for bits in ("0.50", "3.32"):
+        (case,) = choose([f"digits*label, {bits} bits"], bank="wide")
+        sample = case.sample(1700, 0)
+        assert wide(sample.a, sample.b).bits == pytest.approx(case.bits, abs=0.1)
