@@ -186,7 +186,8 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
         if max(map(len, plain)) > width and tail > 1:
             plain = [p[:-tail] + "…" for p in plain]
     out: list[str] = []
-    for i, text in enumerate(plain):
+    for i, whole in enumerate(plain):
+        text = whole
         if len(text) > width:
             keep = (width - 1) // 2
             text = text[:keep] + "…" + text[-keep:]

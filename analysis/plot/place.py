@@ -72,7 +72,7 @@ def place_labels(
         (x - 1.5 * pad, y - 1.5 * pad, x + 1.5 * pad, y + 1.5 * pad) for x, y in anchors
     ] + list(obstacles)
     out: list[tuple[float, float]] = []
-    for (x, y), (w, h) in zip(anchors, sizes):
+    for (x, y), (w, h) in zip(anchors, sizes, strict=True):
         best: tuple[float, float, float] = (math.inf, x, y)
         for ring in range(1, 14):
             for k in range(16):

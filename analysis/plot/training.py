@@ -118,7 +118,12 @@ def _lines(ax: Axes, statistics: Gradients, names: Sequence[str], key: str) -> N
         pairs = [(s, statistics[s][name][key]) for s in sorted(statistics) if name in statistics[s]]
         kept = [(s, v) for s, v in pairs if np.isfinite(v) and v > 0]
         if kept:
-            ax.plot(*zip(*kept), color=tones[name], ls=DASHES[k % len(DASHES)], gid=f"{key}-{k}")
+            ax.plot(
+                *zip(*kept, strict=True),
+                color=tones[name],
+                ls=DASHES[k % len(DASHES)],
+                gid=f"{key}-{k}",
+            )
     ax.set_yscale("log")
 
 
