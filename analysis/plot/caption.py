@@ -109,10 +109,15 @@ def _lines(plane: Plane, kind: str, unit: str) -> str:
     lines = []
     for ceiling in plane.ceilings.values():
         if ceiling.bits is not None:
-            name = ceiling.name.replace("log2", "ln") if unit == "nats" else ceiling.name
+            name = _named(ceiling.name, unit)
             lines.append(f"{name} = {ceiling.bits * UNITS[unit]:.4g} {unit}")
-    shaded = f"; shaded: within half a bit of {plane.ceilings['i_xz'].name}"
+    shaded = f"; shaded: within half a bit of {_named(plane.ceilings['i_xz'].name, unit)}"
     return f"Dashed: {', '.join(lines)}{shaded if kind != 'curves' else ''}."
+
+
+def _named(name: str, unit: str) -> str:
+    """Return the name of a ceiling in a unit: ``log2 N``, or ``ln N`` in nats."""
+    return name.replace("log2", "ln") if unit == "nats" else name
 
 
 def _marks(paths: list[Trajectory], caveats: Caveats | None) -> list[str]:
