@@ -151,9 +151,9 @@ def draw_heading(ax: Axes, title: str, warnings: Sequence[str], width: float) ->
         ax: the Axes.
         title: words; none when empty.
         warnings: sentences, each on lines of its own.
-        width: of the Axes, in points.
+        width: that the words may take, in points.
     """
-    room = max(30, int((width + 40) / 3.5))
+    room = max(30, int(width / 3.5))
     lines = [textwrap.fill(style.drawable(sentence), room) for sentence in warnings]
     words = "\n".join(lines)
     if words:

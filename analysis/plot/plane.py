@@ -173,6 +173,9 @@ class Canvas:
 
     def finish(self, paths: Sequence[Trajectory], caveats: Caveats) -> None:
         """Write heading, label up and numbers, which need the room that the legend has left."""
-        draw_heading(self.ax, self.view.title, caveats.warnings, self.width)
+        room = self.width + (
+            40 if self.colour_bar else -10
+        )  # beside a scale words may reach over it
+        draw_heading(self.ax, self.view.title, caveats.warnings, room)
         label_up(self.ax, self.labels[1])
         number_ends(self.ax, paths)
