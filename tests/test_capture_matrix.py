@@ -103,7 +103,11 @@ def _hooks(net: nn.Module) -> list[list[int]]:
 
 
 @pytest.mark.parametrize(
-    "how", ["plain", "bf16", "checkpointed", pytest.param("compiled", marks=pytest.mark.slow)]
+    "how",
+    [
+        "plain",
+        *(pytest.param(h, marks=pytest.mark.slow) for h in ("bf16", "checkpointed", "compiled")),
+    ],
 )
 @pytest.mark.parametrize("name", list(ZOO))
 def test_what_is_captured_is_true_and_training_ends_as_if_alone(

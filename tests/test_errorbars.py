@@ -157,7 +157,12 @@ def test_ranks_blur_what_lies_closer_than_neighbouring_rows(
 
 @pytest.mark.parametrize(
     ("spec", "n"),
-    [("gauss:copula=true", n) for n in (12, 30, 60, 100, 200)] + [("gauss", 12), ("gauss", 60)],
+    [
+        ("gauss:copula=true", 30),
+        ("gauss", 12),
+        ("gauss", 60),
+        *(pytest.param("gauss:copula=true", n, marks=pytest.mark.slow) for n in (12, 60, 100, 200)),
+    ],
 )
 @pytest.mark.parametrize("case", ["Gaussian, r=0.9", "Gaussian, r=0.99"])
 def test_the_interval_of_a_strong_correlation_of_few_rows_holds_the_truth(
