@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from builders import hooks_of
 from torch import Tensor, nn
 
 import infoplane as ip
@@ -198,7 +199,7 @@ def test_looking_for_what_flows_where_leaves_the_network_as_it_was(network: nn.M
     before = {name: value.clone() for name, value in network.state_dict().items()}
     trace(network, _x(5))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert not any(m._forward_hooks or m._forward_pre_hooks for m in network.modules())
+    assert not any(hooks_of(network))
 
 
 def test_what_was_chosen_of_several_tensors_is_found_again_by_a_replay(tmp_path: Path) -> None:
