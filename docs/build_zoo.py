@@ -14,7 +14,7 @@ HEAD = """# What `auto` takes of other networks
 
 `make zoo` attaches a recorder to every network below (tiny, random weights, built from the configurations of their packages) and holds each to four things: the
 layers are those of the table; every stored bit is that of a plain forward; three steps of training end with the same bits as without the recorder; the check finds
-no fault. A dozen of them are tried whenever the tests run. This page is written by `docs/build_zoo.py`; the rule is in [](capture.md).
+no fault. A dozen of them are tried whenever the tests run. This page is written by `docs/build_zoo.py`; the rule is in [Attach to any training](capture.md).
 
 | network | package | layers |
 |---|---|---|
