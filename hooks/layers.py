@@ -24,7 +24,7 @@ from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.kinds import is_leaf
 from infoplane.hooks.dataflow import Dataflow, trace
 from infoplane.hooks.isolate import WRAPPED, clean, unwrap
-from infoplane.hooks.operations import Operations, Scope, is_wanted
+from infoplane.hooks.operations import Operations, Scope, is_wanted, means_operation
 from infoplane.hooks.outputs import Selector
 from infoplane.hooks.own_hooks import OwnHooks
 from infoplane.hooks.probe import Forward, call
@@ -133,7 +133,8 @@ def survey(
         layers = [*automatic, *(pattern for pattern in layers if pattern != "auto")]
     look = _Looking(model, inputs, n, other, forward, dict(select or {}))
     patterns = _listed(layers)
-    operations = [p for p in patterns if isinstance(p, str) and (p == "ops" or "/" in p)]
+    names = [name for m in named_modules(model) for name in (m.name, *m.aliases)]
+    operations = [p for p in patterns if isinstance(p, str) and means_operation(p, names)]
     if not operations:
         return _modules(look, layers, max_calls)
     found = _operations(look, operations)

@@ -115,6 +115,14 @@ class Scope:
         self.running.pop()
 
 
+def means_operation(pattern: str, modules: Sequence[str]) -> bool:
+    """Whether a pattern asks for operations: names of modules may hold a slash too."""
+    if pattern == "ops":
+        return "ops" not in modules
+    bare = pattern.removesuffix(":input").partition("#")[0]
+    return "/" in bare and not any(name == bare or fits(name, bare) for name in modules)
+
+
 def is_wanted(name: str, patterns: Sequence[str]) -> bool:
     """Whether an operation's name is among those asked for: exactly, by a glob, or without its number."""
     return any(

@@ -136,8 +136,8 @@ class Plan:
         for i in self.infos:
             lines.append(
                 f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
-                + (f"  {i.reduction}" if i.reduction != "none" else "")
                 + (f"  {reasons[i.name]}" if reasons.get(i.name) else "")
+                + (f"  {i.reduction}" if i.reduction != "none" else "")
             )
         return "\n".join(lines + [f"  note: {note}" for note in self.survey.notes])
 
