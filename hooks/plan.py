@@ -131,15 +131,14 @@ class Plan:
             f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of {self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
             + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
         ]
-        reasons = {site.name: site.why for site in self.sites}
+        reasons = [f"  {site.name}: {site.why}" for site in self.sites if site.why]
         width = max((len(i.name) for i in self.infos), default=0)
         for i in self.infos:
             lines.append(
                 f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
-                + (f"  {reasons[i.name]}" if reasons.get(i.name) else "")
                 + (f"  {i.reduction}" if i.reduction != "none" else "")
             )
-        return "\n".join(lines + [f"  note: {note}" for note in self.survey.notes])
+        return "\n".join(lines + reasons + [f"  note: {note}" for note in self.survey.notes])
 
 
 def _free_bytes(folder: Path) -> int:

@@ -189,9 +189,10 @@ def test_a_head_over_a_large_vocabulary_is_left_out(tmp_path: Path) -> None:
 
 
 def test_every_layer_is_shown_with_its_reason(tmp_path: Path) -> None:
-    lines = _attach(_functional_residual(), _x(5), tmp_path).describe().splitlines()
-    assert all(line.split("  ")[-1] for line in lines[1:5])
-    assert "residual stream" in lines[2]
+    recorder = _attach(_functional_residual(), _x(5), tmp_path)
+    lines = recorder.describe().splitlines()
+    assert all(any(line.startswith(f"  {name}: ") for line in lines) for name in recorder.layers)
+    assert "  b:input: residual stream: a sum outside of any module" in lines
 
 
 @pytest.mark.parametrize("network", [_functional_residual(), nn.LSTM(5, 4), nn.Linear(5, 2)])
