@@ -140,7 +140,9 @@ class Parcels:
         """All rows are there; ``records`` are attached to the step. False when the writer has given up before: they are the sender's again."""
         self._attached.put(records)
         self._items.put(None)
-        self._ended = True  # last: cut short before, `__exit__` abandons, and the writer never waits
+        self._ended = (
+            True  # last: cut short before, `__exit__` abandons, and the writer never waits
+        )
         return not (self._nobody and self._take_records() is not None)
 
     def _take_records(self) -> dict[str, object] | None:

@@ -103,7 +103,7 @@ def test_a_cache_of_transformer_lens(tmp_path: Path) -> None:
     )
     assert len(run.layers) == 3
     truth = ip.capture(model, probe=(IDS, Y), to=tmp_path / "own", layers=BLOCKS[:2])
-    for mine, theirs in zip(run.layers, truth.layers, strict=True):
+    for mine, theirs in zip(run.layers[:2], truth.layers, strict=True):
         assert np.allclose(run.z(0, mine), truth.z(0, theirs), atol=1e-5)
 
 

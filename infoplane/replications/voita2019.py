@@ -12,6 +12,7 @@ from infoplane.replications.frame import Claim, Context, Result
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
+    from infoplane.plane import Plane
 
 UPDATES = {False: 400, True: 200}
 ROWS = {False: 3000, True: 1500}
@@ -122,11 +123,15 @@ def _plugin() -> Any:  # Any: an estimator
     return parse("plugin")
 
 
-def usable(archive: Archive, label: str) -> Curve:
-    """What a linear reader can use of a layer about the label, held out, at both ends of the stream."""
+def usable(archive: Archive, label: str) -> Plane:
+    """Measure what a linear reader can use of a layer about the label, held out, at both ends of the stream."""
     import infoplane as ip
 
-    plane = ip.measure(archive, SPEC, layers=ENDS, label=label)
+    return ip.measure(archive, SPEC, layers=ENDS, label=label)
+
+
+def ends_of(plane: Plane) -> Curve:
+    """Return the bits about the label at both ends of the stream."""
     bits = [plane.series(layer, "i_zy", SPEC)[1][-1].bits for layer in ENDS]
     return Curve(bits, 0.0)
 
@@ -137,6 +142,7 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
     numbers: dict[str, list[float]] = {}
     lines: dict[str, list[list[float]]] = {}
     conventions: dict[str, str] = {}
+    planes: list[Plane] = []
     holds, learnt = True, len(runs)
     for label, sign, word in (("input", -1.0, "fall"), ("output", 1.0, "rise")):
         curves = [in_cells(archive, label) for archive in runs]
@@ -152,7 +158,9 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         conventions[f"{label}: {CELLS} cells by k-means (paper)"] = judged(
             median_of(moves) > BAR, moves
         )
-        linear = [sign * usable(archive, label).change for archive in runs]
+        linear_planes = [usable(archive, label) for archive in runs]
+        planes += linear_planes
+        linear = [sign * ends_of(plane).change for plane in linear_planes]
         conventions[f"{label}: usable by a linear reader"] = judged(median_of(linear) > BAR, linear)
         if label == "output":
             learnt = sum(max(c.bits) > 1.2 * c.null_high for c in curves)
@@ -166,6 +174,7 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         limits={key: BAR for key in numbers if "from embedding" in key},
         learnt=(learnt, len(runs)),
         archives=runs,
+        planes=planes,
         pictures=[
             lines_picture(
                 ctx,
