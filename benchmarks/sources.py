@@ -85,10 +85,12 @@ def memory(count: int) -> float:
     code = f"""
 import resource, tempfile, numpy as np, torch, infoplane as ip
 from benchmarks.capture import network
-net, to = network(), tempfile.mkdtemp(dir=".")
+net, folder = network(), tempfile.TemporaryDirectory(dir=".")
+to = folder.name
 for step in range({count}): torch.save(net.state_dict(), to + f"/step{{step}}.pt")
 ip.capture(net, (torch.randn(1024, 784), np.arange(1024) % 10), to + "/run", checkpoints=to)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+folder.cleanup()
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return float(done.stdout.split()[-1])
