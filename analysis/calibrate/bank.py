@@ -31,7 +31,9 @@ CASES: tuple[Case, ...] = _sorted([case for module in _MODULES for case in modul
 """The bank that our own tuning may look at."""
 
 JUDGES: tuple[Case, ...] = _sorted([case for module in _MODULES for case in module.JUDGES])
-"""Cases of the same families that no parameter was ever chosen on."""
+"""Cases of the same families, kept aside to judge.
+
+The weights of `knn`'s correction were chosen with their numbers in sight: they do not judge it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -60,7 +60,10 @@ def calibrate(
         ),
     ] = 0,
     judges: Annotated[
-        bool, typer.Option("--judges", help="The cases kept aside, on which nothing was tuned.")
+        bool,
+        typer.Option(
+            "--judges", help="The cases kept aside to judge by; for knn see docs/calibration.md."
+        ),
     ] = False,
     workers: Workers = 1,
     output: Annotated[

@@ -187,7 +187,8 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         ],
         conventions=conventions,
         note=f"characters of documentation strings in place of words of news, six blocks of 48 units, {LENGTH} positions, {CELLS} cells, one for each character, in place of 10,000 "
-        f"for 1000 tokens, {UPDATES[ctx.quick]} updates. Cells are coarser than the stream: what they lose of the input a linear reader still finds, since blocks only add to the stream",
+        f"for 1000 tokens, {UPDATES[ctx.quick]} updates. Cells are coarser than the stream: what they lose of the input a linear reader still finds, since blocks only add to the stream"
+        ". The number of cells was chosen after a trial of one seed: by 50 cells, at 200 updates, the input fell by 0.05 bit, by 31 cells by about 0.25",
     )
 
 
