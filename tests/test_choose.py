@@ -116,3 +116,12 @@ def test_bins_that_hold_the_untrained_layer_in_one_cell_are_not_drawn(tmp_path: 
         network[0].weight.data.mul_(1000)
         recorder.step(1)
     assert choose_estimators(tmp_path / "run").specs[0].startswith("kde:")
+
+
+def test_values_far_smaller_than_the_cells_are_not_put_into_one_cell(tmp_path: Path) -> None:
+    network = _mlp(nn.Tanh, 6, 2, 2, 3)
+    for layer in (network[0], network[2]):
+        layer.weight.data *= 1e-3
+        layer.bias.data.zero_()
+    chosen = choose_estimators(_run(network, _rows(600, 6), tmp_path / "run"))
+    assert "bin:szt" not in chosen.specs

@@ -33,6 +33,8 @@ GROUND_TRUTH = "exact"
 
 ROWS, LAYERS, STEPS = 1000, 8, 3
 """At most this many rows, layers and checkpoints are looked at."""
+LEAST_BITS = 0.1
+"""Below this all rows of a layer that moves lie in one cell: the cells are too wide for it."""
 OPEN_SHARE = 0.5
 """A convention can answer where at least this share of the layers, at every checkpoint, is below its ceiling."""
 LEAST_COVERAGE = 0.65
@@ -191,7 +193,7 @@ def _resolves(plain: Estimator, fitted: Estimator, inputs: Variable, sample: Var
     """
     try:
         estimate = fitted.estimate(inputs, sample, rng=np.random.default_rng(0))
-        if estimate.saturated:
+        if estimate.saturated or estimate.bits < LEAST_BITS:
             return False
         if estimate.coverage is not None and estimate.coverage < LEAST_COVERAGE:
             return False
