@@ -14,7 +14,7 @@ _PUBLIC = {
     "Schedule": "infoplane.hooks.schedule",
     "at": "infoplane.hooks.schedule",
     "every": "infoplane.hooks.schedule",
-    "interchange": "infoplane.hooks.chain",
+    "interchange": "infoplane.hooks.certificates.chain",
     "log_spaced": "infoplane.hooks.schedule",
     "reduction": "infoplane.hooks.reduce",
     "replay": "infoplane.hooks.replay",

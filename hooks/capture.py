@@ -11,10 +11,10 @@ from torch import nn
 
 from infoplane.archive import Archive, open_archive
 from infoplane.errors import CaptureError, InputError
-from infoplane.hooks.checkpoint_series import SOURCE, CheckpointSeries
-from infoplane.hooks.checkpoints import Checkpoints, StepFrom, find_checkpoints
-from infoplane.hooks.isolate import unwrap
-from infoplane.hooks.loading import Loader
+from infoplane.hooks.checkpoints.listing import Checkpoints, StepFrom, find_checkpoints
+from infoplane.hooks.checkpoints.loading import Loader
+from infoplane.hooks.checkpoints.series import SOURCE, CheckpointSeries
+from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.schedule import at
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
-from infoplane.hooks.probe import Forward, Probe, call
+from infoplane.hooks.probing.probe import Forward, Probe, call
 
 LossFunction = Callable[[Any, Tensor], Tensor]
 BATCHES = 32

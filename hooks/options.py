@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from infoplane.errors import InputError
+from infoplane.hooks.choice.layers import Layers
 from infoplane.hooks.gradients import LossFunction
-from infoplane.hooks.isolate import Isolation, Mode, device_of, isolated
-from infoplane.hooks.layers import Layers
-from infoplane.hooks.network_state import NetworkState
-from infoplane.hooks.outputs import Selector
-from infoplane.hooks.passes import draw_seed
-from infoplane.hooks.probe import Forward, Probe
-from infoplane.hooks.ranks import Ranks
+from infoplane.hooks.network.isolate import Isolation, Mode, device_of, isolated
+from infoplane.hooks.network.network_state import NetworkState
+from infoplane.hooks.network.outputs import Selector
+from infoplane.hooks.probing.probe import Forward, Probe
+from infoplane.hooks.recording.passes import draw_seed
+from infoplane.hooks.recording.ranks import Ranks
 from infoplane.hooks.reduce import Custom
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.kinds import looks_like_classes
@@ -63,7 +63,7 @@ class CaptureOptions:
             ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
         background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
         max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
-        ranks: see `infoplane.hooks.ranks`.
+        ranks: see `infoplane.hooks.recording.ranks`.
         rank_timeout: seconds to wait for another rank.
         gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
         seed: of noise draws, random projections and samples.

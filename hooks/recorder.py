@@ -17,23 +17,23 @@ from infoplane.background.measuring import MeasuringProcess, checked_specs
 from infoplane.cores import SHARE
 from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
-from infoplane.hooks.captures import Captures
-from infoplane.hooks.certificates import Certificates
-from infoplane.hooks.chain import certify, choose_pairs
-from infoplane.hooks.chosen_rows import Pairs, how_many
-from infoplane.hooks.counting import Metrics, Weights, whole_step
-from infoplane.hooks.focus import focus_of
-from infoplane.hooks.ignored import without_ignored_rows
-from infoplane.hooks.isolate import Mode, dtype_of, unwrap
-from infoplane.hooks.layers import Layers
+from infoplane.hooks.certificates.certificates import Certificates
+from infoplane.hooks.certificates.chain import certify, choose_pairs
+from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
+from infoplane.hooks.certificates.focus import focus_of
+from infoplane.hooks.choice.layers import Layers
+from infoplane.hooks.network.isolate import Mode, dtype_of, unwrap
 from infoplane.hooks.options import CaptureKeywords, CaptureOptions, Options, Reduce, chosen_options
-from infoplane.hooks.plan import Plan, make_plan
-from infoplane.hooks.probe import make_probe
-from infoplane.hooks.ranks import make_team
-from infoplane.hooks.run import create_run
+from infoplane.hooks.probing.ignored import without_ignored_rows
+from infoplane.hooks.probing.probe import make_probe
+from infoplane.hooks.recording.captures import Captures
+from infoplane.hooks.recording.counting import Metrics, Weights, whole_step
+from infoplane.hooks.recording.plan import Plan, make_plan
+from infoplane.hooks.recording.ranks import make_team
+from infoplane.hooks.recording.run import create_run
+from infoplane.hooks.recording.troubles import Troubles
 from infoplane.hooks.schedule import Every, Schedule
-from infoplane.hooks.selfcheck import SelfCheck, check_live
-from infoplane.hooks.troubles import Troubles
+from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
 from infoplane.positions.wanted import Labels as LabelsAsked
 from infoplane.positions.wanted import wanted_rows
 from infoplane.types import Chain, LayerInfo
@@ -47,7 +47,7 @@ class Recorder:
 
     Args:
         model: any ``nn.Module``; DDP, DataParallel and ``torch.compile`` wrappers are taken off.
-        probe: ``(x, y)``, ``x``, a mapping, a DataLoader or a callable, see `infoplane.hooks.probe.make_probe`. Several inputs: ``((x1, x2), y)``.
+        probe: ``(x, y)``, ``x``, a mapping, a DataLoader or a callable, see `infoplane.hooks.probing.probe.make_probe`. Several inputs: ``((x1, x2), y)``.
         to: directory of the run.
         layers: ``"auto"``, ``"all"``, ``"ops"`` (functional operations; ``"block3/add"`` is one), names, globs, types, modules, predicates ``f(name, module)``; ``"fc2:input"`` is a module's input, ``"rnn#1"``
             the second call of a reused module.

@@ -13,11 +13,11 @@ from torch import nn
 
 from infoplane.archive import Archive, open_archive
 from infoplane.errors import CaptureError, InputError, NotAnArchive
-from infoplane.hooks.checkpoint_series import CheckpointSeries
-from infoplane.hooks.checkpoints import Checkpoint
-from infoplane.hooks.isolate import unwrap
-from infoplane.hooks.loading import Loader
-from infoplane.hooks.weights import weight_steps, weights_file
+from infoplane.hooks.checkpoints.listing import Checkpoint
+from infoplane.hooks.checkpoints.loading import Loader
+from infoplane.hooks.checkpoints.series import CheckpointSeries
+from infoplane.hooks.network.isolate import unwrap
+from infoplane.hooks.recording.weights import weight_steps, weights_file
 
 
 @dataclass(frozen=True)

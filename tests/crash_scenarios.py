@@ -330,7 +330,7 @@ def _reference_run() -> Path:
 def _act_weights(folder: Path, said: Say) -> None:
     import torch
 
-    from infoplane.hooks.weights import save_weights
+    from infoplane.hooks.recording.weights import save_weights
 
     torch.manual_seed(0)
     net = torch.nn.Linear(2, 2)
@@ -343,7 +343,7 @@ def _act_weights(folder: Path, said: Say) -> None:
 
 
 def _sound_weights(folder: Path, reported: set[int]) -> None:
-    from infoplane.hooks.weights import load_weights, weight_steps
+    from infoplane.hooks.recording.weights import load_weights, weight_steps
 
     assert reported <= set(weight_steps(folder / "run"))
     for step in weight_steps(folder / "run"):

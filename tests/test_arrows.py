@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import subprocess
 import sys
@@ -103,6 +104,9 @@ def test_types_import_nothing_of_ours_but_errors() -> None:
             assert not _outside(ours, *rooms), name
 
 
+ROOMS_OF_CAPTURE = ("network", "probing", "choice", "rows", "recording", "verifying")
+"""Each uses those before it, never one behind it."""
+
 FORBIDDEN = [
     ("infoplane.hooks", "infoplane.analysis"),
     ("infoplane.analysis", "infoplane.hooks"),
@@ -120,6 +124,10 @@ FORBIDDEN = [
     ("infoplane.analysis.measuring", "infoplane.analysis.dpi"),
     ("infoplane.analysis.dpi", "infoplane.analysis.studies"),
     ("infoplane.analysis.studies", "infoplane.analysis.plot"),
+    *(
+        (f"infoplane.hooks.{room}", f"infoplane.hooks.{later}")
+        for room, later in itertools.combinations(ROOMS_OF_CAPTURE, 2)
+    ),
     *(
         (room, above)
         for room in ("infoplane.hooks", "infoplane.analysis", "infoplane.archive", "infoplane.data")

@@ -12,8 +12,8 @@ from builders import hooks_of
 from torch import Tensor, nn
 
 import infoplane as ip
-from infoplane.hooks.chain import interchange
-from infoplane.hooks.dataflow import trace
+from infoplane.hooks.certificates.chain import interchange
+from infoplane.hooks.choice.dataflow import trace
 from infoplane.hooks.replay import replay
 
 ROWS = 24

@@ -12,8 +12,8 @@ from builders import until
 from torch import Tensor, nn
 
 from infoplane.archive import ShardWriter, open_archive, verify
-from infoplane.hooks.background import Abandoned, Parcel, Parcels
 from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.recording.background import Abandoned, Parcel, Parcels
 from infoplane.hooks.schedule import every
 
 

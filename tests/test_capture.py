@@ -27,13 +27,13 @@ from infoplane.errors import (
     UnsupportedModel,
     UnsupportedOutput,
 )
-from infoplane.hooks.passes import form
 from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.recording.passes import form
 from infoplane.hooks.replay import replay
 
 
 def test_auto_picks_blocks_and_activations() -> None:
-    from infoplane.hooks.layers import survey
+    from infoplane.hooks.choice.layers import survey
 
     def pick(name: str) -> tuple[str, ...]:
         net, x = ZOO[name][0]().eval(), ZOO[name][1]
@@ -348,11 +348,11 @@ def test_an_exception_in_our_own_hook_names_the_layer_and_leaves_no_hook(
     def broken(*args: object) -> None:
         raise RuntimeError("bug in the hook")
 
-    monkeypatch.setattr("infoplane.hooks.passes.form", broken)
+    monkeypatch.setattr("infoplane.hooks.recording.passes.form", broken)
     with pytest.raises(RuntimeError, match="bug in the hook") as caught:
         rec.step(1)
     assert any("inside the hook of layer '1'" in note for note in caught.value.__notes__)
-    monkeypatch.setattr("infoplane.hooks.passes.form", form)
+    monkeypatch.setattr("infoplane.hooks.recording.passes.form", form)
     assert not any(hooks_of(net)) and rec.step(2)
     rec.close()
 

@@ -11,8 +11,8 @@ from builders import hooks_of
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
-from infoplane.hooks.bench import same
-from infoplane.hooks.chain import interchange
+from infoplane.hooks.certificates.bench import same
+from infoplane.hooks.certificates.chain import interchange
 from infoplane.types import Chain
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infoplane.errors import InputError
-from infoplane.hooks.checkpoints import find_checkpoints, step_in_name
+from infoplane.hooks.checkpoints.listing import find_checkpoints, step_in_name
 
 
 @pytest.mark.parametrize(

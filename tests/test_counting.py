@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from infoplane.archive import open_archive, verify
 from infoplane.errors import InputError
-from infoplane.hooks.counting import Metrics, whole_step
 from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.recording.counting import Metrics, whole_step
 from infoplane.hooks.schedule import every
 
 X, Y = torch.randn(20, 3), torch.arange(20) % 2

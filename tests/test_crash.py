@@ -288,7 +288,7 @@ def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
 
 
 def test_captures_that_were_queued_when_the_disk_filled_up_do_not_warn_again(tmp_path):
-    from infoplane.hooks.troubles import Troubles
+    from infoplane.hooks.recording.troubles import Troubles
 
     troubles = Troubles(tmp_path, "warn")
     with pytest.warns(

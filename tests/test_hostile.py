@@ -210,7 +210,7 @@ def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(
     import torch
 
     from infoplane.archive import ResultLog
-    from infoplane.hooks.weights import forget_weights, save_weights
+    from infoplane.hooks.recording.weights import forget_weights, save_weights
 
     outside = tmp_path / "outside"
     if where.endswith(".lock"):

@@ -19,9 +19,9 @@ from builders import hooks_of
 from torch import Tensor, nn
 
 from infoplane.archive import open_archive, verify
-from infoplane.hooks.interrupts import InterruptWatch
-from infoplane.hooks.own_hooks import OwnHooks
+from infoplane.hooks.network.own_hooks import OwnHooks
 from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.recording.interrupts import InterruptWatch
 
 
 class Everything(nn.Module):

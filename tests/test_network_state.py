@@ -13,8 +13,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from infoplane.hooks import network_state
-from infoplane.hooks.network_state import NetworkState
+from infoplane.hooks.network import network_state
+from infoplane.hooks.network.network_state import NetworkState
 from infoplane.hooks.recorder import Recorder
 
 

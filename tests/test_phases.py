@@ -353,7 +353,7 @@ def test_fano_by_hand_and_the_floor_of_a_run(run: Path) -> None:
 
 def test_gradient_statistics_by_hand_and_without_touching_the_model(run: Path) -> None:
     from infoplane.hooks.gradients import gradient_statistics
-    from infoplane.hooks.probe import make_probe
+    from infoplane.hooks.probing.probe import make_probe
 
     torch.manual_seed(0)
     net = nn.Linear(3, 1, bias=False)

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from infoplane.archive import open_archive
 from infoplane.errors import InputError
-from infoplane.hooks.probe import Probe, make_probe
+from infoplane.hooks.probing.probe import Probe, make_probe
 from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.schedule import at
 

@@ -295,7 +295,7 @@ def test_a_failure_on_entry_raises_because_training_has_not_begun(
     def broken(*args: object, **options: object) -> None:
         raise RuntimeError("no pass")
 
-    monkeypatch.setattr("infoplane.hooks.plan.run_pass", broken)
+    monkeypatch.setattr("infoplane.hooks.recording.plan.run_pass", broken)
     with pytest.raises(RuntimeError, match="no pass"):
         Recorder(_mlp(), probe=_data(10, 6), to=tmp_path / "run", verbose=False).open()
 

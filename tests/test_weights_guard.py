@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from infoplane.errors import ArchiveError, DamagedArchive, NotAnArchive
-from infoplane.hooks.weights import load_weights, save_weights
+from infoplane.hooks.recording.weights import load_weights, save_weights
 
 
 @pytest.fixture

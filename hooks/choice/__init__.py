@@ -1,1 +1,1 @@
-"""What ``layers="auto"`` takes, in parts: kinds of modules, blocks, sums, and the choice."""
+"""Which layers are captured: names, patterns and what ``layers="auto"`` takes, by kinds, blocks and sums."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from infoplane.hooks.dataflow import Dataflow, Node, Visit
+from infoplane.hooks.choice.dataflow import Dataflow, Node, Visit
 
 
 @dataclass(frozen=True, eq=False)

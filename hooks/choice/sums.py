@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
 from infoplane.hooks.choice.kinds import is_leaf, is_weighted
-from infoplane.hooks.dataflow import Dataflow, Node, Sum
 
 _ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "mish", "dropout")
 """What may stand behind a sum and still be the stream."""

@@ -88,7 +88,7 @@ def _arrays(path: Path) -> dict[str, Any]:  # Any: arrays or tensors
     if path.suffix == ".npy":
         return {"x": np.load(path, allow_pickle=False)}
     if path.suffix in (".pt", ".pth"):
-        from infoplane.hooks.checkpoint_formats import load_tensors
+        from infoplane.hooks.checkpoints.formats import load_tensors
 
         content = load_tensors(path)
         return dict(content) if isinstance(content, dict) else {"x": content}

@@ -114,7 +114,7 @@ def from_arrays(
     """
     found = plan_import(arrays, step=step, layers=layers)
     if verify_with is not None:
-        from infoplane.hooks.verify import require_same
+        from infoplane.hooks.verifying.verify import require_same
 
         last = list(found.steps.values())[-1]
         require_same(verify_with, None if x is None else to_numpy(x), last)

@@ -92,7 +92,7 @@ def import_run(
         found = plan_files(files, pattern, step=step, layers=layers)
         _refuse_labels(found, chosen=layers is not None)
         if verify_with is not None:
-            from infoplane.hooks.verify import require_same
+            from infoplane.hooks.verifying.verify import require_same
 
             require_same(verify_with, beside["x"], list(found.steps.values())[-1])
         return store(

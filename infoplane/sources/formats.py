@@ -190,7 +190,7 @@ def _mapped(path: Path, name: str, entry: dict[str, Any], base: int, size: int) 
 
 
 def _torch(path: Path, stack: ExitStack) -> Arrays:
-    from infoplane.hooks.checkpoint_formats import load_tensors
+    from infoplane.hooks.checkpoints.formats import load_tensors
 
     content = load_tensors(path)
     return content if isinstance(content, Mapping) else {WHOLE: content}

@@ -1,0 +1,160 @@
+"""The network on a few rows, run with values put into its layers: what the interchange test is made of."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infoplane.hooks.certificates.focus import Focus
+from infoplane.hooks.choice.layers import tensor_of
+from infoplane.hooks.network.isolate import device_of, seed_all
+from infoplane.hooks.network.network_state import NetworkState
+from infoplane.hooks.network.outputs import parts, put
+from infoplane.hooks.network.sites import Site, attached
+from infoplane.hooks.probing.probe import Forward, Probe, call
+
+Values = dict[str, Tensor]
+Patch = Callable[[Tensor], Tensor]
+"""What becomes of a layer's value, rows first."""
+BEFORE, OTHER, AFTER, AFTER_OTHER = 11, 12, 13, 14
+"""Seeds: from the start and another one, from the patched layer on and another one."""
+_LAST_BITS = 4.0
+"""Rounding of a layer, in units of its last place."""
+
+
+class Bench:
+    """A network and the layers that are watched.
+
+    Args:
+        model: the bare network.
+        sites: the layers.
+        forward: as for the recorder.
+        focus: what a row is.
+        state: what the network holds; every run starts from it.
+        batch: rows of a forward, where the network takes no other number: rows are repeated to so many.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        sites: Sequence[Site],
+        forward: Forward | None,
+        focus: Focus,
+        *,
+        state: NetworkState,
+        batch: int | None = None,
+    ) -> None:
+        self.model, self.sites, self.forward, self.focus = model, sites, forward, focus
+        self.network_state, self.batch = state, batch
+        self.device = device_of(model)
+        tensors = [*model.parameters(), *model.buffers()]
+        self._kept = {tensor.untyped_storage().data_ptr() for tensor in tensors}
+
+    def run(
+        self,
+        rows: Probe,
+        seed: int = BEFORE,
+        patches: Mapping[str, Patch] | None = None,
+        *,
+        after: int | None = None,
+        carry: bool = False,
+    ) -> Values:
+        """Values of every layer on ``rows`` as they arrive, before a patch is put in their place.
+
+        Args:
+            rows: the inputs.
+            seed: of the noise.
+            patches: by layer, what is to become of its value.
+            after: seed from which the noise goes on at every patched layer.
+            carry: go on from the state that the run before left, as the second batch of a pass does.
+        """
+        arrived: Values = {}
+        wanted = patches or {}
+        count = rows.n
+        repeated = torch.arange(count if self.batch is None else self.batch) % count
+
+        def visit(site: Site, value: Any) -> Any:  # Any: layer output
+            tensor = tensor_of(site, value)
+            arrived[site.name] = self.focus.look(site, tensor.detach())[:count].clone()
+            if site.name not in wanted:
+                return None
+            if after is not None:
+                seed_all(after)
+            rows_there = wanted[site.name](arrived[site.name])
+            if self.batch is not None:
+                rows_there = rows_there[repeated]
+            new = self.focus.put(site, tensor.detach(), rows_there)
+            return self._replace(site, value, tensor, new)
+
+        if not carry:
+            self.network_state.restore()
+        seed_all(seed)
+        shown = rows if self.batch is None else rows.take(repeated)
+        with attached(self.sites, visit) as next_forward:
+            inputs = next(shown.batches(shown.n, self.device))[
+                1
+            ]  # copies: a network may write there
+            call(self.model, inputs, self.forward)
+            next_forward()
+        return arrived
+
+    def _replace(
+        self, site: Site, value: Any, tensor: Tensor, new: Tensor
+    ) -> Any:  # Any: layer output
+        """Put ``new`` there. What a module reads is overwritten, so that everything that reads the same tensor later does too."""
+        if site.end == "input" and self._overwritable(site, value, tensor):
+            tensor.copy_(new)
+            return None
+        back = new.movedim(0, site.axis) if site.axis else new
+        return put(value, site.select, back.clone())  # a clone: the network may overwrite it
+
+    def _overwritable(self, site: Site, value: Any, tensor: Tensor) -> bool:  # Any: layer output
+        whole = value if site.select is None else None
+        if site.select is not None and not callable(site.select):
+            whole = parts(value).get(site.select)
+        if not isinstance(whole, Tensor) or whole.is_nested or whole.is_quantized:
+            return False
+        repeated = any(
+            size > 1 and step == 0 for size, step in zip(tensor.shape, tensor.stride(), strict=True)
+        )
+        return not repeated and tensor.untyped_storage().data_ptr() not in self._kept
+
+
+def same(a: Tensor, b: Tensor, tolerance: float) -> bool:
+    """Whether two values of a layer are equal, up to ``tolerance`` times the largest finite magnitude; an infinity or NaN equals itself only."""
+    if a is b or (a.dtype == b.dtype and torch.equal(a, b)):
+        return True
+    if a.shape != b.shape or not a.numel():
+        return a.shape == b.shape
+    a, b = a.double(), b.double()
+    scale = float(torch.maximum(a.abs().max(), b.abs().max()))
+    if not math.isfinite(scale):
+        apart = (a != b) & ~(a.isnan() & b.isnan())
+        scale = float(torch.stack([a, b]).nan_to_num(0.0, 0.0, 0.0).abs().max())
+        a, b = a[apart], b[apart]
+    return bool(((a - b).abs() <= tolerance * max(scale, 1e-30)).all())
+
+
+def constant(value: Tensor, tolerance: float) -> bool:
+    """Whether a layer gives all rows the same."""
+    return same(value, value[:1].expand_as(value), tolerance)
+
+
+def rounded(value: Tensor) -> Tensor:
+    """The value with other last bits, as another order of summation would give it; integers stay as they are."""
+    if not value.is_floating_point():
+        return value
+    units = _LAST_BITS if value.dtype in (torch.float32, torch.float64) else 1.0
+    signs = torch.randint_like(value, 0, 2) * 2 - 1
+    return value * (1 + units * torch.finfo(value.dtype).eps * signs)
+
+
+def relative_change(a: Tensor, b: Tensor) -> float:
+    """Largest finite difference of two values, relative to the largest finite magnitude."""
+    first, second = (v.double().nan_to_num(0.0, 0.0, 0.0) for v in (a, b))
+    scale = float(first.abs().max()) if first.numel() else 0.0
+    return float((first - second).abs().max()) / scale if scale > 0 else 0.0

@@ -1,0 +1,147 @@
+"""The interchange test: which layers screen the input off from which, found on the live network with hooks alone.
+
+Module order does not tell it (skip connections, branches, pooled views). The network runs on other inputs x' while layer i is made to
+return what it returned for x. Then for every layer j: its output equals that for x: i **cuts** X from j; it equals that for x':
+there is **no path** from i to j; anything between: **partial**, i is bypassed.
+
+Neighbours first: in one forward every layer is given the values of rows of its own. Where each layer then gives what the layer before
+it was given, all pairs are cut, since a function of a function is one: a plain network costs six forwards of few rows. Any
+other costs one forward per layer more, with noise up to five.
+
+A network with noise is run with the random streams re-seeded at the moment layer i fires. If layer j, given Z_i, still depends on the noise
+drawn before that moment, both **share noise** (a tied dropout mask) and the pair is no Markov chain; if it depends on the noise drawn
+afterwards, the noise is **fresh**. Rows that depend on the other rows of the batch are noise of this kind too, in every mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from infoplane.errors import InputError
+from infoplane.hooks.certificates.bench import BEFORE, Bench
+from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
+from infoplane.hooks.certificates.focus import Focus, WholeSamples
+from infoplane.hooks.certificates.interchange_test import Interchange
+from infoplane.hooks.choice.layers import Layers, survey
+from infoplane.hooks.choice.look import OTHER_ROWS, ROWS, few_rows
+from infoplane.hooks.network.isolate import Mode, device_of, isolated, unwrap
+from infoplane.hooks.network.sites import Site
+from infoplane.hooks.options import Noise
+from infoplane.hooks.probing.probe import Forward, Probe, make_probe
+from infoplane.types import Chain
+
+
+def certify(
+    model: nn.Module,
+    probe: Probe,
+    sites: Sequence[Site],
+    *,
+    mode: Mode = "eval",
+    autocast: torch.dtype | None = None,
+    rows: int | None = None,
+    pairs: Callable[[], Pairs] | None = None,
+    batch: int | None = None,
+    written: Collection[str] | None = None,
+    tolerance: float = 1e-5,
+    forward: Forward | None = None,
+    focus: Focus | None = None,
+    noise: Noise = "undeclared",
+    through: int | None = None,
+) -> Chain:
+    """The `Chain` of these sites. Never fails: what cannot be tested is ``unknown``, and ``reason`` says why.
+
+    Args:
+        model: the bare network.
+        probe: rows to choose from.
+        sites: in the order in which they fire.
+        mode: as for the recorder.
+        autocast: as for the recorder.
+        rows: rows x, and as many rows x'; 8 of a large network and up to 128 of a small one when left out.
+        pairs: gives the rows themselves, where the caller chooses them.
+        batch: rows of a forward, where the network takes no other number.
+        written: what forwards write into, see `infoplane.hooks.network.network_state.NetworkState`.
+        tolerance: relative to the largest magnitude of a layer.
+        forward: as for the recorder.
+        focus: what a row is; whole samples when left out.
+        noise: as declared to the recorder; it is passed on.
+        through: the checkpoint whose weights the network has.
+    """
+    focus = WholeSamples() if focus is None else focus
+    names = tuple(site.name for site in sites)
+    blank = Chain(
+        names,
+        tuple(tuple("unknown" for _ in names) for _ in names),
+        tolerance,
+        probe.n,
+        versions={"torch": torch.__version__, "mode": mode},
+        through=through,
+        noise=noise,
+    )
+    if probe.n < 2:
+        return _without(blank, "the interchange test needs at least two probe rows")
+    try:
+        with isolated(
+            model,
+            mode=mode,
+            seed=BEFORE,
+            autocast=autocast,
+            device=device_of(model),
+            written=written,
+        ) as state:
+            if pairs is None:
+                count = rows or how_many(model, probe, sites)
+                chosen = choose_pairs(probe, focus, count, batch)
+            else:
+                chosen = pairs()
+            bench = Bench(model, sites, forward, focus, state=state, batch=batch)
+            test = Interchange(bench, probe, chosen.x, chosen.other, tolerance)
+            return test.certificate(blank)
+    except (
+        Exception
+    ) as error:  # a network that cannot run on a few rows still trains; the certificate says so
+        return _without(blank, f"the interchange test failed: {type(error).__name__}: {error}")
+
+
+def choose_pairs(probe: Probe, focus: Focus, count: int, batch: int | None) -> Pairs:
+    """About ``count`` pairs of rows to exchange; no more than half of a batch of fixed size."""
+    return Pairs(*focus.samples(probe, count if batch is None else min(count, batch // 2)))
+
+
+def _without(blank: Chain, reason: str) -> Chain:
+    return replace(blank, reason=reason, through=-1 if blank.through is not None else None)
+
+
+def interchange(
+    model: nn.Module,
+    probe: object,
+    layers: Layers = "auto",
+    *,
+    rows: int | None = None,
+    mode: Mode = "eval",
+    forward: Forward | None = None,
+) -> Chain:
+    """The chain certificate of a network, without recording anything.
+
+    Args:
+        model: any module; wrappers are taken off.
+        probe: inputs, see `infoplane.hooks.probing.probe.make_probe`.
+        layers: as for the recorder.
+        rows: as for `certify`.
+        mode: as for the recorder.
+        forward: as for the recorder.
+
+    Raises:
+        InputError: fewer than two rows.
+    """
+    bare, rows_probe = unwrap(model), make_probe(probe)
+    if rows_probe.n < 2:
+        raise InputError(f"the interchange test needs at least two probe rows, got {rows_probe.n}")
+    device = device_of(bare)
+    few, other = (few_rows(rows_probe, count, device) for count in (ROWS, OTHER_ROWS))
+    with isolated(bare, mode=mode, seed=BEFORE, autocast=None, device=device):
+        found = survey(bare, layers, few, ROWS, other=(other, OTHER_ROWS), forward=forward)
+    return certify(bare, rows_probe, found.sites, mode=mode, rows=rows, forward=forward)

@@ -1,0 +1,105 @@
+"""Which probe rows the interchange test looks at: rows that differ, and those that hold what few rows hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from infoplane.hooks.network.sites import Site
+from infoplane.hooks.probing.probe import Probe, to_numpy
+from infoplane.rows import row_codes
+
+FEWEST, MOST = 8, 128
+_BYTES = 32 << 20
+_BYTES_AGAIN = 2 << 20
+"""What a test may hold beside a capture."""
+_COPIES = 6
+"""Values of every layer that a test holds at once, of one of the two sets of rows."""
+_PARAMETERS = 128_000_000
+_LOOKED_AT = 4096
+_COLUMNS = 256
+Rows = NDArray[np.int64]
+
+
+def how_many(model: nn.Module, probe: Probe, sites: Sequence[Site]) -> int:
+    """Rows of one test forward: 8 of a large network, up to 128 of a small one."""
+    parameters = sum(p.numel() for p in model.parameters())
+    by_memory = _BYTES // max(
+        _layer_bytes(sites) + 16 * _input_bytes(probe), 1
+    )  # a layer in between may be wider
+    by_time = _PARAMETERS // max(parameters, 1)
+    return int(min(max(FEWEST, min(by_memory, by_time)), MOST))
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Rows x and the rows x' that run in their place.
+
+    Attributes:
+        x, other: numbers of samples of the probe, shape ``(k,)`` each.
+    """
+
+    x: Rows
+    other: Rows
+
+    def beside_a_capture(self, probe: Probe, sites: Sequence[Site]) -> Pairs:
+        """Fewer of them, so that a test holds no more than a small batch while the network trains."""
+        per_pair = _COPIES * _layer_bytes(sites) + 4 * _input_bytes(probe)
+        count = min(len(self.x), max(FEWEST, _BYTES_AGAIN // max(per_pair, 1)))
+        spread = np.linspace(0, len(self.x) - 1, count).astype(np.int64)
+        return Pairs(self.x[spread], self.other[spread])
+
+
+def _layer_bytes(sites: Sequence[Site]) -> int:
+    """Bytes of one row of all layers."""
+    return sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites)
+
+
+def _input_bytes(probe: Probe) -> int:
+    """Bytes of one row of all inputs."""
+    return sum(t[:1].numel() * t.element_size() for t in probe.tensors().values())
+
+
+def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
+    """Numbers of equally many rows, shape ``(k,)`` each, that differ row by row in every input wherever the probe allows."""
+    among = np.unique(np.linspace(0, probe.n - 1, min(probe.n, _LOOKED_AT)).astype(np.int64))
+    tables = [
+        to_numpy(t[torch.from_numpy(among)]).reshape(len(among), -1)
+        for t in probe.tensors().values()
+    ]
+    codes = np.stack([row_codes(np.ascontiguousarray(table)) for table in tables])  # (inputs, rows)
+    distinct = np.unique(row_codes(np.ascontiguousarray(codes.T)), return_index=True)[1]
+    if len(distinct) < 2:
+        distinct = np.arange(len(among))
+    k = max(1, min(most, len(distinct) // 2))
+    chosen = _spread([table[distinct] for table in tables], 2 * k)
+    first, second = distinct[chosen[0::2]], distinct[chosen[1::2]]
+    equal = [int((codes[:, first] == codes[:, np.roll(second, shift)]).sum()) for shift in range(k)]
+    return among[first], among[np.roll(second, int(np.argmin(equal)))]
+
+
+def _spread(tables: Sequence[NDArray[np.generic]], count: int) -> Rows:
+    """``count`` rows: half of them hold the largest or smallest value of a column, the rest lie evenly between."""
+    n = len(tables[0])
+    holders: list[int] = []
+    for which in zip(*(_extremes(table) for table in tables), strict=True):
+        holders += which
+    picked = list(dict.fromkeys(holders))[: count // 2]
+    left = np.setdiff1d(np.arange(n), picked)
+    even = left[np.linspace(0, len(left) - 1, count - len(picked)).astype(np.int64)]
+    return np.concatenate([np.array(picked, np.int64), even])[:count]
+
+
+def _extremes(table: NDArray[np.generic]) -> list[int]:
+    """Rows that hold the largest or the smallest value of a column, or sum of columns, in turn; pairs of rows."""
+    columns = np.linspace(0, table.shape[1] - 1, _COLUMNS).astype(np.int64)
+    values = np.nan_to_num(table[:, columns].astype(np.float64))
+    total = (values / (2 * len(columns))).sum(1, keepdims=True)  # divided first: sums overflow
+    values = np.concatenate([total, values], axis=1)
+    places = np.stack([values.argmax(0), values.argmin(0)], 1).reshape(-1)
+    return [int(place) for place in places]

@@ -1,0 +1,235 @@
+"""Checkpoints that a training has left behind: which there are, and of which step each is."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from infoplane.errors import InputError
+from infoplane.hooks.checkpoints.formats import SUPPORTED, format_of, is_of_training
+
+StateDict = Mapping[str, Tensor]
+Stored = str | Path | StateDict
+StepFrom = str | Callable[[Path], int]
+Checkpoints = (
+    str | Path | Sequence[str | Path] | Mapping[int, Stored] | Iterable[tuple[int, Stored]]
+)
+
+_NAMED_STEP = re.compile(r"(?<![a-z])(?:global[_-]?)?steps?[=_. -]*(\d+)", re.IGNORECASE)
+_MOST = 10**18
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """One stored state of a network.
+
+    Attributes:
+        step: training step.
+        source: a file, a folder, or the state dict itself.
+    """
+
+    step: int
+    source: Path | StateDict
+
+    @property
+    def name(self) -> str:
+        """How to call it in messages."""
+        return (
+            str(self.source)
+            if isinstance(self.source, Path)
+            else f"the state dict of step {self.step}"
+        )
+
+    def stamp(self) -> dict[str, object]:
+        """Name, size and time of change of its files: the same while nobody has touched them."""
+        if not isinstance(self.source, Path):
+            return {"name": "state dict"}
+        folder = self.source.is_dir()
+        files = [p for p in self.source.rglob("*") if p.is_file()] if folder else [self.source]
+        states = [file.stat() for file in files]
+        return {
+            "name": "/".join(self.source.parts[-2:]),
+            "bytes": sum(state.st_size for state in states),
+            "modified": max((state.st_mtime_ns for state in states), default=0),
+        }
+
+
+def find_checkpoints(
+    given: Checkpoints, step_from: StepFrom | None = None
+) -> Sequence[Checkpoint] | Iterator[Checkpoint]:
+    """List the checkpoints that are meant, by ascending step; an iterator is passed on as it comes.
+
+    Args:
+        given: a glob, a folder, a file, a list of these files, ``{step: path or state dict}``, or an
+            iterator of ``(step, path or state dict)``.
+        step_from: how the step is read from a path: a regular expression whose group (or whole
+            match) is the number, or a function of the path; by the number in the name when left out.
+
+    Raises:
+        InputError: nothing is there, a step cannot be read, or two checkpoints have the same step.
+    """
+    if isinstance(given, (str, Path)):
+        return _with_steps(_paths(given), step_from)
+    if isinstance(given, Mapping):
+        if given and all(isinstance(value, Tensor) for value in given.values()):
+            raise InputError(
+                "checkpoints= got one state dict: load it into the model and leave checkpoints= out, "
+                "or give {step: state dict}"
+            )
+        return sorted((_made(*item) for item in given.items()), key=lambda c: c.step)
+    if isinstance(given, Sequence) and given and all(isinstance(p, (str, Path)) for p in given):
+        return _with_steps([_existing(Path(str(p))) for p in given], step_from)
+    if isinstance(given, Iterable):
+        return _ascending(given)
+    raise InputError(
+        "checkpoints= expects a glob, a folder, {step: path or state dict} or an iterator of "
+        f"(step, state dict), got {type(given).__name__}"
+    )
+
+
+def _ascending(given: Iterable[object]) -> Iterator[Checkpoint]:
+    last = -1
+    for item in given:
+        if not isinstance(item, tuple) or len(item) != 2:
+            raise InputError(
+                f"checkpoints= expects pairs (step, state dict), got {type(item).__name__}"
+            )
+        checkpoint = _made(*item)
+        if checkpoint.step <= last:
+            raise InputError(
+                f"checkpoints must come by ascending step: {checkpoint.step} comes after {last}"
+            )
+        last = checkpoint.step
+        yield checkpoint
+
+
+def _made(step: object, source: object) -> Checkpoint:
+    if isinstance(source, (str, Path)):
+        return Checkpoint(_checked(step, f"of {source}"), _existing(Path(source)))
+    if isinstance(source, Mapping) and source:
+        return Checkpoint(_checked(step, "of a state dict"), source)
+    raise InputError(
+        f"checkpoint of step {step!r}: expected a path or a state dict, got {type(source).__name__}"
+    )
+
+
+def _checked(step: object, what: str) -> int:
+    whole = int(step) if hasattr(step, "__index__") and not isinstance(step, bool) else -1  # type: ignore[call-overload]  # an integer of any library
+    if not 0 <= whole < _MOST:
+        raise InputError(f"the step {what} must be a whole number of 0 or more, got {step!r}")
+    return whole
+
+
+def _existing(path: Path) -> Path:
+    if not path.exists():
+        raise InputError(f"{path}: no such checkpoint")
+    return path
+
+
+def _paths(given: str | Path) -> list[Path]:
+    path = Path(given).expanduser()
+    if path.is_dir() and format_of(path) is None:
+        found = [p for p in sorted(path.iterdir()) if format_of(p) and not is_of_training(p)]
+        if not found:
+            names = [p.name for p in sorted(path.iterdir())][:8]
+            raise InputError(f"{path}: holds no checkpoint; it has {names}, expected {SUPPORTED}")
+        return found
+    if path.exists():
+        return [path]
+    matches = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]
+    if not matches:
+        raise InputError(f"{given}: no checkpoint there, and nothing matches it as a glob")
+    return [p for p in matches if not is_of_training(p)] or matches
+
+
+def _with_steps(paths: list[Path], step_from: StepFrom | None) -> list[Checkpoint]:
+    if step_from is None:
+        read = [(path, _step_of(name)) for path, name in zip(paths, _names(paths), strict=True)]
+    else:
+        read = [(path, _asked(path, step_from)) for path in paths]
+    wrong = [f"  {_shown(path)}: {step}" for path, step in read if isinstance(step, str)]
+    if len(paths) == 1 and wrong and step_from is None:  # one file has no order to be read
+        return [Checkpoint(0, paths[0])]
+    if wrong:
+        raise InputError(
+            "the step of each checkpoint must be read from its name, and is not clear here:\n"
+            + "\n".join(wrong[:12])
+            + (f"\n  ... and {len(wrong) - 12} more" if len(wrong) > 12 else "")
+            + "\nsay where it is by step_from=, a regular expression with one group such as "
+            r"r'ckpt(\d+)' or a function of the path, or give {step: path}"
+        )
+    by_step: dict[int, list[str]] = {}
+    for path, step in read:
+        by_step.setdefault(int(step), []).append(_shown(path))
+    if twice := {step: names for step, names in by_step.items() if len(names) > 1}:
+        raise InputError(
+            f"several checkpoints have the same step: {dict(list(twice.items())[:5])}; "
+            "tell them apart by a narrower glob, by step_from=, or give {step: path}"
+        )
+    return [Checkpoint(int(step), path) for path, step in sorted(read, key=lambda r: int(r[1]))]
+
+
+def _shown(path: Path) -> str:
+    return "/".join(path.parts[-2:])
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """The names that tell steps: of the files, or of their folders where only these have numbers."""
+    own = [path.name if path.is_dir() else _stem(path) for path in paths]
+    folders = [path.absolute().parent.name for path in paths]
+    if any(step_in_name(name) != [] for name in own):
+        return own
+    apart = len(set(folders)) == len(paths) > 1
+    return folders if apart or _NAMED_STEP.search(folders[0]) else own
+
+
+def _step_of(name: str) -> int | str:
+    """The step in a name, or a text that says what was read instead."""
+    found = step_in_name(name)
+    if isinstance(found, int):
+        return found
+    return f"read the numbers {found} in {name!r}" if found else "no number in the name"
+
+
+def _asked(path: Path, step_from: StepFrom) -> int | str:
+    """The step as the user says where it is, or a text that says what was read instead."""
+    if callable(step_from):
+        return _checked(step_from(path), f"that step_from gives for {path}")
+    return _by_pattern(path, step_from)
+
+
+def _by_pattern(path: Path, pattern: str) -> int | str:
+    try:
+        match = re.search(pattern, str(path))
+    except re.error as error:
+        raise InputError(f"step_from={pattern!r} is no regular expression: {error}") from error
+    if match is None:
+        return f"step_from={pattern!r} matches nothing"
+    text = match[1] if match.re.groups else match[0]
+    return int(text) if text and text.isdecimal() else f"step_from read {text!r}, no whole number"
+
+
+def _stem(path: Path) -> str:
+    """A file name without its endings; a dot between digits stays."""
+    name = path.name.removesuffix(".index.json")
+    return name.removesuffix(Path(name).suffix)
+
+
+def step_in_name(name: str) -> int | list[str]:
+    """Read the step in a name: the number after the word step, else the only number there is.
+
+    Returns:
+        The step; or the numbers that were read where it is not clear, an empty list where there is none.
+
+    Example:
+        >>> step_in_name("ckpt_000123"), step_in_name("epoch=3-step=400"), step_in_name("run1_ckpt2")
+        (123, 400, ['1', '2'])
+    """
+    named = _NAMED_STEP.findall(name)
+    numbers = named or re.findall(r"\d+", name)
+    return int(numbers[0]) if len(numbers) == 1 else numbers

@@ -1,0 +1,179 @@
+"""The checkpoints of one training on their way into one run: what is there already, what is damaged, what is captured."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from torch import nn
+
+from infoplane.archive import Archive, open_archive
+from infoplane.display.progress import Advance
+from infoplane.display.progress import progress as shown_progress
+from infoplane.errors import ArchiveExists, DamagedCheckpoint, InputError
+from infoplane.hooks.checkpoints.listing import Checkpoint
+from infoplane.hooks.checkpoints.loading import Loader
+from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.schedule import Every, at
+
+SOURCE, DAMAGED = "source", "failures"
+"""Names of the records that say of a step which checkpoint it comes from, and what could not be read."""
+
+Record = dict[str, Any]  # Any: JSON
+
+
+class CheckpointSeries:
+    """Captures one checkpoint after the other into a run, and goes on with a run that is there.
+
+    A checkpoint that cannot be read is recorded with the next step that is captured, or with the
+    last one again where none follows.
+
+    Args:
+        model, probe, to: as for the recorder.
+        loader: puts a checkpoint into the model.
+        overwrite: replace the run that is there.
+        settings: further options of the recorder.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        probe: object,
+        to: Path,
+        loader: Loader,
+        *,
+        overwrite: bool = False,
+        **settings: Any,  # Any: of the recorder
+    ) -> None:
+        self._model, self._probe, self._to, self._loader = model, probe, to, loader
+        present = None if overwrite else _own_run(to)
+        self._settings = settings | {"overwrite": overwrite, "resume": present is not None}
+        self._done: dict[int, Record | None] = {}
+        self._damaged: list[Record] = []
+        if present is not None:
+            self._done = {step: present.extra(step, SOURCE) for step in present.steps}
+            self._damaged = _damage_in(present)
+        self._unwritten = False
+        self._recorder: Recorder | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._close_recorder()
+        finally:
+            self._loader.close()
+
+    def capture(self, found: Iterable[Checkpoint], *, progress: bool = False) -> None:
+        """Capture every checkpoint that is not in the run yet.
+
+        Raises:
+            InputError: there is none.
+            DamagedCheckpoint: not one can be read.
+        """
+        listed = found if isinstance(found, Sequence) else None
+        self._settings["schedule"] = Every(1) if listed is None else at(*(c.step for c in listed))
+        with shown_progress(
+            "capturing", 1 if listed is None else len(listed), shown=progress
+        ) as tick:
+            anchor = self._capture_each(found, tick)
+        if (
+            self._recorder is None
+        ):  # nothing was new; the probe and the layers must be those of the run
+            self._loader.load(anchor)
+            self._open_recorder()
+        if self._unwritten:
+            self._close_recorder()
+            self._settings |= {"resume": True, "overwrite": False}
+            self._take(anchor)
+
+    def _capture_each(self, found: Iterable[Checkpoint], tick: Advance) -> Checkpoint:
+        """Capture what is new; returns the last checkpoint that is in the run."""
+        anchor: Checkpoint | None = None
+        error: DamagedCheckpoint | None = None
+        for checkpoint in found:
+            if self._is_done(checkpoint):
+                anchor = checkpoint
+            else:
+                try:
+                    self._take(checkpoint)
+                    anchor = checkpoint
+                except DamagedCheckpoint as damage:
+                    error = damage
+                    self._pass_over(checkpoint, damage)
+            tick()
+        if anchor is None:
+            raise error or InputError("checkpoints= gave no checkpoint")
+        return anchor
+
+    def _is_done(self, checkpoint: Checkpoint) -> bool:
+        record = self._done.get(checkpoint.step)
+        stamp = checkpoint.stamp()
+        return record is not None and {key: record.get(key) for key in stamp} == stamp
+
+    def _take(self, checkpoint: Checkpoint) -> None:
+        loaded = self._loader.load(checkpoint)
+        recorder = self._open_recorder()
+        recorder.attach(SOURCE, checkpoint.stamp() | loaded.record())
+        if self._damaged:
+            recorder.attach(DAMAGED, {"failures": self._damaged})
+        recorder.capture(checkpoint.step, **dict(loaded.metrics or {}))
+        self._unwritten = False
+        self._done = {step: record for step, record in self._done.items() if step < checkpoint.step}
+
+    def _pass_over(self, checkpoint: Checkpoint, damage: DamagedCheckpoint) -> None:
+        record = {
+            "step": checkpoint.step,
+            "error": type(damage).__name__,
+            "message": str(damage),
+        }
+        if record not in self._damaged:
+            self._damaged.append(record)
+            self._unwritten = True
+        warnings.warn(
+            f"step {checkpoint.step} is passed over: {damage}", RuntimeWarning, stacklevel=5
+        )
+
+    def _open_recorder(self) -> Recorder:
+        """The recorder, open; it looks at the network with the weights that were loaded first."""
+        if self._recorder is None:
+            recorder = Recorder(self._model, probe=self._probe, to=self._to, **self._settings)
+            self._recorder = recorder.open(capture=False)
+        return self._recorder
+
+    def _close_recorder(self) -> None:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            recorder.close()
+
+
+def _own_run(to: Path) -> Archive | None:
+    """The run to go on with, if one is there."""
+    if not (to / "run.json").is_file():
+        return None
+    archive = open_archive(to)
+    if archive.steps and archive.extra(archive.steps[0], SOURCE) is None:
+        raise ArchiveExists(
+            f"{to} holds a run that was recorded in training, not captured from checkpoints; "
+            "give another folder, or overwrite=True to replace it"
+        )
+    return archive
+
+
+def _damage_in(archive: Archive) -> list[Record]:
+    """Every record of a damaged checkpoint, in order."""
+    found: list[Record] = []
+    for step in archive.steps:
+        for record in (archive.extra(step, DAMAGED) or {}).get("failures", []):
+            if record not in found:
+                found.append(record)
+    return found

@@ -1,0 +1,184 @@
+"""Which stored tensor belongs to which parameter: wrappers and prefixes are taken off, and said."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from infoplane.errors import CheckpointMismatch, InputError
+from infoplane.hooks.network.isolate import clean
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class KeyMatch:
+    """How the keys of a stored state dict fit those of a model.
+
+    Attributes:
+        removed: prefix that the stored keys have and the model's have not, e.g. ``module.``.
+        added: prefix that the model's keys have and the stored ones have not.
+        pairs: stored key by model key.
+        missing: keys of the model that are not stored.
+        unexpected: stored keys that the model does not have.
+    """
+
+    removed: str
+    added: str
+    pairs: Mapping[str, str]
+    missing: tuple[str, ...]
+    unexpected: tuple[str, ...]
+
+    @property
+    def prefix(self) -> str:
+        """What was done about a prefix; empty where nothing was."""
+        if self.removed:
+            return f"prefix {self.removed!r} taken off"
+        return f"prefix {self.added!r} added" if self.added else ""
+
+
+def match_keys(
+    stored: Collection[str], model_keys: Collection[str], *, prefix: str | None = None
+) -> KeyMatch:
+    """Find the prefix under which stored keys are those of a model.
+
+    Parts that compiling, checkpointing and sharding wrappers add (``_orig_mod``) never count.
+
+    Args:
+        stored: keys of a state dict.
+        model_keys: keys of the model's own.
+        prefix: of the stored keys; found when left out.
+
+    Raises:
+        InputError: the model fits under several prefixes.
+    """
+    if prefix is not None:
+        return _under(stored, model_keys, prefix, "")
+    plain = _under(stored, model_keys, "", "")
+    if not plain.missing:
+        return plain
+    removed = [_under(stored, model_keys, p, "") for p in _prefixes(stored, model_keys)]
+    added = [_under(stored, model_keys, "", p) for p in _prefixes(model_keys, stored)]
+    whole = [m for m in removed if not m.missing]
+    if len(whole) > 1:
+        raise InputError(
+            f"the model fits under several prefixes: {[m.removed for m in whole]}; choose by prefix="
+        )
+    return whole[0] if whole else max([plain, *removed, *added], key=lambda m: len(m.pairs))
+
+
+def _prefixes(long: Collection[str], short: Collection[str]) -> list[str]:
+    """Prefixes that turn some key of ``short`` into one of ``long``."""
+    names = [clean(key) for key in short]
+    ends = set(names[:: max(1, len(names) // 8)])
+    found: dict[str, None] = {}
+    for key in map(clean, long):
+        for end in ends:
+            if key.endswith("." + end):
+                found[key.removesuffix(end)] = None
+    return list(found)
+
+
+def _under(
+    stored: Collection[str], model_keys: Collection[str], removed: str, added: str
+) -> KeyMatch:
+    by_name = {
+        added + clean(k).removeprefix(removed): k for k in stored if clean(k).startswith(removed)
+    }
+    pairs = {key: by_name[clean(key)] for key in model_keys if clean(key) in by_name}
+    used = set(pairs.values())
+    return KeyMatch(
+        removed,
+        added,
+        pairs,
+        tuple(key for key in model_keys if key not in pairs),
+        tuple(key for key in stored if key not in used),
+    )
+
+
+def choose_entry(
+    entries: Mapping[str, Mapping[str, Tensor]],
+    model_keys: Collection[str],
+    *,
+    prefix: str | None,
+    entry: str | None,
+    where: str,
+) -> tuple[str, KeyMatch]:
+    """Choose the state dict of a file that is the model's.
+
+    Args:
+        entries: state dicts by where they lie in the file.
+        model_keys: keys of the model.
+        prefix, entry: what the user said about it, or None.
+        where: the file, for messages.
+
+    Raises:
+        InputError: no such entry, or several fit.
+    """
+    if entry is not None and entry not in entries:
+        raise InputError(f"{where}: no entry {entry!r}; it has {list(entries)[:10]}")
+    names = [entry] if entry is not None else list(entries)
+    matches = {name: match_keys(entries[name], model_keys, prefix=prefix) for name in names}
+    whole = [name for name, match in matches.items() if not match.missing]
+    if len(whole) > 1:
+        raise InputError(f"{where}: several state dicts fit the model: {whole}; choose by entry=")
+    best = whole[0] if whole else max(matches, key=lambda name: len(matches[name].pairs))
+    return best, matches[best]
+
+
+def fill_model(
+    model: nn.Module, state: Mapping[str, Tensor], match: KeyMatch, *, strict: bool, where: str
+) -> tuple[str, ...]:
+    """Load stored tensors into a model; returns the keys left out, none where ``strict``.
+
+    Raises:
+        CheckpointMismatch: keys are missing or unexpected, or shapes differ.
+    """
+    own = model.state_dict()
+    tied = _tied(own, match.pairs)
+    missing = [key for key in match.missing if key not in tied]
+    shapes = [
+        f"{key}: {tuple(state[stored].shape)} instead of {tuple(own[key].shape)}"
+        for key, stored in match.pairs.items()
+        if isinstance(own[key], Tensor) and state[stored].shape != own[key].shape
+    ]
+    if not match.pairs:
+        raise CheckpointMismatch(
+            f"{where}: no key of the model is in it: {_differ(missing, match)}"
+        )
+    if shapes:
+        raise CheckpointMismatch(
+            f"{where}: {len(shapes)} tensors have another shape than the model's: {shapes[:_SHOWN]}"
+        )
+    if strict and (missing or match.unexpected):
+        raise CheckpointMismatch(
+            f"{where}: does not fit the model: {_differ(missing, match)}; "
+            "strict=False loads what fits, and the archive says so"
+        )
+    try:
+        model.load_state_dict({key: state[name] for key, name in match.pairs.items()}, strict=False)
+    except RuntimeError as error:
+        raise CheckpointMismatch(f"{where}: does not fit the model: {error}") from error
+    return (*missing, *match.unexpected)
+
+
+def _differ(missing: Collection[str], match: KeyMatch) -> str:
+    parts = []
+    for what, keys in (("missing", missing), ("unexpected", match.unexpected)):
+        if keys:
+            parts.append(f"{len(keys)} keys {what}, the first {list(keys)[:_SHOWN]}")
+    return "; ".join(parts) + (f" ({match.prefix})" if match.prefix else "")
+
+
+def _tied(own: Mapping[str, object], present: Mapping[str, str]) -> set[str]:
+    """Keys of tensors that are the same memory as one that is stored, as tied embeddings are."""
+
+    def place(value: object) -> object:
+        return (value.data_ptr(), tuple(value.shape)) if isinstance(value, Tensor) else value
+
+    places = {place(own[key]) for key in present if isinstance(own[key], Tensor)}
+    return {
+        key for key, value in own.items() if isinstance(value, Tensor) and place(value) in places
+    }

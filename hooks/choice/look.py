@@ -1,0 +1,277 @@
+"""A look at the network with a few rows, before anything is captured.
+
+Five forwards tell what no documentation of a network says: which layers run and what they return, which axis of an output
+follows the number of rows, how wide the widest output is, what the network changes besides its output, and whether it
+takes any number of rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from infoplane.errors import InfoplaneError, InputError
+from infoplane.hooks.choice.layers import Survey, survey, tensor_of
+from infoplane.hooks.network import outputs
+from infoplane.hooks.network.isolate import device_of
+from infoplane.hooks.network.sites import Site, attached
+from infoplane.hooks.options import Options
+from infoplane.hooks.probing.inputs import Inputs
+from infoplane.hooks.probing.probe import Probe, batch_size_for, call
+
+ROWS, OTHER_ROWS = 4, 6
+"""Two numbers of rows to look with: the axis of an output that has first the one and then the other length runs over the rows."""
+_SCORES = 8
+"""How many times as large as any other output the scores of all words may be: a head does not decide the batch."""
+NOT_REPEATED = 1e-3
+"""Relative difference of two forwards of the same rows from which on they are other values and not rounding."""
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a few rows showed.
+
+    Attributes:
+        survey: the sites to capture, and notes for the user.
+        widest_bytes: of the widest output of any module, per row.
+        written: names of parameters and other state that forwards write into; they are put back after every pass.
+        fixed_rows: rows of a batch where the network takes no other number, else None.
+    """
+
+    survey: Survey
+    widest_bytes: int
+    written: tuple[str, ...]
+    fixed_rows: int | None = None
+
+    def batch_size(self) -> int:
+        """Rows per forward that fit into memory beside the widest output and all captured ones."""
+        captured = [
+            int(np.prod(site.raw_shape)) * getattr(torch, site.dtype).itemsize
+            for site in self.survey.sites
+        ]
+        return batch_size_for(max(sum(captured), self.widest_bytes))
+
+
+def look(model: nn.Module, probe: Probe, options: Options) -> Look:
+    """Look at the network with a few probe rows; it is left as it was found.
+
+    Raises:
+        CaptureError: a layer cannot be found or captured.
+        InputError: the network takes one batch size only, and the probe is no multiple of it.
+        Exception: what the network raises on these rows, with a note that says what it was given.
+    """
+    looking = _Looking(model, probe, options)
+    written = looking.what_is_written()
+    rows, fixed = looking.rows, options.batch_size
+    try:
+        first = looking.survey(rows, looking.other_rows)
+    except Exception as error:
+        if isinstance(error, InfoplaneError) or fixed is None or not looking.runs_with(fixed):
+            raise
+        _require_whole_batches(probe.n, fixed)
+        rows, first = fixed, looking.survey(fixed, None)
+    else:
+        fixed = None
+    notes = [*probe.notes, *first.notes]
+    _warn_of_labels(model, probe)
+    if written:
+        notes.append(f"forwards of this network change {_few(written)}: put back after every pass")
+    looking.warn_unless_repeatable(first.sites, rows)
+    return Look(
+        Survey(first.sites, first.silent, tuple(notes)), looking.widest_bytes(rows), written, fixed
+    )
+
+
+class _Looking:
+    """The network, the probe, and forwards of a few of its rows.
+
+    Attributes:
+        rows, other_rows: the two numbers of rows to look with; all nodes of a graph, which cannot be taken apart.
+    """
+
+    def __init__(self, model: nn.Module, probe: Probe, options: Options) -> None:
+        graph = options.rows.kind == "node"
+        self.rows, self.other_rows = (probe.n, probe.n) if graph else (ROWS, OTHER_ROWS)
+        self._model, self._probe, self._options = model, probe, options
+        self._device = device_of(model)
+        self._written: tuple[str, ...] = ()
+
+    def _rows(self, count: int) -> Inputs:
+        """The first rows of the probe, from its beginning again where it has fewer."""
+        return few_rows(self._probe, count, self._device)
+
+    def what_is_written(self) -> tuple[str, ...]:
+        """What forwards change, in training mode and on the way back from it, where networks rescale and cache."""
+        o = self._options
+        with o.isolated(self._model, mode="train") as state:
+            self._forward_if_possible()
+            for module in self._model.modules():
+                module.training = o.mode == "train"
+            self._forward_if_possible()
+        if state.lost:
+            warnings.warn(
+                f"forwards of this network write into {_few(state.lost)}, which is too large to be copied: a capture changes it, so that training "
+                "ends otherwise than without the recorder; capture from a copy of the network, or fewer times",
+                RuntimeWarning,
+                stacklevel=8,
+            )
+        self._written = tuple(dict.fromkeys([*state.changed, *state.lost]))
+        return self._written
+
+    def _forward_if_possible(self) -> None:
+        """A forward of a network that may not run in this mode, or not with this number of rows."""
+        for count in (self.rows, self._options.batch_size):
+            with contextlib.suppress(Exception):
+                if count is not None:
+                    call(self._model, self._rows(count), self._options.forward)
+                    return
+
+    def survey(self, rows: int, other_rows: int | None) -> Survey:
+        """The sites, found with one number of rows, their axis with another."""
+        o = self._options
+        other = None
+        with o.isolated(self._model, written=self._written):
+            if other_rows is not None:
+                other = (self._rows(other_rows), other_rows)
+            try:
+                return survey(
+                    self._model,
+                    o.layers,
+                    self._rows(rows),
+                    rows,
+                    other=other,
+                    select=o.select,
+                    forward=o.forward,
+                )
+            except Exception as error:
+                if not isinstance(error, InfoplaneError):
+                    for note in _notes_on_failure(self._model, self._probe, rows, o):
+                        error.add_note(f"infoplane: {note}")
+                raise
+
+    def runs_with(self, rows: int) -> bool:
+        """Whether the network takes this number of rows."""
+        with self._options.isolated(self._model, written=self._written):
+            try:
+                call(self._model, self._rows(rows), self._options.forward)
+            except Exception:
+                return False
+        return True
+
+    def warn_unless_repeatable(self, sites: Sequence[Site], rows: int) -> None:
+        """Two forwards of the same rows with the same random numbers give the same, unless something is kept elsewhere."""
+        first, second = self._values(sites, rows), self._values(sites, rows)
+        other = [name for name, z in first.items() if not _equal(z, second[name])]
+        if other:
+            warnings.warn(
+                f"two forwards of the same rows with the same random numbers gave other values at {_few(other)}: the network keeps state where "
+                "the recorder cannot put it back (outside its modules), or draws from a generator that is not seeded; a capture may change the training",
+                RuntimeWarning,
+                stacklevel=8,
+            )
+
+    def _values(self, sites: Sequence[Site], rows: int) -> dict[str, Tensor]:
+        seen: dict[str, Tensor] = {}
+
+        def visit(site: Site, value: Any) -> None:  # Any: layer output
+            seen[site.name] = tensor_of(site, value).detach().clone()
+
+        with (
+            self._options.isolated(self._model, written=self._written),
+            attached(sites, visit) as next_forward,
+        ):
+            call(self._model, self._rows(rows), self._options.forward)
+            next_forward()
+        return seen
+
+    def widest_bytes(self, rows: int) -> int:
+        """Bytes per row of the widest output of any module; scores of all words count less, see `_SCORES`."""
+        widest = 0
+        words = {m.num_embeddings for m in self._model.modules() if isinstance(m, nn.Embedding)}
+
+        def measure(module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
+            nonlocal widest
+            found = [output, *outputs.parts(output).values()]
+            tensors = [t for t in found if isinstance(t, Tensor) and not t.is_nested]
+            sizes = [
+                t.nbytes // (_SCORES if t.ndim > 1 and t.shape[-1] in words else 1) for t in tensors
+            ]
+            widest = max(widest, sum(sizes))
+
+        with (
+            self._options.isolated(self._model, written=self._written),
+            _on_every_module(self._model, measure),
+        ):
+            call(self._model, self._rows(rows), self._options.forward)
+        return -(-widest // rows)
+
+
+def few_rows(probe: Probe, count: int, device: torch.device) -> Inputs:
+    """The first ``count`` rows of a probe, from its beginning again where it has fewer."""
+    few = probe.take(np.arange(count) % probe.n)
+    return next(few.batches(count, device))[1]
+
+
+@contextlib.contextmanager
+def _on_every_module(
+    model: nn.Module, hook: Callable[[nn.Module, Any, Any], None]
+) -> Iterator[None]:
+    handles = [
+        module.register_forward_hook(hook)
+        for module in model.modules()
+        if not isinstance(module, torch.jit.ScriptModule)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    if a.shape != b.shape or not a.numel():
+        return a.shape == b.shape
+    a, b = a.double().nan_to_num(), b.double().nan_to_num()
+    return bool(((a - b).abs() <= NOT_REPEATED * max(float(b.abs().max()), 1e-30)).all())
+
+
+def _require_whole_batches(n: int, size: int) -> None:
+    if n % size:
+        raise InputError(
+            f"the network runs with batch_size={size} rows and not with {ROWS}; the probe has {n} rows, which leaves a last batch of {n % size}: "
+            f"give a probe of {n - n % size or size} rows"
+        )
+
+
+def _warn_of_labels(model: nn.Module, probe: Probe) -> None:
+    """A decoder reads the labels, or something else in their place when they are missing."""
+    decoding = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+    taken = [note for note in probe.notes if "taken as y" in note]
+    if decoding and taken:
+        warnings.warn(f"{taken[0]}: this decoder reads them", RuntimeWarning, stacklevel=7)
+
+
+def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Options) -> Iterator[str]:
+    shapes = ", ".join(
+        f"{name}: {(rows, *t.shape[1:])} {t.dtype}" for name, t in probe.tensors().items()
+    )
+    yield f"the network failed on the first {rows} probe rows; does it take {shapes}? See probe= and forward="
+    wanted = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
+    given = [t.dtype for t in probe.tensors().values() if t.is_floating_point()]
+    if wanted is not None and options.autocast is None and given and wanted not in given:
+        yield f"its parameters are {wanted}, the probe is {given[0]}: give the probe as x.to({wanted}), or autocast= as in your training"
+    yield from probe.notes
+    if options.batch_size is None:
+        yield "if it takes batches of one size only, give batch_size="
+
+
+def _few(names: Sequence[str], most: int = 6) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{list(names[:most])}{more}"

@@ -1,0 +1,1 @@
+"""The probe: what the network is shown, in fixed rows and batches."""

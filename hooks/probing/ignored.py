@@ -1,0 +1,42 @@
+"""Rows whose label says that there is none: losses leave them out, and so does the probe."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from infoplane.hooks.options import Options
+from infoplane.hooks.probing.batches import as_labels
+from infoplane.hooks.probing.probe import Probe
+from infoplane.kinds import IGNORED, ignored_rows
+
+
+def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options]:
+    """Return probe and options of the rows with a label, and warn of how many were left out.
+
+    Rows are those of ``(n,)`` integer labels equal to -100, torch's ``ignore_index``, unless the labels are amounts
+    (``y_kind="continuous"``). Row ids and splits are those of the rows that stay.
+    """
+    if options.rows.kind != "sample":
+        return probe, options  # positions without a label are left out one by one
+    if options.rows.y is not None and not isinstance(options.rows.y, (str, Mapping)):
+        probe = replace(probe, y=as_labels(options.rows.y))
+        options = replace(options, rows=replace(options.rows, y=None))
+    if probe.y is None or options.y_kind == "continuous":
+        return probe, options
+    ignored = ignored_rows(probe.y)
+    if not ignored.any() or ignored.all():
+        return probe, options
+    note = f"{int(ignored.sum())} of {probe.n} probe rows have the label {IGNORED}, which losses ignore: left out"
+    warnings.warn(note, stacklevel=4)
+    rows = np.flatnonzero(~ignored)
+    return probe.take(rows), replace(
+        options,
+        row_ids=None if options.row_ids is None else np.asarray(options.row_ids)[rows],
+        split=None if options.split is None else np.asarray(options.split)[rows],
+        rows=options.rows.of_samples(rows),
+        notes=(*options.notes, note),
+    )

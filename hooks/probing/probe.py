@@ -1,0 +1,248 @@
+"""The probe set: fixed rows in fixed batches, held as tensors, so that probing draws no random number and reads no loader."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from infoplane.errors import InputError, UnsupportedModel
+from infoplane.hooks.network.isolate import random_state_kept
+from infoplane.hooks.probing.batches import (
+    Part,
+    Reading,
+    as_labels,
+    is_sample,
+    joined,
+    part_of_batch,
+    part_of_mapping,
+    part_of_sample,
+)
+from infoplane.hooks.probing.inputs import Inputs, as_inputs, has_rows, map_tensors, named_values
+from infoplane.kinds import kind_of_inputs
+from infoplane.types import Kind
+
+Forward = Callable[[nn.Module, Any], object]  # Any: the inputs as the user's model takes them
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """Rows that are shown to the network at every capture.
+
+    Attributes:
+        inputs: a tensor, a tuple (positional arguments) or a dict (keyword arguments) of tensors, rows first. What is no tensor,
+            or a tensor of no axis, holds for all rows.
+        y: labels, shape ``(n, ...)``, or None.
+        fixed: names of inputs without a row axis (the edges of a graph): every batch gets them whole.
+        notes: what was done to make it that the user should know.
+    """
+
+    inputs: Inputs
+    y: NDArray[np.generic] | None
+    fixed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        rows = {name: len(t) for name, t in self.tensors().items()}
+        if not rows or len(set(rows.values())) != 1:
+            raise InputError(
+                f"all probe inputs need the same number of rows, got {rows}; what holds for all rows goes in as a number, a tuple of numbers or a "
+                "tensor of no axis"
+            )
+        if self.n == 0:
+            raise InputError("the probe has no rows")
+        if self.y is not None and len(self.y) != self.n:
+            raise InputError(
+                f"the probe has {self.n} inputs and {len(self.y)} labels; they must pair"
+            )
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.tensors().values())))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The input tensors that have rows, by name."""
+        named = named_values(self.inputs)
+        return {name: v for name, v in named if has_rows(v) and name not in self.fixed}
+
+    def constants(self) -> dict[str, object]:
+        """What holds for all rows, by name: numbers, strings, None, tensors of no axis."""
+        return {name: value for name, value in named_values(self.inputs) if not has_rows(value)}
+
+    def changed(self, change: Callable[[str, Tensor], Tensor]) -> Probe:
+        """The same probe with every input that has rows changed by ``change(name, tensor)``; without labels."""
+        rowed = self.tensors()
+        inputs = map_tensors(lambda name, t: change(name, t) if name in rowed else t, self.inputs)
+        return replace(self, inputs=inputs, y=None)
+
+    def take(self, rows: slice | NDArray[np.int64] | Tensor) -> Probe:
+        """Some of its rows."""
+        index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
+        y = self.y
+        if y is not None:
+            y = y[rows if not isinstance(rows, Tensor) else rows.numpy()]
+        return replace(self.changed(lambda _, t: t[index]), y=y)
+
+    def kind_of_inputs(self, stated: str | None = None) -> Kind:
+        """Return whether the inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""
+        floats = [t.is_floating_point() or t.is_complex() for t in self.tensors().values()]
+        return kind_of_inputs(["f" if real else "i" for real in floats], stated)
+
+    def batches(self, size: int, device: torch.device) -> Iterator[tuple[slice, Inputs]]:
+        """Fixed consecutive batches on ``device``: the layout is part of the result, since it moves the last bits.
+
+        A last batch of one row joins the batch before it: batch statistics need two rows, and ``squeeze()`` takes the row
+        axis from one.
+        """
+        starts = list(range(0, self.n, size))
+        if len(starts) > 1 and size > 1 and self.n - starts[-1] == 1:
+            starts.pop()
+        for start, stop in zip(starts, [*starts[1:], self.n], strict=True):
+            rows = slice(start, stop)
+            yield rows, map_tensors(partial(self._part, rows, device), self.inputs)
+
+    def _part(self, rows: slice, device: torch.device, name: str, t: Tensor) -> Tensor:
+        part = t if name in self.fixed or not t.ndim else t[rows]
+        return part.to(device, copy=True)  # a copy: the model may write into its input
+
+    def array(self) -> NDArray[np.generic]:
+        """The inputs as one array: as given when there is one tensor, else the flattened columns side by side."""
+        arrays = [to_numpy(t) for t in self.tensors().values()]
+        return (
+            arrays[0]
+            if len(arrays) == 1
+            else np.concatenate([a.reshape(self.n, -1) for a in arrays], axis=1)
+        )
+
+
+def to_numpy(t: Tensor) -> NDArray[np.generic]:
+    """A numpy copy on the host; half precisions become float32, which is lossless."""
+    t = t.detach()
+    return (
+        t.to(
+            "cpu",
+            torch.float32 if t.dtype in (torch.bfloat16, torch.float16) else t.dtype,
+            copy=True,
+        )
+        .contiguous()
+        .numpy()
+    )
+
+
+def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> object:
+    """Run the model: ``model(x)``, ``model(*xs)``, ``model(**xs)`` by the type of the inputs, or the user's ``forward(model, inputs)``."""
+    if forward is not None:
+        return forward(model, inputs)
+    try:
+        if isinstance(inputs, dict):
+            return model(**inputs)
+        return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+    except NotImplementedError as error:
+        if 'missing the required "forward"' not in str(error):
+            raise
+        raise UnsupportedModel(
+            f"{error}: say how it is called, e.g. forward=lambda model, x: model.net(x)"
+        ) from error
+
+
+def make_probe(
+    given: object, fixed: Sequence[str] = (), *, dtype: torch.dtype | None = None
+) -> Probe:
+    """A `Probe` from inputs with or without labels, a loader, a data set, a list of samples, or a callable that returns one of these.
+
+    Args:
+        given: ``x``, ``(x, y)``, a mapping, a ``DataLoader`` or other iterable of batches, a data set or list of samples, or a
+            callable. ``x`` is a tensor, an array, a tuple of them (several arguments) or a mapping (keyword arguments); numbers,
+            strings and None among several arguments are passed on to the network. In a mapping the entries ``labels``,
+            ``label``, ``y`` or ``targets`` are the labels. Loaders are read once, now, with the random state put back. Batches
+            of different lengths are padded where they have an attention mask, and refused where they have none.
+        fixed: names of inputs without a row axis, those of a tuple by their number: every batch gets them whole.
+        dtype: in which the network computes: what numpy arrays of floats become.
+
+    Raises:
+        InputError: it is none of these, has no rows, or rows do not pair.
+    """
+    if isinstance(given, Probe):
+        return given
+    with random_state_kept():  # even an unshuffled DataLoader draws from the global stream
+        if _is_maker(given):
+            given = given()  # type: ignore[operator]  # a callable, checked there
+        part = _read(given, Reading(dtype, tuple(fixed)))
+    have = [name for name, _ in named_values(part.inputs)]
+    if fixed and (isinstance(part.inputs, Tensor) or set(fixed) - set(have)):
+        raise InputError(
+            f"fixed={tuple(fixed)} names no input of the probe beside its rows; it has {have}"
+        )
+    return Probe(part.inputs, part.y, tuple(fixed), part.notes)
+
+
+def _is_maker(given: object) -> bool:
+    plain = isinstance(given, (Tensor, Mapping, nn.Module)) or hasattr(given, "__iter__")
+    return callable(given) and not plain and not isinstance(given, Dataset)
+
+
+def _read(given: object, how: Reading) -> Part:
+    if isinstance(given, (Tensor, np.ndarray)):
+        return Part(as_inputs(given, how.dtype), None)
+    if isinstance(given, Mapping):
+        return part_of_mapping(given, how)
+    if isinstance(given, tuple):
+        return _read_pair(given, how)
+    if isinstance(given, list) and len(given) == 2 and all(map(_is_array, given)):
+        return _read_pair((given[0], given[1]), how)
+    if isinstance(given, Dataset):
+        rows = list(given) if isinstance(given, Iterable) else _rows_of(given)
+        return joined([part_of_sample(sample, how) for sample in rows], "sample", how)
+    if isinstance(given, list) and given and _numbers(given[0]):
+        return Part(as_inputs(given, how.dtype), None)
+    if isinstance(given, Iterable):
+        return _read_items(list(given), how)
+    raise InputError(
+        f"probe must be x, (x, y), a mapping of tensors, a DataLoader, a data set or a callable, got {type(given).__name__}"
+    )
+
+
+def _rows_of(data: Dataset[Any]) -> list[object]:
+    """Every row of a data set that is read by number."""
+    return [data[place] for place in range(len(data))]  # type: ignore[arg-type]  # such a data set has a length
+
+
+def _read_pair(given: tuple[object, ...], how: Reading) -> Part:
+    """``(x, y)`` as the user wrote it: a list is rows, unless its items are inputs that pair with y."""
+    if len(given) == 2 and isinstance(given[0], list) and given[1] is not None:
+        y = as_labels(given[1])
+        if len(given[0]) == len(y):
+            return Part(as_inputs(given[0], how.dtype), y)
+    return part_of_batch(given, how)
+
+
+def _read_items(items: list[object], how: Reading) -> Part:
+    if items and all(is_sample(item) for item in items):
+        return joined([part_of_sample(item, how) for item in items], "sample", how)
+    return joined([part_of_batch(item, how) for item in items], "batch", how)
+
+
+def _is_array(value: object) -> bool:
+    return isinstance(value, (Tensor, np.ndarray))
+
+
+def _numbers(value: object) -> bool:
+    """A number, or lists of numbers."""
+    if isinstance(value, list) and value:
+        return _numbers(value[0])
+    return isinstance(value, (bool, int, float, np.generic))
+
+
+def batch_size_for(bytes_per_row: int, *, budget: int = 32 * 2**20) -> int:
+    """The largest power of two of rows, at most 4096, whose activations fit in ``budget`` bytes."""
+    fits = max(1, budget // max(bytes_per_row, 1))
+    return int(min(4096, 2 ** int(math.log2(fits))))

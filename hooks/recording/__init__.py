@@ -1,0 +1,1 @@
+"""One capture after another: planned, passed through the network, written beside training."""

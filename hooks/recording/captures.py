@@ -1,0 +1,300 @@
+"""Captures one after another: a pass of the probe, written row by row as the network computes, here or on a thread of its own."""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import sys
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from infoplane.archive import RunWriter, ShardWriter
+from infoplane.hooks.gradients import gradient_statistics
+from infoplane.hooks.network.isolate import device_of
+from infoplane.hooks.probing.probe import Probe
+from infoplane.hooks.recording.background import Abandoned, Background, Parcels
+from infoplane.hooks.recording.interrupts import InterruptWatch
+from infoplane.hooks.recording.passes import Emit, Kept
+from infoplane.hooks.recording.plan import Plan
+from infoplane.hooks.recording.run import capture_meta
+from infoplane.hooks.recording.troubles import Troubles
+from infoplane.hooks.recording.weights import save_weights, set_weights_aside
+from infoplane.hooks.rows.rows import Rows
+
+Records = dict[str, Any]  # Any: JSON
+
+
+class Captures:
+    """Takes the captures of one open recording.
+
+    Args:
+        probe: the samples of this process. rows: their rows.
+        writer: None where another rank writes.
+
+    Attributes:
+        pending: JSON records that go with the next shard.
+        bytes_written: of activations and row digests so far.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        model: nn.Module,
+        probe: Probe,
+        rows: Rows,
+        writer: RunWriter | None,
+        troubles: Troubles,
+    ) -> None:
+        self._rows = rows
+        self._plan, self._model, self._probe, self._writer, self._troubles = (
+            plan,
+            model,
+            probe,
+            writer,
+            troubles,
+        )
+        self.background = (
+            Background(depth=1) if plan.options.background and writer is not None else None
+        )
+        self.pending: Records = dict(plan.states)
+        self.bytes_written = 0
+        self._outdated: int | None = None
+        self._nonfinite: list[tuple[int, dict[str, int]]] = []
+        self._returned: queue.SimpleQueue[Records] = queue.SimpleQueue()
+        if self.background is not None:
+            atexit.register(self._close_at_exit)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps that are safely on disk."""
+        return self._writer.steps_written if self._writer is not None else ()
+
+    def take(
+        self, step: int, metrics: dict[str, float], *, first: bool, outdated: int | None = None
+    ) -> None:
+        """Take one capture; with a background it is on disk only when `steps` says so.
+
+        Args:
+            step: the user's count.
+            metrics: of this step.
+            first: whether it is the first capture of this recording.
+            outdated: a step that this capture takes the place of: it is moved aside once this one is on disk.
+
+        Raises:
+            KeyboardInterrupt, SystemExit: as a signal handler raised them, whatever became of them on the way.
+        """
+        self._outdated = outdated
+        watch = InterruptWatch()
+        try:
+            with watch, watch:
+                watch.begin()
+                self._take(step, metrics, watch, first=first)
+                watch.check()
+        except Exception as error:
+            interrupt = watch.behind(error)
+            if interrupt is None:
+                raise
+            raise interrupt from error
+
+    def _take(
+        self, step: int, metrics: dict[str, float], watch: InterruptWatch, *, first: bool
+    ) -> None:
+        o, writer, outdated = self._plan.options, self._writer, self._outdated
+        if writer is not None:  # here, and not on the writer's thread, which a forked child has not
+            writer.require_usable(step, again=outdated == step)
+        if outdated is not None:
+            self.pending = merged(dict(self._plan.states), self.pending)
+        if o.store == "weights" and writer is not None:
+            save_weights(o.to, step, self._model, metrics, durable=o.durable)
+            if outdated not in (None, step):
+                set_weights_aside(o.to, int(outdated or 0))
+            whole = (first and not self.steps) or outdated is not None
+            if (
+                not whole
+            ):  # activations at the first capture only: what a replay is verified against
+                return
+        if writer is None:
+            self._pass(step, partial(_drop, watch))
+        elif self.background is None:
+            self._write_now(writer, step, metrics, watch)
+        else:
+            self._write_later(self.background, writer, step, metrics, watch)
+
+    def _pass(self, step: int, emit: Emit) -> Records:
+        """The pass; returns what is to be attached to the step."""
+        o = self._plan.options
+        isolation = self._plan.isolation(self._model, step=step)
+        with isolation, isolation:
+            isolation.prepare()
+            ragged = self._plan.run(self._model, self._probe, emit, step, self._rows)
+        self._troubles.changed_for_good(step, isolation.network.lost)
+        if o.gradients is not None:
+            isolation = self._plan.isolation(self._model, step=step)
+            with isolation, isolation:
+                isolation.prepare()
+                self.pending["gradients"] = gradient_statistics(
+                    self._model,
+                    o.gradients,
+                    self._probe,
+                    device=device_of(self._model),
+                    forward=o.forward,
+                )
+        return self.pending | ({"lengths": ragged} if ragged else {})
+
+    def _write_now(
+        self, writer: RunWriter, step: int, metrics: dict[str, float], watch: InterruptWatch
+    ) -> None:
+        outdated, meta = self._outdated, capture_meta(self._plan, self._model)
+        with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
+            records = self._pass(step, partial(_append, watch, shard))
+            _attach(shard, records)
+        self.pending = {}
+        _withdraw(writer, outdated, step)
+        self._written(step, shard)
+
+    def _write_later(
+        self,
+        background: Background,
+        writer: RunWriter,
+        step: int,
+        metrics: dict[str, float],
+        watch: InterruptWatch,
+    ) -> None:
+        parcels = Parcels()
+        meta = capture_meta(self._plan, self._model)
+        unpack = partial(self._unpack, writer, step, metrics, meta, parcels, self._outdated)
+        with parcels, parcels:
+            background.submit(unpack)
+            records = self._pass(step, partial(_send, watch, parcels))
+            if parcels.end(records):
+                self.pending = {}
+
+    def _unpack(
+        self,
+        writer: RunWriter,
+        step: int,
+        metrics: dict[str, float],
+        meta: Records,
+        parcels: Parcels,
+        outdated: int | None,
+    ) -> None:
+        """On the writer's thread."""
+        try:
+            with writer.step(step, metrics=metrics, meta=meta, again=outdated == step) as shard:
+                for layer, values, digests, dtype in parcels:
+                    shard.append(layer, values, row_digests=digests, torch_dtype=dtype)
+                _attach(shard, parcels.records)
+            _withdraw(writer, outdated, step)
+            self._written(step, shard)
+        except Abandoned:
+            return
+        except Exception as error:
+            parcels.leave()  # from here on the sender keeps its records; before, they are in the parcels
+            error.add_note(f"infoplane: while writing step {step}")
+            self._returned.put(parcels.records)  # they go with the next shard
+            error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
+            raise
+        finally:
+            parcels.leave()
+
+    def _written(self, step: int, shard: ShardWriter) -> None:
+        self.bytes_written += self._plan.bytes_per_capture
+        if shard.nonfinite:
+            self._nonfinite.append((step, shard.nonfinite))
+
+    def collect(self) -> None:
+        """Report what was found on the writer's thread since the last call."""
+        while not self._returned.empty():
+            self.pending = merged(self._returned.get(), self.pending)
+        while self._nonfinite:
+            self._troubles.nonfinite(*self._nonfinite.pop(0))
+        for error in self.background.failures() if self.background is not None else ():
+            self.failed(getattr(error, "infoplane_step", -1), error)
+
+    def failed(self, step: object, error: Exception) -> None:
+        """A capture was dropped: it is told, or raised, and the next shard records it."""
+        before = len(self._troubles.failures)
+        try:
+            self._troubles.failed(step, error, len(self.steps))
+        finally:
+            new = {"failures": {"failures": self._troubles.failures[before:]}}
+            self.pending = merged(self.pending, new)
+
+    def close(self) -> None:
+        """Waits for what is still being written and lets go of the run; raises what went wrong there."""
+        try:
+            if self.background is not None:
+                self.background.close()
+            self.collect()
+        finally:
+            self.background = None
+            atexit.unregister(self._close_at_exit)
+            if self._writer is not None:
+                self._writer.close()
+
+    def _close_at_exit(self) -> None:
+        """The script ends with the recording still open: write what is queued, and say what is lost."""
+        try:
+            self.close()
+        except BaseException as error:
+            print(
+                f"infoplane: {self._plan.options.to}: the script ended before the recorder was closed; "
+                f"step {self.steps[-1] if self.steps else None} is the last that was written: "
+                f"{type(error).__name__}: {error}",
+                file=sys.stderr,
+            )
+
+
+def merged(older: Records, newer: Records) -> Records:
+    """Records of one shard from two; lists of failures and of skipped steps are joined, each entry is in one shard only."""
+    both = {**older, **newer}
+    for name in ("failures", "skipped"):
+        if name in older and name in newer:
+            (key,) = older[name]
+            both[name] = {key: [*older[name][key], *newer[name][key]]}
+    return both
+
+
+def _withdraw(writer: RunWriter, outdated: int | None, step: int) -> None:
+    if outdated is not None and outdated != step:
+        writer.withdraw(outdated)
+
+
+def _append(
+    watch: InterruptWatch,
+    shard: ShardWriter,
+    kept: Kept,
+    values: Tensor,
+    digests: NDArray[np.uint64] | None,
+) -> None:
+    watch.check()
+    shard.append(kept.site.name, values.numpy(), row_digests=digests, torch_dtype=kept.site.dtype)
+
+
+def _send(
+    watch: InterruptWatch,
+    parcels: Parcels,
+    kept: Kept,
+    values: Tensor,
+    digests: NDArray[np.uint64] | None,
+) -> None:
+    watch.check()
+    parcels.put(
+        (kept.site.name, values.clone().numpy(), digests, kept.site.dtype)
+    )  # a clone: the network goes on and may overwrite it
+
+
+def _drop(
+    watch: InterruptWatch, kept: Kept, values: Tensor, digests: NDArray[np.uint64] | None
+) -> None:
+    """Another rank writes."""
+    watch.check()
+
+
+def _attach(shard: ShardWriter, records: Records) -> None:
+    for name, value in records.items():
+        shard.attach(name, value)

@@ -1,0 +1,201 @@
+"""One pass of the probe through the network: every site's rows handed on batch by batch, in the form in which they are stored.
+
+Nothing is collected here: what a hook sees is written, or copied by whoever keeps it, before the network goes on. So the memory of a
+capture is one batch of one layer, whatever the size of the probe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from infoplane.errors import CaptureError
+from infoplane.hooks.choice.layers import tensor_of
+from infoplane.hooks.network import outputs
+from infoplane.hooks.network.isolate import seed_all
+from infoplane.hooks.network.sites import Site, SiteHooks
+from infoplane.hooks.probing.probe import Forward, Probe, call
+from infoplane.hooks.reduce import FIT_ROWS, Reduction
+from infoplane.hooks.rows.rows import Rows
+from infoplane.rows import row_digests
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """One site and the form in which its rows are stored.
+
+    Attributes:
+        site: where.
+        reduction: what is made of a row; None for the row itself.
+        wish: the user's dtype; None for the layer's own, half precisions widened to float32, which is lossless.
+        row_shape: feature shape of one row before any reduction; None where a row is a whole sample.
+    """
+
+    site: Site
+    reduction: Reduction | None = None
+    wish: str | None = None
+    row_shape: tuple[int, ...] | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Stored dtype."""
+        own = getattr(torch, self.site.dtype)
+        if not own.is_floating_point:
+            return torch.uint8 if own == torch.bool else own  # type: ignore[no-any-return]  # a dtype
+        if self.wish is not None:
+            return getattr(torch, self.wish)  # type: ignore[no-any-return]  # checked by the options
+        return torch.float64 if own == torch.float64 else torch.float32
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Feature shape of what is stored."""
+        own = getattr(torch, self.site.dtype)
+        if self.reduction is None:
+            return self.site.raw_shape if self.row_shape is None else self.row_shape
+        return self.reduction.shape(own if own.is_floating_point else torch.float32)
+
+    @property
+    def whole(self) -> bool:
+        """Whether what is stored holds every bit of the raw row, so that its digest can be taken from it."""
+        return (
+            self.reduction is None
+            and self.dtype.itemsize >= getattr(torch, self.site.dtype).itemsize
+        )
+
+
+Emit = Callable[[Kept, Tensor, NDArray[np.uint64] | None], None]
+"""Takes the next rows of a site: stored form on the host, and digests of the raw rows where these cannot be taken from it.
+
+The tensor may be the network's own: whoever wants it later copies it now; a later in-place ReLU would overwrite it.
+"""
+
+
+def draw_seed(seed: int, step: int, draw: int) -> int:
+    """The seed of one draw of a network's own noise: another one at every step and draw, the same in every repetition."""
+    return int(np.random.SeedSequence([seed, step, draw]).generate_state(1)[0])
+
+
+def run_pass(
+    model: nn.Module,
+    probe: Probe,
+    kept: Sequence[Kept],
+    emit: Emit,
+    rows: Rows,
+    *,
+    batch_size: int,
+    device: torch.device,
+    step: int = 0,
+    seed: int = 0,
+    draws: int = 1,
+    forward: Forward | None = None,
+) -> dict[str, list[int]]:
+    """Hands every site's rows to ``emit``, in order: draw ``d`` of row ``i`` is row ``d * n + i``. The caller isolates the model.
+
+    Args:
+        rows: which rows every batch of samples has.
+
+    Returns:
+        Row lengths of the sites whose output is ragged.
+
+    Raises:
+        CaptureError: a layer fired another number of times, or with another shape, than when the recorder attached.
+    """
+    by_site = {id(k.site): k for k in kept}
+    ragged: dict[str, list[int]] = {}
+    here = slice(0, 0)
+
+    def visit(site: Site, value: Any) -> None:  # Any: layer output
+        k = by_site[id(site)]
+        emit(k, *form(k, tensor_of(site, value), rows, here))
+        if (lengths := outputs.lengths(value, site.select)) is not None:
+            ragged.setdefault(site.name, []).extend(lengths)
+
+    hooks = SiteHooks([k.site for k in kept], visit)
+    with hooks, hooks:
+        hooks.attach()
+        for draw in range(draws):
+            seed_all(draw_seed(seed, step, draw))
+            size = probe.n if rows.together else batch_size
+            for batch, inputs in probe.batches(size, device):
+                here = batch  # for the hooks
+                call(model, inputs, forward)
+                hooks.next_forward()
+    return ragged
+
+
+def form(
+    kept: Kept, tensor: Tensor, rows: Rows, batch: slice
+) -> tuple[Tensor, NDArray[np.uint64] | None]:
+    """One batch of one site as it is stored, and the digests of its raw rows where they are lost by that."""
+    site = kept.site
+    tensor = rows.of(site, tensor, batch)
+    raw = tensor.detach().cpu()
+    if kept.whole:
+        return raw.to(kept.dtype).contiguous(), None
+    narrow = raw.is_floating_point() and raw.dtype not in (torch.float32, torch.float64)
+    wide = (raw.float() if narrow else raw).contiguous()
+    digests = row_digests(wide.numpy())
+    if kept.reduction is not None:
+        return kept.reduction.apply(wide, rows.valid(site, batch)).to(
+            kept.dtype
+        ).contiguous(), digests
+    stored = wide.to(kept.dtype)
+    if lost := int(torch.isinf(stored).sum() - torch.isinf(wide).sum()):
+        raise CaptureError(
+            f"layer {site.name!r}: {lost} values overflow {str(kept.dtype).removeprefix('torch.')}; store it as float32"
+        )
+    return stored, digests
+
+
+class Gathered:
+    """An `Emit` that keeps everything in memory: arrays by layer name."""
+
+    def __init__(self, kept: Sequence[Kept], rows: int) -> None:
+        self.values = {k.site.name: torch.empty((rows, *k.shape), dtype=k.dtype) for k in kept}
+        self._at = dict.fromkeys(self.values, 0)
+
+    def __call__(self, kept: Kept, tensor: Tensor, digests: NDArray[np.uint64] | None) -> None:
+        name = kept.site.name
+        self.values[name][self._at[name] : self._at[name] + len(tensor)] = tensor
+        self._at[name] += len(tensor)
+
+
+def fit_reductions(
+    model: nn.Module,
+    probe: Probe,
+    sites: Sequence[Site],
+    reductions: Mapping[str, Reduction],
+    rows: Rows,
+    *,
+    batch_size: int,
+    device: torch.device,
+    seed: int = 0,
+    forward: Forward | None = None,
+) -> None:
+    """Fits every reduction that needs it, on about `FIT_ROWS` rows of evenly spaced samples. The caller isolates the model."""
+    for site in sites:  # one after another: only one layer's rows are held
+        if site.name not in reductions or not reductions[site.name].needs_fit:
+            continue
+        count = probe.n if rows.together else max(1, min(probe.n, probe.n * FIT_ROWS // rows.n))
+        samples = np.unique(np.linspace(0, probe.n - 1, count).astype(np.int64))
+        some = rows.subset(samples)
+        kept = [Kept(site, wish="float32", row_shape=some.shape(site))]
+        gathered = Gathered(kept, some.n)
+        run_pass(
+            model,
+            probe.take(samples),
+            kept,
+            gathered,
+            some,
+            batch_size=batch_size,
+            device=device,
+            seed=seed,
+            forward=forward,
+        )
+        reductions[site.name].fit(gathered.values[site.name])

@@ -1,0 +1,243 @@
+"""What will be captured, settled before the first capture: sites, reductions, shapes, batches and what it costs."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import nn
+
+from infoplane.archive import Archive
+from infoplane.display.sizes import size_text
+from infoplane.errors import BudgetExceeded, InputError
+from infoplane.hooks.choice.layers import Survey
+from infoplane.hooks.choice.look import Look, look
+from infoplane.hooks.network.isolate import Isolation, Mode, device_of
+from infoplane.hooks.network.sites import Site
+from infoplane.hooks.options import Options
+from infoplane.hooks.probing.probe import Probe
+from infoplane.hooks.recording.passes import Emit, Kept, fit_reductions, run_pass
+from infoplane.hooks.reduce import Reduction, reduction
+from infoplane.hooks.rows.row_plan import over_positions, settle_rows
+from infoplane.hooks.rows.rows import Rows
+from infoplane.types import LayerInfo
+
+_LESS = "take fewer steps, fewer layers, fewer probe rows, or reduce= (gap, sample:k, pca:k)"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The settled capture of one network on one probe.
+
+    Attributes:
+        options: what was asked for.
+        seen: what a look with a few rows showed.
+        kept: the sites, in order of execution, and the form in which each is stored.
+        infos: the layer table of the archive.
+        batch_size: rows per forward.
+        row_kind: which rows a capture has.
+    """
+
+    options: Options
+    seen: Look
+    kept: tuple[Kept, ...]
+    infos: tuple[LayerInfo, ...]
+    batch_size: int
+    row_kind: Rows
+
+    @property
+    def rows(self) -> int:
+        """Stored rows per capture: rows of the plane times draws."""
+        return self.row_kind.n * self.options.draws
+
+    @property
+    def survey(self) -> Survey:
+        """What was found, and what was left out."""
+        return self.seen.survey
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """The sites to capture."""
+        return self.survey.sites
+
+    @property
+    def bytes_per_capture(self) -> int:
+        """Bytes of activations and row digests that one capture writes."""
+        return sum(info.bytes_per_row for info in self.infos) * self.rows
+
+    @property
+    def reductions(self) -> dict[str, Reduction]:
+        """By layer name, fitted; a layer without one is stored raw."""
+        return {k.site.name: k.reduction for k in self.kept if k.reduction is not None}
+
+    @property
+    def states(self) -> dict[str, object]:
+        """What the fitted reductions remember, by the name under which the archive keeps it."""
+        return {
+            f"reduction:{name}": state
+            for name, r in self.reductions.items()
+            if (state := r.state()) is not None
+        }
+
+    def isolation(self, model: nn.Module, *, step: int, mode: Mode | None = None) -> Isolation:
+        """Return the surroundings of a pass of ``step``; what the network is known to write into is put back."""
+        return self.options.isolation(model, step=step, mode=mode, written=self.seen.written)
+
+    def run(
+        self, model: nn.Module, probe: Probe, emit: Emit, step: int, rows: Rows | None = None
+    ) -> dict[str, list[int]]:
+        """One pass of the probe into ``emit``; the caller isolates the model. Returns the lengths of ragged rows.
+
+        Args:
+            rows: those of ``probe``, where it is a share of the run's.
+        """
+        o = self.options
+        return run_pass(
+            model,
+            probe,
+            self.kept,
+            emit,
+            self.row_kind if rows is None else rows,
+            batch_size=self.batch_size,
+            device=device_of(model),
+            step=step,
+            seed=o.seed,
+            draws=o.draws,
+            forward=o.forward,
+        )
+
+    def check_budget(self) -> None:
+        """Refuse a schedule that would not fit into ``max_bytes``, and warn of one that would not fit on the disk."""
+        most, count = self.options.max_bytes, self.options.schedule.count() or 1
+        need = self.bytes_per_capture * count
+        if most is not None and need > most:
+            raise BudgetExceeded(
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, more than max_bytes={size_text(most)}; {_LESS}"
+            )
+        if self.options.store == "activations" and need > (free := _free_bytes(self.options.to)):
+            warnings.warn(
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, and {self.options.to} has {size_text(free)} free; {_LESS}",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+
+    def describe(self) -> str:
+        """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
+        count = self.options.schedule.count()
+        lines = [
+            f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of {self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
+            + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
+        ]
+        reasons = [f"  {site.name}: {site.why}" for site in self.sites if site.why]
+        width = max((len(i.name) for i in self.infos), default=0)
+        for i in self.infos:
+            lines.append(
+                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
+                + (f"  {i.reduction}" if i.reduction != "none" else "")
+            )
+        return "\n".join(lines + reasons + [f"  note: {note}" for note in self.survey.notes])
+
+
+def _free_bytes(folder: Path) -> int:
+    there = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+    return shutil.disk_usage(there).free
+
+
+def make_plan(
+    model: nn.Module, probe: Probe, options: Options, previous: Archive | None = None
+) -> Plan:
+    """Looks at the network with a few probe rows and settles what to capture; ``previous`` is the run that is being resumed.
+
+    Raises:
+        CaptureError: a layer cannot be found or captured.
+        InputError: a reduction does not fit its layer.
+    """
+    seen = look(model, probe, options)
+    with options.isolated(model, written=seen.written):
+        found, rows = settle_rows(model, probe, seen.survey, options)
+    seen = replace(seen, survey=found)
+    reductions = _reductions(found.sites, rows, options)
+    batch_size = _batch_size(seen, options, previous)
+    known = _remembered(reductions, previous)
+    with options.isolated(model, written=seen.written):
+        fit_reductions(
+            model,
+            probe,
+            found.sites,
+            {name: r for name, r in reductions.items() if name not in known},
+            rows,
+            batch_size=batch_size,
+            device=device_of(model),
+            seed=options.seed,
+            forward=options.forward,
+        )
+    kept = tuple(Kept(s, reductions.get(s.name), options.dtype, rows.shape(s)) for s in found.sites)
+    infos = tuple(_info(i, k, rows) for i, k in enumerate(kept))
+    if uncounted := [name for name, m in model.named_modules() if _uses_the_batch(m)]:
+        warnings.warn(
+            f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
+            stacklevel=4,
+        )
+    return Plan(options, seen, kept, infos, batch_size, rows)
+
+
+def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[str, Reduction]:
+    """By layer name; a layer without one is stored raw."""
+    found = {}
+    for site in sites:
+        spec = options.reduction_of(site.name)
+        if options.rows.kind != "sample" and over_positions(spec):
+            raise InputError(
+                f"reduce={spec!r} makes one row of all positions of a sample, and rows={options.rows.kind!r} keeps them apart: take one of the two"
+            )
+        made = reduction(spec, site.name, rows.shape(site), seed=options.seed)
+        if made is not None:
+            found[site.name] = made
+    return found
+
+
+def _uses_the_batch(module: nn.Module) -> bool:
+    """Whether a layer normalises by the batch also in eval mode; instance normalisation looks at one row only."""
+    batch_norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    return isinstance(module, batch_norms) and not module.track_running_stats
+
+
+def _batch_size(seen: Look, options: Options, previous: Archive | None) -> int:
+    if options.batch_size is not None:
+        return options.batch_size
+    if previous is not None and "batch_size" in previous.config:
+        return int(str(previous.config["batch_size"]))  # the layout of batches moves last bits
+    return seen.batch_size()
+
+
+def _remembered(reductions: Mapping[str, Reduction], previous: Archive | None) -> set[str]:
+    """Reductions that the run being resumed has fitted already: a second basis would be another coordinate system."""
+    if previous is None or not previous.steps:
+        return set()
+    known = set()
+    for name, r in reductions.items():
+        states = (previous.extra(step, f"reduction:{name}") for step in previous.steps)
+        if state := next((s for s in states if s is not None), None):
+            r.load(state)
+            known.add(name)
+    return known
+
+
+def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:
+    s, r = kept.site, kept.reduction
+    stored = str(kept.dtype).removeprefix("torch.")
+    return LayerInfo(
+        s.name,
+        ordinal,
+        s.op or type(s.module).__name__,
+        kept.shape,
+        rows.shape(s),
+        s.dtype,
+        stored,
+        r.spec if r else "none",
+        s.end,
+        s.aliases,
+    )

@@ -1,0 +1,196 @@
+"""The run on disk: its header, and what is said about every capture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from infoplane.archive import RunWriter
+from infoplane.errors import InputError
+from infoplane.hooks.network.isolate import device_of
+from infoplane.hooks.network.sites import selectors
+from infoplane.hooks.probing.probe import Probe
+from infoplane.hooks.recording.plan import Plan
+from infoplane.hooks.recording.ranks import Team
+from infoplane.hooks.recording.weights import forget_weights
+from infoplane.hooks.rows.rows import NodeRows, PositionRows
+from infoplane.kinds import kind_of_inputs
+from infoplane.positions import ChosenRows
+from infoplane.positions.samples import sample_labels
+from infoplane.row_info import DEFAULT_LABEL, RowInfo
+from infoplane.rows import row_codes, row_digests
+from infoplane.types import Chain, Kind
+
+
+@dataclass(frozen=True, eq=False)
+class ArchivedRows:
+    """The rows of a run as its archive has them, draws not counted: N of them.
+
+    Attributes:
+        x: shape ``(N, ...)``, None where X is no array (a prefix). y: the first label set.
+        labels: the further ones. ids: shape ``(N,)``, equal X, equal id.
+        info: what a row is. positions: shape ``(N, 2)``, None of samples.
+    """
+
+    x: NDArray[Any] | None  # Any: dtype of the inputs
+    y: NDArray[Any] | None  # Any: dtype of the labels
+    ids: NDArray[np.int64]
+    labels: dict[str, NDArray[Any]]  # Any: dtype of the labels
+    info: RowInfo
+    positions: NDArray[np.int64] | None = None
+
+    def x_kind(self, probe: Probe, stated: str | None) -> Kind:
+        """Whether X are symbols or amounts: what the inputs are, or the tokens or features of a row."""
+        if self.positions is None or self.x is None:
+            return probe.kind_of_inputs(stated)
+        return kind_of_inputs(self.x.dtype.kind, stated)
+
+
+def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
+    """X, labels and places of the rows of a run.
+
+    Raises:
+        InputError: row ids that do not fit, or labels that do not pair with samples.
+    """
+    wanted, rows = plan.options.rows, plan.row_kind
+    if isinstance(rows, (PositionRows, NodeRows)):
+        return _of_positions(plan, rows.chosen)
+    x, o = probe.array(), plan.options
+    ids = row_codes(row_digests(x)) if o.row_ids is None else np.asarray(o.row_ids, dtype=np.int64)
+    if len(ids) != probe.n:
+        raise InputError(
+            f"row_ids must hold one number for each of the {probe.n} probe rows, got {len(ids)}"
+        )
+    labels = sample_labels(wanted.y, probe.y, probe.n, o.y_kind)
+    first = next(iter(labels), DEFAULT_LABEL)
+    return ArchivedRows(x, labels.pop(first, None), ids, labels, RowInfo(label=first))
+
+
+def _of_positions(plan: Plan, chosen: ChosenRows) -> ArchivedRows:
+    if plan.options.row_ids is not None:
+        raise InputError(f"row_ids= belongs to samples: rows={chosen.kind!r} makes its own, see x=")
+    labels = dict(chosen.labels)
+    first = next(iter(labels), DEFAULT_LABEL)
+    settings = plan.options.rows.record() | {"notes": list(chosen.notes)}
+    samples = plan.row_kind.samples
+    info = RowInfo(chosen.kind, chosen.x, first, chosen.grid, samples, settings)
+    places = np.stack([chosen.sample, chosen.position], axis=1)
+    return ArchivedRows(
+        chosen.x_values, labels.pop(first, None), chosen.x_ids, labels, info, places
+    )
+
+
+def create_run(
+    plan: Plan, model: nn.Module, probe: Probe, team: Team, chain: Chain | None
+) -> RunWriter:
+    """The writer of this process's shards, in a run that is created or resumed as the options say.
+
+    Raises:
+        InputError: row ids or draws that do not fit.
+        ArchiveError: the run cannot be created there.
+    """
+    o, rows = plan.options, archived_rows(plan, probe)
+    if team.split and o.draws > 1:
+        raise InputError(
+            "draws > 1 and ranks='split' cannot be combined: take the draws on one rank"
+        )
+    if o.overwrite:
+        forget_weights(o.to)
+    mine = plan.row_kind.span(*team.rows(probe.n))
+    share: dict[str, Any] = {}  # Any: known keywords
+    if team.split:
+        share = {
+            "rank": team.rank,
+            "world_size": team.world,
+            "row_start": mine.start,
+            "row_stop": mine.stop,
+        }
+
+    def tiled(
+        a: NDArray[Any] | None,
+    ) -> NDArray[Any] | None:  # Any: every dtype of inputs and labels
+        return a if a is None or o.draws == 1 else np.concatenate([a] * o.draws)
+
+    return RunWriter.create(
+        o.to,
+        layers=plan.infos,
+        x=tiled(rows.x),
+        y=tiled(rows.y),
+        y_kind=o.y_kind,
+        x_kind=rows.x_kind(probe, o.x_kind),
+        row_ids=tiled(rows.ids),
+        split=tiled(_split_of(o.split, rows, probe.n)),
+        chain=chain,
+        labels={name: np.concatenate([v] * o.draws) for name, v in rows.labels.items()},
+        row_info=rows.info,
+        positions=tiled(rows.positions),
+        config=_config(plan, model, probe, team),
+        overwrite=o.overwrite,
+        resume=o.resume,
+        durable=o.durable,
+        **share,
+    )
+
+
+def _split_of(split: object, rows: ArchivedRows, samples: int) -> NDArray[Any] | None:  # Any: texts
+    """The split of every row; a position has that of its sample."""
+    if split is None:
+        return None
+    given = np.asarray(split)
+    if rows.positions is None or len(given) != samples:
+        return given
+    return given[rows.positions[:, 0]]
+
+
+def _config(plan: Plan, model: nn.Module, probe: Probe, team: Team) -> dict[str, object]:
+    o = plan.options
+    return {
+        "schedule": str(o.schedule),
+        "mode": o.mode,
+        "draws": o.draws,
+        "noise": o.noise,
+        "seed": o.seed,
+        "batch_size": plan.batch_size,
+        "layers": o.layers
+        if isinstance(o.layers, str)
+        else [str(p) for p in np.atleast_1d(np.array(o.layers, dtype=object))],
+        "selected": selectors(plan.sites),
+        "autocast": o.autocast_name,
+        "store": o.store,
+        "ranks": team.world,
+        "silent": list(plan.survey.silent),
+        "notes": [*plan.survey.notes, *o.notes],
+        "torch": torch.__version__,
+        "model": type(model).__name__,
+        "inputs": type(probe.inputs).__name__,
+        "fixed": list(probe.fixed),
+        "constants": {name: str(value) for name, value in probe.constants().items()},
+        "bytes_per_capture": plan.bytes_per_capture,
+        "tags": dict(o.tags),
+    }
+
+
+def capture_meta(plan: Plan, model: nn.Module) -> dict[str, object]:
+    """How a capture was made: mode, types, device, batches, threads."""
+    o = plan.options
+    return {
+        "mode": o.mode,
+        "training": model.training,
+        "autocast": o.autocast_name,
+        "device": str(device_of(model)),
+        "batch_size": plan.batch_size,
+        "draws": o.draws,
+        "noise": o.noise,
+        "execution": "eager",
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "compute_dtype": next(
+            (str(p.dtype).removeprefix("torch.") for p in model.parameters()), "float32"
+        ),
+    }

@@ -1,0 +1,134 @@
+"""Which axis of a layer runs over the positions of an input: the one that is shorter when the input is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from infoplane.hooks.choice.layers import tensor_of
+from infoplane.hooks.network.sites import Site, attached
+from infoplane.hooks.probing.inputs import Inputs
+from infoplane.hooks.probing.probe import Forward, Probe, call
+
+Values = dict[str, Tensor]
+TOLERANCE = 1e-5
+"""Relative to the layer's largest magnitude, as in the interchange test."""
+
+
+def values_of(
+    model: nn.Module, sites: Sequence[Site], inputs: Inputs, forward: Forward | None
+) -> Values:
+    """What every site gives on these inputs, samples first. The caller isolates the model."""
+    seen: Values = {}
+
+    def visit(site: Site, value: Any) -> None:  # Any: layer output
+        seen[site.name] = tensor_of(site, value).detach().clone()
+
+    with attached(sites, visit) as next_forward:
+        call(model, inputs, forward)
+        next_forward()
+    return seen
+
+
+def following_axes(
+    model: nn.Module,
+    probe: Probe,
+    sites: Sequence[Site],
+    members: Sequence[str],
+    valid: Tensor,
+    device: torch.device,
+    forward: Forward | None = None,
+) -> dict[str, list[int]] | None:
+    """Per layer the axes of a sample that are as short as the inputs ``members`` when these are cut; None where that cannot be run.
+
+    Args:
+        probe: a few samples.
+        members: inputs that run over the same positions on axis 1.
+        valid: real positions of these samples, shape ``(n, T)``; padding is cut off first, since some layers do that themselves.
+    """
+    longest = int(valid.sum(1).max())
+    if longest < 2:
+        return None
+    kept = slice(0, longest - 1)
+    if int(valid[:, 0].sum()) < int(valid[:, -1].sum()):  # padded on the left
+        kept = slice(valid.shape[1] - longest + 1, None)
+
+    def shorter(name: str, tensor: Tensor) -> Tensor:
+        return tensor[:, kept] if name in members else tensor
+
+    try:
+        whole = values_of(model, sites, _on(probe, device), forward)
+        cut = values_of(model, sites, _on(probe.changed(shorter), device), forward)
+    except Exception:  # a network of one fixed length: the caller goes by sizes
+        return None
+    lengths = (longest, valid.shape[1])
+    return {name: _followed(value, cut.get(name), lengths) for name, value in whole.items()}
+
+
+def _followed(whole: Tensor, cut: Tensor | None, lengths: tuple[int, int]) -> list[int]:
+    """Axes that had one of these lengths (with or without the padding) and are one shorter than the first now."""
+    if cut is None or cut.ndim != whole.ndim or len(cut) != len(whole):
+        return []
+    pairs = list(zip(whole.shape[1:], cut.shape[1:], strict=True))
+    return [
+        k
+        for k, (before, after) in enumerate(pairs)
+        if before in lengths and after == lengths[0] - 1
+    ]
+
+
+def is_causal(
+    model: nn.Module,
+    probe: Probe,
+    axes: dict[str, int],
+    sites: Sequence[Site],
+    key: str,
+    last: Tensor,
+    device: torch.device,
+    forward: Forward | None = None,
+) -> bool | None:
+    """Whether no layer changes at earlier positions when the last real token does; None where that cannot be run.
+
+    Args:
+        probe: a few samples. axes: by layer, the axis of a sample that runs over positions.
+        key: the input that holds the tokens. last: the last real position of every sample, shape ``(n,)``.
+    """
+    rows = torch.arange(probe.n)
+
+    def other_end(name: str, tensor: Tensor) -> Tensor:
+        if name != key:
+            return tensor
+        changed = tensor.clone()
+        changed[rows, last] = _others(tensor, rows, last)
+        return changed
+
+    try:
+        before = values_of(model, sites, _on(probe, device), forward)
+        after = values_of(model, sites, _on(probe.changed(other_end), device), forward)
+    except Exception:  # as above
+        return None
+    return all(_same_before(before[s.name], after[s.name], axes[s.name] + 1, last) for s in sites)
+
+
+def _others(tensor: Tensor, rows: Tensor, last: Tensor) -> Tensor:
+    """For every sample something else than stands at its last position, taken from the probe itself."""
+    ends = tensor[rows, last]
+    pool = tensor.reshape(-1, *tensor.shape[2:])
+    chosen = [int((pool != end).reshape(len(pool), -1).any(1).float().argmax()) for end in ends]
+    return pool[torch.tensor(chosen)]
+
+
+def _same_before(a: Tensor, b: Tensor, axis: int, last: Tensor) -> bool:
+    if a.shape != b.shape:
+        return False
+    a, b = (v.movedim(axis, 1).double().reshape(len(v), v.shape[axis], -1).cpu() for v in (a, b))
+    early = torch.arange(a.shape[1])[None] < last[:, None]
+    scale = max(float(a.abs().max()), 1e-30)
+    return bool(((a - b).abs()[early] <= TOLERANCE * scale).all())
+
+
+def _on(probe: Probe, device: torch.device) -> Inputs:
+    return next(probe.batches(probe.n, device))[1]

@@ -1,0 +1,225 @@
+"""What of a layer's output is a row of the plane: whole samples, or positions inside them.
+
+A pass hands every batch of a layer to `Rows.of`, which gives the rows that are stored. So what is kept of a
+layer, how many rows a run has and what its batches look like is decided here, for capture and certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from infoplane.errors import UnsupportedOutput
+from infoplane.hooks.network.sites import Site
+from infoplane.positions import ChosenRows
+
+
+class Rows(Protocol):
+    """Which rows a run has.
+
+    Attributes:
+        n: rows of the plane, without draws.
+        samples: samples of the probe.
+        together: whether the network must see all samples in one batch.
+    """
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def samples(self) -> int: ...
+
+    @property
+    def together(self) -> bool: ...
+
+    def shape(self, site: Site) -> tuple[int, ...]:
+        """Feature shape of a row of this site."""
+        ...
+
+    def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
+        """The rows in a batch of samples: from ``(samples, *raw_shape)`` to ``(rows, *shape)``."""
+        ...
+
+    def valid(self, site: Site, batch: slice) -> Tensor | None:
+        """Which positions of these samples are real, shape ``(samples, T)``; None where nobody said."""
+        ...
+
+    def span(self, start: int, stop: int) -> slice:
+        """The rows that come from samples ``start`` to ``stop``."""
+        ...
+
+    def subset(self, samples: NDArray[np.int64]) -> Rows:
+        """The rows of these samples alone, in their order."""
+        ...
+
+
+def check_shape(site: Site, tensor: Tensor, expected: tuple[int, ...]) -> None:
+    """Refuse an output of another shape than when the recorder attached."""
+    if tuple(tensor.shape) != expected:
+        raise UnsupportedOutput(
+            f"layer {site.name!r} gave shape {tuple(tensor.shape)} for {expected[0]} rows, expected {expected} as when the recorder attached; "
+            "pad the probe to one length, or reduce the layer by a callable selector"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SampleRows:
+    """A sample is a row.
+
+    Attributes:
+        samples: how many.
+        masks: by layer name, real positions of padded samples ``(n, T)``, for reductions over positions.
+    """
+
+    samples: int
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    together: bool = False
+
+    @property
+    def n(self) -> int:
+        """Rows are samples."""
+        return self.samples
+
+    def shape(self, site: Site) -> tuple[int, ...]:
+        """All that the layer gives for a sample."""
+        return site.raw_shape
+
+    def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
+        """The batch as it is."""
+        check_shape(site, tensor, (batch.stop - batch.start, *site.raw_shape))
+        return tensor
+
+    def valid(self, site: Site, batch: slice) -> Tensor | None:
+        """The mask of these samples at this layer."""
+        mask = self.masks.get(site.name)
+        return None if mask is None else mask[batch]
+
+    def span(self, start: int, stop: int) -> slice:
+        """The samples themselves."""
+        return slice(start, stop)
+
+    def subset(self, samples: NDArray[np.int64]) -> Rows:
+        """These samples with their masks."""
+        index = torch.from_numpy(samples)
+        return SampleRows(len(samples), {name: m[index] for name, m in self.masks.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class PositionRows:
+    """A position of a sample is a row: a token, or a pixel.
+
+    Attributes:
+        chosen: which positions.
+        samples: samples of the probe.
+        axes: by layer name, the first axis of a sample (0 is the first after the samples) that runs over positions.
+    """
+
+    chosen: ChosenRows
+    samples: int
+    axes: Mapping[str, int]
+    together: bool = False
+
+    @property
+    def n(self) -> int:
+        """Valid positions."""
+        return self.chosen.n
+
+    @property
+    def _wide(self) -> int:
+        """Axes that positions run over: 1, or 2 of a grid."""
+        return len(self.chosen.grid)
+
+    def shape(self, site: Site) -> tuple[int, ...]:
+        """What the layer gives for one position."""
+        first = self.axes[site.name]
+        return site.raw_shape[:first] + site.raw_shape[first + self._wide :]
+
+    def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
+        """The valid positions of these samples, in order."""
+        flat = self.flat(site, tensor)
+        rows = self.span(batch.start, batch.stop)
+        sample = torch.from_numpy(self.chosen.sample[rows] - batch.start).to(tensor.device)
+        position = torch.from_numpy(self.chosen.position[rows]).to(tensor.device)
+        if len(position) and int(position.max()) >= flat.shape[1]:
+            raise UnsupportedOutput(
+                f"layer {site.name!r} gave {flat.shape[1]} positions, and position {int(position.max())} is a row: "
+                "the network cut the padding off on the side where the mask says tokens are; pad on the right, or to one length"
+            )
+        return flat[sample, position]
+
+    def flat(self, site: Site, tensor: Tensor, *, view: bool = False) -> Tensor:
+        """From ``(b, ..., *grid, ...)`` to ``(b, positions, ...)``; a network may cut the padding of a batch off.
+
+        Args:
+            view: whether it must share the memory of ``tensor``, to be written into.
+        """
+        first = self.axes[site.name] + 1
+        last = first + self._wide
+        shape = tuple(tensor.shape[1:first]) + tuple(tensor.shape[last:])
+        grid = tuple(tensor.shape[first:last])
+        fits = grid == self.chosen.grid or (self._wide == 1 and grid < self.chosen.grid)
+        if tensor.ndim != len(site.raw_shape) + 1 or shape != self.shape(site) or not fits:
+            raise UnsupportedOutput(
+                f"layer {site.name!r} gave shape {tuple(tensor.shape)}, expected {(len(tensor), *site.raw_shape)} as when the recorder attached"
+            )
+        moved = tensor.movedim(tuple(range(first, last)), tuple(range(1, 1 + self._wide)))
+        sizes = (len(tensor), int(np.prod(grid)), *shape)
+        return moved.view(sizes) if view else moved.reshape(sizes)
+
+    def valid(self, site: Site, batch: slice) -> Tensor | None:
+        """Nothing: a row is one position."""
+        return None
+
+    def span(self, start: int, stop: int) -> slice:
+        """The rows of these samples."""
+        return self.chosen.span(start, stop)
+
+    def subset(self, samples: NDArray[np.int64]) -> Rows:
+        """The rows of these samples, which ascend."""
+        return replace(self, chosen=self.chosen.of_samples(samples), samples=len(samples))
+
+
+@dataclass(frozen=True, eq=False)
+class NodeRows:
+    """A node of one graph is a row; the network sees all nodes at once.
+
+    Attributes:
+        chosen: which nodes.
+        samples: nodes of the graph.
+    """
+
+    chosen: ChosenRows
+    samples: int
+    together: bool = True
+
+    @property
+    def n(self) -> int:
+        """Chosen nodes."""
+        return self.chosen.n
+
+    def shape(self, site: Site) -> tuple[int, ...]:
+        """What the layer gives for a node."""
+        return site.raw_shape
+
+    def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
+        """The chosen nodes."""
+        check_shape(site, tensor, (self.samples, *site.raw_shape))
+        return tensor[torch.from_numpy(self.chosen.sample).to(tensor.device)]
+
+    def valid(self, site: Site, batch: slice) -> Tensor | None:
+        """Nothing: a node has no positions."""
+        return None
+
+    def span(self, start: int, stop: int) -> slice:
+        """The chosen of these nodes."""
+        return self.chosen.span(start, stop)
+
+    def subset(self, samples: NDArray[np.int64]) -> Rows:
+        """All of them: a node cannot be computed without the others."""
+        return self

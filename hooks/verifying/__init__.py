@@ -1,0 +1,1 @@
+"""The archive held against the live network: what differs has a name."""

@@ -1,0 +1,214 @@
+"""Is what the archive says what the network does? A stored step held against a fresh pass of the live model, with a name for what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from infoplane.archive import Archive
+from infoplane.hooks.network.isolate import Mode
+from infoplane.hooks.probing.probe import Probe
+from infoplane.hooks.recording.passes import Gathered
+from infoplane.hooks.recording.plan import Plan
+from infoplane.hooks.recording.run import archived_rows
+from infoplane.rows import codes_of_digests, row_codes, row_digests
+
+TOLERANCE = 1e-5
+"""Relative to the layer's largest absolute value, as for the rounding of exact codes."""
+Values = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class SelfCheck:
+    """What a self-check found.
+
+    Attributes:
+        step: the stored step that was replayed.
+        problems: one sentence each; empty when archive and network agree.
+        bitwise: layers that agree to the last bit. rounded: layers that agree up to rounding.
+        random: layers that two forwards of the same rows do not repeat.
+    """
+
+    step: int
+    problems: tuple[str, ...]
+    bitwise: tuple[str, ...] = ()
+    rounded: tuple[str, ...] = ()
+    random: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """True when nothing differs beyond rounding."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        head = f"self-check of step {self.step}: {len(self.bitwise)} layers to the last bit, {len(self.rounded)} up to rounding"
+        lines = [head + (". PASSED" if self.passed else ". FAILED")]
+        lines += [f"  {problem}" for problem in self.problems]
+        if self.random and self.passed:
+            lines.append(f"  random, as declared: {', '.join(self.random)}")
+        return "\n".join(lines)
+
+
+def check_live(
+    archive: Archive, step: int, plan: Plan, model: nn.Module, probe: Probe
+) -> SelfCheck:
+    """Hold a stored step against fresh passes of the live network, which is left as it was found.
+
+    The network is run again with the seeds of the step, and once more with others: in eval mode nothing may change by that.
+    """
+    o = plan.options
+
+    def values(mode: Mode, seeds_of: int) -> dict[str, NDArray[np.generic]]:
+        gathered = Gathered(plan.kept, plan.rows)
+        isolation = plan.isolation(model, step=seeds_of, mode=mode)
+        with isolation, isolation:
+            isolation.prepare()
+            plan.run(model, probe, gathered, seeds_of)
+        return {name: t.numpy() for name, t in gathered.values.items()}
+
+    live = values(o.mode, step)
+    random = _differing(live, values(o.mode, step + 1))
+    unseeded = _differing(live, values(o.mode, step)) if random else ()
+    trained = values("train", step) if o.mode == "eval" else live
+    train = {name: trained[name] for name in _differing(live, trained)}
+    shown = archived_rows(plan, probe)
+    found = compare(archive, step, live, train, shown.y, shown.x, unrepeatable=unseeded)
+    problems = list(found.problems)
+    if random and not (o.draws > 1 or o.mode == "train" or o.noise == "independent"):
+        problems.append(_randomness(random, o.mode))
+    return replace(found, problems=tuple(problems), random=random)
+
+
+def _differing(one: Values, two: Values) -> tuple[str, ...]:
+    return tuple(name for name, v in one.items() if _agreement(v, two[name]) == "different")
+
+
+def _randomness(layers: Sequence[str], mode: str) -> str:
+    return (
+        f"{', '.join(layers)}: random in {mode} mode: two forwards of the same rows differ. Noise is drawn in the network or in forward= (dropout as a "
+        "function without training=self.training, a sampling layer): switch it off, or record it with draws=k and noise='independent'"
+    )
+
+
+def compare(
+    archive: Archive,
+    step: int,
+    live: Values,
+    train: Values,
+    y: NDArray[np.generic] | None,
+    x: NDArray[np.generic] | None,
+    *,
+    unrepeatable: Collection[str] = (),
+) -> SelfCheck:
+    """Hold every layer of a stored step against the live values, and name the cause of what differs.
+
+    Args:
+        live: per layer the values of the network as it is now, as stored (reduced), shape ``(n, ...)``.
+        train: the same in train mode, where the network behaves differently there; empty otherwise.
+        y, x: labels and inputs of the recorder's probe.
+        unrepeatable: layers whose noise follows no seed, so that nothing can be held against them.
+    """
+    problems, bitwise, rounded = [], [], []
+    if y is not None and archive.y is not None and not _same_labels(archive, y):
+        problems.append(
+            "labels: the archive's labels are not those of this probe, row by row: they were shifted, shuffled or belong to other rows"
+        )
+    if x is not None and archive.x is not None and not _same_inputs(np.asarray(archive.x), x):
+        problems.append("inputs: the archive's probe rows are not those of this probe")
+    names = [name for name in archive.layers if name in live and name not in unrepeatable]
+    for name in names:
+        stored = archive.z(step, name)
+        verdict = _agreement(stored, live[name])
+        if verdict == "bitwise":
+            bitwise.append(name)
+        elif verdict == "rounded":
+            rounded.append(name)
+        else:
+            problems.append(f"{name}: {_cause(archive, step, name, stored, live, train)}")
+    if (missing := [name for name in archive.layers if name not in live]) and names:
+        problems.append(f"layers {missing} are in the archive but not in this recorder")
+    if len(problems) > 1 and not bitwise and not rounded:
+        problems = [
+            f"no layer agrees: the network's weights are not those of step {step} (trained on since?), or its probe is another one",
+            *problems,
+        ]
+    return SelfCheck(step, tuple(problems), tuple(bitwise), tuple(rounded))
+
+
+def _agreement(stored: NDArray[np.generic], fresh: NDArray[np.generic]) -> str:
+    if stored.shape != fresh.shape:
+        return "different"
+    if np.array_equal(stored, fresh, equal_nan=True):
+        return "bitwise"
+    a, b = stored.astype(np.float64), fresh.astype(np.float64)
+    scale = float(np.abs(b).max()) or 1.0
+    return "rounded" if bool((np.abs(a - b) <= TOLERANCE * scale).all()) else "different"
+
+
+def _cause(
+    archive: Archive, step: int, name: str, stored: NDArray[np.generic], live: Values, train: Values
+) -> str:
+    if (
+        not np.isfinite(stored.astype(np.float64)).all()
+        and np.isfinite(live[name].astype(np.float64)).all()
+    ):
+        return "holds infinities or NaN where the network is finite: overflow of a half-precision type on the way to disk"
+    if stored.shape != live[name].shape:
+        return f"has shape {stored.shape[1:]}, the network gives {live[name].shape[1:]}: the layer was swapped or the network changed"
+    if _same_rows(stored, live[name]):
+        return "holds the right rows in another order: they were shuffled on the way to disk"
+    for other, values in live.items():
+        if (
+            other != name
+            and values.shape == stored.shape
+            and _agreement(stored, values) != "different"
+        ):
+            return f"holds the activations of {other}: two layers were swapped"
+    for other_step in archive.steps:
+        if (
+            other_step != step
+            and archive.has(other_step, name)
+            and _agreement(stored, archive.z(other_step, name)) == "bitwise"
+        ):
+            return f"holds the activations of step {other_step}: one layer of another checkpoint"
+    if name in train:
+        return "differs from the network in eval mode, and the network is random in train mode (dropout, batch-norm): captured with train() on?"
+    share = float(
+        (np.abs(stored.astype(np.float64) - live[name].astype(np.float64)) > 0)
+        .any(axis=tuple(range(1, stored.ndim)))
+        .mean()
+    )
+    return f"differs from the network in {share:.0%} of the rows: other weights, another mode, or damage before storing"
+
+
+def _same_rows(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:
+    first, second = (
+        np.sort(
+            codes_of_digests(np.concatenate([row_digests(a), row_digests(b)])).reshape(2, -1)[k]
+        )
+        for k in (0, 1)
+    )
+    return bool(np.array_equal(first, second))
+
+
+def _same_inputs(stored: NDArray[np.generic], x: NDArray[np.generic]) -> bool:
+    """Whether the stored rows are those of the probe, once for every draw."""
+    draws = len(stored) // max(len(x), 1)
+    return bool(np.array_equal(row_digests(stored), np.tile(row_digests(x), (draws, 1))))
+
+
+def _same_labels(archive: Archive, y: NDArray[np.generic]) -> bool:
+    if archive.y is None or len(y) == 0 or len(archive.y) % len(y):
+        return False
+    stored = archive.y[: len(y)]
+    if stored.dtype.kind in "iub" and y.dtype.kind in "iub":
+        return bool(np.array_equal(stored, y))
+    if archive.y_kind == "discrete":  # names were coded: the same partition of the rows
+        codes = row_codes(stored.reshape(len(y), -1))
+        given = np.unique(y, return_inverse=True)[1].reshape(len(y), -1)
+        return bool(np.array_equal(codes, row_codes(given)))
+    return bool(np.allclose(stored, y))

@@ -1,0 +1,189 @@
+"""Arrays of others held against the network that gave them: a few rows are run again, and what differs has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from infoplane.errors import CaptureError, InputError
+from infoplane.hooks.network.isolate import clean, device_of, isolated, unwrap
+from infoplane.hooks.probing.probe import call, make_probe, to_numpy
+
+ROWS = 32
+"""Rows that are run again, spread over all."""
+TOLERANCE = 1e-4
+"""Relative to the largest value of the layer: batches of another size move the last bits."""
+
+Values = NDArray[np.float64]
+
+
+class Stored(Protocol):
+    """A layer's array as `infoplane.sources.rows.Rows` reads it."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, *features)``."""
+        ...
+
+    def take(self, start: int, stop: int) -> NDArray[Any]:  # Any: stored dtype
+        """Some of the rows."""
+        ...
+
+
+def require_same(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> None:
+    """Run a few rows again and compare every layer with what the network gives.
+
+    Args:
+        model: the network, in evaluation mode here whatever its own.
+        x: all inputs, shape ``(n, ...)``, or a mapping of them.
+        layers: stored arrays of the same rows.
+
+    Raises:
+        InputError: no inputs to run.
+        CaptureError: layers differ; the message says how.
+    """
+    if x is None:
+        raise InputError("verify_with= runs a few rows again: give their inputs as x=")
+    if problems := differences(model, x, layers):
+        lines = "\n".join(f"  {name}: {text}" for name, text in problems.items())
+        raise CaptureError(f"the arrays are not what this network gives:\n{lines}")
+
+
+def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> dict[str, str]:
+    """What differs, by layer; empty where all agree. Arguments as for `require_same`."""
+    bare, probe = unwrap(model), make_probe((x, None))
+    n = probe.n
+    rows = np.unique(np.linspace(0, n - 1, min(n, ROWS)).astype(np.int64))
+    live = _outputs(bare, probe.take(rows).inputs, len(rows))
+    if not live:
+        raise CaptureError("verify_with=: no layer of the network gave an array of as many rows")
+    kinds = {clean(name): type(module).__name__ for name, module in bare.named_modules()}
+    problems: dict[str, str] = {}
+    for name, stored in layers.items():
+        if text := _difference(name, stored, rows, live, kinds):
+            problems[name] = text
+    strangers = [name for name in problems if "no rows" in problems[name]]
+    if len(strangers) == len(layers):
+        problems = dict.fromkeys(
+            problems,
+            "no layer of the network gives these values: another checkpoint, other inputs, or "
+            "captured in training mode",
+        )
+    return problems
+
+
+def _outputs(
+    model: nn.Module, inputs: Any, n: int
+) -> dict[str, Values]:  # Any: as the model takes them
+    """The output of every module on these rows, copied before anything can overwrite it."""
+    found: dict[str, Values] = {}
+    device = device_of(model)
+
+    def keep(name: str, output: Any) -> None:  # Any: whatever a module returns
+        if isinstance(output, (tuple, list)) and output:
+            output = output[0]
+        elif isinstance(output, Mapping):
+            output = next(iter(output.values()), None)
+        if isinstance(output, Tensor) and output.ndim and output.shape[0] == n:
+            found.setdefault(name or "output", to_numpy(output).astype(np.float64))
+
+    handles = []
+    for path, module in model.named_modules():
+        name = clean(path)
+        handles.append(
+            module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
+        )
+    try:
+        with isolated(model, mode="eval", seed=0, autocast=None, device=device):
+            call(model, _moved(inputs, device))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _moved(inputs: Any, device: torch.device) -> Any:  # Any: as the model takes them
+    if isinstance(inputs, Tensor):
+        return inputs.to(device, copy=True)
+    if isinstance(inputs, dict):
+        return {name: tensor.to(device, copy=True) for name, tensor in inputs.items()}
+    return tuple(tensor.to(device, copy=True) for tensor in inputs)
+
+
+def _difference(
+    name: str,
+    stored: Stored,
+    rows: NDArray[np.int64],
+    live: Mapping[str, Values],
+    kinds: Mapping[str, str],
+) -> str:
+    """What is wrong with one layer; empty where nothing is."""
+    values = np.concatenate([stored.take(row, row + 1) for row in rows.tolist()]).astype(np.float64)
+    plain = name.partition("#")[0].partition(":")[0]
+    own = live.get(plain)
+    matches = [other for other, there in live.items() if _same(values, there)]
+    claims_norm = "(normed)" in name
+    if own is not None and _same(values, own):
+        return ""
+    if matches and own is None:
+        normed = _norms(matches, kinds)
+        if normed and not claims_norm and name not in kinds:
+            return (
+                f"is the output of {normed}, a norm, and not of a block: name it 'final (normed)'"
+            )
+        return ""
+    if matches:
+        if normed := _norms(matches, kinds):
+            return f"holds the output of {normed}, which is normed: not what {plain} gives"
+        return (
+            f"holds the output of {matches[0]}: a buffer that was reused or changed in place before "
+            "it was copied, or two layers swapped"
+        )
+    candidates = [own] if own is not None else [v for v in live.values() if v.shape == values.shape]
+    return _order(stored, rows, candidates)
+
+
+def _norms(names: list[str], kinds: Mapping[str, str]) -> str:
+    """The first of these modules that is a norm; empty for none."""
+    return next((name for name in names if "norm" in kinds.get(name, "").lower()), "")
+
+
+def _order(stored: Stored, rows: NDArray[np.int64], candidates: list[Values]) -> str:
+    """Whether the rows are there in another order, or one batch again and again."""
+    n = stored.shape[0]
+    whole = np.asarray(stored.take(0, n), dtype=np.float64).reshape(n, -1)  # (N, D)
+    distinct = len(np.unique(whole, axis=0))
+    for values in candidates:
+        if values.shape[1:] != stored.shape[1:]:
+            return f"has rows of shape {stored.shape[1:]}, the network gives {values.shape[1:]}"
+        fresh = values.reshape(len(values), -1)  # (K, D)
+        places = [_place(row, whole) for row in fresh]
+        found = [place for place in places if place is not None]
+        if len(found) == len(places) and len(np.unique(fresh, axis=0)) <= distinct:
+            return "holds the right rows in another order: they were shuffled, or x was"
+        several = len(np.unique(fresh, axis=0))
+        if distinct < several or (found and distinct <= n // 2):
+            return (
+                f"holds {distinct} different rows of {n}: a buffer that was reused, so that every "
+                "batch is the last one"
+            )
+    return "no rows of it are those of the network: another checkpoint, mode or preprocessing"
+
+
+def _place(row: Values, whole: Values) -> int | None:
+    """Where a row lies among all, up to rounding."""
+    apart = np.abs(whole - row).max(axis=1)
+    best = int(apart.argmin())
+    return best if apart[best] <= TOLERANCE * max(float(np.abs(row).max()), 1e-30) else None
+
+
+def _same(a: Values, b: Values) -> bool:
+    if a.shape != b.shape:
+        return False
+    scale = max(float(np.abs(b).max(initial=0.0)), 1e-30)
+    return bool((np.abs(a - b) <= TOLERANCE * scale).all())
