@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from infoplane.errors import InputError
-from infoplane.hooks.choice.layers import Layers
+from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.gradients import LossFunction
 from infoplane.hooks.network.isolate import Isolation, Mode, device_of, isolated
 from infoplane.hooks.network.network_state import NetworkState

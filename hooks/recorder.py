@@ -21,7 +21,7 @@ from infoplane.hooks.certificates.certificates import Certificates
 from infoplane.hooks.certificates.chain import certify, choose_pairs
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
 from infoplane.hooks.certificates.focus import focus_of
-from infoplane.hooks.choice.layers import Layers
+from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.network.isolate import Mode, dtype_of, unwrap
 from infoplane.hooks.options import CaptureKeywords, CaptureOptions, Options, Reduce, chosen_options
 from infoplane.hooks.probing.ignored import without_ignored_rows

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.certificates.focus import Focus
-from infoplane.hooks.choice.layers import tensor_of
 from infoplane.hooks.network.isolate import device_of, seed_all
 from infoplane.hooks.network.network_state import NetworkState
 from infoplane.hooks.network.outputs import parts, put
-from infoplane.hooks.network.sites import Site, attached
+from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.probing.probe import Forward, Probe, call
 
 Values = dict[str, Tensor]

@@ -26,8 +26,9 @@ from infoplane.hooks.certificates.bench import BEFORE, Bench
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
 from infoplane.hooks.certificates.focus import Focus, WholeSamples
 from infoplane.hooks.certificates.interchange_test import Interchange
-from infoplane.hooks.choice.layers import Layers, survey
+from infoplane.hooks.choice.layers import survey
 from infoplane.hooks.choice.look import OTHER_ROWS, ROWS, few_rows
+from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.network.isolate import Mode, device_of, isolated, unwrap
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Noise

@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from infoplane.errors import InfoplaneError, InputError
-from infoplane.hooks.choice.layers import Survey, survey, tensor_of
+from infoplane.hooks.choice.layers import Survey, survey
 from infoplane.hooks.network import outputs
 from infoplane.hooks.network.isolate import device_of
-from infoplane.hooks.network.sites import Site, attached
+from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Probe, batch_size_for, call

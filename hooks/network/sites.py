@@ -10,6 +10,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, LayerNotExecuted
+from infoplane.hooks.network import outputs
 from infoplane.hooks.network.operations import Operations
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.network.own_hooks import OwnHooks
@@ -57,6 +58,12 @@ def selectors(sites: Sequence[Site]) -> dict[str, Selector]:
         for site in sites
         if isinstance(site.select, (int, str))
     }
+
+
+def tensor_of(site: Site, value: Any) -> Tensor:  # Any: layer output
+    """Return the tensor that a site stands for, rows first: the live one, to be copied by the caller."""
+    tensor = outputs.pick(value, site.select, site.name)
+    return tensor.movedim(site.axis, 0) if site.axis else tensor
 
 
 Visit = Callable[

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError
-from infoplane.hooks.choice.layers import tensor_of
 from infoplane.hooks.network import outputs
 from infoplane.hooks.network.isolate import seed_all
-from infoplane.hooks.network.sites import Site, SiteHooks
+from infoplane.hooks.network.sites import Site, SiteHooks, tensor_of
 from infoplane.hooks.probing.probe import Forward, Probe, call
 from infoplane.hooks.reduce import FIT_ROWS, Reduction
 from infoplane.hooks.rows.rows import Rows

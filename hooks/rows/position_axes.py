@@ -8,8 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from infoplane.hooks.choice.layers import tensor_of
-from infoplane.hooks.network.sites import Site, attached
+from infoplane.hooks.network.sites import Site, attached, tensor_of
 from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Forward, Probe, call
 

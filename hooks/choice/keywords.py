@@ -1,0 +1,137 @@
+"""What ``layers="auto"`` and ``layers="all"`` stand for in a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from infoplane.errors import LayerNotExecuted
+from infoplane.hooks.choice.auto import choose_layers
+from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.kinds import is_leaf
+from infoplane.hooks.choice.layer_calls import LayerCall, Trial
+from infoplane.hooks.choice.named import ROOT, Named, named_modules
+from infoplane.hooks.network.outputs import Selector
+
+_NOTHING = (
+    "no layer of the model gives a tensor with one entry per row; "
+    "name the layers and give select={name: lambda out: ...}"
+)
+
+
+def every_layer(trial: Trial, max_calls: int) -> tuple[list[LayerCall], list[str]]:
+    """Return every layer without parts that gives a usable tensor, and why others do not.
+
+    The network itself is taken where there is none.
+
+    Raises:
+        LayerNotExecuted: nothing gives one.
+    """
+    modules = named_modules(trial.model)
+    layers = trial.calls_of([(m, "output") for m in modules])
+    table = {m.name: m.module for m in modules}
+    leaves = [layer for layer in layers if is_leaf(layer.named.name, table)]
+    usable = [layer for layer in leaves if layer.problem is None]
+    if not usable:
+        whole = [layer for layer in layers if layer.named.name == ROOT]
+        usable = [layer for layer in whole if layer.problem is None]
+    taken = [layer for layer in usable if _is_among(layer, max_calls)]
+    if not taken:
+        raise LayerNotExecuted(_NOTHING)
+    return taken, [str(layer.problem) for layer in leaves if layer.problem is not None]
+
+
+def _is_among(layer: LayerCall, most: int) -> bool:
+    """Whether a module does not run too often, or this is its last call."""
+    return layer.calls <= most or layer.call + 1 == layer.calls
+
+
+def automatic_layers(trial: Trial) -> tuple[list[LayerCall], list[str]]:
+    """Return what a researcher would pick, and why others are left out.
+
+    See `infoplane.hooks.choice.auto`.
+
+    Raises:
+        LayerNotExecuted: nothing gives a usable tensor.
+    """
+    modules = named_modules(trial.model)
+    layers = trial.calls_of([(m, "output") for m in modules])
+    usable = [layer for layer in layers if layer.problem is None]
+    if not usable:
+        raise LayerNotExecuted(_NOTHING)
+    candidates = [_candidate(layer) for layer in usable]
+    network = Network({m.name: m.module for m in modules}, candidates, trial.flow())
+    choice = choose_layers(network)
+    inputs = _inputs_of(trial, modules, choice.picks)
+    shown = {(layer.name, layer.call): layer for layer in [*usable, *inputs]}
+    taken = []
+    for pick in choice.picks:
+        layer = shown.get((pick.name, pick.call))
+        if layer is not None:
+            layer.why = pick.why
+            taken.append(layer)
+    if not taken:
+        raise LayerNotExecuted(_NOTHING)
+    unusable = _unusable(network, layers)
+    return taken, [*choice.left_out, *unusable, *_guesses(taken), *_without_activation(taken)]
+
+
+def _candidate(layer: LayerCall) -> Candidate:
+    return Candidate(
+        layer.named.name,
+        layer.named.module,
+        layer.call,
+        layer.shape,
+        getattr(torch, layer.dtype).itemsize,
+        layer.selector,
+        layer.vague,
+    )
+
+
+def _inputs_of(trial: Trial, modules: Sequence[Named], picks: Sequence[Pick]) -> list[LayerCall]:
+    """Return what the modules showed whose inputs were chosen."""
+    chosen = {p.name.removesuffix(":input"): p for p in picks if p.name.endswith(":input")}
+    if not chosen:
+        return []
+    selectors = {p.name: p.selector for p in chosen.values() if p.selector is not None}
+    select: Mapping[str, Selector] = {**trial.select, **selectors}
+    trial = replace(trial, select=select)
+    layers = trial.calls_of([(m, "input") for m in modules if m.name in chosen])
+    return [layer for layer in layers if layer.problem is None]
+
+
+def _unusable(network: Network, layers: Sequence[LayerCall]) -> list[str]:
+    """Say of layers that would have been chosen why they were not."""
+    problems = {(x.named.name, x.call): x.problem for x in layers if x.problem is not None}
+    if not problems:
+        return []
+    candidates = [Candidate(x.named.name, x.named.module, x.call, ()) for x in layers]
+    picks = choose_layers(replace(network, candidates=candidates)).picks
+    picked = {(pick.name, pick.call) for pick in picks}
+    return [str(problem) for key, problem in problems.items() if key in picked]
+
+
+def _guesses(taken: Sequence[LayerCall]) -> list[str]:
+    return [
+        f"{layer.name!r} returns several tensors: {layer.selector!r} is taken; "
+        f"select={{{layer.name!r}: ...}} takes another"
+        for layer in taken
+        if layer.guessed
+    ]
+
+
+def _without_activation(taken: Sequence[LayerCall]) -> list[str]:
+    """Say which layers no activation module follows."""
+    linear = (nn.Linear, nn.modules.conv._ConvNd)
+    outputs = [layer for layer in taken[:-1] if layer.end == "output"]
+    bare = [layer.name for layer in outputs if isinstance(layer.named.module, linear)]
+    if not bare:
+        return []
+    return [
+        f"{bare} are captured before any activation function: a functional activation "
+        "(torch.tanh(...)) has no module; to capture behind it, "
+        'ask for the input of the next module, e.g. layers=["fc2:input"]'
+    ]

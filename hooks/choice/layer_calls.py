@@ -1,0 +1,220 @@
+"""What the ends of modules show in one forward over a few rows."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from infoplane.errors import UnsupportedOutput
+from infoplane.hooks.choice.dataflow import Dataflow, trace
+from infoplane.hooks.choice.named import ROOT, Named
+from infoplane.hooks.network import outputs
+from infoplane.hooks.network.outputs import Selector
+from infoplane.hooks.network.own_hooks import OwnHooks
+from infoplane.hooks.network.sites import End, Site, arguments
+from infoplane.hooks.probing.inputs import Inputs, map_tensors
+from infoplane.hooks.probing.probe import Forward, call
+from infoplane.patterns import fits
+
+Place = tuple[int, End]
+"""The end of a module: the module's id, and which end."""
+
+
+@dataclass(eq=False)
+class LayerCall:
+    """One call of one end of a module, and what it gave.
+
+    Attributes:
+        named: the module; of an operation, where it is.
+        end: which end.
+        call: which call of one forward, from 0; of an operation, which of all of its kind.
+        calls: how many there are in one forward.
+        op: kind of a functional operation; empty for a module.
+        selector: which tensor of a structured output is taken.
+        axis: the axis of the rows.
+        shape: of the tensor; of one row once the axis is settled.
+        dtype: torch dtype name.
+        problem: why there is no tensor to store; None where there is one.
+        guessed: whether one of several tensors was taken where nobody chose.
+        vague: whether its structure leaves open which is meant.
+        why: the reason for which ``layers="auto"`` took it.
+    """
+
+    named: Named
+    end: End
+    call: int
+    calls: int = 1
+    op: str = ""
+    selector: Selector | None = None
+    axis: int = 0
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    problem: UnsupportedOutput | None = None
+    guessed: bool = False
+    vague: bool = False
+    why: str = ""
+
+    @property
+    def place(self) -> Place:
+        """The end of the module."""
+        return id(self.named.module), self.end
+
+    @property
+    def name(self) -> str:
+        """As ``layers=`` takes it."""
+        return self.named.name + (":input" if self.end == "input" else "")
+
+    def read(self, value: Any, trial: Trial) -> None:  # Any: layer output
+        """Note which tensor of ``value`` is taken, its shape and its dtype."""
+        try:
+            self.selector = self._rule(value, trial)
+            tensor = outputs.pick(value, self.selector, self.name)
+            self.shape = tuple(tensor.shape)
+            self.dtype = str(tensor.dtype).removeprefix("torch.")
+        except UnsupportedOutput as problem:
+            self.problem = problem
+
+    def _rule(self, value: Any, trial: Trial) -> Selector | None:  # Any: layer output
+        try:
+            return outputs.rule(self.named.module, value, self.name, trial.selector_for(self))
+        except UnsupportedOutput:
+            likely = outputs.likely(value) if trial.guess else None
+            if likely is None:
+                raise
+            self.guessed, self.vague = True, hasattr(value, "to_tuple")
+            return likely
+
+    def settle_axis(self, n: int, twin: LayerCall | None, other_n: int) -> None:
+        """Find the axis of the rows, from the shapes for two numbers of rows."""
+        try:
+            self.axis = outputs.row_axis(
+                self.named.module,
+                self.name,
+                outputs.Shown(n, self.shape),
+                None if twin is None else outputs.Shown(other_n, twin.shape),
+            )
+            self.shape = self.shape[: self.axis] + self.shape[self.axis + 1 :]
+        except UnsupportedOutput as problem:
+            self.problem = problem
+
+    def site(self) -> Site:
+        """Return the site to capture; the calls of a module that runs several times are numbered."""
+        number = f"#{self.call}" if self.calls > 1 and not self.op else ""
+        end = ":input" if self.end == "input" else ""
+        return Site(
+            self.named.name + number + end,
+            self.named.module,
+            self.call,
+            self.end,
+            self.selector,
+            self.calls,
+            self.axis,
+            self.shape,
+            self.dtype,
+            self.named.aliases,
+            self.why,
+            self.op,
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """The network and the few rows on which it is tried.
+
+    Attributes:
+        model: the network.
+        inputs: of ``n`` rows.
+        n: how many.
+        other: inputs of another number of rows, and that number.
+        forward: as for the recorder.
+        select: as for the recorder.
+        guess: whether to choose among several tensors of an output where nobody did.
+    """
+
+    model: nn.Module
+    inputs: Inputs
+    n: int
+    other: tuple[Inputs, int] | None
+    forward: Forward | None
+    select: Mapping[str, Selector]
+    guess: bool = False
+
+    def selector_for(self, layer: LayerCall) -> Selector | None:
+        """Return what the user said about a layer's output."""
+        for name, selector in self.select.items():
+            if fits(layer.name, name) or name in layer.named.aliases:
+                return selector
+        return None
+
+    def calls_of(self, ends: Sequence[tuple[Named, End]]) -> list[LayerCall]:
+        """Return what these ends of modules show, with the axis of their rows."""
+        return self.with_axes(lambda inputs: self._calls_with(ends, inputs))
+
+    def with_axes(self, show: Callable[[Inputs], list[LayerCall]]) -> list[LayerCall]:
+        """Return what ``show`` sees of the rows; another number of them tells their axis."""
+        seen = show(self.inputs)
+        twins: dict[tuple[Place, int, str], LayerCall] = {}
+        other_n = 0
+        if self.other is not None:
+            inputs, other_n = self.other
+            with contextlib.suppress(Exception):  # the network does not take this number of rows
+                again = [layer for layer in show(inputs) if layer.problem is None]
+                twins = {(layer.place, layer.call, layer.op): layer for layer in again}
+        for layer in seen:
+            if layer.problem is None:
+                layer.settle_axis(self.n, twins.get((layer.place, layer.call, layer.op)), other_n)
+        return seen
+
+    def _calls_with(self, ends: Sequence[tuple[Named, End]], inputs: Inputs) -> list[LayerCall]:
+        seen: list[LayerCall] = []
+        counts: dict[Place, int] = {}
+
+        def note(named: Named, end: End, value: Any) -> None:  # Any: layer output
+            place = id(named.module), end
+            layer = LayerCall(named, end, counts.get(place, 0))
+            counts[place] = layer.call + 1
+            layer.read(value, self)
+            seen.append(layer)
+
+        def after(named: Named) -> Callable[..., None]:
+            return lambda module, args, output: note(named, "output", output)
+
+        def before(named: Named) -> Callable[..., None]:
+            return lambda module, args, kwargs: note(named, "input", arguments(args, kwargs))
+
+        hooks = OwnHooks()
+        with hooks, hooks:
+            for named, end in {
+                (id(named.module), end): (named, end) for named, end in ends
+            }.values():
+                if isinstance(named.module, torch.jit.ScriptModule):
+                    continue
+                if end == "input":
+                    hooks.before(named.module, before(named))
+                else:
+                    hooks.after(named.module, after(named))
+            call(self.model, inputs, self.forward)
+        for layer in seen:
+            layer.calls = counts[layer.place]
+        return seen
+
+    def flow(self) -> Dataflow | None:
+        """Return what flows where; None where the network does not run under a function mode."""
+        copies = map_tensors(lambda _, t: t.clone(), self.inputs)
+        try:
+            return trace(self.model, copies, self.forward, self._output_of)
+        except Exception:
+            return None
+
+    def _output_of(self, value: object) -> object:
+        """Return what of the value that the network returns counts as its output."""
+        try:
+            return outputs.pick(value, outputs.rule(self.model, value, ROOT), ROOT)
+        except UnsupportedOutput:
+            likely = outputs.likely(value)
+            return value if likely is None else outputs.pick(value, likely, ROOT)

@@ -1,0 +1,86 @@
+"""The functional operations that a user asks for, as sites; see `infoplane.hooks.network.operations`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import nn
+
+from infoplane.errors import LayerNotFound
+from infoplane.hooks.choice.kinds import is_leaf
+from infoplane.hooks.choice.layer_calls import LayerCall, Trial
+from infoplane.hooks.choice.named import ROOT, Named, named_modules
+from infoplane.hooks.network.operations import Operations, Scope, is_wanted
+from infoplane.hooks.network.own_hooks import OwnHooks
+from infoplane.hooks.network.sites import Site
+from infoplane.hooks.probing.inputs import Inputs
+from infoplane.hooks.probing.probe import call
+
+
+def operation_sites(trial: Trial, patterns: Sequence[str]) -> tuple[list[Site], list[str]]:
+    """Return the operations that patterns ask for, in order, and why others are left out.
+
+    Raises:
+        LayerNotFound: no operation has such a name.
+        UnsupportedOutput: one asked for by name has no tensor to store.
+    """
+    operations = trial.with_axes(lambda inputs: _operations(trial, inputs))
+    names = [operation.named.name for operation in operations]
+    for pattern in patterns:
+        if not any(is_wanted(name, [pattern]) for name in names):
+            raise LayerNotFound(
+                f"no functional operation is called {pattern!r}; the network has {names[:40]}"
+            )
+    wanted = [operation for operation in operations if is_wanted(operation.named.name, patterns)]
+    problems = [operation.problem for operation in wanted if operation.problem is not None]
+    if problems and any(pattern != "ops" for pattern in patterns):
+        raise problems[0]
+    sites = [operation.site() for operation in wanted if operation.problem is None]
+    return sites, [str(problem) for problem in problems]
+
+
+def _operations(trial: Trial, inputs: Inputs) -> list[LayerCall]:
+    """Return every operation of one forward outside of layers."""
+    modules = named_modules(trial.model)
+    names = {id(m.module): m.name for m in modules}
+    table = {m.name: m.module for m in modules}
+    operations: list[LayerCall] = []
+    scope, hooks = Scope(), OwnHooks()
+
+    def seen(kind: str, number: int, value: Any) -> None:  # Any: what an operation gave
+        owner = scope.running[-1] if scope.running else trial.model
+        name = names.get(id(owner), ROOT)
+        stands_for_it = name != ROOT and is_leaf(name, table) and _is_of_torch(owner)
+        if not stands_for_it:
+            operation = LayerCall(Named(f"{name}/{kind}", owner), "output", number, op=kind)
+            operation.read(value, trial)
+            operations.append(operation)
+
+    with hooks, hooks:
+        scope.attach(hooks, [m.module for m in modules])
+        watched = Operations(seen)
+        with watched:
+            call(trial.model, inputs, trial.forward)
+    for operation in operations:
+        operation.calls = watched.counts[operation.op]
+    _number_equal_names(operations)
+    return operations
+
+
+def _number_equal_names(operations: Sequence[LayerCall]) -> None:
+    """Tell operations of one kind in one module apart, as ``block/add#1``."""
+    totals = Counter(operation.named.name for operation in operations)
+    places: Counter[str] = Counter()
+    for operation in operations:
+        name = operation.named.name
+        if totals[name] > 1:
+            operation.named = replace(operation.named, name=f"{name}#{places[name]}")
+            places[name] += 1
+
+
+def _is_of_torch(module: nn.Module) -> bool:
+    """Whether a module is one of torch, which stands for its operation itself."""
+    return type(module).__module__.startswith("torch.nn.")
