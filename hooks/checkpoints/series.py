@@ -35,7 +35,8 @@ class CheckpointSeries:
         model, probe, to: as for the recorder.
         loader: puts a checkpoint into the model.
         overwrite: replace the run that is there.
-        settings: further options of the recorder.
+        settings: further options of the recorder. A step is written while the next checkpoint is
+            read and run, unless they say otherwise.
     """
 
     def __init__(
@@ -50,7 +51,10 @@ class CheckpointSeries:
     ) -> None:
         self._model, self._probe, self._to, self._loader = model, probe, to, loader
         present = None if overwrite else _own_run(to)
-        self._settings = settings | {"overwrite": overwrite, "resume": present is not None}
+        self._settings = _beside(settings) | {
+            "overwrite": overwrite,
+            "resume": present is not None,
+        }
         self._done: dict[int, Record | None] = {}
         self._damaged: list[Record] = []
         if present is not None:
@@ -154,6 +158,11 @@ class CheckpointSeries:
         recorder, self._recorder = self._recorder, None
         if recorder is not None:
             recorder.close()
+
+
+def _beside(settings: Record) -> Record:
+    """The settings with a writer beside the network, whose files are still synced one by one; a choice of the caller stays."""
+    return settings if "options" in settings else {"background": True} | settings
 
 
 def _own_run(to: Path) -> Archive | None:

@@ -23,7 +23,7 @@ from infoplane.hooks.probing.probe import Probe, to_numpy
 from infoplane.hooks.rows.position_axes import following_axes, is_causal
 from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, SampleRows
 from infoplane.positions import ChosenRows, Sequences, choose_rows
-from infoplane.positions.masks import likely_padding, sequence_inputs, sequences_of, side
+from infoplane.positions.masks import key_of, likely_padding, sequence_inputs, sequences_of
 from infoplane.rows import row_codes, row_digests
 
 _FEW = 4
@@ -74,7 +74,7 @@ def _token_rows(
 ) -> tuple[Survey, Rows]:
     inputs = named_inputs(model, probe, options)
     arrays = {name: to_numpy(t) for name, t in inputs.items()}
-    key = _key_of(arrays, options.rows.key)
+    key = key_of(arrays, options.rows.key)
     if key is None:
         return _positions_of_layers(probe, found, options)
     sequences = sequences_of(arrays, key, options.rows.mask)
@@ -98,23 +98,6 @@ def _token_rows(
 
 def _unless_given(probe: Probe, options: Options) -> object:
     return probe.y if options.rows.y is None else None
-
-
-def _key_of(arrays: Mapping[str, NDArray[Any]], asked: str | None) -> str | None:  # Any: dtypes
-    """The input whose positions are the rows; None where no input has positions."""
-    if asked is not None:
-        if asked not in arrays or arrays[asked].ndim < 2:
-            raise InputError(
-                f"rows='token:{asked}': no such input (n, T) in the probe; it has {list(arrays)}"
-            )
-        return asked
-    keys = sequence_inputs(arrays)
-    if len({side(k) for k in keys}) > 1:
-        choices = " or ".join(f"rows='token:{k}' {arrays[k].shape}" for k in keys)
-        raise InputError(
-            f"the probe has sequences of an encoder and of a decoder; say whose tokens are the rows: {choices}"
-        )
-    return keys[0] if keys else None
 
 
 def _own_names(inputs: Mapping[str, Tensor], probe: Probe) -> dict[str, str]:

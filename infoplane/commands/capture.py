@@ -39,6 +39,31 @@ def capture(
     mode: Annotated[
         str, typer.Option(help="eval, train or user.", callback=one_of("eval", "train", "user"))
     ] = "eval",
+    rows: Annotated[
+        str, typer.Option(help="sample, token, pixel or node: what of a layer is a row.")
+    ] = "sample",
+    labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--labels",
+            help="Of tokens: token, next-token, position or ngram:2; several give a label set each.",
+        ),
+    ] = None,
+    x: Annotated[
+        str, typer.Option(help="Of tokens what X is: prefix, sequence or token; found if left out.")
+    ] = "",
+    mask: Annotated[
+        str,
+        typer.Option(
+            help="Of tokens the input of the probe that is true where a position is real."
+        ),
+    ] = "",
+    skip_first: Annotated[
+        int, typer.Option(help="Of tokens: leave out so many at the start.", callback=at_least(0))
+    ] = 0,
+    max_rows: Annotated[
+        int, typer.Option(help="Keep so many rows, drawn once; 0 keeps all.", callback=at_least(0))
+    ] = 0,
     y_kind: Annotated[
         str, typer.Option(help="discrete or continuous; needed for floating-point labels.")
     ] = "",
@@ -73,12 +98,18 @@ def capture(
             step_from=step_from, prefix=prefix, entry=entry,
         )  # fmt: skip
     network, own_probe = build_model(model, "MODEL")
-    rows, options = (own_probe, {}) if probe is None else read_probe(probe)
-    if rows is None:
+    shown, options = (own_probe, {}) if probe is None else read_probe(probe)
+    if shown is None:
         raise InputError("no probe: give --probe FILE, or a factory that returns (network, probe)")
     chosen: dict[str, Any] = {  # Any: as the recorder takes them
         "layers": layer or "auto",
         "reduce": reduce,
+        "rows": rows,
+        "y": {name: name for name in labels} if labels else None,
+        "x": x or None,
+        "mask": mask or None,
+        "skip_first": skip_first,
+        "max_rows": max_rows or None,
         "mode": mode,
         "y_kind": y_kind or None,
         "batch_size": batch_size or None,
@@ -94,13 +125,13 @@ def capture(
         "entry": entry,
     }
     if dry_run:
-        say(preview(network, rows, **reading, **chosen, **options))
+        say(preview(network, shown, **reading, **chosen, **options))
         return
     make_folder(out.parent)
     archive = capture_run(
-        network, rows, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
+        network, shown, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
     )
     say(
         f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
-        f"{archive.n_rows} rows. Next: infoplane measure {archive.path}"
+        f"{archive.row_info.counted(archive.n_rows)}. Next: infoplane measure {archive.path}"
     )

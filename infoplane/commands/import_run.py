@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from infoplane.commands.options import at_least
 from infoplane.display.say import say
 
 
@@ -20,11 +21,32 @@ def import_(
         typer.Option(help="Which file is what, e.g. 'step{step}/{layer}.npy', in quotes."),
     ] = "",
     labels: Annotated[
-        str, typer.Option("--labels", help="A file, or the name of an array in the file.")
+        str,
+        typer.Option(
+            "--labels",
+            help="A file, or the name of an array in the file; of tokens also token, next-token, position, ngram:2.",
+        ),
     ] = "",
     inputs: Annotated[
         str, typer.Option("--inputs", help="The same for the inputs, if they are at hand.")
     ] = "",
+    rows: Annotated[
+        str, typer.Option(help="sample, token, pixel or node: what of a layer is a row.")
+    ] = "sample",
+    x: Annotated[
+        str,
+        typer.Option(help="Of tokens what X is: prefix, sequence or token; see docs/tokens.md."),
+    ] = "",
+    mask: Annotated[
+        str, typer.Option(help="Of tokens a file or array that is true where a position is real.")
+    ] = "",
+    skip_first: Annotated[
+        int, typer.Option(help="Of tokens: leave out so many at the start.", callback=at_least(0))
+    ] = 0,
+    max_rows: Annotated[
+        int,
+        typer.Option(help="Keep so many rows, drawn once; 0 keeps all.", callback=at_least(0)),
+    ] = 0,
     row_ids: Annotated[
         str, typer.Option("--row-ids", help="The same for numbers that are equal for equal inputs.")
     ] = "",
@@ -43,6 +65,9 @@ def import_(
         bool, typer.Option("--keep-nonfinite", help="Store NaN and infinities as they are.")
     ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that is there; its steps are kept.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be read as what, and stop.")
     ] = False,
@@ -58,6 +83,8 @@ def import_(
                 pattern=pattern or None,
                 y=labels or None,
                 x=inputs or None,
+                rows=rows,
+                mask=mask or None,
                 layers=layer or None,
                 step=step,
             )
@@ -69,7 +96,12 @@ def import_(
         to=out,
         pattern=pattern or None,
         y=labels or None,
-        x=inputs or None,
+        x=x or inputs or None,
+        inputs=(inputs or None) if x else None,
+        rows=rows,
+        mask=mask or None,
+        skip_first=skip_first,
+        max_rows=max_rows or None,
         row_ids=row_ids or None,
         y_kind=y_kind or None,  # type: ignore[arg-type]  # checked inside
         layers=layer or None,
@@ -78,8 +110,9 @@ def import_(
         nonfinite="keep" if keep_nonfinite else "refuse",
         progress=True,
         overwrite=overwrite,
+        resume=resume,
     )
     say(
         f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
-        f"{archive.n_rows} rows. Next: infoplane measure {archive.path}"
+        f"{archive.row_info.counted(archive.n_rows)}. Next: infoplane measure {archive.path}"
     )

@@ -31,6 +31,23 @@ class LabelSet:
     present: NDArray[np.bool_]
 
 
+def is_rule(text: str) -> bool:
+    """Whether a text names labels that are made from tokens.
+
+    Example:
+        >>> is_rule("next-token"), is_rule("ngram:2"), is_rule("labels.npy")
+        (True, True, False)
+    """
+    family, _, size = text.partition(":")
+    return text in RULES[:3] or (family == "ngram" and size.isdigit() and int(size) > 0)
+
+
+def rules_in(y: object) -> list[str]:
+    """The rules among labels as they were asked for: one text, or a mapping of names to texts and arrays."""
+    given = list(y.values()) if isinstance(y, Mapping) else [y]
+    return [text for text in given if isinstance(text, str) and is_rule(text)]
+
+
 def label_sets(
     y: object, given: object, shape: tuple[int, int], sequences: Sequences | None, ignore_index: int
 ) -> list[LabelSet]:
@@ -87,9 +104,7 @@ def is_present(values: Values, ignore_index: int = -100) -> NDArray[np.bool_]:
 
 
 def _made(name: str, rule: str, sequences: Sequences | None) -> LabelSet:
-    family, _, size = rule.partition(":")
-    known = rule in RULES[:3] or (family == "ngram" and size.isdigit() and int(size) > 0)
-    if not known:
+    if not is_rule(rule):
         raise InputError(f"no labels {rule!r}: give an array, or one of {RULES}")
     if sequences is None:
         raise InputError(
@@ -107,7 +122,7 @@ def _made(name: str, rule: str, sequences: Sequences | None) -> LabelSet:
         return LabelSet(name, tokens.astype(np.int64), sequences.valid)
     if rule == "next-token":
         return LabelSet(name, *_next(sequences))
-    return LabelSet(name, *_ngrams(sequences, rank, int(size)))
+    return LabelSet(name, *_ngrams(sequences, rank, int(rule.partition(":")[2])))
 
 
 def ranks(s: Sequences) -> NDArray[np.int64]:

@@ -66,6 +66,31 @@ def sequence_inputs(arrays: Arrays) -> list[str]:
     return found
 
 
+def key_of(arrays: Arrays, asked: str | None) -> str | None:
+    """The input whose positions are the rows; None where no input has positions.
+
+    Args:
+        arrays: the probe's inputs by name, samples first.
+        asked: name of the input, where the user gave one.
+
+    Raises:
+        InputError: no such input, or sequences of an encoder and of a decoder.
+    """
+    if asked is not None:
+        if asked not in arrays or arrays[asked].ndim < 2:
+            raise InputError(
+                f"rows='token:{asked}': no such input (n, T) in the probe; it has {list(arrays)}"
+            )
+        return asked
+    keys = sequence_inputs(arrays)
+    if len({side(k) for k in keys}) > 1:
+        choices = " or ".join(f"rows='token:{k}' {arrays[k].shape}" for k in keys)
+        raise InputError(
+            f"the probe has sequences of an encoder and of a decoder; say whose tokens are the rows: {choices}"
+        )
+    return keys[0] if keys else None
+
+
 def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
     """The positions of input ``key``, with the mask of the probe.
 

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.archive.writer import remove_run
 from infoplane.display.progress import progress as shown_progress
+from infoplane.display.say import say
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, fits
+from infoplane.positions import WantedRows, wanted_rows
+from infoplane.positions.wanted import X_NAMES, Labels
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.chains import Declared, declared_chain
-from infoplane.sources.rows import Rows, as_rows, to_numpy
+from infoplane.sources.probe_rows import LayerRows, settle_probe
+from infoplane.sources.rows import Rows, as_rows
 from infoplane.types import LayerInfo
 
 
@@ -58,8 +62,15 @@ def from_arrays(
     arrays: Any,  # Any: what tools hand out is recognised by `layers_of`
     *,
     to: str | Path,
-    y: ArrayLike | None = None,
-    x: ArrayLike | None = None,
+    y: Labels | None = None,
+    x: str | ArrayLike | Mapping[str, ArrayLike] | None = None,
+    rows: str = "sample",
+    inputs: ArrayLike | Mapping[str, ArrayLike] | None = None,
+    mask: str | ArrayLike | None = None,
+    skip_first: int = 0,
+    max_rows: int | None = None,
+    ignore_index: int = -100,
+    seed: int = 0,
     y_kind: Literal["discrete", "continuous"] | None = None,
     x_kind: Literal["discrete", "continuous"] | None = None,
     row_ids: ArrayLike | None = None,
@@ -73,18 +84,31 @@ def from_arrays(
     tags: Mapping[str, object] | None = None,
     progress: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Archive:
     """Store activations that somebody else captured, so that everything of infoplane reads them.
 
-    Arrays have shape ``(rows, *units)`` and are read block by block: a layer need not fit in memory.
+    Arrays have shape ``(rows, *units)``, with ``rows="token"`` ``(samples, positions, *units)``, and
+    are read block by block: a layer need not fit in memory.
 
     Args:
         arrays: ``{layer: array}`` in order of execution, ``{step: {layer: array}}``, a nested
             dictionary, ``hidden_states``, or a cache of TransformerLens, nnsight or torchlens.
             Arrays of numpy, torch, h5py or zarr, and memory maps.
         to: directory of the run.
-        y: labels, shape ``(n,)`` or ``(n, k)``.
-        x: inputs, shape ``(n, ...)``. Without them rows are told apart by ``row_ids``, or all differ.
+        y: labels, shape ``(n,)`` or ``(n, k)``, or a mapping of names to these. Of rows that are
+            positions also ``(n, T)``, and made from the tokens: ``"token"``, ``"next-token"``,
+            ``"position"``, ``"ngram:k"``.
+        x: inputs, shape ``(n, ...)``, or a mapping of names to these, as a tokenizer returns it.
+            Without them rows are told apart by ``row_ids``, or all differ. Of rows that are
+            positions also the word for what X is at a row, see `infoplane.Recorder`; then
+            ``inputs`` are the inputs.
+        rows: ``sample``; ``token`` (``token:decoder_input_ids`` names the input), ``pixel`` or
+            ``node``: positions inside a sample are rows. X is by default the ``sequence`` and the
+            place in it; say ``x="prefix"`` where the network is causal.
+        inputs: as ``x``.
+        mask: shape ``(n, T)``, true where a position is real, or the name of an input.
+        skip_first, max_rows, ignore_index, seed: which positions are rows, see `infoplane.CaptureOptions`.
         y_kind: ``discrete`` or ``continuous``; needed for floating-point labels.
         x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts.
             Integers are symbols unless said otherwise.
@@ -101,6 +125,8 @@ def from_arrays(
         tags: anything of yours that is JSON.
         progress: show a bar.
         overwrite: replace a run that is there.
+        resume: go on with a run that is there, of the same layers, labels and inputs: its steps
+            are kept, and not read again.
 
     Raises:
         InputError: rows that do not pair, layers that differ between steps, objects, NaN.
@@ -112,16 +138,44 @@ def from_arrays(
         >>> from_arrays({"fc1": z, "fc2": z[:, :2]}, y=[0, 1] * 3, to=tempfile.mkdtemp() + "/run").layers
         ('fc1', 'fc2')
     """
+    word, given = inputs_of(rows, x, inputs)
+    wanted = wanted_rows(
+        rows, x=word, y=y, mask=mask, skip_first=skip_first, max_rows=max_rows,
+        ignore_index=ignore_index, seed=seed,
+    )  # fmt: skip
     found = plan_import(arrays, step=step, layers=layers)
     if verify_with is not None:
-        from infoplane.hooks.verifying.verify import require_same
-
-        last = list(found.steps.values())[-1]
-        require_same(verify_with, None if x is None else to_numpy(x), last)
+        verify(found, verify_with, given)
     return store(
-        found, to=to, y=y, x=x, y_kind=y_kind, x_kind=x_kind, row_ids=row_ids, split=split, chain=chain,
-        metrics=metrics, nonfinite=nonfinite, tags=tags, progress=progress, overwrite=overwrite,
+        found, wanted, inputs=given, to=to, y_kind=y_kind, x_kind=x_kind, row_ids=row_ids, split=split,
+        chain=chain, metrics=metrics, nonfinite=nonfinite, tags=tags, progress=progress,
+        overwrite=overwrite, resume=resume,
     )  # fmt: skip
+
+
+def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]:
+    """The word for what X is at a row, and the inputs.
+
+    Raises:
+        InputError: inputs twice, or a word that is none.
+    """
+    if not isinstance(x, str):
+        if x is not None and inputs is not None:
+            raise InputError("x= and inputs= both hold inputs: give one of them, or x= as a word")
+        return None, inputs if x is None else x
+    if rows == "sample":
+        words = sorted({word for kind in X_NAMES.values() for word in kind})
+        raise InputError(
+            f"x={x!r}: expected the inputs, an array (n, ...); words such as {words} are for rows='token'"
+        )
+    return x, inputs
+
+
+def verify(found: Import, model: Any, inputs: object) -> None:  # Any: a module
+    """Hold the last step against the network that gave it; see `infoplane.hooks.verifying.verify`."""
+    from infoplane.hooks.verifying.verify import require_same
+
+    require_same(model, inputs, list(found.steps.values())[-1])
 
 
 def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = None) -> Import:
@@ -211,10 +265,10 @@ def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
 
 def store(
     found: Import,
+    wanted: WantedRows,
     *,
+    inputs: object,
     to: str | Path,
-    y: ArrayLike | None,
-    x: ArrayLike | None,
     y_kind: Literal["discrete", "continuous"] | None,
     x_kind: Literal["discrete", "continuous"] | None,
     row_ids: ArrayLike | None,
@@ -225,31 +279,38 @@ def store(
     tags: Mapping[str, object] | None,
     progress: bool,
     overwrite: bool,
+    resume: bool,
 ) -> Archive:
-    """Write what `plan_import` settled; arguments as of `from_arrays`."""
+    """Write what `plan_import` settled; arguments as of `from_arrays`, ``wanted`` holds the labels."""
     if nonfinite not in ("refuse", "keep"):
         raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
-    for name, given in (("y", y), ("x", x), ("row_ids", row_ids), ("split", split)):
-        if given is not None and (rows := len(given)) != found.n:  # type: ignore[arg-type]  # an array
-            raise InputError(
-                f"{name} has {rows} rows and the layers have {found.n}; they must pair"
-            )
     if unknown := sorted(set(metrics or ()) - set(found.steps)):
         raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
-    infos = [_info(name, rows) for name, rows in found.first.items()]
+    probe = settle_probe(
+        wanted, found.first, inputs=inputs, row_ids=row_ids, split=split, y_kind=y_kind, x_kind=x_kind
+    )  # fmt: skip
+    infos = [_info(name, probe.of(rows)) for name, rows in found.first.items()]
     order = [info.name for info in infos]
-    known = "inputs" if x is not None else "row_ids" if row_ids is not None else "all different"
-    if x is None and row_ids is None:
-        row_ids = np.arange(found.n)
-    config = {"source": "arrays", "rows": known, "tags": dict(tags or {})}
+    config = {
+        "source": "arrays",
+        "rows": probe.told_apart,
+        "notes": list(probe.notes),
+        "tags": dict(tags or {}),
+    }
+    for note in probe.notes if probe.kept is not None else ():
+        warnings.warn(note, stacklevel=3)
     with RunWriter.create(
-        to, layers=infos, x=None if x is None else to_numpy(x),
-        y=None if y is None else to_numpy(y), y_kind=y_kind, x_kind=x_kind, row_ids=row_ids, split=split,
-        chain=declared_chain(order, chain), config=config, overwrite=overwrite,
+        to, layers=infos, x=probe.x, y=probe.y, y_kind=y_kind, x_kind=probe.x_kind,  # type: ignore[arg-type]  # checked inside
+        labels=probe.labels, row_ids=probe.row_ids, split=probe.split, row_info=probe.info,
+        positions=probe.positions, chain=declared_chain(order, chain), config=config,
+        overwrite=overwrite, resume=resume,
     ) as writer, shown_progress("importing", len(found.steps), shown=progress) as advance:  # fmt: skip
+        present = _present(writer, found)
         try:
             for step, layers in found.steps.items():
-                _write(writer, step, layers, (metrics or {}).get(step, {}), nonfinite)
+                if step not in present:
+                    rows_by_layer = {name: probe.of(rows) for name, rows in layers.items()}
+                    _write(writer, step, rows_by_layer, (metrics or {}).get(step, {}), nonfinite)
                 advance()
         except BaseException:
             if not writer.steps_written:  # a run without a step is of no use to anybody
@@ -258,7 +319,25 @@ def store(
     return open_archive(to)
 
 
-def _info(name: str, rows: Rows) -> LayerInfo:
+def _present(writer: RunWriter, found: Import) -> frozenset[int]:
+    """The steps that are there already, which is said.
+
+    Raises:
+        InputError: a new step lies before one that is there.
+    """
+    present = frozenset(writer.steps_written) & frozenset(found.steps)
+    last = max(writer.steps_written, default=-1)
+    if early := [step for step in found.steps if step < last and step not in present]:
+        raise InputError(
+            f"{writer.path} holds step {last}, and steps {early[:8]} come before it: steps are "
+            "written in order; import anew with overwrite=True"
+        )
+    if present:
+        say(f"{writer.path}: {len(present)} steps are there and are not read again")
+    return present
+
+
+def _info(name: str, rows: LayerRows) -> LayerInfo:
     shape = rows.shape[1:]
     return LayerInfo(name, 0, "array", shape, shape, rows.own_dtype, rows.store_dtype.name)
 
@@ -266,7 +345,7 @@ def _info(name: str, rows: Rows) -> LayerInfo:
 def _write(
     writer: RunWriter,
     step: int,
-    layers: Mapping[str, Rows],
+    layers: Mapping[str, LayerRows],
     metrics: Mapping[str, float],
     nonfinite: str,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,10 @@ from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive
 from infoplane.errors import InputError
-from infoplane.sources.arrays import Import, plan_import, store
+from infoplane.positions import wanted_rows
+from infoplane.positions.labels import rules_in
+from infoplane.positions.wanted import X_NAMES
+from infoplane.sources.arrays import Import, inputs_of, plan_import, store, verify
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.chains import Declared
 from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
@@ -41,8 +44,15 @@ def import_run(
     *,
     to: str | Path,
     pattern: str | None = None,
-    y: Given = None,
-    x: Given = None,
+    y: Given | Mapping[str, Given] = None,
+    x: Given | Mapping[str, Given] = None,
+    rows: str = "sample",
+    inputs: Given | Mapping[str, Given] = None,
+    mask: Given = None,
+    skip_first: int = 0,
+    max_rows: int | None = None,
+    ignore_index: int = -100,
+    seed: int = 0,
     y_kind: Literal["discrete", "continuous"] | None = None,
     x_kind: Literal["discrete", "continuous"] | None = None,
     row_ids: Given = None,
@@ -56,6 +66,7 @@ def import_run(
     tags: Mapping[str, object] | None = None,
     progress: bool = False,
     overwrite: bool = False,
+    resume: bool = False,
 ) -> Archive:
     """Store activations that lie in files as a run: ``.npy .npz .pt .safetensors .h5 .zarr``.
 
@@ -65,9 +76,10 @@ def import_run(
         pattern: how paths inside the folder (or names inside the file) are read, with ``{step}``
             and ``{layer}``, e.g. ``"step{step}/{layer}.npy"``. Without ``{layer}`` every file holds
             the layers of a step by name; without ``{step}`` everything is of ``step``.
-        y, x, row_ids, split: arrays, files (in the folder or from here), or names in the file.
-        y_kind, x_kind, chain, metrics, nonfinite, verify_with, tags, progress, overwrite: as for
-            `infoplane.from_arrays`.
+        y, x, inputs, mask, row_ids, split: arrays, files (in the folder or from here), or names in
+            the file; words as for `infoplane.from_arrays` (``y="next-token"``, ``x="prefix"``).
+        rows, skip_first, max_rows, ignore_index, seed, y_kind, x_kind, chain, metrics, nonfinite,
+            verify_with, tags, progress, overwrite, resume: as for `infoplane.from_arrays`.
         layers: names or globs in order of execution. Without them files are taken by name, numbers
             in order, which need not be the order of execution.
         step: where the pattern has none.
@@ -87,17 +99,28 @@ def import_run(
     """
     with ExitStack() as stack:
         files = _Files(Path(path), stack)
-        given = {"y": y, "x": x, "row_ids": row_ids, "split": split}
-        beside = {name: files.array(value, name) for name, value in given.items()}
+        kind = rows.partition(":")[0]
+        word, given = inputs_of(
+            rows, files.read(x, "x", X_NAMES.get(kind, ())), files.read(inputs, "inputs")
+        )
+        names = list(given) if isinstance(given, Mapping) else ()
+        wanted = wanted_rows(
+            rows, x=word, y=files.read(y, "y", () if kind == "sample" else rules_in(y)),
+            mask=files.read(mask, "mask", names), skip_first=skip_first, max_rows=max_rows,
+            ignore_index=ignore_index, seed=seed,
+        )  # fmt: skip
+        beside = {
+            name: files.array(value, name)
+            for name, value in (("row_ids", row_ids), ("split", split))
+        }
         found = plan_files(files, pattern, step=step, layers=layers)
         _refuse_labels(found, chosen=layers is not None)
         if verify_with is not None:
-            from infoplane.hooks.verifying.verify import require_same
-
-            require_same(verify_with, beside["x"], list(found.steps.values())[-1])
+            verify(found, verify_with, given)
         return store(
-            found, to=to, **beside, y_kind=y_kind, x_kind=x_kind, chain=chain, metrics=metrics,
-            nonfinite=nonfinite, tags=tags, progress=progress, overwrite=overwrite,
+            found, wanted, inputs=given, to=to, **beside, y_kind=y_kind, x_kind=x_kind, chain=chain,
+            metrics=metrics, nonfinite=nonfinite, tags=tags, progress=progress,
+            overwrite=overwrite, resume=resume,
         )  # fmt: skip
 
 
@@ -107,16 +130,25 @@ def preview_import(
     pattern: str | None = None,
     y: Given = None,
     x: Given = None,
+    rows: str = "sample",
+    mask: Given = None,
     layers: Sequence[str] | None = None,
     step: int = 0,
 ) -> str:
     """Say what `import_run` would read as what; nothing is written."""
     with ExitStack() as stack:
         files = _Files(Path(path), stack)
-        beside = {name: files.array(value, name) for name, value in (("y", y), ("x", x))}
+        rules = () if rows == "sample" else rules_in(y)
+        beside = {
+            "y": files.read(y, "y", rules),
+            "x": files.array(x, "x"),
+            "mask": files.array(mask, "mask"),
+        }
         lines = [plan_files(files, pattern, step=step, layers=layers).describe()]
         for name, array in beside.items():
-            if array is not None:
+            if isinstance(array, str):
+                lines.append(f"  {name}: {array}, made from the tokens")
+            elif array is not None:
                 lines.append(f"  {name}: {array.dtype} of shape {array.shape}")
         return "\n".join(lines)
 
@@ -154,6 +186,14 @@ class _Files:
             raise InputError(f"{name}={str(given)!r}: expected one array, got {list(arrays)[:12]}")
         array = next(iter(arrays.values()))
         return to_numpy(array[0 : array.shape[0]])
+
+    def read(
+        self, given: Any, name: str, words: Collection[str] = ()
+    ) -> Any:  # Any: see `import_run`
+        """One array, or one for each name of a mapping; a word of these stays a word."""
+        if isinstance(given, Mapping):
+            return {str(key): self.read(value, str(key), words) for key, value in given.items()}
+        return given if isinstance(given, str) and given in words else self.array(given, name)
 
     def listed(self) -> list[tuple[str, Path]]:
         """Files of arrays that are no labels and in no run, by their path inside the folder."""
