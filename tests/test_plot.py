@@ -468,6 +468,26 @@ def test_the_plane_of_a_deep_network_has_room_and_names_what_it_numbers(
 
 
 @pytest.mark.parametrize("size", ["page", "column"])
+@pytest.mark.parametrize("layers", [3, 8, 21, 60])
+def test_a_long_legend_leaves_the_plane_its_shape_and_the_upright_label_whole(
+    size: str, layers: int
+) -> None:
+    figure = save.draw(deep(layers), kind="plane", size=size)
+    save.pixels(figure)
+    ax = figure.axes[0]
+    box = ax.get_window_extent()
+    label = ax.yaxis.label.get_window_extent()
+    assert box.height > 0.57 * box.width
+    assert label.y0 >= 0 and label.y1 <= figure.bbox.height and label.x0 >= 0
+
+
+def test_a_figure_of_the_readers_own_keeps_its_height() -> None:
+    figure = style.new_figure(4, 3)
+    plot_plane(deep(21), ax=figure.add_subplot())
+    assert figure.get_figheight() == 3
+
+
+@pytest.mark.parametrize("size", ["page", "column"])
 def test_names_at_the_ends_of_many_curves_do_not_cover_each_other(size: str) -> None:
     figure = save.draw(deep(60), kind="curves", size=size)
     save.pixels(figure)

@@ -19,8 +19,28 @@ Tones = NDArray[np.float64]
 """Colours of the checkpoints of one path, shape (steps, 4)."""
 
 
+MARK_POINTS, CROWDED = 6.5, 24
+"""Size of a layer's first and last mark, and the number of layers beyond which marks are smaller."""
+
+
+def mark_points(layers: int) -> float:
+    """Return the size of the marks where so many layers are drawn.
+
+    Example:
+        >>> mark_points(8), mark_points(96)
+        (6.5, 4.0)
+    """
+    return MARK_POINTS if layers <= CROWDED else 4.0
+
+
 def draw_path(
-    ax: Axes, path: Trajectory, index: int, norm: Normalize, colours: Colormap
+    ax: Axes,
+    path: Trajectory,
+    index: int,
+    norm: Normalize,
+    colours: Colormap,
+    *,
+    size: float = MARK_POINTS,
 ) -> LineCollection | None:
     """Draw the path of one layer; returns its line, None where there is one checkpoint.
 
@@ -29,6 +49,7 @@ def draw_path(
         path: the layer's path, in bits.
         index: of the layer: its shape, and the end of the ids of what is drawn.
         norm, colours: colour of a step.
+        size: of the first and last mark, in points.
     """
     tones = np.asarray(colours(norm(np.asarray(path.steps, float))))
     lines = _draw_line(ax, path, index, norm, colours)
@@ -39,7 +60,7 @@ def draw_path(
         _draw_bars(ax, path, index, tones)
     if path.null is not None:
         _draw_null(ax, path, path.null, index)
-    _draw_ends(ax, path, index, tones)
+    _draw_ends(ax, path, index, tones, size)
     return lines
 
 
@@ -187,13 +208,13 @@ def _draw_null(ax: Axes, path: Trajectory, null: Interval, index: int) -> None:
     )
 
 
-def _draw_ends(ax: Axes, path: Trajectory, index: int, tones: Tones) -> None:
+def _draw_ends(ax: Axes, path: Trajectory, index: int, tones: Tones, size: float) -> None:
     """Draw a small open ring at the first checkpoint and the layer's own shape at the last."""
     ax.plot(
         path.x[0],
         path.y[0],
         marker="o",
-        ms=6.5,
+        ms=size,
         mfc="none",
         mec=GREY,
         mew=0.8,
@@ -205,7 +226,7 @@ def _draw_ends(ax: Axes, path: Trajectory, index: int, tones: Tones) -> None:
         path.x[-1],
         path.y[-1],
         marker=style.marker(index),
-        ms=6.5,
+        ms=size,
         mfc="white" if hollow_points(path)[-1] else tones[-1],
         mec="black",
         mew=0.8,

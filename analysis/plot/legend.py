@@ -15,8 +15,14 @@ from infoplane.plane import Plane
 
 MOST_NAMED = {"page": 24, "column": 12}
 """Layers in a legend, and with a number beside their mark: more would leave the plane itself no room."""
+SHAPE = 0.6
+"""Least height of a plane as a share of its width; a figure that is ours grows for the legend."""
 _LETTER, _HANDLE = 3.9, 24.0
 """Points that a letter of a legend takes, and that the sign before the words takes."""
+_FEW = {"page": 8, "column": 6}
+"""Layers whose names are written out; names of more are cut, so that they stand in more columns."""
+_WIDE, _CUT = 24, {"page": 15, "column": 11}
+"""Letters of a name that is written out, and of one that is cut."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,11 @@ class Legend:
 
 def named_layers(ax: Axes, count: int) -> list[int]:
     """Return the places of the layers that have a name in the legend and a number beside their mark."""
-    return named(count, MOST_NAMED["column" if style.is_narrow(ax) else "page"])
+    return named(count, MOST_NAMED[_size(ax)])
+
+
+def _size(ax: Axes) -> str:
+    return "column" if style.is_narrow(ax) else "page"
 
 
 def draw_legend(ax: Axes, plane: Plane, legend: Legend, width: float, spec: str = "") -> None:
@@ -65,6 +75,18 @@ def draw_legend(ax: Axes, plane: Plane, legend: Legend, width: float, spec: str 
         text.set_parse_math(False)
 
 
+def keep_shape(ax: Axes) -> None:
+    """Let the figure of an Axes grow until the Axes is at least `SHAPE` times as high as wide."""
+    figure = style.figure_of(ax)
+    for _ in range(3):  # a layout gives back a part of what a figure grows by
+        style.settle(figure)
+        box = ax.get_window_extent()
+        missing = SHAPE * box.width - box.height
+        if missing < 2:
+            return
+        figure.set_figheight(figure.get_figheight() + missing / figure.dpi)
+
+
 def legend_entries(ax: Axes, plane: Plane, legend: Legend, spec: str = "") -> list[Line2D]:
     """Return the entries of a legend; of many layers, as many as the figure has room for."""
     layers = _of_layers(ax, plane, legend.layers, spec)
@@ -72,7 +94,8 @@ def legend_entries(ax: Axes, plane: Plane, legend: Legend, spec: str = "") -> li
 
 
 def _of_layers(ax: Axes, plane: Plane, layers: Sequence[str], spec: str) -> list[Line2D]:
-    labels = layer_labels(plane, layers, estimator=spec)
+    letters = _WIDE if len(layers) <= _FEW[_size(ax)] else _CUT[_size(ax)]
+    labels = layer_labels(plane, layers, letters, estimator=spec)
     words = [style.drawable(text) for text in numbered_names(layers, labels)]
     chosen = named_layers(ax, len(layers))
     entries = [_of_layer(index, words[index]) for index in chosen]

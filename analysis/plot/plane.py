@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.caveats import Caveats, caveats_of
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.draw_path import draw_path
+from infoplane.analysis.plot.draw_path import draw_path, mark_points
 from infoplane.analysis.plot.frame import (
     Ceilings,
     draw_frame,
@@ -21,7 +21,7 @@ from infoplane.analysis.plot.frame import (
     number_ends,
 )
 from infoplane.analysis.plot.labels import choose_estimator, short_axis
-from infoplane.analysis.plot.legend import Legend, draw_legend
+from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape
 from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.overlays import draw_flags, draw_notation, draw_raised
 from infoplane.analysis.plot.trajectory import (
@@ -56,6 +56,7 @@ def plot_plane(
     invariance: Sequence[Invariance] = (),
     caveats: Caveats | None = None,
     view: View | None = None,
+    grow: bool | None = None,
 ) -> Axes:
     """Draw the information plane of one estimator.
 
@@ -80,6 +81,7 @@ def plot_plane(
         invariance: results of `infoplane.invariance`: the invariance error, what notation alone can move, as a band around a layer's last mark.
         caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`; None says what the plane alone shows.
         view: title, unit and limits.
+        grow: whether the figure becomes higher where a long legend would flatten the plane; None does so for a figure of its own.
 
     Returns:
         The Axes.
@@ -109,6 +111,8 @@ def plot_plane(
         moved = any(found.layer in names for found in notation)
         listed = Legend(names, marks_of(paths, said, notation=moved), flagged)
         draw_legend(canvas.ax, shown, listed, canvas.width, spec)
+        if grow or (grow is None and ax is None):
+            keep_shape(canvas.ax)
     canvas.finish(paths, said)
     return canvas.ax
 
@@ -160,9 +164,10 @@ class Canvas:
         """Draw paths, frame, step scale and the label across."""
         steps = sorted({step for path in paths for step in path.steps})
         norm, colours = style.step_norm(steps, self.log), style.colour_map()
-        lines = None
+        lines, size = None, mark_points(len(paths))
         for index, path in enumerate(paths):
-            lines = draw_path(self.ax, path, index, norm, colours) or lines
+            drawn = draw_path(self.ax, path, index, norm, colours, size=size)
+            lines = drawn or lines
         draw_frame(self.ax, ceilings, paths, self.view, proved_bits=caveats.lower_bound_bits)
         scale = None
         if self.colour_bar and lines is not None:

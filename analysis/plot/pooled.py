@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from infoplane.analysis.caveats import Caveats
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.labels import short_axis
-from infoplane.analysis.plot.legend import Legend, draw_legend
+from infoplane.analysis.plot.legend import Legend, draw_legend, keep_shape
 from infoplane.analysis.plot.marks import marks_of
 from infoplane.analysis.plot.plane import Canvas
 from infoplane.analysis.plot.trajectory import Interval, Trajectory
@@ -88,7 +88,7 @@ def draw_pooled(
     """Draw `plot_pooled` on a figure of ``width`` inches; see there for the other arguments."""
     height = width * (1.05 if width < 5 else 0.78)
     ax = style.new_figure(width, height).add_subplot()
-    return style.figure_of(plot_pooled(planes, pooled, centre=centre, ax=ax, view=view))
+    return style.figure_of(plot_pooled(planes, pooled, centre=centre, ax=ax, view=view, grow=True))
 
 
 @style.styled
@@ -100,6 +100,7 @@ def plot_pooled(
     ax: Axes | None = None,
     log: bool | None = None,
     view: View | None = None,
+    grow: bool | None = None,
 ) -> Axes:
     """Draw several runs as one plane: per layer the path of the centre over runs, and a pale band, the range over runs.
 
@@ -110,6 +111,7 @@ def plot_pooled(
         ax: where to draw; None makes a new pyplot figure.
         log: logarithmic step colours; None decides from the steps.
         view: title, unit and limits.
+        grow: whether the figure becomes higher for a long legend; None does so for a figure of its own.
 
     Raises:
         InputError: no layer has both quantities in all runs, or another centre.
@@ -126,5 +128,7 @@ def plot_pooled(
     canvas.draw(paths, plane.ceilings, Caveats(), labels)
     legend = Legend([path.layer for path in paths], marks_of(paths))
     draw_legend(canvas.ax, plane, legend, canvas.width, spec)
+    if grow or (grow is None and ax is None):
+        keep_shape(canvas.ax)
     canvas.finish(paths, Caveats())
     return canvas.ax

@@ -81,7 +81,16 @@ def draw(
         return draw_usable(plane, shannon=estimator)
     ax = _single_axes(kind, size)
     if kind == "plane":
-        plot_plane(plane, report, estimator=estimator, ax=ax, log=log, caveats=caveats, view=view)
+        plot_plane(
+            plane,
+            report,
+            estimator=estimator,
+            ax=ax,
+            log=log,
+            caveats=caveats,
+            view=view,
+            grow=True,
+        )
     elif kind == "snapshots":
         plot_snapshots(plane, estimator=estimator, ax=ax, log=log, view=view)
     elif report is None:
