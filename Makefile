@@ -6,7 +6,7 @@ OUT    ?= runs/demo
 # One thread per process: on two busy cores, two threads made a small training run ten times slower.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
-.PHONY: demo test lint types fast slow zoo format docs gallery screenshots bench lock audit clean
+.PHONY: demo test lint types fast slow zoo format docs gallery screenshots bench matrix gpu lock audit clean
 
 demo: $(VENV)/installed
 	$(BIN)/infoplane demo --out $(OUT) --overwrite
@@ -45,6 +45,14 @@ docs: $(VENV)/installed
 
 bench: $(VENV)/installed
 	env -u OPENBLAS_NUM_THREADS -u OPENBLAS_CORETYPE $(BIN)/python -m benchmarks
+
+# The wheel in clean environments: every interpreter found, the oldest and the newest dependencies; a table at the end.
+matrix: $(VENV)/installed
+	$(BIN)/python .ci/matrix.py
+
+# The checks that need a device; "no device" where torch finds none.
+gpu: $(VENV)/installed
+	$(BIN)/python .ci/gpu.py
 
 # pip takes torch from wherever it is configured to look (pip.conf, PIP_INDEX_URL, PIP_FIND_LINKS).
 # TORCH_PIP passes more to pip for torch alone, for example: make test TORCH_PIP='--index-url URL-of-CPU-builds'.
