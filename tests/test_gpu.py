@@ -183,9 +183,7 @@ def test_training_ends_at_the_same_weights_with_and_without_a_recorder(
     assert all(torch.equal(a, b) for a, b in zip(*ends, strict=True))
 
 
-def train(
-    net: nn.Module, x: torch.Tensor, y: torch.Tensor, recorder: ip.Recorder | None
-) -> None:
+def train(net: nn.Module, x: torch.Tensor, y: torch.Tensor, recorder: ip.Recorder | None) -> None:
     """Take five steps of gradient descent."""
     optimiser = torch.optim.SGD(net.parameters(), lr=0.1)
     if recorder is not None:
@@ -251,7 +249,9 @@ def test_a_large_network_is_captured_and_measured(device: str, tmp_path: Path) -
     count = sum(parameter.numel() for parameter in net.parameters())
     assert count > (1e8 if device != "cpu" else 5e4)
     before = [parameter.sum().item() for parameter in net.parameters()]
-    print(f"{count / 1e6:.1f} million parameters {overhead(net, probe(torch.float32), tmp_path / 'run', device)}")
+    print(
+        f"{count / 1e6:.1f} million parameters {overhead(net, probe(torch.float32), tmp_path / 'run', device)}"
+    )
     assert before == [parameter.sum().item() for parameter in net.parameters()]
     plane = ip.measure(tmp_path / "run", ["exact", "kde:relative=0.2"], device=device)
     assert not plane.failures and len(plane) > 0

@@ -25,7 +25,11 @@ def matrix(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 @pytest.mark.parametrize(
     ("bound", "series"),
-    [("numpy>=1.26", "numpy==1.26.*"), ("typer>=0.15.4", "typer==0.15.4"), ("rich>=13", "rich==13.*")],
+    [
+        ("numpy>=1.26", "numpy==1.26.*"),
+        ("typer>=0.15.4", "typer==0.15.4"),
+        ("rich>=13", "rich==13.*"),
+    ],
 )
 def test_a_lower_bound_becomes_its_oldest_series(
     matrix: ModuleType, bound: str, series: str
@@ -42,14 +46,16 @@ def test_every_declared_dependency_is_asked_for(matrix: ModuleType) -> None:
 
 def test_the_interpreter_that_runs_it_is_found(matrix: ModuleType) -> None:
     found = dict((version, path) for path, version in matrix.interpreters())
-    assert "%d.%d" % sys.version_info[:2] in found
+    assert f"{sys.version_info.major}.{sys.version_info.minor}" in found
 
 
 def test_a_row_that_cannot_be_had_is_in_the_table_with_its_sentence(
     matrix: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     skipped = matrix.Row(Path("python3.14"), "3.14", "oldest", notes=["numpy: no build for it"])
-    ran = matrix.Row(Path("python3"), "3.11", "newest", install="ok", demo="ok, 9 s", tests="3 passed")
+    ran = matrix.Row(
+        Path("python3"), "3.11", "newest", install="ok", demo="ok, 9 s", tests="3 passed"
+    )
     matrix.show([skipped, ran])
     printed = capsys.readouterr().out
     assert "3.14    oldest  -" in printed and "3.14 oldest: numpy: no build for it" in printed
