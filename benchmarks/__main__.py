@@ -18,13 +18,13 @@ import numpy as np
 
 from benchmarks import peers
 from infoplane.analysis.estimators.binned import Binned
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.renyi import MatrixRenyi, silverman_width
-from infoplane.analysis.kernels.cells import floor_entropies
 from infoplane.analysis.kernels.neighbours import count_within, kth_distance
 from infoplane.analysis.kernels.pairwise import TILE, gaussian_sums
 from infoplane.analysis.kernels.pairwise_compiled import kernels
 from infoplane.analysis.kernels.threads import in_order, single_blas
-from infoplane.rows import entropy_of_keys
+from infoplane.analysis.studies.bin_width import entropies_of_widths
 from infoplane.types import continuous, discrete
 
 PAUSE = 0.2
@@ -179,7 +179,7 @@ def main(smoke: bool) -> int:
             compare(
                 f"binned entropy, N={n}, d={dim}, against a void view",
                 lambda: peers.binned_void(z, 0.5),
-                lambda: entropy_of_keys(rule.parting_keys(variable)),
+                lambda: entropy_bits(counts_of(rule.codes(variable))),
                 repeats + 2,
                 1e-9,
             )
@@ -189,7 +189,7 @@ def main(smoke: bool) -> int:
             compare(
                 f"sweep of {len(widths)} bin widths, N={n}, d={dim}, against void views",
                 lambda: [peers.binned_void(z, w) for w in widths.astype(np.float32)],
-                lambda: floor_entropies(z, widths.astype(np.float32)),
+                lambda: entropies_of_widths(z, widths.astype(np.float32)),
                 repeats,
                 1e-9,
             )
@@ -197,7 +197,7 @@ def main(smoke: bool) -> int:
     for dim in () if smoke else (512, 2048):
         z = continuous(np.tanh(rng.normal(size=(n, dim)) * 3).astype(np.float32))
         rule = Binned("saxe", width=0.5)
-        ours, read = seconds(lambda: rule.parting_keys(z), 5), seconds(z.values.sum, 5)
+        ours, read = seconds(lambda: rule.keys(z), 5), seconds(z.values.sum, 5)
         print(
             f"| bin keys, N={n}, d={dim}, against one sum of Z | {read * 1e3:.4g} | {ours * 1e3:.4g} | {ours / read:.2f} reads | |",
             flush=True,

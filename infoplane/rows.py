@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -54,19 +53,17 @@ def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)
     out = np.empty((n, 2), np.uint64)
     little = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-    from infoplane.rows_compiled import LANES, TILE, digest, digest_pairs
+    from infoplane.rows_compiled import LANES, TILE, digest
 
     zero, infinity, nan = _CANONICAL[a.dtype.itemsize] if a.dtype.kind == "f" else _AS_THEY_ARE
     words = little.view(f"<u{a.dtype.itemsize}")
-    by_pairs = a.dtype.itemsize == 4 and flat.shape[1] % 2 == 0 and sys.byteorder == "little"
     room = (
-        np.zeros((TILE, LANES), np.uint64 if by_pairs else words.dtype),
+        np.zeros((TILE, LANES), words.dtype),
         np.empty(LANES, np.uint64),
         np.empty(LANES, np.uint64),
     )
-    strange = (digest_pairs if by_pairs else digest)(
-        words, np.uint64(zero), np.uint64(infinity), np.uint64(nan), *room, out
-    )
+    canonical = np.uint64(zero), np.uint64(infinity), np.uint64(nan)
+    strange = digest(words, *canonical, *room, out)
     return out, a.dtype.kind == "f" and not strange
 
 
@@ -150,13 +147,6 @@ def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     return codes
 
 
-def entropy_of_keys(keys: NDArray[np.uint64]) -> float:
-    """Return plug-in entropy in bits of mixed 64-bit keys, shape ``(n,)``, n at least 1."""
-    from infoplane import rows_compiled
-
-    return float(rows_compiled.entropy_of_keys(keys, empty_table(len(keys)), len(keys)))
-
-
 def joint_entropies(
     keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int
 ) -> tuple[float, float, int]:
@@ -173,19 +163,3 @@ def joint_entropies(
 def empty_table(n: int) -> NDArray[np.signedinteger[Any]]:
     """Return room for a table of n keys, at most half full; its user fills it with -1."""
     return np.empty(1 << max(int(2 * n - 1).bit_length(), 4), np.int32 if n < 2**31 else np.int64)
-
-
-def empty_sieve(n: int) -> NDArray[np.uint8]:
-    """Return a table in which `repeated_rows` looks for n keys, at most a quarter full."""
-    return np.empty(1 << max(int(4 * n - 1).bit_length(), 4), np.uint8)
-
-
-def repeated_rows(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return numbers of the rows that may share their mixed key, shape ``(n,)``, with another.
-
-    All that do, and few others.
-    """
-    from infoplane import rows_compiled
-
-    left = np.empty(len(keys), np.int64)
-    return left[: rows_compiled.repeated_rows(keys, empty_sieve(len(keys)), left)]

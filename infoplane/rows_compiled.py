@@ -22,8 +22,6 @@ def mix(h: Any) -> Any:
     return h ^ (h >> _S31)
 
 
-_SPREAD = 8
-"""Places over which counts of one, most of them where cells are fine and none of which says anything, are spread: none waits for the last to be stored."""
 LANES, TILE = 64, 32  # as many lanes as `rows.DIGESTED` says
 """Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
 
@@ -77,58 +75,6 @@ def digest(
                     b[r] = y ^ (y >> _S31)
         _end(a, b, out[first : first + here])
     return bool(large >= infinity)
-
-
-@compiled()
-def digest_pairs(
-    bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any
-) -> bool:
-    """`digest` of an even number of 32-bit words, taken two at a time.
-
-    Half of the copies and of the loads. ``tile`` is of 64-bit words.
-    """
-    n, d = bits.shape
-    pairs, words = bits.view(np.uint64), tile.view(np.uint32)
-    nothing, minus, above, one = np.uint32(0), np.uint32(zero), np.uint32(infinity), np.uint32(nan)
-    magnitude, low, half = np.uint32(~zero), _U(0xFFFFFFFF), _U(32)
-    carry, seen = (
-        np.uint32(minus - above),
-        np.uint32(0),
-    )  # from infinity on a magnitude and this carry over into the sign
-    for first in range(0, n, LANES):
-        here = min(LANES, n - first)
-        _begin(a, b, d)
-        for left in range(0, d // 2, TILE):
-            wide = min(TILE, d // 2 - left)
-            for r in range(here):
-                row = pairs[first + r, left : left + wide]
-                for j in range(wide):
-                    tile[j, r] = row[j]
-            for j in range(wide):
-                line = words[j]
-                for r in range(2 * LANES):
-                    w = line[r]
-                    w = nothing if w == minus else w
-                    m = np.uint32(
-                        w & magnitude
-                    )  # numba takes it for 64 bits otherwise, at half the speed, here and below
-                    line[r] = one if m > above else w
-                    seen = np.uint32(seen | np.uint32(m + carry))
-            for j in range(wide):
-                column = tile[j]
-                for r in range(LANES):
-                    v = column[r] & low
-                    x = (a[r] ^ v) * _K3
-                    x ^= x >> _S29
-                    y = (b[r] + v) * _K2
-                    y ^= y >> _S31
-                    v = column[r] >> half
-                    x = (x ^ v) * _K3
-                    a[r] = x ^ (x >> _S29)
-                    y = (y + v) * _K2
-                    b[r] = y ^ (y >> _S31)
-        _end(a, b, out[first : first + here])
-    return bool(seen >= minus)
 
 
 @compiled()
@@ -192,85 +138,6 @@ def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
 
 
 @compiled()
-def count_keys(keys: Any, table: Any, owner: Any, counts: Any) -> int:
-    """Return how often each mixed 64-bit key of (n,) occurs, into the first places of ``counts`` (n,).
-
-    Returns how many keys there are.
-    """
-    mask = np.int64(len(table) - 1)
-    found = 0
-    for i in range(len(keys)):
-        key = keys[i]
-        slot = np.int64(key & _U(mask))
-        while True:
-            k = table[slot]
-            if k < 0:
-                table[slot] = found
-                owner[found] = key
-                counts[found] = 1
-                found += 1
-                break
-            if owner[k] == key:
-                counts[k] += 1
-                break
-            slot = np.int64((slot + 1) & mask)
-    return found
-
-
-@compiled()
-def repeated_rows(keys: Any, seen: Any, left: Any) -> int:
-    """Return rows of 64-bit keys (n,) that may share theirs, in order, into the first places of ``left`` (n,); returns how many.
-
-    All rows that share a key are among them, and few that do not: two looks, at different bits, at a table ``seen`` of bytes, a power of two long,
-    without a branch. The upper bits of the keys are looked at, so that a weighted sum need not be mixed first.
-    """
-    two, shift, size = np.uint8(2), _U(64), len(seen)
-    while size > 1:
-        size //= 2
-        shift -= _U(1)
-    seen[:] = 0
-    for i in range(len(keys)):
-        slot = keys[i] >> shift
-        seen[slot] = min(np.uint8(seen[slot] + np.uint8(1)), two)
-    found = 0
-    for i in range(len(keys)):
-        left[found] = i
-        found += seen[keys[i] >> shift] == two
-    size = 16
-    while size < 8 * found and size < len(seen):
-        size *= 2
-    again, mask, below = seen[:size], _U(size - 1), max(_U(2) * shift, _U(64)) - _U(64)
-    again[:] = 0
-    for k in range(found):
-        slot = (keys[left[k]] >> below) & mask
-        again[slot] = min(np.uint8(again[slot] + np.uint8(1)), two)
-    some, found = found, 0
-    for k in range(some):
-        row = left[k]
-        left[found] = row
-        found += again[(keys[row] >> below) & mask] == two
-    return found
-
-
-@compiled()
-def entropy_of_keys(keys: Any, table: Any, n: int) -> float:
-    """Return plug-in entropy in bits of n rows, by the mixed 64-bit keys of all that are not alone with theirs, and of any others.
-
-    By way of a ``table`` that is a power of two long, more than the keys; one logarithm for each different count.
-    """
-    if len(keys) == 0:
-        return np.log2(n)
-    size = 16
-    while size < 2 * len(keys):
-        size *= 2
-    table = table[:size]
-    table[:] = -1
-    counts = np.empty(len(keys), np.int64)
-    found = count_keys(keys, table, np.empty(len(keys), np.uint64), counts)
-    return _entropy_of_counts(counts[:found], n)
-
-
-@compiled()
 def joint_entropies(keys: Any, table: Any, other: Any, symbols: int) -> Any:
     """Return H(A), H(A,B) in bits and how many rows are alone with their key.
 
@@ -299,10 +166,9 @@ def _entropy_of_counts(counts: Any, n: int) -> float:
     most = 0
     for k in counts:  # counts.max() takes half a second to compile
         most = max(most, k)
-    times = np.zeros(most + 1 + _SPREAD, np.int64)
-    for i in range(len(counts)):
-        k = counts[i]
-        times[k if k > 1 else most + 1 + i % _SPREAD] += 1
+    times = np.zeros(most + 1, np.int64)
+    for k in counts:
+        times[k] += 1
     total = 0.0
     for k in range(2, most + 1):
         if times[k]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from infoplane import rows_compiled
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.binrules import saxe_cells, szt_cells, szt_edges
 from infoplane.analysis.estimators.cells import estimate_of_codes, symbols, symbols_of
 from infoplane.analysis.kernels import cells
 from infoplane.analysis.kernels.threads import using
+from infoplane.analysis.studies.bin_width import entropies_of_widths
 from infoplane.errors import EstimatorError
-from infoplane.rows import cell_keys, codes_of, codes_of_keys, repeated_rows, row_codes
-from infoplane.types import continuous, discrete, entropy_of_counts
+from infoplane.rows import codes_of, codes_of_keys, row_codes
+from infoplane.types import continuous, discrete
 
 RNG = np.random.default_rng(5)
 SWAPPED = RNG.integers(-1, 2, size=(300, 32)) * 0.9
@@ -63,67 +63,8 @@ def test_keys_part_the_rows_as_their_cells_do(case: str, dtype: type, monkeypatc
                 codes_of_keys(cells.edge_keys(z, 30)), row_codes(szt_cells(z))
             )
             np.testing.assert_array_equal(
-                codes_of_keys(cells.floor_keys(z, 0.3, parting=True)), row_codes(saxe_cells(z, 0.3))
+                codes_of_keys(cells.floor_keys(z, 0.5)), row_codes(saxe_cells(z, 0.5))
             )
-            np.testing.assert_array_equal(
-                codes_of_keys(cells.floor_keys(z, 0.5, parting=True)), row_codes(saxe_cells(z, 0.5))
-            )
-            known = cells.floor_keys(z, 0.3, parting=True, largest=cells.largest_of(z))
-            np.testing.assert_array_equal(codes_of_keys(known), row_codes(saxe_cells(z, 0.3)))
-            np.testing.assert_array_equal(
-                codes_of_keys(cells.edge_keys(z, 30, parting=True)), row_codes(szt_cells(z))
-            )
-
-
-def test_units_are_read_only_as_long_as_rows_need_them(monkeypatch) -> None:
-    looked, keys = [], cells.keys_of_units
-
-    def watched(z, work, first=0, last=None):
-        looked.append((len(z), (z.shape[1] if last is None else last) - first))
-        return keys(z, work, first, last)
-
-    monkeypatch.setattr(cells, "keys_of_units", watched)
-    z = np.random.default_rng(3).normal(size=(2000, 300)).astype(np.float32)
-    for rule in (Binned("saxe"), Binned("saxe", width=0.5), Binned("szt")):
-        assert len(np.unique(rule.parting_keys(continuous(z)))) == 2000
-        assert [w for w in looked if w[0] > 100] == (
-            [(2000, 16)] if rule.rule == "szt" else []
-        )  # saxe has a kernel for the first 16
-        looked.clear()
-    z[1700:, :100] = z[3, :100]
-    cells.floor_keys(z, 0.07, parting=True)
-    assert (
-        looked[0] == (2000, 16)
-        and 301 <= looked[1][0] <= 400
-        and looked[1][1] == 284
-        and len(looked) == 2
-    )
-    looked.clear()
-    Binned("saxe").parting_keys(continuous(z))
-    assert 301 <= looked[0][0] <= 400 and looked[0][1] == 284 and len(looked) == 1
-
-
-@pytest.mark.parametrize("n", [1, 2, 255, 256, 257, 900])
-@pytest.mark.parametrize("most", [3, 37, 38, 2895, 2896, 70_000, 2**31 - 128])
-def test_the_first_units_two_at_a_time_part_rows_as_their_cells_do(n: int, most: int) -> None:
-    rng = np.random.default_rng([n, most])
-    z = (
-        rng.choice([-most, -most + 1, -1, -0.5, -0.0, 0.0, 0.5, most - 1, most], size=(n, 48))
-        * 0.25
-    ).astype(np.float32)
-    z[1::3] = z[::3][: len(z[1::3])] * np.where(
-        z[::3][: len(z[1::3])] == 0, -1, 1
-    )  # the same cells, zeros of the other sign
-    z[2::3] = z[::3][: len(z[2::3])]
-    z[2::3, rng.integers(0, 16, len(z[2::3]))] = most * np.float32(
-        0.25
-    )  # most in one unit only apart from another row
-    largest = cells.largest_of(z)
-    keys = cells.first_keys(z, np.float32(0.25), largest)
-    expected = saxe_cells(z[:, :16], 0.25)
-    np.testing.assert_array_equal(codes_of_keys(keys), row_codes(expected))
-    if n > 2:
-        assert n // 3 <= len(np.unique(keys)) < n
 
 
 @pytest.mark.parametrize("dim", [1, 2, 31, 32, 40, 70])
@@ -137,11 +78,10 @@ def test_a_value_on_or_beside_an_edge_decides_the_key_where_all_else_is_equal(
     for unit in {0, dim // 2, dim - 1}:
         z = np.full((len(values), dim), 0.11, np.float32)
         z[:, unit] = values
-        inner = np.abs(values) < 0.99  # these alone: no value in a block is clear of all edges
+        inner = np.abs(values) < 0.99
         for rows in (slice(None), inner):
-            for parting in (False, True):
-                keys = cells.edge_keys(np.ascontiguousarray(z[rows]), edges, parting=parting)
-                np.testing.assert_array_equal(codes_of_keys(keys), row_codes(cells_of[rows, None]))
+            keys = cells.edge_keys(np.ascontiguousarray(z[rows]), edges)
+            np.testing.assert_array_equal(codes_of_keys(keys), row_codes(cells_of[rows, None]))
 
 
 def test_the_largest_magnitude_is_that_of_either_sign() -> None:
@@ -155,93 +95,6 @@ def test_the_largest_magnitude_is_that_of_either_sign() -> None:
         assert cells.largest_of(np.array(values, np.float32)) == largest
 
 
-@pytest.mark.slow
-def test_a_sweep_of_more_keys_than_it_holds_at_a_time_goes_in_turns() -> None:
-    z = (
-        np.random.default_rng(8).normal(size=(300_000, 2)).astype(np.float32)
-    )  # seven widths of two million keys
-    widths = np.geomspace(0.02, 3, 9).astype(np.float32)
-    with using(1):
-        together = cells.floor_entropies(z, widths)
-        np.testing.assert_array_equal(together, [cells.floor_entropies(z, [w])[0] for w in widths])
-    assert (np.diff(together) < 0).all()
-
-
-@pytest.mark.parametrize(
-    "units", [slice(0, 16, 2), slice(1, 16, 2), slice(0, 1), slice(15, 16), slice(7, 9)]
-)
-@pytest.mark.parametrize(("most", "scale"), [(4, 1), (300, 1), (5000, 1), (5, 1000), (2**22, 1)])
-def test_rows_that_are_alike_but_in_a_few_first_units_have_keys_of_their_own(
-    units: slice, most: int, scale: int
-) -> None:
-    rng = np.random.default_rng([most, scale])
-    z = np.full((40_000, 32), -1, np.float32)
-    some = z[:, units]
-    some[:] = rng.integers(-most, most, some.shape) * scale
-    keys = cells.first_keys(z, np.float32(1), cells.largest_of(z))
-    assert len(np.unique(keys)) == len(np.unique(z[:, :16], axis=0))
-    low_bits = np.bincount((keys & np.uint64(1023)).astype(int), minlength=1024)
-    assert len(np.unique(keys)) < 30_000 or low_bits.min() > 10, (
-        "tables are entered by the lowest bits"
-    )
-
-
-def test_how_many_cells_are_one_number_is_what_their_type_holds_exactly() -> None:
-    for kind, many in (np.float32, [4, 4, 2, 2, 1]), (np.float64, [4, 4, 4, 4, 2]):
-        assert [
-            cells.digits_of(1.0, largest, kind)[1] for largest in (3, 36, 37.5, 2894, 5800)
-        ] == many
-        for largest in (3.7, 36, 2894.3, 1e5):
-            base, joined = cells.digits_of(0.5, largest, kind)
-            half = int(largest // 0.5) + 1
-            assert base == 2 * half + 1
-            top = kind(half)
-            for _ in range(joined - 1):
-                top = top * kind(base) + kind(half)
-            assert (
-                int(top) == sum(half * int(base) ** k for k in range(joined))
-                and kind(top - kind(1)) != top
-            )
-
-
-def test_units_are_taken_two_at_a_time_only_where_they_lie_so() -> None:
-    z, width = np.random.default_rng(0).normal(size=(50, 64)).astype(np.float32), np.float32(0.5)
-    assert cells.first_keys(z, width, 5.0) is not None
-    unaligned = np.frombuffer(b"1234" + z.tobytes(), np.float32, offset=4).reshape(50, 64)
-    for other in (
-        z[:, :63],
-        z[:, :30],
-        z[:, ::2],
-        np.asfortranarray(z),
-        unaligned,
-        z.astype(float),
-    ):
-        assert cells.first_keys(other, width, 5.0) is None
-    assert (
-        cells.first_keys(z, np.float32(0.25), 2.0**29) is None
-        and cells.first_keys(z, np.float32(0.25), 2.0**29 - 32) is not None
-    )
-    for other in (z[:, :63], z[:, ::2], unaligned):
-        codes = codes_of_keys(cells.floor_keys(other, 0.5, parting=True, largest=5.0))
-        np.testing.assert_array_equal(
-            codes, row_codes(saxe_cells(np.ascontiguousarray(other), 0.5))
-        )
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 700, 20_000])
-@pytest.mark.parametrize("kinds", [1, 2, 50, 10**6])
-def test_rows_that_share_a_key_are_found_and_few_others(n: int, kinds: int) -> None:
-    rng = np.random.default_rng([n, kinds])
-    keys = cell_keys(rng.integers(0, kinds, (n, 1)))
-    left = repeated_rows(keys)
-    shared = np.flatnonzero((counts := np.bincount(codes := codes_of_keys(keys)))[codes] > 1)
-    assert np.isin(shared, left).all() and (np.diff(left) > 0).all()
-    assert len(left) - len(shared) <= 0.02 * n
-    assert rows_compiled.entropy_of_keys(
-        keys[left], np.empty(4 * n + 16, np.int32)[: 1 << (4 * n + 16).bit_length() - 1], n
-    ) == (pytest.approx(entropy_of_counts(counts), abs=1e-12))
-
-
 @pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", VALUES)
 def test_a_sweep_is_its_single_widths(case: str, dtype: type) -> None:
@@ -252,7 +105,7 @@ def test_a_sweep_is_its_single_widths(case: str, dtype: type) -> None:
     widths = widths[widths > 0]
     for number in (1, 2):
         with using(number):
-            for width, bits in zip(widths, cells.floor_entropies(z, widths), strict=True):
+            for width, bits in zip(widths, entropies_of_widths(z, widths), strict=True):
                 counts = np.unique(saxe_cells(z, width), axis=0, return_counts=True)[1] / len(z)
                 assert bits == pytest.approx(-(counts * np.log2(counts)).sum(), abs=1e-12)
 
@@ -277,29 +130,13 @@ def test_widths_that_are_powers_of_two_cut_as_a_division_does(dim: int, dtype: t
         np.testing.assert_array_equal(
             codes_of_keys(cells.floor_keys(z, float(width))), row_codes(np.floor(z / width))
         )
-    assert cells.exact_inverse(dtype(0.5)) == 2 and cells.exact_inverse(dtype(0.3)) == 0
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("most", [1, 35, 36, 37, 60, 2893, 2894, 2895, 4000, 10**5, 2**22])
-def test_cells_that_only_a_wrong_number_of_several_would_take_for_others_stay_apart(
-    most: int, dtype: type
-) -> None:
-    """On both sides of where four cells, and then two, are no longer the exact digits of one float32."""
-    digits = sorted({-most - 1, -most, 0, most - 1, most})
-    grid = np.stack(np.meshgrid(*[digits] * 4), axis=-1).reshape(-1, 4)
-    for copies, dim in ((1, 2), (1, 4), (2, 7), (5, 19)):
-        rows = np.unique(np.tile(grid, copies)[:, -dim:], axis=0)
-        assert cells.floor_entropies((rows + 0.5).astype(dtype), [1.0]) == pytest.approx(
-            np.log2(len(rows)), abs=1e-12
-        )
 
 
 def test_a_sweep_refuses_values_without_a_cell_number() -> None:
     with pytest.raises(EstimatorError, match="more than 2\\^62 cells"):
-        cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1.0, 1e-3])
-    assert cells.floor_entropies(np.array([[1e20], [0.0]], np.float32), [1e10]) == [1.0]
-    assert len(cells.floor_entropies(VALUES["tanh"], [])) == 0
+        entropies_of_widths(np.array([[1e20], [0.0]], np.float32), [1.0, 1e-3])
+    assert entropies_of_widths(np.array([[1e20], [0.0]], np.float32), [1e10]) == [1.0]
+    assert len(entropies_of_widths(VALUES["tanh"], [])) == 0
 
 
 def test_keys_of_blocks_can_be_joined() -> None:

@@ -227,7 +227,7 @@ class Binned:
 
         A discrete variable's rows are symbols as they are.
         """
-        return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.parting_keys(z))
+        return codes_of(z) if z.kind == "discrete" else codes_of_keys(self.keys(z))
 
     def keys(self, z: Variable) -> NDArray[np.uint64]:
         """Return 64-bit keys of the rows of cells, shape ``(n,)``.
@@ -239,16 +239,6 @@ class Binned:
         if self.rule == "szt":
             return edge_keys(z.values, binrules.SZT_EDGES)
         return cell_keys(self.cells(z))
-
-    def parting_keys(self, z: Variable) -> NDArray[np.uint64]:
-        """Return 64-bit keys that separate rows as `keys` do, shape ``(n,)``, from few units."""
-        if self.rule == "saxe":
-            return floor_keys(z.values, self.width or SAXE_WIDTH, parting=True, largest=z.largest)
-        return (
-            edge_keys(z.values, binrules.SZT_EDGES, parting=True)
-            if self.rule == "szt"
-            else self.keys(z)
-        )
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
@@ -277,7 +267,7 @@ class Binned:
         """Estimate I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
         same_rows(x, z, self.name)
         y = self.labels_of(y)
-        keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.parting_keys(z)
+        keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.keys(z)
         return self._points(keys, (("i_xz", x), ("i_zy", y)), self._notes(z))
 
     def estimate_rows(

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.kernels.cells import floor_entropies
+from infoplane.analysis.kernels.cells import floor_keys
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.errors import InputError
-from infoplane.rows import row_codes
+from infoplane.rows import codes_of_keys, row_codes
 from infoplane.types import continuous
 
 if TYPE_CHECKING:
@@ -83,6 +83,20 @@ def width_sweep(
     if not len(widths) or not min(widths) > 0:
         raise InputError(f"expected positive widths, got {list(widths)}")
     ascending = sorted(widths)
-    bits = np.array([floor_entropies(z, ascending) for z in values])
+    bits = np.array([entropies_of_widths(z, ascending) for z in values])
     exact = tuple(entropy_bits(counts_of(row_codes(z))) for z in values)
     return WidthSweep(layer, tuple(chosen), tuple(ascending), bits, exact, archive.n_rows)
+
+
+def entropies_of_widths(z: NDArray[np.floating], widths: Sequence[float]) -> NDArray[np.float64]:
+    """Return the plug-in entropy in bits of the rows of ``floor(z / width)`` for every width.
+
+    Args:
+        z: shape ``(n, dim)``.
+        widths: each positive.
+
+    Raises:
+        EstimatorError: values so large that their cells have no number.
+    """
+    codes = (codes_of_keys(floor_keys(z, width)) for width in widths)
+    return np.array([entropy_bits(counts_of(c)) for c in codes])
