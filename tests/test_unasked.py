@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 import infoplane as ip
 from infoplane.analysis.caveats import warnings_of
+from infoplane.analysis.live.follow import RunSource
+from infoplane.analysis.measuring.follow import follow
 from infoplane.analysis.plot import plot_curves
+from infoplane.analysis.report.content import page_data
 from infoplane.archive import Archive, RunWriter
 from infoplane.types import LayerInfo
 
@@ -78,3 +82,26 @@ def test_the_band_comes_unasked_with_many_symbols(
 def test_held_out_numbers_need_no_band(tmp_path: Path) -> None:
     plane = ip.measure(independent(tmp_path, 300, 60), "vinfo:family=linear", steps=[0])
     assert all(p.estimate.null is None for p in plane)
+
+
+def test_the_band_comes_with_a_run_that_is_followed(tmp_path: Path) -> None:
+    archive = independent(tmp_path, 300, 200)
+    over = threading.Event()
+    over.set()
+    plane = follow(archive.path, ["bin:range,n=8,scope=step"], over=over, gone=threading.Event())
+    assert plane is not None
+    shown, _ = RunSource(archive.path).plane()
+    bands = [p.estimate.null for p in shown.select(quantity="i_zy")]
+    assert len(bands) == 2 and all(band is not None for band in bands)
+    column = next(c for c in page_data(shown, None)["series"] if c["q"] == "i_zy")
+    assert [len(column[key]) for key in ("nl", "nh")] == [2, 2]
+
+
+def test_a_cell_that_is_followed_is_measured_once(tmp_path: Path) -> None:
+    archive = independent(tmp_path, 300, 200)
+    for _ in range(2):
+        over = threading.Event()
+        over.set()
+        follow(archive.path, ["bin:szt"], over=over, gone=threading.Event())
+    lines = (archive.path / "planes" / "results.jsonl").read_text().splitlines()
+    assert len(lines) == 2

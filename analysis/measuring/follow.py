@@ -15,6 +15,7 @@ from infoplane.analysis.measuring.measure import (
     measure,
     measure_cells,
     require_measurable,
+    resampled,
     result_log,
     say_choice,
 )
@@ -124,10 +125,11 @@ def follow(
                     if at_once and not gone.is_set():
                         require_measurable(archive, at_once)
                         cells = list(cells_of(archive, None, [step]))
+                        asked = [resampled(archive, estimator) for estimator in at_once]
                         measure_cells(
                             archive,
                             cells,
-                            dict.fromkeys(archive.layers, at_once),
+                            dict.fromkeys(archive.layers, asked),
                             log,
                             seed=seed,
                             progress=pace,

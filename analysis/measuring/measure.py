@@ -90,7 +90,7 @@ def measure(
     require_measurable(archive, parsed)
     measured = [name for name in archive.layers if any(c[1] == name for c in cells)]
     fitted = {
-        layer: [_resampled(archive, e, errorbars, null) for e in chosen]
+        layer: [resampled(archive, e, errorbars, null) for e in chosen]
         for layer, chosen in freeze_edges(parsed, archive, layers=measured).items()
     }
     log = result_log(archive) if resume else None
@@ -108,8 +108,8 @@ def measure(
     return _plane(archive, records, parsed, measured, seed)
 
 
-def _resampled(
-    archive: Archive, estimator: Estimator, errorbars: int, null: int | None
+def resampled(
+    archive: Archive, estimator: Estimator, errorbars: int = 0, null: int | None = None
 ) -> Estimator:
     """Return the estimator with error bars and null, as asked.
 

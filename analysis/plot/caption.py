@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infoplane.analysis.plot.depth import depth_of
 from infoplane.analysis.plot.labels import (
     QUANTITIES,
     UNITS,
@@ -78,6 +79,9 @@ def _subject(plane: Plane, kind: str, spec: str, paths: list[Trajectory]) -> str
         words.append(label if mark == label or kind != "plane" else f"{mark} {label}")
     more = [f"and {len(words) - _MOST_LAYERS} more"] if len(words) > _MOST_LAYERS else []
     listed = ", ".join(words[:_MOST_LAYERS] + more)
+    depth = depth_of(plane, layers) if kind == "plane" else None
+    if depth is not None:
+        listed = f"{depth.describe()}; the number beside a mark is k"
     steps = plane.steps
     when = f"step {steps[0]}"
     if len(steps) > 1:

@@ -41,6 +41,7 @@ def draw_path(
     colours: Colormap,
     *,
     size: float = MARK_POINTS,
+    shape: int | None = None,
 ) -> LineCollection | None:
     """Draw the path of one layer; returns its line, None where there is one checkpoint.
 
@@ -50,6 +51,7 @@ def draw_path(
         index: of the layer: its shape, and the end of the ids of what is drawn.
         norm, colours: colour of a step.
         size: of the first and last mark, in points.
+        shape: of the last mark; that of the layer when left out.
     """
     tones = np.asarray(colours(norm(np.asarray(path.steps, float))))
     lines = _draw_line(ax, path, index, norm, colours)
@@ -60,7 +62,7 @@ def draw_path(
         _draw_bars(ax, path, index, tones)
     if path.null is not None:
         _draw_null(ax, path, path.null, index)
-    _draw_ends(ax, path, index, tones, size)
+    _draw_ends(ax, path, index, tones, size, index if shape is None else shape)
     return lines
 
 
@@ -208,7 +210,9 @@ def _draw_null(ax: Axes, path: Trajectory, null: Interval, index: int) -> None:
     )
 
 
-def _draw_ends(ax: Axes, path: Trajectory, index: int, tones: Tones, size: float) -> None:
+def _draw_ends(
+    ax: Axes, path: Trajectory, index: int, tones: Tones, size: float, shape: int
+) -> None:
     """Draw a small open ring at the first checkpoint and the layer's own shape at the last."""
     ax.plot(
         path.x[0],
@@ -225,7 +229,7 @@ def _draw_ends(ax: Axes, path: Trajectory, index: int, tones: Tones, size: float
     ax.plot(
         path.x[-1],
         path.y[-1],
-        marker=style.marker(index),
+        marker=style.marker(shape),
         ms=size,
         mfc="white" if hollow_points(path)[-1] else tones[-1],
         mec="black",

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.depth import Depth
 from infoplane.analysis.plot.labels import UNITS, layer_marks, wrap_label
-from infoplane.analysis.plot.legend import named_layers
+from infoplane.analysis.plot.legend import DEPTH_LINE, named_layers
 from infoplane.analysis.plot.marks import FLOOR
 from infoplane.analysis.plot.place import place_labels
 from infoplane.analysis.plot.trajectory import Trajectory
@@ -181,10 +182,25 @@ def draw_step_scale(
     return bar.ax
 
 
-def number_ends(ax: Axes, paths: Sequence[Trajectory]) -> None:
-    """Write the layer's number (or its name, where names are numbers) beside its last mark, moved aside where they would collide."""
-    chosen = named_layers(ax, len(paths))
+def draw_depth(ax: Axes, paths: Sequence[Trajectory], depth: Depth) -> None:
+    """Draw a line from block to block at the last checkpoint."""
+    ends = [(paths[index].x[-1], paths[index].y[-1]) for index in depth.stream()]
+    if len(ends) > 1:
+        ax.plot(*zip(*ends, strict=True), zorder=1.2, gid="depth", **DEPTH_LINE)  # type: ignore[arg-type]  # keywords of a line
+
+
+def number_ends(ax: Axes, paths: Sequence[Trajectory], depth: Depth | None = None) -> None:
+    """Write the layer's number (or its name, where names are numbers) beside its last mark, moved aside where they would collide.
+
+    Args:
+        ax: the Axes.
+        paths: what is drawn.
+        depth: the layers by depth: then the number of the block.
+    """
+    chosen = named_layers(ax, len(paths), depth)
     marks = layer_marks([path.layer for path in paths])
+    if depth is not None:
+        marks = [style.drawable(place.mark) for place in depth.places]
     figure = style.figure_of(ax)
     style.settle(figure)  # the layout must be settled before pixels mean anything
     scale = figure.dpi / 72

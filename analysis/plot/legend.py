@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
-from infoplane.analysis.plot.labels import layer_labels, named, numbered_names
+from infoplane.analysis.plot.depth import Depth
+from infoplane.analysis.plot.labels import layer_labels, named, numbered_names, short_names
 from infoplane.analysis.plot.marks import MARKS
 from infoplane.plane import Plane
 
@@ -24,6 +25,9 @@ _FEW = {"page": 8, "column": 6}
 _WIDE, _CUT = 24, {"page": 15, "column": 11}
 """Letters of a name that is written out, and of one that is cut."""
 
+DEPTH_LINE = {"color": "#9a9a9a", "lw": 0.7, "ls": (0, (2, 2))}
+"""Look of the line from block to block at the last checkpoint."""
+
 
 @dataclass(frozen=True)
 class Legend:
@@ -33,16 +37,19 @@ class Legend:
         layers: names of the layers that are drawn, in order.
         marks: keys of `MARKS`.
         flags: entries of the findings that are drawn.
+        depth: the layers by depth, where they are drawn so.
     """
 
     layers: Sequence[str]
     marks: Sequence[str]
     flags: Sequence[Line2D] = ()
+    depth: Depth | None = None
 
 
-def named_layers(ax: Axes, count: int) -> list[int]:
+def named_layers(ax: Axes, count: int, depth: Depth | None = None) -> list[int]:
     """Return the places of the layers that have a name in the legend and a number beside their mark."""
-    return named(count, MOST_NAMED[_size(ax)])
+    most = MOST_NAMED[_size(ax)]
+    return named(count, most) if depth is None else depth.marked(most)
 
 
 def _size(ax: Axes) -> str:
@@ -89,7 +96,10 @@ def keep_shape(ax: Axes) -> None:
 
 def legend_entries(ax: Axes, plane: Plane, legend: Legend, spec: str = "") -> list[Line2D]:
     """Return the entries of a legend; of many layers, as many as the figure has room for."""
-    layers = _of_layers(ax, plane, legend.layers, spec)
+    if legend.depth is not None:
+        layers = _of_parts(legend.depth)
+    else:
+        layers = _of_layers(ax, plane, legend.layers, spec)
     return [*layers, *_of_marks(legend.marks), *legend.flags]
 
 
@@ -103,6 +113,15 @@ def _of_layers(ax: Axes, plane: Plane, layers: Sequence[str], spec: str) -> list
         entries.append(
             Line2D([], [], ls="none", label=f"{len(chosen)} of {len(layers)} layers named")
         )
+    return entries
+
+
+def _of_parts(depth: Depth) -> list[Line2D]:
+    """The shapes of the parts of a block, and of the layers around the blocks."""
+    words = short_names(depth.parts)
+    entries = [_of_layer(shape, style.drawable(text)) for shape, text in enumerate(words)]
+    if depth.stream():
+        entries.append(Line2D([], [], label="path through the depth", **DEPTH_LINE))  # type: ignore[arg-type]  # keywords of a line
     return entries
 
 

@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.caveats import Caveats, caveats_of
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.depth import Depth, depth_of
 from infoplane.analysis.plot.draw_path import draw_path, mark_points
 from infoplane.analysis.plot.frame import (
     Ceilings,
+    draw_depth,
     draw_frame,
     draw_heading,
     draw_step_scale,
@@ -65,7 +67,8 @@ def plot_plane(
     are hollow and crossed, points with coverage below 0.95 hollow; the saturated band is shaded. A grey bar at a last mark
     is the band of shuffled labels, a dotted line what the predictions prove. What a reader must know first stands above
     the axes in words. Findings of ``report`` with a verdict in ``flags`` are segments between the two layers at that
-    checkpoint; ``not comparable`` is never drawn. The definition of both axes is in `infoplane.analysis.plot.caption_of`.
+    checkpoint; ``not comparable`` is never drawn. Where rows are tokens and layers those of blocks, a shape is a part of a block
+    and a number its depth, and a thin line leads from block to block. The definition of both axes is in `infoplane.analysis.plot.caption_of`.
 
     Args:
         plane: what was measured.
@@ -101,7 +104,8 @@ def plot_plane(
         )
     said = caveats or caveats_of(shown, spec, open_run=False)
     notation = [found for found in invariance if found.estimator == spec]
-    canvas = Canvas(style.new_axes(ax), view or View(), log, colour_bar)
+    depth = depth_of(shown, [path.layer for path in paths])
+    canvas = Canvas(style.new_axes(ax), view or View(), log, colour_bar, depth=depth)
     canvas.draw(paths, shown.ceilings, said, _axes_labels(shown, paths[0], spec))
     flagged = draw_flags(canvas.ax, _segments(report, paths, spec, flags))
     draw_raised(canvas.ax, paths, said.raised_bits)
@@ -109,7 +113,7 @@ def plot_plane(
     if legend:
         names = [path.layer for path in paths]
         moved = any(found.layer in names for found in notation)
-        listed = Legend(names, marks_of(paths, said, notation=moved), flagged)
+        listed = Legend(names, marks_of(paths, said, notation=moved), flagged, depth)
         draw_legend(canvas.ax, shown, listed, canvas.width, spec)
         if grow or (grow is None and ax is None):
             keep_shape(canvas.ax)
@@ -145,6 +149,7 @@ class Canvas:
         colour_bar: whether the step scale stands beside the Axes.
         width: of the Axes in points, once paths are drawn.
         labels: of the two axes.
+        depth: the layers by depth; None numbers them in order.
     """
 
     ax: Axes
@@ -153,6 +158,7 @@ class Canvas:
     colour_bar: bool = True
     width: float = 0.0
     labels: tuple[str, str] = ("", "")
+    depth: Depth | None = None
 
     def draw(
         self,
@@ -166,8 +172,11 @@ class Canvas:
         norm, colours = style.step_norm(steps, self.log), style.colour_map()
         lines, size = None, mark_points(len(paths))
         for index, path in enumerate(paths):
-            drawn = draw_path(self.ax, path, index, norm, colours, size=size)
+            shape = index if self.depth is None else self.depth.shape(index)
+            drawn = draw_path(self.ax, path, index, norm, colours, size=size, shape=shape)
             lines = drawn or lines
+        if self.depth is not None:
+            draw_depth(self.ax, paths, self.depth)
         draw_frame(self.ax, ceilings, paths, self.view, proved_bits=caveats.lower_bound_bits)
         scale = None
         if self.colour_bar and lines is not None:
@@ -183,4 +192,4 @@ class Canvas:
         )  # beside a scale words may reach over it
         draw_heading(self.ax, self.view.title, caveats.warnings, room)
         label_up(self.ax, self.labels[1])
-        number_ends(self.ax, paths)
+        number_ends(self.ax, paths, self.depth)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
+from infoplane.analysis.plot.depth import depth_of
 from infoplane.analysis.plot.labels import choose_estimator, short_names
 from infoplane.analysis.plot.legend import Legend, legend_entries
 from infoplane.analysis.plot.marks import MARKS, marks_of
@@ -76,7 +77,8 @@ def _draw_shared_legend(
     first = next(iter(planes.values()))
     spec = choose_estimator(first, estimator)
     names = [path.layer for path in trajectories(first, spec, sense)]
-    listed = Legend(names, [key for key in MARKS if key in used])
+    marks = [key for key in MARKS if key in used]
+    listed = Legend(names, marks, depth=depth_of(first, names))
     handles = legend_entries(figure.axes[0], first, listed, spec)
     plain_legend(
         figure,

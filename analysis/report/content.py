@@ -157,6 +157,8 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
             ("hi", [e.high for e in estimates]),
             ("se", [e.stderr for e in estimates]),
             ("cov", [e.coverage for e in estimates]),
+            ("nl", [None if e.null is None else e.null.low for e in estimates]),
+            ("nh", [None if e.null is None else e.null.high for e in estimates]),
         ):
             if any(v is not None for v in values):
                 column[key] = [number(v, 4) for v in values]

@@ -26,6 +26,7 @@ const layersOn = () => D.layers.map((_, l) => l).filter((l) => !S.off.has(l));
 const measured = () => D.measured;
 const markOf = (l) => (D.layers[l] ? Number(D.layers[l].mark) : l + 1);   // a layer's number, or its name where names are numbers
 const spread = (s, k) => (s.lo && s.lo[k] !== null ? [s.lo[k], s.hi[k]] : s.se && s.se[k] !== null ? [s.b[k] - 1.96 * s.se[k], s.b[k] + 1.96 * s.se[k]] : null);   // a 95 % interval
+const shuffled = (s, k) => (s.nl && s.nl[k] !== null ? [s.nl[k], s.nh[k]] : null);   // the band of shuffled labels
 const symbolOf = (s, k) => (s.sat && s.sat[k] === "1" ? D.marks.saturated.symbol : s.cov && s.cov[k] !== null && s.cov[k] < 0.95 ? D.marks.sparse.symbol : "circle");
 
 function take(data) {                                   // index a new set of data, keep what the reader chose
@@ -46,6 +47,7 @@ function hover(l, i, q) {
   let t = `${safe(q === "i_xz" ? view().x : view().y)}: <b>${num(s.b[k])}</b>`;
   if (s.lo && s.lo[k] !== null) t += `<br>  95 % [${num(s.lo[k])}, ${num(s.hi[k])}]`; else if (s.se && s.se[k] !== null) t += `<br>  standard error ${num(s.se[k])}`;
   t += `<br>  ${s.s}, of the ${s.t}` + (c !== null && c !== undefined ? `, ceiling ${num(c)}` : "") + (s.cov && s.cov[k] !== null ? `, coverage ${num(s.cov[k])}` : "");
+  if (shuffled(s, k)) t += `<br>  shuffled labels [${num(s.nl[k])}, ${num(s.nh[k])}]`;
   if (s.sat && s.sat[k] === "1") t += "<br>  SATURATED: no more than a lower limit of the scale";
   for (const n of s.notes || []) t += `<br>  ${safe(n).slice(0, 90)}`;
   return t;
@@ -117,6 +119,15 @@ function errorOf(values, ends, l) {                    // plotly's error bars of
   if (!$("bars").checked || !ends.some((e) => e)) return undefined;
   return { type: "data", symmetric: false, array: ends.map((e, k) => (e ? e[1] - values[k] : 0)), arrayminus: ends.map((e, k) => (e ? values[k] - e[0] : 0)), color: tone(l), thickness: 1, width: 0 };
 }
+function nullTrace() {                                 // at the last checkpoint of every layer, as in the picture for paper
+  const x = [], y = [];
+  for (const l of layersOn()) {
+    const p = path(l), s = series(l, "i_zy"); if (!p || !p.i.length) continue;
+    const i = p.i[p.i.length - 1], band = s.at.has(i) ? shuffled(s, s.at.get(i)) : null;
+    if (band) { x.push(p.x[p.x.length - 1], p.x[p.x.length - 1], null); y.push(band[0], band[1], null); }
+  }
+  return x.length ? [{ x, y, mode: "lines", line: { color: "#8a8a8a", width: 5 }, opacity: 0.7, hoverinfo: "skip", meta: "null" }] : [];
+}
 function drawPlane() {
   const traces = [], trail = $("trail").checked;
   const starts = [];
@@ -130,7 +141,7 @@ function drawPlane() {
     starts.push([p.x[0], p.y[0]]);
   }
   if (trail) traces.push({ x: starts.map((p) => p[0]), y: starts.map((p) => p[1]), mode: "markers", hoverinfo: "skip", meta: "first", marker: { size: 10, symbol: "circle-open", color: "#888888", line: { width: 1 } } });
-  traces.push(...flagTraces());
+  traces.push(...nullTrace(), ...flagTraces());
   const n = nowTrace(), over = ({ x: n.x, y: n.y, text: n.text, hoverinfo: "skip", mode: "lines+markers+text", textposition: n.textposition, line: { color: "#888888", width: 1, dash: "dot" }, marker: { size: 13, symbol: n.symbol, color: n.color, line: { color: getComputedStyle(document.documentElement).getPropertyValue("--fg").trim(), width: 1.5 } }, cliponaxis: false });
   const shapes = [{ type: "line", x0: D.log2n, x1: D.log2n, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 1, color: "#888888" } }, { type: "rect", x0: D.log2n - 0.5, x1: D.log2n, yref: "paper", y0: 0, y1: 1, fillcolor: "#999999", opacity: 0.15, line: { width: 0 } }];
   const notes = [{ x: D.log2n, y: 0.02, yref: "paper", text: `${D.xname} = ${num(D.log2n)}`, textangle: -90, showarrow: false, xanchor: "right", yanchor: "bottom" }];
@@ -175,6 +186,8 @@ function drawCurves(id, q, on) {
     const s = series(l, q); if (!s) continue;
     const symbols = s.i.map((_, k) => symbolOf(s, k)), hollow = symbols.map((t) => (t === "circle" ? 0 : 6));
     traces.push({ x: s.i.map(xOf), y: s.b, mode: "lines+markers", marker: { size: hollow, symbol: symbols, color: tone(l), opacity: 1 }, line: { color: tone(l), width: 1.6, dash: DASHES[l % DASHES.length] }, customdata: s.i.map((i) => `<b>${safe(D.layers[l].short)}</b>, step ${D.steps[i]}<br>` + hover(l, i, q)), hovertemplate: "%{customdata}<extra></extra>", steps: s.i });
+    const chance = s.i.map((i, k) => [xOf(i), shuffled(s, k)]).filter((p) => p[1]);
+    if (chance.length) traces.push({ x: chance.map((p) => p[0]).concat(chance.map((p) => p[0]).reverse()), y: chance.map((p) => p[1][1]).concat(chance.map((p) => p[1][0]).reverse()), fill: "toself", fillcolor: "#8a8a8a", opacity: 0.25, line: { width: 0 }, mode: "lines", hoverinfo: "skip", hoveron: "fills", meta: "null" });
     const band = s.i.map((i, k) => [xOf(i), spread(s, k)]).filter((p) => p[1]);
     if (band.length && $("bars").checked) { traces.push({ x: band.map((p) => p[0]).concat(band.map((p) => p[0]).reverse()), y: band.map((p) => p[1][1]).concat(band.map((p) => p[1][0]).reverse()), fill: "toself", fillcolor: tone(l), opacity: 0.12, line: { width: 0 }, mode: "lines", hoverinfo: "skip", hoveron: "fills" }); }
   }
