@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from infoplane.analysis.estimators.atoms import apart_bits
+from infoplane.analysis.estimators.combined import combined_bits
 from infoplane.analysis.estimators.ksg import (
     CONSTANT,
     KSG,
@@ -15,7 +16,6 @@ from infoplane.analysis.estimators.ksg import (
 )
 from infoplane.analysis.estimators.neighbour_formulas import Floats, ksg_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
-from infoplane.analysis.estimators.residuals import combined_bits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
 

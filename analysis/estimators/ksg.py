@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.atoms import apart_bits
+from infoplane.analysis.estimators.combined import combined_bits
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.neighbour_formulas import (
     ksg_bits,
@@ -24,7 +25,6 @@ from infoplane.analysis.estimators.neighbour_rows import (
     symbol_entropy,
 )
 from infoplane.analysis.estimators.rank_scores import rank_scores
-from infoplane.analysis.estimators.residuals import combined_bits
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes

@@ -15,47 +15,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma
 
-from infoplane.analysis.estimators.entropies import counts_of
-from infoplane.analysis.estimators.rank_scores import rank_scores
-from infoplane.analysis.kernels.neighbours import count_within, kth_distances
-from infoplane.rows import row_codes
+from infoplane.analysis.estimators.readings import Floats, Neighbours, Reading, ksg_reading
+from infoplane.analysis.kernels.neighbours import kth_distances
 
-Floats = NDArray[np.float64]
-_LN2 = float(np.log(2.0))
-_LEAST_ROWS_PER_UNIT = 8
 _SINGULAR = 1e-10
 _DETERMINED = 1e-12
-
-
-@dataclass(frozen=True)
-class Reading:
-    """One way to read the information, in nats, from fewer and from more neighbours.
-
-    Attributes:
-        entropies: the difference of entropies, near and far; 0 where neighbours see all at once.
-        information: what neighbours see of the rest, near and far.
-    """
-
-    entropies: tuple[float, float]
-    information: tuple[float, float]
-
-    @property
-    def near(self) -> float:
-        """The reading of fewer neighbours, whose bias is smaller."""
-        return self.entropies[0] + self.information[0]
-
-    @property
-    def far(self) -> float:
-        """The reading of more neighbours, whose scatter is smaller."""
-        return self.entropies[1] + self.information[1]
-
-    @property
-    def disagreement(self) -> float:
-        """How far fewer and more neighbours are apart, in nats: an estimate of the bias."""
-        return float(np.hypot(np.diff(self.entropies), np.diff(self.information))[0])
 
 
 @dataclass(frozen=True)
@@ -74,86 +40,14 @@ class Whitened:
     least: float
 
 
-def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]:
-    """Combine KSG and the residuals of location-scale fits, weighted by what the rows say of each.
-
-    Read are: KSG itself, and the identity above for X predicting Z and for Z predicting X; on the
-    values and on their normal scores. Each is read from about 3k/5 and from 2k neighbours. Its
-    uncertainty is what these two disagree by, chance, and by how much another reading, itself
-    in agreement, exceeds it: neighbours that do not see a dependence fall short of it. Weights are
-    the inverse squares of the squared uncertainties, so that the estimate is continuous in the rows.
+def residual_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
+    """Read the information by what X leaves of Z; nothing where X determines Z up to rounding.
 
     Args:
-        x: shape ``(n, dx)``, standardised.
-        z: shape ``(n, dz)``, standardised.
-        k: neighbours.
-
-    Returns:
-        The estimate in bits and its notes.
+        x: the predictor, shape ``(n, dx)``.
+        z: the predicted, shape ``(n, dz)``.
+        neighbours: fewer and more.
     """
-    n = len(x)
-    # A neighbour beyond all repeats of a row lies at a distance.
-    near = max(1, round(0.6 * k), *(int(counts_of(row_codes(v)).max()) for v in (x, z)))
-    neighbours = (min(near, n - 1), min(2 * k, n - 1))
-    plain = _ksg(x, z, neighbours)
-    readings = [plain]
-    if x.shape[1] + z.shape[1] > n / _LEAST_ROWS_PER_UNIT:
-        return plain.near / _LN2, ("not corrected: too many units for so few rows",)
-    for predictor, predicted in ((x, z), (z, x)):
-        readings += _residual_readings(predictor, predicted, neighbours)
-    if len(readings) == 1:
-        return plain.near / _LN2, (
-            "not corrected: one variable is a linear function of the other up to rounding, "
-            "so that the information is infinite",
-        )
-    if x.shape[1] + z.shape[1] > 2:
-        readings += _score_readings(rank_scores(x), rank_scores(z), neighbours)
-    nats = _weighted(readings, n)
-    more = (nats - plain.near) / _LN2
-    note = f"corrected by {more:+.3f} bits: what residuals of location-scale fits tell beyond KSG"
-    return nats / _LN2, (note,)
-
-
-def _score_readings(x: Floats, z: Floats, neighbours: tuple[int, int]) -> list[Reading]:
-    """The readings of normal scores. A single unit's are a grid, which has no entropy to estimate."""
-    readings = [_ksg(x, z, neighbours)]
-    if min(x.shape[1], z.shape[1]) > 1:
-        readings += _residual_readings(x, z, neighbours)
-        readings += _residual_readings(z, x, neighbours)
-    return readings
-
-
-def _weighted(readings: list[Reading], n: int) -> float:
-    """The weighted mean of readings in nats; see `combined_bits`.
-
-    The chance of one reading is put at 4/n, of a difference of two at 16/n; both were chosen on the
-    bank of `infoplane.analysis.calibrate`.
-    """
-    bias = np.array([reading.disagreement for reading in readings]) ** 2
-    near = np.array([reading.near for reading in readings])
-    far = np.array([reading.far for reading in readings])
-    chance = 4 / n
-    nats = near + 0.5 * chance / (chance + bias) * (far - near)
-    excess = np.maximum(nats[None, :] - nats[:, None], 0.0) ** 2  # (reading, exceeded by)
-    shortfall = (excess**2 / (excess + bias[None, :] + 4 * chance)).max(axis=1)
-    weights = (bias + chance + shortfall) ** -2.0
-    return float(weights @ nats / weights.sum())
-
-
-def _ksg(x: Floats, z: Floats, neighbours: tuple[int, int]) -> Reading:
-    near, far = (
-        float(
-            digamma(k)
-            + digamma(len(x))
-            - sum(digamma(count_within(v, eps) + 1).mean() for v in (x, z))
-        )
-        for k, eps in zip(neighbours, kth_distances([x, z], neighbours), strict=True)
-    )
-    return Reading((0.0, 0.0), (near, far))
-
-
-def _residual_readings(x: Floats, z: Floats, neighbours: tuple[int, int]) -> list[Reading]:
-    """The reading of Z as X predicts it; none where X determines Z up to rounding."""
     predictor, predicted = whiten(x), whiten(z)
     if not predictor.rows.shape[1] * predicted.rows.shape[1]:
         return []
@@ -166,7 +60,7 @@ def _residual_readings(x: Floats, z: Floats, neighbours: tuple[int, int]) -> lis
     shrunk = left.log_volume + scaled.log_volume + units * float(log_scale.mean())
     whole, rest = (_entropies(rows, neighbours) for rows in (predicted.rows, scaled.rows))
     entropies = (whole[0] - rest[0] - shrunk, whole[1] - rest[1] - shrunk)
-    return [Reading(entropies, _ksg(x, scaled.rows, neighbours).information)]
+    return [Reading(entropies, ksg_reading(x, scaled.rows, neighbours).information)]
 
 
 def whiten(z: Floats) -> Whitened:
@@ -200,7 +94,7 @@ def _log_scale(x: Floats, left: Floats) -> Floats:
     return np.asarray(basis @ found / 2)
 
 
-def _entropies(rows: Floats, neighbours: tuple[int, int]) -> tuple[float, float]:
+def _entropies(rows: Floats, neighbours: Neighbours) -> tuple[float, float]:
     """Kozachenko and Leonenko's entropies, less the constant of the dimension, in nats."""
     near, far = (
         rows.shape[1] * float(np.log(eps[eps > 0]).mean()) - float(digamma(k))

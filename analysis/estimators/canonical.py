@@ -1,0 +1,198 @@
+"""Information of two vectors by a few functions of each: their lengths, and canonical features.
+
+What functions of X and of Z share is at most ``I(X;Z)``. Where the dependence lies in the lengths
+(heavy tails share their scale) or turns with them (spirals), neighbours in all units do not see it,
+and neighbours in two or three well chosen functions do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.polynomial.hermite_e import hermeval
+from numpy.typing import NDArray
+
+from infoplane.analysis.estimators.rank_scores import rank_scores
+from infoplane.analysis.estimators.readings import (
+    Floats,
+    Neighbours,
+    Reading,
+    ksg_reading,
+    mean_reading,
+)
+from infoplane.analysis.estimators.residuals import residual_readings
+
+Mask = NDArray[np.bool_]
+_DEGREE = 3
+_LEAST_ROWS_PER_FEATURE = 16
+_PAIRS = (2, 3)
+_SINGULAR = 1e-10
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Linear maps of the features of X and of Z to pairs of canonical variables.
+
+    Attributes:
+        x_mean: shape ``(p,)``.
+        z_mean: shape ``(q,)``.
+        x_directions: shape ``(p, pairs)``, the strongest pair first.
+        z_directions: shape ``(q, pairs)``.
+    """
+
+    x_mean: Floats
+    z_mean: Floats
+    x_directions: Floats
+    z_directions: Floats
+
+    def scores(self, x: Floats, z: Floats) -> tuple[Floats, Floats]:
+        """Return the normal scores of both sides' canonical variables, ``(n, pairs)`` each."""
+        return (
+            rank_scores((x - self.x_mean) @ self.x_directions),
+            rank_scores((z - self.z_mean) @ self.z_directions),
+        )
+
+
+def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
+    """Read the information of lengths, and of two and three pairs of canonical features.
+
+    The directions are fitted to one half of the rows and read on the other, both ways round, so
+    that what is read is no fit to the rows it is read on.
+
+    Args:
+        x: shape ``(n, dx)``, standardised.
+        z: shape ``(n, dz)``, standardised.
+        neighbours: fewer and more.
+
+    Returns:
+        Lower bounds; none where the features are more than a sixteenth of the rows.
+    """
+    x, z = spherical(x), spherical(z)
+    if not x.shape[1] * z.shape[1]:
+        return []
+    readings = []
+    if min(x.shape[1], z.shape[1]) > 1:
+        readings.append(ksg_reading(_log_lengths(x), _log_lengths(z), neighbours))
+    in_first_half = _halves(x, z)
+    x, z = shell_features(x), shell_features(z)
+    if max(x.shape[1], z.shape[1]) * _LEAST_ROWS_PER_FEATURE <= len(x):
+        halves = [
+            _readings_of_half(x, z, rows, neighbours) for rows in (in_first_half, ~in_first_half)
+        ]
+        readings += [
+            mean_reading([*first, *second])
+            for first, second in zip(*halves, strict=True)
+            if first and second
+        ]
+    return [replace(reading, lower_bound=True) for reading in readings]
+
+
+def _readings_of_half(
+    x: Floats, z: Floats, half: Mask, neighbours: Neighbours
+) -> list[list[Reading]]:
+    """Fit to the rows outside a half and read those inside.
+
+    Args:
+        x: features, shape ``(n, p)``.
+        z: features, shape ``(n, q)``.
+        half: shape ``(n,)``.
+        neighbours: fewer and more.
+
+    Returns:
+        A list for every kind of reading, empty where the rows do not have it.
+    """
+    fit = canonical_fit(x[~half], z[~half], max(_PAIRS))
+    x_scores, z_scores = fit.scores(x[half], z[half])
+    most = len(x_scores) - 1
+    neighbours = (min(neighbours[0], most), min(neighbours[1], most))
+    readings = []
+    for pairs in _PAIRS:
+        a, b = x_scores[:, :pairs], z_scores[:, :pairs]
+        readings.append([ksg_reading(a, b, neighbours)])
+        readings.append(residual_readings(a, b, neighbours))
+        readings.append(residual_readings(b, a, neighbours))
+    return readings
+
+
+def spherical(values: Floats) -> Floats:
+    """Centre, scale and turn rows so that their directions are about even, ``(n, rank)``.
+
+    Medians, moments of order 1/2 and correlations of normal scores exist whatever the tails are.
+    """
+    values = values[:, np.ptp(values, axis=0) > 0]
+    if not values.shape[1]:
+        return values
+    centred = values - np.median(values, axis=0)
+    scales = np.sqrt(np.abs(centred)).mean(axis=0) ** 2
+    scores = rank_scores(values)
+    scores = scores / np.sqrt((scores**2).mean(axis=0))
+    variances, directions = np.linalg.eigh(scores.T @ scores / len(scores))
+    kept = variances > _SINGULAR * variances[-1]
+    return np.asarray(centred / scales @ (directions[:, kept] / np.sqrt(variances[kept])))
+
+
+def shell_features(rows: Floats) -> Floats:
+    """Return the functions of a row whose linear maps turn and scale with its length.
+
+    They are ``h_j(s)`` and ``e_i h_j(s)``: e is the row's direction, s the normal score of its
+    length and ``h_j`` the Hermite polynomial of degree j, up to 3.
+
+    Args:
+        rows: shape ``(n, dim)``, of `spherical`.
+
+    Returns:
+        Shape ``(n, 4 dim + 3)``, each of mean 0 and variance 1.
+    """
+    lengths = np.sqrt((rows**2).mean(axis=1))
+    directions = rows / np.maximum(lengths, np.finfo(np.float64).tiny)[:, None]
+    scores = rank_scores(lengths)
+    features = []
+    for degree in range(_DEGREE + 1):
+        polynomial = hermeval(scores, np.eye(_DEGREE + 1)[degree])[:, None]
+        features.append(directions * polynomial)
+        if degree:
+            features.append(polynomial)
+    columns = np.concatenate(features, axis=1)
+    columns -= columns.mean(axis=0)
+    return np.asarray(columns / np.maximum(columns.std(axis=0), 1e-12))
+
+
+def canonical_fit(x: Floats, z: Floats, pairs: int) -> Projection:
+    """Fit canonical correlations, with a ridge of p/n on features of variance 1.
+
+    Args:
+        x: shape ``(n, p)``.
+        z: shape ``(n, q)``.
+        pairs: how many.
+    """
+    x_mean, z_mean = x.mean(axis=0), z.mean(axis=0)
+    x, z = x - x_mean, z - z_mean
+    x_root, z_root = _inverse_root(x), _inverse_root(z)
+    left, _, right = np.linalg.svd(x_root @ (x.T @ z / len(x)) @ z_root)
+    return Projection(x_mean, z_mean, x_root @ left[:, :pairs], z_root @ right[:pairs].T)
+
+
+def _inverse_root(features: Floats) -> Floats:
+    """The inverse square root of the covariance of centred features and its ridge, ``(p, p)``."""
+    n, p = features.shape
+    variances, directions = np.linalg.eigh(features.T @ features / n)
+    return np.asarray((directions / np.sqrt(np.maximum(variances, 0) + p / n)) @ directions.T)
+
+
+def _log_lengths(rows: Floats) -> Floats:
+    """Logarithms of the lengths of rows, shape ``(n, 1)``; one of length 0 has the shortest other."""
+    squares = (rows**2).sum(axis=1)
+    return np.log(np.maximum(squares, squares[squares > 0].min()))[:, None] / 2
+
+
+def _halves(x: Floats, z: Floats) -> Mask:
+    """Every other row in the order of the joint length, shape ``(n,)``, bool.
+
+    Neither the order of the rows nor that of units or variables matters.
+    """
+    length = (x**2).sum(axis=1) + (z**2).sum(axis=1)
+    cubes = (x**3).sum(axis=1) + (z**3).sum(axis=1)
+    inside = np.zeros(len(x), bool)
+    inside[np.lexsort((cubes, length))[::2]] = True
+    return inside

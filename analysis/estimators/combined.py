@@ -1,0 +1,73 @@
+"""Information of two vectors by neighbours, read in several ways and combined."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infoplane.analysis.estimators.canonical import canonical_readings
+from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.rank_scores import rank_scores
+from infoplane.analysis.estimators.readings import (
+    Floats,
+    Neighbours,
+    Reading,
+    ksg_reading,
+    weighted_nats,
+)
+from infoplane.analysis.estimators.residuals import residual_readings
+from infoplane.rows import row_codes
+
+_LN2 = float(np.log(2.0))
+_LEAST_ROWS_PER_UNIT = 8
+
+
+def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]:
+    """Combine KSG, residuals of location-scale fits and canonical features, by what each shows.
+
+    Read are: KSG itself, and the residuals (`residual_readings`) of X predicting Z and of Z
+    predicting X; on the values and on their normal scores; and of more than two units in all,
+    lengths and canonical features (`canonical_readings`). Each is read from about 3k/5 and from 2k
+    neighbours. `weighted_nats` combines them.
+
+    Args:
+        x: shape ``(n, dx)``, standardised.
+        z: shape ``(n, dz)``, standardised.
+        k: neighbours.
+
+    Returns:
+        The estimate in bits and its notes.
+    """
+    n = len(x)
+    # A neighbour beyond all repeats of a row lies at a distance.
+    near = max(1, round(0.6 * k), *(int(counts_of(row_codes(v)).max()) for v in (x, z)))
+    neighbours = (min(near, n - 1), min(2 * k, n - 1))
+    plain = ksg_reading(x, z, neighbours)
+    readings = [plain]
+    if x.shape[1] + z.shape[1] > n / _LEAST_ROWS_PER_UNIT:
+        return plain.near / _LN2, ("not corrected: too many units for so few rows",)
+    for predictor, predicted in ((x, z), (z, x)):
+        readings += residual_readings(predictor, predicted, neighbours)
+    if len(readings) == 1:
+        return plain.near / _LN2, (
+            "not corrected: one variable is a linear function of the other up to rounding, "
+            "so that the information is infinite",
+        )
+    if x.shape[1] + z.shape[1] > 2:
+        readings += _score_readings(rank_scores(x), rank_scores(z), neighbours)
+        readings += canonical_readings(x, z, neighbours)
+    nats = weighted_nats(readings, n)
+    more = (nats - plain.near) / _LN2
+    note = (
+        f"corrected by {more:+.3f} bits: what residuals of location-scale fits and canonical "
+        "features tell beyond KSG"
+    )
+    return nats / _LN2, (note,)
+
+
+def _score_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
+    """The readings of normal scores. A single unit's are a grid, which has no entropy to estimate."""
+    readings = [ksg_reading(x, z, neighbours)]
+    if min(x.shape[1], z.shape[1]) > 1:
+        readings += residual_readings(x, z, neighbours)
+        readings += residual_readings(z, x, neighbours)
+    return readings
