@@ -188,6 +188,7 @@ class Options(CaptureOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_choice("mode", self.mode, ("eval", "train", "user"))
+        _check_share(self.max_overhead)
         if not isinstance(self.schedule, Schedule):
             raise InputError(
                 f"schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got {type(self.schedule).__name__}"
@@ -257,3 +258,12 @@ class Options(CaptureOptions):
 def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None:
     if value not in allowed:
         raise InputError(f"{name} must be one of {allowed}, got {value!r}")
+
+
+def _check_share(share: object) -> None:
+    """Refuse what is no share of the time: measuring beside a training takes at most 64 cores."""
+    if share is None or (isinstance(share, (int, float)) and 0 < share <= 64):
+        return
+    raise InputError(
+        f"max_overhead is a share of the time above 0, for example 0.05, got {share!r}"
+    )

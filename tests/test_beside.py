@@ -182,6 +182,9 @@ def test_bad_requests_are_refused_before_training(tmp_path: Path) -> None:
         ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", store="weights")
     with pytest.raises(InputError, match="share of the time above 0"):
         Budget(0.0)
+    for share in (0, -0.1, float("nan"), 65, "much"):
+        with pytest.raises(InputError, match="share of the time above 0"):
+            ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", max_overhead=share)  # type: ignore[arg-type]  # what nobody may give
 
 
 def growing(path: Path, steps: int) -> RunWriter:

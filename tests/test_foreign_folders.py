@@ -55,7 +55,7 @@ def test_a_recording_with_companions_runs_nothing_that_lies_in_the_working_direc
     script.write_text(
         "import sys, torch\nfrom infoplane.hooks.recorder import Recorder\n"
         "with Recorder(torch.nn.Linear(3, 3), probe=(torch.ones(8, 3), torch.arange(8) % 2), to=sys.argv[1], "
-        f"layers='all', verbose=False, max_overhead=0.0, {options}) as rec:\n    rec.step(1)\n"
+        f"layers='all', verbose=False, max_overhead=64.0, {options}) as rec:\n    rec.step(1)\n"
     )
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "away" / "run")],

@@ -11,8 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import psutil
 import pytest
-from builders import until
+from builders import companion_of, hurry, run_of, until
+
+from infoplane.analysis.live.follow import RunSource
+
+sys.path.insert(0, str(Path(__file__).parent))
+from test_watch import running  # tests/ is no package
 
 CHROMIUM = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -76,6 +83,8 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
     trainer = train(11)
     try:
         until(lambda: _answers(port), "the server")
+        until(lambda: psutil.Process(trainer.pid).children()[1:], "the process that measures")
+        hurry(companion_of(run, trainer.pid))
         with sync_playwright() as engine:
             contexts = [
                 engine.chromium.launch_persistent_context(
@@ -130,10 +139,35 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
         _end_page(port)
 
 
+def test_before_a_run_exists_the_page_says_what_it_waits_for_and_shows_no_code(
+    tmp_path: Path,
+) -> None:
+    from playwright.sync_api import sync_playwright
+
+    with running(RunSource(tmp_path / "run")) as port, sync_playwright() as engine:
+        browser = engine.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        until(
+            lambda: page.inner_text("#live").startswith("Waiting for the first checkpoint"),
+            "the sentence of a page without a run",
+            seen=lambda: page.inner_text("body"),
+            seconds=60,
+        )
+        assert "503" not in page.inner_text("body") and "\n" not in page.inner_text("#live")
+        steps = [{"a": np.ones((4, 2)) * np.arange(4)[:, None]}]
+        run_of(tmp_path / "run", steps)
+        until(
+            lambda: "not measured yet" in page.inner_text("#live"),
+            "the sentence of a run without results",
+            seen=lambda: page.inner_text("body"),
+            seconds=60,
+        )
+        browser.close()
+
+
 def _end_page(port: int) -> None:
     """The page would stay for a minute; the test ends it by its own process number."""
-    import psutil
-
     for process in psutil.process_iter(["cmdline"]):
         line = process.info["cmdline"] or []
         if "watch" in line and str(port) in line:

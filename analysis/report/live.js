@@ -18,7 +18,7 @@ if (!EMBEDDED) {
       document.body.classList.remove("waiting");
       await show(data, D !== null);
       window.infoplaneReady = true;
-      status(D.measured.length ? `live: ${D.measured.length} checkpoints, ${data.count} points${data.status ? ", " + data.status : ""}` : "The run has begun; its first checkpoint is not measured yet.", false);
+      status(D.measured.length ? `live: ${D.measured.length} checkpoints, ${data.count} points${data.status ? ", " + data.status : ""}` : "The run has begun; its first checkpoint is not measured yet. Beside a training, which measuring must not slow, that can take a few minutes.", false);
     } catch (error) { status(`The page cannot be drawn: ${error.message}. It tries again at the next checkpoint.`, true); } finally { busy = false; if (again) { again = false; refresh(); } }
   };
   const events = new EventSource("events" + query);
