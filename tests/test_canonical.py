@@ -12,13 +12,9 @@ from hypothesis import strategies as st
 import infoplane as ip
 from infoplane.analysis.calibrate.truths import student_bits
 from infoplane.analysis.estimators import parse
-from infoplane.analysis.estimators.canonical import (
-    canonical_fit,
-    canonical_readings,
-    shell_features,
-    spherical,
-)
+from infoplane.analysis.estimators.canonical import canonical_fit, canonical_readings
 from infoplane.analysis.estimators.readings import Reading, weighted_nats
+from infoplane.analysis.estimators.shells import shell_features, spherical
 
 few = settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.polynomial.hermite_e import hermeval
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.rank_scores import rank_scores
@@ -22,12 +21,11 @@ from infoplane.analysis.estimators.readings import (
     mean_reading,
 )
 from infoplane.analysis.estimators.residuals import residual_readings
+from infoplane.analysis.estimators.shells import log_lengths, shell_features, spherical
 
 Mask = NDArray[np.bool_]
-_DEGREE = 3
 _LEAST_ROWS_PER_FEATURE = 16
 _PAIRS = (2, 3)
-_SINGULAR = 1e-10
 
 
 @dataclass(frozen=True)
@@ -71,14 +69,16 @@ def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Rea
     x, z = spherical(x), spherical(z)
     if not x.shape[1] * z.shape[1]:
         return []
+    units = min(x.shape[1], z.shape[1])
     readings = []
-    if min(x.shape[1], z.shape[1]) > 1:
-        readings.append(ksg_reading(_log_lengths(x), _log_lengths(z), neighbours))
+    if units > 1:
+        readings.append(ksg_reading(log_lengths(x), log_lengths(z), neighbours))
     in_first_half = _halves(x, z)
     x, z = shell_features(x), shell_features(z)
     if max(x.shape[1], z.shape[1]) * _LEAST_ROWS_PER_FEATURE <= len(x):
         halves = [
-            _readings_of_half(x, z, rows, neighbours) for rows in (in_first_half, ~in_first_half)
+            _readings_of_half(x, z, rows, neighbours, units)
+            for rows in (in_first_half, ~in_first_half)
         ]
         readings += [
             mean_reading([*first, *second])
@@ -89,15 +89,19 @@ def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Rea
 
 
 def _readings_of_half(
-    x: Floats, z: Floats, half: Mask, neighbours: Neighbours
+    x: Floats, z: Floats, half: Mask, neighbours: Neighbours, units: int
 ) -> list[list[Reading]]:
     """Fit to the rows outside a half and read those inside.
+
+    Canonical variables more than the units that they are functions of have no density, and so no
+    residuals to read.
 
     Args:
         x: features, shape ``(n, p)``.
         z: features, shape ``(n, q)``.
         half: shape ``(n,)``.
         neighbours: fewer and more.
+        units: of the smaller variable.
 
     Returns:
         A list for every kind of reading, empty where the rows do not have it.
@@ -110,52 +114,10 @@ def _readings_of_half(
     for pairs in _PAIRS:
         a, b = x_scores[:, :pairs], z_scores[:, :pairs]
         readings.append([ksg_reading(a, b, neighbours)])
-        readings.append(residual_readings(a, b, neighbours))
-        readings.append(residual_readings(b, a, neighbours))
+        if pairs <= units:
+            readings.append(residual_readings(a, b, neighbours))
+            readings.append(residual_readings(b, a, neighbours))
     return readings
-
-
-def spherical(values: Floats) -> Floats:
-    """Centre, scale and turn rows so that their directions are about even, ``(n, rank)``.
-
-    Medians, moments of order 1/2 and correlations of normal scores exist whatever the tails are.
-    """
-    values = values[:, np.ptp(values, axis=0) > 0]
-    if not values.shape[1]:
-        return values
-    centred = values - np.median(values, axis=0)
-    scales = np.sqrt(np.abs(centred)).mean(axis=0) ** 2
-    scores = rank_scores(values)
-    scores = scores / np.sqrt((scores**2).mean(axis=0))
-    variances, directions = np.linalg.eigh(scores.T @ scores / len(scores))
-    kept = variances > _SINGULAR * variances[-1]
-    return np.asarray(centred / scales @ (directions[:, kept] / np.sqrt(variances[kept])))
-
-
-def shell_features(rows: Floats) -> Floats:
-    """Return the functions of a row whose linear maps turn and scale with its length.
-
-    They are ``h_j(s)`` and ``e_i h_j(s)``: e is the row's direction, s the normal score of its
-    length and ``h_j`` the Hermite polynomial of degree j, up to 3.
-
-    Args:
-        rows: shape ``(n, dim)``, of `spherical`.
-
-    Returns:
-        Shape ``(n, 4 dim + 3)``, each of mean 0 and variance 1.
-    """
-    lengths = np.sqrt((rows**2).mean(axis=1))
-    directions = rows / np.maximum(lengths, np.finfo(np.float64).tiny)[:, None]
-    scores = rank_scores(lengths)
-    features = []
-    for degree in range(_DEGREE + 1):
-        polynomial = hermeval(scores, np.eye(_DEGREE + 1)[degree])[:, None]
-        features.append(directions * polynomial)
-        if degree:
-            features.append(polynomial)
-    columns = np.concatenate(features, axis=1)
-    columns -= columns.mean(axis=0)
-    return np.asarray(columns / np.maximum(columns.std(axis=0), 1e-12))
 
 
 def canonical_fit(x: Floats, z: Floats, pairs: int) -> Projection:
@@ -178,12 +140,6 @@ def _inverse_root(features: Floats) -> Floats:
     n, p = features.shape
     variances, directions = np.linalg.eigh(features.T @ features / n)
     return np.asarray((directions / np.sqrt(np.maximum(variances, 0) + p / n)) @ directions.T)
-
-
-def _log_lengths(rows: Floats) -> Floats:
-    """Logarithms of the lengths of rows, shape ``(n, 1)``; one of length 0 has the shortest other."""
-    squares = (rows**2).sum(axis=1)
-    return np.log(np.maximum(squares, squares[squares > 0].min()))[:, None] / 2
 
 
 def _halves(x: Floats, z: Floats) -> Mask:
