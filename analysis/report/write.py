@@ -18,6 +18,18 @@ from infoplane.types import DPIReport
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
 """What a browser lets the file do: run what is inside it, and reach nothing else."""
 
+SCRIPTS = (
+    "page_state.js",
+    "page_text.js",
+    "page_plane.js",
+    "page_curves.js",
+    "page_tables.js",
+    "sections.js",
+    "page.js",
+    "live.js",
+)
+"""The parts of the page's one script, in order: `page.js` begins to draw, once all others are there."""
+
 
 def plotly_source() -> str:
     """The JavaScript of plotly, from the installed package.
@@ -51,9 +63,7 @@ def page(
         "%CSS%": (folder / "page.css").read_text("utf-8"),
         "%PLOTLY%": f"<script>{plotly_source()}</script>" if plotly is None else plotly,
         "%DATA%": "null" if data is None else embed(data),
-        "%SCRIPT%": "\n".join(
-            (folder / name).read_text("utf-8") for name in ("sections.js", "page.js", "live.js")
-        ),
+        "%SCRIPT%": "\n".join((folder / name).read_text("utf-8") for name in SCRIPTS),
     }
     text = (folder / "page.html").read_text("utf-8")
     return "".join(parts.get(piece, piece) for piece in _pieces(text, parts))
