@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from infoplane.analysis.calibrate.bank import bank_of, choose
 from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.result import Calibration, Trial
+from infoplane.analysis.calibrate.trial_log import TrialLog
 from infoplane.analysis.estimators.spec import parse, prefix_of
 from infoplane.analysis.resampling.intervals import Resampled
 from infoplane.contract import Estimator, TakesNoise
@@ -39,6 +41,7 @@ def calibrate(
     errorbars: int = 0,
     workers: int = 1,
     progress: bool = False,
+    log: str | Path | None = None,
 ) -> Calibration:
     """Error against the truth and coverage of intervals, of every estimator on every case that it supports.
 
@@ -51,9 +54,10 @@ def calibrate(
         errorbars: half-sample splits for intervals where an estimator has none of its own; 0 leaves those without.
         workers: threads; results do not depend on it.
         progress: a bar on the terminal.
+        log: a file that keeps every trial as it is made (`TrialLog`); those that it holds are not made again.
 
     Raises:
-        InputError: an unknown case, no case that any estimator supports, fewer than 1 seed.
+        InputError: an unknown case, no case that any estimator supports, fewer than 1 seed, a log that is no file.
 
     Example:
         >>> found = calibrate(["gauss"], ["Gaussian, r=0.5"], n=500, seeds=2)
@@ -68,13 +72,14 @@ def calibrate(
         )
     chosen = _cases(cases, judges, bank)
     parsed = {_label(e): e for e in map(parse, estimators)}
-    todo = [(case, seed) for case in chosen for seed in draws]
-    found = tuple(
-        t for trials in _work(todo, parsed, n, errorbars, workers, progress) for t in trials
-    )
+    todo = [(case, seed) for seed in draws for case in chosen]
+    trial_log = None if log is None else TrialLog(log, errorbars)
+    work = _work(todo, parsed, n, errorbars, workers, progress, trial_log)
+    found = [trial for trials in work for trial in trials]
     if not found:
         raise InputError(f"none of {list(parsed)} supports the kinds of {[c.name for c in chosen]}")
-    return Calibration(found)
+    order = {case.name: place for place, case in enumerate(chosen)}
+    return Calibration(tuple(sorted(found, key=lambda trial: order[trial.case])))
 
 
 def _label(estimator: Estimator) -> str:
@@ -99,21 +104,46 @@ def _work(
     errorbars: int,
     workers: int,
     progress: bool,
+    log: TrialLog | None,
 ) -> Iterator[list[Trial]]:
     from joblib import Parallel, delayed
 
+    def one(case: Case, seed: int) -> list[Trial]:
+        return logged_trials_of(case, seed, parsed, n, errorbars, log)
+
     if workers > 1:
         work = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(
-            delayed(trials_of)(c, s, parsed, n, errorbars) for c, s in todo
+            delayed(one)(case, seed) for case, seed in todo
         )
     else:
-        work = (trials_of(case, seed, parsed, n, errorbars) for case, seed in todo)
+        work = (one(case, seed) for case, seed in todo)
     if not progress:
         yield from work
         return
     from rich.progress import track
 
     yield from track(work, description="calibrating", total=len(todo), transient=True)
+
+
+def logged_trials_of(
+    case: Case,
+    seed: int,
+    parsed: dict[str, Estimator],
+    n: int,
+    errorbars: int,
+    log: TrialLog | None,
+) -> list[Trial]:
+    """Every estimator on one draw; those that a log knows are taken from it."""
+    if log is None:
+        return trials_of(case, seed, parsed, n, errorbars)
+    known = {spec: log.known(case.name, spec, n, seed) for spec in parsed}
+    missing = {spec: estimator for spec, estimator in parsed.items() if known[spec] is None}
+    made = trials_of(case, seed, missing, n, errorbars) if missing else []
+    log.append(made)
+    by_spec = {trial.estimator: trial for trial in made} | {
+        spec: trial for spec, trial in known.items() if trial is not None
+    }
+    return [by_spec[spec] for spec in parsed if spec in by_spec]
 
 
 def trials_of(

@@ -76,6 +76,13 @@ def calibrate(
     html: Annotated[
         Path | None, typer.Option("--html", help="Write one self-contained page.")
     ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            help="Keep every trial in FILE.jsonl as it is made; a run that was stopped goes on from there.",
+        ),
+    ] = None,
     list_cases: Annotated[
         bool, typer.Option("--list", help="Print the cases with their truths, and run nothing.")
     ] = False,
@@ -87,7 +94,7 @@ def calibrate(
     from infoplane.commands.outputs import PICTURES, prepare
 
     if list_cases:
-        refuse_together("--list runs nothing", output=output, csv=csv, html=html)
+        refuse_together("--list runs nothing", output=output, csv=csv, html=html, log=log)
         _print_cases(case, judges, bank)
         return
     chosen = estimator or DEFAULT_ESTIMATORS
@@ -107,6 +114,7 @@ def calibrate(
         errorbars=errorbars,
         workers=workers,
         progress=True,
+        log=log,
     )
     if bank_of(bank).published:
         _print_tasks(found)
