@@ -1,4 +1,4 @@
-"""A network with Gaussian noise in its forward pass: finite, true mutual information by sample propagation."""
+"""A network with noise in its forward pass: finite, true mutual information by sample propagation."""
 
 from __future__ import annotations
 
@@ -9,27 +9,30 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.noise_models import NOISES, Floats, Noise, channel_of
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
 TILE = 512
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class NoisyChannel:
-    """I(X;Z) and I(Z;Y) for ``Z = f(x) + sigma n``, n ~ N(0, I), X uniform on the rows (Goldfeld et al. 2019, arXiv 1810.05728).
+    """Estimate I(X;Z) and I(Z;Y) of a layer with known noise, X uniform on the rows.
 
-    The layer variable holds the clean ``f(x)``. Z is a Gaussian mixture with one centre per row; noise is drawn ``draws`` times around
-    every centre and the mixture's density is evaluated exactly:
-    ``I(X;Z) = log2 N - E log2 sum_j exp((|e|^2 - |f_i + e - f_j|^2) / (2 sigma^2))``, e ~ N(0, sigma^2 I). Unbiased for these rows; the
-    standard error is that of the Monte-Carlo draws. Repeated inputs are taken as one.
+    The layer variable holds the clean ``f(x)``. Z is a mixture with one component per row: ``f(x) + sigma n``, n ~ N(0, I), unless
+    ``noise`` names another (`infoplane.analysis.estimators.noise_models.channel_of`). Noise is drawn ``draws`` times around every row
+    and the mixture's density is evaluated exactly (Goldfeld et al. 2019, arXiv 1810.05728):
+    ``I(X;Z) = log2 N - E log2 sum_j p(z | j) / p(z | i)``, z drawn around row i. Unbiased for these rows; the standard error is that
+    of the Monte-Carlo draws. Repeated inputs are taken as one.
 
     Attributes:
         sigma: standard deviation of the noise that the network has. Adding it to a network that has none makes it another network.
         draws: noise draws per row.
+        noise: ``additive``, ``multiplicative`` (Gaussian dropout), ``lognormal`` (information dropout), ``uniform`` (dithered
+            quantisation) or ``latent`` (means, and after them log variances, of an encoder).
 
     When it lies: it is the truth for X uniform on the probe rows; for a population behind them it saturates at log2 N.
 
@@ -42,6 +45,7 @@ class NoisyChannel:
 
     sigma: float = 0.1
     draws: int = 8
+    noise: Noise = "additive"
 
     _FIRST = "sigma"
     traits = Traits(
@@ -61,6 +65,8 @@ class NoisyChannel:
             )
         if self.draws < 1:
             raise InputError(f"draws is at least 1, got {self.draws}")
+        if self.noise not in NOISES:
+            raise InputError(f"noise is one of {', '.join(NOISES)}, got {self.noise!r}")
 
     @property
     def name(self) -> str:
@@ -68,7 +74,10 @@ class NoisyChannel:
         return str(self)
 
     def __str__(self) -> str:
-        return f"noisy:sigma={self.sigma:g}" + (f",draws={self.draws}" if self.draws != 8 else "")
+        parts = [] if self.noise == "latent" else [f"sigma={self.sigma:g}"]
+        parts += [f"draws={self.draws}"] if self.draws != 8 else []
+        parts += [f"noise={self.noise}"] if self.noise != "additive" else []
+        return f"noisy:{','.join(parts)}"
 
     def with_noise(self, sigma: float) -> NoisyChannel:
         """Return the estimator for noise of this standard deviation."""
@@ -76,7 +85,9 @@ class NoisyChannel:
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text."""
-        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], noisy net sigma={self.sigma:g}, N={n}"
+        size = "" if self.noise == "latent" else f" sigma={self.sigma:g}"
+        kind = "" if self.noise == "additive" else f" ({self.noise})"
+        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], noisy net{size}{kind}, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """Return the clean layer (continuous) with row ids or labels (discrete)."""
@@ -110,16 +121,15 @@ class NoisyChannel:
         self, z: Variable, codes: list[NDArray[np.int64]], rng: np.random.Generator | None
     ) -> list[Estimate]:
         rng = np.random.default_rng(0) if rng is None else rng
-        centres = (
-            z.values.astype(np.float64) - z.values.astype(np.float64).mean(axis=0)
-        ) / self.sigma
-        n, norms = z.n, np.einsum("ij,ij->i", centres, centres)
+        channel = channel_of(z.values.astype(np.float64), self.noise, self.sigma)
+        n = z.n
         values_of = np.zeros((self.draws, len(codes), n))
         for k in range(self.draws):
-            noise = rng.normal(size=centres.shape)  # drawn whole: the tiles do not change it
+            noisy = channel.draw(rng)  # drawn whole: the tiles do not change it
             for start in range(0, n, TILE):
                 block = slice(start, min(start + TILE, n))
-                values_of[k, :, block] = self._log_ratio(centres, norms, block, codes, noise[block])
+                log_densities = channel.log_densities(noisy[block], block)
+                values_of[k, :, block] = _log_ratios(log_densities, codes, block)
         rows = values_of.mean(axis=0)
         spread = values_of.var(axis=0, ddof=1) if self.draws > 1 else np.zeros_like(rows)
         found = []
@@ -142,26 +152,25 @@ class NoisyChannel:
             )
         return found
 
-    def _log_ratio(
-        self,
-        centres: Floats,
-        norms: Floats,
-        block: slice,
-        codes: list[NDArray[np.int64]],
-        noise: Floats,
-    ) -> Floats:
-        """Return ``log2 p(z|symbol) / p(z)`` at one noisy draw of every row of the block, shape (variables, rows)."""
-        noisy = centres[block] + noise
-        d = np.einsum("ij,ij->i", noisy, noisy)[:, None] + norms[None, :] - 2 * noisy @ centres.T
-        log_w = -0.5 * np.maximum(d, 0)
-        top = log_w.max(axis=1, keepdims=True)
-        w = np.exp(log_w - top)
-        everything = np.log2(w.sum(axis=1) / len(centres))
-        out = []
-        for c in codes:
-            own = c[block][:, None] == c[None, :]
-            inside = np.where(own, log_w, -np.inf)
-            best = inside.max(axis=1, keepdims=True)
-            mean = np.exp(inside - best).sum(axis=1) / own.sum(axis=1)
-            out.append(np.log2(mean) + ((best - top)[:, 0]) / np.log(2.0) - everything)
-        return np.stack(out)
+
+def _log_ratios(log_densities: Floats, codes: list[NDArray[np.int64]], block: slice) -> Floats:
+    """Return ``log2 p(z|symbol) / p(z)`` at one noisy value of every row of a block.
+
+    Args:
+        log_densities: around every row, shape ``(b, n)``; b rows of the block, n rows.
+        codes: of every variable, shape ``(n,)`` each.
+        block: the rows.
+
+    Returns:
+        Shape ``(variables, b)``.
+    """
+    top = log_densities.max(axis=1, keepdims=True)
+    everything = np.log2(np.exp(log_densities - top).sum(axis=1) / log_densities.shape[1])
+    ratios = []
+    for c in codes:
+        own = c[block][:, None] == c[None, :]
+        inside = np.where(own, log_densities, -np.inf)
+        best = inside.max(axis=1, keepdims=True)
+        mean = np.exp(inside - best).sum(axis=1) / own.sum(axis=1)
+        ratios.append(np.log2(mean) + ((best - top)[:, 0]) / np.log(2.0) - everything)
+    return np.stack(ratios)
