@@ -231,6 +231,15 @@ class ReadsBlocks(Protocol):
 
 
 @runtime_checkable
+class ReadsRowByRow(ReadsBlocks, Protocol):
+    """An estimator that takes from a block of rows all it needs, so that blocks give the numbers of the whole."""
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether the symbol of a row depends on that row alone."""
+
+
+@runtime_checkable
 class HasNeighbours(Protocol):
     """An estimator by k neighbours, which can be asked what fewer of them say."""
 

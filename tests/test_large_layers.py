@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from builders import one_step
 
 import infoplane as ip
+from infoplane.analysis.estimators.spec import parse
+from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.large_layers import StoredRows, memory_bytes
 
 
@@ -41,3 +44,41 @@ def test_memory_is_given_in_bytes_or_with_a_unit(
     assert memory_bytes() == size
     monkeypatch.setenv("INFOPLANE_MEMORY", "")
     assert 2**28 < memory_bytes() < 2**50
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> ip.Archive:
+    """A layer of 10 MiB at one step, some values beyond [-1, 1], some rows equal."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(scale=0.5, size=(3400, 800)).astype(np.float32)
+    z[1::2] = z[::2]
+    y = rng.integers(0, 5, 3400)
+    return ip.from_arrays({"a": z}, y=y, to=tmp_path_factory.mktemp("wide") / "run")
+
+
+@pytest.mark.parametrize(
+    "spec", ["bin:szt", "bin:saxe", "bin:range,n=4", "bin:range,n=4,scope=unit", "bin:saxe-paper"]
+)
+def test_a_layer_read_in_blocks_gives_the_numbers_of_the_whole(spec: str, wide: ip.Archive) -> None:
+    estimator = freeze_edges([parse(spec)], wide)["a"][0]
+    x, y = ip.discrete(wide.row_ids, "x"), ip.discrete(wide.y, "y")
+    whole = estimator.estimate_plane_point(x, ip.continuous(wide.z(0, "a"), "a"), y)  # type: ignore[attr-defined]  # of bins
+    points = ip.measure(wide, spec, resume=False).points
+    assert [(p.quantity, p.estimate) for p in points] == whole
+
+
+def test_bins_hold_a_few_blocks_of_a_layer(wide: ip.Archive) -> None:
+    ip.measure(wide, "bin:szt", resume=False)  # what is loaded once
+    tracemalloc.start()
+    ip.measure(wide, "bin:szt", resume=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.7 * wide.z(0, "a").nbytes
+
+
+def test_a_layer_with_nan_is_refused_in_the_same_words(tmp_path: Path) -> None:
+    z = np.zeros((3400, 800), np.float32)
+    z[7, 3] = z[3000, 1] = np.nan
+    run = ip.from_arrays({"a": z}, y=np.arange(3400) % 2, to=tmp_path / "run", nonfinite="keep")
+    (failure,) = ip.measure(run, "bin:szt").failures
+    assert "2 of 2720000" in failure.message or "2 values" in failure.message

@@ -33,6 +33,7 @@ Codes = NDArray[np.int64]
 Keys = NDArray[np.uint64]
 Scope = Literal["run", "layer", "unit", "step"]
 _FEW = 64  # labels that are counted in a table of cells by labels
+_BLOCK_BYTES = 2 << 20  # of rows that are read at a time
 _DEFAULT_N = {"range": 30, "quantile": 30, "ebab": 30}
 
 _TRAITS = Traits(
@@ -154,6 +155,11 @@ class Binned:
     def frozen_range(self) -> tuple[Range, Range]:
         """The ends that `fit` found, per unit under scope ``unit``; None before."""
         return self.frozen_low, self.frozen_high
+
+    @property
+    def row_by_row(self) -> bool:
+        """Whether the cell of a row depends on that row alone: edges are known before rows are read."""
+        return self.rule in ("szt", "saxe") or self.frozen_low is not None
 
     def fit(self, variables: Iterable[Variable]) -> Binned:
         """Return the same estimator, by the same name, with its range frozen over these checkpoints.
@@ -285,14 +291,12 @@ class Binned:
         Raises:
             EstimatorError: a rule whose cells depend on all rows at once.
         """
-        if self.rule in ("quantile", "ebab") or (
-            self.rule in ("range", "saxe-paper") and self.frozen_low is None
-        ):
+        if not self.row_by_row:
             raise EstimatorError(
                 f"{self.name}: its cells need all rows at once, and this layer is larger than INFOPLANE_MEMORY; use szt, saxe or range"
             )
         keys, below, above = [], 0, 0
-        for block in z.blocks(4096):
+        for block in z.blocks(max(1, _BLOCK_BYTES // (z.shape[1] * z.dtype.itemsize or 1))):
             part = continuous(block)
             keys.append(self.keys(part))
             below, above = below + int((block < -1).sum()), above + int((block > 1).sum())

@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.kernels.threads import on_device, single_blas, using
-from infoplane.analysis.measuring.large_layers import is_large
 from infoplane.analysis.measuring.plane_point import (
     Record,
     layer_variable,
     measure_cell,
+    read_in_blocks,
     result_key,
 )
 from infoplane.contract import Estimator
@@ -99,9 +99,9 @@ def _read(archive: Archive, job: Job) -> Variable | None:
     The cell will say why.
     """
     wanted = [e for e in job.estimators if e.traits.wants == "values"]
-    if not wanted or is_large(archive, job.layer):
-        return None
     try:
+        if not wanted or read_in_blocks(archive, job.cells[0][0], job.layer, wanted):
+            return None
         return layer_variable(archive, job.cells[0][0], job.layer, wanted[0])
     except InfoplaneError:
         return None

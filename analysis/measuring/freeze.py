@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.measuring.large_layers import is_large
+from infoplane.analysis.measuring.large_layers import pays_in_blocks
 from infoplane.analysis.measuring.plane_point import holds_symbols
 from infoplane.contract import Estimator, FreezesEdges
 from infoplane.types import Variable, continuous
@@ -75,7 +75,7 @@ def _freeze(
 def _values(archive: Archive, cells: Sequence[tuple[int, str]]) -> Iterator[Variable]:
     """Yield the activations of these cells, those of large layers in blocks of rows."""
     for step, layer in cells:
-        if is_large(archive, layer):
+        if pays_in_blocks(archive, layer):
             for block in archive.chunks(step, layer, _BLOCK_ROWS):
                 yield continuous(block, layer)
         else:

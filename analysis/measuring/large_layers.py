@@ -43,10 +43,24 @@ def memory_bytes() -> int:
         ) from error
 
 
+_SMALL_BYTES = 8 << 20
+"""Up to which a layer is read whole by everybody."""
+
+
+def layer_bytes(archive: Archive, layer: str) -> int:
+    """Return the size of a layer's activation."""
+    info = archive.layer_info(layer)
+    return archive.n_rows * prod(info.shape) * np.dtype(info.store_dtype).itemsize
+
+
 def is_large(archive: Archive, layer: str) -> bool:
     """Return whether a layer's activation should not be read whole."""
-    info = archive.layer_info(layer)
-    return archive.n_rows * prod(info.shape) * np.dtype(info.store_dtype).itemsize > memory_bytes()
+    return layer_bytes(archive, layer) > memory_bytes()
+
+
+def pays_in_blocks(archive: Archive, layer: str) -> bool:
+    """Return whether a layer is read in blocks by estimators to which that is the same."""
+    return layer_bytes(archive, layer) > _SMALL_BYTES
 
 
 class StoredRows:

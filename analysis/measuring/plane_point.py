@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
-from infoplane.analysis.measuring.large_layers import StoredRows, is_large
+from infoplane.analysis.measuring.large_layers import StoredRows, is_large, pays_in_blocks
 from infoplane.analysis.measuring.validity import (
     noise_seen,
     possible,
@@ -22,6 +22,7 @@ from infoplane.contract import (
     Estimator,
     HasFrozenRange,
     ReadsBlocks,
+    ReadsRowByRow,
     SharesLayer,
     SharesPlanePoint,
 )
@@ -262,7 +263,8 @@ def measure_cell(
     """
     records = []
     read = {} if read is None else read
-    together = _together(archive, step, layer, estimators, read)
+    in_blocks = read_in_blocks(archive, step, layer, estimators)
+    together = _together(archive, step, layer, estimators, read, in_blocks=in_blocks)
     for estimator in estimators:
         record: Record = {
             "step": step,
@@ -274,7 +276,7 @@ def measure_cell(
             rng = cell_rng(seed, step, layer, estimator.name)
             untouched = _state(rng)
             found = together.get(id(estimator)) or _points(
-                archive, step, layer, estimator, rng, read
+                archive, step, layer, estimator, rng, read, in_blocks=in_blocks
             )
             record["points"] = [
                 {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
@@ -289,6 +291,24 @@ def measure_cell(
     return records
 
 
+def read_in_blocks(
+    archive: Archive, step: int, layer: str, estimators: Sequence[Estimator]
+) -> bool:
+    """Return whether a layer is read in blocks of rows by those of its estimators that can.
+
+    It is too large, or all of them that want its values take it row by row, so that blocks give the numbers of the whole.
+    """
+    if is_large(archive, layer):
+        return True
+    of_values = [e for e in estimators if e.traits.wants == "values"]
+    return (
+        all(isinstance(e, ReadsRowByRow) and e.row_by_row for e in of_values)
+        and np.dtype(archive.layer_info(layer).store_dtype).kind == "f"
+        and pays_in_blocks(archive, layer)
+        and archive.n_nonfinite(step, layer) == 0
+    )
+
+
 def _state(rng: np.random.Generator) -> tuple[str, int]:
     seeds = rng.bit_generator.seed_seq
     return str(rng.bit_generator.state), getattr(seeds, "n_children_spawned", 0)
@@ -300,6 +320,8 @@ def _together(
     layer: str,
     estimators: Sequence[Estimator],
     read: dict[bool, Variable],
+    *,
+    in_blocks: bool,
 ) -> dict[int, list[tuple[Quantity, Estimate]]]:
     """Return the points of estimators that can share a pass over the layer, by their identity.
 
@@ -316,7 +338,7 @@ def _together(
         try:
             x, z, y = (
                 input_variable(archive, several[0]),
-                _z(archive, step, layer, several[0], read),
+                _z(archive, step, layer, several[0], read, in_blocks=in_blocks),
                 label_variable(archive, several[0]),
             )
             if isinstance(z, StoredRows) or _of_both(several[0], x, z, y):
@@ -335,8 +357,10 @@ def _points(
     estimator: Estimator,
     rng: np.random.Generator,
     read: dict[bool, Variable],
+    *,
+    in_blocks: bool,
 ) -> list[tuple[Quantity, Estimate]]:
-    z = _z(archive, step, layer, estimator, read)
+    z = _z(archive, step, layer, estimator, read, in_blocks=in_blocks)
     if isinstance(z, StoredRows):
         assert isinstance(estimator, ReadsBlocks)  # as `_z` saw
         y = label_variable(archive, estimator)
@@ -346,15 +370,18 @@ def _points(
 
 
 def _z(
-    archive: Archive, step: int, layer: str, estimator: Estimator, read: dict[bool, Variable]
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimator: Estimator,
+    read: dict[bool, Variable],
+    *,
+    in_blocks: bool,
 ) -> Variable | StoredRows:
-    """Return the activation as this estimator wants it, read once for all.
-
-    In blocks where it is too large and the estimator can work in blocks.
-    """
+    """Return the activation as this estimator wants it, read once for all, or in blocks where it can work so."""
     digests = estimator.traits.wants == "row hashes"
     by_blocks = isinstance(estimator, ReadsBlocks) and not digests
-    if by_blocks and digests not in read and is_large(archive, layer):
+    if by_blocks and digests not in read and in_blocks:
         return StoredRows(archive, step, layer)
     if digests not in read:
         read[digests] = layer_variable(archive, step, layer, estimator)
