@@ -18,6 +18,7 @@ from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import CheckpointSeries
 from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recording.weights import weight_steps, weights_file
+from infoplane.hooks.rows.again import require_same_rows, settings_again
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ def replay(
         run: directory of a run recorded with ``store="weights"``.
         model: the network, with any weights; left with those of the last step.
         to: directory of the new run.
-        probe: needed when the network takes several inputs; else the probe of the run.
+        probe: needed when the network takes several inputs, or rows are positions such as tokens; else
+            the probe of the run. Which rows, X and labels there are is known from the run; a mask
+            that was given as an array is given again, ``mask=``.
         layers: other layers than the run's, if wanted.
         tolerance: relative to a layer's scale, for a step whose digests differ.
         options: further arguments of the `Recorder`.
@@ -68,21 +71,22 @@ def replay(
         raise NotAnArchive(
             f"{path} holds no weights; record with Recorder(..., store='weights') to replay later"
         )
-    settings: dict[str, Any] = _settings(archive, layers) | options  # Any: of the recorder
+    of_positions = archive.row_info.kind != "sample"
+    settings: dict[str, Any] = _settings(archive, layers)  # Any: of the recorder
+    if of_positions:
+        settings |= settings_again(archive, probe, options.get("mask"))
+    settings |= options
     rows = _probe(archive) if probe is None else probe
     with CheckpointSeries(model, rows, Path(to), Loader(unwrap(model)), **settings) as series:
         series.capture([Checkpoint(step, weights_file(path, step)) for step in steps])
+    if of_positions:
+        require_same_rows(archive, open_archive(to))
     bitwise, rounded = _verify(archive, open_archive(to), tolerance)
     return Replayed(Path(to), steps, bitwise, rounded)
 
 
 def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of the recorder
     """Everything the run was recorded with, so that the new one holds the same rows in the same way."""
-    if archive.row_info.kind != "sample":
-        raise InputError(
-            f"{archive.path}: its rows are {archive.row_info.kind}s, which cannot be rebuilt from the run; "
-            f"capture them anew: ip.capture(model, probe, to, checkpoints={str(archive.path / 'weights')!r}, rows=...)"
-        )
     config, n = archive.config, _rows(archive)
     autocast = str(config["autocast"])
     return {
@@ -93,11 +97,18 @@ def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of th
         **{key: config[key] for key in ("batch_size", "mode", "draws", "noise", "seed", "tags")},
         "y_kind": archive.y_kind,
         "x_kind": archive.x_kind,
+        **(_of_samples(archive, n) if archive.row_info.kind == "sample" else {}),
+        "verbose": False,
+        "on_error": "raise",
+    }
+
+
+def _of_samples(archive: Archive, n: int) -> dict[str, Any]:  # Any: of the recorder
+    """Row ids, split and labels of a run whose rows are samples."""
+    return {
         "row_ids": archive.row_ids[:n],
         "split": None if archive.split is None else archive.split[:n],
         **({} if archive.row_info.plain else {"y": _label_sets(archive)}),
-        "verbose": False,
-        "on_error": "raise",
     }
 
 

@@ -13,7 +13,9 @@ from builders import reseal
 from infoplane.archive import load_plane, open_archive, verify
 from infoplane.errors import ArchiveError
 from infoplane.plane import Failure, Point
+from infoplane.row_info import RowInfo
 from infoplane.types import Estimate
+from infoplane.types.estimate import Null
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -197,3 +199,51 @@ def test_the_golden_plane_of_either_format_reads_as_it_was_written(version):
         "archive": "run",
         "seed": "0",
     }
+
+
+def test_the_golden_run_of_format_1_2_reads_as_it_was_written():
+    archive = open_archive(GOLDEN / "format-1.2")
+    assert (
+        archive.digest == "dda24479eb772246b16a20fbbbf8585b8072bddcaecd4a35612c22f92b6be1d5"
+        and verify(archive.path) == []
+    )
+    assert archive.header["format_version"] == "1.2"
+    info = archive.row_info
+    assert (info.kind, info.x, info.label, info.grid, info.samples) == (
+        "token",
+        "token",
+        "next",
+        (4,),
+        3,
+    )
+    assert info.settings["mask"] == "attention_mask"
+    sample, position = [0, 0, 0, 1, 1, 2, 2, 2, 2], [0, 1, 3, 0, 2, 0, 1, 2, 3]
+    assert archive.positions.tolist() == [list(pair) for pair in zip(sample, position, strict=True)]
+    assert archive.labels == ("next", "tag", "place")
+    assert archive.y.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0]
+    tag, place = archive.with_label("tag"), archive.with_label("place")
+    assert tag.class_names == ("a", "b", "c") and tag.y.tolist() == [0, 1, 2] * 3
+    assert place.y.tolist() == position
+    assert archive.x_kind == "discrete" and archive.row_ids.tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    for step, layer in archive:
+        found = archive.layer_info(layer)
+        width = int(np.prod(found.shape, dtype=int))
+        np.testing.assert_array_equal(
+            archive.z(step, layer),
+            (np.arange(9 * width).reshape(9, *found.shape) + step + found.ordinal).astype(
+                np.float32
+            ),
+        )
+    assert archive.extra(10, "source") == {"name": "ckpt_10.pt"}
+
+
+def test_the_golden_plane_of_format_2_1_reads_as_it_was_written():
+    plane = load_plane(GOLDEN / "plane-2.1.h5")
+    assert plane.row_info == RowInfo("token", "prefix", "next", (4,), 3, {"skip_first": 1})
+    assert [p.estimate for p in plane.points] == [
+        Estimate(2.5, 9, "bin:szt", "point", ceiling_bits=3.0),
+        Estimate(1.25, 9, "bin:szt", "point", null=Null(1.0, 0.75, 1.5, 0.25, 20)),
+        Estimate(0.5, 9, "hsic", unit="none"),
+    ]
+    assert (plane.n, plane.h_y_bits, plane.h_x_bits) == (9, 2.0, 2.5)
+    assert plane.failures == (Failure(0, "h.0", "ksg", "too few rows"),)

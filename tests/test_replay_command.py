@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 import infoplane as ip
 from infoplane.cli import app
+from infoplane.errors import CaptureError, InputError
 
 _FACTORY = """
 import torch
@@ -163,16 +165,80 @@ def test_a_replay_keeps_split_row_ids_class_names_tags_and_label_sets(tmp_path: 
         assert before.labels == after.labels and after.config["tags"] == {"seed": 1}
 
 
-def test_token_rows_are_captured_anew_from_the_stored_weights(tmp_path: Path) -> None:
-    from infoplane.errors import InputError
+LENGTHS = torch.randint(2, 8, (30, 1), generator=torch.Generator().manual_seed(2))
+MASK = (torch.arange(7) < LENGTHS).long()
+IDS = torch.randint(1, 9, (30, 7), generator=torch.Generator().manual_seed(3)) * MASK
+TAGS = np.where(MASK.numpy() == 1, IDS.numpy() % 3, -100)
+POSITIONS: dict[str, tuple[nn.Module, dict[str, Any], dict[str, Any]]] = {
+    "named mask": (
+        nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
+        {"probe": {"input": IDS, "attention_mask": MASK}, "rows": "token", "y": "next-token",
+         "x": "prefix", "skip_first": 1, "forward": lambda net, batch: net(batch["input"])},
+        {},
+    ),
+    "array as mask": (
+        nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
+        {"probe": IDS, "mask": MASK, "rows": "token", "y": {"tag": TAGS, "place": "position"},
+         "max_rows": 60, "split": np.array(["train", "test"] * 15)},
+        {"mask": MASK},
+    ),
+    "pixels": (
+        nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 2, 1)),
+        {"probe": torch.rand(8, 1, 4, 5), "rows": "pixel", "y": np.arange(160).reshape(8, 4, 5) % 3,
+         "max_rows": 50},
+        {},
+    ),
+    "no labels": (
+        nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
+        {"probe": IDS, "rows": "token", "max_rows": 60},
+        {},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", POSITIONS)
+@pytest.mark.filterwarnings("ignore:.*looks padded")
+def test_rows_that_are_positions_are_replayed_from_the_probe_alone(
+    case: str, tmp_path: Path
+) -> None:
+    from infoplane.hooks.replay import replay
+
+    net, options, again = POSITIONS[case]
+    recorder = ip.Recorder(
+        net, to=tmp_path / "a", store="weights", schedule=ip.at(0), layers=["1"], verbose=False,
+        **options,
+    )  # fmt: skip
+    with recorder:
+        pass
+    forward = {"forward": options["forward"]} if "forward" in options else {}
+    done = replay(
+        tmp_path / "a", net, to=tmp_path / "b", probe=options["probe"], **again, **forward
+    )
+    before, after = ip.open_archive(tmp_path / "a"), ip.open_archive(tmp_path / "b")
+    assert done.bitwise == (0,)
+    assert before.labels == after.labels and before.row_info.x == after.row_info.x
+    for name in before.labels:
+        assert np.array_equal(before.with_label(name).y, after.with_label(name).y)
+    assert (before.split is None) == (after.split is None)
+    assert before.split is None or np.array_equal(before.split, after.split)
+
+
+def test_a_replay_of_tokens_says_what_the_run_does_not_hold(tmp_path: Path) -> None:
     from infoplane.hooks.replay import replay
 
     net = nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3))
-    ids = torch.randint(1, 9, (10, 5))
-    options = {"probe": ids, "rows": "token", "y": "token", "layers": ["1"], "verbose": False}
-    with ip.Recorder(net, to=tmp_path / "a", store="weights", schedule=ip.at(0), **options):  # type: ignore[arg-type]  # as given
+    options: dict[str, Any] = {"mask": MASK, "rows": "token", "y": "token", "layers": ["1"]}
+    with ip.Recorder(
+        net,
+        probe=IDS,
+        to=tmp_path / "a",
+        store="weights",
+        schedule=ip.at(0),
+        verbose=False,
+        **options,
+    ):
         pass
-    with pytest.raises(InputError, match="ip.capture"):
+    with pytest.raises(InputError, match="give probe= and mask="):
         replay(tmp_path / "a", net, to=tmp_path / "b")
-    run = ip.capture(net, to=tmp_path / "b", checkpoints=tmp_path / "a" / "weights", **options)
-    assert run.row_info.kind == "token" and run.n_rows == 50
+    with pytest.raises(CaptureError, match="other rows"):
+        replay(tmp_path / "a", net, to=tmp_path / "c", probe=IDS.flip(0), mask=MASK.flip(0))

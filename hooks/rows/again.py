@@ -1,0 +1,93 @@
+"""The rows of a run once more, on the probe that it was recorded with: what a replay needs where rows are positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive import Archive
+from infoplane.errors import CaptureError, InputError
+
+Values = NDArray[Any]  # Any: dtype of labels
+
+
+def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, Any]:
+    """Options of the recorder with which a probe gives the rows, X and labels of a run.
+
+    Args:
+        archive: a run whose rows are positions.
+        probe: its probe, which a run of positions does not store.
+        mask: where the run was recorded with an array as mask, that array.
+
+    Raises:
+        InputError: what the run does not hold is missing.
+    """
+    info = archive.row_info
+    settings = info.settings
+    missing = ["probe="] if probe is None else []
+    if settings.get("mask") == "array" and mask is None:
+        missing.append("mask=")
+    if missing:
+        raise InputError(
+            f"{archive.path}: its rows are {info.kind}s, and the run does not store the inputs that "
+            f"they come from: give {' and '.join(missing)} as when it was recorded"
+        )
+    key = settings.get("key")
+    positions = archive.positions
+    assert positions is not None  # rows are positions
+    labels = {name: archive.with_label(name).y for name in archive.labels}
+    return {
+        "rows": f"{info.kind}:{key}" if key else info.kind,
+        "x": info.x,
+        "mask": settings.get("mask") if mask is None else mask,
+        "skip_first": settings.get("skip_first", 0),
+        "max_rows": settings.get("max_rows"),
+        "ignore_index": settings.get("ignore_index", -100),
+        "y": {name: _on_grid(y, archive) for name, y in labels.items() if y is not None} or None,
+        "split": _of_samples(archive),
+        "fixed": tuple(archive.config.get("fixed", ())),
+    }
+
+
+def _own_rows(archive: Archive) -> NDArray[np.int64]:
+    """Sample and position of the rows, draws not repeated, shape ``(R, 2)``."""
+    assert archive.positions is not None
+    places: NDArray[np.int64] = np.asarray(archive.positions)
+    return places[: archive.n_rows // int(archive.config["draws"])]
+
+
+def _on_grid(y: Values, archive: Archive) -> Values:
+    """Labels of all positions, none where the run has no row: ``(n, *grid, ...)``."""
+    places, info = _own_rows(archive), archive.row_info
+    width = int(np.prod(info.grid, dtype=np.int64)) if info.grid else 1
+    ignored = int(str(info.settings.get("ignore_index", -100)))
+    empty = np.nan if y.dtype.kind == "f" else ignored
+    found = np.full((info.samples, width, *y.shape[1:]), empty, y.dtype)
+    found[places[:, 0], places[:, 1]] = y[: len(places)]
+    return found[:, 0] if info.kind == "node" else found
+
+
+def _of_samples(archive: Archive) -> Values | None:
+    if archive.split is None:
+        return None
+    places = _own_rows(archive)
+    found = np.full(archive.row_info.samples, "", np.asarray(archive.split).dtype)
+    found[places[:, 0]] = np.asarray(archive.split)[: len(places)]
+    return found
+
+
+def require_same_rows(old: Archive, new: Archive) -> None:
+    """Refuse a probe that gives other rows than the run has.
+
+    Raises:
+        CaptureError: saying how many there are.
+    """
+    before, after = old.positions, new.positions
+    places = before is not None and after is not None and np.array_equal(before, after)
+    if not places or not np.array_equal(old.row_ids, new.row_ids):
+        raise CaptureError(
+            f"the probe gives other rows than {old.path} has ({new.n_rows} and {old.n_rows}): "
+            "give the probe and the mask that it was recorded with"
+        )
