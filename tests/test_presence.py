@@ -167,6 +167,45 @@ def test_phases_are_a_table_in_a_terminal() -> None:
     assert "1.000 *" in shown and "[0.900, 1.100]" in shown and "a: robust: falls" in shown
 
 
+def narrow_console() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+
+
+SPECS = ("kde:relative=0.2", "bin:range,n=10,scope=layer", "exact")
+DEEP = [f"transformer.h.{block}.attn.c_proj" for block in range(3)]
+
+
+def test_phases_keep_layers_and_estimators_whole_in_eighty_columns() -> None:
+    from infoplane.analysis.studies.phases import Compression, LayerPhase, Phases
+
+    phases = []
+    for name in DEEP:
+        curves = [
+            Compression(name, s, 1.0, 0.9, 1.1, 1500, 1400, 2600, 1.2, True, 3, 0.05) for s in SPECS
+        ]
+        phases.append(LayerPhase(name, "estimator-dependent", "one falls", tuple(curves)))
+    console = narrow_console()
+    say_phases(Phases(tuple(phases), "run"), console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(f" .{block}.attn.c_proj " in shown for block in range(3))
+    assert all(f" {spec} " in shown for spec in SPECS) and "layers of transformer.h." in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_episodes_keep_layers_and_estimators_whole_in_eighty_columns() -> None:
+    verdicts = ("not comparable", "estimator", "estimator")
+    episodes = [
+        Episode("I(X;Z) pair", DEEP[0], DEEP[k], verdict, 100, 90_000, 12, 0.3, SPECS[k])
+        for k, verdict in enumerate(verdicts)
+    ]
+    console = narrow_console()
+    say_report(DPIReport(3, (), tuple(episodes), {"estimator": 3}, ()), console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(f".{block}.attn.c_proj" in shown for block in range(3))
+    assert all(f"episodes under {spec}" in shown for spec in SPECS)
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_layers_are_completed_and_chosen_by_name(tmp_path: Path) -> None:
     plane = plane_of(["fc1", "fc2"])
     assert (

@@ -27,10 +27,25 @@ COLOURS = {
 """Style of a verdict; all others are plain."""
 
 
+WIDE = 110
+"""Columns of a terminal from which on a table of phases has every column."""
+
+
 def table_of(
-    title: str, rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = ()
+    title: str,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] | None = None,
 ) -> Table:
-    """A table of rows with the same keys; texts as they stand, never read as markup; verdicts coloured."""
+    """Return a table of rows with the same keys; texts as they stand, never read as markup.
+
+    Args:
+        title: stands above it.
+        rows: one mapping of heads to texts for each.
+        right: heads of columns that stand right.
+        whole: heads of columns that keep their width in a narrow terminal, the others wrap at words; None wraps anywhere.
+    """
     from rich.table import Table
     from rich.text import Text
 
@@ -38,7 +53,11 @@ def table_of(
     table = Table(title=Text(printable(title, 200)), title_justify="left")
     for head in heads:
         table.add_column(
-            Text(printable(head, 60)), justify="right" if head in right else "left", overflow="fold"
+            Text(printable(head, 60)),
+            justify="right" if head in right else "left",
+            overflow="fold",
+            no_wrap=head in (whole or ()),
+            min_width=None if whole is None else _longest_word(head, rows),
         )
     for row in rows:
         table.add_row(
@@ -48,6 +67,12 @@ def table_of(
             )
         )
     return table
+
+
+def _longest_word(head: str, rows: Sequence[Mapping[str, object]]) -> int:
+    """Return the letters of the longest word of a column, which a narrow column must not break."""
+    texts = [head, *(printable(row.get(head, ""), 200) for row in rows)]
+    return min(20, max(len(word) for text in texts for word in [*text.split(), ""]))
 
 
 def say_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
@@ -117,9 +142,18 @@ def say_report(report: DPIReport, console: Console | None = None) -> None:
         highlight=False,
         style="" if report.passed else "bold red",
     )
-    console.print(
-        table_of("episodes, the worst first", report.rows()[:20], right=("worst [bits]",))
-    )
+    rows = _episode_rows(report)
+    if console.width >= WIDE:
+        groups = {"": rows}
+    else:  # in a narrow terminal the long names of estimators are titles
+        groups = {f" under {row['estimator']}": [] for row in rows}
+        for row in rows:
+            groups[f" under {row.pop('estimator')}"].append(row)
+    prefix, _ = fold_names(_episode_layers(report))
+    where = f"; layers of {prefix}" if prefix else ""
+    for under, some in groups.items():
+        title = f"episodes{under}, the worst first{where}"
+        console.print(table_of(title, some, right=("worst [bits]",), whole=()))
     if len(report.episodes) > 20:
         console.print(
             f"... and {len(report.episodes) - 20} more episodes (infoplane check --json lists all)",
@@ -133,30 +167,56 @@ def say_report(report: DPIReport, console: Console | None = None) -> None:
         console.print(printable(f"not judged: {limit}", 1000), markup=False, highlight=False)
 
 
+def _episode_layers(report: DPIReport) -> list[str]:
+    """Return the layers of the first twenty episodes."""
+    names: dict[str, None] = {}
+    for episode in report.episodes[:20]:
+        names |= {episode.upstream: None, episode.downstream: None}
+    return list(names)
+
+
+def _episode_rows(report: DPIReport) -> list[dict[str, str]]:
+    """Return the first twenty episodes as rows of text, the common start of layers folded away."""
+    _, short = fold_names(_episode_layers(report))
+    rows = report.rows()[:20]
+    for row, episode in zip(rows, report.episodes, strict=False):
+        pair = [short[episode.upstream], short[episode.downstream]]
+        row["layers"] = " -> ".join(dict.fromkeys(pair))
+    return rows
+
+
 def say_phases(phases: Phases, console: Console | None = None) -> None:
     """The phases; in a terminal as a table with one row per layer and estimator."""
     console = console or console_here()
     if not console.is_terminal:
         console.print(str(phases), markup=False, highlight=False, soft_wrap=True)
         return
-    rows = [
-        {
-            "layer": p.layer if c is p.curves[0] else "",
-            "verdict": p.verdict if c is p.curves[0] else "",
-            "estimator": c.estimator,
-            "fall [bits]": f"{c.drop:.3f}" + (" *" if c.compresses else "  "),
-            "95 %": f"[{c.low:.3f}, {c.high:.3f}]",
-            "peak at step": f"{c.onset} [{c.onset_low}, {c.onset_high}]",
-            "fitted by": "" if c.fitting_end is None else str(c.fitting_end),
-        }
-        for p in phases.layers
-        for c in p.curves
-    ]
+    prefix, short = fold_names([p.layer for p in phases.layers])
+    rows = []
+    for p in phases.layers:
+        for c in p.curves:
+            first = c is p.curves[0]
+            rows.append(
+                {
+                    "layer": short[p.layer] if first else "",
+                    "verdict": p.verdict if first else "",
+                    "estimator": c.estimator,
+                    "fall [bits]": f"{c.drop:.3f}" + (" *" if c.compresses else "  "),
+                    "95 %": f"[{c.low:.3f}, {c.high:.3f}]",
+                    "peak at step": f"{c.onset} [{c.onset_low}, {c.onset_high}]",
+                    "fitted by": "" if c.fitting_end is None else str(c.fitting_end),
+                }
+            )
+    if console.width < WIDE:  # the verdict stands in the sentences below
+        for row in rows:
+            del row["verdict"], row["fitted by"]
+    where = f"; layers of {prefix}" if prefix else ""
     console.print(
         table_of(
-            f"phases of {phases.path}; * compression: beyond chance, lasting",
+            f"phases of {phases.path}; * compression: beyond chance, lasting{where}",
             rows,
             right=("fall [bits]",),
+            whole=("layer", "estimator", "fall [bits]"),
         )
     )
     for p in phases.layers:
