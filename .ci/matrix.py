@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 NAMED = ("torch", "numpy", "scikit-learn")
-TESTS = ("archive_golden", "estimators", "dpi", "plot_paper", "recorder", "choose")
+TESTS = ("archive_golden", "dpi", "plot_paper", "recorder")
 TESTS_WITHOUT_TORCH = ("spec", "exact", "gaussian", "ksg", "kernels_cells", "plot_paper")
 TOOLS = ("pytest>=8.2", "pytest-timeout", "hypothesis", "psutil")
 

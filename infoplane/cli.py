@@ -24,6 +24,14 @@ NUMBERS = {
 }
 """Words of typer, and ours."""
 
+PYTHON = {
+    "pass overwrite=True to replace it or resume=True to go on with it": "--overwrite replaces it",
+    "or pass overwrite=True": "or give --overwrite",
+    "pass overwrite=True": "give --overwrite",
+    "overwrite=True": "--overwrite",
+}
+"""Words of Python in a remedy, and the option that does the same."""
+
 
 class _App(typer.Typer):
     """A Typer app that prints our errors as one readable line and exits with 2, as for bad usage."""
@@ -42,7 +50,8 @@ class _App(typer.Typer):
             say("Aborted.", file=sys.stderr)
             raise SystemExit(1) from None
         except InfoplaneError as error:
-            say(f"infoplane: {type(error).__name__}: {error}", file=sys.stderr)
+            words = _in_options(str(error))
+            say(f"infoplane: {type(error).__name__}: {words}", file=sys.stderr)
             _say_notes(error)
             raise SystemExit(2) from None
         except USAGE_ERROR as error:
@@ -64,6 +73,13 @@ def _plain(message: str) -> str:
     for theirs, ours in NUMBERS.items():
         message = message.replace(theirs, ours)
     return message.rstrip(".")
+
+
+def _in_options(message: str) -> str:
+    """Return an error's message with options in place of keywords of Python."""
+    for theirs, ours in PYTHON.items():
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _say_notes(error: BaseException) -> None:

@@ -52,7 +52,7 @@ def run_demo(
     """
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.measuring.measure import measure
-    from infoplane.archive import open_archive
+    from infoplane.archive import layout, open_archive
 
     if task not in TASKS:
         raise InputError(
@@ -62,6 +62,10 @@ def run_demo(
     if epochs < 1:
         raise InputError(f"expected at least one epoch, got {epochs}")
     out = Path(out)
+    if (out / layout.RUN_FILE).exists():
+        raise InputError(
+            f"{out} is a run; give a folder for the demo's own run, tables and pictures"
+        )
     out.mkdir(parents=True, exist_ok=True)
     say(
         f"training the {task} network ({activation}) for {epochs} epochs, capturing about {min(checkpoints, epochs)} checkpoints"

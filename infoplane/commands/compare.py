@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.options import Picture, Workers, one_of, refuse_together
+from infoplane.errors import InputError
 
 
 def compare(
@@ -56,8 +57,12 @@ def compare(
         refuse_together("they are of a pooled picture", centre=centre != "median")
     if output is None:
         refuse_together("no picture is asked for", kind=kind != "planes")
+    seen: set[Path] = set()
     for path in run:
         is_plane_at(path)
+        if path.resolve() in seen:
+            raise InputError(f"{path} is given twice; compare takes different runs or planes")
+        seen.add(path.resolve())
     prepare(output, PICTURES)
     planes, spec = named_planes(run, estimator or None, workers)
     pooled = pool(planes, estimator=spec)

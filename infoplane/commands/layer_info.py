@@ -8,6 +8,7 @@ import typer
 
 from infoplane.commands.options import Csv, Layers, Picture, Run, Seed
 from infoplane.display.say import say
+from infoplane.errors import InputError
 
 
 def layer_info(
@@ -36,6 +37,8 @@ def layer_info(
 
     archive = open_run(run)
     layers = names_like(layer, archive.layers)
+    if layers is not None and len(layers) < 2:
+        raise InputError(f"layer-info is of pairs of layers: give at least 2, got {layers}")
     prepare(output, PICTURES)
     prepare(csv)
     with working("measuring pairs of layers"):

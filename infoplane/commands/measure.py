@@ -19,6 +19,7 @@ from infoplane.commands.options import (
 )
 from infoplane.cores import SHARE
 from infoplane.display.say import say
+from infoplane.errors import InputError
 
 if TYPE_CHECKING:
     from infoplane.plane import Plane
@@ -112,12 +113,18 @@ def measure(
             output=output, csv=csv, layer=layer, workers=workers > 1, dask=dask, device=device,
             errorbars=errorbars, null=null is not None, label=label, alone=alone, fresh=fresh,
         )  # fmt: skip
+        if run.is_file():
+            raise InputError(
+                f"{run} is a file; --follow measures the folder that a Recorder writes to"
+            )
         _follow(run, estimator, max_overhead, seed)
         return
     refuse_together("only --follow keeps to a share", max_overhead=max_overhead != SHARE)
+    from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.kernels.pairwise import require_device
     from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.analysis.studies.disagreement import companions, without_refused
-    from infoplane.commands.outputs import prepare
+    from infoplane.commands.outputs import PLANES, prepare
     from infoplane.commands.planes import asked_by, plane_target, refuse_to_replace
     from infoplane.commands.subjects import open_run, tell_read_only
     from infoplane.display.tables import say_plane
@@ -125,6 +132,10 @@ def measure(
     from infoplane.types import printable
 
     archive = open_run(run)
+    for spec in estimator or ():
+        parse(spec)  # a typing error is said before anything about files
+    if device:
+        require_device(device)
     layers = names_like(layer, archive.layers)
     asked = (
         f"{estimator or 'chosen'}; layers {layers or 'all'}; seed {seed}; "
@@ -133,7 +144,7 @@ def measure(
     target = output or plane_target(archive)
     if output is None and not overwrite:
         refuse_to_replace(target, asked)
-    prepare(target)
+    prepare(target, PLANES)
     prepare(csv)
     tell_read_only(archive)
     added = () if alone or not estimator else companions(estimator)

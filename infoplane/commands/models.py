@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,12 +33,30 @@ def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's n
         )
     try:
         with _importable(module) as name:
-            built = getattr(importlib.import_module(name), factory)()
+            make = getattr(importlib.import_module(name), factory)
+            _require_callable_alone(make, f"{option} {spec!r}")
+            built = make()
     except (ImportError, AttributeError) as error:
         raise InputError(
             f"{option} {spec!r}: {error}; expected module:factory that can be imported from here"
         ) from error
     return built if isinstance(built, tuple) else (built, None)
+
+
+def _require_callable_alone(make: object, named: str) -> None:
+    """Refuse a factory that cannot be called, or not without arguments."""
+    if not callable(make):
+        raise InputError(f"{named}: expected a function that builds the network, got {make!r}")
+    try:
+        signature = inspect.signature(make)
+    except ValueError:  # a builtin may have none
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise InputError(
+            f"{named}: is called without arguments, and {error}; write a function that builds the network"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from infoplane.errors import ArchiveError, InputError
 
 PICTURES = (".png", ".svg", ".pdf")
 MOVIES = (".gif", ".mp4")
+PLANES = (".h5", ".hdf5", ".nc")
 
 
 def prepare(path: Path | None, suffixes: Sequence[str] = ()) -> None:

@@ -10,12 +10,27 @@ from typing import Annotated
 import typer
 
 from infoplane.commands.options import Specs, refuse_together
+from infoplane.errors import InputError
 
 
 def _port(value: int) -> int:
     if not 1 <= value <= 65535:
         raise typer.BadParameter(f"expected a port from 1 to 65535, got {value}")
     return value
+
+
+def _require_address(host: str) -> None:
+    """Refuse a name that stands for no address.
+
+    Raises:
+        InputError: it does not.
+    """
+    try:
+        socket.getaddrinfo(host, None)
+    except OSError as error:
+        raise InputError(
+            f"--host {host!r}: no such address ({error.strerror}); leave it out for this machine alone"
+        ) from error
 
 
 def watch(
@@ -55,7 +70,6 @@ def watch(
     from infoplane.analysis.live.follow import RunSource, measure_beside
     from infoplane.analysis.live.server import serve
     from infoplane.background.page_secret import read_secret
-    from infoplane.errors import InputError
 
     known = None if secret is None else read_secret(secret)
 
@@ -65,6 +79,7 @@ def watch(
         raise InputError(f"{run} is a file; watch follows the folder that a Recorder writes to")
     for spec in estimator or ():
         parse(spec)
+    _require_address(host)
     stop = threading.Event()
     if not follow:
         threading.Thread(

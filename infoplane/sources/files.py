@@ -230,8 +230,8 @@ def _refuse_labels(found: Import, *, chosen: bool) -> None:
     names = [name for name in found.first if name.rpartition("/")[2] in _LABELS]
     if names and not chosen:
         raise InputError(
-            f"{names} look like labels and would be layers: say y={names[0]!r}, or choose the layers "
-            "by layers=[...]"
+            f"{names} look like labels and would be layers: say y={names[0]!r} (--labels {names[0]}), "
+            "or choose the layers by layers=[...] (--layer)"
         )
 
 
