@@ -233,3 +233,18 @@ def test_a_hull_holds_every_point_on_its_left(corners: list[tuple[int, int]]) ->
         return
     for (ax, ay), (bx, by) in zip(hull, [*hull[1:], hull[0]], strict=True):
         assert all((bx - ax) * (y - ay) >= (by - ay) * (x - ax) for x, y in corners)
+
+
+def test_labels_of_planes_side_by_side_do_not_run_into_each_other() -> None:
+    plane = plane_with()
+    long = "a-plug-in-with-a-long-name:width=0.25,scope=layer"
+    points = []
+    for point in plane.points:
+        estimate = replace(point.estimate, estimator=long)
+        points.append(replace(point, estimate=estimate))
+    figure = draw_side_by_side(
+        dict.fromkeys(("train", "test"), replace(plane, points=tuple(points)))
+    )
+    figure.draw_without_rendering()
+    left, right = (ax.xaxis.label.get_window_extent() for ax in figure.axes[:2])
+    assert left.x1 < right.x0

@@ -60,3 +60,12 @@ def test_a_side_of_two_rows_is_enough(tmp_path: Path) -> None:
 def test_a_side_of_one_row_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"at least 2 rows on each side, got \{'test': 1\}"):
         splits.split_rows(held_out(tmp_path / "run", 1))
+
+
+def test_without_an_estimator_the_sides_are_measured_by_those_that_can_answer(
+    split_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planes = splits.split_planes(split_run)
+    assert planes["train"].estimators == planes["test"].estimators
+    assert "bin:szt" not in planes["train"].estimators and "exact" in planes["train"].estimators
+    assert capsys.readouterr().err.startswith("estimators: ")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def split_planes(
     archive: Archive | str | Path,
-    estimators: Sequence[str | Estimator] = ("bin:szt",),
+    estimators: Sequence[str | Estimator] | None = None,
     *,
     equal_rows: bool = True,
     seed: int = 0,
@@ -43,7 +43,8 @@ def split_planes(
     different N must not be compared. Edges that are frozen over a run come from all rows, so both sides share their cells.
 
     Args:
-        archive: a run recorded with a split. estimators: specs.
+        archive: a run recorded with a split.
+        estimators: specs; None takes those that can answer for this run, see `choose_estimators`.
         equal_rows: False measures each side on all of its rows; the planes then differ by N too.
         seed: of the rows that are taken, and of estimators that draw.
         errorbars: half-sample splits for the standard error of every number that has none of its own; 0 for none.
@@ -52,11 +53,14 @@ def split_planes(
         InputError: the run knows no split, or one side has fewer than 2 rows.
     """
     from infoplane.analysis.estimators.spec import parse
+    from infoplane.analysis.measuring.measure import say_choice
     from infoplane.analysis.resampling.intervals import Resampled
 
     archive = open_run(archive)
     sides = split_rows(archive, equal_rows=equal_rows, seed=seed)
     cells = [(step, layer) for step, layer in archive]
+    if estimators is None:
+        estimators = say_choice(archive).specs
     frozen = freeze_edges([parse(e) for e in estimators], archive)
     if errorbars:
         for layer, chosen in frozen.items():

@@ -138,6 +138,18 @@ def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
     ax.set_xlabel(wrap_label(style.drawable(text), max(18, int(room / 4.2))), parse_math=False)
 
 
+def fit_labels_across(axes: Sequence[Axes]) -> None:
+    """Break the labels of neighbouring flat axes again where one, as drawn, is wider than its Axes."""
+    style.settle(style.figure_of(axes[0]))
+    for ax in axes:
+        text = ax.get_xlabel().replace("\n", " ")
+        widest = ax.xaxis.label.get_window_extent().width
+        if text and widest > ax.get_window_extent().width:
+            lines = ax.get_xlabel().split("\n")
+            letters = max(map(len, lines)) * ax.get_window_extent().width / widest
+            ax.set_xlabel(wrap_label(text, max(18, int(letters))), parse_math=False)
+
+
 def label_up(ax: Axes, text: str) -> None:
     """Write the label of the upright axis, broken to the height that legend and title have left."""
     style.settle(style.figure_of(ax))

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from infoplane.analysis.plot import style
 from infoplane.analysis.plot.depth import depth_of
+from infoplane.analysis.plot.frame import fit_labels_across
 from infoplane.analysis.plot.labels import choose_estimator, short_names
 from infoplane.analysis.plot.legend import Legend, legend_entries
 from infoplane.analysis.plot.marks import MARKS, marks_of
@@ -63,6 +64,7 @@ def draw_side_by_side(
     left, right, low, high = zip(*limits, strict=True)
     axes[0].set_xlim(min(left), max(right))
     axes[0].set_ylim(min(low), max(high))
+    fit_labels_across(axes)
     _draw_shared_legend(figure, planes, estimator, sense)
     return figure
 

@@ -105,7 +105,8 @@ def _split(archive: Archive, asked: Asked) -> Figure:
     from infoplane.analysis.measuring.train_test import split_planes
     from infoplane.analysis.plot import View, draw_side_by_side
 
-    planes = split_planes(archive, [asked.estimator or "bin:szt"], errorbars=asked.errorbars)
+    specs = [asked.estimator] if asked.estimator else None
+    planes = split_planes(archive, specs, errorbars=asked.errorbars)
     return draw_side_by_side(planes, view=View(title=asked.title))
 
 
