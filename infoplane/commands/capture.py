@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from infoplane.commands.options import at_least, one_of, refuse_together
+from infoplane.commands.options import (
+    DryRun,
+    KindOfLabels,
+    MaxRows,
+    NewRun,
+    Overwrite,
+    RowKind,
+    SkipFirst,
+    XOfTokens,
+    at_least,
+    one_of,
+    refuse_together,
+)
 from infoplane.display.say import say
 
 
@@ -18,7 +30,7 @@ def capture(
             help="module:factory; the factory returns the network, or (network, probe)."
         ),
     ],
-    out: Annotated[Path, typer.Option("--output", "-o", help="Directory of the run.")],
+    out: NewRun,
     probe: Annotated[
         Path | None,
         typer.Option(help=".npz with x and y (and split, row_ids), .npy or .pt."),
@@ -39,9 +51,7 @@ def capture(
     mode: Annotated[
         str, typer.Option(help="eval, train or user.", callback=one_of("eval", "train", "user"))
     ] = "eval",
-    rows: Annotated[
-        str, typer.Option(help="sample, token, pixel or node: what of a layer is a row.")
-    ] = "sample",
+    rows: RowKind = "sample",
     labels: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,24 +59,16 @@ def capture(
             help="Of tokens: token, next-token, position or ngram:2; several give a label set each.",
         ),
     ] = None,
-    x: Annotated[
-        str, typer.Option(help="Of tokens what X is: prefix, sequence or token; found if left out.")
-    ] = "",
+    x: XOfTokens = "",
     mask: Annotated[
         str,
         typer.Option(
             help="Of tokens the input of the probe that is true where a position is real."
         ),
     ] = "",
-    skip_first: Annotated[
-        int, typer.Option(help="Of tokens: leave out so many at the start.", callback=at_least(0))
-    ] = 0,
-    max_rows: Annotated[
-        int, typer.Option(help="Keep so many rows, drawn once; 0 keeps all.", callback=at_least(0))
-    ] = 0,
-    y_kind: Annotated[
-        str, typer.Option(help="discrete or continuous; needed for floating-point labels.")
-    ] = "",
+    skip_first: SkipFirst = 0,
+    max_rows: MaxRows = 0,
+    y_kind: KindOfLabels = "",
     batch_size: Annotated[
         int, typer.Option(help="Rows per forward; 0 chooses.", callback=at_least(0))
     ] = 0,
@@ -82,14 +84,12 @@ def capture(
     strict: Annotated[
         bool, typer.Option(help="Refuse checkpoints with missing or unexpected keys.")
     ] = True,
-    overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be read as what, and stop.")
-    ] = False,
+    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Capture a trained network, as it stands or at every checkpoint of its training. A second call goes on where the first ended."""
     from infoplane.commands.models import build_model, read_probe
-    from infoplane.commands.outputs import make_folder
+    from infoplane.commands.outputs import make_folder, say_new_run
     from infoplane.errors import InputError
 
     if not checkpoints:
@@ -131,7 +131,4 @@ def capture(
     archive = capture_run(
         network, shown, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
     )
-    say(
-        f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
-        f"{archive.row_info.counted(archive.n_rows)}. Next: infoplane measure {archive.path}"
-    )
+    say_new_run(archive)

@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import AllSteps, Csv, Layers, Picture, Run, Specs, Steps, at_least
+from infoplane.commands.options import Specs, at_least
+from infoplane.commands.over_steps import Number, Question, over_steps
 
 
+@over_steps()
 def held_out(
-    run: Run,
+    question: Question,
     estimator: Specs = None,
-    layer: Layers = None,
-    step: Steps = None,
-    every: AllSteps = False,
     divisions: Annotated[
         int,
         typer.Option(
@@ -23,26 +22,15 @@ def held_out(
             callback=at_least(0),
         ),
     ] = 0,
-    csv: Csv = None,
-    output: Picture = None,
 ) -> None:
     """I(Z;Y) in bits on trained-on and on held-out rows, equally many of each. Drawn is the gap."""
     from infoplane.analysis.studies.held_out import train_and_held_out
-    from infoplane.commands.outputs import PICTURES, prepare
-    from infoplane.commands.over_steps import Number, chosen_steps, measure_steps, show
-    from infoplane.commands.subjects import open_run
-    from infoplane.patterns import names_like
 
-    archive = open_run(run)
-    layers = names_like(layer, archive.layers)
-    steps = chosen_steps(archive, step, every)
-    prepare(output, PICTURES)
-    prepare(csv)
     specs = estimator or ("knn", "vinfo:family=linear")
 
     def at(step: int) -> Iterator[Number]:
         for b in train_and_held_out(
-            archive, specs, layers=layers, steps=[step], divisions=divisions
+            question.archive, specs, layers=question.layers, steps=[step], divisions=divisions
         ):
             columns = {
                 "step": b.step,
@@ -58,5 +46,5 @@ def held_out(
             text += "" if b.p is None else f" p={b.p:.2g}"
             yield Number(b.step, b.layer, b.gap_bits, text, b.train.estimator, columns)
 
-    numbers = measure_steps("measuring", steps, at)
-    show("I(Z;Y) [bits], trained on / held out", numbers, archive.steps, csv=csv, output=output)
+    numbers = question.measure("measuring", at)
+    question.show("I(Z;Y) [bits], trained on / held out", numbers)

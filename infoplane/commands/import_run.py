@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from infoplane.commands.options import at_least
+from infoplane.commands.options import (
+    DryRun,
+    KindOfLabels,
+    MaxRows,
+    NewRun,
+    Overwrite,
+    RowKind,
+    SkipFirst,
+    XOfTokens,
+)
 from infoplane.display.say import say
 
 
@@ -15,7 +24,7 @@ def import_(
     path: Annotated[
         Path, typer.Argument(help="A folder, or a file: .npy .npz .pt .safetensors .h5 .zarr.")
     ],
-    out: Annotated[Path, typer.Option("--output", "-o", help="Directory of the run.")],
+    out: NewRun,
     pattern: Annotated[
         str,
         typer.Option(help="Which file is what, e.g. 'step{step}/{layer}.npy', in quotes."),
@@ -30,23 +39,13 @@ def import_(
     inputs: Annotated[
         str, typer.Option("--inputs", help="The same for the inputs, if they are at hand.")
     ] = "",
-    rows: Annotated[
-        str, typer.Option(help="sample, token, pixel or node: what of a layer is a row.")
-    ] = "sample",
-    x: Annotated[
-        str,
-        typer.Option(help="Of tokens what X is: prefix, sequence or token; see docs/tokens.md."),
-    ] = "",
+    rows: RowKind = "sample",
+    x: XOfTokens = "",
     mask: Annotated[
         str, typer.Option(help="Of tokens a file or array that is true where a position is real.")
     ] = "",
-    skip_first: Annotated[
-        int, typer.Option(help="Of tokens: leave out so many at the start.", callback=at_least(0))
-    ] = 0,
-    max_rows: Annotated[
-        int,
-        typer.Option(help="Keep so many rows, drawn once; 0 keeps all.", callback=at_least(0)),
-    ] = 0,
+    skip_first: SkipFirst = 0,
+    max_rows: MaxRows = 0,
     row_ids: Annotated[
         str, typer.Option("--row-ids", help="The same for numbers that are equal for equal inputs.")
     ] = "",
@@ -58,22 +57,18 @@ def import_(
         str, typer.Option(help="sequential: each layer is computed from the one before alone.")
     ] = "",
     step: Annotated[int, typer.Option(help="Where the pattern has no {step}.")] = 0,
-    y_kind: Annotated[
-        str, typer.Option(help="discrete or continuous; needed for floating-point labels.")
-    ] = "",
+    y_kind: KindOfLabels = "",
     keep_nonfinite: Annotated[
         bool, typer.Option("--keep-nonfinite", help="Store NaN and infinities as they are.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
+    overwrite: Overwrite = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that is there; its steps are kept.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be read as what, and stop.")
-    ] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Store activations that other tools captured as a run. Layers are taken by name unless --layer gives their order."""
-    from infoplane.commands.outputs import make_folder
+    from infoplane.commands.outputs import make_folder, say_new_run
     from infoplane.sources.files import import_run, preview_import
 
     if dry_run:
@@ -112,7 +107,4 @@ def import_(
         overwrite=overwrite,
         resume=resume,
     )
-    say(
-        f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, "
-        f"{archive.row_info.counted(archive.n_rows)}. Next: infoplane measure {archive.path}"
-    )
+    say_new_run(archive)

@@ -95,6 +95,14 @@ Csv = Annotated[Path | None, typer.Option("--csv", help="Also write the numbers 
 Picture = Annotated[
     Path | None, typer.Option("-o", "--output", help="Also draw FILE.png, .svg or .pdf.")
 ]
+Predictors = Annotated[
+    str,
+    typer.Option(
+        "--family",
+        help="Predictors: linear, mlp, knn, gaussian.",
+        callback=one_of("linear", "mlp", "knn", "gaussian"),
+    ),
+]
 Workers = Annotated[
     int,
     typer.Option(
@@ -105,3 +113,31 @@ Workers = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of what is drawn at random.", callback=at_least(0))]
+
+# Of commands that make a run.
+NewRun = Annotated[Path, typer.Option("--output", "-o", help="Directory of the run.")]
+RowKind = Annotated[
+    str, typer.Option("--rows", help="sample, token, pixel or node: what of a layer is a row.")
+]
+XOfTokens = Annotated[
+    str,
+    typer.Option(
+        "--x",
+        help="Of tokens what X is: prefix, sequence or token; see docs/tokens.md.",
+    ),
+]
+SkipFirst = Annotated[
+    int,
+    typer.Option(help="Of tokens: leave out so many at the start.", callback=at_least(0)),
+]
+MaxRows = Annotated[
+    int, typer.Option(help="Keep so many rows, drawn once; 0 keeps all.", callback=at_least(0))
+]
+KindOfLabels = Annotated[
+    str,
+    typer.Option("--y-kind", help="discrete or continuous; needed for floating-point labels."),
+]
+Overwrite = Annotated[bool, typer.Option(help="Replace a run that is there.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be read as what, and stop.")
+]

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from infoplane.display.say import say
 from infoplane.errors import ArchiveError, InputError
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
 
 PICTURES = (".png", ".svg", ".pdf")
 MOVIES = (".gif", ".mp4")
@@ -48,3 +53,12 @@ def make_folder(folder: Path) -> None:
         raise ArchiveError(f"{folder}: no folder can be made there: {reason}") from error
     if not may_write(folder):
         raise ArchiveError(f"{folder}: may not be written to; give another --output")
+
+
+def say_new_run(archive: Archive) -> None:
+    """Say what was stored, and what to do next."""
+    rows = archive.row_info.counted(archive.n_rows)
+    say(
+        f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, {rows}. "
+        f"Next: infoplane measure {archive.path}"
+    )

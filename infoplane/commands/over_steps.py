@@ -1,12 +1,19 @@
-"""A number of every layer at some checkpoints: chosen, measured with progress, printed as layers by checkpoints, drawn, written."""
+"""Commands that ask for a number of every layer at some checkpoints.
+
+Chosen, measured with progress, printed as layers by checkpoints, drawn, written.
+"""
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from infoplane.commands.options import AllSteps, Csv, Layers, Picture, Run, Steps
+from infoplane.commands.outputs import PICTURES, prepare
 from infoplane.display.say import say
 from infoplane.errors import EstimatorError, InputError
 
@@ -70,60 +77,117 @@ def chosen_steps(
     return [steps[round(k * last / (FEW - 1))] for k in range(FEW)]
 
 
-def measure_steps(
-    label: str, steps: Sequence[int], measure: Callable[[int], Iterable[Number]]
-) -> list[Number]:
-    """Return the numbers of every checkpoint, with progress; a checkpoint that is refused is left out.
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a run: of which layers, at which checkpoints, and where the answer goes.
 
-    Raises:
-        InputError: every checkpoint was refused; the last reason.
+    Attributes:
+        archive: the run.
+        layers: names; None for all.
+        steps: checkpoints to measure.
+        csv: file for all columns; None for none.
+        output: file for a picture; None for none.
     """
-    from infoplane.display.progress import progress
 
-    numbers: list[Number] = []
-    refused: InputError | None = None
-    with progress(label, len(steps)) as advance:
-        for step in steps:
-            try:
-                numbers += measure(step)
-            except EstimatorError as error:
-                refused = error
-            advance()
-    if not numbers:
-        raise refused or InputError("no layer has a number at the chosen checkpoints")
-    return numbers
+    archive: Archive
+    layers: list[str] | None
+    steps: list[int]
+    csv: Path | None
+    output: Path | None
+
+    def measure(self, label: str, at: Callable[[int], Iterable[Number]]) -> list[Number]:
+        """Return the numbers of every checkpoint, with progress; one that is refused is left out.
+
+        Args:
+            label: of the progress.
+            at: the numbers of a checkpoint, in the order of the layers.
+
+        Raises:
+            InputError: every checkpoint was refused; the last reason.
+        """
+        from infoplane.display.progress import progress
+
+        numbers: list[Number] = []
+        refused: InputError | None = None
+        with progress(label, len(self.steps)) as advance:
+            for step in self.steps:
+                try:
+                    numbers += at(step)
+                except EstimatorError as error:
+                    refused = error
+                advance()
+        if not numbers:
+            raise refused or InputError("no layer has a number at the chosen checkpoints")
+        return numbers
+
+    def show(self, title: str, numbers: Sequence[Number]) -> None:
+        """Print the numbers as layers by checkpoints, and write them as asked.
+
+        Args:
+            title: what the numbers are, with their unit.
+            numbers: in the order of the layers.
+        """
+        from infoplane.display.step_table import say_steps
+
+        say_steps(title, [(n.layer, n.kind, n.step, n.text) for n in numbers])
+        shown, captured = len({n.step for n in numbers}), len(self.archive.steps)
+        if shown < captured:
+            say(f"{shown} of {captured} checkpoints; --all measures every one")
+        if self.csv is not None:
+            from infoplane.new_file import write_csv
+
+            columns = list(numbers[0].columns)
+            say(write_csv(self.csv, columns, [n.columns for n in numbers]))
+        if self.output is not None:
+            from infoplane.analysis.plot.over_steps import draw_over_steps
+            from infoplane.commands.pictures import write
+
+            points = [(n.layer, n.kind, n.step, n.bits) for n in numbers]
+            write(draw_over_steps(title, points), self.output)
 
 
-def show(
-    title: str,
-    numbers: Sequence[Number],
-    captured: Sequence[int],
-    *,
-    csv: Path | None = None,
-    output: Path | None = None,
-) -> None:
-    """Print the numbers as layers by checkpoints, and write them as asked.
+def over_steps(least: int = 0) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the run, and the options of `Question`, beside its own.
 
     Args:
-        title: what the numbers are, with their unit.
-        numbers: in the order of the layers.
-        captured: all checkpoints of the run.
-        csv: file for all columns.
-        output: file for a picture.
+        least: checkpoints at the start that have no number.
+
+    The command's first argument is the question that is asked by them.
     """
-    from infoplane.display.step_table import say_steps
 
-    say_steps(title, [(n.layer, n.kind, n.step, n.text) for n in numbers])
-    shown = len({n.step for n in numbers})
-    if shown < len(captured):
-        say(f"{shown} of {len(captured)} checkpoints; --all measures every one")
-    if csv is not None:
-        from infoplane.new_file import write_csv
+    def ask(
+        run: Run,
+        layer: Layers = None,
+        step: Steps = None,
+        every: AllSteps = False,
+        csv: Csv = None,
+        output: Picture = None,
+    ) -> Question:
+        from infoplane.commands.subjects import open_run
+        from infoplane.patterns import names_like
 
-        columns = list(numbers[0].columns)
-        say(write_csv(csv, columns, [n.columns for n in numbers]))
-    if output is not None:
-        from infoplane.analysis.plot.over_steps import draw_over_steps
-        from infoplane.commands.pictures import write
+        archive = open_run(run)
+        layers = names_like(layer, archive.layers)
+        steps = chosen_steps(archive, step, every, least=least)
+        prepare(output, PICTURES)
+        prepare(csv)
+        return Question(archive, layers, steps, csv, output)
 
-        write(draw_over_steps(title, [(n.layer, n.kind, n.step, n.bits) for n in numbers]), output)
+    shared = inspect.signature(ask, eval_str=True).parameters
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def asked(**options: Any) -> None:  # Any: as declared by the command and by `ask`
+            question = ask(**{name: options.pop(name) for name in shared})
+            command(question, **options)
+
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
+        run, *rest = shared.values()
+        required = [option for option in own if option.default is option.empty]
+        optional = [option for option in own if option.default is not option.empty]
+        parameters = [run, *required, *optional, *rest]
+        asked.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+        asked.__annotations__ = {option.name: option.annotation for option in parameters}
+        return asked
+
+    return decorate
