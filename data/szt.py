@@ -104,17 +104,12 @@ def train(
 
     ``on_epoch(epoch, metrics)`` is called after every epoch. ``batch=0`` is full batch.
     """
-    import torch
-
     from infoplane.data.training import classify
 
-    x, y = load()
-    mask = torch.as_tensor(train_mask(seed))
     return classify(
         model,
-        torch.as_tensor(x),
-        torch.as_tensor(y),
-        mask,
+        *load(),
+        train_mask(seed),
         epochs=epochs,
         seed=seed,
         lr=lr,

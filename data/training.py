@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import ArrayLike
 from torch import nn
 
 OnEpoch = Callable[[int, dict[str, float]], object]
@@ -25,9 +26,9 @@ class Trained:
 
 def classify(
     model: nn.Module,
-    x: torch.Tensor,
-    y: torch.Tensor,
-    train: torch.Tensor,
+    x: ArrayLike,
+    y: ArrayLike,
+    train: ArrayLike,
     *,
     epochs: int,
     seed: int,
@@ -42,12 +43,14 @@ def classify(
 
     Args:
         model: maps ``(n, ...)`` to ``(n, classes)`` logits; trained in place, on the device of its parameters.
-        x, y: all rows and their labels. train: boolean mask, shape ``(n,)``.
+        x: all rows, an array or a tensor.
+        y: their labels, shape ``(n,)``.
+        train: boolean mask, shape ``(n,)``.
         batch: minibatch size; 0 for full batch.
         on_epoch: called as ``on_epoch(epoch, metrics)`` after every epoch, 1 to ``epochs``; ``Recorder.step`` fits as a keyword call.
     """
     device = next(model.parameters()).device
-    x, y, train = x.to(device), y.to(device), train.to(device)
+    x, y, train = (torch.as_tensor(a).to(device) for a in (x, y, train))
     inputs, labels = x[train], y[train]
     n = len(inputs)
     size = batch or n

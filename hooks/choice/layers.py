@@ -164,7 +164,7 @@ def _in_order(trial: Trial, sites: Sequence[Site]) -> tuple[Site, ...]:
     """Return these sites in the order in which they fire."""
     fired: list[Site] = []
 
-    def visit(site: Site, value: Any) -> None:  # Any: layer output
+    def visit(site: Site, _value: Any) -> None:  # Any: layer output
         fired.append(site)
 
     with attached(sites, visit):

@@ -145,7 +145,7 @@ def _difference(
             "it was copied, or two layers swapped"
         )
     candidates = [own] if own is not None else [v for v in live.values() if v.shape == values.shape]
-    return _order(stored, rows, candidates)
+    return _order(stored, candidates)
 
 
 def _norms(names: list[str], kinds: Mapping[str, str]) -> str:
@@ -153,7 +153,7 @@ def _norms(names: list[str], kinds: Mapping[str, str]) -> str:
     return next((name for name in names if "norm" in kinds.get(name, "").lower()), "")
 
 
-def _order(stored: Stored, rows: NDArray[np.int64], candidates: list[Values]) -> str:
+def _order(stored: Stored, candidates: list[Values]) -> str:
     """Whether the rows are there in another order, or one batch again and again."""
     n = stored.shape[0]
     whole = np.asarray(stored.take(0, n), dtype=np.float64).reshape(n, -1)  # (N, D)
