@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from numpy.typing import ArrayLike
 
@@ -16,13 +16,32 @@ from infoplane.display.progress import progress as shown_progress
 from infoplane.display.say import say
 from infoplane.errors import InputError
 from infoplane.patterns import did_you_mean, fits
-from infoplane.positions import WantedRows, wanted_rows
+from infoplane.positions import wanted_rows
 from infoplane.positions.wanted import X_NAMES, Labels
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.chains import Declared, declared_chain
 from infoplane.sources.probe_rows import LayerRows, settle_probe
 from infoplane.sources.rows import Rows, as_rows
 from infoplane.types import LayerInfo
+
+
+class ArrayOptions(TypedDict, total=False):
+    """Options of `from_arrays` that it explains, and `infoplane.import_run` hands on."""
+
+    skip_first: int
+    max_rows: int | None
+    ignore_index: int
+    seed: int
+    y_kind: Literal["discrete", "continuous"] | None
+    x_kind: Literal["discrete", "continuous"] | None
+    chain: Declared
+    metrics: Mapping[int, Mapping[str, float]] | None
+    nonfinite: Literal["refuse", "keep"]
+    verify_with: Any  # Any: a module
+    tags: Mapping[str, object] | None
+    progress: bool
+    overwrite: bool
+    resume: bool
 
 
 @dataclass(frozen=True)
@@ -138,19 +157,48 @@ def from_arrays(
         >>> from_arrays({"fc1": z, "fc2": z[:, :2]}, y=[0, 1] * 3, to=tempfile.mkdtemp() + "/run").layers
         ('fc1', 'fc2')
     """
+    if nonfinite not in ("refuse", "keep"):
+        raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
     word, given = inputs_of(rows, x, inputs)
     wanted = wanted_rows(
         rows, x=word, y=y, mask=mask, skip_first=skip_first, max_rows=max_rows,
         ignore_index=ignore_index, seed=seed,
     )  # fmt: skip
-    found = plan_import(arrays, step=step, layers=layers)
+    found = arrays if isinstance(arrays, Import) else plan_import(arrays, step=step, layers=layers)
+    if unknown := sorted(set(metrics or ()) - set(found.steps)):
+        raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
     if verify_with is not None:
         verify(found, verify_with, given)
-    return store(
-        found, wanted, inputs=given, to=to, y_kind=y_kind, x_kind=x_kind, row_ids=row_ids, split=split,
-        chain=chain, metrics=metrics, nonfinite=nonfinite, tags=tags, progress=progress,
-        overwrite=overwrite, resume=resume,
+    probe = settle_probe(
+        wanted, found.first, inputs=given, row_ids=row_ids, split=split, y_kind=y_kind, x_kind=x_kind
     )  # fmt: skip
+    for note in probe.notes if probe.kept is not None else ():
+        warnings.warn(note, stacklevel=2)
+    infos = [_info(name, probe.of(layer)) for name, layer in found.first.items()]
+    config = {
+        "source": "arrays",
+        "rows": probe.told_apart,
+        "notes": list(probe.notes),
+        "tags": dict(tags or {}),
+    }
+    with RunWriter.create(
+        to, layers=infos, x=probe.x, y=probe.y, y_kind=y_kind, x_kind=probe.x_kind,  # type: ignore[arg-type]  # checked inside
+        labels=probe.labels, row_ids=probe.row_ids, split=probe.split, row_info=probe.info,
+        positions=probe.positions, chain=declared_chain(list(found.first), chain), config=config,
+        overwrite=overwrite, resume=resume,
+    ) as writer, shown_progress("importing", len(found.steps), shown=progress) as advance:  # fmt: skip
+        present = _present(writer, found)
+        try:
+            for number, layer_rows in found.steps.items():
+                if number not in present:
+                    chosen = {name: probe.of(layer) for name, layer in layer_rows.items()}
+                    _write(writer, number, chosen, (metrics or {}).get(number, {}), nonfinite)
+                advance()
+        except BaseException:
+            if not writer.steps_written:  # a run without a step is of no use to anybody
+                remove_run(writer.path)
+            raise
+    return open_archive(to)
 
 
 def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]:
@@ -261,62 +309,6 @@ def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
                     f"{first[name].shape} {first[name].own_dtype} at step {first_step}; a layer "
                     "keeps its rows and units over training"
                 )
-
-
-def store(
-    found: Import,
-    wanted: WantedRows,
-    *,
-    inputs: object,
-    to: str | Path,
-    y_kind: Literal["discrete", "continuous"] | None,
-    x_kind: Literal["discrete", "continuous"] | None,
-    row_ids: ArrayLike | None,
-    split: ArrayLike | None,
-    chain: Declared,
-    metrics: Mapping[int, Mapping[str, float]] | None,
-    nonfinite: Literal["refuse", "keep"],
-    tags: Mapping[str, object] | None,
-    progress: bool,
-    overwrite: bool,
-    resume: bool,
-) -> Archive:
-    """Write what `plan_import` settled; arguments as of `from_arrays`, ``wanted`` holds the labels."""
-    if nonfinite not in ("refuse", "keep"):
-        raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
-    if unknown := sorted(set(metrics or ()) - set(found.steps)):
-        raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
-    probe = settle_probe(
-        wanted, found.first, inputs=inputs, row_ids=row_ids, split=split, y_kind=y_kind, x_kind=x_kind
-    )  # fmt: skip
-    infos = [_info(name, probe.of(rows)) for name, rows in found.first.items()]
-    order = [info.name for info in infos]
-    config = {
-        "source": "arrays",
-        "rows": probe.told_apart,
-        "notes": list(probe.notes),
-        "tags": dict(tags or {}),
-    }
-    for note in probe.notes if probe.kept is not None else ():
-        warnings.warn(note, stacklevel=3)
-    with RunWriter.create(
-        to, layers=infos, x=probe.x, y=probe.y, y_kind=y_kind, x_kind=probe.x_kind,  # type: ignore[arg-type]  # checked inside
-        labels=probe.labels, row_ids=probe.row_ids, split=probe.split, row_info=probe.info,
-        positions=probe.positions, chain=declared_chain(order, chain), config=config,
-        overwrite=overwrite, resume=resume,
-    ) as writer, shown_progress("importing", len(found.steps), shown=progress) as advance:  # fmt: skip
-        present = _present(writer, found)
-        try:
-            for step, layers in found.steps.items():
-                if step not in present:
-                    rows_by_layer = {name: probe.of(rows) for name, rows in layers.items()}
-                    _write(writer, step, rows_by_layer, (metrics or {}).get(step, {}), nonfinite)
-                advance()
-        except BaseException:
-            if not writer.steps_written:  # a run without a step is of no use to anybody
-                remove_run(writer.path)
-            raise
-    return open_archive(to)
 
 
 def _present(writer: RunWriter, found: Import) -> frozenset[int]:

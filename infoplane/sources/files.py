@@ -7,18 +7,16 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive
 from infoplane.errors import InputError
-from infoplane.positions import wanted_rows
 from infoplane.positions.labels import rules_in
 from infoplane.positions.wanted import X_NAMES
-from infoplane.sources.arrays import Import, inputs_of, plan_import, store, verify
+from infoplane.sources.arrays import ArrayOptions, Import, from_arrays, inputs_of, plan_import
 from infoplane.sources.bridges import layers_of
-from infoplane.sources.chains import Declared
 from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
 from infoplane.sources.rows import to_numpy
 
@@ -49,24 +47,11 @@ def import_run(
     rows: str = "sample",
     inputs: Given | Mapping[str, Given] = None,
     mask: Given = None,
-    skip_first: int = 0,
-    max_rows: int | None = None,
-    ignore_index: int = -100,
-    seed: int = 0,
-    y_kind: Literal["discrete", "continuous"] | None = None,
-    x_kind: Literal["discrete", "continuous"] | None = None,
     row_ids: Given = None,
     split: Given = None,
     layers: Sequence[str] | None = None,
-    chain: Declared = None,
     step: int = 0,
-    metrics: Mapping[int, Mapping[str, float]] | None = None,
-    nonfinite: Literal["refuse", "keep"] = "refuse",
-    verify_with: Any = None,  # Any: a module; torch is imported only then
-    tags: Mapping[str, object] | None = None,
-    progress: bool = False,
-    overwrite: bool = False,
-    resume: bool = False,
+    **options: Unpack[ArrayOptions],
 ) -> Archive:
     """Store activations that lie in files as a run: ``.npy .npz .pt .safetensors .h5 .zarr``.
 
@@ -78,11 +63,12 @@ def import_run(
             the layers of a step by name; without ``{step}`` everything is of ``step``.
         y, x, inputs, mask, row_ids, split: arrays, files (in the folder or from here), or names in
             the file; words as for `infoplane.from_arrays` (``y="next-token"``, ``x="prefix"``).
-        rows, skip_first, max_rows, ignore_index, seed, y_kind, x_kind, chain, metrics, nonfinite,
-            verify_with, tags, progress, overwrite, resume: as for `infoplane.from_arrays`.
+        rows: ``sample``, ``token``, ``pixel`` or ``node``, as for `infoplane.from_arrays`.
         layers: names or globs in order of execution. Without them files are taken by name, numbers
             in order, which need not be the order of execution.
         step: where the pattern has none.
+        **options: ``skip_first max_rows ignore_index seed y_kind x_kind chain metrics nonfinite
+            verify_with tags progress overwrite resume``, as for `infoplane.from_arrays`.
 
     Raises:
         InputError: nothing matches, a layer is missing at a step, objects, pickles, and what
@@ -100,28 +86,21 @@ def import_run(
     with ExitStack() as stack:
         files = _Files(Path(path), stack)
         kind = rows.partition(":")[0]
-        word, given = inputs_of(
-            rows, files.read(x, "x", X_NAMES.get(kind, ())), files.read(inputs, "inputs")
-        )
+        shown_x = files.read(x, "x", X_NAMES.get(kind, ()))
+        shown_inputs = files.read(inputs, "inputs")
+        given = inputs_of(rows, shown_x, shown_inputs)[1]
         names = list(given) if isinstance(given, Mapping) else ()
-        wanted = wanted_rows(
-            rows, x=word, y=files.read(y, "y", () if kind == "sample" else rules_in(y)),
-            mask=files.read(mask, "mask", names), skip_first=skip_first, max_rows=max_rows,
-            ignore_index=ignore_index, seed=seed,
-        )  # fmt: skip
         beside = {
-            name: files.array(value, name)
-            for name, value in (("row_ids", row_ids), ("split", split))
+            "y": files.read(y, "y", () if kind == "sample" else rules_in(y)),
+            "mask": files.read(mask, "mask", names),
+            "row_ids": files.array(row_ids, "row_ids"),
+            "split": files.array(split, "split"),
         }
         found = plan_files(files, pattern, step=step, layers=layers)
         _refuse_labels(found, chosen=layers is not None)
-        if verify_with is not None:
-            verify(found, verify_with, given)
-        return store(
-            found, wanted, inputs=given, to=to, **beside, y_kind=y_kind, x_kind=x_kind, chain=chain,
-            metrics=metrics, nonfinite=nonfinite, tags=tags, progress=progress,
-            overwrite=overwrite, resume=resume,
-        )  # fmt: skip
+        return from_arrays(
+            found, to=to, x=shown_x, inputs=shown_inputs, rows=rows, **beside, **options
+        )
 
 
 def preview_import(
