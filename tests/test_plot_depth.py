@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from infoplane.analysis.plot import caption_of, plot_plane
 from infoplane.analysis.plot.depth import depth_of
+from infoplane.analysis.report.content import page_data
 from infoplane.plane import Plane, Point
 from infoplane.row_info import RowInfo
 from infoplane.types import Estimate
@@ -55,6 +56,12 @@ def test_the_caption_names_parts_and_depths() -> None:
     assert "wte, h.k.attn, h.k.mlp, h.k for k from 0 to 3, ln_f, lm_head" in caption_of(
         plane(NAMES)
     )
+
+
+def test_the_report_numbers_layers_as_its_caption_says() -> None:
+    data = page_data(plane(NAMES))
+    assert [layer["mark"] for layer in data["layers"]][:2] == ["1", "2"]
+    assert "1 wte, 2 h.0.attn" in data["views"][0]["caption"]
 
 
 @pytest.mark.parametrize(

@@ -543,3 +543,46 @@ def test_auto_looks_into_an_encoder_beside_a_decoder(record: Record) -> None:
         "tokens",
         *(f"{side}.block.{k}" for side in ("encoder", "decoder") for k in range(2)),
     )
+
+
+def test_a_mask_that_is_true_everywhere_does_not_explain_padding(
+    model: CausalModel, record: Record
+) -> None:
+    ids, lengths = sentences(40)
+    probe = padded(ids, lengths, 12, "right")
+    probe["attention_mask"] = torch.ones_like(probe["attention_mask"])
+    with pytest.warns(RuntimeWarning, match="attention_mask is true everywhere"):
+        record(model, probe, rows="token", y="token")
+
+
+def test_texts_as_labels_of_tokens_may_be_missing(model: CausalModel, record: Record) -> None:
+    ids, lengths = sentences()
+    probe = padded(ids, lengths, 9, "right")
+    tags = np.where(probe["input_ids"].numpy() % 2 == 0, None, "odd")
+    archive = record(model, probe, rows="token", y=tags)
+    assert archive.n_rows == int((ids % 2 == 1).sum())
+
+
+@pytest.mark.parametrize(
+    ("probe", "message"),
+    [
+        (["a b", "c"], "dict\\(tokenizer"),
+        ({"input_ids": ["a b", "c"]}, "dict\\(tokenizer"),
+        (nn.utils.rnn.pack_sequence([torch.arange(3), torch.arange(2)]), "pad_packed_sequence"),
+    ],
+)
+def test_what_is_no_ids_says_how_to_make_them(
+    probe: object, message: str, model: CausalModel, record: Record
+) -> None:
+    with pytest.raises(InputError, match=message):
+        record(model, probe, rows="token")
+
+
+def test_a_decoder_without_inputs_says_which_are_missing(record: Record) -> None:
+    transformers = pytest.importorskip("transformers")
+    config = transformers.T5Config(vocab_size=VOCABULARY, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)  # fmt: skip
+    net = transformers.T5ForConditionalGeneration(config).eval()
+    ids, _ = sentences()
+    with pytest.raises(ValueError, match="input_ids") as caught:
+        record(net, {"input_ids": ids, "labels": ids}, rows="token:input_ids")
+    assert any("decoder_input_ids" in note for note in caught.value.__notes__)

@@ -38,6 +38,7 @@ def caption_of(
     caveats: Caveats | None = None,
     report: DPIReport | None = None,
     unit: str = "bits",
+    by_depth: bool = True,
 ) -> str:
     """Return the caption of a picture: rows, layers, checkpoints, the definition of each axis, every mark, what must be said.
 
@@ -49,6 +50,7 @@ def caption_of(
         caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`.
         report: the DPI check whose findings are marked in a plane; None marks none.
         unit: of the axes, ``bits`` or ``nats``.
+        by_depth: whether layers of blocks are named by depth where rows are tokens, as `plot_plane` draws them.
 
     Example:
         >>> from infoplane.plane import Point
@@ -60,7 +62,10 @@ def caption_of(
     """
     spec = choose_estimator(plane, estimator, in_bits=kind == "plane")
     paths = trajectories(plane, spec, sense)
-    sentences = [_subject(plane, kind, spec, paths), *_axes(plane, kind, spec, sense)]
+    sentences = [
+        _subject(plane, kind, spec, paths, by_depth=by_depth and kind == "plane"),
+        *_axes(plane, kind, spec, sense),
+    ]
     sentences.append(_lines(plane, kind, unit))
     if kind == "plane":
         sentences.append("Open ring: first checkpoint; large shape: last.")
@@ -71,7 +76,7 @@ def caption_of(
     return " ".join(sentences)
 
 
-def _subject(plane: Plane, kind: str, spec: str, paths: list[Trajectory]) -> str:
+def _subject(plane: Plane, kind: str, spec: str, paths: list[Trajectory], *, by_depth: bool) -> str:
     layers = [path.layer for path in paths] or list(plane.layers)
     marks = layer_marks(layers)
     words = []
@@ -79,7 +84,7 @@ def _subject(plane: Plane, kind: str, spec: str, paths: list[Trajectory]) -> str
         words.append(label if mark == label or kind != "plane" else f"{mark} {label}")
     more = [f"and {len(words) - _MOST_LAYERS} more"] if len(words) > _MOST_LAYERS else []
     listed = ", ".join(words[:_MOST_LAYERS] + more)
-    depth = depth_of(plane, layers) if kind == "plane" else None
+    depth = depth_of(plane, layers) if by_depth else None
     if depth is not None:
         listed = f"{depth.describe()}; the number beside a mark is k"
     steps = plane.steps

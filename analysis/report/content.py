@@ -124,7 +124,7 @@ def _view(plane: Plane, spec: str, sense: str) -> dict[str, Json]:
         "y": axis_of(plane, "i_zy", spec, sense),
         "sx": short_axis(plane, "i_xz", spec, sense),
         "sy": short_axis(plane, "i_zy", spec, sense),
-        "caption": caption_of(plane, kind=kind, estimator=spec, sense=sense),
+        "caption": caption_of(plane, kind=kind, estimator=spec, sense=sense, by_depth=False),
     }
 
 

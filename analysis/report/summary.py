@@ -147,6 +147,10 @@ def _of_the_plane(plane: Plane) -> list[Sentence]:
         out.append(
             f"{len(reduced)} layers were reduced before measuring ({names}): they are not compared with other layers."
         )
+    if (kind := plane.row_info.kind) != "sample" and plane.chain is not None:
+        out.append(
+            f"Rows are {kind}s: where a layer mixes positions its {kind} is not computed from the same {kind} below alone, so such pairs of layers are not comparable."
+        )
     if plane.chain is None:
         out.append(
             "No chain certificate: which layers screen the input off from which was not tested, so no pair of layers is judged."

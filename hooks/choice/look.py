@@ -252,10 +252,14 @@ def _require_whole_batches(n: int, size: int) -> None:
 
 def _warn_of_labels(model: nn.Module, probe: Probe) -> None:
     """A decoder reads the labels, or something else in their place when they are missing."""
-    decoding = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
-    taken = [note for note in probe.notes if "taken as y" in note]
-    if decoding and taken:
+    if taken := _decoder_lost_labels(model, probe):
         warnings.warn(f"{taken[0]}: this decoder reads them", RuntimeWarning, stacklevel=7)
+
+
+def _decoder_lost_labels(model: nn.Module, probe: Probe) -> list[str]:
+    """What was said of labels that were taken out of the inputs of an encoder-decoder; none elsewhere."""
+    decoding = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
+    return [note for note in probe.notes if "taken as y" in note] if decoding else []
 
 
 def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Options) -> Iterator[str]:
@@ -268,6 +272,8 @@ def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Option
     if wanted is not None and options.autocast is None and given and wanted not in given:
         yield f"its parameters are {wanted}, the probe is {given[0]}: give the probe as x.to({wanted}), or autocast= as in your training"
     yield from probe.notes
+    if _decoder_lost_labels(model, probe):
+        yield "its decoder makes its inputs from the labels: give decoder_input_ids in the probe, model.prepare_decoder_input_ids_from_labels(labels)"
     if options.batch_size is None:
         yield "if it takes batches of one size only, give batch_size="
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from infoplane.errors import InputError
 from infoplane.hooks.probing.inputs import (
@@ -64,6 +65,11 @@ def part_of_batch(batch: object, how: Reading) -> Part:
     """
     if isinstance(batch, Mapping):
         return part_of_mapping(batch, how)
+    if isinstance(batch, PackedSequence):
+        raise InputError(
+            "the probe is a PackedSequence, which has no row axis: give the padded ids and their lengths, "
+            "pad_packed_sequence(packed, batch_first=True), pack them in forward=, and say mask="
+        )
     if not isinstance(batch, (tuple, list)):
         return Part(as_inputs(batch, how.dtype), None)
     if len(batch) == 1:

@@ -74,10 +74,18 @@ def as_inputs(x: object, dtype: torch.dtype | None = None) -> Inputs:
         return {str(key): as_argument(str(key), value, dtype) for key, value in x.items()}
     if isinstance(x, tuple):
         return tuple(as_argument(str(place), value, dtype) for place, value in enumerate(x))
+    if isinstance(x, (str, list)) and (isinstance(x, str) or any(isinstance(t, str) for t in x)):
+        raise InputError(_TEXTS)
     value = as_argument("x", x, dtype)
     if not has_rows(value):
         raise InputError(f"probe inputs need a row axis, got a single {type(x).__name__}")
     return value  # type: ignore[no-any-return]  # a tensor, checked above
+
+
+_TEXTS = (
+    "the probe holds texts, and a network takes numbers: give token ids, for example "
+    "dict(tokenizer(texts, padding=True, return_tensors='pt'))"
+)
 
 
 def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:  # Any: see above
@@ -141,6 +149,11 @@ def _from_array(name: str, array: np.ndarray[Any, Any], dtype: torch.dtype | Non
         kind = "str" if array.dtype.kind in "US" else str(array.dtype)
         raise InputError(
             f"probe input {name!r}: probe inputs must be tensors or numeric arrays, got an array of {kind}; leave it out, or turn it into numbers"
+            + (
+                ", texts by dict(tokenizer(texts, padding=True, return_tensors='pt'))"
+                if kind == "str"
+                else ""
+            )
         )
     tensor = torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape))
     if array.dtype.kind != "f":

@@ -7,7 +7,6 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -78,8 +77,7 @@ def _token_rows(
     if key is None:
         return _positions_of_layers(probe, found, options)
     sequences = sequences_of(arrays, key, options.rows.mask)
-    if sequences.mask is None:
-        _warn_of_padding(sequences.tokens, f"rows='token': input {key!r}")
+    _warn_of_padding(sequences, f"rows='token': input {key!r}")
     axes = _token_axes(model, probe, found.sites, sequences, inputs, options)
     kept = _with_positions(
         found, axes, options, f"no axis of the {sequences.tokens.shape[1]} positions of {key!r}"
@@ -240,9 +238,9 @@ def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options
     masks: dict[str, Tensor] = {}
     for key in sequence_inputs(arrays):
         sequences = sequences_of(arrays, key, options.rows.mask)
+        specs = sorted({str(options.reduction_of(s.name)) for s in reduced})
+        _warn_of_padding(sequences, f"{', '.join(specs)}: input {key!r}")
         if sequences.mask is None:
-            specs = sorted({str(options.reduction_of(s.name)) for s in reduced})
-            _warn_of_padding(sequences.tokens, f"{', '.join(specs)}: input {key!r}")
             continue
         if not sequences.valid.any(axis=1).all():
             raise InputError(
@@ -262,10 +260,16 @@ def over_positions(spec: object) -> bool:
 # ---- what is said ----------------------------------------------------------------------------------------------------
 
 
-def _warn_of_padding(tokens: NDArray[Any], what: str) -> None:  # Any: dtype
-    if (sign := likely_padding(tokens)) is not None:
+def _warn_of_padding(sequences: Sequences, what: str) -> None:
+    """Warn where padding is likely and no mask explains it: there is none, or it is true everywhere."""
+    if not sequences.valid.all():
+        return
+    if (sign := likely_padding(sequences.tokens)) is not None:
+        said = (
+            "no mask says so" if sequences.mask is None else f"{sequences.mask} is true everywhere"
+        )
         warnings.warn(
-            f"{what} looks padded ({sign}), and no mask says so: every position counts as real. "
+            f"{what} looks padded ({sign}), and {said}: every position counts as real. "
             "Give attention_mask in the probe, or mask= (an array, or the name of an input, true where a position is real)",
             RuntimeWarning,
             stacklevel=6,

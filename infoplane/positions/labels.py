@@ -92,11 +92,14 @@ def _label_set(
 
 
 def is_present(values: Values, ignore_index: int = -100) -> NDArray[np.bool_]:
-    """Which positions have a label, shape ``(n, T)``: not ``ignore_index``, not NaN."""
+    """Which positions have a label, shape ``(n, T)``: not ``ignore_index``, not NaN, not None."""
     if values.dtype.kind == "f":
         there = ~np.isnan(values) & (values != ignore_index)
     elif values.dtype.kind in "iu":
         there = values != ignore_index
+    elif values.dtype.kind == "O":
+        flat = [value is not None for value in values.reshape(-1)]
+        there = np.array(flat, np.bool_).reshape(values.shape)
     else:
         there = np.ones(values.shape, np.bool_)
     found: NDArray[np.bool_] = there.reshape(*values.shape[:2], -1).all(axis=2)
