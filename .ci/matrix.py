@@ -18,13 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-NAMED = ("torch", "numpy", "scikit-learn")
+from wanted import NAMED, PROJECT, ROOT, package_sets, torches
+
 TESTS = ("archive_golden", "dpi", "plot_paper", "recorder")
 TESTS_WITHOUT_TORCH = ("spec", "exact", "gaussian", "ksg", "kernels_cells", "plot_paper")
 TOOLS = ("pytest>=8.2", "pytest-timeout", "hypothesis", "psutil")
@@ -99,29 +97,6 @@ def build_wheel(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def oldest(dependency: str) -> str:
-    """Turn a lower bound into a demand for that series: 'numpy>=1.26' into 'numpy==1.26.*'."""
-    name, _, bound = dependency.partition(";")[0].strip().partition(">=")
-    return f"{name}=={bound}.*" if bound.count(".") < 2 else f"{name}=={bound}"
-
-
-def torches(end: str) -> list[tuple[str, str]]:
-    """Return the demands for torch, the best first, each with the sentence that owns up to it."""
-    pin = re.search(r"^torch==.*$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
-    best = oldest("torch>=" + bound("torch")) if end == "oldest" else "torch"
-    return [("", best), *([(f"{pin[0]} instead", pin[0])] if pin else [])]
-
-
-def package_sets(end: str) -> list[tuple[str, list[str]]]:
-    """Return the demands for all else, the best first."""
-    plain = [text.partition(";")[0] for text in PROJECT["dependencies"] if "torch" not in text]
-    if end == "newest":
-        return [("", plain)]
-    three = [oldest(text) if text.startswith(NAMED) else text for text in plain]
-    every = [oldest(text) for text in plain]
-    return [("", every), ("only numpy and scikit-learn are at their oldest", three)]
-
-
 def choose(row: Row, pip: list) -> list[str] | None:
     """Return what to install: the first demands that can be had here; None where none can."""
     torch: list[str] = []
@@ -141,11 +116,6 @@ def choose(row: Row, pip: list) -> list[str] | None:
             return [*torch, *packages]
         row.notes.append(f"{packages[0]} and the others: {refused}")
     return None
-
-
-def bound(name: str) -> str:
-    """Return the lower bound of a dependency."""
-    return next(t for t in PROJECT["dependencies"] if t.startswith(name + ">=")).split(">=")[1]
 
 
 def refusal(pip: list, packages: list[str]) -> str:
