@@ -6,6 +6,10 @@ import os
 import tempfile
 from pathlib import Path
 
+from torch import nn
+
+import infoplane as ip
+
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -35,3 +39,24 @@ def split_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from builders import write_split_run
 
     return write_split_run(tmp_path_factory.mktemp("split") / "run")
+
+
+@pytest.fixture(scope="session")
+def szt_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the 12-bit task: three layers, eight checkpoints, gradient statistics."""
+    x, y = ip.data.szt.load()
+    rows = slice(0, None, 4)
+    net = ip.data.szt.network("tanh", seed=0)
+    path = tmp_path_factory.mktemp("phases") / "run"
+    loss = nn.functional.cross_entropy
+    with ip.Recorder(
+        net,
+        probe=(x[rows], y[rows]),
+        to=path,
+        layers=["act3", "act5", "fc6"],
+        schedule=ip.log_spaced(150, 8),
+        verbose=False,
+        gradients=loss,
+    ) as rec:
+        ip.data.szt.train(net, epochs=150, seed=0, on_epoch=lambda e, m: rec.step(e, **m))
+    return path

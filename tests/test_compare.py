@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from builders import plane_with, point
 
+import infoplane as ip
+from infoplane.analysis.plot import draw_compared
 from infoplane.analysis.studies.compare import pool
 from infoplane.errors import InputError
 
@@ -43,3 +47,18 @@ def test_pooled_curves_are_over_the_steps_layers_and_estimators_that_all_runs_sh
         pool({"one": one, "other": plane_with([point("a", "i_xz", 1.0, 99)])})
     with pytest.raises(InputError, match="an estimator is not in all planes"):
         pool({"one": one, "other": plane_with([point("a", "i_xz", 1.0, 1, "ksg:k=5")])})
+
+
+def test_pooled_runs_keep_every_run(szt_run: Path) -> None:
+    plane = ip.measure(szt_run, ["bin:szt", "exact"])
+    pooled = pool({"one": plane, "two": plane}, estimator="bin:szt")
+    assert (
+        len(pooled) == 6
+        and pooled[0].values.shape == (2, len(plane.steps))
+        and (pooled[0].median == pooled[0].values[0]).all()
+    )
+    assert draw_compared({"one": plane, "two": plane}, pooled)
+    with pytest.raises(InputError, match="at least 2 planes"):
+        pool({"one": plane})
+    with pytest.raises(InputError, match="not in all planes"):
+        pool({"one": plane, "two": plane}, estimator="kde:variance=1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 import infoplane as ip
 from infoplane.analysis.dpi.layer_laws import tolerance_bits
 from infoplane.analysis.dpi.settings import DPISettings
-from infoplane.analysis.estimators.spec import FAMILIES, parse, traits_of
+from infoplane.analysis.estimators.spec import FAMILIES, parse, prefix_of, traits_of
 from infoplane.archive import RunWriter, open_archive
 from infoplane.contract import NO_PROMISES, Estimator, TakesNoise, Traits
 from infoplane.errors import InputError, MissingProgram, SpecError
@@ -217,3 +218,35 @@ def test_what_an_estimator_says_of_itself_decides_how_it_is_measured_and_judged(
         isinstance(estimator, TakesNoise),
     )
     assert said == MARKS[spec]
+
+
+TABLE = Path(__file__).parents[1] / "docs" / "estimators.md"
+
+
+def rows_of_the_table() -> list[tuple[list[str], str, str]]:
+    """Specs, bound and chain of every row of the table in docs/estimators.md."""
+    table = TABLE.read_text("utf-8").partition("keeps the chain?")[2].partition("\n\n")[0]
+    lines = [line for line in table.splitlines() if line.startswith("| `")]
+    rows = []
+    for line in lines:
+        what, _, bound, chain, *_ = [cell.strip() for cell in line.strip("|").split(" | ")]
+        rows.append((re.findall(r"`([^`]+)`", what.partition(" (")[0]), bound, chain))
+    return rows
+
+
+def test_every_family_has_its_place_in_the_table_of_the_documentation() -> None:
+    named = {prefix_of(spec) for specs, _, _ in rows_of_the_table() for spec in specs}
+    assert set(FAMILIES) <= named
+
+
+@pytest.mark.parametrize(("specs", "bound", "chain"), rows_of_the_table())
+def test_the_table_of_the_documentation_says_what_traits_say(
+    specs: list[str], bound: str, chain: str
+) -> None:
+    for spec in specs:
+        traits = traits_of(spec)
+        assert traits is not NO_PROMISES, spec
+        assert chain.startswith("yes") == traits.keeps_chain, spec
+        assert chain.startswith("exempt") == traits.dpi_exempt, spec
+        if bound == "none":
+            assert "none" in traits.bound, spec

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from builders import Size
 
 import infoplane as ip
+from infoplane.analysis.plot import plot_invariance
 from infoplane.analysis.studies import invariance as I
 from infoplane.analysis.studies.invariance import CONTROLS, INVERTIBLE, invariance_of
+from infoplane.errors import InputError
+from infoplane.types import continuous, discrete
 
 
 def test_the_sign_map_turns_some_units_and_leaves_others() -> None:
@@ -89,3 +94,59 @@ def test_every_map_of_the_battery_can_be_undone() -> None:
     assert I.INVERTIBLE["per-unit affine"](z, np.random.default_rng(0)) == pytest.approx(
         z * np.exp(rng.normal(size=4)) + rng.normal(size=4)
     )
+
+
+def test_exact_codes_are_invariant_and_useless() -> None:
+    rng = np.random.default_rng(0)
+    found = invariance_of(
+        ip.estimators.Exact(),
+        continuous(rng.normal(size=(300, 4))),
+        discrete(rng.integers(0, 2, 300)),
+    )
+    assert found.error == 0 and found.sensitivity == 0 and found.discriminability == 0
+
+
+@pytest.mark.parametrize(("spec", "maps"), [
+    ("bin:quantile,n=4", ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"]),
+    ("ksg:k=3,scores=true", ["permutation", "scale x10", "sign", "per-unit monotone"]),
+    ("gauss:copula=true", ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"]),
+    ("gauss", ["permutation", "scale x10", "per-unit affine", "sign", "rotation"]),
+    ("kde:relative=0.3", ["permutation", "scale x10", "sign", "rotation"]),
+    ("renyi:alpha=2", ["permutation", "sign", "rotation"]),
+])  # fmt: skip
+def test_maps_that_an_estimator_cannot_see(spec: str, maps: list[str]) -> None:
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 2, 300)
+    z = rng.normal(size=(300, 4)) + y[:, None]
+    found = invariance_of(ip.estimators.parse(spec), continuous(z), discrete(y))
+    for name in maps:
+        limit = (
+            0.02 if spec.startswith("bin:quantile") and name == "sign" else 1e-4
+        )  # ties of reversed cells
+        assert found.changes[name] <= limit, (spec, name)
+
+
+def test_a_scale_moves_fixed_bins() -> None:
+    rng = np.random.default_rng(4)
+    z = 0.1 * rng.normal(size=(300, 2))
+    assert (
+        invariance_of(ip.estimators.Binned("szt"), continuous(z), discrete(z[:, 0] > 0)).changes[
+            "scale x10"
+        ]
+        > 0.05
+    )
+
+
+@pytest.mark.parametrize("name", sorted(INVERTIBLE))
+def test_every_map_of_the_battery_keeps_all_rows_apart(name: str) -> None:
+    z = np.random.default_rng(0).normal(size=(500, 3))
+    assert len(np.unique(INVERTIBLE[name](z, np.random.default_rng(1)), axis=0)) == 500
+
+
+def test_v_information_stays_out(szt_run: Path) -> None:
+    with pytest.raises(InputError, match="that it changes under invertible maps is its meaning"):
+        ip.invariance(szt_run, ["vinfo:family=linear"])
+    found = ip.invariance(szt_run, ["bin:szt", "exact"], layers=["act5"])
+    assert [f.estimator for f in found] == ["bin:szt", "exact"]
+    assert "discriminability" in plot_invariance(found).get_xlabel()
+    plt.close("all")

@@ -9,52 +9,19 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-import torch
-from builders import exit_code, run_of
-from torch import nn
+from builders import run_of
 
 import infoplane as ip
 from infoplane.analysis.estimators.spec import traits_of
-from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of, tightened
 from infoplane.analysis.plot import (
-    draw_compared,
-    draw_gradients,
-    draw_mechanism,
-    draw_sensitivity,
-    plot_invariance,
     plot_phases,
 )
 from infoplane.analysis.studies import phases
-from infoplane.analysis.studies.compare import pool
-from infoplane.analysis.studies.invariance import INVERTIBLE, invariance_of
-from infoplane.analysis.studies.mechanism import mechanism
 from infoplane.analysis.studies.phase_votes import judge
 from infoplane.analysis.studies.phases import Compression, compression
-from infoplane.analysis.studies.sensitivity import sensitivity
 from infoplane.archive import RunWriter
 from infoplane.errors import InputError
-from infoplane.types import LayerInfo, continuous, discrete
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    x, y = ip.data.szt.load()
-    rows = slice(0, None, 4)
-    net = ip.data.szt.network("tanh", seed=0)
-    path = tmp_path_factory.mktemp("phases") / "run"
-    loss = nn.functional.cross_entropy
-    with ip.Recorder(
-        net,
-        probe=(x[rows], y[rows]),
-        to=path,
-        layers=["act3", "act5", "fc6"],
-        schedule=ip.log_spaced(150, 8),
-        verbose=False,
-        gradients=loss,
-    ) as rec:
-        ip.data.szt.train(net, epochs=150, seed=0, on_epoch=lambda e, m: rec.step(e, **m))
-    return path
-
+from infoplane.types import LayerInfo
 
 # ---- phases --------------------------------------------------------------------------------------------------------------------------------------
 
@@ -100,9 +67,9 @@ def test_the_end_of_fitting_is_where_nine_tenths_are_reached() -> None:
 
 
 def test_phases_of_a_run_name_families_and_never_call_intact_codes_exact_compression(
-    run: Path,
+    szt_run: Path,
 ) -> None:
-    found = ip.phases(run, splits=3)
+    found = ip.phases(szt_run, splits=3)
     verdicts = {p.layer: p.verdict for p in found.layers}
     assert list(verdicts) == ["act3", "act5", "fc6"] and "exact" not in verdicts.values()
     assert "act5" in str(found) and len(found.rows()) == 12
@@ -239,198 +206,6 @@ def test_edges_of_a_run_are_those_of_measure(tmp_path: Path) -> None:
     _, measured = ip.measure(archive, [spec]).series("a", "i_xz", spec)
     (found,) = ip.phases(archive, [spec], layers=["a"], splits=2).layers
     assert list(found.curves[0].bits) == [pytest.approx(e.bits) for e in measured]
-
-
-# ---- invariance ----------------------------------------------------------------------------------------------------------------------------------
-
-
-def test_exact_codes_are_invariant_and_useless() -> None:
-    rng = np.random.default_rng(0)
-    found = invariance_of(
-        ip.estimators.Exact(),
-        continuous(rng.normal(size=(300, 4))),
-        discrete(rng.integers(0, 2, 300)),
-    )
-    assert found.error == 0 and found.sensitivity == 0 and found.discriminability == 0
-
-
-@pytest.mark.parametrize(("spec", "maps"), [
-    ("bin:quantile,n=4", ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"]),
-    ("ksg:k=3,scores=true", ["permutation", "scale x10", "sign", "per-unit monotone"]),
-    ("gauss:copula=true", ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"]),
-    ("gauss", ["permutation", "scale x10", "per-unit affine", "sign", "rotation"]),
-    ("kde:relative=0.3", ["permutation", "scale x10", "sign", "rotation"]),
-    ("renyi:alpha=2", ["permutation", "sign", "rotation"]),
-])  # fmt: skip
-def test_maps_that_an_estimator_cannot_see(spec: str, maps: list[str]) -> None:
-    rng = np.random.default_rng(3)
-    y = rng.integers(0, 2, 300)
-    z = rng.normal(size=(300, 4)) + y[:, None]
-    found = invariance_of(ip.estimators.parse(spec), continuous(z), discrete(y))
-    for name in maps:
-        limit = (
-            0.02 if spec.startswith("bin:quantile") and name == "sign" else 1e-4
-        )  # ties of reversed cells
-        assert found.changes[name] <= limit, (spec, name)
-
-
-def test_a_scale_moves_fixed_bins() -> None:
-    rng = np.random.default_rng(4)
-    z = 0.1 * rng.normal(size=(300, 2))
-    assert (
-        invariance_of(ip.estimators.Binned("szt"), continuous(z), discrete(z[:, 0] > 0)).changes[
-            "scale x10"
-        ]
-        > 0.05
-    )
-
-
-@pytest.mark.parametrize("name", sorted(INVERTIBLE))
-def test_every_map_of_the_battery_keeps_all_rows_apart(name: str) -> None:
-    z = np.random.default_rng(0).normal(size=(500, 3))
-    assert len(np.unique(INVERTIBLE[name](z, np.random.default_rng(1)), axis=0)) == 500
-
-
-def test_v_information_stays_out(run: Path) -> None:
-    with pytest.raises(InputError, match="that it changes under invertible maps is its meaning"):
-        ip.invariance(run, ["vinfo:family=linear"])
-    found = ip.invariance(run, ["bin:szt", "exact"], layers=["act5"])
-    assert [f.estimator for f in found] == ["bin:szt", "exact"]
-    assert "discriminability" in plot_invariance(found).get_xlabel()
-    plt.close("all")
-
-
-# ---- the rest ------------------------------------------------------------------------------------------------------------------------------------
-
-
-def test_sensitivity_says_under_how_many_conventions(run: Path) -> None:
-    found = sensitivity(run, ["bin:szt", "bin:range,n=30,scope=run", "kde:relative=0.1", "exact"])
-    assert "of 4 conventions" in found.verdict and "No layer merges rows" in found.verdict
-    assert set(found.compressing("act5")) <= set(found.plane.estimators)
-    assert len(draw_sensitivity(found.plane).axes) == 4
-    with pytest.raises(InputError, match="give at least 2"):
-        sensitivity(run, ["exact"])
-
-
-def test_the_mechanism_counts_what_it_says(tmp_path: Path) -> None:
-    z = np.array([[0.99, 0.0], [0.99, 0.0], [-0.96, 0.0], [0.5, 0.0]], np.float32)
-    with RunWriter.create(
-        tmp_path / "run",
-        layers=[LayerInfo("t", 0, "Tanh", (2,), (2,))],
-        x=np.arange(4.0),
-        y=None,
-        durable=False,
-    ) as writer:
-        with writer.step(0) as shard:
-            shard.write("t", z)
-    m = mechanism(tmp_path / "run")[0]
-    assert (m.saturated, m.zeros, m.dead, m.duplicates, m.used_cells, m.clipped) == (
-        3 / 8,
-        0.5,
-        0.5,
-        0.25,
-        0.75,
-        0,
-    )
-    assert len(draw_mechanism(mechanism(tmp_path / "run")).axes) == 6
-
-
-def test_fano_by_hand_and_the_floor_of_a_run(run: Path) -> None:
-    assert fano_bits(2.0, 0.25, 4) == pytest.approx(2 - 0.8112781245 - 0.25 * np.log2(3))
-    archive = ip.open_archive(run)
-    floor = lower_bound_of(archive, archive.steps[-1])
-    assert (
-        floor is not None and floor.rows == 1024 and 0 < floor.error < 0.3 and floor.output == "fc6"
-    )
-    exact = ip.measure(archive, "exact")
-    assert floor.bits <= exact.series("fc6", "i_zy", "exact")[1][-1].bits
-    assert tightened({"a": 0.1, "b": 0.5, "c": 0.3}, {"a": ("b", "c"), "b": ("c",)}) == {
-        "a": 0.5,
-        "b": 0.5,
-        "c": 0.3,
-    }
-
-
-def test_gradient_statistics_by_hand_and_without_touching_the_model(run: Path) -> None:
-    from infoplane.hooks.gradients import gradient_statistics
-    from infoplane.hooks.probing.probe import make_probe
-
-    torch.manual_seed(0)
-    net = nn.Linear(3, 1, bias=False)
-    x, y = torch.randn(8, 3), torch.randn(8)
-    found = gradient_statistics(
-        net,
-        lambda out, t: ((out[:, 0] - t) ** 2).mean(),
-        make_probe((x, y.numpy())),
-        device=torch.device("cpu"),
-        batches=2,
-    )["weight"]
-    assert net.weight.grad is None
-    g = []
-    for rows in (slice(0, 8, 2), slice(1, 8, 2)):
-        residual = (x[rows] @ net.weight[0] - y[rows]).detach()
-        g.append((2 * residual[:, None] * x[rows]).mean(0).double())
-    mean, trace = (g[0] + g[1]) / 2, float(((g[0] - g[1]) ** 2).sum() / 2)
-    assert found["snr"] == pytest.approx(float(mean.norm()) / trace**0.5, rel=1e-5)
-    assert found["noise_scale"] == pytest.approx(4 * trace / float(mean.norm()) ** 2, rel=1e-5)
-    archive = ip.open_archive(run)
-    stored = {s: archive.extra(s, "gradients") for s in archive.steps}
-    assert all(v is not None and "fc1.weight" in v for v in stored.values())
-    assert len(draw_gradients(stored).axes) == 4  # type: ignore[arg-type]  # none is None
-
-
-def test_training_with_gradient_statistics_is_bit_identical(tmp_path: Path) -> None:
-    x, y = ip.data.digits.load()
-    ends = []
-    for gradients in (None, nn.functional.cross_entropy):
-        net = ip.data.digits.network("relu", seed=0)
-        with ip.Recorder(
-            net,
-            probe=(x[:64], y[:64]),
-            to=tmp_path / str(gradients is None),
-            verbose=False,
-            gradients=gradients,
-        ) as rec:
-            ip.data.digits.train(net, epochs=2, seed=0, on_epoch=lambda e, m, rec=rec: rec.step(e))
-        ends.append(net.state_dict())
-    assert all(torch.equal(a, b) for a, b in zip(ends[0].values(), ends[1].values(), strict=True))
-
-
-def test_pooled_runs_keep_every_run(run: Path) -> None:
-    plane = ip.measure(run, ["bin:szt", "exact"])
-    pooled = pool({"one": plane, "two": plane}, estimator="bin:szt")
-    assert (
-        len(pooled) == 6
-        and pooled[0].values.shape == (2, len(plane.steps))
-        and (pooled[0].median == pooled[0].values[0]).all()
-    )
-    assert draw_compared({"one": plane, "two": plane}, pooled)
-    with pytest.raises(InputError, match="at least 2 planes"):
-        pool({"one": plane})
-    with pytest.raises(InputError, match="not in all planes"):
-        pool({"one": plane, "two": plane}, estimator="kde:variance=1")
-
-
-@pytest.mark.parametrize("command", [
-    ["phases", "RUN", "-e", "bin:szt", "-e", "exact", "--splits", "2"],
-    ["invariance", "RUN", "--layer", "act5"],
-    ["sensitivity", "RUN", "-e", "bin:szt", "-e", "exact"],
-    ["compare", "RUN", "RUN"],
-])  # fmt: skip
-def test_the_commands_print_and_draw(
-    run: Path, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    picture = tmp_path / "picture.png"
-    if command[0] == "compare":
-        command = ["compare", str(run), "OTHER"]
-        import shutil
-
-        shutil.copytree(run, tmp_path / "other")
-        command[2] = str(tmp_path / "other")
-    words = [str(run) if word == "RUN" else word for word in command]
-    assert exit_code(*words, "-o", picture) == 0 and picture.stat().st_size > 5000
-    assert "act5" in capsys.readouterr().out
-    plt.close("all")
 
 
 def test_a_fall_is_measured_on_the_half_that_did_not_choose_the_peak() -> None:

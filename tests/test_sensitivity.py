@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 import infoplane as ip
+from infoplane.analysis.plot import draw_sensitivity
 from infoplane.analysis.studies import phases
-from infoplane.analysis.studies.sensitivity import Sensitivity
+from infoplane.analysis.studies.sensitivity import Sensitivity, sensitivity
 from infoplane.errors import InputError
 
 
@@ -26,3 +29,14 @@ def test_compressing_is_asked_of_one_layer() -> None:
     assert (found.compressing("a"), found.compressing("b")) == ((), ("bin:szt",))
     with pytest.raises(InputError, match="no such layer: 'c'"):
         found.compressing("c")
+
+
+def test_sensitivity_says_under_how_many_conventions(szt_run: Path) -> None:
+    found = sensitivity(
+        szt_run, ["bin:szt", "bin:range,n=30,scope=run", "kde:relative=0.1", "exact"]
+    )
+    assert "of 4 conventions" in found.verdict and "No layer merges rows" in found.verdict
+    assert set(found.compressing("act5")) <= set(found.plane.estimators)
+    assert len(draw_sensitivity(found.plane).axes) == 4
+    with pytest.raises(InputError, match="give at least 2"):
+        sensitivity(szt_run, ["exact"])

@@ -1,4 +1,7 @@
-"""The archive: a run of captured activations as HDF5 files. The only part of infoplane that imports h5py. docs/format.md specifies the files."""
+"""The archive: a run of captured activations as HDF5 files.
+
+The only part of infoplane that imports h5py. docs/format.md specifies the files.
+"""
 
 from infoplane.archive.pack import merge, pack
 from infoplane.archive.planes import ResultLog, load_plane, save_plane

@@ -1,4 +1,7 @@
-"""The newest interchange certificate of a run that is being recorded: chain.json, beside the first one in probe.h5."""
+"""The newest interchange certificate of a run that is being recorded.
+
+chain.json, beside the first one in probe.h5.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""CRC-32 of bytes, at the speed of the hardware where ISA-L has a wheel; zlib gives the same number, several times slower."""
+"""CRC-32 of bytes, at the speed of the hardware where ISA-L has a wheel.
+
+Zlib gives the same number, several times slower.
+"""
 
 from __future__ import annotations
 

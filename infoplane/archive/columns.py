@@ -1,4 +1,7 @@
-"""The points of a plane as columns of an HDF5 file: a quarter of the time that JSON takes, and as many points as there are."""
+"""The points of a plane as columns of an HDF5 file.
+
+A quarter of the time that JSON takes, and as many points as there are.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from builders import plane_with, point
 from torch import nn
 
 import infoplane as ip
-from infoplane.analysis import caveats as honesty
+from infoplane.analysis import caveats
 from infoplane.analysis.caveats import lower_bound_bits, warnings_of
 from infoplane.analysis.report.summary import summarise
 from infoplane.types import Null
@@ -173,7 +173,7 @@ def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only(
         point("c", "i_xz", 2.0, 1, **free),
     ]
     labels = [point(name, "i_zy", 0.3, 1, null=null) for name in ("a", "b")]
-    said = honesty.warnings_of(plane_with([*last, *labels], ("a", "b", "c")))
+    said = caveats.warnings_of(plane_with([*last, *labels], ("a", "b", "c")))
     assert (
         len(said) == 2
         and "2 of 3 layers sit at the ceiling" in said[0]
@@ -182,14 +182,14 @@ def test_saturation_and_labels_that_mean_nothing_are_said_of_the_last_step_only(
     half = [point("a", "i_xz", 2.0, 1, **full), point("b", "i_xz", 2.0, 1, **free)]
     above = [point("a", "i_zy", 0.3, 1, null=null), point("b", "i_zy", 0.31, 1, null=null)]
     early = [point(name, "i_xz", 2.0, 0, **full) for name in ("a", "b")]
-    (of_one,) = honesty.warnings_of(plane_with([*early, *half, *above]))
+    (of_one,) = caveats.warnings_of(plane_with([*early, *half, *above]))
     assert "no larger than for shuffled labels in a: nothing" in of_one
     exact = [point(name, "i_xz", 2.0, 1, "exact", **full) for name in ("a", "b")]
     bound = [point(name, "i_xz", 2.0, 1, sense="lower", **full) for name in ("a", "b")]
     assert (
-        honesty.warnings_of(plane_with(exact))
+        caveats.warnings_of(plane_with(exact))
         == []
-        == honesty.warnings_of(plane_with(bound))
-        == honesty.warnings_of(plane_with([]))
+        == caveats.warnings_of(plane_with(bound))
+        == caveats.warnings_of(plane_with([]))
     )
-    assert honesty.warnings_of(plane_with([*last, *labels], ("a", "b", "c")), "exact") == []
+    assert caveats.warnings_of(plane_with([*last, *labels], ("a", "b", "c")), "exact") == []
