@@ -1,4 +1,7 @@
-"""What a reader of a plane must be told before looking: saturation, labels that mean nothing, estimates below what the network proves."""
+"""What a reader of a plane must be told before looking.
+
+Saturation, labels that mean nothing, estimates below what the network proves.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ def caveats_of(plane: Plane, estimator: str | None = None, *, open_run: bool = T
 
 
 def _raised_bits(plane: Plane, spec: str) -> dict[str, float]:
-    """Return lower bounds of I(Z;Y) that a layer downstream raises: what a layer must have, whatever its own estimate is."""
+    """Return lower bounds of I(Z;Y) that a layer downstream raises.
+
+    What a layer must have, whatever its own estimate is.
+    """
     from infoplane.analysis.lower_bounds import tightened
 
     chain = plane.chain

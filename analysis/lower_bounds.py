@@ -1,4 +1,7 @@
-"""What a network's own predictions prove about its layers: lower bounds of I(Z;Y) for every layer that separates X from the output."""
+"""What a network's own predictions prove about its layers.
+
+Lower bounds of I(Z;Y) for every layer that separates X from the output.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The information plane as most people want it: what must be said is looked up, then it is drawn."""
+"""The information plane as most people want it.
+
+What must be said is looked up, then it is drawn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Which numbers of a plane are bits: those alone are drawn on the plane and judged by laws of information."""
+"""Which numbers of a plane are bits.
+
+Those alone are drawn on the plane and judged by laws of information.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from infoplane.plane import Plane
 
 
 def carries_bits(plane: Plane, spec: str) -> bool:
-    """Return whether the numbers of an estimator are bits, by its traits and by what its estimates say.
+    """Return whether the numbers of an estimator are bits.
+
+    By its traits and by what its estimates say.
 
     An estimator that is not installed here is known by its estimates alone.
     """

@@ -1,4 +1,7 @@
-"""The vocabulary of information theory as functions, in bits: discrete tables, Gaussians, expectations, divergences from samples."""
+"""The vocabulary of information theory as functions, in bits.
+
+Discrete tables, Gaussians, expectations, divergences from samples.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +113,9 @@ def jensen_shannon(p: ArrayLike, q: ArrayLike) -> float:
 
 
 def gaussian_entropy(covariance: ArrayLike) -> float:
-    """Return h = 1/2 log2 det(2 pi e S) of a multivariate Gaussian; differential, may be negative.
+    """Return h = 1/2 log2 det(2 pi e S) of a multivariate Gaussian.
+
+    Differential, may be negative.
 
     Example:
         >>> round(gaussian_entropy([[1.0]]), 6)

@@ -37,7 +37,10 @@ def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
 
 
 def network(activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
-    """Return the 64-32-20-12-10 network with this hidden activation; layers ``fc1, act1, ..., fc4``."""
+    """Return the 64-32-20-12-10 network with this hidden activation.
+
+    Layers ``fc1, act1, ..., fc4``.
+    """
     from infoplane.data.networks import mlp
 
     return mlp(SIZES, activation, seed=seed)

@@ -1,4 +1,7 @@
-"""Text that every Python ships: the documentation strings of its standard library, as characters."""
+"""Text that every Python ships.
+
+The documentation strings of its standard library, as characters.
+"""
 
 from __future__ import annotations
 

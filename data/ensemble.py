@@ -1,4 +1,7 @@
-"""Several seeds of one network trained as one: stacked parameters, one vectorised step for all (`torch.func`)."""
+"""Several seeds of one network trained as one.
+
+Stacked parameters, one vectorised step for all (`torch.func`).
+"""
 
 from __future__ import annotations
 

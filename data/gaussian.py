@@ -1,4 +1,7 @@
-"""A linear Gaussian task whose information is known in closed form: x ~ N(0, I/d), layers W x + noise."""
+"""A linear Gaussian task whose information is known in closed form.
+
+X ~ N(0, I/d), layers W x + noise.
+"""
 
 from __future__ import annotations
 

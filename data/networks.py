@@ -1,4 +1,7 @@
-"""Fully connected networks with named layers and a named hidden activation; initialised from a seed without touching the global random state."""
+"""Fully connected networks with named layers and a named hidden activation.
+
+Initialised from a seed without touching the global random state.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Shwartz-Ziv & Tishby's task, generated from its rule: 12 bits on the vertices of an icosahedron, invariant under its symmetries.
+"""Shwartz-Ziv & Tishby's task, generated from its rule.
+
+12 bits on the vertices of an icosahedron, invariant under its symmetries.
 
 All 4096 patterns occur once. ``f(x) = popcount(x) + |sum of the set vertices|`` and ``y = 1`` iff ``f > 7.63``: 2118 ones, 64 classes of
 patterns with the same popcount and length, and H(X) = 12 bits, I(X;Y) = H(Y) = 0.9991571 bits. Nothing is vendored.
@@ -82,7 +84,9 @@ def train_mask(seed: int = 0, share: float = 0.8) -> NDArray[np.bool_]:
 
 
 def network(activation: str = "tanh", *, seed: int = 0) -> nn.Sequential:
-    """Return the 12-10-7-5-4-3-2 network with this hidden activation; layers ``fc1, act1, ..., fc6``.
+    """Return the 12-10-7-5-4-3-2 network with this hidden activation.
+
+    Layers ``fc1, act1, ..., fc6``.
 
     See `infoplane.data.networks.mlp`.
     """

@@ -1,4 +1,7 @@
-"""The plain classification loop that the tasks share: shuffled minibatches from an own generator, one call of `on_epoch` per epoch."""
+"""The plain classification loop that the tasks share.
+
+Shuffled minibatches from an own generator, one call of `on_epoch` per epoch.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the framework adapters share: a recorder of the model that is trained, in a run of its own for every training."""
+"""What the framework adapters share.
+
+A recorder of the model that is trained, in a run of its own for every training.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ class RunFolders:
 
 
 class Attachment:
-    """Records the model that is trained: each training in a run of its own, one that goes on in the same.
+    """Records the model that is trained.
+
+    Each training in a run of its own, one that goes on in the same.
 
     Args:
         options: of the `Recorder`, all but ``model``.

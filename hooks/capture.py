@@ -1,4 +1,7 @@
-"""A run from a network that is trained already: as it stands, or over the checkpoints of its training."""
+"""A run from a network that is trained already.
+
+As it stands, or over the checkpoints of its training.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Gradient statistics at a frozen checkpoint: how large the mean gradient is beside its noise over batches."""
+"""Gradient statistics at a frozen checkpoint.
+
+How large the mean gradient is beside its noise over batches.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ def gradient_statistics(
     forward: Forward | None = None,
     batches: int = BATCHES,
 ) -> dict[str, dict[str, float]]:
-    """Per weight matrix the size of the mean gradient and of its spread over batches, from one pass in which no weight moves.
+    """Per weight matrix the size of the mean gradient and of its spread over batches.
+
+    From one pass in which no weight moves.
 
     With g_b the gradient on batch b of m rows and Cov its covariance over batches: ``mean = |E g|_F / |W|_F``,
     ``sd = sqrt(tr Cov) / |W|_F``, ``snr = |E g| / sqrt(tr Cov)`` and the noise scale ``m tr Cov / |E g|^2`` in rows (McCandlish et al. 2018,

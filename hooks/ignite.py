@@ -10,7 +10,9 @@ from infoplane.hooks.adapter import Attachment, missing
 
 
 def attach(trainer: Any, model: nn.Module, **options: Any) -> Attachment:  # Any: an ignite Engine
-    """Record ``model`` after every epoch of an Ignite ``Engine`` (step = epochs done); step 0 is the untrained model.
+    """Record ``model`` after every epoch of an Ignite ``Engine`` (step = epochs done).
+
+    Step 0 is the untrained model.
 
     The engine's metrics go into the archive. A second ``run`` is recorded in a run of its own. The run is closed when the engine completes, is terminated, or an exception leaves it.
 

@@ -9,7 +9,10 @@ from infoplane.hooks.adapter import Attachment, missing
 
 
 def _view(model: Any) -> Any:  # Any: a keras model in, a module out
-    """The model with its layers as named children: Keras keeps them in lists of its own, where torch finds no names."""
+    """The model with its layers as named children.
+
+    Keras keeps them in lists of its own, where torch finds no names.
+    """
     from torch import nn
 
     class View(nn.Module):
@@ -25,7 +28,9 @@ def _view(model: Any) -> Any:  # Any: a keras model in, a module out
 
 
 def callback(**options: Any) -> Any:  # Any: a keras Callback
-    """A Keras callback that records after every epoch (step = epochs done); step 0 is the untrained model.
+    """A Keras callback that records after every epoch (step = epochs done).
+
+    Step 0 is the untrained model.
 
     Needs ``KERAS_BACKEND=torch``: only there a Keras layer is an ``nn.Module``. Keras' metrics go into the archive.
     A second ``fit`` is recorded in a run of its own.

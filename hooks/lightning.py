@@ -16,7 +16,9 @@ from infoplane.hooks.schedule import At
 def callback(
     framework: ModuleType | None = None, *, by: Literal["epoch", "step"] = "epoch", **options: Any
 ) -> Any:  # Any: a Callback of the user's own framework
-    """A Lightning callback that records after training epochs or optimiser steps; step 0 is the untrained model.
+    """A Lightning callback that records after training epochs or optimiser steps.
+
+    Step 0 is the untrained model.
 
     The class is derived from the ``Callback`` of the user's own package, ``lightning`` or ``pytorch_lightning``, whichever is imported.
     Logged metrics go into the archive. The sanity check is ignored. A second ``fit`` is recorded in a run of its own.

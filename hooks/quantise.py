@@ -1,4 +1,7 @@
-"""Networks whose activations are quantised inside the forward pass: their mutual information is finite and exact, and obeys the DPI."""
+"""Networks whose activations are quantised inside the forward pass.
+
+Their mutual information is finite and exact, and obeys the DPI.
+"""
 
 from __future__ import annotations
 

@@ -194,7 +194,9 @@ class Recorder:
                 raise
 
     def open(self, *, capture: bool = True) -> Self:
-        """Looks at the network, certifies the chain, creates the run and captures step 0 if due. `__enter__` calls it.
+        """Looks at the network, certifies the chain, creates the run and captures step 0 if due.
+
+        `__enter__` calls it.
 
         What is captured on entry is on disk at once, as step 0. It stays where your steps begin above 0. A first step of 0
         takes its place, and so does the first of finished checkpoints that are loaded into the network; it is moved aside
@@ -310,7 +312,10 @@ class Recorder:
         return Captures(plan, self.model, own, rows, writer, self._troubles)
 
     def close(self) -> None:
-        """Waits for what is still being written, and measured, and lets go of the run; raises what went wrong in writing."""
+        """Waits for what is still being written, and measured, and lets go of the run.
+
+        Raises what went wrong in writing.
+        """
         was, self._recording = self._recording, False
         beside, self._beside = self._beside, None
         page, self._page = self._page, None
@@ -336,7 +341,9 @@ class Recorder:
     # ---- capturing -------------------------------------------------------------------------------------------------------------------------------
 
     def step(self, step: SupportsFloat, **metrics: object) -> bool:
-        """Captures when ``step`` is due; costs one set look-up otherwise. Metrics are read (and a GPU is waited for) only when due.
+        """Captures when ``step`` is due; costs one set look-up otherwise.
+
+        Metrics are read (and a GPU is waited for) only when due.
 
         A first step of 0 takes the place of what was captured on entry, see `open`.
 
@@ -434,7 +441,10 @@ class Recorder:
         return self._captures
 
     def _whole(self, step: object) -> int | None:
-        """The step as a count; one that is none is refused on its own, and the next is as good as ever."""
+        """The step as a count.
+
+        One that is none is refused on its own, and the next is as good as ever.
+        """
         try:
             return whole_step(step)
         except InputError as error:
@@ -443,13 +453,18 @@ class Recorder:
             return None
 
     def _refuse_metrics(self, metrics: Metrics) -> None:
-        """Under ``on_error="raise"`` what is no number stops the training; None is missing in any case."""
+        """Under ``on_error="raise"`` what is no number stops the training.
+
+        None is missing in any case.
+        """
         wrong = [f"{name!r}: {why}" for name, why in metrics.left_out.items() if "None" not in why]
         if wrong and self.options.on_error == "raise":
             raise InputError(f"metric {wrong[0]}")
 
     def selfcheck(self, archive: Archive | None = None, *, step: int | None = None) -> SelfCheck:
-        """Holds a stored step against a fresh pass of the live model: finds shuffled rows, swapped layers, another checkpoint, train mode.
+        """Holds a stored step against a fresh pass of the live model.
+
+        Finds shuffled rows, swapped layers, another checkpoint, train mode.
 
         Call it while the model still has the weights of that step: right after a capture. Nothing of the model or the random state changes.
 

@@ -1,4 +1,6 @@
-"""Reductions at capture time: fewer numbers per row in the archive. Row digests of the raw activation are kept whatever the reduction.
+"""Reductions at capture time: fewer numbers per row in the archive.
+
+Row digests of the raw activation are kept whatever the reduction.
 
 A reduced layer is another variable than the layer: it gets no data-processing flag, and every label shows the reduction.
 

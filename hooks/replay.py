@@ -1,4 +1,7 @@
-"""Activations from stored weights: the probe of a run shown to the network as it was at every stored step."""
+"""Activations from stored weights.
+
+The probe of a run shown to the network as it was at every stored step.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,9 @@ def replay(
     tolerance: float = 1e-5,
     **options: Any,
 ) -> Replayed:  # Any: passed to the Recorder
-    """Captures the activations of every stored state dict of ``run`` into a new run, and verifies them against what ``run`` captured.
+    """Captures the activations of every stored state dict of ``run`` into a new run.
+
+    And verifies them against what ``run`` captured.
 
     Args:
         run: directory of a run recorded with ``store="weights"``.

@@ -23,7 +23,10 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class At:
-    """Capture at these steps. Build it with `at` or `log_spaced`; ``spec`` is what is written to the archive."""
+    """Capture at these steps.
+
+    Build it with `at` or `log_spaced`; ``spec`` is what is written to the archive.
+    """
 
     steps: tuple[int, ...]
     spec: str = ""
@@ -91,7 +94,9 @@ def every(k: int) -> Every:
 
 
 def log_spaced(last: int, n: int = 60) -> At:
-    """About ``n`` steps from 0 to ``last``, equally spaced in log(step): 0, 1, 2, 3 ... ``last``.
+    """About ``n`` steps from 0 to ``last``, equally spaced in log(step): 0, 1, 2, 3 ...
+
+    ``last``.
 
     The first steps are dense because rounding makes them coincide; the largest grid that leaves at most ``n`` distinct steps is
     taken, so small ``last`` gives every step and large ``last`` gives exactly ``n``, or one or two fewer.

@@ -8,7 +8,9 @@ from infoplane.hooks.adapter import Attachment, RunFolders, missing
 
 
 def callback(**options: Any) -> Any:  # Any: a skorch Callback
-    """A skorch callback that records after every epoch (step = epochs done); step 0 is the untrained module.
+    """A skorch callback that records after every epoch (step = epochs done).
+
+    Step 0 is the untrained module.
 
     Every ``fit`` is recorded in a run of its own: ``to``, ``to-2`` ..., also in cross-validation within one process.
 

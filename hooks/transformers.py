@@ -8,7 +8,9 @@ from infoplane.hooks.adapter import Attachment, missing
 
 
 def callback(**options: Any) -> Any:  # Any: a TrainerCallback
-    """A ``TrainerCallback`` that records at optimiser steps (step = ``state.global_step``); step 0 is the model before training.
+    """A ``TrainerCallback`` that records at optimiser steps (step = ``state.global_step``).
+
+    Step 0 is the model before training.
 
     What the trainer logged last goes into the archive. Every ``train()`` is recorded in a run of its own: ``to``, ``to-2`` ...,
     so that ``model_init=`` and hyperparameter search show the model of each trial; one that goes on from a checkpoint stays in its run.

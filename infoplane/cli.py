@@ -34,7 +34,10 @@ PYTHON = {
 
 
 class _App(typer.Typer):
-    """A Typer app that prints our errors as one readable line and exits with 2, as for bad usage."""
+    """A Typer app that prints our errors as one readable line and exits with 2.
+
+    As for bad usage.
+    """
 
     def __call__(self, *args: object, **kwargs: object) -> object:
         tell_of_compiling(

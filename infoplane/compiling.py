@@ -1,4 +1,7 @@
-"""Say that kernels are being compiled, where a person waits: on first use, once for an installation."""
+"""Say that kernels are being compiled, where a person waits.
+
+On first use, once for an installation.
+"""
 
 from __future__ import annotations
 

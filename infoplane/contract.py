@@ -1,4 +1,6 @@
-"""What the rest of the program may ask of an estimator: its traits, two methods, and whichever of the narrow protocols it fits.
+"""What the rest of the program may ask of an estimator.
+
+Its traits, two methods, and whichever of the narrow protocols it fits.
 
 Plug-ins get all of it: a protocol is found by ``isinstance``, so that a class has only to have the method. See docs/plugins.md;
 `infoplane.testing.check_estimator` tries the traits on data.
@@ -222,7 +224,10 @@ class Rows(Protocol):
 
 @runtime_checkable
 class ReadsBlocks(Protocol):
-    """An estimator that can work on a layer in blocks of rows, where it does not fit into memory."""
+    """An estimator that can work on a layer in blocks of rows.
+
+    Where it does not fit into memory.
+    """
 
     def estimate_rows(
         self, x: Variable | None, z: Rows, y: Variable | None, *, rng: Generator | None = None

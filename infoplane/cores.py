@@ -1,4 +1,7 @@
-"""How much of the machine may be used: by kernels, by what a writer does beside its writing, by measuring beside a training, by a command."""
+"""How much of the machine may be used.
+
+By kernels, by what a writer does beside its writing, by measuring beside a training, by a command.
+"""
 
 from __future__ import annotations
 

@@ -141,7 +141,10 @@ def _draw(out: Path, plane: Plane, report: DPIReport) -> dict[str, Path]:
 
 
 def summary_rows(plane: Plane) -> list[dict[str, str]]:
-    """Per layer: I(X;Z) at its start, its peak and its end, the drop from the peak, and I(Z;Y) at the end, of the plane's first estimator."""
+    """Per layer: I(X;Z) at its start, its peak and its end, the drop from the peak.
+
+    And I(Z;Y) at the end, of the plane's first estimator.
+    """
     spec = plane.estimators[0]
     exact = "exact" if "exact" in plane.estimators else None
     rows = []

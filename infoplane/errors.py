@@ -116,7 +116,10 @@ class ArchiveLocked(ArchiveError):
 
 
 class MissingProgram(InfoplaneError, OSError):
-    """A program that pip does not install is needed; the message names it and the way without it."""
+    """A program that pip does not install is needed.
+
+    The message names it and the way without it.
+    """
 
     def __init__(self, program: str, purpose: str, instead: str) -> None:
         super().__init__(

@@ -1,4 +1,7 @@
-"""The points of a plane as grids: checkpoints by layers, one for each estimator, quantity and sense."""
+"""The points of a plane as grids.
+
+Checkpoints by layers, one for each estimator, quantity and sense.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,10 @@ class Grid:
 
 
 def grids_of(plane: Plane) -> list[Grid]:
-    """Return the grids of a plane, in order of first appearance; the first axis is ``plane.steps``."""
+    """Return the grids of a plane, in order of first appearance.
+
+    The first axis is ``plane.steps``.
+    """
     columns, texts = plane.columns
     values, codes = {"layer": list(plane.layers)}, {}
     for key in ("layer", "estimator", "quantity", "sense"):

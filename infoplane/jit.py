@@ -1,4 +1,7 @@
-"""How our loops are compiled by numba. Imported by the modules of compiled loops alone, because numba takes a while to load."""
+"""How our loops are compiled by numba.
+
+Imported by the modules of compiled loops alone, because numba takes a while to load.
+"""
 
 from __future__ import annotations
 
@@ -24,5 +27,8 @@ def compiled(**options: object) -> Callable[[F], F]:
 
 
 def inlined(**options: object) -> Callable[[F], F]:
-    """As `compiled`, of a part that is written into every loop that calls it, and never called by itself."""
+    """As `compiled`, of a part that is written into every loop that calls it.
+
+    And never called by itself.
+    """
     return _njit(nogil=True, inline="always", **options)  # type: ignore[no-any-return]  # as above

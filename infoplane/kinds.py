@@ -52,6 +52,9 @@ def ignored_rows(y: NDArray[Any]) -> NDArray[np.bool_]:  # Any: any dtype of lab
 
 
 def looks_like_classes(y: NDArray[Any]) -> bool:  # Any: any dtype of labels
-    """Return whether floats are whole numbers of which several rows share each: classes stored as floats."""
+    """Return whether floats are whole numbers of which several rows share each.
+
+    Classes stored as floats.
+    """
     whole = y.dtype.kind == "f" and np.isfinite(y).all() and bool((y == np.round(y)).all())
     return whole and len(np.unique(y)) <= max(2, len(y) // 4)

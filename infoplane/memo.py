@@ -1,4 +1,7 @@
-"""What was derived from an object is remembered as long as the object lives: the one cache in memory."""
+"""What was derived from an object is remembered as long as the object lives.
+
+The one cache in memory.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ _memo: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()  # Any: of a
 
 
 def remembered(owner: object, what: str, make: Callable[[], T]) -> T:
-    """Return ``make()``, called once for an owner; whoever lets go of the owner lets go of the value.
+    """Return ``make()``, called once for an owner.
+
+    Whoever lets go of the owner lets go of the value.
 
     Args:
         owner: a frozen object that is compared by identity, such as a `Variable` or an `Archive`.

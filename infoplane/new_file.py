@@ -1,4 +1,7 @@
-"""Files for the user are written beside their place and renamed: whole or not there, and through no link."""
+"""Files for the user are written beside their place and renamed.
+
+Whole or not there, and through no link.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ from infoplane.errors import ArchiveError
 
 @contextlib.contextmanager
 def new_file(target: str | Path) -> Iterator[Path]:
-    """Yield the path of an empty temporary file in the folder of ``target``; it becomes ``target`` when the block ends well.
+    """Yield the path of an empty temporary file in the folder of ``target``.
+
+    It becomes ``target`` when the block ends well.
 
     The temporary has a name that nobody can guess and is made anew, never opened. A link under the name of ``target`` is
     replaced, not followed: whoever made the folder does not choose which of the user's files is overwritten.

@@ -1,4 +1,7 @@
-"""Small files that only their owner can read: secrets by which a program of a user knows another one of the same user."""
+"""Small files that only their owner can read.
+
+Secrets by which a program of a user knows another one of the same user.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ def state_folder() -> Path:
 
 
 def write_owned(path: Path, content: bytes, *, replace: bool = True) -> None:
-    """Write a file that only its owner can read, whole or not at all; an existing one stays unless ``replace``.
+    """Write a file that only its owner can read, whole or not at all.
+
+    An existing one stays unless ``replace``.
 
     Raises:
         OSError: the system refuses.
@@ -45,7 +50,9 @@ def write_owned(path: Path, content: bytes, *, replace: bool = True) -> None:
 
 
 def read_owned(path: Path) -> bytes:
-    """The content of a file that only its owner can read; nothing is waited for and no link is followed.
+    """The content of a file that only its owner can read.
+
+    Nothing is waited for and no link is followed.
 
     Raises:
         PermissionError: others may read it, or it is somebody else's.

@@ -1,4 +1,7 @@
-"""Names by pattern: ``*`` stands for any letters but dots, ``**`` also for dots; and the name that was meant."""
+"""Names by pattern: ``*`` stands for any letters but dots, ``**`` also for dots.
+
+And the name that was meant.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,9 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 
 
 def names_like(patterns: Sequence[str] | None, known: Sequence[str]) -> list[str] | None:
-    """Return the known names, in their order, that are given or have a given form; None for all of them.
+    """Return the known names, in their order, that are given or have a given form.
+
+    None for all of them.
 
     Args:
         patterns: names and patterns; None or empty for every name.

@@ -1,4 +1,7 @@
-"""What the rows of a run and of a plane are, what X is at each of them, and which label is Y."""
+"""What the rows of a run and of a plane are, what X is at each of them.
+
+And which label is Y.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,10 @@ class RowInfo:
 
     @property
     def determines_layers(self) -> bool:
-        """Whether a layer of a network without noise is a function of X: what reaches a row is X, not only what stands there."""
+        """Whether a layer of a network without noise is a function of X.
+
+        What reaches a row is X, not only what stands there.
+        """
         return self.x not in ("token", "pixel", "node")
 
     def counted(self, n: int) -> str:

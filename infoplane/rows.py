@@ -1,4 +1,7 @@
-"""Rows as symbols: 128-bit digests and dense codes. Hashing is a compiled pass; importing this module compiles nothing."""
+"""Rows as symbols: 128-bit digests and dense codes.
+
+Hashing is a compiled pass; importing this module compiles nothing.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,9 @@ _AS_THEY_ARE = (0, 2**64 - 1, 0)
 
 
 def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return a 128-bit digest of every row's values, shape ``(n, 2)``; equal rows have equal digests.
+    """Return a 128-bit digest of every row's values, shape ``(n, 2)``.
+
+    Equal rows have equal digests.
 
     Args:
         a: shape ``(n, ...)``, floats, integers or booleans; -0.0 equals 0.0 and all NaN are one value.
@@ -138,7 +143,10 @@ def cell_weights(d: int) -> NDArray[np.uint64]:
 
 
 def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Return dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance; shape ``(n,)``."""
+    """Return dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance.
+
+    Shape ``(n,)``.
+    """
     from infoplane.rows_compiled import densify_keys
 
     codes, table = np.empty(len(keys), np.int64), empty_table(len(keys))

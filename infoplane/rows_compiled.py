@@ -1,4 +1,8 @@
-"""Compiled loops over rows. Imported only when a row is hashed, because numba takes a while to load; machine code is cached on disk."""
+"""Compiled loops over rows.
+
+Imported only when a row is hashed, because numba takes a while to load; machine code is cached on
+disk.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Variables with known mutual information, and `check_estimator`: what an estimator of your own must pass.
+"""Variables with known mutual information, and `check_estimator`.
+
+What an estimator of your own must pass.
 
 Example:
     >>> from infoplane.analysis.estimators import Plugin
@@ -60,7 +62,10 @@ def noisy_symbols(
 
 
 def separated_classes(n: int = 2000, *, classes: int = 4, rng: np.random.Generator) -> KnownPair:
-    """Labels and a layer in which every class is far from the others: I = H(labels) = log2 K for equal classes."""
+    """Labels and a layer in which every class is far from the others.
+
+    I = H(labels) = log2 K for equal classes.
+    """
     y = np.arange(n) % classes
     z = 100.0 * y[:, None] + rng.uniform(-0.5, 0.5, size=(n, 2))
     p = np.bincount(y) / n

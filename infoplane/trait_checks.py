@@ -1,4 +1,7 @@
-"""Traits against behaviour: what an estimator says of itself is tried on data, for `infoplane.testing.check_estimator`."""
+"""Traits against behaviour.
+
+What an estimator says of itself is tried on data, for `infoplane.testing.check_estimator`.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_the_mechanism_counts_what_it_says(tmp_path: Path) -> None:
     ) as writer:
         with writer.step(0) as shard:
             shard.write("t", z)
-    m = mechanism(tmp_path / "run")[0]
+    m = ip.mechanism(tmp_path / "run")[0]
     assert (m.saturated, m.zeros, m.dead, m.duplicates, m.used_cells, m.clipped) == (
         3 / 8,
         0.5,
@@ -59,4 +59,4 @@ def test_the_mechanism_counts_what_it_says(tmp_path: Path) -> None:
         0.75,
         0,
     )
-    assert len(draw_mechanism(mechanism(tmp_path / "run")).axes) == 6
+    assert len(draw_mechanism(ip.mechanism(tmp_path / "run")).axes) == 6

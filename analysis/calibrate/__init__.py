@@ -1,4 +1,7 @@
-"""Estimators against cases whose information is known: the bank, the run over it, its tables and pages."""
+"""Estimators against cases whose information is known.
+
+The bank, the run over it, its tables and pages.
+"""
 
 from __future__ import annotations
 

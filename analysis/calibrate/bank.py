@@ -1,4 +1,7 @@
-"""The banks: our own, with cases to tune on and others kept aside, and those that are published."""
+"""The banks: our own, with cases to tune on and others kept aside.
+
+And those that are published.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The forty tasks of Czyz et al. 2023, "Beyond normal" (arXiv 2306.11078), by their definitions.
+"""The forty tasks of Czyz et al.
+
+2023, "Beyond normal" (arXiv 2306.11078), by their definitions.
 
 The names are those of the paper, so that a table here can be laid beside the published one.
 """

@@ -30,7 +30,10 @@ def gaussian(
     a: Map | None = None,
     b: Map | None = None,
 ) -> Case:
-    """Coordinate-wise correlation r in ``dim`` coordinates, each side then mapped invertibly by ``a`` and ``b``: I = -dim/2 log2(1 - r^2)."""
+    """Coordinate-wise correlation r in ``dim`` coordinates.
+
+    Each side then mapped invertibly by ``a`` and ``b``: I = -dim/2 log2(1 - r^2).
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         x = rng.normal(size=(n, dim))
@@ -50,7 +53,10 @@ def gaussian(
 def covariance_case(
     name: str, first: int, second: int, seed: int, noise: float, family: Family = "vector"
 ) -> Case:
-    """B = W A + noise with a random W: every coordinate of one side depends on every one of the other."""
+    """B = W A + noise with a random W.
+
+    Every coordinate of one side depends on every one of the other.
+    """
     w = np.random.default_rng(seed).normal(size=(second, first)) / math.sqrt(first)
     top = np.hstack([np.eye(first), w.T])
     bottom = np.hstack([w, w @ w.T + noise**2 * np.eye(second)])
@@ -95,7 +101,10 @@ def additive(
 
 
 def _uniform_sum(width: float) -> Case:
-    """Z = X + U, X uniform on [0,1], U uniform on [0, width]: width/2 for width <= 1, else 1/(2 width) + log2 of width, natural units apart."""
+    """Z = X + U, X uniform on [0,1], U uniform on [0, width].
+
+    Width/2 for width <= 1, else 1/(2 width) + log2 of width, natural units apart.
+    """
 
     def truth() -> float:
         if width <= 1:
@@ -152,7 +161,10 @@ def _exponential_rate() -> Case:
 
 
 def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
-    """A mixture of Gaussian pairs around centres ``(K, 2)``, correlation r within: a joint density on a grid."""
+    """A mixture of Gaussian pairs around centres ``(K, 2)``, correlation r within.
+
+    A joint density on a grid.
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         c = centres[rng.integers(0, len(centres), n)]
@@ -192,7 +204,10 @@ def _flat(x: Floats) -> Floats:
 
 
 def swiss_roll(x: Floats) -> Floats:
-    """A scalar rolled up in the plane through its rank in the normal law: invertible, so that no information changes."""
+    """A scalar rolled up in the plane through its rank in the normal law.
+
+    Invertible, so that no information changes.
+    """
     from scipy.special import ndtr
 
     t = 1.5 * np.pi * (1 + 2 * ndtr(x[:, 0]))

@@ -1,4 +1,7 @@
-"""Tables: rows sampled from a joint distribution of symbols, from well covered to two symbols per row."""
+"""Tables: rows sampled from a joint distribution of symbols.
+
+From well covered to two symbols per row.
+"""
 
 from __future__ import annotations
 

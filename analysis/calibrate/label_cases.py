@@ -33,7 +33,10 @@ def line_classes(name: str, centres: Floats, sds: Floats, weights: Floats | None
 def plane_classes(
     name: str, centres: Floats, labels: NDArray[np.int64], sd: float, extra: int = 0
 ) -> Case:
-    """Gaussian blobs in the plane, several of which may share a label; ``extra`` units of noise beside them."""
+    """Gaussian blobs in the plane, several of which may share a label.
+
+    ``extra`` units of noise beside them.
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         k = rng.integers(0, len(centres), n)
@@ -59,7 +62,10 @@ def plane_classes(
 
 
 def overlap(share: float) -> Case:
-    """Two uniform classes that overlap: I = 1 - share, since the overlap tells nothing and the rest everything."""
+    """Two uniform classes that overlap.
+
+    I = 1 - share, since the overlap tells nothing and the rest everything.
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         y = rng.integers(0, 2, n)
@@ -71,7 +77,10 @@ def overlap(share: float) -> Case:
 
 
 def gao(symbols: int) -> Case:
-    """X uniform on {0..m-1}, Z uniform on [X, X+2]: I = log2 m - (m-1)/m (Gao et al. 2017, section 5)."""
+    """X uniform on {0..m-1}, Z uniform on [X, X+2].
+
+    I = log2 m - (m-1)/m (Gao et al. 2017, section 5).
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         x = rng.integers(0, symbols, n)
@@ -84,7 +93,10 @@ def gao(symbols: int) -> Case:
 
 
 def censored(name: str, gap: float, cut: float) -> Case:
-    """A ReLU unit max(z, cut) of two normal classes ``gap`` apart: an atom and a tail, each against the label."""
+    """A ReLU unit max(z, cut) of two normal classes ``gap`` apart.
+
+    An atom and a tail, each against the label.
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         y = rng.integers(0, 2, n)
@@ -142,7 +154,10 @@ def rectified_pair(r: float) -> Case:
 
 
 def noisy_or_dead(dead: float, r: float) -> Case:
-    """Both units of a Gaussian pair are switched off together with a probability: I = h(dead) + (1 - dead) I(pair)."""
+    """Both units of a Gaussian pair are switched off together with a probability.
+
+    I = h(dead) + (1 - dead) I(pair).
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         x = rng.normal(size=n)

@@ -29,7 +29,10 @@ def correlation_of(nats: float) -> float:
 
 
 def half_width_of(nats: float) -> float:
-    """Return the half width e of uniform noise on a uniform: e - ln 2e nats, or 1/(4e) below 1/2."""
+    """Return the half width e of uniform noise on a uniform.
+
+    E - ln 2e nats, or 1/(4e) below 1/2.
+    """
     if nats < 0.5:
         return math.inf if nats == 0 else 0.25 / nats
     return float(-np.real(lambertw(-0.5 * math.exp(-nats))))
@@ -135,7 +138,9 @@ def student_sweep(nats: int, dim: int, dof: int) -> Case:
 
 
 def quantised_case(nats: float) -> Case:
-    """Build a normal and the cell of it: as many equal cells as exceed the entropy, less one part.
+    """Build a normal and the cell of it.
+
+    As many equal cells as exceed the entropy, less one part.
 
     All cells are equal but the last, whose share makes the entropy the one wanted.
     """

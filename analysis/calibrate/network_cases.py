@@ -55,7 +55,10 @@ def gaussian_channel(name: str, w: Floats, sigma: float) -> Case:
 
 
 def ring_channel(radius: float, sigma: float) -> Case:
-    """An angle on a circle plus plane noise: the density depends on the distance only, through a Bessel function."""
+    """An angle on a circle plus plane noise.
+
+    The density depends on the distance only, through a Bessel function.
+    """
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         t = rng.uniform(0, 2 * math.pi, n)
@@ -106,7 +109,10 @@ def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, 
 
 
 def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.0) -> Case:
-    """A random tanh layer of two units over all patterns of ``bits`` binary inputs, noise added: a mixture of 2^bits Gaussians in the plane."""
+    """A random tanh layer of two units over all patterns of ``bits`` binary inputs, noise added.
+
+    A mixture of 2^bits Gaussians in the plane.
+    """
     patterns = (2 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1) - 1).astype(np.float64)
     rng = np.random.default_rng(seed)
     centres = np.tanh(
@@ -130,7 +136,9 @@ def binary_layer(name: str, bits: int, sigma: float, seed: int, gain: float = 1.
 def two_layers(
     name: str, points: int, first: float, second: float, sigma: float, *, labels: bool = False
 ) -> Case:
-    """X -> tanh(first X) + n -> tanh(second Z1) + n, scalar, X on ``points`` values: noise propagated through the second layer.
+    """X -> tanh(first X) + n -> tanh(second Z1) + n, scalar, X on ``points`` values.
+
+    Noise propagated through the second layer.
 
     Sample propagation sees many draws of the hidden noise for every x. With ``labels``, Y = 1 for x > 0 takes the place of X.
     """
@@ -163,7 +171,10 @@ def two_layers(
 
 
 def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy network") -> Case:
-    """X ~ N(0, I_2) -> W1 X + n -> W2 Z1 + n: Gaussian; sample propagation sees 16 draws of the hidden noise for every x."""
+    """X ~ N(0, I_2) -> W1 X + n -> W2 Z1 + n: Gaussian.
+
+    Sample propagation sees 16 draws of the hidden noise for every x.
+    """
     rng = np.random.default_rng(seed)
     w1, w2 = rng.normal(size=(2, 2)), rng.normal(size=(1, 2))
     noise = sigma**2 * (w2 @ w2.T + np.eye(1))

@@ -1,4 +1,7 @@
-"""A calibration as one self-contained page: scores by family, picture, cases, partings. No script, nothing loaded from elsewhere."""
+"""A calibration as one self-contained page: scores by family, picture, cases, partings.
+
+No script, nothing loaded from elsewhere.
+"""
 
 from __future__ import annotations
 

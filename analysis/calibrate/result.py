@@ -1,4 +1,7 @@
-"""What a calibration found: every trial, scores by estimator and family, where estimators part, as rows and as a file."""
+"""What a calibration found.
+
+Every trial, scores by estimator and family, where estimators part, as rows and as a file.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,9 @@ _APART = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """One estimator on one draw of one case; ``bits`` is None where it refused, and ``refusal`` says why.
+    """One estimator on one draw of one case.
+
+    ``bits`` is None where it refused, and ``refusal`` says why.
 
     Attributes:
         shannon: False for geometric numbers, which have no error against a Shannon truth.
@@ -154,7 +159,10 @@ class Calibration:
         return found[0]
 
     def coverage(self, estimator: str) -> Coverage | None:
-        """The coverage of an estimator's 95 % intervals on low-dimensional cases; None where it gave none."""
+        """The coverage of an estimator's 95 % intervals on low-dimensional cases.
+
+        None where it gave none.
+        """
         trials = [t for t in self.trials if t.estimator == estimator and t.low_dimensional]
         held = [t.covered for t in trials if t.covered is not None]
         return Coverage(sum(held) / len(held), len(held)) if held else None

@@ -189,7 +189,11 @@ def trials_of(
 
 
 def given_to(estimator: Estimator, sample: Sample) -> tuple[Estimator, Variable, Variable] | None:
-    """What the estimator gets of a sample: the clean layer and the noise for sample propagation, the pair for all others; None where unsupported."""
+    """What the estimator gets of a sample.
+
+    The clean layer and the noise for sample propagation, the pair for all others; None where
+    unsupported.
+    """
     if isinstance(estimator, TakesNoise):
         if sample.ids is None or sample.clean is None or sample.sigma is None:
             return None

@@ -1,4 +1,7 @@
-"""Sentences of ten subjects, put together from short lists, and the layer that an encoder makes of them."""
+"""Sentences of ten subjects, put together from short lists.
+
+And the layer that an encoder makes of them.
+"""
 
 from __future__ import annotations
 

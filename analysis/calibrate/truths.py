@@ -1,4 +1,7 @@
-"""Information in bits of densities by quadrature, and of tables: the arithmetic behind the bank's truths."""
+"""Information in bits of densities by quadrature, and of tables.
+
+The arithmetic behind the bank's truths.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ def normal(t: Floats, mean: Floats | float = 0.0, sd: Floats | float = 1.0) -> F
 
 
 def entropy_on_grid(density: Floats, cell: float) -> float:
-    """h = -int p log2 p of density values on an even grid whose cells have this volume; vanishing ends make the sum spectrally exact."""
+    """h = -int p log2 p of density values on an even grid whose cells have this volume.
+
+    Vanishing ends make the sum spectrally exact.
+    """
     p = density[density > 0]
     return float(-(p * np.log2(p)).sum() * cell)
 
@@ -30,7 +36,10 @@ def normal_entropy(sd: float) -> float:
 def mixture_bits(
     centres: Floats, sd: float, weights: Floats | None = None, points: int = 6001
 ) -> float:
-    """I(K;Z) of Z = centre_K + N(0, sd^2), scalar: h(Z) on a grid minus the entropy of the noise. ``centres`` has shape ``(K,)``."""
+    """I(K;Z) of Z = centre_K + N(0, sd^2), scalar.
+
+    h(Z) on a grid minus the entropy of the noise. ``centres`` has shape ``(K,)``.
+    """
     w = np.full(len(centres), 1 / len(centres)) if weights is None else weights
     t = np.linspace(centres.min() - 9 * sd, centres.max() + 9 * sd, points)
     p = np.zeros(points)
@@ -59,7 +68,10 @@ def additive_bits(
     low: float,
     high: float,
 ) -> float:
-    """I(X;Z) of Z = f(X) + N(0, sd^2), X with a density on [low, high]: the midpoint rule over X makes a fine mixture."""
+    """I(X;Z) of Z = f(X) + N(0, sd^2), X with a density on [low, high].
+
+    The midpoint rule over X makes a fine mixture.
+    """
     edges = np.linspace(low, high, 4001)
     x = (edges[1:] + edges[:-1]) / 2
     w = density(x)
@@ -83,7 +95,9 @@ def classes_bits(densities: Floats, weights: Floats, cell: float) -> float:
 
 
 def student_bits(r: float, dof: float, dim: int = 1) -> float:
-    """I of the two halves of a multivariate Student t with coordinate-wise correlation r: the Gaussian term plus a constant of ``dof`` and ``dim``
+    """I of the two halves of a multivariate Student t with coordinate-wise correlation r.
+
+    The Gaussian term plus a constant of ``dof`` and ``dim``
     (Czyz et al. 2023, arXiv 2306.11078): h(t_d) = ln [G(v/2) (v pi)^(d/2) / G((v+d)/2)] + (v+d)/2 [psi((v+d)/2) - psi(v/2)] + 1/2 ln det."""
     from scipy.special import digamma, gammaln
 

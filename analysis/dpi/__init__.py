@@ -1,1 +1,4 @@
-"""Judge a plane by the data processing inequality, and report the cause of each apparent violation."""
+"""Judge a plane by the data processing inequality.
+
+And report the cause of each apparent violation.
+"""

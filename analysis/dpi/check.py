@@ -1,4 +1,6 @@
-"""The data processing inequality, judged: every comparison gets a verdict that names its cause.
+"""The data processing inequality, judged.
+
+Every comparison gets a verdict that names its cause.
 
 On a chain certified at capture a violation is never a property of the network. It is a broken pipeline (``fault``), an estimator that
 breaks the chain after the fact (``estimator``), too few rows (``untestable``), or unexplained (``violation``).

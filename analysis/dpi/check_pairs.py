@@ -1,4 +1,7 @@
-"""From the excess of one pair of layers to its verdict: certificate, chance, bias of few rows. See docs/verdicts.md."""
+"""From the excess of one pair of layers to its verdict.
+
+Certificate, chance, bias of few rows. See docs/verdicts.md.
+"""
 
 from __future__ import annotations
 

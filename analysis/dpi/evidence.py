@@ -1,4 +1,7 @@
-"""What is known about one pair of layers at one checkpoint: certificate, codes, saturation. Codes are computed once and kept per step."""
+"""What is known about one pair of layers at one checkpoint: certificate, codes, saturation.
+
+Codes are computed once and kept per step.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +145,9 @@ class Evidence:
         return sentences
 
     def has_codes(self, spec: str) -> bool:
-        """Return whether a value of this estimator is the information of codes. A corrected one is not.
+        """Return whether a value of this estimator is the information of codes.
+
+        A corrected one is not.
 
         It is resampled as a whole.
         """
@@ -183,7 +188,10 @@ class Evidence:
             yield up, down, found
 
     def leak(self, step: int, up: str, down: str) -> Leak | None:
-        """Return the exact-code leak of a certified pair; None where a layer was not captured at this step."""
+        """Return the exact-code leak of a certified pair.
+
+        None where a layer was not captured at this step.
+        """
         a, b = self.codes(step, up, "exact"), self.codes(step, down, "exact")
         if a is None or b is None or self.archive is None:
             return None

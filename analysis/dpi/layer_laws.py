@@ -1,4 +1,7 @@
-"""The laws that hold for one layer alone, whatever the network: bounds by entropies and by each other."""
+"""The laws that hold for one layer alone, whatever the network.
+
+Bounds by entropies and by each other.
+"""
 
 from __future__ import annotations
 

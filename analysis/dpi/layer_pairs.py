@@ -1,4 +1,7 @@
-"""Pairs of layers, compared all at once: what the numbers alone decide, and the excesses that need a closer look."""
+"""Pairs of layers, compared all at once.
+
+What the numbers alone decide, and the excesses that need a closer look.
+"""
 
 from __future__ import annotations
 
@@ -161,7 +164,10 @@ def _findings(
     verdict: Verdict,
     text: Callable[[int], str],
 ) -> list[Finding]:
-    """Return one finding for each pair of one checkpoint in ``where``, shape ``(steps, pairs)``, with the text of its pair."""
+    """Return one finding for each pair of one checkpoint in ``where``, shape ``(steps, pairs)``.
+
+    With the text of its pair.
+    """
     rows, pairs = (places.tolist() for places in np.nonzero(where))
     texts = {k: text(k) for k in set(pairs)}
     same: dict[str, object] = {

@@ -1,4 +1,7 @@
-"""Exact codes along the certified chain: a layer that says more than the one that cuts it off from X leaks."""
+"""Exact codes along the certified chain.
+
+A layer that says more than the one that cuts it off from X leaks.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A judgement that was made before is read, not made again: reports of the DPI check, kept in the user's cache folder.
+"""A judgement that was made before is read, not made again.
+
+Reports of the DPI check, kept in the user's cache folder.
 
 Kept with the user and not with the run: a run may come from anyone, and a verdict in it would be the word of whoever wrote it.
 """
@@ -140,7 +142,10 @@ def _plain(value: object) -> object:
 
 
 def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
-    """Return one list per field: half of the time that an object for each takes, written and read."""
+    """Return one list per field.
+
+    Half of the time that an object for each takes, written and read.
+    """
     states = [vars(one) for one in listed]
     return {name: [state[name] for state in states] for name in (f.name for f in fields(kind))}
 

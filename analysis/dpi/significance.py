@@ -90,7 +90,9 @@ def permutation_p(
 
 
 def holm(p: Sequence[float], tests: int) -> list[float]:
-    """Return Holm's adjusted p-values of these among ``tests`` comparisons; the others count as 1.
+    """Return Holm's adjusted p-values of these among ``tests`` comparisons.
+
+    The others count as 1.
 
     Example:
         >>> holm([0.01, 0.04], 3)

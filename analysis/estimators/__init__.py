@@ -1,4 +1,7 @@
-"""Estimators of mutual information in bits: one family per file. Names load on first use, so that reading a table imports nothing heavy."""
+"""Estimators of mutual information in bits: one family per file.
+
+Names load on first use, so that reading a table imports nothing heavy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Atoms apart from densities: the chain rule splits information into parts that neighbours estimate."""
+"""Atoms apart from densities.
+
+The chain rule splits information into parts that neighbours estimate.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,9 @@ def _atoms(side: Side, k: int) -> Codes:
 
 
 def _symbol_bits(values: Floats, rows: NDArray[np.int64], symbols: Codes, k: int) -> float:
-    """Add up what some rows of a vector tell about symbols, weighted by the rows' share, in bits.
+    """Add up what some rows of a vector tell about symbols, weighted by the rows' share.
+
+    In bits.
 
     Args:
         values: shape ``(n, dim)``.

@@ -1,4 +1,7 @@
-"""Bin rules, named after their source: from values of shape (n, d) to integer cells of the same shape. No estimator here."""
+"""Bin rules, named after their source.
+
+From values of shape (n, d) to integer cells of the same shape. No estimator here.
+"""
 
 from __future__ import annotations
 
@@ -83,7 +86,10 @@ def quantile_cells(z: Values, n: int, *, per_unit: bool = True) -> Cells:
 
 
 def _quantiles(v: Values, levels: NDArray[np.float64]) -> Values:
-    """Return order statistics, not interpolations: invariant under every increasing map of the values."""
+    """Return order statistics, not interpolations.
+
+    Invariant under every increasing map of the values.
+    """
     ordered = np.sort(v)
     return ordered[np.ceil(levels * len(ordered)).astype(int).clip(0, len(ordered) - 1)]
 
@@ -113,7 +119,10 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float6
 
 
 def ebab_cells(z: Values, n: int, low: float | None = None) -> Cells:
-    """Return cells of `ebab_edges`; exact ``low`` values are the first cell, the maximum the last."""
+    """Return cells of `ebab_edges`.
+
+    Exact ``low`` values are the first cell, the maximum the last.
+    """
     return (
         (np.searchsorted(ebab_edges(z, n, low), z.ravel().astype(np.float64), side="right") - 1)
         .reshape(z.shape)

@@ -65,7 +65,10 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
 
 
 def _score_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
-    """The readings of normal scores. A single unit's are a grid, which has no entropy to estimate."""
+    """The readings of normal scores.
+
+    A single unit's are a grid, which has no entropy to estimate.
+    """
     readings = [ksg_reading(x, z, neighbours)]
     if min(x.shape[1], z.shape[1]) > 1:
         readings += residual_readings(x, z, neighbours)

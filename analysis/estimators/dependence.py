@@ -1,4 +1,7 @@
-"""HSIC and CKA: how alike the row geometries of two variables are. Dimensionless dependence, not bits, not mutual information."""
+"""HSIC and CKA: how alike the row geometries of two variables are.
+
+Dimensionless dependence, not bits, not mutual information.
+"""
 
 from __future__ import annotations
 

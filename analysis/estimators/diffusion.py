@@ -1,4 +1,7 @@
-"""Diffusion spectral entropy and information: entropy of a diffusion operator's spectrum over the rows (Liao et al. 2024, arXiv 2312.04823)."""
+"""Diffusion spectral entropy and information.
+
+Entropy of a diffusion operator's spectrum over the rows (Liao et al. 2024, arXiv 2312.04823).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Entropies and mutual information of tables of counts, in bits: the plug-in and its bias corrections."""
+"""Entropies and mutual information of tables of counts, in bits.
+
+The plug-in and its bias corrections.
+"""
 
 from __future__ import annotations
 

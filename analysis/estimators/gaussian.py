@@ -75,7 +75,9 @@ def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Gaussian:
-    """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit, with the small-sample correction of the three log-determinants.
+    """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit.
+
+    With the small-sample correction of the three log-determinants.
 
     With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et al. 2017 for the copula form).
     Fewer than 4 rows per joint dimension (with labels, of the smallest class) are refused; one unit of a class of 3 rows is not
@@ -185,7 +187,10 @@ class Gaussian:
         )
 
     def _against(self, white: Floats, d: int) -> tuple[str, ...]:
-        """Return what the rows say against one Gaussian of both variables, of which the first has d units."""
+        """Return what the rows say against one Gaussian of both variables.
+
+        Of which the first has d units.
+        """
         doubts = misfit(white, (white[:, :d], white[:, d:]))
         return (
             (f"not Gaussian: {doubts}; the number may be off by bits, compare knn",)

@@ -1,4 +1,7 @@
-"""Pairwise-distance bounds of Kolchinsky & Tracey: the information of a layer to which Gaussian noise of variance s2 is added."""
+"""Pairwise-distance bounds of Kolchinsky & Tracey.
+
+The information of a layer to which Gaussian noise of variance s2 is added.
+"""
 
 from __future__ import annotations
 
@@ -176,7 +179,9 @@ class KDE:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
-        """Return the points of several widths with one budget of pairs, from one pass over the pairs.
+        """Return the points of several widths with one budget of pairs.
+
+        From one pass over the pairs.
 
         Each says to the last bit what it says alone.
         """

@@ -1,4 +1,7 @@
-"""What one pairwise pass saw of a layer, per row and per grouping of the rows: the arithmetic behind `KDE`."""
+"""What one pairwise pass saw of a layer, per row and per grouping of the rows.
+
+The arithmetic behind `KDE`.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,9 @@ _BLOCKS, _SPLITS, _FEW, _CLASSES = 64, 5, 4, 64
 
 @dataclass(frozen=True)
 class Seen:
-    """Of some rows and one grouping of them, by their kernel sums over all rows and over those of their group.
+    """Of some rows and one grouping of them.
+
+    By their kernel sums over all rows and over those of their group.
 
     Attributes:
         bits: of the lower and of the upper bound: the mean over rows of ``log2(own / size) - log2(total / n)``.

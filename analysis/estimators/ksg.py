@@ -1,4 +1,7 @@
-"""Nearest-neighbour estimators: KSG, Ross for symbols, Gao's mixed form where values repeat. Shannon information in bits, no bound."""
+"""Nearest-neighbour estimators: KSG, Ross for symbols, Gao's mixed form where values repeat.
+
+Shannon information in bits, no bound.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,9 @@ def normal_scores(v: Variable) -> Floats:
 
 
 def slowest_bias(a: Variable, b: Variable) -> float:
-    """The power of 1/n with which the bias of neighbours falls at an edge of the densities: a ball of k neighbours in d dimensions reaches (k/n)^(1/d) far.
+    """The power of 1/n with which the bias of neighbours falls at an edge of the densities.
+
+    A ball of k neighbours in d dimensions reaches (k/n)^(1/d) far.
 
     1 for one scalar and symbols, 1/2 for two scalars; in more dimensions it is 1/d, and 1/2 is said, since no interval could reach there. A variable all of whose values repeat is symbols.
     """
@@ -150,7 +155,10 @@ class KSG:
         )
 
     def with_fewer_neighbours(self) -> KSG | None:
-        """The same estimator with three fifths of the neighbours, whose bias is smaller; None below 3 neighbours."""
+        """The same estimator with three fifths of the neighbours, whose bias is smaller.
+
+        None below 3 neighbours.
+        """
         return fewer_neighbours(self)
 
     def bias_exponent(self, a: Variable, b: Variable) -> float:
@@ -260,7 +268,9 @@ class Ross(KSG):
 
 @dataclass(frozen=True)
 class MixedKSG(KSG):
-    """I(A;B) where values may repeat: atoms after ReLU, one-hot, dead units, labels (Gao et al. 2017, arXiv 1709.06212).
+    """I(A;B) where values may repeat.
+
+    Atoms after ReLU, one-hot, dead units, labels (Gao et al. 2017, arXiv 1709.06212).
 
     A row whose k-th neighbour lies at distance 0 counts its ties. Labels enter with the discrete metric. On continuous data it is KSG with
     ``ln N`` for ``psi(N)``. Use it wherever a layer has atoms: Ross gave -7.6 bits there for a true 0.006.

@@ -1,4 +1,7 @@
-"""Continuous labels as symbols: quantile bins of the labels' own, for estimators that count cells."""
+"""Continuous labels as symbols.
+
+Quantile bins of the labels' own, for estimators that count cells.
+"""
 
 from __future__ import annotations
 

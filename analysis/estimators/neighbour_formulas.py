@@ -17,7 +17,9 @@ _LN2 = float(np.log(2.0))
 
 
 def ksg_bits(x: Floats, z: Floats, k: int) -> float:
-    """Apply Kraskov's first estimator, ``psi(k) + psi(N) - <psi(n_x + 1) + psi(n_z + 1)>``, in bits.
+    """Apply Kraskov's first estimator, ``psi(k) + psi(N) - <psi(n_x + 1) + psi(n_z + 1)>``.
+
+    In bits.
 
     The norm is Euclidean within a variable and the maximum across the two.
 
@@ -118,7 +120,10 @@ def shared_classes(z: Floats, codes: Codes) -> tuple[Floats, Codes]:
 
 
 def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Floats]:
-    """How many neighbours each row uses within its class, and the distance of the last, ``(n,)``."""
+    """How many neighbours each row uses within its class.
+
+    And the distance of the last, ``(n,)``.
+    """
     used_k, eps = np.zeros(len(z), np.int64), np.zeros(len(z))
     order = np.argsort(codes, kind="stable")
     for rows in np.split(order, np.cumsum(counts_of(codes))[:-1]):

@@ -1,4 +1,7 @@
-"""A pair of variables made ready for neighbours: live units, rounding undone, classes that are shared."""
+"""A pair of variables made ready for neighbours.
+
+Live units, rounding undone, classes that are shared.
+"""
 
 from __future__ import annotations
 

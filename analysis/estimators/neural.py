@@ -1,4 +1,8 @@
-"""Variational estimators: a critic network trained on half of the rows, its bound read off the other half. torch runs where the user says."""
+"""Variational estimators.
+
+A critic network trained on half of the rows, its bound read off the other half. torch runs where
+the user says.
+"""
 
 from __future__ import annotations
 

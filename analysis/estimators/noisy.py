@@ -1,4 +1,7 @@
-"""A network with noise in its forward pass: finite, true mutual information by sample propagation."""
+"""A network with noise in its forward pass.
+
+Finite, true mutual information by sample propagation.
+"""
 
 from __future__ import annotations
 

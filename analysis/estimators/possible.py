@@ -1,4 +1,7 @@
-"""What an information can be: numbers outside it by more than their error are refused, never given and never clipped."""
+"""What an information can be.
+
+Numbers outside it by more than their error are refused, never given and never clipped.
+"""
 
 from __future__ import annotations
 

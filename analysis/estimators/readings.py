@@ -1,4 +1,7 @@
-"""Readings of information by neighbours, and the mean of several, weighted by what each shows."""
+"""Readings of information by neighbours.
+
+And the mean of several, weighted by what each shows.
+"""
 
 from __future__ import annotations
 

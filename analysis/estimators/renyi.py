@@ -1,4 +1,6 @@
-"""Matrix-based Renyi entropy: spectral diversity of Gram matrices. A geometric quantity, not Shannon information.
+"""Matrix-based Renyi entropy: spectral diversity of Gram matrices.
+
+A geometric quantity, not Shannon information.
 
 Giraldo, Rao & Principe 2015 (IEEE TIT 61(1)), Yu et al. 2020 (arXiv 1808.07912). All logarithms to base 2.
 """
@@ -32,7 +34,10 @@ _ALIGNMENT_GRID = tuple(float(f) for f in np.geomspace(0.1, 10.0, 17))
 
 
 def squared_distances(z: Floats) -> Floats:
-    """Return squared Euclidean distances of all row pairs, shape ``(n, n)``, from matrix products of the centred rows."""
+    """Return squared Euclidean distances of all row pairs, shape ``(n, n)``.
+
+    From matrix products of the centred rows.
+    """
     return _of_distances(z, lambda distances: None)
 
 
@@ -121,7 +126,9 @@ def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
 def matrix_entropy(
     a: Floats, alpha: float, *, lanczos: int = 0, rng: np.random.Generator | None = None
 ) -> float:
-    """Return entropy in bits of a trace-one Gram matrix: ``log2(sum lambda^alpha) / (1 - alpha)``.
+    """Return entropy in bits of a trace-one Gram matrix.
+
+    ``log2(sum lambda^alpha) / (1 - alpha)``.
 
     Alpha 1 is the von Neumann form.
 
@@ -173,7 +180,9 @@ def _class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Floa
 def pair_entropies(
     z: NDArray[np.floating], width: float, codes: NDArray[np.int64] | None
 ) -> tuple[float, float]:
-    """Return S_2 of a Gaussian kernel and of that kernel times the equality of ``codes``, in bits.
+    """Return S_2 of a Gaussian kernel and of that kernel times the equality of ``codes``.
+
+    In bits.
 
     From one pairwise pass, no N x N matrix.
 
@@ -357,7 +366,10 @@ class MatrixRenyi:
         return [next(entropies) if part else float(np.log2(z.n)) for part in parts]
 
     def _blocks(self, a: Floats, other: Variable) -> list[Callable[[], Floats]]:
-        """Return the matrix ``A o other`` of trace one, or its blocks that are not zero, each made when called; none where it is the identity over n."""
+        """Return the matrix ``A o other`` of trace one, or its blocks that are not zero.
+
+        Each made when called; none where it is the identity over n.
+        """
         if other.kind == "continuous":
             return [lambda: a * self._gram(other, self.width_of(other)) * other.n]
         codes = codes_of(other)
@@ -441,7 +453,9 @@ class MatrixRenyi:
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Return both quantities from one spectrum of Z. Unique row identities X give ``I(X;Z) = S(Z)``.
+        """Return both quantities from one spectrum of Z.
+
+        Unique row identities X give ``I(X;Z) = S(Z)``.
 
         Identity o A = identity.
         """

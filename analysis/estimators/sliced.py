@@ -1,4 +1,7 @@
-"""Sliced mutual information: the mean over random directions of the information between one-dimensional projections."""
+"""Sliced mutual information.
+
+The mean over random directions of the information between one-dimensional projections.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,10 @@ class Sliced:
         )
 
     def _slice_bits(self, a: Variable, b: Variable, rng: np.random.Generator) -> list[float]:
-        """Return the information of every pair of directions, or of a direction and symbols, in bits."""
+        """Return the information of every pair of directions, or of a direction and symbols.
+
+        In bits.
+        """
         projections = [_project(v, self.slices, rng) for v in (a, b) if v.kind == "continuous"]
         pieces = [[p[:, [i]] for p in projections] for i in range(self.slices)]
         if len(projections) == 2:

@@ -1,4 +1,7 @@
-"""How far an information may be from the truth by chance: the first order of the delta method and the second, which is all that is left at independence."""
+"""How far an information may be from the truth by chance.
+
+The first order of the delta method and the second, which is all that is left at independence.
+"""
 
 from __future__ import annotations
 

@@ -356,7 +356,9 @@ def gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
 
 
 def _usable(estimator: str | VInformation | None) -> VInformation:
-    """Return the estimator of usable information that is meant: an estimator, a spec, or the default.
+    """Return the estimator of usable information that is meant.
+
+    An estimator, a spec, or the default.
 
     Raises:
         InputError: another family.

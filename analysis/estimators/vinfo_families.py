@@ -1,4 +1,6 @@
-"""Predictive families of V-information: each fits on the training part of a fold, tunes on its inner split and returns a predictor.
+"""Predictive families of V-information.
+
+Each fits on the training part of a fold, tunes on its inner split and returns a predictor.
 
 A classifier returns natural-log probabilities of shape ``(n, classes)``; a regressor returns means of shape ``(n, targets)``.
 No family ever sees the test fold. numpy and scipy only, so that probing a layer needs no torch.

@@ -1,4 +1,7 @@
-"""Few features of a wide layer: principal scores, canonical directions of a pair, code books."""
+"""Few features of a wide layer.
+
+Principal scores, canonical directions of a pair, code books.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Posterior probabilities of symbols from features: neighbours beside a logistic fit, held out."""
+"""Posterior probabilities of symbols from features.
+
+Neighbours beside a logistic fit, held out.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Held-out readings of the information of wide layers, each at half of the training rows and at all.
+"""Held-out readings of the information of wide layers.
+
+Each at half of the training rows and at all.
 
 A reading is a lower bound: what a critic that never saw the tested rows tells of them (Barber and
 Agakov 2003 for symbols, Donsker and Varadhan 1983 for vectors).

@@ -1,4 +1,7 @@
-"""Rows that may not fit into memory: read in blocks, centred and sorted once, in memory or in a temporary file."""
+"""Rows that may not fit into memory.
+
+Read in blocks, centred and sorted once, in memory or in a temporary file.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Exact k-th neighbour distances and range counts: blocked products and compiled loops, a kd-tree or a sort where those are faster."""
+"""Exact k-th neighbour distances and range counts.
+
+Blocked products and compiled loops, a kd-tree or a sort where those are faster.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Compiled loops of `neighbours`: a tile of squared distances, the k smallest per row, counts below a threshold."""
+"""Compiled loops of `neighbours`.
+
+A tile of squared distances, the k smallest per row, counts below a threshold.
+"""
 
 from __future__ import annotations
 

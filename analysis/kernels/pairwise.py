@@ -1,4 +1,6 @@
-"""One pass over all pairs of rows: Gaussian kernel sums for any number of variances, in total and within groups. No N x N in memory.
+"""One pass over all pairs of rows.
+
+Gaussian kernel sums for any number of variances, in total and within groups. No N x N in memory.
 
 Tiles come from BLAS, the exponentials from a compiled loop over a tile in cache; only the upper half is visited. Sums are float64.
 """
@@ -274,7 +276,9 @@ Products = Callable[[int, int], Values]
 
 @dataclass(frozen=True)
 class _Pass:
-    """What all tiles of one pass share: N rows sorted by class, V variances, M further groupings.
+    """What all tiles of one pass share.
+
+    N rows sorted by class, V variances, M further groupings.
 
     Attributes:
         first, last: where the class of each row begins and ends, shape ``(N,)``.
@@ -312,7 +316,9 @@ class _Pass:
     def add(
         self, strips: range, begin: int, stop: int, strip: Callable[[int], tuple[Floats, Floats]]
     ) -> None:
-        """Add strips of rows, made on all threads, in their order: the sums do not depend on the threads.
+        """Add strips of rows, made on all threads, in their order.
+
+        The sums do not depend on the threads.
 
         Args:
             strips: first rows.
@@ -391,7 +397,11 @@ def _columns(z: Values | Rows, order: Codes) -> Values:
 def _passes(
     z: Values | Rows, order: Codes, rates: Floats
 ) -> Iterator[tuple[NDArray[np.bool_], Centred | Spilled]]:
-    """Sorted rows with the mean taken off, in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for; closed after use."""
+    """Sorted rows with the mean taken off.
+
+    In the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for;
+    closed after use.
+    """
     kind, rows = (Centred, Held(z)) if isinstance(z, np.ndarray) else (Spilled, z)
     left = np.ones(len(rates), bool)
     if rows.dtype != np.float64:

@@ -1,4 +1,7 @@
-"""The pairwise pass on an accelerator: the same sums from torch tiles. On processors the compiled pass is several times faster."""
+"""The pairwise pass on an accelerator: the same sums from torch tiles.
+
+On processors the compiled pass is several times faster.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ Floats = NDArray[np.float64]
 def grouped_sums(
     rows: Rows, variances: Floats, groupings: Sequence[Codes], device: str
 ) -> list[Floats]:
-    """As `infoplane.analysis.kernels.pairwise.grouped_sums`, on a torch device, which holds the centred rows.
+    """As `infoplane.analysis.kernels.pairwise.grouped_sums`, on a torch device.
+
+    Which holds the centred rows.
 
     float32 where the rounding of squared distances stays below 7e-6 nats, float64 elsewhere (a device without it, such as ``mps``, raises
     torch's own error); products never use reduced-precision formats. Sums of a tile are made in its dtype, between tiles in float64.
@@ -68,7 +73,10 @@ def _add(
 def _passes(
     rows: Rows, rates: Floats, device: str
 ) -> Iterator[tuple[NDArray[np.bool_], torch.Tensor]]:
-    """Yield the centred rows in the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for."""
+    """Yield the centred rows in the narrowest dtype whose rounding the tolerance allows.
+
+    And which rates it allows that for.
+    """
     mean, largest = mean_of(rows), 0.0
     for _, block in starting(rows.blocks(4096)):
         centred = block - mean

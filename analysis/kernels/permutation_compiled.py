@@ -1,4 +1,7 @@
-"""Compiled loop of the conditional permutation test: labels shuffled within strata, the joint table recounted."""
+"""Compiled loop of the conditional permutation test.
+
+Labels shuffled within strata, the joint table recounted.
+"""
 
 from __future__ import annotations
 

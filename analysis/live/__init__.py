@@ -1,4 +1,7 @@
-"""The live page of a running training: a small read-only server on this machine, and the run it follows."""
+"""The live page of a running training.
+
+A small read-only server on this machine, and the run it follows.
+"""
 
 from __future__ import annotations
 

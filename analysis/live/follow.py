@@ -1,4 +1,7 @@
-"""A run as a live page follows it: the result lines as they arrive, measured beside the training when asked."""
+"""A run as a live page follows it.
+
+The result lines as they arrive, measured beside the training when asked.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ _UNLIMITED = 64.0
 
 
 class RunSource:
-    """Follows ``RUN``: captured steps, metrics and result lines. Reads only; a torn last line is left for the next look."""
+    """Follows ``RUN``: captured steps, metrics and result lines.
+
+    Reads only; a torn last line is left for the next look.
+    """
 
     def __init__(self, run: str | Path) -> None:
         self.run = Path(run)
@@ -50,7 +56,10 @@ class RunSource:
         return f"{hash(tuple(seen)):x}"
 
     def plane(self) -> tuple[Plane, DPIReport | None]:
-        """Everything measured so far, the newest result of each cell; no verdicts while a run is growing."""
+        """Everything measured so far, the newest result of each cell.
+
+        No verdicts while a run is growing.
+        """
         from infoplane.archive import ResultLog, open_archive
 
         self._archive = archive = (
@@ -105,7 +114,9 @@ def _empty(archive: Archive) -> Plane:
 def measure_beside(
     run: str | Path, estimators: Sequence[str] | None, stop: threading.Event, *, seed: int = 0
 ) -> None:
-    """Measure every checkpoint of ``run`` as it appears, until ``stop`` is set; results go to the run's own result lines.
+    """Measure every checkpoint of ``run`` as it appears, until ``stop`` is set.
+
+    Results go to the run's own result lines.
 
     Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for,
     and one that is resumed is followed again. ``estimators=None`` takes those that can answer at its first checkpoint.
@@ -134,7 +145,10 @@ def _chosen(run: str | Path) -> tuple[str, ...]:
 def _follow_to_the_end(
     run: Path, estimators: Sequence[str], stop: threading.Event, seed: int
 ) -> None:
-    """Follow a run until nobody writes to it any more; return at once where nothing was added since."""
+    """Follow a run until nobody writes to it any more.
+
+    Return at once where nothing was added since.
+    """
     from infoplane.analysis.measuring.follow import Budget, follow
     from infoplane.archive.lock import is_being_written
 

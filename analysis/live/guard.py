@@ -42,7 +42,9 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, without its port; empty when the header is no name with an optional port.
+    """The name in a Host header, without its port.
+
+    Empty when the header is no name with an optional port.
 
     Example:
         >>> host_name("localhost:8000"), host_name("[::1]:8000"), host_name("EVIL.example"), host_name("[::1].evil.example")

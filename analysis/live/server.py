@@ -1,4 +1,7 @@
-"""The live page: starlette, server-sent events, read-only. The report's page drawn from a plane that grows."""
+"""The live page: starlette, server-sent events, read-only.
+
+The report's page drawn from a plane that grows.
+"""
 
 from __future__ import annotations
 
@@ -161,7 +164,10 @@ def _quoted(text: str) -> str:
 
 
 async def _events(source: Source, viewers: Viewers) -> AsyncIterator[str]:
-    """One ``change`` event now and at every later change; comments in between keep the connection open."""
+    """One ``change`` event now and at every later change.
+
+    Comments in between keep the connection open.
+    """
     with viewers:
         async for text in _changes(source):
             yield text

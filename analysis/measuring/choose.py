@@ -1,4 +1,7 @@
-"""Choose estimators that can answer for this run: what is saturated or out of range says nothing."""
+"""Choose estimators that can answer for this run.
+
+What is saturated or out of range says nothing.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +117,10 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
 
 
 def _samples(archive: Archive, step: int, rows: NDArray[np.intp]) -> Iterator[Variable]:
-    """Return layers of a checkpoint on some rows; constant and broken ones, and symbols, are left out."""
+    """Return layers of a checkpoint on some rows.
+
+    Constant and broken ones, and symbols, are left out.
+    """
     for layer in _spread(archive.layers, LAYERS):
         if not archive.has(step, layer) or archive.n_nonfinite(step, layer):
             continue
@@ -173,7 +179,10 @@ def _can_answer(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Va
 
 
 def _fitted(plain: Estimator, checkpoints: Sequence[Sequence[Variable]]) -> dict[str, Estimator]:
-    """Return the estimator for every layer, with edges over its checkpoints where its rule has edges."""
+    """Return the estimator for every layer.
+
+    With edges over its checkpoints where its rule has edges.
+    """
     by_layer: dict[str, list[Variable]] = {}
     for sample in chain.from_iterable(checkpoints):
         by_layer.setdefault(sample.name, []).append(sample)

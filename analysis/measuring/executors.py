@@ -1,4 +1,8 @@
-"""Who measures the cells: this thread with the next activation read ahead, threads, or the processes of a dask cluster. Same numbers from each."""
+"""Who measures the cells.
+
+This thread with the next activation read ahead, threads, or the processes of a dask cluster. Same
+numbers from each.
+"""
 
 from __future__ import annotations
 

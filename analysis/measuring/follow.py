@@ -1,4 +1,7 @@
-"""Measure a run while it grows, within a budget: it lags rather than slows the training, and catches up when that is over."""
+"""Measure a run while it grows, within a budget.
+
+It lags rather than slows the training, and catches up when that is over.
+"""
 
 from __future__ import annotations
 

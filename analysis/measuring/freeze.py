@@ -1,4 +1,7 @@
-"""Edges of cells that are frozen before anything is measured: one rule for every command and study, so that one spec is one number."""
+"""Edges of cells that are frozen before anything is measured.
+
+One rule for every command and study, so that one spec is one number.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Layers too large for memory: read from the archive in blocks, by estimators that can work that way."""
+"""Layers too large for memory.
+
+Read from the archive in blocks, by estimators that can work that way.
+"""
 
 from __future__ import annotations
 
@@ -81,6 +84,9 @@ class StoredRows:
         )
 
     def blocks(self, rows: int) -> Iterator[NDArray[np.floating[Any]]]:
-        """Yield all rows in order, at most so many at a time; the checksum is checked after the last."""
+        """Yield all rows in order, at most so many at a time.
+
+        The checksum is checked after the last.
+        """
         for block in self._archive.chunks(self._step, self._layer, rows):
             yield continuous(block, self._layer).values.astype(self.dtype, copy=False)

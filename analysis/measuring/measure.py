@@ -1,4 +1,7 @@
-"""Measure an archive into a `Plane`: every layer and checkpoint, every estimator, on any number of workers with identical results."""
+"""Measure an archive into a `Plane`.
+
+Every layer and checkpoint, every estimator, on any number of workers with identical results.
+"""
 
 from __future__ import annotations
 

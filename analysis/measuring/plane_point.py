@@ -1,4 +1,7 @@
-"""One cell of the plane: every estimator on one layer at one checkpoint. A failing estimator becomes a recorded failure, never a number."""
+"""One cell of the plane: every estimator on one layer at one checkpoint.
+
+A failing estimator becomes a recorded failure, never a number.
+"""
 
 from __future__ import annotations
 
@@ -196,7 +199,9 @@ def plane_points(
     y: Variable | None,
     rng: np.random.Generator,
 ) -> list[tuple[Quantity, Estimate]]:
-    """Estimate I(x;z) and I(z;y) as far as their kinds are supported, in one pass where there is one.
+    """Estimate I(x;z) and I(z;y) as far as their kinds are supported.
+
+    In one pass where there is one.
 
     Where one of the two is refused, the other says so in its notes.
 

@@ -1,4 +1,7 @@
-"""The plane on the rows that were trained on and on those that were held out: one measurement per side, on equally many rows."""
+"""The plane on the rows that were trained on and on those that were held out.
+
+One measurement per side, on equally many rows.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whether a point of the plane may be believed: numbers that cannot be, truths that are infinite, layers that draw noise."""
+"""Whether a point of the plane may be believed.
+
+Numbers that cannot be, truths that are infinite, layers that draw noise.
+"""
 
 from __future__ import annotations
 

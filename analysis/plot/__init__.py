@@ -1,4 +1,6 @@
-"""Pictures of a `Plane`: functions that take and return a matplotlib Axes, compute no statistic and never touch global style.
+"""Pictures of a `Plane`.
+
+Functions that take and return a matplotlib Axes, compute no statistic and never touch global style.
 
 Names are loaded on first use, so that importing this package imports no matplotlib.
 """

@@ -34,7 +34,9 @@ def save_animation(
     caveats: Caveats | None = None,
     view: View | None = None,
 ) -> Path:
-    """Write one frame per checkpoint: the whole plane, the layers of that checkpoint joined by a line, its step in the corner.
+    """Write one frame per checkpoint.
+
+    The whole plane, the layers of that checkpoint joined by a line, its step in the corner.
 
     Axes and colours stand still, so that only the layers move. Returns the path.
 

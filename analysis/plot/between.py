@@ -17,7 +17,11 @@ MOST_NUMBERS = 12
 
 
 class Matrix(Protocol):
-    """A symmetric matrix of bits between layers, as `infoplane.analysis.studies.layer_information.layer_information` gives it; pairs without a number are masked."""
+    """A symmetric matrix of bits between layers.
+
+    As `infoplane.analysis.studies.layer_information.layer_information` gives it; pairs without a
+    number are masked.
+    """
 
     @property
     def step(self) -> int: ...
@@ -30,7 +34,9 @@ class Matrix(Protocol):
 
 @style.styled
 def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
-    """Layer x layer heat map of I(Z_i;Z_j) in bits at one checkpoint; cells without a number stay grey.
+    """Layer x layer heat map of I(Z_i;Z_j) in bits at one checkpoint.
+
+    Cells without a number stay grey.
 
     The words above name estimator and step: between deterministic layers of a continuous input the true value is infinite wherever the map is
     injective, so only cells of one figure can be compared.

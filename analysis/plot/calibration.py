@@ -21,7 +21,9 @@ _LIMIT = 0.5
 
 @style.styled
 def draw_calibration(found: Calibration) -> Figure:
-    """Left: mean of estimate - truth, a row per case; right: coverage of 95 % intervals per estimator.
+    """Left: mean of estimate - truth, a row per case.
+
+    Right: coverage of 95 % intervals per estimator.
 
     Errors beyond half a bit are drawn at the edge, with their value.
 
@@ -100,7 +102,10 @@ def _name_cases(ax: Axes, labels: Sequence[str]) -> None:
 
 
 def _draw_coverage(ax: Axes, coverage: Sequence[tuple[str, Coverage]]) -> None:
-    """Draw the share of intervals that hold the truth, with its own 95 % interval, per estimator."""
+    """Draw the share of intervals that hold the truth.
+
+    With its own 95 % interval, per estimator.
+    """
     places = np.arange(len(coverage))
     rates = np.array([held.rate for _, held in coverage])
     reach = np.array([held.half_width for _, held in coverage])

@@ -1,4 +1,7 @@
-"""The words under a picture of a plane: what its axes, marks and lines are, as one text for a paper. No matplotlib."""
+"""The words under a picture of a plane.
+
+What its axes, marks and lines are, as one text for a paper. No matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,9 @@ def caption_of(
     unit: str = "bits",
     by_depth: bool = True,
 ) -> str:
-    """Return the caption of a picture: rows, layers, checkpoints, the definition of each axis, every mark, what must be said.
+    """Return the caption of a picture.
+
+    Rows, layers, checkpoints, the definition of each axis, every mark, what must be said.
 
     Args:
         plane: what was measured.

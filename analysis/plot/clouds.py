@@ -1,4 +1,7 @@
-"""Several runs as clouds: every run a small point per layer at one checkpoint, the median as the layer's own shape."""
+"""Several runs as clouds.
+
+Every run a small point per layer at one checkpoint, the median as the layer's own shape.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Information versus training step, one curve per layer, and the loss and accuracy beside it."""
+"""Information versus training step, one curve per layer.
+
+And the loss and accuracy beside it.
+"""
 
 from __future__ import annotations
 
@@ -178,7 +181,10 @@ def _draw_curve(ax: Axes, curve: Curve, tone: style.Tone, index: int, *, alpha: 
 
 
 def _draw_null(ax: Axes, curve: Curve, tone: style.Tone, index: int) -> None:
-    """Draw the band of shuffled labels under a curve, where they were drawn: in grey between lines of its colour."""
+    """Draw the band of shuffled labels under a curve, where they were drawn.
+
+    In grey between lines of its colour.
+    """
     bands = {}
     for step, estimate in zip(curve.steps, curve.estimates, strict=True):
         if estimate.null is not None:
@@ -191,7 +197,10 @@ def _draw_null(ax: Axes, curve: Curve, tone: style.Tone, index: int) -> None:
 
 
 def _set_limits(ax: Axes, ceiling: Ceiling, curves: Sequence[Curve], view: View) -> None:
-    """Draw the ceiling as a line and set the limits: from 0 to it or to the highest value, or as asked for."""
+    """Draw the ceiling as a line and set the limits.
+
+    From 0 to it or to the highest value, or as asked for.
+    """
     highest = max(max(e.bits for e in curve.estimates) for curve in curves)
     if ceiling.bits is not None:
         draw_ceiling_up(ax, ceiling, view, gid="reference")
@@ -219,7 +228,10 @@ def _end_names(
     curves: Sequence[Curve],
     tones: Sequence[style.Tone],
 ) -> None:
-    """Names in a column at the right of the axes, spread so that none covers another, each joined to its curve; of many layers, as many as fit."""
+    """Names in a column at the right of the axes, spread so that none covers another.
+
+    Each joined to its curve; of many layers, as many as fit.
+    """
     height = style.height_points(ax)
     chosen = named(len(curves), max(2, int(height / (1.25 * _SMALLEST))))
     if len(chosen) < len(curves):
@@ -245,7 +257,10 @@ def _write_share(ax: Axes, named_count: int, count: int) -> None:
 
 
 def _height_of_end(ax: Axes, curve: Curve) -> float:
-    """Return where a curve ends, as a share of the Axes; rounded, so that curves that end together are listed in layer order."""
+    """Return where a curve ends, as a share of the Axes.
+
+    Rounded, so that curves that end together are listed in layer order.
+    """
     low, high = ax.get_ylim()
     return round((curve.estimates[-1].bits - low) / (high - low) / 0.03) * 0.03
 
@@ -281,7 +296,9 @@ def draw_curves(
     width: float = style.PAGE,
     view: View | None = None,
 ) -> Figure:
-    """Draw I(X;Z) and I(Z;Y) versus step per layer and, where metrics were logged, loss and accuracy below on the same steps.
+    """Draw I(X;Z) and I(Z;Y) versus step per layer and.
+
+    Where metrics were logged, loss and accuracy below on the same steps.
 
     Args:
         plane: what was measured.

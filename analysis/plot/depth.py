@@ -1,4 +1,7 @@
-"""Layers of a network of blocks by their depth: what stands before the blocks, block by block, what stands behind. No matplotlib."""
+"""Layers of a network of blocks by their depth.
+
+What stands before the blocks, block by block, what stands behind. No matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ class Place:
 
     @property
     def mark(self) -> str:
-        """What stands beside its last mark: the number of its block, or the last part of its name where that is short."""
+        """What stands beside its last mark.
+
+        The number of its block, or the last part of its name where that is short.
+        """
         if self.block is not None:
             return str(self.block)
         word = re.split(r"[./]", self.part)[-1]
@@ -74,7 +80,9 @@ class Depth:
         ]
 
     def stream(self) -> list[int]:
-        """Places of what every block gives as a whole, with the layers around the blocks: the path through the network.
+        """Places of what every block gives as a whole, with the layers around the blocks.
+
+        The path through the network.
 
         Empty where blocks are in the picture by their parts only.
         """

@@ -143,7 +143,10 @@ def _at(bars: Sequence[Interval | None], k: int) -> Interval | None:
 
 
 def _draw_ranges(ax: Axes, path: Trajectory, index: int) -> None:
-    """Draw the ranges over runs as one pale band along the path: the hull of the ranges of neighbouring checkpoints."""
+    """Draw the ranges over runs as one pale band along the path.
+
+    The hull of the ranges of neighbouring checkpoints.
+    """
     boxes = [
         _corners(_at(path.x_bars, k) or (x, x), _at(path.y_bars, k) or (y, y))
         for k, (x, y) in enumerate(zip(path.x, path.y, strict=True))

@@ -1,4 +1,7 @@
-"""The numbers behind a verdict: one dot per seed beside the bar it is held against; curves of all seeds with their median."""
+"""The numbers behind a verdict: one dot per seed beside the bar it is held against.
+
+Curves of all seeds with their median.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,10 @@ def unit_of(quantity: str) -> str:
 
 @style.styled
 def draw_numbers(numbers: Mapping[str, Sequence[float]], limits: Mapping[str, float]) -> Figure:
-    """One row per quantity: a dot per seed, a bar at their median, a dashed line at the limit. Quantities of one unit share a scale."""
+    """One row per quantity: a dot per seed, a bar at their median, a dashed line at the limit.
+
+    Quantities of one unit share a scale.
+    """
     units: dict[str, list[str]] = {}
     for name in numbers:
         units.setdefault(unit_of(name) if unit_of(name) else name, []).append(name)
@@ -87,7 +93,10 @@ def draw_lines(
     y_label: str,
     log: bool = False,
 ) -> Figure:
-    """Per name one thin curve for every seed and their median in bold; marks tell the names apart without colour. Words as ``x`` are places side by side."""
+    """Per name one thin curve for every seed and their median in bold.
+
+    Marks tell the names apart without colour. Words as ``x`` are places side by side.
+    """
     figure = style.new_figure(style.PAGE * 0.8, style.PAGE * 0.42)
     ax = figure.add_subplot()
     colours = style.colour_map()(np.linspace(0, 1, max(2, len(lines))))

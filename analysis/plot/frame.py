@@ -1,4 +1,7 @@
-"""The frame of a plane: limits, reference lines, axis labels, step scale, heading, marks beside the last points."""
+"""The frame of a plane.
+
+Limits, reference lines, axis labels, step scale, heading, marks beside the last points.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,10 @@ def draw_frame(
 
 
 def _set_limits(ax: Axes, ceilings: Ceilings, paths: Sequence[Trajectory], view: View) -> None:
-    """Limits from 0 to the ceilings, or to the data where those are farther out; around the data alone where asked."""
+    """Limits from 0 to the ceilings, or to the data where those are farther out.
+
+    Around the data alone where asked.
+    """
     across, up = [], []
     for path in paths:
         path_across, path_up = path.extent()
@@ -75,7 +81,10 @@ def _set_limits(ax: Axes, ceilings: Ceilings, paths: Sequence[Trajectory], view:
 
 
 def with_margins(values: Sequence[float], below: float, above: float) -> tuple[float, float]:
-    """Return limits around values with margins as shares of their span; of one value, of one bit."""
+    """Return limits around values with margins as shares of their span.
+
+    Of one value, of one bit.
+    """
     low, high = min(values), max(values)
     span = high - low or 1.0
     return low - below * span, high + above * span
@@ -109,7 +118,10 @@ def _draw_ceiling_across(ax: Axes, ceiling: Ceiling, view: View) -> None:
 
 
 def draw_ceiling_up(ax: Axes, ceiling: Ceiling, view: View, *, gid: str = "hy") -> None:
-    """Draw the ceiling of a quantity that goes up as a dashed line with its name; nothing where it is not known."""
+    """Draw the ceiling of a quantity that goes up as a dashed line with its name.
+
+    Nothing where it is not known.
+    """
     if ceiling.bits is None:
         return
     ax.axhline(ceiling.bits, gid=gid, **_LINE)
@@ -139,7 +151,10 @@ def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
 
 
 def fit_labels_across(axes: Sequence[Axes]) -> None:
-    """Break the labels of neighbouring flat axes again where one, as drawn, is wider than its Axes."""
+    """Break the labels of neighbouring flat axes again where one.
+
+    As drawn, is wider than its Axes.
+    """
     style.settle(style.figure_of(axes[0]))
     for ax in axes:
         text = ax.get_xlabel().replace("\n", " ")

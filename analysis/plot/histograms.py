@@ -1,4 +1,7 @@
-"""Activation histograms over training: step along, value up, share of values as darkness; per layer and per unit."""
+"""Activation histograms over training: step along, value up, share of values as darkness.
+
+Per layer and per unit.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ FAINTEST = 1e-3
 
 
 def step_edges(steps: Sequence[int], log: bool) -> NDArray[np.float64]:
-    """Where the column of each checkpoint begins and ends: half way to its neighbours, in log(1 + step) on a logarithmic axis.
+    """Where the column of each checkpoint begins and ends.
+
+    Half way to its neighbours, in log(1 + step) on a logarithmic axis.
 
     Example:
         >>> step_edges([0, 10, 20], False).tolist()
@@ -42,7 +47,10 @@ def step_edges(steps: Sequence[int], log: bool) -> NDArray[np.float64]:
 def plot_histogram(
     found: Histograms, *, unit: int | None = None, ax: Axes | None = None, log: bool | None = None
 ) -> Axes:
-    """One layer's (or one unit's) distribution of values at every checkpoint, as a heat map with a logarithmic scale of shares."""
+    """One layer's (or one unit's) distribution of values at every checkpoint.
+
+    As a heat map with a logarithmic scale of shares.
+    """
     ax = style.new_axes(ax, style.PAGE * 0.6, style.PAGE * 0.36)
     mesh = _mesh(ax, found, unit, log)
     ax.set_ylabel("activation" if unit is None else f"activation of unit {unit}")

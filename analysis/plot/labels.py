@@ -1,4 +1,7 @@
-"""Words of a picture: axis labels that state the convention, and layer names that fit. Pure functions, no matplotlib."""
+"""Words of a picture: axis labels that state the convention, and layer names that fit.
+
+Pure functions, no matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,9 @@ UNITS = {"bits": 1.0, "nats": math.log(2)}
 def axis_label(
     quantity: Quantity, estimator: str, n: int, sense: str = "point", rows: RowInfo | None = None
 ) -> str:
-    """What an axis shows, with its convention: the estimator's own words for the quantity, its unit, spec, sense and probe rows.
+    """What an axis shows, with its convention.
+
+    The estimator's own words for the quantity, its unit, spec, sense and probe rows.
 
     A spec that no installed estimator answers to (a plane from elsewhere) is named as it stands.
 
@@ -56,7 +61,10 @@ def axis_label(
 
 
 def axis_of(plane: Plane, quantity: Quantity, estimator: str, sense: str = "point") -> str:
-    """Return `axis_label` for a plane, which also knows whether Y is continuous and therefore in bins."""
+    """Return `axis_label` for a plane.
+
+    Which also knows whether Y is continuous and therefore in bins.
+    """
     text = axis_label(quantity, estimator, plane.n, sense, plane.row_info)
     if quantity == "i_xz" or plane.h_y_bits is not None or not counts_cells(estimator):
         return text
@@ -65,7 +73,9 @@ def axis_of(plane: Plane, quantity: Quantity, estimator: str, sense: str = "poin
 
 
 def short_axis(plane: Plane, quantity: Quantity, estimator: str, sense: str = "point") -> str:
-    """Return the symbol of an axis: what is drawn, its unit, bound and spec; the definition is for the caption (`axis_of`).
+    """Return the symbol of an axis: what is drawn, its unit, bound and spec.
+
+    The definition is for the caption (`axis_of`).
 
     Example:
         >>> short_axis(Plane((), (), 4096), "i_xz", "bin:szt")
@@ -90,7 +100,9 @@ def _short(definition: str, estimator: str, sense: str) -> str:
 
 
 def layer_marks(names: Sequence[str]) -> list[str]:
-    """Return what stands beside the last mark of each layer: its number, or its name where names are numbers already.
+    """Return what stands beside the last mark of each layer.
+
+    Its number, or its name where names are numbers already.
 
     Example:
         >>> layer_marks(["fc1", "fc2"]), layer_marks(["0", "2", "4"])
@@ -102,7 +114,9 @@ def layer_marks(names: Sequence[str]) -> list[str]:
 
 
 def numbered_names(names: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Return labels of layers with their numbers before them, where names are no numbers already.
+    """Return labels of layers with their numbers before them.
+
+    Where names are no numbers already.
 
     Args:
         names: the layers. labels: their names as they are shown, one for each.
@@ -133,7 +147,9 @@ def wrap_label(text: str, width: int) -> str:
 
 
 def named(n: int, most: int) -> list[int]:
-    """Places of the layers that are named where ``most`` names fit, at least 2: all ``n``, or the first, every second or third ... and the last.
+    """Places of the layers that are named where ``most`` names fit, at least 2.
+
+    All ``n``, or the first, every second or third ... and the last.
 
     Example:
         >>> named(3, 8), named(100, 4), named(10, 5)
@@ -201,7 +217,9 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
 def layer_labels(
     plane: Plane, layers: Sequence[str], width: int = 24, *, estimator: str = ""
 ) -> list[str]:
-    """`short_names` of layers, with the reduction where what is drawn is not the layer itself: ``fc2 [pca:16]``.
+    """`short_names` of layers, with the reduction where what is drawn is not the layer itself.
+
+    ``fc2 [pca:16]``.
 
     ``fc2 [whole]`` where the estimator saw the whole layer and the archive keeps its reduction.
     """
@@ -215,7 +233,9 @@ def layer_labels(
 
 
 def choose_estimator(plane: Plane, estimator: str | None, *, in_bits: bool = True) -> str:
-    """Return the estimator to draw: the given one, or the first of the plane, whose numbers are bits unless asked otherwise.
+    """Return the estimator to draw.
+
+    The given one, or the first of the plane, whose numbers are bits unless asked otherwise.
 
     Raises:
         InputError: an empty plane, an estimator that the plane does not have, or one without bits.

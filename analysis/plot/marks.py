@@ -1,4 +1,7 @@
-"""The table of marks: one sign, one meaning, in every picture, the report and the live page. No matplotlib."""
+"""The table of marks: one sign, one meaning, in every picture, the report and the live page.
+
+No matplotlib.
+"""
 
 from __future__ import annotations
 

@@ -58,7 +58,9 @@ def worst_of_pairs(
 def plot_dpi_matrix(
     plane: Plane, report: DPIReport, *, estimator: str | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Layer x layer heat map of the largest excess over all checkpoints (bits), with the letter of the worst verdict.
+    """Layer x layer heat map of the largest excess over all checkpoints (bits).
+
+    With the letter of the worst verdict.
 
     Rows are upstream, columns downstream layers; the diagonal holds the laws of a single layer. ``not comparable`` pairs carry a dash and no colour.
     """
@@ -123,7 +125,10 @@ def _draw_square(ax: Axes, cell: Cell, verdict: str) -> None:
 
 
 def _key(verdict: Sequence[Sequence[str]], lettered: bool) -> str:
-    """Return the words of the scale: the unit, and what the letters or squares in the cells mean."""
+    """Return the words of the scale.
+
+    The unit, and what the letters or squares in the cells mean.
+    """
     used = [v for v in VERDICTS if any(v in row for row in verdict)]
     if lettered:
         return ", ".join(["excess [bits]", *(f"{LETTERS[v]}={v}" for v in used if v in LETTERS)])

@@ -17,7 +17,10 @@ TONES = ("#333333", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9")
 
 
 def logged_metrics(plane: Plane) -> list[str]:
-    """Return the names of what was logged, in order of first appearance; empty where nothing was."""
+    """Return the names of what was logged, in order of first appearance.
+
+    Empty where nothing was.
+    """
     names: dict[str, None] = {}
     for step in sorted(plane.metrics):
         names |= dict.fromkeys(plane.metrics[step])
@@ -70,7 +73,10 @@ def _is_accuracy(name: str) -> bool:
 
 
 def _axes_of(ax: Axes, names: Collection[str]) -> dict[str, Axes]:
-    """Return the Axes of each metric: an accuracy has one from 0 to 1, on the right where there are others."""
+    """Return the Axes of each metric.
+
+    An accuracy has one from 0 to 1, on the right where there are others.
+    """
     shares = [name for name in names if _is_accuracy(name)]
     others = [name for name in names if not _is_accuracy(name)]
     axes = dict.fromkeys(names, ax)

@@ -1,4 +1,7 @@
-"""What is laid over the trajectories: flags of the DPI check, lower bounds raised along the chain, what notation alone could move."""
+"""What is laid over the trajectories.
+
+Flags of the DPI check, lower bounds raised along the chain, what notation alone could move.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,10 @@ def _draw_flag(ax: Axes, verdict: Verdict, pairs: list[Segment]) -> Line2D:
 
 
 def draw_raised(ax: Axes, paths: Sequence[Trajectory], raised_bits: Mapping[str, float]) -> None:
-    """Draw an arrow from a lower bound of I(Z;Y) to what a layer downstream raises it to, in bits."""
+    """Draw an arrow from a lower bound of I(Z;Y) to what a layer downstream raises it to.
+
+    In bits.
+    """
     for index, path in enumerate(paths):
         raised = raised_bits.get(path.layer)
         if raised is not None:

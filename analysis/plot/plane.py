@@ -140,7 +140,9 @@ def _segments(
 
 @dataclass
 class Canvas:
-    """An Axes on which paths are drawn: first the paths and their frame, then what lies over them, last the words above.
+    """An Axes on which paths are drawn.
+
+    First the paths and their frame, then what lies over them, last the words above.
 
     Attributes:
         ax: the Axes.

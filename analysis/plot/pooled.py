@@ -1,4 +1,7 @@
-"""Runs of several seeds pooled in one plane: the path of the median or mean over runs, with the range of the runs around it."""
+"""Runs of several seeds pooled in one plane.
+
+The path of the median or mean over runs, with the range of the runs around it.
+"""
 
 from __future__ import annotations
 
@@ -102,7 +105,9 @@ def plot_pooled(
     view: View | None = None,
     grow: bool | None = None,
 ) -> Axes:
-    """Draw several runs as one plane: per layer the path of the centre over runs, and a pale band, the range over runs.
+    """Draw several runs as one plane.
+
+    Per layer the path of the centre over runs, and a pale band, the range over runs.
 
     Args:
         planes: of the runs, by name; all of one probe set.

@@ -29,7 +29,9 @@ def draw_side_by_side(
     sense: str | None = None,
     view: View | None = None,
 ) -> Figure:
-    """Draw several planes on equal axes, e.g. ``{"train": a, "test": b}`` or one per run or activation.
+    """Draw several planes on equal axes, e.g.
+
+    ``{"train": a, "test": b}`` or one per run or activation.
 
     Args:
         planes: by the name that stands above each.

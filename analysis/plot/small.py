@@ -1,4 +1,7 @@
-"""Small planes for many panels: trajectories in a colour per layer, without the marks and words of `plot_plane`."""
+"""Small planes for many panels.
+
+Trajectories in a colour per layer, without the marks and words of `plot_plane`.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +74,10 @@ def layer_handles(ax: Axes, layers: Sequence[str], *, marks: bool = True) -> lis
 def plain_legend(
     target: Axes | FigureBase, handles: Sequence[Artist], **where: Any
 ) -> None:  # Any: of matplotlib's legend
-    """A legend whose texts are drawn as they stand: a ``$`` or ``_`` in a layer's name means nothing. Beside a figure it has as many entries as fit."""
+    """A legend whose texts are drawn as they stand.
+
+    A ``$`` or ``_`` in a layer's name means nothing. Beside a figure it has as many entries as fit.
+    """
     shown = list(handles)
     if not str(where.get("loc", "")).startswith(("outside lower", "upper")):
         figure = target if isinstance(target, FigureBase) else style.figure_of(target)

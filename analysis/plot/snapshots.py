@@ -33,7 +33,9 @@ def plot_snapshots(
     log: bool | None = None,
     view: View | None = None,
 ) -> Axes:
-    """Draw the plane as Shwartz-Ziv and Tishby (2017, arXiv 1703.00810): at each checkpoint one line through all layers.
+    """Draw the plane as Shwartz-Ziv and Tishby (2017, arXiv 1703.00810).
+
+    At each checkpoint one line through all layers.
 
     Args:
         plane: what was measured.

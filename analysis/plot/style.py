@@ -1,4 +1,7 @@
-"""The one style of our pictures: an rcParams context (never global), colours that survive grey print and colour blindness, sizes."""
+"""The one style of our pictures.
+
+An rcParams context (never global), colours that survive grey print and colour blindness, sizes.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,10 @@ VERDICT_COLOURS = {
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:
-    """``draw`` running inside our rcParams; the caller's own style is untouched before and after."""
+    """``draw`` running inside our rcParams.
+
+    The caller's own style is untouched before and after.
+    """
 
     @functools.wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -127,7 +133,10 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def settle(figure: Figure) -> None:
-    """Lay the figure out as drawing it would: sizes in pixels mean something then. Drawing it to find out would take twice as long."""
+    """Lay the figure out as drawing it would: sizes in pixels mean something then.
+
+    Drawing it to find out would take twice as long.
+    """
     engine = figure.get_layout_engine()
     if engine is None:
         figure.draw_without_rendering()
@@ -142,7 +151,10 @@ def width_points(ax: Axes) -> float:
 
 
 def below(ax: Axes, points: float) -> Transform:
-    """Axes fractions moved down by ``points``: where a legend stands clear of tick and axis labels whatever the size of the figure."""
+    """Axes fractions moved down by ``points``.
+
+    Where a legend stands clear of tick and axis labels whatever the size of the figure.
+    """
     return ax.transAxes + ScaledTranslation(0, -points / 72, figure_of(ax).dpi_scale_trans)
 
 
@@ -152,7 +164,10 @@ def is_narrow(ax: Axes) -> bool:
 
 
 def beside(ax: Axes) -> dict[str, Any]:
-    """Where a legend goes: right of the Axes, or under its labels where the figure is one column wide."""
+    """Where a legend goes.
+
+    Right of the Axes, or under its labels where the figure is one column wide.
+    """
     if not is_narrow(ax):
         return {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)}
     lines = ax.get_xlabel().count("\n") + 1
@@ -178,7 +193,11 @@ def new_figure(width: float = PAGE, height: float = PAGE * 0.6) -> Figure:
 def new_panels(
     count: int, columns: int, height: float, extra: float, **shared: bool
 ) -> tuple[Figure, NDArray[np.object_]]:
-    """A figure across the page of so many panels, in rows of at most ``columns`` and as even as can be, each row ``height`` inches; places left over are blank."""
+    """A figure across the page of so many panels.
+
+    In rows of at most ``columns`` and as even as can be, each row ``height`` inches; places left
+    over are blank.
+    """
     rows = -(-count // columns)
     figure = new_figure(PAGE, height * rows + extra)
     axes = figure.subplots(rows, -(-count // rows), squeeze=False, **shared).ravel()  # type: ignore[call-overload]  # sharex, sharey
@@ -196,12 +215,18 @@ def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.86) -> C
 
 
 def layer_tone(index: int) -> Tone:
-    """Colour of layer ``index`` where colours tell layers apart and their number is not known; colours repeat after ten."""
+    """Colour of layer ``index`` where colours tell layers apart and their number is not known.
+
+    Colours repeat after ten.
+    """
     return to_rgba(LAYER_TONES[index % len(LAYER_TONES)])
 
 
 def pale(tone: Tone, share: float = 0.22) -> Tone:
-    """A colour mixed with white, ``share`` of it left; opaque, so that what overlaps grows no darker."""
+    """A colour mixed with white, ``share`` of it left.
+
+    Opaque, so that what overlaps grows no darker.
+    """
     red, green, blue, _ = tone
     return (
         1 - share * (1 - red),
@@ -212,12 +237,17 @@ def pale(tone: Tone, share: float = 0.22) -> Tone:
 
 
 def heat_map(empty: str = "white") -> Colormap:
-    """Pale to dark for cells of a heat map: perceptually uniform, dark ink for large values, readable in grey; masked cells in ``empty``."""
+    """Pale to dark for cells of a heat map.
+
+    Perceptually uniform, dark ink for large values, readable in grey; masked cells in ``empty``.
+    """
     return colour_map("magma_r", 0.0, 0.92).with_extremes(bad=empty)
 
 
 def is_log(steps: Sequence[int]) -> bool:
-    """Whether steps are better read on a logarithmic axis: their positive part spans more than a factor of 30.
+    """Whether steps are better read on a logarithmic axis.
+
+    Their positive part spans more than a factor of 30.
 
     Example:
         >>> is_log([0, 1, 10, 100]), is_log([0, 10, 20, 30])
@@ -237,7 +267,9 @@ def step_norm(steps: Sequence[int], log: bool | None = None) -> Normalize:
 
 
 def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
-    """Ticks of a step axis: 0 and the powers of ten on a log axis with the last step; about five round numbers on a linear one.
+    """Ticks of a step axis: 0 and the powers of ten on a log axis with the last step.
+
+    About five round numbers on a linear one.
 
     Example:
         >>> step_ticks([0, 1, 5, 40, 300, 8000])

@@ -1,4 +1,7 @@
-"""What training does beside the plane: saturation, zeros and merged rows; gradients and their signal-to-noise ratio."""
+"""What training does beside the plane: saturation, zeros and merged rows.
+
+Gradients and their signal-to-noise ratio.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,10 @@ def _parameters(statistics: Gradients) -> list[str]:
 
 
 def _lines(ax: Axes, statistics: Gradients, names: Sequence[str], key: str) -> None:
-    """One line per parameter on a logarithmic axis; infinite values (no spread, no mean) are left out."""
+    """One line per parameter on a logarithmic axis.
+
+    Infinite values (no spread, no mean) are left out.
+    """
     tones = layer_tones(names)
     for k, name in enumerate(names):
         pairs = [(s, statistics[s][name][key]) for s in sorted(statistics) if name in statistics[s]]

@@ -1,4 +1,7 @@
-"""The path of a layer through the plane, and the segments of its findings: the arithmetic of the picture. No matplotlib."""
+"""The path of a layer through the plane, and the segments of its findings.
+
+The arithmetic of the picture. No matplotlib.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,10 @@ Interval = tuple[float, float]
 
 
 def interval_of(estimate: Estimate) -> Interval | None:
-    """Return the 95 % interval of an estimate, from its standard error where it has no other; None without either."""
+    """Return the 95 % interval of an estimate, from its standard error where it has no other.
+
+    None without either.
+    """
     if estimate.low is not None and estimate.high is not None:
         return estimate.low, estimate.high
     if estimate.stderr is not None:
@@ -75,7 +81,10 @@ class Trajectory:
 
 
 def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list[Trajectory]:
-    """The path of every layer that has both I(X;Z) and I(Z;Y) from ``estimator``, in layer order."""
+    """The path of every layer that has both I(X;Z) and I(Z;Y) from ``estimator``.
+
+    In layer order.
+    """
     paths = []
     for layer in plane.layers:
         across = dict(zip(*plane.series(layer, "i_xz", estimator, sense), strict=True))
@@ -110,7 +119,10 @@ def is_sparse(estimate: Estimate) -> bool:
 
 
 def concerns(finding: Finding, estimator: str, sense: str) -> bool:
-    """Whether a finding is about the numbers drawn: of their estimator and bound, or a fault of the pipeline, which is about all of them."""
+    """Whether a finding is about the numbers drawn.
+
+    Of their estimator and bound, or a fault of the pipeline, which is about all of them.
+    """
     other_bound = finding.law.endswith((", lower", ", upper")) and not finding.law.endswith(
         f", {sense}"
     )
@@ -120,7 +132,10 @@ def concerns(finding: Finding, estimator: str, sense: str) -> bool:
 def flag_segments(
     paths: Sequence[Trajectory], findings: Collection[Finding], verdicts: Collection[Verdict]
 ) -> dict[Verdict, list[Segment]]:
-    """Per verdict, the segments from the upstream to the downstream point of each finding; one of no length for a law of a single layer."""
+    """Per verdict, the segments from the upstream to the downstream point of each finding.
+
+    One of no length for a law of a single layer.
+    """
     known = {p.layer: p for p in paths}
     out: dict[Verdict, list[Segment]] = {}
     for f in findings:

@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 @style.styled
 def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
-    """One panel per layer: I(X;Z) of `bin:saxe` against the width of its cells, one line per checkpoint; dashed, log2 of the rows; dotted, the width that `bin:saxe` takes unasked."""
+    """One panel per layer.
+
+    I(X;Z) of `bin:saxe` against the width of its cells, one line per checkpoint; dashed, log2 of
+    the rows; dotted, the width that `bin:saxe` takes unasked.
+    """
     if not found:
         raise InputError("nothing to draw: give the sweep of at least one layer")
     figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)

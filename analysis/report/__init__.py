@@ -1,4 +1,7 @@
-"""The interactive report: one self-contained HTML file of a `Plane` and what was judged about it."""
+"""The interactive report.
+
+One self-contained HTML file of a `Plane` and what was judged about it.
+"""
 
 from __future__ import annotations
 

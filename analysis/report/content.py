@@ -107,7 +107,10 @@ def _layers(plane: Plane) -> list[dict[str, Json]]:
 
 
 def _views(plane: Plane, first: str) -> list[dict[str, Json]]:
-    """One view per (estimator, sense), ``first`` before the others: the symbols of its axes, and their definitions."""
+    """One view per (estimator, sense), ``first`` before the others.
+
+    The symbols of its axes, and their definitions.
+    """
     pairs = dict.fromkeys((p.estimator, p.sense) for p in plane)
     order = {"exact": 0, "point": 1, "upper": 2, "lower": 3}
     specs = [first, *(spec for spec in plane.estimators if spec != first)]

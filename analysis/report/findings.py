@@ -1,4 +1,7 @@
-"""The findings of the DPI check and the cells that were not measured, as JSON-ready data: episodes in whole sentences."""
+"""The findings of the DPI check and the cells that were not measured, as JSON-ready data.
+
+Episodes in whole sentences.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ MOST_FINDINGS = 1000
 
 
 def dpi_data(report: DPIReport, plane: Plane) -> dict[str, Json]:
-    """Tally, episodes in sentences, and the worst findings for the marks in the plane; explanations are stored once each."""
+    """Tally, episodes in sentences, and the worst findings for the marks in the plane.
+
+    Explanations are stored once each.
+    """
     worst = sorted(report.findings, key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits))
     worst = worst[:MOST_FINDINGS]
     texts = {text: index for index, text in enumerate(dict.fromkeys(f.explanation for f in worst))}
@@ -118,7 +124,10 @@ def sentence_of(episode: Episode) -> str:
 
 
 def _evidence(finding: Finding) -> str:
-    """Return what resampling and the exchange of bits say of a finding, as a sentence; empty where nothing was computed."""
+    """Return what resampling and the exchange of bits say of a finding, as a sentence.
+
+    Empty where nothing was computed.
+    """
     said = []
     if finding.gain_bits is not None and finding.loss_bits is not None:
         said.append(f"{finding.gain_bits:.3g} bits gained, {finding.loss_bits:.3g} lost")

@@ -1,4 +1,7 @@
-"""Further sections of a page as JSON-ready data: phases, sensitivity, mechanism, several runs. Each number once, in columns."""
+"""Further sections of a page as JSON-ready data.
+
+Phases, sensitivity, mechanism, several runs. Each number once, in columns.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,9 @@ Json = Any
 
 @dataclass(frozen=True)
 class Judged:
-    """What was judged about a run beyond the plane and its DPI check; every part may be left out.
+    """What was judged about a run beyond the plane and its DPI check.
+
+    Every part may be left out.
 
     Attributes:
         phases: from `infoplane.phases`. sensitivity: from `infoplane.sensitivity`. mechanism: from `infoplane.mechanism`.

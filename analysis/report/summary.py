@@ -1,4 +1,7 @@
-"""The plain-language head of a report: what this run shows, what it cannot show. Sentences made of the plane's own numbers."""
+"""The plain-language head of a report: what this run shows, what it cannot show.
+
+Sentences made of the plane's own numbers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from infoplane.types import DPIReport
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence of the head of a report, and the estimator that it is about; empty where it is about all."""
+    """One sentence of the head of a report, and the estimator that it is about.
+
+    Empty where it is about all.
+    """
 
     text: str
     estimator: str = ""

@@ -1,4 +1,6 @@
-"""A plane in experiment trackers: scalars named ``infoplane/<layer>/I(Z;Y) <estimator>``, one per checkpoint.
+"""A plane in experiment trackers.
+
+Scalars named ``infoplane/<layer>/I(Z;Y) <estimator>``, one per checkpoint.
 
 The writers are handed in, so this file imports no tracker. Recipes for Lightning and MLflow are in docs/pictures.md.
 """
@@ -38,7 +40,10 @@ def scalars(plane: Plane, step: int) -> dict[str, float]:
 def log_tensorboard(
     writer: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None
 ) -> int:  # Any: a SummaryWriter
-    """Write every checkpoint's scalars, and the plane as a figure, to a ``torch.utils.tensorboard.SummaryWriter``; returns the number of scalars.
+    """Write every checkpoint's scalars.
+
+    And the plane as a figure, to a ``torch.utils.tensorboard.SummaryWriter``; returns the number of
+    scalars.
 
     ``figures``: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane so far at each one (about a second each), ``none`` nothing.
     """
@@ -61,7 +66,9 @@ def log_wandb(
     figures: Figures = "last",
     estimator: str | None = None,
 ) -> int:
-    """Log every checkpoint's scalars to a W&B run (online or offline); ``step_metric`` carries the training step. Returns the number of scalars.
+    """Log every checkpoint's scalars to a W&B run (online or offline).
+
+    ``step_metric`` carries the training step. Returns the number of scalars.
 
     ``image=wandb.Image`` also logs the plane as a picture, see `log_tensorboard` for ``figures``.
     """
@@ -85,7 +92,9 @@ def log_wandb(
 def log_mlflow(
     mlflow: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None
 ) -> int:  # Any: the mlflow module
-    """Log every checkpoint's scalars as MLflow metrics of the active run, and the plane as an artefact; returns the number of scalars.
+    """Log every checkpoint's scalars as MLflow metrics of the active run.
+
+    And the plane as an artefact; returns the number of scalars.
 
     MLflow allows few characters in names: ``I(Z;Y)`` becomes ``I_ZY``, anything else that it refuses ``_`` (see `mlflow_names`).
     """

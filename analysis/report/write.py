@@ -1,4 +1,7 @@
-"""From a plane to one HTML file that works offline: plotly, style, script and data are all inside."""
+"""From a plane to one HTML file that works offline.
+
+Plotly, style, script and data are all inside.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,10 @@ def plotly_source() -> str:
 
 
 def embed(data: Mapping[str, Any]) -> str:  # Any: JSON
-    """``data`` as JSON that can stand inside a script element: ASCII, and no ``<`` that could end it."""
+    """``data`` as JSON that can stand inside a script element.
+
+    ASCII, and no ``<`` that could end it.
+    """
     return (
         json.dumps(data, allow_nan=False, separators=(",", ":"))
         .replace("<", "\\u003c")
@@ -56,7 +62,10 @@ def embed(data: Mapping[str, Any]) -> str:  # Any: JSON
 def page(
     data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | None = None
 ) -> str:  # Any: JSON
-    """The page as HTML. Without ``data`` it asks its own server for them (the live page); ``plotly`` is a script element for the library."""
+    """The page as HTML. Without ``data`` it asks its own server for them (the live page).
+
+    ``plotly`` is a script element for the library.
+    """
     folder = resources.files("infoplane.analysis.report")
     parts = {
         "%POLICY%": policy,

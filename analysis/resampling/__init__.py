@@ -1,1 +1,4 @@
-"""Estimate again from halves of the rows or with permuted labels: standard errors, intervals and nulls."""
+"""Estimate again from halves of the rows or with permuted labels.
+
+Standard errors, intervals and nulls.
+"""

@@ -1,4 +1,7 @@
-"""Rows in halves: the one place that splits them, and what a function or an estimator says of either half."""
+"""Rows in halves: the one place that splits them.
+
+And what a function or an estimator says of either half.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The null that is part of the number: of labels with so many symbols that a table of them is mostly chance."""
+"""The null that is part of the number.
+
+Of labels with so many symbols that a table of them is mostly chance.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ _COUNTED = ("information", "coarsened")
 
 
 def draws_unasked(archive: Archive, traits: Traits) -> int:
-    """Return how many label permutations such an estimator needs; 0 where its value stands alone.
+    """Return how many label permutations such an estimator needs.
+
+    0 where its value stands alone.
 
     A plug-in of K symbols in n rows reports about (K - 1) / (2 n ln 2) bits for each cell of the layer, so that 4000
     types in 5000 rows look like half of the maximum where labels are independent.

@@ -1,1 +1,4 @@
-"""Questions that are asked of a whole run: phases, sensitivity, mechanism, drift, comparisons."""
+"""Questions that are asked of a whole run.
+
+Phases, sensitivity, mechanism, drift, comparisons.
+"""

@@ -1,4 +1,7 @@
-"""I(X;Z) of bins against the width of the bins: the curve behind every single number of a binned plane."""
+"""I(X;Z) of bins against the width of the bins.
+
+The curve behind every single number of a binned plane.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,9 @@ WIDTHS, MOST_STEPS = 30, 5
 
 @dataclass(frozen=True)
 class WidthSweep:
-    """H(floor(Z / width)) of one layer, which is I(X;Z) of these bins where equal inputs give equal rows; all in bits.
+    """H(floor(Z / width)) of one layer.
+
+    Which is I(X;Z) of these bins where equal inputs give equal rows; all in bits.
 
     Attributes:
         layer: whose. steps: checkpoints. widths: ascending, in the units of the activation.

@@ -1,4 +1,7 @@
-"""No single estimator of continuous information is safe: a second one beside it, and a flag where the two part."""
+"""No single estimator of continuous information is safe.
+
+A second one beside it, and a flag where the two part.
+"""
 
 from __future__ import annotations
 

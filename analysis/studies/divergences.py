@@ -1,4 +1,7 @@
-"""KL divergence of two samples three ways, each with the question whether these rows can show it at all."""
+"""KL divergence of two samples three ways.
+
+Each with the question whether these rows can show it at all.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Drift: how far a layer's distribution over the probe rows moved between two checkpoints, as a KL divergence in bits."""
+"""Drift: how far a layer's distribution over the probe rows moved between two checkpoints.
+
+As a KL divergence in bits.
+"""
 
 from __future__ import annotations
 
@@ -183,7 +186,9 @@ def _value(p: NDArray[np.float64], q: NDArray[np.float64], how: Method) -> float
 
 
 def _bias_seen(p: NDArray[np.float64], q: NDArray[np.float64], how: Method, value: float) -> float:
-    """Return how far the value may fall short, in bits, by what fewer rows or finer cells say of the same rows.
+    """Return how far the value may fall short, in bits.
+
+    By what fewer rows or finer cells say of the same rows.
 
     The shortfall of neighbours falls as ``n^(-1/d)``: from a quarter of the rows to all of them it shrinks by ``4^(1/d)``.
     Half of the shortfall so continued counts as a standard error.

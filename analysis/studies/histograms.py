@@ -1,4 +1,7 @@
-"""How activations are distributed over training, per layer and per unit: the geometry that bins and kernels see."""
+"""How activations are distributed over training, per layer and per unit.
+
+The geometry that bins and kernels see.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,9 @@ BINS, UNITS = 40, 16
 
 @dataclass(frozen=True)
 class Histograms:
-    """Counts of one layer's values over the probe rows, at every checkpoint, in equal cells that stand still over the run.
+    """Counts of one layer's values over the probe rows, at every checkpoint.
+
+    In equal cells that stand still over the run.
 
     Attributes:
         layer: whose. steps: checkpoints where it was captured.

@@ -1,4 +1,7 @@
-"""How much an estimator's number depends on how a layer is written down: invertible maps that must not move it, losses that must."""
+"""How much an estimator's number depends on how a layer is written down.
+
+Invertible maps that must not move it, losses that must.
+"""
 
 from __future__ import annotations
 

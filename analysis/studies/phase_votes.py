@@ -1,4 +1,7 @@
-"""Which curves agree that a layer compresses: exact codes decide, else families vote that do not contradict themselves or each other."""
+"""Which curves agree that a layer compresses.
+
+Exact codes decide, else families vote that do not contradict themselves or each other.
+"""
 
 from __future__ import annotations
 
@@ -104,7 +107,10 @@ def votes(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> Votes:
 
 
 def _together(falling: Mapping[Family, Compression]) -> tuple[Family, ...]:
-    """Return the largest group of families each of which falls while the others do, and none against another."""
+    """Return the largest group of families each of which falls while the others do.
+
+    And none against another.
+    """
     largest: list[Family] = []
     for first in falling:
         group = [first]

@@ -1,4 +1,7 @@
-"""Phases of training on the information plane: fitting, peak, compression, measured so that a plateau is not called a fall."""
+"""Phases of training on the information plane.
+
+Fitting, peak, compression, measured so that a plateau is not called a fall.
+"""
 
 from __future__ import annotations
 
@@ -121,7 +124,9 @@ class Phases:
 
 
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
-    """Return the fall from peak to end of curves of two halves, ``(steps,)``, and the peak's place.
+    """Return the fall from peak to end of curves of two halves, ``(steps,)``.
+
+    And the peak's place.
 
     The peak is chosen on one half and measured on the other, then the halves are swapped and the two falls averaged: choosing the largest of
     many noisy values no longer inflates the value it is chosen for.
@@ -376,7 +381,10 @@ def _values(
 
 
 def _why_mute(saturated: float, outside: float) -> str:
-    """Return why a curve has no vote, from the share of saturated checkpoints and the largest share of clipped values."""
+    """Return why a curve has no vote.
+
+    From the share of saturated checkpoints and the largest share of clipped values.
+    """
     if outside > _CLIPPED:
         return f"clipped: {outside:.0%} of the values lie outside its cells"
     return "saturated" if saturated > _SATURATED else ""

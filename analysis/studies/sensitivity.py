@@ -1,4 +1,7 @@
-"""The same activations under materially different conventions: does a layer compress, or does a bin width say so?"""
+"""The same activations under materially different conventions.
+
+Does a layer compress, or does a bin width say so?
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Usable information of the layers of a run: what one adds to another, and how short a code its labels have."""
+"""Usable information of the layers of a run.
+
+What one adds to another, and how short a code its labels have.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,4 @@
-"""The interchange test: which layers screen the input off from which, found on the live network."""
+"""The interchange test.
+
+Which layers screen the input off from which, found on the live network.
+"""

@@ -1,4 +1,7 @@
-"""The network on a few rows, run with values put into its layers: what the interchange test is made of."""
+"""The network on a few rows, run with values put into its layers.
+
+What the interchange test is made of.
+"""
 
 from __future__ import annotations
 
@@ -144,7 +147,10 @@ def constant(value: Tensor, tolerance: float) -> bool:
 
 
 def rounded(value: Tensor) -> Tensor:
-    """The value with other last bits, as another order of summation would give it; integers stay as they are."""
+    """The value with other last bits, as another order of summation would give it.
+
+    Integers stay as they are.
+    """
     if not value.is_floating_point():
         return value
     units = _LAST_BITS if value.dtype in (torch.float32, torch.float64) else 1.0

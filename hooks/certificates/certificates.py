@@ -1,4 +1,7 @@
-"""The certificate of a run, kept as new as its checkpoints: a gate that is shut before training may open later."""
+"""The certificate of a run, kept as new as its checkpoints.
+
+A gate that is shut before training may open later.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ MakeChain = Callable[[int], Chain]
 
 
 class Certificates:
-    """Certifies a network again at captures 2, 4, 8, ... and at the last one, and keeps the worst of what was found.
+    """Certifies a network again at captures 2, 4, 8, ... and at the last one.
+
+    And keeps the worst of what was found.
 
     Args:
         make: certifies the network as it is now, as that of a checkpoint.
@@ -29,7 +34,10 @@ class Certificates:
         self._last: int | None = None
 
     def begin_again(self) -> None:
-        """The checkpoint that was certified is none of this training: the next one is certified whatever its number."""
+        """The checkpoint that was certified is none of this training.
+
+        The next one is certified whatever its number.
+        """
         self.chain = replace(self.chain, through=-1)
         self._count = 0
 

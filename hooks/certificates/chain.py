@@ -1,4 +1,6 @@
-"""The interchange test: which layers screen the input off from which, found on the live network with hooks alone.
+"""The interchange test.
+
+Which layers screen the input off from which, found on the live network with hooks alone.
 
 Module order does not tell it (skip connections, branches, pooled views). The network runs on other inputs x' while layer i is made to
 return what it returned for x. Then for every layer j: its output equals that for x: i **cuts** X from j; it equals that for x':
@@ -53,7 +55,9 @@ def certify(
     noise: Noise = "undeclared",
     through: int | None = None,
 ) -> Chain:
-    """The `Chain` of these sites. Never fails: what cannot be tested is ``unknown``, and ``reason`` says why.
+    """The `Chain` of these sites.
+
+    Never fails: what cannot be tested is ``unknown``, and ``reason`` says why.
 
     Args:
         model: the bare network.

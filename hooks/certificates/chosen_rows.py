@@ -1,4 +1,7 @@
-"""Which probe rows the interchange test looks at: rows that differ, and those that hold what few rows hold."""
+"""Which probe rows the interchange test looks at.
+
+Rows that differ, and those that hold what few rows hold.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,10 @@ def _spread(tables: Sequence[NDArray[np.generic]], count: int) -> Rows:
 
 
 def _extremes(table: NDArray[np.generic]) -> list[int]:
-    """Rows that hold the largest or the smallest value of a column, or sum of columns, in turn; pairs of rows."""
+    """Rows that hold the largest or the smallest value of a column, or sum of columns, in turn.
+
+    Pairs of rows.
+    """
     columns = np.linspace(0, table.shape[1] - 1, _COLUMNS).astype(np.int64)
     values = np.nan_to_num(table[:, columns].astype(np.float64))
     total = (values / (2 * len(columns))).sum(1, keepdims=True)  # divided first: sums overflow

@@ -1,4 +1,6 @@
-"""What of a layer the interchange test looks at and exchanges: all of a sample, or one position of it.
+"""What of a layer the interchange test looks at and exchanges.
+
+All of a sample, or one position of it.
 
 A token row of one layer cuts X off from that of a later layer only where nothing between them brings other
 positions in. So for rows that are positions one position is exchanged and the same one is looked at.

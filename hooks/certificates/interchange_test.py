@@ -1,4 +1,7 @@
-"""One interchange test of a network: references, neighbours, pairs, noise; `infoplane.hooks.certificates.chain` says what it is for."""
+"""One interchange test of a network: references, neighbours, pairs, noise.
+
+`infoplane.hooks.certificates.chain` says what it is for.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +93,10 @@ class Interchange:
         return self.pair_by_pair(certain, found)
 
     def references(self) -> References:
-        """Run the network without interchange: as it is, with other noise, in other company, with other last bits."""
+        """Run the network without interchange.
+
+        As it is, with other noise, in other company, with other last bits.
+        """
         run, tolerance = self.bench.run, self.tolerance
         plain, again = run(self.x), run(self.x, OTHER, carry=True)
         names = [s.name for s in self.bench.sites]
@@ -151,7 +157,10 @@ class Interchange:
         return True
 
     def of_a_line(self, awake: Sequence[Site]) -> tuple[tuple[Relation, ...], ...]:
-        """The relations where every layer follows from the one before it; a constant one shows nothing."""
+        """The relations where every layer follows from the one before it.
+
+        A constant one shows nothing.
+        """
         names = {s.name for s in awake}
         sites, matrix = self.bench.sites, []
         for i, up in enumerate(sites):

@@ -1,1 +1,4 @@
-"""Checkpoints that a training left behind: found, read without running them, put into a network."""
+"""Checkpoints that a training left behind.
+
+Found, read without running them, put into a network.
+"""

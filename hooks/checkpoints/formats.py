@@ -1,4 +1,7 @@
-"""The formats in which checkpoints lie on disk, each read without running anything that is stored in it."""
+"""The formats in which checkpoints lie on disk.
+
+Each read without running anything that is stored in it.
+"""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ class Checkpoint:
 def find_checkpoints(
     given: Checkpoints, step_from: StepFrom | None = None
 ) -> Sequence[Checkpoint] | Iterator[Checkpoint]:
-    """List the checkpoints that are meant, by ascending step; an iterator is passed on as it comes.
+    """List the checkpoints that are meant, by ascending step.
+
+    An iterator is passed on as it comes.
 
     Args:
         given: a glob, a folder, a file, a list of these files, ``{step: path or state dict}``, or an
@@ -179,7 +181,10 @@ def _shown(path: Path) -> str:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """The names that tell steps: of the files, or of their folders where only these have numbers."""
+    """The names that tell steps.
+
+    Of the files, or of their folders where only these have numbers.
+    """
     own = [path.name if path.is_dir() else _stem(path) for path in paths]
     folders = [path.absolute().parent.name for path in paths]
     if any(step_in_name(name) != [] for name in own):

@@ -1,4 +1,7 @@
-"""One checkpoint after the other put into one network, and what was put on it taken off again."""
+"""One checkpoint after the other put into one network.
+
+And what was put on it taken off again.
+"""
 
 from __future__ import annotations
 

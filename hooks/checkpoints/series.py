@@ -1,4 +1,7 @@
-"""The checkpoints of one training on their way into one run: what is there already, what is damaged, what is captured."""
+"""The checkpoints of one training on their way into one run.
+
+What is there already, what is damaged, what is captured.
+"""
 
 from __future__ import annotations
 
@@ -161,7 +164,10 @@ class CheckpointSeries:
 
 
 def _beside(settings: Record) -> Record:
-    """The settings with a writer beside the network, whose files are still synced one by one; a choice of the caller stays."""
+    """The settings with a writer beside the network, whose files are still synced one by one.
+
+    A choice of the caller stays.
+    """
     return settings if "options" in settings else {"background": True} | settings
 
 

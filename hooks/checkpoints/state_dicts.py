@@ -1,4 +1,7 @@
-"""Which stored tensor belongs to which parameter: wrappers and prefixes are taken off, and said."""
+"""Which stored tensor belongs to which parameter.
+
+Wrappers and prefixes are taken off, and said.
+"""
 
 from __future__ import annotations
 

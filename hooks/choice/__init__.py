@@ -1,1 +1,4 @@
-"""Which layers are captured: names, patterns and what ``layers="auto"`` takes, by kinds, blocks and sums."""
+"""Which layers are captured.
+
+Names, patterns and what ``layers="auto"`` takes, by kinds, blocks and sums.
+"""

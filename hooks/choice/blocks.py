@@ -77,7 +77,10 @@ def _parent(name: str) -> str:
 
 
 def _follow(first: str, second: str, network: Network) -> bool:
-    """Whether the second follows from the first; taken for granted where the dataflow is unknown."""
+    """Whether the second follows from the first.
+
+    Taken for granted where the dataflow is unknown.
+    """
     if network.flow is None:
         return True
     before = _nodes(first, network)[:1]
@@ -99,7 +102,10 @@ def _nodes(name: str, network: Network) -> list[int]:
 
 
 def _adding(network: Network, composites: list[str]) -> set[str]:
-    """Modules whose own forward adds two things that follow from what they were given, with layers between."""
+    """Modules whose own forward adds two things that follow from what they were given.
+
+    With layers between.
+    """
     if network.flow is None:
         return set()
     flow = network.flow

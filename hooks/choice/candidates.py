@@ -1,4 +1,7 @@
-"""What may be chosen: every call of every module that gives a usable tensor, and what is known of it."""
+"""What may be chosen.
+
+Every call of every module that gives a usable tensor, and what is known of it.
+"""
 
 from __future__ import annotations
 

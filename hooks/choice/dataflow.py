@@ -1,4 +1,6 @@
-"""What flows where in one forward: which tensors follow from the inputs, which reach the output, which are sums.
+"""What flows where in one forward.
+
+Which tensors follow from the inputs, which reach the output, which are sums.
 
 The order in which modules run does not tell it: position tables and poolers run among the others. A function mode sees
 every call of a torch function during one forward of a few rows, and nothing of it stays behind. What it cannot see (scripted

@@ -54,7 +54,10 @@ def has_own_weights(module: nn.Module) -> bool:
 
 
 def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
-    """Whether a module is a layer of its own: it has no parts, or only parts that hold its weights (parametrised, quantised, attention)."""
+    """Whether a module is a layer of its own.
+
+    It has no parts, or only parts that hold its weights (parametrised, quantised, attention).
+    """
     module = modules[name]
     if ".parametrizations." in f".{name}.":
         return False

@@ -1,4 +1,7 @@
-"""Which layers to capture: names, globs, types, predicates, operations, ``"auto"`` or ``"all"``."""
+"""Which layers to capture.
+
+Names, globs, types, predicates, operations, ``"auto"`` or ``"all"``.
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,10 @@ class _Looking:
         return few_rows(self._probe, count, self._device)
 
     def what_is_written(self) -> tuple[str, ...]:
-        """What forwards change, in training mode and on the way back from it, where networks rescale and cache."""
+        """What forwards change, in training mode and on the way back from it.
+
+        Where networks rescale and cache.
+        """
         o = self._options
         with o.isolated(self._model, mode="train") as state:
             self._forward_if_possible()
@@ -192,7 +195,10 @@ class _Looking:
         return seen
 
     def widest_bytes(self, rows: int) -> int:
-        """Bytes per row of the widest output of any module; scores of all words count less, see `_SCORES`."""
+        """Bytes per row of the widest output of any module.
+
+        Scores of all words count less, see `_SCORES`.
+        """
         widest = 0
         words = {m.num_embeddings for m in self._model.modules() if isinstance(m, nn.Embedding)}
 

@@ -1,4 +1,7 @@
-"""The functional operations that a user asks for, as sites; see `infoplane.hooks.network.operations`."""
+"""The functional operations that a user asks for, as sites.
+
+See `infoplane.hooks.network.operations`.
+"""
 
 from __future__ import annotations
 

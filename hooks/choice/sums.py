@@ -1,4 +1,7 @@
-"""Residual sums that no module gives as its output: what they add to is the stream, and what they add are branches."""
+"""Residual sums that no module gives as its output.
+
+What they add to is the stream, and what they add are branches.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,10 @@ def branch_of(total: Sum, flow: Dataflow, data: set[Node]) -> set[Node]:
 
 
 def keeps_positions(layers: Iterable[Candidate]) -> bool:
-    """Whether these layers have the same positions; what pools and brings back is a part of the network, and no branch."""
+    """Whether these layers have the same positions.
+
+    What pools and brings back is a part of the network, and no branch.
+    """
     positions = {_positions(c.shape) for c in layers}
     return len({p for p in positions if math.prod(p) > 1}) <= 1
 

@@ -244,7 +244,9 @@ def isolated(
     device: torch.device,
     written: Collection[str] | None = None,
 ) -> Iterator[NetworkState]:
-    """`Isolation` for what runs before training, where nothing of the user's is at stake in an interrupt.
+    """`Isolation` for what runs before training.
+
+    Where nothing of the user's is at stake in an interrupt.
 
     Yields:
         What the network holds; afterwards it says what the forwards changed.

@@ -1,4 +1,6 @@
-"""Functional operations as places to capture: sums, activations, attention that no module stands for.
+"""Functional operations as places to capture.
+
+Sums, activations, attention that no module stands for.
 
 A function mode sees every call of a torch function while a probe runs, and only then: between captures nothing of it is
 there. An operation is called ``block3/add``, after the innermost module that was running, with ``#1`` for the second of its kind
@@ -42,7 +44,10 @@ Seen = Callable[[str, int, Any], Any]
 
 
 def kind_of(func: Callable[..., Any], args: Sequence[Any]) -> str | None:  # Any: a torch function
-    """What kind of operation a call is; None where it is none to capture. A sum has two tensors of one shape."""
+    """What kind of operation a call is; None where it is none to capture.
+
+    A sum has two tensors of one shape.
+    """
     kind = OPERATIONS.get(getattr(func, "__name__", ""))
     if kind == "add":
         pair = [t for t in args[:2] if isinstance(t, Tensor)]
@@ -124,7 +129,10 @@ def means_operation(pattern: str, modules: Sequence[str]) -> bool:
 
 
 def is_wanted(name: str, patterns: Sequence[str]) -> bool:
-    """Whether an operation's name is among those asked for: exactly, by a glob, or without its number."""
+    """Whether an operation's name is among those asked for.
+
+    Exactly, by a glob, or without its number.
+    """
     return any(
         pattern in ("ops", name) or fits(name, pattern) or name.partition("#")[0] == pattern
         for pattern in patterns

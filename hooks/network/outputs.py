@@ -39,7 +39,9 @@ def parts(output: Any) -> dict[int | str, Any]:  # Any: whatever the layer retur
 def rule(
     module: nn.Module, output: Any, where: str, selector: Selector | None = None
 ) -> Selector | None:  # Any: layer output
-    """The selector that picks the tensor of ``output``; None when the output is the tensor itself.
+    """The selector that picks the tensor of ``output``.
+
+    None when the output is the tensor itself.
 
     Raises:
         UnsupportedOutput: no tensor in it, or several and no rule to choose.
@@ -71,7 +73,10 @@ def rule(
 
 
 def likely(output: Any) -> Selector | None:  # Any: layer output
-    """What to take where nobody was asked: the first of several tensors, the last amounts of a dict; None where that is no choice."""
+    """What to take where nobody was asked.
+
+    The first of several tensors, the last amounts of a dict; None where that is no choice.
+    """
     elements = parts(output)
     if isinstance(output, Mapping):
         amounts = [
@@ -152,7 +157,9 @@ def is_packed(output: Any, selector: Selector | None) -> bool:  # Any: whatever 
 def put(
     output: Any, selector: Selector | None, tensor: Tensor
 ) -> Any:  # Any: a layer's output goes back in the form it came
-    """``output`` with the selected tensor replaced; the inverse of `pick` for the interchange test.
+    """``output`` with the selected tensor replaced.
+
+    The inverse of `pick` for the interchange test.
 
     Raises:
         UnsupportedOutput: a callable selector or a nested tensor cannot be put back.
@@ -185,7 +192,9 @@ class Shown:
 
 
 def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = None) -> int:
-    """The axis of a layer's output that runs over the rows of the batch: the one whose length follows their number.
+    """The axis of a layer's output that runs over the rows of the batch.
+
+    The one whose length follows their number.
 
     Args:
         module: the layer; its ``batch_first`` decides where several axes follow.

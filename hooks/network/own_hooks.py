@@ -38,7 +38,10 @@ class OwnHooks:
         self._handles.append(module.register_forward_hook(hook))
 
     def before(self, module: nn.Module, hook: Hook) -> None:
-        """Call ``hook(module, args, kwargs)`` before each forward: only so an input is seen before an in-place module overwrites it."""
+        """Call ``hook(module, args, kwargs)`` before each forward.
+
+        Only so an input is seen before an in-place module overwrites it.
+        """
         self._wanted.append((module, hook))
         self._handles.append(module.register_forward_pre_hook(hook, with_kwargs=True))
 

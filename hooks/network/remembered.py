@@ -1,4 +1,7 @@
-"""Values that a forward may change, each remembered in the way its kind needs so that it can be put back exactly."""
+"""Values that a forward may change.
+
+Each remembered in the way its kind needs so that it can be put back exactly.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Remembered(Protocol):
     """One thing as it was."""
 
     def put_back(self) -> list[str]:
-        """Put it back where it differs, and return the names of what did; repeating it changes nothing."""
+        """Put it back where it differs, and return the names of what did.
+
+        Repeating it changes nothing.
+        """
         ...
 
 
@@ -97,7 +103,10 @@ class RememberedSet:
 
 
 class RememberedTensor:
-    """A tensor: its storage and its values. By value, for batch normalisation moves its statistics without a new version number."""
+    """A tensor: its storage and its values.
+
+    By value, for batch normalisation moves its statistics without a new version number.
+    """
 
     def __init__(self, live: Tensor, name: str) -> None:
         self._live, self._name = live, name
@@ -150,7 +159,10 @@ class RememberedStream:
 
 
 def can_be_copied(tensor: Tensor) -> bool:
-    """Whether a tensor is its numbers and nothing else: dense, no subclass that knows more, with values."""
+    """Whether a tensor is its numbers and nothing else.
+
+    Dense, no subclass that knows more, with values.
+    """
     plain = type(tensor) in (Tensor, nn.Parameter, nn.Buffer)
     return plain and tensor.layout == torch.strided and not (tensor.is_meta or tensor.is_nested)
 

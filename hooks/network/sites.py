@@ -1,4 +1,7 @@
-"""Sites: where in a network something is captured, and the hooks that live there only while a probe runs."""
+"""Sites: where in a network something is captured.
+
+And the hooks that live there only while a probe runs.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,10 @@ def selectors(sites: Sequence[Site]) -> dict[str, Selector]:
 
 
 def tensor_of(site: Site, value: Any) -> Tensor:  # Any: layer output
-    """Return the tensor that a site stands for, rows first: the live one, to be copied by the caller."""
+    """Return the tensor that a site stands for, rows first.
+
+    The live one, to be copied by the caller.
+    """
     tensor = outputs.pick(value, site.select, site.name)
     return tensor.movedim(site.axis, 0) if site.axis else tensor
 
@@ -72,7 +78,10 @@ Visit = Callable[
 
 
 def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: module arguments
-    """What a module was called with, as one value for the output rule: a lone argument is itself."""
+    """What a module was called with, as one value for the output rule.
+
+    A lone argument is itself.
+    """
     if len(args) == 1 and not any(isinstance(v, Tensor) for v in kwargs.values()):
         return args[0]
     return {**dict(enumerate(args)), **kwargs}
@@ -88,7 +97,10 @@ def with_argument(
 
 
 class _Counter:
-    """The hook of one module end: counts the calls of a forward and shows the wanted ones to ``visit``."""
+    """The hook of one module end.
+
+    Counts the calls of a forward and shows the wanted ones to ``visit``.
+    """
 
     def __init__(self, sites: Sequence[Site], visit: Visit) -> None:
         self.by_call = {site.call: site for site in sites}

@@ -1,4 +1,7 @@
-"""Batches and samples joined to one probe: padded where a mask says what padding is, refused where nothing does."""
+"""Batches and samples joined to one probe.
+
+Padded where a mask says what padding is, refused where nothing does.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,9 @@ class Part:
 
 
 def part_of_batch(batch: object, how: Reading) -> Part:
-    """A batch: ``x``, ``(x, y)``, ``((x1, x2), y)`` or a mapping; loaders make lists of what were tuples.
+    """A batch: ``x``, ``(x, y)``, ``((x1, x2), y)`` or a mapping.
+
+    Loaders make lists of what were tuples.
 
     Raises:
         InputError: none of these.
@@ -84,7 +89,10 @@ def part_of_batch(batch: object, how: Reading) -> Part:
 
 
 def _several(x: object, y: Labels) -> object:
-    """A list of tensors that each have the rows of the batch is several inputs; another list is rows."""
+    """A list of tensors that each have the rows of the batch is several inputs.
+
+    Another list is rows.
+    """
     if not isinstance(x, list) or not x or not all(isinstance(t, (Tensor, np.ndarray)) for t in x):
         return x
     rows = {len(t) if t.ndim else 0 for t in x}
@@ -106,7 +114,10 @@ def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
 
 
 def is_sample(item: object) -> bool:
-    """Whether an item of a list is one row and no batch: its label is a single value, or it is a mapping of plain lists."""
+    """Whether an item of a list is one row and no batch.
+
+    Its label is a single value, or it is a mapping of plain lists.
+    """
     if isinstance(item, Mapping):
         label = next((item[key] for key in LABELS if key in item), None)
         if label is not None:
@@ -180,7 +191,9 @@ def _told(y: object) -> str:
 
 
 def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
-    """All rows of all parts, in order; padded to one length where a mask tells padding from content.
+    """All rows of all parts, in order.
+
+    Padded to one length where a mask tells padding from content.
 
     Args:
         parts: batches or samples.

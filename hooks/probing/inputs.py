@@ -1,4 +1,7 @@
-"""What a network may be called with: tensors with rows, what holds for all rows, and structures of both."""
+"""What a network may be called with.
+
+Tensors with rows, what holds for all rows, and structures of both.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ def map_tensors(
 
 
 def named_values(inputs: Inputs) -> Iterator[tuple[str, Any]]:  # Any: tensors and constants
-    """Every tensor and constant with its name: ``x`` for one argument, ``meta.id`` inside a structure."""
+    """Every tensor and constant with its name.
+
+    ``x`` for one argument, ``meta.id`` inside a structure.
+    """
     if isinstance(inputs, Tensor):
         yield "x", inputs
         return

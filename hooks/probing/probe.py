@@ -79,7 +79,10 @@ class Probe:
         return {name: value for name, value in named_values(self.inputs) if not has_rows(value)}
 
     def changed(self, change: Callable[[str, Tensor], Tensor]) -> Probe:
-        """The same probe with every input that has rows changed by ``change(name, tensor)``; without labels."""
+        """The same probe with every input that has rows changed by ``change(name, tensor)``.
+
+        Without labels.
+        """
         rowed = self.tensors()
         inputs = map_tensors(lambda name, t: change(name, t) if name in rowed else t, self.inputs)
         return replace(self, inputs=inputs, y=None)
@@ -98,7 +101,9 @@ class Probe:
         return kind_of_inputs(["f" if real else "i" for real in floats], stated)
 
     def batches(self, size: int, device: torch.device) -> Iterator[tuple[slice, Inputs]]:
-        """Fixed consecutive batches on ``device``: the layout is part of the result, since it moves the last bits.
+        """Fixed consecutive batches on ``device``.
+
+        The layout is part of the result, since it moves the last bits.
 
         A last batch of one row joins the batch before it: batch statistics need two rows, and ``squeeze()`` takes the row
         axis from one.
@@ -115,7 +120,10 @@ class Probe:
         return part.to(device, copy=True)  # a copy: the model may write into its input
 
     def array(self) -> NDArray[np.generic]:
-        """The inputs as one array: as given when there is one tensor, else the flattened columns side by side."""
+        """The inputs as one array.
+
+        As given when there is one tensor, else the flattened columns side by side.
+        """
         arrays = [to_numpy(t) for t in self.tensors().values()]
         return (
             arrays[0]
@@ -217,7 +225,10 @@ def _rows_of(data: Dataset[Any]) -> list[object]:
 
 
 def _read_pair(given: tuple[object, ...], how: Reading) -> Part:
-    """``(x, y)`` as the user wrote it: a list is rows, unless its items are inputs that pair with y."""
+    """``(x, y)`` as the user wrote it.
+
+    A list is rows, unless its items are inputs that pair with y.
+    """
     if len(given) == 2 and isinstance(given[0], list) and given[1] is not None:
         y = as_labels(given[1])
         if len(given[0]) == len(y):

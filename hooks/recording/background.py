@@ -1,4 +1,6 @@
-"""Writing beside training: one thread, bounded memory, errors carried back, nothing reported as captured before it is on disk.
+"""Writing beside training.
+
+One thread, bounded memory, errors carried back, nothing reported as captured before it is on disk.
 
 Both threads share only `queue.SimpleQueue`, whose calls an interrupt (Ctrl-C) cannot cut in half, and counters that one
 side alone changes. A lock that an interrupt leaves taken would stop both threads for ever.
@@ -26,7 +28,9 @@ LOOK_AGAIN_SECONDS = 1.0
 
 
 class Background:
-    """Runs jobs in order on one thread; at most ``depth`` wait, then `submit` blocks (back-pressure).
+    """Runs jobs in order on one thread.
+
+    At most ``depth`` wait, then `submit` blocks (back-pressure).
 
     The thread never keeps the process alive: whoever makes a `Background` sees to it that it is closed at exit.
     """
@@ -84,7 +88,10 @@ class Background:
             _receive(self._done)
 
     def close(self) -> None:
-        """Wait for the queued jobs and end the thread; nothing to do in a forked child, which has no such thread."""
+        """Wait for the queued jobs and end the thread.
+
+        Nothing to do in a forked child, which has no such thread.
+        """
         if self._pid != os.getpid():
             return
         self._jobs.put(None)
@@ -101,7 +108,10 @@ def _receive(wakeups: queue.SimpleQueue[None]) -> None:
 
 
 class Abandoned(CaptureError):
-    """The pass whose rows were being written ended in an error, which is reported where it happened."""
+    """The pass whose rows were being written ended in an error.
+
+    Which is reported where it happened.
+    """
 
 
 Parcel = tuple[str, NDArray[np.generic], NDArray[np.uint64] | None, str]
@@ -124,7 +134,10 @@ class Parcels:
         self.records: dict[str, object] = {}
 
     def put(self, parcel: Parcel) -> None:
-        """Hand over rows; waits while those before fill the room. Dropped when the writer has given up: its error is on its way back."""
+        """Hand over rows; waits while those before fill the room.
+
+        Dropped when the writer has given up: its error is on its way back.
+        """
         size = parcel[1].nbytes
         while not self._nobody and 0 < self._held > self._room - size:
             _receive(self._freed)
@@ -137,7 +150,10 @@ class Parcels:
         return self._sent - self._taken
 
     def end(self, records: dict[str, object]) -> bool:
-        """All rows are there; ``records`` are attached to the step. False when the writer has given up before: they are the sender's again."""
+        """All rows are there; ``records`` are attached to the step.
+
+        False when the writer has given up before: they are the sender's again.
+        """
         self._attached.put(records)
         self._items.put(None)
         self._ended = (

@@ -1,4 +1,7 @@
-"""Captures one after another: a pass of the probe, written row by row as the network computes, here or on a thread of its own."""
+"""Captures one after another.
+
+A pass of the probe, written row by row as the network computes, here or on a thread of its own.
+"""
 
 from __future__ import annotations
 
@@ -225,7 +228,10 @@ class Captures:
             self.pending = merged(self.pending, new)
 
     def close(self) -> None:
-        """Waits for what is still being written and lets go of the run; raises what went wrong there."""
+        """Waits for what is still being written and lets go of the run.
+
+        Raises what went wrong there.
+        """
         try:
             if self.background is not None:
                 self.background.close()
@@ -250,7 +256,10 @@ class Captures:
 
 
 def merged(older: Records, newer: Records) -> Records:
-    """Records of one shard from two; lists of failures and of skipped steps are joined, each entry is in one shard only."""
+    """Records of one shard from two.
+
+    Lists of failures and of skipped steps are joined, each entry is in one shard only.
+    """
     both = {**older, **newer}
     for name in ("failures", "skipped"):
         if name in older and name in newer:

@@ -1,4 +1,7 @@
-"""What a training loop hands over at a step: its count, and its metrics, in whatever type the loop keeps them."""
+"""What a training loop hands over at a step.
+
+Its count, and its metrics, in whatever type the loop keeps them.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,9 @@ LARGEST = 10**18
 
 
 def whole_step(step: object) -> int:
-    """The count of a loop as an int: whole numbers of every library and type, and tensors or arrays that hold one.
+    """The count of a loop as an int.
+
+    Whole numbers of every library and type, and tensors or arrays that hold one.
 
     Raises:
         InputError: it is not whole, not a number, below 0 or too large.
@@ -64,7 +69,10 @@ class Metrics:
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> Metrics:
-        """Numbers, and tensors or arrays of one element, are taken; what is None is missing; anything else is left out."""
+        """Numbers, and tensors or arrays of one element, are taken; what is None is missing.
+
+        Anything else is left out.
+        """
         found = cls()
         for name, value in given.items():
             try:

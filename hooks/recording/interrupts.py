@@ -30,7 +30,10 @@ class InterruptWatch:
         self._hook = sys.unraisablehook
 
     def begin(self) -> None:
-        """Stand in front of the handlers written in Python; only the main thread may, and only there do they run."""
+        """Stand in front of the handlers written in Python.
+
+        Only the main thread may, and only there do they run.
+        """
         if threading.current_thread() is not threading.main_thread():
             return
         sys.unraisablehook = self._ignored
@@ -54,7 +57,10 @@ class InterruptWatch:
             self._hook(found)
 
     def end(self) -> None:
-        """Put the handlers back; repeating it changes nothing. A handler that was replaced meanwhile stays replaced."""
+        """Put the handlers back; repeating it changes nothing.
+
+        A handler that was replaced meanwhile stays replaced.
+        """
         for number, handler in self._handlers.items():
             if signal.getsignal(number) == self._handle:
                 signal.signal(number, handler)

@@ -1,4 +1,6 @@
-"""One pass of the probe through the network: every site's rows handed on batch by batch, in the form in which they are stored.
+"""One pass of the probe through the network.
+
+Every site's rows handed on batch by batch, in the form in which they are stored.
 
 Nothing is collected here: what a hook sees is written, or copied by whoever keeps it, before the network goes on. So the memory of a
 capture is one batch of one layer, whatever the size of the probe.
@@ -76,7 +78,10 @@ The tensor may be the network's own: whoever wants it later copies it now; a lat
 
 
 def draw_seed(seed: int, step: int, draw: int) -> int:
-    """The seed of one draw of a network's own noise: another one at every step and draw, the same in every repetition."""
+    """The seed of one draw of a network's own noise.
+
+    Another one at every step and draw, the same in every repetition.
+    """
     return int(np.random.SeedSequence([seed, step, draw]).generate_state(1)[0])
 
 
@@ -94,7 +99,9 @@ def run_pass(
     draws: int = 1,
     forward: Forward | None = None,
 ) -> dict[str, list[int]]:
-    """Hands every site's rows to ``emit``, in order: draw ``d`` of row ``i`` is row ``d * n + i``. The caller isolates the model.
+    """Hands every site's rows to ``emit``, in order.
+
+    Draw ``d`` of row ``i`` is row ``d * n + i``. The caller isolates the model.
 
     Args:
         rows: which rows every batch of samples has.
@@ -131,7 +138,10 @@ def run_pass(
 def form(
     kept: Kept, tensor: Tensor, rows: Rows, batch: slice
 ) -> tuple[Tensor, NDArray[np.uint64] | None]:
-    """One batch of one site as it is stored, and the digests of its raw rows where they are lost by that."""
+    """One batch of one site as it is stored.
+
+    And the digests of its raw rows where they are lost by that.
+    """
     site = kept.site
     tensor = rows.of(site, tensor, batch)
     raw = tensor.detach().cpu()
@@ -177,7 +187,10 @@ def fit_reductions(
     seed: int = 0,
     forward: Forward | None = None,
 ) -> None:
-    """Fits every reduction that needs it, on about `FIT_ROWS` rows of evenly spaced samples. The caller isolates the model."""
+    """Fits every reduction that needs it, on about `FIT_ROWS` rows of evenly spaced samples.
+
+    The caller isolates the model.
+    """
     for site in sites:  # one after another: only one layer's rows are held
         if site.name not in reductions or not reductions[site.name].needs_fit:
             continue

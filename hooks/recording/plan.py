@@ -1,4 +1,7 @@
-"""What will be captured, settled before the first capture: sites, reductions, shapes, batches and what it costs."""
+"""What will be captured, settled before the first capture.
+
+Sites, reductions, shapes, batches and what it costs.
+"""
 
 from __future__ import annotations
 
@@ -83,13 +86,18 @@ class Plan:
         }
 
     def isolation(self, model: nn.Module, *, step: int, mode: Mode | None = None) -> Isolation:
-        """Return the surroundings of a pass of ``step``; what the network is known to write into is put back."""
+        """Return the surroundings of a pass of ``step``.
+
+        What the network is known to write into is put back.
+        """
         return self.options.isolation(model, step=step, mode=mode, written=self.seen.written)
 
     def run(
         self, model: nn.Module, probe: Probe, emit: Emit, step: int, rows: Rows | None = None
     ) -> dict[str, list[int]]:
-        """One pass of the probe into ``emit``; the caller isolates the model. Returns the lengths of ragged rows.
+        """One pass of the probe into ``emit``; the caller isolates the model.
+
+        Returns the lengths of ragged rows.
 
         Args:
             rows: those of ``probe``, where it is a share of the run's.
@@ -110,7 +118,10 @@ class Plan:
         )
 
     def check_budget(self) -> None:
-        """Refuse a schedule that would not fit into ``max_bytes``, and warn of one that would not fit on the disk."""
+        """Refuse a schedule that would not fit into ``max_bytes``.
+
+        And warn of one that would not fit on the disk.
+        """
         most, count = self.options.max_bytes, self.options.schedule.count() or 1
         need = self.bytes_per_capture * count
         if most is not None and need > most:
@@ -149,7 +160,9 @@ def _free_bytes(folder: Path) -> int:
 def make_plan(
     model: nn.Module, probe: Probe, options: Options, previous: Archive | None = None
 ) -> Plan:
-    """Looks at the network with a few probe rows and settles what to capture; ``previous`` is the run that is being resumed.
+    """Looks at the network with a few probe rows and settles what to capture.
+
+    ``previous`` is the run that is being resumed.
 
     Raises:
         CaptureError: a layer cannot be found or captured.
@@ -200,7 +213,10 @@ def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[s
 
 
 def _uses_the_batch(module: nn.Module) -> bool:
-    """Whether a layer normalises by the batch also in eval mode; instance normalisation looks at one row only."""
+    """Whether a layer normalises by the batch also in eval mode.
+
+    Instance normalisation looks at one row only.
+    """
     batch_norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
     return isinstance(module, batch_norms) and not module.track_running_stats
 
@@ -214,7 +230,10 @@ def _batch_size(seen: Look, options: Options, previous: Archive | None) -> int:
 
 
 def _remembered(reductions: Mapping[str, Reduction], previous: Archive | None) -> set[str]:
-    """Reductions that the run being resumed has fitted already: a second basis would be another coordinate system."""
+    """Reductions that the run being resumed has fitted already.
+
+    A second basis would be another coordinate system.
+    """
     if previous is None or not previous.steps:
         return set()
     known = set()

@@ -44,7 +44,9 @@ class Team:
         return n * self.rank // self.world, n * (self.rank + 1) // self.world
 
     def meet(self, what: str) -> None:
-        """Waits for the other ranks that take part; over the store, so that it works on every backend and can time out.
+        """Waits for the other ranks that take part.
+
+        Over the store, so that it works on every backend and can time out.
 
         Raises:
             CaptureError: a rank did not come in time.

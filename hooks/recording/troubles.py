@@ -1,4 +1,7 @@
-"""What goes wrong while training: kept, told once, and never the end of the training unless that was asked for."""
+"""What goes wrong while training.
+
+Kept, told once, and never the end of the training unless that was asked for.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,10 @@ def save_weights(
     *,
     durable: bool = True,
 ) -> Path:
-    """Publishes ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics; written aside, synced and renamed."""
+    """Publishes ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics.
+
+    Written aside, synced and renamed.
+    """
     folder = run / FOLDER
     refuse_link(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +53,10 @@ def save_weights(
 
 
 def set_weights_aside(run: Path, step: int) -> None:
-    """Renames the weights of a step that is none of this training, so that no replay takes them; nothing is deleted."""
+    """Renames the weights of a step that is none of this training, so that no replay takes them.
+
+    Nothing is deleted.
+    """
     target = run / FOLDER / f"{step:012d}.pt"
     if target.exists():
         os.replace(target, target.with_name(f"superseded-{target.stem}-{uuid.uuid4().hex[:8]}.pt"))
@@ -67,7 +73,9 @@ def weights_file(run: Path, step: int) -> Path:
 
 
 def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """The state dict and the metrics of one step; loaded with ``weights_only=True``, so that a file can execute nothing.
+    """The state dict and the metrics of one step.
+
+    Loaded with ``weights_only=True``, so that a file can execute nothing.
 
     Raises:
         NotAnArchive: no weights of this step.
@@ -93,7 +101,9 @@ def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, flo
 
 
 def _require_stored(file: IO[bytes], path: Path) -> None:
-    """Refuse an archive whose entries are compressed, or claim more bytes than the file has: torch writes neither.
+    """Refuse an archive whose entries are compressed, or claim more bytes than the file has.
+
+    Torch writes neither.
 
     Raises:
         DamagedArchive: it is one.
@@ -111,7 +121,10 @@ def _require_stored(file: IO[bytes], path: Path) -> None:
 
 
 def forget_weights(run: Path) -> None:
-    """Removes the stored weights of a run that is overwritten; a folder that is a link is not followed."""
+    """Removes the stored weights of a run that is overwritten.
+
+    A folder that is a link is not followed.
+    """
     refuse_link(run / FOLDER)
     for step in weight_steps(run):
         weights_file(run, step).unlink(missing_ok=True)

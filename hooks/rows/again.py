@@ -1,4 +1,7 @@
-"""The rows of a run once more, on the probe that it was recorded with: what a replay needs where rows are positions."""
+"""The rows of a run once more, on the probe that it was recorded with.
+
+What a replay needs where rows are positions.
+"""
 
 from __future__ import annotations
 

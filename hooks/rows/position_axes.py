@@ -1,4 +1,7 @@
-"""Which axis of a layer runs over the positions of an input: the one that is shorter when the input is."""
+"""Which axis of a layer runs over the positions of an input.
+
+The one that is shorter when the input is.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,9 @@ def is_causal(
     device: torch.device,
     forward: Forward | None = None,
 ) -> bool | None:
-    """Whether no layer changes at earlier positions when the last real token does; None where that cannot be run.
+    """Whether no layer changes at earlier positions when the last real token does.
+
+    None where that cannot be run.
 
     Args:
         probe: a few samples. axes: by layer, the axis of a sample that runs over positions.

@@ -31,7 +31,9 @@ _FEW = 4
 def settle_rows(
     model: nn.Module, probe: Probe, found: Survey, options: Options
 ) -> tuple[Survey, Rows]:
-    """The rows of a run, and the survey with the layers that have them. The caller isolates the model.
+    """The rows of a run, and the survey with the layers that have them.
+
+    The caller isolates the model.
 
     Raises:
         InputError: the probe cannot give such rows. UnsupportedOutput: a layer asked for by name has none.
@@ -136,7 +138,10 @@ def _causal(
     inputs: Mapping[str, Tensor],
     options: Options,
 ) -> bool:
-    """Whether positions see earlier ones only. Looked at on a few samples, where anything depends on it."""
+    """Whether positions see earlier ones only.
+
+    Looked at on a few samples, where anything depends on it.
+    """
     if options.rows.x in ("sequence", "token"):
         return False
     long = np.flatnonzero(sequences.valid.sum(axis=1) > 1)[:_FEW]
@@ -157,7 +162,10 @@ def _causal(
 
 
 def _positions_of_layers(probe: Probe, found: Survey, options: Options) -> tuple[Survey, Rows]:
-    """Rows of a network whose inputs have no positions (patches of an image): what most layers have as first axis."""
+    """Rows of a network whose inputs have no positions (patches of an image).
+
+    What most layers have as first axis.
+    """
     lengths = Counter(site.raw_shape[0] for site in found.sites if len(site.raw_shape) == 2)
     if not lengths:
         raise InputError(
@@ -277,7 +285,10 @@ def _warn_of_padding(sequences: Sequences, what: str) -> None:
 
 
 def _with_positions(found: Survey, axes: Mapping[str, int], options: Options, why: str) -> Survey:
-    """The survey without the layers that lack the axis; those asked for by their names are refused."""
+    """The survey without the layers that lack the axis.
+
+    Those asked for by their names are refused.
+    """
     lacking = [s for s in found.sites if s.name not in axes]
     remedy = "leave it out, or record it in a run of its own with one row per sample"
     asked = [s for s in lacking if _by_name(s, options)]

@@ -154,7 +154,9 @@ class PositionRows:
         return flat[sample, position]
 
     def flat(self, site: Site, tensor: Tensor, *, view: bool = False) -> Tensor:
-        """From ``(b, ..., *grid, ...)`` to ``(b, positions, ...)``; a network may cut the padding of a batch off.
+        """From ``(b, ..., *grid, ...)`` to ``(b, positions, ...)``.
+
+        A network may cut the padding of a batch off.
 
         Args:
             view: whether it must share the memory of ``tensor``, to be written into.

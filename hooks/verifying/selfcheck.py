@@ -56,7 +56,9 @@ class SelfCheck:
 def check_live(
     archive: Archive, step: int, plan: Plan, model: nn.Module, probe: Probe
 ) -> SelfCheck:
-    """Hold a stored step against fresh passes of the live network, which is left as it was found.
+    """Hold a stored step against fresh passes of the live network.
+
+    Which is left as it was found.
 
     The network is run again with the seeds of the step, and once more with others: in eval mode nothing may change by that.
     """
@@ -104,7 +106,9 @@ def compare(
     *,
     unrepeatable: Collection[str] = (),
 ) -> SelfCheck:
-    """Hold every layer of a stored step against the live values, and name the cause of what differs.
+    """Hold every layer of a stored step against the live values.
+
+    And name the cause of what differs.
 
     Args:
         live: per layer the values of the network as it is now, as stored (reduced), shape ``(n, ...)``.

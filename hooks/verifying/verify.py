@@ -1,4 +1,7 @@
-"""Arrays of others held against the network that gave them: a few rows are run again, and what differs has a name."""
+"""Arrays of others held against the network that gave them.
+
+A few rows are run again, and what differs has a name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""HDF5 files of other programs, read as arrays by name. Runs of infoplane are read by `open_archive`."""
+"""HDF5 files of other programs, read as arrays by name.
+
+Runs of infoplane are read by `open_archive`.
+"""
 
 from __future__ import annotations
 

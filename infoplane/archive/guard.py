@@ -1,4 +1,7 @@
-"""Open HDF5 files as if an enemy had written them: hard links only, own storage only, nothing larger than the file can hold."""
+"""Open HDF5 files as if an enemy had written them.
+
+Hard links only, own storage only, nothing larger than the file can hold.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class Window:
-    """A read-only file for h5py and for direct reads; HDF5 gets a budget of reads, so a cycle in a damaged file ends."""
+    """A read-only file for h5py and for direct reads.
+
+    HDF5 gets a budget of reads, so a cycle in a damaged file ends.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -74,7 +80,9 @@ class Window:
 
 
 def open_regular(path: Path) -> int:
-    """A read-only file descriptor of a regular file; links, pipes and devices are refused, not followed or waited for.
+    """A read-only file descriptor of a regular file.
+
+    Links, pipes and devices are refused, not followed or waited for.
 
     Raises:
         NotAnArchive: no such file, or not a regular file.
@@ -102,7 +110,9 @@ def open_regular(path: Path) -> int:
 
 
 def refuse_link(path: Path) -> None:
-    """Refuse a symbolic link (to a folder) inside a run: what it points to is no part of the run.
+    """Refuse a symbolic link (to a folder) inside a run.
+
+    What it points to is no part of the run.
 
     Raises:
         DamagedArchive: it is one.
@@ -195,7 +205,9 @@ def _opened(window: Window) -> Any:  # Any: h5py's id of a file
 
 
 def node(group: h5py.Group, path: str, where: str) -> Any:  # Any: group or dataset
-    """The group or dataset at ``path``, walked one hard link at a time; soft and external links are refused.
+    """The group or dataset at ``path``, walked one hard link at a time.
+
+    Soft and external links are refused.
 
     Raises:
         DamagedArchive: missing, or a link that is not hard.
@@ -217,7 +229,10 @@ def _refuse_soft(group: Any, key: bytes, at: str) -> None:  # Any: h5py's id of 
 
 
 def has(group: h5py.Group, name: str, where: str) -> bool:
-    """Whether a group has an entry of this name, without opening it: `node` refuses one that is a link."""
+    """Whether a group has an entry of this name, without opening it.
+
+    `node` refuses one that is a link.
+    """
     with naming(f"{where}: key '{name}'"):
         return name.encode() in group.id
 
@@ -225,7 +240,10 @@ def has(group: h5py.Group, name: str, where: str) -> bool:
 def _own_storage(
     d: Any, window: Window, nbytes: int, where: str
 ) -> None:  # Any: h5py's id of a dataset
-    """Refuse virtual and external storage, unknown filters, and claims that the stored bytes cannot honour."""
+    """Refuse virtual and external storage, unknown filters.
+
+    And claims that the stored bytes cannot honour.
+    """
     plist = d.get_create_plist()
     kind = plist.get_layout()
     if kind == h5py.h5d.VIRTUAL or plist.get_external_count():
@@ -304,7 +322,10 @@ def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
 def read_placed(
     path: Path, offset: object, shape: tuple[int, ...], dtype: str, crc: object
 ) -> NDArray[Any] | None:  # Any: stored dtype
-    """An array from where a shard's table says its bytes are, without opening HDF5; None unless they are there and have this CRC-32."""
+    """An array from where a shard's table says its bytes are, without opening HDF5.
+
+    None unless they are there and have this CRC-32.
+    """
     nbytes = math.prod(shape) * np.dtype(dtype).itemsize
     if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0 or not nbytes:
         return None
@@ -324,7 +345,10 @@ def read_placed(
 def read_rows(
     d: Any, window: Window, start: int, stop: int, where: str, crc: int = 0
 ) -> tuple[NDArray[Any], int]:  # Any: h5py dataset, stored dtype
-    """Rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far; contiguous data is read outside HDF5's global lock."""
+    """Rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far.
+
+    Contiguous data is read outside HDF5's global lock.
+    """
     with naming(where):
         out = np.empty((stop - start, *d.shape[1:]), d.dtype)
         if not out.size:

@@ -1,4 +1,7 @@
-"""The names and rules of archive version 1: every constant of docs/format.md in one place. Imports no h5py."""
+"""The names and rules of archive version 1: every constant of docs/format.md in one place.
+
+Imports no h5py.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,9 @@ def raw_bytes(a: NDArray[Any]) -> memoryview:  # Any: every stored dtype
 
 
 def storable(a: NDArray[Any], what: str) -> NDArray[Any]:  # Any: every stored dtype
-    """The array, contiguous and little endian, in a dtype that the format allows; booleans become uint8.
+    """The array, contiguous and little endian, in a dtype that the format allows.
+
+    Booleans become uint8.
 
     Raises:
         InputError: a dtype the format does not hold (complex, objects, strings, extended precision).
@@ -117,7 +122,9 @@ def storable(a: NDArray[Any], what: str) -> NDArray[Any]:  # Any: every stored d
 
 
 def to_json(value: object) -> str:
-    """Strict JSON text of nested plain values and numpy scalars; NaN and infinities become ``{"$float": "nan"}``.
+    """Strict JSON text of nested plain values and numpy scalars.
+
+    NaN and infinities become ``{"$float": "nan"}``.
 
     Example:
         >>> to_json({"loss": float("inf")})
@@ -219,7 +226,9 @@ def _canonical(body: dict[str, Any]) -> bytes:  # Any: JSON
 
 
 def says_format(text: bytes, kind: str, where: str) -> bool:
-    """Whether a sealed JSON text is of the given ``format``: a glance where it begins as ours do, else all of it is read.
+    """Whether a sealed JSON text is of the given ``format``.
+
+    A glance where it begins as ours do, else all of it is read.
 
     Raises:
         DamagedArchive: not JSON.
@@ -262,7 +271,9 @@ def _as_written(text: str | bytes) -> bool:
 
 
 def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> None:
-    """Refuse a major version that is newer than ``ours``, or 0; a newer minor only adds what may be ignored.
+    """Refuse a major version that is newer than ``ours``, or 0.
+
+    A newer minor only adds what may be ignored.
 
     Raises:
         VersionError: naming the version found and what to do.

@@ -100,7 +100,10 @@ class WriterLock:
 
 
 def is_being_written(run: Path) -> bool:
-    """Return whether a live writer of this or another process holds a lock of the run; False where that cannot be told."""
+    """Return whether a live writer of this or another process holds a lock of the run.
+
+    False where that cannot be told.
+    """
     if fcntl is None:
         return False
     for path in run.glob("writer-r*.lock"):

@@ -21,7 +21,10 @@ def mark_of(text: bytes) -> str:
 
 @lru_cache(maxsize=4)
 def _key(path: Path) -> bytes:
-    """The user's secret, made at its first use; where nothing can be kept, one for this process alone."""
+    """The user's secret, made at its first use.
+
+    Where nothing can be kept, one for this process alone.
+    """
     fresh = secrets.token_bytes(KEY_BYTES)
     try:
         write_owned(path, fresh, replace=False)

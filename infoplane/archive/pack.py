@@ -40,7 +40,10 @@ def _filters(compression: Compression | None) -> dict[str, Any]:  # Any: h5py op
 def _put(
     group: h5py.Group, path: str, a: NDArray[Any], options: dict[str, Any]
 ) -> None:  # Any: stored dtype, h5py options
-    """Write an array; chunks of whole rows, about 4 MiB, where it is compressed and large enough to profit."""
+    """Write an array; chunks of whole rows, about 4 MiB.
+
+    Where it is compressed and large enough to profit.
+    """
     if not options or a.nbytes < 1 << 12:
         group.create_dataset(path, data=a)
         return
@@ -115,7 +118,9 @@ def pack(
     compression: Compression | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Write the committed steps of a run into one portable HDF5 file, atomically; every checksum is checked on the way.
+    """Write the committed steps of a run into one portable HDF5 file, atomically.
+
+    Every checksum is checked on the way.
 
     Args:
         run: a run folder (or a packed file, to compress it anew).

@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def user_cache() -> Path | None:
-    """``INFOPLANE_CACHE``, else ``infoplane`` in the user's cache folder; None where the variable is set and empty."""
+    """``INFOPLANE_CACHE``, else ``infoplane`` in the user's cache folder.
+
+    None where the variable is set and empty.
+    """
     if (chosen := os.environ.get("INFOPLANE_CACHE")) is not None:
         return Path(chosen) if chosen else None
     with contextlib.suppress(RuntimeError):  # nobody's home
@@ -24,6 +27,9 @@ def may_write(path: Path) -> bool:
 
 
 def borrowed_folder(run: Path, run_uuid: str) -> Path | None:
-    """The folder for results of a run that may not be written to; None where there is no cache either."""
+    """The folder for results of a run that may not be written to.
+
+    None where there is no cache either.
+    """
     cache = user_cache()
     return None if cache is None else cache / "runs" / f"{run.name}-{run_uuid[:8]}"

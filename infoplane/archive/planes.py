@@ -93,7 +93,9 @@ def _grid(file: h5py.File, plane: Plane) -> None:
 
 
 def is_plane(path: str | os.PathLike[str]) -> bool:
-    """Whether ``path`` is a file that `save_plane` wrote (of any version); a run, a packed run or anything else is not.
+    """Whether ``path`` is a file that `save_plane` wrote (of any version).
+
+    A run, a packed run or anything else is not.
 
     Raises:
         DamagedArchive: an HDF5 file whose header cannot be read.
@@ -184,7 +186,9 @@ def _plane(
 
 
 class ResultLog:
-    """Append-only results of one measurement in ``RUN/planes/<name>.jsonl``: one checked, synced line per record.
+    """Append-only results of one measurement in ``RUN/planes/<name>.jsonl``.
+
+    One checked, synced line per record.
 
     A kill loses at most the lines being written; a torn or damaged line is ignored when reading, and measured again.
     So is a line without this user's mark: a run may come from anyone, and whoever can write a line can write any number.
@@ -258,7 +262,10 @@ class ResultLog:
             os.close(fd)
 
     def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
-        """Every sound record of this user by its key; of several with one key the last. Lines that this object has read are not read again while the file only grows."""
+        """Every sound record of this user by its key; of several with one key the last.
+
+        Lines that this object has read are not read again while the file only grows.
+        """
         if not os.path.lexists(self.path):
             self._found, self._at, self.foreign = {}, 0, 0
             return {}
@@ -283,7 +290,9 @@ class ResultLog:
 
 
 class BorrowedResultLog(ResultLog):
-    """Results of a run that may not be written to: what lies in it is read, new ones go elsewhere.
+    """Results of a run that may not be written to.
+
+    What lies in it is read, new ones go elsewhere.
 
     Args:
         run_path, name: as for `ResultLog`.

@@ -1,4 +1,7 @@
-"""The probe: the inputs, labels and row identities that every step of a run was captured on; probe.h5."""
+"""The probe: the inputs, labels and row identities that every step of a run was captured on.
+
+probe.h5.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ from infoplane.types import Chain, Kind
 
 @dataclass(frozen=True, eq=False)
 class LabelArray:
-    """One further label set: its name, values ``(n,)`` or ``(n, k)``, kind, and names of classes that came as strings."""
+    """One further label set.
+
+    Its name, values ``(n,)`` or ``(n, k)``, kind, and names of classes that came as strings.
+    """
 
     name: str
     values: NDArray[Any]  # Any: int64 or floats

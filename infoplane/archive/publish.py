@@ -1,4 +1,7 @@
-"""Publish a file so that visible means complete: write a temporary, sync, rename, sync the directory."""
+"""Publish a file so that visible means complete.
+
+Write a temporary, sync, rename, sync the directory.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,9 @@ _HDF5_BYTES = 4 << 20
 
 
 def ask_for_room() -> None:
-    """Raise where HDF5 would find no memory for itself: it ends the process then, and a training with it (seen in H5Fcreate of HDF5 2.0).
+    """Raise where HDF5 would find no memory for itself.
+
+    It ends the process then, and a training with it (seen in H5Fcreate of HDF5 2.0).
 
     Raises:
         MemoryError: less is left than it needs.
@@ -292,7 +297,10 @@ def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool
 
 
 def put_meta(group: h5py.Group, name: str, text: str) -> None:
-    """Write a JSON text as a scalar UTF-8 dataset of fixed length: no heap of variable-length strings that a hostile file could inflate."""
+    """Write a JSON text as a scalar UTF-8 dataset of fixed length.
+
+    No heap of variable-length strings that a hostile file could inflate.
+    """
     raw = text.encode("utf-8") or b"\0"
     kind, (links, creation) = _text(len(raw)), _at_once()
     h5py.h5d.create(group.id, name.encode("utf-8"), kind, _scalar(), creation, lcpl=links).write(
@@ -309,7 +317,10 @@ def put_array(
 
 
 def put_attrs(node: Any, attrs: dict[str, object]) -> None:  # Any: file, group or dataset
-    """Write small attributes: strings at fixed length, numbers as they are. Our reader does not need them; other tools do."""
+    """Write small attributes: strings at fixed length, numbers as they are.
+
+    Our reader does not need them; other tools do.
+    """
     for key, value in attrs.items():  # by HDF5 itself: `attrs.create` takes several times as long
         data = np.asarray(
             (value[:4096].encode("utf-8") or b"\0") if isinstance(value, str) else value

@@ -43,7 +43,11 @@ class Answer(Generic[T]):
 
 
 class QuietThread:
-    """Does pieces of work in order. Work for it that comes from any thread but the main one is done there: no interrupt arrives there either."""
+    """Does pieces of work in order.
+
+    Work for it that comes from any thread but the main one is done there: no interrupt arrives
+    there either.
+    """
 
     def __init__(self) -> None:
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
@@ -61,7 +65,10 @@ class QuietThread:
         return answer
 
     def call(self, work: Callable[[], T]) -> T:
-        """Let it be done, and wait. An interrupt ends the waiting and not the work; later work comes after it."""
+        """Let it be done, and wait.
+
+        An interrupt ends the waiting and not the work; later work comes after it.
+        """
         if threading.current_thread() is not threading.main_thread():
             return work()
         return self.begin(work).get()

@@ -46,7 +46,10 @@ from infoplane.types import Chain, Kind, LayerInfo
 
 
 def current(names: list[ShardName]) -> list[ShardName]:
-    """The shards that count: a later capture of the same or an earlier step (training rolled back) outdates what lies after it.
+    """The shards that count.
+
+    A later capture of the same or an earlier step (training rolled back) outdates what lies after
+    it.
 
     Example:
         >>> [s.step for s in current([ShardName(i, step, 0, 1, "00000000") for i, step in enumerate([0, 5, 9, 5])])]
@@ -111,7 +114,10 @@ class Store:
             yield group, window, where
 
     def file(self, name: ShardName) -> Path:
-        """The file of a shard in a folder; remembered, since making a path takes longer than finding an array by it."""
+        """The file of a shard in a folder.
+
+        Remembered, since making a path takes longer than finding an array by it.
+        """
         file = self._files.get(name)
         if file is None:
             file = self._files[name] = self._folder / str(name)
@@ -199,7 +205,10 @@ class Archive:
         self._label = state[1]
 
     def refresh(self) -> Archive:
-        """The same run as it is now, with the steps that were published meanwhile; headers that were read are kept, since a shard never changes."""
+        """The same run as it is now, with the steps that were published meanwhile.
+
+        Headers that were read are kept, since a shard never changes.
+        """
         now = Archive(self.path)
         now._label = self._label
         if now.header == self.header:
@@ -304,7 +313,9 @@ class Archive:
         return self._whole(step, layer, layout.layer_path(self.layer_info(layer)), "crc32")
 
     def n_nonfinite(self, step: int, layer: str) -> int:
-        """How many stored values of the layer are NaN or infinite, from the headers: 0 where measuring makes sense.
+        """How many stored values of the layer are NaN or infinite, from the headers.
+
+        0 where measuring makes sense.
 
         Raises:
             DamagedArchive: the header does not say.
@@ -319,7 +330,10 @@ class Archive:
             ) from error
 
     def row_digests(self, step: int, layer: str) -> NDArray[np.uint64]:
-        """128-bit digests of the raw (unreduced) activation's rows, shape ``(n, 2)``: equal rows, equal digest."""
+        """128-bit digests of the raw (unreduced) activation's rows, shape ``(n, 2)``.
+
+        Equal rows, equal digest.
+        """
         return self._whole(step, layer, layout.rows_path(self.layer_info(layer)), "rows_crc32")
 
     def _whole(
@@ -382,14 +396,19 @@ class Archive:
                     )
 
     def content_key(self, step: int, layer: str) -> str:
-        """A short text that is equal for equal content (checksum, shape, dtype), without reading the content."""
+        """A short text that is equal for equal content (checksum, shape, dtype).
+
+        Without reading the content.
+        """
         return "+".join(
             f"{e['crc32']:08x}.{e['rows_crc32'] or 0:08x}:{'x'.join(map(str, [h['row_stop'] - h['row_start'], *e['shape']]))}{e['dtype']}"
             for _, h, e in self._parts(step, layer)
         )
 
     def stamp(self, step: int) -> list[tuple[str, int, int]]:
-        """Name, size in bytes and time of change of the files that hold a step: nobody has touched its content while they stay the same. Reads nothing.
+        """Name, size in bytes and time of change of the files that hold a step.
+
+        Nobody has touched its content while they stay the same. Reads nothing.
 
         Raises:
             InputError: no such step. OSError: a file is gone.
@@ -444,7 +463,10 @@ class Archive:
 
     @cached_property
     def y(self) -> NDArray[Any] | None:  # Any: stored dtype
-        """Labels (int64) or targets (float), shape ``(n,)`` or ``(n, k)``; None without labels. See `with_label`."""
+        """Labels (int64) or targets (float), shape ``(n,)`` or ``(n, k)``; None without labels.
+
+        See `with_label`.
+        """
         return self._probe_array("y" if self._label is None else self._label_place[0])
 
     @property
@@ -486,7 +508,10 @@ class Archive:
 
     @property
     def identity(self) -> str:
-        """The run, and the label set where it is not the first: what results of this archive are remembered under."""
+        """The run, and the label set where it is not the first.
+
+        What results of this archive are remembered under.
+        """
         return self.run_uuid if self._label is None else f"{self.run_uuid} label={self._label}"
 
     def with_label(self, name: str) -> Archive:
@@ -517,7 +542,10 @@ class Archive:
 
     @cached_property
     def x_kind(self) -> Kind | None:
-        """Whether ``x`` are symbols or amounts; integers of a run that does not say are symbols. None without x."""
+        """Whether ``x`` are symbols or amounts; integers of a run that does not say are symbols.
+
+        None without x.
+        """
         stated: Kind | None = self._probe.get("x_kind")
         if stated is not None or self.x is None:
             return stated
@@ -561,7 +589,10 @@ class Archive:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the probe, the layer table and every stored array's checksum: the same for a folder and its packed file."""
+        """SHA-256 over the probe, the layer table and every stored array's checksum.
+
+        The same for a folder and its packed file.
+        """
         h = hashlib.sha256(f"{self.header.get('probe_sha256')} {self.layers!r}".encode())
         for step, layer in self:
             h.update(f"{step} {layer!r} {self.content_key(step, layer)};".encode())
@@ -586,7 +617,10 @@ class Archive:
         return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(short_list(self.steps))}, {self.row_info.counted(self.n_rows)}</p>{table(heads, rows)}"
 
     def __getitem__(self, key: tuple[int, str]) -> NDArray[Any]:  # Any: stored dtype
-        """``archive[step, layer]``: the activation as `z` gives it; notebooks complete steps and layers."""
+        """``archive[step, layer]``: the activation as `z` gives it.
+
+        Notebooks complete steps and layers.
+        """
         return self.z(*key)
 
     def _ipython_key_completions_(self) -> list[tuple[int, str]]:

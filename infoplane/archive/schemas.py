@@ -1,4 +1,6 @@
-"""The schema of each JSON header that is read: types are checked at the door, so that no code behind it meets a wrong one.
+"""The schema of each JSON header that is read.
+
+Types are checked at the door, so that no code behind it meets a wrong one.
 
 A schema names what readers use. Keys that it does not name may be there: newer minor versions add some.
 """

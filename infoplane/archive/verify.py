@@ -74,7 +74,10 @@ def _step_problems(archive: Archive, step: int) -> list[str]:
 
 
 def _leftovers(archive: Archive) -> list[str]:
-    """A shard-like name that is none, in the shard folder; temporaries of a killed writer are harmless and not listed."""
+    """A shard-like name that is none, in the shard folder.
+
+    Temporaries of a killed writer are harmless and not listed.
+    """
     folder = archive.path / layout.SHARD_DIR
     if archive._store.packed or not folder.is_dir():
         return []

@@ -68,7 +68,10 @@ def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype
 
 
 def has_spare_core() -> bool:
-    """Whether work may go on beside this thread: it is the main one, so that the training waits, and neither setting nor system says one core."""
+    """Whether work may go on beside this thread.
+
+    It is the main one, so that the training waits, and neither setting nor system says one core.
+    """
     try:
         return threading.current_thread() is threading.main_thread() and min(cores(), at_hand()) > 1
     except InputError:  # a setting that is no number is told of where something is measured; here it costs no capture
@@ -78,7 +81,10 @@ def has_spare_core() -> bool:
 def look_at_pieces(
     a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: deque[int]
 ) -> int:  # Any: every stored dtype
-    """How many values of these pieces of ``size`` rows are not finite; their digests go into ``found``, if that is given."""
+    """How many values of these pieces of ``size`` rows are not finite.
+
+    Their digests go into ``found``, if that is given.
+    """
     nonfinite = 0
     for start in taken(pieces):
         part, finite = a[start : start + size], False
@@ -89,7 +95,9 @@ def look_at_pieces(
 
 
 class _Rows:
-    """The array of one layer while its rows arrive in order. HDF5 says where they belong; they are written there without it, as they are read.
+    """The array of one layer while its rows arrive in order.
+
+    HDF5 says where they belong; they are written there without it, as they are read.
 
     Args:
         sink: of ``file``.
@@ -183,7 +191,10 @@ class _Rows:
 
 
 class ShardWriter:
-    """One step being written; becomes visible when the ``with`` block of `RunWriter.step` ends without an error."""
+    """One step being written.
+
+    Becomes visible when the ``with`` block of `RunWriter.step` ends without an error.
+    """
 
     def __init__(
         self,
@@ -241,7 +252,10 @@ class ShardWriter:
         row_digests: NDArray[np.uint64] | None = None,
         torch_dtype: str = "float32",
     ) -> None:
-        """Store the next rows of one layer, shape ``(b, *features)``; as `write`, piece by piece, so that nothing has to be held."""
+        """Store the next rows of one layer, shape ``(b, *features)``.
+
+        As `write`, piece by piece, so that nothing has to be held.
+        """
         info = self._info(layer)
         if row_digests is None and info.reduction != "none":
             raise InputError(
@@ -281,7 +295,9 @@ class ShardWriter:
 
 
 class RunWriter:
-    """The one live writer of a run (and rank). Use `RunWriter.create`; close it or use it as a context manager.
+    """The one live writer of a run (and rank).
+
+    Use `RunWriter.create`; close it or use it as a context manager.
 
     Attributes:
         path: the run's folder.
@@ -434,7 +450,9 @@ class RunWriter:
         meta: Mapping[str, Any] | None = None,
         again: bool = False,
     ) -> Iterator[ShardWriter]:
-        """Yield the shard of one step; it is published when the block ends, and leaves nothing behind when the block raises.
+        """Yield the shard of one step.
+
+        It is published when the block ends, and leaves nothing behind when the block raises.
 
         After a resume the first step may lie before steps that are there (training was rolled back): those are moved to
         ``ckpt/superseded-<n>/``, never deleted.
@@ -494,7 +512,9 @@ class RunWriter:
         self._listed = True
 
     def withdraw(self, step: int) -> None:
-        """Take back a step that turned out to be none of this training; its shard is moved aside, never deleted.
+        """Take back a step that turned out to be none of this training.
+
+        Its shard is moved aside, never deleted.
 
         Raises:
             ArchiveError: the disk refused; the step is still there.
@@ -595,7 +615,10 @@ def finish_shard(
 
 
 def shard_names(run: Path) -> list[ShardName]:
-    """The published shards of a run folder, by name; temporary and foreign files are not looked at."""
+    """The published shards of a run folder, by name.
+
+    Temporary and foreign files are not looked at.
+    """
     with contextlib.suppress(FileNotFoundError), os.scandir(run / layout.SHARD_DIR) as entries:
         return sorted(name for e in entries if (name := ShardName.parse(e.name)) is not None)
     return []
@@ -673,7 +696,10 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
 
 
 def remove_run(run: Path) -> None:
-    """Remove the files of a run, run.json first, so that a half-removed run is no run; files of others stay."""
+    """Remove the files of a run, run.json first, so that a half-removed run is no run.
+
+    Files of others stay.
+    """
     if (run / layout.RUN_FILE).exists():
         open_archive(run, check=False)  # refuses what is not ours
         os.unlink(run / layout.RUN_FILE)
@@ -696,7 +722,10 @@ def remove_run(run: Path) -> None:
 
 
 def _sweep(run: Path, rank: int, *, exclusive: bool) -> None:
-    """Remove temporaries that a killed writer of this rank left; without a lock only those older than an hour."""
+    """Remove temporaries that a killed writer of this rank left.
+
+    Without a lock only those older than an hour.
+    """
     tags = (
         (f"{layout.TMP_PREFIX}r{rank:04d}-",)
         if rank

@@ -1,4 +1,7 @@
-"""A process beside a training: what it runs, what it inherits, and how it learns that the training is over."""
+"""A process beside a training.
+
+What it runs, what it inherits, and how it learns that the training is over.
+"""
 
 from __future__ import annotations
 

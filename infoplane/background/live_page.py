@@ -1,4 +1,8 @@
-"""The live page of a recording: `infoplane watch` in a process of its own, found again by a training that was killed and started anew."""
+"""The live page of a recording.
+
+`infoplane watch` in a process of its own, found again by a training that was killed and started
+anew.
+"""
 
 from __future__ import annotations
 

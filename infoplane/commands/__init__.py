@@ -1,1 +1,4 @@
-"""One file per command, named like it; each is imported by `infoplane.cli` and imports the heavy rooms only inside its functions."""
+"""One file per command, named like it.
+
+Each is imported by `infoplane.cli` and imports the heavy rooms only inside its functions.
+"""

@@ -67,7 +67,10 @@ def import_(
     ] = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Store activations that other tools captured as a run. Layers are taken by name unless --layer gives their order."""
+    """Store activations that other tools captured as a run.
+
+    Layers are taken by name unless --layer gives their order.
+    """
     from infoplane.commands.outputs import make_folder, say_new_run
     from infoplane.sources.files import import_run, preview_import
 

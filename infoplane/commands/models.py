@@ -19,7 +19,9 @@ _PROBE_ROWS = ("split", "row_ids")
 
 
 def build_model(spec: str, option: str) -> tuple[Any, Any]:  # Any: the user's network and probe
-    """Import ``module:factory``, or ``path/file.py:factory``, and call it; returns the network, and its probe or None.
+    """Import ``module:factory``, or ``path/file.py:factory``, and call it.
+
+    Returns the network, and its probe or None.
 
     Raises:
         InputError: it cannot be imported.

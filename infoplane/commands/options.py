@@ -1,4 +1,7 @@
-"""Arguments and options that several commands share, each declared once, with the bounds of their values."""
+"""Arguments and options that several commands share, each declared once.
+
+With the bounds of their values.
+"""
 
 from __future__ import annotations
 

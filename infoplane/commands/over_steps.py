@@ -47,7 +47,9 @@ class Number:
 def chosen_steps(
     archive: Archive, asked: Sequence[int] | None, every: bool, *, least: int = 0
 ) -> list[int]:
-    """Return the checkpoints to measure: those asked for, all, or a few that are spread over the run.
+    """Return the checkpoints to measure.
+
+    Those asked for, all, or a few that are spread over the run.
 
     Args:
         archive: the run.

@@ -1,4 +1,7 @@
-"""The plane that a command speaks of: the one in the run where it is up to date, else one measured now; said on stderr."""
+"""The plane that a command speaks of.
+
+The one in the run where it is up to date, else one measured now; said on stderr.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +92,10 @@ def first_below_ceiling(plane: Plane) -> str | None:
 
 
 def stored_plane(archive: Archive) -> Plane | None:
-    """Return the plane in or beside a run, where it is of the very checkpoints that the run has now."""
+    """Return the plane in or beside a run.
+
+    Where it is of the very checkpoints that the run has now.
+    """
     from infoplane.archive.planes import is_plane
     from infoplane.plane import Plane
 
@@ -104,7 +110,9 @@ def stored_plane(archive: Archive) -> Plane | None:
 
 
 def plane_target(archive: Archive) -> Path:
-    """Where the plane of a run goes when nobody says: into it or beside it, else to the user's cache.
+    """Where the plane of a run goes when nobody says.
+
+    Into it or beside it, else to the user's cache.
 
     Raises:
         ArchiveError: neither may be written to.

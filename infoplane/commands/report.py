@@ -91,7 +91,9 @@ def judge_all(
     against: Sequence[Path],
     estimator: str | None = None,
 ) -> Judged:
-    """Return the further sections: phases, sensitivity and mechanism of the run behind the plane, and other runs beside it.
+    """Return the further sections.
+
+    Phases, sensitivity and mechanism of the run behind the plane, and other runs beside it.
 
     Args:
         plane: what was measured.

@@ -1,4 +1,7 @@
-"""Pictures of what the activations and gradients of a run do: each kind is measured here, then drawn."""
+"""Pictures of what the activations and gradients of a run do.
+
+Each kind is measured here, then drawn.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a command is about: the run or the plane at a path, however it is named, and the way on where neither is there."""
+"""What a command is about.
+
+The run or the plane at a path, however it is named, and the way on where neither is there.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +94,9 @@ def tell_read_only(archive: Archive) -> None:
 
 
 def _point_to_what_is_near(folder: Path) -> None:
-    """Name the run around a folder, or the runs and planes below it; nothing where there are none.
+    """Name the run around a folder, or the runs and planes below it.
+
+    Nothing where there are none.
 
     Raises:
         NotAnArchive: with the way on.

@@ -1,4 +1,7 @@
-"""Tables for notebooks: every text from outside is escaped, shortened, and kept from turning its neighbours' direction."""
+"""Tables for notebooks.
+
+Every text from outside is escaped, shortened, and kept from turning its neighbours' direction.
+"""
 
 from __future__ import annotations
 

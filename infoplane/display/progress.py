@@ -1,4 +1,7 @@
-"""Progress with time left that suits where it is read: a bar in a terminal, one line that updates in a notebook, a line now and then in a log."""
+"""Progress with time left that suits where it is read.
+
+A bar in a terminal, one line that updates in a notebook, a line now and then in a log.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,9 @@ def progress(
     place: Place | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Advance]:
-    """Gives a function to call after each of ``total`` pieces of work. Everything is written to stderr, so that piped results stay clean.
+    """Gives a function to call after each of ``total`` pieces of work.
+
+    Everything is written to stderr, so that piped results stay clean.
 
     Args:
         label: what is going on. total: pieces; nothing is shown for none.
@@ -114,7 +119,9 @@ def progress(
 
 @contextmanager
 def working(label: str, *, stream: TextIO | None = None) -> Iterator[None]:
-    """Say, after two seconds, that work goes on whose pieces cannot be counted; written to stderr.
+    """Say, after two seconds, that work goes on whose pieces cannot be counted.
+
+    Written to stderr.
 
     Args:
         label: what is going on.
@@ -166,7 +173,10 @@ def _bar(label: str, total: int, stream: TextIO) -> Iterator[Advance]:
 
 
 def _notebook() -> Callable[[str], object]:
-    """A line of the cell's output that is replaced by the next: no widget, so it survives saving and needs no extension."""
+    """A line of the cell's output that is replaced by the next.
+
+    No widget, so it survives saving and needs no extension.
+    """
     from IPython.display import display
 
     handle: Any = None  # Any: IPython's display handle

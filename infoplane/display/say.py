@@ -1,4 +1,7 @@
-"""The one way in which text reaches the terminal: without control characters, wherever it comes from."""
+"""The one way in which text reaches the terminal.
+
+Without control characters, wherever it comes from.
+"""
 
 from __future__ import annotations
 

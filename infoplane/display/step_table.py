@@ -1,4 +1,7 @@
-"""A table of layers by checkpoints that stays legible in 80 columns: blocks of checkpoints, the common start of names said once."""
+"""A table of layers by checkpoints that stays legible in 80 columns.
+
+Blocks of checkpoints, the common start of names said once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a person sees in a terminal: coloured tables. Piped into a file or a program, the plain text of the object itself."""
+"""What a person sees in a terminal: coloured tables.
+
+Piped into a file or a program, the plain text of the object itself.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +79,10 @@ def _longest_word(head: str, rows: Sequence[Mapping[str, object]]) -> int:
 
 
 def say_table(title: str, rows: Sequence[Mapping[str, object]]) -> None:
-    """Print a table whose names of layers and estimators are whole in 80 columns; numbers stand right."""
+    """Print a table whose names of layers and estimators are whole in 80 columns.
+
+    Numbers stand right.
+    """
     console = console_here()
     layers = list(dict.fromkeys(str(row["layer"]) for row in rows if row.get("layer")))
     prefix, short = fold_names(layers)
@@ -110,7 +116,10 @@ def say_plane(plane: Plane, console: Console | None = None) -> None:
 
 
 def _last_rows(plane: Plane) -> list[dict[str, str]]:
-    """Return one row per layer and estimator (and bound) of the last checkpoint: long specs do not widen the columns of numbers."""
+    """Return one row per layer and estimator (and bound) of the last checkpoint.
+
+    Long specs do not widen the columns of numbers.
+    """
     quantities = [plane.row_info.name("I(X;Z)"), plane.row_info.name("I(Z;Y)")]
     found: dict[tuple[str, str], dict[str, str]] = {}
     last = plane.steps[-1] if plane.steps else None

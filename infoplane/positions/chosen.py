@@ -1,4 +1,7 @@
-"""The rows of a plane whose rows are positions: settled once on a probe, the same at every checkpoint."""
+"""The rows of a plane whose rows are positions.
+
+Settled once on a probe, the same at every checkpoint.
+"""
 
 from __future__ import annotations
 

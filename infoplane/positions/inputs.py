@@ -11,7 +11,9 @@ Ids = NDArray[np.int64]
 
 
 def prefix_ids(s: Sequences) -> Ids:
-    """Ids of all that stands up to each position, shape ``(n, T)``: equal prefixes (and contexts) have one id.
+    """Ids of all that stands up to each position, shape ``(n, T)``.
+
+    Equal prefixes (and contexts) have one id.
 
     A trie: the id of a prefix is that of (id of the prefix before, content here). Padding on either side is skipped.
     """

@@ -1,4 +1,7 @@
-"""Labels of positions: given per position or per sample, or made from the tokens of the probe."""
+"""Labels of positions.
+
+Given per position or per sample, or made from the tokens of the probe.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,10 @@ def is_rule(text: str) -> bool:
 
 
 def rules_in(y: object) -> list[str]:
-    """The rules among labels as they were asked for: one text, or a mapping of names to texts and arrays."""
+    """The rules among labels as they were asked for.
+
+    One text, or a mapping of names to texts and arrays.
+    """
     given = list(y.values()) if isinstance(y, Mapping) else [y]
     return [text for text in given if isinstance(text, str) and is_rule(text)]
 
@@ -51,7 +57,9 @@ def rules_in(y: object) -> list[str]:
 def label_sets(
     y: object, given: object, shape: tuple[int, int], sequences: Sequences | None, ignore_index: int
 ) -> list[LabelSet]:
-    """The label sets that ``y=`` asks for; those of the probe (``given``) where it asks for none.
+    """The label sets that ``y=`` asks for.
+
+    Those of the probe (``given``) where it asks for none.
 
     Args:
         shape: samples and positions ``(n, T)``.

@@ -1,4 +1,7 @@
-"""Which positions of a padded batch are real: masks by their names, and padding that no mask explains."""
+"""Which positions of a padded batch are real.
+
+Masks by their names, and padding that no mask explains.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ class Sequences:
 
 
 def sequence_inputs(arrays: Arrays) -> list[str]:
-    """Names of the inputs whose positions can be rows: integer ids ``(n, T)``, or vectors ``(n, T, units)``."""
+    """Names of the inputs whose positions can be rows.
+
+    Integer ids ``(n, T)``, or vectors ``(n, T, units)``.
+    """
     found = []
     for name, array in arrays.items():
         if name.endswith(_NO_CONTENT) or name in ("token_type_ids", "mask", "labels"):
@@ -134,7 +140,10 @@ def _as_bytes(a: NDArray[Any]) -> NDArray[np.uint8]:  # Any: dtype of an input
 
 
 def _belongs(name: str, a: NDArray[Any], key: str, positions: int) -> bool:  # Any: dtype
-    """Whether an input runs over the same positions: same length, and of the same side of an encoder-decoder."""
+    """Whether an input runs over the same positions.
+
+    Same length, and of the same side of an encoder-decoder.
+    """
     if name == key:
         return True
     return a.ndim >= 2 and a.shape[1] == positions and side(name) == side(key)

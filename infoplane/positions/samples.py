@@ -1,4 +1,7 @@
-"""Labels of samples: one for each, by name; what has more axes than samples is refused with what to do instead."""
+"""Labels of samples: one for each, by name.
+
+What has more axes than samples is refused with what to do instead.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,9 @@ Values = NDArray[Any]  # Any: dtype of labels
 def sample_labels(
     y: object, given: Values | None, samples: int, y_kind: str | None
 ) -> dict[str, Values]:
-    """The label sets that ``y=`` asks for; those of the probe (``given``) where it asks for none.
+    """The label sets that ``y=`` asks for.
+
+    Those of the probe (``given``) where it asks for none.
 
     Args:
         samples: how many there are. y_kind: what the labels are, where that was said.
@@ -48,7 +53,9 @@ def sample_labels(
 
 
 def refuse_more_axes(values: Values, y_kind: str | None) -> None:
-    """Refuse class labels of shape ``(n, T)``: taken as they stand, a sample's labels would become one joint symbol.
+    """Refuse class labels of shape ``(n, T)``.
+
+    Taken as they stand, a sample's labels would become one joint symbol.
 
     Raises:
         InputError: naming what to do instead.

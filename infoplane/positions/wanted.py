@@ -79,7 +79,9 @@ def wanted_rows(
     ignore_index: int = -100,
     seed: int = 0,
 ) -> WantedRows:
-    """Check what was asked of the rows; ``rows`` is a kind, or ``token:INPUT`` to name the input.
+    """Check what was asked of the rows.
+
+    ``rows`` is a kind, or ``token:INPUT`` to name the input.
 
     Args:
         x: what X is at a row: ``prefix``, ``sequence`` or ``token`` of token rows, ``image`` or ``pixel``, ``graph`` or ``node``.

@@ -1,4 +1,7 @@
-"""The field's headline results, each by one command: `infoplane replicate NAME`. One file per paper; `frame` holds what they share."""
+"""The field's headline results, each by one command: `infoplane replicate NAME`.
+
+One file per paper; `frame` holds what they share.
+"""
 
 from infoplane.replications.frame import Claim, Result, claims, replicate
 

@@ -12,7 +12,10 @@ QUANTILE, CODE = "bin:quantile,n=30", "bin:ebab,n=30"
 
 
 def adaptive(ctx: Context) -> Result:
-    """ReLU networks under bins that follow the values: mean drop of the hidden layers between 0.1 and 2 bits."""
+    """ReLU networks under bins that follow the values.
+
+    Mean drop of the hidden layers between 0.1 and 2 bits.
+    """
     archives = [szt_run(ctx, seed, activation="relu") for seed in ctx.seeds]
     planes = [plane_of(a, [QUANTILE, CODE], ACTS) for a in archives]
     falls = {

@@ -1,4 +1,7 @@
-"""From numbers to a result with its evidence: planes and pictures beside the verdict, the archives named."""
+"""From numbers to a result with its evidence.
+
+Planes and pictures beside the verdict, the archives named.
+"""
 
 from __future__ import annotations
 

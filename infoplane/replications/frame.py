@@ -1,4 +1,7 @@
-"""What every replication shares: a claim, its runs, numbers per seed, a verdict, a file that makes it cheap to ask again."""
+"""What every replication shares.
+
+A claim, its runs, numbers per seed, a verdict, a file that makes it cheap to ask again.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ class Result:
 
 @dataclass(frozen=True)
 class Context:
-    """Where and how large: the folder of shared runs, the seeds, the quick setting, and where progress goes."""
+    """Where and how large.
+
+    The folder of shared runs, the seeds, the quick setting, and where progress goes.
+    """
 
     out: Path
     seeds: tuple[int, ...]
@@ -81,7 +87,10 @@ class Claim:
 
     @property
     def source(self) -> str:
-        """Digest of the module that decides the claim: a stored verdict of other code is not read again."""
+        """Digest of the module that decides the claim.
+
+        A stored verdict of other code is not read again.
+        """
         return (
             f"{zlib.crc32(inspect.getsource(inspect.getmodule(self.run) or inspect).encode()):08x}"
         )
@@ -97,7 +106,10 @@ def claims() -> dict[str, Claim]:
 
 
 def outcome_of(holds: bool, learnt: int, seeds: Sequence[int], *, quick: bool) -> Outcome:
-    """``replicated`` when the assertion holds; when it does not, ``undetermined`` unless most seeds learnt at the full setting."""
+    """``replicated`` when the assertion holds.
+
+    When it does not, ``undetermined`` unless most seeds learnt at the full setting.
+    """
     if holds:
         return "replicated"
     return "undetermined" if quick or learnt <= len(seeds) / 2 else "not replicated"
@@ -111,7 +123,9 @@ def replicate(
     quick: bool = False,
     say: Callable[[str], object] = print,
 ) -> list[Result]:
-    """Run claims, cached: a result that is there for the same seeds and setting is read, not run again.
+    """Run claims, cached.
+
+    A result that is there for the same seeds and setting is read, not run again.
 
     Args:
         names: of `claims`. out: folder for runs, planes, pictures and results. seeds: how many, from 0. quick: small settings, one number each.

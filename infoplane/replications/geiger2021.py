@@ -42,7 +42,11 @@ def chain_run(ctx: Context) -> Archive:
 
 
 def noise_after(ctx: Context) -> Result:
-    """Z1 = 0.1 X, Z2 = 10 Z1: noise of variance 0.1 added after each gives 0.069 < 1.730 bits, in closed form and by the Gaussian estimator."""
+    """Z1 = 0.1 X, Z2 = 10 Z1.
+
+    Noise of variance 0.1 added after each gives 0.069 < 1.730 bits, in closed form and by the
+    Gaussian estimator.
+    """
     import infoplane as ip
     from infoplane.plane import Plane, Point
 

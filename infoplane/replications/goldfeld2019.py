@@ -24,7 +24,10 @@ NOISY = f"noisy:sigma={SIGMA:g},draws=2"
 
 
 def constant(ctx: Context) -> Result:
-    """Exact codes of the tanh runs: H >= 11.99 bits in every hidden layer and epoch, and no leak along the chain."""
+    """Exact codes of the tanh runs.
+
+    H >= 11.99 bits in every hidden layer and epoch, and no leak along the chain.
+    """
     from infoplane.analysis.dpi.check import check_dpi
 
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
@@ -70,7 +73,10 @@ def constant(ctx: Context) -> Result:
 
 
 def noisy_network(seed: int) -> nn.Sequential:
-    """The 12-bit tanh network with N(0, 0.01) added after every hidden activation, in training and while captured."""
+    """The 12-bit tanh network with N(0, 0.01) added after every hidden activation.
+
+    In training and while captured.
+    """
     from collections import OrderedDict
 
     import torch
@@ -90,7 +96,9 @@ def noisy_network(seed: int) -> nn.Sequential:
 
 
 def noisy_run(ctx: Context, seed: int) -> Archive:
-    """The archive of a network trained with its noise; captured with it, several independent passes per row.
+    """The archive of a network trained with its noise.
+
+    Captured with it, several independent passes per row.
 
     What is stored of a layer is its value before its own noise, with the noise of all layers below in it: the samples that sample propagation needs.
     """
@@ -123,7 +131,10 @@ def noisy_run(ctx: Context, seed: int) -> Archive:
 
 
 def clustering(archive: Archive, step: int, layer: str) -> float:
-    """Mean distance of two rows of one class over that of two rows of different classes: small where classes have drawn together."""
+    """Mean distance of two rows of one class over that of two rows of different classes.
+
+    Small where classes have drawn together.
+    """
     z, y = np.asarray(archive.z(step, layer), np.float64), np.asarray(archive.y)
     rng = np.random.default_rng(0)
     i, j = rng.integers(0, len(z), (2, 20_000))
@@ -133,7 +144,10 @@ def clustering(archive: Archive, step: int, layer: str) -> float:
 
 
 def _end_of(plane: Plane, layer: str) -> tuple[float, float]:
-    """Fall of the true I(X;T) from its peak to the end, in bits, and its Monte-Carlo standard error."""
+    """Fall of the true I(X;T) from its peak to the end, in bits.
+
+    And its Monte-Carlo standard error.
+    """
     estimates = plane.series(layer, "i_xz", NOISY)[1]
     peak = max(estimates, key=lambda e: e.bits)
     return peak.bits - estimates[-1].bits, float(
@@ -142,7 +156,11 @@ def _end_of(plane: Plane, layer: str) -> tuple[float, float]:
 
 
 def noisy(ctx: Context) -> Result:
-    """Noise in every layer: I(X;T) is finite, obeys the inequality along the chain, and its fall goes with the clustering of classes."""
+    """Noise in every layer.
+
+    I(X;T) is finite, obeys the inequality along the chain, and its fall goes with the clustering of
+    classes.
+    """
     archives = [noisy_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [NOISY]) for a in archives]
     falls = [_end_of(p, "act5") for p in planes]

@@ -25,7 +25,10 @@ LINEAR = "vinfo:family=linear"
 
 
 def pointer_task() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Eight bits and a pointer to one of them; the label is the bit pointed at. All 2048 sequences of nine tokens: shapes ``(2048, 9)``, ``(2048,)``."""
+    """Eight bits and a pointer to one of them; the label is the bit pointed at.
+
+    All 2048 sequences of nine tokens: shapes ``(2048, 9)``, ``(2048,)``.
+    """
     bits = (np.arange(2**BITS)[:, None] >> np.arange(BITS)) & 1
     rows = np.repeat(bits, BITS, axis=0)
     where = np.tile(np.arange(BITS), 2**BITS)

@@ -46,7 +46,10 @@ def _run(ctx: Context, seed: int, bits: int) -> Archive:
 
 
 def exact(ctx: Context) -> Result:
-    """8-bit and 4-bit networks: exact information obeys the DPI (0 violations, 0 faults), and the output layer compresses."""
+    """8-bit and 4-bit networks.
+
+    Exact information obeys the DPI (0 violations, 0 faults), and the output layer compresses.
+    """
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.replications.runs import learnt
 

@@ -20,7 +20,9 @@ the folder that `--out` names.
 
 
 def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) -> Path:
-    """Write a Markdown page with a table of verdicts, and the numbers and pictures of every claim; returns the path.
+    """Write a Markdown page with a table of verdicts.
+
+    And the numbers and pictures of every claim; returns the path.
 
     Args:
         folder: where the files of the results are (``OUT/full`` or ``OUT/quick``); pictures are copied beside the page.

@@ -24,7 +24,10 @@ LAYERS = ["square", "out"]
 
 
 def addition() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All pairs (a, b) modulo 29 as two indicators, shape ``(841, 58)``, and ``a + b mod 29``, shape ``(841,)``."""
+    """All pairs (a, b) modulo 29 as two indicators, shape ``(841, 58)``.
+
+    And ``a + b mod 29``, shape ``(841,)``.
+    """
     a, b = (v.reshape(-1) for v in np.meshgrid(np.arange(PRIME), np.arange(PRIME), indexing="ij"))
     one = np.eye(PRIME, dtype=np.float32)
     return np.hstack([one[a], one[b]]), ((a + b) % PRIME).astype(np.int64)
@@ -47,7 +50,10 @@ def network(seed: int) -> nn.Module:
 
 
 def grok_run(ctx: Context, seed: int) -> Archive:
-    """The archive of one training by AdamW on half of the pairs, full batch; all pairs are probed."""
+    """The archive of one training by AdamW on half of the pairs, full batch.
+
+    All pairs are probed.
+    """
     import torch
 
     import infoplane as ip
@@ -101,7 +107,9 @@ def first_above(archive: Archive, metric: str, bar: float = 0.9) -> float:
 
 
 def usable_held_out(archive: Archive, step: int) -> float:
-    """I_V of the hidden layer about the sum in bits: a linear reader fitted on the trained pairs only, read on the held-out pairs.
+    """I_V of the hidden layer about the sum in bits.
+
+    A linear reader fitted on the trained pairs only, read on the held-out pairs.
 
     ``H(Y) - (1/n) sum -log2 p(y|z)`` over held-out pairs; negative where the reader is sure of wrong answers.
     """
@@ -125,7 +133,10 @@ def usable_held_out(archive: Archive, step: int) -> float:
 
 
 def grokking(ctx: Context) -> Result:
-    """Held-out pairs are answered long after the trained ones; only then does the layer hold usable information about them; none is ever created or lost."""
+    """Held-out pairs are answered long after the trained ones.
+
+    Only then does the layer hold usable information about them; none is ever created or lost.
+    """
     archives = [grok_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, ["exact"]) for a in archives]
     fitted = [first_above(a, "accuracy") for a in archives]

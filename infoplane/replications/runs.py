@@ -1,4 +1,8 @@
-"""Trainings that several claims share: the 12-bit network under an activation, a batch size or other labels. A finished run is not trained again."""
+"""Trainings that several claims share.
+
+The 12-bit network under an activation, a batch size or other labels. A finished run is not trained
+again.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +31,11 @@ LEARNT = 0.9
 
 @dataclass(frozen=True)
 class Task:
-    """What is trained and probed: a model, inputs ``(n, ...)``, labels ``(n,)``, a mask of the rows to train on, and the rows to probe (all when None)."""
+    """What is trained and probed.
+
+    A model, inputs ``(n, ...)``, labels ``(n,)``, a mask of the rows to train on, and the rows to
+    probe (all when None).
+    """
 
     model: nn.Module
     x: NDArray[np.generic]
@@ -48,7 +56,10 @@ def recorded(
     optimiser: str = "adam",
     **options: Any,  # Any: the recorder's own
 ) -> Archive:
-    """The archive of one training under this name: trained and recorded the first time, opened afterwards; ``task`` is made only when needed."""
+    """The archive of one training under this name.
+
+    Trained and recorded the first time, opened afterwards; ``task`` is made only when needed.
+    """
     import torch
 
     import infoplane as ip
@@ -95,7 +106,9 @@ def szt_run(
     rows: float = 0.8,
     epochs: int = 0,
 ) -> Archive:
-    """The archive of one training of the 12-10-7-5-4-3-2 network, with pre-activations and gradient statistics.
+    """The archive of one training of the 12-10-7-5-4-3-2 network.
+
+    With pre-activations and gradient statistics.
 
     Args:
         labels: ``rule``, or ``random`` (a fair coin per pattern). rows: share of the patterns that are trained on.
@@ -154,6 +167,9 @@ def plane_of(
 
 
 def drop(plane: Plane, layer: str, spec: str) -> float:
-    """Fall of I(X;Z) in bits from its largest to its last value: as the papers read their figures."""
+    """Fall of I(X;Z) in bits from its largest to its last value.
+
+    As the papers read their figures.
+    """
     bits = [e.bits for e in plane.series(layer, "i_xz", spec)[1]]
     return max(bits) - bits[-1]

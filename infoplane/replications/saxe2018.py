@@ -31,7 +31,10 @@ RELU_CONVENTIONS = {
 
 
 def relu(ctx: Context) -> Result:
-    """Hidden ReLU layers: drop < 0.1 bit under KDE 1e-3 and width 0.07; beside it the drop of tanh, and the paper's own conventions."""
+    """Hidden ReLU layers: drop < 0.1 bit under KDE 1e-3 and width 0.07.
+
+    Beside it the drop of tanh, and the paper's own conventions.
+    """
     archives = [szt_run(ctx, seed, activation="relu") for seed in ctx.seeds]
     planes = [plane_of(a, list(RELU_CONVENTIONS), ACTS) for a in archives]
     tanh = [plane_of(szt_run(ctx, seed), [KDE], ["act5"]) for seed in ctx.seeds]
@@ -71,7 +74,10 @@ def relu(ctx: Context) -> Result:
 
 
 def net_input(ctx: Context) -> Result:
-    """The same tanh runs, bins even in the net input (pre-activation): at most a quarter of the drop is left."""
+    """The same tanh runs, bins even in the net input (pre-activation).
+
+    At most a quarter of the drop is left.
+    """
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     output, even = "bin:szt", "bin:range,n=30,scope=layer"
     out, into = (
@@ -134,7 +140,10 @@ def full_batch(ctx: Context) -> Result:
 
 
 def minimal_entropy(weight: float, cells: int = 30, *, activation: str = "tanh") -> float:
-    """H of h = f(w x), x ~ N(0, 1), over even cells, in closed form (bits): 30 cells on [-1, 1] for tanh, cells of width 2/30 for ReLU."""
+    """H of h = f(w x), x ~ N(0, 1), over even cells, in closed form (bits).
+
+    30 cells on [-1, 1] for tanh, cells of width 2/30 for ReLU.
+    """
     if activation == "tanh":
         edges = np.arctanh(np.clip(np.linspace(-1, 1, cells + 1), -1, 1)[1:-1]) / weight
         p = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
@@ -146,7 +155,10 @@ def minimal_entropy(weight: float, cells: int = 30, *, activation: str = "tanh")
 
 
 def minimal(ctx: Context) -> Result:
-    """The minimal model, closed form: entropy of a tanh unit rises and falls with its weight, that of a ReLU unit only rises."""
+    """The minimal model, closed form.
+
+    Entropy of a tanh unit rises and falls with its weight, that of a ReLU unit only rises.
+    """
     tanh = {w: minimal_entropy(w) for w in GOLDEN}
     grid = [float(w) for w in np.geomspace(0.1, 10.0, 41)]
     curves = {
@@ -219,7 +231,10 @@ def snr(ctx: Context) -> Result:
 
 
 def bin_count(ctx: Context) -> Result:
-    """The drop of layer 4 of the tanh runs depends on the number of bins: largest over smallest >= 5 from 4 to 512 bins."""
+    """The drop of layer 4 of the tanh runs depends on the number of bins.
+
+    Largest over smallest >= 5 from 4 to 512 bins.
+    """
     counts = (4, 8, 16, 32, 64, 128, 256, 512)
     specs = [f"bin:saxe,width={2 / n:g}" for n in counts]
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]

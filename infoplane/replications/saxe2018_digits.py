@@ -1,4 +1,7 @@
-"""Saxe et al. 2018, appendix on images: a tanh and a ReLU network on handwritten digits (ICLR 2018; J. Stat. Mech. 2019)."""
+"""Saxe et al. 2018, appendix on images.
+
+A tanh and a ReLU network on handwritten digits (ICLR 2018; J. Stat. Mech. 2019).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ HIDDEN = ["act1", "act2", "act3", "act4"]
 
 
 def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
-    """The archive of one digits network of the paper's shape, scaled to 8x8 images; probed on 1000 held-in and held-out images."""
+    """The archive of one digits network of the paper's shape, scaled to 8x8 images.
+
+    Probed on 1000 held-in and held-out images.
+    """
     import infoplane as ip
     from infoplane.data.networks import mlp
 

@@ -1,4 +1,8 @@
-"""Saxe et al. 2018, sections 3 and 6: linear students of a Gaussian teacher, where the information of a layer has a closed form (ICLR 2018; J. Stat. Mech. 2019)."""
+"""Saxe et al. 2018, sections 3 and 6.
+
+Linear students of a Gaussian teacher, where the information of a layer has a closed form (ICLR
+2018; J. Stat. Mech. 2019).
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,10 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Teacher:
-    """``y = w x + e``, x ~ N(0, I/100), e ~ N(0, noise^2), signal of variance 1. Inputs beyond ``relevant`` do not enter."""
+    """``y = w x + e``, x ~ N(0, I/100), e ~ N(0, noise^2), signal of variance 1.
+
+    Inputs beyond ``relevant`` do not enter.
+    """
 
     relevant: int
     seed: int
@@ -105,7 +112,10 @@ def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
 
 
 def weights_of(archive: Archive, step: int) -> Floats:
-    """The map from inputs to the hidden layer, shape ``(100, 100)``: a linear layer is determined by its values on 400 rows."""
+    """The map from inputs to the hidden layer, shape ``(100, 100)``.
+
+    A linear layer is determined by its values on 400 rows.
+    """
     return np.asarray(
         np.linalg.lstsq(
             np.asarray(archive.x, np.float64), archive.z(step, "0").astype(np.float64), rcond=None
@@ -114,12 +124,18 @@ def weights_of(archive: Archive, step: int) -> Floats:
 
 
 def half_log_det(w: Floats) -> float:
-    """1/2 log2 det(I + W W^T / 100) in bits: the entropy that a Gaussian input adds to a layer with unit Gaussian noise."""
+    """1/2 log2 det(I + W W^T / 100) in bits.
+
+    The entropy that a Gaussian input adds to a layer with unit Gaussian noise.
+    """
     return float(np.linalg.slogdet(np.eye(len(w)) + w @ w.T / INPUTS)[1] / (2 * np.log(2)))
 
 
 def channel_bits(w: Floats, teacher: Teacher) -> dict[str, float]:
-    """Information of ``T = W x + N(0, I)`` in bits, closed form: about all inputs, the relevant ones, the irrelevant ones, the target."""
+    """Information of ``T = W x + N(0, I)`` in bits, closed form.
+
+    About all inputs, the relevant ones, the irrelevant ones, the target.
+    """
     whole = half_log_det(w)
     cov = w @ w.T / INPUTS + np.eye(len(w))
     cross = (w @ teacher.weights.T / INPUTS)[:, 0]
@@ -166,7 +182,10 @@ def fall(curve: Sequence[float]) -> float:
 
 
 def linear(ctx: Context) -> Result:
-    """I(T;X) falls by less than 0.1 bit with 100 examples (overtrained) and with 500, and the two generalise differently."""
+    """I(T;X) falls by less than 0.1 bit with 100 examples (overtrained) and with 500.
+
+    And the two generalise differently.
+    """
     numbers: Numbers = {}
     archives, planes, lines = [], [], {}
     for rows in (100, 500):
@@ -223,13 +242,19 @@ def linear(ctx: Context) -> Result:
 
 
 def lost_again(curve: Sequence[float]) -> float:
-    """Share of what a curve gained up to its peak that it has lost at its end; 1 and more where it ends below its start, 0 for one that only rises."""
+    """Share of what a curve gained up to its peak that it has lost at its end.
+
+    1 and more where it ends below its start, 0 for one that only rises.
+    """
     gained, gone = max(curve) - curve[0], fall(curve)
     return gone / gained if gained > 0 else float(gone > 0)
 
 
 def subspace(ctx: Context) -> Result:
-    """30 relevant and 70 irrelevant inputs: I(T; relevant) rises, I(T; irrelevant) rises and falls again, I(T;X) does not fall."""
+    """30 relevant and 70 irrelevant inputs.
+
+    I(T; relevant) rises, I(T; irrelevant) rises and falls again, I(T;X) does not fall.
+    """
     found: dict[float, list[dict[str, list[float]]]] = {}
     archives, planes = [], []
     for noise in (0.0, 1.0):

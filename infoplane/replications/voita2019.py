@@ -42,7 +42,9 @@ class Curve:
 
 
 def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
-    """The archive of one trained reader: rows are tokens, labels what stands at a position and what is to be told there.
+    """The archive of one trained reader.
+
+    Rows are tokens, labels what stands at a position and what is to be told there.
 
     A causal reader is to tell the next character. One that sees both sides is to tell a character that another one, drawn at
     random, stands for: only such positions are rows.
@@ -102,7 +104,10 @@ def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
 
 
 def in_cells(archive: Archive, label: str, count: int = CELLS) -> Curve:
-    """I(cell of Z; label) by layer, cells by k-means as in the paper, and the null of permuted labels."""
+    """I(cell of Z; label) by layer, cells by k-means as in the paper.
+
+    And the null of permuted labels.
+    """
     from scipy.cluster.vq import kmeans2
 
     from infoplane.types import discrete

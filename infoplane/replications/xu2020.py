@@ -12,7 +12,10 @@ SPEC = "vinfo:family=linear"
 
 
 def created(ctx: Context) -> Result:
-    """Linear V-information about the label: layer 3 has more than the input, by more than 3 standard errors."""
+    """Linear V-information about the label.
+
+    Layer 3 has more than the input, by more than 3 standard errors.
+    """
     import infoplane as ip
 
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]

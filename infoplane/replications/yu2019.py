@@ -82,7 +82,10 @@ def autoencoder_run(ctx: Context, seed: int) -> Archive:
 
 
 def autoencoder_plane(archive: Archive, spec: str = SPEC, *, last: bool = False) -> Plane:
-    """The plane whose axes are I(X;T) and I(T;X'), X' the reconstruction at the same checkpoint; of the last checkpoint only, if asked."""
+    """The plane whose axes are I(X;T) and I(T;X'), X' the reconstruction at the same checkpoint.
+
+    Of the last checkpoint only, if asked.
+    """
     import infoplane as ip
     from infoplane.plane import Plane, Point
 

@@ -32,7 +32,10 @@ TOLERANCE = 0.02
 
 
 def cnn_run(ctx: Context, seed: int) -> Archive:
-    """The archive of a small convolutional network on 8x8 digits: two convolutions with a pooling each, one hidden layer."""
+    """The archive of a small convolutional network on 8x8 digits.
+
+    Two convolutions with a pooling each, one hidden layer.
+    """
     from collections import OrderedDict
 
     import torch
@@ -74,7 +77,9 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
 
 
 def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
-    """A layer ``(n, C, ...)`` whose channels are divided by their own Silverman width (gamma 5): one Gaussian kernel of width 1 on it is
+    """A layer ``(n, C, ...)`` whose channels are divided by their own Silverman width (gamma 5).
+
+    One Gaussian kernel of width 1 on it is
     the Hadamard product of the channels' kernels, the paper's joint entropy of the feature maps. Constant channels go."""
     from infoplane.analysis.estimators.renyi import silverman_width
 
@@ -107,7 +112,11 @@ def _curves(plane: Plane, spec: str, quantity: str) -> list[list[float]]:
 
 
 def cnn(ctx: Context) -> Result:
-    """Matrix-based entropy on a CNN: I(X;T) does not rise from layer to layer (the paper's first inequality), by its own Gram matrices."""
+    """Matrix-based entropy on a CNN.
+
+    I(X;T) does not rise from layer to layer (the paper's first inequality), by its own Gram
+    matrices.
+    """
     archives = [cnn_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [SPEC, LINEAR, "exact"]) for a in archives]
     joint = [[[joint_bits(a, s, name) for s in a.steps] for name in LAYERS] for a in archives]

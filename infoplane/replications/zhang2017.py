@@ -35,7 +35,10 @@ def beyond_chance(
 
 
 def random_labels(ctx: Context) -> Result:
-    """A fair coin per pattern, learnt from 10 % of the patterns: memorised beyond chance, nothing generalises, the layers compress all the same."""
+    """A fair coin per pattern, learnt from 10 % of the patterns.
+
+    Memorised beyond chance, nothing generalises, the layers compress all the same.
+    """
     archives = [szt_run(ctx, seed, labels="random", rows=SHARE) for seed in ctx.seeds]
     planes = [plane_of(a, [SPEC]) for a in archives]
     train, test = ([beyond_chance(a, rows) for a in archives] for rows in ("train", "test"))

@@ -1,4 +1,7 @@
-"""Runs from activations that other tools captured: arrays in memory, files, caches. Imports no torch of itself."""
+"""Runs from activations that other tools captured: arrays in memory, files, caches.
+
+Imports no torch of itself.
+"""
 
 from infoplane.sources.arrays import from_arrays
 from infoplane.sources.files import import_run

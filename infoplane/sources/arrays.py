@@ -220,7 +220,10 @@ def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]
 
 
 def verify(found: Import, model: Any, inputs: object) -> None:  # Any: a module
-    """Hold the last step against the network that gave it; see `infoplane.hooks.verifying.verify`."""
+    """Hold the last step against the network that gave it.
+
+    See `infoplane.hooks.verifying.verify`.
+    """
     from infoplane.hooks.verifying.verify import require_same
 
     require_same(model, inputs, list(found.steps.values())[-1])

@@ -1,4 +1,7 @@
-"""What other tools hand out, as layers by name: one function for each, recognised by its class without importing the tool."""
+"""What other tools hand out, as layers by name.
+
+One function for each, recognised by its class without importing the tool.
+"""
 
 from __future__ import annotations
 
@@ -110,7 +113,10 @@ def _nnsight(source: Any) -> Layers:
 
 
 def _first(value: Any) -> Any:
-    """The tensor of an output: itself, or the first of a tuple, as blocks of transformers return."""
+    """The tensor of an output.
+
+    Itself, or the first of a tuple, as blocks of transformers return.
+    """
     if _is_array(value):
         return value
     first = value[0] if isinstance(value, tuple) and value else None

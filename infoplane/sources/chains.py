@@ -1,4 +1,7 @@
-"""A chain that somebody declares: stored arrays cannot be intervened on, so the word of their owner stands for the test."""
+"""A chain that somebody declares.
+
+Stored arrays cannot be intervened on, so the word of their owner stands for the test.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,10 @@ def _checked(layers: Sequence[str], pair: object) -> tuple[str, str]:
 
 
 def _reached(layers: Sequence[str], pairs: Sequence[tuple[str, str]]) -> dict[str, set[str]]:
-    """Per layer those that get all they know of the input through it; the order makes one sweep enough."""
+    """Per layer those that get all they know of the input through it.
+
+    The order makes one sweep enough.
+    """
     below: dict[str, set[str]] = {name: set() for name in layers}
     for name in reversed(layers):
         for first, second in pairs:

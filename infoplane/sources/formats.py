@@ -1,4 +1,7 @@
-"""Files of arrays, each opened as a mapping of names to arrays that are read when sliced. Only `.pt` needs torch."""
+"""Files of arrays, each opened as a mapping of names to arrays that are read when sliced.
+
+Only `.pt` needs torch.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,10 @@ def _npy_header(file: Any) -> tuple[tuple[tuple[int, ...], bool], np.dtype[Any]]
 
 
 class _Streamed:
-    """One array of an ``.npz``, read in order while it is unpacked; reading backwards begins again."""
+    """One array of an ``.npz``, read in order while it is unpacked.
+
+    Reading backwards begins again.
+    """
 
     def __init__(self, path: Path, member: str) -> None:
         self._path, self._member = path, member

@@ -1,4 +1,7 @@
-"""Arrays of any library as rows that are read block by block, in the form in which a recorder stores them."""
+"""Arrays of any library as rows that are read block by block.
+
+In the form in which a recorder stores them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The nouns of infoplane: small frozen values that check themselves once. All information is in bits."""
+"""The nouns of infoplane: small frozen values that check themselves once.
+
+All information is in bits.
+"""
 
 from infoplane.types.chain import (
     ROUNDING_MARGIN,

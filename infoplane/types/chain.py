@@ -98,7 +98,10 @@ class Chain:
         return tuple(name for name in self.noisy if name not in self.coupled)
 
     def relation(self, upstream: str, downstream: str) -> Relation:
-        """Return how ``upstream`` relates to ``downstream``; ``unknown`` for a layer the test did not see."""
+        """Return how ``upstream`` relates to ``downstream``.
+
+        ``unknown`` for a layer the test did not see.
+        """
         i, j = self._places.get(upstream), self._places.get(downstream)
         return "unknown" if i is None or j is None else self.matrix[i][j]
 

@@ -1,4 +1,7 @@
-"""A random variable seen through paired rows: the gate through which arrays enter an estimator."""
+"""A random variable seen through paired rows.
+
+The gate through which arrays enter an estimator.
+"""
 
 from __future__ import annotations
 
