@@ -345,3 +345,20 @@ def test_a_dry_run_says_what_would_be_read_and_writes_nothing(
     assert done.exit_code == 0, done.output
     assert "step 2: " in done.output and "ckpt_000002.pt" in done.output
     assert not (tmp_path / "run").exists()
+
+
+def test_a_second_call_in_a_shell_says_what_was_there(
+    truth: tuple[ip.Archive, States], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_all(tmp_path / "ckpts", truth[1])
+    np.savez(tmp_path / "probe.npz", x=X.numpy(), y=Y)
+    (tmp_path / "made.py").write_text("from test_trained import network\n")
+    monkeypatch.chdir(tmp_path)
+    said = []
+    for _ in range(2):
+        done = CliRunner().invoke(
+            app, ["capture", "made.py:network", "--probe", "probe.npz", "-c", "ckpts", "-o", "run"]
+        )
+        assert done.exit_code == 0, done.output
+        said.append(done.output)
+    assert "3 steps, " in said[0] and "3 steps (3 of them were there)" in said[1]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
+from matplotlib.legend import Legend as MatplotlibLegend
 from matplotlib.lines import Line2D
 
 from infoplane.analysis.plot import style
@@ -68,18 +69,30 @@ def draw_legend(ax: Axes, plane: Plane, legend: Legend, width: float, spec: str 
     """
     entries = legend_entries(ax, plane, legend, spec)
     lines = ax.get_xlabel().count("\n") + 1
-    box = ax.legend(
-        handles=entries,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0),
-        bbox_transform=style.below(ax, 20 + 11 * lines),
-        ncols=_columns(ax, entries, width),
-        handletextpad=0.3,
-        columnspacing=1.0,
-        borderaxespad=0,
-    )
+    columns = _columns(ax, entries, width)
+    while True:
+        box = ax.legend(
+            handles=entries,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0),
+            bbox_transform=style.below(ax, 20 + 11 * lines),
+            ncols=columns,
+            handletextpad=0.3,
+            columnspacing=1.0,
+            borderaxespad=0,
+        )
+        if columns == 1 or not _pushes(ax, box):
+            break
+        columns -= 1
     for text in box.get_texts():
         text.set_parse_math(False)
+
+
+def _pushes(ax: Axes, box: MatplotlibLegend) -> bool:
+    """Return whether a legend is so much wider than a narrow Axes that the step scale would move away from it."""
+    if not style.is_narrow(ax):
+        return False
+    return float(box.get_window_extent().width) > 1.12 * float(ax.get_window_extent().width)
 
 
 def keep_shape(ax: Axes) -> None:

@@ -128,7 +128,15 @@ def capture(
         say(preview(network, shown, **reading, **chosen, **options))
         return
     make_folder(out.parent)
+    present = set() if overwrite else steps_in(out)
     archive = capture_run(
         network, shown, out, **reading, progress=True, overwrite=overwrite, **chosen, **options
     )
-    say_new_run(archive)
+    say_new_run(archive, present)
+
+
+def steps_in(run: Path) -> set[int]:
+    """The steps of a run that is there; none where there is none."""
+    from infoplane.archive import open_archive
+
+    return set(open_archive(run).steps) if (run / "run.json").is_file() else set()

@@ -8,6 +8,7 @@ from infoplane.commands.options import Subject
 from infoplane.display.say import say
 
 if TYPE_CHECKING:
+    from infoplane.archive import Archive
     from infoplane.types import Chain
 
 
@@ -40,6 +41,8 @@ def info(run: Subject) -> None:
         soft_wrap=True,
         highlight=False,
     )
+    for line in _rows_text(archive):
+        console.print(escape(printable(line, 2000)), soft_wrap=True, highlight=False)
     chain = archive.chain
     cuts = "no certificate" if chain is None else chain.reason or _chain_text(chain)
     console.print(escape(printable(f"chain: {cuts}", 2000)), soft_wrap=True, highlight=False)
@@ -85,6 +88,16 @@ def info(run: Subject) -> None:
         highlight=False,
     )
     console.print(table)
+
+
+def _rows_text(archive: Archive) -> list[str]:
+    """What a row is, which label sets there are, and what was left out."""
+    info = archive.row_info
+    lines = [str(info)] if str(info) else []
+    if len(archive.labels) > 1:
+        lines.append(f"label sets: {', '.join(archive.labels)}; measure --label takes one")
+    notes = info.settings.get("notes")
+    return lines + [f"note: {note}" for note in (notes if isinstance(notes, list) else [])]
 
 
 def _chain_text(chain: Chain) -> str:

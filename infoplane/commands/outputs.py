@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,10 +55,17 @@ def make_folder(folder: Path) -> None:
         raise ArchiveError(f"{folder}: may not be written to; give another --output")
 
 
-def say_new_run(archive: Archive) -> None:
-    """Say what was stored, and what to do next."""
+def say_new_run(archive: Archive, present: Collection[int] = ()) -> None:
+    """Say what was stored, and what to do next.
+
+    Args:
+        archive: the run.
+        present: steps that were there before.
+    """
     rows = archive.row_info.counted(archive.n_rows)
+    kept = len(set(present) & set(archive.steps))
+    there = f" ({kept} of them were there)" if kept else ""
     say(
-        f"{archive.path}: {len(archive.steps)} steps, {len(archive.layers)} layers, {rows}. "
+        f"{archive.path}: {len(archive.steps)} steps{there}, {len(archive.layers)} layers, {rows}. "
         f"Next: infoplane measure {archive.path}"
     )
