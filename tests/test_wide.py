@@ -12,6 +12,7 @@ import infoplane as ip
 from infoplane.analysis.calibrate import choose
 from infoplane.analysis.calibrate.wide_cases import Layer, channel_bits, flip_of
 from infoplane.analysis.estimators.entropies import information_bits
+from infoplane.analysis.estimators.wide_table import follow_table
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable, continuous, discrete
 
@@ -140,3 +141,29 @@ def test_digits_in_a_trained_layer_are_read_from_labels() -> None:
         (case,) = choose([f"digits*label, {bits} bits"], bank="wide")
         sample = case.sample(1700, 0)
         assert wide(sample.a, sample.b).bits == pytest.approx(case.bits, abs=0.1)
+
+
+def test_a_table_of_what_follows_is_drawn_to_one_number_where_rows_are_few() -> None:
+    rng = np.random.default_rng(0)
+    named = rng.integers(0, 4, 40_000)
+    labels = np.where(rng.random(40_000) < 0.6, named, rng.integers(0, 4, 40_000))
+    base = np.full(4, 0.25)
+    truth = 0.6 * np.eye(4) + 0.1
+    assert follow_table(named, labels, base, 1.0) == pytest.approx(truth, abs=0.02)
+    few = [follow_table(named[:60], labels[:60], base, pull) for pull in (1.0, 1000.0)]
+    errors = [float(np.abs(table - truth).mean()) for table in few]
+    assert errors[1] < errors[0]
+    assert few[1].sum(axis=1) == pytest.approx(1.0)
+
+
+def test_noisy_labels_of_separate_classes_lose_little_on_held_out_rows() -> None:
+    """Neighbours' shares scatter by (classes - 1) / 2k nats; the table has whole classes to count."""
+    rng = np.random.default_rng(1)
+    classes = rng.integers(0, 10, 1500)
+    layer = 3 * rng.normal(size=(10, 200))[classes] + rng.normal(size=(1500, 200))
+    flip = flip_of(10, 2.0)
+    labels = np.where(rng.random(1500) < flip, (classes + rng.integers(1, 10, 1500)) % 10, classes)
+    found = wide(continuous(layer), discrete(labels))
+    held_out = float(found.notes[0].split("held out: ")[1].split()[0])
+    assert held_out == pytest.approx(2.0, abs=0.1)
+    assert found.bits == pytest.approx(2.0, abs=0.12)

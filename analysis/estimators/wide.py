@@ -39,7 +39,8 @@ class Wide:
     """Estimate I(Z;Y) or I(X;Z) of layers of tens to thousands of units by held-out prediction.
 
     Each layer is compressed to at most 64 principal scores and to the directions in which it agrees
-    with the other variable. Labels are predicted from these by neighbours and a logistic fit. Of
+    with the other variable. Labels are predicted from these by neighbours, a logistic fit and a table
+    of what follows the label that neighbours name. Of
     two layers, one is made to a book of 16 or 32 codes that the other predicts; beside that stands the log ratio of normal densities. All is cross-fitted, so that each reading is a
     lower bound in expectation, and 0 without dependence; the largest is taken. To that of labels, what
     twice as many training rows brought is added once more, for the loss that is left shrinks as one

@@ -25,11 +25,8 @@ from infoplane.analysis.estimators.wide_features import (
     code_book,
     uncorrelated,
 )
-from infoplane.analysis.estimators.wide_posterior import (
-    View,
-    gains,
-    tune,
-)
+from infoplane.analysis.estimators.wide_posterior import gains, tune
+from infoplane.analysis.estimators.wide_predictors import View
 
 _FOLDS = 4
 _MOST_TO_TUNE = 4000
