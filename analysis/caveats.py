@@ -118,7 +118,7 @@ def _saturated(plane: Plane, spec: str) -> list[str]:
 
 
 def _as_shuffled(plane: Plane, spec: str) -> list[str]:
-    """Say in which layers I(Z;Y) does not leave the band of shuffled labels at the last checkpoint."""
+    """Say in which layers I(Z;Y) stays in the band of shuffled labels at the end."""
     tested = [p for p in _at_the_end(plane, spec, "i_zy") if p.estimate.null is not None]
     inside = [p.layer for p in tested if _within_null(p.estimate)]
     if not inside:

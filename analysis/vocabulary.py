@@ -222,7 +222,9 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
 
 
 def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
-    """Return mean over units of D(p||q) in bits between histograms of ``x`` and ``y`` on common cells.
+    """Return D(p||q) in bits between histograms on common cells, the mean over units.
+
+    Of ``x`` and ``y``.
 
     Values may repeat.
 

@@ -1,4 +1,8 @@
-"""The tasks: `szt` (Shwartz-Ziv & Tishby's 12 bits), `digits` (scikit-learn's 8x8 images), `gaussian` (linear, known information). Each has `load`, `network`, `train`; deterministic given a seed."""
+"""The tasks, each with `load`, `network` and `train`, deterministic given a seed.
+
+`szt` (Shwartz-Ziv & Tishby's 12 bits), `digits` (scikit-learn's 8x8 images), `gaussian` (linear,
+known information).
+"""
 
 from __future__ import annotations
 

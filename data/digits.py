@@ -1,4 +1,7 @@
-"""Handwritten digits (scikit-learn's copy of the UCI test set, 1797 images of 8x8) with a small fully connected network."""
+"""Handwritten digits with a small fully connected network.
+
+Scikit-learn's copy of the UCI test set, 1797 images of 8x8.
+"""
 
 from __future__ import annotations
 

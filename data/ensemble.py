@@ -93,7 +93,9 @@ class _Stacked:
         return logits
 
     def step(self, inputs: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Take one step; return each member's mean loss and how many rows it had right, ``(members,)`` each.
+        """Take one step; return each member's mean loss and how many rows it had right.
+
+        Shape ``(members,)`` each.
 
         Args:
             inputs: shape ``(members, batch, ...)``. labels: shape ``(members, batch)``.

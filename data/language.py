@@ -75,7 +75,10 @@ Batch = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def next_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
-    """Return inputs and what follows each position, both ``(n, length - 1)``, of pieces ``(n, length)``."""
+    """Return inputs and what follows each position, of pieces ``(n, length)``.
+
+    Both ``(n, length - 1)``.
+    """
     return pieces[:, :-1], pieces[:, 1:]
 
 

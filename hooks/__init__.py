@@ -1,4 +1,6 @@
-"""Capture: attaches to a live model, copies activations into an archive, computes no information quantity.
+"""Capture: attaches to a live model and copies activations into an archive.
+
+It computes no information quantity.
 
 Names are loaded on first use, so that schedules and the command line need no torch.
 """

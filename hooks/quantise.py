@@ -14,7 +14,9 @@ from infoplane.errors import InputError
 
 
 class FakeQuantise(nn.Module):
-    """Rounds a layer's output to ``2^bits`` even levels between its smallest and largest value in the batch (Lorenzen et al. 2022).
+    """Round a layer's output to ``2^bits`` even levels over its range in the batch.
+
+    Lorenzen et al. 2022.
 
     ``code = round((t - min) (2^b - 1) / (max - min))``; the output is ``min + code (max - min) / (2^b - 1)``: the same code, bitwise the
     same value. Run the whole probe in one batch, so that one range serves all rows. A constant layer passes unchanged.
@@ -43,7 +45,9 @@ class FakeQuantise(nn.Module):
 
 
 def quantised(model: nn.Sequential, bits: int) -> nn.Sequential:
-    """A view of a named ``nn.Sequential`` with a quantiser ``q1, q2, ...`` after every activation and after the output; weights are shared.
+    """Return a view of a named ``nn.Sequential`` with quantisers ``q1, q2, ...``.
+
+    After every activation and after the output; weights are shared.
 
     Attach the recorder to the view (``layers="q*"``, ``batch_size=len(probe)``) and train the model: captures then see the quantised network,
     whose exact codes are its true information and form a chain.

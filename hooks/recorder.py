@@ -1,4 +1,4 @@
-"""The recorder: attach to a network, capture at the due steps, leave everything as it was found."""
+"""The recorder: attach to a network, capture at the due steps, leave all as it was."""
 
 from __future__ import annotations
 

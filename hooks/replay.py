@@ -91,7 +91,10 @@ def replay(
 
 
 def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of the recorder
-    """Everything the run was recorded with, so that the new one holds the same rows in the same way."""
+    """Everything the run was recorded with.
+
+    The new one holds the same rows in the same way.
+    """
     config, n = archive.config, _rows(archive)
     autocast = str(config["autocast"])
     return {

@@ -237,7 +237,10 @@ class ReadsBlocks(Protocol):
 
 @runtime_checkable
 class ReadsRowByRow(ReadsBlocks, Protocol):
-    """An estimator that takes from a block of rows all it needs, so that blocks give the numbers of the whole."""
+    """An estimator that takes from a block of rows all it needs.
+
+    Blocks give the numbers of the whole.
+    """
 
     @property
     def row_by_row(self) -> bool:

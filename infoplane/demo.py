@@ -44,7 +44,9 @@ def run_demo(
     progress: bool = False,
     say: Callable[[str], object] = lambda text: None,
 ) -> Demo:
-    """Train the task's network with a recorder attached and write ``run/, plane.h5, plane.csv, plane.png, curves.png`` (and ``report.html``) to ``out``.
+    """Train the task's network with a recorder attached, and write what the demo shows.
+
+    ``run/, plane.h5, plane.csv, plane.png, curves.png`` (and ``report.html``) in ``out``.
 
     Raises:
         InputError: an unknown task or activation, or fewer than one epoch.

@@ -41,7 +41,9 @@ def kind_of_inputs(dtype_kinds: Iterable[str], stated: str | None = None) -> Kin
 
 
 def ignored_rows(y: NDArray[Any]) -> NDArray[np.bool_]:  # Any: any dtype of labels
-    """Return which rows of integer labels of shape ``(n,)`` carry `IGNORED` among classes from 0 up.
+    """Return which rows of integer labels carry `IGNORED` among classes from 0 up.
+
+    Shape ``(n,)``.
 
     Labels that hold other negative numbers count from below 0: there -100 is a class like any other.
     """

@@ -15,7 +15,7 @@ MOST_BYTES = 1000
 
 
 def state_folder() -> Path:
-    """``INFOPLANE_STATE``, else ``infoplane`` where this system keeps what programs must remember."""
+    """Return ``INFOPLANE_STATE``, else a folder of ours where this system keeps state."""
     if chosen := os.environ.get("INFOPLANE_STATE"):
         return Path(chosen)
     if sys.platform == "win32":

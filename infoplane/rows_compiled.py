@@ -50,7 +50,9 @@ def _end(a: Any, b: Any, out: Any) -> None:
 def digest(
     bits: Any, zero: Any, infinity: Any, nan: Any, tile: Any, a: Any, b: Any, out: Any
 ) -> bool:
-    """128-bit digests of rows of words, shape (n, d) of unsigned integers, into ``out`` of shape (n, 2); returns whether any word may not be finite.
+    """128-bit digests of rows of words (n, d) of unsigned integers into ``out`` (n, 2).
+
+    Returns whether any word may not be finite.
 
     ``tile`` (TILE, LANES) of the type of ``bits``, ``a`` and ``b`` (LANES,) are room to work in: a loop that makes its own takes half again as long to
     compile. Canonical first: the word ``zero`` (the sign bit alone) becomes 0, a word above ``infinity`` apart from its sign becomes ``nan``.
@@ -83,7 +85,10 @@ def digest(
 
 @compiled()
 def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
-    """Return dense codes of 128-bit keys (n, 2) by open addressing in ``table`` (a power of two, filled with -1); returns how many there are."""
+    """Dense codes of 128-bit keys (n, 2), by open addressing in ``table``.
+
+    The table is a power of two long, filled with -1. Returns how many codes there are.
+    """
     mask = np.int64(len(table) - 1)
     found = 0
     for i in range(len(keys)):

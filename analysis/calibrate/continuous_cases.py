@@ -1,4 +1,7 @@
-"""Continuous pairs: scalars, vectors, heavy tails, invertible warps, many dimensions, deterministic maps."""
+"""Continuous pairs of known information.
+
+Scalars, vectors, heavy tails, invertible warps, many dimensions, deterministic maps.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Networks with Gaussian noise in their forward pass, one layer (channels) and two (noise propagated), whose information is finite and known."""
+"""Networks with Gaussian noise in their forward pass, whose information is known.
+
+One layer (channels) and two (noise propagated); it is finite.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ Floats = NDArray[np.float64]
 def _channel(
     x: Floats, ids: NDArray[np.int64] | None, clean: Floats, sigma: float, rng: np.random.Generator
 ) -> Sample:
-    """What neighbours see (the input's values and the noisy layer) and what sample propagation sees (row identities and the clean layer)."""
+    """What neighbours see of a noisy layer, and what sample propagation sees.
+
+    The input's values and the noisy layer; row identities and the clean layer.
+    """
     z = clean + sigma * rng.normal(size=clean.shape)
     rows = np.arange(len(clean)) if ids is None else ids
     return Sample(
@@ -89,7 +95,10 @@ def ring_channel(radius: float, sigma: float) -> Case:
 
 
 def unit_channel(name: str, levels: int, units: int, gain: float, sigma: float, seed: int) -> Case:
-    """Independent tanh units of independent inputs with finitely many levels, turned by a rotation: ``units`` times one scalar mixture."""
+    """Independent tanh units of inputs with finitely many levels, turned by a rotation.
+
+    The information is ``units`` times that of one scalar mixture.
+    """
     grid = np.linspace(-1.5, 1.5, levels)
     turn = np.linalg.qr(np.random.default_rng(seed).normal(size=(units, units)))[0]
 

@@ -84,7 +84,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Parting:
-    """The lowest and the highest of several estimators of one Shannon information that differ by more than chance on a case: mean bits of each, and the truth."""
+    """Two estimators of one information that differ by more than chance on a case.
+
+    The lowest and the highest: mean bits of each, and the truth.
+    """
 
     case: str
     low: str
@@ -172,7 +175,10 @@ class Calibration:
         return next(t.truth_bits for t in self.trials if t.case == case)
 
     def partings(self) -> tuple[Parting, ...]:
-        """Cases where the lowest and the highest mean of point estimators differ by more than 0.1 bit and 3 standard errors: one of them is wrong there."""
+        """Return the cases where point estimators part: one of them is wrong there.
+
+        The lowest and the highest mean differ by more than 0.1 bit and 3 standard errors.
+        """
         found = []
         for name in self.cases:
             mine = [t for t in self.trials if t.case == name and t.bits is not None and t.shannon]

@@ -43,7 +43,7 @@ def calibrate(
     progress: bool = False,
     log: str | Path | None = None,
 ) -> Calibration:
-    """Error against the truth and coverage of intervals, of every estimator on every case that it supports.
+    """Return error and coverage of every estimator on every case that it supports.
 
     Args:
         estimators: specs or estimators. Two of the same quantity are better than one: `Calibration.partings` tells where they differ.

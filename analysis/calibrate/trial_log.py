@@ -1,4 +1,4 @@
-"""Trials kept in a file line by line, so that a long calibration goes on where it was stopped."""
+"""Trials kept in a file line by line: a long calibration goes on where it stopped."""
 
 from __future__ import annotations
 

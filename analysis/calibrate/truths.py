@@ -50,7 +50,10 @@ def mixture_bits(
 
 
 def mixture_bits_plane(centres: Floats, sd: float, points: int = 301) -> float:
-    """The same for centres in the plane, shape ``(K, 2)``, equal weights, noise of ``sd`` in each coordinate."""
+    """As `mixture_bits`, for centres in the plane, shape ``(K, 2)``.
+
+    Equal weights, noise of ``sd`` in each coordinate.
+    """
     lines = [
         np.linspace(centres[:, i].min() - 7 * sd, centres[:, i].max() + 7 * sd, points)
         for i in (0, 1)

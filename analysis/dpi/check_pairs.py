@@ -24,7 +24,9 @@ _OPEN = ("estimator", "violation")
 
 @dataclass
 class Comparison:
-    """One pair of layers whose numbers break the inequality, on its way through docs/verdicts.md.
+    """One pair of layers whose numbers break the inequality, on its way to a verdict.
+
+    See docs/verdicts.md.
 
     Attributes:
         finding: what is said of it so far.

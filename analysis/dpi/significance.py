@@ -1,4 +1,7 @@
-"""Is an excess more than chance, and does it shrink with the rows? The conditional permutation test and paired half-samples."""
+"""Is an excess more than chance, and does it shrink with the rows?
+
+The conditional permutation test and paired half-samples.
+"""
 
 from __future__ import annotations
 

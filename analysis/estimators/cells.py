@@ -126,7 +126,9 @@ def estimates_of_keys(
     name: str,
     notes: tuple[str, ...],
 ) -> list[Estimate]:
-    """As `estimate_of_codes` without a correction, of T by its mixed keys and of every (B, ceiling): few symbols, or one for every row.
+    """As `estimate_of_codes` without a correction, of T by its mixed keys.
+
+    Of every (B, ceiling): few symbols, or one for every row.
 
     Where B tells all rows apart, H(T,B) is H(B) and I(T;B) is H(T): nothing to count that another B has not counted.
     """

@@ -47,7 +47,9 @@ def spectral_entropy(spectrum: Floats, t: int) -> float:
 
 @dataclass(frozen=True)
 class DiffusionEntropy:
-    """Diffusion spectral entropy of a layer (as ``i_xz``) and spectral information about labels (as ``i_zy``), in bits: geometric.
+    """Diffusion spectral entropy of a layer, and spectral information about labels.
+
+    As ``i_xz`` and ``i_zy``; geometric, no Shannon information.
 
     ``DSE(Z) = H(|lambda|^t / sum)``, the effective number of directions a diffusion of ``t`` steps tells apart;
     ``DSMI(Z;Y) = DSE(Z) - sum_y p_y DSE(Z | Y=y)``, each class compared with the mean over equally large random subsets of rows, as a

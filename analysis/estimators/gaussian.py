@@ -1,4 +1,4 @@
-"""Information of a Gaussian fit, plain or after rank-Gaussianising every coordinate (the Gaussian copula)."""
+"""Information of a Gaussian fit, plain or of normal scores (the Gaussian copula)."""
 
 from __future__ import annotations
 
@@ -268,7 +268,7 @@ class Gaussian:
         )
 
     def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:
-        """Return what the rows say against one Gaussian per class, or against one of all classes together."""
+        """Return what the rows say against one Gaussian per class, or one of all together."""
         if doubts := misfit(of_classes):
             return (
                 f"classes are not Gaussian: {doubts}; the number may be off by bits, compare knn",

@@ -29,7 +29,9 @@ def square_lengths(white: Floats) -> Floats:
 
 
 def excess_kurtosis(white: Floats) -> float:
-    """Return Mardia's kurtosis of whitened rows in standard errors from that of a Gaussian (Mardia 1970).
+    """Return Mardia's kurtosis of whitened rows, in standard errors from a Gaussian's.
+
+    Mardia 1970.
 
     ``(mean |w|^4 - d (d + 2) (n - 1) / (n + 1)) / sqrt(8 d (d + 2) / n)``.
     """
@@ -39,7 +41,10 @@ def excess_kurtosis(white: Floats) -> float:
 
 
 def largest_skewness(white: Floats) -> float:
-    """Return the largest third moment of a whitened column in its standard errors, ``sqrt(n / 6) |mean w^3|``."""
+    """Return the largest third moment of a whitened column, in its standard errors.
+
+    ``sqrt(n / 6) |mean w^3|``.
+    """
     thirds = np.abs((white**3).mean(axis=0))
     return float(np.sqrt(len(white) / 6) * thirds.max())
 

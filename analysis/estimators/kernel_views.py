@@ -104,7 +104,9 @@ def seen_of_sums(total: Floats, own: Floats, sizes: Codes, counts: Codes, n: int
 def halves_seen(
     z: Values, s2: float, xs: Codes, ys: Codes, splits: Sequence[NDArray[np.bool_]]
 ) -> list[tuple[Seen, Seen]]:
-    """Return for either half of each split of the rows, what its rows see of it, grouped by X and by Y: of all splits from few passes.
+    """Return for either half of each split what its rows see, grouped by X and by Y.
+
+    Of all splits from few passes.
 
     A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no row needs to know its size.
     """

@@ -74,7 +74,9 @@ def fewer_neighbours(e: Counting) -> Counting | None:
 
 @dataclass(frozen=True)
 class KSG:
-    """I(A;B) of continuous vectors by k nearest neighbours (Kraskov et al. 2004, first estimator); labels by Ross (2014).
+    """I(A;B) of continuous vectors by k nearest neighbours.
+
+    Kraskov et al. 2004, first estimator; labels by Ross (2014).
 
     Coordinates are standardised. The norm is Euclidean within a variable and the maximum across the two.
 
@@ -236,7 +238,9 @@ class KSG:
 
 @dataclass(frozen=True)
 class Ross(KSG):
-    """I(Z;Y) of a continuous vector and labels by k nearest neighbours within the class (Ross 2014); what `KSG` uses for labels.
+    """I(Z;Y) of a continuous vector and labels by k nearest neighbours within the class.
+
+    Ross 2014; what `KSG` uses for labels.
 
     Raises:
         EstimatorError: equal rows in Z; two variables of one kind.

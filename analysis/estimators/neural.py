@@ -226,7 +226,10 @@ class Variational:
         test: NDArray[np.int64],
         rng: np.random.Generator,
     ) -> float:
-        """Return a critic trained on the rows ``fit``, stopped early by an inner part of them, read on ``test``."""
+        """Return a critic trained on the rows ``fit`` and read on ``test``.
+
+        It is stopped early by an inner part of the former.
+        """
         inner = max(self.batch, int(_INNER * len(fit)))
         stop, train = fit[:inner], fit[inner:]
         if len(train) < self.batch:

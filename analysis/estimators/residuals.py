@@ -64,7 +64,7 @@ def residual_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Read
 
 
 def whiten(z: Floats) -> Whitened:
-    """Turn and scale rows to unit variance in every direction that they have, shape ``(n, dim)``."""
+    """Turn and scale rows, ``(n, dim)``, to unit variance in every direction they have."""
     z = z - z.mean(axis=0)
     variances, directions = np.linalg.eigh(z.T @ z / len(z))
     kept = (variances > 0) & (variances > _SINGULAR * variances[-1])
@@ -74,7 +74,7 @@ def whiten(z: Floats) -> Whitened:
 
 
 def _linear_residuals(x: Floats, z: Floats) -> Floats:
-    """What least squares leave of z, each row scaled to the variance that it has without the fit."""
+    """What least squares leave of z, scaled to the variance that it has without the fit."""
     basis, _ = np.linalg.qr(np.column_stack([np.ones(len(x)), x]))
     leverage = np.minimum((basis**2).sum(axis=1), 1 - 1e-9)
     left = z - basis @ (basis.T @ z)

@@ -21,7 +21,9 @@ from infoplane.types import Estimate, Kind, Variable
 
 @dataclass(frozen=True)
 class Sliced:
-    """``SI(A;B) = E I(u.A; v.B)`` over uniform directions u, v, every slice by k neighbours (Goldfeld & Greenewald 2021, arXiv 2110.05279).
+    """``SI(A;B) = E I(u.A; v.B)`` over uniform directions u, v, by k neighbours.
+
+    Goldfeld & Greenewald 2021, arXiv 2110.05279.
 
     A lower bound of I in expectation; zero exactly when independent; scales to any dimension, since only scalars meet. Labels are not
     projected. It is *not* subject to the data processing inequality: processing may raise it.

@@ -1,4 +1,7 @@
-"""Spec strings: `bin:szt`, `kde:variance=0.001`, `ksg:k=5` ... name an estimator in files, legends, logs and on the command line."""
+"""Spec strings: `bin:szt`, `kde:variance=0.001`, `ksg:k=5` ...
+
+They name an estimator in files, legends, logs and on the command line.
+"""
 
 from __future__ import annotations
 

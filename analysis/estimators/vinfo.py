@@ -1,4 +1,6 @@
-"""V-information: the bits about Y that a predictive family can use from Z, cross-fitted on held-out rows.
+"""V-information: the bits about Y that a predictive family can use from Z.
+
+Cross-fitted on held-out rows.
 
 ``I_V(Z -> Y) = H_V(Y) - H_V(Y|Z)`` (Xu et al. 2020, arXiv 2002.10689). It may grow with depth: processing can make information usable,
 so the data processing inequality does not apply to it.
@@ -401,7 +403,9 @@ def conditional_vinformation(
 
 @dataclass(frozen=True)
 class CodeLength:
-    """Length of an online code of the labels given Z (Voita & Titov 2020, arXiv 2003.12298, eq. 3).
+    """Length of an online code of the labels given Z.
+
+    Voita & Titov 2020, arXiv 2003.12298, eq. 3.
 
     Attributes:
         bits: total code length of all labels in bits.

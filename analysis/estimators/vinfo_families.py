@@ -65,7 +65,9 @@ def log_softmax(logits: Floats) -> Floats:
 def fit_family(
     family: str, split: Callable[[int], Split], rng: np.random.Generator, hidden: int
 ) -> Predictor:
-    """Return a predictor of the named family, tuned and calibrated on the inner rows of ``split(0)``.
+    """Return a predictor of the named family, tuned and calibrated on inner rows.
+
+    Those of ``split(0)``.
 
     The base rates where it learnt nothing.
 

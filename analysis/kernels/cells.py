@@ -1,4 +1,4 @@
-"""Rows of values to 64-bit keys of their cells, quantised and hashed in one pass over the values.
+"""Rows of values to 64-bit keys of their cells, in one pass over the values.
 
 Two of 10^6 different rows share a key by accident with probability about 3e-8.
 """
@@ -67,7 +67,11 @@ def edge_keys(z: Values, edges: int) -> Keys:
 
 
 def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
-    """Return ``searchsorted(linspace(-1, 1, edges, dtype=float32), z, side="right") - 1`` of finite values, in the shape of ``z``."""
+    """Return the cells of finite values between even edges on [-1, 1].
+
+    ``searchsorted(linspace(-1, 1, edges, dtype=float32), z, side="right") - 1``, in the shape of
+    ``z``.
+    """
     from infoplane.analysis.kernels import cells_compiled
 
     out = np.empty(z.size, np.int32)
@@ -76,7 +80,10 @@ def cells_between(z: Values, edges: int) -> NDArray[np.int32]:
 
 
 def _even(edges: int, z: Values) -> tuple[float, Any, Any]:
-    """Return step of the edges, half their number and the last cell, the latter two in the dtype of ``z``."""
+    """Return step of the edges, half their number and the last cell.
+
+    The latter two in the dtype of ``z``.
+    """
     return 2 / (edges - 1), z.dtype.type((edges - 1) / 2), z.dtype.type(edges - 1)
 
 

@@ -137,7 +137,7 @@ def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np
 
 
 def _smallest_squares(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
-    """Return the k smallest squared distances of every row to others, ascending, shape ``(n, k)``."""
+    """Return every row's k smallest squared distances, ascending, shape ``(n, k)``."""
     from infoplane.analysis.kernels.neighbours_compiled import keep_smallest, merge_smallest
 
     n = len(parts[0])
@@ -198,7 +198,10 @@ def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) ->
 
 
 def _square_threshold(eps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the smallest t with sqrt(t) >= eps, so that ``d2 < t`` says the same as ``sqrt(d2) < eps``."""
+    """Return the smallest t with sqrt(t) >= eps.
+
+    ``d2 < t`` says the same as ``sqrt(d2) < eps``.
+    """
     t = eps * eps
     for _ in range(4):
         t = np.where(np.sqrt(t) < eps, np.nextafter(t, np.inf), t)

@@ -126,7 +126,10 @@ def _count_row(d: Any, mine: float, theirs: Any, counts: Any) -> int:
 
 @compiled()
 def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
-    """Add to ``counts`` (from row i0 on) the values of a tile of the upper half below the threshold of their row, and of their column."""
+    """Add to ``counts`` the values of a tile below the threshold of row and of column.
+
+    From row i0 on; the tile is of the upper half.
+    """
     for r in range(d.shape[0]):
         start = r + 1 if i0 == j0 else 0
         theirs = threshold[j0 + start : j0 + d.shape[1]]

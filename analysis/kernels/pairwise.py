@@ -183,7 +183,10 @@ def _within_floats(variances: Floats) -> bool:
 
 
 def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats]:
-    """Return values in memory and variances of an extreme scale in a power-of-two unit (exact), so that float32 exponents hold them."""
+    """Return values and variances of an extreme scale in a power-of-two unit.
+
+    That is exact, and float32 exponents hold them.
+    """
     if not isinstance(z, np.ndarray) or _within_floats(variances):
         return z, variances
     unit = 2.0 ** -round(0.5 * float(np.log2(variances[0])))
@@ -300,7 +303,10 @@ class _Pass:
     def strip(
         self, i: int, rows: int, start: int, stop: int, products: Products
     ) -> tuple[Floats, Floats]:
-        """Return what the pairs of ``rows`` rows from i on and the columns from start to stop add to both."""
+        """Return what pairs of rows and columns add to both.
+
+        Of ``rows`` rows from i on, and the columns from start to stop.
+        """
         from infoplane.analysis.kernels.pairwise_compiled import tile
 
         sums = np.zeros((*self.total.shape[:3], rows))
@@ -382,7 +388,10 @@ def _by_class(n: int, classes: Codes | None) -> tuple[Codes, Codes, Codes]:
 
 
 def _columns(z: Values | Rows, order: Codes) -> Values:
-    """Return coordinates of the sorted rows, shape (dim rounded up to a multiple of the loops' stride, n): few enough to fit into memory."""
+    """Return coordinates of the sorted rows, few enough to fit into memory.
+
+    Shape (dim rounded up to a multiple of the loops' stride, n).
+    """
     from infoplane.analysis.kernels.pairwise_compiled import UNROLL
 
     n, dim = z.shape

@@ -35,7 +35,10 @@ UNROLL = 5
 
 @inlined(fastmath=_FAST)
 def _power_of_two(t: Any) -> Any:
-    """Return ``2^t`` for -120 <= t <= 0 in float32, relative error below 2e-7 and exactly 1 at 0."""
+    """Return ``2^t`` for -120 <= t <= 0 in float32.
+
+    Relative error below 2e-7, exactly 1 at 0.
+    """
     k = np.rint(t)
     r = t - k
     p = _F(1) + r * (_C1 + r * (_C2 + r * (_C3 + r * (_C4 + r * _C5))))
@@ -132,7 +135,7 @@ def tile(  # noqa: C901  # written as one loop, so that numba compiles one
     below: Any,
     at: int,
 ) -> None:
-    """Add one tile of the upper half, columns j >= i, to the sums of its rows and of its columns.
+    """Add one tile of the upper half to the sums of its rows and of its columns.
 
     Products ``g`` are used when it has entries, coordinates ``zt`` otherwise. Rows are sorted by class: row i's class is first[i]..last[i].
     ``groups`` (m, n) are further groupings. ``sums`` (v, 2 + m, 2, rows) and ``below`` (v, 2 + m, 2, ...), where the columns of this tile begin

@@ -1,4 +1,7 @@
-"""How many threads a kernel uses, one setting for our own and for BLAS, so that they never multiply; and on which device it runs."""
+"""How many threads a kernel uses, and on which device it runs.
+
+One setting for our threads and those of BLAS: they never multiply.
+"""
 
 from __future__ import annotations
 

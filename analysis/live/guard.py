@@ -55,7 +55,9 @@ def host_name(header: str) -> str:
 
 
 class Guard:
-    """ASGI middleware: refuses foreign Host headers (DNS rebinding), requests made by other sites, wrong tokens and anything but reading.
+    """ASGI middleware that refuses what is no reading of the page by its owner.
+
+    Foreign Host headers (DNS rebinding), requests made by other sites, wrong tokens.
 
     Attributes:
         hosts: names a request may address; None accepts any (only together with a token).

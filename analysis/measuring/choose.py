@@ -134,7 +134,7 @@ def _samples(archive: Archive, step: int, rows: NDArray[np.intp]) -> Iterator[Va
 def _rows_of(
     archive: Archive, step: int, layer: str, rows: NDArray[np.intp]
 ) -> NDArray[Any]:  # Any: stored dtype
-    """Return some rows of a layer, read in blocks so that a large layer is never whole in memory."""
+    """Return some rows of a layer, read in blocks: it is never whole in memory."""
     parts, start = [], 0
     for block in archive.chunks(step, layer, 4096):
         here = rows[(rows >= start) & (rows < start + len(block))]
@@ -192,7 +192,9 @@ def _fitted(plain: Estimator, checkpoints: Sequence[Sequence[Variable]]) -> dict
 
 
 def _resolves(plain: Estimator, fitted: Estimator, inputs: Variable, sample: Variable) -> bool:
-    """Return whether a layer's number is below its ceiling, of cells that rows share, on a range that fits this checkpoint.
+    """Return whether a layer's number can answer at this checkpoint.
+
+    Below its ceiling, of cells that rows share, on a range that fits.
 
     Args:
         plain: the estimator with edges of this checkpoint alone.

@@ -383,7 +383,10 @@ def _z(
     *,
     in_blocks: bool,
 ) -> Variable | StoredRows:
-    """Return the activation as this estimator wants it, read once for all, or in blocks where it can work so."""
+    """Return the activation as this estimator wants it.
+
+    Read once for all, or in blocks where it can work so.
+    """
     digests = estimator.traits.wants == "row hashes"
     by_blocks = isinstance(estimator, ReadsBlocks) and not digests
     if by_blocks and digests not in read and in_blocks:

@@ -58,7 +58,7 @@ def possible(
 
 
 def whole_layer_note(archive: Archive, layer: str) -> tuple[str, ...]:
-    """Return the note of a number that was made of the layer's digests where less of it is stored."""
+    """Return the note of a number made of a layer's digests where less is stored."""
     reduction = archive.layer_info(layer).reduction
     if reduction in ("none", "flatten"):
         return ()

@@ -30,7 +30,9 @@ def pooled_label(pooled: Pooled, sense: str = "point") -> str:
 def plot_cloud(
     pooled: Sequence[Pooled], *, step: int | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw every run as a small point per layer at one checkpoint, the median as the layer's own shape, thin lines to it.
+    """Draw every run as a small point per layer at one checkpoint.
+
+    The median has the layer's own shape, with thin lines to it.
 
     The way Shwartz-Ziv and Tishby (2017) drew many random initialisations, with the median added: coordinates are medians
     one by one.

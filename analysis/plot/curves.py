@@ -79,7 +79,9 @@ def plot_curves(
     log: bool | None = None,
     view: View | None = None,
 ) -> Axes:
-    """Draw one quantity versus training step, one curve per layer (colour by depth, name at the curve's end).
+    """Draw one quantity versus training step, one curve per layer.
+
+    Colour by depth, name at the curve's end.
 
     A band shows the 95 % interval, or the space between the lower and the upper bound where the estimator gives a pair.
     Hollow marks have a coverage below 0.95, hollow and crossed ones are saturated.
@@ -268,7 +270,10 @@ def _height_of_end(ax: Axes, curve: Curve) -> float:
 def _write_name(
     ax: Axes, name: str, curve: Curve, tone: style.Tone, slot: float, size: float
 ) -> None:
-    """Write a layer's name right of the Axes at the height ``slot``, joined to the end of its curve."""
+    """Write a layer's name right of the Axes, joined to the end of its curve.
+
+    At the height ``slot``.
+    """
     line = {"arrowstyle": "-", "lw": 0.5, "color": tone, "alpha": 0.7, "shrinkA": 1, "shrinkB": 1}
     ax.annotate(
         name,

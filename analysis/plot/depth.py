@@ -105,7 +105,9 @@ class Depth:
 
 
 def depth_of(plane: Plane, layers: Sequence[str]) -> Depth | None:
-    """Return the layers by depth, where rows are tokens and the layers are those of two blocks or more.
+    """Return the layers by depth, where rows are tokens.
+
+    And the layers are those of two blocks or more.
 
     Example:
         >>> from infoplane.row_info import RowInfo

@@ -174,7 +174,9 @@ def _corners(across: Interval, up: Interval) -> list[Corner]:
 
 
 def convex_hull(points: Sequence[Corner]) -> list[Corner]:
-    """Return the corners of the smallest convex polygon around points, anticlockwise (Andrew's monotone chain).
+    """Return the corners of the smallest convex polygon around points, anticlockwise.
+
+    Andrew's monotone chain.
 
     Example:
         >>> convex_hull([(0, 0), (2, 0), (1, 1), (1, 0.5), (1, 2)])

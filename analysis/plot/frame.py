@@ -144,7 +144,10 @@ def _reference(ceiling: Ceiling, view: View) -> str:
 
 
 def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
-    """Write the label of the flat axis, broken to the width that the Axes, laid out, has with the step scale beside it."""
+    """Write the label of the flat axis, broken to the width of the Axes.
+
+    That is known once it is laid out with the step scale beside it.
+    """
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72
     ax.set_xlabel(wrap_label(style.drawable(text), max(18, int(room / 4.2))), parse_math=False)
@@ -217,7 +220,9 @@ def draw_depth(ax: Axes, paths: Sequence[Trajectory], depth: Depth) -> None:
 
 
 def number_ends(ax: Axes, paths: Sequence[Trajectory], depth: Depth | None = None) -> None:
-    """Write the layer's number (or its name, where names are numbers) beside its last mark, moved aside where they would collide.
+    """Write the layer's number beside its last mark, moved aside where they collide.
+
+    Or its name, where names are numbers.
 
     Args:
         ax: the Axes.
@@ -246,7 +251,7 @@ def number_ends(ax: Axes, paths: Sequence[Trajectory], depth: Depth | None = Non
 def _draw_number(
     ax: Axes, text: str, end: tuple[float, float], shift: tuple[float, float], gid: str
 ) -> None:
-    """Write a layer's mark ``shift`` points from its end, joined to it by a line where it is far."""
+    """Write a layer's mark ``shift`` points from its end, joined to it where it is far."""
     line = {"arrowstyle": "-", "lw": 0.4, "color": "#888888", "shrinkA": 3, "shrinkB": 3}
     ax.annotate(
         text,

@@ -24,7 +24,10 @@ _TONES = style.LAYER_TONES
 
 @style.styled
 def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
-    """Fall of I(X;Z) from its split-half peak with 95 % intervals, one row per layer and estimator; filled where it counts as compression."""
+    """Draw falls of I(X;Z) from their split-half peaks with 95 % intervals.
+
+    One row per layer and estimator; filled where it counts as compression.
+    """
     curves = [(phase, c) for phase in phases.layers for c in phase.curves]
     ax = style.new_axes(ax, style.PAGE * 0.8, max(1.8, 0.17 * len(curves) + 0.9))
     specs = list(dict.fromkeys(c.estimator for _, c in curves))
@@ -62,7 +65,10 @@ def plot_phases(phases: Phases, *, ax: Axes | None = None) -> Axes:
 
 @style.styled
 def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> Axes:
-    """Invariance error (what notation moves) beside sensitivity (what losing half of the units moves), per layer and estimator."""
+    """Draw invariance error beside sensitivity, per layer and estimator.
+
+    What notation moves, and what losing half of the units moves.
+    """
     if not found:
         raise InputError("nothing to draw: the battery gave no result")
     ax = style.new_axes(ax, style.PAGE * 0.85, max(1.8, 0.2 * len(found) + 0.9))

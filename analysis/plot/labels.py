@@ -180,7 +180,9 @@ def _shared(names: Sequence[str]) -> tuple[int, int]:
 
 
 def short_names(names: Sequence[str], width: int = 24) -> list[str]:
-    """Layer names cut to ``width`` characters where they are longer, control characters shown as spaces, all different.
+    """Return layer names cut to ``width`` characters where they are longer.
+
+    Control characters shown as spaces, all different.
 
     The dotted prefix and suffix that all names share go first, the middle of what is left then.
 

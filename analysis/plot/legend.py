@@ -48,7 +48,7 @@ class Legend:
 
 
 def named_layers(ax: Axes, count: int, depth: Depth | None = None) -> list[int]:
-    """Return the places of the layers that have a name in the legend and a number beside their mark."""
+    """Return the places of layers with a name in the legend and a number at their mark."""
     most = MOST_NAMED[_size(ax)]
     return named(count, most) if depth is None else depth.marked(most)
 

@@ -35,7 +35,10 @@ _CELL = 9.0
 def worst_of_pairs(
     report: DPIReport, layers: Sequence[str], estimator: str | None
 ) -> tuple[np.ndarray, list[list[str]]]:
-    """Per pair (row upstream, column downstream) the largest excess in bits (NaN without a finding) and the worst verdict ('' without)."""
+    """Return the largest excess in bits and the worst verdict of every pair.
+
+    Row upstream, column downstream; NaN and '' without a finding.
+    """
     place = {name: k for k, name in enumerate(layers)}
     excess = np.full((len(layers), len(layers)), np.nan)
     verdict = [["" for _ in layers] for _ in layers]

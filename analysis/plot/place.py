@@ -10,7 +10,9 @@ Box = tuple[float, float, float, float]
 
 
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Positions on a line as near to ``wanted`` as they can be with at least ``gap`` between neighbours, inside [low, high].
+    """Return positions on a line as near to ``wanted`` as they can be.
+
+    With at least ``gap`` between neighbours, inside [low, high].
 
     Pools neighbours that collide and puts each pool at the mean of its wishes (least squares). When they cannot fit, they are spaced evenly.
 
@@ -56,7 +58,9 @@ def place_labels(
     pad: float = 3.0,
     obstacles: Sequence[Box] = (),
 ) -> list[tuple[float, float]]:
-    """Centres of labels near their anchors, inside ``frame``, none over another label or another anchor (greedy, nearest ring first).
+    """Return centres of labels near their anchors, none over another.
+
+    Inside ``frame``; greedy, nearest ring first; not over another anchor either.
 
     Args:
         anchors: points to label.

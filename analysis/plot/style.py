@@ -111,7 +111,10 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def context() -> AbstractContextManager[None]:
-    """Our rcParams for a with block, e.g. around ``savefig`` (text stays text in SVG, fonts are embedded in PDF)."""
+    """Our rcParams for a with block, e.g. around ``savefig``.
+
+    Text stays text in SVG, fonts are embedded in PDF.
+    """
     return mpl.rc_context(RC)
 
 
@@ -289,7 +292,10 @@ def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
 
 
 def step_axis(ax: Axes, steps: Sequence[int], log: bool | None = None) -> None:
-    """Make the x axis of ``ax`` a step axis, logarithmic where that reads better, step 0 included."""
+    """Make the x axis of ``ax`` a step axis, logarithmic where that reads better.
+
+    Step 0 is included.
+    """
     from matplotlib.ticker import FixedLocator, NullLocator
 
     if is_log(steps) if log is None else log:
@@ -301,7 +307,10 @@ def step_axis(ax: Axes, steps: Sequence[int], log: bool | None = None) -> None:
 
 
 def drawable(text: str) -> str:
-    """``text`` with every character our font lacks shown as a box, so that any layer name can be drawn."""
+    """Return ``text`` with every character our font lacks shown as a box.
+
+    Any layer name can be drawn.
+    """
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
     glyphs = get_font(findfont(FontProperties(family="DejaVu Sans"))).get_charmap()

@@ -35,7 +35,10 @@ GRADIENTS = {
 
 @style.styled
 def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
-    """Saturated values, exact zeros, duplicate rows, used cells, clipped values and spread versus step, one line per layer."""
+    """Draw what activations do versus step, one line per layer.
+
+    Saturated values, exact zeros, duplicate rows, used cells, clipped values and spread.
+    """
     if not found:
         raise InputError("nothing to draw: no captured steps")
     layers = list(dict.fromkeys(m.layer for m in found))
@@ -72,7 +75,11 @@ def draw_mechanism(found: Sequence[Mechanism]) -> Figure:
 
 @style.styled
 def draw_gradients(statistics: Gradients) -> Figure:
-    """Norm of the mean gradient, its standard deviation over batches (both over the weight norm), SNR and noise scale versus step, per parameter."""
+    """Draw gradient statistics versus step, per parameter.
+
+    Norm of the mean gradient, its standard deviation over batches (both over the weight norm), SNR
+    and noise scale.
+    """
     names = _parameters(statistics)
     figure = style.new_figure(style.PAGE, style.PAGE * 0.55)
     axes = figure.subplots(2, 2, sharex=True).ravel()
@@ -87,7 +94,9 @@ def draw_gradients(statistics: Gradients) -> Figure:
 def plot_gradient_snr(
     statistics: Gradients, *, ax: Axes | None = None, log: bool | None = None
 ) -> Axes:
-    """Signal-to-noise ratio of the gradients, ``|mean| / sqrt(tr Cov)`` over batches at a frozen checkpoint, versus step, per weight matrix.
+    """Draw the signal-to-noise ratio of the gradients versus step, per weight matrix.
+
+    ``|mean| / sqrt(tr Cov)`` over batches at a frozen checkpoint.
 
     The line at 1 parts drift (mean above noise) from diffusion (noise above mean). That the ratio falls is no sign of compression: it falls in
     ReLU networks, which do not compress, as well (Saxe et al. 2018).

@@ -1,4 +1,4 @@
-"""The information plane and, beside it, the information that a predictor can use (V-information), layer by layer."""
+"""The information plane, and beside it what a predictor can use, layer by layer."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ def _name_layers(ax: Axes, layers: Sequence[str]) -> None:
 
 @style.styled
 def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None = None) -> Figure:
-    """The Shannon plane of one estimator on the left, usable information (``vinfo``) along the layers on the right, steps in the same colours.
+    """Draw the Shannon plane on the left, usable information along the layers on the right.
+
+    Of one estimator and of ``vinfo``, steps in the same colours.
 
     Args:
         plane: measured with both, e.g. ``measure(run, ["bin:szt", "vinfo:family=linear"])``.

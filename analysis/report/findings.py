@@ -57,7 +57,7 @@ def _finding(
 
 
 def _episodes(report: DPIReport, plane: Plane, texts: Mapping[str, int]) -> list[dict[str, Json]]:
-    """Return the worst episodes, each with a sentence, the worst of its findings and what that means."""
+    """Return the worst episodes, each with a sentence, its worst finding and its meaning."""
     findings: dict[tuple[str, ...], list[Finding]] = {}
     for f in report.findings:
         key = (f.law, f.upstream, f.downstream, f.estimator, f.verdict)

@@ -112,7 +112,9 @@ def log_mlflow(
 
 
 def mlflow_names(names: Sequence[str]) -> dict[str, str]:
-    """Names as MLflow takes them (letters, digits, ``_ - . / :`` and spaces, at most 250), all different.
+    """Return names as MLflow takes them, all different.
+
+    Letters, digits, ``_ - . / :`` and spaces, at most 250.
 
     Example:
         >>> mlflow_names(["infoplane/fc1/I(Z;Y) kde:variance=0.1 upper"])

@@ -52,7 +52,10 @@ def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """Two point estimates of one information that differ by more than 0.1 bit and two standard errors: at most one of them is right."""
+    """Two point estimates of one information, of which at most one is right.
+
+    They differ by more than 0.1 bit and two standard errors.
+    """
 
     step: int
     layer: str

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BothSides:
-    """I(Z;Y) of one layer, checkpoint and estimator on equally many trained-on and held-out rows.
+    """I(Z;Y) of one layer and checkpoint on trained-on and on held-out rows.
+
+    Equally many of each, by one estimator.
 
     Attributes:
         train, test: the estimates, from ``n`` rows each: with fewer rows on one side its bias would differ.

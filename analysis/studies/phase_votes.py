@@ -39,7 +39,7 @@ class Votes:
 
     @property
     def agree(self) -> bool:
-        """Whether at least two families fall together and none stands still or falls at another time."""
+        """Whether two families fall together and none stands still or falls at another time."""
         return (
             len(self.together) >= 2 and len(self.together) == len(self.falling) and not self.still
         )

@@ -107,7 +107,10 @@ class Bench:
     def _replace(
         self, site: Site, value: Any, tensor: Tensor, new: Tensor
     ) -> Any:  # Any: layer output
-        """Put ``new`` there. What a module reads is overwritten, so that everything that reads the same tensor later does too."""
+        """Put ``new`` there.
+
+        What a module reads is overwritten: everything that reads the tensor later does too.
+        """
         if site.end == "input" and self._overwritable(site, value, tensor):
             tensor.copy_(new)
             return None
@@ -127,7 +130,10 @@ class Bench:
 
 
 def same(a: Tensor, b: Tensor, tolerance: float) -> bool:
-    """Whether two values of a layer are equal, up to ``tolerance`` times the largest finite magnitude; an infinity or NaN equals itself only."""
+    """Whether two values are equal, up to ``tolerance`` times the largest finite magnitude.
+
+    An infinity or NaN equals itself only.
+    """
     if a is b or (a.dtype == b.dtype and torch.equal(a, b)):
         return True
     if a.shape != b.shape or not a.numel():

@@ -69,7 +69,10 @@ def _input_bytes(probe: Probe) -> int:
 
 
 def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
-    """Numbers of equally many rows, shape ``(k,)`` each, that differ row by row in every input wherever the probe allows."""
+    """Numbers of equally many rows that differ row by row in every input.
+
+    Shape ``(k,)`` each; wherever the probe allows.
+    """
     among = np.unique(np.linspace(0, probe.n - 1, min(probe.n, _LOOKED_AT)).astype(np.int64))
     tables = [
         to_numpy(t[torch.from_numpy(among)]).reshape(len(among), -1)
@@ -87,7 +90,10 @@ def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
 
 
 def _spread(tables: Sequence[NDArray[np.generic]], count: int) -> Rows:
-    """``count`` rows: half of them hold the largest or smallest value of a column, the rest lie evenly between."""
+    """``count`` rows, half of them with the largest or smallest value of a column.
+
+    The rest lie evenly between.
+    """
     n = len(tables[0])
     holders: list[int] = []
     for which in zip(*(_extremes(table) for table in tables), strict=True):

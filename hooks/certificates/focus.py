@@ -56,7 +56,10 @@ class WholeSamples:
     separate: ClassVar[bool] = True
 
     def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
-        """Rows that differ in every input wherever the probe allows, see `infoplane.hooks.certificates.chosen_rows`."""
+        """Rows that differ in every input wherever the probe allows.
+
+        See `infoplane.hooks.certificates.chosen_rows`.
+        """
         return two_sets(probe, rows)
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:

@@ -246,7 +246,10 @@ class Interchange:
     def noise_of(
         self, site: Site, row: dict[str, Relation], near: Values, found: References, far: Values
     ) -> tuple[Pairs, Pairs]:
-        """The layers that depend, given this one, on the noise before it (shared) and behind it (fresh)."""
+        """The layers that depend, given this one, on the noise before and behind it.
+
+        Before it the noise is shared, behind it fresh.
+        """
         name, after = site.name, AFTER if found.random else None
         value = found.plain[name]
         put_back: dict[str, Patch] = {name: partial(_put, value)}

@@ -1,4 +1,7 @@
-"""Kinds of modules: layers of their own, composites, activations, normalisations, what never stands for anything."""
+"""Kinds of modules.
+
+Layers of their own, composites, activations, normalisations, what never stands for anything.
+"""
 
 from __future__ import annotations
 

@@ -169,7 +169,10 @@ class _Looking:
         return True
 
     def warn_unless_repeatable(self, sites: Sequence[Site], rows: int) -> None:
-        """Two forwards of the same rows with the same random numbers give the same, unless something is kept elsewhere."""
+        """Warn unless two forwards of the same rows and random numbers give the same.
+
+        They do unless something is kept elsewhere.
+        """
         first, second = self._values(sites, rows), self._values(sites, rows)
         other = [name for name, z in first.items() if not _equal(z, second[name])]
         if other:
@@ -263,7 +266,10 @@ def _warn_of_labels(model: nn.Module, probe: Probe) -> None:
 
 
 def _decoder_lost_labels(model: nn.Module, probe: Probe) -> list[str]:
-    """What was said of labels that were taken out of the inputs of an encoder-decoder; none elsewhere."""
+    """What was said of labels that were taken out of the inputs of an encoder-decoder.
+
+    None elsewhere.
+    """
     decoding = getattr(getattr(model, "config", None), "is_encoder_decoder", False)
     return [note for note in probe.notes if "taken as y" in note] if decoding else []
 

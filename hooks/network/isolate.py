@@ -1,4 +1,7 @@
-"""A probe leaves the model and every random state exactly as it found them, also after an error."""
+"""A probe leaves the model and every random state exactly as it found them.
+
+Also after an error.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,10 @@ def clean(path: str) -> str:
 
 
 class RandomState:
-    """The random states of Python, NumPy and torch (CPU and every used accelerator) as they are now."""
+    """The random states of Python, NumPy and torch as they are now.
+
+    Of the CPU and of every accelerator in use.
+    """
 
     def __init__(self) -> None:
         self._python = random.getstate()

@@ -217,7 +217,11 @@ def _note(names: list[str], more: list[str]) -> None:
 
 
 def _keeps_state_elsewhere(module: nn.Module) -> bool:
-    """Wrappers of torch.distributed keep an exchange between processes, scripted modules their attributes in C++."""
+    """Whether a module keeps state that is no attribute of it.
+
+    Wrappers of torch.distributed keep an exchange between processes, scripted modules their
+    attributes in C++.
+    """
     of_exchange = type(module).__module__.startswith("torch.distributed")
     return of_exchange or isinstance(module, torch.jit.ScriptModule)
 

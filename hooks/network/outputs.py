@@ -97,7 +97,9 @@ def _describe(output: Any) -> str:  # Any: whatever the layer returned
 def pick(
     output: Any, selector: Selector | None, where: str
 ) -> Tensor:  # Any: whatever the layer returned
-    """The tensor that ``selector`` names, dequantised, padded when nested or packed (then samples come first).
+    """Return the tensor that ``selector`` names, dequantised, padded where it is ragged.
+
+    Of nested and packed tensors samples come first.
 
     Raises:
         UnsupportedOutput: it is not there, not a tensor, or complex or sparse.

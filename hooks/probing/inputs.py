@@ -25,7 +25,9 @@ _CONSTANT = (type(None), bool, int, float, complex, str, enum.Enum, torch.dtype)
 def map_tensors(
     f: Callable[..., Any], value: Any, *others: Any, name: str = ""
 ) -> Any:  # Any: a structure of tensors
-    """``value`` with every tensor in it replaced by ``f(its name, tensor, the same one of each other structure)``.
+    """Return ``value`` with every tensor in it replaced by what ``f`` gives.
+
+    ``f(its name, tensor, the same one of each other structure)``.
 
     Example:
         >>> map_tensors(lambda name, t: t + 1, {"x": torch.zeros(1), "scale": 2.0})

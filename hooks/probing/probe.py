@@ -1,4 +1,7 @@
-"""The probe set: fixed rows in fixed batches, held as tensors, so that probing draws no random number and reads no loader."""
+"""The probe set: fixed rows in fixed batches, held as tensors.
+
+Probing draws no random number and reads no loader.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +150,10 @@ def to_numpy(t: Tensor) -> NDArray[np.generic]:
 
 
 def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> object:
-    """Run the model: ``model(x)``, ``model(*xs)``, ``model(**xs)`` by the type of the inputs, or the user's ``forward(model, inputs)``."""
+    """Run the model on inputs, in the way that their type asks for.
+
+    ``model(x)``, ``model(*xs)``, ``model(**xs)``, or the user's ``forward(model, inputs)``.
+    """
     if forward is not None:
         return forward(model, inputs)
     try:
@@ -165,7 +171,9 @@ def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> ob
 def make_probe(
     given: object, fixed: Sequence[str] = (), *, dtype: torch.dtype | None = None
 ) -> Probe:
-    """A `Probe` from inputs with or without labels, a loader, a data set, a list of samples, or a callable that returns one of these.
+    """Return a `Probe` from inputs with or without labels.
+
+    Or from a loader, a data set, a list of samples, or a callable that returns one of these.
 
     Args:
         given: ``x``, ``(x, y)``, a mapping, a ``DataLoader`` or other iterable of batches, a data set or list of samples, or a

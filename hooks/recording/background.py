@@ -119,7 +119,7 @@ Parcel = tuple[str, NDArray[np.generic], NDArray[np.uint64] | None, str]
 
 
 class Parcels:
-    """The rows of one capture on their way from the training thread to the writer's, bounded in bytes.
+    """The rows of one capture on their way to the writer's thread, bounded in bytes.
 
     The sender enters it (twice, as an interrupt may cut an exit short): left without `end`, the capture is abandoned.
     """

@@ -92,7 +92,10 @@ def _number(value: object) -> float:
 
 
 class Weights:
-    """How often the parameters of a network were written, to tell weights that were loaded from weights that were trained."""
+    """How often the parameters of a network were written.
+
+    It tells weights that were loaded from weights that were trained.
+    """
 
     def __init__(self, model: nn.Module) -> None:
         self._written = [(p, p._version) for p in model.parameters()]

@@ -63,7 +63,10 @@ class Kept:
 
     @property
     def whole(self) -> bool:
-        """Whether what is stored holds every bit of the raw row, so that its digest can be taken from it."""
+        """Whether what is stored holds every bit of the raw row.
+
+        Then its digest can be taken from it.
+        """
         return (
             self.reduction is None
             and self.dtype.itemsize >= getattr(torch, self.site.dtype).itemsize

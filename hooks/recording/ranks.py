@@ -77,7 +77,10 @@ class Team:
 
 
 def sharded(model: nn.Module) -> bool:
-    """Whether parameters are spread over ranks (DTensor of FSDP2 or tensor parallelism, or an FSDP1 wrapper)."""
+    """Whether parameters are spread over ranks.
+
+    DTensor of FSDP2 or tensor parallelism, or an FSDP1 wrapper.
+    """
     return any(hasattr(p, "full_tensor") for p in model.parameters()) or any(
         type(m).__name__ == "FullyShardedDataParallel" for m in model.modules()
     )

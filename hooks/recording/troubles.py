@@ -100,7 +100,10 @@ class Troubles:
             )
 
     def changed_for_good(self, step: int, names: Sequence[str]) -> None:
-        """Say once of each what a probe changed in the network though nothing foretold it, so that it cannot be put back."""
+        """Say once of each what a probe changed though nothing foretold it.
+
+        It cannot be put back.
+        """
         new = [name for name in names if name not in self._said_changed]
         if new:
             self._said_changed.update(new)

@@ -44,7 +44,9 @@ def following_axes(
     device: torch.device,
     forward: Forward | None = None,
 ) -> dict[str, list[int]] | None:
-    """Per layer the axes of a sample that are as short as the inputs ``members`` when these are cut; None where that cannot be run.
+    """Per layer the axes of a sample that shorten with the inputs ``members``.
+
+    None where that cannot be run.
 
     Args:
         probe: a few samples.
@@ -71,7 +73,10 @@ def following_axes(
 
 
 def _followed(whole: Tensor, cut: Tensor | None, lengths: tuple[int, int]) -> list[int]:
-    """Axes that had one of these lengths (with or without the padding) and are one shorter than the first now."""
+    """Axes that had one of these lengths and are one shorter than the first now.
+
+    With or without the padding.
+    """
     if cut is None or cut.ndim != whole.ndim or len(cut) != len(whole):
         return []
     pairs = list(zip(whole.shape[1:], cut.shape[1:], strict=True))
@@ -118,7 +123,10 @@ def is_causal(
 
 
 def _others(tensor: Tensor, rows: Tensor, last: Tensor) -> Tensor:
-    """For every sample something else than stands at its last position, taken from the probe itself."""
+    """For every sample something else than stands at its last position.
+
+    Taken from the probe itself.
+    """
     ends = tensor[rows, last]
     pool = tensor.reshape(-1, *tensor.shape[2:])
     chosen = [int((pool != end).reshape(len(pool), -1).any(1).float().argmax()) for end in ends]

@@ -269,7 +269,10 @@ def over_positions(spec: object) -> bool:
 
 
 def _warn_of_padding(sequences: Sequences, what: str) -> None:
-    """Warn where padding is likely and no mask explains it: there is none, or it is true everywhere."""
+    """Warn where padding is likely and no mask explains it.
+
+    There is none, or it is true everywhere.
+    """
     if not sequences.valid.all():
         return
     if (sign := likely_padding(sequences.tokens)) is not None:

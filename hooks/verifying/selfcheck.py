@@ -1,4 +1,7 @@
-"""Is what the archive says what the network does? A stored step held against a fresh pass of the live model, with a name for what differs."""
+"""Is what the archive says what the network does?
+
+A stored step held against a fresh pass of the live model, with a name for what differs.
+"""
 
 from __future__ import annotations
 

@@ -129,7 +129,10 @@ def _numbers(column: NDArray[np.float64]) -> list[float | None]:
 def _texts(
     column: NDArray[np.int32], texts: Sequence[Any], key: str
 ) -> list[Any]:  # Any: texts, or lists of them
-    """Raise ValueError or InputError for a place that is not in the list, or a list of something else."""
+    """Raise ValueError or InputError for a place that is not in the list.
+
+    A list of something else is refused too.
+    """
     values = [tuple(v) if isinstance(v, list) else v for v in texts]
     refuse_other(values, key)
     if len(column) and not 0 <= int(column.min()) <= int(column.max()) < len(values):

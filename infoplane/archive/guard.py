@@ -143,7 +143,10 @@ def read_text(path: Path) -> bytes:
 
 @contextlib.contextmanager
 def naming(where: str) -> Iterator[None]:
-    """Turn whatever the HDF5 library throws at damaged structures into `DamagedArchive` that names file and key."""
+    """Turn what HDF5 throws at damaged structures into `DamagedArchive`.
+
+    It names file and key.
+    """
     try:
         yield
     except (ArchiveError, MissingExtra):
@@ -291,7 +294,9 @@ def _expansion(d: Any, plist: Any, where: str) -> int:  # Any: h5py objects
 def checked_array(
     group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, where: str
 ) -> Any:  # Any: h5py dataset
-    """The dataset at ``path`` after checking that it is an array of this shape and dtype with storage of its own.
+    """Return the dataset at ``path``, checked.
+
+    It is an array of this shape and dtype with storage of its own.
 
     Raises:
         DamagedArchive: anything else.
@@ -310,7 +315,10 @@ def checked_array(
 
 
 def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
-    """Fill ``view`` from the file, yielding what has arrived, piece by piece, while it is in cache; ends early where the file does."""
+    """Fill ``view`` from the file, yielding what has arrived while it is in cache.
+
+    Ends early where the file does.
+    """
     done = 0
     while done < len(view) and (
         got := os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)

@@ -240,7 +240,9 @@ def says_format(text: bytes, kind: str, where: str) -> bool:
 
 
 def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any: JSON
-    """The body of a sealed JSON text of the given ``format``, checked for format, version and checksum.
+    """Return the body of a sealed JSON text of the given ``format``.
+
+    Format, version and checksum are checked.
 
     Raises:
         NotAnArchive: the format is not ``kind``.
@@ -265,7 +267,10 @@ def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any
 
 
 def _as_written(text: str | bytes) -> bool:
-    """Whether nothing in a JSON text stands for a float that JSON does not have (nor is spelt so that it could)."""
+    """Whether nothing in a JSON text stands for a float that JSON does not have.
+
+    Nor is spelt so that it could.
+    """
     marks = ("$float", "\\u") if isinstance(text, str) else (b"$float", b"\\u")
     return not any(mark in text for mark in marks)  # type: ignore[operator]  # of its own kind
 

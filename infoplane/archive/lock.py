@@ -23,7 +23,7 @@ _held: weakref.WeakSet[WriterLock] = weakref.WeakSet()
 
 
 class WriterLock:
-    """Holds ``RUN/writer-r<rank>.lock`` until `release` or the end of the process, however it ends.
+    """Hold ``RUN/writer-r<rank>.lock`` until `release` or the end of the process.
 
     Attributes:
         exclusive: False where the filesystem cannot lock (some NFS): then a warning was given and two writers are not told apart.
@@ -76,7 +76,10 @@ class WriterLock:
             os.pwrite(self._fd, note.encode(), 0)
 
     def _lock(self) -> None:
-        """Take the lock; tries for a fifth of a second, since `is_being_written` holds it for a moment."""
+        """Take the lock.
+
+        Tries for a fifth of a second: `is_being_written` holds it for a moment.
+        """
         until = time.monotonic() + _PATIENCE_SECONDS
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Where results go: into the run, or to the user's cache where the run may not be written to."""
+"""Where results go: into the run, or to the user's cache where it is read only."""
 
 from __future__ import annotations
 

@@ -117,7 +117,9 @@ class Sink:
 def publishing(
     target: Path, *, durable: bool = True, replace: bool = False, tag: str = ""
 ) -> Iterator[Sink]:
-    """Yield a `Sink` for a temporary file beside ``target`` that becomes ``target`` on a clean exit and vanishes on any error.
+    """Yield a `Sink` for a temporary file beside ``target``.
+
+    It becomes ``target`` on a clean exit and vanishes on any error.
 
     Args:
         target: the final path.
@@ -261,7 +263,10 @@ def _call_here(work: Callable[[], None]) -> None:
 
 
 def set_aside(file: h5py.File, path: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
-    """A new dataset whose bytes have their place in the file at once and are filled by whoever asks for it (`Sink.put`), not by HDF5."""
+    """Make a dataset whose bytes have their place in the file at once.
+
+    They are filled by whoever asks for it (`Sink.put`), not by HDF5.
+    """
     links, creation = _at_once()
     return h5py.Dataset(
         h5py.h5d.create(
@@ -277,7 +282,10 @@ def set_aside(file: h5py.File, path: str, shape: tuple[int, ...], dtype: str) ->
 
 @cache
 def _at_once() -> tuple[Any, Any]:  # Any: h5py's property lists
-    """How to create a dataset with the groups above it, that has its place before it has content, which HDF5 does not write."""
+    """How to create a dataset that has its place before it has content.
+
+    With the groups above it; HDF5 does not write the content.
+    """
     links, creation = (
         h5py.h5p.create(h5py.h5p.LINK_CREATE),
         h5py.h5p.create(h5py.h5p.DATASET_CREATE),

@@ -31,7 +31,9 @@ def child_environment() -> dict[str, str]:
 
 
 class CompanionProcess:
-    """A Python process of its own session that ends, or is told, when the process that made it does.
+    """A Python process that ends, or is told, when the process that made it does.
+
+    It has a session of its own.
 
     Its standard input closes when the training ends, however it ends. A Ctrl-C meant for the training does not hit it.
 

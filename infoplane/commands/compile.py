@@ -23,7 +23,10 @@ SPECS = (
 
 
 def compile_kernels() -> None:
-    """Measure and check a run of a few rows, as commands do: what they would compile is in the cache afterwards."""
+    """Measure and check a run of a few rows, as commands do.
+
+    What they would compile is in the cache afterwards.
+    """
     import numpy as np
 
     from infoplane.analysis.dpi.check import check_dpi

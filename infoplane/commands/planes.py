@@ -82,7 +82,10 @@ def of_estimators(plane: Plane, estimators: Sequence[str] | None) -> Plane:
 
 
 def first_below_ceiling(plane: Plane) -> str | None:
-    """Return the plane's first estimator most of whose layers are below their ceiling at the last checkpoint; None where none is."""
+    """Return the first estimator most of whose layers are below their ceiling at the end.
+
+    None where none is.
+    """
     for spec in plane.estimators:
         last = plane.select(estimator=spec, quantity="i_xz", step=plane.steps[-1])
         saturated = sum(point.estimate.saturated for point in last)
@@ -163,7 +166,9 @@ def refuse_to_replace(target: Path, options: str) -> None:
 def named_planes(
     paths: Sequence[Path], estimator: str | None, workers: int = 1
 ) -> tuple[dict[str, Plane], str]:
-    """Return planes by a name that tells runs apart, ``a/run`` and ``b/run`` keep their folders, and their estimator.
+    """Return planes by a name that tells runs apart, and their estimator.
+
+    ``a/run`` and ``b/run`` keep their folders.
 
     Args:
         paths: runs or planes.

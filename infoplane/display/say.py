@@ -12,7 +12,7 @@ from infoplane.errors import visible
 
 
 def say(*texts: object, file: TextIO | None = None, flush: bool = False) -> None:
-    r"""Print texts on one line, or on the lines that they have, without any other control character.
+    r"""Print texts without any control character but the ends of their lines.
 
     Layer names, file names and messages may come from a stranger. An escape sequence in them would move the cursor,
     set the title or fill the clipboard of whoever reads it.

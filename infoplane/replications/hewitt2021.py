@@ -109,7 +109,10 @@ def pointer_run(ctx: Context, seed: int) -> Archive:
 
 
 def depth(ctx: Context) -> Result:
-    """Usable information about the label grows from the embeddings to the last block, also given the embeddings; exact information stays at log2 N."""
+    """Usable information about the label grows from the embeddings to the last block.
+
+    Also given the embeddings; exact information stays at log2 N.
+    """
     import infoplane as ip
     from infoplane.analysis.estimators.vinfo import conditional_vinformation
 

@@ -54,7 +54,10 @@ def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
 
 
 def digits(ctx: Context) -> Result:
-    """Digits: hidden tanh layers fall under the KDE of the paper's code, hidden ReLU layers do not; the true information stays."""
+    """Digits: hidden tanh layers fall under the paper's KDE, hidden ReLU layers do not.
+
+    The true information stays.
+    """
     specs = [CODE, PAPER, "exact"]
     ran = {a: [digits_run(ctx, seed, a) for seed in ctx.seeds] for a in ("tanh", "relu")}
     planes = {a: [plane_of(archive, specs) for archive in ran[a]] for a in ran}

@@ -57,7 +57,10 @@ class Teacher:
 
 
 def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
-    """The archive of a linear student with one hidden layer, trained by full-batch gradient descent on ``rows`` examples."""
+    """Return the archive of a linear student with one hidden layer.
+
+    Trained by full-batch gradient descent on ``rows`` examples.
+    """
     import torch
 
     import infoplane as ip

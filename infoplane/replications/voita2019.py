@@ -133,7 +133,10 @@ def _plugin() -> Any:  # Any: an estimator
 
 
 def usable(archive: Archive, label: str) -> Plane:
-    """Measure what a linear reader can use of a layer about the label, held out, at both ends of the stream."""
+    """Measure what a linear reader can use of a layer about the label, held out.
+
+    At both ends of the stream.
+    """
     import infoplane as ip
 
     return ip.measure(archive, SPEC, layers=ENDS, label=label)
@@ -146,7 +149,10 @@ def ends_of(plane: Plane) -> Curve:
 
 
 def evolution(ctx: Context, *, causal: bool) -> Result:
-    """Information about what a position shows falls with depth, information about what is to be told there rises."""
+    """Information about what a position shows falls with depth.
+
+    Information about what is to be told there rises.
+    """
     runs = [reader_run(ctx, seed, causal=causal) for seed in ctx.seeds]
     numbers: dict[str, list[float]] = {}
     lines: dict[str, list[list[float]]] = {}

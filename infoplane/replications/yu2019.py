@@ -112,7 +112,10 @@ def _end(plane: Plane, quantity: str, spec: str = SPEC) -> list[float]:
 
 
 def autoencoder(ctx: Context) -> Result:
-    """After training: I(X;T) does not rise through the encoder, I(T;X') does not fall through the decoder; both planes of every seed."""
+    """I(X;T) does not rise through the encoder, I(T;X') does not fall through the decoder.
+
+    After training, in both planes of every seed.
+    """
     archives = [autoencoder_run(ctx, seed) for seed in ctx.seeds]
     planes = [autoencoder_plane(a) for a in archives]
     about_x, about_back = ([_end(p, q) for p in planes] for q in ("i_xz", "i_zy"))

@@ -21,7 +21,10 @@ SHARE = 0.1
 def beyond_chance(
     archive: Archive, rows: str, *, layer: str = "act5"
 ) -> tuple[float, float, float]:
-    """I(T;Y) in bits on the rows of one split at the end, the mean of its label-permutation null, and the p-value."""
+    """Return I(T;Y) in bits at the end, the mean of its null, and the p-value.
+
+    On the rows of one split; the null is that of permuted labels.
+    """
     import infoplane as ip
     from infoplane.analysis.resampling.intervals import permutation_null
 

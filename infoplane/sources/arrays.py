@@ -1,4 +1,4 @@
-"""`from_arrays`: a run from activations that lie in memory, or that can be sliced as if they did."""
+"""`from_arrays`: a run from activations in memory, or sliced as if they were."""
 
 from __future__ import annotations
 

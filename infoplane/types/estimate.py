@@ -113,7 +113,10 @@ class Estimate:
 
     @property
     def saturated(self) -> bool:
-        """Whether the value sits at its ceiling (within 0.5 bit or 5 %) or more than half of the rows are alone in their cell."""
+        """Whether the value sits at its ceiling, within 0.5 bit or 5 %.
+
+        Or more than half of the rows are alone in their cell.
+        """
         if self.coverage is not None and self.coverage < 0.5:
             return True
         c = self.ceiling_bits
