@@ -21,7 +21,7 @@ types: $(VENV)/installed
 	$(BIN)/mypy
 
 fast: $(VENV)/installed
-	$(THREADS) $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(THREADS) $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --once
 
 slow: $(VENV)/installed
 	$(THREADS) $(BIN)/python -m pytest -q -m slow

@@ -6,10 +6,6 @@ import os
 import tempfile
 from pathlib import Path
 
-from torch import nn
-
-import infoplane as ip
-
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -25,6 +21,23 @@ settings.register_profile(
     "infoplane", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.load_profile("infoplane")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--once", action="store_true", help="one case of every parametrised test")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --once keep the first case of every test that is left by -m and -k."""
+    if not config.getoption("--once"):
+        return
+    first: dict[str, pytest.Item] = {}
+    for item in items:
+        first.setdefault(item.nodeid.partition("[")[0], item)
+    kept = {id(item) for item in first.values()}
+    config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+    items[:] = first.values()
 
 
 @pytest.fixture
@@ -44,6 +57,10 @@ def split_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def szt_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the 12-bit task: three layers, eight checkpoints, gradient statistics."""
+    from torch import nn
+
+    import infoplane as ip
+
     x, y = ip.data.szt.load()
     rows = slice(0, None, 4)
     net = ip.data.szt.network("tanh", seed=0)

@@ -121,8 +121,8 @@ def test_blocks_of_a_layer_give_the_rows_of_the_whole(
 
     batch = sentences("right")
     whole = ip.from_arrays(states(net, batch), x=batch, rows="token", to=tmp_path / "whole")
-    monkeypatch.setattr(rows, "_BLOCK", 1)
-    monkeypatch.setattr(rows, "_ALIGNED", 7)
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 1)
+    monkeypatch.setattr(rows, "ALIGNED_ROWS", 7)
     pieces = ip.from_arrays(states(net, batch), x=batch, rows="token", to=tmp_path / "pieces")
     for layer in whole.layers:
         assert np.array_equal(whole.z(0, layer), pieces.z(0, layer))

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 
-_BLOCK = 8 << 20
-_ALIGNED = 64
+BLOCK_BYTES = 8 << 20
+ALIGNED_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ class Rows:
     def block_rows(self) -> int:
         """Rows that are read at a time."""
         row_bytes = max(1, math.prod(self.shape[1:]) * self.store_dtype.itemsize)
-        return max(1, _BLOCK // row_bytes // _ALIGNED) * _ALIGNED
+        return max(1, BLOCK_BYTES // row_bytes // ALIGNED_ROWS) * ALIGNED_ROWS
 
     def blocks(self) -> Iterator[NDArray[Any]]:  # Any: the stored dtype
         """The rows in order, a few MiB at a time."""
