@@ -1,6 +1,7 @@
 """Try the wheel with every interpreter of this machine, at the oldest and the newest dependencies.
 
-python .ci/matrix.py [FOLDER]      the environments are made under FOLDER, a temporary one when left out
+python .ci/matrix.py [FOLDER [ROW ...]]   environments are made under FOLDER, a temporary one when left out;
+                                          rows such as 3.11-oldest, all of them when left out
 
 Each row is a clean environment: the wheel is installed, the demo runs from another folder, and a few
 tests run against what was installed. A row that this machine cannot have is skipped with a sentence.
@@ -216,9 +217,11 @@ def main() -> int:
     rows = []
     for python, version in interpreters():
         for end in ("oldest", "newest"):
+            home = folder / f"{version}-{end}"
+            if sys.argv[2:] and home.name not in sys.argv[2:]:
+                continue
             row = Row(python, version, end)
             print(f"Python {version} ({python}), {end} dependencies", flush=True)
-            home = folder / f"{version}-{end}"
             if install(row, wheel, home):
                 try_out(row, home, folder / f"{version}-{end}-work")
             shutil.rmtree(home, ignore_errors=True)  # an environment may hold gigabytes
