@@ -13,10 +13,15 @@ from infoplane.analysis.calibrate import (
     bmi_cases,
     bmi_mixtures,
     continuous_cases,
+    curve_cases,
     discrete_cases,
     label_cases,
     mutinfo_cases,
     network_cases,
+    unseen_labels,
+    unseen_scalars,
+    unseen_tables,
+    unseen_vectors,
     wide_cases,
 )
 from infoplane.analysis.calibrate.case import FAMILIES, Case
@@ -37,6 +42,10 @@ JUDGES: tuple[Case, ...] = _sorted([case for module in _MODULES for case in modu
 """Cases of the same families, kept aside to judge.
 
 The weights of `knn`'s correction were chosen with their numbers in sight: they do not judge it."""
+
+_UNSEEN = (unseen_tables, unseen_scalars, unseen_vectors, unseen_labels)
+UNSEEN: tuple[Case, ...] = _sorted([case for module in _UNSEEN for case in module.CASES])
+"""Distributions that were written down before any estimator had been run on them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +71,8 @@ BANKS = {
     bank.name: bank
     for bank in (
         Bank("own", CASES, 2000, published=False, judges=JUDGES),
+        Bank("unseen", UNSEEN, 2000, published=False),
+        Bank("curves", curve_cases.CASES, 1000, published=False),
         Bank("bmi", (*bmi_cases.CASES, *bmi_mixtures.CASES), 5000),
         Bank("bmi1", bmi_cases.CASES, 5000),
         Bank("bmi2", bmi_mixtures.CASES, 5000),

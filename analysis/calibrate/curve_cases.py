@@ -1,0 +1,137 @@
+"""Eighteen noisy curves, written down before any estimator had seen them: six shapes, three noises.
+
+X is the point of a curve at a uniform parameter, Z the same point plus normal noise. Of the last
+three shapes X carries noise of its own, as strong: a layer and a later one, both drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+
+from infoplane.analysis.calibrate.case import Case, Sample
+from infoplane.types import continuous
+
+Floats = NDArray[np.float64]
+_TURN = 2 * math.pi
+_ROWS, _NODES, _BLOCK = 10_000, 1500, 500
+NOISES = (0.03, 0.1, 0.3)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A curve of the unit interval.
+
+    Attributes:
+        name: of the shape.
+        at: parameters, shape ``(n,)``, to points, shape ``(n, dim)``.
+        both: whether X carries noise as well.
+    """
+
+    name: str
+    at: Callable[[Floats], Floats]
+    both: bool = False
+
+
+def curve_case(curve: Curve, sd: float) -> Case:
+    """X = f(T), Z = f(T) + sd N, T uniform; X with noise of its own where the curve says so."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        return noisy(rng.random(n), rng)
+
+    def noisy(parameter: Floats, rng: np.random.Generator) -> Sample:
+        point = curve.at(parameter)
+        x = point + sd * rng.normal(size=point.shape) if curve.both else point
+        return Sample(
+            continuous(x, "a"), continuous(point + sd * rng.normal(size=point.shape), "b")
+        )
+
+    def truth() -> float:
+        """The mean log ratio over rows with even parameters, densities by the midpoint rule."""
+        nodes = curve.at((np.arange(_NODES) + 0.5) / _NODES)
+        even = (np.arange(_ROWS) + 0.5) / _ROWS
+        sample = noisy(even, np.random.default_rng(2026))
+        x, z = sample.a.values, sample.b.values
+        total = 0.0
+        for start in range(0, _ROWS, _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            of_z = _log_kernel(z[rows], nodes, sd)  # (block, node)
+            if curve.both:
+                of_x = _log_kernel(x[rows], nodes, sd)
+                total += float((_log_mean(of_x + of_z) - _log_mean(of_x) - _log_mean(of_z)).sum())
+            else:
+                own = -((z[rows] - x[rows]) ** 2).sum(axis=1) / (2 * sd * sd)
+                total += float((own - _log_mean(of_z)).sum())
+        return total / _ROWS / math.log(2)
+
+    sides = "both sides" if curve.both else "one side"
+    return Case(
+        f"{curve.name}, noise {sd:g} on {sides}",
+        "vector",
+        draw,
+        truth,
+        "log ratio over rows, densities along the curve by quadrature",
+        False,
+    )
+
+
+def _log_kernel(points: Floats, nodes: Floats, sd: float) -> Floats:
+    """Log of the noise's density but for its constant, shape ``(points, nodes)``."""
+    squares = ((points[:, None] - nodes[None]) ** 2).sum(axis=2)
+    return np.asarray(-squares / (2 * sd * sd))
+
+
+def _log_mean(logs: Floats) -> Floats:
+    return np.asarray(logsumexp(logs, axis=1)) - math.log(logs.shape[1])
+
+
+def _cardioid(t: Floats) -> Floats:
+    radius = 1 - np.cos(_TURN * t)
+    return np.column_stack([radius * np.cos(_TURN * t), radius * np.sin(_TURN * t)])
+
+
+def _lissajous(t: Floats) -> Floats:
+    return np.column_stack([np.sin(3 * _TURN * t + 0.5), np.sin(2 * _TURN * t)])
+
+
+def _twisted_cubic(t: Floats) -> Floats:
+    s = 2 * t - 1
+    return np.column_stack([s, s**2, s**3])
+
+
+def _growing_spiral(t: Floats) -> Floats:
+    radius = np.exp(1.5 * (t - 1))
+    return np.column_stack([radius * np.cos(1.5 * _TURN * t), radius * np.sin(1.5 * _TURN * t)])
+
+
+def _seam(t: Floats) -> Floats:
+    """The seam of a tennis ball."""
+    a = _TURN * t
+    return np.column_stack(
+        [
+            0.75 * np.cos(a) + 0.25 * np.cos(3 * a),
+            0.75 * np.sin(a) - 0.25 * np.sin(3 * a),
+            math.sqrt(0.75) * np.sin(2 * a),
+        ]
+    )
+
+
+def _conical_spiral(t: Floats) -> Floats:
+    return np.column_stack([t * np.cos(2 * _TURN * t), t * np.sin(2 * _TURN * t), 2 * t])
+
+
+CURVES = (
+    Curve("cardioid", _cardioid),
+    Curve("Lissajous curve 3:2", _lissajous),
+    Curve("twisted cubic", _twisted_cubic),
+    Curve("growing spiral", _growing_spiral, both=True),
+    Curve("seam of a ball", _seam, both=True),
+    Curve("conical spiral", _conical_spiral, both=True),
+)
+
+CASES: tuple[Case, ...] = tuple(curve_case(curve, sd) for curve in CURVES for sd in NOISES)

@@ -1,0 +1,187 @@
+"""Scalar pairs of the bank ``unseen``, written down before any estimator had seen them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from infoplane.analysis.calibrate.case import Case, Sample
+from infoplane.analysis.calibrate.continuous_cases import additive
+from infoplane.analysis.calibrate.truths import (
+    entropy_on_grid,
+    joint_bits,
+    normal,
+    normal_entropy,
+)
+from infoplane.types import continuous
+
+Floats = NDArray[np.float64]
+_NODES = 500
+
+
+def pair(x: Floats, z: Floats) -> Sample:
+    """Two continuous variables as a sample."""
+    return Sample(continuous(x, "a"), continuous(z, "b"))
+
+
+def copula_bits(density: Callable[[Floats, Floats], Floats]) -> float:
+    """Integral of c log2 c over the unit square, in nodes that crowd at its edges."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    inner = 0.5 * (1 + np.sin(nodes * math.pi / 2))
+    weights = weights * math.pi / 4 * np.cos(nodes * math.pi / 2)
+    c = density(inner[:, None], inner[None, :])
+    return float(weights @ (c * np.log2(c)) @ weights)
+
+
+def clayton(theta: float) -> Case:
+    """Clayton's copula: dependence in the lower tails, uniform sides."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        shared = rng.gamma(1 / theta, size=(n, 1))
+        u = (1 + rng.exponential(size=(n, 2)) / shared) ** (-1 / theta)
+        return pair(u[:, 0], u[:, 1])
+
+    def density(u: Floats, v: Floats) -> Floats:
+        total = u**-theta + v**-theta - 1
+        return np.asarray((1 + theta) * (u * v) ** (-1 - theta) * total ** (-2 - 1 / theta))
+
+    return Case(
+        f"Clayton copula, {theta:g}",
+        "1-D",
+        draw,
+        lambda: copula_bits(density),
+        "copula density by quadrature",
+    )
+
+
+def morgenstern(theta: float) -> Case:
+    """Farlie, Gumbel and Morgenstern's copula: a weak dependence without a peak."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        u, p = rng.random(n), rng.random(n)
+        slope = theta * (1 - 2 * u)
+        root = np.sqrt((1 + slope) ** 2 - 4 * slope * p)
+        return pair(u, 2 * p / (1 + slope + root))
+
+    def density(u: Floats, v: Floats) -> Floats:
+        return np.asarray(1 + theta * (1 - 2 * u) * (1 - 2 * v))
+
+    return Case(
+        f"Morgenstern copula, {theta:g}",
+        "1-D",
+        draw,
+        lambda: copula_bits(density),
+        "copula density by quadrature",
+    )
+
+
+def _laplace(n: int, rng: np.random.Generator) -> Floats:
+    return np.asarray(rng.laplace(size=n))
+
+
+def _normally(n: int, rng: np.random.Generator) -> Floats:
+    return np.asarray(rng.normal(size=n))
+
+
+def _triangular(n: int, rng: np.random.Generator) -> Floats:
+    return np.asarray(rng.random(n) + rng.random(n))
+
+
+def random_scale() -> Case:
+    """Z = e^X times a normal, X a normal of variance 1/4: no location to predict."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = 0.5 * rng.normal(size=n)
+        return pair(x, np.exp(x) * rng.normal(size=n))
+
+    def truth() -> float:
+        x = np.linspace(-4.5, 4.5, 2001)
+        w = normal(x, 0.0, 0.5)
+        z = np.linspace(-60, 60, 48001)
+        p = np.zeros(len(z))
+        for at, weight in zip(x, w / w.sum(), strict=True):
+            p += weight * normal(z, 0.0, math.exp(at))
+        return entropy_on_grid(p, float(z[1] - z[0])) - normal_entropy(1.0)
+
+    return Case("a scale that the other side sets", "1-D", draw, truth, "h(Z) - h(Z|X)")
+
+
+def shared_volatility(r: float, spread: float) -> Case:
+    """A Gaussian pair times a log-normal scale that both share: tails heavier than any power."""
+    nodes = np.linspace(-5, 5, 201)
+    weights = normal(nodes)
+    weights = weights / weights.sum()
+    scales = np.exp(spread * nodes)
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = rng.normal(size=n)
+        z = r * x + math.sqrt(1 - r * r) * rng.normal(size=n)
+        s = np.exp(spread * rng.normal(size=n))
+        return pair(s * x, s * z)
+
+    def truth() -> float:
+        t = np.sinh(np.linspace(-6.5, 6.5, 901))  # even in asinh: a warp changes no information
+        jacobian = np.cosh(np.linspace(-6.5, 6.5, 901))
+        p = np.zeros((901, 901))
+        for weight, s in zip(weights, scales, strict=True):
+            conditional = normal(t[None, :], r * t[:, None], s * math.sqrt(1 - r * r))
+            p += weight * normal(t[:, None], 0.0, s) * conditional
+        step = 13 / 900
+        return joint_bits(p * jacobian[:, None] * jacobian[None, :], step, step)
+
+    return Case(
+        "a normal pair of one random volatility",
+        "heavy-tailed",
+        draw,
+        truth,
+        "joint density on a grid of asinh",
+    )
+
+
+def random_product() -> Case:
+    """Z = X U, X log-normal, U uniform: after logarithms a normal plus an exponential."""
+
+    def draw(n: int, rng: np.random.Generator) -> Sample:
+        x = np.exp(0.8 * rng.normal(size=n))
+        return pair(x, x * rng.random(n))
+
+    def truth() -> float:
+        z = np.linspace(-30, 6, 60001)  # log Z = 0.8 N - Exp(1)
+        sd = 0.8
+        p = np.exp(z + sd * sd / 2) * ndtr(-(z + sd * sd) / sd)
+        return entropy_on_grid(p, float(z[1] - z[0])) - 1 / math.log(2)  # h(Exp) = log2 e
+
+    return Case("a log-normal times a uniform", "warped", draw, truth, "h(log Z) - h(log U)")
+
+
+CASES: tuple[Case, ...] = (
+    clayton(2.0),
+    morgenstern(0.9),
+    additive(
+        "Laplace plus normal noise",
+        _laplace,
+        lambda x: 0.5 * np.exp(-np.abs(x)),
+        lambda x: x,
+        0.5,
+        -25,
+        25,
+    ),
+    additive("modulus plus noise", _normally, normal, np.abs, 0.3, -7, 7),
+    additive("sign plus noise", _normally, normal, np.sign, 0.4, -7, 7),
+    additive(
+        "a tent of a triangular variable",
+        _triangular,
+        lambda x: 1 - np.abs(x - 1),
+        lambda x: 1 - 2 * np.abs((1.5 * x) % 1 - 0.5),
+        0.15,
+        0,
+        2,
+    ),
+    random_scale(),
+    shared_volatility(0.4, 0.7),
+    random_product(),
+)

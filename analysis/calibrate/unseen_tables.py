@@ -1,0 +1,85 @@
+"""Tables of the bank ``unseen``: symbols and counts, written down before any estimator had seen them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, geom, nbinom, poisson
+
+from infoplane.analysis.calibrate.case import Case
+from infoplane.analysis.calibrate.discrete_cases import (
+    channel,
+    labelled,
+    random_table,
+    table_case,
+    uniform,
+    zipf,
+)
+
+Floats = NDArray[np.float64]
+Mass = Callable[[NDArray[np.int64]], Floats]
+
+
+def thinned(rate: float, share: float, most: int = 40) -> Floats:
+    """Poisson counts of which every one is seen with a probability, shape ``(counts, seen)``."""
+    counts = np.arange(most)
+    return channel(poisson.pmf(counts, rate), binom.pmf(counts[None, :], counts[:, None], share))
+
+
+def classes_of_counts(weights: Floats, masses: list[Mass], most: int) -> Floats:
+    """Counts whose law depends on the class, shape ``(classes, counts)``."""
+    counts = np.arange(most)
+    rows = np.stack([mass(counts) for mass in masses])
+    return channel(weights, rows / rows.sum(axis=1, keepdims=True))
+
+
+def shared_counts(own: float, common: float, most: int = 25) -> Floats:
+    """Two Poisson counts that share a part: A + C and B + C, shape ``(counts, counts)``."""
+    counts = np.arange(most)
+    alone = poisson.pmf(counts[:, None] - counts[None, :], own)  # (count, common part)
+    joint = (alone * poisson.pmf(counts, common)) @ alone.T
+    return np.asarray(joint / joint.sum())
+
+
+def around_a_ring(symbols: int, stay: float) -> Floats:
+    """A uniform symbol that moves to either neighbour of a ring with equal probabilities."""
+    rows = stay * np.eye(symbols)
+    for step in (-1, 1):
+        rows += (1 - stay) / 2 * np.roll(np.eye(symbols), step, axis=1)
+    return channel(uniform(symbols), rows)
+
+
+def product(first: Floats, second: Floats) -> Floats:
+    """Two independent symbols."""
+    return np.asarray(np.outer(first, second) / first.sum() / second.sum())
+
+
+CASES: tuple[Case, ...] = (
+    table_case("random table 3 x 3", lambda: random_table(101, 3, 3, 1.0)),
+    table_case("random table 30 x 20", lambda: random_table(102, 30, 20, 1.0)),
+    table_case("5 x 8 symbols, unequal, independent", lambda: product(zipf(5), zipf(8)), "0"),
+    table_case("ring of 7 symbols, stays 0.6", lambda: around_a_ring(7, 0.6)),
+    table_case(
+        "Zipf, 200 symbols, parity, flip 0.2", lambda: labelled(zipf(200), 0.2, lambda k: k % 2)
+    ),
+    table_case("Poisson counts of rate 4, half of them seen", lambda: thinned(4.0, 0.5)),
+    table_case("two Poisson counts with a common part", lambda: shared_counts(2.0, 2.0)),
+    table_case(
+        "four classes of Poisson counts",
+        lambda: classes_of_counts(
+            uniform(4), [poisson(rate).pmf for rate in (1.0, 2.0, 4.0, 8.0)], 40
+        ),
+    ),
+    table_case(
+        "two classes of overdispersed counts",
+        lambda: classes_of_counts(uniform(2), [nbinom(1, 0.3).pmf, nbinom(1, 0.05).pmf], 400),
+    ),
+    table_case(
+        "three classes of geometric counts, unequal",
+        lambda: classes_of_counts(
+            np.array([0.7, 0.2, 0.1]), [geom(p).pmf for p in (0.2, 0.5, 0.9)], 120
+        ),
+    ),
+)
