@@ -17,9 +17,15 @@ from infoplane.analysis.estimators.entropies import (
     information_stderr,
     joint_codes,
 )
+from infoplane.analysis.resampling.half_samples import balanced_halves
 
 _LN2 = float(np.log(2.0))
 MOST_WORK = 2e7
+_LEAST_ROWS = 8
+_SPLITS = 31
+_FEW_SPLITS = 1.08  # square of Student's quantile at 31 degrees of freedom over the normal one
+_FAR = 2.0
+_EXPECTED = 2  # rows in the least likely pair of symbols, below which chi-squared laws fail
 _FEW, _CLEAR = (
     30,
     25.0,
@@ -49,28 +55,71 @@ def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tup
 def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, float, float]:
     """Return ``(se, low, high)`` in bits of ``information_bits(a, b, correction)``, 95 %.
 
-    The variance is that of the delete-one jackknife, exact for every correction, less half of the jackknife variance of the same columns paired at random: the jackknife
-    counts the second order twice (Efron & Stein 1981), and at independence there is nothing else. The delta method of the plug-in, which a large table falls back to, does not know how a
-    correction varies: 0.034 bit where a table of 64 symbols in 600 rows varies by 0.043. Grassberger's terms alternate with the parity of
-    a count, which leaving one row out takes for chance: its variance is that of Chao, Wang & Jost's.
+    The variance is the mean of two. Both count the second order twice, which matters where nothing
+    else is left: near independence it is the jackknife's alone, less half of what the same columns
+    give paired at random.
+
+    - The delete-one jackknife (Efron & Stein 1981), exact for every correction. Leaving one row out
+      says little of symbols that few rows have: of counts with long tails it gives half of the
+      variance.
+    - Halves of the rows (`half_sample_stderr`). They also say how far the estimate still moves with
+      the rows: the interval reaches as far as it would still go if its bias fell as 1/n, added to
+      chance by the root of the squares.
+
+    The delta method of the plug-in, which a large table falls back to, does not know how a
+    correction varies. Grassberger's terms alternate with the parity of a count, which leaving one
+    row out takes for chance: its jackknife is that of Chao, Wang & Jost's.
     """
     n, degrees = len(a), min(float(a.max()) * float(b.max()), float(len(a)))
     bits = information_bits(a, b, correction)
     if degrees == 0:
         return 0.0, bits, bits
     tables = counts_of(a), counts_of(b), counts_of(joint_codes(a, b))
-    if n < 3 or sum(len(t) * len(np.unique(t)) for t in tables) > MOST_WORK:
+    if n < _LEAST_ROWS or sum(len(t) * len(np.unique(t)) for t in tables) > MOST_WORK:
         se = information_stderr(a, b)
         return se, bits - 1.96 * se, bits + 1.96 * se
     order = np.lexsort((b, a))
-    at_random = np.random.default_rng(0).permutation(b[order])
+    a, b = a[order], b[order]
+    at_random = np.random.default_rng(0).permutation(b)
     smooth: Correction = "cwj" if correction == "grassberger" else correction
-    first = jackknife_variance(a, b, smooth) - 0.5 * jackknife_variance(a[order], at_random, smooth)
-    variance = max(first, degrees / (2 * n * n * _LN2**2))
-    weak = degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees)
-    return float(np.sqrt(variance)), *(
-        weak_interval(bits, degrees, n) if weak else chance_interval(bits, variance, degrees, n)
-    )
+    jackknife = jackknife_variance(a, b, smooth)
+    halves, moved = variance_of_halves(a, b, correction)
+    unpaired, _ = variance_of_halves(a, at_random, correction)
+    far = bits**2 / max(_FAR * unpaired, 1e-300)  # from what chance gives at independence
+    weight = 1 / (1 + far**2)
+    independent = jackknife - 0.5 * jackknife_variance(a, at_random, smooth)
+    second_order = degrees / (2 * n * n * _LN2**2)
+    variance = max(weight * independent + (1 - weight) * (jackknife + halves) / 2, second_order)
+    se = float(np.sqrt(variance))
+    crowded = min(tables[0]) * min(tables[1]) >= _EXPECTED * n
+    if crowded and degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees):
+        return se, *weak_interval(bits, degrees, n)
+    low, high = chance_interval(bits, _FEW_SPLITS * variance, degrees, n)
+    drift = bits - moved
+    down, up = np.hypot(bits - low, min(0.0, drift)), np.hypot(high - bits, max(0.0, drift))
+    return se, bits - float(down), bits + float(up)
+
+
+def variance_of_halves(a: Codes, b: Codes, correction: Correction) -> tuple[float, float]:
+    """Return variance at all rows and mean in bits of the information of half of the rows.
+
+    Args:
+        a, b: dense codes, shape ``(n,)``, sorted, so that the order of the rows does not matter.
+        correction: of the information.
+    """
+    ab = joint_codes(a, b)
+    pairs = []
+    for first in balanced_halves(len(a), _SPLITS, np.random.default_rng(0)):
+        ends = []
+        for side in (first, ~first):
+            ha, hb, hab = (
+                entropy_bits(counts[counts > 0], correction)
+                for counts in (np.bincount(codes[side]) for codes in (a, b, ab))
+            )
+            ends.append(ha + hb - hab)
+        pairs.append(ends)
+    values = np.array(pairs)  # (split, half)
+    return float(np.mean(np.diff(values, axis=1) ** 2)) / 4, float(values.mean())
 
 
 def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
