@@ -268,6 +268,14 @@ class HasBiasExponent(Protocol):
 
 
 @runtime_checkable
+class KnowsItsReach(Protocol):
+    """An estimator that knows of which rows no interval of its estimate is honest."""
+
+    def no_interval(self, a: Variable, b: Variable) -> str | None:
+        """Return why none is given, one clause; None where one is."""
+
+
+@runtime_checkable
 class TakesNoise(Protocol):
     """An estimator of a noisy layer from its clean values and its noise."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom, geom, nbinom, poisson
+from scipy.stats import binom, geom, logser, nbinom, poisson
 
 from infoplane.analysis.calibrate.case import Case
 from infoplane.analysis.calibrate.discrete_cases import (
@@ -56,6 +56,46 @@ def product(first: Floats, second: Floats) -> Floats:
     return np.asarray(np.outer(first, second) / first.sum() / second.sum())
 
 
+def with_zeros(share: float, rate: float) -> Mass:
+    """Poisson counts of which a share is lost to zeros."""
+
+    def mass(counts: NDArray[np.int64]) -> Floats:
+        return np.asarray(share * (counts == 0) + (1 - share) * poisson.pmf(counts, rate))
+
+    return mass
+
+
+SECOND_LOOK: tuple[Case, ...] = (
+    table_case(
+        "two classes of Poisson counts with zeros",
+        lambda: classes_of_counts(uniform(2), [with_zeros(0.5, 4.0), with_zeros(0.2, 4.0)], 30),
+    ),
+    table_case(
+        "three classes of logarithmic counts",
+        lambda: classes_of_counts(uniform(3), [logser(p).pmf for p in (0.5, 0.8, 0.97)], 300),
+    ),
+    table_case(
+        "Poisson counts of a die",
+        lambda: classes_of_counts(uniform(6), [poisson(r).pmf for r in (1, 2, 3, 4, 5, 6)], 40),
+    ),
+    table_case("random table 6 x 6", lambda: random_table(201, 6, 6, 0.3)),
+    table_case("10 x 10 symbols, independent", lambda: product(uniform(10), uniform(10)), "0"),
+    table_case(
+        "three unequal classes of overdispersed counts",
+        lambda: classes_of_counts(
+            np.array([0.2, 0.3, 0.5]), [nbinom(3, p).pmf for p in (0.4, 0.2, 0.1)], 300
+        ),
+    ),
+    table_case(
+        "two coins tossed twenty times",
+        lambda: classes_of_counts(uniform(2), [binom(20, p).pmf for p in (0.3, 0.5)], 21),
+    ),
+    table_case(
+        "Zipf, 30 symbols, parity, flip 0.3", lambda: labelled(zipf(30), 0.3, lambda k: k % 2)
+    ),
+)
+"""Written down after the interval of tables had been mended with the ten others in sight."""
+
 CASES: tuple[Case, ...] = (
     table_case("random table 3 x 3", lambda: random_table(101, 3, 3, 1.0)),
     table_case("random table 30 x 20", lambda: random_table(102, 30, 20, 1.0)),
@@ -82,4 +122,5 @@ CASES: tuple[Case, ...] = (
             np.array([0.7, 0.2, 0.1]), [geom(p).pmf for p in (0.2, 0.5, 0.9)], 120
         ),
     ),
+    *SECOND_LOOK,
 )

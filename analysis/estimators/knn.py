@@ -16,6 +16,7 @@ from infoplane.analysis.estimators.ksg import (
 )
 from infoplane.analysis.estimators.neighbour_formulas import Floats, ksg_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
+from infoplane.analysis.estimators.resolution import unresolved
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
 
@@ -76,6 +77,11 @@ class Neighbours:
     def bias_exponent(self, a: Variable, b: Variable) -> float:
         """See `slowest_bias`."""
         return slowest_bias(a, b)
+
+    def no_interval(self, a: Variable, b: Variable) -> str | None:
+        """See `unresolved`."""
+        pair = prepare_pair(a, b, self.k, name=self.name)
+        return unresolved(pair, self.k, ranked=self.correct)
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """At least one continuous variable."""

@@ -28,6 +28,7 @@ from infoplane.analysis.estimators.neighbour_rows import (
     symbol_entropy,
 )
 from infoplane.analysis.estimators.rank_scores import rank_scores
+from infoplane.analysis.estimators.resolution import unresolved
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -166,6 +167,11 @@ class KSG:
     def bias_exponent(self, a: Variable, b: Variable) -> float:
         """See `slowest_bias`."""
         return slowest_bias(a, b)
+
+    def no_interval(self, a: Variable, b: Variable) -> str | None:
+        """See `unresolved`."""
+        pair = prepare_pair(a, b, self.k, name=self.name)
+        return unresolved(pair, self.k, ranked=self.scores or self.correct)
 
     def supports(self, a: Kind, b: Kind) -> bool:
         """At least one continuous variable; the other may be labels."""
@@ -309,6 +315,16 @@ class MixedKSG(KSG):
         if x is None or z is None:
             return mixed_label_bits(*pair.vector_and_symbols(), self.k), ()
         return mixed_bits(x, z, self.k), _at_atoms(pair, self.k)
+
+    def no_interval(self, a: Variable, b: Variable) -> str | None:
+        """As `KSG.no_interval`; nor beside atoms of both variables, where this form is wrong."""
+        pair = prepare_pair(a, b, self.k, name=self.name)
+        vectors = pair.a.values is not None and pair.b.values is not None
+        if vectors and not self.apart and _at_atoms(pair, self.k):
+            return (
+                "no interval: ties beside atoms of both variables mislead, by how much is unknown"
+            )
+        return unresolved(pair, self.k, ranked=self.scores)
 
     def _refuse_atoms(self, pair: Pair, a: Variable, b: Variable) -> None:
         """Atoms are what this form is for."""

@@ -25,6 +25,7 @@ _LEAST_ROWS = 8
 _SPLITS = 31
 _FEW_SPLITS = 1.08  # square of Student's quantile at 31 degrees of freedom over the normal one
 _FAR = 2.0
+_NOISE_OF_DRIFT = 0.25
 _EXPECTED = 2  # rows in the least likely pair of symbols, below which chi-squared laws fail
 _FEW, _CLEAR = (
     30,
@@ -94,8 +95,10 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
     crowded = min(tables[0]) * min(tables[1]) >= _EXPECTED * n
     if crowded and degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees):
         return se, *weak_interval(bits, degrees, n)
-    low, high = chance_interval(bits, _FEW_SPLITS * variance, degrees, n)
+    few_splits = weight + (1 - weight) * _FEW_SPLITS
+    low, high = chance_interval(bits, few_splits * variance, degrees, n)
     drift = bits - moved
+    drift = float(np.sign(drift)) * max(0.0, abs(drift) - _NOISE_OF_DRIFT * se)
     down, up = np.hypot(bits - low, min(0.0, drift)), np.hypot(high - bits, max(0.0, drift))
     return se, bits - float(down), bits + float(up)
 

@@ -23,6 +23,7 @@ from infoplane.contract import (
     HasCodes,
     HasFrozenRange,
     HasNeighbours,
+    KnowsItsReach,
     Points,
     Range,
     SharesLabels,
@@ -57,8 +58,11 @@ def with_interval(
     *,
     exponent: float = 0.5,
     nearer: Nearer | None = None,
+    refusal: str | None = None,
 ) -> Estimate:
     """Return the estimate with standard error and 95 % interval from its values on half-samples.
+
+    With ``refusal``, the reason why no interval is honest, it has the standard error and this note.
 
     The two halves of a split differ by chance alone: the variance at n rows is the mean square of half their difference, sigma^2/n. To it comes half of the
     variance of their mean from split to split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to the drift below; not
@@ -87,6 +91,8 @@ def with_interval(
             *notes,
             f"rose by {slope:.2f} bits with the last doubling of the rows: too few rows, or infinite (a deterministic layer)",
         )
+    if refusal is not None:
+        return replace(estimate, stderr=se, notes=(*notes, refusal))
     return replace(
         estimate,
         stderr=se,
@@ -263,13 +269,15 @@ class Resampled:
         a: Variable | None,
         b: Variable | None,
     ) -> Estimate:
-        exponent = 0.5
+        exponent, refusal = 0.5, None
         if isinstance(self.inner, HasBiasExponent) and a is not None and b is not None:
             exponent = self.inner.bias_exponent(a, b)
+        if isinstance(self.inner, KnowsItsReach) and a is not None and b is not None:
+            refusal = self.inner.no_interval(a, b)
         reading = None
         if nearer is not None and isinstance(self.inner, HasNeighbours):
             reading = Nearer(nearer, self._fewer.k, self.inner.k)
-        return with_interval(one, halves, exponent=exponent, nearer=reading)
+        return with_interval(one, halves, exponent=exponent, nearer=reading, refusal=refusal)
 
     def estimate_plane_point(
         self,

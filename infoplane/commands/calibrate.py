@@ -34,7 +34,7 @@ def calibrate(
         str,
         typer.Option(
             "--bank",
-            help="Where the cases come from: own, or as published: bmi (bmi1 and bmi2), mutinfo; wide: layers of real networks.",
+            help="Where the cases come from: own; unseen and curves, chosen before any look; as published: bmi (bmi1 and bmi2), mutinfo; wide: layers of real networks.",
         ),
     ] = "own",
     n: Annotated[

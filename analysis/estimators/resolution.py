@@ -1,0 +1,99 @@
+"""Whether neighbours are near enough to see how two variables depend: where no interval is honest.
+
+An interval knows chance, and the bias that fewer neighbours or fewer rows show. A dependence finer
+than the ball of k neighbours shows in neither: of a plane turned by its radius two thirds of the
+information are missed, and nothing in the estimate tells.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.gaussian_fit import (
+    excess_kurtosis,
+    largest_leftover,
+    largest_skewness,
+    square_lengths,
+)
+from infoplane.analysis.estimators.neighbour_rows import Pair
+from infoplane.analysis.estimators.rank_scores import rank_scores
+from infoplane.analysis.estimators.residuals import whiten
+from infoplane.analysis.kernels.neighbours import kth_distances
+
+Floats = NDArray[np.float64]
+_UNITS_SEEN = 2
+_REACH = 0.15
+_LEAST_ROWS_PER_UNIT = 8
+_DOUBT = 0.1  # share of Gaussian rows that some moment speaks against
+
+
+def unresolved(pair: Pair, k: int, *, ranked: bool) -> str | None:
+    """Return why no interval can be honest, one clause; None where one can.
+
+    One can
+
+    - of at most two units;
+    - of two vectors that nothing speaks against being Gaussian: there the reach of the neighbours
+      is their whole bias, which fewer rows show;
+    - where k neighbours of a class reach at most 0.15 of the scale of the rows:
+      ``(k 2^H(Y) / n)^(1/d)``, d the intrinsic dimension.
+
+    Args:
+        pair: rows made ready for neighbours.
+        k: neighbours.
+        ranked: whether the estimate reads ranks, so that these have to be Gaussian, not the values.
+    """
+    vectors = [side.values for side in (pair.a, pair.b) if side.values is not None]
+    units = sum(values.shape[1] for values in vectors)
+    if units <= _UNITS_SEEN or pair.constant:
+        return None
+    in_class = pair.n
+    if len(vectors) == 1:
+        _, symbols = pair.vector_and_symbols()
+        in_class = pair.n / 2 ** entropy_bits(counts_of(symbols))
+    reach = (k / in_class) ** (1 / max(intrinsic_dimension(vectors, k), 1.0))
+    if reach <= _REACH:
+        return None
+    if len(vectors) == 2 and _gaussian(*(rank_scores(v) if ranked else v for v in vectors)):
+        return None
+    return (
+        f"no interval: {pair.n} rows are too few to see how {units} units depend "
+        f"(neighbours reach {reach:.2f} of the scale) and the rows are not Gaussian"
+    )
+
+
+def intrinsic_dimension(vectors: list[Floats], k: int) -> float:
+    """Return how fast rows fill a growing ball: ``log 2 / mean log(r_2k / r_k)``.
+
+    Args:
+        vectors: of shape ``(n, dim)`` each; the norm is the largest of theirs.
+        k: neighbours.
+    """
+    last = len(vectors[0]) - 1
+    near, far = kth_distances(vectors, (min(k, last), min(2 * k, last)))
+    apart = (near > 0) & (far > near)
+    if not apart.any():
+        return 1.0
+    return float(np.log(2) / np.log(far[apart] / near[apart]).mean())
+
+
+def _gaussian(x: Floats, z: Floats) -> bool:
+    """Whether no moment speaks against two vectors being Gaussian, shapes ``(n, dx)``, ``(n, dz)``."""
+    first, second = whiten(x).rows, whiten(z).rows
+    rows, columns = len(first), first.shape[1] + second.shape[1]
+    if columns > rows / _LEAST_ROWS_PER_UNIT:
+        return False
+    left = whiten(second - first @ (first.T @ second) / rows).rows
+    lengths = np.corrcoef(square_lengths(first), square_lengths(left))[0, 1] * np.sqrt(rows)
+    both = np.hstack([first, left])
+    moments = (
+        excess_kurtosis(both),
+        largest_skewness(both),
+        lengths,
+        largest_leftover(first, left),
+    )
+    tests = 2 + columns + 3 * first.shape[1] * left.shape[1]
+    return max(abs(moment) for moment in moments) < float(ndtri(1 - _DOUBT / (2 * tests)))
