@@ -195,3 +195,38 @@ def test_few_rows_of_a_very_wide_layer_are_not_corrected() -> None:
         ip.continuous(rng.normal(size=(64, 10))), ip.continuous(rng.normal(size=(64, 20_000)))
     )
     assert any("not corrected" in note for note in found.notes)
+
+
+def on_a_lattice(values: np.ndarray, step: float) -> np.ndarray:
+    return np.round(values / step) * step
+
+
+COARSE = [(1, 0.25), (2, 0.25), (2, 1.0), (3, 0.5), (3, 1.0)]
+
+
+@pytest.mark.parametrize("spec", ["knn", "mixed"])
+@pytest.mark.parametrize(("units", "step"), COARSE)
+@pytest.mark.parametrize("n", [400, 1500])
+def test_a_coarse_lattice_tells_nothing_about_independent_labels(
+    spec: str, units: int, step: float, n: int
+) -> None:
+    z = on_a_lattice(np.random.default_rng(0).normal(size=(n, units)), step)
+    y = np.random.default_rng(1).integers(0, 2, n)
+    assert abs(bits(spec, z, y, symbols=True)) < 0.08
+
+
+@pytest.mark.parametrize("spec", ["knn", "mixed"])
+@pytest.mark.parametrize(("units", "step"), COARSE)
+def test_two_independent_coarse_lattices_share_nothing(spec: str, units: int, step: float) -> None:
+    values = np.random.default_rng(0).normal(size=(2, 800, units))
+    for partner in (values[1], on_a_lattice(values[1], step)):
+        assert abs(bits(spec, on_a_lattice(values[0], step), partner)) < 0.12
+
+
+@pytest.mark.parametrize("spec", ["knn", "mixed"])
+@pytest.mark.parametrize(("units", "step"), [(2, 0.25), (3, 0.5)])
+def test_rounding_to_a_coarse_lattice_loses_little(spec: str, units: int, step: float) -> None:
+    x, noise = np.random.default_rng(2).normal(size=(2, 1500, units))
+    before = bits(spec, x, x + noise)
+    after = bits(spec, on_a_lattice(x, step), on_a_lattice(x + noise, step))
+    assert before - 0.25 < after < before + 0.05

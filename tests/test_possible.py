@@ -279,3 +279,13 @@ def test_exact_of_one_draw_of_a_random_layer_is_refused_by_the_certificate(tmp_p
     archive = recorded(tmp_path / "r", mode="train", layers=["1", "2"])
     plane = ip.measure(archive, "exact")
     assert {(p.layer, p.quantity) for p in plane} == {("1", "i_xz"), ("1", "i_zy"), ("2", "i_zy")}
+
+
+@pytest.mark.parametrize("spec", ["gauss", "gauss:copula=true"])
+def test_a_fit_that_the_rows_speak_against_gives_no_more_than_the_labels_have(spec: str) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    for cut in (2.0, 2.5):
+        z = np.maximum(rng.normal(size=(400, 3)) + 1.2 * y[:, None] - cut, 0)
+        found = estimate(spec, continuous(z), discrete(y))
+        assert found is None or found.bits < 1.11

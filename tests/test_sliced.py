@@ -7,7 +7,7 @@ import pytest
 
 import infoplane as ip
 from infoplane.analysis.estimators import parse
-from infoplane.types import Variable
+from infoplane.types import Variable, continuous, discrete
 
 
 def test_slices_are_those_of_seed_0_unless_told(rng: np.random.Generator) -> None:
@@ -39,3 +39,9 @@ def test_scalars_have_one_slice(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("spec", ["sliced:k=3", "sliced:slices=9,k=3", "sliced"])
 def test_the_spec_of_slices_comes_back(spec: str) -> None:
     assert str(parse(spec)) == spec
+
+
+def test_a_constant_layer_is_no_information() -> None:
+    y = discrete(np.arange(60) % 2)
+    found = parse("sliced:slices=4").estimate(continuous(np.full((60, 3), 2.5)), y)
+    assert found.bits == 0 and "constant" in found.notes[0]

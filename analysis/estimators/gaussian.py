@@ -25,6 +25,7 @@ _ROWS = 4
 """Rows that a covariance wants for each of its dimensions; with labels, of the smallest class."""
 _LN2 = float(np.log(2.0))
 _SMALLEST = 1e-12
+_ERROR_IN_DOUBT = 0.02
 _ONE = 1 - 1e-9
 _STRONGEST = 8.0
 _MOST_UNITS = 5000
@@ -255,7 +256,8 @@ class Gaussian:
             bits -= members / z.n * 0.5 * log_det
             of_classes[rows] = whitened(values[rows], inside)
             spread[rows] -= square_lengths(of_classes[rows]) + log_det
-        all_notes = (*notes, "one Gaussian per class", *self._against_classes(of_all, of_classes))
+        doubts = self._against_classes(of_all, of_classes)
+        all_notes = (*notes, "one Gaussian per class", *doubts)
         ceiling = entropy_bits(counts)
         found = self._result(float(bits) / _LN2, z, y, all_notes, None, ceiling)
         free = z.dim * (z.dim + 3) // 2 * (len(counts) - 1)
@@ -264,7 +266,8 @@ class Gaussian:
             ceiling=ceiling,
             ceiling_words=f"H({y.name})",
             remedy=f"{z.name} is no Gaussian: choose knn, ross or a usable-information family",
-            stderr=_stderr(0.5 * spread / _LN2, free),
+            # The error of a model that does not hold says nothing about how far the number is off.
+            stderr=min(_stderr(0.5 * spread / _LN2, free), _ERROR_IN_DOUBT if doubts else np.inf),
         )
 
     def _against_classes(self, of_all: Floats, of_classes: Floats) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.entropies import counts_of
@@ -14,6 +15,8 @@ from infoplane.rows import row_codes
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 _LN2 = float(np.log(2.0))
+_BLOCK = 256
+_ATOMS = 2
 
 
 def ksg_bits(x: Floats, z: Floats, k: int) -> float:
@@ -49,16 +52,15 @@ def ross_bits(z: Floats, codes: Codes, k: int) -> float:
     """
     z, codes = shared_classes(z, codes)
     sizes = counts_of(codes)[codes]
-    used_k, eps = _within_classes(z, codes, k)
-    # Distances within a class and in the whole set are rounded differently: the k-th neighbour is
-    # counted once, below.
-    m = count_within(z, eps * (1 - 1e-9)) + 1
+    used_k, m, _ = _counts_of_classes(z, codes, k)
     terms = digamma(len(z)) + digamma(used_k) - digamma(sizes) - digamma(m)
     return float(terms.mean()) / _LN2
 
 
 def mixed_bits(x: Floats, z: Floats, k: int) -> float:
     """Apply Gao et al. (2017): KSG where a row with more than k ties counts its ties, in bits.
+
+    On a lattice all rows as far as the k-th neighbour are counted, in each variable as in both.
 
     Args:
         x: shape ``(n, dx)``.
@@ -76,10 +78,32 @@ def mixed_bits(x: Floats, z: Floats, k: int) -> float:
     eps[tied] = 0.0
     neighbours = np.where(tied, ties, k)
     nx, nz = count_within(x, eps) + 1, count_within(z, eps) + 1
+    if _on_a_lattice(x) or _on_a_lattice(z):
+        neighbours = np.where(tied, ties, np.maximum(_count_joint(x, z, eps), k))
+        nx = np.maximum(nx, count_within(x, eps * (1 + 1e-9), strict=False))
+        nz = np.maximum(nz, count_within(z, eps * (1 + 1e-9), strict=False))
     if tied.any():
         nx[tied], nz[tied] = _ties(x)[tied], _ties(z)[tied]
     terms = digamma(neighbours) + np.log(n) - digamma(nx) - digamma(nz)
     return float(terms.mean()) / _LN2
+
+
+def _count_joint(x: Floats, z: Floats, eps: Floats) -> Codes:
+    """Count the other rows at most ``eps`` away in both variables, shape ``(n,)``."""
+    found = np.zeros(len(x), np.int64)
+    reach = eps * (1 + 1e-9)
+    for start in range(0, len(x), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        near = np.ones((len(x[rows]), len(x)), np.bool_)
+        for v in (x, z):
+            near &= cdist(v[rows], v) <= reach[rows, None]
+        found[rows] = near.sum(axis=1) - 1
+    return found
+
+
+def _on_a_lattice(v: Floats) -> bool:
+    """Whether rows, ``(n, dim)``, repeat at more values than the atoms of a saturated unit."""
+    return int((counts_of(row_codes(v)) > 1).sum()) > _ATOMS
 
 
 def mixed_label_bits(z: Floats, codes: Codes, k: int) -> float:
@@ -94,9 +118,8 @@ def mixed_label_bits(z: Floats, codes: Codes, k: int) -> float:
     """
     z, codes = shared_classes(z, codes)
     sizes = counts_of(codes)[codes]
-    used_k, eps = _within_classes(z, codes, k)
+    used_k, m, eps = _counts_of_classes(z, codes, k)
     tied = eps == 0
-    m = count_within(z, eps * (1 - 1e-9)) + 1
     if tied.any():
         pair = row_codes(np.column_stack([row_codes(z), codes]))
         used_k[tied] = counts_of(pair)[pair][tied]
@@ -117,6 +140,22 @@ def shared_classes(z: Floats, codes: Codes) -> tuple[Floats, Codes]:
             "every class has one row: there is no neighbour within a class; give labels, not row ids"
         )
     return (z, codes) if kept.all() else (z[kept], row_codes(codes[kept][:, None]))
+
+
+def _counts_of_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Codes, Floats]:
+    """Count the neighbours of each row, ``(n,)``: within its class, among all, and how far they lie.
+
+    On a lattice many rows lie as far as the k-th neighbour: all of them are
+    counted, in the class as among all. Else that neighbour is counted once: distances within a class
+    and in the whole set are rounded differently.
+    """
+    used_k, eps = _within_classes(z, codes, k)
+    if not _on_a_lattice(z):
+        return used_k, count_within(z, eps * (1 - 1e-9)) + 1, eps
+    reach = eps * (1 + 1e-9)
+    for rows in np.split(np.argsort(codes, kind="stable"), np.cumsum(counts_of(codes))[:-1]):
+        used_k[rows] = np.maximum(count_within(z[rows], reach[rows]), used_k[rows])
+    return used_k, np.maximum(count_within(z, reach), used_k), eps
 
 
 def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Floats]:

@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.quantisation import class_keys, row_keys, spread_ties
+from infoplane.analysis.estimators.quantisation import (
+    FEW_LEVELS,
+    class_keys,
+    row_keys,
+    spread_ties,
+)
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
 from infoplane.types import Variable
@@ -21,6 +26,7 @@ from infoplane.types import Variable
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 Keys = NDArray[np.uint64]
+_SPARSE = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,10 +197,24 @@ def _keys(v: Variable, live: NDArray[np.generic]) -> Keys:
     return np.ascontiguousarray(row_digests(live)[:, 0])
 
 
+def _is_coarse_lattice(rows: Floats, k: int) -> bool:
+    """Whether rows, ``(n, dim)``, repeat as on a lattice of cells too many to be symbols.
+
+    All columns have few values, and more than a twentieth of the rows lie where at most k do: a
+    table of such cells is mostly chance, and neighbours meet ties of distance.
+    """
+    if rows.shape[1] < 2 or any(len(np.unique(column)) > FEW_LEVELS for column in rows.T):
+        return False
+    counts = counts_of(row_codes(rows))
+    in_sparse_cells = int(counts[counts <= k].sum())
+    return int(counts.max()) > 1 and in_sparse_cells > _SPARSE * len(rows)
+
+
 def _side(v: Variable, live: NDArray[np.generic], keys: Keys, k: int) -> tuple[Side, int]:
     """The side of a variable, and how many of its columns were spread."""
     if v.kind == "discrete":
         return Side(None, codes_of(v)), 0
-    values, spread = spread_ties(live.astype(np.float64), keys, k)
+    rows = live.astype(np.float64)
+    values, spread = spread_ties(rows, keys, k, few_levels=_is_coarse_lattice(rows, k))
     codes = row_codes(values) if values.shape[1] else np.zeros(v.n, np.int64)
     return Side(values, codes), spread

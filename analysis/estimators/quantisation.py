@@ -16,7 +16,9 @@ _NEAR = 0.02
 _REGULAR = 0.5
 
 
-def spread_ties(values: Floats, keys: Keys, k: int) -> tuple[Floats, int]:
+def spread_ties(
+    values: Floats, keys: Keys, k: int, *, few_levels: bool = False
+) -> tuple[Floats, int]:
     """Replace rounded values by values that are uniform within their rounding cell.
 
     A column counts as rounded where values tie, more than `FEW_LEVELS` of them differ, and the gaps
@@ -29,6 +31,7 @@ def spread_ties(values: Floats, keys: Keys, k: int) -> tuple[Floats, int]:
         values: shape ``(n, dim)``.
         keys: shape ``(n,)``; a digest of every row, from which its place in the cell is drawn.
         k: neighbours; more rows than that at one value can be an atom.
+        few_levels: whether columns of few values are spread as well.
 
     Returns:
         The values, shape ``(n, dim)``, and how many columns were spread.
@@ -41,7 +44,7 @@ def spread_ties(values: Floats, keys: Keys, k: int) -> tuple[Floats, int]:
     """
     spread, columns = values, 0
     for column in _tied_columns(values):
-        cells = _cells(values[:, column], k)
+        cells = _cells(values[:, column], k, 1 if few_levels else FEW_LEVELS)
         if cells is None:
             continue
         if not columns:
@@ -86,13 +89,13 @@ def _tied_columns(values: Floats) -> NDArray[np.int64]:
     return np.flatnonzero((ascending[1:] == ascending[:-1]).any(axis=0))
 
 
-def _cells(column: Floats, k: int) -> tuple[Floats, Floats] | None:
+def _cells(column: Floats, k: int, most_symbols: int) -> tuple[Floats, Floats] | None:
     """How far the rounding cell of every row reaches to either side; None without a lattice.
 
     Shapes ``(n,)``; 0 at atoms.
     """
     levels, inverse, counts = np.unique(column, return_inverse=True, return_counts=True)
-    if len(levels) <= FEW_LEVELS:
+    if len(levels) <= most_symbols:
         return None
     gaps = np.diff(levels)
     spacing = _local_minimum(gaps)  # (levels - 1,)

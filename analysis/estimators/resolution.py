@@ -50,7 +50,7 @@ def unresolved(pair: Pair, k: int, *, ranked: bool) -> str | None:
     units = sum(values.shape[1] for values in vectors)
     if units <= _UNITS_SEEN or pair.constant:
         return None
-    in_class = pair.n
+    in_class = float(pair.n)
     if len(vectors) == 1:
         _, symbols = pair.vector_and_symbols()
         in_class = pair.n / 2 ** entropy_bits(counts_of(symbols))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.ksg import standardised
+from infoplane.analysis.estimators.ksg import CONSTANT, standardised
 from infoplane.analysis.estimators.neighbour_formulas import mixed_bits, mixed_label_bits
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -86,6 +86,8 @@ class Sliced:
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
             )
         same_rows(a, b, self.name)
+        if any((v.values == v.values[0]).all() for v in (a, b)):
+            return Estimate(0.0, a.n, self.name, "lower", target="population", notes=(CONSTANT,))
         rng = np.random.default_rng(0) if rng is None else rng
         found = np.array(self._slice_bits(a, b, rng))
         se = float(found.std(ddof=1) / np.sqrt(self.slices)) if self.slices > 1 else None
