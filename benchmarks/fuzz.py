@@ -33,6 +33,7 @@ with atheris.instrument_imports(
 
 import numpy as np
 
+from benchmarks.json_edits import edit
 from infoplane.errors import ArchiveError, InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import Chain, Estimate, LayerInfo
@@ -194,58 +195,6 @@ def reseal(data: bytes, rng: random.Random) -> bytes:
         if len(text) > room
         else data[:start] + text[:-1] + b" " * (room - len(text)) + b"}" + data[end + 1 :]
     )
-
-
-def edit(body: Any, rng: random.Random) -> None:  # Any: JSON
-    """Change one value, key or element somewhere in a JSON tree."""
-    here = body
-    while True:
-        keys = list(here) if isinstance(here, dict) else list(range(len(here)))
-        if not keys:
-            return
-        key = rng.choice(keys)
-        if isinstance(here[key], (dict, list)) and here[key] and rng.random() < 0.8:
-            here = here[key]
-            continue
-        odd = [
-            None,
-            True,
-            -1,
-            0,
-            1,
-            3,
-            2**31,
-            2**63,
-            10**18,
-            1e308,
-            float("nan"),
-            "",
-            "..",
-            "a\0b",
-            "/etc/passwd",
-            "<f8",
-            "|O",
-            "x" * 40,
-            [],
-            {},
-            [[]],
-            [0],
-            {"$float": "inf"},
-        ]
-        choice = rng.randrange(4)
-        if choice == 0 and isinstance(here, dict):
-            del here[key]
-        elif choice == 1 and isinstance(here, list):
-            here.append(here[key])
-        else:
-            here[key] = (
-                rng.choice(odd)
-                if choice < 3
-                else body.get(rng.choice(list(body)))
-                if isinstance(body, dict)
-                else 0
-            )
-        return
 
 
 def mutate(data: bytes, max_size: int, seed: int, fresh: list[bytes]) -> bytes:

@@ -5,7 +5,9 @@ A recorder of the model that is trained, in a run of its own for every training.
 
 from __future__ import annotations
 
+import contextlib
 import numbers
+import os
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,12 +25,14 @@ class RunFolders:
     """A folder for every training: ``to``, then ``to-2``, ``to-3`` ...
 
     Copies are the same object: cross-validation copies its callbacks for every fold, and each fold
-    is a training of its own.
+    is a training of its own. Processes that train side by side each take the first folder that is not there:
+    none knows what the others record, and none may overwrite it.
     """
 
     def __init__(self, to: str | Path) -> None:
         self._to = Path(to)
         self._count = 0
+        self._process = os.getpid()
 
     def __copy__(self) -> Self:
         return self
@@ -36,18 +40,35 @@ class RunFolders:
     def __deepcopy__(self, memo: object) -> Self:
         return self
 
-    def next(self) -> Path:
-        """The folder of the training that begins now."""
+    def next(self, resumed: bool = False) -> Path:
+        """The folder of the training that begins now, or goes on where one of another process ended."""
         self._count += 1
-        if self._count == 1:
-            return self._to
-        folder = self._to.with_name(f"{self._to.name}-{self._count}")
+        if not resumed and self._process != os.getpid():
+            self._claim()
+        folder = self._folder()
+        if self._count > 1:
+            self._say(folder)
+        return folder
+
+    def _folder(self) -> Path:
+        return (
+            self._to if self._count == 1 else self._to.with_name(f"{self._to.name}-{self._count}")
+        )
+
+    def _claim(self) -> None:
+        """Count on until a folder is not there, and make it: of several processes one succeeds."""
+        while True:
+            with contextlib.suppress(FileExistsError):
+                self._folder().mkdir(parents=True)
+                return
+            self._count += 1
+
+    def _say(self, folder: Path) -> None:
         warnings.warn(
             f"training {self._count} of this callback is recorded in a run of its own: {folder}",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
-        return folder
 
 
 class Attachment:
@@ -82,7 +103,9 @@ class Attachment:
         if before is not None:
             before.close()  # an exception may have ended its training without a word
         options = more | self.options
-        options["to"] = self._folders.next() if before is None or not resumed else before.path
+        options["to"] = (
+            before.path if resumed and before is not None else self._folders.next(resumed)
+        )
         if resumed and (before is not None or not options.get("overwrite")):
             options |= {"resume": True, "overwrite": False}
         self.recorder = Recorder(model, **options)

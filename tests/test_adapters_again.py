@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +246,36 @@ def test_cross_validation_of_skorch_is_one_run_per_fold(
     )
     for name, fold in zip(("run", "run-2", "run-3"), done["estimator"], strict=True):
         assert_holds(tmp_path / name, fold.module_, "body.3")
+
+
+def test_processes_that_train_side_by_side_take_folders_that_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = RunFolders(tmp_path / "run")
+    sent = [pickle.loads(pickle.dumps(folders)) for _ in range(3)]
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    with pytest.warns(UserWarning, match="in a run of its own"):
+        taken = [one.next() for one in sent]
+    assert taken == [tmp_path / name for name in ("run", "run-2", "run-3")]
+    assert pickle.loads(pickle.dumps(folders)).next(resumed=True) == tmp_path / "run"
+
+
+@pytest.mark.slow
+def test_folds_in_processes_of_their_own_overwrite_none_of_the_others(tmp_path: Path) -> None:
+    skorch = pytest.importorskip("skorch")
+    from sklearn.model_selection import cross_validate
+
+    from infoplane.hooks.skorch import callback
+
+    net = skorch.NeuralNetClassifier(
+        nn.Sequential, module__0=nn.Linear(4, 3), module__1=nn.Softmax(-1), max_epochs=2, verbose=0,
+        train_split=None, callbacks=[("plane", callback(probe=(X, Y), to=tmp_path / "run", verbose=False,
+                                                        overwrite=True, layers="all"))],
+    )  # fmt: skip
+    cross_validate(net, X.numpy(), Y.numpy(), cv=3, n_jobs=2, error_score="raise")
+    runs = sorted(path.name for path in tmp_path.iterdir())
+    assert runs == ["run", "run-2", "run-3"]
+    assert [ip.open_archive(tmp_path / name).steps for name in runs] == [(0, 1, 2)] * 3
 
 
 @pytest.mark.slow

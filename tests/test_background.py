@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from torch import Tensor, nn
 
 from infoplane.archive import ShardWriter, open_archive, verify
 from infoplane.hooks.recorder import Recorder
-from infoplane.hooks.recording.background import Abandoned, Parcel, Parcels
+from infoplane.hooks.recording.background import Abandoned, Background, Parcel, Parcels
 from infoplane.hooks.schedule import every
 
 
@@ -188,3 +191,37 @@ def test_background_and_direct_writing_make_the_same_archive(tmp_path: Path) -> 
                 rec.step(step)
         digests.append(open_archive(tmp_path / str(background)).digest)
     assert digests[0] == digests[1]
+
+
+def interrupt_at_line(number: int) -> Any:  # Any: a trace function
+    """A trace function that raises KeyboardInterrupt at the n-th line that is executed."""
+    left = [number]
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:  # Any: as above
+        if event == "line":
+            left[0] -= 1
+            if not left[0]:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    return trace
+
+
+def test_an_interrupt_at_any_line_of_submit_leaves_the_job_queued_or_not_and_the_count_right() -> (
+    None
+):
+    background, ran, previous = Background(), [], sys.gettrace()
+    for line in range(1, 40):
+        sys.settrace(interrupt_at_line(line))
+        try:
+            background.submit(lambda line=line: ran.append(line))
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(previous)
+        background.drain()
+        assert background.unfinished == 0
+    background.submit(lambda: ran.append(100))
+    background.close()
+    assert len(set(ran)) == len(ran) and ran[-1] == 100 and {1}.isdisjoint(ran) and 39 in ran

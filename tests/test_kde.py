@@ -324,3 +324,13 @@ def test_inputs_that_repeat_keep_two_curves_apart() -> None:
     points = KDE(relative=0.3).estimate_plane_point(x, z, y)
     senses = [estimate.sense for quantity, estimate in points if quantity == "i_xz"]
     assert sorted(senses) == ["lower", "upper"]
+
+
+@pytest.mark.parametrize(
+    "width",
+    [{"relative": 1e200}, {"relative": 1e-200}, {"relative": 1e-153}, {"variance": 1e-320}],
+)
+def test_a_width_beyond_what_floats_can_count_is_refused_by_name(width: dict[str, float]) -> None:
+    z = ip.continuous(np.arange(24, dtype=np.float32).reshape(12, 2))
+    with pytest.raises(EstimatorError, match="than floats can count; take a width nearer"):
+        KDE(**width).estimate(ip.discrete(np.arange(12)), z)

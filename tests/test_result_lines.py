@@ -16,6 +16,8 @@ from builders import run_of, write_run
 from typer.testing import CliRunner
 
 import infoplane as ip
+from infoplane.analysis.live.follow import RunSource
+from infoplane.analysis.report.content import page_data
 from infoplane.archive import ResultLog, pack, planes
 from infoplane.archive.owner_mark import mark_of
 from infoplane.cli import app
@@ -72,6 +74,44 @@ def test_an_own_line_beyond_its_ceiling_is_measured_again(run: Path) -> None:
     points = json.loads(json.dumps(record["points"]).replace(str(truth[0]), "77.0"))
     log.append(key, {**record, "points": points})
     assert "77.0" in json.dumps(ResultLog(run).read()[key])
+    assert [p.bits for p in ip.measure(run, "exact")] == truth
+
+
+WRONG_VALUES: tuple[dict[str, object], ...] = (
+    {"stderr": "much"},
+    {"low": {}, "high": []},
+    {"notes": [1]},
+    {"notes": "a"},
+    {"n": 1.5},
+    {"n": True},
+    {"estimator": []},
+    {"sense": ["lower"]},
+    {"quantity": 3},
+    {"coverage": "all"},
+    {"null": {"mean": "0", "low": 0, "high": 0, "p": 1, "draws": 9}},
+    {"unknown": 1},
+)
+
+
+@pytest.mark.parametrize("wrong", WRONG_VALUES, ids=str)
+def test_an_own_line_with_a_value_of_another_type_is_measured_again_and_not_shown(
+    run: Path, wrong: dict[str, object]
+) -> None:
+    truth = [p.bits for p in ip.measure(run, "exact")]
+    log = ResultLog(run)
+    ((key, record),) = log.read().items()
+    log.append(key, {**record, "points": [{**row, **wrong} for row in record["points"]]})
+    assert page_data(*RunSource(run).plane(), title="t")["series"] == []
+    assert [p.bits for p in ip.measure(run, "exact")] == truth
+
+
+@pytest.mark.parametrize("key", ["step", "layer", "estimator", "points"])
+def test_an_own_line_without_one_of_its_keys_is_measured_again(run: Path, key: str) -> None:
+    truth = [p.bits for p in ip.measure(run, "exact")]
+    log = ResultLog(run)
+    ((name, record),) = log.read().items()
+    log.append(name, {k: v for k, v in record.items() if k != key})
+    assert len(RunSource(run).plane()[0]) == 0
     assert [p.bits for p in ip.measure(run, "exact")] == truth
 
 

@@ -5,6 +5,7 @@ The information of a layer to which Gaussian noise of variance s2 is added.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -142,7 +143,17 @@ class KDE:
             isinstance(z, Variable) and (z.values == z.values[0]).all()
         ):  # a variance of equal numbers may round off 0
             return 0.0
-        return self.relative**2 * mean_square
+        width = self.relative * self.relative  # ** raises where this is infinite
+        variance = width * mean_square
+        if not 0 < variance < math.inf:
+            raise self._beyond_floats()
+        return variance
+
+    def _beyond_floats(self) -> EstimatorError:
+        return EstimatorError(
+            f"{self.name}: distances between rows and this width differ by more than floats can count; "
+            "take a width nearer to the distances, for example kde:relative=0.1"
+        )
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
@@ -267,6 +278,8 @@ class KDE:
         if labels:
             sense = bound  # tells the two curves apart
         bits, stderr, low, high = seen.bits[side], None, None, None
+        if not math.isfinite(bits):
+            raise self._beyond_floats()
         if seen.compared < seen.n:
             stderr = float(
                 seen.spread[side] * np.sqrt((1 / seen.compared) * (1 - seen.compared / seen.n))

@@ -190,7 +190,8 @@ def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats
     if not isinstance(z, np.ndarray) or _within_floats(variances):
         return z, variances
     unit = 2.0 ** -round(0.5 * float(np.log2(variances[0])))
-    return z * z.dtype.type(unit), variances * unit * unit
+    with np.errstate(over="ignore", invalid="ignore"):  # who asked refuses what is not finite
+        return z * np.asarray(unit).astype(z.dtype), variances * unit * unit
 
 
 def chosen_device(device: str | None) -> str:

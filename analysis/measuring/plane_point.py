@@ -420,10 +420,12 @@ def is_result(record: Mapping[str, Any]) -> bool:  # Any: JSON
 
     A run may come from anyone, and a line that is none is measured again.
     """
-    try:
-        points, _ = points_from(record)
-        return isinstance(record["estimator"], str) and all(
-            p.quantity in ("i_xz", "i_zy") and str(p.estimate) for p in points
-        )
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, InputError):
+    from infoplane.archive.schemas import is_result_record
+
+    if not is_result_record(record):
         return False
+    try:
+        points_from(record)
+    except (KeyError, TypeError, InputError):  # no points, or a value that no estimate has
+        return False
+    return True

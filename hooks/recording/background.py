@@ -2,8 +2,8 @@
 
 One thread, bounded memory, errors carried back, nothing reported as captured before it is on disk.
 
-Both threads share only `queue.SimpleQueue`, whose calls an interrupt (Ctrl-C) cannot cut in half, and counters that one
-side alone changes. A lock that an interrupt leaves taken would stop both threads for ever.
+Both threads share only `queue.SimpleQueue` and `deque`, whose calls an interrupt (Ctrl-C) cannot cut in half, and counters
+that one side alone changes. A lock that an interrupt leaves taken would stop both threads for ever.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
@@ -37,11 +38,13 @@ class Background:
 
     def __init__(self, depth: int = 1) -> None:
         self._depth = depth
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        # the jobs that wait or run: one list says it all, so that no interrupt can leave a count wrong
+        self._jobs: deque[Job] = deque()
+        self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._submitted = self._finished = 0
         self._errors: queue.SimpleQueue[Exception] = queue.SimpleQueue()
         self._pid = os.getpid()
+        self._closing = False
         # its own word, since an interrupt inside Thread.join or is_alive makes Python take a thread for ended
         self._ended = False
         self._thread = threading.Thread(target=self._work, name="infoplane-writer", daemon=True)
@@ -49,28 +52,36 @@ class Background:
 
     def _work(self) -> None:
         try:
-            while (job := self._jobs.get()) is not None:
-                try:
-                    job()
-                except Exception as error:
-                    self._errors.put(error)
-                finally:
-                    self._finished += 1
-                    self._done.put(None)
+            while self._jobs or not self._closing:
+                self._wakeups.get()
+                while self._jobs:
+                    self._run(self._jobs[0])
         finally:
             self._ended = True
+            self._done.put(None)
+
+    def _run(self, job: Job) -> None:
+        try:
+            job()
+        except Exception as error:
+            self._errors.put(error)
+        finally:
+            self._jobs.popleft()
             self._done.put(None)
 
     @property
     def unfinished(self) -> int:
         """Jobs that wait or run."""
-        return self._submitted - self._finished
+        return len(self._jobs)
 
     def submit(self, job: Job) -> None:
-        """Queue a job; blocks while the queue is full."""
+        """Queue a job; blocks while the queue is full.
+
+        An interrupt leaves it queued or not, and never half.
+        """
         self._wait_until(self._depth)
-        self._jobs.put(job)
-        self._submitted += 1
+        self._jobs.append(job)
+        self._wakeups.put(None)
 
     def failures(self) -> list[Exception]:
         """Return the errors of finished jobs, each handed out once."""
@@ -85,6 +96,7 @@ class Background:
 
     def _wait_until(self, unfinished: int) -> None:
         while self.unfinished > unfinished and not self._ended:
+            self._wakeups.put(None)  # an interrupt may have come between a job and its wake-up
             _receive(self._done)
 
     def close(self) -> None:
@@ -94,8 +106,9 @@ class Background:
         """
         if self._pid != os.getpid():
             return
-        self._jobs.put(None)
+        self._closing = True
         while not self._ended:
+            self._wakeups.put(None)
             _receive(self._done)
         self._thread.join()
 

@@ -20,7 +20,7 @@ from infoplane.archive.columns import POINTS, put_points, read_points
 from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
 from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
-from infoplane.archive.schemas import checked_header
+from infoplane.archive.schemas import checked_header, is_estimate_row
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
@@ -146,6 +146,8 @@ def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
         kept: dict[str, Any] = (
             e if e.keys() <= known else {k: v for k, v in e.items() if k in known}
         )  # Any: JSON
+        if not is_estimate_row(kept):
+            raise ValueError(f"an estimate with a value of another type: {str(kept)[:100]}")
         estimate = Estimate.from_dict(kept)
         points.append(Point(layout.as_size(step), str(layer), quantity, estimate))
     return tuple(points)
@@ -162,9 +164,12 @@ def _plane(
             isinstance(body[key], (int, float)) and math.isfinite(body[key])
         ):
             raise ValueError(f"{key} is {body[key]!r}")
+    layers = tuple(body["layers"])
+    if len(set(layers)) != len(layers):
+        raise ValueError("two layers of one name")
     return Plane(
         points=points,
-        layers=tuple(str(name) for name in body["layers"]),
+        layers=layers,
         n=layout.as_size(body["n"]),
         h_y_bits=body["h_y_bits"],
         h_x_bits=body["h_x_bits"],

@@ -7,12 +7,14 @@ A schema names what readers use. Keys that it does not name may be there: newer 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
 
 from infoplane.archive import layout
 from infoplane.errors import DamagedArchive
+from infoplane.types import Bound, Null, Quantity, Sense, Target, Unit
 
 Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 60)]
 Step = Annotated[int, msgspec.Meta(ge=-(1 << 60), lt=1 << 60)]
@@ -119,6 +121,41 @@ class PlaneHeader(msgspec.Struct):
     rows: Json | None = None
 
 
+class EstimateRow(msgspec.Struct, forbid_unknown_fields=True):
+    """A number of a plane of format 1, see `infoplane.types.Estimate`."""
+
+    bits: float
+    n: Size
+    estimator: str
+    sense: Sense = "point"
+    low: float | None = None
+    high: float | None = None
+    stderr: float | None = None
+    ceiling_bits: float | None = None
+    target: Target = "probe-set"
+    coverage: float | None = None
+    notes: tuple[str, ...] = ()
+    bound: Bound | None = None
+    unit: Unit = "bits"
+    null: Null | None = None
+
+
+class PointRow(EstimateRow, kw_only=True):
+    """A number in a result line."""
+
+    quantity: Quantity
+
+
+class ResultRecord(msgspec.Struct):
+    """A result line: the points of one cell, or why it has none."""
+
+    step: Step
+    layer: str
+    estimator: str
+    points: list[PointRow] = []
+    error: str | None = None
+
+
 class PackedHeader(msgspec.Struct):
     """``/meta`` of a packed run."""
 
@@ -159,3 +196,21 @@ def check_types(body: dict[str, Any], kind: str, where: str) -> None:  # Any: JS
         msgspec.convert(body, schema)
     except msgspec.ValidationError as error:
         raise DamagedArchive(f"{where}: malformed header: {error}") from error
+
+
+def is_result_record(record: Mapping[str, Any]) -> bool:  # Any: JSON
+    """Return whether every value of a stored result has the type that its readers rely on."""
+    return _fits(record, ResultRecord)
+
+
+def is_estimate_row(row: Mapping[str, Any]) -> bool:  # Any: JSON
+    """Return whether every value of a stored estimate has the type that its readers rely on."""
+    return _fits(row, EstimateRow)
+
+
+def _fits(value: object, schema: type[msgspec.Struct]) -> bool:
+    try:
+        msgspec.convert(value, schema)
+    except msgspec.ValidationError:
+        return False
+    return True
