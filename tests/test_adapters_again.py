@@ -219,6 +219,17 @@ def test_two_fits_of_lightning_are_two_runs(tmp_path: Path) -> None:
         assert_holds(tmp_path / name, module.net, "net.2")
 
 
+class Classifier(nn.Module):
+    """What skorch makes anew for every fold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3), nn.Softmax(-1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.body(x)  # type: ignore[no-any-return]  # a tensor
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"overwrite": True}])
 def test_cross_validation_of_skorch_is_one_run_per_fold(
@@ -228,14 +239,6 @@ def test_cross_validation_of_skorch_is_one_run_per_fold(
     from sklearn.model_selection import cross_validate
 
     from infoplane.hooks.skorch import callback
-
-    class Classifier(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.body = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3), nn.Softmax(-1))
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.body(x)  # type: ignore[no-any-return]  # a tensor
 
     net = skorch.NeuralNetClassifier(
         Classifier, max_epochs=2, verbose=0, train_split=None,
@@ -268,8 +271,7 @@ def test_folds_in_processes_of_their_own_overwrite_none_of_the_others(tmp_path: 
     from infoplane.hooks.skorch import callback
 
     net = skorch.NeuralNetClassifier(
-        nn.Sequential, module__0=nn.Linear(4, 3), module__1=nn.Softmax(-1), max_epochs=2, verbose=0,
-        train_split=None, callbacks=[("plane", callback(probe=(X, Y), to=tmp_path / "run", verbose=False,
+        Classifier, max_epochs=2, verbose=0, train_split=None, callbacks=[("plane", callback(probe=(X, Y), to=tmp_path / "run", verbose=False,
                                                         overwrite=True, layers="all"))],
     )  # fmt: skip
     cross_validate(net, X.numpy(), Y.numpy(), cv=3, n_jobs=2, error_score="raise")
