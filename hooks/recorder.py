@@ -365,12 +365,20 @@ class Recorder:
     def capture(self, step: SupportsFloat, **metrics: object) -> bool:
         """Captures now, due or not. False when it was dropped or this step is already there.
 
+        Threads that share a recorder capture one after another.
+
         Raises:
             InputError: recording is not open, or ``step`` lies before the last capture.
         """
         if not self._team.probes:
             return False
         captures = self._opened()
+        with captures.turn.lock():
+            return self._capture(captures, step, metrics)
+
+    def _capture(
+        self, captures: Captures, step: SupportsFloat, metrics: Mapping[str, object]
+    ) -> bool:
         captures.collect()
         count = self._whole(step)
         if self._troubles.stopped or count is None:

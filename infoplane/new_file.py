@@ -49,7 +49,10 @@ def new_file(target: str | Path) -> Iterator[Path]:
         raise ArchiveError(f"{target}: cannot be written: {error}") from error
     try:
         yield part
-        os.replace(part, target)
+        try:
+            os.replace(part, target)
+        except OSError as error:
+            raise ArchiveError(f"{target}: cannot be written: {error}") from error
     finally:
         part.unlink(missing_ok=True)
 

@@ -25,6 +25,7 @@ from infoplane.hooks.recording.passes import Emit, Kept
 from infoplane.hooks.recording.plan import Plan
 from infoplane.hooks.recording.run import capture_meta
 from infoplane.hooks.recording.troubles import Troubles
+from infoplane.hooks.recording.turn import Turn
 from infoplane.hooks.recording.weights import save_weights, set_weights_aside
 from infoplane.hooks.rows.rows import Rows
 
@@ -40,6 +41,7 @@ class Captures:
 
     Attributes:
         pending: JSON records that go with the next shard.
+        turn: which thread captures.
         bytes_written: of activations and row digests so far.
     """
 
@@ -65,6 +67,7 @@ class Captures:
         )
         self.pending: Records = dict(plan.states)
         self.bytes_written = 0
+        self.turn = Turn()
         self._outdated: int | None = None
         self._nonfinite: list[tuple[int, dict[str, int]]] = []
         self._returned: queue.SimpleQueue[Records] = queue.SimpleQueue()

@@ -37,6 +37,7 @@ class WriterLock:
         self.path = run / f"writer-r{rank:04d}.lock"
         self.pid = os.getpid()
         self.exclusive = False
+        self._fd = -1
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
         try:
             self._fd = os.open(self.path, flags, 0o644)
@@ -57,10 +58,7 @@ class WriterLock:
         try:
             self._lock()
         except BlockingIOError as error:
-            holder = os.pread(self._fd, 500, 0).decode("utf-8", "replace") or "unknown"
-            raise ArchiveLocked(
-                f"{self.path.parent}: another live recorder writes to this run ({holder.strip()}); end it, or give this one another folder"
-            ) from error
+            raise ArchiveLocked(f"{self.path.parent}: {self._holder()}") from error
         except OSError as error:
             warnings.warn(
                 f"{self.path}: this filesystem cannot lock ({error}); make sure that only one recorder writes to this run",
@@ -68,12 +66,28 @@ class WriterLock:
             )
             return
         self.exclusive = True
-        note = json.dumps({"pid": self.pid, "host": socket.gethostname()}) + "\n"
+        note = self._note() + "\n"
         with contextlib.suppress(
             OSError
         ):  # a full disk must not stop the lock: the note only helps the message
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, note.encode(), 0)
+
+    def _holder(self) -> str:
+        """Who writes to the run, and what to do."""
+        note = os.pread(self._fd, 500, 0).decode("utf-8", "replace").strip()
+        if note == self._note():
+            return (
+                "another recorder of this very process writes to this run; close() that one first "
+                "(a notebook keeps it open when its cell is run again), or give this one another folder"
+            )
+        return (
+            f"another live recorder writes to this run ({note or 'unknown'}); "
+            "end it, or give this one another folder"
+        )
+
+    def _note(self) -> str:
+        return json.dumps({"pid": self.pid, "host": socket.gethostname()})
 
     def _lock(self) -> None:
         """Take the lock.
@@ -94,6 +108,10 @@ class WriterLock:
         if self._fd >= 0 and fcntl is not None and self.pid == os.getpid():
             with contextlib.suppress(OSError):
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
+        self._close()
+
+    def __del__(self) -> None:
+        """A recorder that nobody holds any more keeps no run to itself."""
         self._close()
 
     def _close(self) -> None:

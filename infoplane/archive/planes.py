@@ -210,8 +210,10 @@ class ResultLog:
         folder: Path | None = None,
     ) -> None:
         run = Path(run_path)
-        if folder is None and run.is_dir():
+        inside = folder is None and run.is_dir()
+        if inside:
             folder = run / layout.PLANE_DIR
+        self._run = run if inside else None
         self.path = (folder or run.with_name(run.name + ".planes")) / f"{name}.jsonl"
         self._found: dict[str, dict[str, Any]] = {}  # Any: JSON
         self._file, self._at = (0, 0), 0  # which file was read, and how far
@@ -236,6 +238,10 @@ class ResultLog:
         ]
         if not bodies:
             return
+        if self._run is not None and not self._run.is_dir():
+            raise ArchiveError(
+                f"{self._run} is gone: it was deleted or moved while it was measured"
+            )
         make_folder(self.path.parent)
         refuse_link(self.path.parent)
         try:
