@@ -218,6 +218,7 @@ class RaiseAtLine:
         return self
 
 
+@pytest.mark.slow
 def test_ctrl_c_anywhere_while_a_run_is_resumed_leaves_it_whole_and_free(tmp_path: Path) -> None:
     run, previous, kept, line = recorded(tmp_path / "run"), sys.gettrace(), [], 1
     while True:

@@ -78,7 +78,7 @@ class WriterLock:
         note = os.pread(self._fd, 500, 0).decode("utf-8", "replace").strip()
         if note == self._note():
             return (
-                "another recorder of this very process writes to this run; close() that one first "
+                f"another recorder of this very process ({self.pid}) writes to this run; close() that one first "
                 "(a notebook keeps it open when its cell is run again), or give this one another folder"
             )
         return (
