@@ -164,8 +164,10 @@ def test_the_gain_and_loss_explain_the_excess(tmp_path: Path) -> None:
     z1 = np.float32(0.2) * X
     archive = write(tmp_path / "run", [{"a": z1, "b": 10 * z1}], chain=chain_of(["a", "b"]))
     finding = ip.check_dpi(ip.measure(archive, "bin:saxe,width=1.0")).of("estimator")[0]
-    assert finding.gain_bits is not None and finding.loss_bits is not None
-    assert finding.gain_bits - finding.loss_bits == pytest.approx(finding.excess_bits, abs=1e-9)
+    assert finding.surplus_bits is not None and finding.deficit_bits is not None
+    assert finding.surplus_bits - finding.deficit_bits == pytest.approx(
+        finding.excess_bits, abs=1e-9
+    )
     assert "gained" in finding.explanation
 
 

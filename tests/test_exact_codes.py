@@ -27,7 +27,7 @@ def test_a_leak_is_told_from_rounding_row_by_row() -> None:
     z = np.array([[100.0], [100.0 + 1e-6], [90.0], [5.0], [5.0], [7.0]])
     found = leak(up, down, z)
     assert (
-        found.gain_bits == pytest.approx(0.5 * math.log2(3))
+        found.surplus_bits == pytest.approx(0.5 * math.log2(3))
         and found.joined == 1
         and found.example == (0, 2)
     )
@@ -41,7 +41,7 @@ def test_a_leak_is_told_from_rounding_row_by_row() -> None:
         leak(up, down, z, tolerance=0.2).leak_bits == 0.0
         and leak(up, down, z, tolerance=0.2).joined == 2
     )
-    assert leak(up, np.zeros(6, int), z) == leak(up, up, z) and leak(up, up, z).gain_bits == 0.0
+    assert leak(up, np.zeros(6, int), z) == leak(up, up, z) and leak(up, up, z).surplus_bits == 0.0
     assert leak(np.array([0, 0]), np.array([0, 1]), np.zeros((2, 1))).leak_bits == 0.0, (
         "all values 0: the same within any rounding"
     )

@@ -306,7 +306,7 @@ def test_a_layer_that_was_not_captured_is_not_compared_and_hides_no_leak(tmp_pat
             return codes_of_digests(ip.rows.row_digests(there[layer])) if layer in there else None
 
     found = list(Partial(plane, archive).leaks(0, [("a", "b"), ("b", "c"), ("a", "c")]))
-    assert [(up, down, leak.gain_bits) for up, down, leak in found] == [("a", "c", 1.0)]
+    assert [(up, down, leak.surplus_bits) for up, down, leak in found] == [("a", "c", 1.0)]
 
 
 # ---- objects by columns, and reports that are waited for ------------------------------------------------------------------------------------------

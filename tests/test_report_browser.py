@@ -92,8 +92,8 @@ def make_report(plane: Plane) -> DPIReport:
             "estimator",
             "Bins break the chain.",
             estimator="bin:szt",
-            gain_bits=0.4,
-            loss_bits=0.1,
+            surplus_bits=0.4,
+            deficit_bits=0.1,
         ),
     )
     return DPIReport(

@@ -50,7 +50,7 @@ def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
         found.append(
             Finding(
                 LAW, step, layer, layer, seen.leak_bits, verdict, f"{text}: {cause}",
-                estimator="exact", gain_bits=seen.gain_bits,
+                estimator="exact", surplus_bits=seen.surplus_bits,
             )
         )  # fmt: skip
     return found

@@ -183,7 +183,7 @@ class Evidence:
             found = NO_LEAK if up in above else self.leak(step, up, down)
             if found is None:
                 continue
-            if found.gain_bits <= 0:
+            if found.surplus_bits <= 0:
                 above |= {up} | follows.get(up, set())
             yield up, down, found
 
@@ -207,7 +207,7 @@ class Evidence:
     ) -> Finding:
         """Judge an excess of comparable layers by the first step of docs/verdicts.md that decides."""
         delta = down.bits - up.bits
-        gain = loss = None
+        surplus = deficit = None
 
         def finding(verdict: Verdict, text: str) -> Finding:
             law = law_of_pairs(quantity, sense)
@@ -220,8 +220,8 @@ class Evidence:
                 verdict,
                 text,
                 estimator=spec,
-                gain_bits=gain,
-                loss_bits=loss,
+                surplus_bits=surplus,
+                deficit_bits=deficit,
             )
 
         traits = self.traits(spec)
@@ -238,7 +238,7 @@ class Evidence:
                 f"{down.layer} draws noise: the entropy of its rows is not I(X;Z); estimate it from draws, or from the noise",
             )
         if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
-            gain = found.gain_bits
+            surplus = found.surplus_bits
             if found.leak_bits > 0 and (reason := stale(chain, step)):
                 return finding("untestable", reason)
             if found.leak_bits > 0:
@@ -250,10 +250,10 @@ class Evidence:
         if not traits.keeps_chain:
             a, b = self.codes(step, up.layer, spec), self.codes(step, down.layer, spec)
             if a is not None and b is not None:
-                gain, loss = conditional_entropy_bits(b, a), conditional_entropy_bits(a, b)
+                surplus, deficit = conditional_entropy_bits(b, a), conditional_entropy_bits(a, b)
             parts = (
-                f" (gained {gain:.3f}, lost {loss:.3f} bits)"
-                if gain is not None and loss is not None
+                f" (gained {surplus:.3f}, lost {deficit:.3f} bits)"
+                if surplus is not None and deficit is not None
                 else ""
             )
             return finding(

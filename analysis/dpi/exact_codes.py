@@ -26,13 +26,13 @@ class Leak:
     H(T_j|T_i) split by cause.
 
     Attributes:
-        gain_bits: H(T_j|T_i), bitwise.
+        surplus_bits: H(T_j|T_i), bitwise.
         leak_bits: the part of it beyond rounding; above 0 the chain is broken.
         joined: rows whose code differs from their group's by rounding only.
         example: two row numbers that share the upstream code and truly differ downstream.
     """
 
-    gain_bits: float
+    surplus_bits: float
     leak_bits: float
     joined: int
     example: tuple[int, int] | None
@@ -69,15 +69,15 @@ def leak(
 
     Without ``z`` (a reduced layer) rounding cannot be told from a leak: ``leak_bits`` is then 0 and ``joined`` counts the rows in doubt.
     """
-    gain = conditional_entropy_bits(downstream, upstream)
-    if gain <= 0:
+    surplus = conditional_entropy_bits(downstream, upstream)
+    if surplus <= 0:
         return NO_LEAK
     first = np.full(int(upstream.max()) + 1, -1, np.int64)
     first[upstream[::-1]] = np.arange(len(upstream))[::-1]
     head = first[upstream]
     differs = np.flatnonzero(downstream != downstream[head])
     if z is None:
-        return Leak(gain, 0.0, len(differs), None)
+        return Leak(surplus, 0.0, len(differs), None)
     scale = float(np.abs(z).max()) or 1.0
     far = (
         np.abs(z[differs].astype(np.float64) - z[head[differs]].astype(np.float64)).max(axis=1)
@@ -87,4 +87,4 @@ def leak(
     joined[differs[~far]] = downstream[head[differs[~far]]]
     true_leak = conditional_entropy_bits(joined, upstream)
     example = (int(head[differs[far][0]]), int(differs[far][0])) if far.any() else None
-    return Leak(gain, true_leak, int((~far).sum()), example)
+    return Leak(surplus, true_leak, int((~far).sum()), example)

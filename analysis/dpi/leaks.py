@@ -81,5 +81,5 @@ def _finding(step: int, up: str, down: str, leak: Leak, reason: str) -> Finding:
         "untestable" if reason else "fault",
         f"rows {first} and {second} are equal at {up} but differ at {down} by more than rounding, although {up} cuts the input off: {cause}",
         estimator="exact",
-        gain_bits=leak.gain_bits,
+        surplus_bits=leak.surplus_bits,
     )

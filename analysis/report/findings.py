@@ -129,8 +129,8 @@ def _evidence(finding: Finding) -> str:
     Empty where nothing was computed.
     """
     said = []
-    if finding.gain_bits is not None and finding.loss_bits is not None:
-        said.append(f"{finding.gain_bits:.3g} bits gained, {finding.loss_bits:.3g} lost")
+    if finding.surplus_bits is not None and finding.deficit_bits is not None:
+        said.append(f"{finding.surplus_bits:.3g} bits gained, {finding.deficit_bits:.3g} lost")
     if finding.p is not None:
         said.append(f"p = {finding.p:.3g}")
     return f" At its worst: {', '.join(said)}." if said else ""

@@ -39,7 +39,8 @@ class Finding:
         verdict: see `VERDICTS`.
         explanation: a sentence a user can act on.
         estimator: spec of the estimator that made the numbers.
-        gain_bits, loss_bits: H(T_j|T_i) and H(T_i|T_j) where the estimator has codes.
+        surplus_bits: H(T_j|T_i) where the estimator has codes: what only the layer downstream tells.
+        deficit_bits: H(T_i|T_j): what only the layer upstream tells.
     """
 
     law: str
@@ -52,8 +53,8 @@ class Finding:
     stderr: float | None = None
     p: float | None = None
     estimator: str = ""
-    gain_bits: float | None = None
-    loss_bits: float | None = None
+    surplus_bits: float | None = None
+    deficit_bits: float | None = None
 
 
 @dataclass(frozen=True)
