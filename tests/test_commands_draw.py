@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,7 @@ def test_train_and_test_planes_have_intervals_on_request(run: Path) -> None:
 
 
 def test_runs_are_pooled_in_one_plane(run: Path, tmp_path: Path) -> None:
-    picture = tmp_path / "a.svg"
-    call("compare", run, run, "-e", "bin:szt", "-o", picture, "-k", "pooled", "--centre", "mean")
+    picture, other = tmp_path / "a.svg", tmp_path / "other"
+    shutil.copytree(run, other)
+    call("compare", run, other, "-e", "bin:szt", "-o", picture, "-k", "pooled", "--centre", "mean")
     assert "mean of 2 runs" in picture.read_text("utf-8")
