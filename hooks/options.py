@@ -49,8 +49,11 @@ class CaptureOptions:
         autocast: dtype to probe under autocast in; off by default whatever the loop does.
         dtype: ``float32`` (halves are stored as float32, float64 stays), or ``float16``, ``float64``.
         store: ``activations``, or ``weights``: state dicts on the schedule, activations at the first capture only; `infoplane replay` does the rest.
-        chain: whether to run the interchange test when attaching.
+        chain: the interchange test. ``auto`` spends at most 24 forwards of its few rows, or three seconds where these are
+            more, and leaves ``unknown`` what that does not reach (`infoplane.certify` tests it later); True tests every pair, False none.
         x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts, such as pixels. Integers are symbols unless said otherwise.
+        store_x: whether the inputs are stored with the run. False keeps their row ids alone, for probes that are large or
+            secret; a replay then needs ``probe=``.
         x: what X is at a token: ``prefix`` (causal networks, the default there), ``sequence`` or ``token``; ``image`` or ``pixel``; ``graph`` or ``node``.
         mask: real positions: the name of an input or an array ``(n, T)``; ``attention_mask`` and ``key_padding_mask`` are found by their names.
         skip_first: so many positions at the start of every sequence are no rows.
@@ -83,8 +86,9 @@ class CaptureOptions:
     autocast: torch.dtype | None = None
     dtype: str | None = None
     store: Store = "activations"
-    chain: bool = True
+    chain: bool | Literal["auto"] = "auto"
     x_kind: Literal["discrete", "continuous"] | None = None
+    store_x: bool = True
     x: str | None = None
     mask: str | ArrayLike | None = None
     skip_first: int = 0
@@ -107,6 +111,7 @@ class CaptureOptions:
         _check_choice("noise", self.noise, ("undeclared", "independent"))
         _check_choice("store", self.store, ("activations", "weights"))
         _check_choice("on_error", self.on_error, ("raise", "warn"))
+        _check_choice("chain", self.chain, ("auto", True, False))
         _check_choice("x_kind", self.x_kind, (None, "discrete", "continuous"))
         _check_choice("dtype", self.dtype, (None, "float16", "float32", "float64"))
         if self.draws < 1 or (self.batch_size is not None and self.batch_size < 1):
@@ -126,8 +131,9 @@ class CaptureKeywords(TypedDict, total=False):
     autocast: torch.dtype | None
     dtype: str | None
     store: Store
-    chain: bool
+    chain: bool | Literal["auto"]
     x_kind: Literal["discrete", "continuous"] | None
+    store_x: bool
     x: str | None
     mask: str | ArrayLike | None
     skip_first: int

@@ -17,6 +17,7 @@ from infoplane.background.measuring import MeasuringProcess, checked_specs
 from infoplane.cores import SHARE
 from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
+from infoplane.hooks.certificates.budget import Budget
 from infoplane.hooks.certificates.certificates import Certificates
 from infoplane.hooks.certificates.chain import certify, choose_pairs
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
@@ -251,15 +252,28 @@ class Recorder:
         previous = (
             open_archive(self.path) if o.resume and (self.path / "run.json").is_file() else None
         )
-        self._say(f"infoplane: looking at {type(self.model).__name__} with a few rows")
-        self.plan = make_plan(self.model, self.probe, o, previous)
-        self._say(self.describe())  # before what takes time
-        self.plan.check_budget()
+        plan = self.look(previous)
+        plan.check_budget()
+        plan.fit_reductions(self.model, self.probe)
         if o.chain:
             fresh = previous is None and self._due(0)
             self.chain = self._certify(0 if fresh else -1)
             if previous is not None and previous.chain is not None:
                 self.chain = previous.chain.joined(self.chain)
+        return plan
+
+    def look(self, previous: Archive | None = None) -> Plan:
+        """Look at the network with a few rows, settle what is captured, and print the table.
+
+        Nothing is written.
+
+        Args:
+            previous: the run that is being resumed.
+        """
+        self._say(f"infoplane: looking at {type(self.model).__name__} with a few rows")
+        self.plan = make_plan(self.model, self.probe, self.options, previous)
+        for text in (self.describe(), *self.plan.outlook()):  # before what takes time
+            self._say(text)
         return self.plan
 
     def _say(self, text: str) -> None:
@@ -268,6 +282,23 @@ class Recorder:
 
     def _certify(self, step: int) -> Chain:
         """The interchange test of the network as it is now, as that of a checkpoint."""
+        earlier = self.chain.untested if self._recording and self.chain is not None else ()
+        budget = None if self.options.chain is True else Budget()
+        shown = self._verbose and not self._recording and self._team.rank == 0
+        return self._interchange(step, budget, earlier, shown=shown)
+
+    def certify(self, step: int, *, shown: bool = True) -> Chain:
+        """The interchange test of every pair of layers, whatever it costs; nothing is stored.
+
+        Args:
+            step: the checkpoint whose weights the network has.
+            shown: whether progress is shown.
+        """
+        return self._interchange(step, None, shown=shown)
+
+    def _interchange(
+        self, step: int, budget: Budget | None, skipped: Sequence[str] = (), *, shown: bool
+    ) -> Chain:
         o, plan = self.options, self._planned()
         return certify(
             self.model,
@@ -282,6 +313,9 @@ class Recorder:
             focus=focus_of(plan.row_kind),
             noise=o.noise,
             through=step,
+            budget=budget,
+            skipped=skipped,
+            shown=shown,
         )
 
     def _test_pairs(self) -> Pairs:

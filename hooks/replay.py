@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
-from infoplane.errors import CaptureError, InputError, NotAnArchive
+from infoplane.errors import CaptureError, NotAnArchive
 from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
 from infoplane.hooks.checkpoints.series import CheckpointSeries
 from infoplane.hooks.network.isolate import unwrap
+from infoplane.hooks.recording.recorded import probe_of, settings_of
 from infoplane.hooks.recording.weights import weight_steps, weights_file
-from infoplane.hooks.rows.again import require_same_rows, settings_again
+from infoplane.hooks.rows.again import require_same_rows
 
 
 @dataclass(frozen=True)
@@ -77,75 +76,15 @@ def replay(
             f"{path} holds no weights; record with Recorder(..., store='weights') to replay later"
         )
     of_positions = archive.row_info.kind != "sample"
-    settings: dict[str, Any] = _settings(archive, layers)  # Any: of the recorder
-    if of_positions:
-        settings |= settings_again(archive, probe, options.get("mask"))
+    settings: dict[str, Any] = settings_of(archive, layers, probe, options.get("mask"))
     settings |= options
-    rows = _probe(archive) if probe is None else probe
+    rows = probe_of(archive) if probe is None else probe
     with CheckpointSeries(model, rows, Path(to), Loader(unwrap(model)), **settings) as series:
         series.capture([Checkpoint(step, weights_file(path, step)) for step in steps])
     if of_positions:
         require_same_rows(archive, open_archive(to))
     bitwise, rounded = _verify(archive, open_archive(to), tolerance)
     return Replayed(Path(to), steps, bitwise, rounded)
-
-
-def _settings(archive: Archive, layers: object) -> dict[str, Any]:  # Any: of the recorder
-    """Everything the run was recorded with.
-
-    The new one holds the same rows in the same way.
-    """
-    config, n = archive.config, _rows(archive)
-    autocast = str(config["autocast"])
-    return {
-        "layers": list(archive.layers) if layers is None else layers,
-        "select": config.get("selected", {}) if layers is None else None,
-        "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
-        "autocast": None if autocast == "off" else getattr(torch, autocast),
-        **{key: config[key] for key in ("batch_size", "mode", "draws", "noise", "seed", "tags")},
-        "y_kind": archive.y_kind,
-        "x_kind": archive.x_kind,
-        **(_of_samples(archive, n) if archive.row_info.kind == "sample" else {}),
-        "verbose": False,
-        "on_error": "raise",
-    }
-
-
-def _of_samples(archive: Archive, n: int) -> dict[str, Any]:  # Any: of the recorder
-    """Row ids, split and labels of a run whose rows are samples."""
-    return {
-        "row_ids": archive.row_ids[:n],
-        "split": None if archive.split is None else archive.split[:n],
-        **({} if archive.row_info.plain else {"y": _label_sets(archive)}),
-    }
-
-
-def _label_sets(archive: Archive) -> dict[str, object]:
-    """Every label set of the run by its name."""
-    return {name: _labels(archive.with_label(name)) for name in archive.labels}
-
-
-def _labels(archive: Archive) -> NDArray[np.generic] | None:
-    """The labels of the probe, by their names where they have any."""
-    if archive.y is None:
-        return None
-    y = archive.y[: _rows(archive)]
-    return y if archive.class_names is None else np.array(archive.class_names)[y]
-
-
-def _rows(archive: Archive) -> int:
-    """Rows of the probe: what is stored repeats them for every draw."""
-    return archive.n_rows // int(archive.config["draws"])
-
-
-def _probe(archive: Archive) -> object:
-    if archive.x is None or archive.config.get("inputs") != "Tensor":
-        raise InputError(
-            f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was not "
-            "stored); pass probe="
-        )
-    x = torch.from_numpy(np.array(archive.x[: _rows(archive)]))
-    return x, _labels(archive) if archive.row_info.plain else None
 
 
 def _verify(

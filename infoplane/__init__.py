@@ -22,6 +22,7 @@ _PUBLIC = {
     "Variable": "infoplane.types",
     "at": "infoplane.hooks.schedule",
     "capture": "infoplane.hooks.capture",
+    "certify": "infoplane.hooks.certificates.certify_run",
     "check_dpi": "infoplane.analysis.dpi.check",
     "choose_estimators": "infoplane.analysis.measuring.choose",
     "continuous": "infoplane.types",

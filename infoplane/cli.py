@@ -132,6 +132,7 @@ COMMANDS = {
     "capture": "capture",
     "import": "import_run:import_",
     "replay": "replay",
+    "certify": "certify",
     "measure": "measure",
     "estimators": "estimators",
     "check": "check",

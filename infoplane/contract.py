@@ -248,6 +248,14 @@ class ReadsRowByRow(ReadsBlocks, Protocol):
 
 
 @runtime_checkable
+class HoldsCopies(Protocol):
+    """An estimator that holds copies of a layer, so that a layer may be too large for it."""
+
+    def bytes_needed(self, rows: int, units: int) -> int:
+        """Return what an estimate holds beside the layer, in bytes."""
+
+
+@runtime_checkable
 class HasNeighbours(Protocol):
     """An estimator by k neighbours, which can be asked what fewer of them say."""
 

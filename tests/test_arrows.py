@@ -240,7 +240,7 @@ def test_public_names_are_pinned() -> None:
     import infoplane as ip
 
     expected = {
-        "Archive", "CaptureOptions", "choose_estimators", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "capture", "check_dpi", "continuous", "discrete",
+        "Archive", "CaptureOptions", "choose_estimators", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "capture", "certify", "check_dpi", "continuous", "discrete",
         "from_arrays", "import_run",
         "every", "log_spaced", "measure", "open_archive", "plot_plane", "write_report",
         "compression", "invariance", "mechanism", "phases", "sensitivity", "width_sweep",

@@ -229,3 +229,58 @@ def test_what_was_chosen_of_several_tensors_is_found_again_by_a_replay(tmp_path:
         layers = recorder.layers
     replay(tmp_path / "run", Both(), to=tmp_path / "again")
     assert ip.open_archive(tmp_path / "again").layers == layers
+
+
+class Stack(nn.Module):
+    """Pairs of branches in a list, added one after another by functions, and a normalisation."""
+
+    def __init__(self, depth: int = 2) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.ModuleList([_block(), _block()]) for _ in range(depth))
+        self.norm = nn.LayerNorm(8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for first, second in self.layers:  # type: ignore[misc]  # a list of two
+            x = x + first(x)
+            x = x + second(x)
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+def test_a_stack_that_adds_the_items_of_its_list_is_no_block(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(5, 8), Stack(), nn.Linear(8, 2))
+    recorder = _attach(net, _x(5), tmp_path)
+    stream = ("1.layers.0.1:input", "1.layers.1.0:input", "1.layers.1.1:input", "1.norm:input")
+    assert recorder.layers == ("0", *stream, "1.norm", "2")
+
+
+def test_a_block_that_goes_to_another_resolution_is_one_like_those_that_do_not(
+    tmp_path: Path,
+) -> None:
+    class Bottleneck(nn.Module):
+        def __init__(self, wide: int, narrow: int, stride: int) -> None:
+            super().__init__()
+            self.first = nn.Sequential(
+                nn.Conv2d(wide, narrow, 3, stride, 1), nn.BatchNorm2d(narrow)
+            )
+            self.second = nn.Sequential(nn.Conv2d(narrow, narrow, 3, 1, 1), nn.BatchNorm2d(narrow))
+            self.short = nn.Conv2d(wide, narrow, 1, stride)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(self.second(torch.relu(self.first(x))) + self.short(x))
+
+    net = nn.Sequential(Bottleneck(3, 4, 1), Bottleneck(4, 8, 2), nn.Flatten(), nn.Linear(128, 2))
+    assert _attach(net, _x(3, 8, 8), tmp_path).layers == ("0", "1", "3")
+
+
+def test_what_does_not_read_an_embedding_does_not_stand_for_it(tmp_path: Path) -> None:
+    class Sinusoids(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.sin(torch.arange(8.0)).expand(len(x), x.shape[1], 8)
+
+    net = Net(
+        lambda net, x: net.out(torch.tanh(net.words(x) + net.places(x)).mean(1)),
+        words=nn.Embedding(30, 8),
+        places=Sinusoids(),
+        out=nn.Linear(8, 2),
+    )
+    assert _attach(net, _ids(30, 6), tmp_path).layers[0] == "words"

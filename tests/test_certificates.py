@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 import infoplane as ip
 from infoplane.archive import RunWriter, pack
-from infoplane.errors import DamagedArchive
+from infoplane.errors import DamagedArchive, LayerNotExecuted
 from infoplane.hooks.certificates.chain import interchange
 from infoplane.rows import row_digests
 from infoplane.types import Chain, LayerInfo
@@ -403,3 +403,35 @@ def test_noise_that_follows_no_seed_is_not_held_against_the_archive() -> None:
     with pytest.warns(RuntimeWarning, match="a generator that is not seeded"):
         result = _checked(nn.Sequential(nn.Linear(6, 3), nn.Tanh()), forward=noisy, draws=2)
     assert result.passed  # type: ignore[attr-defined]
+
+
+class Adaptive(nn.Module):
+    """Runs its cell as often as the largest row asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.cell, self.out = nn.Linear(3, 3), nn.Linear(3, 3), nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        z = torch.tanh(self.first(x))
+        for _ in range(1 + int(x.abs().max() * 2)):
+            z = torch.tanh(self.cell(z))
+        return self.out(z)  # type: ignore[no-any-return]
+
+
+def test_a_network_whose_calls_vary_is_said_to_be_one(tmp_path: Path) -> None:
+    x = torch.arange(60.0).reshape(20, 3) / 20
+    chain = interchange(Adaptive(), x, ["first", "cell", "out"])
+    assert "run a varying number of times" in chain.reason
+    with pytest.raises(LayerNotExecuted, match="cell.*varying number of times"):
+        ip.Recorder(
+            Adaptive(), probe=x, to=tmp_path / "run", layers=["cell"], batch_size=5, verbose=False
+        ).open()
+
+
+def test_layers_beside_those_whose_calls_vary_are_recorded(tmp_path: Path) -> None:
+    x = torch.arange(60.0).reshape(20, 3) / 20
+    with ip.Recorder(
+        Adaptive(), probe=x, to=tmp_path / "run", layers=["first", "out"], verbose=False
+    ) as recorder:
+        assert recorder.steps == (0,)

@@ -229,3 +229,43 @@ def test_a_head_over_a_vocabulary_does_not_decide_the_batch(tmp_path: Path) -> N
     rec = _record(head, ids, tmp_path, layers="auto", chain=False)
     assert rec.layers == ("0", "2")
     assert rec.plan is not None and rec.plan.batch_size >= 256
+
+
+def _batch_size(net: nn.Module, x: Tensor, to: Path) -> int:
+    return Recorder(net, probe=x, to=to / "run", verbose=False).look().batch_size
+
+
+def test_scores_of_a_vocabulary_do_not_decide_the_batch(tmp_path: Path) -> None:
+    words, length = 50_000, 64
+    net = nn.Sequential(nn.Embedding(words, 16), nn.Linear(16, 16), nn.Tanh(), nn.Linear(16, words))
+    ids = torch.randint(0, words, (500, length))
+    assert _batch_size(net, ids, tmp_path) == 64  # 12.2 MiB of scores a row, in 1 GiB
+
+
+def test_a_wide_network_takes_eight_rows_at_once(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Conv2d(1, 24, 3), nn.ReLU(), nn.Flatten(), nn.Linear(24 * 254 * 254, 2))
+    assert _batch_size(net, torch.randn(20, 1, 256, 256), tmp_path) == 8  # 6 MiB a row
+
+
+def test_inputs_wider_than_any_layer_make_the_batch_smaller(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(200_000, 3), nn.Tanh(), nn.Linear(3, 2))
+    assert _batch_size(net, torch.zeros(100, 200_000), tmp_path) == 64  # 0.8 MB a row, in 64 MiB
+
+
+def test_the_table_stands_before_reductions_are_fitted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Counting(nn.Linear):
+        rows = 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            Counting.rows += len(x)
+            return super().forward(x)
+
+    net = nn.Sequential(Counting(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    recorder = Recorder(
+        net, probe=torch.randn(300, 4), to=tmp_path / "run", reduce={"1": "pca:2"}, verbose=True
+    )
+    recorder.look()
+    assert "pca:2" in capsys.readouterr().out
+    assert Counting.rows < 60  # a few rows, some times; the fit needs all 300

@@ -370,3 +370,12 @@ def test_without_a_certificate_no_activation_is_looked_at(tmp_path: Path) -> Non
         "not comparable": 2,
         "ok": before.checked - 2,
     }
+
+
+def test_pairs_that_cannot_be_compared_are_counted_where_they_are_too_many_to_list() -> None:
+    names = tuple(f"layer{k}" for k in range(110))
+    some = tuple(Point(0, name, "i_zy", Estimate(0.5, 8, "bin:szt")) for name in names)
+    report = ip.check_dpi(Plane(some, names, 8, 1.0, 3.0))
+    pairs = 110 * 109 // 2
+    assert report.counts["not comparable"] == pairs and not report.of("not comparable")
+    assert any(limit.startswith(f"pairs: {pairs:,} comparisons cannot") for limit in report.limits)

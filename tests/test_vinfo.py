@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
+from builders import one_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
@@ -438,3 +441,49 @@ def test_usable_information_needs_two_folds_one_unit_and_a_family(wrong: dict[st
     assert VInformation("mlp", folds=2, hidden=1).folds == 2
     with pytest.raises(InputError):
         VInformation(**wrong)  # type: ignore[arg-type]  # as listed
+
+
+def test_a_wide_layer_is_never_held_twice() -> None:
+    rng = np.random.default_rng(0)
+    z, y = rng.normal(size=(64, 200_000)).astype(np.float32), rng.integers(0, 2, 64)
+    layer, labels = continuous(z), discrete(y)
+    tracemalloc.start()
+    VInformation("linear").estimate(layer, labels)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (
+        peak < 4 * z.nbytes
+    )  # blocks of 32 MiB; a copy in double precision alone has twice its bytes
+    wider = np.hstack([z, z, z])
+    layer = continuous(wider)
+    tracemalloc.start()
+    VInformation("linear").estimate(layer, labels)
+    assert tracemalloc.get_traced_memory()[1] < peak + z.nbytes / 2  # and it does not grow
+    tracemalloc.stop()
+
+
+def test_columns_of_several_blocks_keep_the_inner_products_with_the_training_rows() -> None:
+    rng = np.random.default_rng(3)
+    z, train = rng.normal(size=(12, 400_000)).astype(np.float32), np.arange(10)
+    turned = V.standardised(z, train)
+    plain = (z - z[:10].mean(axis=0, dtype=float)) / z[:10].std(axis=0, dtype=float)
+    assert turned.shape == (12, 10)
+    # rows of so many columns lie far outside: their products are clipped at 30 units along each direction
+    assert np.abs(turned).max() == 30.0
+    narrow = V.standardised(z[:, :40], train)
+    plain = plain[:, :40]
+    assert narrow @ narrow[:10].T == pytest.approx(plain @ plain[:10].T, abs=1e-5)
+
+
+def test_a_layer_that_does_not_fit_into_memory_is_refused_with_what_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    z = np.random.default_rng(0).normal(size=(100, 50)).astype(np.float32)
+    run = one_step(tmp_path / "r", a=("", z))
+    monkeypatch.setenv("INFOPLANE_MEMORY", "10K")
+    (failure,) = ip.measure(run, ["vinfo"]).failures
+    assert "take fewer probe rows or units (reduce=, max_rows=)" in failure.message
+    (failure,) = ip.measure(run, ["vinfo"], errorbars=2, resume=False).failures
+    assert "INFOPLANE_MEMORY" in failure.message
+    monkeypatch.setenv("INFOPLANE_MEMORY", "1M")
+    assert not ip.measure(run, ["vinfo"], resume=False).failures

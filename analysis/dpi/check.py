@@ -96,8 +96,10 @@ def _judge(
     finally:
         if resampler is not None:
             resampler.keep()  # also when interrupted: the next check goes on from there
-    parts = [find_leaks(evidence, limits), pairs, broken_laws(plane, grids)]
+    leaks, laws = find_leaks(evidence, limits), broken_laws(plane, grids)
+    parts = [leaks, (pairs.number, pairs.findings), laws]
     limits += evidence.limits()
+    limits += filter(None, [pairs.limit()])
     compared = sum(number for number, _ in parts)
     findings: list[Finding] = []
     for _, found in parts:
@@ -105,7 +107,8 @@ def _judge(
     findings = name_declared(findings, plane.chain)
     findings.sort(key=lambda f: (VERDICTS.index(f.verdict), -f.excess_bits, f.step))
     numbers = Counter[str](f.verdict for f in findings)
-    numbers["ok"] = compared - len(findings)
+    numbers["not comparable"] += pairs.unlisted
+    numbers["ok"] = compared - len(findings) - pairs.unlisted
     counts: dict[str, int] = {v: numbers[v] for v in VERDICTS if numbers[v]}
     episodes = episodes_of(findings, plane.steps)
     return DPIReport(compared, tuple(findings), episodes, counts, tuple(limits))

@@ -44,6 +44,30 @@ class Comparison:
         return self.finding.verdict in _OPEN
 
 
+@dataclass(frozen=True)
+class CheckedPairs:
+    """The comparisons of all pairs of layers.
+
+    Attributes:
+        number: how many there are.
+        findings: one for each that is not simply ok.
+        unlisted: how many cannot be made and got no finding of their own.
+    """
+
+    number: int
+    findings: list[Finding]
+    unlisted: int
+
+    def limit(self) -> str:
+        """Say what was counted only; empty where nothing was."""
+        if not self.unlisted:
+            return ""
+        return (
+            f"pairs: {self.unlisted:,} comparisons cannot be made (upstream does not cut the input off from downstream, or was reduced); "
+            "they are counted and not listed: there are too many of them"
+        )
+
+
 def check_pairs(
     evidence: Evidence,
     grids: Sequence[Grid],
@@ -51,7 +75,7 @@ def check_pairs(
     settings: DPISettings,
     *,
     progress: bool = False,
-) -> tuple[int, list[Finding]]:
+) -> CheckedPairs:
     """Judge the numbers of every pair of layers.
 
     Args:
@@ -62,7 +86,7 @@ def check_pairs(
         progress: show how far it is, on stderr.
 
     Returns:
-        How many pairs were compared, and a finding for each that is not simply ok.
+        The pairs that were compared, and a finding for each that is not simply ok.
     """
     compared = compare_numbers(evidence, grids)
     comparisons: list[Comparison] = []
@@ -82,7 +106,8 @@ def check_pairs(
         if resampler is not None:
             _resample_together(postponed, evidence, resampler, settings.alpha, advance)
     _apply_benjamini_hochberg(comparisons, compared.pairs, settings.alpha)
-    return compared.pairs, compared.settled + [c.finding for c in comparisons]
+    findings = compared.settled + [c.finding for c in comparisons]
+    return CheckedPairs(compared.pairs, findings, compared.unlisted)
 
 
 def _comparisons_of(group: ComparisonGroup, evidence: Evidence) -> list[Comparison]:

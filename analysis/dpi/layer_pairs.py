@@ -30,6 +30,10 @@ class Excess(NamedTuple):
     downstream: int
 
 
+LISTED_PAIRS = 5000
+"""Of more pairs of layers that cannot be compared none gets a finding of its own: a hundred layers have as many."""
+
+
 @dataclass(frozen=True)
 class ComparisonGroup:
     """The pairs of one checkpoint, estimator, quantity and sense: Holm corrects within it.
@@ -56,11 +60,13 @@ class Compared:
         pairs: number of pairs.
         settled: those that cannot be judged, whatever their excess.
         groups: those with an excess, by checkpoint.
+        unlisted: comparisons that cannot be made and are only counted, see `LISTED_PAIRS`.
     """
 
     pairs: int
     settled: list[Finding]
     groups: list[ComparisonGroup]
+    unlisted: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,17 +103,18 @@ def compare_numbers(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
     plane = evidence.plane
     pairs = _pairs_of(evidence)
     block = max(CHECKPOINTS_AT_ONCE // max(len(pairs.names), 1), 1)
-    number, settled, groups = 0, list[Finding](), list[ComparisonGroup]()
+    number, unlisted, settled, groups = 0, 0, list[Finding](), list[ComparisonGroup]()
     for grid in grids:
         if evidence.traits(grid.estimator).dpi_exempt or not carries_bits(plane, grid.estimator):
             continue
         for first in range(0, len(plane.steps), block):
             part = _compare_block(evidence, grid, pairs, slice(first, first + block))
             number += part.pairs
+            unlisted += part.unlisted
             settled += part.settled
             groups += part.groups
     groups.sort(key=lambda group: group.step)
-    return Compared(number, settled, groups)
+    return Compared(number, settled, groups, unlisted)
 
 
 def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -> Compared:
@@ -125,10 +132,13 @@ def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -
     excess = bits[:, pairs.down] - bits[:, pairs.up]
     exceeding = comparable & ~both_full & (excess > tolerance)
 
+    apart = there & ~comparable
+    unlisted = 0
+    if len(pairs.names) - np.count_nonzero(pairs.comparable) > LISTED_PAIRS:
+        unlisted, apart = int(np.count_nonzero(apart)), np.zeros_like(apart)
     settled = _findings(
-        grid, steps, pairs.names, excess, there & ~comparable, "not comparable",
-        pairs.reasons.__getitem__,
-    )  # fmt: skip
+        grid, steps, pairs.names, excess, apart, "not comparable", pairs.reasons.__getitem__
+    )
     settled += _findings(
         grid, steps, pairs.names, excess, both_full, "untestable", _full(grid, pairs.names)
     )
@@ -146,7 +156,7 @@ def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -
                 excesses=tuple(map(Excess, ups, downs)),
             )
         )
-    return Compared(int(np.count_nonzero(there)), settled, groups)
+    return Compared(int(np.count_nonzero(there)), settled, groups, unlisted)
 
 
 def _full(grid: Grid, names: Sequence[tuple[str, str]]) -> Callable[[int], str]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.vinfo_columns import standardised
 from infoplane.analysis.estimators.vinfo_families import (
     FAMILIES,
     Floats,
@@ -105,6 +106,14 @@ class VInformation:
         """Accept any predictor (symbols become indicator columns) and any target."""
         return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
+    def bytes_needed(self, rows: int, units: int) -> int:
+        """Return what an estimate of a layer holds beside it, see `infoplane.contract.HoldsCopies`.
+
+        A fold's standardised columns (no more than rows) and the parts of them that are fitted and tuned on.
+        """
+        copies = 4 if self.family == "gaussian" else 3
+        return copies * rows * min(units, rows) * 8
+
     def pointwise(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Floats:
@@ -181,6 +190,11 @@ def summary_of(
     )
 
 
+def _predictor_columns(v: Variable) -> NDArray[np.floating[Any]]:
+    """Return columns of predictors without a copy of a layer, see `standardised`."""
+    return v.values if v.kind == "continuous" else target_columns(v)
+
+
 def target_columns(v: Variable) -> Floats:
     """Return columns of predictors: continuous values, or indicators of symbols."""
     if v.kind == "continuous":
@@ -233,7 +247,7 @@ def _both_surprises(
 ) -> tuple[Floats, Floats]:
     """Return surprises without and with the predictor, on the same folds."""
     fold = folds_of(b, e, rng)
-    z = np.zeros((b.n, 0)) if a is None else target_columns(a)
+    z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
     y: NDArray[np.generic] = _symbols(b) if b.kind == "discrete" else b.values.astype(np.float64)
     base, used = np.empty(b.n), np.empty(b.n)
     for k in range(e.folds):
@@ -244,24 +258,8 @@ def _both_surprises(
     return base, used
 
 
-def standardised(z: Floats, train: NDArray[np.int64]) -> Floats:
-    """Return columns centred and scaled by the training rows; constant ones go.
-
-    Wider than long is rotated onto the span of the training rows.
-    """
-    spread = z[train].std(axis=0)
-    live = spread > 1e-12 * np.abs(z[train]).max(axis=0, initial=0.0)
-    out = (z[:, live] - z[train][:, live].mean(axis=0)) / spread[live]
-    if out.shape[1] > len(train):
-        basis = np.linalg.qr(out[train].T)[
-            0
-        ]  # every family's penalty is rotation invariant, so nothing usable is lost
-        out = out @ basis
-    return np.clip(out, -30.0, 30.0)
-
-
 def _one_fold(
-    z: Floats,
+    z: NDArray[np.floating[Any]],
     y: NDArray[np.generic],
     train: NDArray[np.int64],
     test: NDArray[np.int64],
@@ -283,7 +281,7 @@ def _inner(
 
 
 def _one_fold_discrete(
-    z: Floats,
+    z: NDArray[np.floating[Any]],
     y: NDArray[np.generic],
     train: NDArray[np.int64],
     test: NDArray[np.int64],
@@ -311,7 +309,7 @@ def _one_fold_discrete(
 
 
 def _one_fold_continuous(
-    z: Floats,
+    z: NDArray[np.floating[Any]],
     y: NDArray[np.generic],
     train: NDArray[np.int64],
     test: NDArray[np.int64],

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.errors import InputError
+from infoplane.contract import HoldsCopies
+from infoplane.display.sizes import size_text
+from infoplane.errors import EstimatorError, InputError
 from infoplane.types import continuous
 
 if TYPE_CHECKING:
@@ -64,6 +66,24 @@ def is_large(archive: Archive, layer: str) -> bool:
 def pays_in_blocks(archive: Archive, layer: str) -> bool:
     """Return whether a layer is read in blocks by estimators to which that is the same."""
     return layer_bytes(archive, layer) > _SMALL_BYTES
+
+
+def require_memory(archive: Archive, layer: str, estimator: HoldsCopies) -> None:
+    """Refuse to estimate what would not fit into memory.
+
+    Raises:
+        EstimatorError: the layer, or what the estimator holds beside it, is larger than `memory_bytes`.
+    """
+    info, most = archive.layer_info(layer), memory_bytes()
+    rows, units = archive.n_rows, prod(info.shape)
+    own = rows * units * np.dtype(info.store_dtype).itemsize
+    beside = estimator.bytes_needed(rows, units)
+    if not beside or max(own, beside) <= most:
+        return
+    raise EstimatorError(
+        f"layer {layer!r} has {rows} rows of {units} units: {size_text(own)}, and {size_text(beside)} beside it, more than "
+        f"INFOPLANE_MEMORY={size_text(most)} allows: take fewer probe rows or units (reduce=, max_rows=), or raise INFOPLANE_MEMORY"
+    )
 
 
 class StoredRows:

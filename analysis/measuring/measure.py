@@ -20,6 +20,7 @@ from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plan import Cell, make_plan
 from infoplane.analysis.measuring.plane_point import Record, cells_of, points_from
+from infoplane.analysis.measuring.saturation import say_saturation
 from infoplane.contract import Estimator
 from infoplane.display.say import say
 from infoplane.errors import InputError
@@ -92,6 +93,7 @@ def measure(
     cells = _cells(archive, layers, steps)
     require_measurable(archive, parsed)
     measured = [name for name in archive.layers if any(c[1] == name for c in cells)]
+    say_saturation(archive, [e.traits for e in parsed], measured)
     fitted = {
         layer: [resampled(archive, e, errorbars, null) for e in chosen]
         for layer, chosen in freeze_edges(parsed, archive, layers=measured).items()

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
-from infoplane.analysis.measuring.large_layers import StoredRows, is_large, pays_in_blocks
+from infoplane.analysis.measuring.large_layers import (
+    StoredRows,
+    is_large,
+    pays_in_blocks,
+    require_memory,
+)
 from infoplane.analysis.measuring.validity import (
     noise_seen,
     possible,
@@ -24,6 +29,7 @@ from infoplane.analysis.measuring.validity import (
 from infoplane.contract import (
     Estimator,
     HasFrozenRange,
+    HoldsCopies,
     ReadsBlocks,
     ReadsRowByRow,
     SharesLayer,
@@ -391,6 +397,8 @@ def _z(
     by_blocks = isinstance(estimator, ReadsBlocks) and not digests
     if by_blocks and digests not in read and in_blocks:
         return StoredRows(archive, step, layer)
+    if isinstance(estimator, HoldsCopies):
+        require_memory(archive, layer, estimator)
     if digests not in read:
         read[digests] = layer_variable(archive, step, layer, estimator)
     return read[digests]

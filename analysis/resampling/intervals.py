@@ -23,6 +23,7 @@ from infoplane.contract import (
     HasCodes,
     HasFrozenRange,
     HasNeighbours,
+    HoldsCopies,
     KnowsItsReach,
     Points,
     Range,
@@ -230,6 +231,11 @@ class Resampled:
 
     def __str__(self) -> str:
         return str(self.inner)
+
+    def bytes_needed(self, rows: int, units: int) -> int:
+        """As the inner estimator; 0 for one that works in blocks."""
+        inner = self.inner
+        return inner.bytes_needed(rows, units) if isinstance(inner, HoldsCopies) else 0
 
     def labels_of(self, y: Variable) -> Variable:
         """As the inner estimator."""

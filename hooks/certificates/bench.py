@@ -38,6 +38,7 @@ class Bench:
         focus: what a row is.
         state: what the network holds; every run starts from it.
         batch: rows of a forward, where the network takes no other number: rows are repeated to so many.
+        count: called with the rows of every forward.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Bench:
         *,
         state: NetworkState,
         batch: int | None = None,
+        count: Callable[[int], object] = lambda rows: None,
     ) -> None:
         self.model, self.sites, self.forward, self.focus = model, sites, forward, focus
-        self.network_state, self.batch = state, batch
+        self.network_state, self.batch, self._count = state, batch, count
         self.device = device_of(model)
         tensors = [*model.parameters(), *model.buffers()]
         self._kept = {tensor.untyped_storage().data_ptr() for tensor in tensors}
@@ -64,6 +66,7 @@ class Bench:
         *,
         after: int | None = None,
         carry: bool = False,
+        see: Callable[[str, Tensor], object] | None = None,
     ) -> Values:
         """Values of every layer on ``rows`` as they arrive, before a patch is put in their place.
 
@@ -73,6 +76,7 @@ class Bench:
             patches: by layer, what is to become of its value.
             after: seed from which the noise goes on at every patched layer.
             carry: go on from the state that the run before left, as the second batch of a pass does.
+            see: looks at every value as it arrives; nothing is returned then, so that no layer is held.
         """
         arrived: Values = {}
         wanted = patches or {}
@@ -81,12 +85,16 @@ class Bench:
 
         def visit(site: Site, value: Any) -> Any:  # Any: layer output
             tensor = tensor_of(site, value)
-            arrived[site.name] = self.focus.look(site, tensor.detach())[:count].clone()
+            here = self.focus.look(site, tensor.detach())[:count]
+            if see is None:
+                here = arrived[site.name] = here.clone()
+            else:
+                see(site.name, here)
             if site.name not in wanted:
                 return None
             if after is not None:
                 seed_all(after)
-            rows_there = wanted[site.name](arrived[site.name])
+            rows_there = wanted[site.name](here)
             if self.batch is not None:
                 rows_there = rows_there[repeated]
             new = self.focus.put(site, tensor.detach(), rows_there)
@@ -102,7 +110,37 @@ class Bench:
             ]  # copies: a network may write there
             call(self.model, inputs, self.forward)
             next_forward()
+        self._count(shown.n)
         return arrived
+
+    def differing(
+        self,
+        reference: Values,
+        tolerance: Callable[[str], float],
+        rows: Probe,
+        seed: int = BEFORE,
+        patches: Mapping[str, Patch] | None = None,
+        *,
+        first: int | None = None,
+        **options: Any,  # Any: of `run`
+    ) -> set[str]:
+        """The layers that give something else than a reference, compared as they arrive.
+
+        Args:
+            reference: by layer.
+            tolerance: of a layer, see `same`.
+            rows, seed, patches: as of `run`.
+            first: so many rows are compared; all when left out.
+            options: further ones of `run`.
+        """
+        found: set[str] = set()
+
+        def compare(name: str, value: Tensor) -> None:
+            if not same(value[:first], reference[name][:first], tolerance(name)):
+                found.add(name)
+
+        self.run(rows, seed, patches, see=compare, **options)
+        return found
 
     def _replace(
         self, site: Site, value: Any, tensor: Tensor, new: Tensor

@@ -8,7 +8,9 @@ there is **no path** from i to j; anything between: **partial**, i is bypassed.
 
 Neighbours first: in one forward every layer is given the values of rows of its own. Where each layer then gives what the layer before
 it was given, all pairs are cut, since a function of a function is one: a plain network costs six forwards of few rows. Any
-other costs one forward per layer more, with noise up to five.
+other falls into such lines. First and last layer of every line are exchanged, one forward each (with noise up to five), then those
+between them whose relations do not follow, half by half, until the `Budget` is spent. What is not tested then stays
+``unknown``, and `Chain.untested` names the layers.
 
 A network with noise is run with the random streams re-seeded at the moment layer i fires. If layer j, given Z_i, still depends on the noise
 drawn before that moment, both **share noise** (a tied dropout mask) and the pair is no Markov chain; if it depends on the noise drawn
@@ -25,9 +27,11 @@ from torch import nn
 
 from infoplane.errors import InputError
 from infoplane.hooks.certificates.bench import BEFORE, Bench
+from infoplane.hooks.certificates.budget import Budget, Spending
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
 from infoplane.hooks.certificates.focus import Focus, WholeSamples
 from infoplane.hooks.certificates.interchange_test import Interchange
+from infoplane.hooks.certificates.references import TestRows
 from infoplane.hooks.choice.layers import survey
 from infoplane.hooks.choice.look import OTHER_ROWS, ROWS, few_rows
 from infoplane.hooks.choice.requests import Layers
@@ -54,6 +58,9 @@ def certify(
     focus: Focus | None = None,
     noise: Noise = "undeclared",
     through: int | None = None,
+    budget: Budget | None = None,
+    skipped: Collection[str] = (),
+    shown: bool = False,
 ) -> Chain:
     """The `Chain` of these sites.
 
@@ -74,6 +81,9 @@ def certify(
         focus: what a row is; whole samples when left out.
         noise: as declared to the recorder; it is passed on.
         through: the checkpoint whose weights the network has.
+        budget: what the test may cost; every pair is tested when left out.
+        skipped: layers that are not exchanged, since an earlier test left them out.
+        shown: whether progress is shown.
     """
     focus = WholeSamples() if focus is None else focus
     names = tuple(site.name for site in sites)
@@ -102,8 +112,14 @@ def certify(
                 chosen = choose_pairs(probe, focus, count, batch)
             else:
                 chosen = pairs()
-            bench = Bench(model, sites, forward, focus, state=state, batch=batch)
-            test = Interchange(bench, probe, chosen.x, chosen.other, tolerance)
+            test_rows = TestRows(probe, chosen.x, chosen.other)
+            spending = Spending(budget, test_rows.count)
+            bench = Bench(
+                model, sites, forward, focus, state=state, batch=batch, count=spending.add
+            )
+            test = Interchange(
+                bench, test_rows, tolerance, spending=spending, skipped=skipped, shown=shown
+            )
             return test.certificate(blank)
     except (
         Exception

@@ -18,13 +18,15 @@ from infoplane.hooks.probing.probe import Probe, to_numpy
 from infoplane.rows import row_codes
 
 FEWEST, MOST = 8, 128
+_FEWEST_WIDE, _BYTES_WIDE = 4, 16 << 20
+"""So few rows are taken where one row of all layers has more than so many bytes: a test holds two to three times the rows."""
 _BYTES = 32 << 20
 _BYTES_AGAIN = 2 << 20
 """What a test may hold beside a capture."""
 _COPIES = 6
 """Values of every layer that a test holds at once, of one of the two sets of rows."""
 _PARAMETERS = 128_000_000
-_LOOKED_AT = 4096
+_LOOKED_AT, _BYTES_LOOKED_AT = 4096, 64 << 20
 _COLUMNS = 256
 Rows = NDArray[np.int64]
 
@@ -36,7 +38,8 @@ def how_many(model: nn.Module, probe: Probe, sites: Sequence[Site]) -> int:
         _layer_bytes(sites) + 16 * _input_bytes(probe), 1
     )  # a layer in between may be wider
     by_time = _PARAMETERS // max(parameters, 1)
-    return int(min(max(FEWEST, min(by_memory, by_time)), MOST))
+    fewest = _FEWEST_WIDE if _layer_bytes(sites) > _BYTES_WIDE else FEWEST
+    return int(min(max(fewest, min(by_memory, by_time)), MOST))
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +76,9 @@ def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
 
     Shape ``(k,)`` each; wherever the probe allows.
     """
-    among = np.unique(np.linspace(0, probe.n - 1, min(probe.n, _LOOKED_AT)).astype(np.int64))
+    fitting = max(2 * most, _BYTES_LOOKED_AT // max(_input_bytes(probe), 1))
+    looked_at = min(probe.n, _LOOKED_AT, fitting)
+    among = np.unique(np.linspace(0, probe.n - 1, looked_at).astype(np.int64))
     tables = [
         to_numpy(t[torch.from_numpy(among)]).reshape(len(among), -1)
         for t in probe.tensors().values()

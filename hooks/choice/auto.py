@@ -4,7 +4,7 @@ The rule, so that a reader can predict it:
 
 1. **Blocks.** The output of every block is taken and nothing inside of it. A block is a composite module: a layer of ``nn.Transformer``, an
    item of a ``ModuleList``, of a class that occurs twice, one run on its own output again, or one that adds its input to what it made of it.
-   What holds blocks in a row is no block.
+   What holds blocks in a row is no block, and neither is what adds the items of a list one after another.
 2. **Residual stream.** Where the network adds outside of any block (``x = x + attention(x)``), the sum is taken and not the branch: as the output
    of the module that returns it, else as the input of the module that reads it.
 3. **Segments.** Otherwise every layer with weights (linear, convolution, embedding, recurrent, attention) opens a segment that runs
@@ -161,7 +161,7 @@ def _add(segments: list[_Segment], candidate: Candidate, network: Network) -> No
             segments.append(_Segment(new, candidate, f"{new} ({kind})"))
         elif _better(candidate, last, network):
             last.at = candidate
-    elif is_passive(module) or last is None:
+    elif is_passive(module) or last is None or not _follows(candidate, last.at, network):
         return
     elif last.kind in ("block", "stream"):
         if is_norm(module):
@@ -176,6 +176,17 @@ def _add(segments: list[_Segment], candidate: Candidate, network: Network) -> No
             last.kind = "norm" if is_norm(module) else "active"
         said = "normalisation" if is_norm(module) else "activation"
         last.why = f"{said} of a layer ({kind})"
+
+
+def _follows(candidate: Candidate, last: Candidate | None, network: Network) -> bool:
+    """Whether a layer follows from what stands for the segment.
+
+    A table of positions beside it does not.
+    """
+    if network.flow is None or last is None:
+        return True
+    node, before = network.node(candidate), network.node(last)
+    return node is None or before is None or before in network.flow.before([node])
 
 
 def _better(candidate: Candidate, last: _Segment, network: Network) -> bool:

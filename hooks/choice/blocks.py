@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from itertools import pairwise
 
 from torch import nn
 
 from infoplane.hooks.choice.candidates import Network
+from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.kinds import inside, is_composite
 from infoplane.hooks.choice.sums import branch_of, is_layer, keeps_positions
 
+_ROW_OF_SUMS = 3
+"""Sums in one forward from which on a module that holds blocks is a stack of them: a block alone has one or two."""
 _TRANSFORMER = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
@@ -18,7 +22,8 @@ def find_blocks(network: Network) -> set[str]:
     """Names of the outermost composite modules that are blocks and no stacks of blocks.
 
     A block is a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that occurs twice, run several times on its
-    own output, or adds what it was given to what it made of it. A stack holds blocks of one class that follow from each other.
+    own output, or adds what it was given to what it made of it. A stack holds blocks of one class that follow from each other, or
+    items of a ``ModuleList`` whose outputs it adds one after another.
     """
     modules = network.modules
     composites = [n for n in network.names if n != network.root and is_composite(modules[n])]
@@ -111,23 +116,50 @@ def _adding(network: Network, composites: list[str]) -> set[str]:
     flow = network.flow
     names = {id(network.modules[n]): n for n in composites}
     data = flow.after(flow.inputs)
-    adding = set()
+    sums: dict[str, list[_OwnSum]] = defaultdict(list)
     for total in flow.sums:
         name = names.get(total.scope[-1]) if total.scope else None
-        if name is None or name in adding:
-            continue
-        visits = [v for v in flow.visits if v.module == total.scope[-1]]
-        given = {node for visit in visits for node in visit.reads.values()} & data
-        both = flow.before([total.first]) & flow.before([total.second])
-        branch = branch_of(total, flow, data)
-        layers = [
-            c
-            for c in network.candidates
-            if inside(c.name, name) and is_layer(c, network) and network.node(c) in branch
-        ]
-        if given & both and layers and keeps_positions(layers):
-            adding.add(name)
-    return {name for name in adding if not _holds_a_row_of(name, adding, network)}
+        own = None if name is None else _own_sum(name, total, network, data)
+        if name is not None and own is not None:
+            sums[name].append(own)
+    adding = {name for name, own in sums.items() if any(one.keeps_positions for one in own)}
+    classes = {type(network.modules[name]) for name in adding}
+    adding |= {name for name in sums if type(network.modules[name]) in classes}
+    return {
+        name
+        for name in adding
+        if not _holds_a_row_of(name, adding, network)
+        and not (len(sums[name]) >= _ROW_OF_SUMS and _is_stack(name, composites, network))
+    }
+
+
+@dataclass(frozen=True)
+class _OwnSum:
+    """A sum in the forward of a module itself: what it was given, and what it made of that.
+
+    Attributes:
+        keeps_positions: whether the layers between keep the positions; those that go to another resolution do not.
+    """
+
+    keeps_positions: bool
+
+
+def _own_sum(name: str, total: Sum, network: Network, data: set[Node]) -> _OwnSum | None:
+    flow = network.flow
+    if flow is None:
+        return None
+    visits = [v for v in flow.visits if v.module == total.scope[-1]]
+    given = {node for visit in visits for node in visit.reads.values()} & data
+    both = flow.before([total.first]) & flow.before([total.second])
+    branch = branch_of(total, flow, data)
+    layers = [
+        c
+        for c in network.candidates
+        if inside(c.name, name) and is_layer(c, network) and network.node(c) in branch
+    ]
+    if not (given & both and layers):
+        return None
+    return _OwnSum(keeps_positions(layers))
 
 
 def _holds_a_row_of(name: str, adding: set[str], network: Network) -> bool:

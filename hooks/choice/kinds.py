@@ -28,6 +28,8 @@ _PASSIVE = (
     "Quant",
     "DeQuant",
     "Observer",
+    "Rearrange",
+    "Reduce",
 )
 _FITTINGS = (
     "parametrizations",

@@ -8,6 +8,7 @@ takes any number of rows.
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,12 @@ from infoplane.hooks.probing.probe import Probe, batch_size_for, call
 
 ROWS, OTHER_ROWS = 4, 6
 """Two numbers of rows to look with: the axis of an output that has first the one and then the other length runs over the rows."""
-_SCORES = 8
-"""How many times as large as any other output the scores of all words may be: a head does not decide the batch."""
+_FEW_ROWS, _BYTES_OF_FEW = 8, 512 << 20
+"""So many rows are taken where they fit into so many bytes: a wide network is slow row by row."""
+_BYTES_OF_INPUTS = 64 << 20
+"""What the inputs of one batch may take: they may be wider than any layer."""
+_BYTES_OF_SCORES = 1 << 30
+"""What the scores of all words may take in one batch: no stored layer, and freed at once."""
 NOT_REPEATED = 1e-3
 """Relative difference of two forwards of the same rows from which on they are other values and not rounding."""
 
@@ -40,13 +45,19 @@ class Look:
 
     Attributes:
         survey: the sites to capture, and notes for the user.
-        widest_bytes: of the widest output of any module, per row.
+        widest_bytes: of the widest output of any module, per row; scores of all words do not count.
+        scores_bytes: of the scores of all words, per row.
+        input_bytes: of all inputs, per row.
+        seconds_per_row: of a forward.
         written: names of parameters and other state that forwards write into; they are put back after every pass.
         fixed_rows: rows of a batch where the network takes no other number, else None.
     """
 
     survey: Survey
     widest_bytes: int
+    scores_bytes: int
+    input_bytes: int
+    seconds_per_row: float
     written: tuple[str, ...]
     fixed_rows: int | None = None
 
@@ -56,7 +67,11 @@ class Look:
             int(np.prod(site.raw_shape)) * getattr(torch, site.dtype).itemsize
             for site in self.survey.sites
         ]
-        return batch_size_for(max(sum(captured), self.widest_bytes))
+        per_row = max(sum(captured), self.widest_bytes)
+        few = min(_FEW_ROWS, batch_size_for(per_row, budget=_BYTES_OF_FEW))
+        with_scores = batch_size_for(self.scores_bytes, budget=_BYTES_OF_SCORES)
+        with_inputs = batch_size_for(self.input_bytes, budget=_BYTES_OF_INPUTS)
+        return min(max(few, batch_size_for(per_row)), with_scores, with_inputs)
 
 
 def look(model: nn.Module, probe: Probe, options: Options) -> Look:
@@ -83,9 +98,15 @@ def look(model: nn.Module, probe: Probe, options: Options) -> Look:
     _warn_of_labels(model, probe)
     if written:
         notes.append(f"forwards of this network change {_few(written)}: put back after every pass")
-    looking.warn_unless_repeatable(first.sites, rows)
+    sizes = looking.warn_unless_repeatable(first.sites, rows)
     return Look(
-        Survey(first.sites, first.silent, tuple(notes)), looking.widest_bytes(rows), written, fixed
+        Survey(first.sites, first.silent, tuple(notes)),
+        -(-sizes.widest // rows),
+        -(-sizes.scores // rows),
+        sum(t[:1].nbytes for t in probe.tensors().values()),
+        sizes.seconds / rows,
+        written,
+        fixed,
     )
 
 
@@ -168,13 +189,30 @@ class _Looking:
                 return False
         return True
 
-    def warn_unless_repeatable(self, sites: Sequence[Site], rows: int) -> None:
-        """Warn unless two forwards of the same rows and random numbers give the same.
+    def warn_unless_repeatable(self, sites: Sequence[Site], rows: int) -> _Sizes:
+        """Two forwards of the same rows and random numbers give the same.
 
-        They do unless something is kept elsewhere.
+        Unless something is kept elsewhere.
+
+        Returns:
+            How wide the network is, and how long a forward takes.
         """
-        first, second = self._values(sites, rows), self._values(sites, rows)
-        other = [name for name, z in first.items() if not _equal(z, second[name])]
+        sizes = _Sizes(self._model)
+        first: dict[str, Tensor] = {}
+        other: list[str] = []
+
+        def keep(name: str, value: Tensor) -> None:
+            first[name] = value.clone()
+
+        def compare(name: str, value: Tensor) -> None:
+            if not _equal(first.pop(name), value):
+                other.append(name)
+
+        with _on_every_module(self._model, sizes.measure):
+            self._show_values(sites, rows, keep)
+        began = time.perf_counter()
+        self._show_values(sites, rows, compare)
+        sizes.seconds = time.perf_counter() - began
         if other:
             warnings.warn(
                 f"two forwards of the same rows with the same random numbers gave other values at {_few(other)}: the network keeps state where "
@@ -182,12 +220,15 @@ class _Looking:
                 RuntimeWarning,
                 stacklevel=8,
             )
+        return sizes
 
-    def _values(self, sites: Sequence[Site], rows: int) -> dict[str, Tensor]:
-        seen: dict[str, Tensor] = {}
+    def _show_values(
+        self, sites: Sequence[Site], rows: int, see: Callable[[str, Tensor], object]
+    ) -> None:
+        """One forward; every site's tensor is shown as it comes."""
 
         def visit(site: Site, value: Any) -> None:  # Any: layer output
-            seen[site.name] = tensor_of(site, value).detach().clone()
+            see(site.name, tensor_of(site, value).detach())
 
         with (
             self._options.isolated(self._model, written=self._written),
@@ -195,31 +236,33 @@ class _Looking:
         ):
             call(self._model, self._rows(rows), self._options.forward)
             next_forward()
-        return seen
 
-    def widest_bytes(self, rows: int) -> int:
-        """Bytes per row of the widest output of any module.
 
-        Scores of all words count less, see `_SCORES`.
-        """
-        widest = 0
-        words = {m.num_embeddings for m in self._model.modules() if isinstance(m, nn.Embedding)}
+class _Sizes:
+    """How wide the outputs of a network are, and how long a forward takes.
 
-        def measure(module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
-            nonlocal widest
-            found = [output, *outputs.parts(output).values()]
-            tensors = [t for t in found if isinstance(t, Tensor) and not t.is_nested]
-            sizes = [
-                t.nbytes // (_SCORES if t.ndim > 1 and t.shape[-1] in words else 1) for t in tensors
-            ]
-            widest = max(widest, sum(sizes))
+    Args:
+        model: the network; its embeddings tell which outputs are scores of all words.
 
-        with (
-            self._options.isolated(self._model, written=self._written),
-            _on_every_module(self._model, measure),
-        ):
-            call(self._model, self._rows(rows), self._options.forward)
-        return -(-widest // rows)
+    Attributes:
+        widest: bytes of the widest output of any module that is no scores.
+        scores: bytes of the widest scores.
+        seconds: of a forward.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.widest, self.scores, self.seconds = 0, 0, 0.0
+        tables = [m for m in model.modules() if isinstance(m, nn.Embedding)]
+        self._words = {table.num_embeddings for table in tables}
+
+    def measure(self, module: nn.Module, args: Any, output: Any) -> None:  # Any: layer output
+        """Look at what a module returned."""
+        found = [output, *outputs.parts(output).values()]
+        tensors = [t for t in found if isinstance(t, Tensor) and not t.is_nested]
+        scores = [t for t in tensors if t.ndim > 1 and t.shape[-1] in self._words]
+        others = [t for t in tensors if not any(t is score for score in scores)]
+        self.widest = max(self.widest, sum(t.nbytes for t in others))
+        self.scores = max(self.scores, sum(t.nbytes for t in scores))
 
 
 def few_rows(probe: Probe, count: int, device: torch.device) -> Inputs:
@@ -247,6 +290,8 @@ def _on_every_module(
 def _equal(a: Tensor, b: Tensor) -> bool:
     if a.shape != b.shape or not a.numel():
         return a.shape == b.shape
+    if a.dtype == b.dtype and torch.equal(a, b):
+        return True
     a, b = a.double().nan_to_num(), b.double().nan_to_num()
     return bool(((a - b).abs() <= NOT_REPEATED * max(float(b.abs().max()), 1e-30)).all())
 

@@ -5,8 +5,9 @@ Padded where a mask says what padding is, refused where nothing does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from infoplane.errors import InputError
+from infoplane.hooks.probing import spool
 from infoplane.hooks.probing.inputs import (
     Inputs,
     as_inputs,
@@ -215,6 +217,55 @@ def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
     inputs = map_tensors(columns.get, parts[0].inputs)
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
     return Part(inputs, _joined_labels(parts), notes + padding.notes(what))
+
+
+def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
+    """All rows of parts that come one after the other.
+
+    More than `spool.SPOOL_BYTES` of them go to disk as they come.
+
+    Args:
+        parts: batches or samples, made when they are asked for.
+        what: ``batch`` or ``sample``, for messages.
+        how: which inputs have no rows.
+
+    Raises:
+        InputError: as `joined`; rows of several shapes where they go to disk.
+    """
+    held: list[Part] = []
+    size, coming = 0, iter(parts)
+    for part in coming:
+        held.append(part)
+        size += sum(v.nbytes for _, v in named_values(part.inputs) if has_rows(v))
+        if size > spool.SPOOL_BYTES:
+            return _spooled(held, coming, what, how)
+    return joined(held, what, how)
+
+
+def _popped(held: list[Part]) -> Iterator[Part]:
+    """What is held, each let go of as it is taken."""
+    while held:
+        yield held.pop(0)
+
+
+def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) -> Part:
+    """The same from disk; what is held is let go of."""
+    first = held[0]
+    rowed = [n for n, v in named_values(first.inputs) if has_rows(v) and n not in how.fixed]
+    files = {name: spool.Spool(name) for name in rowed}
+    labels: list[Part] = []
+    for part in chain(_popped(held), coming):
+        table = dict(named_values(part.inputs))
+        _require_equal_structure(
+            [first, part], [dict(named_values(first.inputs)), table], what, how.fixed
+        )
+        for name, file in files.items():
+            file.append(table[name])
+        labels.append(replace(part, inputs=()))
+    columns = {name: file.tensor() for name, file in files.items()}
+    notes = tuple(dict.fromkeys(note for part in labels for note in part.notes))
+    inputs = map_tensors(columns.get, first.inputs)
+    return Part(inputs, _joined_labels(labels), notes)
 
 
 def _require_equal_structure(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from infoplane.errors import InputError
+from infoplane.hooks.probing.spool import cast_on_disk, mapped_tensor
 
 Inputs = (
     Tensor | tuple[Any, ...] | dict[str, Any]
@@ -107,9 +108,11 @@ def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:
             raise InputError(
                 f"probe input {name!r} is a nested or sparse tensor; pad it, or give it dense"
             )
-        return value.detach().clone()
+        return value.detach() if _is_mapped(value) else value.detach().clone()
     if isinstance(value, _CONSTANT):
         return value
+    if isinstance(value, np.memmap):
+        return _from_file(name, value, dtype)
     if isinstance(value, (np.ndarray, np.generic)):
         return _from_array(name, np.array(value), dtype)
     if isinstance(value, Mapping):
@@ -122,6 +125,23 @@ def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:
         f"probe input {name!r} is a {type(value).__name__}: expected tensors or arrays with rows, or numbers, strings and None, which are "
         "passed on; leave it out, or make it inside forward=lambda model, inputs: ..."
     )
+
+
+def _is_mapped(tensor: Tensor) -> bool:
+    """Whether a tensor is mapped from a file, as by ``torch.from_file(..., shared=True)``."""
+    return tensor.device.type == "cpu" and tensor.untyped_storage().filename is not None
+
+
+def _from_file(name: str, array: np.memmap[Any, Any], dtype: torch.dtype | None) -> Tensor:
+    """A tensor over a mapped file: rows are read when a batch needs them."""
+    if array.dtype.kind not in "biufc" or not array.flags.c_contiguous or not array.ndim:
+        return _from_array(name, np.array(array), dtype)
+    tensor = mapped_tensor(array)
+    if not tensor.is_floating_point():
+        return tensor
+    wanted = torch.get_default_dtype() if array.dtype == np.float64 else tensor.dtype
+    wanted = dtype or wanted
+    return tensor if wanted == tensor.dtype else cast_on_disk(name, array, wanted)
 
 
 def _from_list(name: str, rows: Sequence[Any], dtype: torch.dtype | None) -> Tensor:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,14 @@ from torch.utils.data import Dataset
 
 from infoplane.errors import InputError, UnsupportedModel
 from infoplane.hooks.network.isolate import random_state_kept
+from infoplane.hooks.probing import spool
 from infoplane.hooks.probing.batches import (
     Part,
     Reading,
     as_labels,
     is_sample,
     joined,
+    joined_in_turn,
     part_of_batch,
     part_of_mapping,
     part_of_sample,
@@ -127,12 +130,26 @@ class Probe:
 
         As given when there is one tensor, else the flattened columns side by side.
         """
-        arrays = [to_numpy(t) for t in self.tensors().values()]
-        return (
-            arrays[0]
-            if len(arrays) == 1
-            else np.concatenate([a.reshape(self.n, -1) for a in arrays], axis=1)
-        )
+        arrays = [_on_host(t) for t in self.tensors().values()]
+        if len(arrays) == 1:
+            return arrays[0]
+        flat = [a.reshape(self.n, -1) for a in arrays]
+        if sum(a.nbytes for a in flat) <= spool.SPOOL_BYTES:
+            return np.concatenate(flat, axis=1)
+        file, rows = spool.Spool("x"), max(1, self.n // 256)
+        for start in range(0, self.n, rows):
+            block = np.concatenate([a[start : start + rows] for a in flat], axis=1)
+            file.append(torch.from_numpy(block))
+        return _on_host(file.tensor())
+
+
+def _on_host(t: Tensor) -> NDArray[np.generic]:
+    """The values on the host, without a copy where they are there.
+
+    Half precisions become float32.
+    """
+    half = t.dtype in (torch.bfloat16, torch.float16)
+    return t.detach().to("cpu", torch.float32 if half else t.dtype).contiguous().numpy()
 
 
 def to_numpy(t: Tensor) -> NDArray[np.generic]:
@@ -216,20 +233,23 @@ def _read(given: object, how: Reading) -> Part:
     if isinstance(given, list) and len(given) == 2 and all(map(_is_array, given)):
         return _read_pair((given[0], given[1]), how)
     if isinstance(given, Dataset):
-        rows = list(given) if isinstance(given, Iterable) else _rows_of(given)
-        return joined([part_of_sample(sample, how) for sample in rows], "sample", how)
+        rows = given if isinstance(given, Iterable) else _rows_of(given)
+        return joined_in_turn((part_of_sample(sample, how) for sample in rows), "sample", how)
     if isinstance(given, list) and given and _numbers(given[0]):
         return Part(as_inputs(given, how.dtype), None)
+    if isinstance(given, list):
+        return _read_items(given, how)
     if isinstance(given, Iterable):
-        return _read_items(list(given), how)
+        return _read_in_turn(iter(given), how)
     raise InputError(
         f"probe must be x, (x, y), a mapping of tensors, a DataLoader, a data set or a callable, got {type(given).__name__}"
     )
 
 
-def _rows_of(data: Dataset[Any]) -> list[object]:
+def _rows_of(data: Dataset[Any]) -> Iterator[object]:
     """Every row of a data set that is read by number."""
-    return [data[place] for place in range(len(data))]  # type: ignore[arg-type]  # such a data set has a length
+    for place in range(len(data)):  # type: ignore[arg-type]  # such a data set has a length
+        yield data[place]
 
 
 def _read_pair(given: tuple[object, ...], how: Reading) -> Part:
@@ -242,6 +262,17 @@ def _read_pair(given: tuple[object, ...], how: Reading) -> Part:
         if len(given[0]) == len(y):
             return Part(as_inputs(given[0], how.dtype), y)
     return part_of_batch(given, how)
+
+
+def _read_in_turn(items: Iterator[object], how: Reading) -> Part:
+    """What a loader gives, item by item; the first says whether these are batches or samples."""
+    first = next(items, None)
+    if first is None:
+        raise InputError("the probe loader gave no batch")
+    alone = is_sample(first)
+    read = part_of_sample if alone else part_of_batch
+    parts = (read(item, how) for item in chain([first], items))
+    return joined_in_turn(parts, "sample" if alone else "batch", how)
 
 
 def _read_items(items: list[object], how: Reading) -> Part:

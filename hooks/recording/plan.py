@@ -22,6 +22,7 @@ from infoplane.hooks.network.isolate import Isolation, Mode, device_of
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
+from infoplane.hooks.recording.outlook import outlook
 from infoplane.hooks.recording.passes import Emit, Kept, fit_reductions, run_pass
 from infoplane.hooks.reduce import Reduction, reduction
 from infoplane.hooks.rows.row_plan import over_positions, settle_rows
@@ -117,6 +118,35 @@ class Plan:
             forward=o.forward,
         )
 
+    def fit_reductions(self, model: nn.Module, probe: Probe) -> None:
+        """Fit the reductions that need it, in passes over some rows of the probe."""
+        o = self.options
+        with o.isolated(model, written=self.seen.written):
+            fit_reductions(
+                model,
+                probe,
+                self.sites,
+                self.reductions,
+                self.row_kind,
+                batch_size=self.batch_size,
+                device=device_of(model),
+                seed=o.seed,
+                forward=o.forward,
+            )
+
+    def load_reductions(self, archive: Archive) -> None:
+        """Take over what the reductions of a recorded run remember."""
+        _remember(self.reductions, archive)
+
+    def outlook(self) -> tuple[str, ...]:
+        """Return what a capture will take, and what it cannot show.
+
+        See `infoplane.hooks.recording.outlook`.
+        """
+        samples = self.row_kind.samples * self.options.draws
+        seconds = self.seen.seconds_per_row * samples
+        return outlook(self.infos, self.rows, seconds, self.options.schedule.count())
+
     def check_budget(self) -> None:
         """Refuse a schedule that would not fit into ``max_bytes``.
 
@@ -162,7 +192,7 @@ def make_plan(
 ) -> Plan:
     """Looks at the network with a few probe rows and settles what to capture.
 
-    ``previous`` is the run that is being resumed.
+    Reductions are not fitted yet. ``previous`` is the run that is being resumed.
 
     Raises:
         CaptureError: a layer cannot be found or captured.
@@ -174,19 +204,7 @@ def make_plan(
     seen = replace(seen, survey=found)
     reductions = _reductions(found.sites, rows, options)
     batch_size = _batch_size(seen, options, previous)
-    known = _remembered(reductions, previous)
-    with options.isolated(model, written=seen.written):
-        fit_reductions(
-            model,
-            probe,
-            found.sites,
-            {name: r for name, r in reductions.items() if name not in known},
-            rows,
-            batch_size=batch_size,
-            device=device_of(model),
-            seed=options.seed,
-            forward=options.forward,
-        )
+    _remember(reductions, previous)
     kept = tuple(Kept(s, reductions.get(s.name), options.dtype, rows.shape(s)) for s in found.sites)
     infos = tuple(_info(i, k, rows) for i, k in enumerate(kept))
     if uncounted := [name for name, m in model.named_modules() if _uses_the_batch(m)]:
@@ -229,20 +247,17 @@ def _batch_size(seen: Look, options: Options, previous: Archive | None) -> int:
     return seen.batch_size()
 
 
-def _remembered(reductions: Mapping[str, Reduction], previous: Archive | None) -> set[str]:
-    """Reductions that the run being resumed has fitted already.
+def _remember(reductions: Mapping[str, Reduction], previous: Archive | None) -> None:
+    """Load what the run being resumed has fitted already.
 
     A second basis would be another coordinate system.
     """
     if previous is None or not previous.steps:
-        return set()
-    known = set()
+        return
     for name, r in reductions.items():
         states = (previous.extra(step, f"reduction:{name}") for step in previous.steps)
         if state := next((s for s in states if s is not None), None):
             r.load(state)
-            known.add(name)
-    return known
 
 
 def _info(ordinal: int, kept: Kept, rows: Rows) -> LayerInfo:

@@ -131,6 +131,7 @@ def create_run(
         labels={name: np.concatenate([v] * o.draws) for name, v in rows.labels.items()},
         row_info=rows.info,
         positions=tiled(rows.positions),
+        store_x=o.store_x,
         config=_config(plan, model, probe, team),
         overwrite=o.overwrite,
         resume=o.resume,

@@ -73,6 +73,7 @@ def progress(
     shown: bool = True,
     stream: TextIO | None = None,
     place: Place | None = None,
+    every: float = LOG_SECONDS,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Advance]:
     """Gives a function to call after each of ``total`` pieces of work.
@@ -82,6 +83,7 @@ def progress(
     Args:
         label: what is going on. total: pieces; nothing is shown for none.
         shown: False shows nothing.
+        every: how often a log gets a line, in seconds.
         stream, place, clock: where to write, how it is read, and the time; found out when left out.
     """
     stream = stream or sys.stderr
@@ -94,7 +96,7 @@ def progress(
             yield step_bar
         return
     tell = _notebook() if place == "notebook" else lambda text: say(text, file=stream, flush=True)
-    pause = NOTEBOOK_SECONDS if place == "notebook" else LOG_SECONDS
+    pause = NOTEBOOK_SECONDS if place == "notebook" else every
     started = told = clock()
     done, said = 0, False
 

@@ -76,6 +76,7 @@ class Chain:
         through: the last checkpoint whose weights were tested, -1 where none was; None: the relations hold whatever the weights.
         noise: ``independent`` where the user declared that layers share no noise.
         coupled: the noisy layers that draw nothing: they see the other rows of the batch, and repeat in the same company.
+        untested: layers that were not exchanged, since the test had spent its budget; what does not follow from others is ``unknown``.
     """
 
     layers: tuple[str, ...]
@@ -91,6 +92,7 @@ class Chain:
     through: int | None = None
     noise: str = "undeclared"
     coupled: tuple[str, ...] = ()
+    untested: tuple[str, ...] = ()
 
     @property
     def drawn(self) -> tuple[str, ...]:
@@ -129,10 +131,10 @@ class Chain:
             >>> shut.joined(opened).relation("a", "b"), shut.joined(opened).through
             ('partial', 8)
         """
-        matrix = tuple(
-            tuple(_both(old, new) for old, new in zip(*rows, strict=True))
-            for rows in zip(self.matrix, newer.matrix, strict=True)
-        )
+        matrix = []
+        for name, old_row, new_row in zip(self.layers, self.matrix, newer.matrix, strict=True):
+            join = _both_untested if name in newer.untested else _both
+            matrix.append(tuple(map(join, old_row, new_row)))
         rounding = dict(self.rounding)
         for name, change in newer.rounding.items():
             rounding[name] = max(change, rounding.get(name, 0.0))
@@ -140,7 +142,7 @@ class Chain:
         drawn = {*self.drawn, *newer.drawn}
         return replace(
             newer,
-            matrix=matrix,
+            matrix=tuple(matrix),
             rounding=rounding,
             noisy=noisy,
             coupled=tuple(name for name in noisy if name not in drawn),
@@ -168,6 +170,7 @@ class Chain:
             "through": self.through,
             "noise": self.noise,
             "coupled": list(self.coupled),
+            "untested": list(self.untested),
         }
 
     @classmethod
@@ -194,6 +197,7 @@ class Chain:
                 None if d.get("through") is None else int(d["through"]),  # type: ignore[call-overload]  # JSON
                 str(d.get("noise", "undeclared")),
                 tuple(str(name) for name in d.get("coupled", [])),  # type: ignore[attr-defined]  # JSON
+                tuple(str(name) for name in d.get("untested", [])),  # type: ignore[attr-defined]  # JSON
             )
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise InputError(f"not a chain certificate: {error}") from error
@@ -207,6 +211,16 @@ def _both(old: Relation, new: Relation) -> Relation:
     if new in (old, "unknown"):
         return old
     return new if old == "unknown" else "partial"
+
+
+def _both_untested(old: Relation, new: Relation) -> Relation:
+    """Return what holds where the newer test left the layer out.
+
+    A path stays, and nothing else is known of the newer weights.
+    """
+    if new != "unknown":
+        return _both(old, new)
+    return old if old in ("partial", "declared") else "unknown"
 
 
 def _named_pairs(pairs: Any) -> tuple[tuple[str, str], ...]:  # Any: JSON

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import torch
 from architectures import ZOO as OWN
 from torch import Tensor, nn
 
-ROWS = 12
-TOKENS = torch.randint(3, 50, (ROWS, 6), generator=torch.Generator().manual_seed(2))
+from zoo.functional import FUNCTIONAL
+from zoo.kinds import ROWS, TOKENS, Network, amounts
+
 _TEXT = {
     "vocab_size": 50,
     "hidden_size": 16,
@@ -35,26 +35,6 @@ _IMAGES = {
 }
 _T5 = {"vocab_size": 50, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
 _IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-
-
-@dataclass(frozen=True)
-class Network:
-    """One network of the zoo.
-
-    Attributes:
-        package: where it comes from.
-        build: makes it.
-        inputs: rows first, `ROWS` of them.
-    """
-
-    package: str
-    build: Callable[[], nn.Module]
-    inputs: object
-
-
-def amounts(*shape: int) -> Tensor:
-    """Fixed random numbers, a row each."""
-    return torch.randn(ROWS, *shape, generator=torch.Generator().manual_seed(5))
 
 
 def configured(model: str, config: str, options: Mapping[str, object]) -> Callable[[], nn.Module]:
@@ -309,15 +289,6 @@ def _of_transformers() -> dict[str, Network]:
     return zoo
 
 
-def _x_transformer() -> nn.Module:
-    package = importlib.import_module("x_transformers")
-    layers = package.Decoder(dim=16, depth=2, heads=2)
-    network: nn.Module = package.TransformerWrapper(
-        num_tokens=50, max_seq_len=16, attn_layers=layers
-    )
-    return network
-
-
 class FunctionalResidual(nn.Module):
     """Adds and squashes by functions alone."""
 
@@ -387,7 +358,6 @@ def _of_others() -> dict[str, Network]:
     zoo["LSTM cell"] = Network("torch", Cell, amounts(3, 4))
     zoo["neural ODE"] = Network("torchdiffeq", NeuralODE, amounts(5))
     zoo["LoRA"] = Network("peft", _with_lora, amounts(5))
-    zoo["x-transformer"] = Network("x-transformers", _x_transformer, TOKENS)
     return zoo
 
 
@@ -404,7 +374,7 @@ def _first_rows_repeated() -> dict[str, tuple[Callable[[], nn.Module], object]]:
     return {name: (build, rows(inputs)) for name, (build, inputs) in OWN.items()}
 
 
-ZOO = {**_of_transformers(), **_of_others()}
+ZOO = {**_of_transformers(), **_of_others(), **FUNCTIONAL}
 SMALL = (
     "LlamaForCausalLM",
     "BertForSequenceClassification",
@@ -418,5 +388,6 @@ SMALL = (
     "LoRA",
     "vae",
     "decoder",
+    "x-transformers series",
 )
 """Those that are tried whenever the tests run; `make zoo` tries all."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import importlib.util
 import json
 import os
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,9 @@ from torch import Tensor, nn
 
 import infoplane as ip
 from infoplane.analysis.dpi.settings import DPISettings
-from zoo.networks import ROWS, SMALL, ZOO
+from zoo.functional import FUNCTIONAL
+from zoo.kinds import ROWS
+from zoo.networks import SMALL, ZOO
 
 NAMES = list(ZOO) if os.environ.get("ZOO") == "all" else list(SMALL)
 EXPECTED: dict[str, list[str]] = json.loads(
@@ -36,7 +40,9 @@ def _warnings_of_others() -> Iterator[None]:
 
 
 def _network(name: str) -> nn.Module:
-    pytest.importorskip(ZOO[name].package.replace("-", "_"))
+    package = ZOO[name].package.replace("-", "_")
+    if package not in sys.modules and importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
     torch.manual_seed(0)
     return ZOO[name].build()
 
@@ -217,3 +223,13 @@ def test_the_certificate_agrees_with_an_exchange_by_hand(name: str, tmp_path: Pa
                 up,
                 down,
             )
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n in FUNCTIONAL])
+def test_sums_of_functions_have_a_certified_chain(name: str, tmp_path: Path) -> None:
+    with _record(name, _network(name), tmp_path) as recorder:
+        chain, reasons = recorder.chain, [site.why for site in recorder.look().sites]
+    assert chain is not None
+    assert sum("residual stream" in why for why in reasons) >= 4
+    layers = range(len(chain.layers))
+    assert {chain.matrix[i][j] for i in layers for j in layers if i < j} == {"cut"}

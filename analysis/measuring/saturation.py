@@ -1,0 +1,36 @@
+"""Layers that are saturated whatever they know, said before an hour is spent on them."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from infoplane.contract import Traits
+from infoplane.display.saturation import saturation_sentence
+from infoplane.display.say import say
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+LARGE = 10_000_000
+"""Numbers in a layer from which on measuring it takes long enough to be warned of."""
+
+
+def say_saturation(archive: Archive, traits: Sequence[Traits], layers: Sequence[str]) -> None:
+    """Say on stderr which large layers have no fewer units than the run has rows.
+
+    Args:
+        archive: the run.
+        traits: of the estimators; exact codes and usable information mean something at such layers too.
+        layers: that are measured.
+    """
+    if not any(t.measures != "usable" and t.family != "exact codes" for t in traits):
+        return
+    rows = archive.n_rows
+    infos = [archive.layer_info(layer) for layer in layers]
+    large = any(math.prod(i.shape) >= max(rows, LARGE / rows) for i in infos)
+    text = saturation_sentence(infos, rows) if large else ""
+    if text:
+        say(text, file=sys.stderr)

@@ -1,0 +1,90 @@
+"""The interchange test of a run that is recorded already, from its archive and the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from infoplane.archive import Archive, open_archive
+from infoplane.archive.certificate import write_chain
+from infoplane.errors import CaptureError, InputError
+from infoplane.hooks.checkpoints.listing import Checkpoint
+from infoplane.hooks.checkpoints.loading import Loader
+from infoplane.hooks.network.isolate import unwrap
+from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.recording.recorded import probe_of, settings_of
+from infoplane.hooks.recording.weights import weight_steps, weights_file
+from infoplane.types import Chain
+
+
+def certify(
+    run: str | Path,
+    model: nn.Module,
+    *,
+    probe: object = None,
+    step: int | None = None,
+    progress: bool = True,
+    **options: Any,  # Any: of the Recorder
+) -> Chain:
+    """Make the interchange test of a recorded run on every pair of layers, and store it.
+
+    For runs of a large network, where ``chain="auto"`` left pairs ``unknown``, or of ``chain=False``. The
+    network is first held against what the run stored of that step. What an earlier test saw stays.
+
+    Args:
+        run: folder of the run.
+        model: the network with the weights of ``step``. Weights that the run stored are loaded into it, and stay there.
+        probe: as for the recorder; that of the run when left out. It is needed for networks of several inputs.
+        step: the last captured one when left out.
+        progress: show how far the test is.
+        options: further options of the Recorder that the run does not hold: ``forward``, ``fixed``.
+
+    Returns:
+        The certificate of the run, as `Archive.chain` gives it from now on.
+
+    Raises:
+        InputError: a packed run, a step that is not there, or a probe that cannot be rebuilt.
+        CaptureError: the network does not give what the run stored: other weights, another probe.
+
+    Example:
+        >>> import tempfile, torch
+        >>> from infoplane.hooks import capture
+        >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh(), torch.nn.Linear(2, 2))
+        >>> run = capture(net, torch.randn(20, 3), tempfile.mkdtemp() + "/run", chain=False)
+        >>> certify(run.path, net).relation("1", "2")
+        'cut'
+    """
+    archive = open_archive(run)
+    if not archive.path.is_dir():
+        raise InputError(
+            f"{archive.path} is packed: certify the folder of the run, and pack it again"
+        )
+    step = _step_of(archive, step)
+    if step in weight_steps(archive.path):
+        Loader(unwrap(model)).load(Checkpoint(step, weights_file(archive.path, step)))
+    rows = probe_of(archive) if probe is None else probe
+    settings = settings_of(archive, None, probe, options.get("mask")) | options | {"verbose": False}
+    recorder = Recorder(model, probe=rows, to=archive.path, **settings)
+    plan = recorder.look()
+    plan.load_reductions(archive)
+    found = recorder.selfcheck(archive, step=step)
+    if not found.passed:
+        raise CaptureError(f"{archive.path}: this network is not the one of step {step}\n{found}")
+    chain = recorder.certify(step, shown=progress)
+    earlier = archive.chain
+    if earlier is not None and earlier.layers == chain.layers:
+        chain = earlier.joined(chain)
+    write_chain(archive.path, archive.run_uuid, chain)
+    return chain
+
+
+def _step_of(archive: Archive, step: int | None) -> int:
+    if not archive.steps:
+        raise InputError(f"{archive.path}: no captured step to certify")
+    if step is None:
+        return archive.steps[-1]
+    if step not in archive.steps:
+        raise InputError(f"{archive.path}: no step {step}; there are {list(archive.steps)[:12]}")
+    return step

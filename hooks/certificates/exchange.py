@@ -1,0 +1,125 @@
+"""The exchange of one layer: it returns what it did for x while other inputs run."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from infoplane.hooks.certificates.bench import (
+    AFTER,
+    AFTER_OTHER,
+    OTHER,
+    Bench,
+    Patch,
+    Values,
+    same,
+)
+from infoplane.hooks.certificates.references import References, TestRows
+from infoplane.hooks.network.sites import Site
+from infoplane.types import Relation
+
+Pairs = list[tuple[str, str]]
+
+
+class Exchange:
+    """Exchanges one layer after another: one forward each; of a network with noise up to five.
+
+    Args:
+        bench: the network and its layers.
+        rows: of the test.
+        found: what the layers give without an exchange.
+        plain: what they give on the rows x.
+        far: what they give on the rows x'.
+        tolerance: relative, see `certify`.
+    """
+
+    def __init__(
+        self,
+        bench: Bench,
+        rows: TestRows,
+        found: References,
+        plain: Values,
+        far: Values,
+        tolerance: float,
+    ) -> None:
+        self._bench, self._rows, self._found = bench, rows, found
+        self._plain, self._far, self._tolerance = plain, far, tolerance
+
+    def of(self, site: Site) -> tuple[dict[str, Relation], Pairs, Pairs]:
+        """How one layer relates to all, and with which it shares noise or has fresh noise.
+
+        Raises:
+            UnsupportedOutput: nothing can be put into this layer.
+        """
+        put_back: dict[str, Patch] = {site.name: partial(_put, self._plain[site.name])}
+        near = self._near(put_back)
+        row = self._row(site, put_back, near)
+        shared, fresh = self._noise_of(site, put_back, near)
+        return row, self._on_a_path(site, row, shared), self._on_a_path(site, row, fresh)
+
+    def _near(self, put_back: Mapping[str, Patch]) -> Values:
+        """The layers on x with one of them as it is there; noise restarts at it."""
+        if not self._found.random:
+            return self._plain
+        return self._bench.run(self._rows.x, patches=put_back, after=AFTER)
+
+    def _row(self, site: Site, put_back: Mapping[str, Patch], near: Values) -> dict[str, Relation]:
+        """How one layer relates to all."""
+        after = AFTER if self._found.random else None
+        away = self._far
+        if self._found.random:
+            own: dict[str, Patch] = {site.name: _same_again}
+            away = self._bench.run(self._rows.other, patches=own, after=after)
+        row: dict[str, Relation] = {}
+
+        def compare(name: str, value: Tensor) -> None:
+            if name == site.name or same(value, near[name], self._tolerance):
+                row[name] = "cut"
+            elif same(value, away[name], self._tolerance):
+                row[name] = "no-path"
+            else:
+                row[name] = "partial"
+
+        self._bench.run(self._rows.other, patches=put_back, after=after, see=compare)
+        return {s.name: row[s.name] for s in self._bench.sites}
+
+    def _noise_of(
+        self, site: Site, put_back: Mapping[str, Patch], near: Values
+    ) -> tuple[set[str], set[str]]:
+        """The layers that depend, given this one, on noise before it (shared) or behind it (fresh)."""
+        found, rows, name = self._found, self._rows, site.name
+        differing = partial(self._bench.differing, near, lambda _layer: self._tolerance)
+        after = AFTER if found.random else None
+        shared, fresh = set[str](), set[str]()
+        if name in found.random:  # a layer without noise shares none
+            shared |= differing(rows.x, OTHER, put_back, after=after)
+        if found.random:
+            fresh |= differing(rows.x, patches=put_back, after=AFTER_OTHER)
+        if found.carried:
+            moved = differing(rows.x, patches=put_back, after=after, carry=True)
+            (shared if name in found.carried else fresh).update(moved)
+        if found.coupled:
+            value = torch.cat([self._plain[name][: rows.half], self._far[name][rows.half :]])
+            patches: dict[str, Patch] = {name: partial(_put, value)}
+            moved = differing(rows.mixed, patches=patches, after=after, first=rows.half)
+            (shared if name in found.coupled else fresh).update(moved)
+        return shared, fresh
+
+    def _on_a_path(self, site: Site, row: Mapping[str, Relation], names: Container[str]) -> Pairs:
+        """Pairs of this layer and those of some layers that lie on a path from it."""
+        return [
+            (site.name, s.name)
+            for s in self._bench.sites
+            if s is not site and s.name in names and row[s.name] != "no-path"
+        ]
+
+
+def _put(new: Tensor, _arrived: Tensor) -> Tensor:
+    return new
+
+
+def _same_again(value: Tensor) -> Tensor:
+    return value

@@ -1,0 +1,122 @@
+"""What the layers of a network give when nothing is put into them: noise, company, rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from infoplane.errors import UnsupportedOutput
+from infoplane.hooks.certificates.bench import (
+    OTHER,
+    Bench,
+    Patch,
+    Values,
+    relative_change,
+    rounded,
+)
+from infoplane.hooks.probing.probe import Probe
+from infoplane.types import ROUNDING_MARGIN
+
+REFERENCE_FORWARDS = 4
+"""Forwards of a network without noise."""
+
+
+class TestRows:
+    """The rows of one interchange test.
+
+    Args:
+        probe: the rows that ``x`` and ``other`` number.
+        x: numbers of the rows whose values are put back, shape ``(k,)``.
+        other: numbers of the rows that run meanwhile, shape ``(k,)``.
+
+    Attributes:
+        count: k.
+        half: k / 2: so many rows of ``mixed`` are those of x.
+        x, other, both, mixed: probes of k, k, 2 k and k rows.
+    """
+
+    __test__ = False  # no test case, whatever the name says to pytest
+
+    def __init__(self, probe: Probe, x: NDArray[np.int64], other: NDArray[np.int64]) -> None:
+        self.count, self.half = len(x), max(1, len(x) // 2)
+        self.x, self.other = probe.take(x), probe.take(other)
+        self.both = probe.take(np.concatenate([x, other]))
+        self.mixed = probe.take(np.concatenate([x[: self.half], other[self.half :]]))
+
+
+@dataclass(frozen=True)
+class References:
+    """What the layers give when nothing is put into them.
+
+    Attributes:
+        random: layers that other noise changes.
+        coupled: layers whose rows the other rows of the batch change.
+        carried: layers that what the batch before left in the network changes.
+        rounding: by layer, the relative change by other last bits.
+    """
+
+    random: frozenset[str]
+    coupled: frozenset[str]
+    carried: frozenset[str]
+    rounding: dict[str, float]
+
+    @property
+    def unsteady(self) -> frozenset[str]:
+        """Layers that are no function of their own row of the input."""
+        return self.random | self.coupled | self.carried
+
+
+def find_references(
+    bench: Bench, rows: TestRows, tolerance: float, advance: Callable[[], object]
+) -> References:
+    """Run the network as it is, with other noise, in other company, with other last bits.
+
+    Args:
+        bench: the network and its layers.
+        rows: of the test.
+        tolerance: relative, see `certify`.
+        advance: called after each forward.
+    """
+
+    def alike(_name: str) -> float:
+        return tolerance
+
+    def alike_but_for_rounding(name: str) -> float:
+        return max(tolerance, ROUNDING_MARGIN * rounding.get(name, 0.0))
+
+    plain = bench.run(rows.x)
+    advance()
+    random = bench.differing(plain, alike, rows.x, OTHER, carry=True)
+    advance()
+    carried = set[str]()
+    if random:  # by noise, or by what the first batch left?
+        carried = bench.differing(plain, alike, rows.x, carry=True)
+        random = bench.differing(plain, alike, rows.x, OTHER)
+    rounding = _rounding(bench, rows, plain)
+    advance()
+    coupled = set[str]()
+    if bench.focus.separate:
+        coupled = bench.differing(plain, alike_but_for_rounding, rows.mixed, first=rows.half)
+    advance()
+    return References(frozenset(random), frozenset(coupled), frozenset(carried), rounding)
+
+
+def _rounding(bench: Bench, rows: TestRows, plain: Values) -> dict[str, float]:
+    """Change the last bits of every layer at once, and see how far that grows."""
+    patches: dict[str, Patch] = {s.name: rounded for s in bench.sites if not callable(s.select)}
+    changes: dict[str, float] = {}
+
+    def compare(name: str, value: Tensor) -> None:
+        change = relative_change(plain[name], value)
+        if change > 0:
+            changes[name] = change
+
+    try:
+        bench.run(rows.x, patches=patches, see=compare)
+    except UnsupportedOutput:
+        return {}
+    return changes
