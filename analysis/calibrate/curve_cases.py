@@ -1,4 +1,6 @@
-"""Eighteen noisy curves, written down before any estimator had seen them: six shapes, three noises.
+"""Eighteen noisy curves, written down before any estimator had seen them.
+
+Six shapes, three noises.
 
 X is the point of a curve at a uniform parameter, Z the same point plus normal noise. Of the last
 three shapes X carries noise of its own, as strong: a layer and a later one, both drawn.

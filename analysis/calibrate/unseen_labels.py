@@ -1,4 +1,7 @@
-"""Layers against labels and values that repeat, of the bank ``unseen``; see `unseen_scalars`."""
+"""Layers against labels and values that repeat, of the bank ``unseen``.
+
+See `unseen_scalars`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Tables of the bank ``unseen``: symbols and counts, written down before any estimator had seen them."""
+"""Tables of the bank ``unseen``.
+
+Symbols and counts, written down before any estimator had seen them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Vectors of the bank ``unseen``: curved supports, heavy tails, clusters; see `unseen_scalars`."""
+"""Vectors of the bank ``unseen``: curved supports, heavy tails, clusters.
+
+See `unseen_scalars`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ def sampled_bits(
     log_ratio: Callable[[Floats, Floats], Floats],
     rows: int = _ROWS,
 ) -> float:
-    """Mean of log2 p(a,b) / (p(a) p(b)) over many rows, from exact densities (error 0.003 bit at most)."""
+    """Mean of log2 p(a,b) / (p(a) p(b)) over many rows.
+
+    From exact densities (error 0.003 bit at most).
+    """
     sample = draw(rows, np.random.default_rng(2026))
     return float(log_ratio(sample.a.values, sample.b.values).mean()) / math.log(2)
 

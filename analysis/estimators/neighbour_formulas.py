@@ -143,7 +143,9 @@ def shared_classes(z: Floats, codes: Codes) -> tuple[Floats, Codes]:
 
 
 def _counts_of_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Codes, Floats]:
-    """Count the neighbours of each row, ``(n,)``: within its class, among all, and how far they lie.
+    """Count the neighbours of each row, ``(n,)``.
+
+    Within its class, among all, and how far they lie.
 
     On a lattice many rows lie as far as the k-th neighbour: all of them are
     counted, in the class as among all. Else that neighbour is counted once: distances within a class

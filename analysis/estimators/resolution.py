@@ -1,4 +1,6 @@
-"""Whether neighbours are near enough to see how two variables depend: where no interval is honest.
+"""Whether neighbours are near enough to see how two variables depend.
+
+Where no interval is honest.
 
 An interval knows chance, and the bias that fewer neighbours or fewer rows show. A dependence finer
 than the ball of k neighbours shows in neither: of a plane turned by its radius two thirds of the
@@ -81,7 +83,10 @@ def intrinsic_dimension(vectors: list[Floats], k: int) -> float:
 
 
 def _gaussian(x: Floats, z: Floats) -> bool:
-    """Whether no moment speaks against two vectors being Gaussian, shapes ``(n, dx)``, ``(n, dz)``."""
+    """Whether no moment speaks against two vectors being Gaussian.
+
+    Shapes ``(n, dx)``, ``(n, dz)``.
+    """
     first, second = whiten(x).rows, whiten(z).rows
     rows, columns = len(first), first.shape[1] + second.shape[1]
     if columns > rows / _LEAST_ROWS_PER_UNIT:

@@ -1,4 +1,6 @@
-"""What symbols follow the one that neighbours name: a table, counted on rows that do not vote for themselves.
+"""What symbols follow the one that neighbours name.
+
+A table, counted on rows that do not vote for themselves.
 
 Where a layer tells its class and the labels are a noisy function of the class, the neighbours of a
 row name the class well, but their shares scatter: of k neighbours by ``(classes - 1) / 2k`` nats. A

@@ -89,7 +89,10 @@ def draw_legend(ax: Axes, plane: Plane, legend: Legend, width: float, spec: str 
 
 
 def _pushes(ax: Axes, box: MatplotlibLegend) -> bool:
-    """Return whether a legend is so much wider than a narrow Axes that the step scale would move away from it."""
+    """Return whether a legend is too wide for a narrow Axes.
+
+    The step scale would move away from it.
+    """
     if not style.is_narrow(ax):
         return False
     return float(box.get_window_extent().width) > 1.12 * float(ax.get_window_extent().width)

@@ -16,7 +16,10 @@ class Turn:
         self._pid, self._lock = os.getpid(), threading.RLock()
 
     def lock(self) -> threading.RLock:  # type: ignore[valid-type]  # a function to mypy
-        """Return the lock of this process: a forked child does not wait for a thread that it has not."""
+        """Return the lock of this process.
+
+        A forked child does not wait for a thread that it has not.
+        """
         if self._pid != os.getpid():
             self._pid, self._lock = os.getpid(), threading.RLock()
         return self._lock
