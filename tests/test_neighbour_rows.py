@@ -120,7 +120,7 @@ def test_a_constant_layer_carries_exactly_nothing(spec: str) -> None:
 
 @pytest.mark.parametrize("spec", SPECS)
 @few
-@given(seed=st.integers(0, 10_000), alone=st.integers(1, 200))
+@given(seed=st.integers(0, 10_000), alone=st.integers(1, 99))
 def test_classes_of_one_row_move_nothing_and_are_noted(spec: str, seed: int, alone: int) -> None:
     z, y = labelled(seed, 200 + alone, 1, 2.0)
     y[:alone] = 10 + np.arange(alone)
@@ -230,3 +230,21 @@ def test_rounding_to_a_coarse_lattice_loses_little(spec: str, units: int, step: 
     before = bits(spec, x, x + noise)
     after = bits(spec, on_a_lattice(x, step), on_a_lattice(x + noise, step))
     assert before - 0.25 < after < before + 0.05
+
+
+def test_symbols_of_which_many_have_one_row_are_refused_before_the_estimate_falls() -> None:
+    """Cells of a uniform, ever finer: the information is their entropy, from 1 to 10 nats."""
+    rng = np.random.default_rng(0)
+    found, refused = [], 0
+    for nats in np.arange(1.0, 10.1, 0.5):
+        z = rng.random(1000)
+        y = np.floor(z * np.exp(nats)).astype(int)
+        try:
+            found.append(bits("knn", z[:, None], y, symbols=True))
+        except EstimatorError as error:
+            assert "alone with their symbol" in str(error)
+            refused += 1
+        else:
+            assert not refused
+    assert (np.diff(found) > 0).all()
+    assert refused >= 6

@@ -19,6 +19,7 @@ from infoplane.analysis.estimators.quantisation import (
     row_keys,
     spread_ties,
 )
+from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of, row_codes, row_digests
 from infoplane.types import Variable
@@ -135,10 +136,10 @@ def prepare_pair(
         scale: what is done to the live columns of each side at the end, shape ``(n, dim)``.
 
     Raises:
-        EstimatorError: two discrete variables, every symbol has one row, or fewer than k + 2 rows.
+        EstimatorError: two discrete variables, over a third of rows alone, or fewer than k + 2.
     """
     same_rows(a, b, name)
-    a, b, notes = _with_shared_symbols(a, b)
+    a, b, notes = with_shared_symbols(a, b)
     if a.n < k + 2:
         raise EstimatorError(
             f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"
@@ -158,29 +159,6 @@ def prepare_pair(
     if spread_a + spread_b:
         notes.append(f"rounded values of {spread_a + spread_b} units spread over their cells")
     return Pair(side_a.scaled(scale), side_b.scaled(scale), tuple(notes))
-
-
-def _with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
-    """The rows whose symbol has another row; all rows of two continuous variables."""
-    for v in (a, b):
-        if v.kind != "discrete":
-            continue
-        codes = codes_of(v)
-        kept = counts_of(codes)[codes] > 1
-        if not kept.any():
-            raise EstimatorError(
-                "every class has one row: there is no neighbour within a class; "
-                "give labels, not row ids"
-            )
-        if not kept.all():
-            alone = v.n - int(kept.sum())
-            note = (
-                f"{alone} of {v.n} rows ({alone / v.n:.0%}) left out: no other row has their "
-                f"symbol of {v.name}; the number is about the others"
-            )
-            rows = np.flatnonzero(kept)
-            return a.take(rows), b.take(rows), [note]
-    return a, b, []
 
 
 def _live(v: Variable) -> NDArray[np.generic]:

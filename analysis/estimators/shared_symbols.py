@@ -1,0 +1,44 @@
+"""Rows whose symbol another row shares: neighbours within a class need two."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.errors import EstimatorError
+from infoplane.rows import codes_of
+from infoplane.types import Variable
+
+_MOST_ALONE = 1 / 3
+
+
+def with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
+    """Return the rows whose symbol has another row, and a note; all rows of two continuous variables.
+
+    Raises:
+        EstimatorError: every symbol has one row, or more than a third of the rows are alone.
+    """
+    for v in (a, b):
+        if v.kind != "discrete":
+            continue
+        codes = codes_of(v)
+        kept = counts_of(codes)[codes] > 1
+        if not kept.any():
+            raise EstimatorError(
+                "every class has one row: there is no neighbour within a class; "
+                "give labels, not row ids"
+            )
+        alone = v.n - int(kept.sum())
+        if alone > _MOST_ALONE * v.n:
+            raise EstimatorError(
+                f"{alone} of {v.n} rows ({alone / v.n:.0%}) are alone with their symbol of {v.name}: "
+                "the number would fall as symbols become more; give more rows, or fewer symbols"
+            )
+        if alone:
+            note = (
+                f"{alone} of {v.n} rows ({alone / v.n:.0%}) left out: no other row has their "
+                f"symbol of {v.name}; the number is about the others"
+            )
+            rows = np.flatnonzero(kept)
+            return a.take(rows), b.take(rows), [note]
+    return a, b, []
