@@ -54,7 +54,7 @@ class Wide:
     Attributes:
         growth: most bits that a doubling of the rows may bring.
 
-    When it lies: too low, for two layers whose classes are not clusters of their leading scores (0.75
+    When it lies: too low, for two layers whose classes are not clusters of their leading scores (0.8
     of 1 bit of digits in a trained layer) and for dependence that neither few classes nor
     canonical directions show; too high, for copies of a row on both sides of a fold.
 
