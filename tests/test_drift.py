@@ -89,6 +89,20 @@ def test_a_wide_change_of_a_run_says_that_the_truth_is_larger(
         )
 
 
+def test_a_wide_change_of_gaussian_layers_says_that_tails_of_a_fit_speak(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    layers, x = [LayerInfo("z", 0, "Linear", (3,))], np.arange(400.0)[:, None]
+    with RunWriter.create(tmp_path / "r", layers=layers, x=x, y=None) as run:
+        for step, shift in enumerate((0.0, 12.0)):
+            with run.step(step) as shard:
+                shard.append("z", rng.normal(size=(400, 3)) + shift)
+    (found,) = ip.drift(ip.open_archive(tmp_path / "r"))
+    assert found.method == "gauss" and found.bits > 100
+    assert found.note == (
+        "the tails of a Gaussian fit say so: 100% of the rows lie where the reference has none"
+    )
+
+
 def test_a_small_change_of_a_run_says_nothing_more(tmp_path: Path) -> None:
     (found,) = ip.drift(shifted(tmp_path / "r", 0.2, False))
     assert found.note == "" and abs(found.bits - 3 * 0.02 / np.log(2)) < 4 * found.stderr + 0.03

@@ -104,8 +104,13 @@ def heavy(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
     return both[:, 0], both[:, 1]
 
 
+def step(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    x = rng.normal(size=n)
+    return x, np.sign(x) + 0.3 * rng.normal(size=n)
+
+
 @pytest.mark.parametrize("spec", ["gauss", "gauss:copula=true"])
-@pytest.mark.parametrize("make", [circle, parabola, heavy])
+@pytest.mark.parametrize("make", [circle, parabola, heavy, step])
 def test_a_gaussian_says_when_the_rows_speak_against_it(spec: str, make: object) -> None:
     for seed in range(5):
         a, b = make(np.random.default_rng(seed), 600)  # type: ignore[operator]  # of the table

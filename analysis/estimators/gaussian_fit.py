@@ -52,12 +52,13 @@ def largest_skewness(white: Floats) -> float:
 def largest_leftover(a: Floats, b: Floats) -> float:
     """Return the largest dependence in standard errors that second moments do not see.
 
-    Squares against values and squares against squares: 0 for every Gaussian pair, large for z = x^2 or a circle.
+    Squares and cubes against values, squares against squares: 0 for every Gaussian pair, large for z = x^2, a circle, a step.
 
     Args:
         a: one side, shape ``(n, d)``. b: what a linear fit leaves of the other, shape ``(n, e)``.
     """
-    pairs = ((a * a, b), (a, b * b), (a * a, b * b))
+    cubes_a, cubes_b = a**3 - 3 * a, b**3 - 3 * b  # Hermite: uncorrelated with the values
+    pairs = ((a * a, b), (a, b * b), (a * a, b * b), (cubes_a, b), (a, cubes_b))
     return max(float(np.abs(_correlations(u, v)).max()) for u, v in pairs) * float(np.sqrt(len(a)))
 
 

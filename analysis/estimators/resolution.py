@@ -100,5 +100,5 @@ def _gaussian(x: Floats, z: Floats) -> bool:
         lengths,
         largest_leftover(first, left),
     )
-    tests = 2 + columns + 3 * first.shape[1] * left.shape[1]
+    tests = 2 + columns + 5 * first.shape[1] * left.shape[1]
     return max(abs(moment) for moment in moments) < float(ndtri(1 - _DOUBT / (2 * tests)))

@@ -136,6 +136,9 @@ def _drift(
     found = divergence(p, q, method=how, splits=splits, rng=rng)
     if how == "binned":
         return *found, unseen_note(p, q)
+    if how == "gauss" and (share := out_of_reach(p, q)):
+        note = f"the tails of a Gaussian fit say so: {share:.0%} of the rows lie where the reference has none"
+        return *found, note
     most = float(np.log2(len(p) // 2 / _NEIGHBOURS))
     full = how == "knn" and found[0] > most - 1
     return *found, f"at least: {len(p)} rows show no more than {most:.1f} bits" if full else ""
