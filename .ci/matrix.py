@@ -25,7 +25,7 @@ from pathlib import Path
 from wanted import NAMED, PROJECT, ROOT, package_sets, torches
 
 TESTS = ("archive_golden", "dpi", "plot_paper", "recorder")
-TESTS_WITHOUT_TORCH = ("spec", "exact", "gaussian", "ksg", "kernels_cells", "plot_paper")
+TESTS_WITHOUT_TORCH = ("exact", "gaussian", "ksg", "kernels_cells", "plot_paper")
 TOOLS = ("pytest>=8.2", "pytest-timeout", "hypothesis", "psutil")
 
 
