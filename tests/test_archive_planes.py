@@ -103,3 +103,15 @@ def test_the_grid_of_a_plane_has_every_number_at_its_place(tmp_path: Path) -> No
         save_plane(Plane((), ("a",), ROWS), path)
     with h5py.File(save_plane(Plane((), ("a",), ROWS), path, overwrite=True)) as f:
         assert "bits" not in f and load_plane(path).points == ()
+
+
+@pytest.mark.parametrize(
+    ("layers", "rows", "why"),
+    [(("a", "a"), ROWS, "two layers of one name"), (("a",), 0, "a plane of no rows")],
+)
+def test_a_plane_that_nobody_can_have_measured_is_refused(
+    layers: tuple[str, ...], rows: int, why: str, tmp_path: Path
+) -> None:
+    file = save_plane(Plane((), layers, rows), tmp_path / "plane.h5")
+    with pytest.raises(DamagedArchive, match=why):
+        load_plane(file)

@@ -164,6 +164,8 @@ def _plane(
             isinstance(body[key], (int, float)) and math.isfinite(body[key])
         ):
             raise ValueError(f"{key} is {body[key]!r}")
+    if body["n"] < 1:
+        raise ValueError("a plane of no rows")
     layers = tuple(body["layers"])
     if len(set(layers)) != len(layers):
         raise ValueError("two layers of one name")
