@@ -160,3 +160,24 @@ def test_a_shard_header_with_values_of_wrong_types_gives_our_errors_only(
     finally:
         shard.write_bytes(whole)
     assert not found, "\n".join(f"{v}: {k}" for k, v in found.items())
+
+
+@pytest.mark.slow
+def test_a_probe_header_with_values_of_wrong_types_gives_our_errors_only(
+    folder: Path, tmp_path: Path
+) -> None:
+    probe = folder / "run/probe.h5"
+    whole = probe.read_bytes()
+    with h5py.File(probe) as h5:
+        sound = bytes(h5[layout.META][()])
+    found = {}
+    try:
+        for name, text in every_mutant(sound):
+            probe.write_bytes(whole)
+            replace_meta(probe, text)
+            for use in use_run(folder / "run", tmp_path):
+                if problem := bare(use):
+                    found.setdefault(problem, name)
+    finally:
+        probe.write_bytes(whole)
+    assert not found, "\n".join(f"{v}: {k}" for k, v in found.items())

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from infoplane.archive import layout
 from infoplane.archive.guard import Window, read_array, read_meta
 from infoplane.archive.publish import publishing_h5, put_array, put_attrs, put_meta
+from infoplane.archive.schemas import checked_header
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.kinds import IGNORED, ignored_rows, kind_of_inputs, looks_like_classes
 from infoplane.positions.samples import refuse_more_axes
@@ -291,18 +292,8 @@ def _words(probe: Probe) -> dict[str, Any]:  # Any: JSON
 
 def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, Any]:  # Any: JSON
     """The sealed header of a probe."""
-    body = layout.unsealed(read_meta(group, layout.META, window, where), layout.PROBE, where)
-    kinds = (None, "discrete", "continuous")
-    if (
-        not isinstance(body.get("arrays"), dict)
-        or body.get("y_kind") not in kinds
-        or body.get("x_kind") not in kinds
-    ):
-        raise DamagedArchive(f"{where}: key 'meta': malformed probe header")
-    for label in body.setdefault("labels", []):
-        known = isinstance(label, dict) and label.get("kind") in ("discrete", "continuous")
-        if not known or not isinstance(label.get("name"), str):
-            raise DamagedArchive(f"{where}: key 'labels': malformed label set")
+    body = checked_header(read_meta(group, layout.META, window, where), layout.PROBE, where)
+    body.setdefault("labels", [])
     return body
 
 

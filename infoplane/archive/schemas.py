@@ -14,7 +14,7 @@ import msgspec
 
 from infoplane.archive import layout
 from infoplane.errors import DamagedArchive
-from infoplane.types import Bound, Null, Quantity, Sense, Target, Unit
+from infoplane.types import Bound, Kind, Null, Quantity, Sense, Target, Unit
 
 Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 60)]
 Step = Annotated[int, msgspec.Meta(ge=-(1 << 60), lt=1 << 60)]
@@ -56,6 +56,28 @@ class RunHeader(msgspec.Struct):
     config: Json | None = None
     writer: Json | None = None
     created_utc: str | None = None
+
+
+class LabelRow(msgspec.Struct):
+    """A further label set of a probe."""
+
+    name: str
+    kind: Kind
+    class_names: list[Any] | None = None  # Any: what a class is called
+
+
+class ProbeHeader(msgspec.Struct):
+    """``/meta`` of a probe."""
+
+    run_uuid: str
+    n_rows: Size
+    probe_sha256: str
+    arrays: dict[str, StoredArray]
+    y_kind: Kind | None = None
+    x_kind: Kind | None = None
+    rows: Json | None = None
+    labels: list[LabelRow] = []
+    chain: Json | None = None
 
 
 class ShardRow(msgspec.Struct):
@@ -165,6 +187,7 @@ class PackedHeader(msgspec.Struct):
 
 SCHEMAS: dict[str, type[msgspec.Struct]] = {
     layout.RUN: RunHeader,
+    layout.PROBE: ProbeHeader,
     layout.SHARD: ShardHeader,
     layout.PLANE: PlaneHeader,
     layout.PACKED: PackedHeader,
@@ -195,7 +218,8 @@ def check_types(body: dict[str, Any], kind: str, where: str) -> None:  # Any: JS
     try:
         msgspec.convert(body, schema)
     except msgspec.ValidationError as error:
-        raise DamagedArchive(f"{where}: malformed header: {error}") from error
+        word = "probe header" if kind == layout.PROBE else "header"
+        raise DamagedArchive(f"{where}: malformed {word}: {error}") from error
 
 
 def is_result_record(record: Mapping[str, Any]) -> bool:  # Any: JSON
