@@ -333,7 +333,7 @@ def test_the_command_prints_tasks_in_nats_and_bits() -> None:
 
 
 def test_a_bank_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(InputError, match=r"no such bank: 'bim'; expected one of own, bmi"):
+    with pytest.raises(InputError, match=r"no such bank: 'bim'; expected one of own, .*bmi, "):
         choose(bank="bim")
     with pytest.raises(InputError, match="no cases kept aside"):
         choose(judges=True, bank="bmi")
