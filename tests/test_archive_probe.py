@@ -101,3 +101,16 @@ def test_a_probe_header_is_whole_in_every_part(tmp_path: Path, change: dict[str,
         f.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
     with pytest.raises(DamagedArchive, match="malformed probe header"):
         _ = open_archive(run).y
+
+
+@pytest.mark.parametrize("key", ["arrays", "n_rows", "probe_sha256", "run_uuid", "y_kind"])
+def test_a_probe_header_without_one_of_its_keys_is_refused(tmp_path: Path, key: str) -> None:
+    run = write_run(tmp_path / "run", (0,))
+    with h5py.File(run / "probe.h5", "r+") as f:
+        body = json.loads(f["meta"][()])
+        del body[key], body["crc32"]
+        text = layout.sealed(body).encode()
+        del f["meta"]
+        f.create_dataset("meta", data=text, dtype=h5py.string_dtype("utf-8", len(text)))
+    with pytest.raises(DamagedArchive, match=f"malformed probe header: .*{key}"):
+        _ = open_archive(run).labels

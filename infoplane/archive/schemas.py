@@ -73,7 +73,7 @@ class ProbeHeader(msgspec.Struct):
     n_rows: Size
     probe_sha256: str
     arrays: dict[str, StoredArray]
-    y_kind: Kind | None = None
+    y_kind: Kind | None
     x_kind: Kind | None = None
     rows: Json | None = None
     labels: list[LabelRow] = []
