@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from infoplane.analysis.kernels import neighbours
-from infoplane.analysis.kernels.neighbours import count_within, kth_distance
+from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
 from infoplane.analysis.kernels.threads import using
 from infoplane.errors import InputError
 
@@ -72,30 +72,19 @@ def test_k_out_of_range_and_unequal_parts_are_refused() -> None:
         kth_distance([z, np.zeros((4, 1))], 1)
 
 
-def test_distances_are_remembered_by_content_and_results_do_not_depend_on_threads_or_memory(
-    monkeypatch,
-) -> None:
+def test_results_depend_neither_on_threads_nor_on_what_is_kept(monkeypatch) -> None:
     rng = np.random.default_rng(2)
     x, z = rng.normal(size=(1300, 12)), np.maximum(rng.normal(size=(1300, 4)), 0)
     found = []
     for number, budget in ((1, 1 << 27), (3, 1 << 27), (3, 0)):
         monkeypatch.setattr(neighbours, "KEEP_BYTES", budget)
-        neighbours.shared.known.clear()
         with using(number):
-            eps = kth_distance([x, z], 4)
+            both = [Distances(x), Distances(z)]
+            eps = kth_distance(both, 4)
+            found.append((eps, *(count_within(d, eps) for d in both)))
             found.append((eps, count_within(x, eps), count_within(z, eps)))
-        assert len(neighbours.shared.known) == (2 if budget else 0)
     for other in found[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(found[0], other, strict=True))
-    made = []
-    monkeypatch.setattr(neighbours, "KEEP_BYTES", 1 << 27)
-    monkeypatch.setattr(
-        neighbours.Distances, "made", lambda self, i, j: made.append(self.n) or np.zeros((1, 1))
-    )
-    neighbours.shared.of(x).tile(0, 0)
-    neighbours.shared.of(x.copy()).tile(0, 0)
-    assert len(made) == 1
-    neighbours.shared.known.clear()
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])

@@ -24,6 +24,7 @@ from infoplane.analysis.estimators.readings import (
 )
 from infoplane.analysis.estimators.residuals import residual_readings
 from infoplane.analysis.estimators.shells import log_lengths, shell_features, spherical
+from infoplane.analysis.kernels.neighbours import Distances
 
 Mask = NDArray[np.bool_]
 _LEAST_ROWS_PER_FEATURE = 16
@@ -74,7 +75,9 @@ def canonical_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Rea
     units = min(x.shape[1], z.shape[1])
     readings = []
     if units > 1:
-        readings.append(ksg_reading(log_lengths(x), log_lengths(z), neighbours))
+        readings.append(
+            ksg_reading(Distances(log_lengths(x)), Distances(log_lengths(z)), neighbours)
+        )
     in_first_half = _halves(x, z)
     x, z = shell_features(x), shell_features(z)
     if max(x.shape[1], z.shape[1]) * _LEAST_ROWS_PER_FEATURE <= len(x):
@@ -114,7 +117,7 @@ def _readings_of_half(
     neighbours = (min(neighbours[0], most), min(neighbours[1], most))
     readings = []
     for pairs in _PAIRS:
-        a, b = x_scores[:, :pairs], z_scores[:, :pairs]
+        a, b = Distances(x_scores[:, :pairs]), Distances(z_scores[:, :pairs])
         readings.append([ksg_reading(a, b, neighbours)])
         if pairs <= units:
             readings.append(residual_readings(a, b, neighbours))

@@ -15,6 +15,7 @@ from infoplane.analysis.estimators.readings import (
     weighted_nats,
 )
 from infoplane.analysis.estimators.residuals import residual_readings
+from infoplane.analysis.kernels.neighbours import Distances
 from infoplane.rows import row_codes
 
 _LN2 = float(np.log(2.0))
@@ -41,11 +42,12 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     # A neighbour beyond all repeats of a row lies at a distance.
     near = max(1, round(0.6 * k), *(int(counts_of(row_codes(v)).max()) for v in (x, z)))
     neighbours = (min(near, n - 1), min(2 * k, n - 1))
-    plain = ksg_reading(x, z, neighbours)
+    of_x, of_z = Distances(x), Distances(z)
+    plain = ksg_reading(of_x, of_z, neighbours)
     readings = [plain]
     if x.shape[1] + z.shape[1] > n / _LEAST_ROWS_PER_UNIT:
         return plain.near / _LN2, ("not corrected: too many units for so few rows",)
-    for predictor, predicted in ((x, z), (z, x)):
+    for predictor, predicted in ((of_x, of_z), (of_z, of_x)):
         readings += residual_readings(predictor, predicted, neighbours)
     if len(readings) == 1:
         return plain.near / _LN2, (
@@ -53,7 +55,9 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
             "so that the information is infinite",
         )
     if x.shape[1] + z.shape[1] > 2:
-        readings += _score_readings(rank_scores(x), rank_scores(z), neighbours)
+        readings += _score_readings(
+            Distances(rank_scores(x)), Distances(rank_scores(z)), neighbours
+        )
         readings += canonical_readings(x, z, neighbours)
     nats = weighted_nats(readings, n)
     more = (nats - plain.near) / _LN2
@@ -64,13 +68,13 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
     return nats / _LN2, (note,)
 
 
-def _score_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
+def _score_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Reading]:
     """The readings of normal scores.
 
     A single unit's are a grid, which has no entropy to estimate.
     """
     readings = [ksg_reading(x, z, neighbours)]
-    if min(x.shape[1], z.shape[1]) > 1:
+    if min(x.dim, z.dim) > 1:
         readings += residual_readings(x, z, neighbours)
         readings += residual_readings(z, x, neighbours)
     return readings

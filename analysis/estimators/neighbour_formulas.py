@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.entropies import counts_of
-from infoplane.analysis.kernels.neighbours import count_within, kth_distance
+from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 
@@ -31,8 +31,9 @@ def ksg_bits(x: Floats, z: Floats, k: int) -> float:
         z: shape ``(n, dz)``.
         k: neighbours.
     """
-    eps = kth_distance([x, z], k)
-    nx, nz = count_within(x, eps), count_within(z, eps)
+    of_x, of_z = Distances(x), Distances(z)
+    eps = kth_distance([of_x, of_z], k)
+    nx, nz = count_within(of_x, eps), count_within(of_z, eps)
     return float(digamma(k) + digamma(len(x)) - (digamma(nx + 1) + digamma(nz + 1)).mean()) / _LN2
 
 
@@ -74,14 +75,16 @@ def mixed_bits(x: Floats, z: Floats, k: int) -> float:
     eps = np.zeros(n)
     # Of a point that more than k rows share, k + 1 copies are enough to find every distance.
     kept = _first_copies(pair, k + 1)
-    eps[kept] = kth_distance([x[kept], z[kept]], k)
+    of_x, of_z = Distances(x), Distances(z)
+    every = len(kept) == n
+    eps[kept] = kth_distance([of_x, of_z] if every else [x[kept], z[kept]], k)
     eps[tied] = 0.0
     neighbours = np.where(tied, ties, k)
-    nx, nz = count_within(x, eps) + 1, count_within(z, eps) + 1
+    nx, nz = count_within(of_x, eps) + 1, count_within(of_z, eps) + 1
     if _on_a_lattice(x) or _on_a_lattice(z):
         neighbours = np.where(tied, ties, np.maximum(_count_joint(x, z, eps), k))
-        nx = np.maximum(nx, count_within(x, eps * (1 + 1e-9), strict=False))
-        nz = np.maximum(nz, count_within(z, eps * (1 + 1e-9), strict=False))
+        nx = np.maximum(nx, count_within(of_x, eps * (1 + 1e-9), strict=False))
+        nz = np.maximum(nz, count_within(of_z, eps * (1 + 1e-9), strict=False))
     if tied.any():
         nx[tied], nz[tied] = _ties(x)[tied], _ties(z)[tied]
     terms = digamma(neighbours) + np.log(n) - digamma(nx) - digamma(nz)

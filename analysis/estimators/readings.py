@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import digamma
 
-from infoplane.analysis.kernels.neighbours import count_within, kth_distances
+from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distances
 
 Floats = NDArray[np.float64]
 Neighbours = tuple[int, int]
@@ -48,18 +48,18 @@ class Reading:
         return float(np.hypot(np.diff(self.entropies), np.diff(self.information))[0])
 
 
-def ksg_reading(x: Floats, z: Floats, neighbours: Neighbours) -> Reading:
+def ksg_reading(x: Distances, z: Distances, neighbours: Neighbours) -> Reading:
     """Read the information by Kraskov's first estimator.
 
     Args:
-        x: shape ``(n, dx)``.
-        z: shape ``(n, dz)``.
+        x: distances of rows of shape ``(n, dx)``.
+        z: of shape ``(n, dz)``.
         neighbours: fewer and more.
     """
     near, far = (
         float(
             digamma(k)
-            + digamma(len(x))
+            + digamma(x.n)
             - sum(digamma(count_within(v, eps) + 1).mean() for v in (x, z))
         )
         for k, eps in zip(neighbours, kth_distances([x, z], neighbours), strict=True)

@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.readings import Floats, Neighbours, Reading, ksg_reading
-from infoplane.analysis.kernels.neighbours import kth_distances
+from infoplane.analysis.kernels.neighbours import Distances, kth_distances
 
 _SINGULAR = 1e-10
 _DETERMINED = 1e-12
@@ -40,15 +40,15 @@ class Whitened:
     least: float
 
 
-def residual_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Reading]:
+def residual_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Reading]:
     """Read the information by what X leaves of Z; nothing where X determines Z up to rounding.
 
     Args:
-        x: the predictor, shape ``(n, dx)``.
-        z: the predicted, shape ``(n, dz)``.
+        x: distances of the predictor, of shape ``(n, dx)``.
+        z: of the predicted, of shape ``(n, dz)``.
         neighbours: fewer and more.
     """
-    predictor, predicted = whiten(x), whiten(z)
+    predictor, predicted = whiten(x.points), whiten(z.points)
     if not predictor.rows.shape[1] * predicted.rows.shape[1]:
         return []
     left = whiten(_linear_residuals(predictor.rows, predicted.rows))
@@ -58,9 +58,10 @@ def residual_readings(x: Floats, z: Floats, neighbours: Neighbours) -> list[Read
     scaled = whiten(left.rows / np.exp(log_scale)[:, None])
     units = predicted.rows.shape[1]
     shrunk = left.log_volume + scaled.log_volume + units * float(log_scale.mean())
-    whole, rest = (_entropies(rows, neighbours) for rows in (predicted.rows, scaled.rows))
+    of_rest = Distances(scaled.rows)
+    whole, rest = (_entropies(of, neighbours) for of in (Distances(predicted.rows), of_rest))
     entropies = (whole[0] - rest[0] - shrunk, whole[1] - rest[1] - shrunk)
-    return [Reading(entropies, ksg_reading(x, scaled.rows, neighbours).information)]
+    return [Reading(entropies, ksg_reading(x, of_rest, neighbours).information)]
 
 
 def whiten(z: Floats) -> Whitened:
@@ -94,10 +95,10 @@ def _log_scale(x: Floats, left: Floats) -> Floats:
     return np.asarray(basis @ found / 2)
 
 
-def _entropies(rows: Floats, neighbours: Neighbours) -> tuple[float, float]:
+def _entropies(rows: Distances, neighbours: Neighbours) -> tuple[float, float]:
     """Kozachenko and Leonenko's entropies, less the constant of the dimension, in nats."""
     near, far = (
-        rows.shape[1] * float(np.log(eps[eps > 0]).mean()) - float(digamma(k))
+        rows.dim * float(np.log(eps[eps > 0]).mean()) - float(digamma(k))
         for k, eps in zip(neighbours, kth_distances([rows], neighbours), strict=True)
     )
     return near, far

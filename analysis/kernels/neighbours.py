@@ -5,9 +5,6 @@ Blocked products and compiled loops, a kd-tree or a sort where those are faster.
 
 from __future__ import annotations
 
-import hashlib
-import threading
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,33 +68,12 @@ class Distances:
         return d
 
 
-class _Shared:
-    """The distances of the last few sets of points, by content.
-
-    X is the same for every layer, Z for X and for Y.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, threading.Lock()
-        self.known: OrderedDict[bytes, Distances] = OrderedDict()
-
-    def of(self, points: Points) -> Distances:
-        z = np.ascontiguousarray(points, np.float64)
-        if z.shape[0] * (z.shape[0] + TILE) * 4 > KEEP_BYTES:
-            return Distances(z)
-        key = hashlib.blake2b(z.data, digest_size=16, salt=str(z.shape[1]).encode()[:16]).digest()
-        with self._lock:
-            found = self.known.pop(key, None) or Distances(z)
-            self.known[key] = found
-            while len(self.known) > self._most:
-                self.known.popitem(last=False)
-            return found
+def distances_of(points: Points | Distances) -> Distances:
+    """Return the distances themselves, or those of rows ``(n, dim)``."""
+    return points if isinstance(points, Distances) else Distances(points)
 
 
-shared = _Shared(3)
-
-
-def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
+def kth_distance(parts: Sequence[Points | Distances], k: int) -> NDArray[np.float64]:
     """Return the distance of every row to its k-th nearest other row, shape ``(n,)``.
 
     See `kth_distances`.
@@ -109,11 +85,14 @@ def kth_distance(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
     return kth_distances(parts, (k,))[0]
 
 
-def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np.float64]]:
+def kth_distances(
+    parts: Sequence[Points | Distances], ks: Sequence[int]
+) -> list[NDArray[np.float64]]:
     """Return every row's distance to its k-th nearest other row for several k, ``(n,)`` each.
 
     Args:
-        parts: arrays of shape ``(n, dim)``; the distance of two rows is the largest over parts of their Euclidean distance in a part.
+        parts: arrays of shape ``(n, dim)``, or their `Distances` where these are asked for again; the
+            distance of two rows is the largest over parts of their Euclidean distance in a part.
         ks: each 1 <= k < n.
 
     See `Distances` for exactness. Memory beyond those is one tile per thread and k numbers per row.
@@ -121,27 +100,27 @@ def kth_distances(parts: Sequence[Points], ks: Sequence[int]) -> list[NDArray[np
     Raises:
         InputError: k out of range, or parts of different lengths.
     """
-    n, k = len(parts[0]), max(ks)
-    if any(len(p) != n for p in parts):
-        raise InputError(f"parts must have equal numbers of rows, got {[len(p) for p in parts]}")
+    distances = [distances_of(p) for p in parts]
+    n, k = distances[0].n, max(ks)
+    if any(d.n != n for d in distances):
+        raise InputError(f"parts must have equal numbers of rows, got {[d.n for d in distances]}")
     if not 1 <= min(ks) <= k < n:
         raise InputError(f"k must be at least 1 and below the number of rows {n}, got {k}")
-    if len(parts) <= _TREE_DIM and all(p.shape[1] == 1 for p in parts):
+    if len(parts) <= _TREE_DIM and all(d.dim == 1 for d in distances):
         from scipy.spatial import cKDTree
 
-        joint = np.concatenate(parts, axis=1).astype(np.float64)
+        joint = np.concatenate([d.points for d in distances], axis=1)
         found = cKDTree(joint).query(joint, k=[k + 1 for k in ks], p=np.inf)[0]
         return [np.ascontiguousarray(found[:, j]) for j in range(len(ks))]
-    squares = _smallest_squares(parts, k)
+    squares = _smallest_squares(distances, k)
     return [np.sqrt(squares[:, k - 1]) for k in ks]
 
 
-def _smallest_squares(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
+def _smallest_squares(distances: Sequence[Distances], k: int) -> NDArray[np.float64]:
     """Return every row's k smallest squared distances, ascending, shape ``(n, k)``."""
     from infoplane.analysis.kernels.neighbours_compiled import keep_smallest, merge_smallest
 
-    n = len(parts[0])
-    distances = [shared.of(p) for p in parts]
+    n = distances[0].n
     first, between, last = distances[0], distances[1:-1], distances[-1]  # of one part the same
     best, worst = np.full((n, k), np.inf), np.full(n, np.inf)
 
@@ -163,7 +142,9 @@ def _smallest_squares(parts: Sequence[Points], k: int) -> NDArray[np.float64]:
     return best
 
 
-def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) -> NDArray[np.int64]:
+def count_within(
+    part: Points | Distances, eps: NDArray[np.float64], strict: bool = True
+) -> NDArray[np.int64]:
     """Count the other rows closer than ``eps[i]`` to row i, shape ``(n,)``.
 
     At most that far, when not ``strict``.
@@ -172,18 +153,19 @@ def count_within(part: Points, eps: NDArray[np.float64], strict: bool = True) ->
     """
     from infoplane.analysis.kernels.neighbours_compiled import count_below, count_line
 
-    n = len(part)
+    distances = distances_of(part)
+    n = distances.n
     counts = np.zeros(n, np.int64)
-    if part.shape[1] == 1:
-        order = np.argsort(part[:, 0], kind="stable")
+    if distances.dim == 1:
+        line = distances.points[:, 0]
+        order = np.argsort(line, kind="stable")
         # Nothing lies strictly within 0: a negative reach spares the walk through equal values.
         reach = np.where(eps > 0, eps, -1.0) if strict else np.asarray(eps, np.float64)
-        count_line(part[order, 0].astype(np.float64), order, reach, strict, counts)
+        count_line(line[order], order, reach, strict, counts)
         return counts
     threshold = _square_threshold(
         np.asarray(eps, np.float64) if strict else np.nextafter(eps, np.inf)
     )
-    distances = shared.of(part)
 
     def strip(i: int) -> NDArray[np.int64]:
         found = np.zeros(n - i, np.int64)
