@@ -65,7 +65,7 @@ def is_large(archive: Archive, layer: str) -> bool:
 
 def pays_in_blocks(archive: Archive, layer: str) -> bool:
     """Return whether a layer is read in blocks by estimators to which that is the same."""
-    return layer_bytes(archive, layer) > _SMALL_BYTES
+    return layer_bytes(archive, layer) > min(_SMALL_BYTES, memory_bytes())
 
 
 def require_memory(archive: Archive, layer: str, estimator: HoldsCopies) -> None:
