@@ -57,9 +57,10 @@ class RunFolders:
 
     def _claim(self) -> None:
         """Count on until a folder is not there, and make it: of several processes one succeeds."""
+        self._to.parent.mkdir(parents=True, exist_ok=True)  # what fails here fails for every count
         while True:
             with contextlib.suppress(FileExistsError):
-                self._folder().mkdir(parents=True)
+                self._folder().mkdir()
                 return
             self._count += 1
 

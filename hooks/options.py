@@ -49,8 +49,9 @@ class CaptureOptions:
         autocast: dtype to probe under autocast in; off by default whatever the loop does.
         dtype: ``float32`` (halves are stored as float32, float64 stays), or ``float16``, ``float64``.
         store: ``activations``, or ``weights``: state dicts on the schedule, activations at the first capture only; `infoplane replay` does the rest.
-        chain: the interchange test. ``auto`` spends at most 24 forwards of its few rows, or three seconds where these are
-            more, and leaves ``unknown`` what that does not reach (`infoplane.certify` tests it later); True tests every pair, False none.
+        chain: the interchange test. ``auto`` exchanges layers until 24 forwards of its few rows are spent, or three seconds where
+            these are more, and leaves ``unknown`` what that does not reach (`infoplane.certify` tests it later); True tests every
+            pair, False none.
         x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts, such as pixels. Integers are symbols unless said otherwise.
         store_x: whether the inputs are stored with the run. False keeps their row ids alone, for probes that are large or
             secret; a replay then needs ``probe=``.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, SupportsFloat, Unpack
@@ -350,6 +351,10 @@ class Recorder:
 
         Raises what went wrong in writing.
         """
+        with self._alone():  # a capture of another thread comes to its end first
+            self._close()
+
+    def _close(self) -> None:
         was, self._recording = self._recording, False
         beside, self._beside = self._beside, None
         page, self._page = self._page, None
@@ -406,9 +411,12 @@ class Recorder:
         """
         if not self._team.probes:
             return False
-        captures = self._opened()
-        with captures.turn.lock():
-            return self._capture(captures, step, metrics)
+        with self._alone():
+            return self._capture(self._opened(), step, metrics)
+
+    def _alone(self) -> AbstractContextManager[object]:
+        """The network and the run for this thread alone; before `open` there is no other thread."""
+        return nullcontext() if self._captures is None else self._captures.turn.lock()
 
     def _capture(
         self, captures: Captures, step: SupportsFloat, metrics: Mapping[str, object]
@@ -473,7 +481,8 @@ class Recorder:
         Raises:
             InputError: recording is not open.
         """
-        self._opened().pending[name] = dict(record)
+        with self._alone():
+            self._opened().pending[name] = dict(record)
 
     def _opened(self) -> Captures:
         if self._captures is None or not self._recording:
@@ -521,9 +530,9 @@ class Recorder:
         archive = open_archive(self.path) if archive is None else archive
         if not archive.steps:
             raise InputError(f"{archive.path}: no captured step to check")
-        return check_live(
-            archive, archive.steps[-1] if step is None else step, plan, self.model, self.probe
-        )
+        checked = archive.steps[-1] if step is None else step
+        with self._alone():
+            return check_live(archive, checked, plan, self.model, self.probe)
 
     def _planned(self) -> Plan:
         if self.plan is None:

@@ -263,6 +263,17 @@ def test_processes_that_train_side_by_side_take_folders_that_are_not_there(
     assert pickle.loads(pickle.dumps(folders)).next(resumed=True) == tmp_path / "run"
 
 
+@pytest.mark.timeout(20)
+def test_a_process_whose_folder_can_never_be_made_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs").symlink_to(tmp_path / "a disk that is not mounted")
+    folders = pickle.loads(pickle.dumps(RunFolders(tmp_path / "runs" / "one")))
+    monkeypatch.setattr(os, "getpid", lambda: 1)
+    with pytest.raises(FileExistsError):
+        folders.next()
+
+
 @pytest.mark.slow
 def test_folds_in_processes_of_their_own_overwrite_none_of_the_others(tmp_path: Path) -> None:
     skorch = pytest.importorskip("skorch")

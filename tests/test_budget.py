@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import sys
 from pathlib import Path
@@ -169,6 +170,50 @@ def test_a_step_that_is_not_there_is_refused_with_those_there_are(tmp_path: Path
         pass
     with pytest.raises(InputError, match=r"no step 7; there are \[0\]"):
         ip.certify(tmp_path / "run", net, step=7)
+
+
+def test_an_earlier_step_that_is_certified_leaves_the_later_ones_covered(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    start = copy.deepcopy(net)
+    with ip.Recorder(net, probe=torch.randn(20, 3), to=tmp_path, verbose=False) as recorder:
+        net[0].weight.data.mul_(2)
+        recorder.step(4)
+    chain = ip.certify(tmp_path, start, step=0, progress=False)
+    assert chain.covers(4)
+
+
+def test_a_test_that_fails_later_leaves_the_certificate_of_the_run(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    before = ip.capture(net, torch.randn(20, 3), tmp_path).chain
+
+    def ten_rows_are_too_many(model: nn.Module, x: Tensor) -> Tensor:
+        if len(x) == 10:
+            raise RuntimeError("out of memory")
+        return model(x)  # type: ignore[no-any-return]  # a tensor
+
+    with pytest.raises(CaptureError, match="out of memory"):
+        ip.certify(tmp_path, net, progress=False, forward=ten_rows_are_too_many)
+    assert ip.open_archive(tmp_path).chain == before
+
+
+def test_a_run_that_was_made_from_arrays_cannot_be_certified(tmp_path: Path) -> None:
+    x = torch.randn(20, 3)
+    ip.from_arrays({"fc": x.numpy()}, to=tmp_path / "run", x=x)
+    with pytest.raises(InputError, match="made from arrays"):
+        ip.certify(tmp_path / "run", nn.Linear(3, 3), probe=x)
+
+
+def test_every_fifteen_layers_in_a_row_cost_two_more_forwards() -> None:
+    costs = []
+    for depth in (16, 31, 46):
+        net = nn.Sequential(*[nn.Linear(6, 6) for _ in range(depth)])
+        for layer in net:
+            nn.init.orthogonal_(layer.weight)
+        seen = rows_seen(net)
+        chain = interchange(net, torch.randn(64, 6), "all", rows=8)
+        assert chain.relation("0", str(depth - 1)) == "cut"
+        costs.append(sum(seen[2:]) / 8)
+    assert costs == [8, 10, 12]
 
 
 def test_stored_weights_are_loaded(tmp_path: Path) -> None:

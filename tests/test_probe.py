@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
 
 from infoplane.archive import open_archive
 from infoplane.errors import InputError
@@ -141,6 +141,22 @@ def test_the_same_rows_come_of_samples_data_sets_lists_and_loaders(given: object
 
 def test_a_data_set_of_two_inputs_gives_two_inputs() -> None:
     assert _equal(make_probe(Pairs()), X, 2 * X)
+
+
+@pytest.mark.parametrize("of_sampler", [False, True])
+def test_a_loader_with_a_generator_of_its_own_trains_on_in_the_order_it_would_have(
+    of_sampler: bool,
+) -> None:
+    def loader() -> DataLoader[Any]:
+        data = TensorDataset(torch.arange(12.0)[:, None])
+        own = torch.Generator().manual_seed(4)
+        if not of_sampler:
+            return DataLoader(data, batch_size=4, shuffle=True, generator=own)
+        return DataLoader(data, batch_size=4, sampler=RandomSampler(data, generator=own))
+
+    shown, untouched = loader(), loader()
+    make_probe(shown)
+    assert [x.tolist() for (x,) in shown] == [x.tolist() for (x,) in untouched]
 
 
 def test_inputs_alone_come_of_a_loader_too() -> None:

@@ -114,6 +114,14 @@ def test_a_mapped_file_is_not_copied(tmp_path: Path, x: np.ndarray) -> None:
     assert probe.tensors()["x"][3, 2] == 77.0
 
 
+def test_a_copy_of_a_mapped_file_in_memory_is_the_probes_own(tmp_path: Path, x: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", x.astype(np.float64))
+    mine = np.load(tmp_path / "x.npy", mmap_mode="r").astype(np.float32)  # still of class memmap
+    probe = make_probe(mine)
+    mine -= mine.mean()
+    np.testing.assert_array_equal(probe.tensors()["x"].numpy(), x)
+
+
 def test_a_tensor_that_torch_maps_from_a_file_is_not_copied(tmp_path: Path, x: np.ndarray) -> None:
     x.tofile(tmp_path / "x")
     mapped = torch.from_file(str(tmp_path / "x"), shared=True, size=x.size).reshape(x.shape)

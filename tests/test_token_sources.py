@@ -306,3 +306,20 @@ def test_the_commands_import_and_capture_token_rows(
         assert done.exit_code == 0, done.output
         assert "tokens of 60 samples" in done.output
     assert_same(ip.open_archive("a"), ip.open_archive("b"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "ids", "said"),
+    [
+        ("node", np.arange(6), "row_ids= belong to samples"),
+        ("token", np.array([0.2, 0.7, 1.0, 2.0, 3.0, 4.0]), "expected integers"),
+        ("pixel", np.zeros((6, 2), int), "expected integers of shape"),
+    ],
+)
+def test_row_ids_that_cannot_tell_samples_apart_are_refused(
+    rows: str, ids: np.ndarray, said: str, tmp_path: Path
+) -> None:
+    shape = {"node": (6, 3), "token": (6, 2, 3), "pixel": (6, 3, 2, 2)}[rows]
+    z = np.random.default_rng(0).normal(size=shape)
+    with pytest.raises(InputError, match=said):
+        ip.from_arrays({"a": z}, to=tmp_path / "run", rows=rows, row_ids=ids)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -145,6 +146,40 @@ def test_steps_from_many_threads_of_a_loop_are_captured_one_after_another(
     said = [step for step, whether in enumerate(taken, start=1) if whether]
     assert open_archive(tmp_path / "run").steps == (0, *said) and said[-1] == 19
     assert verify(tmp_path / "run") == []
+
+
+class Forwards:
+    """How many forwards run at once; no part of the network, whose state a probe puts back."""
+
+    def __init__(self) -> None:
+        self.running, self.most = 0, 0
+        self.began = threading.Event()
+
+    def count(self) -> None:
+        self.running += 1
+        self.most = max(self.most, self.running)
+        self.began.set()
+        time.sleep(0.05)
+        self.running -= 1
+
+
+@pytest.mark.parametrize("other", [ip.Recorder.close, ip.Recorder.selfcheck])
+@pytest.mark.parametrize("background", [False, True])
+def test_no_other_forward_of_the_recorder_runs_beside_the_capture_of_a_thread(
+    other: Callable[[ip.Recorder], object], background: bool, tmp_path: Path
+) -> None:
+    net, forwards = network(), Forwards()
+    net.register_forward_pre_hook(lambda module, args: forwards.count())
+    rec = recorder(tmp_path / "run", net, background=background).open()
+    assert rec.step(1) and rec.step(2)
+    forwards.began.clear()
+    capture = threading.Thread(target=rec.step, args=(3,))
+    capture.start()
+    forwards.began.wait()
+    other(rec)
+    capture.join()
+    rec.close()
+    assert forwards.most == 1 and open_archive(tmp_path / "run").steps == (0, 1, 2, 3)
 
 
 def test_a_cell_that_is_run_again_is_told_of_its_own_open_recorder(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 FORWARDS = 24
-"""Forwards of the rows x that ``chain="auto"`` may spend."""
+"""Forwards of the rows x after which ``chain="auto"`` begins no further exchange."""
 SECONDS = 3.0
 """Seconds that it may spend in any case: a small network is tested whole."""
 
@@ -49,7 +49,7 @@ class Spending:
 
     @property
     def exhausted(self) -> bool:
-        """Whether no further forward fits."""
+        """Whether no further forward fits; an exchange that was begun ends."""
         if self.budget is None or self._clock() - self._began < self.budget.seconds:
             return False
         return self._spent + self._rows > self.budget.forwards * self._rows

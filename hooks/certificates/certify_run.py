@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +46,10 @@ def certify(
         The certificate of the run, as `Archive.chain` gives it from now on.
 
     Raises:
-        InputError: a packed run, a step that is not there, or a probe that cannot be rebuilt.
-        CaptureError: the network does not give what the run stored: other weights, another probe.
+        InputError: a packed run, one that was made from arrays, a step that is not there, or a probe
+            that cannot be rebuilt.
+        CaptureError: the network does not give what the run stored (other weights, another probe), or
+            the test fails.
 
     Example:
         >>> import tempfile, torch
@@ -73,11 +76,21 @@ def certify(
     if not found.passed:
         raise CaptureError(f"{archive.path}: this network is not the one of step {step}\n{found}")
     chain = recorder.certify(step, shown=progress)
-    earlier = archive.chain
-    if earlier is not None and earlier.layers == chain.layers:
-        chain = earlier.joined(chain)
+    if not chain.covers(step):
+        raise CaptureError(f"{archive.path}: {chain.reason}; the run is as it was")
+    chain = _with_earlier(archive.chain, chain)
     write_chain(archive.path, archive.run_uuid, chain)
     return chain
+
+
+def _with_earlier(earlier: Chain | None, newer: Chain) -> Chain:
+    """What either test saw; of two steps that were tested the later one counts."""
+    if earlier is None or earlier.layers != newer.layers:
+        return newer
+    joined = earlier.joined(newer)
+    if earlier.through is None or newer.through is None:
+        return joined
+    return replace(joined, through=max(earlier.through, newer.through))
 
 
 def _step_of(archive: Archive, step: int | None) -> int:

@@ -7,10 +7,10 @@ return what it returned for x. Then for every layer j: its output equals that fo
 there is **no path** from i to j; anything between: **partial**, i is bypassed.
 
 Neighbours first: in one forward every layer is given the values of rows of its own. Where each layer then gives what the layer before
-it was given, all pairs are cut, since a function of a function is one: a plain network costs six forwards of few rows. Any
-other falls into such lines. First and last layer of every line are exchanged, one forward each (with noise up to five), then those
-between them whose relations do not follow, half by half, until the `Budget` is spent. What is not tested then stays
-``unknown``, and `Chain.untested` names the layers.
+it was given, all pairs are cut, since a function of a function is one. With k rows x a plain network of up to 2 k layers costs
+eight forwards of x, and every further 2 k - 1 layers cost two. Any other falls into such lines. First and last layer of
+every line are exchanged, one forward each (with noise up to five), then those between them whose relations do not follow,
+half by half, until the `Budget` is spent. What is not tested then stays ``unknown``, and `Chain.untested` names the layers.
 
 A network with noise is run with the random streams re-seeded at the moment layer i fires. If layer j, given Z_i, still depends on the noise
 drawn before that moment, both **share noise** (a tied dropout mask) and the pair is no Markov chain; if it depends on the noise drawn

@@ -111,7 +111,7 @@ def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:
         return value.detach() if _is_mapped(value) else value.detach().clone()
     if isinstance(value, _CONSTANT):
         return value
-    if isinstance(value, np.memmap):
+    if isinstance(value, np.memmap) and value.filename is not None:  # none of a copy in memory
         return _from_file(name, value, dtype)
     if isinstance(value, (np.ndarray, np.generic)):
         return _from_array(name, np.array(value), dtype)

@@ -32,6 +32,7 @@ from infoplane.hooks.probing.batches import (
     part_of_mapping,
     part_of_sample,
 )
+from infoplane.hooks.probing.generators import generators_kept
 from infoplane.hooks.probing.inputs import Inputs, as_inputs, has_rows, map_tensors, named_values
 from infoplane.kinds import kind_of_inputs
 from infoplane.types import Kind
@@ -196,7 +197,8 @@ def make_probe(
         given: ``x``, ``(x, y)``, a mapping, a ``DataLoader`` or other iterable of batches, a data set or list of samples, or a
             callable. ``x`` is a tensor, an array, a tuple of them (several arguments) or a mapping (keyword arguments); numbers,
             strings and None among several arguments are passed on to the network. In a mapping the entries ``labels``,
-            ``label``, ``y`` or ``targets`` are the labels. Loaders are read once, now, with the random state put back. Batches
+            ``label``, ``y`` or ``targets`` are the labels. Loaders are read once, now, with the random state put back, that
+            of a loader's own generator too. Batches
             of different lengths are padded where they have an attention mask, and refused where they have none.
         fixed: names of inputs without a row axis, those of a tuple by their number: every batch gets them whole.
         dtype: in which the network computes: what numpy arrays of floats become.
@@ -209,7 +211,8 @@ def make_probe(
     with random_state_kept():  # even an unshuffled DataLoader draws from the global stream
         if _is_maker(given):
             given = given()  # type: ignore[operator]  # a callable, checked there
-        part = _read(given, Reading(dtype, tuple(fixed)))
+        with generators_kept(given):
+            part = _read(given, Reading(dtype, tuple(fixed)))
     have = [name for name, _ in named_values(part.inputs)]
     if fixed and (isinstance(part.inputs, Tensor) or set(fixed) - set(have)):
         raise InputError(

@@ -27,7 +27,13 @@ def settings_of(
     Raises:
         InputError: what the run does not hold is missing.
     """
-    config, n = archive.config, _rows(archive)
+    config = archive.config
+    if config.get("source") == "arrays":
+        raise InputError(
+            f"{archive.path}: was made from arrays, and does not say how the network was run: record the "
+            "network with ip.Recorder or ip.capture"
+        )
+    n = _rows(archive)
     autocast = str(config["autocast"])
     return {
         "layers": list(archive.layers) if layers is None else layers,

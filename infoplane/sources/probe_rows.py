@@ -314,7 +314,7 @@ def _choose(
 ) -> ChosenRows:
     if ids is not None and arrays:
         raise InputError("row_ids= stand for inputs that are not at hand: leave one of the two out")
-    samples = None if ids is None else np.asarray(ids, np.int64)
+    samples = _ids_of_samples(wanted, ids)
     if wanted.kind == "node":
         return _nodes(wanted, layers, arrays)
     if wanted.kind == "pixel":
@@ -334,6 +334,21 @@ def _choose(
         samples=samples,
         causal=wanted.x == "prefix",
     )
+
+
+def _ids_of_samples(wanted: WantedRows, ids: Array | None) -> NDArray[np.int64] | None:
+    """The row ids that were given, shape ``(n,)``."""
+    if ids is None:
+        return None
+    if wanted.kind == "node":
+        raise InputError(
+            "row_ids= belong to samples: the rows of one graph are nodes, leave it out"
+        )
+    if ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise InputError(
+            f"row_ids: expected integers of shape ({len(ids)},), got {ids.dtype} of shape {ids.shape}"
+        )
+    return ids.astype(np.int64)
 
 
 def _codes(arrays: Mapping[str, Array]) -> NDArray[np.int64]:
