@@ -196,6 +196,14 @@ def test_a_test_that_fails_later_leaves_the_certificate_of_the_run(tmp_path: Pat
     assert ip.open_archive(tmp_path).chain == before
 
 
+def test_a_run_whose_recorder_would_write_over_it_is_not_certified(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    with ip.Recorder(net, probe=torch.randn(20, 3), to=tmp_path, verbose=False):
+        with pytest.raises(InputError, match="close it first"):
+            ip.certify(tmp_path, net, progress=False)
+    assert ip.certify(tmp_path, net, progress=False).relation("1", "2") == "cut"
+
+
 def test_a_run_that_was_made_from_arrays_cannot_be_certified(tmp_path: Path) -> None:
     x = torch.randn(20, 3)
     ip.from_arrays({"fc": x.numpy()}, to=tmp_path / "run", x=x)

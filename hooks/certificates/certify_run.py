@@ -10,6 +10,7 @@ from torch import nn
 
 from infoplane.archive import Archive, open_archive
 from infoplane.archive.certificate import write_chain
+from infoplane.archive.lock import is_being_written
 from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.checkpoints.listing import Checkpoint
 from infoplane.hooks.checkpoints.loading import Loader
@@ -46,8 +47,8 @@ def certify(
         The certificate of the run, as `Archive.chain` gives it from now on.
 
     Raises:
-        InputError: a packed run, one that was made from arrays, a step that is not there, or a probe
-            that cannot be rebuilt.
+        InputError: a packed run, one that was made from arrays or is being recorded, a step that is
+            not there, or a probe that cannot be rebuilt.
         CaptureError: the network does not give what the run stored (other weights, another probe), or
             the test fails.
 
@@ -63,6 +64,10 @@ def certify(
     if not archive.path.is_dir():
         raise InputError(
             f"{archive.path} is packed: certify the folder of the run, and pack it again"
+        )
+    if archive.chain is not None and is_being_written(archive.path):
+        raise InputError(
+            f"{archive.path}: its recorder is open, and would write its own certificate over this one: close it first"
         )
     step = _step_of(archive, step)
     if step in weight_steps(archive.path):
