@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from numbers import Real
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -272,7 +273,7 @@ def _check_choice(name: str, value: object, allowed: tuple[object, ...]) -> None
 
 def _check_share(share: object) -> None:
     """Refuse what is no share of the time: measuring beside a training takes at most 64 cores."""
-    if share is None or (isinstance(share, (int, float)) and 0 < share <= 64):
+    if share is None or (isinstance(share, Real) and 0 < float(share) <= 64):
         return
     raise InputError(
         f"max_overhead is a share of the time above 0, for example 0.05, got {share!r}"

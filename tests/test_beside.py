@@ -187,6 +187,14 @@ def test_bad_requests_are_refused_before_training(tmp_path: Path) -> None:
             ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", max_overhead=share)  # type: ignore[arg-type]  # what nobody may give
 
 
+def test_a_share_may_be_a_number_of_another_library(tmp_path: Path) -> None:
+    share = np.float32(0.05)
+    with ip.Recorder(
+        torch.nn.Linear(5, 2), probe=(X, Y), to=tmp_path / "run", max_overhead=share, verbose=False
+    ) as rec:
+        assert rec.steps == (0,)
+
+
 def growing(path: Path, steps: int) -> RunWriter:
     run = RunWriter.create(path, layers=[LayerInfo("a", 0, shape=(3,))], x=X, y=Y, durable=False)
     for step in range(steps):

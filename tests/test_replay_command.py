@@ -188,6 +188,12 @@ POSITIONS: dict[str, tuple[nn.Module, dict[str, Any], dict[str, Any]]] = {
          "max_rows": 50},
         {},
     ),
+    "words": (
+        nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
+        {"probe": IDS, "rows": "token", "y": np.array(list("abcdefghi"))[IDS.numpy()],
+         "max_rows": 60},
+        {},
+    ),
     "no labels": (
         nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
         {"probe": IDS, "rows": "token", "max_rows": 60},
@@ -218,7 +224,8 @@ def test_rows_that_are_positions_are_replayed_from_the_probe_alone(
     assert done.bitwise == (0,)
     assert before.labels == after.labels and before.row_info.x == after.row_info.x
     for name in before.labels:
-        assert np.array_equal(before.with_label(name).y, after.with_label(name).y)
+        one, two = before.with_label(name), after.with_label(name)
+        assert np.array_equal(one.y, two.y) and one.class_names == two.class_names
     assert (before.split is None) == (after.split is None)
     assert before.split is None or np.array_equal(before.split, after.split)
 

@@ -40,7 +40,7 @@ def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, A
     key = settings.get("key")
     positions = archive.positions
     assert positions is not None  # rows are positions
-    labels = {name: archive.with_label(name).y for name in archive.labels}
+    labels = {name: _labels(archive.with_label(name)) for name in archive.labels}
     return {
         "rows": f"{info.kind}:{key}" if key else info.kind,
         "x": info.x,
@@ -61,12 +61,20 @@ def _own_rows(archive: Archive) -> NDArray[np.int64]:
     return places[: archive.n_rows // int(archive.config["draws"])]
 
 
+def _labels(archive: Archive) -> Values | None:
+    """The labels of the rows, by their names where they have any."""
+    if archive.y is None or archive.class_names is None:
+        return archive.y
+    named: Values = np.array(archive.class_names, object)[archive.y]
+    return named
+
+
 def _on_grid(y: Values, archive: Archive) -> Values:
     """Labels of all positions, none where the run has no row: ``(n, *grid, ...)``."""
     places, info = _own_rows(archive), archive.row_info
     width = int(np.prod(info.grid, dtype=np.int64)) if info.grid else 1
     ignored = int(str(info.settings.get("ignore_index", -100)))
-    empty = np.nan if y.dtype.kind == "f" else ignored
+    empty = {"f": np.nan, "O": None}.get(y.dtype.kind, ignored)
     found = np.full((info.samples, width, *y.shape[1:]), empty, y.dtype)
     found[places[:, 0], places[:, 1]] = y[: len(places)]
     return found[:, 0] if info.kind == "node" else found
