@@ -98,3 +98,10 @@ def test_hidden_states_of_a_tool_are_blocks_too() -> None:
     names = ("embeddings", "block 1", "block 2", "final (normed)")
     depth = depth_of(plane(names), names)
     assert depth is not None and depth.stream() == [0, 1, 2, 3]
+
+
+def test_a_part_whose_name_ends_with_k_is_no_block() -> None:
+    names = ("wte", *(f"h.{k}{part}" for k in range(3) for part in (".block", "")), "head")
+    depth = depth_of(plane(names), names)
+    assert depth is not None
+    assert [names[index] for index in depth.stream()] == ["wte", "h.0", "h.1", "h.2", "head"]

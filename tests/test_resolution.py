@@ -82,6 +82,13 @@ def test_classes_of_three_units_need_rows_of_their_own() -> None:
         assert (unresolved(pair, 5, ranked=False) is None) == resolved
 
 
+def test_of_classes_nothing_is_said_about_a_shape_that_nobody_tested() -> None:
+    z = np.random.default_rng(0).normal(size=(300, 3))
+    pair = prepare_pair(continuous(z), discrete(np.arange(300) % 2), 5, name="ross")
+    reason = unresolved(pair, 5, ranked=False)
+    assert reason is not None and "too few" in reason and "Gaussian" not in reason
+
+
 @pytest.mark.parametrize(("dimension", "width"), [(1, 3), (2, 2), (3, 3)])
 def test_the_intrinsic_dimension_is_that_of_the_support(dimension: int, width: int) -> None:
     rng = np.random.default_rng(0)

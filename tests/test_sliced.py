@@ -45,3 +45,18 @@ def test_a_constant_layer_is_no_information() -> None:
     y = discrete(np.arange(60) % 2)
     found = parse("sliced:slices=4").estimate(continuous(np.full((60, 3), 2.5)), y)
     assert found.bits == 0 and "constant" in found.notes[0]
+
+
+def test_rows_alone_with_their_symbol_are_left_out_and_named(rng: np.random.Generator) -> None:
+    z = rng.normal(size=(60, 2))
+    labels = np.r_[np.arange(58) % 2, 7, 8]
+    found = parse("sliced").estimate(continuous(z), discrete(labels))
+    kept = parse("sliced").estimate(continuous(z[:58]), discrete(labels[:58]))
+    assert found.bits == kept.bits and found.n == 60
+    assert found.notes[0].startswith("2 of 60 rows")
+
+
+def test_rows_of_one_class_that_are_left_tell_nothing(rng: np.random.Generator) -> None:
+    labels = np.r_[np.zeros(59), 1]
+    found = parse("sliced").estimate(continuous(rng.normal(size=(60, 2))), discrete(labels))
+    assert found.bits == 0 and found.notes[0].startswith("1 of 60 rows")

@@ -167,3 +167,28 @@ def test_noisy_labels_of_separate_classes_lose_little_on_held_out_rows() -> None
     held_out = float(found.notes[0].split("held out: ")[1].split()[0])
     assert held_out == pytest.approx(2.0, abs=0.1)
     assert found.bits == pytest.approx(2.0, abs=0.12)
+
+
+@pytest.mark.parametrize("other", ["labels", "layer"])
+@pytest.mark.parametrize("constant", [0, 1])
+def test_a_constant_variable_carries_nothing(other: str, constant: int) -> None:
+    rng = np.random.default_rng(0)
+    labels = other == "labels"
+    pair = [
+        continuous(rng.normal(size=(600, 30))),
+        discrete(rng.integers(0, 3, 600)) if labels else continuous(rng.normal(size=(600, 30))),
+    ]
+    flat = discrete(np.zeros(600, int)) if labels and constant else continuous(np.ones((600, 30)))
+    pair[constant] = flat
+    found = wide(*pair)
+    assert found.bits == 0 and "constant" in found.notes[0]
+    assert found.sense == ("point" if labels else "lower")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("values", [2, 3])
+def test_an_independent_layer_of_few_values_tells_nothing(values: int) -> None:
+    rng = np.random.default_rng(1)
+    layer = rng.normal(size=(values, 30))[np.minimum(np.arange(600), values - 1)]
+    found = wide(continuous(layer), continuous(rng.normal(size=(600, 30))))
+    assert found.bits < 0.01

@@ -1,7 +1,4 @@
-"""The banks: our own, with cases to tune on and others kept aside.
-
-And those that are published.
-"""
+"""The banks: the published ones, and our own with cases to tune on and others kept aside."""
 
 from __future__ import annotations
 

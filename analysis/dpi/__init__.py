@@ -1,4 +1,4 @@
 """Judge a plane by the data processing inequality.
 
-And report the cause of each apparent violation.
+Each apparent violation is reported with its cause.
 """

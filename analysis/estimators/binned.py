@@ -48,9 +48,9 @@ _TRAITS = Traits(
 
 @dataclass(frozen=True)
 class Binned:
-    """H(bin(Z)), which is I(X;bin(Z)) for a deterministic network.
+    """Estimate I(X;bin(Z)) and I(bin(Z);Y) on the probe rows.
 
-    And I(bin(Z);Y), on the probe rows.
+    For a deterministic network I(X;bin(Z)) is H(bin(Z)).
 
     A lower bound of I(X;Z) and I(Z;Y) of the population behind the rows, up to sampling bias; it does not keep the Markov chain:
     a later layer may come out higher because its values fall apart into more cells.

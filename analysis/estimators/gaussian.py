@@ -190,7 +190,7 @@ class Gaussian:
     def _against(self, white: Floats, d: int) -> tuple[str, ...]:
         """Return what the rows say against one Gaussian of both variables.
 
-        Of which the first has d units.
+        The first variable has d units.
         """
         doubts = misfit(white, (white[:, :d], white[:, d:]))
         return (

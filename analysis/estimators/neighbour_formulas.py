@@ -164,9 +164,10 @@ def _counts_of_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Codes, F
 
 
 def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Floats]:
-    """How many neighbours each row uses within its class.
+    """Count the neighbours that each row uses within its class.
 
-    And the distance of the last, ``(n,)``.
+    Returns:
+        The counts, and the distance of the last, shape ``(n,)`` each.
     """
     used_k, eps = np.zeros(len(z), np.int64), np.zeros(len(z))
     order = np.argsort(codes, kind="stable")

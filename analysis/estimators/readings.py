@@ -1,7 +1,4 @@
-"""Readings of information by neighbours.
-
-And the mean of several, weighted by what each shows.
-"""
+"""Readings of information by neighbours, and their mean weighted by what each shows."""
 
 from __future__ import annotations
 

@@ -59,12 +59,15 @@ def unresolved(pair: Pair, k: int, *, ranked: bool) -> str | None:
     reach = (k / in_class) ** (1 / max(intrinsic_dimension(vectors, k), 1.0))
     if reach <= _REACH:
         return None
-    if len(vectors) == 2 and _gaussian(*(rank_scores(v) if ranked else v for v in vectors)):
-        return None
-    return (
+    too_few = (
         f"no interval: {pair.n} rows are too few to see how {units} units depend "
-        f"(neighbours reach {reach:.2f} of the scale) and the rows are not Gaussian"
+        f"(neighbours reach {reach:.2f} of the scale)"
     )
+    if len(vectors) == 1:
+        return too_few
+    if _gaussian(*(rank_scores(v) if ranked else v for v in vectors)):
+        return None
+    return f"{too_few} and the rows are not Gaussian"
 
 
 def intrinsic_dimension(vectors: list[Floats], k: int) -> float:

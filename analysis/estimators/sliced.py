@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.ksg import CONSTANT, standardised
 from infoplane.analysis.estimators.neighbour_formulas import mixed_bits, mixed_label_bits
+from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
@@ -86,16 +87,19 @@ class Sliced:
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
             )
         same_rows(a, b, self.name)
+        n = a.n
+        a, b, left_out = with_shared_symbols(a, b)
         if any((v.values == v.values[0]).all() for v in (a, b)):
-            return Estimate(0.0, a.n, self.name, "lower", target="population", notes=(CONSTANT,))
+            notes = (*left_out, CONSTANT)
+            return Estimate(0.0, n, self.name, "lower", target="population", notes=notes)
         rng = np.random.default_rng(0) if rng is None else rng
         found = np.array(self._slice_bits(a, b, rng))
         se = float(found.std(ddof=1) / np.sqrt(self.slices)) if self.slices > 1 else None
         bits = float(found.mean())
         low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
-        notes = ("sliced, not Shannon MI", "interval over directions only")
+        notes = (*left_out, "sliced, not Shannon MI", "interval over directions only")
         return Estimate(
-            bits, a.n, self.name, "lower", low, high, se, target="population", notes=notes
+            bits, n, self.name, "lower", low, high, se, target="population", notes=notes
         )
 
     def _slice_bits(self, a: Variable, b: Variable, rng: np.random.Generator) -> list[float]:

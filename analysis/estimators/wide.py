@@ -9,6 +9,8 @@ import numpy as np
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.estimators.ksg import CONSTANT
+from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
 from infoplane.analysis.estimators.wide_features import Floats, Scores, code_book, principal_scores
 from infoplane.analysis.estimators.wide_readings import (
     BookOfCodes,
@@ -116,6 +118,8 @@ class Wide:
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin:population"
             )
+        if any((v.values == v.values[0]).all() for v in (a, b)):
+            return self._of_constant(a, b)
         if a.n < _FEWEST_ROWS:
             raise EstimatorError(
                 f"{self.name}: expected at least {_FEWEST_ROWS} rows to hold some out, got {a.n}; "
@@ -126,6 +130,19 @@ class Wide:
             layer, labels = (a, b) if b.kind == "discrete" else (b, a)
             return self._of_labels(layer, labels, folds)
         return self._of_layers(a, b, folds)
+
+    def _of_constant(self, a: Variable, b: Variable) -> Estimate:
+        """Return 0 bits, in the sense that other estimates of these kinds have."""
+        labels = symbol_entropy(a, b)
+        return Estimate(
+            0.0,
+            a.n,
+            self.name,
+            "lower" if labels is None else "point",
+            ceiling_bits=labels,
+            target="population",
+            notes=(CONSTANT,),
+        )
 
     def _of_labels(self, layer: Variable, labels: Variable, folds: Sequence[Fold]) -> Estimate:
         codes = codes_of(labels)

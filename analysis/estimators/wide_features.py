@@ -18,6 +18,8 @@ _ROWS_PER_SCORE = 40
 _MOST_SCORES = 64
 _SINGULAR = 1e-8
 _DENSE = 4
+_DIGITS = 6
+"""In which features of variance near 1 differ, if they do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +120,15 @@ def code_book(features: Floats, rows: Rows, codes: int) -> Codes:
     Args:
         features: shape ``(n, m)``.
         rows: of the centres, shape ``(k,)``.
-        codes: how many centres.
+        codes: how many centres; fewer where fewer rows differ.
 
     Returns:
-        Shape ``(n,)``.
+        Dense codes, shape ``(n,)``.
     """
     from sklearn.cluster import KMeans
 
-    found = KMeans(codes, n_init=2, max_iter=50, random_state=0).fit(features[rows])
-    return np.asarray(found.predict(features), np.int64)
+    distinct = len(np.unique(features[rows].round(_DIGITS), axis=0))
+    centres = min(codes, distinct)
+    found = KMeans(centres, n_init=2, max_iter=50, random_state=0).fit(features[rows])
+    _, dense = np.unique(found.predict(features), return_inverse=True)
+    return np.asarray(dense, np.int64)

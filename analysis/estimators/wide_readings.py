@@ -116,7 +116,7 @@ class BookOfCodes:
         if self.agreed:
             coded = self.others.white @ (found.second * found.correlations)
         labels = code_book(coded, rows, self.codes)
-        return View(self.scores.white, features, labels, self.codes)
+        return View(self.scores.white, features, labels, int(labels.max()) + 1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +182,8 @@ def _agreement(found: Canonical, a: Floats, b: Floats) -> Floats:
     """Return the correlations that hold on other rows, 0 where they are not clear, ``(m,)``."""
     x, y = a @ found.first, b @ found.second
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    rho = (x * y).sum(axis=0) / np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    scale = np.sqrt((x**2).sum(axis=0) * (y**2).sum(axis=0))
+    rho = (x * y).sum(axis=0) / np.where(scale > 0, scale, 1.0)
     return np.asarray(np.where(rho > 2 / np.sqrt(len(a)), np.minimum(rho, 1 - 1e-9), 0.0))
 
 

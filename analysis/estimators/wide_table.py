@@ -34,7 +34,8 @@ def follow_table(named: Codes, labels: Codes, base: Floats, strength: float) -> 
     counts = np.zeros((classes, classes))
     np.add.at(counts, (named, labels), 1.0)
     by_chance = float(base[named].mean())
-    kept = (float((named == labels).mean()) - by_chance) / (1 - by_chance)
+    agreed = float((named == labels).mean())
+    kept = (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else 0.0
     kept = min(max(kept, 0.0), 1.0)
     simple = kept * np.eye(classes) + (1 - kept) * base
     drawn = counts + strength * simple

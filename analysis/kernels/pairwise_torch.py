@@ -26,7 +26,7 @@ def grouped_sums(
 ) -> list[Floats]:
     """As `infoplane.analysis.kernels.pairwise.grouped_sums`, on a torch device.
 
-    Which holds the centred rows.
+    The device holds the centred rows.
 
     float32 where the rounding of squared distances stays below 7e-6 nats, float64 elsewhere (a device without it, such as ``mps``, raises
     torch's own error); products never use reduced-precision formats. Sums of a tile are made in its dtype, between tiles in float64.
@@ -75,7 +75,7 @@ def _passes(
 ) -> Iterator[tuple[NDArray[np.bool_], torch.Tensor]]:
     """Yield the centred rows in the narrowest dtype whose rounding the tolerance allows.
 
-    And which rates it allows that for.
+    With them come the rates for which it does.
     """
     mean, largest = mean_of(rows), 0.0
     for _, block in starting(rows.blocks(4096)):

@@ -1,7 +1,4 @@
-"""Information versus training step, one curve per layer.
-
-And the loss and accuracy beside it.
-"""
+"""Information versus training step, one curve per layer, with loss and accuracy beside it."""
 
 from __future__ import annotations
 
@@ -301,9 +298,9 @@ def draw_curves(
     width: float = style.PAGE,
     view: View | None = None,
 ) -> Figure:
-    """Draw I(X;Z) and I(Z;Y) versus step per layer and.
+    """Draw I(X;Z) and I(Z;Y) versus step per layer.
 
-    Where metrics were logged, loss and accuracy below on the same steps.
+    Where metrics were logged, loss and accuracy stand below on the same steps.
 
     Args:
         plane: what was measured.

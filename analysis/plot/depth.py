@@ -26,10 +26,12 @@ class Place:
         part: what it is of its block, as a name with ``k`` for the number: ``blocks.k.attn``; the
             layer's own name where it is in no block.
         block: number of its block; None in no block.
+        whole: whether its name ends with that number, so that it is the block itself.
     """
 
     part: str
     block: int | None = None
+    whole: bool = False
 
     @property
     def mark(self) -> str:
@@ -86,10 +88,9 @@ class Depth:
 
         Empty where blocks are in the picture by their parts only.
         """
-        whole = [p for p in self.parts if p.endswith("k") and self._is_block(p)]
-        if len(whole) != 1:
+        if len({place.part for place in self.places if place.whole}) != 1:
             return []
-        return [i for i, p in enumerate(self.places) if p.block is None or p.part == whole[0]]
+        return [i for i, place in enumerate(self.places) if place.block is None or place.whole]
 
     def _is_block(self, part: str) -> bool:
         return any(place.part == part and place.block is not None for place in self.places)
@@ -105,9 +106,7 @@ class Depth:
 
 
 def depth_of(plane: Plane, layers: Sequence[str]) -> Depth | None:
-    """Return the layers by depth, where rows are tokens.
-
-    And the layers are those of two blocks or more.
+    """Return the layers by depth where rows are tokens; None for fewer than two blocks.
 
     Example:
         >>> from infoplane.row_info import RowInfo
@@ -132,6 +131,6 @@ def depth_of(plane: Plane, layers: Sequence[str]) -> Depth | None:
             places.append(Place(name))
         else:
             part = f"{name[: match.start()]}k{name[match.end() :]}"
-            places.append(Place(part, int(match[0])))
+            places.append(Place(part, int(match[0]), whole=match.end() == len(name)))
     depth = Depth(places)
     return depth if depth.blocks else None

@@ -154,10 +154,7 @@ def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
 
 
 def fit_labels_across(axes: Sequence[Axes]) -> None:
-    """Break the labels of neighbouring flat axes again where one.
-
-    As drawn, is wider than its Axes.
-    """
+    """Break the labels of neighbouring flat axes again where one is wider than its Axes."""
     style.settle(style.figure_of(axes[0]))
     for ax in axes:
         text = ax.get_xlabel().replace("\n", " ")

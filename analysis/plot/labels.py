@@ -63,7 +63,7 @@ def axis_label(
 def axis_of(plane: Plane, quantity: Quantity, estimator: str, sense: str = "point") -> str:
     """Return `axis_label` for a plane.
 
-    Which also knows whether Y is continuous and therefore in bins.
+    A plane also knows whether Y is continuous and therefore in bins.
     """
     text = axis_label(quantity, estimator, plane.n, sense, plane.row_info)
     if quantity == "i_xz" or plane.h_y_bits is not None or not counts_cells(estimator):

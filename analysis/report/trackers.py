@@ -40,10 +40,9 @@ def scalars(plane: Plane, step: int) -> dict[str, float]:
 def log_tensorboard(
     writer: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None
 ) -> int:  # Any: a SummaryWriter
-    """Write every checkpoint's scalars.
+    """Write every checkpoint's scalars, and the plane as a figure, for TensorBoard.
 
-    And the plane as a figure, to a ``torch.utils.tensorboard.SummaryWriter``; returns the number of
-    scalars.
+    ``writer`` is a ``torch.utils.tensorboard.SummaryWriter``. Returns the number of scalars.
 
     ``figures``: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane so far at each one (about a second each), ``none`` nothing.
     """
@@ -92,9 +91,9 @@ def log_wandb(
 def log_mlflow(
     mlflow: Any, plane: Plane, *, figures: Figures = "last", estimator: str | None = None
 ) -> int:  # Any: the mlflow module
-    """Log every checkpoint's scalars as MLflow metrics of the active run.
+    """Log every checkpoint's scalars as MLflow metrics, and the plane as an artefact.
 
-    And the plane as an artefact; returns the number of scalars.
+    They go to the active run. Returns the number of scalars.
 
     MLflow allows few characters in names: ``I(Z;Y)`` becomes ``I_ZY``, anything else that it refuses ``_`` (see `mlflow_names`).
     """

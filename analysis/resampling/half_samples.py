@@ -1,7 +1,4 @@
-"""Rows in halves: the one place that splits them.
-
-And what a function or an estimator says of either half.
-"""
+"""Split rows in halves, and ask a function or an estimator about either half."""
 
 from __future__ import annotations
 

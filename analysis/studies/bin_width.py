@@ -28,9 +28,9 @@ WIDTHS, MOST_STEPS = 30, 5
 
 @dataclass(frozen=True)
 class WidthSweep:
-    """H(floor(Z / width)) of one layer.
+    """H(floor(Z / width)) of one layer, in bits.
 
-    Which is I(X;Z) of these bins where equal inputs give equal rows; all in bits.
+    It is I(X;Z) of these bins where equal inputs give equal rows.
 
     Attributes:
         layer: whose. steps: checkpoints. widths: ascending, in the units of the activation.
