@@ -61,6 +61,19 @@ def test_the_interval_does_not_depend_on_the_order_of_the_rows() -> None:
     assert table_interval(y[order], codes[order], "cwj") == pytest.approx(here)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_shuffled_rows_and_renamed_symbols_have_the_same_interval(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, 4, 120)
+    y = (x + rng.integers(0, 3, 120)) % 5
+    order, names = rng.permutation(120), rng.permutation(4)
+    estimator = ip.estimators.parse("plugin:population")
+    found = estimator.estimate(discrete(x), discrete(y))
+    for a, b in ((x[order], y[order]), (names[x], y), (names[x][order], y[order])):
+        again = estimator.estimate(discrete(a), discrete(b))
+        assert (again.low, again.high) == pytest.approx((found.low, found.high), abs=1e-12)
+
+
 def test_a_table_too_large_for_its_jackknife_has_an_interval_of_1_96_standard_errors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
