@@ -161,6 +161,17 @@ def test_rows_of_several_shapes_that_do_not_fit_into_memory_are_refused(
         make_probe(iter([torch.from_numpy(x), torch.from_numpy(x[:, :5])]))
 
 
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_the_batch_that_does_not_fit_to_the_others_is_named_by_its_number(
+    in_memory: bool, x: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spool, "SPOOL_BYTES", 1 << 20 if in_memory else 300)
+    batches = [(x[k : k + 10], np.arange(10)) for k in range(0, 100, 10)]
+    batches[7] = (x[70:80], None)  # type: ignore[call-overload]  # the fault
+    with pytest.raises(InputError, match="batch 7 of the probe differs from the first"):
+        make_probe(iter(batches))
+
+
 def test_inputs_that_are_not_stored_leave_their_row_ids(tmp_path: Path, x: np.ndarray) -> None:
     with_x, without = captured(x, tmp_path / "a"), captured(x, tmp_path / "b", store_x=False)
     assert without.x is None

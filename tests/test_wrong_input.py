@@ -167,6 +167,7 @@ CASES = [
     ("sensitivity RUN -e bin:szt", "give at least 2, got ['bin:szt']"),
     ("watch RUN --port 0", "expected a port from 1 to 65535, got 0"),
     ("watch RUN --host no.such.host.invalid", "--host 'no.such.host.invalid': no such address"),
+    ("watch RUN --host two..dots", "--host 'two..dots': no such address"),
     ("capture json:dumps -o r", "is called without arguments"),
     ("capture json:nothing -o r", "has no attribute 'nothing'"),
     ("capture json:__name__ -o r", "expected a function that builds the network, got 'json'"),

@@ -207,8 +207,9 @@ def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
     """
     if not parts:
         raise InputError(f"the probe loader gave no {what}")
+    for number, part in enumerate(parts):
+        _require_equal_structure(parts[0], part, f"{what} {number}", how.fixed)
     tables = [dict(named_values(part.inputs)) for part in parts]
-    _require_equal_structure(parts, tables, what, how.fixed)
     padding = _Padding.of(tables)
     columns = {}
     for name, first in tables[0].items():
@@ -254,11 +255,9 @@ def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) 
     rowed = [n for n, v in named_values(first.inputs) if has_rows(v) and n not in how.fixed]
     files = {name: spool.Spool(name) for name in rowed}
     labels: list[Part] = []
-    for part in chain(_popped(held), coming):
+    for number, part in enumerate(chain(_popped(held), coming)):
+        _require_equal_structure(first, part, f"{what} {number}", how.fixed)
         table = dict(named_values(part.inputs))
-        _require_equal_structure(
-            [first, part], [dict(named_values(first.inputs)), table], what, how.fixed
-        )
         for name, file in files.items():
             file.append(table[name])
         labels.append(replace(part, inputs=()))
@@ -268,25 +267,24 @@ def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) 
     return Part(inputs, _joined_labels(labels), notes)
 
 
-def _require_equal_structure(
-    parts: Sequence[Part], tables: Sequence[dict[str, Any]], what: str, fixed: Sequence[str]
-) -> None:
-    for number, (part, table) in enumerate(zip(parts, tables, strict=True)):
-        if other := sorted(tables[0].keys() ^ table.keys()):
+def _require_equal_structure(first: Part, part: Part, named: str, fixed: Sequence[str]) -> None:
+    """Refuse a part, named ``batch 3``, that has other inputs than the first, or no labels."""
+    wanted, table = dict(named_values(first.inputs)), dict(named_values(part.inputs))
+    if other := sorted(wanted.keys() ^ table.keys()):
+        raise InputError(
+            f"{named} of the probe differs from the first: {other} is in one of them only"
+        )
+    if (part.y is None) != (first.y is None):
+        raise InputError(
+            f"{named} of the probe differs from the first: one has labels, the other has none"
+        )
+    for name, value in table.items():
+        before = wanted[name]
+        rowed = has_rows(before) and name not in fixed
+        if has_rows(before) != has_rows(value) or not (rowed or _same(before, value)):
             raise InputError(
-                f"{what} {number} of the probe differs from the first: {other} is in one of them only"
+                f"probe input {name!r} is {value!r} in {named} and {before!r} in the first: what is no tensor with rows must be the same in all"
             )
-        if (part.y is None) != (parts[0].y is None):
-            raise InputError(
-                f"{what} {number} of the probe differs from the first: one has labels, the other has none"
-            )
-        for name, value in table.items():
-            first = tables[0][name]
-            rowed = has_rows(first) and name not in fixed
-            if has_rows(first) != has_rows(value) or not (rowed or _same(first, value)):
-                raise InputError(
-                    f"probe input {name!r} is {value!r} in {what} {number} and {first!r} in the first: what is no tensor with rows must be the same in all"
-                )
 
 
 def _same(a: object, b: object) -> bool:

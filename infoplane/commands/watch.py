@@ -27,9 +27,10 @@ def _require_address(host: str) -> None:
     """
     try:
         socket.getaddrinfo(host, None)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for what cannot be a name at all
+        reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            f"--host {host!r}: no such address ({error.strerror}); leave it out for this machine alone"
+            f"--host {host!r}: no such address ({reason}); leave it out for this machine alone"
         ) from error
 
 
