@@ -420,7 +420,8 @@ def test_nothing_is_overwritten_unasked_and_files_of_others_are_never_removed(tm
 def test_two_recorders_on_one_run_the_second_is_told_who_holds_it(tmp_path):
     with RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y):
         with pytest.raises(
-            ArchiveLocked, match=f"another live recorder writes to this run.*{os.getpid()}"
+            ArchiveLocked,
+            match=f"another recorder of this very process .{os.getpid()}. writes to this run",
         ):
             RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True)
     RunWriter.create(tmp_path / "run", layers=LAYERS, x=X, y=Y, resume=True).close()

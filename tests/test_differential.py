@@ -432,7 +432,7 @@ def test_mixed_neighbours_with_atoms() -> None:
         )  # rounded values tie up to rounding, which a definition does not settle
         z, k = z.astype(float), int(rng.integers(1, min(4, len(z) - 2) + 1))
         rows, labels = of_shared_classes(z, y)
-        if len(rows) < k + 2:
+        if len(rows) < k + 2 or 3 * len(rows) < 2 * len(z):  # over a third alone: refused
             continue
         constant = len(set(labels)) == 1 or (rows == rows[0]).all()
         assert E.MixedKSG(k=k).estimate(ip.continuous(z), ip.discrete(y)).bits == pytest.approx(
@@ -472,7 +472,8 @@ def test_slices_are_the_mean_of_one_dimensional_neighbours() -> None:
         e = E.Sliced(slices=3, k=3).estimate(
             ip.continuous(z), ip.discrete(y), rng=np.random.default_rng(case)
         )
-        assert e.bits == pytest.approx(sum(values) / 3, abs=1e-6)
+        constant = bool((z == z[0]).all())
+        assert e.bits == pytest.approx(0.0 if constant else sum(values) / 3, abs=1e-6)
 
 
 def test_spectra() -> None:

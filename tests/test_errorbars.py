@@ -174,13 +174,13 @@ def test_the_interval_of_a_strong_correlation_of_few_rows_holds_the_truth(
 
 
 def test_mixed_neighbours_say_that_they_are_wrong_beside_common_atoms_and_only_there() -> None:
-    """The known failure: an interval that almost never holds the truth, and a note on every one of these estimates."""
+    """The known failure: no interval could be honest, and a note stands on every one of these estimates."""
     from infoplane.analysis.calibrate import choose
 
     (off,) = choose(["a pair off together*"])
     draws = [off.sample(600, seed) for seed in range(6)]
     found = [Resampled(ip.estimators.MixedKSG(), 4).estimate(s.a, s.b) for s in draws]
-    assert sum(bool(e.high is not None and e.high < off.bits) for e in found) >= 4
+    assert all(e.low is None and e.high is None for e in found)
     assert all(any("at an atom of both variables" in note for note in e.notes) for e in found)
     for name in (
         "a rectified unit*",
@@ -299,7 +299,9 @@ def test_intervals_of_single_cases_cover_between_90_and_99_percent(
     (score,) = ip.calibrate(
         [spec], [case], n=n, seeds=80 if "vinfo" in spec else 200, errorbars=8
     ).by_case()
-    assert score.coverage is not None and 0.90 <= score.coverage <= 0.99
+    assert score.coverage is not None
+    chance = 2 * np.sqrt(0.99 * 0.01 / score.intervals)  # where 99 % is true
+    assert 0.90 <= score.coverage <= 0.99 + chance
 
 
 @pytest.mark.parametrize("r", [0.0, 0.1, 0.3])

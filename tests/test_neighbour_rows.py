@@ -248,3 +248,12 @@ def test_symbols_of_which_many_have_one_row_are_refused_before_the_estimate_fall
             assert not refused
     assert (np.diff(found) > 0).all()
     assert refused >= 6
+
+
+def test_an_atom_beside_single_rows_is_no_lattice() -> None:
+    """Four equal rows and two of their own: nothing is spread, and neighbours see the atom."""
+    z = np.array([[0.139, -0.162]] * 4 + [[0.095, 0.076], [-0.3, 0.41]])
+    estimate = ip.estimators.MixedKSG(k=2).estimate(
+        ip.continuous(z), ip.discrete([0, 1, 1, 0, 0, 1])
+    )
+    assert not any("rounded values" in note for note in estimate.notes)

@@ -452,7 +452,8 @@ def test_the_plane_of_a_deep_network_has_room_and_names_what_it_numbers(
     figure = save.draw(deep(layers), kind="plane", size=size)
     save.pixels(figure)
     ax = figure.axes[0]
-    assert ax.get_window_extent().height > 0.4 * figure.bbox.height and ax.get_ylabel() != ""
+    plane = ax.get_window_extent()
+    assert plane.height > 0.55 * plane.width and ax.get_ylabel() != ""
     boxes = [t.get_window_extent() for t in ax.get_legend().get_texts()]
     assert all(b.x0 >= 0 and b.x1 <= figure.bbox.width and b.y0 >= 0 for b in boxes)
     texts = [t.get_text() for t in ax.get_legend().get_texts()]

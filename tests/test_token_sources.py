@@ -273,7 +273,7 @@ def test_the_commands_import_and_capture_token_rows(
         np.save(tmp_path / "dump" / f"{name}.npy", array.numpy())
     np.savez(tmp_path / "probe.npz", **{name: array.numpy() for name, array in batch.items()})
     torch.save(net.state_dict(), tmp_path / "weights.pt")
-    (tmp_path / "made.py").write_text(
+    (tmp_path / "token_network.py").write_text(
         "import torch\nfrom test_token_sources import Reader\n\n\ndef make():\n"
         "    net = Reader()\n    net.load_state_dict(torch.load('weights.pt'))\n    return net\n"
     )
@@ -300,7 +300,16 @@ def test_the_commands_import_and_capture_token_rows(
         "-o",
         "a",
     ]
-    captured = ["capture", "made.py:make", "--probe", "probe.npz", "--batch-size", "64", "-o", "b"]
+    captured = [
+        "capture",
+        "token_network.py:make",
+        "--probe",
+        "probe.npz",
+        "--batch-size",
+        "64",
+        "-o",
+        "b",
+    ]
     for arguments in (imported, captured):
         done = CliRunner().invoke(app, [*arguments, *asked])
         assert done.exit_code == 0, done.output

@@ -178,14 +178,15 @@ def _keys(v: Variable, live: NDArray[np.generic]) -> Keys:
 def _is_coarse_lattice(rows: Floats, k: int) -> bool:
     """Whether rows, ``(n, dim)``, repeat as on a lattice of cells too many to be symbols.
 
-    All columns have few values, and more than a twentieth of the rows lie where at most k do: a
-    table of such cells is mostly chance, and neighbours meet ties of distance.
+    All columns have few values, several cells hold more than one row (one alone is an atom), and
+    more than a twentieth of the rows lie where at most k do: a table of such cells is mostly
+    chance, and neighbours meet ties of distance.
     """
     if rows.shape[1] < 2 or any(len(np.unique(column)) > FEW_LEVELS for column in rows.T):
         return False
     counts = counts_of(row_codes(rows))
     in_sparse_cells = int(counts[counts <= k].sum())
-    return int(counts.max()) > 1 and in_sparse_cells > _SPARSE * len(rows)
+    return int((counts > 1).sum()) > 1 and in_sparse_cells > _SPARSE * len(rows)
 
 
 def _side(v: Variable, live: NDArray[np.generic], keys: Keys, k: int) -> tuple[Side, int]:

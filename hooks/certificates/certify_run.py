@@ -54,7 +54,7 @@ def certify(
 
     Example:
         >>> import tempfile, torch
-        >>> from infoplane.hooks import capture
+        >>> from infoplane.hooks.capture import capture
         >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh(), torch.nn.Linear(2, 2))
         >>> run = capture(net, torch.randn(20, 3), tempfile.mkdtemp() + "/run", chain=False)
         >>> certify(run.path, net).relation("1", "2")

@@ -73,7 +73,7 @@ def progress(
     shown: bool = True,
     stream: TextIO | None = None,
     place: Place | None = None,
-    every: float = LOG_SECONDS,
+    every: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Advance]:
     """Gives a function to call after each of ``total`` pieces of work.
@@ -83,7 +83,7 @@ def progress(
     Args:
         label: what is going on. total: pieces; nothing is shown for none.
         shown: False shows nothing.
-        every: how often a log gets a line, in seconds.
+        every: how often a log gets a line, in seconds; `LOG_SECONDS` when left out.
         stream, place, clock: where to write, how it is read, and the time; found out when left out.
     """
     stream = stream or sys.stderr
@@ -96,7 +96,7 @@ def progress(
             yield step_bar
         return
     tell = _notebook() if place == "notebook" else lambda text: say(text, file=stream, flush=True)
-    pause = NOTEBOOK_SECONDS if place == "notebook" else every
+    pause = NOTEBOOK_SECONDS if place == "notebook" else LOG_SECONDS if every is None else every
     started = told = clock()
     done, said = 0, False
 
