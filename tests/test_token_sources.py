@@ -237,6 +237,16 @@ def test_files_give_the_same_token_rows(net: Reader, tmp_path: Path) -> None:
     assert_same(run, truth)
 
 
+def test_a_dry_run_counts_samples_where_their_tokens_are_rows(net: Reader, tmp_path: Path) -> None:
+    batch = sentences("left")
+    for name, array in states(net, batch).items():
+        np.save(tmp_path / f"{name}.npy", array.numpy())
+    done = CliRunner().invoke(
+        app, ["import", str(tmp_path), "-o", str(tmp_path / "run"), "--rows", "token", "--dry-run"]
+    )
+    assert "1 steps [0], 3 layers, 60 samples, whose tokens are rows" in done.output
+
+
 def test_an_import_that_stopped_goes_on_where_it_was(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

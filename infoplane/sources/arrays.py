@@ -63,14 +63,14 @@ class Import:
 
     @property
     def n(self) -> int:
-        """Number of rows."""
+        """Length of the first axis: rows, or samples whose positions are rows."""
         return next(iter(self.first.values())).shape[0]
 
-    def describe(self) -> str:
-        """What is read as what, for a person."""
+    def describe(self, unit: str = "rows") -> str:
+        """What is read as what, for a person; ``unit`` is what the first axis counts."""
         steps = list(self.steps)
         shown = steps if len(steps) < 9 else [*steps[:4], "...", steps[-1]]
-        lines = [f"{len(steps)} steps {shown}, {len(self.first)} layers, {self.n} rows"]
+        lines = [f"{len(steps)} steps {shown}, {len(self.first)} layers, {self.n} {unit}"]
         for name, rows in self.first.items():
             shape = "x".join(map(str, rows.shape[1:])) or "scalar"
             lines.append(f"  {name}: {shape} {rows.own_dtype}, stored as {rows.store_dtype.name}")

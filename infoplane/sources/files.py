@@ -123,7 +123,10 @@ def preview_import(
             "x": files.array(x, "x"),
             "mask": files.array(mask, "mask"),
         }
-        lines = [plan_files(files, pattern, step=step, layers=layers).describe()]
+        found = plan_files(files, pattern, step=step, layers=layers)
+        kind = rows.partition(":")[0]
+        unit = f"samples, whose {kind}s are rows" if kind in ("token", "pixel") else "rows"
+        lines = [found.describe(unit)]
         for name, array in beside.items():
             if isinstance(array, str):
                 lines.append(f"  {name}: {array}, made from the tokens")
