@@ -83,26 +83,44 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
         return se, bits - 1.96 * se, bits + 1.96 * se
     order = order_of_table(a, b)
     a, b = a[order], b[order]
-    at_random = np.random.default_rng(0).permutation(b)
-    smooth: Correction = "cwj" if correction == "grassberger" else correction
-    jackknife = jackknife_variance(a, b, smooth)
-    halves, moved = variance_of_halves(a, b, correction)
-    unpaired, _ = variance_of_halves(a, at_random, correction)
-    far = bits**2 / max(_FAR * unpaired, 1e-300)  # from what chance gives at independence
-    weight = 1 / (1 + far**2)
-    independent = jackknife - 0.5 * jackknife_variance(a, at_random, smooth)
-    second_order = degrees / (2 * n * n * _LN2**2)
-    variance = max(weight * independent + (1 - weight) * (jackknife + halves) / 2, second_order)
+    variance, weight, of_halves = _variance(a, b, correction, bits, degrees)
     se = float(np.sqrt(variance))
     crowded = min(tables[0]) * min(tables[1]) >= _EXPECTED * n
     if crowded and degrees <= _FEW and 2 * n * _LN2 * bits < _CLEAR + 3 * np.sqrt(2 * degrees):
         return se, *weak_interval(bits, degrees, n)
     few_splits = weight + (1 - weight) * _FEW_SPLITS
     low, high = chance_interval(bits, few_splits * variance, degrees, n)
-    drift = bits - moved
+    return se, *_reaching(bits, low, high, bits - of_halves, se)
+
+
+def _variance(
+    a: Codes, b: Codes, correction: Correction, bits: float, degrees: float
+) -> tuple[float, float, float]:
+    """The variance of a table's information, in bits^2, as `table_interval` explains it.
+
+    Returns:
+        The variance; how near the table is to independence, 1 there; the mean information of
+        halves of the rows, in bits.
+    """
+    n = len(a)
+    at_random = np.random.default_rng(0).permutation(b)
+    smooth: Correction = "cwj" if correction == "grassberger" else correction
+    jackknife = jackknife_variance(a, b, smooth)
+    halves, of_halves = variance_of_halves(a, b, correction)
+    unpaired, _ = variance_of_halves(a, at_random, correction)
+    far = bits**2 / max(_FAR * unpaired, 1e-300)  # from what chance gives at independence
+    weight = 1 / (1 + far**2)
+    independent = jackknife - 0.5 * jackknife_variance(a, at_random, smooth)
+    second_order = degrees / (2 * n * n * _LN2**2)
+    variance = max(weight * independent + (1 - weight) * (jackknife + halves) / 2, second_order)
+    return variance, weight, of_halves
+
+
+def _reaching(bits: float, low: float, high: float, drift: float, se: float) -> tuple[float, float]:
+    """Widen an interval as far as the estimate still moves with the rows, on that side alone."""
     drift = float(np.sign(drift)) * max(0.0, abs(drift) - _NOISE_OF_DRIFT * se)
     down, up = np.hypot(bits - low, min(0.0, drift)), np.hypot(high - bits, max(0.0, drift))
-    return se, bits - float(down), bits + float(up)
+    return bits - float(down), bits + float(up)
 
 
 def order_of_table(a: Codes, b: Codes) -> NDArray[np.intp]:

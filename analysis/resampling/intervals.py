@@ -341,7 +341,7 @@ class Resampled:
         self, found: Points, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
     ) -> Points:
         values: list[list[float]] = [[] for _ in found]
-        for shuffled in self._shuffled(x, z, y, rng):
+        for shuffled in self._shuffled(z, y, rng):
             for k, e in zip(
                 [k for k, (q, _) in enumerate(found) if q == "i_zy"], shuffled, strict=True
             ):
@@ -352,7 +352,7 @@ class Resampled:
         ]
 
     def _shuffled(
-        self, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
+        self, z: Variable, y: Variable, rng: np.random.Generator
     ) -> Iterator[list[Estimate]]:
         """Yield the points of I(Z;Y) under every permutation of the labels.
 

@@ -177,13 +177,12 @@ class Tracer(TorchFunctionMode):
             return result
         name = func.__name__ if hasattr(func, "__name__") else str(func)
         read = self.nodes((list(args), given))
-        self._note(name, func, args, read, result)
+        self._note(name, args, read, result)
         return result
 
     def _note(
         self,
         name: str,
-        func: Callable[..., Any],  # Any: a torch function
         args: Sequence[Any],
         read: tuple[Node, ...],
         result: object,

@@ -86,25 +86,19 @@ class ProbeRows:
 
 
 @dataclass(frozen=True, eq=False)
-class SamplesOfLayer:
-    """Some samples of a layer's array, read a few at a time.
+class _PartOfLayer:
+    """Some rows of a layer, whose name and dtypes are the layer's.
 
     Attributes:
-        whole: all of them. kept: numbers of those that are rows, ascending, shape ``(R,)``.
+        whole: the layer's array, samples first.
     """
 
     whole: Rows
-    kept: NDArray[np.int64]
 
     @property
     def name(self) -> str:
         """Of the layer."""
         return self.whole.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(R, *units)``."""
-        return (len(self.kept), *self.whole.shape[1:])
 
     @property
     def store_dtype(self) -> np.dtype[Any]:
@@ -115,6 +109,22 @@ class SamplesOfLayer:
     def own_dtype(self) -> str:
         """Of the layer."""
         return self.whole.own_dtype
+
+
+@dataclass(frozen=True, eq=False)
+class SamplesOfLayer(_PartOfLayer):
+    """Some samples of a layer's array, read a few at a time.
+
+    Attributes:
+        whole: all of them. kept: numbers of those that are rows, ascending, shape ``(R,)``.
+    """
+
+    kept: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(R, *units)``."""
+        return (len(self.kept), *self.whole.shape[1:])
 
     def blocks(self) -> Iterator[Array]:
         """The rows in order."""
@@ -126,7 +136,7 @@ class SamplesOfLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class PositionsOfLayer:
+class PositionsOfLayer(_PartOfLayer):
     """Positions inside the samples of a layer's array, read a few samples at a time.
 
     Attributes:
@@ -134,29 +144,13 @@ class PositionsOfLayer:
         chosen: which positions are rows.
     """
 
-    whole: Rows
     chosen: ChosenRows
-
-    @property
-    def name(self) -> str:
-        """Of the layer."""
-        return self.whole.name
 
     @property
     def shape(self) -> tuple[int, ...]:
         """``(R, *units)``."""
         units = {"token": self.whole.shape[2:], "pixel": self.whole.shape[1:2]}
         return (self.chosen.n, *units.get(self.chosen.kind, self.whole.shape[1:]))
-
-    @property
-    def store_dtype(self) -> np.dtype[Any]:
-        """Of the layer."""
-        return self.whole.store_dtype
-
-    @property
-    def own_dtype(self) -> str:
-        """Of the layer."""
-        return self.whole.own_dtype
 
     def blocks(self) -> Iterator[Array]:
         """The rows in order of sample and position."""
