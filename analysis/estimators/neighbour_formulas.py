@@ -8,8 +8,8 @@ from scipy.spatial.distance import cdist
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.shared_symbols import in_company
 from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
-from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
 
 Floats = NDArray[np.float64]
@@ -137,11 +137,7 @@ def shared_classes(z: Floats, codes: Codes) -> tuple[Floats, Codes]:
     Raises:
         EstimatorError: there are none.
     """
-    kept = counts_of(codes)[codes] > 1
-    if not kept.any():
-        raise EstimatorError(
-            "every class has one row: there is no neighbour within a class; give labels, not row ids"
-        )
+    kept = in_company(codes)
     return (z, codes) if kept.all() else (z[kept], row_codes(codes[kept][:, None]))
 
 

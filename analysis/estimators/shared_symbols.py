@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.errors import EstimatorError
@@ -10,6 +11,23 @@ from infoplane.rows import codes_of
 from infoplane.types import Variable
 
 _MOST_ALONE = 1 / 3
+
+
+def in_company(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return which rows share their symbol with another row, shape ``(n,)``.
+
+    Args:
+        codes: shape ``(n,)``; dense codes of the symbols.
+
+    Raises:
+        EstimatorError: none does.
+    """
+    shared = counts_of(codes)[codes] > 1
+    if not shared.any():
+        raise EstimatorError(
+            "every class has one row: there is no neighbour within a class; give labels, not row ids"
+        )
+    return shared
 
 
 def with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
@@ -21,13 +39,7 @@ def with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, l
     for v in (a, b):
         if v.kind != "discrete":
             continue
-        codes = codes_of(v)
-        kept = counts_of(codes)[codes] > 1
-        if not kept.any():
-            raise EstimatorError(
-                "every class has one row: there is no neighbour within a class; "
-                "give labels, not row ids"
-            )
+        kept = in_company(codes_of(v))
         alone = v.n - int(kept.sum())
         if alone > _MOST_ALONE * v.n:
             raise EstimatorError(
