@@ -1,8 +1,12 @@
-"""Write requirements-ci.txt: every package that CI installs, with its version and the SHA-256 of the file taken here.
+"""Write requirements-ci.txt: every package that CI installs, with its version and the SHA-256 of
+the file taken here.
 
-python .ci/lock.py [REPORT.json]      a report is what `pip install --dry-run --ignore-installed --report` writes; made when left out
+python .ci/lock.py [REPORT.json]
 
-torch is left out: its CPU builds come from an index or a folder of the machine, each with another hash.
+The report is what `pip install --dry-run --ignore-installed --report` writes; made when left out.
+
+torch is left out: its CPU builds come from an index or a folder of the machine, each with another
+hash.
 """
 
 from __future__ import annotations
@@ -15,7 +19,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 WITHOUT = {"infoplane", "torch"}
-HEAD = "# What CI installs, by `make lock`: pip refuses a file with another hash. Linux, x86-64, CPython 3.11; torch apart, see .ci/lock.py.\n"
+HEAD = (
+    "# What CI installs, by `make lock`: pip refuses a file with another hash. Linux, x86-64, "
+    "CPython 3.11; torch apart, see .ci/lock.py.\n"
+)
 
 
 def report() -> Path:
@@ -47,7 +54,8 @@ def lines(found: Path) -> list[str]:
         name, version = item["metadata"]["name"], item["metadata"]["version"]
         if name.lower() not in WITHOUT:
             rows[name.lower().replace("_", "-")] = (
-                f"{name}=={version} --hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}\n"
+                f"{name}=={version} "
+                f"--hash=sha256:{item['download_info']['archive_info']['hashes']['sha256']}\n"
             )
     return [rows[name] for name in sorted(rows)]
 

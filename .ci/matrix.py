@@ -1,11 +1,14 @@
 """Try the wheel with every interpreter of this machine, at the oldest and the newest dependencies.
 
-python .ci/matrix.py [FOLDER [ROW ...]]   environments are made under FOLDER, a temporary one when left out;
-                                          rows such as 3.11-oldest, all of them when left out
+python .ci/matrix.py [FOLDER [ROW ...]]
 
-Each row is a clean environment: the wheel is installed, the demo runs from another folder, and a few
-tests run against what was installed. A row that this machine cannot have is skipped with a sentence.
-MATRIX_PYTHONS names more interpreters, separated by colons. MATRIX_CUDA=1 takes builds for CUDA.
+FOLDER: where environments are made, a temporary folder when left out.
+ROW: such as 3.11-oldest; all of them when left out.
+
+Each row is a clean environment: the wheel is installed, the demo runs from another folder, and a
+few tests run against what was installed. A row that this machine cannot have is skipped with a
+sentence. MATRIX_PYTHONS names more interpreters, separated by colons. MATRIX_CUDA=1 takes builds
+for CUDA.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What `make matrix` asks of pip: the oldest and the newest supported versions of pyproject.toml."""
+"""The oldest and the newest supported versions of pyproject.toml, for `make matrix`."""
 
 from __future__ import annotations
 

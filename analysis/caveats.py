@@ -25,8 +25,10 @@ class Caveats:
 
     Attributes:
         warnings: short sentences about the last checkpoint, see `warnings_of`.
-        lower_bound_bits: what the network's own predictions prove of I(Z;Y); 0 where nothing is known.
-        raised_bits: layers whose lower bound of I(Z;Y) a layer downstream raises, and to how many bits.
+        lower_bound_bits: what the network's own predictions prove of I(Z;Y); 0 where nothing is
+            known.
+        raised_bits: layers whose lower bound of I(Z;Y) a layer downstream raises, and to how many
+            bits.
     """
 
     warnings: tuple[str, ...] = ()
@@ -40,7 +42,8 @@ def caveats_of(plane: Plane, estimator: str | None = None, *, open_run: bool = T
     Args:
         plane: what was measured.
         estimator: spec, one of the plane's; None for all of them.
-        open_run: whether the run behind the plane, where it is at hand, is read (once). Without it nothing is proved.
+        open_run: whether the run behind the plane, where it is at hand, is read (once). Without it
+            nothing is proved.
     """
     if not plane.points:
         return Caveats()
@@ -82,9 +85,11 @@ def warnings_of(
 ) -> list[str]:
     """Return sentences about the last checkpoint under one estimator, or all; none is good.
 
-    Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the label-permutation null (where one was drawn).
-    Floor: an estimate of I(Z;Y) below what the network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
-    the output; looked up in the archive behind the plane, where it is at hand. Symbols: labels of which there are nearly as many as rows.
+    Saturation: more than half of the layers at their ceiling. Labels: no layer's I(Z;Y) leaves the
+    label-permutation null (where one was drawn). Floor: an estimate of I(Z;Y) below what the
+    network's own predictions prove (Fano, cross entropy), for layers that cut the input off from
+    the output; looked up in the archive behind the plane, where it is at hand. Symbols: labels of
+    which there are nearly as many as rows.
     """
     if not plane.points:
         return []
@@ -113,7 +118,8 @@ def _saturated(plane: Plane, spec: str) -> list[str]:
     if len(full) <= len(points) / 2:
         return []
     return [
-        f"{spec}: saturated: {len(full)} of {len(points)} layers sit at the ceiling, their values are the number of rows, not information"
+        f"{spec}: saturated: {len(full)} of {len(points)} layers sit at the ceiling, their values "
+        "are the number of rows, not information"
     ]
 
 
@@ -150,8 +156,9 @@ def _lone_labels(plane: Plane) -> list[str]:
     if not shown or plane.h_y_bits is None or plane.h_y_bits <= plane.log2_n - 1:
         return []
     return [
-        f"labels: H(Y) = {plane.h_y_bits:.2f} of at most {plane.log2_n:.2f} bits: nearly as many symbols as rows, "
-        "I(Z;Y) counts rows; is Y continuous (y_kind='continuous'), or a joint symbol of many labels?"
+        f"labels: H(Y) = {plane.h_y_bits:.2f} of at most {plane.log2_n:.2f} bits: nearly as many "
+        "symbols as rows, I(Z;Y) counts rows; is Y continuous (y_kind='continuous'), or a joint "
+        "symbol of many labels?"
     ]
 
 
@@ -199,7 +206,8 @@ def _below_bound(plane: Plane, specs: list[str], archive: Archive | None) -> lis
         ]
         if low:
             sentences.append(
-                f"{spec}: below the floor: the network's predictions prove I(Z;Y) >= {bound.bits:.2f} bits in {', '.join(low)}, the estimate is too coarse"
+                f"{spec}: below the floor: the network's predictions prove I(Z;Y) >= "
+                f"{bound.bits:.2f} bits in {', '.join(low)}, the estimate is too coarse"
             )
     return sentences
 

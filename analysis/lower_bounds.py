@@ -22,7 +22,8 @@ class LowerBound:
     """Lower bounds of I(Z;Y) in bits at one checkpoint.
 
     Attributes:
-        output: the layer whose logits were read. error: its error rate on the rows used. rows: how many (held-out ones where the split says).
+        output: the layer whose logits were read. error: its error rate on the rows used. rows: how
+            many (held-out ones where the split says).
         fano_bits: ``H(Y) - h(Pe) - Pe log2(K - 1)``. cross_entropy_bits: ``H(Y) - CE``, CE in bits.
     """
 
@@ -52,7 +53,8 @@ def fano_bits(h_y: float, error: float, classes: int) -> float:
 def lower_bound_of(archive: Archive, step: int) -> LowerBound | None:
     """Return the bound from the last captured layer, where it holds logits; None otherwise.
 
-    Held-out rows are used where the archive knows the split; else all rows, which bounds I(Z;Y) on the probe set.
+    Held-out rows are used where the archive knows the split; else all rows, which bounds I(Z;Y) on
+    the probe set.
     """
     if (
         archive.y is None
@@ -94,7 +96,8 @@ def tightened(bits: dict[str, float], cuts: dict[str, tuple[str, ...]]) -> dict[
 
     ``L_i = max over layers j that i cuts X off from of L_j`` (and L_i itself).
 
-    Only for lower bounds. ``cuts[i]`` are the layers downstream of i that it certainly separates from the input.
+    Only for lower bounds. ``cuts[i]`` are the layers downstream of i that it certainly separates
+    from the input.
 
     Example:
         >>> tightened({"a": 0.2, "b": 0.9}, {"a": ("b",)})

@@ -25,8 +25,8 @@ def plot_plane(
 ) -> Axes:
     """Draw the information plane of one estimator, with what a reader must know first.
 
-    One trajectory per layer, coloured by step; bars are 95 % intervals where the estimates have them. The run behind the
-    plane, where it is at hand, says what the network's predictions prove.
+    One trajectory per layer, coloured by step; bars are 95 % intervals where the estimates have
+    them. The run behind the plane, where it is at hand, says what the network's predictions prove.
 
     Args:
         plane: what was measured.
@@ -39,7 +39,8 @@ def plot_plane(
         The Axes.
 
     Raises:
-        InputError: empty plane, unknown estimator or layer, or no layer with both I(X;Z) and I(Z;Y).
+        InputError: empty plane, unknown estimator or layer, or no layer with both I(X;Z) and
+            I(Z;Y).
     """
     from infoplane.analysis.plot.labels import choose_estimator
     from infoplane.analysis.plot.plane import plot_plane as draw

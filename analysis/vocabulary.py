@@ -26,7 +26,8 @@ def _probabilities(p: ArrayLike, what: str = "p") -> Floats:
         or abs(values.sum() - 1) > 1e-9
     ):
         raise InputError(
-            f"{what} must be probabilities: finite, not negative, summing to 1; got sum {values.sum():.12g}, least {values.min(initial=0):.3g}"
+            f"{what} must be probabilities: finite, not negative, summing to 1; got sum "
+            f"{values.sum():.12g}, least {values.min(initial=0):.3g}"
         )
     return values
 
@@ -184,19 +185,22 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
 
     Wang, Kulkarni & Verdu 2009, section IV.
 
-    ``<psi(l_i) - psi(k_i)> + log M/(N-1)``: l_i rows of p and k_i of q lie within the larger of the two distances to the k-th
-    neighbour, so that both densities are smoothed alike and their biases cancel to first order.
+    ``<psi(l_i) - psi(k_i)> + log M/(N-1)``: l_i rows of p and k_i of q lie within the larger of the
+    two distances to the k-th neighbour, so that both densities are smoothed alike and their biases
+    cancel to first order.
 
     Args:
         x, y: shapes ``(n, dim)`` and ``(m, dim)``, continuous and distinct rows.
         k: neighbours.
 
-    When it lies: equal rows (an error here); more than about 5 dimensions, where it falls short; rows of p where q has none: there it
-    falls short by bits (see `infoplane.analysis.studies.divergences.share_beyond`, which `drift` asks first).
+    When it lies: equal rows (an error here); more than about 5 dimensions, where it falls short;
+    rows of p where q has none: there it falls short by bits (see
+    `infoplane.analysis.studies.divergences.share_beyond`, which `drift` asks first).
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> abs(kl_from_samples(rng.normal(1, 1, (4000, 1)), rng.normal(0, 1, (4000, 1))) - 0.7213) < 0.1
+        >>> p, q = rng.normal(1, 1, (4000, 1)), rng.normal(0, 1, (4000, 1))
+        >>> abs(kl_from_samples(p, q) - 0.7213) < 0.1
         True
     """
     from scipy.spatial import cKDTree
@@ -205,14 +209,16 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
     a, b = (_rows(v) for v in (x, y))
     if a.shape[1] != b.shape[1] or len(a) <= k or len(b) < k:
         raise InputError(
-            f"expected rows of one width, more than k={k} of them, got shapes {a.shape} and {b.shape}"
+            f"expected rows of one width, more than k={k} of them, got shapes {a.shape} and "
+            f"{b.shape}"
         )
     own, other = cKDTree(a), cKDTree(b)
     rho = own.query(a, k=[k + 1])[0][:, 0]
     nu = other.query(a, k=[k])[0][:, 0]
     if (rho == 0).any() or (nu == 0).any():
         raise InputError(
-            "equal rows: neighbours at distance 0; use a binned divergence (kl of histograms) for layers with atoms"
+            "equal rows: neighbours at distance 0; use a binned divergence (kl of histograms) for "
+            "layers with atoms"
         )
     ball = np.maximum(rho, nu) * (1 + 1e-12)
     in_own = own.query_ball_point(a, ball, return_length=True) - 1
@@ -228,23 +234,27 @@ def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:
 
     Values may repeat.
 
-    Every unit has ``bins`` equal cells over the joint range of both samples, every cell half a count more, so that the value is finite. Sums over units
-    bound nothing: units depend on one another. A mean over units compares layers of different width.
+    Every unit has ``bins`` equal cells over the joint range of both samples, every cell half a
+    count more, so that the value is finite. Sums over units bound nothing: units depend on one
+    another. A mean over units compares layers of different width.
 
     Args:
         x, y: shapes ``(n, dim)`` and ``(m, dim)``.
 
-    When it lies: cells are coarse for heavy tails; about (cells - 1)/(2 n ln 2) bits of bias for equal distributions, removed to first order.
+    When it lies: cells are coarse for heavy tails; about (cells - 1)/(2 n ln 2) bits of bias for
+    equal distributions, removed to first order.
 
     Example:
         >>> rng = np.random.default_rng(0)
-        >>> abs(kl_binned(rng.normal(1, 1, (20000, 1)), rng.normal(0, 1, (20000, 1))) - 0.7213) < 0.1
+        >>> p, q = rng.normal(1, 1, (20000, 1)), rng.normal(0, 1, (20000, 1))
+        >>> abs(kl_binned(p, q) - 0.7213) < 0.1
         True
     """
     a, b = (_rows(v) for v in (x, y))
     if a.shape[1] != b.shape[1] or not len(a) or not len(b) or bins < 2:
         raise InputError(
-            f"expected rows of one width and at least 2 bins, got shapes {a.shape} and {b.shape}, {bins} bins"
+            f"expected rows of one width and at least 2 bins, got shapes {a.shape} and {b.shape}, "
+            f"{bins} bins"
         )
     low, high = np.minimum(a.min(axis=0), b.min(axis=0)), np.maximum(a.max(axis=0), b.max(axis=0))
     total = 0.0

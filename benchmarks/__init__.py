@@ -1,1 +1,3 @@
-"""Ratios against straightforward peers, measured side by side: `python -m benchmarks` (or `--smoke`: small sizes, correctness only)."""
+"""Ratios against straightforward peers, measured side by side: `python -m benchmarks` (or
+`--smoke`: small sizes, correctness only).
+"""

@@ -1,4 +1,6 @@
-"""`python -m benchmarks [--smoke]`: peers and infoplane interleaved in one process, medians, checked against each other."""
+"""`python -m benchmarks [--smoke]`: peers and infoplane interleaved in one process, medians,
+checked against each other.
+"""
 
 from __future__ import annotations
 
@@ -27,11 +29,14 @@ from infoplane.analysis.studies.bin_width import entropies_of_widths
 from infoplane.types import continuous, discrete
 
 PAUSE = 0.2
-"""Seconds before every timed call: threads of a BLAS spin for a while after their last product, on cores that the next call needs."""
+"""Seconds before every timed call: threads of a BLAS spin for a while after their last product, on
+cores that the next call needs.
+"""
 
 WARM = 0.8
-"""Seconds of a short call that are not counted, of peers and of ours: pages and caches come back, an idle machine takes up to 0.1 s to give a second core, and one where
-gigabytes were just freed, as the dense peers do, up to 0.7 s."""
+"""Seconds of a short call that are not counted, of peers and of ours: pages and caches come back,
+an idle machine takes up to 0.1 s to give a second core, and one where gigabytes were just freed, as
+the dense peers do, up to 0.7 s."""
 
 
 @numba.njit(nogil=True)
@@ -58,7 +63,10 @@ def ksg(x: np.ndarray, z: np.ndarray, k: int) -> float:
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:
-    """Seconds of one call, after a pause. Of a short one the mean of as many as fill 60 ms, after as many, not counted, as fill `WARM`."""
+    """Seconds of one call, after a pause.
+
+    Of a short one the mean of as many as fill 60 ms, after as many, not counted, as fill `WARM`.
+    """
     time.sleep(PAUSE)
     start, once = time.perf_counter(), 0.0
     while not once or time.perf_counter() - start < WARM:
@@ -80,7 +88,9 @@ def compare(
     repeats: int,
     tolerance: float,
 ) -> bool:
-    """Print one line: medians of both, taken in turns, their ratio, the largest difference of the results; True when they agree."""
+    """Print one line: medians of both, taken in turns, their ratio, the largest difference of the
+    results; True when they agree.
+    """
     taken: tuple[list[float], list[float]] = ([], [])
     ours()  # compile or load before timing
     results: list[object] = [None, None]
@@ -92,7 +102,8 @@ def compare(
     error = float(np.abs(np.subtract(results[0], results[1])).max())
     agrees = error <= tolerance
     print(
-        f"| {title} | {a * 1e3:.4g} | {b * 1e3:.4g} | {a / b:.1f} | {error:.1e}{'' if agrees else ' DISAGREES'} |",
+        f"| {title} | {a * 1e3:.4g} | {b * 1e3:.4g} | {a / b:.1f} | "
+        f"{error:.1e}{'' if agrees else ' DISAGREES'} |",
         flush=True,
     )
     return agrees
@@ -105,7 +116,9 @@ def seconds(work: Callable[[], object], repeats: int) -> float:
 
 
 def floor_line(n: int, dim: int) -> str:
-    """Our KDE against its floor in this run: half of the tiles' products and half of the exponentials, on the same threads, nothing else."""
+    """Our KDE against its floor in this run: half of the tiles' products and half of the
+    exponentials, on the same threads, nothing else.
+    """
     z = np.tanh(np.random.default_rng(0).normal(size=(n, dim))).astype(np.float32)
     tiles = [(i, j) for i in range(0, n, TILE) for j in range(i, n, TILE)]
 
@@ -127,7 +140,11 @@ def floor_line(n: int, dim: int) -> str:
             for work in (products, exponentials)
         )
     ours = seconds(lambda: kde(z, dim / 100), 3)
-    return f"| KDE, N={n}, d={dim}, against half a sgemm ({gemm * 1e3:.3g} ms) and half the exponentials ({exp * 1e3:.3g} ms) | {(gemm + exp) * 1e3:.4g} | {ours * 1e3:.4g} | {ours / (gemm + exp):.2f} floors | |"
+    return (
+        f"| KDE, N={n}, d={dim}, against half a sgemm ({gemm * 1e3:.3g} ms) and half the "
+        f"exponentials ({exp * 1e3:.3g} ms) | {(gemm + exp) * 1e3:.4g} | {ours * 1e3:.4g} | "
+        f"{ours / (gemm + exp):.2f} floors | |"
+    )
 
 
 def main(smoke: bool) -> int:
@@ -138,11 +155,15 @@ def main(smoke: bool) -> int:
     n, repeats = (600, 1) if smoke else (10_000, 3)
     blas = {key: value for key, value in os.environ.items() if key.startswith("OPENBLAS")}
     print(
-        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, "
-        f"numpy {version('numpy')}, numba {version('numba')}, scikit-learn {version('scikit-learn')}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, OPENBLAS overrides {blas or 'none'}\n"
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, load "
+        f"{os.getloadavg()[0]:.1f}, Python {platform.python_version()}, numpy {version('numpy')}, "
+        f"numba {version('numba')}, scikit-learn {version('scikit-learn')}, "
+        f"OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, OPENBLAS overrides "
+        f"{blas or 'none'}\n"
     )
     print(
-        "| work | peer ms | infoplane ms | ratio | largest difference, bits |\n|---|---|---|---|---|"
+        "| work | peer ms | infoplane ms | ratio | largest difference, bits |\n"
+        "|---|---|---|---|---|"
     )
     good = []
     for dim in (10, 64) if smoke else (10, 64, 512, 2048):
@@ -165,7 +186,8 @@ def main(smoke: bool) -> int:
         widths = [dim / 100 * k for k in (1, 2, 4, 8)]
         good.append(
             compare(
-                f"KDE of four widths from one pass, N={n}, d={dim}, against ours one after the other",
+                f"KDE of four widths from one pass, N={n}, d={dim}, against ours one after the "
+                "other",
                 lambda: [bound for s2 in widths for bound in kde(z, s2)],
                 lambda: kde(z, *widths),
                 repeats,
@@ -199,7 +221,8 @@ def main(smoke: bool) -> int:
         rule = Binned("saxe", width=0.5)
         ours, read = seconds(lambda: rule.keys(z), 5), seconds(z.values.sum, 5)
         print(
-            f"| bin keys, N={n}, d={dim}, against one sum of Z | {read * 1e3:.4g} | {ours * 1e3:.4g} | {ours / read:.2f} reads | |",
+            f"| bin keys, N={n}, d={dim}, against one sum of Z | {read * 1e3:.4g} | "
+            f"{ours * 1e3:.4g} | {ours / read:.2f} reads | |",
             flush=True,
         )
     m = 600 if smoke else 4096
@@ -248,7 +271,8 @@ def main(smoke: bool) -> int:
         estimator = MatrixRenyi(alpha=alpha)
         good.append(
             compare(
-                f"matrix Renyi alpha={alpha:g} of X and Y, N={m}, d=32, against eigh of all matrices, N x N x d kernel",
+                f"matrix Renyi alpha={alpha:g} of X and Y, N={m}, d=32, against eigh of all "
+                "matrices, N x N x d kernel",
                 lambda: peers.renyi_dense(
                     np.asarray(a.values), y.values[:, 0], alpha, silverman_width(a.values)
                 ),

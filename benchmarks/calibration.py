@@ -1,9 +1,12 @@
 """Tables of docs/calibration.md.
 
-`python -m benchmarks.calibration errors`     mean error of our estimators per family, on the bank and on the judges
-`python -m benchmarks.calibration oracle`     tables: our error beside that of one who knows every probability
-`python -m benchmarks.calibration coverage`   how often 95 % intervals hold the truth
-`python -m benchmarks.calibration peers --python VENV/bin/python ...`   ours and peers on the same draws, paired
+`python -m benchmarks.calibration TABLE`, where TABLE is one of
+
+- `errors`: mean error of our estimators per family, on the bank and on the judges
+- `oracle`: tables, our error beside that of one who knows every probability
+- `coverage`: how often 95 % intervals hold the truth
+- `peers --python VENV/bin/python ...`: ours and peers on the same draws, paired
+
 Each prints Markdown and, with `--write docs/calibration.md`, puts it between its markers.
 """
 
@@ -32,8 +35,17 @@ from infoplane.contract import Estimator
 
 HERE = Path(__file__).parent
 OURS = (
-    "ksg:k=5", "ksg:k=3,correct=true", "knn:k=5", "mixed:k=5", "ross:k=5", "gauss", "gauss:copula=true", "noisy", "plugin:population", "vinfo:family=mlp",
-)  # fmt: skip
+    "ksg:k=5",
+    "ksg:k=3,correct=true",
+    "knn:k=5",
+    "mixed:k=5",
+    "ross:k=5",
+    "gauss",
+    "gauss:copula=true",
+    "noisy",
+    "plugin:population",
+    "vinfo:family=mlp",
+)
 BESIDE = tuple(
     spec for spec in OURS if not spec.startswith(("vinfo", "noisy", "gauss")) or "copula" in spec
 )
@@ -111,7 +123,8 @@ COVERED = {
 def held_out(
     case: Case, estimator: VInformation, n: int, fits: int = 200, fresh: int = 4000
 ) -> Case:
-    """The case with what `VInformation` estimates for a truth: the expected held-out bits of predictors fitted on the rows of a training fold, read on fresh rows.
+    """The case with what `VInformation` estimates for a truth: the expected held-out bits of
+    predictors fitted on the rows of a training fold, read on fresh rows.
 
     Less than I(A;B), by what the family cannot express and by what a fit on so few rows loses.
     """
@@ -132,7 +145,9 @@ def held_out(
 
 
 _NOTHING = 1e-3
-"""Bits that a family cannot use at all: it answers the base rates, and its interval of a few thousandths around 0 holds the truth always."""
+"""Bits that a family cannot use at all: it answers the base rates, and its interval of a few
+thousandths around 0 holds the truth always.
+"""
 
 LEAST, MOST = 0.90, 0.99
 """Between these a nominal 95 % interval is to hold the truth."""
@@ -141,7 +156,9 @@ _WRONG_HERE = "at an atom of both variables"
 
 
 def says_so(estimator: Estimator, case: Case, n: int) -> bool:
-    """Whether the notes of an estimate tell the user that this estimator is not for these rows: a known failure (`tests/test_errorbars.py`), of which no interval is asked."""
+    """Whether the notes of an estimate tell the user that this estimator is not for these rows: a
+    known failure (`tests/test_errorbars.py`), of which no interval is asked.
+    """
     s = case.sample(n, 0)
     return any(
         _WRONG_HERE in note
@@ -150,10 +167,12 @@ def says_so(estimator: Estimator, case: Case, n: int) -> bool:
 
 
 def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -> str:
-    """Share of nominal 95 % intervals that hold the truth, case by case, on the bank and on the judges.
+    """Share of nominal 95 % intervals that hold the truth, case by case, on the bank and on the
+    judges.
 
-    A share of 200 draws is off by 1 to 2 points itself, so that of a hundred cases a few lie outside of bounds by chance. Cases within two points of a bound, on either
-    side, are judged by ``fresh`` other draws alone.
+    A share of 200 draws is off by 1 to 2 points itself, so that of a hundred cases a few lie
+    outside of bounds by chance. Cases within two points of a bound, on either side, are judged by
+    ``fresh`` other draws alone.
     """
     rows, near = [], []
     for spec, where in COVERED.items():
@@ -205,13 +224,16 @@ def coverage(draws: int, n: int, only: Sequence[str], splits: int, fresh: int) -
             ("estimator", "cases", "coverage, pooled", "cases within 90 to 99 %", "least", "most"),
             rows,
         )
-        + f"\n\nCases within two points of a bound, on either side, and what {fresh} other draws say:\n\n"
+        + f"\n\nCases within two points of a bound, on either side, and what {fresh} other draws "
+        "say:\n\n"
         + markdown(("estimator", "cases", "case", f"{draws} draws", f"{fresh} other draws"), near)
     )
 
 
 def oracle(draws: int, n: int) -> str:
-    """Tables: our error beside that of one who knows every probability and takes the mean of ``log2 p(a,b) / (p(a) p(b))`` over the same rows: what no estimator gets below."""
+    """Tables: our error beside that of one who knows every probability and takes the mean of ``log2
+    p(a,b) / (p(a) p(b))`` over the same rows: what no estimator gets below.
+    """
     estimator, rows = parse("plugin:population"), []
     for judges in (False, True):
         ours, known = [], []
@@ -265,7 +287,9 @@ def peers(seeds: int, n: int, pythons: Sequence[str]) -> str:
 
 
 def _paired(pairs: np.ndarray) -> tuple[str, ...]:
-    """Mean errors, ours first in the columns of ``pairs``, their paired difference and what it says."""
+    """Mean errors, ours first in the columns of ``pairs``, their paired difference and what it
+    says.
+    """
     gap = pairs[:, 0] - pairs[:, 1]
     se = float(gap.std(ddof=1) / math.sqrt(len(gap)))
     verdict = "better" if gap.mean() < -2 * se else "worse" if gap.mean() > 2 * se else "equal"
@@ -287,7 +311,9 @@ AGAINST: dict[str, tuple[str, ...]] = {
 
 
 def compared(ours: Calibration, theirs: Sequence[Trial]) -> str:
-    """The table of every peer beside ours on the same draws: the first named for these cases, `knn` where it differs, and the one with the least error."""
+    """The table of every peer beside ours on the same draws: the first named for these cases, `knn`
+    where it differs, and the one with the least error.
+    """
     groups = (("up to 3+3 dimensions", LOW), *((f, (f,)) for f in FAMILIES))
     rows = []
     for title, families in groups:

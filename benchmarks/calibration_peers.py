@@ -1,8 +1,10 @@
-"""Peers on exported draws: run by an interpreter of its own, `PYTHON benchmarks/calibration_peers.py DRAWS.npz OUT.csv [DONE]`; imports nothing of ours.
+"""Peers on exported draws: run by an interpreter of its own, `PYTHON
+benchmarks/calibration_peers.py DRAWS.npz OUT.csv [DONE]`; imports nothing of ours.
 
 DONE: names of peers that another interpreter ran already, separated by semicolons.
 
-Every peer whose package this interpreter has is run on every draw whose kinds it takes, with the settings its documentation gives; values in bits.
+Every peer whose package this interpreter has is run on every draw whose kinds it takes, with the
+settings its documentation gives; values in bits.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ Peer = Callable[[Array, Array], float]
 
 
 def peers() -> Iterator[tuple[str, str, Peer]]:
-    """Name, kinds it takes (``cc`` continuous pair, ``1`` only scalars, ``cd`` labels second, ``dd`` symbols), function to bits."""
+    """Name, kinds it takes (``cc`` continuous pair, ``1`` only scalars, ``cd`` labels second,
+    ``dd`` symbols), function to bits.
+    """
     yield from _sklearn()
     yield from _ennemi()
     yield from _frites()
@@ -119,7 +123,8 @@ def _bmi() -> Iterator[tuple[str, str, Peer]]:
 
 
 def npeet_bits(a: Array, b: Array, k: int = 3) -> float:
-    """NPEET's ``mi`` (ver Steeg), in bits: Kraskov's first estimator in the maximum norm, after 1e-10 of noise against ties.
+    """NPEET's ``mi`` (ver Steeg), in bits: Kraskov's first estimator in the maximum norm, after
+    1e-10 of noise against ties.
 
     Args:
         a: shape ``(n, da)``.
@@ -147,7 +152,9 @@ def _tree(v: Array) -> Array:
 
 
 def _npeet() -> Iterator[tuple[str, str, Peer]]:
-    """NPEET's formulas (ver Steeg): k = 3, maximum norm everywhere, 1e-10 of noise against ties; written anew on scipy's kd-tree."""
+    """NPEET's formulas (ver Steeg): k = 3, maximum norm everywhere, 1e-10 of noise against ties;
+    written anew on scipy's kd-tree.
+    """
     try:
         from scipy.special import digamma
     except ImportError:

@@ -1,4 +1,6 @@
-"""What recording costs: `python -m benchmarks.capture` prints ratios, medians of interleaved runs within one process. Files lie in the working directory."""
+"""What recording costs: `python -m benchmarks.capture` prints ratios, medians of interleaved runs
+within one process. Files lie in the working directory.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,8 @@ def paired(
     times = [(seconds(a, clock), seconds(b, clock)) for _ in range(repeats)]
     first, second = (statistics.median(t[k] for t in times) * 1e3 for k in (0, 1))
     print(
-        f"| {what} | {first:.2f} ms | {second:.2f} ms | {statistics.median(v / u for u, v in times):.3f} |",
+        f"| {what} | {first:.2f} ms | {second:.2f} ms | "
+        f"{statistics.median(v / u for u, v in times):.3f} |",
         flush=True,
     )
 
@@ -58,7 +61,9 @@ def network() -> nn.Sequential:
 
 
 def write_raw(folder: Path, parts: list[np.ndarray]) -> None:
-    """The bytes in a new file, synced: a capture's file stays, so the file it is held against does too."""
+    """The bytes in a new file, synced: a capture's file stays, so the file it is held against does
+    too.
+    """
     with (folder / f"raw-{time.monotonic_ns()}").open("wb") as file:
         for part in parts:
             file.write(part)
@@ -201,8 +206,9 @@ def memory() -> None:
         before = peak()
         rec.capture(1)
         print(
-            f"| peak memory of a capture of {rec.bytes_per_capture / 2**20:.0f} MiB, one batch of one layer being {batch * 512 * 4 / 2**20:.0f} MiB "
-            f"| | {peak() - before:.1f} MiB more | |"
+            f"| peak memory of a capture of {rec.bytes_per_capture / 2**20:.0f} MiB, one batch of "
+            f"one layer being {batch * 512 * 4 / 2**20:.0f} MiB | | {peak() - before:.1f} MiB more "
+            "| |"
         )
         rec.close()
 

@@ -1,8 +1,11 @@
-"""The long fault campaign behind docs/reliability.md: kills and errors at every disk call, fuzzing of the reader, a soak.
+"""The long fault campaign behind docs/reliability.md: kills and errors at every disk call, fuzzing
+of the reader, a soak.
 
-python benchmarks/faults.py kills [--scenario NAME] [--mode 0]     every call that changes the disk, of everything that writes, hit in eight ways
+python benchmarks/faults.py kills [--scenario NAME] [--mode 0]
 python benchmarks/faults.py fuzz --count 1000000 --seed 0
 python benchmarks/faults.py soak --captures 2000 --layers 20
+
+`kills` hits every call that changes the disk, of everything that writes, in eight ways.
 """
 
 from __future__ import annotations
@@ -22,11 +25,22 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 
 
-HITS = {0: "kill -9 before the call", 1: "kill -9 in the middle of the call", 2: "SIGTERM at the call", 3: "SIGINT at the call", 5: "EIO", 28: "ENOSPC", 1028: "ENOSPC from the call on", 30: "read-only filesystem"}  # fmt: skip
+HITS = {
+    0: "kill -9 before the call",
+    1: "kill -9 in the middle of the call",
+    2: "SIGTERM at the call",
+    3: "SIGINT at the call",
+    5: "EIO",
+    28: "ENOSPC",
+    1028: "ENOSPC from the call on",
+    30: "read-only filesystem",
+}
 
 
 def kills(root: Path, scenarios: list[str], modes: list[int]) -> None:
-    """Print, per scenario and kind of fault, how often it was injected; any loss, and any change of a training, raises."""
+    """Print, per scenario and kind of fault, how often it was injected; any loss, and any change of
+    a training, raises.
+    """
     import subprocess
 
     import test_crash as t
@@ -44,7 +58,8 @@ def kills(root: Path, scenarios: list[str], modes: list[int]) -> None:
             hits = t.campaign(server, scenario, mode, folder / str(mode))
             total[HITS.get(mode, os.strerror(mode % 1000))] += hits
             print(
-                f"{scenario}: {HITS.get(mode, os.strerror(mode % 1000))}: {hits} injections, nothing reported was lost",
+                f"{scenario}: {HITS.get(mode, os.strerror(mode % 1000))}: {hits} injections, "
+                "nothing reported was lost",
                 flush=True,
             )
         server.close()
@@ -53,7 +68,9 @@ def kills(root: Path, scenarios: list[str], modes: list[int]) -> None:
 
 
 def fuzz(root: Path, count: int, seed: int) -> None:
-    """Print executions, mutants read as intact and right, slowest seconds and peak memory; a wrong value, a hang or a crash raises."""
+    """Print executions, mutants read as intact and right, slowest seconds and peak memory; a wrong
+    value, a hang or a crash raises.
+    """
     import test_hostile as t
 
     from infoplane.archive import RunWriter, pack
@@ -78,7 +95,8 @@ def fuzz(root: Path, count: int, seed: int) -> None:
             max(peak, mib),
         )
         print(
-            f"{done} executions in {time.perf_counter() - started:.0f} s, {intact} read as intact and right, slowest {slowest:.3f} s, peak {peak} MiB",
+            f"{done} executions in {time.perf_counter() - started:.0f} s, {intact} read as intact "
+            f"and right, slowest {slowest:.3f} s, peak {peak} MiB",
             flush=True,
         )
 
@@ -104,7 +122,9 @@ def _viewer(
     stop: multiprocessing.synchronize.Event,
     seen: multiprocessing.sharedctypes.Synchronized,
 ) -> None:
-    """The live page of the run and one browser of it: every change announced is answered by fetching the data."""
+    """The live page of the run and one browser of it: every change announced is answered by
+    fetching the data.
+    """
     import http.client
     import threading
 
@@ -126,7 +146,9 @@ def _viewer(
 
 
 def soak(root: Path, captures: int, layers: int) -> None:
-    """Print memory, open files and captures per second by tenth of the run, with two readers and the live page attached."""
+    """Print memory, open files and captures per second by tenth of the run, with two readers and
+    the live page attached.
+    """
     from infoplane.archive import RunWriter
     from infoplane.types import LayerInfo
 
@@ -161,7 +183,9 @@ def soak(root: Path, captures: int, layers: int) -> None:
                 ]
                 now = time.perf_counter()
                 print(
-                    f"{step + 1} captures: {resident} MiB resident (readers and page {others}), {len(os.listdir('/proc/self/fd'))} open files, {captures / 10 / (now - mark):.0f} captures/s",
+                    f"{step + 1} captures: {resident} MiB resident (readers and page {others}), "
+                    f"{len(os.listdir('/proc/self/fd'))} open files, "
+                    f"{captures / 10 / (now - mark):.0f} captures/s",
                     flush=True,
                 )
                 mark = now
@@ -169,7 +193,8 @@ def soak(root: Path, captures: int, layers: int) -> None:
         for r in readers:
             r.join()
     print(
-        f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values, {seen.value} pages served"
+        f"readers: exit codes {[r.exitcode for r in readers]}, {wrong.value} wrong values, "
+        f"{seen.value} pages served"
     )
 
 

@@ -1,10 +1,15 @@
-"""Coverage-guided fuzzing of everything that reads a file, with atheris (``pip install atheris``); the figures are in docs/reliability.md.
+"""Coverage-guided fuzzing of everything that reads a file, with atheris (``pip install atheris``);
+the figures are in docs/reliability.md.
 
-PROCESSOR_SECONDS=3600 python -m benchmarks.fuzz CORPUS -timeout=600 -rss_limit_mb=2048     (options of libFuzzer)
+PROCESSOR_SECONDS=3600 python -m benchmarks.fuzz CORPUS -timeout=600 -rss_limit_mb=2048
 
-An input is one byte that says which file of a run it replaces, and the file. Half of the mutants are edited as bytes, half as JSON whose checksum
-is made right again, as an enemy who knows the format would. Seeds exist in the structures that we write (checksummed) and in HDF5's earliest
-(not checksummed), so that edits reach deep into the library. Anything but our error or the right data is a finding: libFuzzer stops and keeps the input.
+The options are those of libFuzzer.
+
+An input is one byte that says which file of a run it replaces, and the file. Half of the mutants
+are edited as bytes, half as JSON whose checksum is made right again, as an enemy who knows the
+format would. Seeds exist in the structures that we write (checksummed) and in HDF5's earliest (not
+checksummed), so that edits reach deep into the library. Anything but our error or the right data is
+a finding: libFuzzer stops and keeps the input.
 """
 
 from __future__ import annotations
@@ -133,8 +138,8 @@ class Target:
     def report(self) -> str:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         return (
-            f"{self.executions} executions in {time.process_time():.0f} s of processor time, {self.read} read as intact and right, "
-            f"slowest {self.slowest:.2f} s, peak {peak} MiB"
+            f"{self.executions} executions in {time.process_time():.0f} s of processor time, "
+            f"{self.read} read as intact and right, slowest {self.slowest:.2f} s, peak {peak} MiB"
         )
 
     def _doors(self, kind: str, path: Path) -> list[Any]:  # Any: thunks
@@ -171,7 +176,9 @@ class Target:
 
 
 def reseal(data: bytes, rng: random.Random) -> bytes:
-    """The mutant with one of its sealed JSON texts edited and sealed again; inside HDF5 at the same length."""
+    """The mutant with one of its sealed JSON texts edited and sealed again; inside HDF5 at the same
+    length.
+    """
     starts = [found.start() for found in re.finditer(rb'\{"format": ', data)]
     if not starts:
         return data
@@ -198,7 +205,9 @@ def reseal(data: bytes, rng: random.Random) -> bytes:
 
 
 def mutate(data: bytes, max_size: int, seed: int, fresh: list[bytes]) -> bytes:
-    """One mutant; every third starts from an intact file, so that edits meet whole structures and not only the remains of earlier ones."""
+    """One mutant; every third starts from an intact file, so that edits meet whole structures and
+    not only the remains of earlier ones.
+    """
     rng = random.Random(seed)
     if rng.random() < 0.3:
         data = rng.choice(fresh)

@@ -1,10 +1,12 @@
-"""Mutants of planes and of result lines whose checksums and marks are right, used as a user would; the figures are in docs/reliability.md.
+"""Mutants of planes and of result lines whose checksums and marks are right, used as a user would;
+the figures are in docs/reliability.md.
 
 python -m benchmarks.fuzz_sealed --kind plane --count 50000 --seed 1
 
-A mutant is one to three edits of a plane's header or columns, or of a line of results, sealed again: with the checksum, and with the mark of the
-user who reads it, so that the line is believed. It is then read, printed, checked, shown on the live page, and measured on. Anything but our error, or a
-number that is not finite, or one beyond log2 of the rows, is a finding.
+A mutant is one to three edits of a plane's header or columns, or of a line of results, sealed
+again: with the checksum, and with the mark of the user who reads it, so that the line is believed.
+It is then read, printed, checked, shown on the live page, and measured on. Anything but our error,
+or a number that is not finite, or one beyond log2 of the rows, is a finding.
 """
 
 from __future__ import annotations
@@ -163,7 +165,10 @@ def campaign(mutants: PlaneMutants | LineMutants, count: int, seed: int) -> Iter
             refused += 1
         except Exception as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
-            place = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}: {str(error)[:90]}"
+            place = (
+                f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}: "
+                f"{str(error)[:90]}"
+            )
             findings[place] += 1
             examples.setdefault(place, done)
         slowest = max(slowest, time.process_time() - began)
@@ -171,7 +176,8 @@ def campaign(mutants: PlaneMutants | LineMutants, count: int, seed: int) -> Iter
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
             yield (
                 f"{done} mutants in {time.process_time():.0f} s of processor, {refused} refused, "
-                f"{sum(findings.values())} findings of {len(findings)} kinds, slowest {slowest:.2f} s, peak {peak} MiB"
+                f"{sum(findings.values())} findings of {len(findings)} kinds, slowest "
+                f"{slowest:.2f} s, peak {peak} MiB"
             )
     for place, times in findings.most_common():
         yield f"{times} x {place} (mutant {examples[place]})"

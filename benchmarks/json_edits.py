@@ -1,4 +1,6 @@
-"""Edits of a JSON tree, as somebody makes them who knows a format and looks for what its reader did not expect."""
+"""Edits of a JSON tree, as somebody makes them who knows a format and looks for what its reader did
+not expect.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +9,35 @@ import random
 from typing import Any
 
 ODD: tuple[Any, ...] = (  # Any: JSON
-    None, True, -1, 0, 1, 3, 2**31, 2**63, 10**18, 10**30, 1e308, float("nan"), "", "..", "a\0b", "/etc/passwd",
-    "<f8", "|O", "x" * 40, [], {}, [[]], [0], {"$float": "inf"}, "lower", "nats", 0.5, 77.0,
-)  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1,
+    3,
+    2**31,
+    2**63,
+    10**18,
+    10**30,
+    1e308,
+    float("nan"),
+    "",
+    "..",
+    "a\0b",
+    "/etc/passwd",
+    "<f8",
+    "|O",
+    "x" * 40,
+    [],
+    {},
+    [[]],
+    [0],
+    {"$float": "inf"},
+    "lower",
+    "nats",
+    0.5,
+    77.0,
+)
 """Values of every kind, and numbers at the edge of what can be counted."""
 
 

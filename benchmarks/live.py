@@ -1,6 +1,8 @@
-"""`python -m benchmarks.live [EPOCHS]`: what analysis costs a training of the 12-bit network, the whole plane against numpy, and start-up times.
+"""`python -m benchmarks.live [EPOCHS]`: what analysis costs a training of the 12-bit network, the
+whole plane against numpy, and start-up times.
 
-The peers of the plane are the dense formula and void views of `benchmarks.peers` on three of the checkpoints, times as many as there are.
+The peers of the plane are the dense formula and void views of `benchmarks.peers` on three of the
+checkpoints, times as many as there are.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ def used(who: int) -> float:
 
 
 def train(to: Path, epochs: int, measure: list[str] | None) -> tuple[float, float, float, float]:
-    """Wall seconds of the training loop, processor seconds of this process in it, wall seconds of waiting for the plane, processor seconds of measuring."""
+    """Wall seconds of the training loop, processor seconds of this process in it, wall seconds of
+    waiting for the plane, processor seconds of measuring.
+    """
     x, y = ip.data.szt.load()
     model = ip.data.szt.network("tanh", seed=0)
     options = dict(
@@ -82,25 +86,32 @@ def beside_training(root: Path, epochs: int) -> None:
     ]
     plain, live = np.median(np.array(rounds), axis=0)
     print(
-        f"\n{epochs} epochs of the 12-bit network, {CHECKPOINTS} checkpoints, both KDE bounds and bins of X and Y; medians of {ROUNDS}, in turns\n"
+        f"\n{epochs} epochs of the 12-bit network, {CHECKPOINTS} checkpoints, both KDE bounds and "
+        f"bins of X and Y; medians of {ROUNDS}, in turns\n"
     )
     print("| | capture only | with live analysis | ratio |\n|---|---|---|---|")
     print(
-        f"| training loop, wall seconds | {plain[0]:.1f} | {live[0]:.1f} | {live[0] / plain[0]:.3f} |"
+        f"| training loop, wall seconds | {plain[0]:.1f} | {live[0]:.1f} | "
+        f"{live[0] / plain[0]:.3f} |"
     )
     print(
-        f"| training process, processor seconds | {plain[1]:.1f} | {live[1]:.1f} | {live[1] / plain[1]:.3f} |"
+        f"| training process, processor seconds | {plain[1]:.1f} | {live[1]:.1f} | "
+        f"{live[1] / plain[1]:.3f} |"
     )
     print(
-        f"| from the last epoch to the whole plane, wall seconds | {plain[2]:.1f} | {live[2]:.1f} | |"
+        f"| from the last epoch to the whole plane, wall seconds | {plain[2]:.1f} | {live[2]:.1f} "
+        "| |"
     )
     print(
-        f"| measuring process, all of it, processor seconds | | {live[3]:.1f} | {live[3] / plain[1]:.3f} of training |"
+        f"| measuring process, all of it, processor seconds | | {live[3]:.1f} | "
+        f"{live[3] / plain[1]:.3f} of training |"
     )
 
 
 def whole_plane(run: Path) -> None:
-    """All checkpoints and layers of the run, from arrays in memory, and as `measure` does it from disk."""
+    """All checkpoints and layers of the run, from arrays in memory, and as `measure` does it from
+    disk.
+    """
     archive = open_archive(run)
     x, y = discrete(archive.row_ids), discrete(archive.y)
     classes = [np.flatnonzero(y.values[:, 0] == c) for c in np.unique(y.values)]
@@ -115,7 +126,8 @@ def whole_plane(run: Path) -> None:
         return [*whole, *(whole - inside)]
 
     print(
-        f"\nthe plane of {len(every)} checkpoints x {len(archive.layers)} layers, N={x.n}, X and Y, from arrays in memory\n"
+        f"\nthe plane of {len(every)} checkpoints x {len(archive.layers)} layers, N={x.n}, X and "
+        "Y, from arrays in memory\n"
     )
     print(
         "| work | peer s | infoplane s | ratio | largest difference, bits |\n|---|---|---|---|---|"
@@ -161,7 +173,9 @@ def mine(
 
 
 def ensemble(seeds: int = 10, epochs: int = 6) -> None:
-    """Seeds of the 12-bit network trained one after the other and as one, on one thread: seconds of both and the largest difference of a parameter."""
+    """Seeds of the 12-bit network trained one after the other and as one, on one thread: seconds of
+    both and the largest difference of a parameter.
+    """
     x, y = map(torch.as_tensor, ip.data.szt.load())
     masks = [torch.as_tensor(ip.data.szt.train_mask(s)) for s in range(seeds)]
     settings = {"epochs": epochs, "lr": 4e-4, "batch": 256}
@@ -189,12 +203,15 @@ def ensemble(seeds: int = 10, epochs: int = 6) -> None:
     error = max(float((p - q).abs().max().detach()) for both in pairs for p, q in both)
     one, all_of = (float(np.median(t)) for t in taken)
     print(
-        f"\n{seeds} seeds x {epochs} epochs, processor seconds: one by one {one:.2f}, as one {all_of:.2f}, {one / all_of:.2f} times; parameters {error:.0e} apart"
+        f"\n{seeds} seeds x {epochs} epochs, processor seconds: one by one {one:.2f}, as one "
+        f"{all_of:.2f}, {one / all_of:.2f} times; parameters {error:.0e} apart"
     )
 
 
 def start_up(run: Path) -> None:
-    """Processor and wall seconds of whole processes, of the plane as it was saved (and judged), where no judgement is kept, and where none was ever made."""
+    """Processor and wall seconds of whole processes, of the plane as it was saved (and judged),
+    where no judgement is kept, and where none was ever made.
+    """
     plot, check = (
         [sys.executable, "-m", "infoplane", *words]
         for words in (
@@ -234,13 +251,17 @@ def start_up(run: Path) -> None:
         print(f"| {title} | {processor:.2f} | {wall:.2f} |", flush=True)
 
 
-ONE = "import infoplane as ip; ip.measure({run!r}, ['kde:variance=0.001', 'bin:szt'], layers=['act1'], steps=[{step}], resume=False)"
+ONE = (
+    "import infoplane as ip; ip.measure({run!r}, ['kde:variance=0.001', 'bin:szt'], "
+    "layers=['act1'], steps=[{step}], resume=False)"
+)
 
 
 def main(epochs: int) -> None:
     """Everything."""
     print(
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}, "
+        f"{torch.get_num_threads()} threads"
     )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         beside_training(Path(folder), epochs)

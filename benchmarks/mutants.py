@@ -6,8 +6,32 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-COMPARE = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}  # fmt: skip
-BINARY = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div, ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.MatMult: ast.Add, ast.LShift: ast.RShift, ast.RShift: ast.LShift}  # fmt: skip
+COMPARE = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+BINARY = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Div,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+    ast.MatMult: ast.Add,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +47,9 @@ class Mutant:
 
 
 def mutants(file: str, source: str) -> list[Mutant]:
-    """Every mutant of a file, in order of place; annotations, docstrings, messages and imports are left alone."""
+    """Every mutant of a file, in order of place; annotations, docstrings, messages and imports are
+    left alone.
+    """
     found = []
     lines = [0]
     for text in source.encode().splitlines(keepends=True):
@@ -45,7 +71,9 @@ def mutants(file: str, source: str) -> list[Mutant]:
 
 
 def _code(tree: ast.AST) -> Iterator[ast.expr]:
-    """Expressions that do something: no annotation, message, docstring, decorator or default of a dataclass field's metadata."""
+    """Expressions that do something: no annotation, message, docstring, decorator or default of a
+    dataclass field's metadata.
+    """
     for child in ast.iter_child_nodes(tree):
         if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)) and child in (
             *tree.decorator_list,

@@ -1,10 +1,14 @@
 """Mutation testing: does a test fail when a line of the arithmetic or of the archive is changed?
 
-python -m benchmarks.mutation --sample 200 --seed 0 --out mutants.jsonl [FILE ...]        needs ``pip install coverage``
+python -m benchmarks.mutation --sample 200 --seed 0 --out mutants.jsonl [FILE ...]
 
-A random sample (every comparison, operator, constant, condition, index and call that may be changed is a candidate), each mutant held against the
-fast tests that run its line (learnt once by coverage) and the others of their files, those that are about the file first, until one fails. The tree is copied, so nothing here is touched; a
-process that has the big libraries loaded forks for every mutant.
+It needs ``pip install coverage``.
+
+A random sample (every comparison, operator, constant, condition, index and call that may be changed
+is a candidate), each mutant held against the fast tests that run its line (learnt once by coverage)
+and the others of their files, those that are about the file first, until one fails. The tree is
+copied, so nothing here is touched; a process that has the big libraries loaded forks for every
+mutant.
 """
 
 from __future__ import annotations
@@ -54,14 +58,23 @@ COMPILED = {
     "pairwise": "kernels/pairwise.py",
     "permutation": "resample.py",
 }
-"""Compiled kernels are not seen by coverage: each is held against the tests that run any line of the module that calls it."""
+"""Compiled kernels are not seen by coverage: each is held against the tests that run any line of
+the module that calls it.
+"""
 FIRST, SECONDS, WAIT = 12, 75, 1200
-"""Tests that come first; most seconds of computing, beyond those of its tests, and of waiting, after which a mutant hangs (and counts as killed)."""
-BIG = "h5py matplotlib.pyplot numba scipy.integrate scipy.optimize scipy.spatial scipy.stats sklearn.linear_model sklearn.neighbors torch"
+"""Tests that come first; most seconds of computing, beyond those of its tests, and of waiting,
+after which a mutant hangs (and counts as killed).
+"""
+BIG = (
+    "h5py matplotlib.pyplot numba scipy.integrate scipy.optimize scipy.spatial scipy.stats "
+    "sklearn.linear_model sklearn.neighbors torch"
+)
 BROKEN = 99
 """Exit code of a child that failed outside of the tests."""
 CONTROL_EVERY = 25
-"""So often an unchanged file is judged as if it were a mutant; if it does not survive, the figures mean nothing and this ends."""
+"""So often an unchanged file is judged as if it were a mutant; if it does not survive, the figures
+mean nothing and this ends.
+"""
 
 
 class _Coverage:
@@ -95,7 +108,9 @@ class _Coverage:
 
 
 def in_child(tree: Path, work: object, seconds: float, *, computing: int = 3600) -> tuple[int, str]:
-    """Runs ``work()`` in a fork inside the copied tree; its exit code (-1: too long) and what it wrote to its pipe."""
+    """Runs ``work()`` in a fork inside the copied tree; its exit code (-1: too long) and what it
+    wrote to its pipe.
+    """
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -133,7 +148,10 @@ def in_child(tree: Path, work: object, seconds: float, *, computing: int = 3600)
 
 
 def learn(tree: Path) -> tuple[dict[str, dict[str, list[str]]], dict[str, float]]:
-    """Lines to tests, and seconds per test, of all fast tests. ``tests/test_a.py::`` for what runs while the file is imported, before any of its tests."""
+    """Lines to tests, and seconds per test, of all fast tests.
+
+    ``tests/test_a.py::`` for what runs while the file is imported, before any of its tests.
+    """
     import pytest
 
     files = [
@@ -184,10 +202,12 @@ class Selection:
                     self.total[t] += 1
 
     def of(self, m: Mutant) -> list[str]:
-        """Those that run the mutant's statement, then the others of their files (which may share what a first one made), as long as time allows.
+        """Those that run the mutant's statement, then the others of their files (which may share
+        what a first one made), as long as time allows.
 
-        First the tests that are about the file: those with the largest share of their lines in it. Of a line that runs at import (outside of
-        every function): the tests that run any function of the file.
+        First the tests that are about the file: those with the largest share of their lines in it.
+        Of a line that runs at import (outside of every function): the tests that run any function
+        of the file.
         """
         file = m.file
         if file.endswith("_compiled.py"):
@@ -231,7 +251,9 @@ def _bodies(source: str) -> set[int]:
 
 
 def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
-    """The mutants of a file of results with one of these verdicts, where the source has not changed since."""
+    """The mutants of a file of results with one of these verdicts, where the source has not changed
+    since.
+    """
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     found = [
         Mutant(*(row[f.name] for f in fields(Mutant))) for row in rows if row["verdict"] in verdicts
@@ -240,7 +262,9 @@ def earlier(path: Path, verdicts: tuple[str, ...]) -> list[Mutant]:
 
 
 def _fails(tests: list[str]) -> int:
-    """Pytest's exit code; the likeliest few first, so that most mutants need few test files imported."""
+    """Pytest's exit code; the likeliest few first, so that most mutants need few test files
+    imported.
+    """
     import pytest
 
     for part in (tests[:FIRST], tests[FIRST:]):
@@ -254,7 +278,9 @@ def _fails(tests: list[str]) -> int:
 
 
 def judge(tree: Path, m: Mutant, tests: list[str], number: int, seconds: float) -> str:
-    """``killed``, ``timeout``, ``survived`` or ``not run``, of tests that take so many seconds without it."""
+    """``killed``, ``timeout``, ``survived`` or ``not run``, of tests that take so many seconds
+    without it.
+    """
     if not tests:
         return "not run"
     path = tree / m.file
@@ -282,7 +308,9 @@ def judge(tree: Path, m: Mutant, tests: list[str], number: int, seconds: float) 
 
 
 def preload() -> None:
-    """Load the big libraries before forking: nothing of ours, so that every child imports the changed tree."""
+    """Load the big libraries before forking: nothing of ours, so that every child imports the
+    changed tree.
+    """
     for name in BIG.split():
         importlib.import_module(name)
 
@@ -387,7 +415,8 @@ def main() -> None:
     total = sum(tally.values(), Counter())
     killed = total["killed"] + total["timeout"]
     print(
-        f"of {len(possible)} possible mutants {sum(total.values())} tried, {killed} killed ({100 * killed / max(1, sum(total.values())):.1f} %): {dict(total)}"
+        f"of {len(possible)} possible mutants {sum(total.values())} tried, {killed} killed "
+        f"({100 * killed / max(1, sum(total.values())):.1f} %): {dict(total)}"
     )
     shutil.rmtree(tree.parent, ignore_errors=True)
 

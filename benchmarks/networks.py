@@ -1,8 +1,9 @@
 """What attaching to large networks costs: `python -m benchmarks.networks [gpt2 ...]`.
 
 Weights are random.
-Times but the first words are those of the processor, so that other work on the machine moves them little; forwards and
-captures are taken in turns, and the least of each counts. Every network runs in a process of its own.
+Times but the first words are those of the processor, so that other work on the machine moves them
+little; forwards and captures are taken in turns, and the least of each counts. Every network runs
+in a process of its own.
 """
 
 from __future__ import annotations
@@ -30,10 +31,9 @@ from infoplane.types import Chain
 MIB = 2**20
 TURNS = 3
 HEAD = (
-    "| network | layers | first words | attaching, in forwards of 8 rows | of the rows of the test | interchange test alone | capture against its bare forwards "
-    "| batch | peak of attaching | of a capture | of its bare forwards | one batch of all layers |\n"
-    + "|---" * 12
-    + "|"
+    "| network | layers | first words | attaching, in forwards of 8 rows | of the rows of the test "
+    "| interchange test alone | capture against its bare forwards | batch | peak of attaching | of "
+    "a capture | of its bare forwards | one batch of all layers |\n" + "|---" * 12 + "|"
 )
 
 
@@ -141,11 +141,19 @@ def measure(name: str, rows: int) -> str:
     second.close()
     one_batch = sum(i.bytes_per_row for i in plan.infos) * plan.batch_size
     cells: list[Any] = [  # Any: text and numbers
-        name, len(plan.infos), f"{words.at - began:.1f} s", f"{spent['attach'] / forward:.1f}",
-        f"{spent['attach'] / forward * 8 / (2 * pairs):.1f}", f"{spent['test'] / forward:.1f}",
-        f"{min(captures) / min(bare):.2f}", plan.batch_size, f"{peaks[0] / MIB:.0f} MiB",
-        f"{max(peaks[1::2]) / MIB:.0f} MiB", f"{max(peaks[2::2]) / MIB:.0f} MiB", f"{one_batch / MIB:.0f} MiB",
-    ]  # fmt: skip
+        name,
+        len(plan.infos),
+        f"{words.at - began:.1f} s",
+        f"{spent['attach'] / forward:.1f}",
+        f"{spent['attach'] / forward * 8 / (2 * pairs):.1f}",
+        f"{spent['test'] / forward:.1f}",
+        f"{min(captures) / min(bare):.2f}",
+        plan.batch_size,
+        f"{peaks[0] / MIB:.0f} MiB",
+        f"{max(peaks[1::2]) / MIB:.0f} MiB",
+        f"{max(peaks[2::2]) / MIB:.0f} MiB",
+        f"{one_batch / MIB:.0f} MiB",
+    ]
     return "| " + " | ".join(map(str, cells)) + " |"
 
 

@@ -1,4 +1,6 @@
-"""Peers: faithful re-implementations of published formulas in plain numpy, and scikit-learn's distances and neighbours."""
+"""Peers: faithful re-implementations of published formulas in plain numpy, and scikit-learn's
+distances and neighbours.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ Array = NDArray[Any]  # Any: every dtype passes here
 
 
 def kde_dense(z: Array, s2: float) -> tuple[float, float]:
-    """Kolchinsky & Tracey's upper and lower bound in bits from the full N x N matrix of distances."""
+    """Kolchinsky & Tracey's two bounds in bits from the full N x N matrix of distances."""
     norms = (z * z).sum(axis=1)
     d = np.maximum(norms[:, None] + norms[None, :] - 2 * z @ z.T, 0)
     np.fill_diagonal(d, 0)
@@ -27,7 +29,9 @@ def kde_dense(z: Array, s2: float) -> tuple[float, float]:
 
 
 def binned_void(z: Array, width: float) -> float:
-    """Entropy in bits of floor(z / width) by `np.unique` on a void view of the rows, as in the published code."""
+    """Entropy in bits of floor(z / width) by `np.unique` on a void view of the rows, as in the
+    published code.
+    """
     cells = np.ascontiguousarray(np.floor(z / width).astype(np.int64))
     rows = cells.view(np.dtype((np.void, cells.dtype.itemsize * cells.shape[1])))
     p = np.unique(rows, return_counts=True)[1] / len(z)
@@ -35,7 +39,9 @@ def binned_void(z: Array, width: float) -> float:
 
 
 def ksg_sklearn(x: Array, z: Array, k: int) -> float:
-    """KSG estimator 1 in bits: Euclidean norm in each marginal, the maximum across them, by scikit-learn's dense distances."""
+    """KSG estimator 1 in bits: Euclidean norm in each marginal, the maximum across them, by
+    scikit-learn's dense distances.
+    """
     dx, dz = pairwise_distances(x), pairwise_distances(z)
     joint = np.maximum(dx, dz)
     np.fill_diagonal(joint, np.inf)
@@ -47,7 +53,9 @@ def ksg_sklearn(x: Array, z: Array, k: int) -> float:
 
 
 def ksg_neighbours(x: Array, z: Array, k: int) -> float:
-    """The same estimator by `sklearn.neighbors`: neighbours in the joint space (precomputed maximum of the two distances), counts by trees."""
+    """The same estimator by `sklearn.neighbors`: neighbours in the joint space (precomputed maximum
+    of the two distances), counts by trees.
+    """
     joint = np.maximum(pairwise_distances(x), pairwise_distances(z))
     eps = NearestNeighbors(metric="precomputed", n_neighbors=k).fit(joint).kneighbors()[0][:, -1]
     radius = np.nextafter(eps * (1 - 1e-9), 0)
@@ -58,7 +66,9 @@ def ksg_neighbours(x: Array, z: Array, k: int) -> float:
 
 
 def ksg_sklearn_line(x: Array, z: Array, k: int) -> float:
-    """The 1-D estimator as scikit-learn's `mutual_info_regression` computes it (kd-tree, Chebyshev), in bits."""
+    """The 1-D estimator as scikit-learn's `mutual_info_regression` computes it (kd-tree,
+    Chebyshev), in bits.
+    """
     joint = np.hstack((x, z))
     radius = np.nextafter(
         NearestNeighbors(metric="chebyshev", n_neighbors=k).fit(joint).kneighbors()[0][:, -1], 0
@@ -73,7 +83,9 @@ def ksg_sklearn_line(x: Array, z: Array, k: int) -> float:
 
 
 def renyi_dense(z: Array, y: Array, alpha: float, width: float) -> list[float]:
-    """Matrix-based Renyi "information" of unique X and of labels, as published: an N x N x d array of differences, eigh of every matrix."""
+    """Matrix-based Renyi "information" of unique X and of labels, as published: an N x N x d array
+    of differences, eigh of every matrix.
+    """
     n = len(z)
     d = np.empty((n, n))
     for rows in np.array_split(

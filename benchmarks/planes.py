@@ -1,4 +1,6 @@
-"""`python -m benchmarks.planes [STEPS ...]`: what planes of many checkpoints cost: measuring, judging, writing, reading, drawing them."""
+"""`python -m benchmarks.planes [STEPS ...]`: what planes of many checkpoints cost: measuring,
+judging, writing, reading, drawing them.
+"""
 
 from __future__ import annotations
 
@@ -100,10 +102,12 @@ def costs(folder: Path, steps: int) -> tuple[int, list[float]]:
 def main(sizes: list[int]) -> None:
     """The table."""
     print(
-        f"{len(WIDTHS)} layers, {len(SPECS)} estimators, N={ROWS}; seconds, medians of 3 but for measuring and judging\n"
+        f"{len(WIDTHS)} layers, {len(SPECS)} estimators, N={ROWS}; seconds, medians of 3 but for "
+        "measuring and judging\n"
     )
     print(
-        "| checkpoints | points | measure | known already | judge | save | load | open the run | check | plot | check, no report kept | plot, no report kept |"
+        "| checkpoints | points | measure | known already | judge | save | load | open the run | "
+        "check | plot | check, no report kept | plot, no report kept |"
     )
     print("|---" * 12 + "|")
     for steps in sizes:

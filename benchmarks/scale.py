@@ -1,4 +1,6 @@
-"""`python -m benchmarks.scale [N ...]`: seconds and peak memory of one KDE pass, each N and d in a process of its own, fitted exponents; bins of 10^6 rows."""
+"""`python -m benchmarks.scale [N ...]`: seconds and peak memory of one KDE pass, each N and d in a
+process of its own, fitted exponents; bins of 10^6 rows.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +72,8 @@ def exponent(of: object, seconds: object) -> float:
 def main(sizes: list[int]) -> None:
     """The curves and their exponents."""
     print(
-        "| work | N | d | the layer, MiB | seconds | peak MiB of the process |\n|---|---|---|---|---|---|"
+        "| work | N | d | the layer, MiB | seconds | peak MiB of the process |\n"
+        "|---|---|---|---|---|---|"
     )
     seconds, peak = np.array([measured("kde", n, DIM) for n in sizes]).T
     by_dim = [measured("kde", ROWS, d)[0] for d in DIMS]
@@ -78,8 +81,10 @@ def main(sizes: list[int]) -> None:
         measured("bin", 1_000_000, dim)
     if len(sizes) > 1:
         print(
-            f"\nKDE seconds grow as N^{exponent(sizes, seconds):.2f} (d={DIM}) and d^{exponent(DIMS, by_dim):.2f} (N={ROWS}); "
-            f"memory as {np.polyfit(sizes, peak, 1)[0] * 1024:.1f} KiB per row, of which the layer itself is {DIM * 4 / 1024:.0f}"
+            f"\nKDE seconds grow as N^{exponent(sizes, seconds):.2f} (d={DIM}) and "
+            f"d^{exponent(DIMS, by_dim):.2f} (N={ROWS}); memory as "
+            f"{np.polyfit(sizes, peak, 1)[0] * 1024:.1f} KiB per row, of which the layer itself is "
+            f"{DIM * 4 / 1024:.0f}"
         )
 
 

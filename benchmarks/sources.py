@@ -1,4 +1,6 @@
-"""What reading from elsewhere costs: `python -m benchmarks.sources` prints ratios, medians of runs in turn within one process."""
+"""What reading from elsewhere costs: `python -m benchmarks.sources` prints ratios, medians of runs
+in turn within one process.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ CHECKPOINTS, ROWS = 10, 4096
 
 
 def checkpoints(folder: Path) -> None:
-    """Ten checkpoints of one network, against ten bare forwards that keep what a run keeps, and reading the files."""
+    """Ten checkpoints of one network, against ten bare forwards that keep what a run keeps, and
+    reading the files.
+    """
     net, x, y = network(), torch.randn(ROWS, 784), np.arange(ROWS) % 10
     (folder / "ckpts").mkdir()
     for step in range(CHECKPOINTS):
@@ -38,9 +42,15 @@ def checkpoints(folder: Path) -> None:
 
     def capture(layers: object = "all") -> None:
         ip.capture(
-            net, (x, y), folder / "run", checkpoints=folder / "ckpts", overwrite=True,
-            layers=layers, batch_size=1024, chain=False,
-        )  # fmt: skip
+            net,
+            (x, y),
+            folder / "run",
+            checkpoints=folder / "ckpts",
+            overwrite=True,
+            layers=layers,
+            batch_size=1024,
+            chain=False,
+        )
 
     def forwards() -> None:
         for file in sorted((folder / "ckpts").iterdir()):
@@ -73,9 +83,12 @@ def imports(folder: Path) -> None:
 
     def read() -> None:
         ip.import_run(
-            folder / "dump", to=folder / "imported", pattern="step{step}/{layer}.npy",
-            y=np.arange(16384) % 10, overwrite=True,
-        )  # fmt: skip
+            folder / "dump",
+            to=folder / "imported",
+            pattern="step{step}/{layer}.npy",
+            y=np.arange(16384) % 10,
+            overwrite=True,
+        )
 
     paired("256 MiB: synced copy | ip.import_run", copy, read, 5)
 

@@ -1,4 +1,6 @@
-"""What token rows cost: `python -m benchmarks.tokens` captures 100,000 tokens of 384 units at 7 layers and bins them. Files lie in the working directory."""
+"""What token rows cost: `python -m benchmarks.tokens` captures 100,000 tokens of 384 units at 7
+layers and bins them. Files lie in the working directory.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def resident_bytes() -> int:
 
 @contextmanager
 def peak_of(found: list[int]) -> Iterator[None]:
-    """The largest memory of this process meanwhile, above what it is before, looked at a hundred times a second."""
+    """The largest memory of this process meanwhile, above what it is before, looked at a hundred
+    times a second.
+    """
     before, done = resident_bytes(), threading.Event()
     found.append(0)
 
@@ -112,7 +116,8 @@ def main() -> None:
             peaks[-1],
         )
         print(
-            f"\n{plane}; one layer is {TOKENS * UNITS * 4 / 2**20:.0f} MiB; peak of the process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
+            f"\n{plane}; one layer is {TOKENS * UNITS * 4 / 2**20:.0f} MiB; peak of the process "
+            f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB"
         )
 
 

@@ -1,7 +1,10 @@
 """Tables of docs/calibration.md about distributions that were chosen before any look.
 
-`python -m benchmarks.unseen errors`      the default beside plain neighbours and NPEET's formula, on curves and the other pairs
-`python -m benchmarks.unseen coverage`    how often 95 % intervals hold the truth, and how often none is given
+`python -m benchmarks.unseen TABLE`, where TABLE is one of
+
+- `errors`: the default beside plain neighbours and NPEET's formula, on curves and other pairs
+- `coverage`: how often 95 % intervals hold the truth, and how often none is given
+
 Each prints Markdown and, with `--write docs/calibration.md`, puts it between its markers.
 """
 

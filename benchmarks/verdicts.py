@@ -1,6 +1,8 @@
-"""How often the verdicts are right: `python -m benchmarks.verdicts [--runs 300] [--networks 10]` prints the table of docs/rates.md.
+"""How often the verdicts are right: `python -m benchmarks.verdicts [--runs 300] [--networks 10]`
+prints the table of docs/rates.md.
 
-False positives on chains where no layer has more information than another; power on layers that do; planted bugs on real networks.
+False positives on chains where no layer has more information than another; power on layers that do;
+planted bugs on real networks.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ BIN_RULES = (
 def equal_chain(
     n: int, symbols: int, layers: int, rng: np.random.Generator
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Layers that all have the same information about y: each relabels the one before and adds symbols that y does not know."""
+    """Layers that all have the same information about y: each relabels the one before and adds
+    symbols that y does not know.
+    """
     t = rng.integers(0, symbols, n)
     y = (t % 2) ^ (rng.random(n) < 0.2)
     chain = [t]
@@ -51,7 +55,9 @@ def coverage_of(codes: np.ndarray) -> float:
 
 
 def false_positives(runs: int, n: int, symbols: int, draws: int = 999) -> dict[str, float]:
-    """Per pair and family-wise (10 pairs, Holm) rejection rates at 5 %, and how often the raw comparison flags any pair."""
+    """Per pair and family-wise (10 pairs, Holm) rejection rates at 5 %, and how often the raw
+    comparison flags any pair.
+    """
     rng = np.random.default_rng([n, symbols])
     raw = families = pairs = tests = 0
     covered = []
@@ -77,7 +83,9 @@ def false_positives(runs: int, n: int, symbols: int, draws: int = 999) -> dict[s
 
 
 def power(runs: int, n: int, bits: float, draws: int = 999) -> float:
-    """Share of layer swaps found: the upstream layer is the downstream one through a channel that loses ``bits`` about y."""
+    """Share of layer swaps found: the upstream layer is the downstream one through a channel that
+    loses ``bits`` about y.
+    """
     from scipy.optimize import brentq
 
     def h(p: float) -> float:
@@ -101,7 +109,9 @@ def power(runs: int, n: int, bits: float, draws: int = 999) -> float:
 
 
 def gaussian_chains(runs: int, n: int = 600) -> float:
-    """Share of Gaussian chains with equal information (a rotation between the layers, so that the estimates differ) that k-NN calls more than chance."""
+    """Share of Gaussian chains with equal information (a rotation between the layers, so that the
+    estimates differ) that k-NN calls more than chance.
+    """
     from scipy.stats import norm
 
     import infoplane as ip
@@ -137,7 +147,9 @@ def gaussian_chains(runs: int, n: int = 600) -> float:
 def planted(
     networks: int, epochs: int, say: Callable[[str], object] = print
 ) -> dict[str, tuple[int, int, int]]:
-    """Bug -> (networks, found with the live model, found from the archive alone); key "untouched" counts false alarms instead."""
+    """Bug -> (networks, found with the live model, found from the archive alone); key "untouched"
+    counts false alarms instead.
+    """
     import torch
 
     import infoplane as ip
@@ -242,25 +254,30 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=300)
     given = parser.parse_args()
     print(
-        "| equal-information chain, 5 layers | coverage | raw comparison flags | rejected per pair | family-wise over 10 pairs |\n|---|---|---|---|---|"
+        "| equal-information chain, 5 layers | coverage | raw comparison flags | rejected per pair "
+        "| family-wise over 10 pairs |\n|---|---|---|---|---|"
     )
     for n, symbols in ((400, 4), (400, 16), (400, 40), (400, 80), (400, 160), (400, 240)):
         r = false_positives(given.runs, n, symbols)
         print(
-            f"| N={n}, {symbols} symbols first | {r['coverage']:.2f} | {r['raw']:.1%} | {r['pair']:.1%} | {r['family']:.1%} |",
+            f"| N={n}, {symbols} symbols first | {r['coverage']:.2f} | {r['raw']:.1%} | "
+            f"{r['pair']:.1%} | {r['family']:.1%} |",
             flush=True,
         )
     print(
-        f"\nGaussian chains, KSG, {given.runs} runs: {gaussian_chains(given.runs):.1%} beyond chance at 5 %",
+        f"\nGaussian chains, KSG, {given.runs} runs: {gaussian_chains(given.runs):.1%} beyond "
+        "chance at 5 %",
         flush=True,
     )
     for n, bits in ((500, 0.05), (2000, 0.011)):
         print(
-            f"power: a layer swap worth {bits} bit at N={n}: found in {power(given.runs, n, bits):.1%} of {given.runs}",
+            f"power: a layer swap worth {bits} bit at N={n}: found in "
+            f"{power(given.runs, n, bits):.1%} of {given.runs}",
             flush=True,
         )
     print(
-        "\n| planted bug | networks | found with the live model | found from the archive alone |\n|---|---|---|---|"
+        "\n| planted bug | networks | found with the live model | found from the archive alone |\n"
+        "|---|---|---|---|"
     )
     for bug, (n, live, alone) in planted(
         given.networks, given.epochs, say=lambda text: None

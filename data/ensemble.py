@@ -32,18 +32,21 @@ def classify_together(
 
     Returns how each ended.
 
-    Losses of different members share no parameter and the optimisers work element by element, so that every member takes the steps that it
-    would take alone, up to the rounding of batched products. During training the models' parameters are views of the stacked ones: a recorder
-    on each model sees it as it is.
+    Losses of different members share no parameter and the optimisers work element by element, so
+    that every member takes the steps that it would take alone, up to the rounding of batched
+    products. During training the models' parameters are views of the stacked ones: a recorder on
+    each model sees it as it is.
 
     Args:
         models: the same architecture, without buffers; trained in place.
-        x, y: all rows and their labels. trains: per member the mask of its training rows; equally many each.
+        x, y: all rows and their labels. trains: per member the mask of its training rows; equally
+            many each.
         epochs, lr, batch, optimiser: as for `classify`. seeds: of the members' shuffles.
         on_epoch: per member, called as ``on_epoch[k](epoch, metrics)`` after every epoch.
 
     Raises:
-        InputError: nothing to train, members that differ in architecture or in numbers of rows, or models with buffers.
+        InputError: nothing to train, members that differ in architecture or in numbers of rows, or
+            models with buffers.
     """
     _check(models, trains, seeds, on_epoch)
     stacked = _Stacked(models, optimiser, lr)
@@ -123,16 +126,19 @@ def _check(
         or (on_epoch and len(on_epoch) != len(models))
     ):
         raise InputError(
-            f"expected one mask, seed and callback per model, got {len(models)} models, {len(trains)} masks, {len(seeds)} seeds, {len(on_epoch)} callbacks"
+            f"expected one mask, seed and callback per model, got {len(models)} models, "
+            f"{len(trains)} masks, {len(seeds)} seeds, {len(on_epoch)} callbacks"
         )
     shapes = [[(name, tuple(p.shape)) for name, p in m.named_parameters()] for m in models]
     if any(s != shapes[0] for s in shapes):
         raise InputError(
-            "members of an ensemble must have the same architecture; these differ in names or shapes of parameters"
+            "members of an ensemble must have the same architecture; these differ in names or "
+            "shapes of parameters"
         )
     if any(True for m in models for _ in m.buffers()):
         raise InputError(
-            "members with buffers (batch-norm statistics) cannot be trained as one; train them one after the other"
+            "members with buffers (batch-norm statistics) cannot be trained as one; train them one "
+            "after the other"
         )
     if len({int(t.sum()) for t in trains}) > 1:
         raise InputError(

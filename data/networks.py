@@ -33,7 +33,8 @@ def mlp(sizes: Sequence[int], activation: str = "tanh", *, seed: int = 0) -> nn.
 
     The last layer gives logits.
 
-    Weights: normal of standard deviation 1/sqrt(fan_in), truncated at two deviations; biases 0 (as in Shwartz-Ziv & Tishby's code).
+    Weights: normal of standard deviation 1/sqrt(fan_in), truncated at two deviations; biases 0 (as
+    in Shwartz-Ziv & Tishby's code).
 
     Raises:
         InputError: an unknown activation, or fewer than two sizes.

@@ -2,8 +2,9 @@
 
 12 bits on the vertices of an icosahedron, invariant under its symmetries.
 
-All 4096 patterns occur once. ``f(x) = popcount(x) + |sum of the set vertices|`` and ``y = 1`` iff ``f > 7.63``: 2118 ones, 64 classes of
-patterns with the same popcount and length, and H(X) = 12 bits, I(X;Y) = H(Y) = 0.9991571 bits. Nothing is vendored.
+All 4096 patterns occur once. ``f(x) = popcount(x) + |sum of the set vertices|`` and ``y = 1`` iff
+``f > 7.63``: 2118 ones, 64 classes of patterns with the same popcount and length, and H(X) = 12
+bits, I(X;Y) = H(Y) = 0.9991571 bits. Nothing is vendored.
 """
 
 from __future__ import annotations

@@ -45,12 +45,14 @@ def classify(
     Returns how it ended.
 
     Args:
-        model: maps ``(n, ...)`` to ``(n, classes)`` logits; trained in place, on the device of its parameters.
+        model: maps ``(n, ...)`` to ``(n, classes)`` logits; trained in place, on the device of its
+            parameters.
         x: all rows, an array or a tensor.
         y: their labels, shape ``(n,)``.
         train: boolean mask, shape ``(n,)``.
         batch: minibatch size; 0 for full batch.
-        on_epoch: called as ``on_epoch(epoch, metrics)`` after every epoch, 1 to ``epochs``; ``Recorder.step`` fits as a keyword call.
+        on_epoch: called as ``on_epoch(epoch, metrics)`` after every epoch, 1 to ``epochs``;
+            ``Recorder.step`` fits as a keyword call.
     """
     device = next(model.parameters()).device
     x, y, train = (torch.as_tensor(a).to(device) for a in (x, y, train))

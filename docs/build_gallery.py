@@ -1,4 +1,6 @@
-"""Make the pictures of the pages anew: run their code where it belongs (`make gallery [PAGES=tutorial]`)."""
+"""Make the pictures of the pages anew: run their code where it belongs (`make gallery
+[PAGES=tutorial]`).
+"""
 
 from __future__ import annotations
 

@@ -16,10 +16,14 @@ CAUTION = (
 )
 HEAD = """# What `auto` takes of other networks
 
-`make zoo` attaches a recorder to every network below (tiny, random weights, built from the configurations of their packages) and holds each to four things: the
-layers are those of the table; every stored bit is that of a plain forward; three steps of training end with the same bits as without the recorder; the check finds
-no fault. Of networks whose residual stream is a sum of functions (vit-pytorch, x-transformers) the certificate cuts every pair, too. A dozen of all are tried whenever the tests run.
-vit-pytorch is installed without what it needs for training: `pip install --no-deps vit-pytorch`. This page is written by `docs/build_zoo.py`; the rule is in [Attach to any training](capture.md).
+`make zoo` attaches a recorder to every network below (tiny, random weights, built from the
+configurations of their packages) and holds each to four things: the layers are those of the table;
+every stored bit is that of a plain forward; three steps of training end with the same bits as
+without the recorder; the check finds no fault. Of networks whose residual stream is a sum of
+functions (vit-pytorch, x-transformers) the certificate cuts every pair, too. A dozen of all are
+tried whenever the tests run. vit-pytorch is installed without what it needs for training: `pip
+install --no-deps vit-pytorch`. This page is written by `docs/build_zoo.py`; the rule is in [Attach
+to any training](capture.md).
 
 | network | package | layers |
 |---|---|---|
@@ -40,7 +44,8 @@ def main() -> None:
     text = HEAD + "\n".join(rows) + "\n\n"
     text += (
         CAUTION
-        + f"{sensible} of {len(expected)} follow the rule to a choice that one would make by hand. The others:\n\n"
+        + f"{sensible} of {len(expected)} follow the rule to a choice that one would make by "
+        "hand. The others:\n\n"
     )
     text += "\n".join(f"- {name}: {note}" for name, note in notes.items()) + "\n"
     text += _functional() + _held_out()
@@ -53,9 +58,9 @@ def _functional() -> str:
 
     names = ", ".join(FUNCTIONAL)
     return (
-        "\n## Residual sums by functions\n\n"
-        f"In {len(FUNCTIONAL)} networks the sums are functions in the forward of a stack, and no module gives them: {names}. "
-        "`auto` takes the stream behind every sum, and the interchange test finds every pair of layers cut.\n"
+        f"\n## Residual sums by functions\n\nIn {len(FUNCTIONAL)} networks the sums are functions "
+        f"in the forward of a stack, and no module gives them: {names}. `auto` takes the stream "
+        "behind every sum, and the interchange test finds every pair of layers cut.\n"
     )
 
 
@@ -65,15 +70,17 @@ def _held_out() -> str:
     sensible, missed, mended = found["sensible"], found["missed"], found["mended"]
     built = len(sensible) + len(missed)
     text = (
-        "\n## Networks that the rule had not seen\n\n"
-        f"{built + len(found['not_built'])} further architectures were named before the rule was run on any of them; {built} could be built from a tiny configuration. "
-        f"The choice was sensible in **{len(sensible)} of {built}**: {', '.join(sensible)}. The others:\n\n"
+        f"\n## Networks that the rule had not seen\n\n{built + len(found['not_built'])} further "
+        f"architectures were named before the rule was run on any of them; {built} could be built "
+        f"from a tiny configuration. The choice was sensible in **{len(sensible)} of {built}**: "
+        f"{', '.join(sensible)}. The others:\n\n"
     )
     text += "\n".join(f"- {name}: {why}" for name, why in missed.items())
     return (
         text
-        + f"\n\nThe rule has since been changed by what was seen there ({', '.join(mended)}), so that these are no longer unseen: "
-        f"{len(sensible) + len(mended)} of {built} would be sensible today.\n"
+        + f"\n\nThe rule has since been changed by what was seen there ({', '.join(mended)}), so "
+        f"that these are no longer unseen: {len(sensible) + len(mended)} of {built} would be "
+        "sensible today.\n"
     )
 
 

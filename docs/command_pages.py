@@ -1,4 +1,4 @@
-"""Sphinx extension: puts every command of the command line, with its options, into the page `cli`."""
+"""Sphinx extension: puts every command, with its options, into the page `cli`."""
 
 from __future__ import annotations
 

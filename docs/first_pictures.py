@@ -1,7 +1,9 @@
-"""First pictures: `python docs/first_pictures.py [NAME ...]` trains six small networks and draws each with defaults alone.
+"""First pictures: `python docs/first_pictures.py [NAME ...]` trains six small networks and draws
+each with defaults alone.
 
-Every network has its own training loop, a recorder in it, then ``ip.measure(run)`` and ``ip.plot_plane(plane)``: no estimator is
-named, no option is set that is not about the network itself. Written to docs/images/first-NAME.png.
+Every network has its own training loop, a recorder in it, then ``ip.measure(run)`` and
+``ip.plot_plane(plane)``: no estimator is named, no option is set that is not about the network
+itself. Written to docs/images/first-NAME.png.
 """
 
 from __future__ import annotations
@@ -50,10 +52,17 @@ def relu_cnn(run: Path) -> None:
     x, y = digits()
     images, draw = x.reshape(-1, 1, 8, 8), batches(x, 64)
     model = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10),
-    )  # fmt: skip
+        nn.Conv2d(1, 8, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
 
     def loss_of(network: nn.Module) -> Tensor:
         rows = draw()
@@ -98,9 +107,17 @@ def _gpt2(vocabulary: int) -> nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
-        vocab_size=vocabulary, n_positions=16, n_embd=32, n_layer=3, n_head=2,
-        bos_token_id=0, eos_token_id=0, resid_pdrop=0.0, embd_pdrop=0.0, attn_pdrop=0.0,
-    )  # fmt: skip
+        vocab_size=vocabulary,
+        n_positions=16,
+        n_embd=32,
+        n_layer=3,
+        n_head=2,
+        bos_token_id=0,
+        eos_token_id=0,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
+        attn_pdrop=0.0,
+    )
     return GPT2LMHeadModel(config)
 
 
@@ -141,10 +158,15 @@ def bert_classifier(run: Path) -> None:
     ids[np.arange(500), marks[:, 0]], ids[np.arange(500), marks[:, 1]] = 1, 2
     y = torch.as_tensor(marks[:, 0] < marks[:, 1]).long()
     config = BertConfig(
-        vocab_size=20, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, max_position_embeddings=12, hidden_dropout_prob=0.0,
+        vocab_size=20,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=12,
+        hidden_dropout_prob=0.0,
         attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
+    )
     model, draw = BertForSequenceClassification(config), batches(ids, 64)
 
     def loss_of(network: nn.Module) -> Tensor:

@@ -1,4 +1,5 @@
-"""The picture of the README: `python docs/hero.py RUN_TANH RUN_RELU` writes docs/images/hero.png from two runs of the 12-bit task.
+"""The picture of the README: `python docs/hero.py RUN_TANH RUN_RELU` writes docs/images/hero.png
+from two runs of the 12-bit task.
 
 `infoplane demo` makes such runs, as does `infoplane replicate saxe2018-relu`.
 """

@@ -1,7 +1,10 @@
-"""Screenshots of the report and of the live page for two runs: `make screenshots`. Needs chromium, playwright and the extras report and live.
+"""Screenshots of the report and of the live page for two runs: `make screenshots`.
 
-The runs are the 12-bit task of Shwartz-Ziv and Tishby with a tanh network, and a transformer of 12 blocks on scikit-learn's digits, one image
-row per token. Both are trained here, watched while they train, and reported afterwards.
+Needs chromium, playwright and the extras report and live.
+
+The runs are the 12-bit task of Shwartz-Ziv and Tishby with a tanh network, and a transformer of 12
+blocks on scikit-learn's digits, one image row per token. Both are trained here, watched while they
+train, and reported afterwards.
 """
 
 from __future__ import annotations
@@ -204,7 +207,10 @@ def picture(browser: Any, name: str, scratch: Path, out: Path) -> None:
     train, length, specs = RUNS[name]
     run = scratch / name
     if not run.exists():
-        code = f"import screenshots, pathlib; screenshots.{train.__name__}(pathlib.Path({str(run)!r}), {length})"
+        code = (
+            "import screenshots, pathlib; "
+            f"screenshots.{train.__name__}(pathlib.Path({str(run)!r}), {length})"
+        )
         with watched(run, specs[:2]) as address:
             trainer = subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent)
             seen = "window.infoplaneReady === true && D.measured.length >= 12"

@@ -25,8 +25,8 @@ class RunFolders:
     """A folder for every training: ``to``, then ``to-2``, ``to-3`` ...
 
     Copies are the same object: cross-validation copies its callbacks for every fold, and each fold
-    is a training of its own. Processes that train side by side each take the first folder that is not there:
-    none knows what the others record, and none may overwrite it.
+    is a training of its own. Processes that train side by side each take the first folder that is
+    not there: none knows what the others record, and none may overwrite it.
     """
 
     def __init__(self, to: str | Path) -> None:
@@ -41,7 +41,9 @@ class RunFolders:
         return self
 
     def next(self, resumed: bool = False) -> Path:
-        """The folder of the training that begins now, or goes on where one of another process ended."""
+        """The folder of the training that begins now, or goes on where one of another process
+        ended.
+        """
         self._count += 1
         if not resumed and self._process != os.getpid():
             self._claim()

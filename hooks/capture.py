@@ -52,7 +52,8 @@ def capture(
             iterator of ``(step, state dict)``; see docs/sources.md for the formats.
         step: of the model as it stands.
         step_from: where the step is in the name of a checkpoint: a regular expression with one
-            group, or a function of the path; the only number, or the one after "step", when left out.
+            group, or a function of the path; the only number, or the one after "step", when left
+            out.
         strict: refuse a checkpoint with missing or unexpected keys; False loads what fits, and the
             archive says so.
         prefix: of the stored keys, e.g. ``"student."``; found when left out.
@@ -71,7 +72,8 @@ def capture(
         >>> import tempfile, torch
         >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
         >>> stored = {10: net.state_dict(), 20: {k: 2 * v for k, v in net.state_dict().items()}}
-        >>> capture(net, (torch.eye(3), [0, 1, 1]), tempfile.mkdtemp() + "/run", checkpoints=stored).steps
+        >>> run = tempfile.mkdtemp() + "/run"
+        >>> capture(net, (torch.eye(3), [0, 1, 1]), run, checkpoints=stored).steps
         (10, 20)
     """
     if "schedule" in options:

@@ -32,13 +32,15 @@ def gradient_statistics(
 
     From one pass in which no weight moves.
 
-    With g_b the gradient on batch b of m rows and Cov its covariance over batches: ``mean = |E g|_F / |W|_F``,
-    ``sd = sqrt(tr Cov) / |W|_F``, ``snr = |E g| / sqrt(tr Cov)`` and the noise scale ``m tr Cov / |E g|^2`` in rows (McCandlish et al. 2018,
-    arXiv 1812.06162). The caller isolates the model; ``.grad`` fields are not touched.
+    With g_b the gradient on batch b of m rows and Cov its covariance over batches: ``mean = |E g|_F
+    / |W|_F``, ``sd = sqrt(tr Cov) / |W|_F``, ``snr = |E g| / sqrt(tr Cov)`` and the noise scale ``m
+    tr Cov / |E g|^2`` in rows (McCandlish et al. 2018, arXiv 1812.06162). The caller isolates the
+    model; ``.grad`` fields are not touched.
 
     Args:
         loss_fn: ``loss_fn(output, labels)``, a mean over the rows of the batch.
-        batches: batches that the probe is cut into, at least 2; interleaved rows, so that sorted labels do not make the spread.
+        batches: batches that the probe is cut into, at least 2; interleaved rows, so that sorted
+            labels do not make the spread.
 
     Raises:
         InputError: no labels, too few rows, or no trainable weight of two dimensions.
@@ -50,7 +52,8 @@ def gradient_statistics(
     weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad and p.ndim >= 2]
     if not weights:
         raise InputError(
-            "gradient statistics need a trainable weight of two or more dimensions, the model has none"
+            "gradient statistics need a trainable weight of two or more dimensions, the model has "
+            "none"
         )
     count = max(2, min(batches, probe.n // 2))
     total = [torch.zeros_like(p, dtype=torch.float64) for _, p in weights]

@@ -14,7 +14,8 @@ def attach(trainer: Any, model: nn.Module, **options: Any) -> Attachment:  # Any
 
     Step 0 is the untrained model.
 
-    The engine's metrics go into the archive. A second ``run`` is recorded in a run of its own. The run is closed when the engine completes, is terminated, or an exception leaves it.
+    The engine's metrics go into the archive. A second ``run`` is recorded in a run of its own. The
+    run is closed when the engine completes, is terminated, or an exception leaves it.
 
     Args:
         options: of `infoplane.Recorder`, all but ``model``.

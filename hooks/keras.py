@@ -1,4 +1,6 @@
-"""Keras 3 on torch: `model.fit(..., callbacks=[infoplane.hooks.keras.callback(probe=..., to=...)])`."""
+"""Keras 3 on torch: `model.fit(..., callbacks=[infoplane.hooks.keras.callback(probe=...,
+to=...)])`.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,8 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
 
     Step 0 is the untrained model.
 
-    Needs ``KERAS_BACKEND=torch``: only there a Keras layer is an ``nn.Module``. Keras' metrics go into the archive.
-    A second ``fit`` is recorded in a run of its own.
+    Needs ``KERAS_BACKEND=torch``: only there a Keras layer is an ``nn.Module``. Keras' metrics go
+    into the archive. A second ``fit`` is recorded in a run of its own.
 
     Args:
         options: of `infoplane.Recorder`, all but ``model``.
@@ -48,7 +50,8 @@ def callback(**options: Any) -> Any:  # Any: a keras Callback
         raise missing("keras", "keras", error) from error
     if keras.backend.backend() != "torch":
         raise InputError(
-            f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=torch before importing keras: only there layers are torch modules"
+            f"Keras runs on {keras.backend.backend()}; set KERAS_BACKEND=torch before importing "
+            "keras: only there layers are torch modules"
         )
     attached = Attachment(options)
 

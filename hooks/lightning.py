@@ -1,4 +1,6 @@
-"""Lightning: `trainer = Trainer(callbacks=[infoplane.hooks.lightning.callback(probe=..., to=...)])`."""
+"""Lightning: `trainer = Trainer(callbacks=[infoplane.hooks.lightning.callback(probe=...,
+to=...)])`.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,16 @@ def callback(
 
     Step 0 is the untrained model.
 
-    The class is derived from the ``Callback`` of the user's own package, ``lightning`` or ``pytorch_lightning``, whichever is imported.
-    Logged metrics go into the archive. The sanity check is ignored. A second ``fit`` is recorded in a run of its own.
-    A module without ``forward`` is recorded by ``forward=``, e.g. ``forward=lambda module, x: module.encoder(x)``.
+    The class is derived from the ``Callback`` of the user's own package, ``lightning`` or
+    ``pytorch_lightning``, whichever is imported. Logged metrics go into the archive. The sanity
+    check is ignored. A second ``fit`` is recorded in a run of its own. A module without ``forward``
+    is recorded by ``forward=``, e.g. ``forward=lambda module, x: module.encoder(x)``.
 
     Args:
-        framework: ``lightning.pytorch`` or ``pytorch_lightning``; found among the imported modules when left out.
-        by: what a step of the schedule is: ``epoch``, epochs done, or ``step``, optimiser steps done.
+        framework: ``lightning.pytorch`` or ``pytorch_lightning``; found among the imported modules
+            when left out.
+        by: what a step of the schedule is: ``epoch``, epochs done, or ``step``, optimiser steps
+            done.
         options: of `infoplane.Recorder`, all but ``model``.
 
     Raises:
@@ -73,8 +78,8 @@ def _compare_with_epochs(schedule: object, epochs: int | None) -> None:
         and 0 <= epochs < max(schedule.steps, default=0)
     ):
         warnings.warn(
-            f"the schedule {schedule} goes to {max(schedule.steps)}, and this training ends at epoch {epochs}: "
-            "steps are epochs here; by='step' counts optimiser steps",
+            f"the schedule {schedule} goes to {max(schedule.steps)}, and this training ends at "
+            f"epoch {epochs}: steps are epochs here; by='step' counts optimiser steps",
             RuntimeWarning,
             stacklevel=3,
         )

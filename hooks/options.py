@@ -43,34 +43,49 @@ class CaptureOptions:
 
     Args:
         select: ``{name or glob: index, key or callable}`` for layers that return several tensors.
-        forward: ``f(model, inputs)`` for networks that are not called as ``model(x)``, ``model(*xs)`` or ``model(**xs)``.
-        batch_size: rows per probe forward; chosen from the activations' size when left out. Part of the result: it moves last bits.
-        draws: forwards per row with independent noise, for networks that are random in this mode; row ``d * n + i`` is draw d of row i.
-        noise: ``independent`` declares that layers share no noise; without it data-processing verdicts of a noisy mode are not comparable.
+        forward: ``f(model, inputs)`` for networks that are not called as ``model(x)``,
+            ``model(*xs)`` or ``model(**xs)``.
+        batch_size: rows per probe forward; chosen from the activations' size when left out. Part of
+            the result: it moves last bits.
+        draws: forwards per row with independent noise, for networks that are random in this mode;
+            row ``d * n + i`` is draw d of row i.
+        noise: ``independent`` declares that layers share no noise; without it data-processing
+            verdicts of a noisy mode are not comparable.
         autocast: dtype to probe under autocast in; off by default whatever the loop does.
-        dtype: ``float32`` (halves are stored as float32, float64 stays), or ``float16``, ``float64``.
-        store: ``activations``, or ``weights``: state dicts on the schedule, activations at the first capture only; `infoplane replay` does the rest.
-        chain: the interchange test. ``auto`` exchanges layers until 24 forwards of its few rows are spent, or three seconds where
-            these are more, and leaves ``unknown`` what that does not reach (`infoplane.certify` tests it later); True tests every
-            pair, False none.
-        x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts, such as pixels. Integers are symbols unless said otherwise.
-        store_x: whether the inputs are stored with the run. False keeps their row ids alone, for probes that are large or
-            secret; a replay then needs ``probe=``.
-        x: what X is at a token: ``prefix`` (causal networks, the default there), ``sequence`` or ``token``; ``image`` or ``pixel``; ``graph`` or ``node``.
-        mask: real positions: the name of an input or an array ``(n, T)``; ``attention_mask`` and ``key_padding_mask`` are found by their names.
+        dtype: ``float32`` (halves are stored as float32, float64 stays), or ``float16``,
+            ``float64``.
+        store: ``activations``, or ``weights``: state dicts on the schedule, activations at the
+            first capture only; `infoplane replay` does the rest.
+        chain: the interchange test. ``auto`` exchanges layers until 24 forwards of its few rows are
+            spent, or three seconds where these are more, and leaves ``unknown`` what that does not
+            reach (`infoplane.certify` tests it later); True tests every pair, False none.
+        x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts,
+            such as pixels. Integers are symbols unless said otherwise.
+        store_x: whether the inputs are stored with the run. False keeps their row ids alone, for
+            probes that are large or secret; a replay then needs ``probe=``.
+        x: what X is at a token: ``prefix`` (causal networks, the default there), ``sequence`` or
+            ``token``; ``image`` or ``pixel``; ``graph`` or ``node``.
+        mask: real positions: the name of an input or an array ``(n, T)``; ``attention_mask`` and
+            ``key_padding_mask`` are found by their names.
         skip_first: so many positions at the start of every sequence are no rows.
         max_rows: at most so many rows, a random subset drawn once and stored.
         ignore_index: the integer label that means none; its positions are no rows.
-        fixed: names of inputs without a row axis (the edges of a graph), by number in a tuple: every forward gets them whole.
-        row_ids: shape ``(n,)``: equal number, equal input; from the inputs themselves when left out.
+        fixed: names of inputs without a row axis (the edges of a graph), by number in a tuple:
+            every forward gets them whole.
+        row_ids: shape ``(n,)``: equal number, equal input; from the inputs themselves when left
+            out.
         split: shape ``(n,)`` of ``train``/``test``.
-        on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive and warned of once, and training goes on;
-            ``raise`` stops at it. What fails on entry, before training, always raises. A full disk always warns.
-        background: write on a thread of its own; training waits for the disk only when more than 256 MiB are waiting.
-        max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when an endless schedule does.
+        on_error: ``warn``: a capture that fails while training is dropped, recorded in the archive
+            and warned of once, and training goes on; ``raise`` stops at it. What fails on entry,
+            before training, always raises. A full disk always warns.
+        background: write on a thread of its own; training waits for the disk only when more than
+            256 MiB are waiting.
+        max_bytes: refuse to start when the scheduled captures would exceed it; stop capturing when
+            an endless schedule does.
         ranks: see `infoplane.hooks.recording.ranks`.
         rank_timeout: seconds to wait for another rank.
-        gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one pass of the probe, see `infoplane.hooks.gradients`.
+        gradients: ``loss_fn(output, labels)``: at every capture also per-batch gradients over one
+            pass of the probe, see `infoplane.hooks.gradients`.
         seed: of noise draws, random projections and samples.
         durable: sync every file, so that it survives a power cut and not only a kill.
         tags: anything of yours that is JSON.
@@ -118,7 +133,8 @@ class CaptureOptions:
         _check_choice("dtype", self.dtype, (None, "float16", "float32", "float64"))
         if self.draws < 1 or (self.batch_size is not None and self.batch_size < 1):
             raise InputError(
-                f"draws and batch_size are at least 1, got draws={self.draws}, batch_size={self.batch_size}"
+                f"draws and batch_size are at least 1, got draws={self.draws}, "
+                f"batch_size={self.batch_size}"
             )
 
 
@@ -172,8 +188,22 @@ def chosen_options(options: CaptureOptions | None, more: Mapping[str, Any]) -> C
 
 
 EVERY_DAY = (
-    "probe", "to", "layers", "schedule", "reduce", "rows", "y", "mode", "y_kind", "measure", "watch", "max_overhead", "overwrite", "resume", "verbose",
-)  # fmt: skip
+    "probe",
+    "to",
+    "layers",
+    "schedule",
+    "reduce",
+    "rows",
+    "y",
+    "mode",
+    "y_kind",
+    "measure",
+    "watch",
+    "max_overhead",
+    "overwrite",
+    "resume",
+    "verbose",
+)
 """Options that the constructor of the `Recorder` shows."""
 
 
@@ -199,7 +229,8 @@ class Options(CaptureOptions):
         _check_share(self.max_overhead)
         if not isinstance(self.schedule, Schedule):
             raise InputError(
-                f"schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got {type(self.schedule).__name__}"
+                "schedule must have due(step) and count(), e.g. ip.log_spaced(8000, 60), got "
+                f"{type(self.schedule).__name__}"
             )
 
     @property
@@ -260,7 +291,8 @@ class Options(CaptureOptions):
                 else ""
             )
             raise InputError(
-                f"labels are {probe.y.dtype}{classes}: say y_kind='discrete' (classes) or y_kind='continuous' (a regression target); it is never guessed"
+                f"labels are {probe.y.dtype}{classes}: say y_kind='discrete' (classes) or "
+                "y_kind='continuous' (a regression target); it is never guessed"
             )
         if self.rows.kind == "sample":
             sample_labels(self.rows.y, probe.y, probe.n, self.y_kind)

@@ -18,8 +18,9 @@ class FakeQuantise(nn.Module):
 
     Lorenzen et al. 2022.
 
-    ``code = round((t - min) (2^b - 1) / (max - min))``; the output is ``min + code (max - min) / (2^b - 1)``: the same code, bitwise the
-    same value. Run the whole probe in one batch, so that one range serves all rows. A constant layer passes unchanged.
+    ``code = round((t - min) (2^b - 1) / (max - min))``; the output is ``min + code (max - min) /
+    (2^b - 1)``: the same code, bitwise the same value. Run the whole probe in one batch, so that
+    one range serves all rows. A constant layer passes unchanged.
     """
 
     def __init__(self, bits: int) -> None:
@@ -49,8 +50,9 @@ def quantised(model: nn.Sequential, bits: int) -> nn.Sequential:
 
     After every activation and after the output; weights are shared.
 
-    Attach the recorder to the view (``layers="q*"``, ``batch_size=len(probe)``) and train the model: captures then see the quantised network,
-    whose exact codes are its true information and form a chain.
+    Attach the recorder to the view (``layers="q*"``, ``batch_size=len(probe)``) and train the
+    model: captures then see the quantised network, whose exact codes are its true information and
+    form a chain.
 
     Raises:
         InputError: not an ``nn.Sequential`` with at least two modules.
@@ -62,7 +64,8 @@ def quantised(model: nn.Sequential, bits: int) -> nn.Sequential:
     """
     if not isinstance(model, nn.Sequential) or len(model) < 2:
         raise InputError(
-            f"expected an nn.Sequential of at least two modules, got {type(model).__name__}; place FakeQuantise modules in your network yourself"
+            f"expected an nn.Sequential of at least two modules, got {type(model).__name__}; place "
+            "FakeQuantise modules in your network yourself"
         )
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     count, last = 0, len(model) - 1

@@ -44,45 +44,60 @@ from infoplane.types import Chain, LayerInfo
 class Recorder:
     """Records a network's layers on a fixed probe set while it trains; a context manager.
 
-    Between captures nothing is attached to the model. A capture runs the bare network on the probe in fixed batches, under ``no_grad``, eager,
-    without autocast, in the mode asked for, and puts back modes, buffers and random states, so that training ends bit-identically.
+    Between captures nothing is attached to the model. A capture runs the bare network on the probe
+    in fixed batches, under ``no_grad``, eager, without autocast, in the mode asked for, and puts
+    back modes, buffers and random states, so that training ends bit-identically.
 
     Args:
         model: any ``nn.Module``; DDP, DataParallel and ``torch.compile`` wrappers are taken off.
-        probe: ``(x, y)``, ``x``, a mapping, a DataLoader or a callable, see `infoplane.hooks.probing.probe.make_probe`. Several inputs: ``((x1, x2), y)``.
+        probe: ``(x, y)``, ``x``, a mapping, a DataLoader or a callable, see
+            `infoplane.hooks.probing.probe.make_probe`. Several inputs: ``((x1, x2), y)``.
         to: directory of the run.
-        layers: ``"auto"``, ``"all"``, ``"ops"`` (functional operations; ``"block3/add"`` is one), names, globs, types, modules, predicates ``f(name, module)``; ``"fc2:input"`` is a module's input, ``"rnn#1"``
-            the second call of a reused module.
+        layers: ``"auto"``, ``"all"``, ``"ops"`` (functional operations; ``"block3/add"`` is one),
+            names, globs, types, modules, predicates ``f(name, module)``; ``"fc2:input"`` is a
+            module's input, ``"rnn#1"`` the second call of a reused module.
         schedule: when `step` captures; every step when left out. See `infoplane.hooks.schedule`.
-        reduce: a reduction for all layers, or ``{name or glob: reduction}``; see `infoplane.hooks.reduce`.
-        rows: ``sample``; ``token`` (``token:decoder_input_ids`` names the input): every real position of every sample is a row of the plane;
-            ``pixel``; ``node`` of one graph. See docs/tokens.md.
-        y: labels, where they are not in the probe: an array, for tokens also ``token``, ``next-token``, ``position``, ``ngram:k``, or a mapping of
-            names to these: several label sets in one run, ``ip.measure(run, ..., label="pos")`` takes one.
+        reduce: a reduction for all layers, or ``{name or glob: reduction}``; see
+            `infoplane.hooks.reduce`.
+        rows: ``sample``; ``token`` (``token:decoder_input_ids`` names the input): every real
+            position of every sample is a row of the plane; ``pixel``; ``node`` of one graph. See
+            docs/tokens.md.
+        y: labels, where they are not in the probe: an array, for tokens also ``token``,
+            ``next-token``, ``position``, ``ngram:k``, or a mapping of names to these: several label
+            sets in one run, ``ip.measure(run, ..., label="pos")`` takes one.
         mode: ``eval``, ``train``, or ``user``: as the model stands.
-        y_kind: ``discrete`` or ``continuous``; needed for floating-point labels. Rows with the label -100, which losses ignore, are left out.
-        measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of lowest priority measures the run as it grows
-            (`infoplane.background.measuring`), once its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows the training; leaving
-            the ``with`` block waits until it has caught up, and ``ip.measure(run, [...])`` then reads the finished results.
-        watch: True (or a port) prints the address of a page on this machine that shows the results of ``measure`` (``bin:szt`` when left out) as they
-            arrive, see `infoplane.background.live_page`. It runs in a process of its own, outlives a kill of the training, and ends when nobody looks any more.
-        max_overhead: skip due captures while probing takes more than this share of the time since attaching; with ``measure`` also the share of
-            one core that measuring may use until training is over (0.02 when left out: to a training that keeps all cores busy a second of
-            measuring costs a little more than a second).
+        y_kind: ``discrete`` or ``continuous``; needed for floating-point labels. Rows with the
+            label -100, which losses ignore, are left out.
+        measure: spec strings, e.g. ``["bin:szt", "kde:variance=0.001"]``: a background process of
+            lowest priority measures the run as it grows (`infoplane.background.measuring`), once
+            its share of a core has paid for loading it (30 s at 0.02). It lags rather than slows
+            the training; leaving the ``with`` block waits until it has caught up, and
+            ``ip.measure(run, [...])`` then reads the finished results.
+        watch: True (or a port) prints the address of a page on this machine that shows the results
+            of ``measure`` (``bin:szt`` when left out) as they arrive, see
+            `infoplane.background.live_page`. It runs in a process of its own, outlives a kill of
+            the training, and ends when nobody looks any more.
+        max_overhead: skip due captures while probing takes more than this share of the time since
+            attaching; with ``measure`` also the share of one core that measuring may use until
+            training is over (0.02 when left out: to a training that keeps all cores busy a second
+            of measuring costs a little more than a second).
         overwrite: replace a run that is there.
         resume: go on with a run that is there.
-        verbose: print the chosen layers with shapes and cost; by default only for ``layers="auto"``.
+        verbose: print the chosen layers with shapes and cost; by default only for
+            ``layers="auto"``.
         options: further options as one object, see `infoplane.hooks.options.CaptureOptions`.
         more: the same by keyword: ``draws=2``, ``forward=...``; they win over those of ``options``.
 
     Raises:
-        CaptureError: the model, a layer or an output cannot be captured; see the tree in `infoplane.errors`.
+        CaptureError: the model, a layer or an output cannot be captured; see the tree in
+            `infoplane.errors`.
         InputError: an argument is not what was expected.
 
     Example:
         >>> import tempfile, torch
         >>> net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh(), torch.nn.Linear(2, 2))
-        >>> with Recorder(net, probe=(torch.eye(3), [0, 1, 1]), to=tempfile.mkdtemp() + "/run", verbose=False) as rec:
+        >>> probe, run = (torch.eye(3), [0, 1, 1]), tempfile.mkdtemp() + "/run"
+        >>> with Recorder(net, probe=probe, to=run, verbose=False) as rec:
         ...     rec.step(1, loss=0.5)
         True
         >>> rec.steps, rec.layers
@@ -146,11 +161,13 @@ class Recorder:
         store = further.store
         if store == "weights" and self._team.probes_together:
             raise InputError(
-                "store='weights' needs whole parameters on one process; this network's are sharded over ranks: store activations"
+                "store='weights' needs whole parameters on one process; this network's are sharded "
+                "over ranks: store activations"
             )
         if store == "weights" and any(p.is_meta for p in self.model.parameters()):
             raise InputError(
-                "store='weights' needs the weights, and this network's are on the meta device (offloaded, or never loaded): store activations"
+                "store='weights' needs the weights, and this network's are on the meta device "
+                "(offloaded, or never loaded): store activations"
             )
         self.plan: Plan | None = None
         self.chain: Chain | None = None
@@ -170,10 +187,11 @@ class Recorder:
         self._measures = measure is not None or bool(watch)
         if self._measures and store == "weights":
             raise InputError(
-                "measure= needs activations (and so does watch=), and store='weights' keeps none of them: leave one of the two out, and see `infoplane replay`"
+                "measure= needs activations (and so does watch=), and store='weights' keeps none "
+                "of them: leave one of the two out, and see `infoplane replay`"
             )
 
-    # ---- life ------------------------------------------------------------------------------------------------------------------------------------
+    # ---- life ------------------------------------------------------------------------------------
 
     def __enter__(self) -> Self:
         return self.open()
@@ -200,9 +218,9 @@ class Recorder:
 
         `__enter__` calls it.
 
-        What is captured on entry is on disk at once, as step 0. It stays where your steps begin above 0. A first step of 0
-        takes its place, and so does the first of finished checkpoints that are loaded into the network; it is moved aside
-        then, never deleted.
+        What is captured on entry is on disk at once, as step 0. It stays where your steps begin
+        above 0. A first step of 0 takes its place, and so does the first of finished checkpoints
+        that are loaded into the network; it is moved aside then, never deleted.
         """
         if self._recording or not self._team.probes:
             return self
@@ -377,7 +395,7 @@ class Recorder:
         """Whether the last certificate can be made now: alone, and in the mode of the captures."""
         return self.options.mode != "user" and not self._team.probes_together
 
-    # ---- capturing -------------------------------------------------------------------------------------------------------------------------------
+    # ---- capturing -------------------------------------------------------------------------------
 
     def step(self, step: SupportsFloat, **metrics: object) -> bool:
         """Captures when ``step`` is due; costs one set look-up otherwise.
@@ -387,7 +405,8 @@ class Recorder:
         A first step of 0 takes the place of what was captured on entry, see `open`.
 
         Args:
-            step: your own count, increasing; whatever unit you chose for the schedule. Whole numbers of any type are taken.
+            step: your own count, increasing; whatever unit you chose for the schedule. Whole
+                numbers of any type are taken.
             metrics: numbers or one-element tensors: loss, accuracy, learning rate. None is missing.
 
         Returns:
@@ -435,7 +454,8 @@ class Recorder:
             captures.failed(
                 count,
                 InputError(
-                    f"step {count} lies before the last captured step {self._last}; to record a training that was rolled back, open the run with resume=True"
+                    f"step {count} lies before the last captured step {self._last}; to record a "
+                    "training that was rolled back, open the run with resume=True"
                 ),
             )
             return False
@@ -487,7 +507,8 @@ class Recorder:
     def _opened(self) -> Captures:
         if self._captures is None or not self._recording:
             raise InputError(
-                "the recorder is not open: use it as a context manager (with ip.Recorder(...) as rec:) or call open()"
+                "the recorder is not open: use it as a context manager (with ip.Recorder(...) as "
+                "rec:) or call open()"
             )
         return self._captures
 
@@ -517,7 +538,8 @@ class Recorder:
 
         Finds shuffled rows, swapped layers, another checkpoint, train mode.
 
-        Call it while the model still has the weights of that step: right after a capture. Nothing of the model or the random state changes.
+        Call it while the model still has the weights of that step: right after a capture. Nothing
+        of the model or the random state changes.
 
         Args:
             archive: what to check; the run being recorded when left out.
@@ -539,7 +561,8 @@ class Recorder:
             raise InputError("the recorder was never opened: use it as a context manager first")
         return self.plan
 
-    # ---- what is known ---------------------------------------------------------------------------------------------------------------------------
+    # ---- what is known
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def layers(self) -> tuple[str, ...]:

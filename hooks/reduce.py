@@ -2,20 +2,22 @@
 
 Row digests of the raw activation are kept whatever the reduction.
 
-A reduced layer is another variable than the layer: it gets no data-processing flag, and every label shows the reduction.
+A reduced layer is another variable than the layer: it gets no data-processing flag, and every label
+shows the reduction.
 
 | spec | a row of shape | becomes | meaning |
 |---|---|---|---|
 | ``flatten`` | any | (d,) | all units in one axis |
 | ``gap`` | (C, ...) | (C,) | mean over everything but the first axis (channels first) |
 | ``channels`` | (C, ...) | (2, C) | mean and standard deviation of every channel |
-| ``token:cls`` ``token:last`` ``token:mean`` | (T, D) | (D,) | the first, the last, the mean of the tokens that the probe's mask calls real |
+| ``token:cls`` ``token:last`` ``token:mean`` | (T, D) | (D,) | first, last, mean real token |
 | ``token:full`` | (T, D) | (T*D,) | all tokens side by side |
-| ``pca:k`` | any | (k,) | scores on the first k principal components, fitted once on the probe set; the basis is stored |
+| ``pca:k`` | any | (k,) | first k principal components, fitted once on the probe set |
 | ``project:k`` | any | (k,) | a fixed Gaussian projection, variance 1/k |
 | ``sample:k`` | any | (k,) | k units drawn once; their indices are stored |
 
-A callable ``f(tensor (b, ...)) -> tensor (b, ...)`` may be given in place of a spec; it is stored by its name.
+A callable ``f(tensor (b, ...)) -> tensor (b, ...)`` may be given in place of a spec; it is stored
+by its name.
 """
 
 from __future__ import annotations
@@ -122,7 +124,8 @@ class Reduction:
         _, _, vt = torch.linalg.svd(flat - mean, full_matrices=False)
         if len(vt) < self.k:
             raise InputError(
-                f"layer {self.layer!r}: {self.spec} needs at least {self.k} probe rows and units, got {len(vt)}"
+                f"layer {self.layer!r}: {self.spec} needs at least {self.k} probe rows and units, "
+                f"got {len(vt)}"
             )
         basis = vt[: self.k].T
         signs = torch.sign(
@@ -142,7 +145,8 @@ class Reduction:
             if not isinstance(out, Tensor) or out.ndim < 1 or out.shape[0] != t.shape[0]:
                 got = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
                 raise InputError(
-                    f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of {t.shape[0]} rows, got {got}"
+                    f"layer {self.layer!r}: reduction {self.spec!r} must return a tensor of "
+                    f"{t.shape[0]} rows, got {got}"
                 )
             return out
         flat = _flat(t)
@@ -202,16 +206,19 @@ def reduction(
         width = math.prod(raw_shape)
         if not size.isdigit() or not 1 <= int(size) <= width:
             raise InputError(
-                f"layer {layer!r}: {family}:k needs a whole k from 1 to its {width} units, got {spec!r}"
+                f"layer {layer!r}: {family}:k needs a whole k from 1 to its {width} units, got "
+                f"{spec!r}"
             )
         return Reduction(spec, layer, raw_shape, None, k=int(size), seed=seed)
     if spec not in _PLAIN:
         raise InputError(
-            f"no such reduction: {spec!r}; there are none, {', '.join(_PLAIN)}, {', '.join(f + ':k' for f in _SIZED)}, or a callable"
+            f"no such reduction: {spec!r}; there are none, {', '.join(_PLAIN)}, "
+            f"{', '.join(f + ':k' for f in _SIZED)}, or a callable"
         )
     axes, function = _PLAIN[spec]
     if len(raw_shape) < axes:
         raise InputError(
-            f"layer {layer!r}: reduction {spec!r} needs rows of at least {axes} axes, got shape {raw_shape}; leave it unreduced or use flatten"
+            f"layer {layer!r}: reduction {spec!r} needs rows of at least {axes} axes, got shape "
+            f"{raw_shape}; leave it unreduced or use flatten"
         )
     return Reduction(spec, layer, raw_shape, function)

@@ -31,7 +31,8 @@ class Replayed:
         path: the new run.
         steps: steps that were replayed.
         bitwise: steps whose row digests equal those of the captured run, in every layer.
-        rounded: steps that agree with the captured run only up to rounding (another machine or thread count).
+        rounded: steps that agree with the captured run only up to rounding (another machine or
+            thread count).
     """
 
     path: Path
@@ -58,16 +59,17 @@ def replay(
         run: directory of a run recorded with ``store="weights"``.
         model: the network, with any weights; left with those of the last step.
         to: directory of the new run.
-        probe: needed when the network takes several inputs, or rows are positions such as tokens; else
-            the probe of the run. Which rows, X and labels there are is known from the run; a mask
-            that was given as an array is given again, ``mask=``.
+        probe: needed when the network takes several inputs, or rows are positions such as tokens;
+            else the probe of the run. Which rows, X and labels there are is known from the run; a
+            mask that was given as an array is given again, ``mask=``.
         layers: other layers than the run's, if wanted.
         tolerance: relative to a layer's scale, for a step whose digests differ.
         options: further arguments of the `Recorder`.
 
     Raises:
         NotAnArchive: no weights in ``run``.
-        CaptureError: the replayed activations differ from the captured ones: another model, probe or mode.
+        CaptureError: the replayed activations differ from the captured ones: another model, probe
+            or mode.
     """
     path, archive = Path(run), open_archive(run)
     steps = weight_steps(path)
@@ -104,8 +106,9 @@ def _verify(
             worst, scale = float(np.abs(a - b).max()), float(np.abs(a).max())
             if not worst <= tolerance * scale:
                 raise CaptureError(
-                    f"step {step}, layer {name!r}: replayed activations differ from the captured ones by {worst:.3g} (largest value {scale:.3g}); "
-                    "the model, its probe or its mode is not the one that was recorded"
+                    f"step {step}, layer {name!r}: replayed activations differ from the captured "
+                    f"ones by {worst:.3g} (largest value {scale:.3g}); the model, its probe or its "
+                    "mode is not the one that was recorded"
                 )
         (rounded if differing else bitwise).append(step)
     return tuple(bitwise), tuple(rounded)

@@ -98,8 +98,9 @@ def log_spaced(last: int, n: int = 60) -> At:
 
     ``last``.
 
-    The first steps are dense because rounding makes them coincide; the largest grid that leaves at most ``n`` distinct steps is
-    taken, so small ``last`` gives every step and large ``last`` gives exactly ``n``, or one or two fewer.
+    The first steps are dense because rounding makes them coincide; the largest grid that leaves at
+    most ``n`` distinct steps is taken, so small ``last`` gives every step and large ``last`` gives
+    exactly ``n``, or one or two fewer.
 
     Raises:
         InputError: ``last`` < 1 or ``n`` < 2.
@@ -110,7 +111,8 @@ def log_spaced(last: int, n: int = 60) -> At:
     """
     if not isinstance(last, int) or not isinstance(n, int) or last < 1 or n < 2:
         raise InputError(
-            f"log_spaced(last, n) needs whole numbers last >= 1 and n >= 2, got last={last!r}, n={n!r}"
+            f"log_spaced(last, n) needs whole numbers last >= 1 and n >= 2, got last={last!r}, "
+            f"n={n!r}"
         )
     if n > last:
         return At(tuple(range(last + 1)), f"log_spaced({last}, {n})")
@@ -118,7 +120,9 @@ def log_spaced(last: int, n: int = 60) -> At:
     low, high = (
         n - 1,
         64 * n,
-    )  # more grid points never give fewer distinct steps by much; bisect the largest that still fits
+        # more grid points never give fewer distinct steps by much; bisect the largest that still
+        # fits
+    )
     while low <= high:
         middle = (low + high) // 2
         points = {0, last} | {round(last ** (i / max(middle - 1, 1))) for i in range(middle)}

@@ -1,4 +1,6 @@
-"""skorch: `NeuralNetClassifier(..., callbacks=[infoplane.hooks.skorch.callback(probe=..., to=...)])`."""
+"""skorch: `NeuralNetClassifier(..., callbacks=[infoplane.hooks.skorch.callback(probe=...,
+to=...)])`.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ def callback(**options: Any) -> Any:  # Any: a skorch Callback
 
     Step 0 is the untrained module.
 
-    Every ``fit`` is recorded in a run of its own: ``to``, ``to-2`` ..., also in cross-validation within one process.
+    Every ``fit`` is recorded in a run of its own: ``to``, ``to-2`` ..., also in cross-validation
+    within one process.
 
-    The numbers of the net's history (``train_loss``, ``valid_loss``, ``valid_acc`` ...) go into the archive.
+    The numbers of the net's history (``train_loss``, ``valid_loss``, ``valid_acc`` ...) go into the
+    archive.
 
     Args:
         options: of `infoplane.Recorder`, all but ``model``.

@@ -1,4 +1,6 @@
-"""Hugging Face: `trainer = Trainer(..., callbacks=[infoplane.hooks.transformers.callback(probe=..., to=...)])`."""
+"""Hugging Face: `trainer = Trainer(..., callbacks=[infoplane.hooks.transformers.callback(probe=...,
+to=...)])`.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,13 @@ def callback(**options: Any) -> Any:  # Any: a TrainerCallback
 
     Step 0 is the model before training.
 
-    What the trainer logged last goes into the archive. Every ``train()`` is recorded in a run of its own: ``to``, ``to-2`` ...,
-    so that ``model_init=`` and hyperparameter search show the model of each trial; one that goes on from a checkpoint stays in its run.
+    What the trainer logged last goes into the archive. Every ``train()`` is recorded in a run of
+    its own: ``to``, ``to-2`` ..., so that ``model_init=`` and hyperparameter search show the model
+    of each trial; one that goes on from a checkpoint stays in its run.
 
     Args:
-        options: of `infoplane.Recorder`, all but ``model``. A probe as the model takes it: ``({"input_ids": ..., "attention_mask": ...}, labels)``.
+        options: of `infoplane.Recorder`, all but ``model``. A probe as the model takes it:
+            ``({"input_ids": ..., "attention_mask": ...}, labels)``.
 
     Raises:
         MissingExtra: transformers is not installed.

@@ -1,7 +1,8 @@
 """infoplane: a layer-wise information-plane analyzer for trained networks.
 
-Three uses: attach to a training loop (`Recorder`), replay saved activations (`open_archive`, `measure`, `check_dpi`),
-generate information-plane plots (`plot_plane`, `write_report`). All information is in bits.
+Three uses: attach to a training loop (`Recorder`), replay saved activations (`open_archive`,
+`measure`, `check_dpi`), generate information-plane plots (`plot_plane`, `write_report`). All
+information is in bits.
 """
 
 from __future__ import annotations

@@ -19,7 +19,8 @@ USAGE_ERROR: Any = typer.BadParameter.__base__  # Any: of typer, which names onl
 
 
 NUMBERS = {
-    "Input should be a valid integer, unable to parse string as an integer": "expected a whole number",
+    "Input should be a valid integer, unable to "
+    "parse string as an integer": "expected a whole number",
     "Input should be a valid number, unable to parse string as a number": "expected a number",
 }
 """Words of typer, and ours."""
@@ -42,7 +43,8 @@ class _App(typer.Typer):
     def __call__(self, *args: object, **kwargs: object) -> object:
         tell_of_compiling(
             lambda: say(
-                "infoplane: compiling, once for this installation: up to half a minute (`infoplane compile` does all of it now)",
+                "infoplane: compiling, once for this installation: up to half a minute (`infoplane "
+                "compile` does all of it now)",
                 file=sys.stderr,
             )
         )
@@ -103,7 +105,8 @@ def _say_warning(
 
 app = _App(
     name="infoplane",
-    help="Layer-wise information planes of trained networks: capture, measure, check the data processing inequality, draw.",
+    help="Layer-wise information planes of trained networks: capture, measure, check the data "
+    "processing inequality, draw.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -152,7 +155,9 @@ COMMANDS = {
     "watch": "watch",
     "replicate": "replicate",
 }
-"""Command -> its module in `infoplane.commands`, and the function where it is not named like the module."""
+"""Command -> its module in `infoplane.commands`, and the function where it is not named like the
+module.
+"""
 
 
 def _register() -> None:

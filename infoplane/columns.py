@@ -23,7 +23,9 @@ PERHAPS = ("low", "high", "stderr", "ceiling_bits", "coverage")
 NULL = ("null_mean", "null_low", "null_high", "null_p", "null_draws")
 """Columns of `Estimate.null`, in files where some point has one."""
 TEXTS = ("layer", "quantity", "estimator", "sense", "target", "notes", "bound", "unit")
-"""Columns of places in a list of different texts (of lists of texts for ``notes``), which ``/meta`` has."""
+"""Columns of places in a list of different texts (of lists of texts for ``notes``), which ``/meta``
+has.
+"""
 ABSENT = np.uint64(0x7FF8_0000_0000_0001)
 """Bits of the NaN, one that no processor makes, that stands for no number."""
 

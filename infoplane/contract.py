@@ -2,8 +2,8 @@
 
 Its traits, two methods, and whichever of the narrow protocols it fits.
 
-Plug-ins get all of it: a protocol is found by ``isinstance``, so that a class has only to have the method. See docs/plugins.md;
-`infoplane.testing.check_estimator` tries the traits on data.
+Plug-ins get all of it: a protocol is found by ``isinstance``, so that a class has only to have the
+method. See docs/plugins.md; `infoplane.testing.check_estimator` tries the traits on data.
 """
 
 from __future__ import annotations
@@ -45,19 +45,23 @@ class Traits:
 
     Attributes:
         family: the way in which it resolves a layer; estimators of two families are two witnesses.
-        unit: ``none`` for numbers that are no bits (HSIC, CKA): never drawn on the plane, never judged by laws of bits.
-        measures: ``information`` for a point estimate of the Shannon information itself, ``bound`` for a bound of it,
-            ``coarsened`` for the information that is left behind cells or added noise, ``usable`` for what predictors can use,
-            ``other`` for numbers without a Shannon truth.
+        unit: ``none`` for numbers that are no bits (HSIC, CKA): never drawn on the plane, never
+            judged by laws of bits.
+        measures: ``information`` for a point estimate of the Shannon information itself, ``bound``
+            for a bound of it, ``coarsened`` for the information that is left behind cells or added
+            noise, ``usable`` for what predictors can use, ``other`` for numbers without a Shannon
+            truth.
         keeps_chain: the data processing inequality holds for the numbers themselves.
-        obeys_bounds: the number is counted from a table of the rows, so that 0 <= I <= H holds by arithmetic: exceeding it is
-            a bug, not an error of estimation. With `HasCodes` the table is that of the codes.
+        obeys_bounds: the number is counted from a table of the rows, so that 0 <= I <= H holds by
+            arithmetic: exceeding it is a bug, not an error of estimation. With `HasCodes` the table
+            is that of the codes.
         dpi_exempt: the number may grow with depth (usable information).
         tolerance_bits: how far an inequality may be missed before it is looked at.
         edges: over what its cells are frozen before measuring, see `FreezesEdges`.
         wants: ``row hashes`` where the exact digests of the rows are all that it needs of a layer.
         x_as: whether the input enters as row identities or as its values.
-        target, bound, validity: cells of the table: what the number is, what it bounds, when to believe it.
+        target, bound, validity: cells of the table: what the number is, what it bounds, when to
+            believe it.
     """
 
     family: Family

@@ -13,7 +13,9 @@ from typing import TypeVar
 from infoplane.errors import InputError
 
 SHARE = 0.02
-"""Of one core, that measuring beside a training may use unless another share is given: less than 5 % of a training that keeps all cores busy."""
+"""Of one core, that measuring beside a training may use unless another share is given: less than 5
+% of a training that keeps all cores busy.
+"""
 
 
 T = TypeVar("T")

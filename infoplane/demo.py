@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 TASKS = ("szt", "digits")
 EPOCHS = {"szt": 4000, "digits": 300}
 PAPERS = {"szt": ("bin:szt", "bin:saxe", "kde:variance=0.001", "exact")}
-"""The conventions of the papers on a task; the first is drawn. Elsewhere the run says what can answer."""
+"""The conventions of the papers on a task; the first is drawn.
+
+Elsewhere the run says what can answer.
+"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def run_demo(
         )
     out.mkdir(parents=True, exist_ok=True)
     say(
-        f"training the {task} network ({activation}) for {epochs} epochs, capturing about {min(checkpoints, epochs)} checkpoints"
+        f"training the {task} network ({activation}) for {epochs} epochs, capturing about "
+        f"{min(checkpoints, epochs)} checkpoints"
     )
     trained = _train(out / "run", task, activation, epochs, seed, checkpoints, overwrite, progress)
     archive = open_archive(out / "run")

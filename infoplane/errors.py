@@ -40,7 +40,8 @@ def visible(text: str) -> str:
 class InfoplaneError(Exception):
     """Root of the tree: catch this to catch everything infoplane raises on purpose.
 
-    Its message shows names of layers and files, which may be a stranger's: control characters in it are never shown.
+    Its message shows names of layers and files, which may be a stranger's: control characters in it
+    are never shown.
     """
 
     def __str__(self) -> str:
@@ -133,5 +134,6 @@ class MissingExtra(InfoplaneError, ImportError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is needed here and is not installed; install it with: pip install 'infoplane[{extra}]'"
+            f"{package} is needed here and is not installed; install it with: pip install "
+            f"'infoplane[{extra}]'"
         )

@@ -18,8 +18,8 @@ IGNORED = -100
 def kind_of_inputs(dtype_kinds: Iterable[str], stated: str | None = None) -> Kind:
     """Return what the inputs are: as stated, else ``discrete`` where any of them holds integers.
 
-    Integers name things (tokens, categories): their order and distances mean nothing. Pixels and counts that
-    come as integers are amounts: state ``x_kind="continuous"``.
+    Integers name things (tokens, categories): their order and distances mean nothing. Pixels and
+    counts that come as integers are amounts: state ``x_kind="continuous"``.
 
     Args:
         dtype_kinds: numpy's one-letter kind of every input array.
@@ -45,7 +45,8 @@ def ignored_rows(y: NDArray[Any]) -> NDArray[np.bool_]:  # Any: any dtype of lab
 
     Shape ``(n,)``.
 
-    Labels that hold other negative numbers count from below 0: there -100 is a class like any other.
+    Labels that hold other negative numbers count from below 0: there -100 is a class like any
+    other.
     """
     if y.dtype.kind != "i" or y.ndim != 1:
         return np.zeros(len(y), bool)

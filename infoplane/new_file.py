@@ -22,8 +22,9 @@ def new_file(target: str | Path) -> Iterator[Path]:
 
     It becomes ``target`` when the block ends well.
 
-    The temporary has a name that nobody can guess and is made anew, never opened. A link under the name of ``target`` is
-    replaced, not followed: whoever made the folder does not choose which of the user's files is overwritten.
+    The temporary has a name that nobody can guess and is made anew, never opened. A link under the
+    name of ``target`` is replaced, not followed: whoever made the folder does not choose which of
+    the user's files is overwritten.
 
     Args:
         target: where the file will be; the suffix is kept, so that writers can tell the format.

@@ -17,7 +17,8 @@ def fits(name: str, pattern: str) -> bool:
     """Say whether a dotted name has this form.
 
     Example:
-        >>> fits("h.0", "h.*"), fits("h.0.mlp", "h.*"), fits("h.0.mlp", "h.**"), fits("fc1", "fc[12]")
+        >>> pairs = ("h.0", "h.*"), ("h.0.mlp", "h.*"), ("h.0.mlp", "h.**"), ("fc1", "fc[12]")
+        >>> tuple(fits(name, pattern) for name, pattern in pairs)
         (True, False, True, True)
     """
     return _compiled(pattern).fullmatch(name) is not None

@@ -150,8 +150,9 @@ class Plane:
     def run_path(self) -> Path | None:
         """Where the run behind the plane may be read; None where nobody says so.
 
-        A plane from a file may be a stranger's and name any folder of yours. Its run is followed where you say that it is
-        (``Plane.load(file, run=...)``) and else only beside the file, or around it.
+        A plane from a file may be a stranger's and name any folder of yours. Its run is followed
+        where you say that it is (``Plane.load(file, run=...)``) and else only beside the file, or
+        around it.
         """
         if self.run is not None:
             return self.run
@@ -162,7 +163,7 @@ class Plane:
 
     @property
     def log2_n(self) -> float:
-        """log2 of the number of probe rows: no estimate of I(X;Z) on them can honestly exceed it."""
+        """log2 of the number of probe rows: no honest estimate of I(X;Z) exceeds it."""
         return math.log2(self.n)
 
     @property
@@ -288,7 +289,8 @@ class Plane:
         return write_csv(path, self.column_names, self.rows())
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the plane as an HDF5 file with dimension scales (xarray opens it); returns the path.
+        """Write the plane as an HDF5 file with dimension scales (xarray opens it); returns the
+        path.
 
         Args:
             path: of the file, which is whole or not there.
@@ -307,7 +309,8 @@ class Plane:
 
         Args:
             path: the file.
-            run: the run behind it, for checks that look at activations; needed where it does not lie beside the file.
+            run: the run behind it, for checks that look at activations; needed where it does not
+                lie beside the file.
 
         Raises:
             NotAnArchive, VersionError, DamagedArchive: naming file and key.
@@ -325,7 +328,7 @@ class Plane:
         return pandas.DataFrame(self.rows(), columns=list(self.column_names))
 
     def to_xarray(self) -> xarray.Dataset:
-        """Return an xarray dataset, dimensions (step, layer, series) (needs the ``frames`` extra)."""
+        """Return an xarray dataset of axes step, layer, series (needs the ``frames`` extra)."""
         try:
             import xarray  # noqa: F401
         except ImportError as error:
@@ -356,7 +359,8 @@ class Plane:
     def last(self) -> list[dict[str, str]]:
         """Return rows of text for a person.
 
-        Per layer, I(X;Z) and I(Z;Y) at the last checkpoint under every estimator (and bound), ``*`` where saturated.
+        Per layer, I(X;Z) and I(Z;Y) at the last checkpoint under every estimator (and bound), ``*``
+        where saturated.
         """
         if not self.points:
             return []
@@ -393,7 +397,8 @@ class Plane:
         )
         more = f"<p>... and {len(rows) - 40} more layers</p>" if len(rows) > 40 else ""
         note = (
-            f"<p>bits at step {self.steps[-1]}; * saturated: at the ceiling, or most rows alone in their cell</p>"
+            f"<p>bits at step {self.steps[-1]}; * saturated: at the ceiling, or most rows alone in "
+            "their cell</p>"
             if rows
             else ""
         )
@@ -402,7 +407,11 @@ class Plane:
     def __str__(self) -> str:
         specs = printable(", ".join(self.estimators), 300)
         rows = "" if self.row_info.plain else f", {self.row_info}"
-        return f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} estimators ({specs}), {len(self.points)} points, {len(self.failures)} failures, {self.row_info.axis(self.n)}{rows}"
+        return (
+            f"Plane: {len(self.steps)} steps x {len(self.layers)} layers x {len(self.estimators)} "
+            f"estimators ({specs}), {len(self.points)} points, {len(self.failures)} failures, "
+            f"{self.row_info.axis(self.n)}{rows}"
+        )
 
 
 def refuse_empty(plane: Plane, doing: str) -> None:
@@ -413,7 +422,8 @@ def refuse_empty(plane: Plane, doing: str) -> None:
     """
     if not plane.points:
         failed = (
-            f"; {len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}"
+            f"; {len(plane.failures)} cells could not be measured, first: "
+            f"{plane.failures[0].message}"
             if plane.failures
             else ""
         )

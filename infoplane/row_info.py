@@ -21,7 +21,8 @@ class RowInfo:
 
     Attributes:
         kind: ``sample``, ``token``, ``pixel`` or ``node``.
-        x: what X is at a row: ``X`` of samples; ``prefix``, ``sequence``, ``token``, ``image``, ``pixel``, ``graph``, ``node``.
+        x: what X is at a row: ``X`` of samples; ``prefix``, ``sequence``, ``token``, ``image``,
+            ``pixel``, ``graph``, ``node``.
         label: name of the label set that is Y.
         grid: positions per sample; empty of samples.
         samples: samples of the probe; 0 where rows are samples.

@@ -37,9 +37,11 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     Equal rows have equal digests.
 
     Args:
-        a: shape ``(n, ...)``, floats, integers or booleans; -0.0 equals 0.0 and all NaN are one value.
+        a: shape ``(n, ...)``, floats, integers or booleans; -0.0 equals 0.0 and all NaN are one
+            value.
 
-    Two of 10^6 different rows collide with probability below 1e-26. The dtype is part of the value: float32 and float64 rows differ.
+    Two of 10^6 different rows collide with probability below 1e-26. The dtype is part of the value:
+    float32 and float64 rows differ.
 
     Raises:
         InputError: no row axis, or a dtype without fixed bits.
@@ -52,7 +54,8 @@ def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
     a = np.asarray(a)
     if a.ndim == 0 or a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
         raise InputError(
-            f"rows to digest: expected shape (n, ...) of floats, integers or booleans of at most 64 bits, got {a.dtype} of shape {a.shape}"
+            "rows to digest: expected shape (n, ...) of floats, integers or booleans of at most 64 "
+            f"bits, got {a.dtype} of shape {a.shape}"
         )
     n = a.shape[0]
     flat = np.ascontiguousarray(a).reshape(n, -1) if a.size else np.zeros((n, 0), a.dtype)

@@ -27,7 +27,9 @@ def mix(h: Any) -> Any:
 
 
 LANES, TILE = 64, 32  # as many lanes as `rows.DIGESTED` says
-"""Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a time, so that the turned tile stays in cache."""
+"""Rows hashed side by side, so that the loop over them is a vector loop; columns turned over at a
+time, so that the turned tile stays in cache.
+"""
 
 
 @inlined()
@@ -54,8 +56,9 @@ def digest(
 
     Returns whether any word may not be finite.
 
-    ``tile`` (TILE, LANES) of the type of ``bits``, ``a`` and ``b`` (LANES,) are room to work in: a loop that makes its own takes half again as long to
-    compile. Canonical first: the word ``zero`` (the sign bit alone) becomes 0, a word above ``infinity`` apart from its sign becomes ``nan``.
+    ``tile`` (TILE, LANES) of the type of ``bits``, ``a`` and ``b`` (LANES,) are room to work in: a
+    loop that makes its own takes half again as long to compile. Canonical first: the word ``zero``
+    (the sign bit alone) becomes 0, a word above ``infinity`` apart from its sign becomes ``nan``.
     """
     n, d = bits.shape
     magnitude, large = ~zero, _U(0)

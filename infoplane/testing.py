@@ -87,10 +87,12 @@ def check_estimator(
 ) -> list[tuple[KnownPair, Estimate]]:
     """Run an estimator through what every one must do; returns the estimates beside the truth.
 
-    Checked: it has a name and says what it supports; the result is an `Estimate` that carries its name and the number of rows; the same
-    generator gives the same bits; permuting the rows of both variables together changes nothing beyond 0.2 bit; a kind that it does not
-    support and unpaired rows raise; the traits hold on small hard samples (bounds, chain, unit, codes, edges). With ``tolerance_bits`` also every abs(estimate - truth): leave it out for numbers that are no Shannon
-    information.
+    Checked: it has a name and says what it supports; the result is an `Estimate` that carries its
+    name and the number of rows; the same generator gives the same bits; permuting the rows of both
+    variables together changes nothing beyond 0.2 bit; a kind that it does not support and unpaired
+    rows raise; the traits hold on small hard samples (bounds, chain, unit, codes, edges). With
+    ``tolerance_bits`` also every abs(estimate - truth): leave it out for numbers that are no
+    Shannon information.
 
     Raises:
         AssertionError: naming the promise that was broken.
@@ -154,7 +156,8 @@ def _check_pair(
     )
     _promise(
         abs(moved.bits - one.bits) < 0.2,
-        f"{pair.name}: the order of rows moved the value from {one.bits:.3f} to {moved.bits:.3f} bits",
+        f"{pair.name}: the order of rows moved the value from {one.bits:.3f} to {moved.bits:.3f} "
+        "bits",
     )
     try:
         estimator.estimate(pair.a.take(order[:-1]), pair.b, rng=np.random.default_rng(seed))

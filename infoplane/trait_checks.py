@@ -79,7 +79,8 @@ def _bounds(estimator: Estimator, rng: Generator) -> Iterator[str]:
         bits, most = found.bits, min(_entropy(a), _entropy(b))
         if not -_ROUNDING_BITS <= bits <= most + _ROUNDING_BITS:
             yield (
-                f"traits.obeys_bounds: {bits:.3f} bits of {a.name} and {b.name}, which lie between 0 and {most:.3f} by arithmetic"
+                f"traits.obeys_bounds: {bits:.3f} bits of {a.name} and {b.name}, which lie between "
+                f"0 and {most:.3f} by arithmetic"
             )
 
 
@@ -101,14 +102,18 @@ def _chain(estimator: Estimator, rng: Generator) -> Iterator[str]:
                 continue
             if below.bits > above.bits + _ROUNDING_BITS:
                 yield (
-                    f"traits.keeps_chain: {below.bits:.3f} bits after {above.bits:.3f}, though the later layer is a function of the earlier"
+                    f"traits.keeps_chain: {below.bits:.3f} bits after {above.bits:.3f}, though the "
+                    "later layer is a function of the earlier"
                 )
 
 
 def _codes(estimator: HasCodes, rng: Generator) -> Iterator[str]:
     codes = np.asarray(estimator.codes(continuous(rng.normal(size=(_ROWS, 2)), "z")))
     if codes.shape != (_ROWS,) or codes.dtype.kind not in "iu":
-        yield f"codes: expected one integer for each of {_ROWS} rows, got {codes.dtype} of shape {codes.shape}"
+        yield (
+            f"codes: expected one integer for each of {_ROWS} rows, got {codes.dtype} of shape "
+            f"{codes.shape}"
+        )
     elif set(np.unique(codes).tolist()) != set(range(int(codes.max()) + 1)):
         yield "codes: expected dense symbols 0, 1, 2 ..., some are left out"
 

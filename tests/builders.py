@@ -21,7 +21,8 @@ from infoplane.contract import Traits
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate, LayerInfo, Variable
 
-# The small run of the archive tests: two layers of six rows, the second reduced, with digests of the rows.
+# The small run of the archive tests: two layers of six rows, the second reduced, with digests of
+# the rows.
 ROWS = 6
 LAYERS = [LayerInfo("a", 0, shape=(3,)), LayerInfo("b#2", 1, shape=(2,), reduction="gap")]
 INPUTS = np.arange(ROWS * 2, dtype=np.float32).reshape(ROWS, 2)
@@ -42,7 +43,8 @@ def run_of(
         path: of the run.
         steps: by layer, values of shape ``(n, ...)``; a layer may be missing at a later step.
         classes: by layer, the class of its module; ``Linear`` where none is given.
-        options: for ``RunWriter.create``; by default all rows are different inputs, and two classes alternate.
+        options: for ``RunWriter.create``; by default all rows are different inputs, and two classes
+            alternate.
     """
     first = steps[0]
     infos = [
@@ -84,7 +86,9 @@ class ByRows:
 
 
 def write_split_run(path: Path) -> Path:
-    """Write four steps of two layers of 12 rows, 8 of them trained on; the second layer is not there at step 3."""
+    """Write four steps of two layers of 12 rows, 8 of them trained on; the second layer is not
+    there at step 3.
+    """
     rng = np.random.default_rng(11)
     layers = [LayerInfo("a", 0, "Tanh", (5,)), LayerInfo("b", 1, "Linear", (1,))]
     split = ["train", "test", "train"] * 4
@@ -129,7 +133,9 @@ def packed_with(tmp_path: Path, **options: object) -> Path:
 
 
 class Counting:
-    """Answers with the number of rows, or with log2 of it: what a half and a quarter say is then known."""
+    """Answers with the number of rows, or with log2 of it: what a half and a quarter say is then
+    known.
+    """
 
     name, traits = "counting", Traits("other", keeps_chain=True)
 
@@ -193,7 +199,7 @@ def hooks_of(net: nn.Module) -> list[list[int]]:
 
 
 def reseal(file: h5py.File, **changes: object) -> None:
-    """Write the header of an archive file anew with these entries changed, under a right checksum."""
+    """Rewrite the header of an archive file with these entries, under a right checksum."""
     body = {**json.loads(file["meta"][()]), **changes}
     body.pop("crc32")
     text = layout.sealed(body).encode()
@@ -212,7 +218,8 @@ def companion_of(run: Path, trainer: int | None = None) -> psutil.Process:
 
 
 def hurry(companion: psutil.Process) -> None:
-    """Give a process of lowest priority an ordinary share: on a busy machine it has under 1 % of a core.
+    """Give a process of lowest priority an ordinary share: on a busy machine it has under 1 % of a
+    core.
 
     For tests of what it does, not of how long the training would keep it waiting.
     """

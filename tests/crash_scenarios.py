@@ -1,4 +1,6 @@
-"""What is killed: everything that writes, each as a preparation, an act under fire, and what must hold afterwards."""
+"""What is killed: everything that writes, each as a preparation, an act under fire, and what must
+hold afterwards.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ Say = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Scenario:
-    """``prepare(folder)`` in peace, ``act(folder, said)`` under fire, ``sound(folder, reported)`` afterwards: raises where anything reported was lost."""
+    """``prepare(folder)`` in peace, ``act(folder, said)`` under fire, ``sound(folder, reported)``
+    afterwards: raises where anything reported was lost.
+    """
 
     act: Callable[[Path, Say], None]
     sound: Callable[[Path, set[int]], None]
@@ -116,11 +120,11 @@ def _capture(layers: list[LayerInfo], steps: tuple[int, ...]) -> Scenario:
     )
 
 
-# ---- resume with a rollback, overwrite --------------------------------------------------------------------------------------------------------------
+# ---- resume with a rollback, overwrite -----------------------------------------------------------
 
 
 def _sound_rollback(folder: Path, reported: set[int]) -> None:
-    """Steps before the rollback are untouched; those after it are there or set aside, never gone."""
+    """Steps before the rollback are untouched; later ones are there or set aside."""
     run = folder / "run"
     _right(run, {0, 1} | reported)
     names = [p.name for p in run.rglob("0*.h5")]
@@ -142,7 +146,7 @@ def _sound_overwrite(folder: Path, reported: set[int]) -> None:
     assert open_archive(run).steps == (9,) and verify(run) == []
 
 
-# ---- pack, merge, planes, result lines ----------------------------------------------------------------------------------------------------------------
+# ---- pack, merge, planes, result lines -----------------------------------------------------------
 
 
 def _sound_pack(folder: Path, reported: set[int]) -> None:
@@ -166,7 +170,9 @@ def _act_merge(folder: Path, said: Say) -> None:
 
 
 def _sound_merge(folder: Path, reported: set[int]) -> None:
-    """The sources are untouched; the joined run is whole, or no run at all, and is joined again elsewhere."""
+    """The sources are untouched; the joined run is whole, or no run at all, and is joined again
+    elsewhere.
+    """
     for name, rows in (("a", slice(0, 9)), ("b", slice(9, N))):
         assert all("never" in p or "tile" in p for p in verify(folder / name)), (
             "a part holds some of the rows, and is told so"
@@ -224,7 +230,8 @@ def _sound_results(folder: Path, reported: set[int]) -> None:
     _right(folder / "run", {0})
 
 
-# ---- the recorder, with a network in training -----------------------------------------------------------------------------------------------------------
+# ---- the recorder, with a network in training
+# --------------------------------------------------------------------------------------------------
 
 
 class TrainingChanged(Exception):
@@ -234,7 +241,9 @@ class TrainingChanged(Exception):
 def train(
     run: Path | None, said: Say = _quiet, *, steps: int = 4, **options: object
 ) -> dict[str, bytes]:
-    """Five steps of training with dropout and batch norm; the bytes of the final state and of the random state."""
+    """Five steps of training with dropout and batch norm; the bytes of the final state and of the
+    random state.
+    """
     import torch
 
     import infoplane as ip
@@ -287,7 +296,9 @@ def _reference() -> dict[str, bytes]:
 
 
 def _act_recorder(options: dict[str, object], folder: Path, said: Say) -> None:
-    """Training goes on and ends in the same state whatever the disk answers; each kind of warning comes once."""
+    """Training goes on and ends in the same state whatever the disk answers; each kind of warning
+    comes once.
+    """
     expected = _reference()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

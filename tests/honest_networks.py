@@ -1,4 +1,7 @@
-"""Networks that are what they are: gates that open, masks, noise, saturation. Nothing in them is a fault of a pipeline."""
+"""Networks that are what they are: gates that open, masks, noise, saturation.
+
+Nothing in them is a fault of a pipeline.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,9 @@ class RareBypass(nn.Module):
 
 
 class Uneven(nn.Linear):
-    """A matrix product that adds up every other row in another order, as kernels do at the edge of a block."""
+    """A matrix product that adds up every other row in another order, as kernels do at the edge of
+    a block.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         turned = nn.functional.linear(x.flip(1), self.weight.flip(1), self.bias)
@@ -110,7 +115,9 @@ class Uneven(nn.Linear):
 
 
 class Saturated(nn.Module):
-    """Tanh layers of large weights: rows coincide in the corners, and rounding is amplified behind them."""
+    """Tanh layers of large weights: rows coincide in the corners, and rounding is amplified behind
+    them.
+    """
 
     layers = ("act1", "act2", "act3")
 

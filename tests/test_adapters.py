@@ -1,4 +1,6 @@
-"""Adapters against the real frameworks: the steps and metrics land in the archive, and training ends as without us."""
+"""Adapters against the real frameworks: the steps and metrics land in the archive, and training
+ends as without us.
+"""
 
 from __future__ import annotations
 
@@ -67,9 +69,14 @@ def test_lightning(package: str, tmp_path: Path) -> None:
         module = Module()
         pl.seed_everything(1, verbose=False)
         trainer = pl.Trainer(
-            max_epochs=3, callbacks=callbacks, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
+            max_epochs=3,
+            callbacks=callbacks,
+            accelerator="cpu",
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
             enable_model_summary=False,
-        )  # fmt: skip
+        )
         trainer.fit(module, loader(), loader())
         ended.append(module)
         if callbacks:
@@ -100,9 +107,14 @@ def test_lightning_closes_the_run_when_training_fails(tmp_path: Path) -> None:
             return torch.optim.SGD(self.parameters(), lr=0.1)
 
     trainer = pl.Trainer(
-        max_epochs=1, callbacks=[callback(pl, probe=(X, Y), to=tmp_path / "run", verbose=False)], accelerator="cpu", logger=False,
-        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+        max_epochs=1,
+        callbacks=[callback(pl, probe=(X, Y), to=tmp_path / "run", verbose=False)],
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     with pytest.raises(ValueError, match="diverged"):
         trainer.fit(Failing(), loader())
     assert ip.open_archive(tmp_path / "run").steps == (0,)
@@ -139,9 +151,16 @@ def test_hugging_face_trainer(tmp_path: Path) -> None:
             verbose=False,
         )
         args = transformers.TrainingArguments(
-            output_dir=str(tmp_path / "out"), max_steps=6, per_device_train_batch_size=8, report_to=[], logging_steps=1, save_strategy="no",
-            disable_tqdm=True, use_cpu=True, seed=3,
-        )  # fmt: skip
+            output_dir=str(tmp_path / "out"),
+            max_steps=6,
+            per_device_train_batch_size=8,
+            report_to=[],
+            logging_steps=1,
+            save_strategy="no",
+            disable_tqdm=True,
+            use_cpu=True,
+            seed=3,
+        )
         transformers.Trainer(
             model=model, args=args, train_dataset=data, callbacks=[recorder] if record else []
         ).train()
@@ -199,9 +218,17 @@ def test_skorch(tmp_path: Path) -> None:
     ended = []
     for record in (True, False):
         net = skorch.NeuralNetClassifier(
-            network(), criterion=nn.CrossEntropyLoss, max_epochs=3, lr=0.1, batch_size=16, iterator_train__shuffle=False, verbose=0,
-            callbacks=[callback(probe=(X, Y), to=tmp_path / "run", verbose=False)] if record else None,
-        )  # fmt: skip
+            network(),
+            criterion=nn.CrossEntropyLoss,
+            max_epochs=3,
+            lr=0.1,
+            batch_size=16,
+            iterator_train__shuffle=False,
+            verbose=0,
+            callbacks=[callback(probe=(X, Y), to=tmp_path / "run", verbose=False)]
+            if record
+            else None,
+        )
         net.fit(X.numpy(), Y.numpy())
         ended.append(net.module_)
     assert same(*ended)
@@ -234,9 +261,16 @@ def test_keras_on_torch(tmp_path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.fit(
-                X.numpy(), Y.numpy(), epochs=3, batch_size=16, shuffle=False, verbose=0,
-                callbacks=[callback(probe=(X, Y), to=tmp_path / "run", verbose=False)] if record else [],
-            )  # fmt: skip
+                X.numpy(),
+                Y.numpy(),
+                epochs=3,
+                batch_size=16,
+                shuffle=False,
+                verbose=0,
+                callbacks=[callback(probe=(X, Y), to=tmp_path / "run", verbose=False)]
+                if record
+                else [],
+            )
         ended.append(model)
     assert all(
         np.array_equal(a, b)
@@ -290,7 +324,9 @@ def test_accelerate_by_the_recipe_of_the_documentation(tmp_path: Path) -> None:
                 accelerator.backward(loss)
                 if (
                     step % 2 == 0
-                ):  # gradients are accumulated over two steps; a capture in between leaves them alone
+                    # gradients are accumulated over two steps; a capture in between leaves them
+                    # alone
+                ):
                     optimiser.step()
                     optimiser.zero_grad()
                 if rec is not None:

@@ -125,10 +125,15 @@ def bert() -> Any:  # Any: transformers has no types here
 
     return BertForSequenceClassification(
         BertConfig(
-            vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2,
-            intermediate_size=32, max_position_embeddings=16, num_labels=3,
+            vocab_size=50,
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=16,
+            num_labels=3,
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.slow
@@ -139,13 +144,23 @@ def test_a_trainer_that_makes_its_model_anew(options: dict[str, Any], tmp_path: 
 
     ids = torch.randint(3, 50, (30, 7), generator=torch.Generator().manual_seed(0))
     args = transformers.TrainingArguments(
-        str(tmp_path / "out"), per_device_train_batch_size=10, num_train_epochs=1, report_to=[],
-        save_strategy="no", use_cpu=True, disable_tqdm=True, learning_rate=1e-2,
-    )  # fmt: skip
+        str(tmp_path / "out"),
+        per_device_train_batch_size=10,
+        num_train_epochs=1,
+        report_to=[],
+        save_strategy="no",
+        use_cpu=True,
+        disable_tqdm=True,
+        learning_rate=1e-2,
+    )
     recording = callback(
-        probe=({"input_ids": ids}, Y[:30]), to=tmp_path / "run", reduce="token:cls",
-        layers=["bert.encoder.layer.0"], verbose=False, **options,
-    )  # fmt: skip
+        probe=({"input_ids": ids}, Y[:30]),
+        to=tmp_path / "run",
+        reduce="token:cls",
+        layers=["bert.encoder.layer.0"],
+        verbose=False,
+        **options,
+    )
     rows = [{"input_ids": ids[i], "labels": Y[i]} for i in range(30)]
     trainer = transformers.Trainer(
         model_init=bert, args=args, train_dataset=rows, callbacks=[recording]
@@ -178,9 +193,14 @@ def fit(pl: Any, module: Any, recording: Any, epochs: int = 1) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data = torch.utils.data.TensorDataset(X, Y)
     pl.Trainer(
-        max_epochs=epochs, callbacks=[recording], logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, accelerator="cpu",
-    ).fit(module, torch.utils.data.DataLoader(data, batch_size=6))  # fmt: skip
+        max_epochs=epochs,
+        callbacks=[recording],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        accelerator="cpu",
+    ).fit(module, torch.utils.data.DataLoader(data, batch_size=6))
 
 
 def recording(pl: Any, to: Path, **options: Any) -> Any:
@@ -241,9 +261,14 @@ def test_cross_validation_of_skorch_is_one_run_per_fold(
     from infoplane.hooks.skorch import callback
 
     net = skorch.NeuralNetClassifier(
-        Classifier, max_epochs=2, verbose=0, train_split=None,
-        callbacks=[("plane", callback(probe=(X, Y), to=tmp_path / "run", verbose=False, **options))],
-    )  # fmt: skip
+        Classifier,
+        max_epochs=2,
+        verbose=0,
+        train_split=None,
+        callbacks=[
+            ("plane", callback(probe=(X, Y), to=tmp_path / "run", verbose=False, **options))
+        ],
+    )
     done = cross_validate(
         net, X.numpy(), Y.numpy(), cv=3, return_estimator=True, error_score="raise"
     )
@@ -282,9 +307,19 @@ def test_folds_in_processes_of_their_own_overwrite_none_of_the_others(tmp_path: 
     from infoplane.hooks.skorch import callback
 
     net = skorch.NeuralNetClassifier(
-        Classifier, max_epochs=2, verbose=0, train_split=None, callbacks=[("plane", callback(probe=(X, Y), to=tmp_path / "run", verbose=False,
-                                                        overwrite=True, layers="all"))],
-    )  # fmt: skip
+        Classifier,
+        max_epochs=2,
+        verbose=0,
+        train_split=None,
+        callbacks=[
+            (
+                "plane",
+                callback(
+                    probe=(X, Y), to=tmp_path / "run", verbose=False, overwrite=True, layers="all"
+                ),
+            )
+        ],
+    )
     cross_validate(net, X.numpy(), Y.numpy(), cv=3, n_jobs=2, error_score="raise")
     runs = sorted(path.name for path in tmp_path.iterdir())
     assert runs == ["run", "run-2", "run-3"]

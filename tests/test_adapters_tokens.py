@@ -1,4 +1,4 @@
-"""Adapters with rows that are tokens: options of rows reach the recorder through every framework."""
+"""Adapters with rows that are tokens: their options reach the recorder."""
 
 from __future__ import annotations
 
@@ -62,9 +62,13 @@ def test_skorch_records_tokens(tmp_path: Path) -> None:
 
     recorder = callback(probe=IDS, to=tmp_path / "run", **ROWS)
     net = skorch.NeuralNet(
-        Last, criterion=nn.CrossEntropyLoss, max_epochs=2, train_split=None, verbose=0,
+        Last,
+        criterion=nn.CrossEntropyLoss,
+        max_epochs=2,
+        train_split=None,
+        verbose=0,
         callbacks=[recorder],
-    )  # fmt: skip
+    )
     net.fit(IDS.numpy(), IDS.numpy())
     assert_tokens(tmp_path / "run")
 
@@ -88,10 +92,14 @@ def test_lightning_records_tokens(tmp_path: Path) -> None:
             return torch.optim.SGD(self.parameters(), 0.1)
 
     trainer = pl.Trainer(
-        max_epochs=2, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, accelerator="cpu",
+        max_epochs=2,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        accelerator="cpu",
         callbacks=[callback(by="step", probe=IDS, to=tmp_path / "run", **ROWS)],
-    )  # fmt: skip
+    )
     trainer.fit(Module(), torch.utils.data.DataLoader(IDS, batch_size=12))
     assert_tokens(tmp_path / "run")
 
@@ -101,15 +109,19 @@ def test_the_trainer_records_tokens(tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     from infoplane.hooks.transformers import callback
 
-    config = transformers.GPT2Config(vocab_size=9, n_embd=8, n_layer=1, n_head=2, n_positions=8, bos_token_id=1, eos_token_id=1)  # fmt: skip
+    config = transformers.GPT2Config(
+        vocab_size=9, n_embd=8, n_layer=1, n_head=2, n_positions=8, bos_token_id=1, eos_token_id=1
+    )
     recorder = callback(probe={"input_ids": IDS}, to=tmp_path / "run", **ROWS)
     args = transformers.TrainingArguments(
         str(tmp_path / "out"), max_steps=3, report_to=[], disable_tqdm=True, use_cpu=True
     )
     transformers.Trainer(
-        transformers.GPT2LMHeadModel(config), args, callbacks=[recorder],
+        transformers.GPT2LMHeadModel(config),
+        args,
+        callbacks=[recorder],
         train_dataset=[{"input_ids": row, "labels": row} for row in IDS],
-    ).train()  # fmt: skip
+    ).train()
     assert_tokens(tmp_path / "run")
 
 

@@ -1,4 +1,6 @@
-"""The archive: what was written comes back, in a folder, packed, merged, and after a resume; bad input is refused by name."""
+"""The archive: what was written comes back, in a folder, packed, merged, and after a resume; bad
+input is refused by name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Files of every released format version are read for ever. A golden file is never rewritten; a new version adds one."""
+"""Files of every released format version are read for ever.
+
+A golden file is never rewritten; a new version adds one.
+"""
 
 from __future__ import annotations
 

@@ -141,10 +141,13 @@ def test_what_is_not_a_regular_file_is_refused_by_name_and_no_descriptor_stays_o
 @pytest.mark.parametrize(
     ("options", "fine"),
     [
-        ({"chunks": (2, 3)}, True), ({"chunks": (2, 3), "compression": "gzip"}, True), ({"chunks": (6, 3), "shuffle": True, "fletcher32": True}, True),
-        ({"chunks": (6, 3), "compression": "gzip", "shuffle": True, "fletcher32": True}, True), ({"chunks": (6, 3), "compression": "lzf"}, False),
+        ({"chunks": (2, 3)}, True),
+        ({"chunks": (2, 3), "compression": "gzip"}, True),
+        ({"chunks": (6, 3), "shuffle": True, "fletcher32": True}, True),
+        ({"chunks": (6, 3), "compression": "gzip", "shuffle": True, "fletcher32": True}, True),
+        ({"chunks": (6, 3), "compression": "lzf"}, False),
     ],
-)  # fmt: skip
+)
 def test_filters_of_the_format_are_read_and_no_others(
     tmp_path: Path, options: dict[str, object], fine: bool
 ) -> None:
@@ -154,7 +157,8 @@ def test_filters_of_the_format_are_read_and_no_others(
     else:
         with pytest.raises(
             DamagedArchive,
-            match=r"uses HDF5 filters \[32000\]; allowed are shuffle, fletcher32 and one of deflate, zstd",
+            match=r"uses HDF5 filters \[32000\]; allowed are shuffle, fletcher32 and one of "
+            r"deflate, zstd",
         ):
             open_archive(packed).z(0, "a")
 

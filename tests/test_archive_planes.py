@@ -81,9 +81,17 @@ def test_the_entropies_of_a_plane_are_finite_numbers_or_none(tmp_path: Path, key
 def test_the_grid_of_a_plane_has_every_number_at_its_place(tmp_path: Path) -> None:
     chain = Chain(("a", "b"), (("cut", "cut"), ("no-path", "cut")), rows=ROWS)
     points = tuple(
-        Point(step, layer, quantity, Estimate(step + k + (10 if quantity == "i_zy" else 0), ROWS, spec, sense))  # type: ignore[arg-type]  # as listed
-        for step in (0, 4) for k, layer in enumerate("ab") for quantity in ("i_xz", "i_zy") for spec, sense in (("exact", "exact"), ("kde", "lower"))
-    )  # fmt: skip
+        Point(
+            step,
+            layer,
+            quantity,
+            Estimate(step + k + (10 if quantity == "i_zy" else 0), ROWS, spec, sense),
+        )  # type: ignore[arg-type]  # as listed
+        for step in (0, 4)
+        for k, layer in enumerate("ab")
+        for quantity in ("i_xz", "i_zy")
+        for spec, sense in (("exact", "exact"), ("kde", "lower"))
+    )
     path = save_plane(Plane(points[:-1], ("a", "b"), ROWS, chain=chain), tmp_path / "p.h5")
     with h5py.File(path) as f:
         assert [v.decode() for v in f["series"][()]] == ["exact exact", "kde lower"] and f["step"][

@@ -32,10 +32,15 @@ def test_a_run_has_one_class_per_row(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("y", "kind", "stored"),
     [
-        ([True, False], None, [1, 0]), (["b", "a"], None, [1, 0]), (np.array(["x", "y"], object), None, [0, 1]), ([1.0, 2.0], "discrete", [1, 2]),
-        (np.array([2**64 - 1, 1], np.uint64), None, [-1, 1]), ([1, 2], "continuous", [1.0, 2.0]), ([0.5, 2.0], "continuous", [0.5, 2.0]),
+        ([True, False], None, [1, 0]),
+        (["b", "a"], None, [1, 0]),
+        (np.array(["x", "y"], object), None, [0, 1]),
+        ([1.0, 2.0], "discrete", [1, 2]),
+        (np.array([2**64 - 1, 1], np.uint64), None, [-1, 1]),
+        ([1, 2], "continuous", [1.0, 2.0]),
+        ([0.5, 2.0], "continuous", [0.5, 2.0]),
     ],
-)  # fmt: skip
+)
 def test_labels_of_every_kind_are_stored_as_integers_or_targets(
     y: object, kind: str | None, stored: list[float]
 ) -> None:
@@ -51,14 +56,28 @@ def test_labels_of_every_kind_are_stored_as_integers_or_targets(
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"y": np.array(["a", 1], object)}, "got mixed objects"), ({"y": [1j, 2j]}, "got dtype complex128"), ({"y": [0.5, 1.0]}, "state y_kind="),
-        ({"y": [np.nan, 1.0], "y_kind": "continuous"}, "every probe row needs a label"), ({"y": [0.5, 1.0], "y_kind": "discrete"}, "holds fractions"),
-        ({"y": [1, 2], "y_kind": "ordinal"}, "y_kind must be"), ({"y": 3}, "expected rows, got a single value"), ({"y": [[1], [2, 3]]}, "rectangular"),
-        ({}, "same positive number of rows, got {}"), ({"y": np.zeros(0, int)}, "same positive number"), ({"x": INPUTS, "y": [1, 2]}, "same positive number of rows"),
-        ({"x": INPUTS, "row_ids": np.zeros(ROWS)}, r"row_ids: expected integers of shape \(6,\)"), ({"x": INPUTS, "row_ids": np.zeros((ROWS, 1), int)}, "row_ids"),
-        ({"x": INPUTS, "split": ["train"] * 5}, "split: expected 6"), ({"x": INPUTS, "split": ["valid"] * 6}, "split"), ({"x": INPUTS, "split": [1] * 6}, "split"),
+        ({"y": np.array(["a", 1], object)}, "got mixed objects"),
+        ({"y": [1j, 2j]}, "got dtype complex128"),
+        ({"y": [0.5, 1.0]}, "state y_kind="),
+        ({"y": [np.nan, 1.0], "y_kind": "continuous"}, "every probe row needs a label"),
+        ({"y": [0.5, 1.0], "y_kind": "discrete"}, "holds fractions"),
+        ({"y": [1, 2], "y_kind": "ordinal"}, "y_kind must be"),
+        ({"y": 3}, "expected rows, got a single value"),
+        ({"y": [[1], [2, 3]]}, "rectangular"),
+        ({}, "same positive number of rows, got {}"),
+        ({"y": np.zeros(0, int)}, "same positive number"),
+        ({"x": INPUTS, "y": [1, 2]}, "same positive number of rows"),
+        (
+            {"x": INPUTS, "row_ids": np.zeros(ROWS)},
+            r"row_ids: expected integers of "
+            r"shape \(6,\)",
+        ),
+        ({"x": INPUTS, "row_ids": np.zeros((ROWS, 1), int)}, "row_ids"),
+        ({"x": INPUTS, "split": ["train"] * 5}, "split: expected 6"),
+        ({"x": INPUTS, "split": ["valid"] * 6}, "split"),
+        ({"x": INPUTS, "split": [1] * 6}, "split"),
     ],
-)  # fmt: skip
+)
 def test_a_probe_that_is_none_is_refused_in_words(given: dict[str, object], words: str) -> None:
     with pytest.raises(InputError, match=words):
         make_probe(given.pop("x", None), given.pop("y", None), **given)  # type: ignore[arg-type]  # hostile by intent
@@ -68,9 +87,14 @@ def test_the_digest_of_a_probe_sees_every_part_of_it_also_inputs_that_are_not_st
     y, split = np.arange(ROWS) % 2, ["train"] * 5 + ["test"]
     one = make_probe(INPUTS, y, split=split)
     others = [
-        make_probe(INPUTS + 1, y, split=split), make_probe(INPUTS, 1 - y, split=split), make_probe(INPUTS, y), make_probe(INPUTS, y, split=["test", *split[1:]]),
-        make_probe(INPUTS, y, split=split, row_ids=np.zeros(ROWS, int)), make_probe(INPUTS.astype(np.float64), y, split=split), make_probe(INPUTS + 1, y, split=split, store_x=False),
-    ]  # fmt: skip
+        make_probe(INPUTS + 1, y, split=split),
+        make_probe(INPUTS, 1 - y, split=split),
+        make_probe(INPUTS, y),
+        make_probe(INPUTS, y, split=["test", *split[1:]]),
+        make_probe(INPUTS, y, split=split, row_ids=np.zeros(ROWS, int)),
+        make_probe(INPUTS.astype(np.float64), y, split=split),
+        make_probe(INPUTS + 1, y, split=split, store_x=False),
+    ]
     assert (
         len({one.sha256, *(p.sha256 for p in others)}) == 7
         and others[0].sha256 == others[-1].sha256

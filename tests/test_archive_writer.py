@@ -63,7 +63,9 @@ def test_nan_and_infinities_are_counted_also_where_the_sum_hides_them() -> None:
 def test_a_header_that_would_not_be_read_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Found by reading: such a shard was published, and refused by every reader: its activations were lost."""
+    """Found by reading: such a shard was published, and refused by every reader: its activations
+    were lost.
+    """
     monkeypatch.setattr(layout, "MAX_JSON", 4000)
     with (
         RunWriter.create(
@@ -87,9 +89,19 @@ def test_a_header_that_would_not_be_read_is_not_written(
 
 @pytest.mark.parametrize(
     ("rank", "world", "rows", "fine"),
-    [(0, 1, (0, 6), True), (0, 1, (0, 7), False), (0, 1, (-1, 6), False), (0, 1, (3, 3), False), (0, 1, (2, 3), True), (1, 1, (0, 6), False), (-1, 1, (0, 6), False),
-     (0, 0, (0, 6), False), (0, 9999, (0, 6), True), (0, 10_000, (0, 6), False)],
-)  # fmt: skip
+    [
+        (0, 1, (0, 6), True),
+        (0, 1, (0, 7), False),
+        (0, 1, (-1, 6), False),
+        (0, 1, (3, 3), False),
+        (0, 1, (2, 3), True),
+        (1, 1, (0, 6), False),
+        (-1, 1, (0, 6), False),
+        (0, 0, (0, 6), False),
+        (0, 9999, (0, 6), True),
+        (0, 10_000, (0, 6), False),
+    ],
+)
 def test_a_rank_writes_rows_that_exist_of_a_world_that_has_it(
     tmp_path: Path, rank: int, world: int, rows: tuple[int, int], fine: bool
 ) -> None:

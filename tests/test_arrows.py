@@ -1,4 +1,4 @@
-"""Who may import whom: the arrows of the house, read from the source and proved in fresh processes."""
+"""Who may import whom: read from the source and proved in fresh processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ FOLDERS = {
 
 
 def _sources() -> dict[str, Path]:
-    """Every module of the library by its import name; the links are walked once, through the top-level folders."""
+    """Every module of the library by its import name; the links are walked once, through the
+    top-level folders.
+    """
     found = {}
     for name, folder in FOLDERS.items():
         found |= {
@@ -152,7 +154,7 @@ def test_no_arrow_leads(room: str, other: str) -> None:
 
 
 def test_no_room_is_reached_by_its_bare_folder() -> None:
-    """A link and its folder are one room: a second name for it would be a way around every arrow."""
+    """A link and its folder are one room: a second name would be a way around every arrow."""
     for path in SOURCES.values():
         assert not {i.split(".")[0] for i in _imports(path)} & {"hooks", "analysis", "data"}, path
 
@@ -161,7 +163,9 @@ DELEGATES = {
     ("infoplane.plane", "infoplane.archive.planes"),
     ("infoplane.plane", "infoplane.analysis.show"),
 }
-"""`Plane.save`, `Plane.load` and `Plane.show`, of one line each: the only arrows that close a circle."""
+"""`Plane.save`, `Plane.load` and `Plane.show`, of one line each: the only arrows that close a
+circle.
+"""
 
 
 def test_no_imports_go_in_a_circle() -> None:
@@ -203,9 +207,11 @@ NEURAL = ("infoplane.analysis.estimators.neural", "infoplane.analysis.kernels.pa
 
 LIGHT = {
     "the package": "import infoplane as ip; dir(ip)",
-    "the command line": "import sys; sys.argv = ['infoplane', '--help']\nfrom infoplane.__main__ import main\ntry: main()\nexcept SystemExit: pass",
+    "the command line": "import sys; sys.argv = ['infoplane', '--help']\n"
+    "from infoplane.__main__ import main\ntry: main()\nexcept SystemExit: pass",
     "reading": "import infoplane as ip; ip.open_archive",
-    "measuring": "import infoplane as ip; ip.measure; ip.estimators.Binned(rule='szt'); ip.estimators.KDE(variance=0.1)",
+    "measuring": "import infoplane as ip; ip.measure; ip.estimators.Binned(rule='szt'); "
+    "ip.estimators.KDE(variance=0.1)",
     "checking": "import infoplane as ip; ip.check_dpi",
     "plotting": "import infoplane as ip; ip.plot_plane",
     "importing arrays": "import infoplane as ip; ip.from_arrays; ip.import_run",
@@ -240,21 +246,60 @@ def test_public_names_are_pinned() -> None:
     import infoplane as ip
 
     expected = {
-        "Archive", "CaptureOptions", "choose_estimators", "DPIReport", "Estimate", "Finding", "Plane", "Recorder", "Variable", "at", "capture", "certify", "check_dpi", "continuous", "discrete",
-        "from_arrays", "import_run",
-        "every", "log_spaced", "measure", "open_archive", "plot_plane", "write_report",
-        "compression", "invariance", "mechanism", "phases", "sensitivity", "width_sweep",
-        "calibrate", "conditional_information", "conditional_vinformation", "drift", "information_given_labels", "layer_information", "mdl_online_code",
+        "Archive",
+        "CaptureOptions",
+        "choose_estimators",
+        "DPIReport",
+        "Estimate",
+        "Finding",
+        "Plane",
+        "Recorder",
+        "Variable",
+        "at",
+        "capture",
+        "certify",
+        "check_dpi",
+        "continuous",
+        "discrete",
+        "from_arrays",
+        "import_run",
+        "every",
+        "log_spaced",
+        "measure",
+        "open_archive",
+        "plot_plane",
+        "write_report",
+        "compression",
+        "invariance",
+        "mechanism",
+        "phases",
+        "sensitivity",
+        "width_sweep",
+        "calibrate",
+        "conditional_information",
+        "conditional_vinformation",
+        "drift",
+        "information_given_labels",
+        "layer_information",
+        "mdl_online_code",
         "train_and_held_out",
-        "analysis", "archive", "contract", "data", "errors", "estimators", "hooks", "testing", "types",
-    }  # fmt: skip
+        "analysis",
+        "archive",
+        "contract",
+        "data",
+        "errors",
+        "estimators",
+        "hooks",
+        "testing",
+        "types",
+    }
     assert set(ip.__all__) == expected
     for name in expected:
         assert getattr(ip, name) is not None
 
 
 def test_every_package_that_the_library_imports_is_declared() -> None:
-    """Of modules that are found under another name than their package, the package is looked for."""
+    """Modules are looked for under the name of their package."""
     import re
     import tomllib
 
@@ -276,11 +321,15 @@ def test_every_package_that_the_library_imports_is_declared() -> None:
 
 
 UNDECLARED = {"mpl_toolkits", "mlflow", "IPython", "safetensors"}
-"""A part of matplotlib, and what only those have who ask for it: a tracker, a notebook, weights in files."""
+"""A part of matplotlib, and what only those have who ask for it: a tracker, a notebook, weights in
+files.
+"""
 
 
 def test_the_library_raises_no_bare_error_on_purpose() -> None:
-    """Outside of readers that turn them into errors of the tree, and of what Python itself asks for."""
+    """Outside of readers that turn them into errors of the tree, and of what Python itself asks
+    for.
+    """
     allowed = ("infoplane.archive", "infoplane.testing", "infoplane.row_info")
     bare = {"Exception", "RuntimeError", "ValueError"}
     found = {

@@ -17,9 +17,7 @@ def apart_of_rows(x: np.ndarray, z: np.ndarray, k: int) -> float:
     return apart_bits(pair, k, lambda u, v: (mixed_bits(u, v, k), ()))[0]
 
 
-def test_atoms_apart_is_the_table_where_all_rows_lie_at_atoms_and_k_rows_beside_them_are_too_few_to_add_anything() -> (
-    None
-):
+def test_atoms_apart_is_the_table_where_all_rows_lie_at_atoms() -> None:
     a = np.repeat([0.0, 1.0, 2.0], 20)[:, None]
     b = np.where(a > 0, 1.0, 0.0)
     table = estimate_of_codes(

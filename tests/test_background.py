@@ -1,4 +1,6 @@
-"""Writing beside training: bounded, in order, with errors on both sides, and nothing visible that is not whole."""
+"""Writing beside training: bounded, in order, with errors on both sides, and nothing visible that
+is not whole.
+"""
 
 from __future__ import annotations
 
@@ -75,9 +77,7 @@ def test_a_writer_that_gives_up_lets_a_waiting_sender_go() -> None:
     assert not thread.is_alive()
 
 
-def test_records_belong_to_the_sender_when_the_writer_left_before_they_came_and_to_the_writer_after() -> (
-    None
-):
+def test_records_belong_to_the_sender_until_the_writer_has_them() -> None:
     early, late = Parcels(), Parcels()
     early.leave()
     assert early.end({"basis": 1}) is False and early.records == {}
@@ -153,9 +153,16 @@ def test_a_write_that_fails_half_way_is_told_once_and_what_was_attached_goes_wit
         append(self, *args, **options)  # type: ignore[arg-type]
 
     rec = Recorder(
-        net, probe=(x, np.arange(16) % 2), to=tmp_path / "run", layers="all", batch_size=8, background=background, verbose=False,
-        reduce="pca:2", schedule=every(1),
-    ).open(capture=False)  # fmt: skip
+        net,
+        probe=(x, np.arange(16) % 2),
+        to=tmp_path / "run",
+        layers="all",
+        batch_size=8,
+        background=background,
+        verbose=False,
+        reduce="pca:2",
+        schedule=every(1),
+    ).open(capture=False)
     monkeypatch.setattr(ShardWriter, "append", broken)
     with pytest.warns(RuntimeWarning, match="step 1 was not captured: RuntimeError: half way"):
         rec.step(1)

@@ -1,4 +1,6 @@
-"""What a user reads after giving something that cannot work: what was expected, what came, what to do."""
+"""What a user reads after giving something that cannot work: what was expected, what came, what to
+do.
+"""
 
 from __future__ import annotations
 

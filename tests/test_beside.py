@@ -1,4 +1,6 @@
-"""Measuring beside training: complete at the end, within its budget before, and never in the way of the training."""
+"""Measuring beside training: complete at the end, within its budget before, and never in the way of
+the training.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +89,9 @@ def test_the_process_ends_when_the_training_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "nice"), reason="no priorities here")
 def test_the_process_has_the_lowest_priority_and_its_session_too(tmp_path: Path) -> None:
-    """Linux shares cores among sessions first where it groups by them, and the process has a session of its own: beside other sessions its priority said nothing."""
+    """Linux shares cores among sessions first where it groups by them, and the process has a
+    session of its own: beside other sessions its priority said nothing.
+    """
     beside = live.MeasuringProcess(tmp_path / "none", ["exact"])
     try:
         grouped = Path(f"/proc/{beside.pid}/autogroup")
@@ -255,7 +259,9 @@ def test_it_rests_while_over_budget_and_catches_up_without_resting(
 def test_waking_up_from_a_rest_does_not_use_up_the_budget_that_it_rests_for(
     tmp_path: Path, monkeypatch
 ) -> None:
-    """At a share of 0.02, a wake-up of 0.2 ms of processor asks for 10 ms of rest: rests of what is left and no more would never end."""
+    """At a share of 0.02, a wake-up of 0.2 ms of processor asks for 10 ms of rest: rests of what is
+    left and no more would never end.
+    """
     run, clock = growing(tmp_path / "run", 1), Clock()
     over, gone = threading.Event(), threading.Event()
     woken: list[float] = []
@@ -338,7 +344,9 @@ def test_nobody_interested_any_more_ends_it_with_what_it_has(tmp_path: Path) -> 
 
 
 def test_all_ways_in_leave_a_training_on_every_core_95_percent_of_its_time() -> None:
-    """A second of measuring costs two threads of torch on two cores 1.1 to 1.2 seconds (benchmarks/RESULTS.md)."""
+    """A second of measuring costs two threads of torch on two cores 1.1 to 1.2 seconds
+    (benchmarks/RESULTS.md).
+    """
     from infoplane.background.measuring import MeasuringProcess
     from infoplane.commands.measure import measure
 

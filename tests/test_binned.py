@@ -1,4 +1,6 @@
-"""Bin presets: golden codes of the sources, closed forms, and agreement with plain reference implementations."""
+"""Bin presets: golden codes of the sources, closed forms, and agreement with plain reference
+implementations.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,16 @@ SAMPLE = np.array(
     np.float32,
 )[:, None]
 RULES = [
-    Binned("szt"), Binned("saxe", width=0.07), Binned("saxe", width=0.5), Binned("saxe-paper"), Binned("range", n=100), Binned("range", n=30, scope="unit"),
-    Binned("quantile", n=30), Binned("quantile", n=7, scope="layer"), Binned("ebab", n=30),
-]  # fmt: skip
+    Binned("szt"),
+    Binned("saxe", width=0.07),
+    Binned("saxe", width=0.5),
+    Binned("saxe-paper"),
+    Binned("range", n=100),
+    Binned("range", n=30, scope="unit"),
+    Binned("quantile", n=30),
+    Binned("quantile", n=7, scope="layer"),
+    Binned("ebab", n=30),
+]
 
 
 def entropy(symbols) -> float:
@@ -165,7 +174,9 @@ def test_szt_bins_merge_everything_above_one_and_say_so() -> None:
     ("w", "bits"), [(0.1, 2.64447), (0.5, 4.63120), (0.869, 4.899788), (2, 4.15734), (10, 2.04417)]
 )
 def test_the_minimal_tanh_model_has_saxes_entropies(w: float, bits: float) -> None:
-    """h = tanh(w x), x ~ N(0,1), 30 equal cells on [-1, 1]: probabilities by the normal law, cells by our rule on a fine grid of quantiles."""
+    """h = tanh(w x), x ~ N(0,1), 30 equal cells on [-1, 1]: probabilities by the normal law, cells
+    by our rule on a fine grid of quantiles.
+    """
     inner = np.arctanh(np.linspace(-1, 1, 31)[1:-1])
     p = np.diff(norm.cdf(np.r_[-np.inf, inner, np.inf] / w))
     assert -(p[p > 0] * np.log2(p[p > 0])).sum() == pytest.approx(bits, abs=1e-5)
@@ -180,7 +191,8 @@ def test_the_minimal_relu_model_has_saxes_entropies(w: float, bits: float) -> No
     n = 400_000
     x = norm.ppf((np.arange(n) + 0.5) / n)
     z = ip.continuous(np.maximum(w * x, 0))
-    # one-sided cells of width 2/30; exact zeros share the first cell with values below the first edge
+    # one-sided cells of width 2/30; exact zeros share the first cell with values below the first
+    # edge
     assert entropy(binrules.saxe_cells(z.values, 2 / 30).ravel().tolist()) == pytest.approx(
         bits, abs=2e-3
     )
@@ -399,9 +411,7 @@ def test_a_range_of_these_rows_alone_says_so_and_a_frozen_one_does_not() -> None
     ]  # type: ignore[arg-type]
 
 
-def test_the_paper_rule_takes_the_unit_interval_only_where_all_values_lie_in_it_and_some_are_negative() -> (
-    None
-):
+def test_the_paper_rule_takes_the_unit_interval_where_values_of_both_signs_lie_in_it() -> None:
     inside = np.array([-0.99, -0.5, 0.0, 0.99])
     assert Binned("saxe-paper").cells(ip.continuous(inside)).ravel().tolist() == [
         int((v + 1) / 2 * 30) for v in inside

@@ -64,9 +64,13 @@ def test_hidden_states_name_the_last_one_normed(whole: bool, tmp_path: Path) -> 
 def test_hidden_states_before_the_last_norm_are_not_called_normed(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
     config = transformers.ViTConfig(
-        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
-        image_size=8, patch_size=4,
-    )  # fmt: skip
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        image_size=8,
+        patch_size=4,
+    )
     with torch.no_grad():
         out = transformers.ViTModel(config).eval()(
             torch.randn(5, 3, 8, 8), output_hidden_states=True

@@ -1,4 +1,6 @@
-"""The calibration run and its results: known errors come out as such, order and workers change nothing, tables and pages hold them."""
+"""The calibration run and its results: known errors come out as such, order and workers change
+nothing, tables and pages hold them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Every truth of the bank derived a second time: the mean of log2 p(b|a)/p(b) over rows of the case, with the densities written out again here."""
+"""Every truth of the bank derived a second time: the mean of log2 p(b|a)/p(b) over rows of the
+case, with the densities written out again here.
+"""
 
 from __future__ import annotations
 
@@ -425,7 +427,9 @@ def test_a_seed_names_its_rows_and_choosing_says_what_there_is() -> None:
 
 
 def fingerprint(case: Case) -> list[float | None]:
-    """The truth and the content of one draw in three numbers each: sum, weighted sum and sum of squares."""
+    """The truth and the content of one draw in three numbers each: sum, weighted sum and sum of
+    squares.
+    """
     s = case.sample(48, 7)
     numbers: list[float] = []
     for v in (s.a.values.astype(float), s.b.values.astype(float)):

@@ -1,4 +1,6 @@
-"""Lengths and canonical features: where neighbours in all units fall short, and where nothing is shared."""
+"""Lengths and canonical features: where neighbours in all units fall short, and where nothing is
+shared.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Capture from many architectures and under what modern training does: the pitfalls, each with the test that catches it."""
+"""Capture from many architectures and under what modern training does: the pitfalls, each with the
+test that catches it.
+"""
 
 from __future__ import annotations
 

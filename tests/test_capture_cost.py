@@ -1,4 +1,6 @@
-"""What a recording costs is said before, is what lands on disk, and is said again by `infoplane info`."""
+"""What a recording costs is said before, is what lands on disk, and is said again by `infoplane
+info`.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,8 @@ def test_a_schedule_that_would_not_fit_on_the_disk_is_warned_of_before_training(
         pass
     with pytest.warns(
         RuntimeWarning,
-        match=r"100 captures of 79\.7 KiB take 7\.8 MiB, and .* has 976\.6 KiB free; take fewer steps",
+        match=r"100 captures of 79\.7 KiB take 7\.8 MiB, and .* has "
+        r"976\.6 KiB free; take fewer steps",
     ):
         ip.Recorder(
             _network(), to=tmp_path / "many", schedule=ip.at(*range(1, 101)), **options

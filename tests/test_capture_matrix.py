@@ -1,4 +1,6 @@
-"""Every architecture in every way of training: what is captured is true, and training ends as if nobody had looked."""
+"""Every architecture in every way of training: what is captured is true, and training ends as if
+nobody had looked.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,15 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning"
 )
 AOT = ("mlp", "cnn", "resnet", "lstm", "functional attention")
-"""Compiled through autograd as well; the rest through the front end, which is what hooks can disturb. A code generator would only take minutes."""
+"""Compiled through autograd as well; the rest through the front end, which is what hooks can
+disturb. A code generator would only take minutes.
+"""
 
 
 def _references(
     net: nn.Module, names: tuple[str, ...], x: object, dtype: torch.dtype | None
 ) -> dict[str, Tensor]:
-    """An independent capture in eval mode: one hook per module, everything cloned, all calls kept."""
+    """An independent capture in eval mode: one hook per module, every call cloned."""
     seen: dict[str, list[Tensor]] = {}
     handles = []
     for path, module in net.named_modules():
@@ -80,7 +84,9 @@ def _prepared(net: nn.Module, how: str, name: str) -> nn.Module:
 def _train(
     net: nn.Module, run: nn.Module, x: object, how: str, rec: Recorder | None
 ) -> list[State]:
-    """Three training steps with a capture in each; the weights as they were at step 0 and at every capture."""
+    """Three training steps with a capture in each; the weights as they were at step 0 and at every
+    capture.
+    """
     torch.manual_seed(3)
     optimiser = torch.optim.SGD(net.parameters(), 0.01)
     states = [copy.deepcopy(net.state_dict())]

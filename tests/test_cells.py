@@ -7,9 +7,7 @@ import numpy as np
 from infoplane.analysis.estimators.cells import estimate_of_codes
 
 
-def test_coverage_is_the_share_of_rows_that_are_not_alone_and_the_ceiling_the_entropy_of_the_other_side() -> (
-    None
-):
+def test_coverage_is_the_share_of_rows_in_company_and_the_ceiling_the_other_entropy() -> None:
     codes, labels = np.array([0, 0, 1, 2, 3, 3, 3, 4]), np.array([0, 0, 0, 0, 1, 1, 1, 1])
     e = estimate_of_codes(codes, labels, "name", "point", ("note",))
     assert (

@@ -1,4 +1,6 @@
-"""Certificates follow the training; networks that are what they are get no fault, and planted faults are found."""
+"""Certificates follow the training; networks that are what they are get no fault, and planted
+faults are found.
+"""
 
 from __future__ import annotations
 
@@ -120,15 +122,20 @@ def test_an_overwritten_run_has_no_certificate_of_the_old_one(tmp_path: Path) ->
     for step in (5, 0):
         net = ReZero()
         with ip.Recorder(
-            net, probe=(x, y), to=tmp_path / "run", layers=["a", "c"], schedule=ip.at(step),
-            overwrite=True, verbose=False,
-        ) as rec:  # fmt: skip
+            net,
+            probe=(x, y),
+            to=tmp_path / "run",
+            layers=["a", "c"],
+            schedule=ip.at(step),
+            overwrite=True,
+            verbose=False,
+        ) as rec:
             rec.step(5)
     chain = ip.open_archive(tmp_path / "run").chain
     assert chain is not None and chain.through == 0
 
 
-# ---- rows ----------------------------------------------------------------------------------------------------------
+# ---- rows ----------------------------------------------------------------------------------------
 
 
 def test_a_bypass_of_few_rows_is_found() -> None:
@@ -217,7 +224,7 @@ def test_a_parameter_that_a_module_reads_is_not_overwritten() -> None:
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
 
 
-# ---- noise and rounding --------------------------------------------------------------------------------------------
+# ---- noise and rounding --------------------------------------------------------------------------
 
 
 def test_the_certificate_says_where_noise_is_drawn() -> None:
@@ -327,7 +334,7 @@ def test_rounding_that_the_network_amplifies_is_measured() -> None:
     assert flat["act3"] < 1e-5
 
 
-# ---- planted faults ------------------------------------------------------------------------------------------------
+# ---- planted faults ------------------------------------------------------------------------------
 
 
 def test_planted_faults_are_found_in_networks_that_were_certified() -> None:
@@ -358,7 +365,8 @@ def _named(net: nn.Module) -> nn.Module:
     return net
 
 
-# ---- self-check ----------------------------------------------------------------------------------------------------
+# ---- self-check
+# --------------------------------------------------------------------------------------------------
 
 
 def _checked(net: nn.Module, **options: object) -> object:
@@ -374,7 +382,7 @@ def _checked(net: nn.Module, **options: object) -> object:
 def test_a_self_check_finds_noise_in_the_network() -> None:
     result = _checked(FunctionalDropout())
     assert not result.passed  # type: ignore[attr-defined]
-    assert "random in eval mode: two forwards of the same rows differ" in result.problems[-1]  # type: ignore[attr-defined]
+    assert ("random in eval mode: two forwards of the same rows differ") in result.problems[-1]  # type: ignore[attr-defined]
 
 
 def test_a_self_check_finds_noise_in_the_forward_function() -> None:

@@ -65,7 +65,9 @@ def test_every_pair_of_a_plain_mlp_is_cut_and_nothing_flows_back() -> None:
 
 
 class Odd(nn.Module):
-    """The logarithm, of rectified values for ``inf``: some of its values are NaN or minus infinity, the others move with the input."""
+    """The logarithm, of rectified values for ``inf``: some of its values are NaN or minus infinity,
+    the others move with the input.
+    """
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -388,7 +390,9 @@ def test_the_cost_is_one_forward_per_layer_and_a_few() -> None:
 
 
 class Graph(nn.Module):
-    """A network with any graph: node v is a linear layer of its parents side by side, squashed; parent -1 is the input."""
+    """A network with any graph: node v is a linear layer of its parents side by side, squashed;
+    parent -1 is the input.
+    """
 
     def __init__(self, parents: list[list[int]]) -> None:
         super().__init__()
@@ -415,7 +419,9 @@ def _reached(parents: list[list[int]], start: int, without: int | None = None) -
 
 @pytest.mark.parametrize("seed", range(12))
 def test_the_matrix_of_any_graph_is_that_of_its_paths(seed: int) -> None:
-    """i cuts X from j when every path from the input to j passes i; no path when none leads from i to j; else i is bypassed."""
+    """i cuts X from j when every path from the input to j passes i; no path when none leads from i
+    to j; else i is bypassed.
+    """
     rng = np.random.default_rng(seed)
     parents = [
         sorted({int(p) for p in rng.integers(-1 if v < 3 else 0, v, size=2)} if v else {-1})
@@ -429,9 +435,7 @@ def test_the_matrix_of_any_graph_is_that_of_its_paths(seed: int) -> None:
             assert chain.relation(f"nodes.{i}", f"nodes.{j}") == want, (parents, i, j)
 
 
-def test_both_inputs_of_cross_attention_are_partial_to_a_decoder_and_its_blocks_are_bypassed_by_the_memory() -> (
-    None
-):
+def test_both_inputs_of_cross_attention_are_partial_to_a_decoder() -> None:
     def build() -> nn.Module:
         return nn.TransformerDecoder(
             nn.TransformerDecoderLayer(8, 2, 16, batch_first=True, dropout=0.0), 2

@@ -1,4 +1,6 @@
-"""Checkpoints as the real libraries write them: the run of each is that of a recorder on the same weights."""
+"""Checkpoints as the real libraries write them: the run of each is that of a recorder on the same
+weights.
+"""
 
 from __future__ import annotations
 
@@ -62,10 +64,15 @@ def bert() -> Any:  # Any: transformers has no types here
     torch.manual_seed(0)
     return BertForSequenceClassification(
         BertConfig(
-            vocab_size=40, hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-            intermediate_size=32, max_position_embeddings=16, num_labels=3,
+            vocab_size=40,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=32,
+            max_position_embeddings=16,
+            num_labels=3,
         )
-    )  # fmt: skip
+    )
 
 
 OF_BERT = {
@@ -105,9 +112,16 @@ def test_the_checkpoints_of_a_trainer_with_what_it_logged(tmp_path: Path) -> Non
     from transformers import Trainer, TrainingArguments
 
     args = TrainingArguments(
-        str(tmp_path / "out"), per_device_train_batch_size=10, max_steps=6, save_steps=2,
-        logging_steps=1, report_to=[], use_cpu=True, disable_tqdm=True, learning_rate=1e-2,
-    )  # fmt: skip
+        str(tmp_path / "out"),
+        per_device_train_batch_size=10,
+        max_steps=6,
+        save_steps=2,
+        logging_steps=1,
+        report_to=[],
+        use_cpu=True,
+        disable_tqdm=True,
+        learning_rate=1e-2,
+    )
     rows = [{"input_ids": IDS[i], "labels": int(Y[i])} for i in range(30)]
     trainer = Trainer(model=bert(), args=args, train_dataset=rows)
     trainer.train()
@@ -142,9 +156,13 @@ def test_the_checkpoints_of_lightning_with_what_it_watched(tmp_path: Path) -> No
     data = torch.utils.data.TensorDataset(X, torch.as_tensor(Y))
     keep = pl.callbacks.ModelCheckpoint(dirpath=tmp_path / "c", save_top_k=-1, monitor="train_loss")
     trainer = pl.Trainer(
-        max_epochs=3, callbacks=[keep], logger=False, accelerator="cpu",
-        enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
+        max_epochs=3,
+        callbacks=[keep],
+        logger=False,
+        accelerator="cpu",
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
     module = Module()
     trainer.fit(module, torch.utils.data.DataLoader(data, batch_size=15))
     run = ip.capture(network(), probe=(X, Y), to=tmp_path / "run", checkpoints=tmp_path / "c")

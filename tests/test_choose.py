@@ -76,7 +76,7 @@ def test_a_run_without_checkpoints_has_nothing_to_choose_from(tmp_path: Path) ->
 
 
 def test_a_convention_counts_only_where_it_answers_at_every_checkpoint(tmp_path: Path) -> None:
-    """Bins over the final range hold the untrained layer in one cell: that is no resolution of it."""
+    """Bins over the final range hold the untrained layer in one cell."""
     network = _mlp(nn.ReLU, 20, 64, 64, 2)
     probe = (_rows(400, 20), torch.arange(400) % 2)
     with ip.Recorder(network, probe=probe, to=tmp_path / "run", verbose=False) as recorder:

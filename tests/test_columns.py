@@ -1,4 +1,6 @@
-"""The points of a plane as columns: they come back to the last bit, however many, and what no plane has is refused by name."""
+"""The points of a plane as columns: they come back to the last bit, however many, and what no plane
+has is refused by name.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,19 @@ number = st.floats(allow_nan=False, allow_infinity=False)
 perhaps = st.none() | number
 name = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 estimates = st.builds(
-    Estimate, number, st.integers(1, 2**60), name, st.sampled_from(["point", "lower", "upper", "exact"]), perhaps, perhaps, perhaps, perhaps,
-    st.sampled_from(["probe-set", "population"]), perhaps, st.lists(name, max_size=3).map(tuple),
-)  # fmt: skip
+    Estimate,
+    number,
+    st.integers(1, 2**60),
+    name,
+    st.sampled_from(["point", "lower", "upper", "exact"]),
+    perhaps,
+    perhaps,
+    perhaps,
+    perhaps,
+    st.sampled_from(["probe-set", "population"]),
+    perhaps,
+    st.lists(name, max_size=3).map(tuple),
+)
 points = st.lists(
     st.builds(Point, st.integers(0, 2**59), name, st.sampled_from(["i_xz", "i_zy"]), estimates),
     max_size=12,
@@ -108,11 +120,19 @@ def rewritten(path: Path, column: str, values: np.ndarray, **said: object) -> No
 @pytest.mark.parametrize(
     ("column", "values"),
     [
-        ("layer", np.array([0, 2], "<i4")), ("layer", np.array([0, -1], "<i4")), ("layer", np.array([0, 1], "<i8")), ("step", np.array([0, -1])),
-        ("step", np.array([0])), ("step", np.zeros((2, 1), "<i8")), ("bits", np.array([1.0, np.nan])), ("bits", np.array([1.0, 2.0], "<f4")),
-        ("n", np.array([0, 8])), ("notes", np.array([0, 9], "<i4")), ("low", np.array([1, 2])),
+        ("layer", np.array([0, 2], "<i4")),
+        ("layer", np.array([0, -1], "<i4")),
+        ("layer", np.array([0, 1], "<i8")),
+        ("step", np.array([0, -1])),
+        ("step", np.array([0])),
+        ("step", np.zeros((2, 1), "<i8")),
+        ("bits", np.array([1.0, np.nan])),
+        ("bits", np.array([1.0, 2.0], "<f4")),
+        ("n", np.array([0, 8])),
+        ("notes", np.array([0, 9], "<i4")),
+        ("low", np.array([1, 2])),
     ],
-)  # fmt: skip
+)
 def test_a_column_that_no_plane_has_is_refused_by_name(
     column: str, values: np.ndarray, tmp_path: Path
 ) -> None:

@@ -1,4 +1,6 @@
-"""`infoplane plot` and `infoplane report` from the shell: every kind of picture, runs and planes, full reports, comparisons."""
+"""`infoplane plot` and `infoplane report` from the shell: every kind of picture, runs and planes,
+full reports, comparisons.
+"""
 
 from __future__ import annotations
 

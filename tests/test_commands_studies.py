@@ -9,12 +9,15 @@ import pytest
 from builders import exit_code
 
 
-@pytest.mark.parametrize("command", [
-    ["phases", "RUN", "-e", "bin:szt", "-e", "exact", "--splits", "2"],
-    ["invariance", "RUN", "--layer", "act5"],
-    ["sensitivity", "RUN", "-e", "bin:szt", "-e", "exact"],
-    ["compare", "RUN", "RUN"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["phases", "RUN", "-e", "bin:szt", "-e", "exact", "--splits", "2"],
+        ["invariance", "RUN", "--layer", "act5"],
+        ["sensitivity", "RUN", "-e", "bin:szt", "-e", "exact"],
+        ["compare", "RUN", "RUN"],
+    ],
+)
 def test_the_commands_print_and_draw(
     szt_run: Path, tmp_path: Path, command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -192,7 +192,9 @@ def test_what_is_no_shannon_information_says_so(spec: str) -> None:
     assert parse(spec).traits.measures == "other"
 
 
-MARKS = {  # keeps the chain, is free to grow with depth, takes X as values, has a Shannon truth, takes the layer without its noise
+# keeps the chain, is free to grow with depth, takes X as values, has a Shannon truth, takes the
+# layer without its noise
+MARKS = {
     **dict.fromkeys(("exact", "plugin"), (True, False, False, True, False)),
     **dict.fromkeys(("bin", "ross", "kde:variance=1"), (False, False, False, True, False)),
     **dict.fromkeys(

@@ -1,4 +1,6 @@
-"""Steps and metrics as loops hand them over: counts of every type, loops from 0, finished checkpoints."""
+"""Steps and metrics as loops hand them over: counts of every type, loops from 0, finished
+checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +51,17 @@ def _output(net: nn.Module) -> np.ndarray[Any, Any]:
 
 
 MAKERS = [
-    int, float, np.int64, np.uint8, np.float32, torch.tensor, lambda k: torch.tensor(float(k)), lambda k: torch.tensor([k]), np.array,
+    int,
+    float,
+    np.int64,
+    np.uint8,
+    np.float32,
+    torch.tensor,
+    lambda k: torch.tensor(float(k)),
+    lambda k: torch.tensor([k]),
+    np.array,
     lambda k: np.array([k]),
-]  # fmt: skip
+]
 
 
 @given(st.integers(0, 200), st.sampled_from(MAKERS))
@@ -106,8 +116,12 @@ def test_an_odd_step_stops_the_loop_where_that_was_asked_for(tmp_path: Path) -> 
 def test_steps_that_are_not_due_are_not_captured_whatever_their_type(tmp_path: Path) -> None:
     with _recorder(_net(), tmp_path, schedule=every(2)) as rec:
         assert [rec.step(make(k)) for k, make in enumerate(MAKERS[:5], 1)] == [
-            False, True, False, True, False,
-        ]  # fmt: skip
+            False,
+            True,
+            False,
+            True,
+            False,
+        ]
 
 
 def test_metrics_that_are_none_are_missing_and_others_are_recorded(tmp_path: Path) -> None:

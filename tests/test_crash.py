@@ -1,4 +1,6 @@
-"""Kills and faults at every write of a capture: what was published stays, nothing torn is ever visible, the run resumes."""
+"""Kills and faults at every write of a capture: what was published stays, nothing torn is ever
+visible, the run resumes.
+"""
 
 from __future__ import annotations
 
@@ -65,7 +67,7 @@ OPEN(open) OPEN(open64)
 typedef int (*cg)(clockid_t, struct timespec*);
 int clock_gettime(clockid_t c, struct timespec* t) { REAL("clock_gettime", cg); int r = real(c, t); if (jump && c == CLOCK_REALTIME) { t->tv_sec += jump; jump = -jump; } return r; }
 int mkdir(const char* a, mode_t m) { REAL("mkdir", md); if (due() && fault()) return -1; return real(a, m); }
-"""
+"""  # noqa: E501
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +124,7 @@ for line in sys.stdin:
     os.close(read)
     status = os.waitpid(child, 0)[1]
     print(os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, got or "- -", flush=True)
-"""
+"""  # noqa: E501
 
 
 class Server:
@@ -144,7 +146,9 @@ class Server:
     def act(
         self, scenario: str, n: int, mode: int, folder: Path, *, clock: int = 0
     ) -> tuple[int, str, str, set[int]]:
-        """Signal, exit code, number of calls and reported steps of an act whose n-th call is hit; prepared here, in peace."""
+        """Signal, exit code, number of calls and reported steps of an act whose n-th call is hit;
+        prepared here, in peace.
+        """
         folder.mkdir(parents=True)
         SCENARIOS[scenario].prepare(folder)
         Path(f"{folder}.said").write_bytes(bytes(64))
@@ -162,7 +166,10 @@ class Server:
 
 
 def campaign(server: Server, scenario: str, mode: int, root: Path, *, stride: int = 1) -> int:
-    """Hits every ``stride``-th call of a scenario; how many. Raises where anything reported was lost or the training changed."""
+    """Hits every ``stride``-th call of a scenario; how many.
+
+    Raises where anything reported was lost or the training changed.
+    """
     *_, calls, reported = server.act(scenario, 10**9, 0, root / "whole")
     SCENARIOS[scenario].sound(root / "whole", reported)
     shutil.rmtree(root / "whole")
@@ -207,7 +214,9 @@ def test_a_fault_at_every_disk_call_of_a_capture_loses_nothing_reported(server, 
 @pytest.mark.slow
 @pytest.mark.parametrize("scenario", [s for s in SCENARIOS if not s.startswith("capture")])
 def test_whatever_writes_survives_kills_and_errors(shim, tmp_path, scenario):
-    """Every call beside a writing thread, some elsewhere; `benchmarks/faults.py kills` hits all of them in every way."""
+    """Every call beside a writing thread, some elsewhere; `benchmarks/faults.py kills` hits all of
+    them in every way.
+    """
     server = Server(shim, tmp_path, warm=(scenario,))
     for mode, stride in ((0, 1 if "background" in scenario else 23), (3, 29), (5, 23), (1028, 29)):
         campaign(server, scenario, mode, tmp_path, stride=stride)
@@ -227,7 +236,9 @@ def test_a_clock_that_jumps_at_every_look_changes_nothing(shim, tmp_path, jump):
 def test_every_prefix_of_the_recorded_writes_of_a_step_is_never_taken_for_a_step(
     tmp_path, monkeypatch
 ):
-    """The portable form of the kill test: record what a step writes, replay every prefix as the temporary it would have left."""
+    """The portable form of the kill test: record what a step writes, replay every prefix as the
+    temporary it would have left.
+    """
     from infoplane.archive.publish import Sink
 
     writes: list[tuple[int, bytes]] = []
@@ -273,7 +284,8 @@ def test_a_full_disk_drops_the_step_and_later_steps_go_on(tmp_path):
             with (
                 pytest.raises(
                     ArchiveError,
-                    match=r"could not write .*nothing was published, files published before are intact",
+                    match=r"could not write .*nothing was published, files published before are "
+                    r"intact",
                 ),
                 writer.step(1) as shard,
             ):

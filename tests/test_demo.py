@@ -37,9 +37,16 @@ def test_the_whole_path_from_the_command_line(tmp_path: Path) -> None:
     assert again.returncode == 2 and "overwrite" in again.stderr
     run = "d/run"
     for words in (
-        ["info", run], ["verify", run], ["pack", run, "-o", "packed.h5"], ["measure", run, "-e", "bin:saxe", "-o", "p.h5", "--csv", "p.csv"],
-        ["check", run], ["check", "p.h5"], ["check", "packed.h5"], ["plot", "p.h5", "-o", "p.svg"], ["estimators"],
-    ):  # fmt: skip
+        ["info", run],
+        ["verify", run],
+        ["pack", run, "-o", "packed.h5"],
+        ["measure", run, "-e", "bin:saxe", "-o", "p.h5", "--csv", "p.csv"],
+        ["check", run],
+        ["check", "p.h5"],
+        ["check", "packed.h5"],
+        ["plot", "p.h5", "-o", "p.svg"],
+        ["estimators"],
+    ):
         step = infoplane(*words, cwd=tmp_path)
         assert step.returncode == 0, f"{words}: {step.stderr}{step.stdout}"
     assert (tmp_path / "p.svg").read_text().startswith("<?xml")
@@ -48,10 +55,16 @@ def test_the_whole_path_from_the_command_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["info", "missing"], "missing"), (["check", "note.txt"], "note.txt"), (["demo", "--out", "d", "--task", "mnist"], "no such task: 'mnist'"),
-        (["demo", "--out", "d", "--activation", "swish", "--epochs", "1"], "no such activation: 'swish'"), (["plot", "note.txt", "-o", "x.png"], "note.txt"),
+        (["info", "missing"], "missing"),
+        (["check", "note.txt"], "note.txt"),
+        (["demo", "--out", "d", "--task", "mnist"], "no such task: 'mnist'"),
+        (
+            ["demo", "--out", "d", "--activation", "swish", "--epochs", "1"],
+            "no such activation: 'swish'",
+        ),
+        (["plot", "note.txt", "-o", "x.png"], "note.txt"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, words: list[str], text: str) -> None:
     (tmp_path / "note.txt").write_text("not an archive")
     done = infoplane(*words, cwd=tmp_path)

@@ -1,6 +1,8 @@
-"""Every estimator with a closed definition against that definition written out slowly and apart from the library, on thousands of random cases.
+"""Every estimator with a closed definition against that definition written out slowly and apart
+from the library, on thousands of random cases.
 
-Trained estimators (vinfo and the critics) have none: they are held against truths and references in their own tests.
+Trained estimators (vinfo and the critics) have none: they are held against truths and references in
+their own tests.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ CASES = 100
 Rows = np.ndarray
 
 
-# ---- definitions, row by row -------------------------------------------------------------------------------------------------------------------
+# ---- definitions, row by row ---------------------------------------------------------------------
 
 
 def entropy(symbols: Sequence[Hashable]) -> float:
@@ -274,7 +276,10 @@ def renyi(z: Rows, y: Sequence[int]) -> float:
 
 
 def hsic_unbiased(k: Rows, m: Rows) -> float:
-    """Song et al. 2012 as the mean over all quadruples of different rows: k_ij (m_ij + m_qr - 2 m_iq)."""
+    """Song et al.
+
+    2012 as the mean over all quadruples of different rows: k_ij (m_ij + m_qr - 2 m_iq).
+    """
     n, total = len(k), 0.0
     others = range(n)
     for i in others:
@@ -312,7 +317,8 @@ def diffusion(z: Rows, width: float) -> float:
     return -sum(v / sum(powers) * math.log2(v / sum(powers)) for v in powers if v > 1e-14)
 
 
-# ---- cases -------------------------------------------------------------------------------------------------------------------------------------
+# ---- cases
+# --------------------------------------------------------------------------------------------------
 
 
 def draw(
@@ -338,8 +344,16 @@ def draw(
 
 @pytest.mark.parametrize(
     ("spec", "codes"),
-    [("bin:szt", szt), ("bin:saxe", saxe), ("bin:saxe-paper", saxe_paper), ("bin:range,n=12,scope=step", span), ("bin:quantile,n=7", quantile), ("bin:ebab,n=9", ebab), ("exact", bits_of_rows)],
-)  # fmt: skip
+    [
+        ("bin:szt", szt),
+        ("bin:saxe", saxe),
+        ("bin:saxe-paper", saxe_paper),
+        ("bin:range,n=12,scope=step", span),
+        ("bin:quantile,n=7", quantile),
+        ("bin:ebab,n=9", ebab),
+        ("exact", bits_of_rows),
+    ],
+)
 def test_codes_and_their_information(spec: str, codes: Callable[[Rows], list[Hashable]]) -> None:
     rng, estimator = np.random.default_rng(1), E.parse(spec)
     for case in range(2 * CASES):
@@ -550,7 +564,9 @@ def test_a_noisy_network_is_its_mixture_by_integration() -> None:
     ],
 )
 def test_the_numbers_that_name_the_classes_do_not_matter(spec: str) -> None:
-    """Also where a class is smaller than k, so that neighbours come from other classes; gauss wants four rows per unit."""
+    """Also where a class is smaller than k, so that neighbours come from other classes; gauss wants
+    four rows per unit.
+    """
     rng = np.random.default_rng(12)
     each = 8 if spec == "gauss" else 4
     z, y = rng.normal(size=(10 * each, 2)), np.repeat(np.arange(10), each)

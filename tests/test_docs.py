@@ -1,4 +1,6 @@
-"""The documentation is true: its code runs in order, its links lead somewhere, every public name has its entry, the site builds without a warning."""
+"""The documentation is true: its code runs in order, its links lead somewhere, every public name
+has its entry, the site builds without a warning.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,10 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)\s#]+)(?:#[^)]*)?\)")
 
 
 def blocks(page: Path) -> str:
-    """The page's Python, one program. Fragments for frameworks of your own are fenced as `py` and are not run."""
+    """The page's Python, one program.
+
+    Fragments for frameworks of your own are fenced as `py` and are not run.
+    """
     return "\n".join(
         textwrap.dedent(found.group(2)) for found in BLOCK.finditer(page.read_text("utf-8"))
     )
@@ -76,7 +81,9 @@ def test_links_into_a_page_lead_to_a_heading(page: Path) -> None:
 
 
 def _anchors(text: str) -> set[str]:
-    """Anchors of the headings as code hosts and myst make them: lower case, words joined by dashes, punctuation gone."""
+    """Anchors of the headings as code hosts and myst make them: lower case, words joined by dashes,
+    punctuation gone.
+    """
     return {
         re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-")
         for h in re.findall(r"^#+ (.+)$", text, re.M)

@@ -1,4 +1,6 @@
-"""Verdicts on what must be found and on what must not: synthetic runs with planted faults, written through the archive's own writer."""
+"""Verdicts on what must be found and on what must not: synthetic runs with planted faults, written
+through the archive's own writer.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +139,9 @@ def test_rounding_is_joined_and_reported_not_accused(tmp_path: Path) -> None:
 
 
 def test_the_contracting_and_expanding_linear_chain_blames_the_estimator(tmp_path: Path) -> None:
-    """W1 = Q/3, W2 = 9 W1^T on normal rows, 50 common cells on [-5, 5]: entropy falls and rises again while exact codes stay equal."""
+    """W1 = Q/3, W2 = 9 W1^T on normal rows, 50 common cells on [-5, 5]: entropy falls and rises
+    again while exact codes stay equal.
+    """
     q = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
     z1 = (X @ (q / 3)).astype(np.float32)
     z2 = (z1 @ (9 * (q / 3).T)).astype(np.float32)

@@ -1,4 +1,6 @@
-"""Who measures does not matter: threads, processes, a cluster that loses workers, layers in blocks; and nothing is measured twice."""
+"""Who measures does not matter: threads, processes, a cluster that loses workers, layers in blocks;
+and nothing is measured twice.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +149,7 @@ class Deadly:
 
 
 @pytest.mark.slow
-def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_a_cell_that_kills_its_worker_is_a_failure(
+def test_a_cluster_that_loses_a_worker_gives_the_same_bits_and_names_the_killer(
     archive,
 ) -> None:
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")

@@ -24,9 +24,17 @@ def test_each_member_ends_where_it_would_end_alone(optimiser: str, lr: float, ba
     together = [szt.network("tanh", seed=s) for s in SEEDS]
     seen: list[list[float]] = [[] for _ in SEEDS]
     ends = classify_together(
-        together, X, Y, MASKS, epochs=4, seeds=SEEDS, lr=lr, batch=batch, optimiser=optimiser,
+        together,
+        X,
+        Y,
+        MASKS,
+        epochs=4,
+        seeds=SEEDS,
+        lr=lr,
+        batch=batch,
+        optimiser=optimiser,
         on_epoch=[lambda epoch, m, mine=mine: mine.append(m["loss"]) for mine in seen],
-    )  # fmt: skip
+    )
     for seed, mask, model, end, losses in zip(SEEDS, MASKS, together, ends, seen, strict=True):
         alone, lonely = szt.network("tanh", seed=seed), []
         expected = classify(

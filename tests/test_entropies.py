@@ -18,7 +18,9 @@ from infoplane.errors import InputError
 
 
 def test_the_two_ways_of_the_unseen_tail_are_one_number() -> None:
-    """Chao, Wang and Jost's tail by its closed form and by its sum, on either side of where we change over."""
+    """Chao, Wang and Jost's tail by its closed form and by its sum, on either side of where we
+    change over.
+    """
 
     for counts, summed in (
         ([1] * 2 + [2] * 30 + [5] * 10, True),

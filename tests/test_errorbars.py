@@ -1,4 +1,6 @@
-"""Standard errors and nulls against what they promise: coverage over draws, a null that contains the null."""
+"""Standard errors and nulls against what they promise: coverage over draws, a null that contains
+the null.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def test_the_half_sample_error_of_a_mean_is_the_textbook_error() -> None:
 def test_an_interval_is_chance_around_the_value_and_the_drift_on_the_side_to_which_it_moves() -> (
     None
 ):
-    """A split of halves 0.9 and 1.1 and one of 1.1 and 0.9: half their difference is 0.1, their mean never moves, and t at two degrees of freedom is 4.303."""
+    """A split of halves 0.9 and 1.1 and one of 1.1 and 0.9: half their difference is 0.1, their
+    mean never moves, and t at two degrees of freedom is 4.303.
+    """
     still = with_interval(Estimate(1.0, 100, "x", target="population"), [0.9, 1.1, 1.1, 0.9])
     assert (
         still.stderr == pytest.approx(0.1)
@@ -67,7 +71,9 @@ def test_an_interval_is_chance_around_the_value_and_the_drift_on_the_side_to_whi
 
 
 def test_the_noise_of_single_neighbours_is_not_taken_for_chance_between_data_sets() -> None:
-    """The standard deviation over all halves, which METHODS names for smooth statistics, is a quarter too large for neighbours of independent rows."""
+    """The standard deviation over all halves, which METHODS names for smooth statistics, is a
+    quarter too large for neighbours of independent rows.
+    """
     rng = np.random.default_rng(4)
     ksg, bits, bars = Resampled(ip.estimators.KSG(), 10), [], []
     for _ in range(40):
@@ -136,7 +142,9 @@ def test_the_jackknife_of_a_table_is_that_of_its_rows_left_out_one_by_one() -> N
 def test_ranks_blur_what_lies_closer_than_neighbouring_rows(
     r: float, n: int, more: float, times: float
 ) -> None:
-    """Against draws of another seed: Fisher's number of the ranks falls short by just that, and scatters as much farther."""
+    """Against draws of another seed: Fisher's number of the ranks falls short by just that, and
+    scatters as much farther.
+    """
     rng, read = np.random.default_rng(77), []
     for _ in range(600):
         x = rng.normal(size=n)
@@ -168,13 +176,17 @@ def test_ranks_blur_what_lies_closer_than_neighbouring_rows(
 def test_the_interval_of_a_strong_correlation_of_few_rows_holds_the_truth(
     spec: str, n: int, case: str
 ) -> None:
-    """Of 300 draws of 95 %, 1.3 points of chance: 80 to 88 % without the blur of ranks, and none at 12 rows from a covariance that was shrunk."""
+    """Of 300 draws of 95 %, 1.3 points of chance: 80 to 88 % without the blur of ranks, and none at
+    12 rows from a covariance that was shrunk.
+    """
     (score,) = ip.calibrate([spec], [case], n=n, seeds=300).by_case()
     assert score.coverage is not None and score.coverage >= 0.91
 
 
 def test_mixed_neighbours_say_that_they_are_wrong_beside_common_atoms_and_only_there() -> None:
-    """The known failure: no interval could be honest, and a note stands on every one of these estimates."""
+    """The known failure: no interval could be honest, and a note stands on every one of these
+    estimates.
+    """
     from infoplane.analysis.calibrate import choose
 
     (off,) = choose(["a pair off together*"])
@@ -295,7 +307,9 @@ def test_too_few_rows_are_refused() -> None:
 def test_intervals_of_single_cases_cover_between_90_and_99_percent(
     spec: str, case: str, n: int
 ) -> None:
-    """One case for every way in which an interval was wrong; all of them: `python -m benchmarks.calibration coverage`."""
+    """One case for every way in which an interval was wrong; all of them: `python -m
+    benchmarks.calibration coverage`.
+    """
     (score,) = ip.calibrate(
         [spec], [case], n=n, seeds=80 if "vinfo" in spec else 200, errorbars=8
     ).by_case()

@@ -1,4 +1,6 @@
-"""Estimators against closed forms, independent slow implementations, laws, and the failures they are known for."""
+"""Estimators against closed forms, independent slow implementations, laws, and the failures they
+are known for.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,7 @@ def two_normals(n: int, gap: float, seed: int) -> tuple[Variable, Variable, floa
     )
 
 
-# ---- independent slow forms ----------------------------------------------------------------------------------------------------------------------
+# ---- independent slow forms ----------------------------------------------------------------------
 
 
 def norms(v: np.ndarray) -> np.ndarray:
@@ -132,7 +134,7 @@ def test_ross_agrees_with_scikit_learn_in_one_dimension() -> None:
     )  # they add 1e-10 of noise
 
 
-# ---- truths --------------------------------------------------------------------------------------------------------------------------------------
+# ---- truths --------------------------------------------------------------------------------------
 
 
 def test_ksg_in_one_dimension_errs_by_at_most_4_hundredths_on_average() -> None:
@@ -157,7 +159,9 @@ def test_labels_by_neighbours_err_by_at_most_4_hundredths_on_average() -> None:
 
 
 def test_atoms_are_refused_by_ross_and_handled_by_the_mixed_form() -> None:
-    """max(z, 1.5) of the two normals: I = H of atom and tail about the label, by quadrature of the censored channel."""
+    """max(z, 1.5) of the two normals: I = H of atom and tail about the label, by quadrature of the
+    censored channel.
+    """
     z, y, _ = two_normals(4000, 2.0, 1)
     censored = continuous(np.maximum(z.values, 1.5))
     from scipy.stats import norm
@@ -304,7 +308,7 @@ def test_diffusion_entropy_of_separated_points_counts_them() -> None:
     ) == pytest.approx(3, abs=0.05)
 
 
-# ---- known failures ------------------------------------------------------------------------------------------------------------------------------
+# ---- known failures ------------------------------------------------------------------------------
 
 
 def test_ksg_falls_short_at_20_plus_20_dimensions_and_says_so() -> None:
@@ -354,7 +358,7 @@ def test_critics_refuse_row_ids_and_too_few_rows() -> None:
         E.parse("infonce").estimate(*channel(100, 1, 0.5, 0)[:2])
 
 
-# ---- laws ----------------------------------------------------------------------------------------------------------------------------------------
+# ---- laws ----------------------------------------------------------------------------------------
 
 NUMPY = [
     "ksg:k=3",
@@ -451,7 +455,8 @@ def test_deeper_links_of_a_true_chain_know_less_within_the_error(spec: str) -> N
     assert values[0] > values[1] - 0.03 > values[2] - 0.06
 
 
-# ---- the front door ------------------------------------------------------------------------------------------------------------------------------
+# ---- the front door
+# --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("prefix", sorted(FAMILIES))

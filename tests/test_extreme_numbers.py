@@ -1,4 +1,6 @@
-"""Numbers at their edges, for every estimator: a finite estimate that obeys its laws, or our error that names what is wrong. Warnings are errors."""
+"""Numbers at their edges, for every estimator: a finite estimate that obeys its laws, or our error
+that names what is wrong. Warnings are errors.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,19 @@ CRITICS = [
     f"{name}:batch=8,seeds=1,epochs=2" for name in ("infonce", "nwj", "mine", "smile", "ratio")
 ]
 ALL = [*CODES, *KERNELS, *NEIGHBOURS, *OTHERS, *CRITICS]
-SCALE_FREE = ["bin:quantile,n=10", "bin:range,n=30", "exact", "kde:relative=0.1", "renyi:alpha=2", "dse:t=1", "cka", *NEIGHBOURS, "gauss", "gauss:copula=true", "vinfo:family=linear"]  # fmt: skip
+SCALE_FREE = [
+    "bin:quantile,n=10",
+    "bin:range,n=30",
+    "exact",
+    "kde:relative=0.1",
+    "renyi:alpha=2",
+    "dse:t=1",
+    "cka",
+    *NEIGHBOURS,
+    "gauss",
+    "gauss:copula=true",
+    "vinfo:family=linear",
+]
 N = 60
 _rng = np.random.default_rng(0)
 Z = _rng.normal(size=(N, 3))
@@ -54,7 +68,9 @@ def bits(spec: str, z: np.ndarray, y: np.ndarray) -> float:
 
 
 def bits_or_words(spec: str, z: np.ndarray, y: np.ndarray) -> float | str:
-    """The estimate, finite and in its bounds, or the words of our error, which say what was expected."""
+    """The estimate, finite and in its bounds, or the words of our error, which say what was
+    expected.
+    """
     found: list[float] = []
     for a, b in ((z, y), (z, np.arange(len(z)))):
         try:
@@ -90,13 +106,16 @@ CASES: dict[str, tuple[np.ndarray, np.ndarray]] = {
     "one class": (Z, np.zeros(N, int)),
     "a class of one row": (Z, np.r_[np.zeros(N - 1, int), 1]),
     "classes of one row": (Z, np.arange(N)),
-    "unbalanced": (np.tile(Z, (10, 1)) + _rng.normal(size=(600, 3)), np.r_[np.ones(3, int), np.zeros(597, int)]),
+    "unbalanced": (
+        np.tile(Z, (10, 1)) + _rng.normal(size=(600, 3)),
+        np.r_[np.ones(3, int), np.zeros(597, int)],
+    ),
     "huge labels": (Z, Y * (2**62)),
     "negative labels": (Z, Y - 5),
     "one unit": (Z[:, :1], Y),
     "binary units": ((Z > 0).astype(float), Y),
     **{f"{n} rows": (Z[:n], Y[:n]) for n in (1, 2, 3, 4, 5)},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("spec", ALL)
@@ -141,7 +160,8 @@ def test_a_scale_without_squares_is_refused_at_the_gate_and_float32_never_is() -
     for scale in (1e-200, 1e200):
         with pytest.raises(
             InputError,
-            match=r"largest value is .*, whose square no float64 can hold; multiply all values by one constant",
+            match=r"largest value is .*, whose square no float64 can hold; multiply all values by "
+            r"one constant",
         ):
             ip.continuous(Z * scale)
         with pytest.raises(InputError, match="no float64 can hold"):

@@ -53,9 +53,10 @@ def test_a_recording_with_companions_runs_nothing_that_lies_in_the_working_direc
     mark, script = plant(tmp_path), tmp_path / "away" / "train.py"
     script.parent.mkdir()
     script.write_text(
-        "import sys, torch\nfrom infoplane.hooks.recorder import Recorder\n"
-        "with Recorder(torch.nn.Linear(3, 3), probe=(torch.ones(8, 3), torch.arange(8) % 2), to=sys.argv[1], "
-        f"layers='all', verbose=False, max_overhead=64.0, {options}) as rec:\n    rec.step(1)\n"
+        "import sys, torch\nfrom infoplane.hooks.recorder import Recorder\nwith "
+        "Recorder(torch.nn.Linear(3, 3), probe=(torch.ones(8, 3), torch.arange(8) % 2), "
+        f"to=sys.argv[1], layers='all', verbose=False, max_overhead=64.0, {options}) as rec:\n    "
+        "rec.step(1)\n"
     )
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path / "away" / "run")],
@@ -170,7 +171,9 @@ def test_a_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def private_run(tmp_path: Path) -> Path:
-    """A measured run of the user's, and a plane of it that a stranger could hand over from another folder."""
+    """A measured run of the user's, and a plane of it that a stranger could hand over from another
+    folder.
+    """
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(64, 3, generator=generator)
     net = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
@@ -188,12 +191,11 @@ def private_run(tmp_path: Path) -> Path:
 def opened_under(folder: Path, command: list[str]) -> tuple[list[str], str]:
     """Files under ``folder`` that a command of ours opens or lists, and what it printed."""
     script = (
-        "import os, sys\nseen = []\n"
-        f"def look(event, args):\n"
-        f"    if event in ('open', 'os.scandir', 'os.listdir') and args and str(args[0]).startswith({str(folder)!r}):\n"
-        "        seen.append(str(args[0]))\n"
-        "sys.addaudithook(look)\nfrom infoplane.__main__ import main\nsys.argv[1:] = sys.argv[1:]\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\nprint('OPENED', seen)\n"
+        "import os, sys\nseen = []\ndef look(event, args):\n    if event in ('open', 'os.scandir', "
+        f"'os.listdir') and args and str(args[0]).startswith({str(folder)!r}):\n        "
+        "seen.append(str(args[0]))\nsys.addaudithook(look)\nfrom infoplane.__main__ import main\n"
+        "sys.argv[1:] = sys.argv[1:]\ntry:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('OPENED', seen)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *command], check=False, capture_output=True, text=True

@@ -1,4 +1,6 @@
-"""Frozen edges: one spec is one number on the plane, in phases, while a run grows, and whatever part of it is measured."""
+"""Frozen edges: one spec is one number on the plane, in phases, while a run grows, and whatever
+part of it is measured.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from infoplane.types import LayerInfo, entropy_of_counts
 
 SPEC = "bin:range,n=8,scope=run"
 GAINS = {"narrow": (1.0, 0.2, 0.05), "wide": (10.0, 10.0, 10.0)}
-"""Layers of two scales; the cells of the run are set by the wide one, so that the narrow one has few."""
+"""Layers of two scales; the cells of the run are set by the wide one, so that the narrow one has
+few.
+"""
 
 
 def write(path: Path) -> RunWriter:

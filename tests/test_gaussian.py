@@ -36,9 +36,7 @@ def test_the_standard_error_of_a_gaussian_pair_is_its_spread_over_draws() -> Non
         )
 
 
-def test_a_gaussian_of_labels_needs_three_rows_of_every_class_and_has_their_entropy_as_ceiling() -> (
-    None
-):
+def test_a_gaussian_of_labels_needs_three_rows_a_class_and_has_their_entropy_as_ceiling() -> None:
     z = np.random.default_rng(8).normal(size=(43, 1))
     e = Gaussian().estimate(ip.continuous(z), ip.discrete(np.repeat([0, 1], [40, 3])))
     assert e.ceiling_bits == pytest.approx(stats.entropy([40, 3], base=2)) and any(

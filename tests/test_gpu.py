@@ -1,4 +1,7 @@
-"""What has to hold on a device: `make gpu`. The same checks run on the CPU, so that the code is executed where no device is."""
+"""What has to hold on a device: `make gpu`.
+
+The same checks run on the CPU, so that the code is executed where no device is.
+"""
 
 from __future__ import annotations
 
@@ -199,7 +202,7 @@ def train(net: nn.Module, x: torch.Tensor, y: torch.Tensor, recorder: ip.Recorde
 
 
 def median_seconds(call: Callable[[int], object], device: str, repeats: int = 5) -> float:
-    """Return the median time of a call, the device idle before and after; the first is not counted."""
+    """Return the median time of a call, the first not counted."""
     times = []
     for k in range(repeats + 1):
         settle(device)
@@ -250,7 +253,8 @@ def test_a_large_network_is_captured_and_measured(device: str, tmp_path: Path) -
     assert count > (1e8 if device != "cpu" else 5e4)
     before = [parameter.sum().item() for parameter in net.parameters()]
     print(
-        f"{count / 1e6:.1f} million parameters {overhead(net, probe(torch.float32), tmp_path / 'run', device)}"
+        f"{count / 1e6:.1f} million parameters "
+        f"{overhead(net, probe(torch.float32), tmp_path / 'run', device)}"
     )
     assert before == [parameter.sum().item() for parameter in net.parameters()]
     plane = ip.measure(tmp_path / "run", ["exact", "kde:relative=0.2"], device=device)

@@ -1,4 +1,6 @@
-"""What a judgement estimated of half of the rows is a result of the run: read by the next one, made anew where anything that it depends on has changed."""
+"""What a judgement estimated of half of the rows is a result of the run: read by the next one, made
+anew where anything that it depends on has changed.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "bin:saxe,width=1,correction=
 
 @pytest.fixture
 def judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list[object], Path]:
-    """A plane with excesses, the list to which every cell that is halved adds itself, and the log of its halves."""
+    """A plane with excesses, the list to which every cell that is halved adds itself, and the log
+    of its halves.
+    """
     monkeypatch.setenv("INFOPLANE_CACHE", "")
     first = honest()
     write(
@@ -86,10 +90,19 @@ def forged(record: dict[str, object]) -> list[dict[str, object]]:
     assert isinstance(halves, list)
     quantity, sense, values = halves[0]
     wrong: list[object] = [
-        [], None, 3, "halves", [[quantity, sense]], [[quantity, sense, values[:-1]], *halves[1:]], [[quantity, sense, [*values[:-1], float("nan")]]],
-        [[quantity, sense, ["a"] * len(values)]], [[quantity, sense, [values] * 2]], [[quantity, sense, [*values[:-1], float("inf")]]],
-        [[quantity, sense, [10**400, *values[1:]]]], {"a": 1},
-    ]  # fmt: skip
+        [],
+        None,
+        3,
+        "halves",
+        [[quantity, sense]],
+        [[quantity, sense, values[:-1]], *halves[1:]],
+        [[quantity, sense, [*values[:-1], float("nan")]]],
+        [[quantity, sense, ["a"] * len(values)]],
+        [[quantity, sense, [values] * 2]],
+        [[quantity, sense, [*values[:-1], float("inf")]]],
+        [[quantity, sense, [10**400, *values[1:]]]],
+        {"a": 1},
+    ]
     return [*({**record, "halves": h} for h in wrong), {}]
 
 
@@ -204,7 +217,9 @@ def test_balanced_halves_are_halves_of_few_blocks_that_overlap_by_half(n: int, s
 def test_what_halves_of_either_kind_differ_by_is_the_standard_error_at_all_rows(
     kind: Callable[..., list[np.ndarray]],
 ) -> None:
-    """Of the mean and of the entropy of a coin, whose standard errors are known: over ten halves of five splits, 10/9 of their square on average."""
+    """Of the mean and of the entropy of a coin, whose standard errors are known: over ten halves of
+    five splits, 10/9 of their square on average.
+    """
     n, draws, rng = 192, 4000, np.random.default_rng(5)
     squares = np.empty((2, draws))
     for k in range(draws):

@@ -1,4 +1,6 @@
-"""Hostile and damaged archives: our error naming the file, bounded time and memory, nothing outside the run read or written."""
+"""Hostile and damaged archives: our error naming the file, bounded time and memory, nothing outside
+the run read or written.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ SECRET = np.full((N, 3), 7.0, np.float32)
 
 @pytest.fixture
 def placed(tmp_path) -> Path:
-    """A run as it is written: its tables say where the arrays lie, so that reading them asks HDF5 nothing."""
+    """A run as it is written: its tables say where the arrays lie, so that reading them asks HDF5
+    nothing.
+    """
     with (
         RunWriter.create(
             tmp_path / "run", layers=LAYERS, x=X, y=np.arange(N) % 2, durable=False
@@ -53,7 +57,9 @@ def placed(tmp_path) -> Path:
 
 @pytest.fixture
 def run(placed) -> Path:
-    """The same without these places, as format 1.0 and an enemy write it: every read goes through HDF5."""
+    """The same without these places, as format 1.0 and an enemy write it: every read goes through
+    HDF5.
+    """
     reseal(
         placed,
         lambda body: [
@@ -103,7 +109,9 @@ def refused(path: Path, *words: str) -> str:
 
 
 def unplace(run: Path) -> None:
-    """Take the places of arrays out of the table, so that HDF5 is asked for them; as long as they are in it, nothing but what was captured is read."""
+    """Take the places of arrays out of the table, so that HDF5 is asked for them; as long as they
+    are in it, nothing but what was captured is read.
+    """
     with contextlib.suppress(ArchiveError):
         np.testing.assert_array_equal(open_archive(run).z(0, "l"), Z)
     reseal(
@@ -112,7 +120,9 @@ def unplace(run: Path) -> None:
 
 
 def replace_array(run: Path, make) -> None:
-    """Put another object where the layer's array was, at no place that the table knows; ``make(group, key)`` creates it."""
+    """Put another object where the layer's array was, at no place that the table knows;
+    ``make(group, key)`` creates it.
+    """
     with h5py.File(shard_of(run), "r+") as f:
         del f["layers/0000/call/0"]
         make(f["layers/0000/call"], "0")
@@ -160,19 +170,37 @@ def test_external_storage_is_not_followed(run, tmp_path):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda f, text, out: f.__setitem__("meta", h5py.SoftLink("/kept")), "links are not followed"),
-        (lambda f, text, out: f.__setitem__("meta", h5py.SoftLink("/nowhere")), "links are not followed"),
-        (lambda f, text, out: f.__setitem__("meta", h5py.ExternalLink(str(out), "/meta")), "links are not followed"),
+        (
+            lambda f, text, out: f.__setitem__("meta", h5py.SoftLink("/kept")),
+            "links are not followed",
+        ),
+        (
+            lambda f, text, out: f.__setitem__("meta", h5py.SoftLink("/nowhere")),
+            "links are not followed",
+        ),
+        (
+            lambda f, text, out: f.__setitem__("meta", h5py.ExternalLink(str(out), "/meta")),
+            "links are not followed",
+        ),
         (lambda f, text, out: None, "not a file of infoplane"),
         (lambda f, text, out: f.create_group("meta"), "scalar fixed-length string"),
         (lambda f, text, out: f.__setitem__("meta", np.dtype("f4")), "scalar fixed-length string"),
         (lambda f, text, out: f.create_dataset("meta", data=7), "scalar fixed-length string"),
-        (lambda f, text, out: f.create_dataset("meta", data=text, dtype=h5py.string_dtype()), "scalar fixed-length string"),
-        (lambda f, text, out: f.create_dataset("meta", data=[np.bytes_(text)]), "scalar fixed-length string"),
-        (lambda f, text, out: f.create_dataset("meta", data=h5py.Empty(f"S{len(text)}")), "scalar fixed-length string"),
+        (
+            lambda f, text, out: f.create_dataset("meta", data=text, dtype=h5py.string_dtype()),
+            "scalar fixed-length string",
+        ),
+        (
+            lambda f, text, out: f.create_dataset("meta", data=[np.bytes_(text)]),
+            "scalar fixed-length string",
+        ),
+        (
+            lambda f, text, out: f.create_dataset("meta", data=h5py.Empty(f"S{len(text)}")),
+            "scalar fixed-length string",
+        ),
         (lambda f, text, out: f.create_dataset("meta", (), f"S{len(text)}"), "but stores 0"),
     ],
-)  # fmt: skip
+)
 def test_a_header_is_a_text_in_the_file_itself(run, tmp_path, make, words):
     with h5py.File(shard_of(run), "r+") as f, h5py.File(tmp_path / "out.h5", "w") as out:
         text = f["meta"][()]
@@ -206,7 +234,9 @@ def test_a_symbolic_link_inside_a_run_is_not_followed(run, tmp_path, where):
 def test_a_symbolic_link_in_a_strangers_run_never_leads_a_writer_out_of_it(
     run, tmp_path, where, how
 ):
-    """Going on with, replacing or measuring a run that someone else made must not write, truncate or remove what its links point to."""
+    """Going on with, replacing or measuring a run that someone else made must not write, truncate
+    or remove what its links point to.
+    """
     import torch
 
     from infoplane.archive import ResultLog
@@ -335,13 +365,26 @@ def test_an_object_reference_and_a_group_are_not_arrays(run):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda b: b["layers"][0].update(name="../../etc/passwd"), lambda b: b["layers"][0].update(name="l\0x"), lambda b: b["layers"][0].update(ordinal=-1),
-        lambda b: b["layers"][0].update(shape=[-3]), lambda b: b["layers"][0].update(shape=[3] * 40), lambda b: b["layers"][0].update(shape="3"),
-        lambda b: b["layers"][0].update(dtype="|O"), lambda b: b["layers"][0].update(crc32="0"), lambda b: b.update(layers=3), lambda b: b.update(layers=[None]),
-        lambda b: b.update(row_stop=10**9), lambda b: b.update(row_start=True), lambda b: b.update(metrics=[]), lambda b: b.update(metrics={"loss": "much"}),
-        lambda b: b.update(run_uuid="another"), lambda b: b.update(step=5), lambda b: b.update(probe_sha256=None), lambda b: b.pop("extras"),
+        lambda b: b["layers"][0].update(name="../../etc/passwd"),
+        lambda b: b["layers"][0].update(name="l\0x"),
+        lambda b: b["layers"][0].update(ordinal=-1),
+        lambda b: b["layers"][0].update(shape=[-3]),
+        lambda b: b["layers"][0].update(shape=[3] * 40),
+        lambda b: b["layers"][0].update(shape="3"),
+        lambda b: b["layers"][0].update(dtype="|O"),
+        lambda b: b["layers"][0].update(crc32="0"),
+        lambda b: b.update(layers=3),
+        lambda b: b.update(layers=[None]),
+        lambda b: b.update(row_stop=10**9),
+        lambda b: b.update(row_start=True),
+        lambda b: b.update(metrics=[]),
+        lambda b: b.update(metrics={"loss": "much"}),
+        lambda b: b.update(run_uuid="another"),
+        lambda b: b.update(step=5),
+        lambda b: b.update(probe_sha256=None),
+        lambda b: b.pop("extras"),
     ],
-)  # fmt: skip
+)
 def test_every_forged_header_field_is_refused(run, change):
     reseal(run, change)
     refused(run, shard_of(run).name)
@@ -350,10 +393,16 @@ def test_every_forged_header_field_is_refused(run, change):
 @pytest.mark.parametrize(
     ("where", "value"),
     [
-        ("chain rows", float("inf")), ("chain rows", float("nan")), ("chain tolerance", 10**400), ("plane step", float("inf")),
-        ("plane metrics", 10**400), ("metrics", 10**400), ("n_nonfinite", float("inf")), ("n_nonfinite", None),
+        ("chain rows", float("inf")),
+        ("chain rows", float("nan")),
+        ("chain tolerance", 10**400),
+        ("plane step", float("inf")),
+        ("plane metrics", 10**400),
+        ("metrics", 10**400),
+        ("n_nonfinite", float("inf")),
+        ("n_nonfinite", None),
     ],
-)  # fmt: skip
+)
 def test_a_number_that_no_integer_or_float_can_hold_is_refused_by_name(run, tmp_path, where, value):
     """Found by fuzzing: Python answers some of these with OverflowError, which is no ValueError."""
     plane = save_plane(
@@ -381,12 +430,25 @@ def test_a_number_that_no_integer_or_float_can_hold_is_refused_by_name(run, tmp_
 
 
 def forged_lines(run: Path, spec: str) -> list[dict[str, object]]:
-    """Result lines under the very key that measuring looks for, with right checksums: everything an enemy may put there."""
+    """Result lines under the very key that measuring looks for, with right checksums: everything an
+    enemy may put there.
+    """
     good = {"bits": 1.0, "n": N, "estimator": spec, "quantity": "i_xz"}
     points = [
-        [{**good, "bits": "1.0"}], [{**good, "bits": None}], [{**good, "bits": float("nan")}], [{**good, "quantity": "i_xx"}],
-        [{**good, "low": "a", "high": "b"}], [{**good, "unknown": 1}], [{"bits": 1.0}], [3], 3, None, [[]], [{**good, "notes": 5}], [{**good, "n": "x"}],
-    ]  # fmt: skip
+        [{**good, "bits": "1.0"}],
+        [{**good, "bits": None}],
+        [{**good, "bits": float("nan")}],
+        [{**good, "quantity": "i_xx"}],
+        [{**good, "low": "a", "high": "b"}],
+        [{**good, "unknown": 1}],
+        [{"bits": 1.0}],
+        [3],
+        3,
+        None,
+        [[]],
+        [{**good, "notes": 5}],
+        [{**good, "n": "x"}],
+    ]
     cell = {"step": 0, "layer": "l", "estimator": spec}
     wrong = [
         {**cell, "step": float("inf")},
@@ -442,11 +504,18 @@ def test_deep_groups_and_many_names_in_a_shard_do_no_harm(run):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda b: b.update(world_size=1 << 40), lambda b: b.update(world_size=0), lambda b: b["layers"][0].update(store_dtype=3),
-        lambda b: b["layers"][0].update(cls=None), lambda b: b["layers"][0].update(site="both"), lambda b: b["layers"][0].update(reduction=["gap"]),
-        lambda b: b["layers"][0].update(dtype={}), lambda b: b.update(n_rows=1 << 50), lambda b: b.update(layers={}), lambda b: b.update(config=3),
+        lambda b: b.update(world_size=1 << 40),
+        lambda b: b.update(world_size=0),
+        lambda b: b["layers"][0].update(store_dtype=3),
+        lambda b: b["layers"][0].update(cls=None),
+        lambda b: b["layers"][0].update(site="both"),
+        lambda b: b["layers"][0].update(reduction=["gap"]),
+        lambda b: b["layers"][0].update(dtype={}),
+        lambda b: b.update(n_rows=1 << 50),
+        lambda b: b.update(layers={}),
+        lambda b: b.update(config=3),
     ],
-)  # fmt: skip
+)
 def test_every_forged_field_of_the_run_is_refused_and_claims_cost_no_memory(run, change):
     path = run / "run.json"
     body = json.loads(path.read_text())
@@ -586,11 +655,13 @@ status = pathlib.Path("/proc/self/status")  # ru_maxrss would start at the memor
 lines = status.read_text().splitlines() if status.exists() else []
 peak = next((int(line.split()[1]) for line in lines if line.startswith("VmHWM")), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) >> 10
 print(count, survived, round(slowest, 3), peak)
-"""
+"""  # noqa: E501
 
 
 def fuzz(root: Path, count: int, seed: int, *, keep: bool = False) -> tuple[int, int, float, int]:
-    """Executions, mutants read as intact, slowest seconds and peak MiB of a fuzzing process of its own."""
+    """Executions, mutants read as intact, slowest seconds and peak MiB of a fuzzing process of its
+    own.
+    """
     code = textwrap.dedent(_FUZZ).format(
         tests=str(Path(__file__).parent), root=str(root), count=count, seed=seed, keep=keep
     )

@@ -1,4 +1,6 @@
-"""Ctrl-C at every line of a capture: it reaches the user's loop, and model and process are as they were."""
+"""Ctrl-C at every line of a capture: it reaches the user's loop, and model and process are as they
+were.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ from infoplane.hooks.recording.interrupts import InterruptWatch
 
 
 class Everything(nn.Module):
-    """A network with modes, noise, buffers that move and that are replaced, and autocast of its own."""
+    """A network with modes, noise, buffers that move and that are replaced, and autocast of its
+    own.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +66,7 @@ def state_of(net: nn.Module) -> dict[str, object]:
 
 
 class RaiseAtLine:
-    """A trace function that raises at the n-th line that is executed, in whatever file it stands."""
+    """A trace function that raises at the n-th line that is executed."""
 
     def __init__(self, at: int, interrupt: type[BaseException]) -> None:
         self.at, self.interrupt, self.lines, self.where = at, interrupt, 0, ""
@@ -78,15 +82,25 @@ class RaiseAtLine:
 
 
 class Trial:
-    """One network with an open recorder, one capture that is interrupted, and what was found wrong afterwards."""
+    """One network with an open recorder, one capture that is interrupted, and what was found wrong
+    afterwards.
+    """
 
     def __init__(self, folder: Path, *, background: bool) -> None:
         torch.manual_seed(0)
         self.net = Everything()
         self.recorder = Recorder(
-            self.net, probe=torch.ones(4, 3), to=folder, layers=["fc", "out:input"], verbose=False,
-            background=background, chain=False, durable=False, mode="train", batch_size=2,
-        ).open()  # fmt: skip
+            self.net,
+            probe=torch.ones(4, 3),
+            to=folder,
+            layers=["fc", "out:input"],
+            verbose=False,
+            background=background,
+            chain=False,
+            durable=False,
+            mode="train",
+            batch_size=2,
+        ).open()
         self.net.norm.eval()
         self.path = folder
         self.step = 0
@@ -135,7 +149,7 @@ def interrupt_every(stride: int, tmp_path: Path, *, background: bool) -> list[st
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_an_interrupt_at_every_37th_line_of_a_capture_reaches_the_loop_and_leaves_everything_as_it_was(
+def test_an_interrupt_at_every_37th_line_of_a_capture_leaves_everything_as_it_was(
     background: bool, tmp_path: Path
 ) -> None:
     assert interrupt_every(37, tmp_path, background=background) == []
@@ -143,7 +157,7 @@ def test_an_interrupt_at_every_37th_line_of_a_capture_reaches_the_loop_and_leave
 
 @pytest.mark.slow
 @pytest.mark.parametrize("background", [False, True])
-def test_an_interrupt_at_every_11th_line_of_a_capture_reaches_the_loop_and_leaves_everything_as_it_was(
+def test_an_interrupt_at_every_11th_line_of_a_capture_leaves_everything_as_it_was(
     background: bool, tmp_path: Path
 ) -> None:
     stride = int(os.environ.get("INFOPLANE_TEST_STRIDE", "11"))  # 1 takes four minutes

@@ -106,14 +106,23 @@ def test_exact_codes_are_invariant_and_useless() -> None:
     assert found.error == 0 and found.sensitivity == 0 and found.discriminability == 0
 
 
-@pytest.mark.parametrize(("spec", "maps"), [
-    ("bin:quantile,n=4", ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"]),
-    ("ksg:k=3,scores=true", ["permutation", "scale x10", "sign", "per-unit monotone"]),
-    ("gauss:copula=true", ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"]),
-    ("gauss", ["permutation", "scale x10", "per-unit affine", "sign", "rotation"]),
-    ("kde:relative=0.3", ["permutation", "scale x10", "sign", "rotation"]),
-    ("renyi:alpha=2", ["permutation", "sign", "rotation"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("spec", "maps"),
+    [
+        (
+            "bin:quantile,n=4",
+            ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"],
+        ),
+        ("ksg:k=3,scores=true", ["permutation", "scale x10", "sign", "per-unit monotone"]),
+        (
+            "gauss:copula=true",
+            ["permutation", "scale x10", "per-unit affine", "sign", "per-unit monotone"],
+        ),
+        ("gauss", ["permutation", "scale x10", "per-unit affine", "sign", "rotation"]),
+        ("kde:relative=0.3", ["permutation", "scale x10", "sign", "rotation"]),
+        ("renyi:alpha=2", ["permutation", "sign", "rotation"]),
+    ],
+)
 def test_maps_that_an_estimator_cannot_see(spec: str, maps: list[str]) -> None:
     rng = np.random.default_rng(3)
     y = rng.integers(0, 2, 300)

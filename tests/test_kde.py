@@ -26,7 +26,9 @@ LABELS = ip.discrete(ip.data.szt.load()[1])
 def reference(
     z: np.ndarray, s2: float, codes: np.ndarray | None = None, factor: float = 2.0
 ) -> float:
-    """-(1/N) sum_i log2 (1/N) sum_j exp(-D_ij / (factor s2)), by direct float64 differences, minus the class terms."""
+    """-(1/N) sum_i log2 (1/N) sum_j exp(-D_ij / (factor s2)), by direct float64 differences, minus
+    the class terms.
+    """
     z = z.astype(np.float64)
 
     def ih(rows: np.ndarray) -> float:
@@ -265,7 +267,9 @@ def test_a_budget_of_pairs_is_unbiased_and_its_error_is_true(s2: float) -> None:
 def test_several_widths_share_a_pass_and_none_knows_of_the_others(
     d: int, dtype: type, on_torch: bool, monkeypatch
 ) -> None:
-    """A small width needs float64, here in 11 dimensions and more, on torch in all: it must not drag the others along, nor be left in float32 by them."""
+    """A small width needs float64, here in 11 dimensions and more, on torch in all: it must not
+    drag the others along, nor be left in float32 by them.
+    """
     plain = pairwise_torch.grouped_sums
     monkeypatch.setattr(pairwise_torch, "grouped_sums", lambda *rest: plain(*rest[:-1], "cpu"))
     rng = np.random.default_rng(d)

@@ -1,4 +1,6 @@
-"""A report of the DPI check is read where the same was judged before, and made anew where anything that it depends on has changed."""
+"""A report of the DPI check is read where the same was judged before, and made anew where anything
+that it depends on has changed.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ SPECS = ["bin:saxe,width=0.5", "kde:variance=0.1", "exact"]
 
 @pytest.fixture
 def subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plane, list[Plane]]:
-    """A stored plane with excesses that are resampled, and the list to which every judgement that is made adds itself."""
+    """A stored plane with excesses that are resampled, and the list to which every judgement that
+    is made adds itself.
+    """
     monkeypatch.setenv("INFOPLANE_CACHE", str(tmp_path / "cache"))
     first = honest()
     archive = write(

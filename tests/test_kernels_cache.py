@@ -1,4 +1,6 @@
-"""One number, whether a kernel was compiled by this process or read from the cache that another one left."""
+"""One number, whether a kernel was compiled by this process or read from the cache that another one
+left.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ for d in (3, 12):
         z = ip.continuous(np.tanh(rng.normal(size=(700, d))).astype(dtype))
         for e in (ip.estimators.KDE(variance=0.1), ip.estimators.KDE(variance=0.1, bound="lower"), ip.estimators.Ross(), ip.estimators.Binned()):
             print(repr(float(e.estimate(z, y).bits)))
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.slow
@@ -83,7 +85,7 @@ for command in (["measure", str(run), "-e", "bin:szt", "-e", "bin:saxe", "-e", "
     try: app(command)
     except SystemExit as end: assert end.code in (0, 1), end.code
 assert not made, made
-"""
+"""  # noqa: E501
 
 
 def _run(code: str, *args: str, cache: Path) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""The pairwise pass against a float64 reference by differences, where float32 distances would fail."""
+"""The pairwise pass against a float64 reference by differences."""
 
 from __future__ import annotations
 
@@ -163,7 +163,10 @@ def test_a_device_that_is_asked_for_is_used(monkeypatch) -> None:
 
 @pytest.mark.skipif("os.path.exists('/dev/nvidia0')", reason="there is a card to be seen")
 def test_torch_is_not_loaded_to_see_that_there_is_no_device() -> None:
-    code = "from infoplane.analysis.kernels.pairwise import chosen_device\nimport sys\nassert chosen_device(None) == 'cpu' and 'torch' not in sys.modules"
+    code = (
+        "from infoplane.analysis.kernels.pairwise import chosen_device\nimport sys\nassert "
+        "chosen_device(None) == 'cpu' and 'torch' not in sys.modules"
+    )
     env = {k: v for k, v in os.environ.items() if k != "INFOPLANE_DEVICE"}
     done = subprocess.run(
         [sys.executable, "-c", code],

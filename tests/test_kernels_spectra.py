@@ -1,4 +1,6 @@
-"""Spectra side by side: the same numbers whoever computes them and on however many threads, and torch keeps its own."""
+"""Spectra side by side: the same numbers whoever computes them and on however many threads, and
+torch keeps its own.
+"""
 
 from __future__ import annotations
 

@@ -41,8 +41,17 @@ def test_neighbours_need_two_rows_more_than_k(rng: np.random.Generator) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["ksg:k=0", "ksg:jitter=1", "ksg:jitter=-0.1", "ross:correct=true", "mixed:correct=true", "knn:k=0", "sliced:slices=0", "sliced:k=0"],
-)  # fmt: skip
+    [
+        "ksg:k=0",
+        "ksg:jitter=1",
+        "ksg:jitter=-0.1",
+        "ross:correct=true",
+        "mixed:correct=true",
+        "knn:k=0",
+        "sliced:slices=0",
+        "sliced:k=0",
+    ],
+)
 def test_neighbours_have_no_other_parameters(spec: str) -> None:
     with pytest.raises(InputError):
         parse(spec)
@@ -82,9 +91,11 @@ def test_the_form_of_neighbours_follows_the_rows() -> None:
     )
     tied = ip.continuous(np.round(rng.normal(size=(40, 1))))
     for one, two, form, words in (
-        (a, b, "ksg:correct=true", "form: KSG"), (a, y, "ross", "form: Ross"), (y, a, "ross", "form: Ross"),
+        (a, b, "ksg:correct=true", "form: KSG"),
+        (a, y, "ross", "form: Ross"),
+        (y, a, "ross", "form: Ross"),
         (tied, y, "mixed:apart=true", "form: 85% of the rows lie at atoms"),
-    ):  # fmt: skip
+    ):
         found, expected = (
             parse(s).estimate(one, two, rng=np.random.default_rng(0)) for s in ("knn", form)
         )

@@ -1,4 +1,6 @@
-"""Every law for every estimator family: kept exactly, kept within its error, or known to fail; the table says which, and a test holds it to it."""
+"""Every law for every estimator family: kept exactly, kept within its error, or known to fail; the
+table says which, and a test holds it to it.
+"""
 
 from __future__ import annotations
 
@@ -15,42 +17,45 @@ from infoplane.types import Variable, continuous, discrete
 NEURAL = ("infonce", "nwj", "mine", "smile", "ratio")
 SMALL = ":batch=32,seeds=1,hidden=8,epochs=6"
 
-# = exactly (1e-6 bit)   ~ within the error of 300 rows (0.08 bit)   x known to fail (asserted: by more than 0.01)   r refused, with the reason
+# = exactly (1e-6 bit)   ~ within the error of 300 rows (0.08 bit)   x known to fail (asserted: by
+# more than 0.01)   r refused, with the reason
 TABLE = {
     #                                   order sign scale rot. symm. indep. H(Y) add. proc.
-    "exact":                             "=    =    =     =    =     x      =    ~    =",
-    "bin:saxe,width=1":                  "=    =    x     x    =     x      =    x    =",
-    "bin:quantile,n=4,correction=cwj":   "=    =    =     x    =     ~      =    ~    =",
-    "kde:variance=0.5":                  "=    =    x     =    =     ~      =    ~    =",
-    "plugin":                            "=    =    x     x    =     x      =    x    =",
-    "plugin:population":                 "=    =    x     x    =     ~      ~    ~    =",
-    "knn:k=5":                           "=    =    =     ~    =     ~      ~    ~    =",
-    "ksg:k=5":                           "=    =    =     ~    =     ~      ~    ~    =",
-    "ksg:k=5,correct=true":              "=    =    =     ~    =     ~      ~    ~    =",
-    "ross:k=5":                          "=    =    =     ~    =     ~      ~    ~    =",
-    "mixed:k=5":                         "=    =    =     ~    =     ~      ~    ~    =",
-    "gauss":                             "=    =    =     =    =     ~      r    ~    =",
-    "gauss:copula=true":                 "=    =    =     ~    =     ~      =    ~    =",
-    "noisy:sigma=0.5":                   "~    ~    x     ~    =     ~      =    ~    =",
-    "sliced:slices=8":                   "=    ~    =     x    =     ~      ~    x    =",
-    "infonce":                           "~    ~    =     ~    ~     ~      =    ~    =",
-    "nwj":                               "~    ~    =     ~    ~     ~      =    x    =",
-    "mine":                              "~    ~    =     ~    ~     ~      =    ~    =",
-    "smile":                             "~    ~    =     ~    ~     ~      =    ~    =",
-    "ratio":                             "~    ~    =     ~    ~     r      r    r    =",
-    "wide":                              "r    r    r     r    r     r      r    r    r",
-    "renyi:alpha=1.01":                  "=    =    =     =    =     x      =    x    =",
-    "dse:t=1":                           "~    =    =     =    =     x      =    x    =",
-    "hsic":                              "=    =    =     =    =     ~      =    x    =",
-    "cka":                               "=    =    =     =    =     ~      =    x    =",
-    "vinfo:family=linear":               "~    =    =     ~    x     =      =    ~    =",
-    "vinfo:family=gaussian":             "~    =    =     ~    x     =      =    ~    =",
-    "vinfo:family=knn":                  "~    =    =     ~    x     =      =    ~    =",
-    "vinfo:family=mlp,hidden=4":         "~    ~    =     ~    x     =      =    ~    =",
-}  # fmt: skip
-"""Why those fail that do: bins and tables have a width of their own and a sampling bias; `exact` gives every distinct row a symbol; a Gaussian per class knows no H(Y) and is refused beyond it; noise of a fixed size
-has a scale; slices are not all directions and their mean is no sum; kernels are diversity, not Shannon information; usable information has a direction. `ratio` is trained for 6 epochs here, where
-its two read-outs part. `wide` holds rows out and refuses fewer than 500."""
+    "exact": "=    =    =     =    =     x      =    ~    =",
+    "bin:saxe,width=1": "=    =    x     x    =     x      =    x    =",
+    "bin:quantile,n=4,correction=cwj": "=    =    =     x    =     ~      =    ~    =",
+    "kde:variance=0.5": "=    =    x     =    =     ~      =    ~    =",
+    "plugin": "=    =    x     x    =     x      =    x    =",
+    "plugin:population": "=    =    x     x    =     ~      ~    ~    =",
+    "knn:k=5": "=    =    =     ~    =     ~      ~    ~    =",
+    "ksg:k=5": "=    =    =     ~    =     ~      ~    ~    =",
+    "ksg:k=5,correct=true": "=    =    =     ~    =     ~      ~    ~    =",
+    "ross:k=5": "=    =    =     ~    =     ~      ~    ~    =",
+    "mixed:k=5": "=    =    =     ~    =     ~      ~    ~    =",
+    "gauss": "=    =    =     =    =     ~      r    ~    =",
+    "gauss:copula=true": "=    =    =     ~    =     ~      =    ~    =",
+    "noisy:sigma=0.5": "~    ~    x     ~    =     ~      =    ~    =",
+    "sliced:slices=8": "=    ~    =     x    =     ~      ~    x    =",
+    "infonce": "~    ~    =     ~    ~     ~      =    ~    =",
+    "nwj": "~    ~    =     ~    ~     ~      =    x    =",
+    "mine": "~    ~    =     ~    ~     ~      =    ~    =",
+    "smile": "~    ~    =     ~    ~     ~      =    ~    =",
+    "ratio": "~    ~    =     ~    ~     r      r    r    =",
+    "wide": "r    r    r     r    r     r      r    r    r",
+    "renyi:alpha=1.01": "=    =    =     =    =     x      =    x    =",
+    "dse:t=1": "~    =    =     =    =     x      =    x    =",
+    "hsic": "=    =    =     =    =     ~      =    x    =",
+    "cka": "=    =    =     =    =     ~      =    x    =",
+    "vinfo:family=linear": "~    =    =     ~    x     =      =    ~    =",
+    "vinfo:family=gaussian": "~    =    =     ~    x     =      =    ~    =",
+    "vinfo:family=knn": "~    =    =     ~    x     =      =    ~    =",
+    "vinfo:family=mlp,hidden=4": "~    ~    =     ~    x     =      =    ~    =",
+}
+"""Why those fail that do: bins and tables have a width of their own and a sampling bias; `exact`
+gives every distinct row a symbol; a Gaussian per class knows no H(Y) and is refused beyond it;
+noise of a fixed size has a scale; slices are not all directions and their mean is no sum; kernels
+are diversity, not Shannon information; usable information has a direction. `ratio` is trained for 6
+epochs here, where its two read-outs part. `wide` holds rows out and refuses fewer than 500."""
 
 LAWS = (
     "order of rows",
@@ -90,10 +95,22 @@ def _data() -> dict[str, Variable]:
     bits = y.values
     apart = continuous(9.0 * bits[:, :1] + rng.normal(size=(z.n, 1)))
     return {
-        "z": z, "y": y, "z in other order": z.take(order), "y in other order": y.take(order), "-z": continuous(z.values * np.array([1.0, -1.0])), "10 z": continuous(10 * z.values),
-        "turned": continuous(z.values @ turn), "other y": discrete(rng.integers(0, 2, z.n)), "apart": apart, "its bit": discrete(bits[:, 0]), "z1": continuous(z.values[:, :1]),
-        "z2": continuous(z.values[:, 1:]), "y1": discrete(bits[:, 0]), "y2": discrete(bits[:, 1]), "noisier": continuous(z.values + 1.5 * rng.normal(size=z.values.shape)),
-    }  # fmt: skip
+        "z": z,
+        "y": y,
+        "z in other order": z.take(order),
+        "y in other order": y.take(order),
+        "-z": continuous(z.values * np.array([1.0, -1.0])),
+        "10 z": continuous(10 * z.values),
+        "turned": continuous(z.values @ turn),
+        "other y": discrete(rng.integers(0, 2, z.n)),
+        "apart": apart,
+        "its bit": discrete(bits[:, 0]),
+        "z1": continuous(z.values[:, :1]),
+        "z2": continuous(z.values[:, 1:]),
+        "y1": discrete(bits[:, 0]),
+        "y2": discrete(bits[:, 1]),
+        "noisier": continuous(z.values + 1.5 * rng.normal(size=z.values.shape)),
+    }
 
 
 DATA = _data()

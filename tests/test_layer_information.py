@@ -18,5 +18,10 @@ def test_a_layer_matrix_prints_and_fills_both_sides() -> None:
         {("b", "b"): "why not"},
     )
     assert m.bits().tolist() == [[3.0, 1.25], [1.25, None]]
-    assert str(m).splitlines() == ["I(Z_i;Z_j) [bits], exact, step 4", f"{'':8s}{'a':>9s}{'b':>9s}", f"{'a':8s}{'3.000':>9s}{'1.250':>9s}", f"{'b':8s}{'1.250':>9s}{'-':>9s}",
-                                   "not measured: why not"]  # fmt: skip
+    assert str(m).splitlines() == [
+        "I(Z_i;Z_j) [bits], exact, step 4",
+        f"{'':8s}{'a':>9s}{'b':>9s}",
+        f"{'a':8s}{'3.000':>9s}{'1.250':>9s}",
+        f"{'b':8s}{'1.250':>9s}{'-':>9s}",
+        "not measured: why not",
+    ]

@@ -23,9 +23,14 @@ def test_every_law_of_a_layer_is_checked_beyond_its_tolerance_and_not_within() -
         0.03
     )
     for bits_xz, bits_zy, broken in (
-        (2.0, 0.5, set()), (-0.02, -0.03, {"I(X;Z) >= 0", "I(Z;Y) >= 0"}), (6.02, 1.02, {"I(X;Z) <= H(X)", "I(Z;Y) <= H(Y)"}),
-        (0.5, 0.52, {"I(Z;Y) <= I(X;Z)"}), (6.009, 1.009, set()), (-0.009, -0.009, set()), (0.5, 0.509, set()),
-    ):  # fmt: skip
+        (2.0, 0.5, set()),
+        (-0.02, -0.03, {"I(X;Z) >= 0", "I(Z;Y) >= 0"}),
+        (6.02, 1.02, {"I(X;Z) <= H(X)", "I(Z;Y) <= H(Y)"}),
+        (0.5, 0.52, {"I(Z;Y) <= I(X;Z)"}),
+        (6.009, 1.009, set()),
+        (-0.009, -0.009, set()),
+        (0.5, 0.509, set()),
+    ):
         plane = plane_with([point("a", "i_xz", bits_xz), point("a", "i_zy", bits_zy)])
         compared, findings = laws.broken_laws(plane, grids_of(plane))
         assert (

@@ -1,4 +1,6 @@
-"""`Recorder(watch=True)`: a page in a process of its own, found again after a restart, gone when nobody needs it, harmless when it fails."""
+"""`Recorder(watch=True)`: a page in a process of its own, found again after a restart, gone when
+nobody needs it, harmless when it fails.
+"""
 
 from __future__ import annotations
 
@@ -210,5 +212,8 @@ def test_the_system_chooses_the_port_and_one_that_is_taken_is_refused() -> None:
 def test_the_recorder_imports_no_analysis_and_no_server() -> None:
     import subprocess
 
-    code = "import sys, infoplane.hooks.recorder; assert not {m for m in sys.modules if m.startswith(('infoplane.analysis', 'starlette', 'uvicorn', 'plotly'))}"
+    code = (
+        "import sys, infoplane.hooks.recorder; assert not {m for m in sys.modules if "
+        "m.startswith(('infoplane.analysis', 'starlette', 'uvicorn', 'plotly'))}"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

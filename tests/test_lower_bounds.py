@@ -53,7 +53,9 @@ def test_a_floor_needs_classes_and_not_targets(
 
 
 def test_fanos_bound_is_tight_where_errors_are_spread_evenly() -> None:
-    """A uniform label of K classes, wrong with probability e and then any of the others alike: the information is the bound."""
+    """A uniform label of K classes, wrong with probability e and then any of the others alike: the
+    information is the bound.
+    """
     for classes, e in ((2, 0.1), (3, 0.2), (5, 0.5), (4, 0.0), (3, 1.0)):
         table = np.full((classes, classes), e / (classes - 1) / classes)
         np.fill_diagonal(table, (1 - e) / classes)

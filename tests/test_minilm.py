@@ -1,4 +1,6 @@
-"""A trained transformer with real weights: captured at all encoder blocks on English sentences, certified, measured, drawn."""
+"""A trained transformer with real weights: captured at all encoder blocks on English sentences,
+certified, measured, drawn.
+"""
 
 from __future__ import annotations
 

@@ -155,9 +155,19 @@ class RenormalisedEmbedding(Stateful):
 
 
 KINDS = [
-    TensorReplaced, TensorInPlace, ArrayInPlace, Counter, Containers, ObjectOfItsOwn, OwnRandomStreams, RescaledInEvaluation,
-    ClippedByData, MadeInForward, GrowingBuffer, RenormalisedEmbedding,
-]  # fmt: skip
+    TensorReplaced,
+    TensorInPlace,
+    ArrayInPlace,
+    Counter,
+    Containers,
+    ObjectOfItsOwn,
+    OwnRandomStreams,
+    RescaledInEvaluation,
+    ClippedByData,
+    MadeInForward,
+    GrowingBuffer,
+    RenormalisedEmbedding,
+]
 
 
 def _trained(kind: type[Stateful], run: Path | None) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ ResultLog(out / "m").append("k", {"bits": 1.0})
 ip.Plane((), ("a",), 3).save(out / "plane.h5"); ip.Plane.load(out / "plane.h5")
 assert "torch" not in sys.modules
 print("quiet")
-"""
+"""  # noqa: E501
 
 
 def test_reading_packing_verifying_and_planes_open_no_socket(tmp_path):

@@ -1,4 +1,6 @@
-"""Noise that depends on the activation: against quadrature in one dimension and slow sampling in four."""
+"""Noise that depends on the activation: against quadrature in one dimension and slow sampling in
+four.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +99,7 @@ def _log_density(noise: str, z: np.ndarray, mean: np.ndarray, deviation: np.ndar
 
 
 def test_units_that_are_off_are_known_exactly() -> None:
-    """Behind a ReLU and Gaussian dropout: which units are off is seen, and those that are on blur."""
+    """Behind a ReLU and Gaussian dropout: units that are off are seen, the others blur."""
     layer = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 1.0001], [2.0, 0.0]])
     found = bits(layer, np.arange(4), sigma=0.5, draws=2000, noise="multiplicative")
     assert found.bits == pytest.approx(1.5, abs=0.01)

@@ -1,4 +1,6 @@
-"""Memory that is really refused: the address space ends inside a capture, at every size up to one that suffices."""
+"""Memory that is really refused: the address space ends inside a capture, at every size up to one
+that suffices.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,10 @@ import pytest
 from infoplane.archive import open_archive, verify
 
 _NO_RESERVE = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "65536"}
-"""For glibc: nothing that was freed is kept, so that the limit is met by every larger allocation."""
-# One process loads torch; every headroom is tried in a fork of it, so that none inherits the memory that another has freed.
+"""For glibc: nothing that was freed is kept, so that the limit is met by every larger allocation.
+"""
+# One process loads torch; every headroom is tried in a fork of it, so that none inherits the memory
+# that another has freed.
 _CHILD = """
 import json, os, pathlib, resource, sys, warnings
 import torch, infoplane as ip
@@ -66,9 +70,10 @@ for headroom in json.loads(sys.argv[3]):
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         print(json.dumps([headroom, f"ended with {status}", 0, [], []]), flush=True)
-"""
+"""  # noqa: E501
 HEADROOMS_MIB = [1, 4, 8, 12, 20, 28, 512]
-# The writer alone: transposed rows, so that it has to copy them; the same for results and planes. No torch: every refusal is ours to survive.
+# The writer alone: transposed rows, so that it has to copy them; the same for results and planes.
+# No torch: every refusal is ours to survive.
 _WRITER = """
 import json, os, pathlib, resource, sys
 import numpy as np
@@ -115,7 +120,7 @@ for headroom in json.loads(sys.argv[2]):
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
         print(json.dumps([headroom, f"ended with {status}", []]), flush=True)
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.slow
@@ -174,7 +179,9 @@ def test_memory_refused_inside_a_capture_costs_that_capture_and_nothing_else(tmp
 def test_memory_refused_in_the_writer_publishes_nothing_of_that_step_and_ends_nothing(
     tmp_path, when
 ):
-    """Below 0.7 MiB the HDF5 library ended the process while it created the file: it is asked for room before."""
+    """Below 0.7 MiB the HDF5 library ended the process while it created the file: it is asked for
+    room before.
+    """
     headrooms = [0, 0.3, 0.5, 1, 3.9, 4.2, 5, 512]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", _WRITER, str(tmp_path), json.dumps(headrooms), when],

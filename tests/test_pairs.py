@@ -1,4 +1,6 @@
-"""A plane judged as arrays: the same as looking at every pair and point by itself, whatever is missing, twice there or unknown."""
+"""A plane judged as arrays: the same as looking at every pair and point by itself, whatever is
+missing, twice there or unknown.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,14 @@ HX, HY = 3.0, 1.0
 
 bits = st.sampled_from([-0.5, -0.01, 0.0, 0.005, 0.5, 0.51, 1.0, 1.011, 1.5, 3.0, 3.02, 4.0])
 estimates = st.builds(
-    Estimate, bits, st.just(8), st.sampled_from(SPECS), st.sampled_from(["point", "lower", "upper", "exact"]),
-    ceiling_bits=st.sampled_from([None, 0.0, 1.0, 3.0]), coverage=st.sampled_from([None, 0.2, 0.5, 1.0]),
-)  # fmt: skip
+    Estimate,
+    bits,
+    st.just(8),
+    st.sampled_from(SPECS),
+    st.sampled_from(["point", "lower", "upper", "exact"]),
+    ceiling_bits=st.sampled_from([None, 0.0, 1.0, 3.0]),
+    coverage=st.sampled_from([None, 0.2, 0.5, 1.0]),
+)
 points = st.builds(
     Point,
     st.integers(0, 3),
@@ -49,7 +56,9 @@ chains = st.none() | st.builds(
 
 
 def expected(plane: Plane) -> tuple[int, Counter[tuple[object, ...]]]:
-    """By the definitions in METHODS: how many comparisons, and law, step, layers, excess and verdict of those that are not ok; without an archive."""
+    """By the definitions in METHODS: how many comparisons, and law, step, layers, excess and
+    verdict of those that are not ok; without an archive.
+    """
     compared, bad = 0, Counter[tuple[object, ...]]()
     last = {(p.step, p.estimator, p.quantity, p.sense, p.layer): p for p in plane.points}
     for (step, spec, quantity, sense), up, down in (
@@ -214,7 +223,8 @@ def test_a_file_whose_texts_name_one_estimator_twice_is_one_series() -> None:
     assert len(grids_of(plane)) == 1 and [f.verdict for f in ip.check_dpi(plane)] == ["estimator"]
 
 
-# ---- exact codes ---------------------------------------------------------------------------------------------------------------------------------
+# ---- exact codes
+# --------------------------------------------------------------------------------------------------
 
 
 def test_rows_that_all_differ_have_the_codes_that_anything_else_has() -> None:
@@ -230,7 +240,9 @@ def test_rows_that_all_differ_have_the_codes_that_anything_else_has() -> None:
 
 
 def layered(rng: np.random.Generator, broken: int | None) -> dict[str, np.ndarray]:
-    """Five layers of symbols, each a function of the one before but for ``broken``, which knows more."""
+    """Five layers of symbols, each a function of the one before but for ``broken``, which knows
+    more.
+    """
     z, layers = np.arange(1000.0), {}
     for k, symbols in enumerate((500, 60, 60, 20, 7)):
         z = (
@@ -275,7 +287,9 @@ def test_exact_codes_that_follow_from_others_are_not_compared_again_and_every_le
 
 
 def test_what_differs_by_rounding_carries_nothing_over(tmp_path: Path) -> None:
-    """b follows from a up to rounding; that c follows from b says nothing bitwise of a and c then: all three are compared."""
+    """b follows from a up to rounding; that c follows from b says nothing bitwise of a and c then:
+    all three are compared.
+    """
     a = np.repeat(np.arange(500.0), 2)
     b = np.where(
         np.arange(1000) % 2, np.nextafter((a + 1).astype(np.float32), np.float32(9999)), a + 1
@@ -309,7 +323,8 @@ def test_a_layer_that_was_not_captured_is_not_compared_and_hides_no_leak(tmp_pat
     assert [(up, down, leak.surplus_bits) for up, down, leak in found] == [("a", "c", 1.0)]
 
 
-# ---- objects by columns, and reports that are waited for ------------------------------------------------------------------------------------------
+# ---- objects by columns, and reports that are waited for
+# ------------------------------------------------------------------------------------------
 
 
 def test_objects_made_by_columns_are_those_made_one_by_one() -> None:

@@ -14,11 +14,22 @@ from infoplane.patterns import did_you_mean, fits, names_like
 @pytest.mark.parametrize(
     ("name", "pattern", "expected"),
     [
-        ("h.0", "h.*", True), ("h.0.mlp", "h.*", False), ("h.0.mlp", "h.*.mlp", True), ("h.0.mlp", "**mlp", True),
-        ("h.0.mlp", "**", True), ("h.0", "*", False), ("fc1", "fc?", True), ("a.b", "a?b", False), ("fc1", "fc[!2]", True),
-        ("fc2", "fc[!2]", False), ("a+b", "a+b", True), ("aab", "a+b", False), ("x[", "x[", True), ("Fc1", "fc1", False),
+        ("h.0", "h.*", True),
+        ("h.0.mlp", "h.*", False),
+        ("h.0.mlp", "h.*.mlp", True),
+        ("h.0.mlp", "**mlp", True),
+        ("h.0.mlp", "**", True),
+        ("h.0", "*", False),
+        ("fc1", "fc?", True),
+        ("a.b", "a?b", False),
+        ("fc1", "fc[!2]", True),
+        ("fc2", "fc[!2]", False),
+        ("a+b", "a+b", True),
+        ("aab", "a+b", False),
+        ("x[", "x[", True),
+        ("Fc1", "fc1", False),
     ],
-)  # fmt: skip
+)
 def test_a_star_stays_between_dots_and_two_cross_them(
     name: str, pattern: str, expected: bool
 ) -> None:

@@ -1,4 +1,6 @@
-"""Phases, invariance, sensitivity, mechanism, floors, gradients and pooled runs: against truths and laws."""
+"""Phases, invariance, sensitivity, mechanism, floors, gradients and pooled runs: against truths and
+laws.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,14 @@ from infoplane.archive import RunWriter
 from infoplane.errors import InputError
 from infoplane.types import LayerInfo
 
-# ---- phases --------------------------------------------------------------------------------------------------------------------------------------
+# ---- phases
+# --------------------------------------------------------------------------------------------------
 
 
 def noisy_curves(
     truth: np.ndarray, sd: float, rng: np.random.Generator, rows: int = 400
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
-    """Curves that are means over rows, so that halves and whole relate as those of estimators do."""
+    """Curves that are means over rows, so that halves relate to the whole."""
     data = truth[None, :] + sd * np.sqrt(rows) * rng.normal(size=(rows, len(truth)))
     halves = []
     for _ in range(5):
@@ -145,16 +148,52 @@ STILL, RISING = [2.0, 3.0, 4.0, 5.0, 5.0, 5.0, 5.0, 5.0], [5.0, 4.0, 3.0, 2.5, 2
 @pytest.mark.parametrize(
     ("curves", "verdict", "words"),
     [
-        ([curve("bin:szt", EARLY), curve("kde:variance=0.1", EARLY)], "robust", "fixed bins, kde fall together"),
-        ([curve("bin:szt", EARLY), curve("kde:variance=0.1", EARLY), curve("ksg", STILL)], "estimator-dependent", "neighbours stand still"),
-        ([curve("bin:szt", EARLY), curve("kde:variance=0.1", LATE)], "estimator-dependent", "do not fall at the same time"),
-        ([curve("bin:szt", EARLY), curve("bin:saxe", STILL), curve("kde:variance=0.1", EARLY)], "estimator-dependent", "curves of fixed bins contradict each other"),
-        ([curve("bin:szt", EARLY, "clipped: 90% of the values lie outside its cells"), curve("kde:variance=0.1", EARLY)], "estimator-dependent", "without a vote: bin:szt"),
-        ([curve("bin:quantile,n=9", EARLY, "saturated"), curve("kde:variance=0.1", EARLY)], "estimator-dependent", r"without a vote: bin:quantile,n=9 \(saturated\)"),
-        ([curve("bin:szt", LATE), curve("kde:variance=0.1", RISING)], "estimator-dependent", "do not fall at the same time"),
-        ([curve("bin:szt", STILL), curve("kde:variance=0.1", STILL)], "none", "falls under 0 of 2 conventions"),
+        (
+            [curve("bin:szt", EARLY), curve("kde:variance=0.1", EARLY)],
+            "robust",
+            "fixed bins, kde fall together",
+        ),
+        (
+            [curve("bin:szt", EARLY), curve("kde:variance=0.1", EARLY), curve("ksg", STILL)],
+            "estimator-dependent",
+            "neighbours stand still",
+        ),
+        (
+            [curve("bin:szt", EARLY), curve("kde:variance=0.1", LATE)],
+            "estimator-dependent",
+            "do not fall at the same time",
+        ),
+        (
+            [curve("bin:szt", EARLY), curve("bin:saxe", STILL), curve("kde:variance=0.1", EARLY)],
+            "estimator-dependent",
+            "curves of fixed bins contradict each other",
+        ),
+        (
+            [
+                curve("bin:szt", EARLY, "clipped: 90% of the values lie outside its cells"),
+                curve("kde:variance=0.1", EARLY),
+            ],
+            "estimator-dependent",
+            "without a vote: bin:szt",
+        ),
+        (
+            [curve("bin:quantile,n=9", EARLY, "saturated"), curve("kde:variance=0.1", EARLY)],
+            "estimator-dependent",
+            r"without a vote: "
+            r"bin:quantile,n=9 \(saturated\)",
+        ),
+        (
+            [curve("bin:szt", LATE), curve("kde:variance=0.1", RISING)],
+            "estimator-dependent",
+            "do not fall at the same time",
+        ),
+        (
+            [curve("bin:szt", STILL), curve("kde:variance=0.1", STILL)],
+            "none",
+            "falls under 0 of 2 conventions",
+        ),
     ],
-)  # fmt: skip
+)
 def test_families_vote_where_they_agree(
     curves: list[Compression], verdict: str, words: str
 ) -> None:
@@ -249,9 +288,13 @@ def test_the_naive_fall_is_that_of_the_whole_curve() -> None:
 
 @pytest.mark.parametrize(
     ("curve", "stays"),
-    [([0.2, 2.6, 2.5, 1.3, 0.9], True), ([0.2, 2.6, 2.5, 1.3, 2.6], False), ([0.2, 2.6, 2.7, 1.3, 0.9], True)],
+    [
+        ([0.2, 2.6, 2.5, 1.3, 0.9], True),
+        ([0.2, 2.6, 2.5, 1.3, 2.6], False),
+        ([0.2, 2.6, 2.7, 1.3, 0.9], True),
+    ],
     ids=["falls", "rises again", "still rises in its earlier half"],
-)  # fmt: skip
+)
 def test_a_fall_stays_where_the_last_value_is_low(curve: list[float], stays: bool) -> None:
     assert phases.compression(STEPS, HALVES, np.array(curve)).stays is stays
 

@@ -1,6 +1,8 @@
-"""Numbers of one small run and of a few samples, pinned: a release never answers another number unknowingly.
+"""Numbers of one small run and of a few samples, pinned: a release never answers another number
+unknowingly.
 
-Truth is tested elsewhere. This file only notices change; renew on purpose: ``python tests/test_pinned_numbers.py``, and say in the changelog which numbers moved and why.
+Truth is tested elsewhere. This file only notices change; renew on purpose: ``python
+tests/test_pinned_numbers.py``, and say in the changelog which numbers moved and why.
 """
 
 from __future__ import annotations
@@ -33,15 +35,43 @@ GOLDEN = Path(__file__).parent / "golden/numbers.json"
 N, STEPS = 64, (0, 1, 4, 9, 16)
 LAYERS = (("act1", "Tanh", 4), ("relu", "ReLU", 3), ("act2", "Tanh", 2), ("out", "Linear", 2))
 SPECS = (
-    "exact", "bin:szt", "bin:saxe", "bin:saxe-paper", "bin:range,n=8", "bin:quantile,n=6", "bin:ebab", "kde:variance=0.05", "kde:relative=0.1", "ksg", "ksg:k=3,correct=true",
-    "ksg:scores=true", "knn", "ross", "mixed", "mixed:apart=true", "gauss", "gauss:copula=true", "plugin", "plugin:population", "sliced:slices=8", "renyi:alpha=1.01", "renyi:alpha=2", "dse",
-    "hsic", "cka", "vinfo:family=linear", "vinfo:family=gaussian", "vinfo:family=knn",
-)  # fmt: skip
+    "exact",
+    "bin:szt",
+    "bin:saxe",
+    "bin:saxe-paper",
+    "bin:range,n=8",
+    "bin:quantile,n=6",
+    "bin:ebab",
+    "kde:variance=0.05",
+    "kde:relative=0.1",
+    "ksg",
+    "ksg:k=3,correct=true",
+    "ksg:scores=true",
+    "knn",
+    "ross",
+    "mixed",
+    "mixed:apart=true",
+    "gauss",
+    "gauss:copula=true",
+    "plugin",
+    "plugin:population",
+    "sliced:slices=8",
+    "renyi:alpha=1.01",
+    "renyi:alpha=2",
+    "dse",
+    "hsic",
+    "cka",
+    "vinfo:family=linear",
+    "vinfo:family=gaussian",
+    "vinfo:family=knn",
+)
 WHOLE = ("bin:szt", "bin:saxe", "kde:variance=0.01", "mixed", "exact")
 
 
 def run(path: Path) -> Archive:
-    """Five checkpoints of four layers that saturate, with ties, atoms, a split, labels and a certificate."""
+    """Five checkpoints of four layers that saturate, with ties, atoms, a split, labels and a
+    certificate.
+    """
     rng = np.random.default_rng(5)
     x = rng.integers(-3, 4, (N, 3)) / 2
     y = (x.sum(axis=1) + rng.normal(size=N) / 2 > 0).astype(int)
@@ -72,7 +102,9 @@ def run(path: Path) -> Archive:
 
 
 LATER = ("bound", "unit", "null")
-"""Fields of an estimate that the pinned ones do not have; tests/test_contract.py and test_errorbars.py have theirs."""
+"""Fields of an estimate that the pinned ones do not have; tests/test_contract.py and
+test_errorbars.py have theirs.
+"""
 
 
 def plain(value: Any) -> Any:
@@ -114,9 +146,16 @@ def same(now: Any, pinned: Any, where: str = "") -> None:
 
 
 def _points(plane: ip.Plane) -> dict[str, Any]:
-    return {f"{p.step} {p.layer} {p.quantity} {p.estimate.estimator} {p.estimate.sense}": plain(p.estimate) for p in plane.points} | {
-        "failures": plain(plane.failures), "h_y": plain(plane.h_y_bits), "h_x": plain(plane.h_x_bits),
-    }  # fmt: skip
+    return {
+        f"{p.step} {p.layer} {p.quantity} {p.estimate.estimator} {p.estimate.sense}": plain(
+            p.estimate
+        )
+        for p in plane.points
+    } | {
+        "failures": plain(plane.failures),
+        "h_y": plain(plane.h_y_bits),
+        "h_x": plain(plane.h_x_bits),
+    }
 
 
 def _samples() -> dict[str, tuple[Variable, Variable]]:
@@ -156,24 +195,64 @@ def corrections() -> dict[str, Any]:
 
 
 SECTIONS: dict[str, Callable[[Archive], Any]] = {
-    **{f"measure {spec}": (lambda a, spec=spec: _points(ip.measure(a, [spec], resume=False))) for spec in WHOLE},
-    "measure with error bars and nulls": lambda a: _points(ip.measure(a, ["bin:saxe", "kde:variance=0.01"], errorbars=2, null=5, steps=[1, 9], resume=False)),
-    "check": lambda a: plain(ip.check_dpi(ip.measure(a, WHOLE[1:4], steps=[1, 16], resume=False), DPISettings(permutations=199, splits=3), archive=a)),
+    **{
+        f"measure {spec}": (lambda a, spec=spec: _points(ip.measure(a, [spec], resume=False)))
+        for spec in WHOLE
+    },
+    "measure with error bars and nulls": lambda a: _points(
+        ip.measure(
+            a, ["bin:saxe", "kde:variance=0.01"], errorbars=2, null=5, steps=[1, 9], resume=False
+        )
+    ),
+    "check": lambda a: plain(
+        ip.check_dpi(
+            ip.measure(a, WHOLE[1:4], steps=[1, 16], resume=False),
+            DPISettings(permutations=199, splits=3),
+            archive=a,
+        )
+    ),
     "phases": lambda a: plain(ip.phases(a, ["bin:szt", "kde:relative=0.1", "exact"], splits=3)),
-    "sensitivity": lambda a: plain(ip.sensitivity(a, ["bin:szt", "bin:saxe,width=0.1", "kde:relative=0.1"])),
+    "sensitivity": lambda a: plain(
+        ip.sensitivity(a, ["bin:szt", "bin:saxe,width=0.1", "kde:relative=0.1"])
+    ),
     "invariance": lambda a: plain([ip.invariance(a, quantity=q) for q in ("i_zy", "i_xz")]),
     "mechanism": lambda a: plain([ip.mechanism(a), ip.mechanism(a, estimator="bin:saxe")]),
-    "floors": lambda a: plain([[lower_bound_of(a, s) for s in STEPS], [fano_bits(h, e, c) for h, e, c in ((1, 0.1, 2), (2, 0.3, 4), (1, 0, 2), (3, 0.9, 8))]]),
-    "between": lambda a: plain([ip.layer_information(a, spec, step=9) for spec in ("mixed", "cka", "exact")]),
+    "floors": lambda a: plain(
+        [
+            [lower_bound_of(a, s) for s in STEPS],
+            [fano_bits(h, e, c) for h, e, c in ((1, 0.1, 2), (2, 0.3, 4), (1, 0, 2), (3, 0.9, 8))],
+        ]
+    ),
+    "between": lambda a: plain(
+        [ip.layer_information(a, spec, step=9) for spec in ("mixed", "cka", "exact")]
+    ),
     "drift": lambda a: plain([ip.drift(a), ip.drift(a, reference="previous", method="binned")]),
-    "given": lambda a: plain([ip.information_given_labels(a), ip.information_given_labels(a, "mixed", steps=[4])]),
-    "sides": lambda a: plain([ip.train_and_held_out(a, ["bin:szt", "mixed"], divisions=3), splits.split_rows(a, seed=1)]),
-    "usable": lambda a: plain([usable.usable_beyond(a, "out", steps=[4]), usable.code_lengths(a, steps=[0, 9])]),
-    "histograms": lambda a: plain([histograms.histograms(a, name, bins=7) for name, _, _ in LAYERS]),
-    "pooled": lambda a: plain(compare.pool({str(k): ip.measure(a, ["bin:szt", "bin:saxe"], steps=STEPS[k:], resume=False, seed=k) for k in (0, 1)}, estimator="bin:saxe")),
+    "given": lambda a: plain(
+        [ip.information_given_labels(a), ip.information_given_labels(a, "mixed", steps=[4])]
+    ),
+    "sides": lambda a: plain(
+        [ip.train_and_held_out(a, ["bin:szt", "mixed"], divisions=3), splits.split_rows(a, seed=1)]
+    ),
+    "usable": lambda a: plain(
+        [usable.usable_beyond(a, "out", steps=[4]), usable.code_lengths(a, steps=[0, 9])]
+    ),
+    "histograms": lambda a: plain(
+        [histograms.histograms(a, name, bins=7) for name, _, _ in LAYERS]
+    ),
+    "pooled": lambda a: plain(
+        compare.pool(
+            {
+                str(k): ip.measure(
+                    a, ["bin:szt", "bin:saxe"], steps=STEPS[k:], resume=False, seed=k
+                )
+                for k in (0, 1)
+            },
+            estimator="bin:saxe",
+        )
+    ),
     **{f"estimates {spec}": (lambda a, spec=spec: estimates(spec)) for spec in SPECS},
     "corrections": lambda a: corrections(),
-}  # fmt: skip
+}
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +279,8 @@ if __name__ == "__main__":
             start = time.perf_counter()
             pinned[section] = work(there)
             print(
-                f"{time.perf_counter() - start:6.2f} s  {len(json.dumps(pinned[section])):7d} bytes  {section}",
+                f"{time.perf_counter() - start:6.2f} s  {len(json.dumps(pinned[section])):7d} "
+                f"bytes  {section}",
                 flush=True,
             )
         GOLDEN.write_text(

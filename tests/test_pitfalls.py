@@ -1,4 +1,6 @@
-"""What goes wrong when activations are captured, each shown not to; the table in docs/pitfalls.md points to the tests."""
+"""What goes wrong when activations are captured, each shown not to; the table in docs/pitfalls.md
+points to the tests.
+"""
 
 from __future__ import annotations
 
@@ -184,7 +186,9 @@ def test_a_checkpointed_block_inside_the_network_is_captured_once_and_trains_as_
 
 
 def test_lower_precision_looks_like_compression_and_is_recorded(tmp_path: Path) -> None:
-    """4096 inputs through a steep tanh: all rows differ in double precision, fewer in each narrower type, and none of it is learning."""
+    """4096 inputs through a steep tanh: all rows differ in double precision, fewer in each narrower
+    type, and none of it is learning.
+    """
     x = torch.linspace(-1, 1, 4096, dtype=torch.float64)[:, None]
     bits = {}
     for dtype in (torch.float64, torch.float32, torch.float16, torch.bfloat16):
@@ -281,7 +285,7 @@ rec.capture(2)
 on = False; t.join(); 
 print(rec.bytes_per_capture / 2**20, peak - before)
 rec.close()
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.slow
@@ -289,7 +293,8 @@ rec.close()
 def test_the_memory_of_a_capture_does_not_grow_with_its_size(tmp_path: Path) -> None:
     extra = {}
     for rows in (4096, 12288):
-        # freed blocks go back to the system at once, so that what is measured is held and not kept by malloc for later
+        # freed blocks go back to the system at once, so that what is measured is held and not kept
+        # by malloc for later
         env = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
@@ -306,7 +311,8 @@ def test_the_memory_of_a_capture_does_not_grow_with_its_size(tmp_path: Path) -> 
         assert said.returncode == 0, said.stderr[-2000:]
         size, extra[rows] = map(float, said.stdout.split())
         assert size > 60 and extra[rows] < 3, (
-            f"a capture of {size:.0f} MiB took {extra[rows]:.1f} MiB more, where one batch of one layer is 0.5"
+            f"a capture of {size:.0f} MiB took {extra[rows]:.1f} MiB more, where one batch of one "
+            "layer is 0.5"
         )
 
 

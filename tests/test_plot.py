@@ -294,7 +294,10 @@ def test_one_checkpoint_and_one_layer_can_be_drawn(tmp_path: Path) -> None:
 
 
 def test_the_package_imports_no_matplotlib_and_no_torch() -> None:
-    code = "import sys, infoplane.analysis.plot, infoplane.commands.plot; assert not {'matplotlib', 'torch'} & set(sys.modules)"
+    code = (
+        "import sys, infoplane.analysis.plot, infoplane.commands.plot; assert not {'matplotlib', "
+        "'torch'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -1,4 +1,6 @@
-"""Pictures for a paper: intervals, units, limits, titles, layer marks, captions, pooled runs; nothing but drawing inside."""
+"""Pictures for a paper: intervals, units, limits, titles, layer marks, captions, pooled runs;
+nothing but drawing inside.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Figures of runs: histograms, clouds, gradients, split planes, usable information, layer matrices: artists and the arithmetic behind them."""
+"""Figures of runs: histograms, clouds, gradients, split planes, usable information, layer matrices:
+artists and the arithmetic behind them.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ def fresh() -> Any:
     return style.new_figure().add_subplot()
 
 
-# ---- histograms ----------------------------------------------------------------------------------------------------------------------------------
+# ---- histograms ----------------------------------------------------------------------------------
 
 
 def test_histograms_count_every_value_once_in_cells_that_stand_still(run: Path) -> None:
@@ -143,7 +145,7 @@ def test_the_histogram_draws_the_shares_and_leaves_empty_cells_white(run: Path) 
         draw_histograms([])
 
 
-# ---- split planes --------------------------------------------------------------------------------------------------------------------------------
+# ---- split planes --------------------------------------------------------------------------------
 
 
 def test_split_planes_use_equally_many_rows_of_each_side(run: Path) -> None:
@@ -178,7 +180,7 @@ def test_a_run_without_a_split_says_how_to_record_one(tmp_path: Path) -> None:
         split_planes(tmp_path / "r")
 
 
-# ---- several runs --------------------------------------------------------------------------------------------------------------------------------
+# ---- several runs --------------------------------------------------------------------------------
 
 
 def seed_plane(seed: int) -> Plane:
@@ -217,7 +219,8 @@ def test_clouds_over_training_share_their_axes(pooled: list[Pooled]) -> None:
     assert len({a.get_xlim() for a in figure.axes}) == 1
 
 
-# ---- gradients, profile, matrix ------------------------------------------------------------------------------------------------------------------
+# ---- gradients, profile, matrix
+# --------------------------------------------------------------------------------------------------
 
 
 def test_gradient_snr_draws_the_ratio_and_leaves_out_what_is_infinite() -> None:

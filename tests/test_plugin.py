@@ -22,7 +22,9 @@ tables = st.lists(st.integers(1, 30), min_size=1, max_size=30).map(np.array)
 
 
 def cwj_reference(counts: np.ndarray) -> float:
-    """Chao, Wang & Jost 2013, equation 7, in exact rational-free high precision (mpmath is not needed at small n)."""
+    """Chao, Wang & Jost 2013, equation 7, in exact rational-free high precision (mpmath is not
+    needed at small n).
+    """
     n = int(counts.sum())
     f1, f2 = int((counts == 1).sum()), int((counts == 2).sum())
     first = sum(c / n * sum(1 / k for k in range(c, n)) for c in counts if c < n)

@@ -1,4 +1,6 @@
-"""The estimator of docs/plugins.md as a package of its own: installed by pip, found by its entry point, on the command line and in a calibration."""
+"""The estimator of docs/plugins.md as a package of its own: installed by pip, found by its entry
+point, on the command line and in a calibration.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder into which pip installed the documented example, made of the page's own code and entry point."""
+    """A folder into which pip installed the documented example, made of the page's own code and
+    entry point.
+    """
     page = (ROOT / "docs" / "plugins.md").read_text("utf-8")
     code = re.search(r"```python\n(.*?)```", page, re.S)
     points = re.search(r"```toml\n(.*?)```", page, re.S)
@@ -24,7 +28,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (source / "my_package.py").write_text(code.group(1), "utf-8")
     (source / "pyproject.toml").write_text(
         '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n'
-        f'[project]\nname = "my-package"\nversion = "1.0"\n\n{points.group(1)}\n[tool.setuptools]\npy-modules = ["my_package"]\n',
+        f'[project]\nname = "my-package"\nversion = "1.0"\n\n{points.group(1)}\n[tool.setuptools]\n'
+        'py-modules = ["my_package"]\n',
         "utf-8",
     )
     target = tmp_path_factory.mktemp("site")

@@ -239,7 +239,7 @@ def test_refusals_of_a_companion_nobody_asked_for_are_one_sentence(tmp_path: Pat
 
 
 def zipf(symbols: int, kept: float) -> np.ndarray:
-    """A joint table of two Zipf symbols, equal with probability ``kept`` and independent otherwise."""
+    """A joint table of two Zipf symbols, equal with probability ``kept``."""
     p = 1 / np.arange(1, symbols + 1)
     p /= p.sum()
     return kept * np.diag(p) + (1 - kept) * np.outer(p, p)

@@ -1,4 +1,6 @@
-"""How objects show themselves: in notebooks, in a terminal, in a log; and that foreign text stays text everywhere."""
+"""How objects show themselves: in notebooks, in a terminal, in a log; and that foreign text stays
+text everywhere.
+"""
 
 from __future__ import annotations
 
@@ -253,7 +255,8 @@ def test_show_draws_the_plane() -> None:
     plt.close("all")
 
 
-# ---- progress ------------------------------------------------------------------------------------------------------------------------------------
+# ---- progress
+# --------------------------------------------------------------------------------------------------
 
 
 class Clock:

@@ -10,7 +10,8 @@ import pytest
 
 TESTS = sorted(Path(__file__).parent.glob("*.py"))
 PRIVATE = re.compile(r"(^|\.)_[A-Za-z]\w*$")
-# _exit: a documented name of os. The hooks of torch have no public list; `hooks_of` reads them for all tests.
+# _exit: a documented name of os. The hooks of torch have no public list; `hooks_of` reads them for
+# all tests.
 ALLOWED = {"_exit"}
 OF_TORCH = {
     "_forward_hooks",

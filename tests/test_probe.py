@@ -48,14 +48,24 @@ class Called(nn.Module):
 def test_what_is_no_tensor_reaches_the_network(arguments: dict[str, Any], tmp_path: Path) -> None:
     net = Called()
     with Recorder(
-        net, probe=({"x": X, **arguments}, Y), to=tmp_path / "run", schedule=at(0), batch_size=5, verbose=False
-    ) as rec:  # fmt: skip
+        net,
+        probe=({"x": X, **arguments}, Y),
+        to=tmp_path / "run",
+        schedule=at(0),
+        batch_size=5,
+        verbose=False,
+    ) as rec:
         assert rec.chain is not None and rec.chain.reason == ""
     want = net(X, **arguments).detach().numpy()
     np.testing.assert_allclose(open_archive(tmp_path / "run").z(0, "fc"), net.fc(X).detach(), 1e-5)
     with Recorder(
-        net, probe=({"x": X, **arguments}, Y), to=tmp_path / "all", layers=[""], schedule=at(0), verbose=False
-    ):  # fmt: skip
+        net,
+        probe=({"x": X, **arguments}, Y),
+        to=tmp_path / "all",
+        layers=[""],
+        schedule=at(0),
+        verbose=False,
+    ):
         pass
     np.testing.assert_allclose(open_archive(tmp_path / "all").z(0, "(model)"), want, rtol=1e-4)
 
@@ -134,7 +144,7 @@ def test_a_loader_of_mappings_gives_keyword_arguments(size: int) -> None:
         DataLoader(TensorDataset(X, Y), batch_size=5),
         [X, Y],
     ],
-)  # fmt: skip
+)
 def test_the_same_rows_come_of_samples_data_sets_lists_and_loaders(given: object) -> None:
     assert _equal(make_probe(given), X)
 
@@ -235,7 +245,9 @@ def test_labels_that_a_decoder_would_read_are_warned_of(tmp_path: Path) -> None:
             return self.fc(x)  # type: ignore[no-any-return]
 
     with pytest.warns(RuntimeWarning, match="'labels' of the batch are taken as y.*decoder"):
-        Recorder(Decoder(), probe={"x": X, "labels": Y}, to=tmp_path / "run", verbose=False).open().close()  # fmt: skip
+        Recorder(
+            Decoder(), probe={"x": X, "labels": Y}, to=tmp_path / "run", verbose=False
+        ).open().close()
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 11, 12, 13])

@@ -1,4 +1,6 @@
-"""A process with a recorder ends in good order, whatever its owner forgot; a forked child of it cannot do harm."""
+"""A process with a recorder ends in good order, whatever its owner forgot; a forked child of it
+cannot do harm.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ rec = Recorder(net, probe=torch.ones(2000, 3), to=sys.argv[1], layers="all", ver
 for step in range(1, 4):
     rec.step(step)
 {end}
-"""
+"""  # noqa: E501
 
 
 def run_script(text: str, *args: str) -> subprocess.CompletedProcess[str]:
@@ -75,7 +77,7 @@ with Recorder(net, probe=torch.ones(20, 3), to=sys.argv[1], layers="all", verbos
         os._exit(0)
     os.waitpid(child, 0)
     print("parent", rec.step(2), flush=True)
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.parametrize("how", ["background", pytest.param("here", marks=pytest.mark.slow)])
@@ -105,7 +107,7 @@ with Recorder(torch.nn.Linear(3, 3), probe=(torch.ones(20, 3), torch.arange(20) 
         os._exit(0)
     os.waitpid(child, 0)
     print("running" if rec._beside._process.poll() is None else "ended")
-"""
+"""  # noqa: E501
     done = run_script(script, str(tmp_path / "run"))
     assert done.returncode == 0 and done.stdout == "running\n", done.stderr
 
@@ -119,7 +121,7 @@ for background in (True, False):
     Recorder(torch.nn.Linear(3, 3), probe=torch.ones(20, 3), to=f"{sys.argv[1]}{background}", layers="all", verbose=False,
              background=background).open()
 print([t.name for t in threading.enumerate() if not t.daemon])
-"""
+"""  # noqa: E501
     assert run_script(script, str(tmp_path / "run")).stdout == "['MainThread']\n"
 
 
@@ -143,7 +145,7 @@ for _ in range(100):
         break
     time.sleep(0.05)
 print(before == after, before, after)
-"""
+"""  # noqa: E501
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("counts open files in /proc")
     done = run_script(script, str(tmp_path))

@@ -78,9 +78,14 @@ def test_publishing_is_whole_or_nothing_and_says_whose_error_it_was(tmp_path: Pa
         publish_text(tmp_path / "f", "two")
     publish_text(tmp_path / "f", "three", replace=True, durable=False)
     for error, kind, words in (
-        (ValueError("mine"), ValueError, "mine"), (OSError(5, "of the disk"), ArchiveError, "could not write .*g: .*of the disk; nothing was published"),
+        (ValueError("mine"), ValueError, "mine"),
+        (
+            OSError(5, "of the disk"),
+            ArchiveError,
+            "could not write .*g: .*of the disk; nothing was published",
+        ),
         (ArchiveLocked("held"), ArchiveLocked, "^held$"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(kind, match=words), publishing(tmp_path / "g"):
             raise error
     assert sorted(os.listdir(tmp_path)) == ["f"] and (tmp_path / "f").read_text() == "three"

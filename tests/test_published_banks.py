@@ -1,4 +1,4 @@
-"""Published banks: each truth a second time, as the mean log ratio of densities written out here."""
+"""Published banks: each truth again, as the mean log ratio of densities."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Several processes: DDP, rows split over ranks, sharded parameters. Every test has a time limit: a deadlock is a failure, not a wait."""
+"""Several processes: DDP, rows split over ranks, sharded parameters.
+
+Every test has a time limit: a deadlock is a failure, not a wait.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +83,7 @@ elif mode == "alone":
             print("TIMED OUT", error)
 dist.barrier()
 dist.destroy_process_group()
-"""
+"""  # noqa: E501
 
 
 def run(mode: str, folder: Path) -> list[str]:

@@ -1,4 +1,6 @@
-"""A run that may be read and not written: it is measured, checked and reported, and results go elsewhere."""
+"""A run that may be read and not written: it is measured, checked and reported, and results go
+elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recorder end to end: what it writes is what the network computed, and training never notices."""
+"""The recorder end to end: it writes what the network computed, unseen by training."""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
-"""Figures against stored pictures, small and with a tolerance: what a reader sees has not moved. A moved trajectory must be noticed.
+"""Figures against stored pictures, small and with a tolerance: what a reader sees has not moved.
 
-``INFOPLANE_WRITE_REFERENCE=1 pytest tests/test_reference_images.py`` writes them anew; look at them before you commit.
+A moved trajectory must be noticed.
+
+``INFOPLANE_WRITE_REFERENCE=1 pytest tests/test_reference_images.py`` writes them anew; look at them
+before you commit.
 """
 
 from __future__ import annotations

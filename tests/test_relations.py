@@ -1,4 +1,6 @@
-"""Layers related to one another, to the input given the labels, to their past and to held-out rows: identities, truths, planted differences."""
+"""Layers related to one another, to the input given the labels, to their past and to held-out rows:
+identities, truths, planted differences.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from infoplane.types import continuous, discrete
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """300 rows of a 2-3-2 network at two checkpoints: the second has its first layer shifted by one; half of the rows are held out."""
+    """300 rows of a 2-3-2 network at two checkpoints: the second has its first layer shifted by
+    one; half of the rows are held out.
+    """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300, 2)).astype(np.float32)
     y = (x.sum(1) > 0).astype(int)
@@ -84,7 +88,9 @@ def test_what_a_layer_keeps_splits_into_labels_and_the_rest(run: Path) -> None:
 
 
 def test_conditional_information_of_gaussians_given_a_symbol() -> None:
-    """Correlation 0.8 within every class although the classes lie far apart: I(A;B|C) is that of one class, I(A;B) is more."""
+    """Correlation 0.8 within every class although the classes lie far apart: I(A;B|C) is that of
+    one class, I(A;B) is more.
+    """
     rng = np.random.default_rng(1)
     c = rng.integers(0, 3, 3000)
     a = rng.normal(size=3000)
@@ -171,7 +177,9 @@ def test_train_and_held_out_rows_are_equally_many_and_planted_memory_is_seen(
 def test_a_layer_adds_the_other_bit_and_nothing_that_is_known_and_an_easy_layer_has_a_short_code(
     tmp_path: Path,
 ) -> None:
-    """Layer 1 keeps the sign that is half of the label; beyond it the input adds the other half, and nothing beyond the input."""
+    """Layer 1 keeps the sign that is half of the label; beyond it the input adds the other half,
+    and nothing beyond the input.
+    """
     from infoplane.analysis.studies.usable import code_lengths, usable_beyond
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,6 @@
-"""`infoplane replay`: activations from stored weights, verified by row digests against what was captured."""
+"""`infoplane replay`: activations from stored weights, verified by row digests against what was
+captured.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def with_probe():
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run of stored weights beside one of activations, from one training; a module with the network's factory."""
+    """A run of stored weights beside one of activations, from one training; a module with the
+    network's factory.
+    """
     (tmp_path / "nets_of_replay_test.py").write_text(_FACTORY)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.delitem(sys.modules, "nets_of_replay_test", raising=False)
@@ -152,10 +156,17 @@ def test_a_replay_keeps_split_row_ids_class_names_tags_and_label_sets(tmp_path: 
     for k, y in enumerate((None, labels)):
         options: dict[str, object] = {} if y is None else {"y": y}
         with ip.Recorder(
-            net, probe=(x, names if y is None else None), to=tmp_path / f"a{k}", store="weights",
-            split=split, row_ids=np.arange(12) // 2, schedule=ip.at(0), tags={"seed": 1},
-            verbose=False, **options,  # type: ignore[arg-type]  # as given
-        ):  # fmt: skip
+            net,
+            probe=(x, names if y is None else None),
+            to=tmp_path / f"a{k}",
+            store="weights",
+            split=split,
+            row_ids=np.arange(12) // 2,
+            schedule=ip.at(0),
+            tags={"seed": 1},
+            verbose=False,
+            **options,  # type: ignore[arg-type]  # as given
+        ):
             pass
         replay(tmp_path / f"a{k}", net, to=tmp_path / f"b{k}")
         before, after = (ip.open_archive(tmp_path / f"{name}{k}") for name in "ab")
@@ -172,26 +183,46 @@ TAGS = np.where(MASK.numpy() == 1, IDS.numpy() % 3, -100)
 POSITIONS: dict[str, tuple[nn.Module, dict[str, Any], dict[str, Any]]] = {
     "named mask": (
         nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
-        {"probe": {"input": IDS, "attention_mask": MASK}, "rows": "token", "y": "next-token",
-         "x": "prefix", "skip_first": 1, "forward": lambda net, batch: net(batch["input"])},
+        {
+            "probe": {"input": IDS, "attention_mask": MASK},
+            "rows": "token",
+            "y": "next-token",
+            "x": "prefix",
+            "skip_first": 1,
+            "forward": lambda net, batch: net(batch["input"]),
+        },
         {},
     ),
     "array as mask": (
         nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
-        {"probe": IDS, "mask": MASK, "rows": "token", "y": {"tag": TAGS, "place": "position"},
-         "max_rows": 60, "split": np.array(["train", "test"] * 15)},
+        {
+            "probe": IDS,
+            "mask": MASK,
+            "rows": "token",
+            "y": {"tag": TAGS, "place": "position"},
+            "max_rows": 60,
+            "split": np.array(["train", "test"] * 15),
+        },
         {"mask": MASK},
     ),
     "pixels": (
         nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 2, 1)),
-        {"probe": torch.rand(8, 1, 4, 5), "rows": "pixel", "y": np.arange(160).reshape(8, 4, 5) % 3,
-         "max_rows": 50},
+        {
+            "probe": torch.rand(8, 1, 4, 5),
+            "rows": "pixel",
+            "y": np.arange(160).reshape(8, 4, 5) % 3,
+            "max_rows": 50,
+        },
         {},
     ),
     "words": (
         nn.Sequential(nn.Embedding(9, 4), nn.Linear(4, 3)),
-        {"probe": IDS, "rows": "token", "y": np.array(list("abcdefghi"))[IDS.numpy()],
-         "max_rows": 60},
+        {
+            "probe": IDS,
+            "rows": "token",
+            "y": np.array(list("abcdefghi"))[IDS.numpy()],
+            "max_rows": 60,
+        },
         {},
     ),
     "no labels": (
@@ -199,7 +230,7 @@ POSITIONS: dict[str, tuple[nn.Module, dict[str, Any], dict[str, Any]]] = {
         {"probe": IDS, "rows": "token", "max_rows": 60},
         {},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", POSITIONS)
@@ -211,9 +242,14 @@ def test_rows_that_are_positions_are_replayed_from_the_probe_alone(
 
     net, options, again = POSITIONS[case]
     recorder = ip.Recorder(
-        net, to=tmp_path / "a", store="weights", schedule=ip.at(0), layers=["1"], verbose=False,
+        net,
+        to=tmp_path / "a",
+        store="weights",
+        schedule=ip.at(0),
+        layers=["1"],
+        verbose=False,
         **options,
-    )  # fmt: skip
+    )
     with recorder:
         pass
     forward = {"forward": options["forward"]} if "forward" in options else {}

@@ -1,4 +1,6 @@
-"""The replications: closed forms whole, trained ones in miniature; `infoplane replicate --quick` is the middle size."""
+"""The replications: closed forms whole, trained ones in miniature; `infoplane replicate --quick` is
+the middle size.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +36,33 @@ from infoplane.replications.yu2020 import per_channel, rises
 from infoplane.replications.zhang2017 import beyond_chance
 
 NAMED = {
-    "szt2017", "saxe2018-relu", "saxe2018-range", "saxe2018-batch", "saxe2018-minimal", "goldfeld2019", "lorenzen2022", "chelombiev2019",
-    "kolchinsky2019", "xu2020", "saxe2018-snr", "geiger2021", "linear", "bin-count", "activations", "small-sets", "subspace",
-    "goldfeld2019-noisy", "random-labels", "voita2019", "voita2019-masked", "yu2020", "yu2019", "saxe2018-digits", "transformer", "grokking",
-}  # fmt: skip
+    "szt2017",
+    "saxe2018-relu",
+    "saxe2018-range",
+    "saxe2018-batch",
+    "saxe2018-minimal",
+    "goldfeld2019",
+    "lorenzen2022",
+    "chelombiev2019",
+    "kolchinsky2019",
+    "xu2020",
+    "saxe2018-snr",
+    "geiger2021",
+    "linear",
+    "bin-count",
+    "activations",
+    "small-sets",
+    "subspace",
+    "goldfeld2019-noisy",
+    "random-labels",
+    "voita2019",
+    "voita2019-masked",
+    "yu2020",
+    "yu2019",
+    "saxe2018-digits",
+    "transformer",
+    "grokking",
+}
 
 
 def test_every_headline_result_has_its_command() -> None:
@@ -112,10 +137,21 @@ def test_the_page_shows_every_seed(tmp_path: Path) -> None:
 
 
 TINY = {
-    "runs.EPOCHS": 12, "runs.CHECKPOINTS": 5, "lorenzen2022.EPOCHS": 12, "lorenzen2022.CHECKPOINTS": 5, "goldfeld2019.EPOCHS": 12, "saxe2018_linear.UPDATES": 30,
-    "saxe2018_digits.EPOCHS": 3, "yu2019.EPOCHS": 2, "yu2020.EPOCHS": 2, "hewitt2021.EPOCHS": 2, "power2022.UPDATES": 30,
-    "voita2019.UPDATES": 2, "voita2019.MASKED_UPDATES": 2, "voita2019.ROWS": 400,
-}  # fmt: skip
+    "runs.EPOCHS": 12,
+    "runs.CHECKPOINTS": 5,
+    "lorenzen2022.EPOCHS": 12,
+    "lorenzen2022.CHECKPOINTS": 5,
+    "goldfeld2019.EPOCHS": 12,
+    "saxe2018_linear.UPDATES": 30,
+    "saxe2018_digits.EPOCHS": 3,
+    "yu2019.EPOCHS": 2,
+    "yu2020.EPOCHS": 2,
+    "hewitt2021.EPOCHS": 2,
+    "power2022.UPDATES": 30,
+    "voita2019.UPDATES": 2,
+    "voita2019.MASKED_UPDATES": 2,
+    "voita2019.ROWS": 400,
+}
 
 
 @pytest.mark.slow
@@ -228,7 +264,8 @@ def test_the_information_of_a_linear_layer_has_its_closed_form() -> None:
     )  # independent inputs explain away
     blind = np.where(np.arange(100) < 30, w, 0.0)
     assert channel_bits(blind, teacher)["I(T;X irrelevant)"] == pytest.approx(0.0, abs=1e-9)
-    # one unit that is the teacher's own signal of variance 1, noise 1 on both sides: correlation 1/2, 1/2 log2 1/(1 - 1/4)
+    # one unit that is the teacher's own signal of variance 1, noise 1 on both sides: correlation
+    # 1/2, 1/2 log2 1/(1 - 1/4)
     assert channel_bits(teacher.weights, teacher)["I(T;Y)"] == pytest.approx(
         0.5 * np.log2(4 / 3), abs=1e-9
     )

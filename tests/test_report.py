@@ -1,4 +1,7 @@
-"""The report's data are checked as data; its bytes for what they must not hold. The browser has its own file."""
+"""The report's data are checked as data; its bytes for what they must not hold.
+
+The browser has its own file.
+"""
 
 from __future__ import annotations
 

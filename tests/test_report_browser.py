@@ -1,4 +1,4 @@
-"""The report in a real browser: what a reader sees, clicks and hears; no request leaves the page."""
+"""The report in a real browser: what a reader sees, clicks and hears."""
 
 from __future__ import annotations
 
@@ -120,7 +120,9 @@ def browser(
 
 
 def wait_until(page: Any, expression: str, seconds: float = 30) -> None:
-    """Ask again and again: playwright's own wait evaluates a string inside the page, which the page's policy forbids."""
+    """Ask again and again: playwright's own wait evaluates a string inside the page, which the
+    page's policy forbids.
+    """
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, f"waited {seconds} s in vain for {expression}"
@@ -214,7 +216,10 @@ def test_the_title_is_seen_on_a_phone_however_long_the_status(opened: Watched) -
     page = opened.page
     page.set_viewport_size({"width": 390, "height": 800})
     page.evaluate(
-        "document.querySelector('header').insertBefore(Object.assign(document.createElement('span'), {textContent: 'live: 60 checkpoints, 3600 points, last change seen 06:01:43'}), document.querySelector('header button'))"
+        "document.querySelector('header').insertBefore("
+        "Object.assign(document.createElement('span'), "
+        "{textContent: 'live: 60 checkpoints, 3600 points, last change seen 06:01:43'}), "
+        "document.querySelector('header button'))"
     )
     assert page.evaluate("document.getElementById('title').getBoundingClientRect().width") >= 100
     page.set_viewport_size({"width": 1360, "height": 1000})
@@ -239,7 +244,8 @@ def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> No
     page.uncheck("input[data-layer='1']")
     wait_until(page, "document.querySelectorAll('#points tbody tr').length === 2")
     assert page.evaluate(
-        "document.getElementById('plane').data.filter(t => String(t.meta).startsWith('trail')).map(t => t.meta)"
+        "document.getElementById('plane').data.filter(t => "
+        "String(t.meta).startsWith('trail')).map(t => t.meta)"
     ) == [
         "trail-0",
         "trail-2",
@@ -255,7 +261,9 @@ def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> No
 def test_hover_shows_the_number_its_convention_and_its_verdict(opened: Watched) -> None:
     page = opened.page
     box = page.evaluate(
-        "(() => { const g = document.getElementById('plane'), r = g.getBoundingClientRect(), f = g._fullLayout; return [r.x + f.xaxis._offset + f.xaxis.d2p(g.data[0].x[2]), r.y + f.yaxis._offset + f.yaxis.d2p(g.data[0].y[2])]; })()"
+        "(() => { const g = document.getElementById('plane'), r = g.getBoundingClientRect(), f = "
+        "g._fullLayout; return [r.x + f.xaxis._offset + f.xaxis.d2p(g.data[0].x[2]), r.y + "
+        "f.yaxis._offset + f.yaxis.d2p(g.data[0].y[2])]; })()"
     )
     page.mouse.move(*box)
     page.wait_for_selector("#plane .hovertext")
@@ -282,7 +290,8 @@ def test_a_finding_jumps_to_its_point(opened: Watched) -> None:
 
 def test_a_click_on_a_point_goes_to_its_checkpoint(opened: Watched) -> None:
     opened.page.evaluate(
-        "document.getElementById('plane').emit('plotly_click', { points: [{ data: document.getElementById('plane').data[0], pointNumber: 1 }] })"
+        "document.getElementById('plane').emit('plotly_click', { points: [{ data: "
+        "document.getElementById('plane').data[0], pointNumber: 1 }] })"
     )
     wait_until(opened.page, "document.getElementById('now').textContent === 'step 1'")
 
@@ -341,7 +350,8 @@ def test_hostile_names_are_text_everywhere(browser: Any, tmp_path: Path) -> None
     assert page.evaluate("window.pwned") is None and shown.log == []
     assert (
         page.evaluate(
-            "document.querySelectorAll('main b, main i:not([class]), main img, #title script').length"
+            "document.querySelectorAll('main b, main i:not([class]), main img, #title "
+            "script').length"
         )
         == 0
     )
@@ -430,7 +440,8 @@ def test_the_cursor_of_the_mechanism_follows_the_slider(judged: Watched) -> None
     page.evaluate("setStep(D.measured[2])")
     wait_until(
         page,
-        "Math.abs(+document.querySelectorAll('#mechanism-chart .cursor')[5].dataset.x - Math.log10(11)) < 1e-9",
+        "Math.abs(+document.querySelectorAll('#mechanism-chart .cursor')[5].dataset.x - "
+        "Math.log10(11)) < 1e-9",
     )
 
 
@@ -461,7 +472,9 @@ def test_hostile_names_are_text_in_every_section(browser: Any, tmp_path: Path) -
 
 
 def noisy(plane: Plane, seed: int = 0) -> Plane:
-    """The plane with every digit of a number in use, as measured ones have, and with intervals and coverage."""
+    """The plane with every digit of a number in use, as measured ones have, and with intervals and
+    coverage.
+    """
     rng = np.random.default_rng(seed)
 
     def shaken(e: Estimate) -> Estimate:
@@ -494,9 +507,11 @@ def test_a_report_of_200_steps_12_layers_and_4_estimators_is_small_and_its_slide
     assert size < (6 if not sections else 6.5), f"{size:.2f} MB"
     shown = Watched(browser, path)
     sweep = (
-        "(async () => { const out = []; for (let k = 0; k < 40; k++) { const t = performance.now(); document.getElementById('step').value = 5 * k;"
-        " document.getElementById('step').dispatchEvent(new Event('input')); await new Promise(r => requestAnimationFrame(() => setTimeout(r)));"
-        " out.push(performance.now() - t); } return out.sort((a, b) => a - b); })()"
+        "(async () => { const out = []; for (let k = 0; k < 40; k++) { const t = "
+        "performance.now(); document.getElementById('step').value = 5 * k; "
+        "document.getElementById('step').dispatchEvent(new Event('input')); await new Promise(r => "
+        "requestAnimationFrame(() => setTimeout(r))); out.push(performance.now() - t); } return "
+        "out.sort((a, b) => a - b); })()"
     )
     medians = [
         shown.page.evaluate(sweep)[20] for _ in range(3)

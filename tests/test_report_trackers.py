@@ -156,9 +156,16 @@ def test_log_dict_inside_lightning_reaches_its_logger(tmp_path: Path) -> None:
 
     logger = lightning.loggers.CSVLogger(tmp_path, name="log", version=0)
     trainer = lightning.Trainer(
-        max_epochs=2, logger=logger, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, accelerator="cpu",
-        callbacks=[callback(lightning, probe=(x, y), to=tmp_path / "run", layers="all", verbose=False)],
-    )  # fmt: skip
+        max_epochs=2,
+        logger=logger,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        accelerator="cpu",
+        callbacks=[
+            callback(lightning, probe=(x, y), to=tmp_path / "run", layers="all", verbose=False)
+        ],
+    )
     trainer.fit(
         Net(), torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8)
     )

@@ -1,4 +1,6 @@
-"""Information by residuals: an identity, strong and wide Gaussians, heavy tails, curves, and what it refuses."""
+"""Information by residuals: an identity, strong and wide Gaussians, heavy tails, curves, and what
+it refuses.
+"""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def run(tmp_path: Path) -> Path:
 
 
 def forge(log: Path, bits: float, **more: object) -> None:
-    """Rewrite the lines of a log with other numbers, right checksums and the marks that were there."""
+    """Rewrite the lines of a log with other numbers and right checksums."""
     lines = []
     for line in log.read_text().splitlines():
         entry = json.loads(line.partition(" ")[2])

@@ -1,4 +1,6 @@
-"""A run that others touch meanwhile: measured twice at once, deleted under the reader, recorded twice, captured inside an event loop."""
+"""A run that others touch meanwhile: measured twice at once, deleted under the reader, recorded
+twice, captured inside an event loop.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Activations of others: every source gives the digests and numbers of the recorder, and bad input is refused by name."""
+"""Activations of others: every source gives the digests and numbers of the recorder, and bad input
+is refused by name.
+"""
 
 from __future__ import annotations
 
@@ -114,9 +116,14 @@ def _zarr(folder: Path, arrays: dict[int, Layers]) -> dict[str, Any]:
 
 
 WRITERS: dict[str, Callable[[Path, dict[int, Layers]], dict[str, Any]]] = {
-    "npy": _npy, "npz": _npz, "npz packed": _npz_packed, "safetensors": _safetensors, "pt": _pt,
-    "h5": _h5, "zarr": _zarr,
-}  # fmt: skip
+    "npy": _npy,
+    "npz": _npz,
+    "npz packed": _npz_packed,
+    "safetensors": _safetensors,
+    "pt": _pt,
+    "h5": _h5,
+    "zarr": _zarr,
+}
 
 
 @pytest.mark.parametrize("kind", WRITERS)
@@ -301,10 +308,12 @@ def test_a_truncated_file_is_refused_by_name(
 @pytest.mark.parametrize(
     "options",
     [
-        {"pattern": "epoch{step}/{layer}.npy"}, {"pattern": "step{step}/{name}.npy"}, {},
+        {"pattern": "epoch{step}/{layer}.npy"},
+        {"pattern": "step{step}/{name}.npy"},
+        {},
         {"pattern": "step{step}/{layer}.npy", "y": "nothing.npy"},
     ],
-)  # fmt: skip
+)
 def test_patterns_and_names_that_lead_nowhere_are_refused(
     options: dict[str, Any], arrays: dict[int, Layers], tmp_path: Path
 ) -> None:
@@ -358,9 +367,15 @@ def shell(arrays: dict[int, Layers], tmp_path: Path) -> list[str]:
     _npy(tmp_path / "dump", arrays)
     np.save(tmp_path / "dump" / "labels.npy", Y)
     return [
-        "import", str(tmp_path / "dump"), "--pattern", "step{step}/{layer}.npy",
-        "--labels", "labels.npy", "-o", str(tmp_path / "run"),
-    ]  # fmt: skip
+        "import",
+        str(tmp_path / "dump"),
+        "--pattern",
+        "step{step}/{layer}.npy",
+        "--labels",
+        "labels.npy",
+        "-o",
+        str(tmp_path / "run"),
+    ]
 
 
 def test_the_command_imports(shell: list[str], truth: ip.Archive, tmp_path: Path) -> None:

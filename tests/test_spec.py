@@ -52,9 +52,21 @@ def test_axis_texts_say_what_is_drawn(spec: str, xz: str, zy: str) -> None:
 
 @pytest.mark.parametrize(
     "spec",
-    ["dse:t=1", "dse:t=2,width=0.25", "dse:t=1,subsets=4", "kde:variance=0.1,bound=lower", "kde:relative=0.1,pairs=100", "vinfo:family=mlp,hidden=8", "vinfo:family=linear", "vinfo:family=linear,folds=3", "vinfo:family=mlp", "bin:saxe,width=0.5", "bin:range,n=7,scope=unit",
-     "bin:szt,correction=cwj"],
-)  # fmt: skip
+    [
+        "dse:t=1",
+        "dse:t=2,width=0.25",
+        "dse:t=1,subsets=4",
+        "kde:variance=0.1,bound=lower",
+        "kde:relative=0.1,pairs=100",
+        "vinfo:family=mlp,hidden=8",
+        "vinfo:family=linear",
+        "vinfo:family=linear,folds=3",
+        "vinfo:family=mlp",
+        "bin:saxe,width=0.5",
+        "bin:range,n=7,scope=unit",
+        "bin:szt,correction=cwj",
+    ],
+)
 def test_a_spec_comes_back_from_its_estimator(spec: str) -> None:
     assert str(parse(spec)) == spec
 

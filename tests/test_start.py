@@ -1,4 +1,6 @@
-"""How commands start: the cores that they use, and that a picture of a stored plane is the same on any number of them."""
+"""How commands start: the cores that they use, and that a picture of a stored plane is the same on
+any number of them.
+"""
 
 from __future__ import annotations
 

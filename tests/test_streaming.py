@@ -57,7 +57,7 @@ resource.setrlimit(resource.RLIMIT_DATA, (now + (150 << 20), now + (150 << 20)))
 with ip.Recorder(net, probe=probe, to=folder + "/run", store_x=kind == "loader", verbose=False) as recorder:
     recorder.step(1)
 print(recorder.probe.n, recorder.steps, recorder.failures)
-"""
+"""  # noqa: E501
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit counts anonymous memory on Linux")

@@ -1,4 +1,6 @@
-"""What is installed is pinned and hashed, nothing is fetched at run time, and every promise of SECURITY.md names a test that exists."""
+"""What is installed is pinned and hashed, nothing is fetched at run time, and every promise of
+SECURITY.md names a test that exists.
+"""
 
 from __future__ import annotations
 
@@ -138,7 +140,7 @@ ip.plot_plane(plane, report).figure.savefig(root / "plane.png")
 ip.write_report(root / "report.html", plane, report)
 pack(root / "run", root / "run.h5", compression="gzip")
 print("quiet")
-"""
+"""  # noqa: E501
 
 
 def test_capturing_measuring_judging_drawing_and_reporting_reach_no_address_but_this_machine(

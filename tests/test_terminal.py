@@ -1,4 +1,6 @@
-"""Nothing that a stranger names reaches the terminal as a control character, in no command and no message."""
+"""Nothing that a stranger names reaches the terminal as a control character, in no command and no
+message.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ CONTROL = ("\x1b", "\x07", "\x9b", "\r", "\u202e", "\x08")
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A run in a folder with a hostile name, whose layers have hostile names; one of its shards is damaged."""
+    """A run in a folder with a hostile name, whose layers have hostile names; one of its shards is
+    damaged.
+    """
     path = tmp_path / EVIL
     z = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
     layers = [LayerInfo(EVIL, 0, "Linear", (2,)), LayerInfo("plain", 1, "Linear", (2,))]

@@ -32,8 +32,10 @@ def test_the_truth_of_the_gaussian_pair_is_its_closed_form() -> None:
 
 def test_known_pairs_cover_the_kinds() -> None:
     assert {(p.a.kind, p.b.kind) for p in known_pairs(rng=np.random.default_rng(0), n=100)} == {
-        ("continuous", "continuous"), ("discrete", "discrete"), ("continuous", "discrete"),
-    }  # fmt: skip
+        ("continuous", "continuous"),
+        ("discrete", "discrete"),
+        ("continuous", "discrete"),
+    }
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,9 @@ def test_a_planted_fault_is_named(fault: str, words: str) -> None:
 
 @dataclass(frozen=True)
 class Boastful:
-    """A plug-in table whose numbers are scaled and shifted: right for no trait but the ones that say nothing."""
+    """A plug-in table whose numbers are scaled and shifted: right for no trait but the ones that
+    say nothing.
+    """
 
     traits: Traits
     factor: float = 1.5

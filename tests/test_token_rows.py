@@ -39,7 +39,9 @@ class Block(nn.Module):
 
 
 class CausalModel(nn.Module):
-    """Two blocks on token and position embeddings; positions count real tokens, so padding on either side changes nothing."""
+    """Two blocks on token and position embeddings; positions count real tokens, so padding on
+    either side changes nothing.
+    """
 
     def __init__(self, *, causal: bool = True, units: int = 8) -> None:
         super().__init__()
@@ -580,7 +582,15 @@ def test_what_is_no_ids_says_how_to_make_them(
 
 def test_a_decoder_without_inputs_says_which_are_missing(record: Record) -> None:
     transformers = pytest.importorskip("transformers")
-    config = transformers.T5Config(vocab_size=VOCABULARY, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2, decoder_start_token_id=0)  # fmt: skip
+    config = transformers.T5Config(
+        vocab_size=VOCABULARY,
+        d_model=8,
+        d_kv=4,
+        d_ff=8,
+        num_layers=1,
+        num_heads=2,
+        decoder_start_token_id=0,
+    )
     net = transformers.T5ForConditionalGeneration(config).eval()
     ids, _ = sentences()
     with pytest.raises(ValueError, match="input_ids") as caught:

@@ -1,4 +1,4 @@
-"""Activations of others whose rows are tokens, pixels or nodes: the runs of a recorder bit for bit."""
+"""Imported rows that are tokens, pixels or nodes: the runs of a recorder bit for bit."""
 
 from __future__ import annotations
 
@@ -90,9 +90,14 @@ def test_token_rows_of_arrays_are_those_of_the_recorder(
     batch = sentences(side)
     options: dict[str, Any] = {"rows": "token", "x": x, "y": LABELS, "skip_first": 1}
     truth = ip.capture(
-        net, batch, tmp_path / "truth", layers=["tokens", "memory", "head"], batch_size=64,
-        chain=False, **options,
-    )  # fmt: skip
+        net,
+        batch,
+        tmp_path / "truth",
+        layers=["tokens", "memory", "head"],
+        batch_size=64,
+        chain=False,
+        **options,
+    )
     found = ip.from_arrays(states(net, batch), inputs=batch, to=tmp_path / "run", **options)
     assert_same(found, truth)
 
@@ -105,9 +110,15 @@ def test_a_subset_and_labels_of_minus_100_are_those_of_the_recorder(
     tags[::3, 2] = -100
     options: dict[str, Any] = {"rows": "token", "y": tags, "max_rows": 100, "seed": 3}
     truth = ip.capture(
-        net, batch, tmp_path / "truth", layers=["memory"], batch_size=64, chain=False,
-        x="sequence", **options,
-    )  # fmt: skip
+        net,
+        batch,
+        tmp_path / "truth",
+        layers=["memory"],
+        batch_size=64,
+        chain=False,
+        x="sequence",
+        **options,
+    )
     memory = {"memory": states(net, batch)["memory"]}
     found = ip.from_arrays(memory, x=batch, to=tmp_path / "run", **options)
     assert found.n_rows == 100
@@ -144,9 +155,15 @@ def test_pixel_rows_of_arrays_are_those_of_the_recorder(tmp_path: Path) -> None:
     images = torch.randint(0, 3, (12, 2, 5, 4)).float()
     labels = np.arange(12) % 3
     truth = ip.capture(
-        net, (images, labels), tmp_path / "truth", rows="pixel", layers=["0", "2"], chain=False,
-        x="pixel", batch_size=12,
-    )  # fmt: skip
+        net,
+        (images, labels),
+        tmp_path / "truth",
+        rows="pixel",
+        layers=["0", "2"],
+        chain=False,
+        x="pixel",
+        batch_size=12,
+    )
     with torch.no_grad():
         first = net[0](images)
         arrays = {"0": first, "2": net[2](net[1](first))}
@@ -165,7 +182,15 @@ def test_node_rows_say_what_they_are(tmp_path: Path) -> None:
 
 def test_hidden_states_of_a_language_model_are_token_rows(tmp_path: Path) -> None:
     transformers = pytest.importorskip("transformers")
-    config = transformers.GPT2Config(vocab_size=VOCABULARY, n_embd=8, n_layer=2, n_head=2, n_positions=LONGEST, bos_token_id=1, eos_token_id=1)  # fmt: skip
+    config = transformers.GPT2Config(
+        vocab_size=VOCABULARY,
+        n_embd=8,
+        n_layer=2,
+        n_head=2,
+        n_positions=LONGEST,
+        bos_token_id=1,
+        eos_token_id=1,
+    )
     torch.manual_seed(0)
     model, batch = transformers.GPT2LMHeadModel(config).eval(), sentences("right")
     with torch.no_grad():
@@ -212,7 +237,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     "sample": ({"a": _z(6, 5)}, {"rows": "sample", "x": "prefix"}, "expected the inputs"),
     "rule": ({"a": _z(6, 5)}, {"rows": "sample", "y": "next-token"}, "rows='token'"),
     "sample mask": ({"a": _z(6, 5)}, {"rows": "sample", "skip_first": 1}, "rows='token'"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -231,9 +256,13 @@ def test_files_give_the_same_token_rows(net: Reader, tmp_path: Path) -> None:
     options: dict[str, Any] = {"rows": "token", "x": "prefix", "y": LABELS}
     truth = ip.from_arrays(states(net, batch), inputs=batch, to=tmp_path / "truth", **options)
     run = ip.import_run(
-        tmp_path / "dump", to=tmp_path / "run", layers=["tokens", "memory", "head"],
-        inputs={"input_ids": "input_ids.npy"}, mask="attention_mask.npy", **options,
-    )  # fmt: skip
+        tmp_path / "dump",
+        to=tmp_path / "run",
+        layers=["tokens", "memory", "head"],
+        inputs={"input_ids": "input_ids.npy"},
+        mask="attention_mask.npy",
+        **options,
+    )
     assert_same(run, truth)
 
 

@@ -1,4 +1,6 @@
-"""Networks that are trained already: as they stand and over checkpoints, against a recorder that was there."""
+"""Networks that are trained already: as they stand and over checkpoints, against a recorder that
+was there.
+"""
 
 from __future__ import annotations
 
@@ -325,9 +327,15 @@ def shell(
     np.savez(tmp_path / "probe.npz", x=X.numpy(), y=Y)
     folder = save_all(tmp_path / "ckpts", truth[1])
     return [
-        "capture", "nets_of_capture_test:network", "--probe", str(tmp_path / "probe.npz"),
-        "--checkpoints", str(folder / "*.pt"), "-o", str(tmp_path / "run"),
-    ]  # fmt: skip
+        "capture",
+        "nets_of_capture_test:network",
+        "--probe",
+        str(tmp_path / "probe.npz"),
+        "--checkpoints",
+        str(folder / "*.pt"),
+        "-o",
+        str(tmp_path / "run"),
+    ]
 
 
 def test_the_command_makes_the_same_run(

@@ -1,4 +1,4 @@
-"""Trials in a file: a calibration that was stopped goes on, and gives what an unbroken one gives."""
+"""Trials in a file: a calibration that was stopped gives what an unbroken one gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Situations that nobody plans: a run that vanishes, threads, notebooks, forks, weights that move, two measurers."""
+"""Situations that nobody plans: a run that vanishes, threads, notebooks, forks, weights that move,
+two measurers.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,8 @@ def recorded(to: Path, steps: int = 4) -> Path:
     return to
 
 
-# ---- a run that is deleted ------------------------------------------------------------------------
+# ---- a run that is deleted
+# ------------------------------------------------------------------------
 
 
 def test_a_run_deleted_while_it_is_measured_is_said_to_be_gone_and_not_made_again(
@@ -111,7 +114,8 @@ def test_a_run_deleted_while_it_is_recorded_costs_captures_and_no_training(tmp_p
     assert len(told) == 1
 
 
-# ---- measuring twice, threads, notebooks ----------------------------------------------------------
+# ---- measuring twice, threads, notebooks
+# ----------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -200,7 +204,8 @@ def test_a_recorder_that_nobody_holds_any_more_keeps_no_run_to_itself(tmp_path: 
         assert again.steps == (0, 1)
 
 
-# ---- forks, signals, weights ----------------------------------------------------------------------
+# ---- forks, signals, weights
+# ----------------------------------------------------------------------
 
 
 class Acts(nn.Module):
@@ -301,7 +306,8 @@ def test_weights_that_move_while_the_probe_runs_cost_at_most_that_capture(
     assert 0 in archive.steps and verify(tmp_path / "run") == []
 
 
-# ---- file systems and time ------------------------------------------------------------------------
+# ---- file systems and time
+# ------------------------------------------------------------------------
 
 
 def test_a_file_system_that_renames_over_nothing_gives_our_error_and_keeps_what_was_there(

@@ -75,7 +75,14 @@ def test_a_unit_rounded_to_halves_by_its_sum() -> None:
 
 def test_a_round_gaussian_is_a_gaussian() -> None:
     radii = np.linspace(1e-3, 7, 800)
-    case = radial("round", 2, lambda n, rng: rng.normal(size=(n, 2)), radii, radii * np.exp(-(radii**2) / 2), 0.5)  # fmt: skip
+    case = radial(
+        "round",
+        2,
+        lambda n, rng: rng.normal(size=(n, 2)),
+        radii,
+        radii * np.exp(-(radii**2) / 2),
+        0.5,
+    )
     assert case.bits == pytest.approx(np.log2(1 + 1 / 0.25), abs=2e-3)
     radii = np.linspace(1e-3, 8, 800)
     weights = radii**2 * np.exp(-(radii**2) / 2)

@@ -1,4 +1,6 @@
-"""The verdicts at their rates, and bugs planted on purpose: a small version of benchmarks/verdicts.py."""
+"""The verdicts at their rates, and bugs planted on purpose: a small version of
+benchmarks/verdicts.py.
+"""
 
 from __future__ import annotations
 
@@ -47,12 +49,15 @@ def test_the_p_value_is_exact_by_enumeration() -> None:
     up = np.array([0, 0, 1, 1])
     down = np.array([0, 1, 0, 1])
     y = np.array([0, 1, 0, 1])
-    # labels within a stratum in two orders each: I = 1 bit when both agree (or both disagree), 0 when one differs: half of the shuffles reach it
+    # labels within a stratum in two orders each: I = 1 bit when both agree (or both disagree), 0
+    # when one differs: half of the shuffles reach it
     assert permutation_p(up, down, y, draws=4999, seed=1) == pytest.approx(0.5, abs=0.03)
 
 
 def enumerated_p(up: np.ndarray, down: np.ndarray, y: np.ndarray) -> float:
-    """The share of all shuffles of y within the strata of up that reach the observed information, each listed."""
+    """The share of all shuffles of y within the strata of up that reach the observed information,
+    each listed.
+    """
     strata = [np.flatnonzero(up == s) for s in np.unique(up)]
     observed, reached, total = information_bits(down, y), 0, 0
     for orders in product(*(permutations(rows) for rows in strata)):
@@ -66,7 +71,9 @@ def enumerated_p(up: np.ndarray, down: np.ndarray, y: np.ndarray) -> float:
 
 @pytest.mark.parametrize("case", range(12))
 def test_p_values_are_the_share_of_all_shuffles(case: int) -> None:
-    """Strata of every kind: of one row, of one label, of one code, and those that a shuffle changes; rows in no order."""
+    """Strata of every kind: of one row, of one label, of one code, and those that a shuffle
+    changes; rows in no order.
+    """
     rng = np.random.default_rng(case)
     up, down, y = rng.integers(0, 4, 9), rng.integers(0, 3, 9), rng.integers(0, 2 + case % 2, 9)
     assert permutation_p(up, down, y, draws=20_000, seed=case) == pytest.approx(

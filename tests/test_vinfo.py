@@ -1,4 +1,6 @@
-"""V-information: truth on known channels, zero on independent data where an in-sample fit reports a full bit, and its laws."""
+"""V-information: truth on known channels, zero on independent data where an in-sample fit reports a
+full bit, and its laws.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ ALL = ("linear", "mlp", "knn", "gaussian")
 
 
 def two_gaussians_bits(separation: float) -> float:
-    """I(Z;Y) of a fair label and Z = +-separation + N(0,1), by quadrature: 1 - E log2(1 + exp(-2 s z)) given y = +1."""
+    """I(Z;Y) of a fair label and Z = +-separation + N(0,1), by quadrature: 1 - E log2(1 + exp(-2 s
+    z)) given y = +1.
+    """
     pdf = lambda z: np.exp(-0.5 * (z - separation) ** 2) / np.sqrt(2 * np.pi)  # noqa: E731
     return 1.0 - quad(lambda z: pdf(z) * np.log2(1 + np.exp(-2 * separation * z)), -12, 12)[0]
 
@@ -249,7 +253,9 @@ def test_a_layer_of_4096_rows_and_10_units_takes_a_moment():
 
 
 def test_a_weak_signal_is_not_thrown_away_by_the_inner_rows_of_single_folds():
-    """0.16 bit in 600 rows: one inner split of 72 rows leaves it open in every tenth fold; no fold of 40 may answer the base rates."""
+    """0.16 bit in 600 rows: one inner split of 72 rows leaves it open in every tenth fold; no fold
+    of 40 may answer the base rates.
+    """
     from infoplane.analysis.calibrate import choose
 
     (case,) = choose(["two normals, gap 1"])
@@ -340,9 +346,7 @@ def test_folds_are_equal_and_every_class_and_every_tenth_of_a_target_is_in_each(
         V.folds_of(t.take(np.arange(19)), e, rng)
 
 
-def test_columns_are_standardised_by_the_training_rows_without_constants_and_rotated_when_wide() -> (
-    None
-):
+def test_columns_are_standardised_by_the_training_rows_and_rotated_when_wide() -> None:
     rng = np.random.default_rng(5)
     z = np.hstack([rng.normal(size=(40, 2)) * [1, 5] + 3, np.full((40, 1), 7.0)])
     train = np.arange(30)
@@ -468,7 +472,8 @@ def test_columns_of_several_blocks_keep_the_inner_products_with_the_training_row
     turned = V.standardised(z, train)
     plain = (z - z[:10].mean(axis=0, dtype=float)) / z[:10].std(axis=0, dtype=float)
     assert turned.shape == (12, 10)
-    # rows of so many columns lie far outside: their products are clipped at 30 units along each direction
+    # rows of so many columns lie far outside: their products are clipped at 30 units along each
+    # direction
     assert np.abs(turned).max() == 30.0
     narrow = V.standardised(z[:, :40], train)
     plain = plain[:, :40]

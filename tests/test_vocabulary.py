@@ -1,4 +1,6 @@
-"""Identities of information theory on random tables and Gaussians, and divergences from samples against closed forms."""
+"""Identities of information theory on random tables and Gaussians, and divergences from samples
+against closed forms.
+"""
 
 from __future__ import annotations
 

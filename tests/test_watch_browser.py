@@ -1,4 +1,6 @@
-"""A training recorded with `watch=` in two browsers, killed with SIGKILL and started again: all of its checkpoints appear in both."""
+"""A training recorded with `watch=` in two browsers, killed with SIGKILL and started again: all of
+its checkpoints appear in both.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,7 @@ with recorder as rec:
         rec.step(step, loss=loss)
         if step == hold:
             sys.stdin.read()  # stays inside the run until it is killed
-"""
+"""  # noqa: E501
 
 
 def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_restart(
@@ -121,7 +123,8 @@ def test_thirty_of_thirty_checkpoints_reach_two_browsers_across_a_kill_and_a_res
             for page in pages:
                 until(
                     lambda page=page: page.evaluate(
-                        "D.measured.length === 30 && D.series.filter(s => s.i.length === 30).length === 8"
+                        "D.measured.length === 30 && D.series.filter(s => s.i.length === "
+                        "30).length === 8"
                     ),
                     "30 checkpoints of every series",
                 )

@@ -1,4 +1,6 @@
-"""The live page under fire: slow and many clients, malformed and oversized requests, foreign names, paths that lead out of the run."""
+"""The live page under fire: slow and many clients, malformed and oversized requests, foreign names,
+paths that lead out of the run.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,30 @@ def alive(port: int) -> bool:
     return ask(port, "/data.json")[0] == 200
 
 
-WAYS_OUT = ["/../secret.txt", "/..%2fsecret.txt", "/%2e%2e/secret.txt", "/%2e%2e%2fsecret.txt", "/..%5csecret.txt", "/....//secret.txt", "//secret.txt", "/notes.txt", "/run/notes.txt", "/ckpt/../notes.txt", "/data.json/../../secret.txt", "/data.json%00/../secret.txt", "/plotly.js/..%2f..%2fsecret.txt", "/events/../notes.txt", "/%c0%ae%c0%ae/secret.txt", "file:///etc/passwd", "/etc/passwd", "/run.json", "/probe.h5", "/?file=../secret.txt", "/data.json?run=../secret", "*"]  # fmt: skip
+WAYS_OUT = [
+    "/../secret.txt",
+    "/..%2fsecret.txt",
+    "/%2e%2e/secret.txt",
+    "/%2e%2e%2fsecret.txt",
+    "/..%5csecret.txt",
+    "/....//secret.txt",
+    "//secret.txt",
+    "/notes.txt",
+    "/run/notes.txt",
+    "/ckpt/../notes.txt",
+    "/data.json/../../secret.txt",
+    "/data.json%00/../secret.txt",
+    "/plotly.js/..%2f..%2fsecret.txt",
+    "/events/../notes.txt",
+    "/%c0%ae%c0%ae/secret.txt",
+    "file:///etc/passwd",
+    "/etc/passwd",
+    "/run.json",
+    "/probe.h5",
+    "/?file=../secret.txt",
+    "/data.json?run=../secret",
+    "*",
+]
 
 
 @pytest.mark.parametrize("path", WAYS_OUT)
@@ -74,7 +99,30 @@ def test_no_path_leads_to_a_file(port: int, path: str) -> None:
     )
 
 
-FOREIGN = ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[::1].evil.example", "[::1]evil", "localhost:80.evil.example", "evil@localhost", "localhost@evil.example", "127.1", "0x7f000001", "2130706433", "0.0.0.0", "[::ffff:127.0.0.1]", "localhost.", "localhost:", "local\thost", "", "localhost, evil.example", "localhost evil", "[::1", "localhost:80:80", "127.0.0.1:99999999"]  # fmt: skip
+FOREIGN = [
+    "evil.example",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "[::1].evil.example",
+    "[::1]evil",
+    "localhost:80.evil.example",
+    "evil@localhost",
+    "localhost@evil.example",
+    "127.1",
+    "0x7f000001",
+    "2130706433",
+    "0.0.0.0",
+    "[::ffff:127.0.0.1]",
+    "localhost.",
+    "localhost:",
+    "local\thost",
+    "",
+    "localhost, evil.example",
+    "localhost evil",
+    "[::1",
+    "localhost:80:80",
+    "127.0.0.1:99999999",
+]
 
 
 @pytest.mark.parametrize("host", FOREIGN)
@@ -108,7 +156,31 @@ def test_an_absolute_address_does_not_get_around_the_host_check(port: int) -> No
     assert b"200 OK" not in raw(port, get("http://evil.example/data.json", "Host: evil.example"))
 
 
-MALFORMED = [b"", b"\0" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\xff\xfe" * 500, b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\nGET /x HTTP/1.1\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc", b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", b"GET /%zz%0d%0aSet-Cookie:x HTTP/1.1\r\nHost: localhost\r\n\r\n", b"A" * 5_000_000, b"GET /" + b"a" * 2_000_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"b" * 2_000_000 + b"\r\n\r\n", b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"".join(b"X%d: y\r\n" % i for i in range(50_000)) + b"\r\n", b"POST /data.json HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n" + b"c" * 3_000_000]  # fmt: skip
+MALFORMED = [
+    b"",
+    b"\0" * 100,
+    b"GET\r\n\r\n",
+    b"GET / HTTP/9.9\r\n\r\n",
+    b"\xff\xfe" * 500,
+    b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n"
+    b"0\r\n\r\nGET /x HTTP/1.1\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    b"GET /%zz%0d%0aSet-Cookie:x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"A" * 5_000_000,
+    b"GET /" + b"a" * 2_000_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"b" * 2_000_000 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\r\nHost: localhost\r\n"
+    + b"".join(b"X%d: y\r\n" % i for i in range(50_000))
+    + b"\r\n",
+    b"POST /data.json HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3000000\r\n\r\n"
+    + b"c" * 3_000_000,
+]
 
 
 @pytest.mark.parametrize("request_bytes", MALFORMED, ids=[str(i) for i in range(len(MALFORMED))])

@@ -1,4 +1,6 @@
-"""Stored weights of a stranger: what is no plain file of tensors is refused by name, before it is waited for or inflated."""
+"""Stored weights of a stranger: what is no plain file of tensors is refused by name, before it is
+waited for or inflated.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What is shipped equals what is in the tree, under one top-level name, and runs from another folder."""
+"""What is shipped equals what is in the tree, under one top-level name, and runs from another
+folder.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,7 @@ def _tree() -> set[str]:
 
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel and the sdist, built from a copy of the tracked tree with the build tools at hand."""
+    """The wheel and the sdist, built from a copy of the tracked tree."""
     import shutil
 
     out = tmp_path_factory.mktemp("dist")
@@ -107,7 +109,10 @@ def _run(code: str, site: Path, cwd: Path, **settings: str) -> str:
 
 @pytest.mark.slow
 def test_the_installed_wheel_runs_from_another_folder(site: Path, tmp_path: Path) -> None:
-    code = "import infoplane, infoplane.hooks.schedule, infoplane.analysis.estimators; print(infoplane.__file__)"
+    code = (
+        "import infoplane, infoplane.hooks.schedule, infoplane.analysis.estimators; "
+        "print(infoplane.__file__)"
+    )
     assert _run(code, site, tmp_path).startswith(str(site))
 
 

@@ -157,7 +157,7 @@ def test_a_table_of_what_follows_is_drawn_to_one_number_where_rows_are_few() -> 
 
 
 def test_noisy_labels_of_separate_classes_lose_little_on_held_out_rows() -> None:
-    """Neighbours' shares scatter by (classes - 1) / 2k nats; the table has whole classes to count."""
+    """Neighbours' shares scatter by (classes - 1) / 2k nats."""
     rng = np.random.default_rng(1)
     classes = rng.integers(0, 10, 1500)
     layer = 3 * rng.normal(size=(10, 200))[classes] + rng.normal(size=(1500, 200))

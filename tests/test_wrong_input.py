@@ -1,4 +1,6 @@
-"""What is typed wrong at the command line, and what is read then: what was expected, what came, what to do."""
+"""What is typed wrong at the command line, and what is read then: what was expected, what came,
+what to do.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from infoplane import cli
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a run of three checkpoints, its plane, its packed file, a plane whose run is elsewhere, and other files."""
+    """A folder with a run of three checkpoints, its plane, its packed file, a plane whose run is
+    elsewhere, and other files.
+    """
     here = tmp_path_factory.mktemp("desk")
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 4)).astype(np.float32)
@@ -90,9 +94,15 @@ CASES = [
     ("plot PLANE -o a.png -e kde:variance=1", "the plane has no 'kde:variance=1'"),
     ("watch RUN -e kd:variance=1", "did you mean 'kde'?"),
     ("compare RUN PLANE -e knn", "the plane has no 'knn'"),
-    ("measure RUN --layer atc1", "no such layer: 'atc1'; there are act1, act2; did you mean 'act1'?"),
+    (
+        "measure RUN --layer atc1",
+        "no such layer: 'atc1'; there are act1, act2; did you mean 'act1'?",
+    ),
     ("measure RUN --layer fc*", "no such layer: 'fc*'"),
-    ("plot PLANE -o a.png --layer act3", "no such layer: 'act3'; there are act1, act2; did you mean"),
+    (
+        "plot PLANE -o a.png --layer act3",
+        "no such layer: 'act3'; there are act1, act2; did you mean",
+    ),
     ("plot RUN -o a.png -k units --layer act*", "kind units is of one layer, got 2"),
     ("layer-info RUN --layer 9", "no such layer: '9'"),
     ("usable-beyond RUN --given atc2", "did you mean 'act2'?"),
@@ -106,7 +116,10 @@ CASES = [
     ("measure RUN --label colour", "colour"),
     ("calibrate -c gausian", "did you mean 'Gaussian"),
     ("replicate szt2071", "szt2071"),
-    ("demo --task digit", "no such task: 'digit'; choose one of szt, digits; did you mean 'digits'?"),
+    (
+        "demo --task digit",
+        "no such task: 'digit'; choose one of szt, digits; did you mean 'digits'?",
+    ),
     ("plot PLANE -o a.png -k curve", "did you mean 'curves'?"),
     ("plot PLANE -o a.png --size poster", "expected one of column, page, got 'poster'"),
     # names of outputs, before work begins
@@ -124,9 +137,15 @@ CASES = [
     ("measure RUN --follow --csv a.csv", "leave --csv out"),
     ("measure RUN --max-overhead 0.1", "only --follow keeps to a share; leave --max-overhead out"),
     ("watch RUN --follow -e bin:szt", "--follow measures nothing; leave --estimator out"),
-    ("plot PLANE -o a.png -k dpi --log", "kind dpi has no scale of steps; leave --log/--linear out"),
+    (
+        "plot PLANE -o a.png -k dpi --log",
+        "kind dpi has no scale of steps; leave --log/--linear out",
+    ),
     ("plot PLANE -o a.png -k curves --no-check", "marks no findings; leave --check/--no-check out"),
-    ("plot PLANE -o a.png -k sensitivity -e exact", "of no single estimator; leave --estimator out"),
+    (
+        "plot PLANE -o a.png -k sensitivity -e exact",
+        "of no single estimator; leave --estimator out",
+    ),
     ("plot RUN -o a.png -k split --layer act1", "kind split is of all layers; leave --layer out"),
     ("plot RUN -o a.png -k widths --size column", "leave --size out"),
     ("calibrate --list -o a.png", "--list runs nothing; leave --output out"),
@@ -178,7 +197,7 @@ CASES = [
     ("demo --out RUN", "is a run; give a folder for the demo's own run"),
     ("calibrate --bank moon", "no such bank: 'moon'"),
     ("--versoin", "Possible options: --version"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("typed", "message"), CASES, ids=[typed for typed, _ in CASES])

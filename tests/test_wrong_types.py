@@ -1,4 +1,6 @@
-"""Headers of a stranger with right checksums and values of wrong types: refused by name at the door, or read as they are."""
+"""Headers of a stranger with right checksums and values of wrong types: refused by name at the
+door, or read as they are.
+"""
 
 from __future__ import annotations
 
@@ -142,7 +144,9 @@ def test_a_plane_header_with_values_of_wrong_types_gives_our_errors_only(
 
 
 def bare_errors_of_mutants(file: Path, run: Path, scratch: Path) -> dict[str, str]:
-    """What ends in an error that is not ours, by error, of a run one of whose headers holds wrong types."""
+    """What ends in an error that is not ours, by error, of a run one of whose headers holds wrong
+    types.
+    """
     whole = file.read_bytes()
     with h5py.File(file) as h5:
         sound = bytes(h5[layout.META][()])

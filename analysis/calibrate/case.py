@@ -47,8 +47,9 @@ class Sample:
 
     Attributes:
         a, b: what any estimator sees.
-        ids, clean, sigma: for networks with Gaussian noise of standard deviation ``sigma`` in the last step: row identities of the input and the layer
-            before that noise, which sample propagation takes in place of ``a`` and ``b``.
+        ids, clean, sigma: for networks with Gaussian noise of standard deviation ``sigma`` in the
+            last step: row identities of the input and the layer before that noise, which sample
+            propagation takes in place of ``a`` and ``b``.
     """
 
     a: Variable
@@ -67,7 +68,8 @@ class Case:
         draw: ``(n, rng)`` to n paired rows.
         truth: computes I(A;B) in bits; infinite for a deterministic map of a continuous input.
         how: where the truth comes from, in words.
-        low_dimensional: at most two continuous units in all (or 256 cells of a table): intervals are held to their nominal coverage here.
+        low_dimensional: at most two continuous units in all (or 256 cells of a table): intervals
+            are held to their nominal coverage here.
     """
 
     name: str

@@ -149,7 +149,8 @@ def two_layers(
 
     Noise propagated through the second layer.
 
-    Sample propagation sees many draws of the hidden noise for every x. With ``labels``, Y = 1 for x > 0 takes the place of X.
+    Sample propagation sees many draws of the hidden noise for every x. With ``labels``, Y = 1 for x
+    > 0 takes the place of X.
     """
     grid = np.linspace(-1.5, 1.5, points)
     y = (grid > 0).astype(np.int64)

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from infoplane.analysis.calibrate.result import Calibration, Score
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto;
+  padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: .6rem 0 1.6rem; font-size: 13px; }
-th, td { padding: .22rem .7rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap; }
-th { border-bottom: 2px solid #999; } td.t, th.t { text-align: left; } td.bad { color: #b2182b; font-weight: 600; }
+th, td { padding: .22rem .7rem; border-bottom: 1px solid #ddd; text-align: right;
+  white-space: nowrap; }
+th { border-bottom: 2px solid #999; } td.t, th.t { text-align: left; }
+td.bad { color: #b2182b; font-weight: 600; }
 img { width: 100%; } .scroll { overflow-x: auto; } p.small { color: #555; font-size: 13px; }
-@media (prefers-color-scheme: dark) { body { background: #1b1b1b; color: #ddd; } th, td { border-color: #444; } img { background: white; } }
+@media (prefers-color-scheme: dark) {
+  body { background: #1b1b1b; color: #ddd; }
+  th, td { border-color: #444; } img { background: white; } }
 """
 
 
@@ -30,14 +35,17 @@ def html_of(found: Calibration) -> str:
     rows = sorted({t.n for t in found.trials})
     parts = [
         "<h1>Calibration of estimators against known information</h1>",
-        f"<p>{len(found.estimators)} estimators, {len(found.cases)} cases, {draws} draws of n = {', '.join(map(str, rows))} rows. All numbers in bits. "
-        "Error: mean absolute difference from the truth, ± its standard error over draws. Coverage: share of 95 % intervals that hold the truth, on "
-        "low-dimensional cases; 90 to 99 % is nominal.</p>",
+        f"<p>{len(found.estimators)} estimators, {len(found.cases)} cases, {draws} draws of n = "
+        f"{', '.join(map(str, rows))} rows. All numbers in bits. Error: mean absolute difference "
+        "from the truth, ± its standard error over draws. Coverage: share of 95 % intervals that "
+        "hold the truth, on low-dimensional cases; 90 to 99 % is nominal.</p>",
         "<h2>By family of cases</h2>",
         _scores(found.scores(), "family"),
         _picture(found),
         "<h2>Where estimators part</h2>",
-        "<p>The lowest and the highest of several estimates of one information, where they differ by more than 0.1 bit and three standard errors: at least one of the two is wrong there.</p>",
+        "<p>The lowest and the highest of several estimates of one information, where they differ "
+        "by more than 0.1 bit and three standard errors: at least one of the two is wrong "
+        "there.</p>",
         _table(
             ("case", "truth", "lowest", "bits", "highest", "bits"),
             [
@@ -57,7 +65,10 @@ def html_of(found: Calibration) -> str:
         _refusals(found),
     ]
     title = "infoplane: calibration"
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style><body>{"".join(parts)}</body></html>'
+    return (
+        '<!doctype html><html lang="en"><meta '
+        f'charset="utf-8"><title>{title}</title><style>{_STYLE}</style><body>{"".join(parts)}</body></html>'
+    )
 
 
 def _picture(found: Calibration) -> str:
@@ -69,7 +80,10 @@ def _picture(found: Calibration) -> str:
         draw_calibration(found).savefig(buffer, format="png", dpi=160)
     except InputError as error:
         return f"<p>{escape(str(error))}</p>"
-    return f'<img alt="errors and coverage" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    return (
+        '<img alt="errors and coverage" '
+        f'src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+    )
 
 
 def _scores(scores: Iterable[Score], what: str) -> str:

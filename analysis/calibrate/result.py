@@ -65,9 +65,12 @@ class Score:
     """An estimator on one family or case.
 
     Attributes:
-        bias, error: mean and mean absolute difference from the truth in bits; stderr: of ``error`` over draws. None where there is no truth to differ from.
-        coverage: share of 95 % intervals that hold the truth, over ``intervals`` low-dimensional trials; None without intervals.
-        trials, refused: how many were made, and how many of them the estimator refused. seconds: mean of a trial.
+        bias, error: mean and mean absolute difference from the truth in bits; stderr: of ``error``
+            over draws. None where there is no truth to differ from.
+        coverage: share of 95 % intervals that hold the truth, over ``intervals`` low-dimensional
+            trials; None without intervals.
+        trials, refused: how many were made, and how many of them the estimator refused. seconds:
+            mean of a trial.
     """
 
     estimator: str
@@ -157,7 +160,8 @@ class Calibration:
         ]
         if not found:
             raise InputError(
-                f"no trials of {estimator!r} on {where!r}; there are {list(self.estimators)} on {list(FAMILIES)} and the cases"
+                f"no trials of {estimator!r} on {where!r}; there are {list(self.estimators)} on "
+                f"{list(FAMILIES)} and the cases"
             )
         return found[0]
 

@@ -46,18 +46,23 @@ def calibrate(
     """Return error and coverage of every estimator on every case that it supports.
 
     Args:
-        estimators: specs or estimators. Two of the same quantity are better than one: `Calibration.partings` tells where they differ.
+        estimators: specs or estimators. Two of the same quantity are better than one:
+            `Calibration.partings` tells where they differ.
         cases: families, names, globs or cases of your own; the whole bank by default.
         judges: the cases kept aside instead, on which nothing was ever tuned.
         bank: where names of cases are looked up: "own", or a published one of `BANKS`.
-        n: rows of a draw; those of the bank by default, 2000 for our own. seeds: draws of a case, the same for every estimator: so many, or these seeds.
-        errorbars: half-sample splits for intervals where an estimator has none of its own; 0 leaves those without.
+        n: rows of a draw; those of the bank by default, 2000 for our own. seeds: draws of a case,
+            the same for every estimator: so many, or these seeds.
+        errorbars: half-sample splits for intervals where an estimator has none of its own; 0 leaves
+            those without.
         workers: threads; results do not depend on it.
         progress: a bar on the terminal.
-        log: a file that keeps every trial as it is made (`TrialLog`); those that it holds are not made again.
+        log: a file that keeps every trial as it is made (`TrialLog`); those that it holds are not
+            made again.
 
     Raises:
-        InputError: an unknown case, no case that any estimator supports, fewer than 1 seed, a log that is no file.
+        InputError: an unknown case, no case that any estimator supports, fewer than 1 seed, a log
+            that is no file.
 
     Example:
         >>> found = calibrate(["gauss"], ["Gaussian, r=0.5"], n=500, seeds=2)
@@ -68,7 +73,8 @@ def calibrate(
     draws = range(seeds) if isinstance(seeds, int) else seeds
     if not len(draws) or n < 8 or not estimators:
         raise InputError(
-            f"expected at least 1 seed, 8 rows and 1 estimator, got seeds={seeds}, n={n}, estimators={list(estimators)}"
+            f"expected at least 1 seed, 8 rows and 1 estimator, got seeds={seeds}, n={n}, "
+            f"estimators={list(estimators)}"
         )
     chosen = _cases(cases, judges, bank)
     parsed = {_label(e): e for e in map(parse, estimators)}

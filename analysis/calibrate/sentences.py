@@ -24,7 +24,8 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "bakes a loaf of bread", "chops the garlic", "fries the fish", "tastes the sauce"),
     ),
     "football": (
-        ("The striker", "The goalkeeper", "The referee", "A defender", "The home team", "The coach"),
+        ("The striker", "The goalkeeper", "The referee", "A defender", "The home team",
+         "The coach"),
         ("scores a late goal", "saves the penalty", "wins the derby", "heads the ball",
          "loses the cup final", "is shown a red card", "takes the corner kick", "equalises"),
     ),
@@ -53,7 +54,8 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "photographs a nebula", "detects a supernova"),
     ),
     "music": (
-        ("The violinist", "A pianist", "The orchestra", "The choir", "A jazz band", "The conductor"),
+        ("The violinist", "A pianist", "The orchestra", "The choir", "A jazz band",
+         "The conductor"),
         ("plays a sonata", "rehearses the symphony", "sings in harmony", "tunes the instruments",
          "records an album", "improvises on the melody", "performs the concerto",
          "keeps the rhythm"),
@@ -71,7 +73,8 @@ SUBJECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "objects to the evidence"),
     ),
     "computing": (
-        ("The programmer", "A server", "The compiler", "The database", "An engineer", "The browser"),
+        ("The programmer", "A server", "The compiler", "The database", "An engineer",
+         "The browser"),
         ("fixes the bug", "restarts the process", "compiles the source code", "encrypts the files",
          "runs out of memory", "deploys the new release", "caches the query",
          "parses the input"),

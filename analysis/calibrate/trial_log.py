@@ -19,8 +19,9 @@ Key = tuple[str, str, int, int]
 class TrialLog:
     """Trials by case, estimator, rows and seed.
 
-    A line is a JSON object with the fields of `Trial`. Lines that a stopped process left unfinished,
-    and those of other settings or of estimators that have changed since, are made again.
+    A line is a JSON object with the fields of `Trial`. Lines that a stopped process left
+    unfinished, and those of other settings or of estimators that have changed since, are made
+    again.
 
     Args:
         path: of the file; made by the first trial.

@@ -101,7 +101,8 @@ def student_bits(r: float, dof: float, dim: int = 1) -> float:
     """I of the two halves of a multivariate Student t with coordinate-wise correlation r.
 
     The Gaussian term plus a constant of ``dof`` and ``dim``
-    (Czyz et al. 2023, arXiv 2306.11078): h(t_d) = ln [G(v/2) (v pi)^(d/2) / G((v+d)/2)] + (v+d)/2 [psi((v+d)/2) - psi(v/2)] + 1/2 ln det."""
+    (Czyz et al. 2023, arXiv 2306.11078): h(t_d) = ln [G(v/2) (v pi)^(d/2) / G((v+d)/2)] + (v+d)/2
+    [psi((v+d)/2) - psi(v/2)] + 1/2 ln det."""
     from scipy.special import digamma, gammaln
 
     def h(d: int) -> float:

@@ -73,7 +73,9 @@ def _shaped_blobs() -> Case:
             ]
         )
 
-    return class_case("four classes of their own shapes in 3-D", np.full(4, 0.25), draw_z, log_densities)  # fmt: skip
+    return class_case(
+        "four classes of their own shapes in 3-D", np.full(4, 0.25), draw_z, log_densities
+    )
 
 
 def _moons() -> Case:

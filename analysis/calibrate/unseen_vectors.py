@@ -35,8 +35,14 @@ def sampled_bits(
     return float(log_ratio(sample.a.values, sample.b.values).mean()) / math.log(2)
 
 
-def radial(name: str, dim: int, draw_x: Callable[[int, np.random.Generator], Floats],
-           radii: Floats, weights: Floats, sd: float) -> Case:  # fmt: skip
+def radial(
+    name: str,
+    dim: int,
+    draw_x: Callable[[int, np.random.Generator], Floats],
+    radii: Floats,
+    weights: Floats,
+    sd: float,
+) -> Case:
     """A round support plus normal noise in two or three dimensions: h(Z) over the radius.
 
     Args:
@@ -112,8 +118,14 @@ def clusters(name: str, centres_a: Floats, centres_b: Floats, sd: float) -> Case
     )
 
 
-def warped(name: str, r: float, dim: int, a: Callable[[Floats], Floats],
-           b: Callable[[Floats], Floats], family: Family = "warped") -> Case:  # fmt: skip
+def warped(
+    name: str,
+    r: float,
+    dim: int,
+    a: Callable[[Floats], Floats],
+    b: Callable[[Floats], Floats],
+    family: Family = "warped",
+) -> Case:
     """Correlated normals, either side mapped invertibly."""
     return gaussian(name, r, dim, family, a=a, b=b)
 

@@ -30,13 +30,14 @@ def noise_between(chain: Chain, up: str, down: str) -> str:
     """Return why noise keeps two layers from being compared; empty where it does not."""
     if (up, down) in chain.shared_noise:
         return (
-            f"{up} and {down} share noise (interchange test): given {up}, {down} still depends on noise drawn before it "
-            "or on the other rows of the batch, so that the inequality need not hold"
+            f"{up} and {down} share noise (interchange test): given {up}, {down} still depends on "
+            "noise drawn before it or on the other rows of the batch, so that the inequality need "
+            "not hold"
         )
     if (up, down) in chain.fresh_noise and chain.noise != "independent":
         return (
-            f"{down} draws noise behind {up} that nobody declared: record with noise='independent' if layers share none "
-            "(the interchange test found none shared)"
+            f"{down} draws noise behind {up} that nobody declared: record with noise='independent' "
+            "if layers share none (the interchange test found none shared)"
         )
     return ""
 
@@ -59,8 +60,9 @@ def stale(chain: Chain | None, step: int) -> str:
         return ""
     when = "before training" if (chain.through or 0) < 0 else f"at step {chain.through}"
     return (
-        f"the network was certified {when}, and its weights have changed since: a path around the upstream layer that opened "
-        "meanwhile looks the same. The certificate is renewed at captures 2, 4, 8, ... and when the recorder closes"
+        f"the network was certified {when}, and its weights have changed since: a path around the "
+        "upstream layer that opened meanwhile looks the same. The certificate is renewed at "
+        "captures 2, 4, 8, ... and when the recorder closes"
     )
 
 

@@ -2,8 +2,9 @@
 
 Every comparison gets a verdict that names its cause.
 
-On a chain certified at capture a violation is never a property of the network. It is a broken pipeline (``fault``), an estimator that
-breaks the chain after the fact (``estimator``), too few rows (``untestable``), or unexplained (``violation``).
+On a chain certified at capture a violation is never a property of the network. It is a broken
+pipeline (``fault``), an estimator that breaks the chain after the fact (``estimator``), too few
+rows (``untestable``), or unexplained (``violation``).
 """
 
 from __future__ import annotations
@@ -43,14 +44,17 @@ def check_dpi(
 
     See `infoplane.types.VERDICTS` for what a verdict means.
 
-    Pairs (i upstream of j, certified ``cut``): I(X;Z_j) <= I(X;Z_i) and I(Z_j;Y) <= I(Z_i;Y), and the exact codes of j must follow from
-    those of i. Layers: 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y), I(Z;Y) <= I(X;Z). Tolerance: max(0.01 bit, 1 % of min(H(Y), log2 N)).
-    A report is kept in the user's cache folder and read where the same is asked again, see `infoplane.analysis.dpi.report_cache`.
+    Pairs (i upstream of j, certified ``cut``): I(X;Z_j) <= I(X;Z_i) and I(Z_j;Y) <= I(Z_i;Y), and
+    the exact codes of j must follow from those of i. Layers: 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <=
+    H(Y), I(Z;Y) <= I(X;Z). Tolerance: max(0.01 bit, 1 % of min(H(Y), log2 N)). A report is kept in
+    the user's cache folder and read where the same is asked again, see
+    `infoplane.analysis.dpi.report_cache`.
 
     Args:
         subject: a plane, or an archive (measured first, by the estimators of `choose_estimators`).
         settings: level, draws and seed.
-        archive: the archive behind the plane, for the exact-code test; found by the plane's provenance when left out.
+        archive: the archive behind the plane, for the exact-code test; found by the plane's
+            provenance when left out.
         workers: threads for measuring.
         progress: show how far measuring and judging are, on stderr.
 
@@ -89,7 +93,8 @@ def _judge(
     )
     if resampler is None:
         limits.append(
-            "chance: without the archive (or with permutations=0) an excess cannot be told from sampling error and bias"
+            "chance: without the archive (or with permutations=0) an excess cannot be told from "
+            "sampling error and bias"
         )
     try:
         pairs = check_pairs(evidence, grids, resampler, settings, progress=progress)

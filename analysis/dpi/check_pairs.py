@@ -63,8 +63,9 @@ class CheckedPairs:
         if not self.unlisted:
             return ""
         return (
-            f"pairs: {self.unlisted:,} comparisons cannot be made (upstream does not cut the input off from downstream, or was reduced); "
-            "they are counted and not listed: there are too many of them"
+            f"pairs: {self.unlisted:,} comparisons cannot be made (upstream does not cut the input "
+            "off from downstream, or was reduced); they are counted and not listed: there are too "
+            "many of them"
         )
 
 
@@ -116,9 +117,13 @@ def _comparisons_of(group: ComparisonGroup, evidence: Evidence) -> list[Comparis
     found = []
     for excess in group.excesses:
         finding = evidence.judge_excess(
-            group.step, group.estimator, group.quantity, group.sense,
-            points[excess.upstream], points[excess.downstream],
-        )  # fmt: skip
+            group.step,
+            group.estimator,
+            group.quantity,
+            group.sense,
+            points[excess.upstream],
+            points[excess.downstream],
+        )
         found.append(Comparison(finding, group))
     return found
 
@@ -138,9 +143,14 @@ def _resample(
     for comparison in comparisons:
         group, finding = comparison.group, comparison.finding
         comparison.chance = resampler.test(
-            group.step, group.estimator, group.quantity, group.sense,
-            finding.upstream, finding.downstream, finding.excess_bits,
-        )  # fmt: skip
+            group.step,
+            group.estimator,
+            group.quantity,
+            group.sense,
+            finding.upstream,
+            finding.downstream,
+            finding.excess_bits,
+        )
     tested = [c for c in comparisons if c.chance is not None]
     if not tested:
         return
@@ -205,14 +215,17 @@ def explain_excess(
     finding = replace(finding, p=chance.p, stderr=chance.stderr)
     excess = finding.excess_bits
     if chance.corrected_bits is not None and chance.corrected_bits <= tolerance:
-        text = f"the excess of {excess:.3f} bits is the plug-in bias of its cells: corrected it is {chance.corrected_bits:.3f}"
+        text = (
+            f"the excess of {excess:.3f} bits is the plug-in bias of its cells: corrected it is "
+            f"{chance.corrected_bits:.3f}"
+        )
         return replace(finding, verdict="ok", explanation=text)
     if p > alpha:
         return _by_chance(finding, chance, p, "over the pairs of this checkpoint")
     if chance.half_bits is not None and chance.half_bits - excess > excess / 2:
         text = (
-            f"the excess shrinks with the rows ({chance.half_bits:.3f} bits at half of them, {excess:.3f} at all): "
-            "bias of the estimator, which more rows or coarser cells remove"
+            f"the excess shrinks with the rows ({chance.half_bits:.3f} bits at half of them, "
+            f"{excess:.3f} at all): bias of the estimator, which more rows or coarser cells remove"
         )
         return replace(finding, verdict="bias", explanation=text)
     return finding

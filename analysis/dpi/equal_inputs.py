@@ -42,17 +42,27 @@ def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
             reason = "nothing is known of its noise, since the chain is declared and not tested"
         verdict: Verdict = "untestable" if reason else "fault"
         first, second = seen.example
-        text = f"rows {first} and {second} have equal inputs but differ at {layer} by more than rounding"
+        text = (
+            f"rows {first} and {second} have equal inputs but differ at {layer} by more than "
+            "rounding"
+        )
         cause = reason or (
-            "the rows do not come from one forward pass of one network, or the network draws noise that the interchange test "
-            "did not see; run rec.selfcheck() with the live model"
+            "the rows do not come from one forward pass of one network, or the network draws noise "
+            "that the interchange test did not see; run rec.selfcheck() with the live model"
         )
         found.append(
             Finding(
-                LAW, step, layer, layer, seen.leak_bits, verdict, f"{text}: {cause}",
-                estimator="exact", surplus_bits=seen.surplus_bits,
+                LAW,
+                step,
+                layer,
+                layer,
+                seen.leak_bits,
+                verdict,
+                f"{text}: {cause}",
+                estimator="exact",
+                surplus_bits=seen.surplus_bits,
             )
-        )  # fmt: skip
+        )
     return found
 
 

@@ -41,7 +41,8 @@ def archive_of(plane: Plane, limits: list[str], *, check: bool = True) -> Archiv
     path = plane.run_path
     if path is None or not path.exists():
         limits.append(
-            "exact codes: the archive behind this plane is not at hand, or not beside its file; give archive= (--run) to test for broken pipelines"
+            "exact codes: the archive behind this plane is not at hand, or not beside its file; "
+            "give archive= (--run) to test for broken pipelines"
         )
         return None
     try:
@@ -106,7 +107,7 @@ class Evidence:
         return self._frozen[spec][layer]
 
     def dpi_exempt(self, spec: str) -> bool:
-        """Return whether the DPI does not apply to this number (V-information may grow with depth)."""
+        """Return whether the DPI does not apply to this number: usable information may grow."""
         return self.traits(spec).dpi_exempt
 
     def limits(self) -> list[str]:
@@ -123,12 +124,16 @@ class Evidence:
             sentences.append(f"whether the layers form the chain: judged {ON_YOUR_WORD}")
         if plane.chain is not None and plane.chain.noisy:
             sentences.append(
-                f"{', '.join(plane.chain.noisy)}: random ({plane.chain.versions.get('mode', 'eval')} mode): two forwards of the same rows differ (noise is "
-                "drawn, or rows depend on other rows: of their batch, or of the one before), so that rows equal upstream may differ there and are not held against each other"
+                f"{', '.join(plane.chain.noisy)}: random "
+                f"({plane.chain.versions.get('mode', 'eval')} mode): two forwards of the same rows "
+                "differ (noise is drawn, or rows depend on other rows: of their batch, or of the "
+                "one before), so that rows equal upstream may differ there and are not held "
+                "against each other"
             )
         if skipped := [e for e in plane.estimators if self.dpi_exempt(e)]:
             sentences.append(
-                f"{', '.join(skipped)}: usable information may grow with depth, the inequality does not apply"
+                f"{', '.join(skipped)}: usable information may grow with depth, the inequality "
+                "does not apply"
             )
         if dimensionless := [e for e in plane.estimators if not carries_bits(plane, e)]:
             sentences.append(
@@ -136,11 +141,13 @@ class Evidence:
             )
         if self._unknown:
             sentences.append(
-                f"{', '.join(sorted(self._unknown))}: not installed here, taken as breaking the chain"
+                f"{', '.join(sorted(self._unknown))}: not installed here, taken as breaking the "
+                "chain"
             )
         if plane.failures:
             sentences.append(
-                f"{len(plane.failures)} cells could not be measured, first: {plane.failures[0].message}"
+                f"{len(plane.failures)} cells could not be measured, first: "
+                f"{plane.failures[0].message}"
             )
         return sentences
 
@@ -175,7 +182,8 @@ class Evidence:
     def leaks(self, step: int, pairs: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, Leak]]:
         """Return `leak` of the pairs that were captured at this step.
 
-        In the order of `certified_pairs` few are computed: what follows from what follows from it follows from it.
+        In the order of `certified_pairs` few are computed: what follows from what follows from it
+        follows from it.
         """
         follows: dict[str, set[str]] = {}  # the layers whose codes those of this one follow from
         for up, down in pairs:
@@ -205,7 +213,7 @@ class Evidence:
     def judge_excess(
         self, step: int, spec: str, quantity: str, sense: str, up: Point, down: Point
     ) -> Finding:
-        """Judge an excess of comparable layers by the first step of docs/verdicts.md that decides."""
+        """Judge an excess by the first step of docs/verdicts.md that decides."""
         delta = down.bits - up.bits
         surplus = deficit = None
 
@@ -229,13 +237,15 @@ class Evidence:
         if not exact and _inflated(up, down, quantity) and _few_rows(up, down):
             return finding(
                 "untestable",
-                f"most rows are alone in their cell under {spec}: the excess cannot be told from sampling; take coarser cells",
+                f"most rows are alone in their cell under {spec}: the excess cannot be told from "
+                "sampling; take coarser cells",
             )
         chain = self.plane.chain
         if exact and is_random_given(chain, up.layer, down.layer):
             return finding(
                 "not comparable",
-                f"{down.layer} draws noise: the entropy of its rows is not I(X;Z); estimate it from draws, or from the noise",
+                f"{down.layer} draws noise: the entropy of its rows is not I(X;Z); estimate it "
+                "from draws, or from the noise",
             )
         if exact and (found := self.leak(step, up.layer, down.layer)) is not None:
             surplus = found.surplus_bits
@@ -244,7 +254,8 @@ class Evidence:
             if found.leak_bits > 0:
                 return finding(
                     "fault",
-                    f"codes at {down.layer} do not follow from codes at {up.layer}: the pipeline broke the chain",
+                    f"codes at {down.layer} do not follow from codes at {up.layer}: the pipeline "
+                    "broke the chain",
                 )
             return finding("ok", f"{found.joined} rows differ by rounding only")
         if not traits.keeps_chain:
@@ -258,13 +269,15 @@ class Evidence:
             )
             return finding(
                 "estimator",
-                f"{spec} is applied after the fact and breaks the chain{parts}: compare with `exact`, or quantise inside the network",
+                f"{spec} is applied after the fact and breaks the chain{parts}: compare with "
+                "`exact`, or quantise inside the network",
             )
         if reason := stale(chain, step):
             return finding("untestable", reason)
         return finding(
             "violation",
-            f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator or the capture",
+            f"{spec} keeps the chain, yet {down.layer} exceeds {up.layer}: a bug in the estimator "
+            "or the capture",
         )
 
     def incomparable(self, up: str, down: str) -> str:
@@ -272,7 +285,10 @@ class Evidence:
         chain = self.plane.chain
         for layer in (up, down):
             if (reduction := self.plane.reductions.get(layer, "none")) not in ("none", "flatten"):
-                return f"{layer} was reduced by {reduction} before storing: reduced values are not a chain"
+                return (
+                    f"{layer} was reduced by {reduction} before storing: reduced values are not a "
+                    "chain"
+                )
         if chain is None:
             return "no chain certificate: capture with the interchange test, or compare by eye"
         if chain.separates(up, down):
@@ -283,8 +299,8 @@ class Evidence:
         kind = self.plane.row_info.kind
         if kind != "sample" and relation == "partial":
             return (
-                f"{up} does not cut the input off from {down} at one {kind}: attention, recurrence or convolution "
-                f"brings other positions into the same {kind} of {down}"
+                f"{up} does not cut the input off from {down} at one {kind}: attention, recurrence "
+                f"or convolution brings other positions into the same {kind} of {down}"
             )
         return f"{up} does not cut the input off from {down} (interchange test: {relation})"
 
@@ -307,7 +323,8 @@ def name_declared(findings: Sequence[Finding], chain: Chain | None) -> list[Find
 def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Return `codes_of_digests`.
 
-    Of rows that all differ, as those of most layers do, without anything compiled, which takes a fifth of a second to load.
+    Of rows that all differ, as those of most layers do, without anything compiled, which takes a
+    fifth of a second to load.
     """
     halves = np.sort(digests[:, 0])
     return (

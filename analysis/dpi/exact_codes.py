@@ -1,7 +1,8 @@
 """Exact codes along a certified chain, with rounding told from leaks.
 
-A float32 matrix product is not row-deterministic: equal rows may leave a layer differing in the last bit. Two rows share a code at
-layer j when they are bitwise equal there, or share a code at a layer that cuts X from j while their values at j agree within rounding.
+A float32 matrix product is not row-deterministic: equal rows may leave a layer differing in the
+last bit. Two rows share a code at layer j when they are bitwise equal there, or share a code at a
+layer that cuts X from j while their values at j agree within rounding.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ def leak(
 
     ``z`` are the values downstream, shape ``(n, dim)``.
 
-    Without ``z`` (a reduced layer) rounding cannot be told from a leak: ``leak_bits`` is then 0 and ``joined`` counts the rows in doubt.
+    Without ``z`` (a reduced layer) rounding cannot be told from a leak: ``leak_bits`` is then 0 and
+    ``joined`` counts the rows in doubt.
     """
     surplus = conditional_entropy_bits(downstream, upstream)
     if surplus <= 0:

@@ -26,8 +26,8 @@ def tolerance_bits(plane: Plane, estimator: str = "") -> float:
 def broken_laws(plane: Plane, grids: Sequence[Grid]) -> tuple[int, list[Finding]]:
     """Check 0 <= I(X;Z) <= H(X), 0 <= I(Z;Y) <= H(Y) and I(Z;Y) <= I(X;Z) at every point.
 
-    I(Z;Y) <= I(X;Z) is asked where X is all that reaches a row. Returns how many comparisons were made, and a finding for each excess
-    beyond the tolerance.
+    I(Z;Y) <= I(X;Z) is asked where X is all that reaches a row. Returns how many comparisons were
+    made, and a finding for each excess beyond the tolerance.
     """
     compared, found = 0, []
     i_xz = {(g.estimator, g.sense): g.bits for g in grids if g.quantity == "i_xz"}
@@ -77,12 +77,17 @@ def _broken(
     noisy: bool,
 ) -> Finding:
     if noisy and law == "I(X;Z) <= H(X)":
-        text = f"{layer} draws noise, so that the entropy of its cells is not I(X;Z): it exceeds H(X) by {excess:.3f} bits"
+        text = (
+            f"{layer} draws noise, so that the entropy of its cells is not I(X;Z): it exceeds H(X) "
+            f"by {excess:.3f} bits"
+        )
         return Finding(law, step, layer, layer, excess, "not comparable", text, estimator=estimator)
     verdict: Verdict = "violation" if by_arithmetic else "estimator"
     text = (
-        f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a bug in the estimator or the capture"
+        f"{law} fails by {excess:.3f} bits at {layer}, and {estimator} obeys it by arithmetic: a "
+        "bug in the estimator or the capture"
         if by_arithmetic
-        else f"{law} fails by {excess:.3f} bits at {layer}: {estimator} is no plug-in, its error exceeds the law here"
+        else f"{law} fails by {excess:.3f} bits at {layer}: {estimator} is no plug-in, its error "
+        "exceeds the law here"
     )
     return Finding(law, step, layer, layer, excess, verdict, text, estimator=estimator)

@@ -31,7 +31,9 @@ class Excess(NamedTuple):
 
 
 LISTED_PAIRS = 5000
-"""Of more pairs of layers that cannot be compared none gets a finding of its own: a hundred layers have as many."""
+"""Of more pairs of layers that cannot be compared none gets a finding of its own: a hundred layers
+have as many.
+"""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,8 @@ def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -
 
 def _full(grid: Grid, names: Sequence[tuple[str, str]]) -> Callable[[int], str]:
     return lambda k: (
-        f"{names[k][0]} and {names[k][1]} are both at the ceiling of {grid.estimator}: take coarser cells or more rows"
+        f"{names[k][0]} and {names[k][1]} are both at the ceiling of {grid.estimator}: take "
+        "coarser cells or more rows"
     )
 
 

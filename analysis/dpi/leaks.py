@@ -32,7 +32,8 @@ def find_leaks(evidence: Evidence, limits: list[str]) -> tuple[int, list[Finding
         mode = str(archive.meta(step).get("mode", "eval"))
         if mode != "eval":
             limits.append(
-                f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give equal codes"
+                f"exact codes at step {step}: captured in {mode} mode, equal inputs need not give "
+                "equal codes"
             )
             continue
         differing = differing_layers(evidence, step)
@@ -45,7 +46,8 @@ def find_leaks(evidence: Evidence, limits: list[str]) -> tuple[int, list[Finding
                 findings.append(_finding(step, up, down, leak, stale(plane.chain, step)))
     if joined:
         limits.append(
-            f"rounding: {joined} row codes differed in the last bits only and were joined (a float32 product is not row-deterministic)"
+            f"rounding: {joined} row codes differed in the last bits only and were joined (a "
+            "float32 product is not row-deterministic)"
         )
     return compared, findings
 
@@ -57,8 +59,9 @@ def _steps_at_hand(evidence: Evidence, limits: list[str]) -> list[int]:
     gone = [step for step in steps if step not in there]
     if gone:
         limits.append(
-            f"{len(gone)} of {len(steps)} checkpoints, the first at step {gone[0]}: their activations are no longer in the run, so that exact codes are "
-            "not compared there, and an excess cannot be told from sampling error and bias"
+            f"{len(gone)} of {len(steps)} checkpoints, the first at step {gone[0]}: their "
+            "activations are no longer in the run, so that exact codes are not compared there, and "
+            "an excess cannot be told from sampling error and bias"
         )
     return [step for step in steps if step in there]
 
@@ -79,7 +82,8 @@ def _finding(step: int, up: str, down: str, leak: Leak, reason: str) -> Finding:
         down,
         leak.leak_bits,
         "untestable" if reason else "fault",
-        f"rows {first} and {second} are equal at {up} but differ at {down} by more than rounding, although {up} cuts the input off: {cause}",
+        f"rows {first} and {second} are equal at {up} but differ at {down} by more than rounding, "
+        f"although {up} cuts the input off: {cause}",
         estimator="exact",
         surplus_bits=leak.surplus_bits,
     )

@@ -2,7 +2,8 @@
 
 Reports of the DPI check, kept in the user's cache folder.
 
-Kept with the user and not with the run: a run may come from anyone, and a verdict in it would be the word of whoever wrote it.
+Kept with the user and not with the run: a run may come from anyone, and a verdict in it would be
+the word of whoever wrote it.
 """
 
 from __future__ import annotations
@@ -153,9 +154,12 @@ def _columns(kind: type, listed: Sequence[object]) -> dict[str, list[object]]:
 def _write(path: Path, report: DPIReport) -> None:
     """Whole or not at all, and the oldest removed beyond `KEPT` and `KEPT_BYTES`."""
     body = {
-        "checked": report.checked, "findings": _columns(Finding, report.findings), "episodes": _columns(Episode, report.episodes),
-        "counts": dict(report.counts), "limits": report.limits,
-    }  # fmt: skip
+        "checked": report.checked,
+        "findings": _columns(Finding, report.findings),
+        "episodes": _columns(Episode, report.episodes),
+        "counts": dict(report.counts),
+        "limits": report.limits,
+    }
     make_folder(path.parent)
     with publishing(path, durable=False, replace=True) as sink:
         sink.write(gzip.compress(json.dumps(body, default=_plain).encode(), 1))

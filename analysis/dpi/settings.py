@@ -12,10 +12,12 @@ class DPISettings:
     """How a plane is judged.
 
     Attributes:
-        alpha: an excess that chance explains at this level (Holm over the pairs of a checkpoint, Benjamini-Hochberg over the
-            run) is ``sampling``.
-        permutations: draws of the conditional permutation test of I(Z;Y) with codes; 0 leaves ``sampling`` and ``bias`` out.
-        splits: half-sample splits, for estimators without codes and for the question whether the excess shrinks with the rows.
+        alpha: an excess that chance explains at this level (Holm over the pairs of a checkpoint,
+            Benjamini-Hochberg over the run) is ``sampling``.
+        permutations: draws of the conditional permutation test of I(Z;Y) with codes; 0 leaves
+            ``sampling`` and ``bias`` out.
+        splits: half-sample splits, for estimators without codes and for the question whether the
+            excess shrinks with the rows.
         seed: of both.
 
     Raises:

@@ -44,7 +44,9 @@ Codes = NDArray[np.int64]
 Cell = tuple[int, str, str]
 """Step, layer and estimator."""
 Halves = dict[tuple[str, str], NDArray[np.float64]]
-"""Bits of every half, by quantity and sense; codes have one information, whatever sense its points have: theirs is empty."""
+"""Bits of every half, by quantity and sense; codes have one information, whatever sense its points
+have: theirs is empty.
+"""
 DRAWS_AT_ONCE = 250
 """Draws of the permutation test that a thread takes at a time."""
 
@@ -56,9 +58,10 @@ def permutation_p(
 
     T_j against Y shuffled within the strata of T_i.
 
-    On a chain X -> T_i -> T_j the labels say nothing about T_j beyond T_i, so that shuffling them within a stratum changes nothing in
-    distribution: ``p = (1 + #{I* >= I}) / (1 + draws)`` is exact at every sampling level (Tsamardinos & Borboudakis 2010; Kim et al. 2022,
-    arXiv 2112.11666), where the bootstrap and the plug-in z-test reject up to 100 %.
+    On a chain X -> T_i -> T_j the labels say nothing about T_j beyond T_i, so that shuffling them
+    within a stratum changes nothing in distribution: ``p = (1 + #{I* >= I}) / (1 + draws)`` is
+    exact at every sampling level (Tsamardinos & Borboudakis 2010; Kim et al. 2022, arXiv
+    2112.11666), where the bootstrap and the plug-in z-test reject up to 100 %.
 
     Example:
         >>> y = np.arange(40) % 2
@@ -140,7 +143,8 @@ class Chance:
 class Resampler:
     """Tests excesses of a plane from its archive.
 
-    Estimates of halves are results like any other: `keep` adds them to those of the run, in a log of their own, and nobody makes them again.
+    Estimates of halves are results like any other: `keep` adds them to those of the run, in a log
+    of their own, and nobody makes them again.
     """
 
     def __init__(self, evidence: Evidence, settings: DPISettings) -> None:

@@ -52,29 +52,35 @@ class Binned:
 
     For a deterministic network I(X;bin(Z)) is H(bin(Z)).
 
-    A lower bound of I(X;Z) and I(Z;Y) of the population behind the rows, up to sampling bias; it does not keep the Markov chain:
-    a later layer may come out higher because its values fall apart into more cells.
+    A lower bound of I(X;Z) and I(Z;Y) of the population behind the rows, up to sampling bias; it
+    does not keep the Markov chain: a later layer may come out higher because its values fall apart
+    into more cells.
 
     Attributes:
-        rule: ``szt`` | ``saxe`` (width) | ``saxe-paper`` | ``range`` (n, scope) | ``quantile`` (n, scope unit or layer) | ``ebab`` (n).
-            See `infoplane.analysis.estimators.binrules`.
+        rule: ``szt`` | ``saxe`` (width) | ``saxe-paper`` | ``range`` (n, scope) | ``quantile`` (n,
+            scope unit or layer) | ``ebab`` (n). See `infoplane.analysis.estimators.binrules`.
         width: cell width of ``saxe`` (0.07 for the SZT network, 0.5 for MNIST).
         n: number of cells of ``range``, ``quantile`` and ``ebab`` (30).
-        scope: ``range``: the minimum and maximum of the ``run``, of the ``layer`` over the run, of each ``unit`` over the run, or of this
-            ``step`` alone; ``quantile``: per ``unit`` or per ``layer``.
-        correction: of the sampling bias, for the population behind the rows: ``cwj`` (the best on undersampled tables), ``chao-shen``, ``grassberger``, ``jackknife``,
-            ``mm``, ``quadratic``; ``none``: these rows are everything.
+        scope: ``range``: the minimum and maximum of the ``run``, of the ``layer`` over the run, of
+            each ``unit`` over the run, or of this ``step`` alone; ``quantile``: per ``unit`` or per
+            ``layer``.
+        correction: of the sampling bias, for the population behind the rows: ``cwj`` (the best on
+            undersampled tables), ``chao-shen``, ``grassberger``, ``jackknife``, ``mm``,
+            ``quadratic``; ``none``: these rows are everything.
         frozen_low, frozen_high: the range that `fit` found; not part of the spec.
 
-    Continuous labels enter as symbols, by quantile bins of their own (`infoplane.analysis.estimators.label_bins`); two continuous
-    variables given to `estimate` share these cells, and the notes say so.
+    Continuous labels enter as symbols, by quantile bins of their own
+    (`infoplane.analysis.estimators.label_bins`); two continuous variables given to `estimate` share
+    these cells, and the notes say so.
 
-    When it lies: the number belongs to the bin width. Too fine and every row is alone (coverage near 0, value log2 N); too coarse and
-    nothing is left. Bins on [-1, 1] put every larger ReLU value into one cell: the share is noted.
+    When it lies: the number belongs to the bin width. Too fine and every row is alone (coverage
+    near 0, value log2 N); too coarse and nothing is left. Bins on [-1, 1] put every larger ReLU
+    value into one cell: the share is noted.
 
     Example:
         >>> from infoplane.types import continuous, discrete
-        >>> Binned(rule="szt").estimate(discrete([0, 1, 2, 3]), continuous([-0.9, -0.89, 0.0, 0.9])).bits
+        >>> z = continuous([-0.9, -0.89, 0.0, 0.9])
+        >>> Binned(rule="szt").estimate(discrete([0, 1, 2, 3]), z).bits
         1.5
     """
 
@@ -93,11 +99,13 @@ class Binned:
             raise InputError(f"no such bin rule: {self.rule!r}; choose one of {', '.join(RULES)}")
         if self.width is not None and (self.rule != "saxe" or not self.width > 0):
             raise InputError(
-                f"width is a positive number and belongs to rule 'saxe', got width={self.width} with rule {self.rule!r}"
+                f"width is a positive number and belongs to rule 'saxe', got width={self.width} "
+                f"with rule {self.rule!r}"
             )
         if self.n is not None and (self.rule not in _DEFAULT_N or self.n < 1):
             raise InputError(
-                f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} with rule {self.rule!r}"
+                f"n is at least 1 and belongs to rules {', '.join(_DEFAULT_N)}, got n={self.n} "
+                f"with rule {self.rule!r}"
             )
         if self.correction not in CORRECTIONS:
             raise InputError(
@@ -160,11 +168,14 @@ class Binned:
 
     @property
     def row_by_row(self) -> bool:
-        """Whether the cell of a row depends on that row alone: edges are known before rows are read."""
+        """Whether the cell of a row depends on that row alone: edges are known before rows are
+        read.
+        """
         return self.rule in ("szt", "saxe") or self.frozen_low is not None
 
     def fit(self, variables: Iterable[Variable]) -> Binned:
-        """Return the same estimator, by the same name, with its range frozen over these checkpoints.
+        """Return the same estimator, by the same name, with its range frozen over these
+        checkpoints.
 
         Raises:
             InputError: nothing to fit.
@@ -295,7 +306,8 @@ class Binned:
         """
         if not self.row_by_row:
             raise EstimatorError(
-                f"{self.name}: its cells need all rows at once, and this layer is larger than INFOPLANE_MEMORY; use szt, saxe or range"
+                f"{self.name}: its cells need all rows at once, and this layer is larger than "
+                "INFOPLANE_MEMORY; use szt, saxe or range"
             )
         keys, below, above = [], 0, 0
         for block in z.blocks(max(1, _BLOCK_BYTES // (z.shape[1] * z.dtype.itemsize or 1))):
@@ -358,7 +370,8 @@ class Binned:
     def _shared_cells(self, a: Variable, b: Variable) -> tuple[str, ...]:
         if a.kind == b.kind == "continuous" and self.rule not in ("quantile", "ebab"):
             return (
-                f"{a.name} and {b.name} share the cells of {self.name}: scaling either moves the number",
+                f"{a.name} and {b.name} share the cells of {self.name}: scaling either moves the "
+                "number",
             )
         return ()
 

@@ -99,8 +99,8 @@ def ebab_edges(z: Values, n: int, low: float | None = None) -> NDArray[np.float6
 
     ``[low] + [u[int(k len(u)/n)], k < n] + [u[-1]]``.
 
-    ``u`` are the sorted unique values above ``low``: 0 where nothing is negative (ReLU, softplus), -1.000001 where nothing is below -1
-    (tanh, ELU), just below the minimum elsewhere.
+    ``u`` are the sorted unique values above ``low``: 0 where nothing is negative (ReLU, softplus),
+    -1.000001 where nothing is below -1 (tanh, ELU), just below the minimum elsewhere.
     """
     smallest = float(z.min())
     if low is None:

@@ -77,7 +77,8 @@ def _require_correctable(
     """Return a corrected estimate where the table says something about what it has not seen.
 
     Raises:
-        EstimatorError: nearly every row alone in its pair of cells, or a number outside [0, log2 N] by more than its error.
+        EstimatorError: nearly every row alone in its pair of cells, or a number outside [0, log2 N]
+            by more than its error.
     """
     n = len(t)
     remedy = "take coarser bins or fewer units, or correction=none for these very rows"
@@ -85,8 +86,8 @@ def _require_correctable(
     alone = max(alone, int((counts_of(t) == 1).sum()))
     if n - alone < _FEWEST_TOGETHER * n:
         raise EstimatorError(
-            f"{found.estimator}: {alone} of {n} rows are alone in their pair of cells: no correction can tell "
-            f"what the table has not seen; {remedy}"
+            f"{found.estimator}: {alone} of {n} rows are alone in their pair of cells: no "
+            f"correction can tell what the table has not seen; {remedy}"
         )
     return require_possible(
         found,
@@ -98,7 +99,9 @@ def _require_correctable(
 
 
 _FEWEST_TOGETHER = 0.05
-"""Share of rows that must share their pair of cells before a correction of unseen ones means anything."""
+"""Share of rows that must share their pair of cells before a correction of unseen ones means
+anything.
+"""
 
 
 class Symbols(NamedTuple):
@@ -130,7 +133,8 @@ def estimates_of_keys(
 
     Of every (B, ceiling): few symbols, or one for every row.
 
-    Where B tells all rows apart, H(T,B) is H(B) and I(T;B) is H(T): nothing to count that another B has not counted.
+    Where B tells all rows apart, H(T,B) is H(B) and I(T;B) is H(T): nothing to count that another B
+    has not counted.
     """
     n = len(keys)
     tables = [None if b.number == n else joint_entropies(keys, b.codes, b.number) for b, _ in sides]

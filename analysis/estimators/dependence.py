@@ -66,12 +66,14 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
 
     HSIC over the root of the two self-HSICs.
 
-    Invariant to rotation and to one scale per variable. The biased form tends to 1 for more units than rows; ``unbiased=True`` corrects it.
+    Invariant to rotation and to one scale per variable. The biased form tends to 1 for more units
+    than rows; ``unbiased=True`` corrects it.
 
     Example:
         >>> from infoplane.types import continuous
         >>> z = np.random.default_rng(0).normal(size=(50, 3))
-        >>> round(cka(continuous(z), continuous(z @ np.linalg.qr(np.ones((3, 3)) + np.eye(3))[0])), 9)
+        >>> rotation = np.linalg.qr(np.ones((3, 3)) + np.eye(3))[0]
+        >>> round(cka(continuous(z), continuous(z @ rotation)), 9)
         1.0
 
     Raises:
@@ -105,7 +107,8 @@ def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool 
         for j in range(i):
             if not (own[i] > 0 and own[j] > 0):
                 raise EstimatorError(
-                    f"CKA of {zs[i].name} and {zs[j].name} is undefined: one of them is constant over the rows"
+                    f"CKA of {zs[i].name} and {zs[j].name} is undefined: one of them is constant "
+                    "over the rows"
                 )
             out[i, j] = out[j, i] = _hsic(grams[i], grams[j], unbiased) / np.sqrt(own[i] * own[j])
     return out
@@ -114,7 +117,8 @@ def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool 
 def _same_rows(a: Variable, b: Variable) -> None:
     if a.n != b.n:
         raise InputError(
-            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
+            f"{b.name}"
         )
 
 
@@ -160,7 +164,10 @@ class HSIC(_Dependence):
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text: not bits."""
-        return f"HSIC({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), N={n}"
+        return (
+            f"HSIC({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel "
+            f"(dimensionless), N={n}"
+        )
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
@@ -195,7 +202,10 @@ class CKA(_Dependence):
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text: not bits."""
-        return f"CKA({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), N={n}"
+        return (
+            f"CKA({'Z,Y' if quantity == 'i_zy' else 'X,Z'}), {self.kernel} kernel (dimensionless), "
+            f"N={n}"
+        )
 
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None

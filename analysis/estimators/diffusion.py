@@ -51,9 +51,9 @@ class DiffusionEntropy:
 
     As ``i_xz`` and ``i_zy``; geometric, no Shannon information.
 
-    ``DSE(Z) = H(|lambda|^t / sum)``, the effective number of directions a diffusion of ``t`` steps tells apart;
-    ``DSMI(Z;Y) = DSE(Z) - sum_y p_y DSE(Z | Y=y)``, each class compared with the mean over equally large random subsets of rows, as a
-    smaller set has a smaller entropy by size alone.
+    ``DSE(Z) = H(|lambda|^t / sum)``, the effective number of directions a diffusion of ``t`` steps
+    tells apart; ``DSMI(Z;Y) = DSE(Z) - sum_y p_y DSE(Z | Y=y)``, each class compared with the mean
+    over equally large random subsets of rows, as a smaller set has a smaller entropy by size alone.
 
     Attributes:
         t: diffusion steps.
@@ -80,7 +80,8 @@ class DiffusionEntropy:
     def __post_init__(self) -> None:
         if self.t < 1 or not self.width > 0 or self.subsets < 1:
             raise InputError(
-                f"expected t >= 1, width > 0, subsets >= 1, got t={self.t}, width={self.width}, subsets={self.subsets}"
+                f"expected t >= 1, width > 0, subsets >= 1, got t={self.t}, width={self.width}, "
+                f"subsets={self.subsets}"
             )
 
     @property
@@ -128,11 +129,13 @@ class DiffusionEntropy:
         """
         if a.n != b.n:
             raise InputError(
-                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
+                f"{b.name}"
             )
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
-                f"{self}: one side must be continuous and the other discrete, got {a.kind} and {b.kind}"
+                f"{self}: one side must be continuous and the other discrete, got {a.kind} and "
+                f"{b.kind}"
             )
         z, y = (a, b) if a.kind == "continuous" else (b, a)
         rng = np.random.default_rng(0) if rng is None else rng

@@ -31,12 +31,14 @@ _LN2 = float(np.log(2.0))
 def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -> float:
     """Return the entropy in bits of counts, shape ``(K,)``, corrected for a population if asked.
 
-    ``none``: plug-in. ``mm``: + (K-1)/(2N ln 2) (Miller 1955). ``grassberger``: ln N - sum n_i G(n_i)/N (Grassberger 2003,
-    physics/0307138). ``cwj``: Chao, Wang & Jost 2013 (doi:10.1111/2041-210X.12108). ``chao-shen``: coverage-adjusted (2003).
-    ``jackknife``: N H - (N-1) mean of leave-one-out. ``quadratic``: H(N), H(N/2), H(N/4) continued to 1/N = 0 by a parabola (Strong 1998,
-    cond-mat/9603127), the means over all subsamples taken exactly.
+    ``none``: plug-in. ``mm``: + (K-1)/(2N ln 2) (Miller 1955). ``grassberger``: ln N - sum n_i
+    G(n_i)/N (Grassberger 2003, physics/0307138). ``cwj``: Chao, Wang & Jost 2013
+    (doi:10.1111/2041-210X.12108). ``chao-shen``: coverage-adjusted (2003). ``jackknife``: N H -
+    (N-1) mean of leave-one-out. ``quadratic``: H(N), H(N/2), H(N/4) continued to 1/N = 0 by a
+    parabola (Strong 1998, cond-mat/9603127), the means over all subsamples taken exactly.
 
-    When it lies: no correction recovers symbols that never appeared when most of them did not; below one row per symbol read it as a guess.
+    When it lies: no correction recovers symbols that never appeared when most of them did not;
+    below one row per symbol read it as a guess.
 
     Raises:
         InputError: no positive count, or an unknown correction.
@@ -161,7 +163,8 @@ def information_stderr(a: Codes, b: Codes) -> float:
 
     The delta method, Var = (E[L^2] - I^2)/N with L = log2 p(a,b)/(p(a) p(b)), and the next order.
 
-    At independence L vanishes and 2 N ln2 I is chi-squared with (K_A - 1)(K_B - 1) degrees of freedom, at most N: Var = df / (2 N^2 ln^2 2), which is added.
+    At independence L vanishes and 2 N ln2 I is chi-squared with (K_A - 1)(K_B - 1) degrees of
+    freedom, at most N: Var = df / (2 N^2 ln^2 2), which is added.
     """
     n = len(a)
     ab = joint_codes(a, b)

@@ -19,10 +19,12 @@ class Exact:
 
     I(Z;Y) likewise.
 
-    -0.0 equals 0.0. At most log2 N: at that value every row still has its own activation and nothing of X was lost.
+    -0.0 equals 0.0. At most log2 N: at that value every row still has its own activation and
+    nothing of X was lost.
 
-    When it lies: rounding splits equal rows (a float32 matrix product is not row-deterministic); half precision merges different rows,
-    which looks like compression; a continuous X has infinite I(X;Z), of which this is only the part N rows can show.
+    When it lies: rounding splits equal rows (a float32 matrix product is not row-deterministic);
+    half precision merges different rows, which looks like compression; a continuous X has infinite
+    I(X;Z), of which this is only the part N rows can show.
 
     Example:
         >>> from infoplane.types import continuous, discrete

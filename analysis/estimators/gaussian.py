@@ -56,8 +56,10 @@ def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
 
     By how much normal scores fall short of it, and how many times as far they scatter down and up.
 
-    Ranks cannot tell by how much neighbouring rows differ: short by 0.2 and 1.25 times as far at r = 0.99 and n = 60, 0.03 and 1.04 at n = 600. From surrogates of a fixed seed, each
-    read with and without ranks so that most chance cancels; of at most 1000 rows, since all fall as 1/n. By quantiles: ranks that agree wholly have no end.
+    Ranks cannot tell by how much neighbouring rows differ: short by 0.2 and 1.25 times as far at r
+    = 0.99 and n = 60, 0.03 and 1.04 at n = 600. From surrogates of a fixed seed, each read with and
+    without ranks so that most chance cancels; of at most 1000 rows, since all fall as 1/n. By
+    quantiles: ranks that agree wholly have no end.
     """
     rng, m, r = np.random.default_rng(0), min(n, _SURROGATE_ROWS), np.tanh(z)
     x, noise = rng.normal(size=(2, m, _SURROGATE_VALUES // m))
@@ -80,26 +82,29 @@ class Gaussian:
 
     With the small-sample correction of the three log-determinants.
 
-    With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et al. 2017 for the copula form).
-    Fewer than 4 rows per joint dimension (with labels, of the smallest class) are refused; one unit of a class of 3 rows is not
-    corrected, and the notes say so. Constant units are left out. The notes also say what the rows show against the
-    fit: tails, skewness, dependence beyond correlation (`infoplane.analysis.estimators.gaussian_fit`).
+    With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et
+    al. 2017 for the copula form). Fewer than 4 rows per joint dimension (with labels, of the
+    smallest class) are refused; one unit of a class of 3 rows is not corrected, and the notes say
+    so. Constant units are left out. The notes also say what the rows show against the fit: tails,
+    skewness, dependence beyond correlation (`infoplane.analysis.estimators.gaussian_fit`).
 
     Attributes:
-        copula: rank-Gaussianise every coordinate first. A lower bound for two scalars only; for vectors errors from -2.1 to +0.8 bits
-            were seen on channels Y = f(T) + noise.
+        copula: rank-Gaussianise every coordinate first. A lower bound for two scalars only; for
+            vectors errors from -2.1 to +0.8 bits were seen on channels Y = f(T) + noise.
 
-    When it lies: it knows second moments only: 0 for dependence without correlation, up to +5.4 bits on heavy tails without ``copula``.
+    When it lies: it knows second moments only: 0 for dependence without correlation, up to +5.4
+    bits on heavy tails without ``copula``.
 
     Raises:
-        EstimatorError: a singular covariance (duplicated units), too few rows, two discrete variables, a number outside [0, H(Y)] or
-            [0, log2 N] by more than its error.
+        EstimatorError: a singular covariance (duplicated units), too few rows, two discrete
+            variables, a number outside [0, H(Y)] or [0, log2 N] by more than its error.
 
     Example:
         >>> from infoplane.types import continuous
         >>> rng = np.random.default_rng(0)
         >>> x = rng.normal(size=4000)
-        >>> abs(Gaussian().estimate(continuous(x), continuous(2 * x + rng.normal(size=4000))).bits - 1.160964) < 0.05
+        >>> noisy = continuous(2 * x + rng.normal(size=4000))
+        >>> abs(Gaussian().estimate(continuous(x), noisy).bits - 1.160964) < 0.05
         True
     """
 
@@ -112,7 +117,8 @@ class Gaussian:
         target="MI of a Gaussian (copula) fit to the population",
         bound="none (copula: lower for two scalars)",
         validity=(
-            "second moments only; the copula is no lower bound for vectors; infinite for deterministic layers"
+            "second moments only; the copula is no lower bound for vectors; infinite for "
+            "deterministic layers"
         ),
     )
 
@@ -126,7 +132,10 @@ class Gaussian:
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text."""
-        return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], Gaussian{' copula' if self.copula else ''}, N={n}"
+        return (
+            f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], "
+            f"Gaussian{' copula' if self.copula else ''}, N={n}"
+        )
 
     def bias_exponent(self, a: Variable, b: Variable) -> float:
         """Return 1: the bias of covariances falls as 1/n."""
@@ -142,7 +151,10 @@ class Gaussian:
     def estimate(
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
-        """Estimate I(a;b) in bits. ``rng`` is not used. Constant units are left out, with a note."""
+        """Estimate I(a;b) in bits.
+
+        ``rng`` is not used. Constant units are left out, with a note.
+        """
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
@@ -182,8 +194,8 @@ class Gaussian:
             found,
             ceiling=float(np.log2(a.n)),
             ceiling_words="log2 N",
-            remedy="a deterministic layer of a continuous X has infinite information, of which N rows show no more; "
-            "use exact or bin, or compare layers at one N",
+            remedy="a deterministic layer of a continuous X has infinite information, of which N "
+            "rows show no more; use exact or bin, or compare layers at one N",
             stderr=_stderr(spread, x.shape[1] * z.shape[1]),
         )
 
@@ -209,16 +221,18 @@ class Gaussian:
         """
         if dims > max(rows / per_dimension, least):
             raise EstimatorError(
-                f"{self.name}: {dims} dimensions of {name} from {rows} rows; the fit wants at least {per_dimension} rows "
-                "per dimension: take more rows, or reduce the layer, e.g. reduce='pca:8'"
+                f"{self.name}: {dims} dimensions of {name} from {rows} rows; the fit wants at "
+                f"least {per_dimension} rows per dimension: take more rows, or reduce the layer, "
+                "e.g. reduce='pca:8'"
             )
 
     def _error(self, bits: float, r: float, n: int) -> Error:
         """Return standard error and 95 % interval for two scalars of correlation r. Delta method.
 
         DI/dr = r / (1 - r^2), sd(r) = (1 - r^2) / sqrt(n); and the next order,
-        chi-squared / 2n where r vanishes. The interval is what Fisher's ``arctanh r -+ 1.96 / sqrt(n - 3)`` becomes in bits: from 0 where that holds no correlation. A
-        copula's ends are the correlations whose ranks, blurred as `ranks_blur` says, would just not give r."""
+        chi-squared / 2n where r vanishes. The interval is what Fisher's ``arctanh r -+ 1.96 /
+        sqrt(n - 3)`` becomes in bits: from 0 where that holds no correlation. A copula's ends are
+        the correlations whose ranks, blurred as `ranks_blur` says, would just not give r."""
         r = min(abs(r), _ONE)
         seen, chance = float(np.arctanh(r)), 1.96 / float(np.sqrt(max(n - 3, 1)))
         ends, wider = [], 1.0
@@ -240,7 +254,8 @@ class Gaussian:
         smallest = int(counts.min())
         if smallest < 3:
             raise EstimatorError(
-                f"{self.name}: a class of {smallest} rows has no covariance; leave classes below 3 rows out"
+                f"{self.name}: a class of {smallest} rows has no covariance; leave classes below 3 "
+                "rows out"
             )
         within = f"{z.name} within the smallest class"
         self._require_rows(z.dim, smallest, within, per_dimension=_ROWS, least=1)
@@ -283,7 +298,8 @@ class Gaussian:
     def _covariance(self, v: Floats, shrink: bool, name: str) -> tuple[Floats, tuple[str, ...]]:
         if v.shape[1] > _MOST_UNITS:
             raise EstimatorError(
-                f"{self.name}: the covariance of {v.shape[1]} units of {name} is too large (at most {_MOST_UNITS}); reduce the layer first, e.g. reduce='pca:64'"
+                f"{self.name}: the covariance of {v.shape[1]} units of {name} is too large (at "
+                f"most {_MOST_UNITS}); reduce the layer first, e.g. reduce='pca:64'"
             )
         if len(v) < 3:
             raise EstimatorError(f"{self.name}: expected at least 3 rows of {name}, got {len(v)}")
@@ -300,13 +316,16 @@ class Gaussian:
         scale = np.sqrt(np.diag(s))
         if not (scale > 0).all():
             raise EstimatorError(
-                f"{self.name}: {int((scale == 0).sum())} units of {name} are constant; leave them out"
+                f"{self.name}: {int((scale == 0).sum())} units of {name} are constant; leave them "
+                "out"
             )
         eigenvalues = np.linalg.eigvalsh(s / np.outer(scale, scale))
         if eigenvalues[0] < _SMALLEST * eigenvalues[-1]:
             raise EstimatorError(
-                f"{self.name}: the covariance of {name} is singular (condition {eigenvalues[-1] / max(eigenvalues[0], 1e-300):.1e}): "
-                "one unit is a linear function of others, the information is infinite or a unit is duplicated; drop units or reduce"
+                f"{self.name}: the covariance of {name} is singular (condition "
+                f"{eigenvalues[-1] / max(eigenvalues[0], 1e-300):.1e}): one unit is a linear "
+                "function of others, the information is infinite or a unit is duplicated; drop "
+                "units or reduce"
             )
         value = float(np.log(eigenvalues).sum() + 2 * np.log(scale).sum())
         if not correct:

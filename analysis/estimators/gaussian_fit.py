@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 CLEAR = 4.0
-"""Standard errors from which a moment speaks against the fit; a Gaussian sample reaches them once in a thousand."""
+"""Standard errors from which a moment speaks against the fit; a Gaussian sample reaches them once
+in a thousand.
+"""
 
 
 def whitened(rows: Floats, covariance: Floats) -> Floats:
@@ -52,7 +54,8 @@ def largest_skewness(white: Floats) -> float:
 def largest_leftover(a: Floats, b: Floats) -> float:
     """Return the largest dependence in standard errors that second moments do not see.
 
-    Squares and cubes against values, squares against squares: 0 for every Gaussian pair, large for z = x^2, a circle, a step.
+    Squares and cubes against values, squares against squares: 0 for every Gaussian pair, large for
+    z = x^2, a circle, a step.
 
     Args:
         a: one side, shape ``(n, d)``. b: what a linear fit leaves of the other, shape ``(n, e)``.
@@ -75,7 +78,8 @@ def misfit(white: Floats, sides: Sequence[Floats] = ()) -> str:
 
     Args:
         white: the rows that were fitted, whitened, shape ``(n, d)``.
-        sides: the first variable and the residual of the second, both whitened, where there are two.
+        sides: the first variable and the residual of the second, both whitened, where there are
+            two.
     """
     columns = white.shape[1] + (sides[0].shape[1] * sides[1].shape[1] if sides else 0)
     clear = max(CLEAR, float(np.sqrt(2 * np.log(1000.0 * (columns + 1)))))

@@ -39,19 +39,23 @@ class KDE:
 
     Upper or lower bound (Kolchinsky & Tracey 2017, arXiv 1706.02419).
 
-    ``I_up = -(1/N) sum_i log2[(1/N) sum_j exp(-|z_i-z_j|^2 / (2 s2))]``, ``I_low`` the same with 8 s2; 0 <= I_low <= I_up <= log2 N.
-    For labels ``Ih(Z) - sum_y p_y Ih(Z|y)`` with the same bound on both terms: a difference of bounds, hence no bound.
+    ``I_up = -(1/N) sum_i log2[(1/N) sum_j exp(-|z_i-z_j|^2 / (2 s2))]``, ``I_low`` the same with 8
+    s2; 0 <= I_low <= I_up <= log2 N. For labels ``Ih(Z) - sum_y p_y Ih(Z|y)`` with the same bound
+    on both terms: a difference of bounds, hence no bound.
 
     Attributes:
-        variance: s2, in squared units of the activations (1e-3 and 0.1 in Saxe et al.'s code, 0.1 in the paper).
-        relative: instead: s = relative x RMS distance between rows of the layer; the s2 used is in the notes.
+        variance: s2, in squared units of the activations (1e-3 and 0.1 in Saxe et al.'s code, 0.1
+            in the paper).
+        relative: instead: s = relative x RMS distance between rows of the layer; the s2 used is in
+            the notes.
         bound: ``upper`` or ``lower``.
-        pairs: a budget for very many rows N: ``pairs / N`` rows drawn at random are compared with all N. Unbiased for the value over all rows,
-            with its standard error, which is too small where almost every row is alone and rare near pairs decide (then itself below 0.001 bit);
-            None for all N^2 pairs.
+        pairs: a budget for very many rows N: ``pairs / N`` rows drawn at random are compared with
+            all N. Unbiased for the value over all rows, with its standard error, which is too small
+            where almost every row is alone and rare near pairs decide (then itself below 0.001
+            bit); None for all N^2 pairs.
 
-    When it lies: s2 is a choice, not a property of the network; it adds noise that the network does not have, so the chain is broken.
-    Large ReLU layers sit at log2 N whatever they carry.
+    When it lies: s2 is a choice, not a property of the network; it adds noise that the network does
+    not have, so the chain is broken. Large ReLU layers sit at log2 N whatever they carry.
 
     Example:
         >>> from infoplane.types import continuous, discrete
@@ -76,7 +80,8 @@ class KDE:
     def __post_init__(self) -> None:
         if (self.variance is None) == (self.relative is None):
             raise InputError(
-                "give either variance=s2 (absolute) or relative=a (s = a x RMS distance), for example kde:variance=0.001"
+                "give either variance=s2 (absolute) or relative=a (s = a x RMS distance), for "
+                "example kde:variance=0.001"
             )
         given = self.variance if self.variance is not None else self.relative
         if given is None or not 0 < given < float("inf"):
@@ -135,7 +140,7 @@ class KDE:
         return quantile_labels(y)
 
     def variance_of(self, z: Variable | Rows) -> float:
-        """Return the s2 of this layer, in squared units; 0 where there is no distance to scale by."""
+        """Return the s2 of this layer in squared units; 0 where all rows are equal."""
         if self.relative is None:
             return float(self.variance or 0.0)
         mean_square = mean_square_distance(z if isinstance(z, Rows) else Held(z.values))
@@ -151,8 +156,8 @@ class KDE:
 
     def _beyond_floats(self) -> EstimatorError:
         return EstimatorError(
-            f"{self.name}: distances between rows and this width differ by more than floats can count; "
-            "take a width nearer to the distances, for example kde:relative=0.1"
+            f"{self.name}: distances between rows and this width differ by more than floats can "
+            "count; take a width nearer to the distances, for example kde:relative=0.1"
         )
 
     def estimate(
@@ -160,14 +165,17 @@ class KDE:
     ) -> Estimate:
         """Estimate I(a;b) in bits of a continuous and a discrete variable; ``pairs`` use ``rng``.
 
-        When every symbol of the discrete variable is its own row the within-class term vanishes and the value is the bound on I(X;Z+eps).
+        When every symbol of the discrete variable is its own row the within-class term vanishes and
+        the value is the bound on I(X;Z+eps).
 
         Raises:
-            EstimatorError: unpaired rows, fewer than 2, or not one continuous and one discrete variable.
+            EstimatorError: unpaired rows, fewer than 2, or not one continuous and one discrete
+                variable.
         """
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
-                f"kde needs one continuous variable (the layer) and one discrete (row ids or labels), got {a.name} {a.kind} and {b.name} {b.kind}"
+                "kde needs one continuous variable (the layer) and one discrete (row ids or "
+                f"labels), got {a.name} {a.kind} and {b.name} {b.kind}"
             )
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)
@@ -178,7 +186,9 @@ class KDE:
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> Points:
-        """Return both bounds of I(X;Z+eps) and both differences for Y, from one pass over the pairs."""
+        """Return both bounds of I(X;Z+eps) and both differences for Y, from one pass over the
+        pairs.
+        """
         return self.estimate_together([self], x, z, y, rng=rng)[0]
 
     @staticmethod
@@ -248,7 +258,7 @@ class KDE:
         *,
         rng: np.random.Generator | None = None,
     ) -> list[Points]:
-        """Return the points of I(Z;Y) for each labelling of the rows, a score of them in one pass."""
+        """Return the points of I(Z;Y) for each labelling of the rows."""
         s2, found = self.variance_of(z), []
         for start in range(0, len(labels), 32):
             for view in kernel_views(z.values, [s2 or _ANY], labels[start : start + 32])[0]:
@@ -287,7 +297,8 @@ class KDE:
             low, high = bits - 1.96 * stderr, bits + 1.96 * stderr
             notes = (
                 *notes,
-                f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing them",
+                f"{seen.compared} of {seen.n} rows compared with all; the error is that of drawing "
+                "them",
             )
         return Estimate(
             bits,

@@ -29,7 +29,9 @@ Floats = NDArray[np.float64]
 Values = NDArray[np.floating[Any]]
 
 _BLOCKS, _SPLITS, _FEW, _CLASSES = 64, 5, 4, 64
-"""Blocks of rows that a pass keeps apart; splits of any kind that make half as many; labels that part these blocks further; labels that have passes of their own, which are quick for so many."""
+"""Blocks of rows that a pass keeps apart; splits of any kind that make half as many; labels that
+part these blocks further; labels that have passes of their own, which are quick for so many.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,11 @@ class Seen:
     By their kernel sums over all rows and over those of their group.
 
     Attributes:
-        bits: of the lower and of the upper bound: the mean over rows of ``log2(own / size) - log2(total / n)``.
+        bits: of the lower and of the upper bound: the mean over rows of ``log2(own / size) -
+            log2(total / n)``.
         groups: how many. group_bits: plug-in entropy of the grouping, in bits. n: rows in all.
-        compared: rows over which that mean is taken, fewer than ``n`` where a budget of pairs drew them. spread: their standard deviations then.
+        compared: rows over which that mean is taken, fewer than ``n`` where a budget of pairs drew
+            them. spread: their standard deviations then.
     """
 
     bits: tuple[float, float]
@@ -108,7 +112,8 @@ def halves_seen(
 
     Of all splits from few passes.
 
-    A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no row needs to know its size.
+    A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no
+    row needs to know its size.
     """
     alone = int(xs.max()) + 1 == len(xs)
     blocks = (
@@ -171,7 +176,8 @@ def _logs_by_groups(
 
     Over that half, then over its rows of the same code, for each coding; all (splits, 2, 2).
 
-    The last axis is the bound. Each half and each coding of it is a grouping of one pass, whose tiles are sorted by the last coding.
+    The last axis is the bound. Each half and each coding of it is a grouping of one pass, whose
+    tiles are sorted by the last coding.
     """
     groupings = [
         codings[-1],
@@ -195,7 +201,8 @@ def _logs_by_blocks(
 ) -> tuple[Floats, Floats]:
     """As `_logs_by_groups`, by labels alone.
 
-    Rows that fall alike in every split, ``pattern`` says which, (and share one of few labels) are one block.
+    Rows that fall alike in every split, ``pattern`` says which, (and share one of few labels) are
+    one block.
     """
     there = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
     there[:, pattern] = splits

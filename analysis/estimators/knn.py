@@ -26,8 +26,8 @@ class Neighbours:
     """Estimate I(A;B) by k nearest neighbours, in the form that the rows ask for.
 
     `KSG` for two continuous variables, `Ross` for labels; values that more than k rows share (atoms
-    after ReLU, one-hot, repeated inputs) are taken apart by the chain rule. The notes name the form.
-    One spec serves all layers of a network, some of which have atoms.
+    after ReLU, one-hot, repeated inputs) are taken apart by the chain rule. The notes name the
+    form. One spec serves all layers of a network, some of which have atoms.
 
     Attributes:
         k: neighbours.
@@ -50,7 +50,8 @@ class Neighbours:
         KSG.traits,
         target="Shannon MI of the population: KSG or Ross, atoms apart",
         validity=(
-            "any layer, with or without atoms; up to about 5 dimensions in all; infinite for deterministic layers of a continuous X"
+            "any layer, with or without atoms; up to about 5 dimensions in all; infinite for "
+            "deterministic layers of a continuous X"
         ),
     )
 

@@ -57,7 +57,8 @@ def slowest_bias(a: Variable, b: Variable) -> float:
 
     A ball of k neighbours in d dimensions reaches (k/n)^(1/d) far.
 
-    1 for one scalar and symbols, 1/2 for two scalars; in more dimensions it is 1/d, and 1/2 is said, since no interval could reach there. A variable all of whose values repeat is symbols.
+    1 for one scalar and symbols, 1/2 for two scalars; in more dimensions it is 1/d, and 1/2 is
+    said, since no interval could reach there. A variable all of whose values repeat is symbols.
     """
     dims = sum(
         v.dim
@@ -79,23 +80,28 @@ class KSG:
 
     Kraskov et al. 2004, first estimator; labels by Ross (2014).
 
-    Coordinates are standardised. The norm is Euclidean within a variable and the maximum across the two.
+    Coordinates are standardised. The norm is Euclidean within a variable and the maximum across the
+    two.
 
     Attributes:
         k: neighbours.
-        scores: replace every coordinate by its normal scores first: cures heavy tails and makes the value exactly invariant to monotone
-            maps of single units; made curved tanh channels worse.
-        jitter: standard deviation of noise added to standardised values so that equal rows can be told apart; off unless asked for.
-        correct: combine with the residuals of location-scale fits (`infoplane.analysis.estimators.residuals`);
-            the notes say how much that adds.
+        scores: replace every coordinate by its normal scores first: cures heavy tails and makes the
+            value exactly invariant to monotone maps of single units; made curved tanh channels
+            worse.
+        jitter: standard deviation of noise added to standardised values so that equal rows can be
+            told apart; off unless asked for.
+        correct: combine with the residuals of location-scale fits
+            (`infoplane.analysis.estimators.residuals`); the notes say how much that adds.
 
-    When it lies: without ``correct`` it falls short in high dimension (-0.6 bit at 5+5 dimensions, -1.9 of 2.2 bits at 20+20, N=2000) and above about
-    log2 N - 2 bits; infinite truths (a deterministic layer of a continuous input) give a finite number that grows with N. Atoms are
-    refused: use `Neighbours` or `MixedKSG`. Rounded values, constant units and classes of one row: see `prepare_pair`.
+    When it lies: without ``correct`` it falls short in high dimension (-0.6 bit at 5+5 dimensions,
+    -1.9 of 2.2 bits at 20+20, N=2000) and above about log2 N - 2 bits; infinite truths (a
+    deterministic layer of a continuous input) give a finite number that grows with N. Atoms are
+    refused: use `Neighbours` or `MixedKSG`. Rounded values, constant units and classes of one row:
+    see `prepare_pair`.
 
     Raises:
-        EstimatorError: a value that more than k rows share, more than a twentieth of the rows repeated, fewer than k + 2 rows, two
-            discrete variables.
+        EstimatorError: a value that more than k rows share, more than a twentieth of the rows
+            repeated, fewer than k + 2 rows, two discrete variables.
 
     Example:
         >>> from infoplane.types import continuous
@@ -119,7 +125,8 @@ class KSG:
         target="Shannon MI of the population, by neighbours",
         bound="none",
         validity=(
-            "continuous, distinct rows, up to about 5 dimensions in all; infinite for deterministic layers of a continuous X"
+            "continuous, distinct rows, up to about 5 dimensions in all; infinite for "
+            "deterministic layers of a continuous X"
         ),
     )
 
@@ -128,11 +135,13 @@ class KSG:
             raise InputError(f"k is at least 1, got {self.k}")
         if not 0 <= self.jitter < 1:
             raise InputError(
-                f"jitter is a small standard deviation of standardised values, 0 for none, got {self.jitter}"
+                "jitter is a small standard deviation of standardised values, 0 for none, got "
+                f"{self.jitter}"
             )
         if self.correct and self._PREFIX != "ksg":
             raise InputError(
-                f"correct belongs to ksg on two continuous vectors without ties, not to {self._PREFIX}"
+                "correct belongs to ksg on two continuous vectors without ties, not to "
+                f"{self._PREFIX}"
             )
 
     @property
@@ -237,8 +246,9 @@ class KSG:
                 continue
             if side.repeated(self.k).any() or side.repeated_share > _REPEATED:
                 raise EstimatorError(
-                    f"{self.name}: {v.name} has equal rows (atoms, dead units or repeated inputs), where plain neighbours go wrong by bits; "
-                    f"use knn:k={self.k} or mixed:k={self.k}, or jitter=1e-6 if you know why"
+                    f"{self.name}: {v.name} has equal rows (atoms, dead units or repeated inputs), "
+                    f"where plain neighbours go wrong by bits; use knn:k={self.k} or "
+                    f"mixed:k={self.k}, or jitter=1e-6 if you know why"
                 )
 
 
@@ -271,7 +281,8 @@ class Ross(KSG):
     def _check(self, a: Variable, b: Variable) -> None:
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
-                f"{self.name}: expected one continuous and one discrete variable, got {a.kind} {a.name} and {b.kind} {b.name}"
+                f"{self.name}: expected one continuous and one discrete variable, got {a.kind} "
+                f"{a.name} and {b.kind} {b.name}"
             )
         super()._check(a, b)
 
@@ -282,15 +293,18 @@ class MixedKSG(KSG):
 
     Atoms after ReLU, one-hot, dead units, labels (Gao et al. 2017, arXiv 1709.06212).
 
-    A row whose k-th neighbour lies at distance 0 counts its ties. Labels enter with the discrete metric. On continuous data it is KSG with
-    ``ln N`` for ``psi(N)``. Use it wherever a layer has atoms: Ross gave -7.6 bits there for a true 0.006.
+    A row whose k-th neighbour lies at distance 0 counts its ties. Labels enter with the discrete
+    metric. On continuous data it is KSG with ``ln N`` for ``psi(N)``. Use it wherever a layer has
+    atoms: Ross gave -7.6 bits there for a true 0.006.
 
     Attributes:
-        apart: atoms that more than k rows share are taken apart by the chain rule (`infoplane.analysis.estimators.atoms`), Gao's form does the rest; what
-            `Neighbours` uses.
+        apart: atoms that more than k rows share are taken apart by the chain rule
+            (`infoplane.analysis.estimators.atoms`), Gao's form does the rest; what `Neighbours`
+            uses.
 
-    When it lies: as KSG; where nearly all rows are distinct but near-ties are many; and, without ``apart``, where both variables have an atom in common rows:
-    -0.27 bit for two units that are off together in 40 % of 2000 rows.
+    When it lies: as KSG; where nearly all rows are distinct but near-ties are many; and, without
+    ``apart``, where both variables have an atom in common rows: -0.27 bit for two units that are
+    off together in 40 % of 2000 rows.
     """
 
     apart: bool = False
@@ -298,7 +312,8 @@ class MixedKSG(KSG):
     traits = replace(
         KSG.traits,
         target="Shannon MI of a continuous-discrete mixture",
-        validity="at least one continuous variable; layers with atoms; falls short in high dimension",
+        validity="at least one continuous variable; layers with atoms; "
+        "falls short in high dimension",
     )
     _PREFIX = "mixed"
     _TITLE = "mixed KSG"
@@ -339,5 +354,6 @@ def _at_atoms(pair: Pair, k: int) -> tuple[str, ...]:
     if min(both, neither) < _MANY:
         return ()
     return (
-        f"{both:.0%} of the rows lie at an atom of both variables, beside which ties mislead by tenths of a bit: use knn or mixed:apart=true",
+        f"{both:.0%} of the rows lie at an atom of both variables, beside which ties mislead by "
+        "tenths of a bit: use knn or mixed:apart=true",
     )

@@ -43,8 +43,9 @@ def quantile_labels(y: Variable, bins: int = LABEL_BINS) -> Variable:
 
     The quantile bin of every column.
 
-    A row's bin follows from its rank alone, so that I(Z;Y) is the same for y and a y + b, whatever the layer's
-    bins are. Equal labels share a bin. At most log2 ``bins`` bits per column can be seen.
+    A row's bin follows from its rank alone, so that I(Z;Y) is the same for y and a y + b, whatever
+    the layer's bins are. Equal labels share a bin. At most log2 ``bins`` bits per column can be
+    seen.
 
     Example:
         >>> from infoplane.types import continuous

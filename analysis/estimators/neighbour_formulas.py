@@ -147,8 +147,8 @@ def _counts_of_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Codes, F
     Within its class, among all, and how far they lie.
 
     On a lattice many rows lie as far as the k-th neighbour: all of them are
-    counted, in the class as among all. Else that neighbour is counted once: distances within a class
-    and in the whole set are rounded differently.
+    counted, in the class as among all. Else that neighbour is counted once: distances within a
+    class and in the whole set are rounded differently.
     """
     used_k, eps = _within_classes(z, codes, k)
     if not _on_a_lattice(z):

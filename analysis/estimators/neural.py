@@ -100,7 +100,8 @@ class Variational:
     Attributes:
         batch: pairs per step: K of InfoNCE's ceiling log2 K.
         seeds: critics trained from different starts; the mean and its standard error are reported.
-        hidden: units of the critic. epochs: at most so many; stopped early on an inner 15 % of the training half, never on the test half.
+        hidden: units of the critic. epochs: at most so many; stopped early on an inner 15 % of the
+            training half, never on the test half.
         device: where torch runs; never run on a GPU by us.
     """
 
@@ -124,7 +125,8 @@ class Variational:
     def __post_init__(self) -> None:
         if self.batch < 4 or self.seeds < 1 or self.hidden < 1 or self.epochs < 1:
             raise InputError(
-                f"expected batch >= 4 and seeds, hidden, epochs >= 1, got batch={self.batch}, seeds={self.seeds}, hidden={self.hidden}, epochs={self.epochs}"
+                f"expected batch >= 4 and seeds, hidden, epochs >= 1, got batch={self.batch}, "
+                f"seeds={self.seeds}, hidden={self.hidden}, epochs={self.epochs}"
             )
 
     @property
@@ -176,7 +178,8 @@ class Variational:
         """Estimate I(a;b) in bits, the mean over critics of their values on held-out rows.
 
         Raises:
-            EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged critic.
+            EstimatorError: too few rows, two discrete variables, more than 256 symbols, a diverged
+                critic.
         """
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
@@ -185,7 +188,8 @@ class Variational:
         same_rows(a, b, self.name)
         if a.n < 8 * self.batch // 2:
             raise EstimatorError(
-                f"{self.name}: expected at least {4 * self.batch} rows for batches of {self.batch}, got {a.n}"
+                f"{self.name}: expected at least {4 * self.batch} rows for batches of "
+                f"{self.batch}, got {a.n}"
             )
         rng = np.random.default_rng(0) if rng is None else rng
         xs, zs = (critic_features(v, self.name) for v in (a, b))
@@ -292,7 +296,8 @@ def critic_features(v: Variable, name: str) -> NDArray[np.float32]:
     codes = row_codes(v.values)
     if codes.max() >= MOST_CLASSES:
         raise EstimatorError(
-            f"{name}: {v.name} has {codes.max() + 1} symbols; a critic takes labels (at most {MOST_CLASSES}), not row ids"
+            f"{name}: {v.name} has {codes.max() + 1} symbols; a critic takes labels (at most "
+            f"{MOST_CLASSES}), not row ids"
         )
     return np.eye(int(codes.max()) + 1, dtype=np.float32)[codes]
 
@@ -303,7 +308,8 @@ class InfoNCE(Variational):
 
     A lower bound that cannot exceed log2(batch), held out, in bits.
 
-    When it lies: any I above log2(batch) - 1 reads as the ceiling, which is stored with the estimate.
+    When it lies: any I above log2(batch) - 1 reads as the ceiling, which is stored with the
+    estimate.
     """
 
     traits = replace(Variational.traits, target="variational lower bound, at most log2(batch)")
@@ -358,7 +364,8 @@ class MINE(Variational):
 class SMILE(Variational):
     """SMILE (Song & Ermon 2020).
 
-    Critic trained by Jensen-Shannon, read by DV with the product term clipped at ``tau`` nats. No bound.
+    Critic trained by Jensen-Shannon, read by DV with the product term clipped at ``tau`` nats. No
+    bound.
     """
 
     tau: float = 5.0
@@ -395,8 +402,9 @@ class DensityRatio(Variational):
 
     Its logit is the log density ratio, read two ways that must agree.
 
-    Plug-in ``E_joint f`` and Donsker-Varadhan ``E_joint f - log E_product e^f``, both on held-out rows. They agree when the ratio is
-    normalised; when they part by more than 0.3 bit the estimate is refused. Cross-fitted: both halves of the rows are trained on and read, in turn, so that
+    Plug-in ``E_joint f`` and Donsker-Varadhan ``E_joint f - log E_product e^f``, both on held-out
+    rows. They agree when the ratio is normalised; when they part by more than 0.3 bit the estimate
+    is refused. Cross-fitted: both halves of the rows are trained on and read, in turn, so that
     every row is held out once.
 
     Raises:
@@ -430,7 +438,8 @@ class DensityRatio(Variational):
         dv = self._average(critic, at, rows, dv_nats)
         if abs(plug - dv) > _APART * _LN2:
             raise EstimatorError(
-                f"{self.name}: the two read-outs of one density ratio differ, {plug / _LN2:.2f} and {dv / _LN2:.2f} bits: "
-                "too few rows for this dependence; take more rows or another family"
+                f"{self.name}: the two read-outs of one density ratio differ, {plug / _LN2:.2f} "
+                f"and {dv / _LN2:.2f} bits: too few rows for this dependence; take more rows or "
+                "another family"
             )
         return dv

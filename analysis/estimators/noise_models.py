@@ -41,12 +41,13 @@ def channel_of(values: Floats, noise: Noise, sigma: float) -> Channel:
     """Return the channel of a layer, whose row i turns ``f_i`` into noisy values.
 
     - ``additive``: ``f + sigma n``, n ~ N(0, 1).
-    - ``multiplicative``: ``f (1 + sigma n)``. Gaussian dropout of rate p has ``sigma^2 = p / (1 - p)``.
+    - ``multiplicative``: ``f (1 + sigma n)``. Gaussian dropout of rate p has ``sigma^2 = p / (1 -
+      p)``.
     - ``lognormal``: ``f exp(sigma n)``, as in information dropout.
     - ``uniform``: ``f + u``, u uniform and of standard deviation sigma: rounding with a dither to
       steps of ``sigma sqrt(12)``.
-    - ``latent``: ``m + s n``; the units are the means m and after them ``log s^2``, as the encoder of
-      a variational autoencoder gives them. ``sigma`` is not used.
+    - ``latent``: ``m + s n``; the units are the means m and after them ``log s^2``, as the encoder
+      of a variational autoencoder gives them. ``sigma`` is not used.
 
     Args:
         values: clean values, shape ``(n, units)``.

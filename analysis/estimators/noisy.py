@@ -25,23 +25,29 @@ TILE = 512
 class NoisyChannel:
     """Estimate I(X;Z) and I(Z;Y) of a layer with known noise, X uniform on the rows.
 
-    The layer variable holds the clean ``f(x)``. Z is a mixture with one component per row: ``f(x) + sigma n``, n ~ N(0, I), unless
-    ``noise`` names another (`infoplane.analysis.estimators.noise_models.channel_of`). Noise is drawn ``draws`` times around every row
-    and the mixture's density is evaluated exactly (Goldfeld et al. 2019, arXiv 1810.05728):
-    ``I(X;Z) = log2 N - E log2 sum_j p(z | j) / p(z | i)``, z drawn around row i. Unbiased for these rows; the standard error is that
-    of the Monte-Carlo draws. Repeated inputs are taken as one.
+    The layer variable holds the clean ``f(x)``. Z is a mixture with one component per row: ``f(x) +
+    sigma n``, n ~ N(0, I), unless ``noise`` names another
+    (`infoplane.analysis.estimators.noise_models.channel_of`). Noise is drawn ``draws`` times around
+    every row and the mixture's density is evaluated exactly (Goldfeld et al. 2019, arXiv
+    1810.05728): ``I(X;Z) = log2 N - E log2 sum_j p(z | j) / p(z | i)``, z drawn around row i.
+    Unbiased for these rows; the standard error is that of the Monte-Carlo draws. Repeated inputs
+    are taken as one.
 
     Attributes:
-        sigma: standard deviation of the noise that the network has. Adding it to a network that has none makes it another network.
+        sigma: standard deviation of the noise that the network has. Adding it to a network that has
+            none makes it another network.
         draws: noise draws per row.
-        noise: ``additive``, ``multiplicative`` (Gaussian dropout), ``lognormal`` (information dropout), ``uniform`` (dithered
-            quantisation) or ``latent`` (means, and after them log variances, of an encoder).
+        noise: ``additive``, ``multiplicative`` (Gaussian dropout), ``lognormal`` (information
+            dropout), ``uniform`` (dithered quantisation) or ``latent`` (means, and after them log
+            variances, of an encoder).
 
-    When it lies: it is the truth for X uniform on the probe rows; for a population behind them it saturates at log2 N.
+    When it lies: it is the truth for X uniform on the probe rows; for a population behind them it
+    saturates at log2 N.
 
     Example:
         >>> from infoplane.types import continuous, discrete
-        >>> e = NoisyChannel(sigma=0.1).estimate(discrete([0, 1]), continuous([0.0, 100.0]), rng=np.random.default_rng(0))
+        >>> z, rng = continuous([0.0, 100.0]), np.random.default_rng(0)
+        >>> e = NoisyChannel(sigma=0.1).estimate(discrete([0, 1]), z, rng=rng)
         >>> round(e.bits, 6)
         1.0
     """
@@ -57,7 +63,8 @@ class NoisyChannel:
         target="true MI of the network with this noise, X uniform on the rows",
         bound="none needed: unbiased with a Monte-Carlo error",
         validity=(
-            "only for networks whose forward pass adds this noise independently; saturates at log2 N"
+            "only for networks whose forward pass adds this noise independently; saturates at log2 "
+            "N"
         ),
     )
 
@@ -106,7 +113,8 @@ class NoisyChannel:
         """
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
-                f"{self.name}: expected the clean layer (continuous) and row ids or labels (discrete), got {a.kind} and {b.kind}"
+                f"{self.name}: expected the clean layer (continuous) and row ids or labels "
+                f"(discrete), got {a.kind} and {b.kind}"
             )
         same_rows(a, b, self.name)
         z, other = (a, b) if a.kind == "continuous" else (b, a)

@@ -32,7 +32,9 @@ _TRAITS = Traits(
 
 _FEW_ALONE = 10
 _MOST_ALONE = 0.1
-"""Share of rows alone in their pair of symbols beyond which corrections are off by more than their standard error."""
+"""Share of rows alone in their pair of symbols beyond which corrections are off by more than their
+standard error.
+"""
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,13 @@ class Plugin:
     """I(A;B) of discrete variables from their table of counts.
 
     Attributes:
-        target: ``probe-set`` (the rows are everything: no bias, exact) or ``population`` (the rows are a sample).
-        correction: for a population: ``cwj`` (default there), ``chao-shen``, ``grassberger``, ``jackknife``, ``mm``, ``none``.
+        target: ``probe-set`` (the rows are everything: no bias, exact) or ``population`` (the rows
+            are a sample).
+        correction: for a population: ``cwj`` (default there), ``chao-shen``, ``grassberger``,
+            ``jackknife``, ``mm``, ``none``.
 
-    When it lies: with about one row per symbol pair, every correction is a guess; see the coverage of the estimate.
+    When it lies: with about one row per symbol pair, every correction is a guess; see the coverage
+    of the estimate.
 
     Example:
         >>> from infoplane.types import discrete
@@ -106,15 +111,17 @@ class Plugin:
     ) -> Estimate:
         """Estimate I(a;b) in bits; for a population with the interval of `table_errors`.
 
-        No interval where more than a tenth of the rows are alone in their pair of symbols: there the bias of pairs that never
-        appeared exceeds every error. Elsewhere it reaches as far as the correction differs from Chao, Wang & Jost's.
+        No interval where more than a tenth of the rows are alone in their pair of symbols: there
+        the bias of pairs that never appeared exceeds every error. Elsewhere it reaches as far as
+        the correction differs from Chao, Wang & Jost's.
 
         Raises:
             EstimatorError: a continuous variable.
         """
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
-                f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; bin them or use ip.discrete"
+                f"plugin needs discrete variables, got {a.name} {a.kind} and {b.name} {b.kind}; "
+                "bin them or use ip.discrete"
             )
         ca, cb = row_codes(a.values), row_codes(b.values)
         bits = information_bits(ca, cb, self.used_correction)
@@ -124,7 +131,10 @@ class Plugin:
         se, low, high = table_interval(ca, cb, self.used_correction)
         alone = float((joint_counts(ca, cb) == 1).sum()) / a.n
         if alone * a.n > max(_FEW_ALONE, _MOST_ALONE * a.n):
-            note = f"no interval: {alone:.0%} of the rows are alone in their pair of symbols, the bias of unseen pairs is unknown"
+            note = (
+                f"no interval: {alone:.0%} of the rows are alone in their pair of symbols, the "
+                "bias of unseen pairs is unknown"
+            )
             return Estimate(
                 bits,
                 a.n,

@@ -41,5 +41,6 @@ def require_possible(
         return estimate
     bound = f"above {ceiling_words} = {ceiling:.3f}" if estimate.bits > 0 else "below 0"
     raise EstimatorError(
-        f"{estimate.estimator}: {estimate.bits:.3f} bits are {bound} bits, which no information can be; {remedy}"
+        f"{estimate.estimator}: {estimate.bits:.3f} bits are {bound} bits, which no information "
+        f"can be; {remedy}"
     )

@@ -39,7 +39,7 @@ def spread_ties(
     Example:
         >>> x = np.random.default_rng(0).normal(size=(1000, 1)).round(1)
         >>> spread, columns = spread_ties(x, np.arange(1000, dtype=np.uint64), 5)
-        >>> columns, len(np.unique(spread)), int((spread.round(1) != x).sum())  # beside empty levels
+        >>> columns, len(np.unique(spread)), int((spread.round(1) != x).sum())
         (1, 1000, 3)
     """
     spread, columns = values, 0

@@ -22,7 +22,8 @@ class Reading:
     Attributes:
         entropies: the difference of entropies, near and far; 0 where neighbours see all at once.
         information: what neighbours see of the rest, near and far.
-        lower_bound: whether it is read of functions of the variables, which know no more than these.
+        lower_bound: whether it is read of functions of the variables, which know no more than
+            these.
     """
 
     entropies: tuple[float, float]

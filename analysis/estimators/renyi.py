@@ -2,7 +2,8 @@
 
 A geometric quantity, not Shannon information.
 
-Giraldo, Rao & Principe 2015 (IEEE TIT 61(1)), Yu et al. 2020 (arXiv 1808.07912). All logarithms to base 2.
+Giraldo, Rao & Principe 2015 (IEEE TIT 61(1)), Yu et al. 2020 (arXiv 1808.07912). All logarithms to
+base 2.
 """
 
 from __future__ import annotations
@@ -132,8 +133,9 @@ def matrix_entropy(
 
     Alpha 1 is the von Neumann form.
 
-    alpha 2 is ``-log2 |A|_F^2`` and needs no eigenvalues. With ``lanczos`` > 0 the trace of the power is estimated from that many
-    Lanczos steps and 10 random vectors (stochastic Lanczos quadrature, Ubaru, Chen & Saad 2017), for matrices too large for a spectrum.
+    alpha 2 is ``-log2 |A|_F^2`` and needs no eigenvalues. With ``lanczos`` > 0 the trace of the
+    power is estimated from that many Lanczos steps and 10 random vectors (stochastic Lanczos
+    quadrature, Ubaru, Chen & Saad 2017), for matrices too large for a spectrum.
 
     Example:
         >>> round(matrix_entropy(np.eye(4) / 4, 1.01), 9)
@@ -186,7 +188,8 @@ def pair_entropies(
 
     From one pairwise pass, no N x N matrix.
 
-    ``sum_ij K_ij^2`` is a kernel sum at half the squared width; its relative error of 4e-7 is 6e-7 bit.
+    ``sum_ij K_ij^2`` is a kernel sum at half the squared width; its relative error of 4e-7 is 6e-7
+    bit.
     """
     n = len(z)
     if width == 0:
@@ -238,15 +241,18 @@ class MatrixRenyi:
 
     Attributes:
         alpha: order; 1 is von Neumann, 2 needs no eigenvalues, 1.01 is the literature's.
-        width: ``silverman`` (times ``gamma``), ``median``, ``alignment`` (to the labels), or a number in the units of the layer.
+        width: ``silverman`` (times ``gamma``), ``median``, ``alignment`` (to the labels), or a
+            number in the units of the layer.
         gamma: factor of Silverman's rule.
         lanczos: 0 for exact spectra, else the number of Lanczos steps.
 
-    A discrete variable (labels, row identities) has the equality kernel. Ceiling ``log2 n``. When it lies: always, if read as Shannon
-    information; the value is set by the kernel width as much as by the layer, and equals ``log2 n`` or 0 at the ends of the widths.
+    A discrete variable (labels, row identities) has the equality kernel. Ceiling ``log2 n``. When
+    it lies: always, if read as Shannon information; the value is set by the kernel width as much as
+    by the layer, and equals ``log2 n`` or 0 at the ends of the widths.
 
     Example:
-        >>> pairs, rows = Variable("pairs", np.array([[0], [0], [1], [1]]), "discrete"), Variable("id", np.arange(4)[:, None], "discrete")
+        >>> pairs = Variable("pairs", np.array([[0], [0], [1], [1]]), "discrete")
+        >>> rows = Variable("id", np.arange(4)[:, None], "discrete")
         >>> round(MatrixRenyi(alpha=2.0).estimate(pairs, rows).bits, 9)
         1.0
     """
@@ -271,7 +277,8 @@ class MatrixRenyi:
         if isinstance(self.width, str):
             if self.width not in _WIDTHS:
                 raise InputError(
-                    f"width must be a positive number or one of {', '.join(_WIDTHS)}, got {self.width!r}"
+                    f"width must be a positive number or one of {', '.join(_WIDTHS)}, got "
+                    f"{self.width!r}"
                 )
         elif not self.width > 0:
             raise InputError(
@@ -279,7 +286,8 @@ class MatrixRenyi:
             )
         if not self.gamma > 0 or self.lanczos < 0:
             raise InputError(
-                f"expected gamma > 0 and lanczos >= 0, got gamma={self.gamma}, lanczos={self.lanczos}"
+                f"expected gamma > 0 and lanczos >= 0, got gamma={self.gamma}, "
+                f"lanczos={self.lanczos}"
             )
 
     @property
@@ -317,7 +325,8 @@ class MatrixRenyi:
         if self.width == "alignment":
             if labels is None:
                 raise EstimatorError(
-                    "width=alignment needs the labels as the other variable; use width=median or silverman"
+                    "width=alignment needs the labels as the other variable; use width=median or "
+                    "silverman"
                 )
             return alignment_width(v.values, labels)
         return float(self.width)
@@ -329,7 +338,8 @@ class MatrixRenyi:
     def _gram(self, v: Variable, width: float) -> Floats:
         if v.n > _MOST_ROWS:
             raise EstimatorError(
-                f"a Gram matrix of {v.n} rows needs {v.n**2 * 8 / 2**30:.0f} GiB; give at most {_MOST_ROWS} rows, or alpha=2, which needs none"
+                f"a Gram matrix of {v.n} rows needs {v.n**2 * 8 / 2**30:.0f} GiB; give at most "
+                f"{_MOST_ROWS} rows, or alpha=2, which needs none"
             )
         return np.full((v.n, v.n), 1.0 / v.n) if width == 0 else gram(v, width)
 
@@ -423,7 +433,8 @@ class MatrixRenyi:
         """Estimate I_alpha(a;b) in bits. ``rng`` is used by ``lanczos`` only."""
         if a.n != b.n:
             raise InputError(
-                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
+                f"{b.name}"
             )
         if a.kind == b.kind == "discrete":
             pair = row_codes(np.stack([codes_of(a), codes_of(b)], axis=1))

@@ -4,10 +4,10 @@ For every function ``f`` and every positive ``s``, with ``R = (Z - f(X)) / s(X)`
 
     I(X;Z) = h(Z) - h(R) - d E log s(X) + I(X;R),
 
-exactly: given X, Z and R determine each other. Neighbours see all of ``I(X;Z)`` at once only where a
-ball of k neighbours is smaller than the dependence is sharp; they fall short where it is strong or
-where there are many units. Of the right side they need to see little: two entropies, each at a scale
-of its own, and what a location-scale fit has not explained.
+exactly: given X, Z and R determine each other. Neighbours see all of ``I(X;Z)`` at once only where
+a ball of k neighbours is smaller than the dependence is sharp; they fall short where it is strong
+or where there are many units. Of the right side they need to see little: two entropies, each at a
+scale of its own, and what a location-scale fit has not explained.
 """
 
 from __future__ import annotations

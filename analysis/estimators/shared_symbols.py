@@ -25,13 +25,15 @@ def in_company(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
     shared = counts_of(codes)[codes] > 1
     if not shared.any():
         raise EstimatorError(
-            "every class has one row: there is no neighbour within a class; give labels, not row ids"
+            "every class has one row: there is no neighbour within a class; give labels, not row "
+            "ids"
         )
     return shared
 
 
 def with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
-    """Return the rows whose symbol has another row, and a note; all rows of two continuous variables.
+    """Return the rows whose symbol has another row, and a note; all rows of two continuous
+    variables.
 
     Raises:
         EstimatorError: every symbol has one row, or more than a third of the rows are alone.
@@ -43,8 +45,9 @@ def with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, l
         alone = v.n - int(kept.sum())
         if alone > _MOST_ALONE * v.n:
             raise EstimatorError(
-                f"{alone} of {v.n} rows ({alone / v.n:.0%}) are alone with their symbol of {v.name}: "
-                "the number would fall as symbols become more; give more rows, or fewer symbols"
+                f"{alone} of {v.n} rows ({alone / v.n:.0%}) are alone with their symbol of "
+                f"{v.name}: the number would fall as symbols become more; give more rows, or fewer "
+                "symbols"
             )
         if alone:
             note = (

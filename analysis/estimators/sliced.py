@@ -26,20 +26,23 @@ class Sliced:
 
     Goldfeld & Greenewald 2021, arXiv 2110.05279.
 
-    A lower bound of I in expectation; zero exactly when independent; scales to any dimension, since only scalars meet. Labels are not
-    projected. It is *not* subject to the data processing inequality: processing may raise it.
+    A lower bound of I in expectation; zero exactly when independent; scales to any dimension, since
+    only scalars meet. Labels are not projected. It is *not* subject to the data processing
+    inequality: processing may raise it.
 
     Attributes:
         slices: random directions.
         k: neighbours in a slice.
 
-    When it lies: it is small in high dimension even for strong dependence, so compare only layers of one width.
+    When it lies: it is small in high dimension even for strong dependence, so compare only layers
+    of one width.
 
     Example:
         >>> from infoplane.types import continuous
         >>> rng = np.random.default_rng(0)
         >>> a = rng.normal(size=(500, 3))
-        >>> Sliced(slices=20).estimate(continuous(a), continuous(rng.normal(size=(500, 3))), rng=rng).bits < 0.05
+        >>> b = continuous(rng.normal(size=(500, 3)))
+        >>> Sliced(slices=20).estimate(continuous(a), b, rng=rng).bits < 0.05
         True
     """
 
@@ -54,7 +57,8 @@ class Sliced:
         x_as="values",
         target="mean MI of one-dimensional projections",
         bound="lower bound of I (population)",
-        validity="any dimension; not Shannon MI; the data processing inequality does not hold for it",
+        validity="any dimension; not Shannon MI; the data processing inequality "
+        "does not hold for it",
     )
 
     def __post_init__(self) -> None:

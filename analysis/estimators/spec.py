@@ -39,7 +39,10 @@ FAMILIES: dict[str, str] = {
     "cka": f"{_HERE}.dependence:CKA",
     "vinfo": f"{_HERE}.vinfo:VInformation",
 }
-"""Spec prefix -> ``module:class``. Other packages add theirs through the entry-point group ``infoplane.estimators``."""
+"""Spec prefix -> ``module:class``.
+
+Other packages add theirs through the entry-point group ``infoplane.estimators``.
+"""
 
 
 def families() -> dict[str, Any]:  # Any: classes of estimators
@@ -62,15 +65,16 @@ def family_of(prefix: str) -> Any:  # Any: a class of estimators
     if prefix in known:
         return known[prefix].load()
     raise SpecError(
-        f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see `infoplane estimators`)"
-        + did_you_mean(prefix, [*FAMILIES, *known])
+        f"no such estimator: {prefix!r}; expected one of {', '.join([*FAMILIES, *known])} (see "
+        "`infoplane estimators`)" + did_you_mean(prefix, [*FAMILIES, *known])
     )
 
 
 def parse(spec: str | Estimator) -> Estimator:
     """Return the estimator that a spec names; an estimator is returned as it is.
 
-    The form is ``family[:value][,key=value...]``; a bare first value goes to the family's main parameter.
+    The form is ``family[:value][,key=value...]``; a bare first value goes to the family's main
+    parameter.
 
     Raises:
         SpecError: unknown family, unknown parameter, or a value of the wrong type or range.
@@ -82,8 +86,8 @@ def parse(spec: str | Estimator) -> Estimator:
     if not isinstance(spec, str):
         if not isinstance(spec, Estimator):
             raise SpecError(
-                f"expected a spec string or an estimator (with name, traits, supports and estimate, see docs/plugins.md), "
-                f"got {type(spec).__name__}"
+                "expected a spec string or an estimator (with name, traits, supports and estimate, "
+                f"see docs/plugins.md), got {type(spec).__name__}"
             )
         return spec
     prefix, _, rest = spec.strip().partition(":")
@@ -102,7 +106,8 @@ def parse(spec: str | Estimator) -> Estimator:
     known = {f.name: f for f in fields(cls) if f.init}
     if unknown := sorted(set(given) - set(known)):
         raise SpecError(
-            f"{spec!r}: no such parameter: {unknown}; {prefix} has {sorted(known)}{did_you_mean(unknown[0], known)}"
+            f"{spec!r}: no such parameter: {unknown}; {prefix} has "
+            f"{sorted(known)}{did_you_mean(unknown[0], known)}"
         )
     try:
         return cls(**given)  # type: ignore[no-any-return]  # every family is an Estimator

@@ -40,8 +40,10 @@ def chance_interval(bits: float, variance: float, degrees: float, n: int) -> tup
 
     Normal, and a centred ``chi^2 / (2 n ln 2)`` of ``degrees`` of freedom, for n rows.
 
-    ``variance`` in bits^2 is that of both. At independence the normal part vanishes and 2 n ln 2 I is chi-squared, skew and bounded below (Wilks 1938): a symmetric
-    interval would hold the truth always. The quantiles are those of the Pearson type III law with the same variance and third moment.
+    ``variance`` in bits^2 is that of both. At independence the normal part vanishes and 2 n ln 2 I
+    is chi-squared, skew and bounded below (Wilks 1938): a symmetric interval would hold the truth
+    always. The quantiles are those of the Pearson type III law with the same variance and third
+    moment.
 
     Example:
         >>> low, high = chance_interval(0.0, 1 / (2 * 100**2 * _LN2**2), 1, 100)
@@ -177,9 +179,11 @@ def variance_of_halves(a: Codes, b: Codes, correction: Correction) -> tuple[floa
 def weak_interval(bits: float, degrees: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of a weak information, by inverting a noncentral chi-squared.
 
-    2 n ln 2 times the plug-in is noncentral chi-squared, its noncentrality 2 n ln 2 times the truth: inverted at both tails.
+    2 n ln 2 times the plug-in is noncentral chi-squared, its noncentrality 2 n ln 2 times the
+    truth: inverted at both tails.
 
-    At the ends of a law that holds at independence a true 0.007 bit of 200 coin pairs was missed in 3 of 10 draws: the truth itself widens the law.
+    At the ends of a law that holds at independence a true 0.007 bit of 200 coin pairs was missed in
+    3 of 10 draws: the truth itself widens the law.
 
     Example:
         >>> [round(end, 3) for end in weak_interval(0.0, 1, 200)]

@@ -2,8 +2,8 @@
 
 Cross-fitted on held-out rows.
 
-``I_V(Z -> Y) = H_V(Y) - H_V(Y|Z)`` (Xu et al. 2020, arXiv 2002.10689). It may grow with depth: processing can make information usable,
-so the data processing inequality does not apply to it.
+``I_V(Z -> Y) = H_V(Y) - H_V(Y|Z)`` (Xu et al. 2020, arXiv 2002.10689). It may grow with depth:
+processing can make information usable, so the data processing inequality does not apply to it.
 """
 
 from __future__ import annotations
@@ -37,26 +37,32 @@ Reader = Literal["linear", "mlp", "knn", "gaussian"]
 class VInformation:
     """Usable information ``I_V(a -> b)`` in bits: ``a`` is the predictor, ``b`` the target.
 
-    Every row is predicted by a model that never saw it (stratified folds, standardised on the training fold; early stopping, penalties and
-    the temperature on an inner 15 % of the training fold). The estimate is the mean over rows of the pointwise value
-    ``log2 p(y|z) - log2 p(y)`` and its standard error; both terms are held out. In expectation it is at most I(Z;Y) for a discrete ``b``:
-    a poor fit can only lose. What is estimated, and what the interval is of, are the expected held-out bits of predictors fitted on so many rows: less than the family
-    could use given more. For a continuous ``b`` both likelihoods are Gaussian and the number is the gain of that family, no bound.
+    Every row is predicted by a model that never saw it (stratified folds, standardised on the
+    training fold; early stopping, penalties and the temperature on an inner 15 % of the training
+    fold). The estimate is the mean over rows of the pointwise value ``log2 p(y|z) - log2 p(y)`` and
+    its standard error; both terms are held out. In expectation it is at most I(Z;Y) for a discrete
+    ``b``: a poor fit can only lose. What is estimated, and what the interval is of, are the
+    expected held-out bits of predictors fitted on so many rows: less than the family could use
+    given more. For a continuous ``b`` both likelihoods are Gaussian and the number is the gain of
+    that family, no bound.
 
     Attributes:
-        family: ``linear`` (logistic or ridge, L2), ``mlp`` (one tanh layer beside the linear answer), ``knn``, ``gaussian`` (quadratic
-            discriminant; the same as ``linear`` for a continuous target).
+        family: ``linear`` (logistic or ridge, L2), ``mlp`` (one tanh layer beside the linear
+            answer), ``knn``, ``gaussian`` (quadratic discriminant; the same as ``linear`` for a
+            continuous target).
         folds: number of cross-fitting folds.
         hidden: hidden units of ``mlp``.
 
-    When it lies: rows that are copies of each other put the same input into training and test folds; families that cannot express the
-    rule report less than I(Z;Y); a few hundred rows leave an MLP far below what it would use given more.
+    When it lies: rows that are copies of each other put the same input into training and test
+    folds; families that cannot express the rule report less than I(Z;Y); a few hundred rows leave
+    an MLP far below what it would use given more.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> y = rng.integers(0, 2, 400)
         >>> from infoplane.types import continuous, discrete
-        >>> e = VInformation("linear").estimate(continuous(y + 0.01 * rng.normal(size=400)), discrete(y), rng=rng)
+        >>> z = continuous(y + 0.01 * rng.normal(size=400))
+        >>> e = VInformation("linear").estimate(z, discrete(y), rng=rng)
         >>> 0.98 < e.bits <= 1.01
         True
     """
@@ -73,7 +79,8 @@ class VInformation:
         target="information about Y that the family can use from Z (population, held out)",
         bound="I_V <= I in expectation for discrete Y",
         validity=(
-            "held-out rows; may grow with depth, the DPI does not apply; duplicated rows leak between folds"
+            "held-out rows; may grow with depth, the DPI does not apply; duplicated rows leak "
+            "between folds"
         ),
     )
 
@@ -109,7 +116,8 @@ class VInformation:
     def bytes_needed(self, rows: int, units: int) -> int:
         """Return what an estimate of a layer holds beside it, see `infoplane.contract.HoldsCopies`.
 
-        A fold's standardised columns (no more than rows) and the parts of them that are fitted and tuned on.
+        A fold's standardised columns (no more than rows) and the parts of them that are fitted and
+        tuned on.
         """
         copies = 4 if self.family == "gaussian" else 3
         return copies * rows * min(units, rows) * 8
@@ -153,7 +161,8 @@ def _generator(rng: np.random.Generator | None) -> np.random.Generator:
 def _check_pair(a: Variable, b: Variable) -> None:
     if a.n != b.n:
         raise InputError(
-            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of {b.name}"
+            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
+            f"{b.name}"
         )
 
 
@@ -202,7 +211,8 @@ def target_columns(v: Variable) -> Floats:
     codes = _symbols(v)
     if codes.max() + 1 > v.n / 2:
         raise EstimatorError(
-            f"{v.name}: {int(codes.max()) + 1} different symbols in {v.n} rows; a predictor cannot be fitted on symbols that do not repeat, pass it as continuous"
+            f"{v.name}: {int(codes.max()) + 1} different symbols in {v.n} rows; a predictor cannot "
+            "be fitted on symbols that do not repeat, pass it as continuous"
         )
     return np.eye(int(codes.max()) + 1)[codes]
 
@@ -215,7 +225,8 @@ def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[
     """Return fold of every row, stratified: rows are dealt out class by class, in random order."""
     if b.n < 4 * e.folds:
         raise EstimatorError(
-            f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds or more probe rows"
+            f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds "
+            "or more probe rows"
         )
     order = rng.permutation(b.n)
     if b.kind == "discrete":
@@ -435,8 +446,9 @@ def mdl_online_code(
 ) -> CodeLength:
     """Count the bits to send the labels block by block, each coded by a probe of earlier ones.
 
-    ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from few rows gets a short code, which plain accuracy
-    cannot show. The row order is random (``rng``; seed 0 without).
+    ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from
+    few rows gets a short code, which plain accuracy cannot show. The row order is random (``rng``;
+    seed 0 without).
 
     Raises:
         EstimatorError: continuous labels or fewer than 40 rows.
@@ -445,7 +457,8 @@ def mdl_online_code(
     _check_pair(z, y)
     if y.kind != "discrete" or y.n < 40:
         raise EstimatorError(
-            f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and {y.n} rows"
+            f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and "
+            f"{y.n} rows"
         )
     codes, columns = _symbols(y), target_columns(z)
     classes, n = int(codes.max()) + 1, y.n

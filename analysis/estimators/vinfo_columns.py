@@ -19,8 +19,9 @@ _NO_VARIANCE = 1e-12
 def standardised(z: NDArray[np.floating[Any]], train: NDArray[np.int64]) -> Floats:
     """Return columns centred and scaled by the training rows; constant ones go.
 
-    Wider than long is rotated onto the span of the training rows. Every family's penalty is rotation invariant, so nothing usable
-    is lost. Only inner products of rows are needed for it, which are summed over blocks of columns.
+    Wider than long is rotated onto the span of the training rows. Every family's penalty is
+    rotation invariant, so nothing usable is lost. Only inner products of rows are needed for it,
+    which are summed over blocks of columns.
 
     Args:
         z: N rows of D columns, shape ``(N, D)``, in the precision in which they are stored.

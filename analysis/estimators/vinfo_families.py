@@ -2,8 +2,9 @@
 
 Each fits on the training part of a fold, tunes on its inner split and returns a predictor.
 
-A classifier returns natural-log probabilities of shape ``(n, classes)``; a regressor returns means of shape ``(n, targets)``.
-No family ever sees the test fold. numpy and scipy only, so that probing a layer needs no torch.
+A classifier returns natural-log probabilities of shape ``(n, classes)``; a regressor returns means
+of shape ``(n, targets)``. No family ever sees the test fold. numpy and scipy only, so that probing
+a layer needs no torch.
 """
 
 from __future__ import annotations
@@ -33,8 +34,10 @@ class Split:
 
     Attributes:
         z, zi: predictors of the fitted and the inner rows, shape ``(n, dim)``.
-        y, yi: targets; integer codes ``(n,)`` for a classifier, floats ``(n, targets)`` for a regressor.
-        base: natural-log class probabilities ``(classes,)`` or target means ``(targets,)`` of the fold's training rows: the answer without input.
+        y, yi: targets; integer codes ``(n,)`` for a classifier, floats ``(n, targets)`` for a
+            regressor.
+        base: natural-log class probabilities ``(classes,)`` or target means ``(targets,)`` of the
+            fold's training rows: the answer without input.
         discrete: whether the targets are classes.
     """
 
@@ -71,9 +74,11 @@ def fit_family(
 
     The base rates where it learnt nothing.
 
-    Learnt means a gain over the base rates above 2.5 standard errors: the choice among tuned predictors, a winner's curse, would cost small negative bits on independent data. Where the inner rows
-    leave it open (a gain above 0 and below 4 standard errors) fits on ``split(1)`` and ``split(2)``, whose inner rows are others, are asked, too: one split alone, at 1.5, threw away a true 0.16 bit in
-    every tenth fold of 600 rows.
+    Learnt means a gain over the base rates above 2.5 standard errors: the choice among tuned
+    predictors, a winner's curse, would cost small negative bits on independent data. Where the
+    inner rows leave it open (a gain above 0 and below 4 standard errors) fits on ``split(1)`` and
+    ``split(2)``, whose inner rows are others, are asked, too: one split alone, at 1.5, threw away a
+    true 0.16 bit in every tenth fold of 600 rows.
 
     Raises:
         InputError: no such family.
@@ -197,7 +202,8 @@ def unpack_weights(flat: Floats, d: int, h: int, k: int) -> list[Floats]:
 def _fit_mlp(split: Split, rng: np.random.Generator, hidden: int) -> Predictor:
     """Fit one tanh layer beside a linear skip that starts at the linear family's answer.
 
-    Trained by L-BFGS under two weight penalties; the iterate with the smallest inner loss is kept (early stopping).
+    Trained by L-BFGS under two weight penalties; the iterate with the smallest inner loss is kept
+    (early stopping).
     """
     runs = [train_mlp(split, rng, hidden, penalty) for penalty in (1e-2, 1e-4)]
     weights = min(runs, key=lambda run: run[0])[1]

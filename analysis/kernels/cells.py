@@ -92,7 +92,8 @@ def _by_blocks(z: Values, keys_of: Callable[[Values, Keys, Keys], None]) -> Keys
 
     Args:
         z: shape ``(n, dim)``.
-        keys_of: writes the keys of a block of rows, ``(rows, dim)``, by weights of the units, ``(dim,)``, into ``(rows,)``.
+        keys_of: writes the keys of a block of rows, ``(rows, dim)``, by weights of the units,
+            ``(dim,)``, into ``(rows,)``.
     """
     n, dim = z.shape
     z, weights, out = np.ascontiguousarray(z), cell_weights(dim), np.empty(n, np.uint64)

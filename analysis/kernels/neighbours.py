@@ -27,7 +27,8 @@ class Distances:
 
     Remembered while they fit into 128 MiB (5792 rows), else made anew each time.
 
-    Exact in float64: distances that cancellation would spoil are taken from the rows themselves, so equal rows are at exactly 0.
+    Exact in float64: distances that cancellation would spoil are taken from the rows themselves, so
+    equal rows are at exactly 0.
 
     Args:
         points: shape ``(n, dim)``.
@@ -91,8 +92,9 @@ def kth_distances(
     """Return every row's distance to its k-th nearest other row for several k, ``(n,)`` each.
 
     Args:
-        parts: arrays of shape ``(n, dim)``, or their `Distances` where these are asked for again; the
-            distance of two rows is the largest over parts of their Euclidean distance in a part.
+        parts: arrays of shape ``(n, dim)``, or their `Distances` where these are asked for again;
+            the distance of two rows is the largest over parts of their Euclidean distance in a
+            part.
         ks: each 1 <= k < n.
 
     See `Distances` for exactness. Memory beyond those is one tile per thread and k numbers per row.
@@ -149,7 +151,8 @@ def count_within(
 
     At most that far, when not ``strict``.
 
-    Distances are those of `kth_distance`, computed the same way: a row at exactly ``eps`` is recognised as such.
+    Distances are those of `kth_distance`, computed the same way: a row at exactly ``eps`` is
+    recognised as such.
     """
     from infoplane.analysis.kernels.neighbours_compiled import count_below, count_line
 

@@ -141,7 +141,8 @@ def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
 def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> None:
     """Neighbours on a line.
 
-    ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not counted.
+    ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not
+    counted.
     """
     n = len(values)
     for p in range(n):

@@ -2,7 +2,8 @@
 
 Gaussian kernel sums for any number of variances, in total and within groups. No N x N in memory.
 
-Tiles come from BLAS, the exponentials from a compiled loop over a tile in cache; only the upper half is visited. Sums are float64.
+Tiles come from BLAS, the exponentials from a compiled loop over a tile in cache; only the upper
+half is visited. Sums are float64.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def gaussian_sums(
         classes: shape ``(n,)``; None for one class.
 
     Returns:
-        Two arrays of shape ``(n, v, 2)``: totals and own-class sums; the last axis is (8 s2, 2 s2) in the exponent's denominator.
+        Two arrays of shape ``(n, v, 2)``: totals and own-class sums; the last axis is (8 s2, 2 s2)
+            in the exponent's denominator.
     """
     found = grouped_sums(z, variances, [] if classes is None else [classes])
     return found[0], found[-1]
@@ -61,16 +63,20 @@ def grouped_sums(
 ) -> list[Floats]:
     """Return the sums of `gaussian_sums` for several groupings of the rows, from one pass.
 
-    Half-samples are groupings, permuted labels are, classes are. The first should be the one of fewest groups: the rows are sorted by it.
-    ``z`` may be `Rows` that do not fit into memory: they are centred into a temporary file and read back in blocks of 128 MiB.
-    ``device`` names a torch device; left out it is ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one, or this compiled pass (``cpu``).
+    Half-samples are groupings, permuted labels are, classes are. The first should be the one of
+    fewest groups: the rows are sorted by it. ``z`` may be `Rows` that do not fit into memory: they
+    are centred into a temporary file and read back in blocks of 128 MiB. ``device`` names a torch
+    device; left out it is ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one, or this
+    compiled pass (``cpu``).
 
     Returns:
         Arrays of shape ``(n, v, 2)``: one over all rows, then one per grouping.
 
-    Errors: exponentials are float32 (relative error below 4e-7, sums of positive terms). Squared distances are: up to 10 dimensions, sums of
-    differences in the dtype of ``z``; above, products of centred rows, in float32 only where their error ``2 eps max|z_c|^2 / (2 min s2)``
-    stays below 7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads, nor on the other variances.
+    Errors: exponentials are float32 (relative error below 4e-7, sums of positive terms). Squared
+    distances are: up to 10 dimensions, sums of differences in the dtype of ``z``; above, products
+    of centred rows, in float32 only where their error ``2 eps max|z_c|^2 / (2 min s2)`` stays below
+    7e-6 nats (1e-5 bit), else in float64. Results do not depend on the number of threads, nor on
+    the other variances.
     """
     n, dim = z.shape
     if len(variances) > 1 and not _within_floats(variances):
@@ -122,7 +128,8 @@ def block_sums(z: Values, variances: Floats, blocks: Codes, count: int) -> tuple
         blocks: shape ``(n,)``, of ``count`` blocks.
 
     Returns:
-        Sums of shape ``(v, 2, count, n)`` and the order of their rows, shape ``(n,)``: sorted by block.
+        Sums of shape ``(v, 2, count, n)`` and the order of their rows, shape ``(n,)``: sorted by
+        block.
     """
     n = len(z)
     z, variances = _in_unit(z, variances)  # type: ignore[assignment]  # values stay values
@@ -146,8 +153,8 @@ def _strip_of_blocks(
 ) -> Callable[[int], tuple[Floats, Floats]]:
     """Return what makes the sums of the rows from i on, and those of the columns from i on.
 
-    The strip's own sums have shape ``(v, 2, count, rows)``; those of the columns have ``(v, 2, b, n - i)``, for the b blocks that the
-    strip's rows lie in.
+    The strip's own sums have shape ``(v, 2, count, rows)``; those of the columns have ``(v, 2, b, n
+    - i)``, for the b blocks that the strip's rows lie in.
     """
     from infoplane.analysis.kernels.pairwise_compiled import tile_of_blocks
 
@@ -197,7 +204,8 @@ def _in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats
 def chosen_device(device: str | None) -> str:
     """Return a torch device, or ``cpu``.
 
-    What is asked for, here or by `on_device`, else ``INFOPLANE_DEVICE``, else an NVIDIA card that torch can use. Torch is not loaded to see none.
+    What is asked for, here or by `on_device`, else ``INFOPLANE_DEVICE``, else an NVIDIA card that
+    torch can use. Torch is not loaded to see none.
     """
     asked = device or device_here() or os.environ.get("INFOPLANE_DEVICE", "").strip()
     if asked or not os.path.exists("/dev/nvidia0"):
@@ -233,7 +241,8 @@ def anchored_sums(
     ``len(anchors) * n`` pairs, two looks at each block of ``z``.
 
     Returns:
-        Arrays of shape ``(len(anchors), v, 2)``: one over all rows, then one per grouping; float64 products, exponentials in float32.
+        Arrays of shape ``(len(anchors), v, 2)``: one over all rows, then one per grouping; float64
+            products, exponentials in float32.
     """
     from infoplane.analysis.kernels.pairwise_compiled import rectangle
 
@@ -288,9 +297,12 @@ class _Pass:
         first, last: where the class of each row begins and ends, shape ``(N,)``.
         groups: codes of the further groupings, shape ``(M, N)``.
         scales: of the exponents, shape ``(V,)``.
-        total: sums over all rows, the own class and the own groups, shape ``(V, 2 + M, 2, N)``; 8 s2, then 2 s2.
-        norms: squared norms of the rows, shape ``(N,)``; empty where distances are sums of differences.
-        columns: coordinates of the rows, shape ``(dim, N)``; empty where distances are made of products.
+        total: sums over all rows, the own class and the own groups, shape ``(V, 2 + M, 2, N)``; 8
+            s2, then 2 s2.
+        norms: squared norms of the rows, shape ``(N,)``; empty where distances are sums of
+            differences.
+        columns: coordinates of the rows, shape ``(dim, N)``; empty where distances are made of
+            products.
     """
 
     first: Codes
@@ -315,9 +327,21 @@ class _Pass:
         for j in range(start, stop, TILE):
             width = min(TILE, stop - j)
             tile(
-                products(j, width), self.columns, self.norms, self.first, self.last, self.groups,
-                i, j, rows, width, self.scales, sums, below, j - start,
-            )  # fmt: skip
+                products(j, width),
+                self.columns,
+                self.norms,
+                self.first,
+                self.last,
+                self.groups,
+                i,
+                j,
+                rows,
+                width,
+                self.scales,
+                sums,
+                below,
+                j - start,
+            )
         return sums, below
 
     def add(
@@ -329,7 +353,8 @@ class _Pass:
 
         Args:
             strips: first rows.
-            begin, stop: the columns they were held against; those before a strip itself are left out.
+            begin, stop: the columns they were held against; those before a strip itself are left
+                out.
             strip: makes what the strip of such a first row adds.
         """
         for i, (sums, below) in zip(strips, in_order(strip, strips), strict=True):

@@ -3,10 +3,11 @@
 From a tile of products or from coordinates to sums of Gaussian kernels. Written so that they
 vectorise.
 
-Functions called by loops are inlined by force: linked, the copy that runs depends on whether this process compiled it or read it from the cache, and
-the two round differently.
+Functions called by loops are inlined by force: linked, the copy that runs depends on whether this
+process compiled it or read it from the cache, and the two round differently.
 
-A row of a tile stays in the first-level cache. ``low`` is exp(-D / 8 s2) and ``up = low^4`` is exp(-D / 2 s2): one exponential, two bounds.
+A row of a tile stays in the first-level cache. ``low`` is exp(-D / 8 s2) and ``up = low^4`` is
+exp(-D / 2 s2): one exponential, two bounds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from infoplane.jit import compiled, inlined
 
 _FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 _F = np.float32
-# 2^r = 1 + r (c1 + ...) on [-1/2, 1/2]: relative error 9.2e-8 before rounding (Remez), exactly 1 at 0
+# 2^r = 1 + r (c1 + ...) on [-1/2, 1/2]: relative error 9.2e-8 before rounding (Remez), exactly 1 at
+# 0
 _C1, _C2, _C3, _C4, _C5 = (
     _F(0.69314698),
     _F(0.24022242),
@@ -28,7 +30,8 @@ _C1, _C2, _C3, _C4, _C5 = (
     _F(0.00132647),
 )
 _FLUSH = 64
-# Below these the sums, which hold a 1 from the row itself, do not notice; above them no number is denormal, and denormals are slow.
+# Below these the sums, which hold a 1 from the row itself, do not notice; above them no number is
+# denormal, and denormals are slow.
 _LEAST_EXPONENT, _LEAST_LOW = _F(-120.0), _F(4.7e-10)
 UNROLL = 5
 
@@ -137,9 +140,11 @@ def tile(  # noqa: C901  # written as one loop, so that numba compiles one
 ) -> None:
     """Add one tile of the upper half to the sums of its rows and of its columns.
 
-    Products ``g`` are used when it has entries, coordinates ``zt`` otherwise. Rows are sorted by class: row i's class is first[i]..last[i].
-    ``groups`` (m, n) are further groupings. ``sums`` (v, 2 + m, 2, rows) and ``below`` (v, 2 + m, 2, ...), where the columns of this tile begin
-    ``at``: of all rows, own class, own groups; low and up. All arrays are whole ones: numba compiles once more for slices.
+    Products ``g`` are used when it has entries, coordinates ``zt`` otherwise. Rows are sorted by
+    class: row i's class is first[i]..last[i]. ``groups`` (m, n) are further groupings. ``sums`` (v,
+    2 + m, 2, rows) and ``below`` (v, 2 + m, 2, ...), where the columns of this tile begin ``at``:
+    of all rows, own class, own groups; low and up. All arrays are whole ones: numba compiles once
+    more for slices.
     """
     d = np.empty(columns, np.float32)
     low = np.empty(columns, np.float32)
@@ -223,8 +228,8 @@ def tile_of_blocks(
 
     A row adds up stretches of columns, a column stretches of rows.
 
-    Block b is the rows edges[b] .. edges[b + 1], ``of`` (n,) the block of each row. ``sums`` (v, 2, blocks, rows); ``below`` (v, 2, blocks of these
-    rows, columns from i0 on).
+    Block b is the rows edges[b] .. edges[b + 1], ``of`` (n,) the block of each row. ``sums`` (v, 2,
+    blocks, rows); ``below`` (v, 2, blocks of these rows, columns from i0 on).
     """
     d = np.empty(columns, np.float32)
     running = np.zeros((len(scales), 2, columns), np.float32)

@@ -28,8 +28,9 @@ def grouped_sums(
 
     The device holds the centred rows.
 
-    float32 where the rounding of squared distances stays below 7e-6 nats, float64 elsewhere (a device without it, such as ``mps``, raises
-    torch's own error); products never use reduced-precision formats. Sums of a tile are made in its dtype, between tiles in float64.
+    float32 where the rounding of squared distances stays below 7e-6 nats, float64 elsewhere (a
+    device without it, such as ``mps``, raises torch's own error); products never use
+    reduced-precision formats. Sums of a tile are made in its dtype, between tiles in float64.
     """
     n = rows.shape[0]
     rates = 1.0 / (8.0 * np.asarray(variances, np.float64))

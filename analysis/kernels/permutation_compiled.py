@@ -22,10 +22,12 @@ def exceedances(
 ) -> int:
     """Count the draws ``first`` to ``last`` whose table reaches the one of the rows themselves.
 
-    A draw shuffles the labels within each stratum, by random numbers of its own (splitmix64 from its number), so that draws may be shared out.
+    A draw shuffles the labels within each stratum, by random numbers of its own (splitmix64 from
+    its number), so that draws may be shared out.
 
-    starts: first place of every stratum, and the number of rows m at the end. cells: of the rows, sorted by stratum, place in the table of their
-    code and label 0, shape (m,). labels: shape (m,). table: flat, of the rows of all other strata, whose labels cannot move.
+    starts: first place of every stratum, and the number of rows m at the end. cells: of the rows,
+    sorted by stratum, place in the table of their code and label 0, shape (m,). labels: shape (m,).
+    table: flat, of the rows of all other strata, whose labels cannot move.
     """
     m, most = len(cells), 0
     counts = table.copy()

@@ -11,7 +11,9 @@ from infoplane.analysis.kernels.threads import in_order, single_blas, with_one_t
 
 Floats = NDArray[np.float64]
 LARGE = 1024
-"""Rows from which on torch's LAPACK takes, on one thread, at most what numpy's takes on two; smaller matrices are not worth importing torch."""
+"""Rows from which on torch's LAPACK takes, on one thread, at most what numpy's takes on two;
+smaller matrices are not worth importing torch.
+"""
 
 
 def eigenvalues(a: Floats) -> Floats:

@@ -90,8 +90,8 @@ _blas = _SingleBlas()
 def single_blas() -> Iterator[None]:
     """BLAS on one thread in this whole process while any caller is inside.
 
-    Our threads each multiply a tile of their own: BLAS threads on top would fight for the same cores. One BLAS thread also gives the same
-    bits whatever the number of workers.
+    Our threads each multiply a tile of their own: BLAS threads on top would fight for the same
+    cores. One BLAS thread also gives the same bits whatever the number of workers.
     """
     _blas.enter()
     try:
@@ -128,8 +128,10 @@ def in_order(work: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 
     What is added up from them does not depend on the number.
 
-    This thread is one of them and works while it waits: woken beside a busy thread, a single other one is put on another core, where two are often put on
-    the same. At most two results per thread wait for their turn. The threads stay: starting them anew takes longer than hashing a small layer.
+    This thread is one of them and works while it waits: woken beside a busy thread, a single other
+    one is put on another core, where two are often put on the same. At most two results per thread
+    wait for their turn. The threads stay: starting them anew takes longer than hashing a small
+    layer.
     """
     number, device = threads(), device_here()
     if number == 1:

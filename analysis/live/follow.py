@@ -118,8 +118,9 @@ def measure_beside(
 
     Results go to the run's own result lines.
 
-    Runs in the watching process, so training neither waits nor shares its memory. A run that is not there yet is waited for,
-    and one that is resumed is followed again. ``estimators=None`` takes those that can answer at its first checkpoint.
+    Runs in the watching process, so training neither waits nor shares its memory. A run that is not
+    there yet is waited for, and one that is resumed is followed again. ``estimators=None`` takes
+    those that can answer at its first checkpoint.
     """
     said = ""
     while not stop.is_set():

@@ -47,7 +47,8 @@ def host_name(header: str) -> str:
     Empty when the header is no name with an optional port.
 
     Example:
-        >>> host_name("localhost:8000"), host_name("[::1]:8000"), host_name("EVIL.example"), host_name("[::1].evil.example")
+        >>> hosts = "localhost:8000", "[::1]:8000", "EVIL.example", "[::1].evil.example"
+        >>> tuple(map(host_name, hosts))
         ('localhost', '::1', 'evil.example', '')
     """
     found = _HOST.fullmatch(header.strip(" ").lower())

@@ -22,9 +22,14 @@ from infoplane.errors import InfoplaneError, InputError, MissingExtra
 from infoplane.plane import Plane
 from infoplane.types import DPIReport
 
-POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; img-src "
+    "data: blob:; connect-src 'self'; base-uri 'none'; form-action 'none'"
+)
 MOST_CONNECTIONS = 500
-"""Open at once; more are answered by 503, so that a flood costs bounded memory and file descriptors."""
+"""Open at once; more are answered by 503, so that a flood costs bounded memory and file
+descriptors.
+"""
 POLL_SECONDS, KEEP_ALIVE_SECONDS = 0.4, 15.0
 
 
@@ -96,7 +101,8 @@ def application(
         source: what to follow.
         title: heading.
         token: required in the query string when given.
-        viewers: counts who looks. answer: what `/which` says to a question, so that a restarted training knows its page.
+        viewers: counts who looks. answer: what `/which` says to a question, so that a restarted
+            training knows its page.
         hosts: names in the Host header that are answered; None answers all (give a token then).
 
     Raises:
@@ -201,8 +207,9 @@ def serve(
 ) -> None:
     """Serve the live page until interrupted; prints its address.
 
-    ``listening`` is a socket that is listening already. Beyond loopback a token is required and made when none is given. With ``linger`` it also ends when standard input has closed (whoever started
-    it is gone) and nobody has looked for so many seconds.
+    ``listening`` is a socket that is listening already. Beyond loopback a token is required and
+    made when none is given. With ``linger`` it also ends when standard input has closed (whoever
+    started it is gone) and nobody has looked for so many seconds.
 
     Raises:
         MissingExtra: starlette, uvicorn or plotly is not installed.

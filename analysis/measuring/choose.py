@@ -39,11 +39,18 @@ ROWS, LAYERS, STEPS = 1000, 8, 3
 LEAST_BITS = 0.1
 """Below this all rows of a layer that moves lie in one cell: the cells are too wide for it."""
 OPEN_SHARE = 0.5
-"""A convention can answer where at least this share of the layers, at every checkpoint, is below its ceiling."""
+"""A convention can answer where at least this share of the layers, at every checkpoint, is below
+its ceiling.
+"""
 LEAST_COVERAGE = 0.65
-"""Bins where fewer rows than this share their cell with others count rows. On the rows looked at: of all rows more do."""
+"""Bins where fewer rows than this share their cell with others count rows.
+
+On the rows looked at: of all rows more do.
+"""
 LEAST_SHARE = 0.5
-"""Of what cells over this checkpoint's own range say: less remains where a layer has grown out of its first range."""
+"""Of what cells over this checkpoint's own range say: less remains where a layer has grown out of
+its first range.
+"""
 
 
 @dataclass(frozen=True)
@@ -67,13 +74,15 @@ class Choice:
 def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -> Choice:
     """Return estimators whose numbers can move on this run, the one to draw first.
 
-    A few layers of the first, middle and last checkpoint are tried on at most 1000 rows. Bins come first where some can
-    answer: those on [-1, 1] where all values lie there, else cells over the range of each layer. Then the finest kernel
-    width that can answer. ``exact`` always comes along: it says what is lost whatever the resolution.
+    A few layers of the first, middle and last checkpoint are tried on at most 1000 rows. Bins come
+    first where some can answer: those on [-1, 1] where all values lie there, else cells over the
+    range of each layer. Then the finest kernel width that can answer. ``exact`` always comes along:
+    it says what is lost whatever the resolution.
 
     Args:
         archive: from `infoplane.open_archive`, or its path.
-        growing: leave out bins whose edges come from the whole run: they have no number before its end.
+        growing: leave out bins whose edges come from the whole run: they have no number before its
+            end.
 
     Raises:
         InputError: the run has no checkpoint yet.
@@ -110,8 +119,9 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
         (KERNELS[-1], GROUND_TRUTH) if archive.y is None else (KERNELS[-1], USABLE, GROUND_TRUTH)
     )
     reason = (
-        f"{archive.n_rows} rows are too few to tell widths of these layers apart: every cell and"
-        " every kernel holds one row; usable information is what can be shown (`infoplane plot -k usable`)"
+        f"{archive.n_rows} rows are too few to tell widths of these layers apart: every cell and "
+        "every kernel holds one row; usable information is what can be shown (`infoplane plot -k "
+        "usable`)"
     )
     return Choice(specs, reason, saturated=True)
 

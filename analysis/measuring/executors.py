@@ -34,7 +34,8 @@ class Job:
     """One activation and what to measure of it.
 
     Attributes:
-        layer: its layer. cells: steps at which it is equal bit for bit, and the estimators still missing at each. device: of the kernels.
+        layer: its layer. cells: steps at which it is equal bit for bit, and the estimators still
+            missing at each. device: of the kernels.
     """
 
     layer: str
@@ -166,8 +167,9 @@ def _on_dask(
 def client_of(address: str, workers: int) -> Iterator[Any]:  # Any: dask has no types
     """Yield a client of a scheduler, or of a cluster on this machine for the address ``local``.
 
-    Whoever can talk to a scheduler runs code as its owner, and any user of this machine reaches its ports. So the local
-    cluster talks to holders of one certificate only, which is made for it, never leaves memory and ends with it.
+    Whoever can talk to a scheduler runs code as its owner, and any user of this machine reaches its
+    ports. So the local cluster talks to holders of one certificate only, which is made for it,
+    never leaves memory and ends with it.
 
     Raises:
         MissingExtra: nothing is installed that makes certificates.

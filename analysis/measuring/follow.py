@@ -32,18 +32,22 @@ if TYPE_CHECKING:
     from infoplane.plane import Plane
 
 LOOK_SECONDS, LEAST_SECONDS = 0.5, 0.05
-"""Longest and shortest rest: waking up costs a tenth of a millisecond, of which shorter and shorter rests would make the whole budget."""
+"""Longest and shortest rest: waking up costs a tenth of a millisecond, of which shorter and shorter
+rests would make the whole budget.
+"""
 
 
 @dataclass
 class Budget:
     """A share of the time.
 
-    How long to rest so that processor seconds stay below ``share`` times the seconds since the start.
+    How long to rest so that processor seconds stay below ``share`` times the seconds since the
+    start.
 
     Attributes:
         share: 0.05 lets this process use a twentieth of one core.
-        busy: processor seconds used so far. clock: seconds that pass. Both count from this process's start or from zero.
+        busy: processor seconds used so far. clock: seconds that pass. Both count from this
+            process's start or from zero.
 
     Example:
         >>> Budget(0.1, busy=lambda: 3.0, clock=lambda: 10.0, start=0.0).rest_seconds()
@@ -85,9 +89,11 @@ def follow(
 
     Args:
         run: a run folder; one that is not there yet is waited for.
-        estimators: spec strings; None takes those that can answer at the first checkpoint, see `choose_estimators`. Rules with edges frozen over
-            the run or a layer (``bin:range``, ``bin:saxe-paper``) wait for its end.
-        over: set when the training is over: the budget falls away, what is left is measured, and this returns.
+        estimators: spec strings; None takes those that can answer at the first checkpoint, see
+            `choose_estimators`. Rules with edges frozen over the run or a layer (``bin:range``,
+            ``bin:saxe-paper``) wait for its end.
+        over: set when the training is over: the budget falls away, what is left is measured, and
+            this returns.
         gone: set when nobody wants results any more: this returns after the cell at hand.
         max_overhead: share of one core that may be used until then.
         budget: instead of ``max_overhead``.
@@ -141,7 +147,9 @@ def follow(
                 if last_look:
                     return None if gone.is_set() else measure(archive, estimators, seed=seed)
                 mark = now
-            except InfoplaneError:  # still being made, or rolled back under our eyes: look again, unless this is how it ended
+            # still being made, or rolled back under our eyes: look again, unless this is how it
+            # ended
+            except InfoplaneError:
                 if last_look:
                     raise
         pace(0, 0)

@@ -31,15 +31,16 @@ def freeze_edges(
 ) -> dict[str, list[Estimator]]:
     """Return per layer the estimators, their edges frozen where ``traits.edges`` asks for it.
 
-    Edges of scope ``run`` come from all layers and checkpoints of the run, edges of scope ``layer`` from all checkpoints of
-    the layer, whatever part of them is measured then. Symbols have no
+    Edges of scope ``run`` come from all layers and checkpoints of the run, edges of scope ``layer``
+    from all checkpoints of the layer, whatever part of them is measured then. Symbols have no
     edges, and values that are not finite none that mean anything: both are left out.
 
     Args:
         estimators: as parsed.
         archive: the run.
         layers: those to be measured; all by default.
-        until: the last checkpoint that counts; the last that is there by default. A plane names its own, see `edges_until`.
+        until: the last checkpoint that counts; the last that is there by default. A plane names its
+            own, see `edges_until`.
     """
     over_run = [_freeze(e, archive, archive.layers, until, scope="run") for e in estimators]
     return {

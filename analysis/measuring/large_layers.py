@@ -72,7 +72,8 @@ def require_memory(archive: Archive, layer: str, estimator: HoldsCopies) -> None
     """Refuse to estimate what would not fit into memory.
 
     Raises:
-        EstimatorError: the layer, or what the estimator holds beside it, is larger than `memory_bytes`.
+        EstimatorError: the layer, or what the estimator holds beside it, is larger than
+            `memory_bytes`.
     """
     info, most = archive.layer_info(layer), memory_bytes()
     rows, units = archive.n_rows, prod(info.shape)
@@ -81,8 +82,9 @@ def require_memory(archive: Archive, layer: str, estimator: HoldsCopies) -> None
     if not beside or max(own, beside) <= most:
         return
     raise EstimatorError(
-        f"layer {layer!r} has {rows} rows of {units} units: {size_text(own)}, and {size_text(beside)} beside it, more than "
-        f"INFOPLANE_MEMORY={size_text(most)} allows: take fewer probe rows or units (reduce=, max_rows=), or raise INFOPLANE_MEMORY"
+        f"layer {layer!r} has {rows} rows of {units} units: {size_text(own)}, and "
+        f"{size_text(beside)} beside it, more than INFOPLANE_MEMORY={size_text(most)} allows: take "
+        "fewer probe rows or units (reduce=, max_rows=), or raise INFOPLANE_MEMORY"
     )
 
 

@@ -54,25 +54,31 @@ def measure(
 
     Args:
         archive: from `infoplane.open_archive`, or its path.
-        estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``. Left out, those that can answer on this run,
-            see `choose_estimators`; a line on stderr says which and why.
+        estimators: spec strings or estimators, e.g. ``["bin:szt", "kde:variance=0.001", "exact"]``.
+            Left out, those that can answer on this run, see `choose_estimators`; a line on stderr
+            says which and why.
         layers, steps: some of the archive's; all by default.
-        workers: threads on this machine, each with a cell of its own; with one, every kernel uses all cores (`INFOPLANE_THREADS`). Results do
-            not depend on it.
+        workers: threads on this machine, each with a cell of its own; with one, every kernel uses
+            all cores (`INFOPLANE_THREADS`). Results do not depend on it.
         seed: one seed gives one plane, whatever the order of work.
         resume: read and append result lines in ``RUN/planes``; a run measured before costs nothing.
         progress: True for a bar on the terminal, or a function of (done, total).
-        dask: address of a dask scheduler, or ``local`` for a cluster of ``workers`` processes; they open the archive by its path and return
-            numbers only.
-        device: a torch device (``cuda``, ``mps``) for the kernels that know one, the pairwise pass of KDE and of Renyi at order 2; ``cpu`` for
-            the compiled pass. By default ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one. Never run on an accelerator by us.
-        errorbars: half-sample splits for the standard error of every number that has none of its own; 10 is a good choice, costs 10 passes.
-        null: label permutations: mean, 95 % band and p-value go into `Estimate.null` of I(Z;Y). By default 20 where the labels have more symbols than
-            a tenth of the rows, see `infoplane.analysis.resampling.unasked`, else none; 0 for none whatever the labels.
+        dask: address of a dask scheduler, or ``local`` for a cluster of ``workers`` processes; they
+            open the archive by its path and return numbers only.
+        device: a torch device (``cuda``, ``mps``) for the kernels that know one, the pairwise pass
+            of KDE and of Renyi at order 2; ``cpu`` for the compiled pass. By default
+            ``INFOPLANE_DEVICE``, or an NVIDIA card where there is one. Never run on an accelerator
+            by us.
+        errorbars: half-sample splits for the standard error of every number that has none of its
+            own; 10 is a good choice, costs 10 passes.
+        null: label permutations: mean, 95 % band and p-value go into `Estimate.null` of I(Z;Y). By
+            default 20 where the labels have more symbols than a tenth of the rows, see
+            `infoplane.analysis.resampling.unasked`, else none; 0 for none whatever the labels.
         label: which of the run's label sets is Y; the first when left out.
 
     Raises:
-        InputError: an empty archive, an unknown layer, step, label or estimator, a device that torch does not have.
+        InputError: an empty archive, an unknown layer, step, label or estimator, a device that
+            torch does not have.
     """
     from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.kernels.pairwise import require_device
@@ -148,7 +154,8 @@ def require_measurable(archive: Archive, estimators: Sequence[Estimator]) -> Non
         )
     if archive.n_rows < 2:
         raise InputError(
-            f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row carries no information"
+            f"{archive.path}: expected at least 2 probe rows, got {archive.n_rows}; one row "
+            "carries no information"
         )
 
 

@@ -48,7 +48,9 @@ Record = dict[str, Any]  # Any: JSON, as a result line stores it
 
 
 RESULTS = "5"
-"""Of results in a run's log: a change of what estimators give changes it, and results of before are measured again."""
+"""Of results in a run's log: a change of what estimators give changes it, and results of before are
+measured again.
+"""
 
 
 def cell_rng(seed: int, step: int, layer: str, spec: str) -> np.random.Generator:
@@ -97,7 +99,8 @@ def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator
     if estimator.traits.wants == "row hashes":
         if bad := archive.n_nonfinite(step, layer):
             raise InputError(
-                f"{layer}: {bad} values are NaN or infinity; find the step where they appear before measuring"
+                f"{layer}: {bad} values are NaN or infinity; find the step where they appear "
+                "before measuring"
             )
         return discrete(archive.row_digests(step, layer), layer)
     return layer_values(archive, step, layer)
@@ -118,7 +121,8 @@ def holds_symbols(archive: Archive, layer: str) -> bool:
 def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
     """Return X as this estimator takes it, row ids or values; None when neither is possible.
 
-    Inputs that are symbols (token ids) are never values: their numbers are names, and equal rows are one symbol.
+    Inputs that are symbols (token ids) are never values: their numbers are names, and equal rows
+    are one symbol.
     """
     values = archive.x if archive.x_kind == "continuous" else None
     as_values = estimator.traits.x_as == "values" and values is not None
@@ -192,8 +196,8 @@ def points_of(
     found = _with_notes(plane_points(estimator, x, z, y, rng), None, notes)
     if not found:
         raise EstimatorError(
-            f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is {z.kind}, X {archive.x_kind}, Y {archive.y_kind}; "
-            "choose exact or bin for symbols"
+            f"{estimator.name} supports neither I(X;Z) nor I(Z;Y) of this archive: Z is {z.kind}, "
+            f"X {archive.x_kind}, Y {archive.y_kind}; choose exact or bin for symbols"
         )
     return found
 
@@ -268,7 +272,8 @@ def measure_cell(
     """Return one JSON-ready record per estimator: its points, or the error that it raised.
 
     Args:
-        read: the activation by whether it is digests, where it was read already; filled otherwise. One read serves every estimator.
+        read: the activation by whether it is digests, where it was read already; filled otherwise.
+            One read serves every estimator.
 
     A record whose estimator drew no random number has a key ``same``, see `result_key`.
     """
@@ -307,7 +312,8 @@ def read_in_blocks(
 ) -> bool:
     """Return whether a layer is read in blocks of rows by those of its estimators that can.
 
-    It is too large, or all of them that want its values take it row by row, so that blocks give the numbers of the whole.
+    It is too large, or all of them that want its values take it row by row, so that blocks give the
+    numbers of the whole.
     """
     if is_large(archive, layer):
         return True

@@ -23,7 +23,8 @@ def say_saturation(archive: Archive, traits: Sequence[Traits], layers: Sequence[
 
     Args:
         archive: the run.
-        traits: of the estimators; exact codes and usable information mean something at such layers too.
+        traits: of the estimators; exact codes and usable information mean something at such layers
+            too.
         layers: that are measured.
     """
     if not any(t.measures != "usable" and t.family != "exact codes" for t in traits):

@@ -42,15 +42,17 @@ def split_planes(
 
     Every layer and checkpoint measured on the probe rows of each side, in bits.
 
-    The larger side gives a random part of its rows, the same at every checkpoint: the ceiling log2 N and the bias depend on N, and planes of
-    different N must not be compared. Edges that are frozen over a run come from all rows, so both sides share their cells.
+    The larger side gives a random part of its rows, the same at every checkpoint: the ceiling log2
+    N and the bias depend on N, and planes of different N must not be compared. Edges that are
+    frozen over a run come from all rows, so both sides share their cells.
 
     Args:
         archive: a run recorded with a split.
         estimators: specs; None takes those that can answer for this run, see `choose_estimators`.
         equal_rows: False measures each side on all of its rows; the planes then differ by N too.
         seed: of the rows that are taken, and of estimators that draw.
-        errorbars: half-sample splits for the standard error of every number that has none of its own; 0 for none.
+        errorbars: half-sample splits for the standard error of every number that has none of its
+            own; 0 for none.
 
     Raises:
         InputError: the run knows no split, or one side has fewer than 2 rows.
@@ -80,7 +82,8 @@ def split_rows(
     """
     if archive.split is None:
         raise InputError(
-            f"{archive.path}: no split was recorded; pass it while recording: Recorder(..., split=...)"
+            f"{archive.path}: no split was recorded; pass it while recording: Recorder(..., "
+            "split=...)"
         )
     sides = {side: np.flatnonzero(np.asarray(archive.split) == side) for side in ("train", "test")}
     if short := {side: len(rows) for side, rows in sides.items() if len(rows) < 2}:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from infoplane.archive import Archive
 
 _ROW_BITS = 3.0
-"""Generous standard deviation, in bits, of what one row adds to an estimate that states no error."""
+"""Generous standard deviation, in bits, of what one row adds to an estimate that states no error.
+"""
 _INFINITE = (
     "if {b} is a function of {a} alone, I({a};{b}) is infinite: compare such numbers at one N only"
 )
@@ -37,7 +38,8 @@ def possible(
     """Estimate I(a;b) where it can be one, with what must be said of infinite truths.
 
     Raises:
-        EstimatorError: the estimator refuses, or its number is outside [0, H] by more than its error.
+        EstimatorError: the estimator refuses, or its number is outside [0, H] by more than its
+            error.
     """
     found = estimator.estimate(a, b, rng=rng)
     if estimator.traits.measures != "information" or estimator.traits.obeys_bounds:
@@ -89,8 +91,8 @@ def noise_seen(archive: Archive, step: int, layer: str) -> str:
     if not differ:
         return ""
     return (
-        f"{layer} draws noise, or sees other rows ({differ} of {len(again)} repeated inputs came out different): its exact rows count "
-        "the draws, not the information; use knn or noisy"
+        f"{layer} draws noise, or sees other rows ({differ} of {len(again)} repeated inputs came "
+        "out different): its exact rows count the draws, not the information; use knn or noisy"
     )
 
 
@@ -107,6 +109,7 @@ def refuse_lone_symbols(x: Variable, estimator: Estimator) -> None:
     alone = int((np.unique(row_codes(x.values), return_counts=True)[1] == 1).sum())
     if 2 * alone > x.n:
         raise EstimatorError(
-            f"{estimator.name}: X holds symbols, not amounts, and {alone} of {x.n} rows are alone with theirs: "
-            "choose exact or bin; if the integers are amounts, record with x_kind='continuous'"
+            f"{estimator.name}: X holds symbols, not amounts, and {alone} of {x.n} rows are alone "
+            "with theirs: choose exact or bin; if the integers are amounts, record with "
+            "x_kind='continuous'"
         )

@@ -38,8 +38,9 @@ def plot_layer_information(matrix: Matrix, *, ax: Axes | None = None) -> Axes:
 
     Cells without a number stay grey.
 
-    The words above name estimator and step: between deterministic layers of a continuous input the true value is infinite wherever the map is
-    injective, so only cells of one figure can be compared.
+    The words above name estimator and step: between deterministic layers of a continuous input the
+    true value is infinite wherever the map is injective, so only cells of one figure can be
+    compared.
 
     Raises:
         InputError: no pair has a number.

@@ -55,15 +55,20 @@ def caption_of(
         caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`.
         report: the DPI check whose findings are marked in a plane; None marks none.
         unit: of the axes, ``bits`` or ``nats``.
-        by_depth: whether layers of blocks are named by depth where rows are tokens, as `plot_plane` draws them.
+        by_depth: whether layers of blocks are named by depth where rows are tokens, as `plot_plane`
+            draws them.
 
     Example:
         >>> from infoplane.plane import Point
         >>> from infoplane.types import Estimate
         >>> numbers = (("i_xz", 3.0), ("i_zy", 0.9))
         >>> points = [Point(0, "fc", q, Estimate(b, 64, "bin:szt")) for q, b in numbers]
-        >>> print(caption_of(Plane(tuple(points), ("fc",), 64, 1.0)))
-        Information plane of 1 layer (1 fc) at step 0, N=64. Across: H(bin(Z)) [bits], 30 bins on [-1,1], bin:szt. Up: I(bin(Z);Y) [bits], 30 bins on [-1,1], bin:szt. Dashed: log2 N = 6 bits, H(Y) = 1 bits; shaded: within half a bit of log2 N. Open ring: first checkpoint; large shape: last.
+        >>> plane = Plane(tuple(points), ("fc",), 64, 1.0)
+        >>> print(caption_of(plane))  # doctest: +NORMALIZE_WHITESPACE
+        Information plane of 1 layer (1 fc) at step 0, N=64. Across: H(bin(Z)) [bits], 30 bins on
+        [-1,1], bin:szt. Up: I(bin(Z);Y) [bits], 30 bins on [-1,1], bin:szt. Dashed: log2 N = 6
+        bits, H(Y) = 1 bits; shaded: within half a bit of log2 N. Open ring: first checkpoint; large
+        shape: last.
     """
     spec = choose_estimator(plane, estimator, in_bits=kind == "plane")
     paths = trajectories(plane, spec, sense)

@@ -34,8 +34,8 @@ def plot_cloud(
 
     The median has the layer's own shape, with thin lines to it.
 
-    The way Shwartz-Ziv and Tishby (2017) drew many random initialisations, with the median added: coordinates are medians
-    one by one.
+    The way Shwartz-Ziv and Tishby (2017) drew many random initialisations, with the median added:
+    coordinates are medians one by one.
 
     Args:
         pooled: from `infoplane.analysis.studies.compare.pool`.
@@ -93,7 +93,8 @@ def draw_clouds(pooled: Sequence[Pooled], *, steps: Sequence[int] | None = None)
 
     Args:
         pooled: from `infoplane.analysis.studies.compare.pool`.
-        steps: checkpoints that all runs share; the first, those at a third and two thirds, and the last when left out.
+        steps: checkpoints that all runs share; the first, those at a third and two thirds, and the
+            last when left out.
     """
     across, up = pairs_of(pooled)[0]
     chosen = _four_of(across.steps) if steps is None else list(steps)

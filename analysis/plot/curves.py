@@ -80,8 +80,9 @@ def plot_curves(
 
     Colour by depth, name at the curve's end.
 
-    A band shows the 95 % interval, or the space between the lower and the upper bound where the estimator gives a pair.
-    Hollow marks have a coverage below 0.95, hollow and crossed ones are saturated.
+    A band shows the 95 % interval, or the space between the lower and the upper bound where the
+    estimator gives a pair. Hollow marks have a coverage below 0.95, hollow and crossed ones are
+    saturated.
 
     Args:
         plane: what was measured.

@@ -20,7 +20,8 @@ Tones = NDArray[np.float64]
 
 
 MARK_POINTS, CROWDED = 6.5, 24
-"""Size of a layer's first and last mark, and the number of layers beyond which marks are smaller."""
+"""Size of a layer's first and last mark, and the number of layers beyond which marks are smaller.
+"""
 
 
 def mark_points(layers: int) -> float:

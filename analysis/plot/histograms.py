@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from infoplane.analysis.studies.histograms import Histograms
 
 FAINTEST = 1e-3
-"""Share of values below which a cell is as light as the lightest that is drawn; empty cells are white."""
+"""Share of values below which a cell is as light as the lightest that is drawn; empty cells are
+white.
+"""
 
 
 def step_edges(steps: Sequence[int], log: bool) -> NDArray[np.float64]:

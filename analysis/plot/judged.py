@@ -101,7 +101,8 @@ def plot_invariance(found: Sequence[Invariance], *, ax: Axes | None = None) -> A
     ax.invert_yaxis()
     ax.grid(False, axis="y")
     ax.set_xlabel(
-        f"{'I(Z;Y)' if found[0].quantity == 'i_zy' else 'I(X;Z)'} as each estimator{turn}defines it [bits];{turn}number: discriminability"
+        f"{'I(Z;Y)' if found[0].quantity == 'i_zy' else 'I(X;Z)'} as each estimator{turn}defines "
+        f"it [bits];{turn}number: discriminability"
     )
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=1)
     return ax

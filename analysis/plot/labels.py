@@ -187,7 +187,8 @@ def short_names(names: Sequence[str], width: int = 24) -> list[str]:
     The dotted prefix and suffix that all names share go first, the middle of what is left then.
 
     Example:
-        >>> short_names(["model.encoder.layers.0.attention", "model.encoder.layers.1.attention"], 16)
+        >>> layers = "model.encoder.layers"
+        >>> short_names([f"{layers}.0.attention", f"{layers}.1.attention"], 16)
         ['…0.attention', '…1.attention']
         >>> short_names(["a_very_long_name_of_a_single_module"], 16)
         ['a_very_…_module']
@@ -252,7 +253,7 @@ def choose_estimator(plane: Plane, estimator: str | None, *, in_bits: bool = Tru
         )
     if in_bits and not carries_bits(plane, estimator):
         raise InputError(
-            f"{estimator} carries no bits and has no place on an information plane; draw it over the steps: "
-            f"plot_curves(plane, estimator={estimator!r})"
+            f"{estimator} carries no bits and has no place on an information plane; draw it over "
+            f"the steps: plot_curves(plane, estimator={estimator!r})"
         )
     return estimator

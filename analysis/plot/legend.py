@@ -16,7 +16,9 @@ from infoplane.analysis.plot.marks import MARKS
 from infoplane.plane import Plane
 
 MOST_NAMED = {"page": 24, "column": 12}
-"""Layers in a legend, and with a number beside their mark: more would leave the plane itself no room."""
+"""Layers in a legend, and with a number beside their mark: more would leave the plane itself no
+room.
+"""
 SHAPE = 0.6
 """Least height of a plane as a share of its width; a figure that is ours grows for the legend."""
 _LETTER, _HANDLE = 3.9, 24.0

@@ -31,7 +31,9 @@ class Mark:
 
 
 GREY, FLOOR, RAISED, NOTATION, NULL = "#444444", "#8a6d00", "#009e73", "#d55e00", "#8a8a8a"
-"""Colours of what is no layer: small marks, proved floor, raised bound, invariance error, shuffled labels."""
+"""Colours of what is no layer: small marks, proved floor, raised bound, invariance error, shuffled
+labels.
+"""
 
 MARKS: Mapping[str, Mark] = {
     "first": Mark(

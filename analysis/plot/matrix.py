@@ -29,7 +29,9 @@ LETTERS = {
 """Letter of the worst verdict of a pair; an empty cell had no finding."""
 FAILING = ("fault", "violation")
 _CELL = 9.0
-"""Points from which on a cell has room for a letter, and for its layer's name beside it; in smaller ones squares mark what fails a check."""
+"""Points from which on a cell has room for a letter, and for its layer's name beside it; in smaller
+ones squares mark what fails a check.
+"""
 
 
 def worst_of_pairs(
@@ -65,7 +67,8 @@ def plot_dpi_matrix(
 
     With the letter of the worst verdict.
 
-    Rows are upstream, columns downstream layers; the diagonal holds the laws of a single layer. ``not comparable`` pairs carry a dash and no colour.
+    Rows are upstream, columns downstream layers; the diagonal holds the laws of a single layer.
+    ``not comparable`` pairs carry a dash and no colour.
     """
     spec = None if estimator is None else choose_estimator(plane, estimator)
     excess, verdict = worst_of_pairs(report, plane.layers, spec)

@@ -52,7 +52,8 @@ def plot_metrics(
     chosen = logged if names is None else list(names)
     if not chosen:
         raise InputError(
-            "the plane has no metrics; pass them while recording: rec.step(step, loss=..., accuracy=...)"
+            "the plane has no metrics; pass them while recording: rec.step(step, loss=..., "
+            "accuracy=...)"
         )
     if unknown := [name for name in chosen if name not in logged]:
         raise InputError(f"no such metrics: {unknown}; the plane has {logged}")

@@ -14,7 +14,8 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
     With at least ``gap`` between neighbours, inside [low, high].
 
-    Pools neighbours that collide and puts each pool at the mean of its wishes (least squares). When they cannot fit, they are spaced evenly.
+    Pools neighbours that collide and puts each pool at the mean of its wishes (least squares). When
+    they cannot fit, they are spaced evenly.
 
     Example:
         >>> spread([0.0, 0.0, 1.0], 0.2, 0.0, 1.0)

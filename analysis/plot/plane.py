@@ -62,13 +62,16 @@ def plot_plane(
 ) -> Axes:
     """Draw the information plane of one estimator.
 
-    One trajectory per layer, coloured by step (log scale where the steps span decades); a small open ring at the first
-    checkpoint, the layer's own shape at the last. Bars are 95 % intervals where the estimates have them. Saturated points
-    are hollow and crossed, points with coverage below 0.95 hollow; the saturated band is shaded. A grey bar at a last mark
-    is the band of shuffled labels, a dotted line what the predictions prove. What a reader must know first stands above
-    the axes in words. Findings of ``report`` with a verdict in ``flags`` are segments between the two layers at that
-    checkpoint; ``not comparable`` is never drawn. Where rows are tokens and layers those of blocks, a shape is a part of a block
-    and a number its depth, and a thin line leads from block to block. The definition of both axes is in `infoplane.analysis.plot.caption_of`.
+    One trajectory per layer, coloured by step (log scale where the steps span decades); a small
+    open ring at the first checkpoint, the layer's own shape at the last. Bars are 95 % intervals
+    where the estimates have them. Saturated points are hollow and crossed, points with coverage
+    below 0.95 hollow; the saturated band is shaded. A grey bar at a last mark is the band of
+    shuffled labels, a dotted line what the predictions prove. What a reader must know first stands
+    above the axes in words. Findings of ``report`` with a verdict in ``flags`` are segments between
+    the two layers at that checkpoint; ``not comparable`` is never drawn. Where rows are tokens and
+    layers those of blocks, a shape is a part of a block and a number its depth, and a thin line
+    leads from block to block. The definition of both axes is in
+    `infoplane.analysis.plot.caption_of`.
 
     Args:
         plane: what was measured.
@@ -81,16 +84,20 @@ def plot_plane(
         log: logarithmic step colours; None decides from the steps.
         colour_bar: whether to add the step scale (off for small multiples).
         legend: whether to list the layers and marks.
-        invariance: results of `infoplane.invariance`: the invariance error, what notation alone can move, as a band around a layer's last mark.
-        caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`; None says what the plane alone shows.
+        invariance: results of `infoplane.invariance`: the invariance error, what notation alone can
+            move, as a band around a layer's last mark.
+        caveats: what must be said beside the numbers, from `infoplane.analysis.caveats.caveats_of`;
+            None says what the plane alone shows.
         view: title, unit and limits.
-        grow: whether the figure becomes higher where a long legend would flatten the plane; None does so for a figure of its own.
+        grow: whether the figure becomes higher where a long legend would flatten the plane; None
+            does so for a figure of its own.
 
     Returns:
         The Axes.
 
     Raises:
-        InputError: empty plane, unknown estimator or layer, or no layer with both I(X;Z) and I(Z;Y).
+        InputError: empty plane, unknown estimator or layer, or no layer with both I(X;Z) and
+            I(Z;Y).
 
     Example:
         ``plot_plane(plane, view=View(title="MNIST", unit="nats", fit=True))``
@@ -100,7 +107,8 @@ def plot_plane(
     paths = trajectories(shown, spec, sense)
     if not paths:
         raise InputError(
-            f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}; plot_curves draws a single quantity"
+            f"no layer has both I(X;Z) and I(Z;Y) from {spec!r}; plot_curves draws a single "
+            "quantity"
         )
     said = caveats or caveats_of(shown, spec, open_run=False)
     notation = [found for found in invariance if found.estimator == spec]

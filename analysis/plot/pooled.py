@@ -116,7 +116,8 @@ def plot_pooled(
         ax: where to draw; None makes a new pyplot figure.
         log: logarithmic step colours; None decides from the steps.
         view: title, unit and limits.
-        grow: whether the figure becomes higher for a long legend; None does so for a figure of its own.
+        grow: whether the figure becomes higher for a long legend; None does so for a figure of its
+            own.
 
     Raises:
         InputError: no layer has both quantities in all runs, or another centre.

@@ -57,11 +57,13 @@ def draw(
         report: the DPI check, for the kinds ``plane`` and ``dpi``.
         size: one of `SIZES`.
         log: forces a logarithmic or a linear step axis; None decides from the steps.
-        caveats: what must be said beside a plane's numbers, from `infoplane.analysis.caveats.caveats_of`.
+        caveats: what must be said beside a plane's numbers, from
+            `infoplane.analysis.caveats.caveats_of`.
         view: title, unit and limits, for the kinds in `VIEWED`.
 
     Raises:
-        InputError: an unknown kind or size, a view of a kind that takes none, or a plane without what the kind needs.
+        InputError: an unknown kind or size, a view of a kind that takes none, or a plane without
+            what the kind needs.
     """
     if kind not in KINDS:
         raise InputError(f"expected kind {', '.join(KINDS)}, got {kind!r}")

@@ -93,7 +93,10 @@ VERDICT_COLOURS = {
     "bias": "#8c6d31",
     "sampling": "#7f7f7f",
 }
-"""Colour of a flag; the two that fail a check are the darkest in grey. ``not comparable`` is never drawn, ``untestable`` is a hollow mark."""
+"""Colour of a flag; the two that fail a check are the darkest in grey.
+
+``not comparable`` is never drawn, ``untestable`` is a hollow mark.
+"""
 
 
 def styled(draw: Callable[P, R]) -> Callable[P, R]:

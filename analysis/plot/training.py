@@ -98,8 +98,9 @@ def plot_gradient_snr(
 
     ``|mean| / sqrt(tr Cov)`` over batches at a frozen checkpoint.
 
-    The line at 1 parts drift (mean above noise) from diffusion (noise above mean). That the ratio falls is no sign of compression: it falls in
-    ReLU networks, which do not compress, as well (Saxe et al. 2018).
+    The line at 1 parts drift (mean above noise) from diffusion (noise above mean). That the ratio
+    falls is no sign of compression: it falls in ReLU networks, which do not compress, as well (Saxe
+    et al. 2018).
 
     Raises:
         InputError: no statistics.

@@ -47,7 +47,8 @@ class Trajectory:
         senses: which bound is drawn across and up.
         sparse: whether the coverage is below 0.95.
         null: the band of shuffled labels of I(Z;Y) at the last checkpoint, where one was drawn.
-        x_bars, y_bars: intervals of either value; None where there is none. Empty when there are none at all.
+        x_bars, y_bars: intervals of either value; None where there is none. Empty when there are
+            none at all.
         pooled: whether the bars are the range over runs.
     """
 

@@ -38,8 +38,8 @@ def plot_profile(
 ) -> Axes:
     """Draw I(Z;Y) of an estimator along the layers, one line per checkpoint, coloured by step.
 
-    The last checkpoint has 95 % intervals; H(Y) is dashed. Made for V-information (Xu et al. 2020), which may rise with
-    depth: the network makes information usable that was there all along.
+    The last checkpoint has 95 % intervals; H(Y) is dashed. Made for V-information (Xu et al. 2020),
+    which may rise with depth: the network makes information usable that was there all along.
 
     Args:
         plane: what was measured.
@@ -140,7 +140,8 @@ def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None 
     shannon = shannon or next((s for s, is_v in kinds.items() if not is_v), None)
     if usable is None or shannon is None:
         raise InputError(
-            f"expected a Shannon estimator and a vinfo one, the plane has {list(plane.estimators)}; measure with -e bin:szt -e vinfo:family=linear"
+            "expected a Shannon estimator and a vinfo one, the plane has "
+            f"{list(plane.estimators)}; measure with -e bin:szt -e vinfo:family=linear"
         )
     figure = style.new_figure(style.PAGE, style.PAGE * 0.5)
     left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])

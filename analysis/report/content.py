@@ -48,7 +48,8 @@ def page_data(
         title: heading; the archive's name when empty.
         judged: phases, sensitivity, mechanism and other runs.
         tables: further results as rows, e.g. phases or sensitivity.
-        estimator: spec that the page shows first; None takes the plane's first whose numbers are bits.
+        estimator: spec that the page shows first; None takes the plane's first whose numbers are
+            bits.
 
     Raises:
         InputError: an estimator that the plane does not have.
@@ -141,7 +142,8 @@ def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
     layers = {name: i for i, name in enumerate(plane.layers)}
     if unknown := {p.layer for p in plane} - layers.keys():
         raise InputError(
-            f"the plane has points of layers that it does not list: {sorted(unknown)[:3]}; it lists {list(layers)[:12]}"
+            f"the plane has points of layers that it does not list: {sorted(unknown)[:3]}; it "
+            f"lists {list(layers)[:12]}"
         )
     out = []
     for (spec, sense, layer, quantity), pairs in groups.items():

@@ -100,8 +100,10 @@ def sentence_of(episode: Episode) -> str:
     """Return an episode as a sentence.
 
     Example:
-        >>> sentence_of(Episode("I(X;Z) pair", "fc1", "fc2", "estimator", 10, 40, 4, 0.25, "bin:szt"))
-        'From step 10 to 40 (4 checkpoints), fc2 exceeds fc1, which it is computed from, by up to 0.25 bits (I(X;Z) pair, bin:szt).'
+        >>> found = Episode("I(X;Z) pair", "fc1", "fc2", "estimator", 10, 40, 4, 0.25, "bin:szt")
+        >>> print(sentence_of(found))  # doctest: +NORMALIZE_WHITESPACE
+        From step 10 to 40 (4 checkpoints), fc2 exceeds fc1, which it is computed from, by up to
+        0.25 bits (I(X;Z) pair, bin:szt).
         >>> sentence_of(Episode("I(Z;Y) bound", "fc1", "fc1", "bias", 10, 10, 1, 0.1, "knn"))
         'At step 10, fc1 exceeds its bound by 0.1 bits (I(Z;Y) bound, knn).'
     """

@@ -32,7 +32,8 @@ class Judged:
     Every part may be left out.
 
     Attributes:
-        phases: from `infoplane.phases`. sensitivity: from `infoplane.sensitivity`. mechanism: from `infoplane.mechanism`.
+        phases: from `infoplane.phases`. sensitivity: from `infoplane.sensitivity`. mechanism: from
+            `infoplane.mechanism`.
         pooled: from `infoplane.analysis.studies.compare.pool`: this run among others.
     """
 
@@ -56,7 +57,8 @@ class Judged:
                 else "every convention gives the same answer"
             )
             said.append(
-                f"Sensitivity over {len(self.sensitivity.plane.estimators)} conventions: {about}; the table below has the falls."
+                f"Sensitivity over {len(self.sensitivity.plane.estimators)} conventions: {about}; "
+                "the table below has the falls."
             )
         return said
 
@@ -79,7 +81,8 @@ def _phase_sentences(phases: Phases) -> list[str]:
                 for name, c in zip(names[:6], falls, strict=False)
             )
             said.append(
-                f"Phases: {verdict} compression in {each}{f' and {len(found) - 6} more' if len(found) > 6 else ''}."
+                f"Phases: {verdict} compression in "
+                f"{each}{f' and {len(found) - 6} more' if len(found) > 6 else ''}."
             )
     if quiet := [p.layer for p in phases.layers if p.verdict == "none"]:
         said.append(f"Phases: no fall beyond chance under any estimator in {_listed(quiet)}.")

@@ -36,7 +36,8 @@ def summarise(
     Args:
         plane: what was measured.
         report: the DPI check; None where there was none.
-        tested: falls were judged (`infoplane.phases`), so the warning that they are raw is left out.
+        tested: falls were judged (`infoplane.phases`), so the warning that they are raw is left
+            out.
     """
     shows, cannot = sentences_of(plane, report, tested=tested)
     return [said.text for said in shows], [said.text for said in cannot]
@@ -59,7 +60,10 @@ def sentences_of(
 
 def _extent(plane: Plane) -> Sentence:
     steps, rows = plane.steps, plane.row_info.counted(plane.n)
-    size = f"{rows} (log2 N = {plane.log2_n:.4g} bits), {len(plane.layers)} layers, {len(steps)} checkpoints from step {steps[0]} to {steps[-1]}"
+    size = (
+        f"{rows} (log2 N = {plane.log2_n:.4g} bits), {len(plane.layers)} layers, {len(steps)} "
+        f"checkpoints from step {steps[0]} to {steps[-1]}"
+    )
     if plane.h_y_bits is None:
         return Sentence(f"{size}, no labels.")
     return Sentence(f"{size}, H({plane.row_info.y}) = {plane.h_y_bits:.4g} bits.")
@@ -71,7 +75,8 @@ def _check(report: DPIReport) -> Sentence:
     if report.passed:
         outcome = "no fault and no unexplained violation."
     return Sentence(
-        f"Data processing inequality: {report.checked} comparisons ({tally or 'none possible'}): {outcome}"
+        f"Data processing inequality: {report.checked} comparisons ({tally or 'none possible'}): "
+        f"{outcome}"
     )
 
 
@@ -80,7 +85,8 @@ def _movement(plane: Plane, spec: str) -> str:
     if traits_of(spec).family == "exact codes":
         values = [p.bits for p in plane if p.estimator == spec and p.quantity == "i_xz"]
         return (
-            f"Exact codes: H(Z) lies between {min(values):.4g} and {max(values):.4g} bits over all layers and checkpoints (ceiling {plane.log2_n:.4g})."
+            f"Exact codes: H(Z) lies between {min(values):.4g} and {max(values):.4g} bits over all "
+            f"layers and checkpoints (ceiling {plane.log2_n:.4g})."
             if values
             else ""
         )
@@ -97,7 +103,10 @@ def _movement(plane: Plane, spec: str) -> str:
     drop, layer, step = best
     if drop < 0.05:
         return f"Under {spec} the X-coordinate of no layer ends more than 0.05 bit below its peak."
-    return f"Under {spec} the X-coordinate falls most in layer {short_names([layer], 40)[0]}: {drop:.3g} bits from its peak (step {step}) to the last checkpoint."
+    return (
+        f"Under {spec} the X-coordinate falls most in layer {short_names([layer], 40)[0]}: "
+        f"{drop:.3g} bits from its peak (step {step}) to the last checkpoint."
+    )
 
 
 def _percent(share: float) -> str:
@@ -119,11 +128,18 @@ def _limits(plane: Plane, report: DPIReport | None, tested: bool) -> list[Senten
 
 
 _RESOLUTION = (
-    "In a deterministic network the true I(X;Z) is constant or infinite; what moves here is the resolution of each estimator meeting the geometry of the layer. "
-    "A falling curve is not yet lost information, and numbers of different estimators cannot be compared."
+    "In a deterministic network the true I(X;Z) is constant or infinite; what moves here is the "
+    "resolution of each estimator meeting the geometry of the layer. A falling curve is not yet "
+    "lost information, and numbers of different estimators cannot be compared."
 )
-_RAW = "Drops from a peak are raw differences here: taking the maximum of a noisy curve makes a drop even on a plateau. `infoplane phases` tests them."
-_KDE = "KDE: X-values are bounds on I(X;Z+noise), not on I(X;Z); Y-values are differences of bounds and bound nothing."
+_RAW = (
+    "Drops from a peak are raw differences here: taking the maximum of a noisy curve makes a drop "
+    "even on a plateau. `infoplane phases` tests them."
+)
+_KDE = (
+    "KDE: X-values are bounds on I(X;Z+noise), not on I(X;Z); Y-values are differences of bounds "
+    "and bound nothing."
+)
 
 
 def _at_the_end(words: str, spec: str) -> Sentence:
@@ -139,7 +155,9 @@ def _saturation(plane: Plane, spec: str) -> list[Sentence]:
         return []
     return [
         Sentence(
-            f"{spec}: {_percent(full / len(points))} of the X-values are saturated (near their ceiling, or most rows alone in their cell): they say that the probe set is too small or the cells too fine, not that information is high.",
+            f"{spec}: {_percent(full / len(points))} of the X-values are saturated (near their "
+            "ceiling, or most rows alone in their cell): they say that the probe set is too small "
+            "or the cells too fine, not that information is high.",
             spec,
         )
     ]
@@ -151,18 +169,22 @@ def _of_the_plane(plane: Plane) -> list[Sentence]:
     if reduced := [name for name, how in plane.reductions.items() if how != "none"]:
         names = ", ".join(short_names(reduced[:3], 40)) + (", ..." if len(reduced) > 3 else "")
         out.append(
-            f"{len(reduced)} layers were reduced before measuring ({names}): they are not compared with other layers."
+            f"{len(reduced)} layers were reduced before measuring ({names}): they are not compared "
+            "with other layers."
         )
     if (kind := plane.row_info.kind) != "sample" and plane.chain is not None:
         out.append(
-            f"Rows are {kind}s: where a layer mixes positions its {kind} is not computed from the same {kind} below alone, so such pairs of layers are not comparable."
+            f"Rows are {kind}s: where a layer mixes positions its {kind} is not computed from the "
+            f"same {kind} below alone, so such pairs of layers are not comparable."
         )
     if plane.chain is None:
         out.append(
-            "No chain certificate: which layers screen the input off from which was not tested, so no pair of layers is judged."
+            "No chain certificate: which layers screen the input off from which was not tested, so "
+            "no pair of layers is judged."
         )
     if plane.failures:
         out.append(
-            f"{len(plane.failures)} cells could not be measured; they are listed below and left empty."
+            f"{len(plane.failures)} cells could not be measured; they are listed below and left "
+            "empty."
         )
     return [Sentence(text) for text in out]

@@ -2,7 +2,8 @@
 
 Scalars named ``infoplane/<layer>/I(Z;Y) <estimator>``, one per checkpoint.
 
-The writers are handed in, so this file imports no tracker. Recipes for Lightning and MLflow are in docs/pictures.md.
+The writers are handed in, so this file imports no tracker. Recipes for Lightning and MLflow are in
+docs/pictures.md.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def scalars(plane: Plane, step: int) -> dict[str, float]:
     Example:
         >>> from infoplane.plane import Plane, Point
         >>> from infoplane.types import Estimate
-        >>> scalars(Plane((Point(5, "fc1", "i_zy", Estimate(0.5, 8, "exact", "exact")),), ("fc1",), 8), 5)
+        >>> point = Point(5, "fc1", "i_zy", Estimate(0.5, 8, "exact", "exact"))
+        >>> scalars(Plane((point,), ("fc1",), 8), 5)
         {'infoplane/fc1/I(Z;Y) exact': 0.5}
     """
     return {
@@ -44,7 +46,8 @@ def log_tensorboard(
 
     ``writer`` is a ``torch.utils.tensorboard.SummaryWriter``. Returns the number of scalars.
 
-    ``figures``: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane so far at each one (about a second each), ``none`` nothing.
+    ``figures``: ``last`` draws the whole plane at the last checkpoint, ``every`` the plane so far
+    at each one (about a second each), ``none`` nothing.
     """
     count = 0
     for step in plane.steps:
@@ -95,7 +98,8 @@ def log_mlflow(
 
     They go to the active run. Returns the number of scalars.
 
-    MLflow allows few characters in names: ``I(Z;Y)`` becomes ``I_ZY``, anything else that it refuses ``_`` (see `mlflow_names`).
+    MLflow allows few characters in names: ``I(Z;Y)`` becomes ``I_ZY``, anything else that it
+    refuses ``_`` (see `mlflow_names`).
     """
     count = 0
     for step in plane.steps:

@@ -18,7 +18,10 @@ from infoplane.new_file import write_text
 from infoplane.plane import Plane, refuse_empty
 from infoplane.types import DPIReport
 
-POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: "
+    "blob:; base-uri 'none'; form-action 'none'"
+)
 """What a browser lets the file do: run what is inside it, and reach nothing else."""
 
 SCRIPTS = (
@@ -31,7 +34,9 @@ SCRIPTS = (
     "page.js",
     "live.js",
 )
-"""The parts of the page's one script, in order: `page.js` begins to draw, once all others are there."""
+"""The parts of the page's one script, in order: `page.js` begins to draw, once all others are
+there.
+"""
 
 
 def plotly_source() -> str:
@@ -109,9 +114,11 @@ def write_report(
         plane: what was measured.
         report: the DPI check, None to leave it out.
         title: heading; the archive's name when empty.
-        tables: further results as rows of a table each, e.g. ``{"Phases": [{"layer": "0", "verdict": "robust"}]}``.
+        tables: further results as rows of a table each, e.g. ``{"Phases": [{"layer": "0",
+            "verdict": "robust"}]}``.
         judged: phases, sensitivity, mechanism and other runs, each a section of its own.
-        estimator: spec that the page shows first; None takes the plane's first whose numbers are bits.
+        estimator: spec that the page shows first; None takes the plane's first whose numbers are
+            bits.
         overwrite: replace an existing file.
 
     Raises:

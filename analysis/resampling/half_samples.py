@@ -27,8 +27,9 @@ def balanced_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArr
 
     Sums over blocks serve all of them.
 
-    Balanced repeated replication (McCarthy 1969): any two splits have half of each half in common, so that what halves differ by is uncorrelated from
-    split to split, which it nearly is of splits that know nothing of each other. Rows that no block is left for are split at random.
+    Balanced repeated replication (McCarthy 1969): any two splits have half of each half in common,
+    so that what halves differ by is uncorrelated from split to split, which it nearly is of splits
+    that know nothing of each other. Rows that no block is left for are split at random.
     """
     count = 1 << splits.bit_length()
     in_first = np.array(
@@ -75,17 +76,20 @@ def half_sample_stderr(
 ) -> float:
     """Return standard error at n rows, in the units of ``value``.
 
-    The standard deviation of ``value(rows)`` over the two halves of a random split, without rescaling.
+    The standard deviation of ``value(rows)`` over the two halves of a random split, without
+    rescaling.
 
-    A half drawn without replacement varies as much given the data as n rows vary over data sets: sigma^2/(n/2) (1 - 1/2) = sigma^2/n. Not
-    the bootstrap: its repeated rows are zero distances for k-NN and KDE, and bring the plug-in bias in twice.
+    A half drawn without replacement varies as much given the data as n rows vary over data sets:
+    sigma^2/(n/2) (1 - 1/2) = sigma^2/n. Not the bootstrap: its repeated rows are zero distances for
+    k-NN and KDE, and bring the plug-in bias in twice.
 
     Raises:
         InputError: fewer than 8 rows or 2 splits.
 
     Example:
         >>> x = np.random.default_rng(0).normal(size=400)
-        >>> 0.03 < half_sample_stderr(lambda rows: x[rows].mean(), 400, splits=50, rng=np.random.default_rng(1)) < 0.07
+        >>> rng = np.random.default_rng(1)
+        >>> 0.03 < half_sample_stderr(lambda rows: x[rows].mean(), 400, splits=50, rng=rng) < 0.07
         True
     """
     pairs = np.reshape(half_sample_values(value, n, splits=splits, rng=rng), (-1, 2))

@@ -49,7 +49,7 @@ class Nearer:
     k: int
 
     def step_to_none(self, bits: float, exponent: float) -> float:
-        """Extrapolate from k to no neighbours: return the step in bits, for bias as ``k^exponent``."""
+        """Return the step in bits from k to no neighbours, for bias as ``k^exponent``."""
         return (self.bits - bits) / (1 - (self.fewer / self.k) ** exponent)
 
 
@@ -65,13 +65,17 @@ def with_interval(
 
     With ``refusal``, the reason why no interval is honest, it has the standard error and this note.
 
-    The two halves of a split differ by chance alone: the variance at n rows is the mean square of half their difference, sigma^2/n. To it comes half of the
-    variance of their mean from split to split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to the drift below; not
-    where bias falls as 1/n, which multiplies no drift. The interval is ``bits -+ t stderr``, t Student's quantile with as many degrees of freedom as splits.
+    The two halves of a split differ by chance alone: the variance at n rows is the mean square of
+    half their difference, sigma^2/n. To it comes half of the variance of their mean from split to
+    split, which is zero for a mean and for a smooth statistic, and is what single neighbours add to
+    the drift below; not where bias falls as 1/n, which multiplies no drift. The interval is ``bits
+    -+ t stderr``, t Student's quantile with as many degrees of freedom as splits.
 
-    An estimate of a population that still moves with the rows has not arrived: on the side to which it moves, the interval reaches as far as it would still go
-    if its bias fell as slowly as ``n^-exponent``: ``(bits - mean of the halves) / (2^exponent - 1)``. With ``nearer`` it reaches also to where neighbours would
-    be that need not reach out at all, in the inside of a density, where bias grows with ``(k/n)^(2 exponent)``; the two as independent amounts, by the root of
+    An estimate of a population that still moves with the rows has not arrived: on the side to which
+    it moves, the interval reaches as far as it would still go if its bias fell as slowly as
+    ``n^-exponent``: ``(bits - mean of the halves) / (2^exponent - 1)``. With ``nearer`` it reaches
+    also to where neighbours would be that need not reach out at all, in the inside of a density,
+    where bias grows with ``(k/n)^(2 exponent)``; the two as independent amounts, by the root of
     their squares. The half and the reach were chosen on the bank of `infoplane.analysis.calibrate`.
     """
     from scipy.stats import t
@@ -90,7 +94,8 @@ def with_interval(
     if estimate.target == "population" and slope > max(_RISING, 2 * se):
         notes = (
             *notes,
-            f"rose by {slope:.2f} bits with the last doubling of the rows: too few rows, or infinite (a deterministic layer)",
+            f"rose by {slope:.2f} bits with the last doubling of the rows: too few rows, or "
+            "infinite (a deterministic layer)",
         )
     if refusal is not None:
         return replace(estimate, stderr=se, notes=(*notes, refusal))
@@ -110,8 +115,9 @@ class Slope:
     Whether I(X;Z) is infinite follows from the network: no noise, continuous X.
 
     Attributes:
-        rows: n/4, n/2, n. values: the mean estimate at each, in bits. bits_per_doubling: least-squares slope; 1 for Z = X, 0.3 for a 4-to-2 tanh map, 0 for a finite
-            information well estimated.
+        rows: n/4, n/2, n. values: the mean estimate at each, in bits. bits_per_doubling:
+            least-squares slope; 1 for Z = X, 0.3 for a 4-to-2 tanh map, 0 for a finite information
+            well estimated.
     """
 
     rows: tuple[int, ...]
@@ -141,7 +147,8 @@ def n_slope(
         >>> from infoplane.analysis.estimators import KSG
         >>> from infoplane.types import continuous
         >>> x = np.random.default_rng(0).normal(size=800)
-        >>> n_slope(KSG(), continuous(x), continuous(np.tanh(x)), rng=np.random.default_rng(0)).rising
+        >>> rng = np.random.default_rng(0)
+        >>> n_slope(KSG(), continuous(x), continuous(np.tanh(x)), rng=rng).rising
         True
     """
     if a.n < 32:
@@ -206,7 +213,8 @@ class Resampled:
 
     Attributes:
         inner: the estimator.
-        splits: half-sample splits for the standard error, where the estimator has none of its own; 0 for none.
+        splits: half-sample splits for the standard error, where the estimator has none of its own;
+            0 for none.
         null: label permutations for I(Z;Y); 0 for none.
     """
 

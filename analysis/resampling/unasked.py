@@ -19,7 +19,9 @@ SHARE = 0.1
 DRAWS = 20
 """Permutations for labels of many symbols."""
 _COUNTED = ("information", "coarsened")
-"""What is counted or fitted on the very rows that it speaks of; held-out bounds and usable information fall to 0 by themselves."""
+"""What is counted or fitted on the very rows that it speaks of; held-out bounds and usable
+information fall to 0 by themselves.
+"""
 
 
 def draws_unasked(archive: Archive, traits: Traits) -> int:
@@ -27,8 +29,9 @@ def draws_unasked(archive: Archive, traits: Traits) -> int:
 
     0 where its value stands alone.
 
-    A plug-in of K symbols in n rows reports about (K - 1) / (2 n ln 2) bits for each cell of the layer, so that 4000
-    types in 5000 rows look like half of the maximum where labels are independent.
+    A plug-in of K symbols in n rows reports about (K - 1) / (2 n ln 2) bits for each cell of the
+    layer, so that 4000 types in 5000 rows look like half of the maximum where labels are
+    independent.
     """
     if traits.measures not in _COUNTED or archive.y is None or archive.y_kind != "discrete":
         return 0

@@ -35,7 +35,8 @@ class WidthSweep:
     Attributes:
         layer: whose. steps: checkpoints. widths: ascending, in the units of the activation.
         bits: shape ``(steps, widths)``.
-        exact: per step the entropy of the exact rows: what no width exceeds, and what the narrowest reach.
+        exact: per step the entropy of the exact rows: what no width exceeds, and what the narrowest
+            reach.
         n: rows; log2 n is what no table of n rows exceeds.
     """
 
@@ -58,14 +59,17 @@ def width_sweep(
 
     Args:
         archive: a run or its path. layer: one of its layers.
-        widths: cell widths of `bin:saxe`; left out, 30 from a thousandth of the layer's largest magnitude up to its double.
+        widths: cell widths of `bin:saxe`; left out, 30 from a thousandth of the layer's largest
+            magnitude up to its double.
         steps: checkpoints; left out, up to five from first to last, evenly spaced in their order.
 
-    When it lies: as every binned number. A width says how far apart two rows must be to count as different, and the curve shows how much of a rise or fall is that choice:
-    checkpoints whose curves cross compress for one width and expand for another.
+    When it lies: as every binned number. A width says how far apart two rows must be to count as
+    different, and the curve shows how much of a rise or fall is that choice: checkpoints whose
+    curves cross compress for one width and expand for another.
 
     Raises:
-        InputError: no such layer or step, never captured, a width that is not positive, or values that are not finite.
+        InputError: no such layer or step, never captured, a width that is not positive, or values
+            that are not finite.
     """
     archive = open_run(archive)
     archive.layer_info(layer)

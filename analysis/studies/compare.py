@@ -51,7 +51,9 @@ class Pooled:
         return np.asarray(self.values.mean(axis=0)) if how == "mean" else self.median
 
     def band(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the smallest and the largest over runs; of a handful of runs a band is their range."""
+        """Return the smallest and the largest over runs; of a handful of runs a band is their
+        range.
+        """
         return self.values.min(axis=0), self.values.max(axis=0)
 
 
@@ -106,7 +108,8 @@ def pool(
     Layers and steps that not all runs have are left out.
 
     Raises:
-        InputError: fewer than 2 planes, planes of different probe sets, or no estimator, layer and step in common.
+        InputError: fewer than 2 planes, planes of different probe sets, or no estimator, layer and
+            step in common.
     """
     if len(planes) < 2:
         raise InputError(f"expected at least 2 planes to compare, got {len(planes)}")

@@ -40,8 +40,8 @@ def conditional_information(
 
     The estimator is applied to the rows of every symbol c.
 
-    Classes too small for the estimator are an error, never left out: the sum would be of another variable. The standard error adds those of the
-    classes, where they have one.
+    Classes too small for the estimator are an error, never left out: the sum would be of another
+    variable. The standard error adds those of the classes, where they have one.
 
     Raises:
         EstimatorError: ``given`` is continuous, or the estimator refuses the rows of a class.
@@ -57,7 +57,8 @@ def conditional_information(
     estimator = parse(estimator)
     if given.kind != "discrete":
         raise EstimatorError(
-            f"I(A;B|C) needs a discrete condition, got {given.name} continuous; bin it or use ip.discrete"
+            f"I(A;B|C) needs a discrete condition, got {given.name} continuous; bin it or use "
+            "ip.discrete"
         )
     if not a.n == b.n == given.n:
         raise EstimatorError(f"expected paired rows, got {a.n}, {b.n} and {given.n}")
@@ -114,10 +115,12 @@ def information_given_labels(
 
     What Z keeps of X that the labels do not ask for.
 
-    For a deterministic network and codes it is H(T|Y), and I(X;Z) = I(Z;Y) + I(Z;X|Y) where Y is a function of X.
+    For a deterministic network and codes it is H(T|Y), and I(X;Z) = I(Z;Y) + I(Z;X|Y) where Y is a
+    function of X.
 
     Raises:
-        InputError: an archive without discrete labels or without steps; unknown layers or steps; an estimator that takes no X.
+        InputError: an archive without discrete labels or without steps; unknown layers or steps; an
+            estimator that takes no X.
     """
     archive = open_run(archive)
     e, y = parse(estimator), label_variable(archive)
@@ -128,7 +131,8 @@ def information_given_labels(
     x = input_variable(archive, e)
     if x is None:
         raise InputError(
-            f"{e.name} takes no input: neither row identities nor the values of X (stored: {archive.x is not None})"
+            f"{e.name} takes no input: neither row identities nor the values of X (stored: "
+            f"{archive.x is not None})"
         )
     found = []
     for step, name in cells_of(archive, layers, steps):

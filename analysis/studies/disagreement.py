@@ -23,8 +23,10 @@ def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
     The Gaussian copula beside neighbours, neighbours beside Gaussians.
 
     Example:
-        >>> companions(["ksg:k=5", "exact"]), companions(["gauss"]), companions(["ksg", "gauss"]), companions(["bin:szt"])
-        (('gauss:copula=true',), ('knn:k=5',), (), ())
+        >>> companions(["ksg:k=5", "exact"]), companions(["gauss"])
+        (('gauss:copula=true',), ('knn:k=5',))
+        >>> companions(["ksg", "gauss"]), companions(["bin:szt"])
+        ((), ())
     """
     present = {traits_of(e).family for e in estimators}
     if "neighbours" in present and "gaussian" not in present:
@@ -35,7 +37,8 @@ def companions(estimators: Sequence[str | Estimator]) -> tuple[str, ...]:
 def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
     """Return the plane without refusals of estimators that were added, and a sentence on them.
 
-    A companion is a second opinion: where it does not fit a layer, its refusal is no failure of the measurement.
+    A companion is a second opinion: where it does not fit a layer, its refusal is no failure of the
+    measurement.
     """
     names = {str(parse(spec)) for spec in added}
     refused = [f for f in plane.failures if f.estimator in names]
@@ -44,8 +47,8 @@ def without_refused(plane: Plane, added: Sequence[str]) -> tuple[Plane, str]:
     kept = tuple(f for f in plane.failures if f.estimator not in names)
     first = refused[0]
     sentence = (
-        f"{first.estimator}, added for comparison, does not fit {len(refused)} cells; the first, step {first.step}, "
-        f"{first.layer}: {first.message}"
+        f"{first.estimator}, added for comparison, does not fit {len(refused)} cells; the first, "
+        f"step {first.step}, {first.layer}: {first.message}"
     )
     return replace(plane, failures=kept), sentence
 
@@ -67,13 +70,17 @@ class Disagreement:
 
     def __str__(self) -> str:
         what = "I(X;Z)" if self.quantity == "i_xz" else "I(Z;Y)"
-        return f"step {self.step}, {self.layer}, {what}: {self.low} says {self.low_bits:.3f}, {self.high} says {self.high_bits:.3f} bits"
+        return (
+            f"step {self.step}, {self.layer}, {what}: {self.low} says {self.low_bits:.3f}, "
+            f"{self.high} says {self.high_bits:.3f} bits"
+        )
 
 
 def disagreements(plane: Plane) -> tuple[Disagreement, ...]:
     """Return cells where estimators of one continuous information disagree, the widest first.
 
-    Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and geometric numbers each estimate their own and are left out.
+    Neighbours, Gaussian fits and density ratios estimate one number; bins, kernels, bounds and
+    geometric numbers each estimate their own and are left out.
     """
     alike = {e for e in plane.estimators if traits_of(e).measures == "information"}
     cells: dict[tuple[int, str, Quantity], list[tuple[float, float, str]]] = {}

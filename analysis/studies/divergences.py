@@ -17,18 +17,22 @@ _LN2 = float(np.log(2.0))
 _OWN = 0.99
 """Quantile of a sample's own neighbour distances that counts as its reach."""
 _BEYOND = 0.03
-"""Share of rows beyond the other sample's reach from which neighbours say nothing of the tails; 0.01 are expected."""
+"""Share of rows beyond the other sample's reach from which neighbours say nothing of the tails;
+0.01 are expected.
+"""
 _BEYOND_OF_SCALARS = 0.07
 """The same of single units, where neighbours are near."""
 _UNSEEN = 0.02
-"""Share of rows in cells that the other sample never visits from which cells say nothing of them."""
+"""Share of rows in cells that the other sample never visits from which cells say nothing of them.
+"""
 _ROWS_PER_UNIT = 10
 
 
 def share_beyond(p: Floats, q: Floats, k: int = 5) -> float:
     """Return the share of p's rows that lie farther from q than q's rows from one another.
 
-    A divergence D(p||q) needs the density of q where p is; where q has no rows, no estimator can know it.
+    A divergence D(p||q) needs the density of q where p is; where q has no rows, no estimator can
+    know it.
     """
     from scipy.spatial import cKDTree
 
@@ -74,8 +78,9 @@ def gaussian_kl_of_samples(p: Floats, q: Floats) -> float:
 
     Of rows ``(n, d)`` and ``(m, d)``.
 
-    ``1/2 [tr S_q^-1 S_p + (m_p - m_q)^T S_q^-1 (m_p - m_q) - d + ln det S_q / det S_p] / ln 2`` with the moments of an
-    inverse Wishart matrix, ``E S^-1 = (m - 1) / (m - d - 2) Sigma^-1``, and of the log-determinants taken off.
+    ``1/2 [tr S_q^-1 S_p + (m_p - m_q)^T S_q^-1 (m_p - m_q) - d + ln det S_q / det S_p] / ln 2``
+    with the moments of an inverse Wishart matrix, ``E S^-1 = (m - 1) / (m - d - 2) Sigma^-1``, and
+    of the log-determinants taken off.
     """
     (n, d), m = p.shape, len(q)
     s_p, s_q = (np.atleast_2d(np.cov(v, rowvar=False)) for v in (p, q))
@@ -111,16 +116,17 @@ def require_reach(p: Floats, q: Floats) -> None:
     """
     if share := out_of_reach(p, q):
         raise EstimatorError(
-            f"{share:.0%} of the rows lie where the other checkpoint has none: D is larger than neighbours can show "
-            "and may be infinite; compare nearer checkpoints (reference='previous'), take method='binned', or more rows"
+            f"{share:.0%} of the rows lie where the other checkpoint has none: D is larger than "
+            "neighbours can show and may be infinite; compare nearer checkpoints "
+            "(reference='previous'), take method='binned', or more rows"
         )
 
 
 def bound_of_reach(share: float, n: int) -> tuple[float, float]:
     """Return a lower bound of D(p||q) in bits, with its standard error, by q's reach alone.
 
-    The event has probability ``share`` under p and 0.01 under q: by the data processing inequality D is at least
-    ``s log2(s / 0.01) + (1 - s) log2((1 - s) / 0.99)``.
+    The event has probability ``share`` under p and 0.01 under q: by the data processing inequality
+    D is at least ``s log2(s / 0.01) + (1 - s) log2((1 - s) / 0.99)``.
 
     Example:
         >>> [round(v, 2) for v in bound_of_reach(0.5, 1000)]

@@ -48,8 +48,8 @@ class Drift:
     Attributes:
         bits: mean over random halves; may be slightly negative where nothing moved.
         stderr: of what other rows would say, and of the bias that finer cells or fewer rows show.
-        method: ``knn`` (Wang et al. 2009) and ``gauss`` (Gaussian fits): of the whole layer's vectors; ``binned``: a mean over units
-            of one-dimensional divergences.
+        method: ``knn`` (Wang et al. 2009) and ``gauss`` (Gaussian fits): of the whole layer's
+            vectors; ``binned``: a mean over units of one-dimensional divergences.
         note: why the truth is larger than the bits, where it is.
     """
 
@@ -64,8 +64,8 @@ class Drift:
     def __str__(self) -> str:
         of = "mean per unit" if self.method == "binned" else "of the whole layer"
         return (
-            f"{self.layer}: D(step {self.step} || step {self.reference}) = {self.bits:.4g} +- {self.stderr:.2g} bits "
-            f"({self.method}, {of}){self.note and '; ' + self.note}"
+            f"{self.layer}: D(step {self.step} || step {self.reference}) = {self.bits:.4g} +- "
+            f"{self.stderr:.2g} bits ({self.method}, {of}){self.note and '; ' + self.note}"
         )
 
 
@@ -83,27 +83,34 @@ def drift(
 
     The reference is the first checkpoint, the previous one, or a step.
 
-    The same probe rows are seen at both checkpoints, and a row's nearest neighbour at the other checkpoint would be itself, moved a little. So one random
-    half of the rows stands for each distribution: independent samples; averaged over ``splits`` splits and both directions of each split.
+    The same probe rows are seen at both checkpoints, and a row's nearest neighbour at the other
+    checkpoint would be itself, moved a little. So one random half of the rows stands for each
+    distribution: independent samples; averaged over ``splits`` splits and both directions of each
+    split.
 
     Args:
-        method: ``knn`` for distinct rows, ``gauss`` for rows that Gaussian fits describe, ``binned`` where values repeat (after
-            ReLU, dead units); ``auto`` chooses by the rows of each pair: cells where rows repeat, else neighbours in one or two units
-            that reach each other, else Gaussian fits that the rows do not speak against.
+        method: ``knn`` for distinct rows, ``gauss`` for rows that Gaussian fits describe,
+            ``binned`` where values repeat (after ReLU, dead units); ``auto`` chooses by the rows of
+            each pair: cells where rows repeat, else neighbours in one or two units that reach each
+            other, else Gaussian fits that the rows do not speak against.
         splits: random splits of the rows.
 
-    Where rows lie where the reference has none, no rows show how large D is: ``knn`` then gives the lower bound that their share
-    proves, ``binned`` what the cells show, and the note says that the truth is larger.
+    Where rows lie where the reference has none, no rows show how large D is: ``knn`` then gives the
+    lower bound that their share proves, ``binned`` what the cells show, and the note says that the
+    truth is larger.
 
-    When it lies: knn falls short in more than about 5 units; ``binned`` is a mean of one-dimensional divergences and sees no change of dependence.
+    When it lies: knn falls short in more than about 5 units; ``binned`` is a mean of
+    one-dimensional divergences and sees no change of dependence.
 
     Raises:
-        InputError: unknown layers or steps; fewer than 2 checkpoints; ``knn`` on rows that repeat; ``gauss`` on rows that are not Gaussian.
+        InputError: unknown layers or steps; fewer than 2 checkpoints; ``knn`` on rows that repeat;
+            ``gauss`` on rows that are not Gaussian.
     """
     archive = open_run(archive)
     if method not in METHODS or splits < 1:
         raise InputError(
-            f"expected method auto, knn, gauss or binned and splits >= 1, got method={method!r}, splits={splits}"
+            f"expected method auto, knn, gauss or binned and splits >= 1, got method={method!r}, "
+            f"splits={splits}"
         )
     pairs = step_pairs(archive, reference, steps)
     if unknown := sorted(set(layers or ()) - set(archive.layers)):
@@ -137,7 +144,10 @@ def _drift(
     if how == "binned":
         return *found, unseen_note(p, q)
     if how == "gauss" and (share := out_of_reach(p, q)):
-        note = f"the tails of a Gaussian fit say so: {share:.0%} of the rows lie where the reference has none"
+        note = (
+            f"the tails of a Gaussian fit say so: {share:.0%} of the rows lie where the reference "
+            "has none"
+        )
         return *found, note
     most = float(np.log2(len(p) // 2 / _NEIGHBOURS))
     full = how == "knn" and found[0] > most - 1
@@ -156,8 +166,8 @@ def divergence(
 
     Halves of the rows, see `drift`.
 
-    The two directions of a split share no row of a sample: half of their difference is a standard error of their mean. What finer
-    cells or fewer rows show of the bias is added.
+    The two directions of a split share no row of a sample: half of their difference is a standard
+    error of their mean. What finer cells or fewer rows show of the bias is added.
 
     Raises:
         EstimatorError: rows of p where q has none, or a Gaussian fit that the rows speak against.
@@ -193,8 +203,8 @@ def _bias_seen(p: NDArray[np.float64], q: NDArray[np.float64], how: Method, valu
 
     By what fewer rows or finer cells say of the same rows.
 
-    The shortfall of neighbours falls as ``n^(-1/d)``: from a quarter of the rows to all of them it shrinks by ``4^(1/d)``.
-    Half of the shortfall so continued counts as a standard error.
+    The shortfall of neighbours falls as ``n^(-1/d)``: from a quarter of the rows to all of them it
+    shrinks by ``4^(1/d)``. Half of the shortfall so continued counts as a standard error.
     """
     quarter = len(p) // 4
     if how == "binned":
@@ -235,6 +245,7 @@ def step_pairs(
     start = have[0] if reference == "first" else reference
     if start not in have:
         raise InputError(
-            f"reference is 'first', 'previous' or a captured step, got {reference!r}; the archive has {have}"
+            f"reference is 'first', 'previous' or a captured step, got {reference!r}; the archive "
+            f"has {have}"
         )
     return [(int(start), s) for s in chosen if s != start]

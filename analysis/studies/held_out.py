@@ -33,8 +33,10 @@ class BothSides:
     Equally many of each, by one estimator.
 
     Attributes:
-        train, test: the estimates, from ``n`` rows each: with fewer rows on one side its bias would differ.
-        p: share of random divisions of the same rows whose gap is at least as large in absolute value; None when none was drawn.
+        train, test: the estimates, from ``n`` rows each: with fewer rows on one side its bias would
+            differ.
+        p: share of random divisions of the same rows whose gap is at least as large in absolute
+            value; None when none was drawn.
     """
 
     step: int
@@ -50,7 +52,10 @@ class BothSides:
 
     def __str__(self) -> str:
         p = "" if self.p is None else f", p {self.p:.3g}"
-        return f"step {self.step}, {self.layer}: train {self.train.bits:.4f}, held out {self.test.bits:.4f} bits, gap {self.gap_bits:+.4f}{p} ({self.train.estimator})"
+        return (
+            f"step {self.step}, {self.layer}: train {self.train.bits:.4f}, held out "
+            f"{self.test.bits:.4f} bits, gap {self.gap_bits:+.4f}{p} ({self.train.estimator})"
+        )
 
 
 def train_and_held_out(
@@ -64,11 +69,13 @@ def train_and_held_out(
 ) -> tuple[BothSides, ...]:
     """Measure I(Z;Y) in bits on equally many ``train`` and ``test`` rows of the probe.
 
-    The larger side gives a random part of its rows, the same at every checkpoint, so that both sides have one bias. ``divisions`` random divisions of these
-    rows give the gap a p-value. Cells that an estimator refuses are left out.
+    The larger side gives a random part of its rows, the same at every checkpoint, so that both
+    sides have one bias. ``divisions`` random divisions of these rows give the gap a p-value. Cells
+    that an estimator refuses are left out.
 
     Raises:
-        InputError: no ``split`` was recorded, no labels, no rows on a side, unknown layers or steps, or every cell was refused.
+        InputError: no ``split`` was recorded, no labels, no rows on a side, unknown layers or
+            steps, or every cell was refused.
     """
     from infoplane.analysis.estimators.spec import parse
 
@@ -114,6 +121,7 @@ def train_and_held_out(
                 refused = f"{name}, {e.name}: {error}"
     if not found:
         raise InputError(
-            f"no cell has I(Z;Y) on both sides; the last refusal: {refused or 'no layer was captured'}"
+            "no cell has I(Z;Y) on both sides; the last refusal: "
+            f"{refused or 'no layer was captured'}"
         )
     return tuple(found)

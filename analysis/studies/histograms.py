@@ -29,9 +29,12 @@ class Histograms:
 
     Attributes:
         layer: whose. steps: checkpoints where it was captured.
-        edges: shape ``(bins + 1,)``, from the smallest to the largest value of the run; the last cell holds its right edge.
-        whole: shape ``(steps, bins)``, all units together: every row sums to ``rows * units of the layer``.
-        units: indices of the units kept in ``per_unit``: all of them, or evenly spaced ones of a wide layer.
+        edges: shape ``(bins + 1,)``, from the smallest to the largest value of the run; the last
+            cell holds its right edge.
+        whole: shape ``(steps, bins)``, all units together: every row sums to ``rows * units of the
+            layer``.
+        units: indices of the units kept in ``per_unit``: all of them, or evenly spaced ones of a
+            wide layer.
         per_unit: shape ``(steps, len(units), bins)``: every last axis sums to ``rows``.
         width: units the layer has, after its reduction where it has one.
     """
@@ -67,11 +70,13 @@ def histograms(
 
     Args:
         archive: a run or its path. layer: one of its layers.
-        bins: equal cells between the smallest and the largest value of the run; a layer that never moves gets cells of a width around it.
+        bins: equal cells between the smallest and the largest value of the run; a layer that never
+            moves gets cells of a width around it.
         units: units kept one by one at most, evenly spaced over the layer.
 
     Raises:
-        InputError: no such layer, never captured, fewer than 2 bins or 1 unit, or values that are not finite.
+        InputError: no such layer, never captured, fewer than 2 bins or 1 unit, or values that are
+            not finite.
     """
     archive = open_run(archive)
     if bins < 2 or units < 1:

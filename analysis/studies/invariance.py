@@ -80,11 +80,12 @@ class Invariance:
 
     Attributes:
         value: on the layer as it is.
-        changes: per transform ``|I(psi Z) - I(Z)|``; controls as signed losses ``I(Z) - I(changed Z)``.
+        changes: per transform ``|I(psi Z) - I(Z)|``; controls as signed losses ``I(Z) - I(changed
+            Z)``.
         error: the largest change over invertible maps: what part of the number is notation.
         sensitivity: ``I(Z) - I(half of the units)``.
-        discriminability: ``sensitivity / (sensitivity + error)`` in [0, 1], 0 where halving the layer lowers nothing. Exact codes: perfectly
-            invariant and useless, 0.
+        discriminability: ``sensitivity / (sensitivity + error)`` in [0, 1], 0 where halving the
+            layer lowers nothing. Exact codes: perfectly invariant and useless, 0.
     """
 
     estimator: str
@@ -115,7 +116,8 @@ def invariance_of(
         >>> from infoplane.analysis.estimators import parse
         >>> from infoplane.types import discrete
         >>> z = np.random.default_rng(0).normal(size=(200, 4))
-        >>> invariance_of(parse("bin:quantile,n=4"), continuous(z), discrete(z[:, 0] > 0)).changes["per-unit monotone"]
+        >>> found = invariance_of(parse("bin:quantile,n=4"), continuous(z), discrete(z[:, 0] > 0))
+        >>> found.changes["per-unit monotone"]
         0.0
     """
     estimator = parse(estimator)
@@ -169,7 +171,8 @@ def invariance(
     V-information is refused: to change under an invertible map is its meaning.
 
     Raises:
-        InputError: unknown step or layer, no labels for ``i_zy``, or an estimator that the data processing inequality does not concern.
+        InputError: unknown step or layer, no labels for ``i_zy``, or an estimator that the data
+            processing inequality does not concern.
     """
     archive = open_run(archive)
     if not archive.steps:
@@ -180,7 +183,8 @@ def invariance(
         estimator = parse(given)
         if estimator.traits.dpi_exempt:
             raise InputError(
-                f"{estimator.name} measures usable information: that it changes under invertible maps is its meaning"
+                f"{estimator.name} measures usable information: that it changes under invertible "
+                "maps is its meaning"
             )
         other = (
             label_variable(archive, estimator)

@@ -31,10 +31,11 @@ class LayerMatrix:
 
     Attributes:
         step: checkpoint. estimator: spec. layers: in the order of the archive.
-        estimates: by pair (earlier layer, later layer); the diagonal where the estimator can give it: I(Z;Z) = H(Z) for codes; infinite,
-            and therefore left out, for continuous values.
+        estimates: by pair (earlier layer, later layer); the diagonal where the estimator can give
+            it: I(Z;Z) = H(Z) for codes; infinite, and therefore left out, for continuous values.
         failures: by pair, why there is no number.
-        caveats: what must be known before any of the numbers is read: infinite truths, pairs that contradict each other.
+        caveats: what must be known before any of the numbers is read: infinite truths, pairs that
+            contradict each other.
     """
 
     step: int
@@ -69,7 +70,8 @@ class LayerMatrix:
         """
         if not (rows := self.rows()):
             raise InputError(
-                f"no pair of layers has a number under {self.estimator}: {next(iter(self.failures.values()), 'no pairs')}"
+                f"no pair of layers has a number under {self.estimator}: "
+                f"{next(iter(self.failures.values()), 'no pairs')}"
             )
         return write_csv(path, list(rows[0]), rows)
 
@@ -103,10 +105,12 @@ def layer_information(
 ) -> LayerMatrix:
     """Measure I(Z_i;Z_j) in bits of every pair of layers at one checkpoint, by default the last.
 
-    Both layers enter as values (`knn`, `ksg`, `mixed`, `gauss`, `sliced`, `renyi`, `hsic`, `cka`), or as codes (`exact`, `bin`). Deterministic layers of a
-    continuous input have infinite I(Z_i;Z_j) wherever the map between them is injective: there neighbours and Gaussians give a finite number
-    that grows with N, and only a comparison at one N means something. The caveats say so; and they name the pairs that contradict the
-    network's own chain: I(a;c) above I(a;b) where b separates a from c.
+    Both layers enter as values (`knn`, `ksg`, `mixed`, `gauss`, `sliced`, `renyi`, `hsic`, `cka`),
+    or as codes (`exact`, `bin`). Deterministic layers of a continuous input have infinite
+    I(Z_i;Z_j) wherever the map between them is injective: there neighbours and Gaussians give a
+    finite number that grows with N, and only a comparison at one N means something. The caveats say
+    so; and they name the pairs that contradict the network's own chain: I(a;c) above I(a;b) where b
+    separates a from c.
 
     Raises:
         InputError: unknown layers or step; an estimator that takes no two layers, such as `kde`.
@@ -114,7 +118,8 @@ def layer_information(
     Example:
         >>> import tempfile, infoplane as ip
         >>> x, y = ip.data.szt.load()
-        >>> with ip.Recorder(ip.data.szt.network("tanh", seed=0), probe=(x, y), to=tempfile.mkdtemp() + "/run", verbose=False) as rec:
+        >>> net, run = ip.data.szt.network("tanh", seed=0), tempfile.mkdtemp() + "/run"
+        >>> with ip.Recorder(net, probe=(x, y), to=run, verbose=False) as rec:
         ...     path = rec.path
         >>> float(layer_information(path, "exact").bits().max())
         12.0
@@ -126,7 +131,8 @@ def layer_information(
     codes = e.traits.wants == "row hashes"
     if not e.supports("continuous", "continuous") and not codes:
         raise InputError(
-            f"{e.name} takes no two continuous variables; for I(Z_i;Z_j) choose knn, ksg, gauss, sliced, renyi, exact or bin"
+            f"{e.name} takes no two continuous variables; for I(Z_i;Z_j) choose knn, ksg, gauss, "
+            "sliced, renyi, exact or bin"
         )
     step = _step(archive, step)
     if unknown := sorted(set(layers or ()) - set(archive.layers)):
@@ -156,8 +162,9 @@ def _infinite(estimator: Estimator) -> tuple[str, ...]:
     if estimator.traits.measures != "information" or estimator.traits.obeys_bounds:
         return ()
     return (
-        "where one layer is a function of the other the information of continuous values is infinite: "
-        "such numbers grow with N and with the units, and only a comparison at one N means something",
+        "where one layer is a function of the other the information of continuous values is "
+        "infinite: such numbers grow with N and with the units, and only a comparison at one N "
+        "means something",
     )
 
 
@@ -181,8 +188,8 @@ def _contradictions(
         return ()
     worst = max(found)[1]
     return (
-        f"{len(found)} pairs contradict the chain, the worst {worst}: these numbers are no information "
-        "of these layers, take exact or bin",
+        f"{len(found)} pairs contradict the chain, the worst {worst}: these numbers are no "
+        "information of these layers, take exact or bin",
     )
 
 

@@ -29,7 +29,8 @@ class Votes:
         falling: by family all of whose curves fall, the curve that falls most.
         still: families none of whose curves falls.
         split: families whose curves contradict each other.
-        together: those of ``falling`` that fall at the same time and in the same way, the largest group.
+        together: those of ``falling`` that fall at the same time and in the same way, the largest
+            group.
     """
 
     falling: Mapping[Family, Compression]
@@ -72,13 +73,15 @@ def judge(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> tuple[
     if exact_codes:
         return (
             "estimator-dependent",
-            f"rows stay apart ({exact_codes[0].estimator} stands still): what falls is resolution, {most}; {_count(curves)}, {not_under}",
+            f"rows stay apart ({exact_codes[0].estimator} stands still): what falls is resolution, "
+            f"{most}; {_count(curves)}, {not_under}",
         )
     found = votes(curves, traits)
     if found.agree:
         return (
             "robust",
-            f"{', '.join(found.together)} fall together, {most}; {_count(curves)}, {not_under}{_mute(curves)}",
+            f"{', '.join(found.together)} fall together, {most}; {_count(curves)}, "
+            f"{not_under}{_mute(curves)}",
         )
     return (
         "estimator-dependent",

@@ -47,14 +47,19 @@ class Compression:
 
     Attributes:
         layer, estimator: which curve.
-        drop: fall from the peak to the end, the peak chosen on one half of the rows and measured on the other; averaged over splits.
+        drop: fall from the peak to the end, the peak chosen on one half of the rows and measured on
+            the other; averaged over splits.
         low, high: 95 % interval of the drop.
-        onset: step of the peak (median over splits). onset_low, onset_high: 2.5 and 97.5 % quantiles over splits.
-        naive: maximum minus final value of the whole curve: biased upwards, it alarms on 44 % of plateaus.
+        onset: step of the peak (median over splits). onset_low, onset_high: 2.5 and 97.5 %
+            quantiles over splits.
+        naive: maximum minus final value of the whole curve: biased upwards, it alarms on 44 % of
+            plateaus.
         stays: whether the later half of what follows the peak stays below it throughout.
         fitting_end: first step with I(Z;Y) >= I_0 + 0.9 (max - I_0); None without labels.
-        threshold: ``max(0.05 bit, 2 % of the peak)``: what the interval's lower end must exceed; 0.05 bit of exact codes.
-        steps, bits: the curve of all rows. mute: why it has no vote: ``saturated``, ``clipped``, or nothing.
+        threshold: ``max(0.05 bit, 2 % of the peak)``: what the interval's lower end must exceed;
+            0.05 bit of exact codes.
+        steps, bits: the curve of all rows. mute: why it has no vote: ``saturated``, ``clipped``, or
+            nothing.
     """
 
     layer: str
@@ -105,8 +110,8 @@ class Phases:
             lines.append(printable(f"  {phase.layer}: {phase.verdict}: {phase.explanation}", 1000))
             for c in phase.curves:
                 lines.append(
-                    f"    {c.estimator:22s} drop {c.drop:6.3f} bits [{c.low:.3f}, {c.high:.3f}], peak at step {c.onset} "
-                    f"[{c.onset_low}, {c.onset_high}]"
+                    f"    {c.estimator:22s} drop {c.drop:6.3f} bits [{c.low:.3f}, {c.high:.3f}], "
+                    f"peak at step {c.onset} [{c.onset_low}, {c.onset_high}]"
                     + ("" if c.fitting_end is None else f", fitted by step {c.fitting_end}")
                 )
         return "\n".join(lines)
@@ -128,8 +133,9 @@ def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
 
     And the peak's place.
 
-    The peak is chosen on one half and measured on the other, then the halves are swapped and the two falls averaged: choosing the largest of
-    many noisy values no longer inflates the value it is chosen for.
+    The peak is chosen on one half and measured on the other, then the halves are swapped and the
+    two falls averaged: choosing the largest of many noisy values no longer inflates the value it is
+    chosen for.
 
     Example:
         >>> split_half_drop(np.array([0.0, 2.0, 1.0]), np.array([0.0, 2.2, 1.0]))
@@ -155,8 +161,9 @@ def compression(
         halves: per split the curves of the two halves, each of shape ``(steps,)``, in bits.
         whole: the curve of all rows. labels: I(Z;Y) of all rows, for the end of fitting.
 
-    The interval: falls of single halves vary over splits as the fall varies over data sets (see `infoplane.analysis.resampling.intervals`), so
-    their standard deviation is the standard error at N.
+    The interval: falls of single halves vary over splits as the fall varies over data sets (see
+    `infoplane.analysis.resampling.intervals`), so their standard deviation is the standard error at
+    N.
 
     Raises:
         InputError: fewer than 3 checkpoints or 2 splits.
@@ -221,9 +228,21 @@ def counted_fall(
     peak = int(np.flatnonzero(whole >= top - 1e-9)[-1])
     onset = int(steps[peak])
     return Compression(
-        layer, estimator, drop, drop, drop, onset, onset, onset, drop, drop > 0, _fitting_end(steps, labels), _FLOOR_BITS,
-        tuple(int(step) for step in steps), tuple(float(b) for b in whole),
-    )  # fmt: skip
+        layer,
+        estimator,
+        drop,
+        drop,
+        drop,
+        onset,
+        onset,
+        onset,
+        drop,
+        drop > 0,
+        _fitting_end(steps, labels),
+        _FLOOR_BITS,
+        tuple(int(step) for step in steps),
+        tuple(float(b) for b in whole),
+    )
 
 
 def _fitting_end(steps: Sequence[int], labels: Floats | None) -> int | None:
@@ -245,13 +264,17 @@ def phases(
 ) -> Phases:
     """Return whether each layer compresses, when, and on whose word.
 
-    Verdicts: ``exact``: the fall holds for an estimator that keeps the chain (exact codes, quantised or noisy network): information was lost.
-    Where exact codes stand still, what falls elsewhere is resolution, and the verdict ``estimator-dependent``. Without exact codes: ``robust`` where at
-    least two families (bins, kernel, neighbours ...) fall at the same time and no family stands still; ``estimator-dependent`` where some curve falls
-    otherwise. ``none``: no curve falls. A family whose curves contradict each other, and clipped or saturated curves, have no vote.
+    Verdicts: ``exact``: the fall holds for an estimator that keeps the chain (exact codes,
+    quantised or noisy network): information was lost. Where exact codes stand still, what falls
+    elsewhere is resolution, and the verdict ``estimator-dependent``. Without exact codes:
+    ``robust`` where at least two families (bins, kernel, neighbours ...) fall at the same time and
+    no family stands still; ``estimator-dependent`` where some curve falls otherwise. ``none``: no
+    curve falls. A family whose curves contradict each other, and clipped or saturated curves, have
+    no vote.
 
     Args:
-        archive: a run or its path. estimators: specs of at least two families; when left out, those of `choose_estimators` and quantile bins.
+        archive: a run or its path. estimators: specs of at least two families; when left out, those
+            of `choose_estimators` and quantile bins.
         splits: random splits of the probe rows into halves.
 
     Raises:

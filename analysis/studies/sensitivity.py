@@ -33,7 +33,9 @@ CONVENTIONS = (
     "kde:relative=0.1",
     "exact",
 )
-"""What `sensitivity` measures when nothing is said: fixed cells of three widths, adaptive cells, kernels absolute and relative, exact codes."""
+"""What `sensitivity` measures when nothing is said: fixed cells of three widths, adaptive cells,
+kernels absolute and relative, exact codes.
+"""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ class Sensitivity:
     """One run under many conventions.
 
     Attributes:
-        plane: all of them, for pictures. phases: the fall of every layer under each, with intervals.
+        plane: all of them, for pictures. phases: the fall of every layer under each, with
+            intervals.
     """
 
     plane: Plane
@@ -64,7 +67,8 @@ class Sensitivity:
             yes, all_of = len(self.compressing(phase.layer)), len(phase.curves)
             drops = [c.drop for c in phase.curves]
             sentences.append(
-                f"{printable(phase.layer, 40)} compresses under {yes} of {all_of} conventions (drops {min(drops):.2f} to {max(drops):.2f} bits)"
+                f"{printable(phase.layer, 40)} compresses under {yes} of {all_of} conventions "
+                f"(drops {min(drops):.2f} to {max(drops):.2f} bits)"
             )
         split = [
             printable(p.layer, 40)
@@ -78,7 +82,8 @@ class Sensitivity:
             else f"In {', '.join(exact)} rows truly merge."
         )
         middle = (
-            f"The answer for {', '.join(split)} depends on the convention and is a statement about it. "
+            f"The answer for {', '.join(split)} depends on the convention and is a statement about "
+            "it. "
             if split
             else ""
         )
@@ -91,7 +96,8 @@ class Sensitivity:
             f"{printable(p.layer, 24):>8s}" for p in self.phases.layers
         )
         lines = [
-            "drop of I(X;Z) from its split-half peak [bits]; * beyond chance, threshold and lasting",
+            "drop of I(X;Z) from its split-half peak [bits]; * "
+            "beyond chance, threshold and lasting",
             head,
         ]
         for k, name in enumerate(names):

@@ -54,7 +54,10 @@ class Code:
     length: CodeLength
 
     def __str__(self) -> str:
-        return f"step {self.step}, {self.layer}: {self.length.bits:.1f} bits by {self.family}, {self.length.compression:.2f} times shorter than {self.length.uniform_bits:.1f}"
+        return (
+            f"step {self.step}, {self.layer}: {self.length.bits:.1f} bits by {self.family}, "
+            f"{self.length.compression:.2f} times shorter than {self.length.uniform_bits:.1f}"
+        )
 
 
 def usable_beyond(

@@ -37,7 +37,8 @@ class Bench:
         forward: as for the recorder.
         focus: what a row is.
         state: what the network holds; every run starts from it.
-        batch: rows of a forward, where the network takes no other number: rows are repeated to so many.
+        batch: rows of a forward, where the network takes no other number: rows are repeated to so
+            many.
         count: called with the rows of every forward.
     """
 
@@ -75,8 +76,10 @@ class Bench:
             seed: of the noise.
             patches: by layer, what is to become of its value.
             after: seed from which the noise goes on at every patched layer.
-            carry: go on from the state that the run before left, as the second batch of a pass does.
-            see: looks at every value as it arrives; nothing is returned then, so that no layer is held.
+            carry: go on from the state that the run before left, as the second batch of a pass
+                does.
+            see: looks at every value as it arrives; nothing is returned then, so that no layer is
+                held.
         """
         arrived: Values = {}
         wanted = patches or {}

@@ -32,13 +32,16 @@ def certify(
 ) -> Chain:
     """Make the interchange test of a recorded run on every pair of layers, and store it.
 
-    For runs of a large network, where ``chain="auto"`` left pairs ``unknown``, or of ``chain=False``. The
-    network is first held against what the run stored of that step. What an earlier test saw stays.
+    For runs of a large network, where ``chain="auto"`` left pairs ``unknown``, or of
+    ``chain=False``. The network is first held against what the run stored of that step. What an
+    earlier test saw stays.
 
     Args:
         run: folder of the run.
-        model: the network with the weights of ``step``. Weights that the run stored are loaded into it, and stay there.
-        probe: as for the recorder; that of the run when left out. It is needed for networks of several inputs.
+        model: the network with the weights of ``step``. Weights that the run stored are loaded into
+            it, and stay there.
+        probe: as for the recorder; that of the run when left out. It is needed for networks of
+            several inputs.
         step: the last captured one when left out.
         progress: show how far the test is.
         options: further options of the Recorder that the run does not hold: ``forward``, ``fixed``.
@@ -49,8 +52,8 @@ def certify(
     Raises:
         InputError: a packed run, one that was made from arrays or is being recorded, a step that is
             not there, or a probe that cannot be rebuilt.
-        CaptureError: the network does not give what the run stored (other weights, another probe), or
-            the test fails.
+        CaptureError: the network does not give what the run stored (other weights, another probe),
+            or the test fails.
 
     Example:
         >>> import tempfile, torch
@@ -67,7 +70,8 @@ def certify(
         )
     if archive.chain is not None and is_being_written(archive.path):
         raise InputError(
-            f"{archive.path}: its recorder is open, and would write its own certificate over this one: close it first"
+            f"{archive.path}: its recorder is open, and would write its own certificate over this "
+            "one: close it first"
         )
     step = _step_of(archive, step)
     if step in weight_steps(archive.path):

@@ -2,19 +2,24 @@
 
 Which layers screen the input off from which, found on the live network with hooks alone.
 
-Module order does not tell it (skip connections, branches, pooled views). The network runs on other inputs x' while layer i is made to
-return what it returned for x. Then for every layer j: its output equals that for x: i **cuts** X from j; it equals that for x':
-there is **no path** from i to j; anything between: **partial**, i is bypassed.
+Module order does not tell it (skip connections, branches, pooled views). The network runs on other
+inputs x' while layer i is made to return what it returned for x. Then for every layer j: its output
+equals that for x: i **cuts** X from j; it equals that for x': there is **no path** from i to j;
+anything between: **partial**, i is bypassed.
 
-Neighbours first: in one forward every layer is given the values of rows of its own. Where each layer then gives what the layer before
-it was given, all pairs are cut, since a function of a function is one. With k rows x a plain network of up to 2 k layers costs
-eight forwards of x, and every further 2 k - 1 layers cost two. Any other falls into such lines. First and last layer of
-every line are exchanged, one forward each (with noise up to five), then those between them whose relations do not follow,
-half by half, until the `Budget` is spent. What is not tested then stays ``unknown``, and `Chain.untested` names the layers.
+Neighbours first: in one forward every layer is given the values of rows of its own. Where each
+layer then gives what the layer before it was given, all pairs are cut, since a function of a
+function is one. With k rows x a plain network of up to 2 k layers costs eight forwards of x, and
+every further 2 k - 1 layers cost two. Any other falls into such lines. First and last layer of
+every line are exchanged, one forward each (with noise up to five), then those between them whose
+relations do not follow, half by half, until the `Budget` is spent. What is not tested then stays
+``unknown``, and `Chain.untested` names the layers.
 
-A network with noise is run with the random streams re-seeded at the moment layer i fires. If layer j, given Z_i, still depends on the noise
-drawn before that moment, both **share noise** (a tied dropout mask) and the pair is no Markov chain; if it depends on the noise drawn
-afterwards, the noise is **fresh**. Rows that depend on the other rows of the batch are noise of this kind too, in every mode.
+A network with noise is run with the random streams re-seeded at the moment layer i fires. If layer
+j, given Z_i, still depends on the noise drawn before that moment, both **share noise** (a tied
+dropout mask) and the pair is no Markov chain; if it depends on the noise drawn afterwards, the
+noise is **fresh**. Rows that depend on the other rows of the batch are noise of this kind too, in
+every mode.
 """
 
 from __future__ import annotations
@@ -72,7 +77,8 @@ def certify(
         sites: in the order in which they fire.
         mode: as for the recorder.
         autocast: as for the recorder.
-        rows: rows x, and as many rows x'; 8 of a large network and up to 128 of a small one when left out.
+        rows: rows x, and as many rows x'; 8 of a large network and up to 128 of a small one when
+            left out.
         pairs: gives the rows themselves, where the caller chooses them.
         batch: rows of a forward, where the network takes no other number.
         written: what forwards write into, see `infoplane.hooks.network.network_state.NetworkState`.

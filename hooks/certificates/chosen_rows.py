@@ -19,7 +19,9 @@ from infoplane.rows import row_codes
 
 FEWEST, MOST = 8, 128
 _FEWEST_WIDE, _BYTES_WIDE = 4, 16 << 20
-"""So few rows are taken where one row of all layers has more than so many bytes: a test holds two to three times the rows."""
+"""So few rows are taken where one row of all layers has more than so many bytes: a test holds two
+to three times the rows.
+"""
 _BYTES = 32 << 20
 _BYTES_AGAIN = 2 << 20
 """What a test may hold beside a capture."""
@@ -54,7 +56,7 @@ class Pairs:
     other: Rows
 
     def beside_a_capture(self, probe: Probe, sites: Sequence[Site]) -> Pairs:
-        """Fewer of them, so that a test holds no more than a small batch while the network trains."""
+        """Fewer rows, so that a test holds no more than a small batch while the network trains."""
         per_pair = _COPIES * _layer_bytes(sites) + 4 * _input_bytes(probe)
         count = min(len(self.x), max(FEWEST, _BYTES_AGAIN // max(per_pair, 1)))
         spread = np.linspace(0, len(self.x) - 1, count).astype(np.int64)

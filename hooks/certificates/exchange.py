@@ -89,7 +89,7 @@ class Exchange:
     def _noise_of(
         self, site: Site, put_back: Mapping[str, Patch], near: Values
     ) -> tuple[set[str], set[str]]:
-        """The layers that depend, given this one, on noise before it (shared) or behind it (fresh)."""
+        """Layers that depend, given this one, on noise before it (shared) or behind it (fresh)."""
         found, rows, name = self._found, self._rows, site.name
         differing = partial(self._bench.differing, near, lambda _layer: self._tolerance)
         after = AFTER if found.random else None

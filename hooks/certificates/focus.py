@@ -2,8 +2,9 @@
 
 All of a sample, or one position of it.
 
-A token row of one layer cuts X off from that of a later layer only where nothing between them brings other
-positions in. So for rows that are positions one position is exchanged and the same one is looked at.
+A token row of one layer cuts X off from that of a later layer only where nothing between them
+brings other positions in. So for rows that are positions one position is exchanged and the same one
+is looked at.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Focus(Protocol):
 
     Attributes:
         movable: whether a row may be given what another row has, wherever that is.
-        separate: whether the samples of a batch do not belong together, so that others may take their place.
+        separate: whether the samples of a batch do not belong together, so that others may take
+            their place.
     """
 
     movable: ClassVar[bool]

@@ -137,6 +137,6 @@ class Interchange:
             return ""
         some = f"{list(untested)[:6]}{' and more' if len(untested) > 6 else ''}"
         return (
-            f"{len(untested)} layers were not exchanged ({some}): {self._spending.budget} are spent; "
-            "ip.certify(run, model) tests them"
+            f"{len(untested)} layers were not exchanged ({some}): {self._spending.budget} are "
+            "spent; ip.certify(run, model) tests them"
         )

@@ -20,7 +20,8 @@ from infoplane.types import Relation
 class Lines:
     """The layers that are not constant, cut into lines.
 
-    In a line every layer is a function of the one before it, so all pairs are cut: a function of a function is one.
+    In a line every layer is a function of the one before it, so all pairs are cut: a function of a
+    function is one.
 
     Attributes:
         awake: names of these layers, in order.
@@ -70,8 +71,8 @@ class Lines:
 def find_lines(bench: Bench, rows: TestRows, tolerance: float) -> Lines:
     """Which layers follow from the one before them alone.
 
-    Layer m of a window is given the values moved by m rows. No two layers, and not the input, carry the same rows, so that
-    whatever enters a layer from elsewhere shows.
+    Layer m of a window is given the values moved by m rows. No two layers, and not the input, carry
+    the same rows, so that whatever enters a layer from elsewhere shows.
     """
     plain = bench.run(rows.both)
     sites = [s for s in bench.sites if not constant(plain[s.name], tolerance)]

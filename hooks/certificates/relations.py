@@ -1,8 +1,9 @@
 """The relations of all layers, and what follows for layers between two that were exchanged.
 
-Along a line every layer is a function of the one before it. Seen from one layer j behind the line, the relations of the line are
-therefore in order: first those that cut X from j (a layer before one that cuts, cuts too), then those that are bypassed,
-then those without a path to j. Between two layers that relate to j alike, all do.
+Along a line every layer is a function of the one before it. Seen from one layer j behind the line,
+the relations of the line are therefore in order: first those that cut X from j (a layer before one
+that cuts, cuts too), then those that are bypassed, then those without a path to j. Between two
+layers that relate to j alike, all do.
 """
 
 from __future__ import annotations

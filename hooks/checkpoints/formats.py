@@ -132,9 +132,9 @@ def load_tensors(path: Path) -> Any:  # Any: whatever of tensors and plain value
         if named is None:
             raise
         raise InputError(
-            f"{path}: not a file of weights alone: it holds objects of Python ({named[1]}), and loading "
-            "them could run code. Store model.state_dict() alone, or allow the class where you trust "
-            "the file: torch.serialization.add_safe_globals([...])"
+            f"{path}: not a file of weights alone: it holds objects of Python ({named[1]}), and "
+            "loading them could run code. Store model.state_dict() alone, or allow the class where "
+            "you trust the file: torch.serialization.add_safe_globals([...])"
         ) from error
 
 
@@ -279,7 +279,8 @@ class _PlainMetadata(pickle.Unpickler):
         if of_torch or plain or (module.startswith("torch.") and name == "_MEM_FORMAT_ENCODING"):
             return super().find_class(module, name)
         raise InputError(
-            f"the .metadata of a distributed checkpoint names {module}.{name}, which is no part of one"
+            f"the .metadata of a distributed checkpoint names {module}.{name}, which is no part of "
+            "one"
         )
 
 

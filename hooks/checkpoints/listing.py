@@ -67,10 +67,11 @@ def find_checkpoints(
     An iterator is passed on as it comes.
 
     Args:
-        given: a glob, a folder, a file, a list of these files, ``{step: path or state dict}``, or an
-            iterator of ``(step, path or state dict)``.
+        given: a glob, a folder, a file, a list of these files, ``{step: path or state dict}``, or
+            an iterator of ``(step, path or state dict)``.
         step_from: how the step is read from a path: a regular expression whose group (or whole
-            match) is the number, or a function of the path; by the number in the name when left out.
+            match) is the number, or a function of the path; by the number in the name when left
+            out.
 
     Raises:
         InputError: nothing is there, a step cannot be read, or two checkpoints have the same step.
@@ -80,8 +81,8 @@ def find_checkpoints(
     if isinstance(given, Mapping):
         if given and all(isinstance(value, Tensor) for value in given.values()):
             raise InputError(
-                "checkpoints= got one state dict: load it into the model and leave checkpoints= out, "
-                "or give {step: state dict}"
+                "checkpoints= got one state dict: load it into the model and leave checkpoints= "
+                "out, or give {step: state dict}"
             )
         return sorted((_made(*item) for item in given.items()), key=lambda c: c.step)
     if isinstance(given, Sequence) and given and all(isinstance(p, (str, Path)) for p in given):
@@ -229,10 +230,11 @@ def step_in_name(name: str) -> int | list[str]:
     """Read the step in a name: the number after the word step, else the only number there is.
 
     Returns:
-        The step; or the numbers that were read where it is not clear, an empty list where there is none.
+        The step; or the numbers that were read where it is not clear, an empty list where there is
+        none.
 
     Example:
-        >>> step_in_name("ckpt_000123"), step_in_name("epoch=3-step=400"), step_in_name("run1_ckpt2")
+        >>> tuple(map(step_in_name, ("ckpt_000123", "epoch=3-step=400", "run1_ckpt2")))
         (123, 400, ['1', '2'])
     """
     named = _NAMED_STEP.findall(name)

@@ -23,7 +23,9 @@ from infoplane.hooks.recorder import Recorder
 from infoplane.hooks.schedule import Every, at
 
 SOURCE, DAMAGED = "source", "failures"
-"""Names of the records that say of a step which checkpoint it comes from, and what could not be read."""
+"""Names of the records that say of a step which checkpoint it comes from, and what could not be
+read.
+"""
 
 Record = dict[str, Any]  # Any: JSON
 

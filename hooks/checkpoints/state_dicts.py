@@ -67,7 +67,8 @@ def match_keys(
     whole = [m for m in removed if not m.missing]
     if len(whole) > 1:
         raise InputError(
-            f"the model fits under several prefixes: {[m.removed for m in whole]}; choose by prefix="
+            f"the model fits under several prefixes: {[m.removed for m in whole]}; choose by "
+            "prefix="
         )
     return whole[0] if whole else max([plain, *removed, *added], key=lambda m: len(m.pairs))
 

@@ -2,19 +2,27 @@
 
 The rule, so that a reader can predict it:
 
-1. **Blocks.** The output of every block is taken and nothing inside of it. A block is a composite module: a layer of ``nn.Transformer``, an
-   item of a ``ModuleList``, of a class that occurs twice, one run on its own output again, or one that adds its input to what it made of it.
-   What holds blocks in a row is no block, and neither is what adds the items of a list one after another.
-2. **Residual stream.** Where the network adds outside of any block (``x = x + attention(x)``), the sum is taken and not the branch: as the output
+1. **Blocks.** The output of every block is taken and nothing inside of it. A block is a composite
+  module: a layer of ``nn.Transformer``, an
+   item of a ``ModuleList``, of a class that occurs twice, one run on its own output again, or one
+   that adds its input to what it made of it. What holds blocks in a row is no block, and neither is
+   what adds the items of a list one after another.
+2. **Residual stream.** Where the network adds outside of any block (``x = x + attention(x)``), the
+  sum is taken and not the branch: as the output
    of the module that returns it, else as the input of the module that reads it.
-3. **Segments.** Otherwise every layer with weights (linear, convolution, embedding, recurrent, attention) opens a segment that runs
-   until the next one; the segment stands for itself by its last activation, else its last normalisation, else the layer itself.
-   Dropout, pooling, flattening and identities never stand for a segment. Of embeddings in a row the first that differs between rows counts:
-   positions and types are added to it. An activation that alone reads a block stands for it; a normalisation behind the blocks is taken too.
+3. **Segments.** Otherwise every layer with weights (linear, convolution, embedding, recurrent,
+  attention) opens a segment that runs
+   until the next one; the segment stands for itself by its last activation, else its last
+   normalisation, else the layer itself. Dropout, pooling, flattening and identities never stand for
+   a segment. Of embeddings in a row the first that differs between rows counts: positions and types
+   are added to it. An activation that alone reads a block stands for it; a normalisation behind the
+   blocks is taken too.
 4. **The output** of the network comes last, as the module that gives it.
-5. **Left out**: what does not follow from the input (position tables), what never reaches the output (a pooler nobody reads), and a
-   head over a vocabulary that would be most of the bytes. Of a recurrent cell that runs more than 24 times the last call is taken, of another
-   module what its calls lead to: the input of the next layer.
+5. **Left out**: what does not follow from the input (position tables), what never reaches the
+  output (a pooler nobody reads), and a
+   head over a vocabulary that would be most of the bytes. Of a recurrent cell that runs more than
+   24 times the last call is taken, of another module what its calls lead to: the input of the next
+   layer.
 """
 
 from __future__ import annotations
@@ -90,7 +98,8 @@ def choose(modules: Mapping[str, nn.Module], executed: Sequence[str]) -> list[st
 
     Args:
         modules: every module by name.
-        executed: names of the modules that ran and gave a usable tensor, in order of their (first) output.
+        executed: names of the modules that ran and gave a usable tensor, in order of their (first)
+            output.
     """
     candidates = [Candidate(name, modules[name], 0, ()) for name in executed]
     return [pick.name for pick in choose_layers(Network(modules, candidates)).picks]

@@ -14,16 +14,19 @@ from infoplane.hooks.choice.kinds import inside, is_composite
 from infoplane.hooks.choice.sums import branch_of, is_layer, keeps_positions
 
 _ROW_OF_SUMS = 3
-"""Sums in one forward from which on a module that holds blocks is a stack of them: a block alone has one or two."""
+"""Sums in one forward from which on a module that holds blocks is a stack of them: a block alone
+has one or two.
+"""
 _TRANSFORMER = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
 def find_blocks(network: Network) -> set[str]:
     """Names of the outermost composite modules that are blocks and no stacks of blocks.
 
-    A block is a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that occurs twice, run several times on its
-    own output, or adds what it was given to what it made of it. A stack holds blocks of one class that follow from each other, or
-    items of a ``ModuleList`` whose outputs it adds one after another.
+    A block is a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that occurs
+    twice, run several times on its own output, or adds what it was given to what it made of it. A
+    stack holds blocks of one class that follow from each other, or items of a ``ModuleList`` whose
+    outputs it adds one after another.
     """
     modules = network.modules
     composites = [n for n in network.names if n != network.root and is_composite(modules[n])]
@@ -138,7 +141,8 @@ class _OwnSum:
     """A sum in the forward of a module itself: what it was given, and what it made of that.
 
     Attributes:
-        keeps_positions: whether the layers between keep the positions; those that go to another resolution do not.
+        keeps_positions: whether the layers between keep the positions; those that go to another
+            resolution do not.
     """
 
     keeps_positions: bool

@@ -2,9 +2,10 @@
 
 Which tensors follow from the inputs, which reach the output, which are sums.
 
-The order in which modules run does not tell it: position tables and poolers run among the others. A function mode sees
-every call of a torch function during one forward of a few rows, and nothing of it stays behind. What it cannot see (scripted
-code, own autograd functions) counts as following from everything before it.
+The order in which modules run does not tell it: position tables and poolers run among the others. A
+function mode sees every call of a torch function during one forward of a few rows, and nothing of
+it stays behind. What it cannot see (scripted code, own autograd functions) counts as following from
+everything before it.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class Tracer(TorchFunctionMode):
             self._write(tensor, ())
         self._weights = frozenset(self._now.values())
 
-    # ---- tensors ---------------------------------------------------------------------------------------------------------
+    # ---- tensors ---------------------------------------------------------------------------------
 
     def give_inputs(self, inputs: Sequence[tuple[Tensor, bool]]) -> None:
         """Say what the inputs are, and whether each differs between rows."""
@@ -207,7 +208,8 @@ class Tracer(TorchFunctionMode):
                 if node not in (first, second):
                     self.flow.sums.append(Sum(node, first, second, tuple(self._scope)))
 
-    # ---- modules ---------------------------------------------------------------------------------------------------------
+    # ---- modules
+    # ----------------------------------------------------------------------------------------------
 
     def attach(self, hooks: OwnHooks, modules: Iterable[nn.Module]) -> None:
         """Watch the calls of these modules."""
@@ -301,7 +303,8 @@ def trace(
         model: the bare network.
         inputs: of a few rows that differ.
         forward: as for the recorder.
-        output: takes from what the network returns what counts as its output; all of it when left out.
+        output: takes from what the network returns what counts as its output; all of it when left
+            out.
     """
     tracer, hooks = Tracer(model), OwnHooks()
     tensors = list(tensors_in(inputs))

@@ -103,7 +103,7 @@ class LayerCall:
             self.problem = problem
 
     def site(self) -> Site:
-        """Return the site to capture; the calls of a module that runs several times are numbered."""
+        """Return the site to capture; calls of a module that runs several times are numbered."""
         number = f"#{self.call}" if self.calls > 1 and not self.op else ""
         end = ":input" if self.end == "input" else ""
         return Site(

@@ -1,8 +1,8 @@
 """A look at the network with a few rows, before anything is captured.
 
-Five forwards tell what no documentation of a network says: which layers run and what they return, which axis of an output
-follows the number of rows, how wide the widest output is, what the network changes besides its output, and whether it
-takes any number of rows.
+Five forwards tell what no documentation of a network says: which layers run and what they return,
+which axis of an output follows the number of rows, how wide the widest output is, what the network
+changes besides its output, and whether it takes any number of rows.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Probe, batch_size_for, call
 
 ROWS, OTHER_ROWS = 4, 6
-"""Two numbers of rows to look with: the axis of an output that has first the one and then the other length runs over the rows."""
+"""Two numbers of rows to look with: the axis of an output that has first the one and then the other
+length runs over the rows.
+"""
 _FEW_ROWS, _BYTES_OF_FEW = 8, 512 << 20
 """So many rows are taken where they fit into so many bytes: a wide network is slow row by row."""
 _BYTES_OF_INPUTS = 64 << 20
@@ -36,7 +38,9 @@ _BYTES_OF_INPUTS = 64 << 20
 _BYTES_OF_SCORES = 1 << 30
 """What the scores of all words may take in one batch: no stored layer, and freed at once."""
 NOT_REPEATED = 1e-3
-"""Relative difference of two forwards of the same rows from which on they are other values and not rounding."""
+"""Relative difference of two forwards of the same rows from which on they are other values and not
+rounding.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +53,8 @@ class Look:
         scores_bytes: of the scores of all words, per row.
         input_bytes: of all inputs, per row.
         seconds_per_row: of a forward.
-        written: names of parameters and other state that forwards write into; they are put back after every pass.
+        written: names of parameters and other state that forwards write into; they are put back
+            after every pass.
         fixed_rows: rows of a batch where the network takes no other number, else None.
     """
 
@@ -114,7 +119,8 @@ class _Looking:
     """The network, the probe, and forwards of a few of its rows.
 
     Attributes:
-        rows, other_rows: the two numbers of rows to look with; all nodes of a graph, which cannot be taken apart.
+        rows, other_rows: the two numbers of rows to look with; all nodes of a graph, which cannot
+            be taken apart.
     """
 
     def __init__(self, model: nn.Module, probe: Probe, options: Options) -> None:
@@ -141,8 +147,9 @@ class _Looking:
             self._forward_if_possible()
         if state.lost:
             warnings.warn(
-                f"forwards of this network write into {_few(state.lost)}, which is too large to be copied: a capture changes it, so that training "
-                "ends otherwise than without the recorder; capture from a copy of the network, or fewer times",
+                f"forwards of this network write into {_few(state.lost)}, which is too large to be "
+                "copied: a capture changes it, so that training ends otherwise than without the "
+                "recorder; capture from a copy of the network, or fewer times",
                 RuntimeWarning,
                 stacklevel=8,
             )
@@ -215,8 +222,10 @@ class _Looking:
         sizes.seconds = time.perf_counter() - began
         if other:
             warnings.warn(
-                f"two forwards of the same rows with the same random numbers gave other values at {_few(other)}: the network keeps state where "
-                "the recorder cannot put it back (outside its modules), or draws from a generator that is not seeded; a capture may change the training",
+                "two forwards of the same rows with the same random numbers gave other values at "
+                f"{_few(other)}: the network keeps state where the recorder cannot put it back "
+                "(outside its modules), or draws from a generator that is not seeded; a capture "
+                "may change the training",
                 RuntimeWarning,
                 stacklevel=8,
             )
@@ -299,8 +308,9 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 def _require_whole_batches(n: int, size: int) -> None:
     if n % size:
         raise InputError(
-            f"the network runs with batch_size={size} rows and not with {ROWS}; the probe has {n} rows, which leaves a last batch of {n % size}: "
-            f"give a probe of {n - n % size or size} rows"
+            f"the network runs with batch_size={size} rows and not with {ROWS}; the probe has {n} "
+            f"rows, which leaves a last batch of {n % size}: give a probe of "
+            f"{n - n % size or size} rows"
         )
 
 
@@ -323,14 +333,23 @@ def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Option
     shapes = ", ".join(
         f"{name}: {(rows, *t.shape[1:])} {t.dtype}" for name, t in probe.tensors().items()
     )
-    yield f"the network failed on the first {rows} probe rows; does it take {shapes}? See probe= and forward="
+    yield (
+        f"the network failed on the first {rows} probe rows; does it take {shapes}? See probe= and "
+        "forward="
+    )
     wanted = next((p.dtype for p in model.parameters() if p.is_floating_point()), None)
     given = [t.dtype for t in probe.tensors().values() if t.is_floating_point()]
     if wanted is not None and options.autocast is None and given and wanted not in given:
-        yield f"its parameters are {wanted}, the probe is {given[0]}: give the probe as x.to({wanted}), or autocast= as in your training"
+        yield (
+            f"its parameters are {wanted}, the probe is {given[0]}: give the probe as "
+            f"x.to({wanted}), or autocast= as in your training"
+        )
     yield from probe.notes
     if _decoder_lost_labels(model, probe):
-        yield "its decoder makes its inputs from the labels: give decoder_input_ids in the probe, model.prepare_decoder_input_ids_from_labels(labels)"
+        yield (
+            "its decoder makes its inputs from the labels: give decoder_input_ids in the probe, "
+            "model.prepare_decoder_input_ids_from_labels(labels)"
+        )
     if options.batch_size is None:
         yield "if it takes batches of one size only, give batch_size="
 

@@ -27,7 +27,8 @@ def unwrap(model: nn.Module) -> nn.Module:
     """The eager network inside DDP, DataParallel and `torch.compile` wrappers.
 
     Raises:
-        UnsupportedModel: scripted, exported, not a module, or with parameters that have no shape yet.
+        UnsupportedModel: scripted, exported, not a module, or with parameters that have no shape
+            yet.
     """
     while isinstance(model, nn.Module) and not isinstance(model, torch.jit.ScriptModule):
         if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
@@ -38,11 +39,13 @@ def unwrap(model: nn.Module) -> nn.Module:
             break
     if isinstance(model, torch.jit.ScriptModule):
         raise UnsupportedModel(
-            "the model is a ScriptModule: hooks on its layers never fire; record the eager nn.Module it was scripted from"
+            "the model is a ScriptModule: hooks on its layers never fire; record the eager "
+            "nn.Module it was scripted from"
         )
     if not isinstance(model, nn.Module):
         raise UnsupportedModel(
-            f"expected a torch.nn.Module, got {type(model).__name__}; an ExportedProgram has no layers to hook, record the module it came from"
+            f"expected a torch.nn.Module, got {type(model).__name__}; an ExportedProgram has no "
+            "layers to hook, record the module it came from"
         )
     lazy = [
         name
@@ -51,7 +54,8 @@ def unwrap(model: nn.Module) -> nn.Module:
     ]
     if lazy:
         raise UnsupportedModel(
-            f"lazy parameters have no shape yet: {lazy[:5]}; run one batch through the model before attaching the recorder"
+            f"lazy parameters have no shape yet: {lazy[:5]}; run one batch through the model "
+            "before attaching the recorder"
         )
     return model
 
@@ -142,8 +146,9 @@ class _Autocast:
         self._nesting = _autocast_nesting()
 
     def set(self, dtype: torch.dtype | None) -> None:
-        # entered and never left: `restore` sets every value itself, which an interrupt cannot cut in half
-        # the weight cache must stay off: weights cast under no_grad would be reused without gradient by the loop around us
+        # entered and never left: `restore` sets every value itself, which an interrupt cannot cut
+        # in half the weight cache must stay off: weights cast under no_grad would be reused without
+        # gradient by the loop around us
         wanted = dtype or self._dtype
         enabled = dtype is not None
         torch.autocast(self._device, wanted, enabled, cache_enabled=False).__enter__()  # type: ignore[no-untyped-call]  # torch
@@ -165,8 +170,8 @@ def _autocast_nesting() -> int:
 class Isolation:
     """Everything a probe needs around its forwards, and how all of it was before.
 
-    An interrupt (Ctrl-C) may come between any two lines, also while things are put back. Therefore enter it twice:
-    what an interrupt cuts short in the first exit, the second does::
+    An interrupt (Ctrl-C) may come between any two lines, also while things are put back. Therefore
+    enter it twice: what an interrupt cuts short in the first exit, the second does::
 
         isolation = Isolation(model, mode="eval", seed=0, autocast=None, device=device)
         with isolation, isolation:
@@ -176,8 +181,10 @@ class Isolation:
     Args:
         model: the bare network, see `unwrap`.
         mode: ``eval``, ``train``, or ``user``: as the model stands.
-        seed: of the noise inside the probe; None leaves the streams where they are (and still puts them back).
-        autocast: dtype to compute in; None switches autocast off, whatever the training loop does around the call.
+        seed: of the noise inside the probe; None leaves the streams where they are (and still puts
+            them back).
+        autocast: dtype to compute in; None switches autocast off, whatever the training loop does
+            around the call.
         device: where the model lives.
         written: parameters that forwards write into, see `NetworkState`.
 
@@ -268,7 +275,8 @@ def isolated(
 def device_of(model: nn.Module) -> torch.device:
     """Where the model's first parameter or buffer lives; cpu when it has none.
 
-    Weights on the meta device are offloaded and brought where they are needed when a layer runs, so they say nothing.
+    Weights on the meta device are offloaded and brought where they are needed when a layer runs, so
+    they say nothing.
     """
     for tensor in [*model.parameters(), *model.buffers()]:
         if not tensor.is_meta:

@@ -1,8 +1,9 @@
 """What a forward changes in a network besides its output, and how all of it is put back.
 
-Networks keep state in other places than buffers: a recurrent state or a membrane potential in an attribute, a counter,
-a cached graph, a random generator of their own, parameters that are rescaled for evaluation. A probe that leaves any of it
-changed makes the training end elsewhere. So what a module holds is remembered before a probe, and put back after it.
+Networks keep state in other places than buffers: a recurrent state or a membrane potential in an
+attribute, a counter, a cached graph, a random generator of their own, parameters that are rescaled
+for evaluation. A probe that leaves any of it changed makes the training end elsewhere. So what a
+module holds is remembered before a probe, and put back after it.
 """
 
 from __future__ import annotations
@@ -29,11 +30,17 @@ from infoplane.hooks.network.remembered import (
 )
 
 COPY_BYTES = 2**30
-"""When attaching, parameters are copied where all of them together take at most this; so are the tensors in attributes."""
+"""When attaching, parameters are copied where all of them together take at most this; so are the
+tensors in attributes.
+"""
 SMALL_BYTES = 2**20
-"""Of tensors in attributes this much is copied at every capture, whether or not they were seen to change."""
+"""Of tensors in attributes this much is copied at every capture, whether or not they were seen to
+change.
+"""
 MOST_VALUES = 2000
-"""Values of one object that are followed: what holds more is part of the program around the network."""
+"""Values of one object that are followed: what holds more is part of the program around the
+network.
+"""
 _OF_TORCH = frozenset(vars(nn.Module()))
 _STREAMS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
@@ -41,14 +48,16 @@ _STREAMS = (torch.Generator, np.random.Generator, np.random.RandomState, random.
 class NetworkState:
     """Everything that the modules of a network hold, as it is now.
 
-    Parameters, buffers and attributes of every module, and what the attributes hold: tensors, arrays, lists, dicts, sets,
-    random generators, and objects that consist of such values alone. An object that holds anything else (a module, an
-    optimiser, a lock, a file) belongs to the program around the network: the attribute is put back, not what it holds.
+    Parameters, buffers and attributes of every module, and what the attributes hold: tensors,
+    arrays, lists, dicts, sets, random generators, and objects that consist of such values alone. An
+    object that holds anything else (a module, an optimiser, a lock, a file) belongs to the program
+    around the network: the attribute is put back, not what it holds.
 
     Args:
         model: the network.
-        written: names of the parameters, and of the large tensors in attributes, that forwards write into: only these are
-            copied. None when attaching, while nobody knows: all are, up to `COPY_BYTES`.
+        written: names of the parameters, and of the large tensors in attributes, that forwards
+            write into: only these are copied. None when attaching, while nobody knows: all are, up
+            to `COPY_BYTES`.
 
     Attributes:
         changed: names of what a forward changed and `restore` put back.

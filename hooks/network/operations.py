@@ -2,9 +2,10 @@
 
 Sums, activations, attention that no module stands for.
 
-A function mode sees every call of a torch function while a probe runs, and only then: between captures nothing of it is
-there. An operation is called ``block3/add``, after the innermost module that was running, with ``#1`` for the second of its kind
-there. It is found again by its number among all operations of its kind in one forward.
+A function mode sees every call of a torch function while a probe runs, and only then: between
+captures nothing of it is there. An operation is called ``block3/add``, after the innermost module
+that was running, with ``#1`` for the second of its kind there. It is found again by its number
+among all operations of its kind in one forward.
 """
 
 from __future__ import annotations

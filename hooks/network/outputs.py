@@ -4,9 +4,12 @@ The rule, first match wins:
 
 1. a selector the user gave for this layer: an index, a key, a field name, or a callable;
 2. a tensor is itself;
-3. recurrent modules (``nn.RNN``, ``nn.LSTM``, ``nn.GRU``, their cells) and ``nn.MultiheadAttention``: the first element, the output;
-4. Hugging Face outputs: ``logits``, else ``last_hidden_state``; a block of `transformers` that returns a tuple: its first element;
-5. a tuple, list, dict or dataclass with exactly one tensor in it (``None`` does not count): that tensor;
+3. recurrent modules (``nn.RNN``, ``nn.LSTM``, ``nn.GRU``, their cells) and
+  ``nn.MultiheadAttention``: the first element, the output;
+4. Hugging Face outputs: ``logits``, else ``last_hidden_state``; a block of `transformers` that
+  returns a tuple: its first element;
+5. a tuple, list, dict or dataclass with exactly one tensor in it (``None`` does not count): that
+  tensor;
 6. anything else is refused by `UnsupportedOutput`, which lists the choices.
 """
 
@@ -63,12 +66,13 @@ def rule(
         return tensors[0]
     if not tensors:
         raise UnsupportedOutput(
-            f"layer {where!r} ({type(module).__name__}) returned {_describe(output)}, expected a tensor or one tensor inside a tuple, list, "
-            f"dict or dataclass; give select={{{where!r}: lambda out: ...}} or leave the layer out"
+            f"layer {where!r} ({type(module).__name__}) returned {_describe(output)}, expected a "
+            "tensor or one tensor inside a tuple, list, dict or dataclass; give "
+            f"select={{{where!r}: lambda out: ...}} or leave the layer out"
         )
     raise UnsupportedOutput(
-        f"layer {where!r} ({type(module).__name__}) returned {len(tensors)} tensors: {tensors}; say which one, "
-        f"for example select={{{where!r}: {tensors[0]!r}}}"
+        f"layer {where!r} ({type(module).__name__}) returned {len(tensors)} tensors: {tensors}; "
+        f"say which one, for example select={{{where!r}: {tensors[0]!r}}}"
     )
 
 
@@ -90,7 +94,10 @@ def likely(output: Any) -> Selector | None:  # Any: layer output
 def _describe(output: Any) -> str:  # Any: whatever the layer returned
     elements = parts(output)
     if elements:
-        return f"{type(output).__name__} of ({', '.join(f'{k}: {type(v).__name__}' for k, v in list(elements.items())[:6])})"
+        return (
+            f"{type(output).__name__} of "
+            f"({', '.join(f'{k}: {type(v).__name__}' for k, v in list(elements.items())[:6])})"
+        )
     return type(output).__name__
 
 
@@ -111,7 +118,8 @@ def pick(
         elements = parts(output)
         if selector not in elements:
             raise UnsupportedOutput(
-                f"layer {where!r}: select={selector!r} is not in its output; it has {list(elements)}"
+                f"layer {where!r}: select={selector!r} is not in its output; it has "
+                f"{list(elements)}"
             )
         value = elements[selector]
     if isinstance(value, PackedSequence):
@@ -120,7 +128,8 @@ def pick(
         raise UnsupportedOutput(f"layer {where!r}: expected a tensor, got {_describe(value)}")
     if value.is_meta:
         raise UnsupportedOutput(
-            f"layer {where!r}: a tensor on the meta device has no values; load weights into the network first (model.to_empty(device=...), then load_state_dict)"
+            f"layer {where!r}: a tensor on the meta device has no values; load weights into the "
+            "network first (model.to_empty(device=...), then load_state_dict)"
         )
     if value.is_nested:  # attention with a padding mask; .shape of a nested tensor raises
         value = torch.nested.to_padded_tensor(value.detach(), 0.0)
@@ -130,7 +139,8 @@ def pick(
         value = value.full_tensor()
     if value.is_complex() or value.layout != torch.strided:
         raise UnsupportedOutput(
-            f"layer {where!r}: {value.dtype} {value.layout} cannot be stored; give select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real"
+            f"layer {where!r}: {value.dtype} {value.layout} cannot be stored; give "
+            f"select={{{where!r}: lambda out: ...}}, e.g. torch.view_as_real"
         )
     return value  # type: ignore[no-any-return]  # a tensor, checked above
 
@@ -202,7 +212,8 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
         module: the layer; its ``batch_first`` decides where several axes follow.
         where: name of the layer, for messages.
         shown: rows and shape of one forward.
-        other: the same of a forward with another number of rows; None where the network takes one number only.
+        other: the same of a forward with another number of rows; None where the network takes one
+            number only.
 
     Raises:
         UnsupportedOutput: no axis follows, or several have the length and nothing tells which.
@@ -215,10 +226,14 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
     if len(following) == 1:
         return following[0]
     told = f"layer {where!r} ({type(module).__name__}): output of shape {shown.shape}"
-    remedy = f"give select={{{where!r}: lambda out: ...}} that returns one entry per row, or leave the layer out"
+    remedy = (
+        f"give select={{{where!r}: lambda out: ...}} that returns one entry per row, or leave the "
+        "layer out"
+    )
     if not following:
         raise UnsupportedOutput(
-            f"{told} has no axis of the {shown.rows} rows of the batch{_as_many(shown, other)}; {remedy}"
+            f"{told} has no axis of the {shown.rows} rows of the batch{_as_many(shown, other)}; "
+            f"{remedy}"
         )
     first = getattr(module, "batch_first", None)
     if first is None:
@@ -228,7 +243,8 @@ def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = 
     if 0 in following and (other is not None or first):
         return 0  # every axis grows with the rows: a matrix of rows by rows
     raise UnsupportedOutput(
-        f"{told} has several axes of {shown.rows}, the number of rows, and the network takes no other number that would tell them apart; {remedy}"
+        f"{told} has several axes of {shown.rows}, the number of rows, and the network takes no "
+        f"other number that would tell them apart; {remedy}"
     )
 
 

@@ -15,8 +15,9 @@ Hook = Callable[..., Any]  # Any: a hook returns None, or what replaces a layer'
 class OwnHooks:
     """The hooks of one pass; hooks of others are never touched.
 
-    An interrupt (Ctrl-C) may come between any two lines, also while a hook is registered or removed.
-    Therefore enter it twice: what an interrupt cuts short in the first removal, the second does.
+    An interrupt (Ctrl-C) may come between any two lines, also while a hook is registered or
+    removed. Therefore enter it twice: what an interrupt cuts short in the first removal, the second
+    does.
 
     Example:
         >>> from torch import nn

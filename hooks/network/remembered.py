@@ -19,10 +19,29 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 UNCHANGING = (
-    type(None), bool, int, float, complex, str, bytes, type, range, slice, frozenset, enum.Enum, np.generic, np.dtype,
-    torch.dtype, torch.device, torch.Size, torch.layout, types.FunctionType, types.BuiltinFunctionType, types.MethodType,
+    type(None),
+    bool,
+    int,
+    float,
+    complex,
+    str,
+    bytes,
+    type,
+    range,
+    slice,
+    frozenset,
+    enum.Enum,
+    np.generic,
+    np.dtype,
+    torch.dtype,
+    torch.device,
+    torch.Size,
+    torch.layout,
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
     types.ModuleType,
-)  # fmt: skip
+)
 """Kinds of values that cannot change in place."""
 Sequence = list[Any] | collections.deque[Any]  # Any: whatever a network keeps
 Stream = torch.Generator | np.random.Generator | np.random.RandomState | random.Random

@@ -26,7 +26,8 @@ class Site:
     """One end of one call of one module.
 
     Attributes:
-        name: what the archive calls it: dotted module name, ``#k`` for the k-th call of a reused module, ``:input`` for its input.
+        name: what the archive calls it: dotted module name, ``#k`` for the k-th call of a reused
+            module, ``:input`` for its input.
         module: the live module.
         call: which call of one forward, from 0.
         end: ``output`` or ``input``.
@@ -37,7 +38,8 @@ class Site:
         dtype: torch dtype name in which the layer computed.
         aliases: other names of the same module.
         why: the reason for which ``layers="auto"`` took it.
-        op: kind of a functional operation inside of the module, which the call then numbers among all of its kind; empty for the module itself.
+        op: kind of a functional operation inside of the module, which the call then numbers among
+            all of its kind; empty for the module itself.
     """
 
     name: str
@@ -139,7 +141,8 @@ class SiteHooks(OwnHooks):
 
     Args:
         sites: where to look.
-        visit: is shown every wanted call; what it returns replaces the layer's output, None leaves it.
+        visit: is shown every wanted call; what it returns replaces the layer's output, None leaves
+            it.
     """
 
     def __init__(self, sites: Sequence[Site], visit: Visit) -> None:
@@ -150,7 +153,7 @@ class SiteHooks(OwnHooks):
         self._operations: Operations | None = None
 
     def attach(self) -> None:
-        """Register one hook for each end of each module, and watch operations where some are sites."""
+        """Register one hook for each end of each module; watch operations where some are sites."""
         groups: dict[tuple[int, End, str], list[Site]] = {}
         for site in self._sites:
             owner = 0 if site.op else id(site.module)  # operations are counted over the network
@@ -196,8 +199,9 @@ class SiteHooks(OwnHooks):
         for counter, site in self._counters:
             if counter.seen != site.calls:
                 raise LayerNotExecuted(
-                    f"layer {site.name!r} ran {counter.seen} times in this forward and {site.calls} times when the recorder attached; "
-                    "a network whose layers run a varying number of times cannot be recorded at this layer"
+                    f"layer {site.name!r} ran {counter.seen} times in this forward and "
+                    f"{site.calls} times when the recorder attached; a network whose layers run a "
+                    "varying number of times cannot be recorded at this layer"
                 )
             counter.seen = 0
 

@@ -74,8 +74,9 @@ def part_of_batch(batch: object, how: Reading) -> Part:
         return part_of_mapping(batch, how)
     if isinstance(batch, PackedSequence):
         raise InputError(
-            "the probe is a PackedSequence, which has no row axis: give the padded ids and their lengths, "
-            "pad_packed_sequence(packed, batch_first=True), pack them in forward=, and say mask="
+            "the probe is a PackedSequence, which has no row axis: give the padded ids and their "
+            "lengths, pad_packed_sequence(packed, batch_first=True), pack them in forward=, and "
+            "say mask="
         )
     if not isinstance(batch, (tuple, list)):
         return Part(as_inputs(batch, how.dtype), None)
@@ -83,7 +84,8 @@ def part_of_batch(batch: object, how: Reading) -> Part:
         return Part(as_inputs(_several(batch[0], None), how.dtype), None)
     if len(batch) != 2:
         raise InputError(
-            f"probe must be (x, y), got a tuple of {len(batch)}; several inputs go into one tuple: ((x1, x2), y)"
+            f"probe must be (x, y), got a tuple of {len(batch)}; several inputs go into one tuple: "
+            "((x1, x2), y)"
         )
     x, y = batch
     labels = None if y is None else as_labels(y)
@@ -178,11 +180,13 @@ def as_labels(y: object) -> NDArray[np.generic]:
         labels = y.numpy().copy() if isinstance(y, Tensor) else np.array(y)
     except ValueError as error:
         raise InputError(
-            f"labels must be one array with a value for every row, got a {type(y).__name__} of several lengths"
+            f"labels must be one array with a value for every row, got a {type(y).__name__} of "
+            "several lengths"
         ) from error
     if labels.ndim == 0 or labels.dtype.kind == "O":
         raise InputError(
-            f"labels must be one array with a value for every row, got {_told(y)}: (x, y) with y of shape (n,) or (n, k)"
+            f"labels must be one array with a value for every row, got {_told(y)}: (x, y) with y "
+            "of shape (n,) or (n, k)"
         )
     return labels
 
@@ -283,7 +287,8 @@ def _require_equal_structure(first: Part, part: Part, named: str, fixed: Sequenc
         rowed = has_rows(before) and name not in fixed
         if has_rows(before) != has_rows(value) or not (rowed or _same(before, value)):
             raise InputError(
-                f"probe input {name!r} is {value!r} in {named} and {before!r} in the first: what is no tensor with rows must be the same in all"
+                f"probe input {name!r} is {value!r} in {named} and {before!r} in the first: what "
+                "is no tensor with rows must be the same in all"
             )
 
 
@@ -298,7 +303,8 @@ class _Padding:
     """How batches of different lengths come to one.
 
     Attributes:
-        masks: the attention mask of every part, shape ``(rows, length)``; none where no mask tells what padding is.
+        masks: the attention mask of every part, shape ``(rows, length)``; none where no mask tells
+            what padding is.
         left: whether rows are padded on their left.
     """
 
@@ -323,9 +329,8 @@ class _Padding:
         if len(lengths) < 2:
             return ()
         return (
-            f"{what}es of {lengths[0]} to {lengths[-1]} positions were padded to {lengths[-1]} by their mask".replace(
-                "samplees", "samples"
-            ),
+            f"{what}es of {lengths[0]} to {lengths[-1]} positions were padded to {lengths[-1]} by "
+            "their mask".replace("samplees", "samples"),
         )
 
     def join(self, name: str, tensors: Sequence[Tensor]) -> Tensor:

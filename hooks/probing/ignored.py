@@ -17,8 +17,9 @@ from infoplane.kinds import IGNORED, ignored_rows
 def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options]:
     """Return probe and options of the rows with a label, and warn of how many were left out.
 
-    Rows are those of ``(n,)`` integer labels equal to -100, torch's ``ignore_index``, unless the labels are amounts
-    (``y_kind="continuous"``). Row ids and splits are those of the rows that stay.
+    Rows are those of ``(n,)`` integer labels equal to -100, torch's ``ignore_index``, unless the
+    labels are amounts (``y_kind="continuous"``). Row ids and splits are those of the rows that
+    stay.
     """
     if options.rows.kind != "sample":
         return probe, options  # positions without a label are left out one by one
@@ -30,7 +31,10 @@ def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options
     ignored = ignored_rows(probe.y)
     if not ignored.any() or ignored.all():
         return probe, options
-    note = f"{int(ignored.sum())} of {probe.n} probe rows have the label {IGNORED}, which losses ignore: left out"
+    note = (
+        f"{int(ignored.sum())} of {probe.n} probe rows have the label {IGNORED}, which losses "
+        "ignore: left out"
+    )
     warnings.warn(note, stacklevel=4)
     rows = np.flatnonzero(~ignored)
     return probe.take(rows), replace(

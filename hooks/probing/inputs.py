@@ -72,9 +72,11 @@ def as_inputs(x: object, dtype: torch.dtype | None = None) -> Inputs:
     """What the network is called with.
 
     Args:
-        x: a tensor, array or list of rows: one argument; a tuple: several; a mapping: keyword arguments. Numbers, strings and
-            None among several are passed on as they are, as are tensors of no axis: they hold for all rows.
-        dtype: in which the network computes: what arrays of floats become, since numpy's default is seldom the network's.
+        x: a tensor, array or list of rows: one argument; a tuple: several; a mapping: keyword
+            arguments. Numbers, strings and None among several are passed on as they are, as are
+            tensors of no axis: they hold for all rows.
+        dtype: in which the network computes: what arrays of floats become, since numpy's default is
+            seldom the network's.
 
     Raises:
         InputError: something that is none of these, named.
@@ -122,8 +124,9 @@ def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:
     if isinstance(value, list):
         return _from_list(name, value, dtype)
     raise InputError(
-        f"probe input {name!r} is a {type(value).__name__}: expected tensors or arrays with rows, or numbers, strings and None, which are "
-        "passed on; leave it out, or make it inside forward=lambda model, inputs: ..."
+        f"probe input {name!r} is a {type(value).__name__}: expected tensors or arrays with rows, "
+        "or numbers, strings and None, which are passed on; leave it out, or make it inside "
+        "forward=lambda model, inputs: ..."
     )
 
 
@@ -167,8 +170,9 @@ def _from_list(name: str, rows: Sequence[Any], dtype: torch.dtype | None) -> Ten
 def ragged(name: str, shapes: Sequence[object]) -> str:
     """The message for rows, samples or batches of several shapes."""
     return (
-        f"probe input {name!r} has rows of {len(shapes)} shapes or lengths ({', '.join(map(str, shapes[:4]))}): pad them to one "
-        "(padding='max_length' of a tokenizer), or give batches with an attention mask, by which they are padded here"
+        f"probe input {name!r} has rows of {len(shapes)} shapes or lengths "
+        f"({', '.join(map(str, shapes[:4]))}): pad them to one (padding='max_length' of a "
+        "tokenizer), or give batches with an attention mask, by which they are padded here"
     )
 
 
@@ -176,7 +180,8 @@ def _from_array(name: str, array: np.ndarray[Any, Any], dtype: torch.dtype | Non
     if array.dtype.kind not in "biufc":
         kind = "str" if array.dtype.kind in "US" else str(array.dtype)
         raise InputError(
-            f"probe input {name!r}: probe inputs must be tensors or numeric arrays, got an array of {kind}; leave it out, or turn it into numbers"
+            f"probe input {name!r}: probe inputs must be tensors or numeric arrays, got an array "
+            f"of {kind}; leave it out, or turn it into numbers"
             + (
                 ", texts by dict(tokenizer(texts, padding=True, return_tensors='pt'))"
                 if kind == "str"

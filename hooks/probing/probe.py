@@ -45,10 +45,11 @@ class Probe:
     """Rows that are shown to the network at every capture.
 
     Attributes:
-        inputs: a tensor, a tuple (positional arguments) or a dict (keyword arguments) of tensors, rows first. What is no tensor,
-            or a tensor of no axis, holds for all rows.
+        inputs: a tensor, a tuple (positional arguments) or a dict (keyword arguments) of tensors,
+            rows first. What is no tensor, or a tensor of no axis, holds for all rows.
         y: labels, shape ``(n, ...)``, or None.
-        fixed: names of inputs without a row axis (the edges of a graph): every batch gets them whole.
+        fixed: names of inputs without a row axis (the edges of a graph): every batch gets them
+            whole.
         notes: what was done to make it that the user should know.
     """
 
@@ -61,8 +62,8 @@ class Probe:
         rows = {name: len(t) for name, t in self.tensors().items()}
         if not rows or len(set(rows.values())) != 1:
             raise InputError(
-                f"all probe inputs need the same number of rows, got {rows}; what holds for all rows goes in as a number, a tuple of numbers or a "
-                "tensor of no axis"
+                f"all probe inputs need the same number of rows, got {rows}; what holds for all "
+                "rows goes in as a number, a tuple of numbers or a tensor of no axis"
             )
         if self.n == 0:
             raise InputError("the probe has no rows")
@@ -103,7 +104,7 @@ class Probe:
         return replace(self.changed(lambda _, t: t[index]), y=y)
 
     def kind_of_inputs(self, stated: str | None = None) -> Kind:
-        """Return whether the inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""
+        """Return whether inputs are symbols or amounts, see `infoplane.kinds.kind_of_inputs`."""
         floats = [t.is_floating_point() or t.is_complex() for t in self.tensors().values()]
         return kind_of_inputs(["f" if real else "i" for real in floats], stated)
 
@@ -112,8 +113,8 @@ class Probe:
 
         The layout is part of the result, since it moves the last bits.
 
-        A last batch of one row joins the batch before it: batch statistics need two rows, and ``squeeze()`` takes the row
-        axis from one.
+        A last batch of one row joins the batch before it: batch statistics need two rows, and
+        ``squeeze()`` takes the row axis from one.
         """
         starts = list(range(0, self.n, size))
         if len(starts) > 1 and size > 1 and self.n - starts[-1] == 1:
@@ -194,13 +195,15 @@ def make_probe(
     Or from a loader, a data set, a list of samples, or a callable that returns one of these.
 
     Args:
-        given: ``x``, ``(x, y)``, a mapping, a ``DataLoader`` or other iterable of batches, a data set or list of samples, or a
-            callable. ``x`` is a tensor, an array, a tuple of them (several arguments) or a mapping (keyword arguments); numbers,
-            strings and None among several arguments are passed on to the network. In a mapping the entries ``labels``,
-            ``label``, ``y`` or ``targets`` are the labels. Loaders are read once, now, with the random state put back, that
-            of a loader's own generator too. Batches
-            of different lengths are padded where they have an attention mask, and refused where they have none.
-        fixed: names of inputs without a row axis, those of a tuple by their number: every batch gets them whole.
+        given: ``x``, ``(x, y)``, a mapping, a ``DataLoader`` or other iterable of batches, a data
+            set or list of samples, or a callable. ``x`` is a tensor, an array, a tuple of them
+            (several arguments) or a mapping (keyword arguments); numbers, strings and None among
+            several arguments are passed on to the network. In a mapping the entries ``labels``,
+            ``label``, ``y`` or ``targets`` are the labels. Loaders are read once, now, with the
+            random state put back, that of a loader's own generator too. Batches of different
+            lengths are padded where they have an attention mask, and refused where they have none.
+        fixed: names of inputs without a row axis, those of a tuple by their number: every batch
+            gets them whole.
         dtype: in which the network computes: what numpy arrays of floats become.
 
     Raises:
@@ -245,7 +248,8 @@ def _read(given: object, how: Reading) -> Part:
     if isinstance(given, Iterable):
         return _read_in_turn(iter(given), how)
     raise InputError(
-        f"probe must be x, (x, y), a mapping of tensors, a DataLoader, a data set or a callable, got {type(given).__name__}"
+        "probe must be x, (x, y), a mapping of tensors, a DataLoader, a data set or a callable, "
+        f"got {type(given).__name__}"
     )
 
 

@@ -21,7 +21,8 @@ _BLOCK_BYTES = 16 << 20
 class Spool:
     """One input of a probe, written row by row into a temporary file without a name.
 
-    The file lies in the folder that `tempfile.gettempdir` gives (``TMPDIR``) and is gone with the process.
+    The file lies in the folder that `tempfile.gettempdir` gives (``TMPDIR``) and is gone with the
+    process.
 
     Args:
         name: of the input, for messages.
@@ -47,8 +48,9 @@ class Spool:
         self._dtype = rows.dtype if self._dtype is None else self._dtype
         if own != self._shape or rows.dtype != self._dtype:
             raise InputError(
-                f"probe input {self._name!r} has rows of shape {own} ({rows.dtype}) behind rows of shape {self._shape} ({self._dtype}): "
-                "a loader that does not fit into memory needs rows of one shape"
+                f"probe input {self._name!r} has rows of shape {own} ({rows.dtype}) behind rows of "
+                f"shape {self._shape} ({self._dtype}): a loader that does not fit into memory "
+                "needs rows of one shape"
             )
         as_bytes = rows.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
         self._file.write(as_bytes.numpy().data)

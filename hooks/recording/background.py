@@ -2,8 +2,9 @@
 
 One thread, bounded memory, errors carried back, nothing reported as captured before it is on disk.
 
-Both threads share only `queue.SimpleQueue` and `deque`, whose calls an interrupt (Ctrl-C) cannot cut in half, and counters
-that one side alone changes. A lock that an interrupt leaves taken would stop both threads for ever.
+Both threads share only `queue.SimpleQueue` and `deque`, whose calls an interrupt (Ctrl-C) cannot
+cut in half, and counters that one side alone changes. A lock that an interrupt leaves taken would
+stop both threads for ever.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ Job = Callable[[], None]
 ROOM_BYTES = 256 * 2**20
 """What may wait for the writer, in bytes, before the training thread waits for the disk."""
 LOOK_AGAIN_SECONDS = 1.0
-"""After which a thread that waits looks again by itself, should an interrupt have taken its wake-up call."""
+"""After which a thread that waits looks again by itself, should an interrupt have taken its wake-up
+call.
+"""
 
 
 class Background:
@@ -33,19 +36,22 @@ class Background:
 
     At most ``depth`` wait, then `submit` blocks (back-pressure).
 
-    The thread never keeps the process alive: whoever makes a `Background` sees to it that it is closed at exit.
+    The thread never keeps the process alive: whoever makes a `Background` sees to it that it is
+    closed at exit.
     """
 
     def __init__(self, depth: int = 1) -> None:
         self._depth = depth
-        # the jobs that wait or run: one list says it all, so that no interrupt can leave a count wrong
+        # the jobs that wait or run: one list says it all, so that no interrupt can leave a count
+        # wrong
         self._jobs: deque[Job] = deque()
         self._wakeups: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._done: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._errors: queue.SimpleQueue[Exception] = queue.SimpleQueue()
         self._pid = os.getpid()
         self._closing = False
-        # its own word, since an interrupt inside Thread.join or is_alive makes Python take a thread for ended
+        # its own word, since an interrupt inside Thread.join or is_alive makes Python take a thread
+        # for ended
         self._ended = False
         self._thread = threading.Thread(target=self._work, name="infoplane-writer", daemon=True)
         self._thread.start()
@@ -128,13 +134,15 @@ class Abandoned(CaptureError):
 
 
 Parcel = tuple[str, NDArray[np.generic], NDArray[np.uint64] | None, str]
-"""Layer, rows in stored form, digests of the raw rows or None, dtype in which the layer computed."""
+"""Layer, rows in stored form, digests of the raw rows or None, dtype in which the layer computed.
+"""
 
 
 class Parcels:
     """The rows of one capture on their way to the writer's thread, bounded in bytes.
 
-    The sender enters it (twice, as an interrupt may cut an exit short): left without `end`, the capture is abandoned.
+    The sender enters it (twice, as an interrupt may cut an exit short): left without `end`, the
+    capture is abandoned.
     """
 
     def __init__(self, room: int = ROOM_BYTES) -> None:

@@ -88,10 +88,12 @@ class Captures:
             step: the user's count.
             metrics: of this step.
             first: whether it is the first capture of this recording.
-            outdated: a step that this capture takes the place of: it is moved aside once this one is on disk.
+            outdated: a step that this capture takes the place of: it is moved aside once this one
+                is on disk.
 
         Raises:
-            KeyboardInterrupt, SystemExit: as a signal handler raised them, whatever became of them on the way.
+            KeyboardInterrupt, SystemExit: as a signal handler raised them, whatever became of them
+                on the way.
         """
         self._outdated = outdated
         watch = InterruptWatch()
@@ -199,7 +201,8 @@ class Captures:
         except Abandoned:
             return
         except Exception as error:
-            parcels.leave()  # from here on the sender keeps its records; before, they are in the parcels
+            # from here on the sender keeps its records; before, they are in the parcels
+            parcels.leave()
             error.add_note(f"infoplane: while writing step {step}")
             self._returned.put(parcels.records)  # they go with the next shard
             error.infoplane_step = step  # type: ignore[attr-defined]  # carried from the writer's thread to the training thread
@@ -246,14 +249,16 @@ class Captures:
                 self._writer.close()
 
     def _close_at_exit(self) -> None:
-        """The script ends with the recording still open: write what is queued, and say what is lost."""
+        """The script ends with the recording still open: write what is queued, and say what is
+        lost.
+        """
         try:
             self.close()
         except BaseException as error:
             print(
-                f"infoplane: {self._plan.options.to}: the script ended before the recorder was closed; "
-                f"step {self.steps[-1] if self.steps else None} is the last that was written: "
-                f"{type(error).__name__}: {error}",
+                f"infoplane: {self._plan.options.to}: the script ended before the recorder was "
+                f"closed; step {self.steps[-1] if self.steps else None} is the last that was "
+                f"written: {type(error).__name__}: {error}",
                 file=sys.stderr,
             )
 

@@ -35,7 +35,9 @@ def whole_step(step: object) -> int:
     ):
         whole = int(value)
     else:
-        raise InputError(f"expected a whole number as step, got {_told(step)}: count epochs or optimiser steps")  # fmt: skip
+        raise InputError(
+            f"expected a whole number as step, got {_told(step)}: count epochs or optimiser steps"
+        )
     if not 0 <= whole < LARGEST:
         raise InputError(f"expected a step of 0 or more (below 10**18), got {whole}")
     return whole
@@ -110,7 +112,8 @@ class Weights:
     def loaded(self, model: nn.Module, step: int) -> bool:
         """Whether they were loaded since, rather than trained for ``step`` units.
 
-        Training writes every parameter at least once in each of several units; loading writes, or replaces, each just once.
+        Training writes every parameter at least once in each of several units; loading writes, or
+        replaces, each just once.
         """
         now: list[Tensor] = list(model.parameters())
         if step < 2 or not now or len(now) != len(self._written):

@@ -18,9 +18,10 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM")
 class InterruptWatch:
     """What signal handlers raise during a capture, noted so that it cannot get lost.
 
-    A handler runs between any two lines of Python. Inside a weak reference's callback or a destructor Python prints what it
-    raises and goes on; a library in C may turn it into an error of its own. Handlers run as before, at once; what one
-    raised is raised again by `check` if it went missing. Enter it twice, as an interrupt may cut an exit short.
+    A handler runs between any two lines of Python. Inside a weak reference's callback or a
+    destructor Python prints what it raises and goes on; a library in C may turn it into an error of
+    its own. Handlers run as before, at once; what one raised is raised again by `check` if it went
+    missing. Enter it twice, as an interrupt may cut an exit short.
     """
 
     def __init__(self) -> None:

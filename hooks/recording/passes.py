@@ -2,8 +2,9 @@
 
 Every site's rows handed on batch by batch, in the form in which they are stored.
 
-Nothing is collected here: what a hook sees is written, or copied by whoever keeps it, before the network goes on. So the memory of a
-capture is one batch of one layer, whatever the size of the probe.
+Nothing is collected here: what a hook sees is written, or copied by whoever keeps it, before the
+network goes on. So the memory of a capture is one batch of one layer, whatever the size of the
+probe.
 """
 
 from __future__ import annotations
@@ -34,8 +35,10 @@ class Kept:
     Attributes:
         site: where.
         reduction: what is made of a row; None for the row itself.
-        wish: the user's dtype; None for the layer's own, half precisions widened to float32, which is lossless.
-        row_shape: feature shape of one row before any reduction; None where a row is a whole sample.
+        wish: the user's dtype; None for the layer's own, half precisions widened to float32, which
+            is lossless.
+        row_shape: feature shape of one row before any reduction; None where a row is a whole
+            sample.
     """
 
     site: Site
@@ -74,9 +77,11 @@ class Kept:
 
 
 Emit = Callable[[Kept, Tensor, NDArray[np.uint64] | None], None]
-"""Takes the next rows of a site: stored form on the host, and digests of the raw rows where these cannot be taken from it.
+"""Takes the next rows of a site: stored form on the host, and digests of the raw rows where these
+cannot be taken from it.
 
-The tensor may be the network's own: whoever wants it later copies it now; a later in-place ReLU would overwrite it.
+The tensor may be the network's own: whoever wants it later copies it now; a later in-place ReLU
+would overwrite it.
 """
 
 
@@ -113,7 +118,8 @@ def run_pass(
         Row lengths of the sites whose output is ragged.
 
     Raises:
-        CaptureError: a layer fired another number of times, or with another shape, than when the recorder attached.
+        CaptureError: a layer fired another number of times, or with another shape, than when the
+            recorder attached.
     """
     by_site = {id(k.site): k for k in kept}
     ragged: dict[str, list[int]] = {}
@@ -160,7 +166,8 @@ def form(
     stored = wide.to(kept.dtype)
     if lost := int(torch.isinf(stored).sum() - torch.isinf(wide).sum()):
         raise CaptureError(
-            f"layer {site.name!r}: {lost} values overflow {str(kept.dtype).removeprefix('torch.')}; store it as float32"
+            f"layer {site.name!r}: {lost} values overflow "
+            f"{str(kept.dtype).removeprefix('torch.')}; store it as float32"
         )
     return stored, digests
 

@@ -156,11 +156,13 @@ class Plan:
         need = self.bytes_per_capture * count
         if most is not None and need > most:
             raise BudgetExceeded(
-                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, more than max_bytes={size_text(most)}; {_LESS}"
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, "
+                f"more than max_bytes={size_text(most)}; {_LESS}"
             )
         if self.options.store == "activations" and need > (free := _free_bytes(self.options.to)):
             warnings.warn(
-                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, and {self.options.to} has {size_text(free)} free; {_LESS}",
+                f"{count} captures of {size_text(self.bytes_per_capture)} take {size_text(need)}, "
+                f"and {self.options.to} has {size_text(free)} free; {_LESS}",
                 RuntimeWarning,
                 stacklevel=5,
             )
@@ -169,14 +171,16 @@ class Plan:
         """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
         count = self.options.schedule.count()
         lines = [
-            f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of {self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
+            f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of "
+            f"{self.batch_size}, {size_text(self.bytes_per_capture)} per capture"
             + (f", {size_text(self.bytes_per_capture * count)} in all" if count else "")
         ]
         reasons = [f"  {site.name}: {site.why}" for site in self.sites if site.why]
         width = max((len(i.name) for i in self.infos), default=0)
         for i in self.infos:
             lines.append(
-                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} {i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
+                f"  {i.name:{width}s}  {i.cls:22s} {'x'.join(map(str, i.shape)) or 'scalar':>14s} "
+                f"{i.store_dtype} {size_text(i.bytes_per_row * self.rows):>9s}"
                 + (f"  {i.reduction}" if i.reduction != "none" else "")
             )
         return "\n".join(lines + reasons + [f"  note: {note}" for note in self.survey.notes])
@@ -209,7 +213,8 @@ def make_plan(
     infos = tuple(_info(i, k, rows) for i, k in enumerate(kept))
     if uncounted := [name for name, m in model.named_modules() if _uses_the_batch(m)]:
         warnings.warn(
-            f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of the probe batch even in eval mode",
+            f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of "
+            "the probe batch even in eval mode",
             stacklevel=4,
         )
     return Plan(options, seen, kept, infos, batch_size, rows)
@@ -222,7 +227,8 @@ def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[s
         spec = options.reduction_of(site.name)
         if options.rows.kind != "sample" and over_positions(spec):
             raise InputError(
-                f"reduce={spec!r} makes one row of all positions of a sample, and rows={options.rows.kind!r} keeps them apart: take one of the two"
+                f"reduce={spec!r} makes one row of all positions of a sample, and "
+                f"rows={options.rows.kind!r} keeps them apart: take one of the two"
             )
         made = reduction(spec, site.name, rows.shape(site), seed=options.seed)
         if made is not None:

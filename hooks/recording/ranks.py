@@ -5,10 +5,11 @@
 | ``auto`` | rank 0, or every rank for sharded parameters | rank 0 | the default |
 | ``rank0`` | rank 0, on the bare module inside DDP | rank 0 | replicated parameters |
 | ``all`` | every rank, the same batches | rank 0 | FSDP2: its forwards are collective |
-| ``split`` | every rank, its own rows | every rank, one shard each; `infoplane merge` joins them | large probes |
+| ``split`` | every rank, its own rows | every rank, see `infoplane merge` | large probes |
 
-A probe through the DDP wrapper on one rank would wait for ever at its buffer broadcast, a forward of a sharded network on one rank at its
-all-gather; the bare module is used for the one and every rank is required for the other.
+A probe through the DDP wrapper on one rank would wait for ever at its buffer broadcast, a forward
+of a sharded network on one rank at its all-gather; the bare module is used for the one and every
+rank is required for the other.
 """
 
 from __future__ import annotations
@@ -64,8 +65,9 @@ class Team:
         except Exception as error:  # the store's own error type differs between backends
             missing = [r for r, key in enumerate(keys) if not store.check([key])]
             raise CaptureError(
-                f"rank {self.rank} waited {self.timeout:g} s at {what!r} for ranks {missing}: this recording is collective, so every rank must create the "
-                "Recorder and call step() at the same steps (sharded parameters are gathered in every forward)"
+                f"rank {self.rank} waited {self.timeout:g} s at {what!r} for ranks {missing}: this "
+                "recording is collective, so every rank must create the Recorder and call step() "
+                "at the same steps (sharded parameters are gathered in every forward)"
             ) from error
 
     @property
@@ -102,7 +104,8 @@ def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:
     rank, world, together = dist.get_rank(), dist.get_world_size(), sharded(model)
     if together and ranks in ("rank0", "split"):
         raise CaptureError(
-            f"ranks={ranks!r} cannot record a network with sharded parameters: its forward gathers them from every rank and would hang; use ranks='all' on every rank"
+            f"ranks={ranks!r} cannot record a network with sharded parameters: its forward gathers "
+            "them from every rank and would hang; use ranks='all' on every rank"
         )
     if ranks == "split":
         return Team(rank, world, True, True, True, timeout)

@@ -30,8 +30,8 @@ def settings_of(
     config = archive.config
     if config.get("source") == "arrays":
         raise InputError(
-            f"{archive.path}: was made from arrays, and does not say how the network was run: record the "
-            "network with ip.Recorder or ip.capture"
+            f"{archive.path}: was made from arrays, and does not say how the network was run: "
+            "record the network with ip.Recorder or ip.capture"
         )
     n = _rows(archive)
     autocast = str(config["autocast"])
@@ -88,8 +88,8 @@ def probe_of(archive: Archive) -> object:
     """
     if archive.x is None or archive.config.get("inputs") != "Tensor":
         raise InputError(
-            f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was not "
-            "stored); pass probe="
+            f"{archive.path}: the probe of this run cannot be rebuilt (several inputs, or x was "
+            "not stored); pass probe="
         )
     x = torch.from_numpy(np.array(archive.x[: _rows(archive)]))
     return x, _labels(archive) if archive.row_info.plain else None

@@ -45,7 +45,8 @@ class Troubles:
             said, self.stopped = self.stopped, True
             if not said:  # what was queued for the writer when the disk filled up fails as well
                 _warn(
-                    f"no space left at {self.path}: step {step} was not captured and recording stops; {kept} captured steps stay readable; training goes on"
+                    f"no space left at {self.path}: step {step} was not captured and recording "
+                    f"stops; {kept} captured steps stay readable; training goes on"
                 )
         elif self.policy == "raise":
             error.add_note(
@@ -56,7 +57,8 @@ class Troubles:
             f"failed {type(error).__name__}"
         ):  # the archive and `failures` have the rest
             _warn(
-                f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, further failures of this kind are recorded in silence"
+                f"step {step} was not captured: {type(error).__name__}: {error}; training goes on, "
+                "further failures of this kind are recorded in silence"
             )
 
     def _first(self, what: str) -> bool:
@@ -69,7 +71,8 @@ class Troubles:
         """Say once that a second call of one step captured nothing."""
         if self._first("captured already"):
             _warn(
-                f"step {step} was captured already: this call captured nothing; count upwards, one step for each call (further ones say nothing)"
+                f"step {step} was captured already: this call captured nothing; count upwards, one "
+                "step for each call (further ones say nothing)"
             )
 
     def left_out(self, step: int, metrics: Mapping[str, str]) -> None:
@@ -82,13 +85,15 @@ class Troubles:
         """Say that what was captured on entry is no step of this training."""
         if step == 0:
             _warn(
-                "your first step is 0, so step 0 is the network as it is at this call; what was captured on entry, before it, is set aside. To keep the "
-                "untrained network as step 0, count from 1: rec.step(epoch + 1)"
+                "your first step is 0, so step 0 is the network as it is at this call; what was "
+                "captured on entry, before it, is set aside. To keep the untrained network as step "
+                "0, count from 1: rec.step(epoch + 1)"
             )
         else:
             _warn(
-                f"the weights of step {step} were loaded, not trained, since the recorder was opened: what was captured on entry is no step of theirs and is set "
-                "aside; to keep it, call rec.step(0) before you load"
+                f"the weights of step {step} were loaded, not trained, since the recorder was "
+                "opened: what was captured on entry is no step of theirs and is set aside; to keep "
+                "it, call rec.step(0) before you load"
             )
 
     def nonfinite(self, step: int, bad: dict[str, int]) -> None:
@@ -96,7 +101,8 @@ class Troubles:
         if not self._said_nonfinite:
             self._said_nonfinite = True
             _warn(
-                f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these layers will be refused; further steps say nothing"
+                f"step {step}: NaN or infinity in {bad}; captured as they are, measuring these "
+                "layers will be refused; further steps say nothing"
             )
 
     def changed_for_good(self, step: int, names: Sequence[str]) -> None:
@@ -108,14 +114,16 @@ class Troubles:
         if new:
             self._said_changed.update(new)
             _warn(
-                f"step {step}: the probe's forwards wrote into {new[:6]}, which they did not when the recorder attached: the training goes on from there"
+                f"step {step}: the probe's forwards wrote into {new[:6]}, which they did not when "
+                "the recorder attached: the training goes on from there"
             )
 
     def used_up(self, budget: str, step: int | None) -> None:
         """The byte budget of an endless schedule is spent."""
         self.stopped = True
         _warn(
-            f"max_bytes={budget} is used up after step {step}; nothing more is captured, training goes on"
+            f"max_bytes={budget} is used up after step {step}; nothing more is captured, training "
+            "goes on"
         )
 
 

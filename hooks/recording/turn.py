@@ -9,8 +9,8 @@ import threading
 class Turn:
     """The right to capture, of one thread at a time.
 
-    A capture sets modes, hooks and random state of the network: two at once would write each other's rows. So would
-    a self-check, and the last certificate when the recorder is closed.
+    A capture sets modes, hooks and random state of the network: two at once would write each
+    other's rows. So would a self-check, and the last certificate when the recorder is closed.
     """
 
     def __init__(self) -> None:

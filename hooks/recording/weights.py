@@ -115,7 +115,8 @@ def _require_stored(file: IO[bytes], path: Path) -> None:
     claimed = sum(entry.file_size for entry in entries)
     if claimed > size or any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise DamagedArchive(
-            f"{path}: claims {claimed} bytes in a file of {size}, or compresses them; weights are stored as they are"
+            f"{path}: claims {claimed} bytes in a file of {size}, or compresses them; weights are "
+            "stored as they are"
         )
     file.seek(0)
 

@@ -34,8 +34,8 @@ def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, A
         missing.append("mask=")
     if missing:
         raise InputError(
-            f"{archive.path}: its rows are {info.kind}s, and the run does not store the inputs that "
-            f"they come from: give {' and '.join(missing)} as when it was recorded"
+            f"{archive.path}: its rows are {info.kind}s, and the run does not store the inputs "
+            f"that they come from: give {' and '.join(missing)} as when it was recorded"
         )
     key = settings.get("key")
     positions = archive.positions

@@ -51,7 +51,8 @@ def following_axes(
     Args:
         probe: a few samples.
         members: inputs that run over the same positions on axis 1.
-        valid: real positions of these samples, shape ``(n, T)``; padding is cut off first, since some layers do that themselves.
+        valid: real positions of these samples, shape ``(n, T)``; padding is cut off first, since
+            some layers do that themselves.
     """
     longest = int(valid.sum(1).max())
     if longest < 2:
@@ -103,7 +104,8 @@ def is_causal(
 
     Args:
         probe: a few samples. axes: by layer, the axis of a sample that runs over positions.
-        key: the input that holds the tokens. last: the last real position of every sample, shape ``(n,)``.
+        key: the input that holds the tokens. last: the last real position of every sample, shape
+            ``(n,)``.
     """
     rows = torch.arange(probe.n)
 

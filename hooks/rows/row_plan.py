@@ -36,7 +36,8 @@ def settle_rows(
     The caller isolates the model.
 
     Raises:
-        InputError: the probe cannot give such rows. UnsupportedOutput: a layer asked for by name has none.
+        InputError: the probe cannot give such rows. UnsupportedOutput: a layer asked for by name
+            has none.
     """
     kind = options.rows.kind
     if kind == "sample":
@@ -67,7 +68,7 @@ def named_inputs(model: nn.Module, probe: Probe, options: Options) -> dict[str, 
     }
 
 
-# ---- tokens ----------------------------------------------------------------------------------------------------------
+# ---- tokens --------------------------------------------------------------------------------------
 
 
 def _token_rows(
@@ -156,7 +157,8 @@ def _causal(
     )
     if seen is False and options.rows.x == "prefix":
         raise InputError(
-            "x='prefix': layers change at earlier positions when a later token does, so the prefix is not all that reaches them; use x='sequence'"
+            "x='prefix': layers change at earlier positions when a later token does, so the prefix "
+            "is not all that reaches them; use x='sequence'"
         )
     return bool(seen) or options.rows.x == "prefix"
 
@@ -169,8 +171,8 @@ def _positions_of_layers(probe: Probe, found: Survey, options: Options) -> tuple
     lengths = Counter(site.raw_shape[0] for site in found.sites if len(site.raw_shape) == 2)
     if not lengths:
         raise InputError(
-            "rows='token' needs an input of shape (n, T) or layers of shape (positions, units), and this network has neither; "
-            "images have rows='pixel', graphs rows='node'"
+            "rows='token' needs an input of shape (n, T) or layers of shape (positions, units), "
+            "and this network has neither; images have rows='pixel', graphs rows='node'"
         )
     length = lengths.most_common(1)[0][0]
     axes = {s.name: 0 for s in found.sites if len(s.raw_shape) == 2 and s.raw_shape[0] == length}
@@ -189,7 +191,7 @@ def _sample_ids(probe: Probe) -> NDArray[np.int64]:
     return row_codes(row_digests(probe.array()))
 
 
-# ---- pixels and nodes ------------------------------------------------------------------------------------------------
+# ---- pixels and nodes ----------------------------------------------------------------------------
 
 
 def _pixel_rows(probe: Probe, found: Survey, options: Options) -> tuple[Survey, Rows]:
@@ -197,7 +199,8 @@ def _pixel_rows(probe: Probe, found: Survey, options: Options) -> tuple[Survey, 
     grids = Counter(site.raw_shape[1:] for site in found.sites if len(site.raw_shape) == 3)
     if not grids:
         raise InputError(
-            "rows='pixel' needs layers of shape (channels, height, width), and no captured layer has it"
+            "rows='pixel' needs layers of shape (channels, height, width), and no captured layer "
+            "has it"
         )
     own: tuple[int, ...] = () if image is None else tuple(image.shape[2:])
     grid = own if own in grids else grids.most_common(1)[0][0]
@@ -233,7 +236,7 @@ def _node_rows(probe: Probe, found: Survey, options: Options) -> tuple[Survey, R
     return _noting(found, chosen), NodeRows(chosen, probe.n)
 
 
-# ---- samples ---------------------------------------------------------------------------------------------------------
+# ---- samples -------------------------------------------------------------------------------------
 
 
 def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options) -> Rows:
@@ -252,7 +255,8 @@ def _sample_rows(model: nn.Module, probe: Probe, found: Survey, options: Options
             continue
         if not sequences.valid.any(axis=1).all():
             raise InputError(
-                f"{sequences.mask}: a sample without a single real position cannot be reduced over positions"
+                f"{sequences.mask}: a sample without a single real position cannot be reduced over "
+                "positions"
             )
         axes = _token_axes(model, probe, reduced, sequences, inputs, options)
         mask = torch.from_numpy(sequences.valid)
@@ -265,7 +269,8 @@ def over_positions(spec: object) -> bool:
     return spec in ("token:cls", "token:last", "token:mean")
 
 
-# ---- what is said ----------------------------------------------------------------------------------------------------
+# ---- what is said
+# --------------------------------------------------------------------------------------------------
 
 
 def _warn_of_padding(sequences: Sequences, what: str) -> None:
@@ -280,8 +285,9 @@ def _warn_of_padding(sequences: Sequences, what: str) -> None:
             "no mask says so" if sequences.mask is None else f"{sequences.mask} is true everywhere"
         )
         warnings.warn(
-            f"{what} looks padded ({sign}), and {said}: every position counts as real. "
-            "Give attention_mask in the probe, or mask= (an array, or the name of an input, true where a position is real)",
+            f"{what} looks padded ({sign}), and {said}: every position counts as real. Give "
+            "attention_mask in the probe, or mask= (an array, or the name of an input, true where "
+            "a position is real)",
             RuntimeWarning,
             stacklevel=6,
         )

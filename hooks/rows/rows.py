@@ -1,7 +1,8 @@
 """What of a layer's output is a row of the plane: whole samples, or positions inside them.
 
-A pass hands every batch of a layer to `Rows.of`, which gives the rows that are stored. So what is kept of a
-layer, how many rows a run has and what its batches look like is decided here, for capture and certificate.
+A pass hands every batch of a layer to `Rows.of`, which gives the rows that are stored. So what is
+kept of a layer, how many rows a run has and what its batches look like is decided here, for capture
+and certificate.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Rows(Protocol):
         ...
 
     def valid(self, site: Site, batch: slice) -> Tensor | None:
-        """Which positions of these samples are real, shape ``(samples, T)``; None where nobody said."""
+        """Which positions of these samples are real, shape ``(samples, T)``; None where nobody
+        said.
+        """
         ...
 
     def span(self, start: int, stop: int) -> slice:
@@ -63,8 +66,9 @@ def check_shape(site: Site, tensor: Tensor, expected: tuple[int, ...]) -> None:
     """Refuse an output of another shape than when the recorder attached."""
     if tuple(tensor.shape) != expected:
         raise UnsupportedOutput(
-            f"layer {site.name!r} gave shape {tuple(tensor.shape)} for {expected[0]} rows, expected {expected} as when the recorder attached; "
-            "pad the probe to one length, or reduce the layer by a callable selector"
+            f"layer {site.name!r} gave shape {tuple(tensor.shape)} for {expected[0]} rows, "
+            f"expected {expected} as when the recorder attached; pad the probe to one length, or "
+            "reduce the layer by a callable selector"
         )
 
 
@@ -74,7 +78,8 @@ class SampleRows:
 
     Attributes:
         samples: how many.
-        masks: by layer name, real positions of padded samples ``(n, T)``, for reductions over positions.
+        masks: by layer name, real positions of padded samples ``(n, T)``, for reductions over
+            positions.
     """
 
     samples: int
@@ -117,7 +122,8 @@ class PositionRows:
     Attributes:
         chosen: which positions.
         samples: samples of the probe.
-        axes: by layer name, the first axis of a sample (0 is the first after the samples) that runs over positions.
+        axes: by layer name, the first axis of a sample (0 is the first after the samples) that runs
+            over positions.
     """
 
     chosen: ChosenRows
@@ -148,8 +154,9 @@ class PositionRows:
         position = torch.from_numpy(self.chosen.position[rows]).to(tensor.device)
         if len(position) and int(position.max()) >= flat.shape[1]:
             raise UnsupportedOutput(
-                f"layer {site.name!r} gave {flat.shape[1]} positions, and position {int(position.max())} is a row: "
-                "the network cut the padding off on the side where the mask says tokens are; pad on the right, or to one length"
+                f"layer {site.name!r} gave {flat.shape[1]} positions, and position "
+                f"{int(position.max())} is a row: the network cut the padding off on the side "
+                "where the mask says tokens are; pad on the right, or to one length"
             )
         return flat[sample, position]
 
@@ -168,7 +175,8 @@ class PositionRows:
         fits = grid == self.chosen.grid or (self._wide == 1 and grid < self.chosen.grid)
         if tensor.ndim != len(site.raw_shape) + 1 or shape != self.shape(site) or not fits:
             raise UnsupportedOutput(
-                f"layer {site.name!r} gave shape {tuple(tensor.shape)}, expected {(len(tensor), *site.raw_shape)} as when the recorder attached"
+                f"layer {site.name!r} gave shape {tuple(tensor.shape)}, expected "
+                f"{(len(tensor), *site.raw_shape)} as when the recorder attached"
             )
         moved = tensor.movedim(tuple(range(first, last)), tuple(range(1, 1 + self._wide)))
         sizes = (len(tensor), int(np.prod(grid)), *shape)

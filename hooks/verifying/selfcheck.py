@@ -48,7 +48,10 @@ class SelfCheck:
         return not self.problems
 
     def __str__(self) -> str:
-        head = f"self-check of step {self.step}: {len(self.bitwise)} layers to the last bit, {len(self.rounded)} up to rounding"
+        head = (
+            f"self-check of step {self.step}: {len(self.bitwise)} layers to the last bit, "
+            f"{len(self.rounded)} up to rounding"
+        )
         lines = [head + (". PASSED" if self.passed else ". FAILED")]
         lines += [f"  {problem}" for problem in self.problems]
         if self.random and self.passed:
@@ -63,7 +66,8 @@ def check_live(
 
     Which is left as it was found.
 
-    The network is run again with the seeds of the step, and once more with others: in eval mode nothing may change by that.
+    The network is run again with the seeds of the step, and once more with others: in eval mode
+    nothing may change by that.
     """
     o = plan.options
 
@@ -94,8 +98,10 @@ def _differing(one: Values, two: Values) -> tuple[str, ...]:
 
 def _randomness(layers: Sequence[str], mode: str) -> str:
     return (
-        f"{', '.join(layers)}: random in {mode} mode: two forwards of the same rows differ. Noise is drawn in the network or in forward= (dropout as a "
-        "function without training=self.training, a sampling layer): switch it off, or record it with draws=k and noise='independent'"
+        f"{', '.join(layers)}: random in {mode} mode: two forwards of the same rows differ. Noise "
+        "is drawn in the network or in forward= (dropout as a function without "
+        "training=self.training, a sampling layer): switch it off, or record it with draws=k and "
+        "noise='independent'"
     )
 
 
@@ -114,7 +120,8 @@ def compare(
     And name the cause of what differs.
 
     Args:
-        live: per layer the values of the network as it is now, as stored (reduced), shape ``(n, ...)``.
+        live: per layer the values of the network as it is now, as stored (reduced), shape ``(n,
+            ...)``.
         train: the same in train mode, where the network behaves differently there; empty otherwise.
         y, x: labels and inputs of the recorder's probe.
         unrepeatable: layers whose noise follows no seed, so that nothing can be held against them.
@@ -122,7 +129,8 @@ def compare(
     problems, bitwise, rounded = [], [], []
     if y is not None and archive.y is not None and not _same_labels(archive, y):
         problems.append(
-            "labels: the archive's labels are not those of this probe, row by row: they were shifted, shuffled or belong to other rows"
+            "labels: the archive's labels are not those of this probe, row by row: they were "
+            "shifted, shuffled or belong to other rows"
         )
     if x is not None and archive.x is not None and not _same_inputs(np.asarray(archive.x), x):
         problems.append("inputs: the archive's probe rows are not those of this probe")
@@ -140,7 +148,8 @@ def compare(
         problems.append(f"layers {missing} are in the archive but not in this recorder")
     if len(problems) > 1 and not bitwise and not rounded:
         problems = [
-            f"no layer agrees: the network's weights are not those of step {step} (trained on since?), or its probe is another one",
+            f"no layer agrees: the network's weights are not those of step {step} (trained on "
+            "since?), or its probe is another one",
             *problems,
         ]
     return SelfCheck(step, tuple(problems), tuple(bitwise), tuple(rounded))
@@ -163,9 +172,15 @@ def _cause(
         not np.isfinite(stored.astype(np.float64)).all()
         and np.isfinite(live[name].astype(np.float64)).all()
     ):
-        return "holds infinities or NaN where the network is finite: overflow of a half-precision type on the way to disk"
+        return (
+            "holds infinities or NaN where the network is finite: overflow of a half-precision "
+            "type on the way to disk"
+        )
     if stored.shape != live[name].shape:
-        return f"has shape {stored.shape[1:]}, the network gives {live[name].shape[1:]}: the layer was swapped or the network changed"
+        return (
+            f"has shape {stored.shape[1:]}, the network gives {live[name].shape[1:]}: the layer "
+            "was swapped or the network changed"
+        )
     if _same_rows(stored, live[name]):
         return "holds the right rows in another order: they were shuffled on the way to disk"
     for other, values in live.items():
@@ -183,13 +198,19 @@ def _cause(
         ):
             return f"holds the activations of step {other_step}: one layer of another checkpoint"
     if name in train:
-        return "differs from the network in eval mode, and the network is random in train mode (dropout, batch-norm): captured with train() on?"
+        return (
+            "differs from the network in eval mode, and the network is random in train mode "
+            "(dropout, batch-norm): captured with train() on?"
+        )
     share = float(
         (np.abs(stored.astype(np.float64) - live[name].astype(np.float64)) > 0)
         .any(axis=tuple(range(1, stored.ndim)))
         .mean()
     )
-    return f"differs from the network in {share:.0%} of the rows: other weights, another mode, or damage before storing"
+    return (
+        f"differs from the network in {share:.0%} of the rows: other weights, another mode, or "
+        "damage before storing"
+    )
 
 
 def _same_rows(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:

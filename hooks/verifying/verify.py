@@ -144,8 +144,8 @@ def _difference(
         if normed := _norms(matches, kinds):
             return f"holds the output of {normed}, which is normed: not what {plain} gives"
         return (
-            f"holds the output of {matches[0]}: a buffer that was reused or changed in place before "
-            "it was copied, or two layers swapped"
+            f"holds the output of {matches[0]}: a buffer that was reused or changed in place "
+            "before it was copied, or two layers swapped"
         )
     candidates = [own] if own is not None else [v for v in live.values() if v.shape == values.shape]
     return _order(stored, candidates)

@@ -50,7 +50,8 @@ def read_points(
     """The points of the columns that the header speaks of, and these.
 
     Raises:
-        DamagedArchive: a column is missing, of another length or type, or does not match its checksum.
+        DamagedArchive: a column is missing, of another length or type, or does not match its
+            checksum.
         KeyError, TypeError, ValueError, InputError: a header or a value that no plane has.
     """
     columns: dict[str, NDArray[Any]] = {}  # Any: every stored dtype

@@ -23,7 +23,9 @@ from infoplane.archive.publish import ask_for_room
 from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
 
 MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
-"""Largest honest expansion of each allowed compressor (deflate cannot exceed 1032); a larger claim is a bomb."""
+"""Largest honest expansion of each allowed compressor (deflate cannot exceed 1032); a larger claim
+is a bomb.
+"""
 MAX_CHUNK = 256 << 20
 _READ_BYTES = 1 << 19  # read so much, then check it while it is in cache
 _PLAIN_FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
@@ -280,13 +282,15 @@ def _expansion(d: Any, plist: Any, where: str) -> int:  # Any: h5py objects
     packers = [f for f in filters if f not in _PLAIN_FILTERS]
     if len(packers) > 1 or len(filters) > 3 or any(f not in MAX_RATIO for f in packers):
         raise DamagedArchive(
-            f"{where}: uses HDF5 filters {filters}; allowed are shuffle, fletcher32 and one of deflate, zstd"
+            f"{where}: uses HDF5 filters {filters}; allowed are shuffle, fletcher32 and one of "
+            "deflate, zstd"
         )
     if 32015 in packers and not h5py.h5z.filter_avail(32015):
         raise MissingExtra("hdf5plugin", "zstd")
     if math.prod(map(int, plist.get_chunk())) * d.get_type().get_size() > MAX_CHUNK:
         raise DamagedArchive(
-            f"{where}: claims chunks of shape {plist.get_chunk()}; a chunk may have {MAX_CHUNK} bytes"
+            f"{where}: claims chunks of shape {plist.get_chunk()}; a chunk may have {MAX_CHUNK} "
+            "bytes"
         )
     return MAX_RATIO[packers[0]] if packers else 1
 
@@ -416,7 +420,8 @@ def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes
         size = kind.get_size()
         if size > MAX_JSON:
             raise DamagedArchive(
-                f"{at}: claims {size} bytes of JSON, more than the {MAX_JSON} that a header may have"
+                f"{at}: claims {size} bytes of JSON, more than the {MAX_JSON} that a header may "
+                "have"
             )
         _own_storage(d, window, size, at)
         text = np.empty((), f"S{size}")

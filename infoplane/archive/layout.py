@@ -31,7 +31,9 @@ RUN_FILE, PROBE_FILE, SHARD_DIR, PLANE_DIR = "run.json", "probe.h5", "ckpt", "pl
 CHAIN, CHAIN_FILE = "infoplane.chain", "chain.json"
 META = "meta"
 PLACES = {"crc32": "offset", "rows_crc32": "rows_offset"}
-"""Per checksum of a shard's table, the key of the byte offset of what it covers; a hint that holds in the file where it was written."""
+"""Per checksum of a shard's table, the key of the byte offset of what it covers; a hint that holds
+in the file where it was written.
+"""
 TMP_PREFIX = ".tmp-"
 MAX_JSON = 64 << 20
 """Largest JSON text that is read, in bytes: a header cannot claim more."""
@@ -109,14 +111,16 @@ def storable(a: NDArray[Any], what: str) -> NDArray[Any]:  # Any: every stored d
     Booleans become uint8.
 
     Raises:
-        InputError: a dtype the format does not hold (complex, objects, strings, extended precision).
+        InputError: a dtype the format does not hold (complex, objects, strings, extended
+            precision).
     """
     if a.dtype == np.bool_:
         a = a.astype(np.uint8)
     little = a.dtype.newbyteorder("<")
     if little.str not in ARRAY_DTYPES:
         raise InputError(
-            f"{what}: expected real numbers of 1 to 8 bytes, got dtype {a.dtype}; convert it (bfloat16: to float32) before storing"
+            f"{what}: expected real numbers of 1 to 8 bytes, got dtype {a.dtype}; convert it "
+            "(bfloat16: to float32) before storing"
         )
     return np.ascontiguousarray(a, dtype=little) if a.ndim else a.astype(little)
 
@@ -157,7 +161,8 @@ def _plain(value: object) -> object:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [_plain(v) for v in value]
     raise InputError(
-        f"cannot be stored as JSON: {type(value).__name__}; give numbers, strings, lists and dictionaries"
+        f"cannot be stored as JSON: {type(value).__name__}; give numbers, strings, lists and "
+        "dictionaries"
     )
 
 
@@ -213,7 +218,8 @@ def readable(text: str) -> str:
     """
     if len(text) > MAX_JSON // 4 and (size := len(text.encode("utf-8"))) > MAX_JSON:
         raise InputError(
-            f"a header of {size} bytes of JSON: at most {MAX_JSON} are read, so more are not written; attach less to it"
+            f"a header of {size} bytes of JSON: at most {MAX_JSON} are read, so more are not "
+            "written; attach less to it"
         )
     return text
 
@@ -291,7 +297,8 @@ def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> No
     newest = int(ours.split(".", maxsplit=1)[0])
     if not 1 <= int(text.split(".")[0]) <= newest:
         raise VersionError(
-            f"{where}: written in format {text}, this infoplane reads {newest}.x; install a newer infoplane to read it"
+            f"{where}: written in format {text}, this infoplane reads {newest}.x; install a newer "
+            "infoplane to read it"
         )
 
 

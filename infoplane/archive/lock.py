@@ -26,11 +26,13 @@ class WriterLock:
     """Hold ``RUN/writer-r<rank>.lock`` until `release` or the end of the process.
 
     Attributes:
-        exclusive: False where the filesystem cannot lock (some NFS): then a warning was given and two writers are not told apart.
+        exclusive: False where the filesystem cannot lock (some NFS): then a warning was given and
+            two writers are not told apart.
 
     Raises:
         ArchiveLocked: another live writer holds it; the message says who.
-        ArchiveError: the lock cannot be opened: a read-only folder, or a link that would lead elsewhere.
+        ArchiveError: the lock cannot be opened: a read-only folder, or a link that would lead
+            elsewhere.
     """
 
     def __init__(self, run: Path, rank: int) -> None:
@@ -43,7 +45,8 @@ class WriterLock:
             self._fd = os.open(self.path, flags, 0o644)
         except OSError as error:
             raise ArchiveError(
-                f"{self.path}: the run's lock cannot be opened: {error}; is the folder writable, and the lock no link?"
+                f"{self.path}: the run's lock cannot be opened: {error}; is the folder writable, "
+                "and the lock no link?"
             ) from error
         try:
             self.take()
@@ -61,7 +64,8 @@ class WriterLock:
             raise ArchiveLocked(f"{self.path.parent}: {self._holder()}") from error
         except OSError as error:
             warnings.warn(
-                f"{self.path}: this filesystem cannot lock ({error}); make sure that only one recorder writes to this run",
+                f"{self.path}: this filesystem cannot lock ({error}); make sure that only one "
+                "recorder writes to this run",
                 stacklevel=4,
             )
             return
@@ -78,8 +82,9 @@ class WriterLock:
         note = os.pread(self._fd, 500, 0).decode("utf-8", "replace").strip()
         if note == self._note():
             return (
-                f"another recorder of this very process ({self.pid}) writes to this run; close() that one first "
-                "(a notebook keeps it open when its cell is run again), or give this one another folder"
+                f"another recorder of this very process ({self.pid}) writes to this run; close() "
+                "that one first (a notebook keeps it open when its cell is run again), or give "
+                "this one another folder"
             )
         return (
             f"another live recorder writes to this run ({note or 'unknown'}); "

@@ -125,7 +125,8 @@ def pack(
     Args:
         run: a run folder (or a packed file, to compress it anew).
         out: the file; must not exist unless ``overwrite``.
-        compression: ``gzip`` (about 0.7 of the size, readable everywhere), ``zstd`` (needs the ``zstd`` extra at both ends) or None.
+        compression: ``gzip`` (about 0.7 of the size, readable everywhere), ``zstd`` (needs the
+            ``zstd`` extra at both ends) or None.
 
     Returns:
         The path written. ``open_archive`` reads it like the folder, with the same ``digest``.
@@ -180,7 +181,8 @@ def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -
     """Join the shards of several ranks into a run of one rank.
 
     Args:
-        runs: run folders of the same probe and layers: one folder with all ranks in it, or one per rank (each holding its rows).
+        runs: run folders of the same probe and layers: one folder with all ranks in it, or one per
+            rank (each holding its rows).
         out: a new folder.
 
     Returns:
@@ -198,7 +200,8 @@ def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -
         for key in ("probe_sha256", "n_rows"):
             if other.header.get(key) != first.header.get(key):
                 raise InputError(
-                    f"{other.path}: cannot merge with {first.path}: {key} differs; the runs were captured on different probes"
+                    f"{other.path}: cannot merge with {first.path}: {key} differs; the runs were "
+                    "captured on different probes"
                 )
         if [(i.name, i.shape, i.reduction) for i in other.infos] != [
             (i.name, i.shape, i.reduction) for i in first.infos
@@ -212,7 +215,8 @@ def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -
     }
     if not complete:
         raise InputError(
-            f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all {first.n_rows} rows"
+            f"no step is complete: the shards of {[str(a.path) for a in archives]} never cover all "
+            f"{first.n_rows} rows"
         )
     make_folder(target / layout.SHARD_DIR)
     write_probe(target / layout.PROBE_FILE, probe_of(first), first.run_uuid, durable=True)

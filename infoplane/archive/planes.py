@@ -31,8 +31,9 @@ from infoplane.types import Chain, Estimate
 def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
     """Write a plane as one HDF5 file; returns the path.
 
-    ``/points`` holds the points as columns, ``/meta`` everything else as sealed JSON. For other tools the numbers also lie in ``/bits`` with the
-    dimensions ``quantity, series, layer, step`` as HDF5 dimension scales (xarray, MATLAB and R open it); absent cells are NaN there.
+    ``/points`` holds the points as columns, ``/meta`` everything else as sealed JSON. For other
+    tools the numbers also lie in ``/bits`` with the dimensions ``quantity, series, layer, step`` as
+    HDF5 dimension scales (xarray, MATLAB and R open it); absent cells are NaN there.
 
     Raises:
         ArchiveExists: the file exists and ``overwrite`` is False.
@@ -40,12 +41,19 @@ def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = 
     target = Path(path)
     make_folder(target.parent)
     body = {
-        "format": layout.PLANE, "format_version": layout.PLANE_VERSION, "n": plane.n, "layers": list(plane.layers),
-        "h_y_bits": plane.h_y_bits, "h_x_bits": plane.h_x_bits, "chain": None if plane.chain is None else plane.chain.to_dict(),
-        "metrics": {str(step): dict(m) for step, m in plane.metrics.items()}, "reductions": dict(plane.reductions),
-        "failures": [asdict(f) for f in plane.failures], "provenance": dict(plane.provenance),
+        "format": layout.PLANE,
+        "format_version": layout.PLANE_VERSION,
+        "n": plane.n,
+        "layers": list(plane.layers),
+        "h_y_bits": plane.h_y_bits,
+        "h_x_bits": plane.h_x_bits,
+        "chain": None if plane.chain is None else plane.chain.to_dict(),
+        "metrics": {str(step): dict(m) for step, m in plane.metrics.items()},
+        "reductions": dict(plane.reductions),
+        "failures": [asdict(f) for f in plane.failures],
+        "provenance": dict(plane.provenance),
         "rows": plane.row_info.to_dict(),
-    }  # fmt: skip
+    }
     with publishing_h5(target, replace=overwrite) as file:
         put_meta(
             file, layout.META, layout.sealed({**body, POINTS: put_points(file, plane.columns)})
@@ -68,8 +76,11 @@ def _grid(file: h5py.File, plane: Plane) -> None:
     grids = grids_of(plane)
     series = list(dict.fromkeys((g.estimator, g.sense) for g in grids))
     axes: dict[str, list[Any]] = {  # Any: strings or ints
-        "quantity": ["i_xz", "i_zy"], "series": [f"{e} {s}" for e, s in series], "layer": list(plane.layers), "step": list(plane.steps),
-    }  # fmt: skip
+        "quantity": ["i_xz", "i_zy"],
+        "series": [f"{e} {s}" for e, s in series],
+        "layer": list(plane.layers),
+        "step": list(plane.steps),
+    }
     if not all(axes.values()):
         return
     grid = np.full([len(a) for a in axes.values()], np.nan)
@@ -197,8 +208,9 @@ class ResultLog:
 
     One checked, synced line per record.
 
-    A kill loses at most the lines being written; a torn or damaged line is ignored when reading, and measured again.
-    So is a line without this user's mark: a run may come from anyone, and whoever can write a line can write any number.
+    A kill loses at most the lines being written; a torn or damaged line is ignored when reading,
+    and measured again. So is a line without this user's mark: a run may come from anyone, and
+    whoever can write a line can write any number.
 
     Attributes:
         foreign: lines of other users that were found and not read.
@@ -233,7 +245,8 @@ class ResultLog:
         """Add records with their keys, synced together before this returns.
 
         Raises:
-            ArchiveError: the disk refused; whole lines were added and at most one torn one, which readers ignore.
+            ArchiveError: the disk refused; whole lines were added and at most one torn one, which
+                readers ignore.
         """
         bodies = [
             _marked(layout.to_json({"key": key, "record": dict(record)})) for key, record in records

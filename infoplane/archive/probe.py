@@ -51,7 +51,8 @@ class Probe:
         split: shape ``(n,)``, codes into `layout.SPLITS`, or None.
         sha256: digest of all of it, of ``x`` also when it is not stored.
         class_names: the strings behind discrete labels that came as strings.
-        x_kind: ``discrete`` (symbols: token ids, categories), ``continuous`` (amounts), or None without x.
+        x_kind: ``discrete`` (symbols: token ids, categories), ``continuous`` (amounts), or None
+            without x.
         labels: further label sets of the same rows.
         rows: what a row is; `RowInfo.label` names ``y``.
         positions: shape ``(n, 2)``: sample and position of every row; None where rows are samples.
@@ -110,8 +111,8 @@ def _labels(
             return v.astype(np.float64), "continuous", None
         if (ignored := int(ignored_rows(v).sum())) > 0:
             raise InputError(
-                f"y: {ignored} of {len(v)} labels are {IGNORED}, which losses ignore and which is no class; "
-                "leave these rows out of x, y and the layers"
+                f"y: {ignored} of {len(v)} labels are {IGNORED}, which losses ignore and which is "
+                "no class; leave these rows out of x, y and the layers"
             )
         return (v.view(np.int64) if v.dtype == np.uint64 else v.astype(np.int64)), "discrete", None
     if y_kind is None:
@@ -125,13 +126,15 @@ def _labels(
     if not np.isfinite(v).all():
         bad = int((~np.isfinite(v)).reshape(len(v), -1).any(axis=1).sum())
         raise InputError(
-            f"y holds NaN or infinity in {bad} of {len(v)} rows; every probe row needs a label: leave these rows out"
+            f"y holds NaN or infinity in {bad} of {len(v)} rows; every probe row needs a label: "
+            "leave these rows out"
         )
     if y_kind == "continuous":
         return v, "continuous", None
     if not (v == np.round(v)).all():
         raise InputError(
-            "y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, or y_kind='continuous'"
+            "y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, "
+            "or y_kind='continuous'"
         )
     return v.astype(np.int64), "discrete", None
 
@@ -143,10 +146,19 @@ def _ids_of(x: NDArray[Any]) -> NDArray[np.int64]:  # Any: stored dtype
 
 
 def make_probe(
-    x: ArrayLike | None, y: ArrayLike | None, *, y_kind: str | None = None, row_ids: ArrayLike | None = None,
-    split: ArrayLike | None = None, chain: Chain | None = None, store_x: bool = True, x_kind: str | None = None,
-    labels: Mapping[str, ArrayLike] | None = None, rows: RowInfo | None = None, positions: ArrayLike | None = None,
-) -> Probe:  # fmt: skip
+    x: ArrayLike | None,
+    y: ArrayLike | None,
+    *,
+    y_kind: str | None = None,
+    row_ids: ArrayLike | None = None,
+    split: ArrayLike | None = None,
+    chain: Chain | None = None,
+    store_x: bool = True,
+    x_kind: str | None = None,
+    labels: Mapping[str, ArrayLike] | None = None,
+    rows: RowInfo | None = None,
+    positions: ArrayLike | None = None,
+) -> Probe:
     """A checked `Probe`.
 
     Args:
@@ -325,6 +337,7 @@ def array_entry(entry: Any, where: str) -> tuple[tuple[int, ...], str, int]:  # 
         raise DamagedArchive(f"{where}: key 'meta': malformed array entry: {error}") from error
     if dtype not in layout.ARRAY_DTYPES or len(shape) > 16:
         raise DamagedArchive(
-            f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this format"
+            f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this "
+            "format"
         )
     return shape, dtype, crc

@@ -22,7 +22,9 @@ from infoplane.archive.layout import TMP_PREFIX, crc32
 from infoplane.errors import ArchiveError, ArchiveExists
 
 LIBVER = ("v108", "v108")
-"""HDF5 1.8 structures: readable by every tool since 2008, and every block of metadata carries its own checksum."""
+"""HDF5 1.8 structures: readable by every tool since 2008, and every block of metadata carries its
+own checksum.
+"""
 
 _LARGE = 1 << 18
 """Bytes from which on a write is worth a word to the disk."""
@@ -49,11 +51,13 @@ def ask_for_room() -> None:
 class Sink:
     """A file for h5py whose write errors are kept and raised once at the end.
 
-    An exception inside an HDF5 write callback leaves a file object that can neither be closed nor forgotten. So the first
-    error is stored, later writes do nothing, HDF5 closes in peace, and `publishing` raises the stored error.
+    An exception inside an HDF5 write callback leaves a file object that can neither be closed nor
+    forgotten. So the first error is stored, later writes do nothing, HDF5 closes in peace, and
+    `publishing` raises the stored error.
 
     Args:
-        durable: the file will be synced: the disk is to begin with large writes at once, and not when everything is written.
+        durable: the file will be synced: the disk is to begin with large writes at once, and not
+            when everything is written.
     """
 
     def __init__(self, fd: int, *, durable: bool = False) -> None:
@@ -97,7 +101,8 @@ class Sink:
                 ):  # Linux writes what it is told is not needed
                     with contextlib.suppress(OSError):
                         os.posix_fadvise(self.fd, offset, len(view), os.POSIX_FADV_DONTNEED)
-            except BaseException as error:  # kept and raised by `publishing`; raising inside the callback would wedge HDF5
+            # kept and raised by `publishing`; raising inside the callback would wedge HDF5
+            except BaseException as error:
                 self.error = error
 
     def truncate(self, size: int | None = None) -> int:
@@ -123,13 +128,15 @@ def publishing(
 
     Args:
         target: the final path.
-        durable: sync file and directory, so that a published file survives a power cut; without it only a killed process.
+        durable: sync file and directory, so that a published file survives a power cut; without it
+            only a killed process.
         replace: allow an existing target.
         tag: part of the temporary's name; a writer sweeps the leftovers that bear its own tag.
 
     Raises:
         ArchiveExists: the target exists and ``replace`` is False.
-        ArchiveError: the operating system refused a write; the message says that nothing was published.
+        ArchiveError: the operating system refused a write; the message says that nothing was
+            published.
     """
     if not replace and os.path.lexists(target):
         raise ArchiveExists(f"{target} exists; choose another path or pass overwrite=True")
@@ -159,7 +166,8 @@ def publishing(
             os.unlink(tmp)
         if isinstance(error, OSError) and not isinstance(error, ArchiveError):
             raise ArchiveError(
-                f"could not write {target}: {error}; nothing was published, files published before are intact"
+                f"could not write {target}: {error}; nothing was published, files published before "
+                "are intact"
             ) from error
         raise
     if durable:

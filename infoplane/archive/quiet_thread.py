@@ -1,7 +1,8 @@
 """A thread on which no Ctrl-C arrives, for calls of HDF5 that must not be cut in half.
 
-Python raises `KeyboardInterrupt` in the main thread, between any two of its lines. HDF5 writes through functions of ours;
-an error inside one of them leaves a file that HDF5 can neither close nor forget, and that may end the process at its exit.
+Python raises `KeyboardInterrupt` in the main thread, between any two of its lines. HDF5 writes
+through functions of ours; an error inside one of them leaves a file that HDF5 can neither close nor
+forget, and that may end the process at its exit.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ def current(names: list[ShardName]) -> list[ShardName]:
     it.
 
     Example:
-        >>> [s.step for s in current([ShardName(i, step, 0, 1, "00000000") for i, step in enumerate([0, 5, 9, 5])])]
+        >>> shards = [ShardName(i, s, 0, 1, "00000000") for i, s in enumerate([0, 5, 9, 5])]
+        >>> [shard.step for shard in current(shards)]
         [0, 5]
     """
     kept = []
@@ -87,7 +88,8 @@ class Store:
             return
         if not (path / layout.RUN_FILE).exists():
             raise NotAnArchive(
-                f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed before its first step leaves such a folder)"
+                f"{path}: not a run: it has no {layout.RUN_FILE} (a recorder that was killed "
+                "before its first step leaves such a folder)"
             )
         self.header = checked_header(
             read_text(path / layout.RUN_FILE), layout.RUN, str(path / layout.RUN_FILE)
@@ -144,7 +146,8 @@ class Store:
 class Archive:
     """A run on disk, read lazily; safe to share between threads and to send to other processes.
 
-    Iterating gives ``(step, layer)`` of everything stored. Steps are those committed when the archive was opened.
+    Iterating gives ``(step, layer)`` of everything stored. Steps are those committed when the
+    archive was opened.
 
     Attributes:
         path: folder or packed file.
@@ -160,7 +163,8 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._label: str | None = None  # the label set that is Y, where it is not the first
-        self._direct = True  # arrays are read from where the shard's table says they are; `verify` goes through HDF5
+        # arrays are read from where the shard's table says they are; `verify` goes through HDF5
+        self._direct = True
         self._store = Store(path)
         self.header = self._store.header
         where = str(path)
@@ -216,7 +220,7 @@ class Archive:
             now._metas = {name: head for name, head in list(self._metas.items()) if name in names}
         return now
 
-    # ---- what was captured -------------------------------------------------------------------------------------------
+    # ---- what was captured -----------------------------------------------------------------------
 
     def layer_info(self, layer: str) -> LayerInfo:
         """The layer table row of a layer.
@@ -249,7 +253,9 @@ class Archive:
             for key, value in {**expected, "probe_sha256": self.header.get("probe_sha256")}.items():
                 if body.get(key) != value:
                     raise DamagedArchive(
-                        f"{where}: key '{key}': expected {value!r}, got {str(body.get(key))[:80]!r}; the shard belongs to another run, step or probe"
+                        f"{where}: key '{key}': expected {value!r}, got "
+                        f"{str(body.get(key))[:80]!r}; the shard belongs to another run, step or "
+                        "probe"
                     )
             self._check_head(body, where)
             head = self._metas[name] = body
@@ -273,7 +279,8 @@ class Archive:
             body["metrics"] = {str(k): float(v) for k, v in body["metrics"].items()}
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedArchive(
-                f"{where}: key 'meta': malformed shard header: {type(error).__name__}: {str(error)[:200]}"
+                f"{where}: key 'meta': malformed shard header: {type(error).__name__}: "
+                f"{str(error)[:200]}"
             ) from error
 
     def _parts(
@@ -392,7 +399,8 @@ class Archive:
                     yield block
                 if crc != entry.get("crc32"):
                     raise DamagedArchive(
-                        f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written"
+                        f"{where}: key '{path}': checksum mismatch; the data was damaged after it "
+                        "was written"
                     )
 
     def content_key(self, step: int, layer: str) -> str:
@@ -400,10 +408,13 @@ class Archive:
 
         Without reading the content.
         """
-        return "+".join(
-            f"{e['crc32']:08x}.{e['rows_crc32'] or 0:08x}:{'x'.join(map(str, [h['row_stop'] - h['row_start'], *e['shape']]))}{e['dtype']}"
-            for _, h, e in self._parts(step, layer)
-        )
+        parts = []
+        for _, header, entry in self._parts(step, layer):
+            rows = header["row_stop"] - header["row_start"]
+            shape = "x".join(map(str, [rows, *entry["shape"]]))
+            checksums = f"{entry['crc32']:08x}.{entry['rows_crc32'] or 0:08x}"
+            parts.append(f"{checksums}:{shape}{entry['dtype']}")
+        return "+".join(parts)
 
     def stamp(self, step: int) -> list[tuple[str, int, int]]:
         """Name, size in bytes and time of change of the files that hold a step.
@@ -439,7 +450,7 @@ class Archive:
             for step, shards in self._shards.items()
         }
 
-    # ---- the probe ---------------------------------------------------------------------------------------------------
+    # ---- the probe -------------------------------------------------------------------------------
 
     @cached_property
     def _probe(self) -> dict[str, Any]:  # Any: JSON
@@ -448,7 +459,8 @@ class Archive:
         for key in ("run_uuid", "n_rows", "probe_sha256"):
             if meta.get(key) != self.header.get(key):
                 raise DamagedArchive(
-                    f"{where}: key '{key}': expected {self.header.get(key)!r}, got {str(meta.get(key))[:80]!r}; the probe belongs to another run"
+                    f"{where}: key '{key}': expected {self.header.get(key)!r}, got "
+                    f"{str(meta.get(key))[:80]!r}; the probe belongs to another run"
                 )
         return meta
 
@@ -477,7 +489,8 @@ class Archive:
         )
         return kind
 
-    # ---- what a row is -----------------------------------------------------------------------------------------------
+    # ---- what a row is
+    # ----------------------------------------------------------------------------------------------
 
     @cached_property
     def row_info(self) -> RowInfo:
@@ -585,7 +598,8 @@ class Archive:
         first = self._probe.get("chain")
         return None if first is None else chain_of(first, str(self.path))
 
-    # ---- identity and display ----------------------------------------------------------------------------------------
+    # ---- identity and display
+    # ----------------------------------------------------------------------------------------
 
     @cached_property
     def digest(self) -> str:
@@ -607,14 +621,22 @@ class Archive:
         return len(self.steps)
 
     def __repr__(self) -> str:
-        return f"Archive({str(self.path)!r}: {len(self.steps)} steps {short_list(self.steps)}, {len(self.layers)} layers {short_list(self.layers)}, {self.row_info.counted(self.n_rows)})"
+        return (
+            f"Archive({str(self.path)!r}: {len(self.steps)} steps {short_list(self.steps)}, "
+            f"{len(self.layers)} layers {short_list(self.layers)}, "
+            f"{self.row_info.counted(self.n_rows)})"
+        )
 
     def _repr_html_(self) -> str:
         from infoplane.display.notebook import cell, table
 
         heads = ("layer", "class", "shape", "dtype", "reduction")
         rows = [(i.name, i.cls, i.shape, i.store_dtype, i.reduction) for i in self.infos]
-        return f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps {cell(short_list(self.steps))}, {self.row_info.counted(self.n_rows)}</p>{table(heads, rows)}"
+        return (
+            f"<p><b>{cell(self.path, 300)}</b>: {len(self.steps)} steps "
+            f"{cell(short_list(self.steps))}, "
+            f"{self.row_info.counted(self.n_rows)}</p>{table(heads, rows)}"
+        )
 
     def __getitem__(self, key: tuple[int, str]) -> NDArray[Any]:  # Any: stored dtype
         """``archive[step, layer]``: the activation as `z` gives it.
@@ -659,8 +681,8 @@ def open_archive(path: str | os.PathLike[str], *, check: bool = True) -> Archive
 
     Args:
         path: ``RUN/`` or ``FILE.h5``.
-        check: read and check the header of every committed shard and of the probe now; else when first needed. The data
-            itself is checked whenever it is read, all of it by `verify`.
+        check: read and check the header of every committed shard and of the probe now; else when
+            first needed. The data itself is checked whenever it is read, all of it by `verify`.
 
     Raises:
         NotAnArchive: not a run, or a file of another program.

@@ -2,7 +2,8 @@
 
 Types are checked at the door, so that no code behind it meets a wrong one.
 
-A schema names what readers use. Keys that it does not name may be there: newer minor versions add some.
+A schema names what readers use. Keys that it does not name may be there: newer minor versions add
+some.
 """
 
 from __future__ import annotations

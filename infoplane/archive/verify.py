@@ -15,8 +15,8 @@ from infoplane.errors import ArchiveError, InputError
 def verify(path: str | os.PathLike[str]) -> list[str]:
     """Problems of a run folder or packed file, each naming file and key; empty when it is sound.
 
-    Reads every array, recomputes every checksum, recomputes the row digests of unreduced layers, and lists steps that were
-    never completed.
+    Reads every array, recomputes every checksum, recomputes the row digests of unreduced layers,
+    and lists steps that were never completed.
     """
     try:
         archive = open_archive(path, check=False)
@@ -30,7 +30,8 @@ def verify(path: str | os.PathLike[str]) -> list[str]:
     for s in current(names):
         if s.step not in archive.steps:
             problems.append(
-                f"{archive.path}: step {s.step} is not complete: it has a shard of rank {s.rank}, but not of all {s.world} ranks; readers ignore it"
+                f"{archive.path}: step {s.step} is not complete: it has a shard of rank {s.rank}, "
+                f"but not of all {s.world} ranks; readers ignore it"
             )
     return problems + _leftovers(archive)
 
@@ -66,7 +67,8 @@ def _step_problems(archive: Archive, step: int) -> list[str]:
                 row_digests(z), digests
             ):
                 problems.append(
-                    f"{archive.path}: step {step}, layer {layer!r}: row digests do not belong to the rows"
+                    f"{archive.path}: step {step}, layer {layer!r}: row digests do not belong to "
+                    "the rows"
                 )
         except (ArchiveError, InputError) as error:
             problems.append(str(error))

@@ -46,7 +46,9 @@ from infoplane.types import Chain, LayerInfo
 LARGE_BYTES = 1 << 20
 """Bytes from which on rows are worth a second thread."""
 CACHED_BYTES = 1 << 19
-"""Bytes of a piece: large enough that taking one costs little, small enough to stay in cache where it is looked at twice."""
+"""Bytes of a piece: large enough that taking one costs little, small enough to stay in cache where
+it is looked at twice.
+"""
 
 
 def utc_now() -> str:
@@ -74,7 +76,8 @@ def has_spare_core() -> bool:
     """
     try:
         return threading.current_thread() is threading.main_thread() and min(cores(), at_hand()) > 1
-    except InputError:  # a setting that is no number is told of where something is measured; here it costs no capture
+    # a setting that is no number is told of where something is measured; here it costs no capture
+    except InputError:
         return False
 
 
@@ -132,7 +135,8 @@ class _Rows:
         stop = self.at + len(a)
         if stop > self.rows or a.dtype.str != self.dtype:
             raise InputError(
-                f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into {self.rows} rows of {np.dtype(self.dtype)}"
+                f"layer {self.info.name!r}: rows {self.at}:{stop} of {a.dtype} do not go into "
+                f"{self.rows} rows of {np.dtype(self.dtype)}"
             )
         raw, wide = layout.raw_bytes(a), a[:1].nbytes
         found = np.empty((len(a), 2), np.uint64) if digests is None else digests
@@ -168,9 +172,15 @@ class _Rows:
         if self.at != self.rows:
             raise InputError(f"layer {info.name!r}: {self.at} of {self.rows} rows were written")
         row: dict[str, Any] = {  # Any: JSON
-            "name": info.name, "ordinal": info.ordinal, "shape": list(info.shape), "dtype": self.dtype, "crc32": self.crc,
-            "rows_crc32": self.rows_crc, "torch_dtype": self.torch_dtype, "n_nonfinite": self.nonfinite,
-        }  # fmt: skip
+            "name": info.name,
+            "ordinal": info.ordinal,
+            "shape": list(info.shape),
+            "dtype": self.dtype,
+            "crc32": self.crc,
+            "rows_crc32": self.rows_crc,
+            "torch_dtype": self.torch_dtype,
+            "n_nonfinite": self.nonfinite,
+        }
         row.update(
             {
                 key: place
@@ -228,7 +238,8 @@ class ShardWriter:
         Args:
             layer: a name of the run's layer table.
             array: what to store, after any reduction.
-            row_digests: shape ``(rows, 2)``, of the raw activation; computed from ``array`` when left out (right only without a reduction).
+            row_digests: shape ``(rows, 2)``, of the raw activation; computed from ``array`` when
+                left out (right only without a reduction).
             torch_dtype: dtype in which the layer computed.
 
         Raises:
@@ -240,7 +251,8 @@ class ShardWriter:
         a = as_array(array, f"layer {layer!r}")
         if a.shape != (self._rows, *info.shape):
             raise InputError(
-                f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of the layer table), got {a.shape}"
+                f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of "
+                f"the layer table), got {a.shape}"
             )
         self.append(layer, a, row_digests=row_digests, torch_dtype=torch_dtype)
 
@@ -259,7 +271,8 @@ class ShardWriter:
         info = self._info(layer)
         if row_digests is None and info.reduction != "none":
             raise InputError(
-                f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw activation"
+                f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw "
+                "activation"
             )
         a = as_array(array, f"layer {layer!r}")
         if a.shape[1:] != info.shape or a.ndim == 0:
@@ -285,7 +298,10 @@ class ShardWriter:
         return [array.finish() for array in self._arrays.values()]
 
     def attach(self, name: str, record: Mapping[str, Any]) -> None:  # Any: JSON
-        """Attach a JSON record to the step, e.g. gradient statistics; read back by `Archive.extra`."""
+        """Attach a JSON record to the step, e.g.
+
+        gradient statistics; read back by `Archive.extra`.
+        """
         if name in self.extras:
             raise InputError(f"{name!r} is already attached to this step")
         layout.readable(
@@ -360,43 +376,59 @@ class RunWriter:
         Args:
             path: the run's folder; created.
             layers: the layer table; ordinals are assigned by position.
-            x: probe inputs, shape ``(n, ...)``; stored unless ``store_x`` is False, then only their row ids and digest are.
-            y: labels or targets, ``(n,)`` or ``(n, k)``. Integers, booleans and strings are discrete; floats need ``y_kind``.
-            x_kind: ``discrete``: rows of x are symbols (token ids, categories), whose numbers mean nothing; ``continuous``: amounts.
-                By default integers are symbols and floats are amounts.
+            x: probe inputs, shape ``(n, ...)``; stored unless ``store_x`` is False, then only their
+                row ids and digest are.
+            y: labels or targets, ``(n,)`` or ``(n, k)``. Integers, booleans and strings are
+                discrete; floats need ``y_kind``.
+            x_kind: ``discrete``: rows of x are symbols (token ids, categories), whose numbers mean
+                nothing; ``continuous``: amounts. By default integers are symbols and floats are
+                amounts.
             row_ids: ``(n,)`` integers, equal for equal inputs; computed from ``x`` when left out.
             split: ``(n,)`` of ``"train"``, ``"test"``, ``""``.
             chain: the interchange certificate.
             labels: further label sets of the same rows, by name.
             row_info: what a row is, and what ``y`` is called; samples when left out.
-            positions: shape ``(n, 2)``: sample and position of every row, where rows are no samples.
+            positions: shape ``(n, 2)``: sample and position of every row, where rows are no
+                samples.
             config: free JSON: schedule, seed, mode ...
             overwrite: replace a run that is there (only files of infoplane are removed).
             resume: go on with the run that is there, if any; layers and probe must be the same.
             durable: sync every file (survives a power cut, not only a kill).
-            rank, world_size, row_start, row_stop: which rows of the probe this process writes. Ranks other than 0 attach to the
-                run that rank 0 created.
+            rank, world_size, row_start, row_stop: which rows of the probe this process writes.
+                Ranks other than 0 attach to the run that rank 0 created.
 
         Raises:
-            ArchiveExists: a run (or anything else) is there and neither ``overwrite`` nor ``resume`` was asked.
+            ArchiveExists: a run (or anything else) is there and neither ``overwrite`` nor
+                ``resume`` was asked.
             ArchiveLocked: another live writer writes to it.
-            InputError: arrays that do not fit together, or a resumed run with other layers or another probe.
+            InputError: arrays that do not fit together, or a resumed run with other layers or
+                another probe.
         """
         run = Path(path)
         if strangers := [info for info in layers if not isinstance(info, LayerInfo)]:
             raise InputError(
-                f"layers expects rows of a layer table (infoplane.types.LayerInfo), got {strangers[0]!r}; "
-                "to store arrays by name use infoplane.from_arrays"
+                "layers expects rows of a layer table (infoplane.types.LayerInfo), got "
+                f"{strangers[0]!r}; to store arrays by name use infoplane.from_arrays"
             )
         table = tuple(replace(info, ordinal=i) for i, info in enumerate(layers))
         if len({info.name for info in table}) != len(table) or not table:
             raise InputError(
-                f"expected at least one layer, all names different, got {[info.name for info in table]}"
+                "expected at least one layer, all names different, got "
+                f"{[info.name for info in table]}"
             )
         probe = make_probe(
-            x, y, y_kind=y_kind, row_ids=row_ids, split=split, chain=chain, store_x=store_x, x_kind=x_kind,
-            labels=labels, rows=row_info, positions=positions,
-        )  # fmt: skip
+            x,
+            y,
+            y_kind=y_kind,
+            row_ids=row_ids,
+            split=split,
+            chain=chain,
+            store_x=store_x,
+            x_kind=x_kind,
+            labels=labels,
+            rows=row_info,
+            positions=positions,
+        )
         rows = (row_start, probe.n if row_stop is None else row_stop)
         if not (0 <= rank < world_size <= layout.MAX_WORLD and 0 <= rows[0] < rows[1] <= probe.n):
             raise InputError(f"rank {rank} of {world_size} cannot write rows {rows} of {probe.n}")
@@ -454,14 +486,15 @@ class RunWriter:
 
         It is published when the block ends, and leaves nothing behind when the block raises.
 
-        After a resume the first step may lie before steps that are there (training was rolled back): those are moved to
-        ``ckpt/superseded-<n>/``, never deleted.
+        After a resume the first step may lie before steps that are there (training was rolled
+        back): those are moved to ``ckpt/superseded-<n>/``, never deleted.
 
         Args:
             step: training step, ascending.
             metrics: loss, accuracy ... of this step.
             meta: JSON about the capture: mode, autocast, compute dtype, device, probe batch size.
-            again: whether the last step may be written once more; what it held is moved aside, never deleted.
+            again: whether the last step may be written once more; what it held is moved aside,
+                never deleted.
 
         Raises:
             InputError: a negative step, or one that is not after the last.
@@ -535,7 +568,8 @@ class RunWriter:
         """
         if os.getpid() != self._pid:
             raise ArchiveLocked(
-                f"{self.path}: this recorder belongs to process {self._pid}; a forked child must not write"
+                f"{self.path}: this recorder belongs to process {self._pid}; a forked child must "
+                "not write"
             )
         if self._closed:
             raise ArchiveError(f"{self.path}: this writer is closed; create one with resume=True")
@@ -567,7 +601,8 @@ class RunWriter:
                 os.replace(folder / str(s), aside / str(s))
         except OSError as error:
             raise ArchiveError(
-                f"could not set steps {[s.step for s in stale][:6]} aside in {aside}: {error}; the next step tries again, nothing is lost"
+                f"could not set steps {[s.step for s in stale][:6]} aside in {aside}: {error}; the "
+                "next step tries again, nothing is lost"
             ) from error
 
     def close(self) -> None:
@@ -589,15 +624,31 @@ class RunWriter:
 
 
 def finish_shard(
-    file: h5py.Group, name: ShardName, header: Mapping[str, Any], rows: tuple[int, int], table: list[dict[str, Any]], *,
-    metrics: Mapping[str, float], meta: Mapping[str, Any], extras: Mapping[str, Any],
-) -> None:  # fmt: skip
+    file: h5py.Group,
+    name: ShardName,
+    header: Mapping[str, Any],
+    rows: tuple[int, int],
+    table: list[dict[str, Any]],
+    *,
+    metrics: Mapping[str, float],
+    meta: Mapping[str, Any],
+    extras: Mapping[str, Any],
+) -> None:
     """Write the sealed ``/meta`` of a shard and, last, ``complete``."""
     place: dict[str, Any] = {  # Any: JSON
-        "format": layout.SHARD, "format_version": layout.FORMAT_VERSION, "run_uuid": header["run_uuid"], "seq": name.seq, "step": name.step,
-        "rank": name.rank, "world_size": name.world, "row_start": rows[0], "row_stop": rows[1], "n_rows": header["n_rows"],
-        "probe_sha256": header["probe_sha256"], "created_utc": utc_now(),
-    }  # fmt: skip
+        "format": layout.SHARD,
+        "format_version": layout.FORMAT_VERSION,
+        "run_uuid": header["run_uuid"],
+        "seq": name.seq,
+        "step": name.step,
+        "rank": name.rank,
+        "world_size": name.world,
+        "row_start": rows[0],
+        "row_stop": rows[1],
+        "n_rows": header["n_rows"],
+        "probe_sha256": header["probe_sha256"],
+        "created_utc": utc_now(),
+    }
     body = {
         **place,
         "metrics": dict(metrics),
@@ -638,11 +689,23 @@ def _new_run(
     if probe.class_names is not None:
         config = {**config, "class_names": list(probe.class_names)}
     body: dict[str, Any] = {  # Any: JSON
-        "format": layout.RUN, "format_version": layout.FORMAT_VERSION, "run_uuid": str(uuid.uuid4()), "created_utc": utc_now(),
-        "writer": {"infoplane": __version__, "h5py": h5py.__version__, "hdf5": h5py.version.hdf5_version, "numpy": np.__version__, "python": platform.python_version()},
-        "n_rows": probe.n, "world_size": world_size, "probe_sha256": probe.sha256,
-        "layers": [layout.layer_to_dict(info) for info in table], "config": config,
-    }  # fmt: skip
+        "format": layout.RUN,
+        "format_version": layout.FORMAT_VERSION,
+        "run_uuid": str(uuid.uuid4()),
+        "created_utc": utc_now(),
+        "writer": {
+            "infoplane": __version__,
+            "h5py": h5py.__version__,
+            "hdf5": h5py.version.hdf5_version,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "n_rows": probe.n,
+        "world_size": world_size,
+        "probe_sha256": probe.sha256,
+        "layers": [layout.layer_to_dict(info) for info in table],
+        "config": config,
+    }
     text = layout.sealed(body)
     write_probe(run / layout.PROBE_FILE, probe, str(body["run_uuid"]), durable=durable)
     publish_text(
@@ -660,11 +723,13 @@ def _resumed_header(
     if mine != theirs:
         changed = [a[0] for a, b in zip(mine, theirs, strict=False) if a != b][:3]
         raise InputError(
-            f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead of {len(theirs)}; changed: {changed}); give another folder"
+            f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead "
+            f"of {len(theirs)}; changed: {changed}); give another folder"
         )
     if old.header["probe_sha256"] != probe.sha256:
         raise InputError(
-            f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; give another folder"
+            f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; "
+            "give another folder"
         )
     return dict(old.header)
 
@@ -673,7 +738,8 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
     if (run / layout.RUN_FILE).exists():
         if not (overwrite or resume):
             raise ArchiveExists(
-                f"{run} holds a run; pass overwrite=True to replace it or resume=True to go on with it"
+                f"{run} holds a run; pass overwrite=True to replace it or resume=True to go on "
+                "with it"
             )
         return
     known = {
@@ -691,7 +757,8 @@ def _refuse_foreign(run: Path, *, overwrite: bool, resume: bool) -> None:
         shard_names(run) and not overwrite
     ):  # overwriting may have been killed between the header and the shards
         raise ArchiveExists(
-            f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another folder"
+            f"{run} is not empty and not a run (it holds {sorted(foreign)[:5]}); give another "
+            "folder"
         )
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO
 
 PYTHON = (sys.executable, "-P")
-"""Python that does not look for modules in the working directory: what lies there may be anybody's."""
+"""Python that does not look for modules in the working directory: what lies there may be anybody's.
+"""
 
 
 def child_environment() -> dict[str, str]:
@@ -35,7 +36,8 @@ class CompanionProcess:
 
     It has a session of its own.
 
-    Its standard input closes when the training ends, however it ends. A Ctrl-C meant for the training does not hit it.
+    Its standard input closes when the training ends, however it ends. A Ctrl-C meant for the
+    training does not hit it.
 
     Args:
         arguments: of Python, such as ``["-m", "infoplane", "watch", run]``.

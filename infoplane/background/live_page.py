@@ -25,7 +25,8 @@ def checked_port(watch: bool | int) -> int | None:
     """Return the port asked for; None to look for a free one.
 
     Raises:
-        InputError: not True and no port number. MissingExtra: the page's libraries are not installed.
+        InputError: not True and no port number. MissingExtra: the page's libraries are not
+            installed.
     """
     if watch is not True and not 1 <= int(watch) <= 65535:
         raise InputError(f"watch is True, False or a port from 1 to 65535, got {watch!r}")
@@ -40,7 +41,8 @@ class LivePage:
 
     A page of the same run that is still up, from before a kill, is taken over.
 
-    The page ends by itself: when this process has ended, in whatever way, and nobody has looked for ``linger`` seconds. Training never waits for it.
+    The page ends by itself: when this process has ended, in whatever way, and nobody has looked for
+    ``linger`` seconds. Training never waits for it.
 
     Attributes:
         address: where to look.
@@ -103,6 +105,7 @@ def listen(port: int | None) -> socket.socket:
     except OSError as error:
         listening.close()
         raise InputError(
-            f"port {port} of this machine cannot be had: {error}; give another one, for example watch=9000, or watch=True"
+            f"port {port} of this machine cannot be had: {error}; give another one, for example "
+            "watch=9000, or watch=True"
         ) from error
     return listening

@@ -45,7 +45,8 @@ def checked_specs(measure: Sequence[object] | str) -> tuple[str, ...]:
 class MeasuringProcess(CompanionProcess):
     """Measures ``run`` while it grows, at the lowest priority and within a share of one core.
 
-    Training neither waits for it nor shares memory with it; what it has found is in ``RUN/planes`` at any time.
+    Training neither waits for it nor shares memory with it; what it has found is in ``RUN/planes``
+    at any time.
 
     Args:
     run: the run's folder.
@@ -65,7 +66,8 @@ class MeasuringProcess(CompanionProcess):
     def finish(self) -> None:
         """Wait until everything captured is measured: training is over.
 
-        A failure warns and never raises: the captures are safe. Nothing happens in a forked child: the process is its parent's.
+        A failure warns and never raises: the captures are safe. Nothing happens in a forked child:
+        the process is its parent's.
         """
         if not self.is_ours:
             return
@@ -92,8 +94,8 @@ class MeasuringProcess(CompanionProcess):
         self._errors.seek(0)
         last = self._errors.read()[-2000:].decode("utf-8", "replace").strip()
         warnings.warn(
-            f"measuring beside the training ended with exit code {code}; the captures are safe, measure them with "
-            f"`infoplane measure {self.run}`. It said: {last or 'nothing'}",
+            f"measuring beside the training ended with exit code {code}; the captures are safe, "
+            f"measure them with `infoplane measure {self.run}`. It said: {last or 'nothing'}",
             stacklevel=4,
         )
 
@@ -101,7 +103,8 @@ class MeasuringProcess(CompanionProcess):
 def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -> None:
     """Follow ``run`` until standard input says that training is over, or closes without a word.
 
-    It loads what it measures with when its share of the time pays for that, and not before: a short training is measured when it is over.
+    It loads what it measures with when its share of the time pays for that, and not before: a short
+    training is measured when it is over.
     """
     began = time.monotonic()
     step_back()
@@ -123,7 +126,8 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -
 def step_back() -> None:
     """Take the lowest priority for this process, and for the group of its session.
 
-    Linux makes a group of a session of its own: within it a priority says nothing to other sessions.
+    Linux makes a group of a session of its own: within it a priority says nothing to other
+    sessions.
     """
     with contextlib.suppress(AttributeError, OSError):
         os.nice(19)

@@ -2,8 +2,9 @@
 
 By a secret that only its user can read.
 
-Any user of the machine may listen on any port. A listener is taken for the page only when it answers a question as
-nobody can who does not know the secret; it is asked directly, without redirects and proxies, and for a limited time.
+Any user of the machine may listen on any port. A listener is taken for the page only when it
+answers a question as nobody can who does not know the secret; it is asked directly, without
+redirects and proxies, and for a limited time.
 """
 
 from __future__ import annotations

@@ -34,7 +34,8 @@ def calibrate(
         str,
         typer.Option(
             "--bank",
-            help="Where the cases come from: own; unseen and curves, chosen before any look; as published: bmi (bmi1 and bmi2), mutinfo; wide: layers of real networks.",
+            help="Where the cases come from: own; unseen and curves, chosen before any look; as "
+            "published: bmi (bmi1 and bmi2), mutinfo; wide: layers of real networks.",
         ),
     ] = "own",
     n: Annotated[
@@ -55,7 +56,8 @@ def calibrate(
     errorbars: Annotated[
         int,
         typer.Option(
-            help="Half-sample splits for intervals where an estimator has none; 10 is a good choice.",
+            help="Half-sample splits for intervals where an estimator has none; "
+            "10 is a good choice.",
             callback=at_least(0),
         ),
     ] = 0,
@@ -80,14 +82,17 @@ def calibrate(
         Path | None,
         typer.Option(
             "--log",
-            help="Keep every trial in FILE.jsonl as it is made; a run that was stopped goes on from there.",
+            help="Keep every trial in FILE.jsonl as it is made; a run that was stopped goes on "
+            "from there.",
         ),
     ] = None,
     list_cases: Annotated[
         bool, typer.Option("--list", help="Print the cases with their truths, and run nothing.")
     ] = False,
 ) -> None:
-    """Error and interval coverage of estimators over cases whose information is known: which one can be believed, where?"""
+    """Error and interval coverage of estimators over cases whose information is known: which one
+    can be believed, where?
+    """
     from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, bank_of, choose
     from infoplane.analysis.calibrate import calibrate as run
     from infoplane.analysis.estimators.spec import parse
@@ -199,8 +204,14 @@ def _print_scores(found: Calibration) -> None:
     console = Console()
     table = Table(title="mean absolute error and bias in bits, coverage of 95 % intervals")
     for column, justify in (
-        ("family", "left"), ("estimator", "left"), ("error", "right"), ("bias", "right"), ("coverage", "right"), ("refused", "right"), ("ms", "right"),
-    ):  # fmt: skip
+        ("family", "left"),
+        ("estimator", "left"),
+        ("error", "right"),
+        ("bias", "right"),
+        ("coverage", "right"),
+        ("refused", "right"),
+        ("ms", "right"),
+    ):
         table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]  # a literal
     before = ""
     for s in found.scores():
@@ -209,15 +220,21 @@ def _print_scores(found: Calibration) -> None:
         error = "-" if s.error is None else f"{s.error:.4f}"
         coverage = "-" if s.coverage is None else f"{s.coverage:.1%}"
         table.add_row(
-            "" if s.where == before else s.where, s.estimator, error, "-" if s.bias is None else f"{s.bias:+.4f}", coverage,
-            f"{s.refused}/{s.trials}", f"{1000 * s.seconds:.0f}",
-        )  # fmt: skip
+            "" if s.where == before else s.where,
+            s.estimator,
+            error,
+            "-" if s.bias is None else f"{s.bias:+.4f}",
+            coverage,
+            f"{s.refused}/{s.trials}",
+            f"{1000 * s.seconds:.0f}",
+        )
         before = s.where
     console.print(table)
     if not (partings := found.partings()):
         return
     parted = Table(
-        title="where estimators part (> 0.1 bit and 3 standard errors): the lowest or the highest is wrong"
+        title="where estimators part (> 0.1 bit and 3 standard errors): the lowest or the highest "
+        "is wrong"
     )
     for column in ("case", "truth", "lowest", "bits", "highest", "bits"):
         parted.add_column(

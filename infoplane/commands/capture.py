@@ -56,7 +56,8 @@ def capture(
         list[str] | None,
         typer.Option(
             "--labels",
-            help="Of tokens: token, next-token, position or ngram:2; several give a label set each.",
+            help="Of tokens: token, next-token, position or ngram:2; several "
+            "give a label set each.",
         ),
     ] = None,
     x: XOfTokens = "",
@@ -87,7 +88,10 @@ def capture(
     overwrite: Overwrite = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Capture a trained network, as it stands or at every checkpoint of its training. A second call goes on where the first ended."""
+    """Capture a trained network, as it stands or at every checkpoint of its training.
+
+    A second call goes on where the first ended.
+    """
     from infoplane.commands.models import build_model, read_probe
     from infoplane.commands.outputs import make_folder, say_new_run
     from infoplane.errors import InputError
@@ -95,8 +99,10 @@ def capture(
     if not checkpoints:
         refuse_together(
             "without --checkpoints nothing is read from files",
-            step_from=step_from, prefix=prefix, entry=entry,
-        )  # fmt: skip
+            step_from=step_from,
+            prefix=prefix,
+            entry=entry,
+        )
     network, own_probe = build_model(model, "MODEL")
     shown, options = (own_probe, {}) if probe is None else read_probe(probe)
     if shown is None:

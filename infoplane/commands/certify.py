@@ -17,7 +17,8 @@ def certify(
         typer.Option(
             "--model",
             "-m",
-            help="module:factory or path/file.py:factory; the factory returns the network, or (network, probe).",
+            help="module:factory or path/file.py:factory; the factory returns the network, or "
+            "(network, probe).",
         ),
     ],
     step: Annotated[
@@ -27,7 +28,8 @@ def certify(
 ) -> None:
     """Make the interchange test on every pair of layers of a recorded run, and store it.
 
-    The network is held against the stored activations of the step first. Weights that the run stored are loaded.
+    The network is held against the stored activations of the step first. Weights that the run
+    stored are loaded.
     """
     from infoplane.commands.models import build_model
     from infoplane.commands.subjects import open_run

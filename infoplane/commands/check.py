@@ -36,7 +36,9 @@ def check(
         bool, typer.Option("--json", help="Print the report as JSON, for machines.")
     ] = False,
 ) -> None:
-    """Check the data processing inequality. Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0.
+    """Check the data processing inequality.
+
+    Exit code 1 on a fault or an unexplained violation, 2 on bad input, else 0.
 
     Of a run its plane.h5 is judged where that is up to date, else a plane measured now.
     """

@@ -24,7 +24,8 @@ def compare(
         typer.Option(
             "-e",
             "--estimator",
-            help="Spec to compare under. Left out: the first that the planes share, or that can answer on the first run.",
+            help="Spec to compare under. Left out: the first that the planes share, or that can "
+            "answer on the first run.",
         ),
     ] = "",
     output: Picture = None,
@@ -33,7 +34,8 @@ def compare(
         typer.Option(
             "-k",
             "--kind",
-            help="Of the picture: planes (side by side, curves pooled below) or pooled (one plane: the centre over runs, the range as a band).",
+            help="Of the picture: planes (side by side, curves pooled below) or pooled (one plane: "
+            "the centre over runs, the range as a band).",
             callback=one_of("planes", "pooled"),
         ),
     ] = "planes",

@@ -19,7 +19,9 @@ SPECS = (
     "knn:k=5",
     "renyi",
 )
-"""Estimators whose kernels `compile_kernels` makes: those that commands measure unasked, and one for every other kernel."""
+"""Estimators whose kernels `compile_kernels` makes: those that commands measure unasked, and one
+for every other kernel.
+"""
 
 
 def compile_kernels() -> None:
@@ -76,7 +78,9 @@ def compile_kernels() -> None:
 
 
 def compile_() -> None:
-    """Compile every kernel now, so that no first call waits for it: once for an installation, half a minute."""
+    """Compile every kernel now, so that no first call waits for it: once for an installation, half
+    a minute.
+    """
     from infoplane.display.progress import working
 
     with working("compiling"):

@@ -13,11 +13,14 @@ from infoplane.display.say import say
 BINS = """counts how many different rows remain after every unit's value
 is put into a bin; it can fall when units saturate, although nothing is forgotten"""
 NOISE = """is what remains of the rows when noise is added to
-every unit, in proportion to the distance between rows; it can fall when rows move together, although nothing is forgotten"""
-READING = """What these numbers are: bits, measured on all {n} probe rows. "{spec}" {meaning}. "exact" counts rows that differ in any bit: it says
-what the network really lost. log2 N = {log2_n:.2f} bits is the ceiling of both, H(Y) = {h_y:.3f} bits the ceiling of I(Z;Y).
-What they are not: the mutual information of the continuous layer. In a deterministic network that is constant or infinite; a curve
-belongs to its width, and other widths draw other curves (try --activation relu, or `infoplane measure {run} -e bin:range`)."""
+every unit, in proportion to the distance between rows; it can fall when rows move
+together, although nothing is forgotten"""
+READING = """What these numbers are: bits, measured on all {n} probe rows. "{spec}" {meaning}.
+"exact" counts rows that differ in any bit: it says what the network really lost.
+log2 N = {log2_n:.2f} bits is the ceiling of both, H(Y) = {h_y:.3f} bits the ceiling of I(Z;Y).
+What they are not: the mutual information of the continuous layer. In a deterministic network
+that is constant or infinite; a curve belongs to its width, and other widths draw other curves
+(try --activation relu, or `infoplane measure {run} -e bin:range`)."""
 
 
 def demo(
@@ -50,7 +53,9 @@ def demo(
         bool, typer.Option("--overwrite", help="Replace a run of the same name.")
     ] = False,
 ) -> None:
-    """Train a small network, capture it, measure its information plane, check it, draw it: the whole of infoplane in two minutes."""
+    """Train a small network, capture it, measure its information plane, check it, draw it: the
+    whole of infoplane in two minutes.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -80,7 +85,8 @@ def demo(
         table.add_row(*row.values())
     console.print(table)
     console.print(
-        f"accuracy: {done.trained.train_accuracy:.1%} on training rows, {done.trained.test_accuracy:.1%} on held-out rows",
+        f"accuracy: {done.trained.train_accuracy:.1%} on training rows, "
+        f"{done.trained.test_accuracy:.1%} on held-out rows",
         highlight=False,
     )
     say(done.report)

@@ -25,7 +25,9 @@ def drift(
         ),
     ] = "auto",
 ) -> None:
-    """KL divergence in bits between a layer's distribution at a checkpoint and at a reference checkpoint."""
+    """KL divergence in bits between a layer's distribution at a checkpoint and at a reference
+    checkpoint.
+    """
     from infoplane.analysis.studies.drift import drift as measure_drift
     from infoplane.types import printable
 

@@ -33,7 +33,8 @@ def import_(
         str,
         typer.Option(
             "--labels",
-            help="A file, or the name of an array in the file; of tokens also token, next-token, position, ngram:2.",
+            help="A file, or the name of an array in the file; of tokens also token, next-token, "
+            "position, ngram:2.",
         ),
     ] = "",
     inputs: Annotated[

@@ -54,7 +54,8 @@ def info(run: Subject) -> None:
         console.print(
             escape(
                 printable(
-                    f"step {last}: {metrics}; captured in mode {archive.meta(last).get('mode', '?')}",
+                    f"step {last}: {metrics}; captured in mode "
+                    f"{archive.meta(last).get('mode', '?')}",
                     2000,
                 )
             ),
@@ -82,7 +83,8 @@ def info(run: Subject) -> None:
     per_step = sum(layer.bytes_per_row for layer in archive.infos) * archive.n_rows
     console.print(
         escape(
-            f"activations and row digests: {size_text(per_step)} per step, {size_text(per_step * len(archive.steps))} in all"
+            f"activations and row digests: {size_text(per_step)} per step, "
+            f"{size_text(per_step * len(archive.steps))} in all"
         ),
         soft_wrap=True,
         highlight=False,
@@ -104,7 +106,10 @@ def _chain_text(chain: Chain) -> str:
     """How many pairs are comparable, and on whose word."""
     relations = [relation for row in chain.matrix for relation in row]
     if chain.declared:
-        return f"{relations.count('declared')} pairs of layers are declared to cut X from one another, not tested"
+        return (
+            f"{relations.count('declared')} pairs of layers are declared to cut X from one "
+            "another, not tested"
+        )
     return f"{relations.count('cut')} pairs of layers cut X from one another"
 
 

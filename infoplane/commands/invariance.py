@@ -23,7 +23,9 @@ def invariance(
     ] = "labels",
     output: Picture = None,
 ) -> None:
-    """How much of a number is notation: invertible maps of a layer that must not move it, losses that must."""
+    """How much of a number is notation: invertible maps of a layer that must not move it, losses
+    that must.
+    """
     from infoplane.analysis.studies.invariance import INVERTIBLE
     from infoplane.analysis.studies.invariance import invariance as battery
     from infoplane.commands.outputs import PICTURES, prepare
@@ -61,8 +63,8 @@ def invariance(
     what = "I(Z;Y)" if about == "labels" else "I(X;Z)"
     say_table(f"reparameterisation invariance, {what} in bits", rows)
     say(
-        "error: largest change under a map that changes no information. sensitivity: loss when half of the units go. "
-        "discriminability: share of signal."
+        "error: largest change under a map that changes no information. sensitivity: loss when "
+        "half of the units go. discriminability: share of signal."
     )
     if output is not None:
         from infoplane.analysis.plot import plot_invariance

@@ -46,7 +46,8 @@ def measure(
         str,
         typer.Option(
             "--dask",
-            help="Address of a dask scheduler, e.g. tls://host:8786, or `local` for --workers processes. Whoever reaches a tcp:// scheduler runs code as you.",
+            help="Address of a dask scheduler, e.g. tls://host:8786, or `local` for --workers "
+            "processes. Whoever reaches a tcp:// scheduler runs code as you.",
         ),
     ] = "",
     device: Annotated[
@@ -67,7 +68,8 @@ def measure(
     null: Annotated[
         int | None,
         typer.Option(
-            help="Label permutations for the null band of I(Z;Y); 0 for none. By default 20 for labels of more symbols than a tenth of the rows.",
+            help="Label permutations for the null band of I(Z;Y); 0 for none. By default 20 for "
+            "labels of more symbols than a tenth of the rows.",
             callback=at_least(0),
         ),
     ] = None,
@@ -92,7 +94,8 @@ def measure(
     check: Annotated[
         bool,
         typer.Option(
-            help="Judge the plane by the data processing inequality; `check` and `plot` read this judgement again."
+            help="Judge the plane by the data processing inequality; `check` and `plot` read this "
+            "judgement again."
         ),
     ] = True,
     follow: Annotated[
@@ -102,17 +105,29 @@ def measure(
         float, typer.Option(help="With --follow: the share of one core that measuring may use.")
     ] = SHARE,
 ) -> None:
-    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits. What was measured before is not measured again.
+    """Estimate I(X;Z) and I(Z;Y) of every captured layer and step, in bits.
 
-    Without -e the run says which estimators can answer. A single estimator of continuous information (neighbours or a Gaussian fit) gets one of the other
-    kind beside it, and the cells where the two part are listed.
+    What was measured before is not measured again.
+
+    Without -e the run says which estimators can answer. A single estimator of continuous
+    information (neighbours or a Gaussian fit) gets one of the other kind beside it, and the cells
+    where the two part are listed.
     """
     if follow:
         refuse_together(
             "--follow only measures, what appears in RUN, until Ctrl-C",
-            output=output, csv=csv, layer=layer, workers=workers > 1, dask=dask, device=device,
-            errorbars=errorbars, null=null is not None, label=label, alone=alone, fresh=fresh,
-        )  # fmt: skip
+            output=output,
+            csv=csv,
+            layer=layer,
+            workers=workers > 1,
+            dask=dask,
+            device=device,
+            errorbars=errorbars,
+            null=null is not None,
+            label=label,
+            alone=alone,
+            fresh=fresh,
+        )
         if run.is_file():
             raise InputError(
                 f"{run} is a file; --follow measures the folder that a Recorder writes to"
@@ -190,7 +205,8 @@ def _say_troubles(plane: Plane, unfit: str) -> None:
     disagreeing = disagreements(plane)
     if disagreeing:
         say(
-            f"  {len(disagreeing)} cells where two estimators of one information part: at most one is right (`infoplane calibrate`). The widest:"
+            f"  {len(disagreeing)} cells where two estimators of one information part: at most one "
+            "is right (`infoplane calibrate`). The widest:"
         )
     for apart in disagreeing[:MOST_SAID]:
         say(printable(f"  {apart}", 400))

@@ -57,7 +57,8 @@ def _require_callable_alone(make: object, named: str) -> None:
         signature.bind()
     except TypeError as error:
         raise InputError(
-            f"{named}: is called without arguments, and {error}; write a function that builds the network"
+            f"{named}: is called without arguments, and {error}; write a function that builds the "
+            "network"
         ) from error
 
 
@@ -65,7 +66,8 @@ def _require_callable_alone(make: object, named: str) -> None:
 def _importable(module: str) -> Iterator[str]:
     """Yield the name under which a module, or a file path/module.py, can be imported meanwhile.
 
-    Its folder comes last on the path, so that nothing that lies there is taken for an installed module.
+    Its folder comes last on the path, so that nothing that lies there is taken for an installed
+    module.
     """
     file = Path(module)
     folder, name = (file.parent, file.stem) if file.suffix == ".py" else (Path(), module)
@@ -80,8 +82,9 @@ def _importable(module: str) -> Iterator[str]:
 def read_probe(path: Path) -> tuple[object, dict[str, Any]]:  # Any: arrays
     """Read a probe from a file, and the options of the recorder that lie in it.
 
-    ``x`` (or ``inputs``) is the one input; other names are arguments of the network. ``y``, ``labels``,
-    ``label`` or ``targets`` are the labels; ``split`` and ``row_ids`` are what the recorder calls so.
+    ``x`` (or ``inputs``) is the one input; other names are arguments of the network. ``y``,
+    ``labels``, ``label`` or ``targets`` are the labels; ``split`` and ``row_ids`` are what the
+    recorder calls so.
 
     Raises:
         InputError: no such file, another format, or nothing in it.

@@ -42,7 +42,8 @@ def refuse_together(reason: str, **options: object) -> None:
 
     Args:
         reason: why they have none, for example ``a plane is measured already``.
-        **options: values by option name, with ``_`` for ``-`` and ``__`` for ``/``; those that are None, False, empty or zero were not given.
+        **options: values by option name, with ``_`` for ``-`` and ``__`` for ``/``; those that are
+            None, False, empty or zero were not given.
 
     Raises:
         InputError: naming the options that were given.
@@ -77,14 +78,16 @@ Specs = Annotated[
     typer.Option(
         "-e",
         "--estimator",
-        help="Spec, may be given several times; see `infoplane estimators`. Left out: what can answer on the run.",
+        help="Spec, may be given several times; see `infoplane estimators`. Left out: what can "
+        "answer on the run.",
     ),
 ]
 Layers = Annotated[
     list[str] | None,
     typer.Option(
         "--layer",
-        help="Only this layer, or layers like 'block.*' (** also crosses dots); may be given several times.",
+        help="Only this layer, or layers like 'block.*' (** also crosses dots); may be given "
+        "several times.",
     ),
 ]
 Steps = Annotated[

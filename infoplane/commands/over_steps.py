@@ -32,7 +32,8 @@ class Number:
         step, layer: where.
         bits: what is drawn.
         text: what the table shows.
-        kind: which of several numbers of a layer it is, for example the estimator; empty for the only one.
+        kind: which of several numbers of a layer it is, for example the estimator; empty for the
+            only one.
         columns: the row of the CSV.
     """
 

@@ -19,7 +19,10 @@ def phases(
     ] = 5,
     seed: Seed = 0,
 ) -> None:
-    """Does a layer compress, when, and which estimators agree? The peak is chosen on one half of the rows and measured on the other."""
+    """Does a layer compress, when, and which estimators agree?
+
+    The peak is chosen on one half of the rows and measured on the other.
+    """
     from infoplane.analysis.studies.phases import phases as judge
     from infoplane.commands.outputs import PICTURES, prepare
     from infoplane.commands.pictures import write

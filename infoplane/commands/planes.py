@@ -36,7 +36,8 @@ def plane_of(
 ) -> Plane:
     """Return the plane that commands speak of when this path is named.
 
-    Of a plane's file that plane; of a run its ``plane.h5`` where that has the run's checkpoints, else one measured now.
+    Of a plane's file that plane; of a run its ``plane.h5`` where that has the run's checkpoints,
+    else one measured now.
 
     Args:
         subject: a run, a packed run, or a plane.
@@ -172,7 +173,8 @@ def named_planes(
 
     Args:
         paths: runs or planes.
-        estimator: spec; None for the first that the planes at hand share, else one that can answer on the first run.
+        estimator: spec; None for the first that the planes at hand share, else one that can answer
+            on the first run.
         workers: threads for measuring.
 
     Raises:

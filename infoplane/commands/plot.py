@@ -37,9 +37,12 @@ def plot(
         typer.Option(
             "--kind",
             "-k",
-            help="of a plane: plane (trajectories), curves (I versus step with loss and accuracy), snapshots (one line per checkpoint), "
-            "dpi (layer x layer verdicts), sensitivity (one small plane per estimator), usable (V-information beside the plane); "
-            "of a run: histograms, units (activations over training per layer, per unit), mechanism, widths (I(X;Z) against the width of the bins), gradients, snr, split (train and test planes).",
+            help="of a plane: plane (trajectories), curves (I versus step with loss and accuracy), "
+            "snapshots (one line per checkpoint), dpi (layer x layer verdicts), sensitivity "
+            "(one small plane per estimator), usable (V-information beside the plane); of a "
+            "run: histograms, units (activations over training per layer, per unit), "
+            "mechanism, widths (I(X;Z) against the width of the bins), gradients, snr, split "
+            "(train and test planes).",
         ),
     ] = "plane",
     estimator: Annotated[
@@ -99,8 +102,8 @@ def plot(
 ) -> None:
     """Draw the plane of a run, or what its activations do, as a figure for paper or talk.
 
-    Of a run its plane.h5 is drawn where that is up to date, else a plane measured now. Prints the caption: what the axes and
-    marks of the picture are.
+    Of a run its plane.h5 is drawn where that is up to date, else a plane measured now. Prints the
+    caption: what the axes and marks of the picture are.
     """
     from infoplane.commands.outputs import MOVIES, PICTURES, prepare
     from infoplane.commands.subjects import is_plane_at

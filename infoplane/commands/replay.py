@@ -17,7 +17,8 @@ def replay(
         typer.Option(
             "--model",
             "-m",
-            help="module:factory or path/file.py:factory; the factory returns the network, or (network, probe).",
+            help="module:factory or path/file.py:factory; the factory returns the network, or "
+            "(network, probe).",
         ),
     ],
     out: Annotated[
@@ -25,7 +26,9 @@ def replay(
     ],
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
 ) -> None:
-    """Replay a run of stored weights: show its probe to the network at every stored step, verify, and write the activations."""
+    """Replay a run of stored weights: show its probe to the network at every stored step, verify,
+    and write the activations.
+    """
     from infoplane.commands.models import build_model
     from infoplane.commands.outputs import make_folder
     from infoplane.commands.subjects import open_run
@@ -39,5 +42,6 @@ def replay(
         f", {len(done.rounded)} up to rounding" if done.rounded else ""
     )
     say(
-        f"{done.path}: {len(done.steps)} steps replayed from weights; against captured activations: {checked or 'none to compare'}"
+        f"{done.path}: {len(done.steps)} steps replayed from weights; against captured "
+        f"activations: {checked or 'none to compare'}"
     )

@@ -30,7 +30,10 @@ def replicate(
         Path | None, typer.Option("--markdown", help="Also write the results as a page.")
     ] = None,
 ) -> None:
-    """Run headline results of the literature again: claim, our numbers per seed, verdict. Exit code 1 if one is not replicated."""
+    """Run headline results of the literature again: claim, our numbers per seed, verdict.
+
+    Exit code 1 if one is not replicated.
+    """
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table

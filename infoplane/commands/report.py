@@ -29,7 +29,8 @@ def report(
         typer.Option(
             "-e",
             "--estimator",
-            help="Spec that the page shows first, and that other runs are compared under; the plane's first that is below its ceiling when left out.",
+            help="Spec that the page shows first, and that other runs are compared under; the "
+            "plane's first that is below its ceiling when left out.",
         ),
     ] = "",
     check: Annotated[bool, typer.Option(help="Run the DPI check and list its findings.")] = True,
@@ -37,7 +38,8 @@ def report(
         bool,
         typer.Option(
             "--full",
-            help="Also phases, sensitivity and mechanism, from the run behind the plane: takes minutes.",
+            help="Also phases, sensitivity and mechanism, from the run behind the plane: takes "
+            "minutes.",
         ),
     ] = False,
     run: RunOption = None,

@@ -122,6 +122,7 @@ RUN_KINDS: Mapping[str, Callable[[Any, Asked], Any]] = {  # Any: an archive; a f
     "snr": _snr,
     "split": _split,
 }
-"""``histograms``: activations over training, a panel per layer; ``units``: the same per unit of one layer, the last where none is
-named; ``mechanism``: saturation, zeros, duplicates, cells; ``widths``: I(X;Z) of bins against their width; ``gradients``,
-``snr``: gradient statistics; ``split``: the planes of training and held-out rows side by side."""
+"""``histograms``: activations over training, a panel per layer; ``units``: the same per unit of one
+layer, the last where none is named; ``mechanism``: saturation, zeros, duplicates, cells;
+``widths``: I(X;Z) of bins against their width; ``gradients``, ``snr``: gradient statistics;
+``split``: the planes of training and held-out rows side by side."""

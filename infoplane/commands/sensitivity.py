@@ -9,7 +9,10 @@ from infoplane.display.say import say
 def sensitivity(
     run: Run, estimator: Specs = None, output: Picture = None, workers: Workers = 1
 ) -> None:
-    """The same activations under ten conventions: does layer k compress? Table, small-multiple planes, a verdict in words."""
+    """The same activations under ten conventions: does layer k compress?
+
+    Table, small-multiple planes, a verdict in words.
+    """
     from infoplane.analysis.studies.sensitivity import CONVENTIONS
     from infoplane.analysis.studies.sensitivity import sensitivity as vary
     from infoplane.commands.outputs import PICTURES, prepare

@@ -74,8 +74,8 @@ def run_behind(plane: Path, run: Path | None = None) -> Path:
     behind = Plane.load(plane, run=run).run_path
     if behind is None or not behind.exists():
         raise InputError(
-            f"{plane} is a plane, and this needs the activations of its run, which does not lie beside the file; "
-            "say where it is: --run RUN, or give the run itself"
+            f"{plane} is a plane, and this needs the activations of its run, which does not lie "
+            "beside the file; say where it is: --run RUN, or give the run itself"
         )
     return behind
 
@@ -107,7 +107,8 @@ def _point_to_what_is_near(folder: Path) -> None:
     if near:
         shown = ", ".join(near[:3]) + (" and more" if len(near) > 3 else "")
         raise NotAnArchive(
-            f"{folder} is neither a run nor a plane; below it lie {shown}; give one of them, for example {near[0]}"
+            f"{folder} is neither a run nor a plane; below it lie {shown}; give one of them, for "
+            f"example {near[0]}"
         )
 
 

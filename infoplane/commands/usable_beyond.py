@@ -19,7 +19,9 @@ def usable_beyond(
     ],
     family: Predictors = "linear",
 ) -> None:
-    """I_V(Z -> Y | given) in bits: what predictors can use about the labels from a layer beyond another layer."""
+    """I_V(Z -> Y | given) in bits: what predictors can use about the labels from a layer beyond
+    another layer.
+    """
     from infoplane.analysis.studies.usable import usable_beyond as measure_beyond
     from infoplane.patterns import names_like
 

@@ -11,7 +11,9 @@ from infoplane.display.say import say
 
 
 def verify(run: Subject) -> None:
-    """Recompute every checksum of a run, or of a plane; exit 1 and name file and key where something is damaged."""
+    """Recompute every checksum of a run, or of a plane; exit 1 and name file and key where
+    something is damaged.
+    """
     from infoplane.archive import ResultLog, open_archive
     from infoplane.archive import verify as problems_of
     from infoplane.display.progress import working
@@ -33,10 +35,12 @@ def verify(run: Subject) -> None:
     own = len(log.read())
     if log.foreign:
         say(
-            f"results: {own} lines are yours; {log.foreign} were written by another user (or on another machine) and are measured again, never read"
+            f"results: {own} lines are yours; {log.foreign} were written by another user (or on "
+            "another machine) and are measured again, never read"
         )
     say(
-        f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, every checksum matches"
+        f"sound: {len(archive.steps)} steps x {len(archive.layers)} layers, {archive.n_rows} rows, "
+        "every checksum matches"
     )
 
 

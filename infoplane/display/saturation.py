@@ -25,7 +25,9 @@ def saturation_sentence(layers: Sequence[LayerInfo], rows: int) -> str:
     widest = max(math.prod(info.shape) for info in wide)
     have = "has" if len(wide) == 1 else "have"
     return (
-        f"saturation: {len(wide)} of {len(layers)} layers {have} no fewer units than there are rows ({widest:,} units, {rows:,} rows): "
-        f"hardly two rows are alike there, and bins, kernels and neighbours show the number of rows, log2 {rows:,} = {math.log2(rows):.1f} bits, "
-        "whatever the layer knows. What helps: reduce= (gap, pca:8), rows='token' or 'pixel', more rows, or usable information (vinfo)"
+        f"saturation: {len(wide)} of {len(layers)} layers {have} no fewer units than there are "
+        f"rows ({widest:,} units, {rows:,} rows): hardly two rows are alike there, and bins, "
+        f"kernels and neighbours show the number of rows, log2 {rows:,} = {math.log2(rows):.1f} "
+        "bits, whatever the layer knows. What helps: reduce= (gap, pca:8), rows='token' or "
+        "'pixel', more rows, or usable information (vinfo)"
     )

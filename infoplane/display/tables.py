@@ -47,7 +47,8 @@ def table_of(
         title: stands above it.
         rows: one mapping of heads to texts for each.
         right: heads of columns that stand right.
-        whole: heads of columns that keep their width in a narrow terminal, the others wrap at words; None wraps anywhere.
+        whole: heads of columns that keep their width in a narrow terminal, the others wrap at
+            words; None wraps anywhere.
     """
     from rich.table import Table
     from rich.text import Text

@@ -2,9 +2,9 @@
 
 Tokens of a sequence, pixels of an image, nodes of a graph.
 
-`WantedRows` is what a user asks for, `choose_rows` settles it on one probe, `ChosenRows` is the result:
-which positions are rows, what X is at each of them, and the labels. Imports no torch, so that arrays of
-others go the same way as live layers.
+`WantedRows` is what a user asks for, `choose_rows` settles it on one probe, `ChosenRows` is the
+result: which positions are rows, what X is at each of them, and the labels. Imports no torch, so
+that arrays of others go the same way as live layers.
 """
 
 from infoplane.positions.chosen import ChosenRows, choose_rows

@@ -24,9 +24,11 @@ class ChosenRows:
 
     Attributes:
         kind: ``token``, ``pixel`` or ``node``.
-        x: what X is: ``prefix``, ``sequence``, ``token``, ``image``, ``pixel``, ``graph`` or ``node``.
+        x: what X is: ``prefix``, ``sequence``, ``token``, ``image``, ``pixel``, ``graph`` or
+            ``node``.
         grid: positions per sample: ``(T,)``, or ``(H, W)``.
-        sample, position: shape ``(R,)``: where each row comes from; positions of a grid count row by row.
+        sample, position: shape ``(R,)``: where each row comes from; positions of a grid count row
+            by row.
         x_ids: shape ``(R,)``: equal X, equal id.
         x_values: shape ``(R, k)``: X as values, of token and node features; None else.
         labels: by name, shape ``(R,)`` or ``(R, k)``; the first is the default.
@@ -52,7 +54,8 @@ class ChosenRows:
         """The rows of a layer, shape ``(R, ...)``, from ``(samples, *grid, ...)``."""
         if values.shape[1 : 1 + len(self.grid)] != self.grid:
             raise InputError(
-                f"expected a layer of shape (samples, {', '.join(map(str, self.grid))}, units ...), got {values.shape}"
+                f"expected a layer of shape (samples, {', '.join(map(str, self.grid))}, units "
+                f"...), got {values.shape}"
             )
         flat = values.reshape(len(values), -1, *values.shape[1 + len(self.grid) :])
         return flat[self.sample, self.position]
@@ -89,7 +92,8 @@ def choose_rows(
 
     Args:
         shape: ``(n, T)``, ``(n, H, W)`` of pixels, or ``(nodes,)``.
-        sequences: the tokens with their mask, see `infoplane.positions.masks.sequences_of`; None where the input has no positions.
+        sequences: the tokens with their mask, see `infoplane.positions.masks.sequences_of`; None
+            where the input has no positions.
         samples: ids of the samples ``(n,)``, equal for equal ones; all different when left out.
         features: what stands at each position ``(n, *grid, k)``, of pixels and nodes.
         labels: those of the probe, used unless ``wanted.y`` says otherwise.
@@ -160,7 +164,8 @@ def _choose(
     count = int(chosen.sum())
     if count < 2:
         raise InputError(
-            f"{count} rows are left of {valid.size} positions: {'; '.join(notes) or 'the probe is too small'}"
+            f"{count} rows are left of {valid.size} positions: "
+            f"{'; '.join(notes) or 'the probe is too small'}"
         )
     if wanted.max_rows is not None and count > wanted.max_rows:
         rng = np.random.default_rng([wanted.seed, 0x526F7773])
@@ -189,8 +194,9 @@ def _x_ids(
     if sequences is not None:
         if x == "prefix" and sequences.packed:
             raise InputError(
-                "position_ids start again inside a sample (packed sequences): what a position can see is not known from the probe; "
-                "unpack them to one sequence per sample, or use x='token' or x='sequence'"
+                "position_ids start again inside a sample (packed sequences): what a position can "
+                "see is not known from the probe; unpack them to one sequence per sample, or use "
+                "x='token' or x='sequence'"
             )
         if x == "token":
             return sequences.content
@@ -198,7 +204,8 @@ def _x_ids(
     if x in ("pixel", "node"):
         if features is None:
             raise InputError(
-                f"x={x!r}: the layers' grid is not that of the input, so a row has no {x}; leave x out"
+                f"x={x!r}: the layers' grid is not that of the input, so a row has no {x}; leave x "
+                "out"
             )
         return row_codes(features.reshape(valid.size, -1)).reshape(valid.shape)
     codes = np.arange(len(valid), dtype=np.int64) if samples is None else samples

@@ -15,7 +15,8 @@ def prefix_ids(s: Sequences) -> Ids:
 
     Equal prefixes (and contexts) have one id.
 
-    A trie: the id of a prefix is that of (id of the prefix before, content here). Padding on either side is skipped.
+    A trie: the id of a prefix is that of (id of the prefix before, content here). Padding on either
+    side is skipped.
     """
     n, _ = s.valid.shape
     ids = np.zeros(s.valid.shape, np.int64)

@@ -94,7 +94,8 @@ def _label_set(
         values = values.reshape(shape)  # one label per pixel of a grid
     if values.shape[:2] != shape:
         raise InputError(
-            f"labels {name!r} of shape {values.shape} pair with neither the {shape[0]} samples nor their {shape[1]} positions each"
+            f"labels {name!r} of shape {values.shape} pair with neither the {shape[0]} samples nor "
+            f"their {shape[1]} positions each"
         )
     return LabelSet(name, values, is_present(values, ignore_index))
 
@@ -127,7 +128,8 @@ def _made(name: str, rule: str, sequences: Sequences | None) -> LabelSet:
     tokens = sequences.tokens
     if tokens.ndim != 2 or tokens.dtype.kind not in "iu":
         raise InputError(
-            f"labels {rule!r} need integer tokens (n, T), and {sequences.key!r} is {tokens.dtype} of shape {tokens.shape}: give an array"
+            f"labels {rule!r} need integer tokens (n, T), and {sequences.key!r} is {tokens.dtype} "
+            f"of shape {tokens.shape}: give an array"
         )
     if rule == "token":
         return LabelSet(name, tokens.astype(np.int64), sequences.valid)

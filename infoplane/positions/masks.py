@@ -19,7 +19,8 @@ _PADDING_IS_TRUE = "key_padding_mask"
 _NO_CONTENT = ("position_ids", "attention_mask", "key_padding_mask")
 """Ends of the names of inputs that say where a token is, and not which."""
 _LIKELY = 0.05
-"""Padding is likely where at least this share of the samples ends (or begins) with a run of one id."""
+"""Padding is likely where at least this share of the samples ends (or begins) with a run of one id.
+"""
 
 Arrays = Mapping[str, NDArray[Any]]  # Any: dtypes of inputs
 
@@ -31,7 +32,8 @@ class Sequences:
     Attributes:
         key: name of the input.
         tokens: shape ``(n, T)`` or ``(n, T, ...)``: what stands at each position.
-        content: codes of all that stands at a position, shape ``(n, T)``: tokens, types, whatever the probe has.
+        content: codes of all that stands at a position, shape ``(n, T)``: tokens, types, whatever
+            the probe has.
         members: names of the inputs with these positions.
         valid: shape ``(n, T)``: whether a position is real.
         segment: shape ``(n, T)``: which of several packed sequences a position belongs to.
@@ -92,7 +94,8 @@ def key_of(arrays: Arrays, asked: str | None) -> str | None:
     if len({side(k) for k in keys}) > 1:
         choices = " or ".join(f"rows='token:{k}' {arrays[k].shape}" for k in keys)
         raise InputError(
-            f"the probe has sequences of an encoder and of a decoder; say whose tokens are the rows: {choices}"
+            "the probe has sequences of an encoder and of a decoder; say whose tokens are the "
+            f"rows: {choices}"
         )
     return keys[0] if keys else None
 
@@ -182,8 +185,9 @@ def _as_mask(
 ) -> NDArray[np.bool_]:  # Any: dtype
     if a.shape != shape or not bool(((a == 0) | (a == 1)).all()):
         raise InputError(
-            f"{name}: expected zeros and ones of shape {shape}, one for each position, got {a.dtype} of shape {a.shape}; "
-            "give mask= an array that is true where a position is real (with a cache of earlier positions, show the whole sequence instead)"
+            f"{name}: expected zeros and ones of shape {shape}, one for each position, got "
+            f"{a.dtype} of shape {a.shape}; give mask= an array that is true where a position is "
+            "real (with a cache of earlier positions, show the whole sequence instead)"
         )
     real: NDArray[np.bool_] = (a == 0) if padding else (a != 0)
     return real
@@ -206,7 +210,8 @@ def _segments(
 def likely_padding(tokens: NDArray[Any]) -> str | None:  # Any: dtype
     """A sentence about what looks like padding in ids ``(n, T)``; None where nothing does.
 
-    Padding is one id that fills the end (or the start) of samples to different lengths and hardly occurs elsewhere.
+    Padding is one id that fills the end (or the start) of samples to different lengths and hardly
+    occurs elsewhere.
     """
     if tokens.ndim != 2 or tokens.dtype.kind not in "iu" or min(tokens.shape) < 2:
         return None
@@ -222,7 +227,7 @@ def likely_padding(tokens: NDArray[Any]) -> str | None:  # Any: dtype
         several = len(set(runs[padded].tolist())) > 1
         if padded.sum() >= max(2, _LIKELY * len(ids)) and several and elsewhere < _LIKELY:
             return (
-                f"{int((runs > 0).sum())} of {len(ids)} samples {where} with {pad} ({int(runs.sum())} positions) and "
-                f"{pad} hardly occurs elsewhere"
+                f"{int((runs > 0).sum())} of {len(ids)} samples {where} with {pad} "
+                f"({int(runs.sum())} positions) and {pad} hardly occurs elsewhere"
             )
     return None

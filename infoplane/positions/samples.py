@@ -45,7 +45,8 @@ def sample_labels(
         values = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
         if values.shape[:1] != (samples,):
             raise InputError(
-                f"labels {name!r}: expected one for each of {samples} samples, got shape {values.shape}"
+                f"labels {name!r}: expected one for each of {samples} samples, got shape "
+                f"{values.shape}"
             )
         refuse_more_axes(values, y_kind)
         found[name] = values
@@ -70,11 +71,13 @@ def refuse_more_axes(values: Values, y_kind: str | None) -> None:
         remedy = "they hold fractions (soft labels?): use their argmax as classes, y.argmax(1)"
     else:
         remedy = (
-            "give rows='token' where there is one label for each position, or one label per sample: y of shape (n,), "
-            "or for several labels of a sample a name for each, y={'first': y[:, 0], ...}"
+            "give rows='token' where there is one label for each position, or one label per "
+            "sample: y of shape (n,), or for several labels of a sample a name for each, "
+            "y={'first': y[:, 0], ...}"
         )
     raise InputError(
-        f"labels of shape {values.shape} are {per_sample} for each of {len(values)} samples: {remedy}"
+        f"labels of shape {values.shape} are {per_sample} for each of {len(values)} samples: "
+        f"{remedy}"
     )
 
 

@@ -28,10 +28,13 @@ class WantedRows:
 
     Attributes:
         kind: ``sample``, ``token``, ``pixel`` or ``node``.
-        key: of the input whose positions are meant, where the probe has several (``token:decoder_input_ids``).
+        key: of the input whose positions are meant, where the probe has several
+            (``token:decoder_input_ids``).
         x: what X is at a row, see `X_NAMES`; None for the default of the kind.
-        y: labels: the word of a rule, an array, or a mapping of names to these; None for those of the probe.
-        mask: name of a probe input, or an array ``(n, T)``, true where a position is real; None to look for one.
+        y: labels: the word of a rule, an array, or a mapping of names to these; None for those of
+            the probe.
+        mask: name of a probe input, or an array ``(n, T)``, true where a position is real; None to
+            look for one.
         skip_first: so many real positions at the start of a sample are no rows.
         max_rows: at most so many rows, a random subset drawn once.
         ignore_index: the integer label that means none.
@@ -84,8 +87,10 @@ def wanted_rows(
     ``rows`` is a kind, or ``token:INPUT`` to name the input.
 
     Args:
-        x: what X is at a row: ``prefix``, ``sequence`` or ``token`` of token rows, ``image`` or ``pixel``, ``graph`` or ``node``.
-        y: an array, ``token``, ``next-token``, ``position``, ``ngram:k``, or a mapping of names to these.
+        x: what X is at a row: ``prefix``, ``sequence`` or ``token`` of token rows, ``image`` or
+            ``pixel``, ``graph`` or ``node``.
+        y: an array, ``token``, ``next-token``, ``position``, ``ngram:k``, or a mapping of names to
+            these.
         mask: see `WantedRows`.
         skip_first, max_rows, ignore_index, seed: see `WantedRows`.
 
@@ -95,7 +100,8 @@ def wanted_rows(
     kind, _, key = str(rows).partition(":")
     if kind not in KINDS:
         raise InputError(
-            f"rows must be one of {KINDS}, or 'token:INPUT' to name an input of the probe, got {rows!r}"
+            f"rows must be one of {KINDS}, or 'token:INPUT' to name an input of the probe, got "
+            f"{rows!r}"
         )
     if key and kind != "token":
         raise InputError(f"rows={rows!r}: only token rows name an input; use rows={kind!r}")
@@ -104,11 +110,13 @@ def wanted_rows(
         raise InputError(f"rows={kind!r} has {choices}, got x={x!r}")
     if skip_first < 0 or (max_rows is not None and max_rows < 2):
         raise InputError(
-            f"skip_first is at least 0 and max_rows at least 2, got skip_first={skip_first}, max_rows={max_rows}"
+            f"skip_first is at least 0 and max_rows at least 2, got skip_first={skip_first}, "
+            f"max_rows={max_rows}"
         )
     if kind == "sample" and (skip_first or max_rows is not None):
         raise InputError(
-            "skip_first and max_rows choose among the positions of a sample: give rows='token' (or 'pixel', 'node') too"
+            "skip_first and max_rows choose among the positions of a sample: give rows='token' (or "
+            "'pixel', 'node') too"
         )
     if kind == "node" and skip_first:
         raise InputError("skip_first counts positions of a sequence: nodes have no order")

@@ -1,4 +1,6 @@
-"""Chelombiev, Houghton & O'Donnell 2019, "Adaptive estimators show information compression in deep neural networks" (arXiv 1902.09037)."""
+"""Chelombiev, Houghton & O'Donnell 2019, "Adaptive estimators show information compression in deep
+neural networks" (arXiv 1902.09037).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def adaptive(ctx: Context) -> Result:
         ctx,
         "chelombiev2019",
         all(some.values()),
-        "median of the mean drop of hidden layers between 0.1 and 2 bits, quantile and entropy-based bins",
+        "median of the mean drop of hidden layers between 0.1 and 2 bits, quantile and "
+        "entropy-based bins",
         numbers,
         limits=limits,
         learnt=(learnt(archives), len(archives)),
@@ -40,9 +43,8 @@ def adaptive(ctx: Context) -> Result:
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "chelombiev2019", CODE)],
         conventions={
-            "their code: entropy-based bins over the distinct values of a layer (`bin:ebab`)": judged(
-                some[CODE], falls[CODE]
-            ),
+            "their code: entropy-based bins over the distinct values "
+            "of a layer (`bin:ebab`)": judged(some[CODE], falls[CODE]),
             "equal counts per unit over all values (`bin:quantile`)": judged(
                 some[QUANTILE], falls[QUANTILE]
             ),

@@ -107,7 +107,9 @@ def lines_picture(
 
 def judged(holds: bool, values: Sequence[float], unit: str = "bits") -> str:
     """One line for a convention: whether the claim holds under it, and the numbers per seed."""
-    return f"{'holds' if holds else 'does not hold'}: {', '.join(f'{v:.3g}' for v in values)} {unit}".rstrip()
+    return (
+        f"{'holds' if holds else 'does not hold'}: {', '.join(f'{v:.3g}' for v in values)} {unit}"
+    ).rstrip()
 
 
 def median_of(values: Sequence[float]) -> float:

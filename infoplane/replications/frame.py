@@ -20,9 +20,23 @@ from infoplane.errors import InputError
 
 Outcome = Literal["replicated", "not replicated", "undetermined"]
 _PAPERS = (
-    "szt2017", "zhang2017", "saxe2018", "saxe2018_linear", "saxe2018_digits", "goldfeld2019", "kolchinsky2019", "chelombiev2019", "yu2019",
-    "voita2019", "xu2020", "yu2020", "geiger2021", "hewitt2021", "lorenzen2022", "power2022",
-)  # fmt: skip
+    "szt2017",
+    "zhang2017",
+    "saxe2018",
+    "saxe2018_linear",
+    "saxe2018_digits",
+    "goldfeld2019",
+    "kolchinsky2019",
+    "chelombiev2019",
+    "yu2019",
+    "voita2019",
+    "xu2020",
+    "yu2020",
+    "geiger2021",
+    "hewitt2021",
+    "lorenzen2022",
+    "power2022",
+)
 
 
 @dataclass(frozen=True)
@@ -30,12 +44,17 @@ class Result:
     """What came out.
 
     Attributes:
-        claim: its name. outcome: ``replicated``, ``not replicated`` or ``undetermined`` (too little training, or too few seeds that learnt).
-        assertion: the inequality that was tested. numbers: per quantity one value per seed, in the units of its name.
-        seeds: which seeds. learnt: how many reached the accuracy that the claim presupposes; the others are shown, never dropped.
-        quick: a smaller setting than the paper's. note: what a reader must know. seconds: what it took.
+        claim: its name. outcome: ``replicated``, ``not replicated`` or ``undetermined`` (too little
+            training, or too few seeds that learnt).
+        assertion: the inequality that was tested. numbers: per quantity one value per seed, in the
+            units of its name.
+        seeds: which seeds. learnt: how many reached the accuracy that the claim presupposes; the
+            others are shown, never dropped.
+        quick: a smaller setting than the paper's. note: what a reader must know. seconds: what it
+            took.
         files: archives, planes and pictures, as paths inside the folder of the results.
-        conventions: where paper and code, or two papers, count differently: each convention with what comes out under it.
+        conventions: where paper and code, or two papers, count differently: each convention with
+            what comes out under it.
         source: digest of the code that decided; another one makes a stored result stale.
     """
 
@@ -128,7 +147,8 @@ def replicate(
     A result that is there for the same seeds and setting is read, not run again.
 
     Args:
-        names: of `claims`. out: folder for runs, planes, pictures and results. seeds: how many, from 0. quick: small settings, one number each.
+        names: of `claims`. out: folder for runs, planes, pictures and results. seeds: how many,
+            from 0. quick: small settings, one number each.
 
     Raises:
         InputError: an unknown name, or no seed.

@@ -1,4 +1,6 @@
-"""Geiger 2021, "On information plane analyses of neural network classifiers - a review" (arXiv 2003.09671)."""
+"""Geiger 2021, "On information plane analyses of neural network classifiers - a review" (arXiv
+2003.09671).
+"""
 
 from __future__ import annotations
 
@@ -72,11 +74,13 @@ def noise_after(ctx: Context) -> Result:
         ctx,
         "geiger2021",
         holds,
-        "I(X; Z1 + noise) = 0.069 < 1.730 = I(X; Z2 + noise), closed form, and measured within 0.02 bit",
+        "I(X; Z1 + noise) = 0.069 < 1.730 = I(X; Z2 + noise), closed form, and measured within "
+        "0.02 bit",
         {"closed form: Z1, Z2 [bits]": closed, "measured: Z1, Z2 [bits]": measured},
         archives=[archive],
         planes=[plane],
-        note="noise added after each layer is no chain: the verdict on such an excess is `estimator`. No training, no seeds: the two dots are the two layers",
+        note="noise added after each layer is no chain: the verdict on such an excess is "
+        "`estimator`. No training, no seeds: the two dots are the two layers",
     )
     return result
 

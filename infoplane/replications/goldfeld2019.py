@@ -1,4 +1,7 @@
-"""Goldfeld et al. 2019, "Estimating information flow in deep neural networks" (ICML 2019, arXiv 1810.05728)."""
+"""Goldfeld et al.
+
+2019, "Estimating information flow in deep neural networks" (ICML 2019, arXiv 1810.05728).
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,8 @@ def constant(ctx: Context) -> Result:
                 log=True,
             )
         ],
-        note="rows that tanh saturates to the same float32 are merged for good: late epochs may lose hundredths of a bit",
+        note="rows that tanh saturates to the same float32 are merged for good: late epochs may "
+        "lose hundredths of a bit",
     )
 
 
@@ -100,7 +104,8 @@ def noisy_run(ctx: Context, seed: int) -> Archive:
 
     Captured with it, several independent passes per row.
 
-    What is stored of a layer is its value before its own noise, with the noise of all layers below in it: the samples that sample propagation needs.
+    What is stored of a layer is its value before its own noise, with the noise of all layers below
+    in it: the samples that sample propagation needs.
     """
     import torch
 
@@ -200,7 +205,9 @@ def noisy(ctx: Context) -> Result:
         ctx,
         "goldfeld2019-noisy",
         holds,
-        "in every seed: I(X;T) of layer 5 falls by > 3 standard errors, no layer exceeds the one before it by 4 (160 comparisons), and classes are closer together at the end than at the peak",
+        "in every seed: I(X;T) of layer 5 falls by > 3 standard errors, no layer exceeds the one "
+        "before it by 4 (160 comparisons), and classes are closer together at the end than at the "
+        "peak",
         numbers,
         limits={
             "fall / standard error": 3,
@@ -221,8 +228,9 @@ def noisy(ctx: Context) -> Result:
                 log=True,
             ),
         ],
-        note=f"the noise is in the forward pass of every layer, in training and in capture; sample propagation from {DRAWS} passes of {ROWS} patterns (log2 N = 9). "
-        "The paper claims a fall, its cause and the order of the layers, no size",
+        note="the noise is in the forward pass of every layer, in training and in capture; sample "
+        f"propagation from {DRAWS} passes of {ROWS} patterns (log2 N = 9). The paper claims a "
+        "fall, its cause and the order of the layers, no size",
     )
 
 
@@ -237,9 +245,11 @@ CLAIMS = [
     ),
     Claim(
         "goldfeld2019-noisy",
-        "with noise in the network the information is finite, obeys the inequality, and its fall is clustering",
+        "with noise in the network the information is finite, obeys the inequality, and its fall "
+        "is clustering",
         _REF,
-        f"N(0, {SIGMA**2:g}) after every hidden layer, trained and captured with it, sample propagation",
+        f"N(0, {SIGMA**2:g}) after every hidden layer, trained and captured with it, sample "
+        "propagation",
         noisy,
     ),
 ]

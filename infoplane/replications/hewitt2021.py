@@ -1,4 +1,6 @@
-"""Hewitt, Ethayarajh, Liang & Manning 2021, "Conditional probing: measuring usable information beyond a baseline" (EMNLP 2021, arXiv 2109.09234)."""
+"""Hewitt, Ethayarajh, Liang & Manning 2021, "Conditional probing: measuring usable information
+beyond a baseline" (EMNLP 2021, arXiv 2109.09234).
+"""
 
 from __future__ import annotations
 
@@ -156,7 +158,9 @@ def depth(ctx: Context) -> Result:
         ctx,
         "transformer",
         holds,
-        "in every seed: linear V-information of the last block exceeds that of the embeddings by > 3 standard errors, also conditional on the embeddings, while exact I(X;Z) is log2 N everywhere",
+        "in every seed: linear V-information of the last block exceeds that of the embeddings by > "
+        "3 standard errors, also conditional on the embeddings, while exact I(X;Z) is log2 N "
+        "everywhere",
         numbers,
         limits={
             "growth along the depth / standard error": 3,
@@ -176,8 +180,9 @@ def depth(ctx: Context) -> Result:
                 log=True,
             )
         ],
-        note="the label is the bit that the last token points at: no linear reader finds it in the embeddings, attention moves it where one can. "
-        "The data processing inequality is about all information, of which no bit is created or lost",
+        note="the label is the bit that the last token points at: no linear reader finds it in the "
+        "embeddings, attention moves it where one can. The data processing inequality is about "
+        "all information, of which no bit is created or lost",
     )
 
 

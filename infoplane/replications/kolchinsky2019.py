@@ -1,4 +1,6 @@
-"""Kolchinsky, Tracey & Van Kuyk 2019, "Caveats for information bottleneck in deterministic scenarios" (ICLR 2019, arXiv 1808.07593)."""
+"""Kolchinsky, Tracey & Van Kuyk 2019, "Caveats for information bottleneck in deterministic
+scenarios" (ICLR 2019, arXiv 1808.07593).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ def deterministic(ctx: Context) -> Result:
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "kolchinsky2019", "exact")],
-        note="an untrained layer has all of Y already: prediction does not trade against compression here",
+        note="an untrained layer has all of Y already: prediction does not trade against "
+        "compression here",
     )
 
 

@@ -1,4 +1,6 @@
-"""Lorenzen, Igel & Nielsen 2022, "Information bottleneck: exact analysis of (quantized) neural networks" (ICLR 2022, arXiv 2106.12912)."""
+"""Lorenzen, Igel & Nielsen 2022, "Information bottleneck: exact analysis of (quantized) neural
+networks" (ICLR 2022, arXiv 2106.12912).
+"""
 
 from __future__ import annotations
 
@@ -77,14 +79,16 @@ def exact(ctx: Context) -> Result:
         ctx,
         "lorenzen2022",
         holds and all(median_of(numbers[name]) > 0.5 for name in drops),
-        "no violation and no fault under exact information, median drop of the output layer > 0.5 bit, 8-bit and 4-bit",
+        "no violation and no fault under exact information, median drop of the output layer > 0.5 "
+        "bit, 8-bit and 4-bit",
         numbers,
         limits=dict.fromkeys(drops, 0.5),
         learnt=(learnt(ran), len(ran)),
         archives=ran,
         planes=measured,
         pictures=pictures,
-        note="activations are quantised in the forward pass of the capture, the weights are trained in float32",
+        note="activations are quantised in the forward pass of the capture, the weights are "
+        "trained in float32",
     )
 
 

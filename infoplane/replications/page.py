@@ -10,11 +10,12 @@ from infoplane.replications.frame import Claim, Result, claims
 
 HEAD = """# Results: the literature, measured again
 
-Written by `infoplane replicate --all --markdown docs/results.md`; numbers are per seed, in the order of the seeds. Every seed is shown, also
-those that did not learn. A claim is *replicated* when the stated inequality holds for the median over seeds (or for every seed, where it says
-so), *not replicated* when it fails although most seeds learnt, *undetermined* otherwise. In the pictures of numbers a dot is a seed, the bar
-their median, the dashed line what they are held against. The archives and planes behind every claim are named at its end, below
-the folder that `--out` names.
+Written by `infoplane replicate --all --markdown docs/results.md`; numbers are per seed, in the
+order of the seeds. Every seed is shown, also those that did not learn. A claim is *replicated* when
+the stated inequality holds for the median over seeds (or for every seed, where it says so), *not
+replicated* when it fails although most seeds learnt, *undetermined* otherwise. In the pictures of
+numbers a dot is a seed, the bar their median, the dashed line what they are held against. The
+archives and planes behind every claim are named at its end, below the folder that `--out` names.
 
 """
 
@@ -25,7 +26,8 @@ def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) 
     And the numbers and pictures of every claim; returns the path.
 
     Args:
-        folder: where the files of the results are (``OUT/full`` or ``OUT/quick``); pictures are copied beside the page.
+        folder: where the files of the results are (``OUT/full`` or ``OUT/quick``); pictures are
+            copied beside the page.
     """
     path, known = Path(path), claims()
     lines = [HEAD, "| claim | verdict | runs that learnt | seconds |", "|---|---|---|---|"]
@@ -34,7 +36,8 @@ def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) 
     ]
     lines += [
         "",
-        f"{len(results)} claims, {sum(r.seconds for r in results) / 60:.0f} minutes of wall-clock time; runs that several claims share are counted once.",
+        f"{len(results)} claims, {sum(r.seconds for r in results) / 60:.0f} minutes of wall-clock "
+        "time; runs that several claims share are counted once.",
     ]
     for r in results:
         lines += _section(r, known[r.claim])

@@ -1,4 +1,8 @@
-"""Power et al. 2022, "Grokking: generalization beyond overfitting on small algorithmic datasets" (arXiv 2201.02177); network of Gromov 2023 (arXiv 2301.02679)."""
+"""Power et al.
+
+2022, "Grokking: generalization beyond overfitting on small algorithmic datasets" (arXiv
+2201.02177); network of Gromov 2023 (arXiv 2301.02679).
+"""
 
 from __future__ import annotations
 
@@ -111,7 +115,8 @@ def usable_held_out(archive: Archive, step: int) -> float:
 
     A linear reader fitted on the trained pairs only, read on the held-out pairs.
 
-    ``H(Y) - (1/n) sum -log2 p(y|z)`` over held-out pairs; negative where the reader is sure of wrong answers.
+    ``H(Y) - (1/n) sum -log2 p(y|z)`` over held-out pairs; negative where the reader is sure of
+    wrong answers.
     """
     from infoplane.analysis.estimators.vinfo_families import Split, fit_family, log_softmax
 
@@ -184,7 +189,8 @@ def grokking(ctx: Context) -> Result:
         ctx,
         "grokking",
         holds,
-        "medians: held-out pairs pass 90 % at least 10 times later than trained ones, and usable information about held-out pairs grows by > 1 bit in between",
+        "medians: held-out pairs pass 90 % at least 10 times later than trained ones, and usable "
+        "information about held-out pairs grows by > 1 bit in between",
         numbers,
         limits={"delay: ratio of the two": 10},
         learnt=(sum(math.isfinite(f) for f in fitted), len(archives)),
@@ -201,9 +207,12 @@ def grokking(ctx: Context) -> Result:
                 log=True,
             )
         ],
-        note=f"half of the pairs, AdamW with learning rate {LR:g} and weight decay {DECAY:g} as in the paper; modulus {PRIME} in place of 97 and a network of one hidden layer in place "
-        "of a transformer, so that it takes a minute. Ten times is one decade of the paper's logarithmic axes. Exact information is constant throughout: what grows is what a linear "
-        "reader can use; before that the reader is sure of wrong answers, hence the negative values",
+        note=f"half of the pairs, AdamW with learning rate {LR:g} and weight decay {DECAY:g} as in "
+        f"the paper; modulus {PRIME} in place of 97 and a network of one hidden layer in place "
+        "of a transformer, so that it takes a minute. Ten times is one decade of the paper's "
+        "logarithmic axes. Exact information is constant throughout: what grows is what a "
+        "linear reader can use; before that the reader is sure of wrong answers, hence the "
+        "negative values",
     )
 
 

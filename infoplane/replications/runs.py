@@ -111,7 +111,8 @@ def szt_run(
     With pre-activations and gradient statistics.
 
     Args:
-        labels: ``rule``, or ``random`` (a fair coin per pattern). rows: share of the patterns that are trained on.
+        labels: ``rule``, or ``random`` (a fair coin per pattern). rows: share of the patterns that
+            are trained on.
         epochs: 0 for the setting of the context.
     """
     import torch

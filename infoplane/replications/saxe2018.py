@@ -1,4 +1,7 @@
-"""Saxe et al. 2018, "On the information bottleneck theory of deep learning" (ICLR 2018; J. Stat. Mech. 2019)."""
+"""Saxe et al.
+
+2018, "On the information bottleneck theory of deep learning" (ICLR 2018; J. Stat. Mech. 2019).
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,8 @@ def relu(ctx: Context) -> Result:
         ctx,
         "saxe2018-relu",
         all(median_of(middle[spec]) < 0.1 for spec in (KDE, SAXE)),
-        "median over seeds of the median drop of hidden layers < 0.1 bit under both conventions of the code",
+        "median over seeds of the median drop of hidden layers < 0.1 bit under both conventions of "
+        "the code",
         numbers,
         limits=limits,
         learnt=(learnt(archives), len(archives)),
@@ -69,7 +73,8 @@ def relu(ctx: Context) -> Result:
             words: judged(median_of(middle[spec]) < 0.1, middle[spec])
             for spec, words in RELU_CONVENTIONS.items()
         },
-        note="under bins that follow the values (quantile, ebab) some compression appears: chelombiev2019",
+        note="under bins that follow the values (quantile, ebab) some compression appears: "
+        "chelombiev2019",
     )
 
 
@@ -174,7 +179,8 @@ def minimal(ctx: Context) -> Result:
         ctx,
         "saxe2018-minimal",
         holds,
-        "H(w) of tanh equals the golden values within 1e-4 with its maximum at w = 0.87; H(w) of ReLU is monotone over 41 weights from 0.1 to 10",
+        "H(w) of tanh equals the golden values within 1e-4 with its maximum at w = 0.87; H(w) of "
+        "ReLU is monotone over 41 weights from 0.1 to 10",
         {f"tanh w={w} [bits]": [h] for w, h in tanh.items()}
         | {"relu, w = 0.1 and 10 [bits]": [rising[0], rising[-1]]},
         pictures=[figure_file(ctx, figure, "saxe2018-minimal")],
@@ -226,7 +232,8 @@ def snr(ctx: Context) -> Result:
                 log=True,
             )
         ],
-        note="a drift-to-diffusion transition does not need compression: the drops of layer 5 are shown beside it",
+        note="a drift-to-diffusion transition does not need compression: the drops of layer 5 are "
+        "shown beside it",
     )
 
 
@@ -247,7 +254,8 @@ def bin_count(ctx: Context) -> Result:
         ctx,
         "bin-count",
         median_of(numbers["spread: largest / smallest"]) >= 5,
-        "median over seeds of largest / smallest drop of layer 4 over 4 to 512 bins >= 5 (a drop below 0.001 bit counts as 0.001)",
+        "median over seeds of largest / smallest drop of layer 4 over 4 to 512 bins >= 5 (a drop "
+        "below 0.001 bit counts as 0.001)",
         numbers,
         limits={"spread: largest / smallest": 5},
         learnt=(learnt(archives), len(archives)),
@@ -286,7 +294,8 @@ def smooth(ctx: Context) -> Result:
         ctx,
         "activations",
         tanh > softsign > max(softplus, relu_drop),
-        f"median of the mean drop of hidden layers under {KDE}: tanh > softsign > softplus and relu",
+        f"median of the mean drop of hidden layers under {KDE}: tanh "
+        "> softsign > softplus and relu",
         numbers,
         learnt=(learnt(every), len(every)),
         archives=every,

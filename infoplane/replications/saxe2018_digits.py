@@ -98,7 +98,8 @@ def digits(ctx: Context) -> Result:
         planes=[*planes["tanh"], *planes["relu"]],
         pictures=[plane_picture(ctx, planes[a][0], f"saxe2018-digits-{a}", CODE) for a in ran],
         conventions=conventions,
-        note="0.1 bit is the line below which this page calls a layer flat, the same as for the 12-bit task; on 1000 different images log2 N is 9.97 bits",
+        note="0.1 bit is the line below which this page calls a layer flat, the same as for the "
+        "12-bit task; on 1000 different images log2 N is 9.97 bits",
     )
 
 

@@ -66,11 +66,9 @@ def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
     import infoplane as ip
     from infoplane.archive import open_archive
 
-    path = (
-        ctx.out
-        / "runs"
-        / f"linear-student-relevant{teacher.relevant}-noise{teacher.noise:g}-rows{rows}-updates{UPDATES[ctx.quick]}-seed{teacher.seed}"
-    )
+    task = f"relevant{teacher.relevant}-noise{teacher.noise:g}-rows{rows}"
+    training = f"updates{UPDATES[ctx.quick]}-seed{teacher.seed}"
+    path = ctx.out / "runs" / f"linear-student-{task}-{training}"
     if (path / "done").is_file():
         return open_archive(path)
     ctx.say(f"  training {path.name}")
@@ -215,13 +213,15 @@ def linear(ctx: Context) -> Result:
             for p in (plane_of(a, [spec], hidden) for a in other)
         ]
         conventions[
-            f"another task, 12-10-7-5-4-3-2 linear network on the 12 bits, mean fall of hidden layers under {spec}"
+            "another task, 12-10-7-5-4-3-2 linear network on the 12 bits, mean fall of hidden "
+            f"layers under {spec}"
         ] = judged(median_of(drops) < 0.1, drops)
     return conclude(
         ctx,
         "linear",
         max(falls) < 0.1 and over[0] > 1.2 > over[1],
-        "median fall of I(T;X) < 0.1 bit with 100 and with 500 examples, while only the former overtrains (final test error > 1.2 times its smallest)",
+        "median fall of I(T;X) < 0.1 bit with 100 and with 500 examples, while only the former "
+        "overtrains (final test error > 1.2 times its smallest)",
         numbers,
         limits={f"{rows} examples: fall of I(T;X) [bits]": 0.1 for rows in (100, 500)}
         | {f"{rows} examples: final test error / smallest": 1.2 for rows in (100, 500)},
@@ -239,8 +239,10 @@ def linear(ctx: Context) -> Result:
             )
         ],
         conventions=conventions,
-        note="T = Wx + N(0, I) as in the paper, in closed form from the captured layer; the 12-bit task, which no linear network can learn, is not the paper's setting: "
-        "there the layers become one-dimensional and a fixed-noise kernel no longer sees the weak directions, while exact codes keep all bits",
+        note="T = Wx + N(0, I) as in the paper, in closed form from the captured layer; the 12-bit "
+        "task, which no linear network can learn, is not the paper's setting: there the layers "
+        "become one-dimensional and a fixed-noise kernel no longer sees the weak directions, "
+        "while exact codes keep all bits",
     )
 
 
@@ -295,7 +297,8 @@ def subspace(ctx: Context) -> Result:
         ctx,
         "subspace",
         rise > 0 and lost > 0.5 and whole < 0.1,
-        "medians: I(T; relevant) rises, I(T;X) falls by < 0.1 bit, and more than half of what T had gained about the irrelevant inputs is lost again",
+        "medians: I(T; relevant) rises, I(T;X) falls by < 0.1 bit, and more than half of what T "
+        "had gained about the irrelevant inputs is lost again",
         numbers,
         limits={
             "fall of I(T;X) [bits]": 0.1,
@@ -318,8 +321,10 @@ def subspace(ctx: Context) -> Result:
                 median_of(noisy) > 0.5, noisy, ""
             ),
         },
-        note="the falls are hundredths of a bit and exact (closed form, no sampling). They are the unlearning of chance correlations between inputs; with target noise the student "
-        "goes on to fit that noise through the irrelevant inputs, and nothing is lost. How noisy the paper's teacher was in this section we do not know: both are shown",
+        note="the falls are hundredths of a bit and exact (closed form, no sampling). They are the "
+        "unlearning of chance correlations between inputs; with target noise the student goes "
+        "on to fit that noise through the irrelevant inputs, and nothing is lost. How noisy "
+        "the paper's teacher was in this section we do not know: both are shown",
     )
 
 
@@ -329,12 +334,14 @@ CLAIMS = [
         "linear",
         "deep linear networks do not compress, whether they generalise or not",
         _REF,
-        "100-100-1 linear student of a Gaussian teacher, signal-to-noise ratio 1, 100 and 500 examples, full-batch gradient descent, closed form with unit noise",
+        "100-100-1 linear student of a Gaussian teacher, signal-to-noise ratio 1, 100 and 500 "
+        "examples, full-batch gradient descent, closed form with unit noise",
         linear,
     ),
     Claim(
         "subspace",
-        "information about task-irrelevant inputs is compressed while the network fits, and the total does not show it",
+        "information about task-irrelevant inputs is compressed while the network fits, and the "
+        "total does not show it",
         _REF,
         "the same student, teacher blind to 70 of 100 inputs, without and with noise, 500 examples",
         subspace,

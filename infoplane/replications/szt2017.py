@@ -1,4 +1,6 @@
-"""Shwartz-Ziv & Tishby 2017, "Opening the black box of deep neural networks via information" (arXiv 1703.00810)."""
+"""Shwartz-Ziv & Tishby 2017, "Opening the black box of deep neural networks via information" (arXiv
+1703.00810).
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,8 @@ def compress(ctx: Context) -> Result:
                 median_of(falls[PAPER]) > 2, falls[PAPER]
             ),
         },
-        note="what falls is the number of occupied bins; see goldfeld2019 for what the network keeps",
+        note="what falls is the number of occupied bins; see goldfeld2019 "
+        "for what the network keeps",
     )
 
 

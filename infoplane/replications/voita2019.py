@@ -1,4 +1,7 @@
-"""Voita et al. 2019, "The bottom-up evolution of representations in the transformer" (arXiv 1909.01380)."""
+"""Voita et al.
+
+2019, "The bottom-up evolution of representations in the transformer" (arXiv 1909.01380).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ if TYPE_CHECKING:
 UPDATES = {False: 400, True: 200}
 MASKED_UPDATES = {False: 2000, True: 200}
 BATCH, MASKED_BATCH = 32, 64
-"""Pieces of text in an update. A masked reader is told 15 % of the characters, so it takes more of them."""
+"""Pieces of text in an update.
+
+A masked reader is told 15 % of the characters, so it takes more of them.
+"""
 ROWS = {False: 3000, True: 1500}
 LENGTH, CELLS, MORE_CELLS, DRAWS = 24, 31, 50, 20
 BAR = 0.1
@@ -46,8 +52,8 @@ def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
 
     Rows are tokens, labels what stands at a position and what is to be told there.
 
-    A causal reader is to tell the next character. One that sees both sides is to tell a character that another one, drawn at
-    random, stands for: only such positions are rows.
+    A causal reader is to tell the next character. One that sees both sides is to tell a character
+    that another one, drawn at random, stands for: only such positions are rows.
     """
     import torch
 
@@ -186,7 +192,8 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         ctx,
         name,
         holds and learnt == len(runs),
-        f"medians from embedding to last block: I(cell;input) falls and I(cell;output) rises by > {BAR} bit. A seed has learnt whose I(cell;output) is 1.2 times that of permuted labels",
+        "medians from embedding to last block: I(cell;input) falls and I(cell;output) rises by > "
+        f"{BAR} bit. A seed has learnt whose I(cell;output) is 1.2 times that of permuted labels",
         numbers,
         limits={key: BAR for key in numbers if "from embedding" in key},
         learnt=(learnt, len(runs)),
@@ -203,9 +210,14 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
             )
         ],
         conventions=conventions,
-        note=f"characters of documentation strings in place of words of news, six blocks of 48 units, {LENGTH} positions, {CELLS} cells, one for each character, in place of 10,000 "
-        f"for 1000 tokens, {(UPDATES if causal else MASKED_UPDATES)[ctx.quick]} updates of {BATCH if causal else MASKED_BATCH} pieces. Cells are coarser than the stream: what they lose of the input a linear reader still finds, since blocks only add to the stream"
-        f". {CELLS} cells were chosen after a trial of one seed of the causal reader at 200 updates, in which the input fell by 0.05 bit in {MORE_CELLS} cells and by about 0.25 in {CELLS}; the table of conventions has both on the networks of this page"
+        note="characters of documentation strings in place of words of news, six blocks of 48 "
+        f"units, {LENGTH} positions, {CELLS} cells, one for each character, in place of 10,000 "
+        f"for 1000 tokens, {(UPDATES if causal else MASKED_UPDATES)[ctx.quick]} updates of "
+        f"{BATCH if causal else MASKED_BATCH} pieces. Cells are coarser than the stream: what "
+        "they lose of the input a linear reader still finds, since blocks only add to the "
+        f"stream. {CELLS} cells were chosen after a trial of one seed of the causal reader at "
+        f"200 updates, in which the input fell by 0.05 bit in {MORE_CELLS} cells and by about "
+        f"0.25 in {CELLS}; the table of conventions has both on the networks of this page"
         + ("" if causal else ". 2000 updates were chosen by the training loss of another seed"),
     )
 
@@ -220,18 +232,23 @@ def masked_character(ctx: Context) -> Result:
     return evolution(ctx, causal=False)
 
 
-_SETTING = f"characters of the standard library's documentation strings, readers of six blocks, {ROWS[False]} tokens of text that was not trained on"
+_SETTING = (
+    "characters of the standard library's documentation strings, readers of six blocks, "
+    f"{ROWS[False]} tokens of text that was not trained on"
+)
 CLAIMS = [
     Claim(
         "voita2019",
-        "from layer to layer a language model forgets the token it read and learns the token it is to tell",
+        "from layer to layer a language model forgets the token it read and learns the token it is "
+        "to tell",
         __doc__ or "",
         f"{_SETTING}; the next character is to be told",
         next_character,
     ),
     Claim(
         "voita2019-masked",
-        "a masked language model forgets the token that stands for a hidden one and finds the hidden one",
+        "a masked language model forgets the token that stands for a hidden one and finds the "
+        "hidden one",
         __doc__ or "",
         f"{_SETTING}; the character that another one stands for is to be told",
         masked_character,

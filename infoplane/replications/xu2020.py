@@ -1,4 +1,8 @@
-"""Xu et al. 2020, "A theory of usable information under computational constraints" (ICLR 2020, arXiv 2002.10689)."""
+"""Xu et al.
+
+2020, "A theory of usable information under computational constraints" (ICLR 2020, arXiv
+2002.10689).
+"""
 
 from __future__ import annotations
 
@@ -54,7 +58,8 @@ def created(ctx: Context) -> Result:
                 y_label="I_V(Z→Y) [bits], held out, N=4096",
             )
         ],
-        note="processing creates usable information; the data processing inequality is about all information",
+        note="processing creates usable information; the data processing inequality is about all "
+        "information",
     )
 
 

@@ -1,4 +1,6 @@
-"""Yu & Principe 2019, "Understanding autoencoders with information theoretic concepts" (Neural Networks 117, arXiv 1804.00057)."""
+"""Yu & Principe 2019, "Understanding autoencoders with information theoretic concepts" (Neural
+Networks 117, arXiv 1804.00057).
+"""
 
 from __future__ import annotations
 
@@ -152,7 +154,8 @@ def autoencoder(ctx: Context) -> Result:
         ctx,
         "yu2019",
         median_of(up) < TOLERANCE and median_of(down) < TOLERANCE,
-        f"medians after training: the largest rise of I(X;T) through the encoder and the largest fall of I(T;X') through the decoder are < {TOLERANCE} bit",
+        "medians after training: the largest rise of I(X;T) through the encoder and the largest "
+        f"fall of I(T;X') through the decoder are < {TOLERANCE} bit",
         numbers,
         limits=dict.fromkeys(list(numbers)[:2], TOLERANCE),
         learnt=(sum(v < 0.5 for v in numbers["held-out error / variance"]), len(archives)),
@@ -170,16 +173,20 @@ def autoencoder(ctx: Context) -> Result:
             ),
         ],
         conventions=conventions,
-        note="the vertical axis is the information about the reconstruction X', not about the digit; a seed counts as trained when it explains half of the held-out variance. "
-        "Spectral diversity of Gram matrices, no Shannon information: nothing guarantees the order. A kernel width that follows every layer's own spread and dimension is another "
-        "resolution in every layer; the order then belongs to the widths, and no bit is lost (exact codes)",
+        note="the vertical axis is the information about the reconstruction X', not about the "
+        "digit; a seed counts as trained when it explains half of the held-out variance. "
+        "Spectral diversity of Gram matrices, no Shannon information: nothing guarantees the "
+        "order. A kernel width that follows every layer's own spread and dimension is another "
+        "resolution in every layer; the order then belongs to the widths, and no bit is lost "
+        "(exact codes)",
     )
 
 
 CLAIMS = [
     Claim(
         "yu2019",
-        "in an autoencoder information about the input falls through the encoder and about the reconstruction grows through the decoder",
+        "in an autoencoder information about the input falls through the encoder and about the "
+        "reconstruction grows through the decoder",
         __doc__ or "",
         "64-32-16-6-16-32-64 on 8x8 digits, matrix-based Renyi, alpha 1.01, Silverman widths",
         autoencoder,

@@ -1,4 +1,6 @@
-"""Yu, Wickstrom, Jenssen & Principe 2020, "Understanding convolutional neural networks with information theory: an initial exploration" (IEEE TNNLS, arXiv 1804.06537)."""
+"""Yu, Wickstrom, Jenssen & Principe 2020, "Understanding convolutional neural networks with
+information theory: an initial exploration" (IEEE TNNLS, arXiv 1804.06537).
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,8 @@ def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
     """A layer ``(n, C, ...)`` whose channels are divided by their own Silverman width (gamma 5).
 
     One Gaussian kernel of width 1 on it is
-    the Hadamard product of the channels' kernels, the paper's joint entropy of the feature maps. Constant channels go."""
+    the Hadamard product of the channels' kernels, the paper's joint entropy of the feature maps.
+    Constant channels go."""
     from infoplane.analysis.estimators.renyi import silverman_width
 
     maps = np.asarray(z, np.float64).reshape(len(z), z.shape[1] if z.ndim > 2 else 1, -1)
@@ -144,7 +147,8 @@ def cnn(ctx: Context) -> Result:
         ctx,
         "yu2020",
         median_of(first) < TOLERANCE,
-        f"median over seeds of the largest rise of I_1.01(X;T) from a layer to the next, over all checkpoints, < {TOLERANCE} bit, channels joined as in the paper",
+        "median over seeds of the largest rise of I_1.01(X;T) from a layer to the next, over all "
+        f"checkpoints, < {TOLERANCE} bit, channels joined as in the paper",
         numbers,
         limits={"joint over channels: largest rise of I(X;T) to the next layer [bits]": TOLERANCE},
         learnt=(sum(accuracies(a)[0] >= LEARNT for a in archives), len(archives)),
@@ -163,9 +167,8 @@ def cnn(ctx: Context) -> Result:
             ),
         ],
         conventions={
-            "paper: Hadamard product of the channels' Gram matrices, Silverman widths times 5": judged(
-                median_of(first) < TOLERANCE, first
-            ),
+            "paper: Hadamard product of the channels' Gram matrices, "
+            "Silverman widths times 5": judged(median_of(first) < TOLERANCE, first),
             "the layer as one vector, Silverman width, X by its row identities": judged(
                 median_of(one) < TOLERANCE, one
             ),
@@ -173,7 +176,8 @@ def cnn(ctx: Context) -> Result:
                 median_of(middle) < TOLERANCE, middle
             ),
         },
-        note="a spectral diversity of Gram matrices, no Shannon information, and no estimator that keeps a chain: exact codes (and the interchange test) say what the network keeps. "
+        note="a spectral diversity of Gram matrices, no Shannon information, and no estimator that "
+        "keeps a chain: exact codes (and the interchange test) say what the network keeps. "
         "0.02 bit is the tolerance of this library's checks for estimators without codes",
     )
 

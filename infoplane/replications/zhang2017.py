@@ -1,4 +1,8 @@
-"""Zhang et al. 2017, "Understanding deep learning requires rethinking generalization" (ICLR 2017, arXiv 1611.03530)."""
+"""Zhang et al.
+
+2017, "Understanding deep learning requires rethinking generalization" (ICLR 2017, arXiv
+1611.03530).
+"""
 
 from __future__ import annotations
 
@@ -64,13 +68,15 @@ def random_labels(ctx: Context) -> Result:
         ctx,
         "random-labels",
         holds,
-        "I(T;Y) of layer 5 is beyond its label-permutation null (p < 0.05) on the training rows of every seed and not on held-out rows (median), where accuracy is chance (0.4 to 0.6)",
+        "I(T;Y) of layer 5 is beyond its label-permutation null (p < 0.05) on the training rows of "
+        "every seed and not on held-out rows (median), where accuracy is chance (0.4 to 0.6)",
         numbers,
         limits={"training rows: p": 0.05, "held-out rows: p": 0.05},
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "random-labels", SPEC, ACTS)],
-        note="I(T;Y) on rows that were trained on is no sign of learning; its size without the null says nothing either",
+        note="I(T;Y) on rows that were trained on is no sign of learning; its size without the "
+        "null says nothing either",
     )
 
 

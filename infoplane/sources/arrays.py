@@ -107,8 +107,8 @@ def from_arrays(
 ) -> Archive:
     """Store activations that somebody else captured, so that everything of infoplane reads them.
 
-    Arrays have shape ``(rows, *units)``, with ``rows="token"`` ``(samples, positions, *units)``, and
-    are read block by block: a layer need not fit in memory.
+    Arrays have shape ``(rows, *units)``, with ``rows="token"`` ``(samples, positions, *units)``,
+    and are read block by block: a layer need not fit in memory.
 
     Args:
         arrays: ``{layer: array}`` in order of execution, ``{step: {layer: array}}``, a nested
@@ -127,7 +127,8 @@ def from_arrays(
             place in it; say ``x="prefix"`` where the network is causal.
         inputs: as ``x``.
         mask: shape ``(n, T)``, true where a position is real, or the name of an input.
-        skip_first, max_rows, ignore_index, seed: which positions are rows, see `infoplane.CaptureOptions`.
+        skip_first, max_rows, ignore_index, seed: which positions are rows, see
+            `infoplane.CaptureOptions`.
         y_kind: ``discrete`` or ``continuous``; needed for floating-point labels.
         x_kind: ``discrete``: the inputs are symbols, such as token ids; ``continuous``: amounts.
             Integers are symbols unless said otherwise.
@@ -135,7 +136,8 @@ def from_arrays(
         split: shape ``(n,)`` of ``train``/``test``.
         layers: names or globs of the layers to take, in order of execution; all when left out.
         chain: ``"sequential"`` or pairs of layers: your word on which layer is computed from which
-            alone, see `infoplane.sources.chains.declared_chain`. Without it no two layers are compared.
+            alone, see `infoplane.sources.chains.declared_chain`. Without it no two layers are
+            compared.
         step: of ``{layer: array}``.
         metrics: numbers of the training by step.
         nonfinite: ``refuse`` NaN and infinities, or ``keep`` them; such layers are not measured.
@@ -154,24 +156,37 @@ def from_arrays(
     Example:
         >>> import tempfile, numpy as np
         >>> z = np.random.default_rng(0).normal(size=(6, 4))
-        >>> from_arrays({"fc1": z, "fc2": z[:, :2]}, y=[0, 1] * 3, to=tempfile.mkdtemp() + "/run").layers
+        >>> run = tempfile.mkdtemp() + "/run"
+        >>> from_arrays({"fc1": z, "fc2": z[:, :2]}, y=[0, 1] * 3, to=run).layers
         ('fc1', 'fc2')
     """
     if nonfinite not in ("refuse", "keep"):
         raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
     word, given = inputs_of(rows, x, inputs)
     wanted = wanted_rows(
-        rows, x=word, y=y, mask=mask, skip_first=skip_first, max_rows=max_rows,
-        ignore_index=ignore_index, seed=seed,
-    )  # fmt: skip
+        rows,
+        x=word,
+        y=y,
+        mask=mask,
+        skip_first=skip_first,
+        max_rows=max_rows,
+        ignore_index=ignore_index,
+        seed=seed,
+    )
     found = arrays if isinstance(arrays, Import) else plan_import(arrays, step=step, layers=layers)
     if unknown := sorted(set(metrics or ()) - set(found.steps)):
         raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
     if verify_with is not None:
         verify(found, verify_with, given)
     probe = settle_probe(
-        wanted, found.first, inputs=given, row_ids=row_ids, split=split, y_kind=y_kind, x_kind=x_kind
-    )  # fmt: skip
+        wanted,
+        found.first,
+        inputs=given,
+        row_ids=row_ids,
+        split=split,
+        y_kind=y_kind,
+        x_kind=x_kind,
+    )
     for note in probe.notes if probe.kept is not None else ():
         warnings.warn(note, stacklevel=2)
     infos = [_info(name, probe.of(layer)) for name, layer in found.first.items()]
@@ -181,12 +196,26 @@ def from_arrays(
         "notes": list(probe.notes),
         "tags": dict(tags or {}),
     }
-    with RunWriter.create(
-        to, layers=infos, x=probe.x, y=probe.y, y_kind=y_kind, x_kind=probe.x_kind,  # type: ignore[arg-type]  # checked inside
-        labels=probe.labels, row_ids=probe.row_ids, split=probe.split, row_info=probe.info,
-        positions=probe.positions, chain=declared_chain(list(found.first), chain), config=config,
-        overwrite=overwrite, resume=resume,
-    ) as writer, shown_progress("importing", len(found.steps), shown=progress) as advance:  # fmt: skip
+    with (
+        RunWriter.create(
+            to,
+            layers=infos,
+            x=probe.x,
+            y=probe.y,
+            y_kind=y_kind,
+            x_kind=probe.x_kind,  # type: ignore[arg-type]  # checked inside
+            labels=probe.labels,
+            row_ids=probe.row_ids,
+            split=probe.split,
+            row_info=probe.info,
+            positions=probe.positions,
+            chain=declared_chain(list(found.first), chain),
+            config=config,
+            overwrite=overwrite,
+            resume=resume,
+        ) as writer,
+        shown_progress("importing", len(found.steps), shown=progress) as advance,
+    ):
         present = _present(writer, found)
         try:
             for number, layer_rows in found.steps.items():
@@ -214,7 +243,8 @@ def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]
     if rows == "sample":
         words = sorted({word for kind in X_NAMES.values() for word in kind})
         raise InputError(
-            f"x={x!r}: expected the inputs, an array (n, ...); words such as {words} are for rows='token'"
+            f"x={x!r}: expected the inputs, an array (n, ...); words such as {words} are for "
+            "rows='token'"
         )
     return x, inputs
 
@@ -350,6 +380,6 @@ def _write(
                 shard.append(name, block, torch_dtype=rows.own_dtype)
                 if nonfinite == "refuse" and name in shard.nonfinite:
                     raise InputError(
-                        f"{rows.name}: holds NaN or infinity at step {step}; mend the rows, or give "
-                        "nonfinite='keep': such a layer is stored and not measured"
+                        f"{rows.name}: holds NaN or infinity at step {step}; mend the rows, or "
+                        "give nonfinite='keep': such a layer is stored and not measured"
                     )

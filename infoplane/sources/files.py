@@ -212,8 +212,8 @@ def _refuse_labels(found: Import, *, chosen: bool) -> None:
     names = [name for name in found.first if name.rpartition("/")[2] in _LABELS]
     if names and not chosen:
         raise InputError(
-            f"{names} look like labels and would be layers: say y={names[0]!r} (--labels {names[0]}), "
-            "or choose the layers by layers=[...] (--layer)"
+            f"{names} look like labels and would be layers: say y={names[0]!r} (--labels "
+            f"{names[0]}), or choose the layers by layers=[...] (--layer)"
         )
 
 
@@ -265,8 +265,8 @@ def _opened(place: _Place, stack: ExitStack) -> tuple[_Place, Any]:
         return place, arrays
     if len(arrays) != 1:
         raise InputError(
-            f"{place.file}: expected one array, got {list(arrays)[:12]}; leave {{layer}} out of the "
-            "pattern where every file holds the layers by name"
+            f"{place.file}: expected one array, got {list(arrays)[:12]}; leave {{layer}} out of "
+            "the pattern where every file holds the layers by name"
         )
     return place, next(iter(arrays.values()))
 

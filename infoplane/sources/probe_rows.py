@@ -54,7 +54,8 @@ class ProbeRows:
     """The R rows of a run as its archive has them.
 
     Attributes:
-        y: the first label set, shape ``(R,)``; None without labels. labels: the further ones, by name.
+        y: the first label set, shape ``(R,)``; None without labels. labels: the further ones, by
+            name.
         x: shape ``(R, ...)``, None where X is no array (a prefix). x_kind: what it is.
         row_ids: shape ``(R,)``: equal X, equal id.
         split: shape ``(R,)``.
@@ -185,7 +186,8 @@ def settle_probe(
     Args:
         wanted: what was asked of the rows; its ``y`` are the labels.
         layers: arrays of one step, samples first.
-        inputs: shape ``(n, ...)``, or a mapping of names to such arrays; None where they are not at hand.
+        inputs: shape ``(n, ...)``, or a mapping of names to such arrays; None where they are not at
+            hand.
         row_ids: shape ``(n,)``, equal for equal samples.
         split: shape ``(n,)``, one word for each sample.
         y_kind, x_kind: what labels and inputs are, where that was said.
@@ -340,7 +342,8 @@ def _ids_of_samples(wanted: WantedRows, ids: Array | None) -> NDArray[np.int64] 
         )
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
         raise InputError(
-            f"row_ids: expected integers of shape ({len(ids)},), got {ids.dtype} of shape {ids.shape}"
+            f"row_ids: expected integers of shape ({len(ids)},), got {ids.dtype} of shape "
+            f"{ids.shape}"
         )
     return ids.astype(np.int64)
 

@@ -25,7 +25,8 @@ class Rows:
 
     Attributes:
         name: for messages.
-        array: anything with a shape whose slices are arrays: numpy, torch, h5py, zarr, a memory map.
+        array: anything with a shape whose slices are arrays: numpy, torch, h5py, zarr, a memory
+            map.
         shape: ``(n, *features)``.
         store_dtype: what is stored; half precisions are widened to float32, which is lossless.
         own_dtype: what the array holds, as torch names it.

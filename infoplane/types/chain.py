@@ -21,7 +21,8 @@ class LayerInfo:
     """One captured site of the network, as the archive's layer table stores it.
 
     Attributes:
-        name: dotted module name, with ``#k`` for the k-th call of a reused module and ``:input`` for a module's input.
+        name: dotted module name, with ``#k`` for the k-th call of a reused module and ``:input``
+            for a module's input.
         ordinal: position in the archive (execution order).
         cls: class name of the module.
         shape: feature shape of what is stored, without the row axis.
@@ -64,19 +65,25 @@ class Chain:
 
     Attributes:
         layers: layer names, in order.
-        matrix: ``matrix[i][j]`` relates layer i to layer j: ``cut`` (i separates X from j, tested), ``declared`` (the same on
-            the word of whoever made the archive), ``partial`` (bypassed), ``no-path`` or ``unknown``.
+        matrix: ``matrix[i][j]`` relates layer i to layer j: ``cut`` (i separates X from j, tested),
+            ``declared`` (the same on the word of whoever made the archive), ``partial`` (bypassed),
+            ``no-path`` or ``unknown``.
         tolerance: relative tolerance of the comparison.
         rows: probe rows the test ran on.
         shared_noise: pairs of layers that were found to share noise.
         reason: why (part of) the test could not run; empty when it ran.
-        noisy: layers that two forwards of the same rows do not repeat (they draw noise, or see the other rows of the batch).
+        noisy: layers that two forwards of the same rows do not repeat (they draw noise, or see the
+            other rows of the batch).
         fresh_noise: pairs of layers between which noise is drawn.
-        rounding: by layer, the largest change that rounding in the last bits of every layer makes, relative to its largest value.
-        through: the last checkpoint whose weights were tested, -1 where none was; None: the relations hold whatever the weights.
+        rounding: by layer, the largest change that rounding in the last bits of every layer makes,
+            relative to its largest value.
+        through: the last checkpoint whose weights were tested, -1 where none was; None: the
+            relations hold whatever the weights.
         noise: ``independent`` where the user declared that layers share no noise.
-        coupled: the noisy layers that draw nothing: they see the other rows of the batch, and repeat in the same company.
-        untested: layers that were not exchanged, since the test had spent its budget; what does not follow from others is ``unknown``.
+        coupled: the noisy layers that draw nothing: they see the other rows of the batch, and
+            repeat in the same company.
+        untested: layers that were not exchanged, since the test had spent its budget; what does not
+            follow from others is ``unknown``.
     """
 
     layers: tuple[str, ...]

@@ -39,8 +39,8 @@ class Null:
 
     def __str__(self) -> str:
         return (
-            f"label permutation null: mean {self.mean:.4g}, 95 % band {self.low:.4g} to {self.high:.4g}, "
-            f"p {self.p:.3g} ({self.draws} draws)"
+            f"label permutation null: mean {self.mean:.4g}, 95 % band {self.low:.4g} to "
+            f"{self.high:.4g}, p {self.p:.3g} ({self.draws} draws)"
         )
 
 
@@ -55,18 +55,22 @@ class Estimate:
     """One number with everything needed to read it honestly. Never clipped.
 
     Attributes:
-        bits: the value, in bits (dimensionless where ``unit`` says so); negative values are legitimate.
+        bits: the value, in bits (dimensionless where ``unit`` says so); negative values are
+            legitimate.
         n: rows it was made from.
         estimator: spec string of the estimator that made it (``str(estimator)``).
-        sense: ``exact`` | ``point`` | ``lower`` | ``upper``: tells the curves of one estimator apart.
+        sense: ``exact`` | ``point`` | ``lower`` | ``upper``: tells the curves of one estimator
+            apart.
         low, high: 95 % interval in bits, where one was computed.
         stderr: standard error in bits, where one was computed.
         ceiling_bits: the largest value the estimator could have returned here.
-        target: what it is an estimate of: these very rows (``probe-set``) or the ``population`` behind them.
+        target: what it is an estimate of: these very rows (``probe-set``) or the ``population``
+            behind them.
         coverage: 1 - share of rows alone in their cell, for estimators with cells.
-        notes: short warnings that must travel with the number; sentences for people, never read by the program.
-        bound: what the number bounds: ``lower``, ``upper``, ``exact``, ``none`` or ``difference of bounds``; left out, what
-            the sense says.
+        notes: short warnings that must travel with the number; sentences for people, never read by
+            the program.
+        bound: what the number bounds: ``lower``, ``upper``, ``exact``, ``none`` or ``difference of
+            bounds``; left out, what the sense says.
         unit: ``bits``, or ``none`` for a dimensionless number, which no law of bits concerns.
         null: what the estimator says about shuffled labels, where they were drawn.
     """
@@ -89,7 +93,8 @@ class Estimate:
     def __post_init__(self) -> None:
         if not math.isfinite(self.bits):
             raise InputError(
-                f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; raise EstimatorError instead"
+                f"{self.estimator}: an estimate must be a finite number of bits, got {self.bits}; "
+                "raise EstimatorError instead"
             )
         if self.n < 1:
             raise InputError(
@@ -107,8 +112,8 @@ class Estimate:
             object.__setattr__(self, "bound", bound_of_sense(self.sense))
         if self.bound not in get_args(Bound) or self.unit not in get_args(Unit):
             raise InputError(
-                f"{self.estimator}: bound must be one of {get_args(Bound)} and unit one of {get_args(Unit)}, "
-                f"got {self.bound!r} and {self.unit!r}"
+                f"{self.estimator}: bound must be one of {get_args(Bound)} and unit one of "
+                f"{get_args(Unit)}, got {self.bound!r} and {self.unit!r}"
             )
 
     @property

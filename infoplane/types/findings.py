@@ -39,7 +39,8 @@ class Finding:
         verdict: see `VERDICTS`.
         explanation: a sentence a user can act on.
         estimator: spec of the estimator that made the numbers.
-        surplus_bits: H(T_j|T_i) where the estimator has codes: what only the layer downstream tells.
+        surplus_bits: H(T_j|T_i) where the estimator has codes: what only the layer downstream
+            tells.
         deficit_bits: H(T_i|T_j): what only the layer upstream tells.
     """
 
@@ -109,7 +110,10 @@ class DPIReport:
             ", ".join(f"{self.counts[v]} {v}" for v in VERDICTS if self.counts.get(v))
             or "nothing to compare"
         )
-        return f"{self.checked} comparisons: {counts}. {'PASSED' if self.passed else 'FAILED (fault or violation)'}"
+        return (
+            f"{self.checked} comparisons: {counts}. "
+            f"{'PASSED' if self.passed else 'FAILED (fault or violation)'}"
+        )
 
     def rows(self) -> list[dict[str, str]]:
         """Return one row of text per episode, the worst first.
@@ -148,11 +152,8 @@ class DPIReport:
             if len(self.episodes) > 20
             else ""
         )
-        table = (
-            f"<table>{line('th', rows[0])}{''.join(line('td', row.values()) for row in rows)}</table>"
-            if rows
-            else ""
-        )
+        lines = [line("td", row.values()) for row in rows]
+        table = f"<table>{line('th', rows[0])}{''.join(lines)}</table>" if rows else ""
         limits = "".join(
             f"<p>not judged: {html.escape(printable(limit, 1000))}</p>" for limit in self.limits
         )
@@ -168,7 +169,8 @@ class DPIReport:
                 else f"steps {e.first_step}..{e.last_step} ({e.checkpoints} checkpoints)"
             )
             lines.append(
-                f"  {e.verdict:14s} {e.law}, {pair}, {when}, worst {e.worst_bits:+.3f} bits [{e.estimator}]"
+                f"  {e.verdict:14s} {e.law}, {pair}, {when}, worst {e.worst_bits:+.3f} bits "
+                f"[{e.estimator}]"
             )
         if len(self.episodes) > 12:
             lines.append(f"  ... and {len(self.episodes) - 12} more episodes")

@@ -36,8 +36,9 @@ class Variable:
         largest: the largest magnitude of continuous values, 0 of symbols.
 
     Raises:
-        InputError: not 2-D, no rows, no columns, wrong dtype for the kind, NaN or infinity, or a float64 scale whose squares overflow
-            or vanish (beyond 1e140 or below 1e-140): distances would be infinite or 0 and the numbers silently wrong.
+        InputError: not 2-D, no rows, no columns, wrong dtype for the kind, NaN or infinity, or a
+            float64 scale whose squares overflow or vanish (beyond 1e140 or below 1e-140): distances
+            would be infinite or 0 and the numbers silently wrong.
     """
 
     name: str
@@ -54,7 +55,8 @@ class Variable:
             )
         if not isinstance(v, np.ndarray) or v.ndim != 2:
             raise InputError(
-                f"{self.name}: expected an array of shape (n, dim), got {getattr(v, 'shape', type(v).__name__)}; use ip.continuous(a) or ip.discrete(a)"
+                f"{self.name}: expected an array of shape (n, dim), got "
+                f"{getattr(v, 'shape', type(v).__name__)}; use ip.continuous(a) or ip.discrete(a)"
             )
         if v.shape[0] == 0 or v.shape[1] == 0:
             raise InputError(
@@ -67,17 +69,20 @@ class Variable:
         if self.kind == "continuous":
             if v.dtype not in (np.float32, np.float64):
                 raise InputError(
-                    f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use ip.continuous(a)"
+                    f"{self.name}: continuous values are float32 or float64, got {v.dtype}; use "
+                    "ip.continuous(a)"
                 )
             low, high = float(v.min()), float(v.max())
             if not (math.isfinite(low) and math.isfinite(high)):
                 bad = int((~np.isfinite(v)).any(axis=1).sum())
                 raise InputError(
-                    f"{self.name}: {bad} of {v.shape[0]} rows hold NaN or infinity; find the step where they appear before measuring"
+                    f"{self.name}: {bad} of {v.shape[0]} rows hold NaN or infinity; find the step "
+                    "where they appear before measuring"
                 )
             if (largest := max(abs(low), abs(high))) and not SMALLEST <= largest <= 1 / SMALLEST:
                 raise InputError(
-                    f"{self.name}: the largest value is {largest:.3g}, whose square no float64 can hold; multiply all values by one constant first"
+                    f"{self.name}: the largest value is {largest:.3g}, whose square no float64 can "
+                    "hold; multiply all values by one constant first"
                 )
             object.__setattr__(self, "largest", largest)
 
@@ -112,8 +117,8 @@ def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:
 def continuous(a: ArrayLike, name: str = "values") -> Variable:
     """Return a continuous `Variable` from ``(n,)`` or ``(n, ...)``, flattened to ``(n, dim)``.
 
-    float32 and float64 are kept; float16 and integers become float32 and float64, and so does a float32 layer of a scale
-    beyond 1e15 or below 1e-15.
+    float32 and float64 are kept; float16 and integers become float32 and float64, and so does a
+    float32 layer of a scale beyond 1e15 or below 1e-15.
 
     Raises:
         InputError: not numeric, empty, NaN or infinity.
@@ -129,7 +134,8 @@ def continuous(a: ArrayLike, name: str = "values") -> Variable:
         v = v.astype(np.float64)
     if v.dtype.kind != "f":
         raise InputError(
-            f"{name}: expected real numbers, got dtype {v.dtype}; complex values, strings and objects are not continuous"
+            f"{name}: expected real numbers, got dtype {v.dtype}; complex values, strings and "
+            "objects are not continuous"
         )
     if v.dtype.byteorder not in ("=", "|"):
         v = v.astype(v.dtype.newbyteorder("="))
@@ -148,7 +154,8 @@ def discrete(a: ArrayLike, name: str = "values") -> Variable:
 
     A row of several columns is one symbol.
 
-    Integers and booleans are kept; floats and strings are coded per column by their sorted distinct values.
+    Integers and booleans are kept; floats and strings are coded per column by their sorted distinct
+    values.
 
     Raises:
         InputError: empty, NaN, or a dtype that has no order.

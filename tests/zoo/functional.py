@@ -1,4 +1,4 @@
-"""Networks that add by functions alone: their residual stream is taken, and its chain is certified."""
+"""Networks that add by functions alone: their residual stream is certified."""
 
 from __future__ import annotations
 

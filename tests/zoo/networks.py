@@ -1,4 +1,6 @@
-"""The networks of the zoo: tiny, with random weights, built from the configurations of their packages."""
+"""The networks of the zoo: tiny, with random weights, built from the configurations of their
+packages.
+"""
 
 from __future__ import annotations
 

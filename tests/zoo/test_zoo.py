@@ -1,4 +1,6 @@
-"""Networks of other packages, attached to by ``auto``: a dozen whenever the tests run, all of them by `make zoo`."""
+"""Networks of other packages, attached to by ``auto``: a dozen whenever the tests run, all of them
+by `make zoo`.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,7 @@ def _tensors(output: object) -> list[Tensor]:
 
 
 def _seen_by_hooks(name: str, network: nn.Module) -> dict[tuple[str, int], list[Any]]:
-    """What every module returned, and what it was called with under ``name:input``, call by call."""
+    """What every module returned and was called with (``name:input``), call by call."""
     seen: dict[tuple[str, int], list[Any]] = {}
     calls: Counter[str] = Counter()
 
