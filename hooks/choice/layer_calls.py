@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from infoplane.errors import UnsupportedOutput
-from infoplane.hooks.choice.dataflow import Dataflow, trace
+from infoplane.hooks.choice.dataflow import Dataflow
 from infoplane.hooks.choice.named import ROOT, Named
+from infoplane.hooks.choice.tracing import trace
 from infoplane.hooks.network import outputs
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.network.own_hooks import OwnHooks

@@ -1,0 +1,215 @@
+"""The stretches of a network in order of execution, each with the layer that stands for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.dataflow import Node
+from infoplane.hooks.choice.kinds import (
+    inside,
+    is_active,
+    is_leaf,
+    is_norm,
+    is_passive,
+    is_recurrent,
+    is_weighted,
+)
+from infoplane.hooks.choice.sums import Stream
+
+MANY_CALLS = 24
+
+
+@dataclass(eq=False)
+class Segment:
+    """One stretch, and what stands for it so far.
+
+    Attributes:
+        kind: ``block``, ``stream``, ``embedding``, ``layer``, ``active``, ``norm`` or ``output``.
+        at: the layer whose output is captured; None of a stream.
+        why: for the user.
+        stream: the residual stream that is captured instead.
+    """
+
+    kind: str
+    at: Candidate | None
+    why: str
+    stream: Stream | None = None
+
+    @classmethod
+    def of_stream(cls, stream: Stream) -> Segment:
+        """Return the stretch that a residual stream stands for."""
+        return cls("stream", None, stream.pick.why, stream)
+
+    @property
+    def pick(self) -> Pick | None:
+        """What is captured."""
+        if self.stream is not None:
+            return self.stream.pick
+        return None if self.at is None else Pick(self.at.name, self.at.call, self.why)
+
+
+def find_segments(
+    network: Network, blocks: set[str], streams: Sequence[Stream]
+) -> tuple[list[Segment], list[str]]:
+    """Return the stretches in order, and sentences about what was left out.
+
+    Args:
+        network: what may be chosen.
+        blocks: names of the modules that are taken as a whole.
+        streams: the residual sums outside of blocks, in order.
+    """
+    walk = _Walk(network, blocks, streams)
+    for candidate in network.candidates:
+        walk.meet(candidate)
+    return walk.segments + [Segment.of_stream(s) for s in walk.waiting], walk.left_out
+
+
+class _Walk:
+    """The way through the network, and the stretches up to here.
+
+    Attributes:
+        segments: found so far.
+        left_out: sentences for the user.
+        waiting: streams that lie ahead.
+    """
+
+    def __init__(self, network: Network, blocks: set[str], streams: Sequence[Stream]) -> None:
+        self.segments: list[Segment] = []
+        self.left_out: list[str] = []
+        self._network, self._blocks = network, blocks
+        self._often = _often(network)
+        self._covered = frozenset[Node]().union(*(s.covered | {s.node} for s in streams))
+        self.waiting = [s for s in streams if s.pick.name.removesuffix(":input") not in self._often]
+        self._repeated = ""  # a module without state that ran again and again right before
+
+    def meet(self, candidate: Candidate) -> None:
+        """Let the next call of a module open a stretch, take over the last one, or pass by."""
+        node = self._network.node(candidate)
+        while self.waiting and node is not None and node > self.waiting[0].node:
+            self.segments.append(Segment.of_stream(self.waiting.pop(0)))
+        if not self._is_whole(candidate.name) or self._is_left_to_another(candidate):
+            return
+        if node in self._covered:
+            return
+        name, module = candidate.name, candidate.module
+        if name in self._often:
+            self.left_out.append(f"{name!r} runs {self._often[name]} times: the last call is taken")
+        is_block = name in self._blocks
+        if self._repeated and (is_block or is_weighted(module)):
+            count = self._often[self._repeated]
+            self.segments += _behind(self._repeated, count, candidate, self._network)
+            self._repeated = ""
+        if is_block:
+            self.segments.append(Segment("block", candidate, f"block ({type(module).__name__})"))
+        else:
+            _add(self.segments, candidate, self._network)
+
+    def _is_whole(self, name: str) -> bool:
+        """Whether it is a block, or a layer of its own outside of every block."""
+        if name in self._blocks:
+            return True
+        within = any(inside(name, block) for block in self._blocks)
+        return not within and is_leaf(name, self._network.modules)
+
+    def _is_left_to_another(self, candidate: Candidate) -> bool:
+        """Whether it runs too often, and its last call or the next layer stands for it."""
+        count = self._often.get(candidate.name)
+        if count is None:
+            return False
+        recurrent = is_recurrent(candidate.module)
+        if recurrent and candidate.call + 1 == count:
+            return False
+        self._repeated = "" if recurrent else candidate.name
+        return True
+
+
+def _often(network: Network) -> Mapping[str, int]:
+    """Modules that run again and again, as an ODE solver runs its slope, and how often."""
+    counts = Counter(c.name for c in network.candidates)
+    return {name: count for name, count in counts.items() if count > MANY_CALLS}
+
+
+def _behind(name: str, count: int, reader: Candidate, network: Network) -> list[Segment]:
+    """What a module that runs again and again leads to: what the next layer reads."""
+    visit = network.visit(reader)
+    if visit is None or not visit.lone or len(visit.reads) != 1:
+        return []
+    pick = Pick(f"{reader.name}:input", reader.call, f"what {count} calls of {name} lead to")
+    return [Segment.of_stream(Stream(pick, next(iter(visit.reads.values())), frozenset()))]
+
+
+def _add(segments: list[Segment], candidate: Candidate, network: Network) -> None:
+    """Let a layer of its own open a stretch, take over the last one, or pass by."""
+    last = segments[-1] if segments else None
+    if is_weighted(candidate.module):
+        _add_weighted(segments, candidate, network)
+    elif is_passive(candidate.module) or last is None:
+        return
+    elif _follows(candidate, last.at, network):
+        if last.kind in ("block", "stream"):
+            _add_behind_block(segments, candidate, network)
+        else:
+            _take_over(last, candidate)
+
+
+def _add_weighted(segments: list[Segment], candidate: Candidate, network: Network) -> None:
+    """A layer with weights opens a stretch; of embeddings in a row one is enough."""
+    last = segments[-1] if segments else None
+    is_embedding = isinstance(candidate.module, nn.Embedding)
+    if last is None or last.kind != "embedding" or not is_embedding:
+        kind = "embedding" if is_embedding else "layer"
+        segments.append(Segment(kind, candidate, f"{kind} ({type(candidate.module).__name__})"))
+    elif _differs_more(candidate, last, network):
+        last.at = candidate
+
+
+def _add_behind_block(segments: list[Segment], candidate: Candidate, network: Network) -> None:
+    """A normalisation opens a stretch; an activation that alone reads a block stands for it."""
+    last, kind = segments[-1], type(candidate.module).__name__
+    if is_norm(candidate.module):
+        why = f"normalisation behind a {last.kind} ({kind})"
+        segments.append(Segment("norm", candidate, why))
+    elif is_active(candidate.module) and _reads_alone(candidate, last.at, network):
+        last.at, last.why = candidate, f"activation behind a block ({kind})"
+
+
+def _take_over(last: Segment, candidate: Candidate) -> None:
+    """The last activation stands for a layer, else the last normalisation."""
+    normalises = is_norm(candidate.module)
+    if normalises and last.kind == "active":
+        return
+    last.at = candidate
+    if last.kind != "embedding":
+        last.kind = "norm" if normalises else "active"
+    word = "normalisation" if normalises else "activation"
+    last.why = f"{word} of a layer ({type(candidate.module).__name__})"
+
+
+def _follows(candidate: Candidate, last: Candidate | None, network: Network) -> bool:
+    """Whether a layer follows from what stands for the stretch; a table of positions does not."""
+    if network.flow is None or last is None:
+        return True
+    node, before = network.node(candidate), network.node(last)
+    return node is None or before is None or before in network.flow.before([node])
+
+
+def _differs_more(candidate: Candidate, last: Segment, network: Network) -> bool:
+    """Whether an embedding differs between rows where the one before it does not."""
+    if last.at is None or not isinstance(last.at.module, nn.Embedding):
+        return False
+    own, other = network.visit(candidate), network.visit(last.at)
+    return own is not None and other is not None and own.varies and not other.varies
+
+
+def _reads_alone(candidate: Candidate, block: Candidate | None, network: Network) -> bool:
+    """Whether an activation reads a block, and nothing else does."""
+    if network.flow is None or block is None:
+        return False
+    node, visit = network.node(block), network.visit(candidate)
+    readers = [v for v in network.flow.visits if node in v.reads.values()]
+    return visit is not None and node in visit.reads.values() and len(readers) == 1
