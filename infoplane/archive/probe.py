@@ -24,6 +24,7 @@ from infoplane.kinds import IGNORED, ignored_rows, kind_of_inputs, looks_like_cl
 from infoplane.positions.samples import refuse_more_axes
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind
+from infoplane.types.arrays import to_numpy
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +79,8 @@ class Probe:
 
 
 def _array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: any dtype
-    if hasattr(a, "detach"):  # a torch tensor, without importing torch
-        a = a.detach().cpu()
-        a = a.float() if "bfloat16" in str(getattr(a, "dtype", "")) else a  # type: ignore[union-attr]  # lossless upcast
     try:
-        v = np.asarray(a)
+        v = to_numpy(a)
     except ValueError as error:
         raise InputError(
             f"{what}: expected a rectangular array, got rows of different shapes"

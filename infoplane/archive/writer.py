@@ -42,6 +42,7 @@ from infoplane.errors import ArchiveError, ArchiveExists, ArchiveLocked, InputEr
 from infoplane.row_info import RowInfo
 from infoplane.rows import DIGESTED, digested
 from infoplane.types import Chain, LayerInfo
+from infoplane.types.arrays import to_numpy
 
 LARGE_BYTES = 1 << 20
 """Bytes from which on rows are worth a second thread."""
@@ -58,10 +59,7 @@ def utc_now() -> str:
 
 def as_array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: every stored dtype
     """A storable array from an array, list or torch tensor (without importing torch)."""
-    if hasattr(a, "detach"):
-        a = a.detach().cpu()
-        a = a.float() if "bfloat16" in str(getattr(a, "dtype", "")) else a  # type: ignore[union-attr]  # lossless upcast
-    return layout.storable(np.asarray(a), what)
+    return layout.storable(to_numpy(a), what)
 
 
 def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype

@@ -16,6 +16,7 @@ from infoplane.positions.inputs import in_sample, prefix_ids, sequence_ids
 from infoplane.positions.labels import LabelSet, label_sets, ranks
 from infoplane.positions.masks import Sequences
 from infoplane.positions.wanted import WantedRows
+from infoplane.types.arrays import to_numpy
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +135,7 @@ def _valid(
         return sequences.valid
     if wanted.mask is None or isinstance(wanted.mask, str):
         return np.ones(flat, np.bool_)
-    mask = wanted.mask.detach().cpu() if hasattr(wanted.mask, "detach") else wanted.mask
-    given = np.asarray(mask).astype(np.bool_)
+    given = to_numpy(wanted.mask).astype(np.bool_)
     if given.size != flat[0] * flat[1]:
         raise InputError(
             f"mask: expected one value for each of {flat} positions, got shape {given.shape}"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.positions.masks import Sequences
+from infoplane.types.arrays import to_numpy
 
 RULES = ("token", "next-token", "position", "ngram:k")
 Values = NDArray[Any]  # Any: integers, floats or strings
@@ -85,9 +86,7 @@ def _label_set(
 ) -> LabelSet:
     if isinstance(value, str):
         return _made(name, value, sequences)
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-    values = np.asarray(value)
+    values = to_numpy(value)
     if values.shape[:1] == shape[:1] and (values.ndim == 1 or values.shape[1:] == (1,)):
         values = np.repeat(values.reshape(-1, 1), shape[1], axis=1)  # one label per sample
     elif values.ndim > 2 and values.shape[:1] == shape[:1] and values[0].size == shape[1]:

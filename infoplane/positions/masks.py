@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import to_numpy
 
 _REAL_IS_TRUE = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
 _PADDING_IS_TRUE = "key_padding_mask"
@@ -169,8 +170,7 @@ def _mask_of(
             raise InputError(f"mask={mask!r} is no input of the probe; it has {list(arrays)}")
         return mask, _as_mask(arrays[mask], mask, shape, padding=mask.endswith(_PADDING_IS_TRUE))
     if mask is not None:
-        given = np.asarray(mask.detach().cpu() if hasattr(mask, "detach") else mask)
-        return "mask", _as_mask(given, "mask", shape)
+        return "mask", _as_mask(to_numpy(mask), "mask", shape)
     for name, array in arrays.items():
         if side(name) != side(key) or name.startswith("encoder_"):
             continue

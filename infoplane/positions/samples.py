@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.row_info import DEFAULT_LABEL
+from infoplane.types.arrays import to_numpy
 
 Values = NDArray[Any]  # Any: dtype of labels
 
@@ -42,7 +43,7 @@ def sample_labels(
             raise InputError(
                 f"labels {value!r} are made from tokens: give rows='token' too, or an array"
             )
-        values = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
+        values = to_numpy(value)
         if values.shape[:1] != (samples,):
             raise InputError(
                 f"labels {name!r}: expected one for each of {samples} samples, got shape "

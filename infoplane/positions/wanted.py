@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import to_numpy
 
 KINDS = ("sample", "token", "pixel", "node")
 X_NAMES = {
@@ -55,8 +56,7 @@ class WantedRows:
         """The same, of some of the samples."""
         if self.mask is None or isinstance(self.mask, str):
             return self
-        mask = self.mask.detach().cpu() if hasattr(self.mask, "detach") else self.mask
-        return replace(self, mask=np.asarray(mask)[samples])
+        return replace(self, mask=to_numpy(self.mask)[samples])
 
     def record(self) -> dict[str, object]:
         """The settings as JSON, for the archive."""

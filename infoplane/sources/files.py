@@ -18,7 +18,7 @@ from infoplane.positions.wanted import X_NAMES
 from infoplane.sources.arrays import ArrayOptions, Import, from_arrays, inputs_of, plan_import
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
-from infoplane.sources.rows import to_numpy
+from infoplane.types.arrays import to_numpy
 
 Given = ArrayLike | str | Path | None
 """An array, or where one lies: a file, or the name of an array in the file that is imported."""

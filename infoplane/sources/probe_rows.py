@@ -17,7 +17,8 @@ from infoplane.positions.masks import Sequences, key_of, sequences_of
 from infoplane.positions.samples import sample_labels
 from infoplane.row_info import DEFAULT_LABEL, RowInfo
 from infoplane.rows import row_codes, row_digests
-from infoplane.sources.rows import Rows, to_numpy
+from infoplane.sources.rows import Rows
+from infoplane.types.arrays import to_numpy
 
 Array = NDArray[Any]  # Any: every dtype of inputs and labels
 Layers = Mapping[str, Rows]

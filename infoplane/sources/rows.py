@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import to_numpy
 
 BLOCK_BYTES = 8 << 20
 ALIGNED_ROWS = 64
@@ -62,16 +63,6 @@ class Rows:
         return np.ascontiguousarray(part, dtype=self.store_dtype)
 
 
-def to_numpy(array: Any) -> NDArray[Any]:  # Any: an array of any library
-    """An array on the host, in its own dtype but for bfloat16, which numpy does not have."""
-    if hasattr(array, "detach"):  # a torch tensor, without importing torch
-        array = array.detach().cpu()
-        array = array.float() if "bfloat16" in str(array.dtype) else array
-        return np.asarray(array)
-    found = np.asarray(array)
-    return found.astype(np.float32) if found.dtype.name == "bfloat16" else found
-
-
 def as_rows(array: Any, name: str) -> Rows:  # Any: checked here
     """Check that an array holds rows of numbers.
 
@@ -92,7 +83,7 @@ def _stored(dtype: str, array: Any, name: str) -> np.dtype[Any]:  # Any: an arra
     if dtype == "bool":
         return np.dtype(np.uint8)
     try:
-        known = np.dtype(dtype) if hasattr(array, "detach") else np.dtype(array.dtype)
+        known = np.dtype(dtype)
     except TypeError:
         known = np.dtype(object)
     if known.kind not in "fiu" or known.itemsize > 8:

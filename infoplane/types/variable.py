@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import to_numpy
 
 Kind = Literal["continuous", "discrete"]
 
@@ -102,11 +103,7 @@ class Variable:
 
 
 def _two_dimensional(a: ArrayLike, name: str) -> NDArray[np.generic]:
-    if hasattr(a, "detach"):  # a torch tensor, without importing torch
-        a = a.detach().cpu()
-        if "bfloat16" in str(getattr(a, "dtype", "")):
-            a = a.float()  # type: ignore[union-attr]  # numpy has no bfloat16; the upcast is lossless
-    v = np.asarray(a)
+    v = to_numpy(a)
     if v.ndim == 0:
         raise InputError(f"{name}: expected rows, got a single number")
     if v.ndim == 1:

@@ -1,0 +1,20 @@
+"""Arrays of any library as arrays of numpy, without importing that library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def to_numpy(array: object) -> NDArray[Any]:  # Any: every dtype
+    """Return an array on the host, in its own dtype but for bfloat16, which numpy does not have.
+
+    The upcast to float32 is lossless. What has ``detach`` is a torch tensor.
+    """
+    if hasattr(array, "detach"):
+        tensor = array.detach().cpu()
+        return np.asarray(tensor.float() if "bfloat16" in str(tensor.dtype) else tensor)
+    found = np.asarray(array)
+    return found.astype(np.float32) if found.dtype.name == "bfloat16" else found
