@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from infoplane.errors import ArchiveError
+from infoplane.open_flags import NO_LINK
 
 
 @contextlib.contextmanager
@@ -44,7 +45,7 @@ def new_file(target: str | Path) -> Iterator[Path]:
     part = target.with_name(f".{secrets.token_hex(12)}{target.suffix}")
     try:
         _require_replaceable(target)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK
         os.close(os.open(part, flags, 0o666))
     except OSError as error:
         raise ArchiveError(f"{target}: cannot be written: {error}") from error

@@ -11,6 +11,8 @@ import stat
 import sys
 from pathlib import Path
 
+from infoplane.open_flags import NO_LINK, NO_WAIT
+
 MOST_BYTES = 1000
 
 
@@ -58,7 +60,7 @@ def read_owned(path: Path) -> bytes:
         PermissionError: others may read it, or it is somebody else's.
         OSError: the system refuses.
     """
-    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    fd = os.open(path, os.O_RDONLY | NO_LINK | NO_WAIT)
     try:
         status = os.fstat(fd)
         private = sys.platform == "win32" or not stat.S_IMODE(status.st_mode) & 0o077

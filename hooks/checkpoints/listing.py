@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import SupportsIndex
 
 from torch import Tensor
 
@@ -122,10 +123,9 @@ def _made(step: object, source: object) -> Checkpoint:
 
 
 def _checked(step: object, what: str) -> int:
-    whole = int(step) if hasattr(step, "__index__") and not isinstance(step, bool) else -1  # type: ignore[call-overload]  # an integer of any library
-    if not 0 <= whole < _MOST:
+    if isinstance(step, bool) or not isinstance(step, SupportsIndex) or not 0 <= int(step) < _MOST:
         raise InputError(f"the step {what} must be a whole number of 0 or more, got {step!r}")
-    return whole
+    return int(step)
 
 
 def _existing(path: Path) -> Path:

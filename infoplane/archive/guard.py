@@ -21,6 +21,7 @@ from infoplane.archive.checksum import crc32
 from infoplane.archive.layout import ARRAY_DTYPES, MAX_JSON, raw_bytes
 from infoplane.archive.publish import ask_for_room
 from infoplane.errors import ArchiveError, DamagedArchive, MissingExtra, NotAnArchive
+from infoplane.open_flags import BINARY, NO_LINK, NO_WAIT
 
 MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
 """Largest honest expansion of each allowed compressor (deflate cannot exceed 1032); a larger claim
@@ -89,15 +90,8 @@ def open_regular(path: Path) -> int:
     Raises:
         NotAnArchive: no such file, or not a regular file.
     """
-    flags = (
-        os.O_RDONLY
-        | getattr(os, "O_CLOEXEC", 0)
-        | getattr(os, "O_NOFOLLOW", 0)
-        | getattr(os, "O_NONBLOCK", 0)
-        | getattr(os, "O_BINARY", 0)
-    )
     try:
-        fd = os.open(path, flags)
+        fd = os.open(path, os.O_RDONLY | NO_LINK | NO_WAIT | BINARY)
     except OSError as error:
         reason = (
             "is a symbolic link; links inside a run are not followed"

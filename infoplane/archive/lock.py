@@ -12,6 +12,7 @@ import weakref
 from pathlib import Path
 
 from infoplane.errors import ArchiveError, ArchiveLocked
+from infoplane.open_flags import NO_LINK
 
 try:
     import fcntl
@@ -40,7 +41,7 @@ class WriterLock:
         self.pid = os.getpid()
         self.exclusive = False
         self._fd = -1
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        flags = os.O_RDWR | os.O_CREAT | NO_LINK
         try:
             self._fd = os.open(self.path, flags, 0o644)
         except OSError as error:
@@ -134,7 +135,7 @@ def is_being_written(run: Path) -> bool:
         return False
     for path in run.glob("writer-r*.lock"):
         with contextlib.suppress(OSError):
-            fd = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+            fd = os.open(path, os.O_RDONLY | NO_LINK)
             try:
                 fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -23,6 +23,7 @@ from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put
 from infoplane.archive.schemas import checked_header, is_estimate_row
 from infoplane.errors import ArchiveError, DamagedArchive, InputError
 from infoplane.grids import grids_of
+from infoplane.open_flags import NO_LINK
 from infoplane.plane import Failure, Plane, Point
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Estimate
@@ -269,11 +270,7 @@ class ResultLog:
     def add_lines(self, lines: bytes) -> None:
         fd = os.open(
             self.path,
-            os.O_RDWR
-            | os.O_CREAT
-            | os.O_APPEND
-            | getattr(os, "O_CLOEXEC", 0)
-            | getattr(os, "O_NOFOLLOW", 0),
+            os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK,
             0o666,
         )
         try:

@@ -144,7 +144,7 @@ def publishing(
     fd = -1
     sink: Sink | None = None
     try:
-        fd = os.open(tmp, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
+        fd = os.open(tmp, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         sink = Sink(fd, durable=durable)
         yield sink
         if sink.error is not None:

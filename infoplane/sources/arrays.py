@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, SupportsIndex, TypedDict, TypeGuard
 
 from numpy.typing import ArrayLike
 
@@ -283,7 +283,7 @@ def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = No
 def _by_step(arrays: Any, step: int) -> dict[int, Any]:
     if not isinstance(arrays, Mapping) or not arrays:
         return {_step(step): arrays}
-    whole = [hasattr(key, "__index__") and not isinstance(key, bool) for key in arrays]
+    whole = [_is_whole(key) for key in arrays]
     if not any(whole):
         return {_step(step): arrays}
     if not all(whole):
@@ -292,10 +292,14 @@ def _by_step(arrays: Any, step: int) -> dict[int, Any]:
 
 
 def _step(step: object) -> int:
-    whole = int(step) if hasattr(step, "__index__") and not isinstance(step, bool) else -1  # type: ignore[call-overload]  # an integer of any library
-    if whole < 0:
+    if not _is_whole(step) or int(step) < 0:
         raise InputError(f"a step is a whole number of 0 or more, got {step!r}")
-    return whole
+    return int(step)
+
+
+def _is_whole(value: object) -> TypeGuard[SupportsIndex]:
+    """Whether it is an integer of any library."""
+    return isinstance(value, SupportsIndex) and not isinstance(value, bool)
 
 
 def _chosen(found: dict[str, Any], layers: Sequence[str] | None) -> dict[str, Any]:
