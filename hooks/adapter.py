@@ -17,6 +17,7 @@ from torch import nn
 
 from infoplane.errors import InputError, MissingExtra
 from infoplane.hooks.recorder import Recorder
+from infoplane.hooks.recording.counting import holds_one
 
 Metrics = Mapping[str, Any]  # Any: whatever the framework logs
 
@@ -130,11 +131,7 @@ def numeric(metrics: Mapping[str, Any]) -> dict[str, Any]:
     return {
         str(name): value
         for name, value in metrics.items()
-        if (isinstance(value, numbers.Real) and not isinstance(value, bool))
-        or (
-            hasattr(value, "item")
-            and getattr(value, "numel", lambda value=value: getattr(value, "size", 0))() == 1
-        )
+        if (isinstance(value, numbers.Real) and not isinstance(value, bool)) or holds_one(value)
     }
 
 

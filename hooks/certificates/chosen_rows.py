@@ -65,7 +65,7 @@ class Pairs:
 
 def _layer_bytes(sites: Sequence[Site]) -> int:
     """Bytes of one row of all layers."""
-    return sum(int(np.prod(s.raw_shape)) * getattr(torch, s.dtype).itemsize for s in sites)
+    return sum(site.row_bytes for site in sites)
 
 
 def _input_bytes(probe: Probe) -> int:

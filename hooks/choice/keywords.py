@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import torch
 from torch import nn
 
 from infoplane.errors import LayerNotExecuted
@@ -14,6 +13,7 @@ from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.kinds import is_leaf
 from infoplane.hooks.choice.layer_calls import LayerCall, Trial
 from infoplane.hooks.choice.named import ROOT, Named, named_modules
+from infoplane.hooks.network.isolate import dtype_named
 from infoplane.hooks.network.outputs import Selector
 
 _NOTHING = (
@@ -85,7 +85,7 @@ def _candidate(layer: LayerCall) -> Candidate:
         layer.named.module,
         layer.call,
         layer.shape,
-        getattr(torch, layer.dtype).itemsize,
+        dtype_named(layer.dtype).itemsize,
         layer.selector,
         layer.vague,
     )

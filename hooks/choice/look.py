@@ -68,11 +68,8 @@ class Look:
 
     def batch_size(self) -> int:
         """Rows per forward that fit into memory beside the widest output and all captured ones."""
-        captured = [
-            int(np.prod(site.raw_shape)) * getattr(torch, site.dtype).itemsize
-            for site in self.survey.sites
-        ]
-        per_row = max(sum(captured), self.widest_bytes)
+        captured = sum(site.row_bytes for site in self.survey.sites)
+        per_row = max(captured, self.widest_bytes)
         few = min(_FEW_ROWS, batch_size_for(per_row, budget=_BYTES_OF_FEW))
         with_scores = batch_size_for(self.scores_bytes, budget=_BYTES_OF_SCORES)
         with_inputs = batch_size_for(self.input_bytes, budget=_BYTES_OF_INPUTS)

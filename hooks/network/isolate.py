@@ -284,6 +284,12 @@ def device_of(model: nn.Module) -> torch.device:
     return torch.device("cpu")
 
 
+def dtype_named(name: str) -> torch.dtype:
+    """Return the torch dtype of this name, ``float32``."""
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
 def dtype_of(model: nn.Module) -> torch.dtype | None:
     """In which floating type the model's first parameter is; None when it has none."""
     return next((p.dtype for p in model.parameters() if p.is_floating_point()), None)

@@ -6,14 +6,17 @@ And the hooks that live there only while a probe runs.
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, LayerNotExecuted
 from infoplane.hooks.network import outputs
+from infoplane.hooks.network.isolate import dtype_named
 from infoplane.hooks.network.operations import Operations
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.network.own_hooks import OwnHooks
@@ -54,6 +57,16 @@ class Site:
     aliases: tuple[str, ...] = ()
     why: str = ""
     op: str = ""
+
+    @property
+    def torch_dtype(self) -> torch.dtype:
+        """In which the layer computed."""
+        return dtype_named(self.dtype)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row, as the layer gives it."""
+        return math.prod(self.raw_shape) * self.torch_dtype.itemsize
 
 
 def selectors(sites: Sequence[Site]) -> dict[str, Selector]:

@@ -5,9 +5,11 @@ Its count, and its metrics, in whatever type the loop keeps them.
 
 from __future__ import annotations
 
+import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -15,6 +17,20 @@ from infoplane.errors import InputError
 
 LARGEST = 10**18
 """Steps are below this; the archive keeps them in 64 bits."""
+
+
+@runtime_checkable
+class NumberArray(Protocol):
+    """An array or a tensor of any library."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Lengths of its axes."""
+        ...
+
+    def item(self) -> Any:  # Any: a number of Python
+        """Return its only element."""
+        ...
 
 
 def whole_step(step: object) -> int:
@@ -45,15 +61,17 @@ def whole_step(step: object) -> int:
 
 def _single(value: object) -> object:
     """The Python number in a number, tensor or array of one element; anything else as it is."""
-    size = getattr(value, "numel", None)
-    count = size() if callable(size) else getattr(value, "size", None)
-    return value.item() if hasattr(value, "item") and count == 1 else value
+    return value.item() if holds_one(value) else value
+
+
+def holds_one(value: object) -> TypeGuard[NumberArray]:
+    """Whether it is a tensor or an array of one element; a device is not waited for."""
+    return isinstance(value, NumberArray) and math.prod(value.shape) == 1
 
 
 def _told(value: object) -> str:
-    shape = getattr(value, "shape", None)
-    if shape:
-        return f"a {type(value).__name__} of shape {tuple(shape)}"
+    if isinstance(value, NumberArray) and value.shape:
+        return f"a {type(value).__name__} of shape {tuple(value.shape)}"
     return f"{value!r} ({type(value).__name__})"
 
 
@@ -88,7 +106,7 @@ def _number(value: object) -> float:
     if value is None:
         raise InputError("it is None")
     try:
-        return float(value.item() if hasattr(value, "item") else value)  # type: ignore[arg-type]  # refused just below
+        return float(value.item() if isinstance(value, NumberArray) else value)  # type: ignore[arg-type]  # refused just below
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"a metric must be one number, got {_told(value)}") from error
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from infoplane.errors import CaptureError
 from infoplane.hooks.network import outputs
-from infoplane.hooks.network.isolate import seed_all
+from infoplane.hooks.network.isolate import dtype_named, seed_all
 from infoplane.hooks.network.sites import Site, SiteHooks, tensor_of
 from infoplane.hooks.probing.probe import Forward, Probe, call
 from infoplane.hooks.reduce import FIT_ROWS, Reduction
@@ -49,17 +49,17 @@ class Kept:
     @property
     def dtype(self) -> torch.dtype:
         """Stored dtype."""
-        own = getattr(torch, self.site.dtype)
+        own = self.site.torch_dtype
         if not own.is_floating_point:
-            return torch.uint8 if own == torch.bool else own  # type: ignore[no-any-return]  # a dtype
+            return torch.uint8 if own == torch.bool else own
         if self.wish is not None:
-            return getattr(torch, self.wish)  # type: ignore[no-any-return]  # checked by the options
+            return dtype_named(self.wish)
         return torch.float64 if own == torch.float64 else torch.float32
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Feature shape of what is stored."""
-        own = getattr(torch, self.site.dtype)
+        own = self.site.torch_dtype
         if self.reduction is None:
             return self.site.raw_shape if self.row_shape is None else self.row_shape
         return self.reduction.shape(own if own.is_floating_point else torch.float32)
@@ -70,10 +70,7 @@ class Kept:
 
         Then its digest can be taken from it.
         """
-        return (
-            self.reduction is None
-            and self.dtype.itemsize >= getattr(torch, self.site.dtype).itemsize
-        )
+        return self.reduction is None and self.dtype.itemsize >= self.site.torch_dtype.itemsize
 
 
 Emit = Callable[[Kept, Tensor, NDArray[np.uint64] | None], None]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from infoplane.archive import Archive
 from infoplane.errors import InputError
+from infoplane.hooks.network.isolate import dtype_named
 from infoplane.hooks.rows.again import settings_again
 
 
@@ -39,7 +40,7 @@ def settings_of(
         "layers": list(archive.layers) if layers is None else layers,
         "select": config.get("selected", {}) if layers is None else None,
         "reduce": {i.name: i.reduction for i in archive.infos} if layers is None else "none",
-        "autocast": None if autocast == "off" else getattr(torch, autocast),
+        "autocast": None if autocast == "off" else dtype_named(autocast),
         **{key: config[key] for key in ("batch_size", "mode", "draws", "noise", "seed", "tags")},
         "y_kind": archive.y_kind,
         "x_kind": archive.x_kind,
