@@ -2,121 +2,107 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from infoplane.commands.options import Subject
 from infoplane.display.say import say
+from infoplane.display.sizes import size_text
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from infoplane.archive import Archive
-    from infoplane.types import Chain
+    from infoplane.types import Chain, LayerInfo
+
+MOST_CHARACTERS = 2000
+"""Of one line, whatever a file says."""
 
 
 def info(run: Subject) -> None:
     """Say what a run holds: layers, steps, probe, metrics; or a plane."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
     from infoplane.commands.subjects import is_plane_at, open_run
-    from infoplane.display.sizes import size_text
+    from infoplane.plane import Plane
     from infoplane.types import printable
 
     if is_plane_at(run):
-        from infoplane.plane import Plane
-
         say(Plane.load(run))
         return
     archive = open_run(run)
     console = Console()
-    console.print(escape(printable(repr(archive), 2000)), soft_wrap=True, highlight=False)
-    y = "no labels" if archive.y is None else f"{archive.y_kind} labels of shape {archive.y.shape}"
-    x = (
-        "inputs not stored"
-        if archive.x is None
-        else f"inputs {archive.x.dtype} of shape {archive.x.shape}"
-    )
-    console.print(
-        escape(f"probe: {archive.n_rows} rows, {x}, {y}; digest {archive.digest[:16]}"),
-        soft_wrap=True,
-        highlight=False,
-    )
-    for line in _rows_text(archive):
-        console.print(escape(printable(line, 2000)), soft_wrap=True, highlight=False)
-    chain = archive.chain
-    cuts = "no certificate" if chain is None else chain.reason or _chain_text(chain)
-    console.print(escape(printable(f"chain: {cuts}", 2000)), soft_wrap=True, highlight=False)
+    for line in _lines(archive):
+        shown = escape(printable(line, MOST_CHARACTERS))
+        console.print(shown, soft_wrap=True, highlight=False)
+    console.print(_table(archive))
+
+
+COLUMNS: dict[str, Callable[[Archive, LayerInfo], str]] = {
+    "layer": lambda archive, layer: layer.name,
+    "class": lambda archive, layer: layer.cls,
+    "shape": lambda archive, layer: str(layer.shape),
+    "stored as": lambda archive, layer: layer.store_dtype,
+    "reduction": lambda archive, layer: layer.reduction,
+    "per step": lambda archive, layer: size_text(layer.bytes_per_row * archive.n_rows),
+    "steps": lambda archive, layer: str(sum(archive.has(k, layer.name) for k in archive.steps)),
+}
+"""What the table says of every layer, by the head of its column."""
+
+
+def _table(archive: Archive) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from infoplane.types import printable
+
+    table = Table(*COLUMNS)
+    for layer in archive.infos:
+        texts = [column(archive, layer) for column in COLUMNS.values()]
+        table.add_row(*(escape(printable(text)) for text in texts))  # text of a foreign file
+    return table
+
+
+def _lines(archive: Archive) -> Iterator[str]:
+    """What is said of the run as a whole."""
+    yield repr(archive)
+    y, x = "no labels", "inputs not stored"
+    if archive.y is not None:
+        y = f"{archive.y_kind} labels of shape {archive.y.shape}"
+    if archive.x is not None:
+        x = f"inputs {archive.x.dtype} of shape {archive.x.shape}"
+    yield f"probe: {archive.n_rows} rows, {x}, {y}; digest {archive.digest[:16]}"
+    yield from _rows_text(archive)
+    yield f"chain: {_chain_text(archive.chain)}"
     if archive.steps:
         last = archive.steps[-1]
-        metrics = (
-            ", ".join(f"{k} {v:.4g}" for k, v in archive.metrics[last].items()) or "none logged"
-        )
-        console.print(
-            escape(
-                printable(
-                    f"step {last}: {metrics}; captured in mode "
-                    f"{archive.meta(last).get('mode', '?')}",
-                    2000,
-                )
-            ),
-            soft_wrap=True,
-            highlight=False,
-        )
-    table = Table("layer", "class", "shape", "stored as", "reduction", "per step", "steps")
-    for layer in archive.infos:
-        steps = sum(archive.has(step, layer.name) for step in archive.steps)
-        cost = size_text(layer.bytes_per_row * archive.n_rows)
-        table.add_row(
-            *map(
-                _shown,
-                (
-                    layer.name,
-                    layer.cls,
-                    str(layer.shape),
-                    layer.store_dtype,
-                    layer.reduction,
-                    cost,
-                    str(steps),
-                ),
-            )
-        )
+        logged = [f"{name} {value:.4g}" for name, value in archive.metrics[last].items()]
+        mode = archive.meta(last).get("mode", "?")
+        yield f"step {last}: {', '.join(logged) or 'none logged'}; captured in mode {mode}"
     per_step = sum(layer.bytes_per_row for layer in archive.infos) * archive.n_rows
-    console.print(
-        escape(
-            f"activations and row digests: {size_text(per_step)} per step, "
-            f"{size_text(per_step * len(archive.steps))} in all"
-        ),
-        soft_wrap=True,
-        highlight=False,
-    )
-    console.print(table)
+    in_all = size_text(per_step * len(archive.steps))
+    yield f"activations and row digests: {size_text(per_step)} per step, {in_all} in all"
 
 
 def _rows_text(archive: Archive) -> list[str]:
     """What a row is, which label sets there are, and what was left out."""
-    info = archive.row_info
-    lines = [str(info)] if str(info) else []
+    rows = archive.row_info
+    lines = [str(rows)] if str(rows) else []
     if len(archive.labels) > 1:
         lines.append(f"label sets: {', '.join(archive.labels)}; measure --label takes one")
-    notes = info.settings.get("notes")
+    notes = rows.settings.get("notes")
     return lines + [f"note: {note}" for note in (notes if isinstance(notes, list) else [])]
 
 
-def _chain_text(chain: Chain) -> str:
+def _chain_text(chain: Chain | None) -> str:
     """How many pairs are comparable, and on whose word."""
+    if chain is None:
+        return "no certificate"
+    if chain.reason:
+        return chain.reason
     relations = [relation for row in chain.matrix for relation in row]
     if chain.declared:
-        return (
-            f"{relations.count('declared')} pairs of layers are declared to cut X from one "
-            "another, not tested"
-        )
+        declared = relations.count("declared")
+        return f"{declared} pairs of layers are declared to cut X from one another, not tested"
     return f"{relations.count('cut')} pairs of layers cut X from one another"
-
-
-def _shown(text: str) -> str:
-    """Foreign text for a rich table: no markup, no control characters, not too long."""
-    from rich.markup import escape
-
-    from infoplane.types import printable
-
-    return escape(printable(text))
