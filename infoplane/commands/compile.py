@@ -35,46 +35,25 @@ def compile_kernels() -> None:
     from infoplane.analysis.dpi.significance import permutation_p
     from infoplane.analysis.kernels.pairwise import block_sums
     from infoplane.analysis.measuring.measure import measure
-    from infoplane.archive import RunWriter, open_archive
-    from infoplane.rows import row_digests
-    from infoplane.types import Chain, LayerInfo
+    from infoplane.sources import from_arrays
 
     rng = np.random.default_rng(0)
     x = rng.normal(size=(700, 4)).astype(np.float32)  # a full tile of 512 rows and a part of one
     y = (x.sum(1) > 0).astype(np.int64)
+    wide = np.tanh(x @ rng.normal(size=(4, 32)))
+    narrow = np.tanh(x @ rng.normal(size=(4, 3)) / 30)
     layers = {
-        "wide": np.tanh(x @ rng.normal(size=(4, 32))),
-        "narrow": np.tanh(x @ rng.normal(size=(4, 3)) / 30),
+        "wide": wide.astype(np.float32),
+        "narrow": narrow.astype(np.float32),
+        "last": (narrow * 30).astype(np.float32),  # an excess, so that it is resampled
     }
-    layers["last"] = layers["narrow"] * 30  # an excess, so that it is resampled
-    infos = [
-        LayerInfo(name, k, "Tanh", z.shape[1:], z.shape[1:])
-        for k, (name, z) in enumerate(layers.items())
-    ]
-    chain = Chain(
-        tuple(layers),
-        (("no-path", "cut", "cut"), ("no-path", "no-path", "cut"), ("no-path",) * 3),
-        rows=64,
-    )
     with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        with (
-            RunWriter.create(run, layers=infos, x=x, y=y, chain=chain, durable=False) as writer,
-            writer.step(0) as shard,
-        ):
-            for name, z in layers.items():
-                shard.write(
-                    name, z.astype(np.float32), row_digests=row_digests(z.astype(np.float32))
-                )
-        archive = open_archive(run)
+        archive = from_arrays(layers, x=x, y=y, to=Path(folder) / "run", chain="sequential")
         check_dpi(measure(archive, SPECS, resume=False), archive=archive)
     permutation_p(np.zeros_like(y), y, y, draws=9)
-    for dim, variance in (
-        (3, 1.0),
-        (16, 1.0),
-        (16, 1e-6),
-    ):  # differences, products in float32, in float64
-        block_sums(x[:, :1].repeat(dim, axis=1), np.array([variance]), y, 2)
+    block_sums(x[:, :1].repeat(3, axis=1), np.array([1.0]), y, 2)  # by differences
+    block_sums(x[:, :1].repeat(16, axis=1), np.array([1.0]), y, 2)  # by products in float32
+    block_sums(x[:, :1].repeat(16, axis=1), np.array([1e-6]), y, 2)  # by products in float64
 
 
 def compile_() -> None:

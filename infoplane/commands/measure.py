@@ -22,6 +22,7 @@ from infoplane.display.say import say
 from infoplane.errors import InputError
 
 if TYPE_CHECKING:
+    from infoplane.archive import Archive
     from infoplane.plane import Plane
 
 MOST_SAID = 5
@@ -144,7 +145,6 @@ def measure(
     from infoplane.commands.subjects import open_run, tell_read_only
     from infoplane.display.tables import say_plane
     from infoplane.patterns import names_like
-    from infoplane.types import printable
 
     archive = open_run(run)
     for spec in estimator or ():
@@ -185,11 +185,17 @@ def measure(
     if csv is not None:
         say(plane.to_csv(csv))
     if check and plane.points:
-        from infoplane.analysis.dpi.check import check_dpi
+        _judge(plane, archive, target)
 
-        report = check_dpi(plane, archive=archive, progress=True)
-        which = f". Which: infoplane check {target}" if report.findings else ""
-        say(printable(f"DPI check: {report.tally}{which}", 1000))
+
+def _judge(plane: Plane, archive: Archive, target: Path) -> None:
+    """Say in a line what the check finds; `infoplane check` reads this judgement again."""
+    from infoplane.analysis.dpi.check import check_dpi
+    from infoplane.types import printable
+
+    report = check_dpi(plane, archive=archive, progress=True)
+    which = f". Which: infoplane check {target}" if report.findings else ""
+    say(printable(f"DPI check: {report.tally}{which}", 1000))
 
 
 def _say_troubles(plane: Plane, unfit: str) -> None:
