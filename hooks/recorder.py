@@ -13,9 +13,6 @@ import numpy as np
 from torch import nn
 
 from infoplane.archive import Archive, open_archive
-from infoplane.background.live_page import LivePage, checked_port
-from infoplane.background.measuring import MeasuringProcess, checked_specs
-from infoplane.cores import SHARE
 from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
 from infoplane.hooks.certificates.budget import Budget
@@ -29,6 +26,7 @@ from infoplane.hooks.options import CaptureKeywords, CaptureOptions, Options, Re
 from infoplane.hooks.probing.ignored import without_ignored_rows
 from infoplane.hooks.probing.probe import make_probe
 from infoplane.hooks.recording.captures import Captures
+from infoplane.hooks.recording.companions import Companions
 from infoplane.hooks.recording.counting import Metrics, Weights, whole_step
 from infoplane.hooks.recording.plan import Plan, make_plan
 from infoplane.hooks.recording.ranks import make_team
@@ -180,12 +178,10 @@ class Recorder:
         self._last: int | None = None
         self._on_entry: Weights | None = None
         self._recording = False
-        self._beside: MeasuringProcess | None = None
-        self._page: LivePage | None = None
-        self._watch, self._port = bool(watch), checked_port(watch) if watch else None
-        self._measure = () if measure is None else checked_specs(measure)
-        self._measures = measure is not None or bool(watch)
-        if self._measures and store == "weights":
+        self._companions = Companions(
+            self.path, measure=measure, watch=watch, max_overhead=max_overhead
+        )
+        if self._companions.measures and store == "weights":
             raise InputError(
                 "measure= needs activations (and so does watch=), and store='weights' keeps none "
                 "of them: leave one of the two out, and see `infoplane replay`"
@@ -204,9 +200,7 @@ class Recorder:
     ) -> None:
         if error is not None:
             self._certificates = None
-        if error is not None and self._beside is not None:
-            self._beside.stop()
-            self._beside = None
+            self._companions.stop()
         try:
             self.close()
         except Exception:
@@ -233,7 +227,7 @@ class Recorder:
         self._recording = True
         if self._team.rank == 0:
             try:
-                self._accompany()
+                self._companions.start()
             except BaseException:
                 self.close()
                 raise
@@ -254,17 +248,6 @@ class Recorder:
             finally:
                 self._troubles.policy = wish
         return self
-
-    def _accompany(self) -> None:
-        """Starts what runs beside the training: the page, and the measuring."""
-        if self._watch:
-            self._page = LivePage(self.path, port=self._port)
-            print(f"live page: {self._page.address}", flush=True)
-        if self._measures:
-            share = self.options.max_overhead
-            self._beside = MeasuringProcess(
-                self.path, self._measure, max_overhead=SHARE if share is None else share
-            )
 
     def _settle(self) -> Plan:
         o = self.options
@@ -374,8 +357,6 @@ class Recorder:
 
     def _close(self) -> None:
         was, self._recording = self._recording, False
-        beside, self._beside = self._beside, None
-        page, self._page = self._page, None
         certificates, self._certificates = self._certificates, None
         try:
             if was and certificates is not None and self._weights_still_theirs():
@@ -384,12 +365,7 @@ class Recorder:
             if was and self._captures is not None:
                 self._captures.close()
         finally:
-            try:
-                if beside is not None:
-                    beside.finish()
-            finally:
-                if page is not None:
-                    page.release()
+            self._companions.finish()
 
     def _weights_still_theirs(self) -> bool:
         """Whether the last certificate can be made now: alone, and in the mode of the captures."""

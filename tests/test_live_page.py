@@ -72,7 +72,8 @@ def test_a_watched_recording_shows_its_results_and_its_page_is_found_again_and_e
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "infoplane.hooks.recorder.LivePage", lambda run, port: LivePage(run, port=port, linger=1.0)
+        "infoplane.hooks.recording.companions.LivePage",
+        lambda run, port: LivePage(run, port=port, linger=1.0),
     )
     port, x = free_port(), torch.randn(32, 3)
     options = {

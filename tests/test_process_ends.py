@@ -106,7 +106,7 @@ with Recorder(torch.nn.Linear(3, 3), probe=(torch.ones(20, 3), torch.arange(20) 
         rec.close()
         os._exit(0)
     os.waitpid(child, 0)
-    print("running" if rec._beside._process.poll() is None else "ended")
+    print("running" if rec._companions._measuring._process.poll() is None else "ended")
 """  # noqa: E501
     done = run_script(script, str(tmp_path / "run"))
     assert done.returncode == 0 and done.stdout == "running\n", done.stderr

@@ -96,7 +96,7 @@ class MeasuringProcess(CompanionProcess):
         warnings.warn(
             f"measuring beside the training ended with exit code {code}; the captures are safe, "
             f"measure them with `infoplane measure {self.run}`. It said: {last or 'nothing'}",
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
