@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from builders import hooks_of
 from torch import Tensor, nn
 
 from infoplane.hooks.network import network_state
@@ -154,6 +155,24 @@ class RenormalisedEmbedding(Stateful):
         return self.table(torch.arange(len(hidden)) % (2 if self.training else 5))  # type: ignore[no-any-return]
 
 
+class HooksItself(Stateful):
+    """Hooks its own layer when it first runs, and notes that it did, as `transformers` does."""
+
+    hooked = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def scale(self, hidden: Tensor) -> Tensor:
+        if not self.hooked:
+            self.first.register_forward_hook(lambda module, args, out: self.seen.append(out))
+            self.hooked = True
+        total = torch.ones(1) + len(self.seen)
+        self.seen.clear()
+        return total
+
+
 KINDS = [
     TensorReplaced,
     TensorInPlace,
@@ -167,6 +186,7 @@ KINDS = [
     MadeInForward,
     GrowingBuffer,
     RenormalisedEmbedding,
+    HooksItself,
 ]
 
 
@@ -219,6 +239,17 @@ def test_a_forward_that_changes_nothing_is_said_to_change_nothing() -> None:
     net[0](torch.zeros(2, 3))
     state.restore()
     assert state.changed == state.lost == []
+
+
+def test_hooks_that_a_forward_adds_go_and_hooks_of_others_stay() -> None:
+    net = HooksItself()
+    net.first.register_forward_hook(lambda module, args, out: None)
+    before, state = hooks_of(net), NetworkState(net)
+    net(torch.zeros(2, 4))
+    assert hooks_of(net) != before
+    state.restore()
+    assert hooks_of(net) == before
+    assert sorted(state.changed) == ["first.hooks", "hooked"]
 
 
 def test_the_same_objects_are_put_back_not_equal_ones() -> None:

@@ -21,6 +21,7 @@ from infoplane.hooks.network.remembered import (
     UNCHANGING,
     Remembered,
     RememberedArray,
+    RememberedHooks,
     RememberedSequence,
     RememberedSet,
     RememberedStream,
@@ -48,7 +49,7 @@ _STREAMS = (torch.Generator, np.random.Generator, np.random.RandomState, random.
 class NetworkState:
     """Everything that the modules of a network hold, as it is now.
 
-    Parameters, buffers and attributes of every module, and what the attributes hold: tensors,
+    Parameters, buffers, hooks, attributes of every module, and what the attributes hold: tensors,
     arrays, lists, dicts, sets, random generators, and objects that consist of such values alone. An
     object that holds anything else (a module, an optimiser, a lock, a file) belongs to the program
     around the network: the attribute is put back, not what it holds.
@@ -145,6 +146,7 @@ class _Walk:
             tables.append(module._parameters)  # sharded ones are exchanged by their owner
         for table in tables:
             self.things.append(RememberedTable(table, prefix))
+        self.things.append(RememberedHooks(module, f"{prefix}hooks"))
         for name, value in own.items():
             if name not in _OF_TORCH:
                 self.value(prefix + name, value)

@@ -43,6 +43,10 @@ UNCHANGING = (
     types.ModuleType,
 )
 """Kinds of values that cannot change in place."""
+_HOOKS = tuple(
+    name for name, value in vars(nn.Module()).items() if "ward" in name and isinstance(value, dict)
+)
+"""Tables of hooks that run before and behind a forward and on the way back."""
 Sequence = list[Any] | collections.deque[Any]  # Any: whatever a network keeps
 Stream = torch.Generator | np.random.Generator | np.random.RandomState | random.Random
 
@@ -90,6 +94,26 @@ class RememberedTable:
 
     def _named(self, key: object) -> str:
         return f"{self._name}{key}" if not self._name or self._name.endswith(".") else self._name
+
+
+class RememberedHooks:
+    """The hooks on a module.
+
+    Networks of `transformers` put their own there when they first run, and note in an attribute
+    that they did: the attribute and the hooks go back together.
+    """
+
+    def __init__(self, module: nn.Module, name: str) -> None:
+        own = vars(module)
+        self._name = name
+        self._tables = [(own[key], dict(own[key])) for key in _HOOKS if key in own]
+
+    def put_back(self) -> list[str]:
+        changed = [(live, before) for live, before in self._tables if [*live] != [*before]]
+        for live, before in changed:
+            live.clear()
+            live.update(before)
+        return [self._name] if changed else []
 
 
 class RememberedSequence:
