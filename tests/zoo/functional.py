@@ -21,7 +21,7 @@ _FRAMES = {"frames": 4, "image_patch_size": 8, "frame_patch_size": 2, "num_class
 _PICTURES = amounts(3, 32, 32)
 
 
-def _vision(file: str, name: str, inputs: Tensor, options: Mapping[str, object]) -> Network:
+def vision(file: str, name: str, inputs: Tensor, options: Mapping[str, object]) -> Network:
     """A network of vit-pytorch, read from its own file: the package imports torchvision."""
 
     def build() -> nn.Module:
@@ -56,15 +56,15 @@ def _plain_vision() -> dict[str, Network]:
         "simple_vit_with_patch_dropout": "SimpleViT",
         "simple_flash_attn_vit": "SimpleViT",
     }
-    zoo = {f"vit_pytorch {f}": _vision(f, name, _PICTURES, options) for f, name in kinds.items()}
+    zoo = {f"vit_pytorch {f}": vision(f, name, _PICTURES, options) for f, name in kinds.items()}
     branches = {**options, "num_parallel_branches": 2}
-    zoo["vit_pytorch parallel_vit"] = _vision("parallel_vit", "ViT", _PICTURES, branches)
+    zoo["vit_pytorch parallel_vit"] = vision("parallel_vit", "ViT", _PICTURES, branches)
     for file, name in (("vit_1d", "ViT"), ("simple_vit_1d", "SimpleViT")):
-        zoo[f"vit_pytorch {file}"] = _vision(file, name, amounts(3, 32), _SERIES)
+        zoo[f"vit_pytorch {file}"] = vision(file, name, amounts(3, 32), _SERIES)
     film = {"image_size": 32, **_FRAMES, **_LAYERS, **_HEADS}
-    zoo["vit_pytorch vit_3d"] = _vision("vit_3d", "ViT", amounts(3, 4, 32, 32), film)
+    zoo["vit_pytorch vit_3d"] = vision("vit_3d", "ViT", amounts(3, 4, 32, 32), film)
     tokens = {"image_size": 32, "num_classes": 5, **_LAYERS, **_HEADS}
-    zoo["vit_pytorch t2t"] = _vision("t2t", "T2TViT", _PICTURES, tokens)
+    zoo["vit_pytorch t2t"] = vision("t2t", "T2TViT", _PICTURES, tokens)
     return zoo
 
 
