@@ -16,10 +16,10 @@ relations do not follow, half by half, until the `Budget` is spent. What is not 
 ``unknown``, and `Chain.untested` names the layers.
 
 A network with noise is run with the random streams re-seeded at the moment layer i fires. If layer
-j, given Z_i, still depends on the noise drawn before that moment, both **share noise** (a tied
-dropout mask) and the pair is no Markov chain; if it depends on the noise drawn afterwards, the
-noise is **fresh**. Rows that depend on the other rows of the batch are noise of this kind too, in
-every mode.
+j, given a Z_i that has noise, still depends on the noise drawn before that moment, both **share
+noise** (a tied dropout mask) and the pair is no Markov chain; if it depends on the noise drawn
+afterwards, or Z_i has none, the noise is **fresh**. Rows that depend on the other rows of the batch
+are noise of this kind too, in every mode.
 """
 
 from __future__ import annotations

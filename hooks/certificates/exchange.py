@@ -89,15 +89,19 @@ class Exchange:
     def _noise_of(
         self, site: Site, put_back: Mapping[str, Patch], near: Values
     ) -> tuple[set[str], set[str]]:
-        """Layers that depend, given this one, on noise before it (shared) or behind it (fresh)."""
+        """Layers that depend, given this one, on noise that it has (shared) or has not (fresh).
+
+        A layer without noise shares none, wherever the noise of the others was drawn.
+        """
         found, rows, name = self._found, self._rows, site.name
         differing = partial(self._bench.differing, near, lambda _layer: self._tolerance)
         after = AFTER if found.random else None
         shared, fresh = set[str](), set[str]()
-        if name in found.random:  # a layer without noise shares none
+        if name in found.random:
             shared |= differing(rows.x, OTHER, put_back, after=after)
-        if found.random:
             fresh |= differing(rows.x, patches=put_back, after=AFTER_OTHER)
+        elif found.random:
+            fresh |= differing(rows.x, OTHER, put_back, after=AFTER_OTHER)
         if found.carried:
             moved = differing(rows.x, patches=put_back, after=after, carry=True)
             (shared if name in found.carried else fresh).update(moved)
