@@ -8,27 +8,13 @@ module holds is remembered before a probe, and put back after it.
 
 from __future__ import annotations
 
-import collections
-import random
 from collections.abc import Collection
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from infoplane.hooks.network.remembered import (
-    UNCHANGING,
-    Remembered,
-    RememberedArray,
-    RememberedHooks,
-    RememberedSequence,
-    RememberedSet,
-    RememberedStream,
-    RememberedTable,
-    RememberedTensor,
-    can_be_copied,
-)
+from infoplane.hooks.network.holdings import Holdings
+from infoplane.hooks.network.remembered import Remembered, RememberedTensor, can_be_copied
 
 COPY_BYTES = 2**30
 """When attaching, parameters are copied where all of them together take at most this; so are the
@@ -38,12 +24,6 @@ SMALL_BYTES = 2**20
 """Of tensors in attributes this much is copied at every capture, whether or not they were seen to
 change.
 """
-MOST_VALUES = 2000
-"""Values of one object that are followed: what holds more is part of the program around the
-network.
-"""
-_OF_TORCH = frozenset(vars(nn.Module()))
-_STREAMS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
 class NetworkState:
@@ -88,7 +68,7 @@ class NetworkState:
         room = COPY_BYTES if written is None else SMALL_BYTES
         for path, module in model.named_modules():
             if not _keeps_state_elsewhere(module):
-                walk = _Walk(seen, room, written or ())
+                walk = Holdings(seen, room, written or ())
                 walk.module(f"{path}." if path else "", module)
                 self._things += walk.things
                 self._watched += walk.watched
@@ -115,112 +95,6 @@ class NetworkState:
                 self._watched.append((name, parameter, parameter._version))
 
 
-class _Walk:
-    """Follows what one module holds, or one object in it.
-
-    Args:
-        seen: ids of what is remembered already.
-        room: bytes that may still be copied.
-        written: names of what is copied whatever its size.
-        strict: whether a value of an unknown kind means that the object is no plain data.
-
-    Attributes:
-        plain: whether everything met so far is plain data.
-    """
-
-    def __init__(
-        self, seen: set[int], room: int, written: Collection[str], *, strict: bool = False
-    ) -> None:
-        self.seen, self.room, self._written, self._strict = seen, room, written, strict
-        self.things: list[Remembered] = []
-        self.watched: list[tuple[str, Tensor, int]] = []
-        self.plain = True
-        self._values = 0
-
-    def module(self, prefix: str, module: nn.Module) -> None:
-        """The attributes of a module, and which parameters, buffers and submodules it has."""
-        own = vars(module)
-        self.things.append(RememberedTable(own, prefix, without=_OF_TORCH))
-        tables: list[dict[str, Any]] = [module._buffers, module._modules]
-        if all(p is None or p.is_meta or can_be_copied(p) for p in module._parameters.values()):
-            tables.append(module._parameters)  # sharded ones are exchanged by their owner
-        for table in tables:
-            self.things.append(RememberedTable(table, prefix))
-        self.things.append(RememberedHooks(module, f"{prefix}hooks"))
-        for name, value in own.items():
-            if name not in _OF_TORCH:
-                self.value(prefix + name, value)
-
-    def value(self, name: str, value: Any) -> None:  # Any: whatever a network keeps
-        """One value of an attribute, and what it holds."""
-        if isinstance(value, UNCHANGING) or id(value) in self.seen or not self.plain:
-            return
-        self._values += 1
-        if self._strict and self._values > MOST_VALUES:
-            self.plain = False
-        elif isinstance(value, Tensor):
-            self._tensor(name, value)
-        elif isinstance(value, np.ndarray):
-            self._array(name, value)
-        elif isinstance(value, _STREAMS):
-            self._add(value, RememberedStream(value, name))
-        elif isinstance(value, (list, collections.deque)):
-            self._add(value, RememberedSequence(value, name))
-            self._each(name, list(value))
-        elif isinstance(value, dict):
-            self._add(value, RememberedTable(value, name))
-            self._each(name, list(value.values()))
-        elif isinstance(value, set):
-            self._add(value, RememberedSet(value, name))
-        elif isinstance(value, tuple):
-            self._each(name, list(value))
-        elif _may_be_plain(value):
-            self._object(name, value)
-        else:
-            self.plain = not self._strict
-
-    def _each(self, name: str, values: list[Any]) -> None:
-        for value in values:
-            self.value(name, value)
-
-    def _add(self, value: object, thing: Remembered) -> None:
-        self.seen.add(id(value))
-        self.things.append(thing)
-
-    def _tensor(self, name: str, tensor: Tensor) -> None:
-        if not can_be_copied(tensor):
-            return
-        if self._copied(name, tensor.nbytes):
-            self._add(tensor, RememberedTensor(tensor, name))
-        else:
-            self.watched.append((name, tensor, tensor._version))
-
-    def _array(self, name: str, array: np.ndarray[Any, Any]) -> None:
-        if not array.dtype.hasobject and self._copied(name, array.nbytes):
-            self._add(array, RememberedArray(array, name))
-
-    def _copied(self, name: str, size: int) -> bool:
-        if name in self._written:
-            return True
-        fits = size <= self.room
-        self.room -= size if fits else 0
-        return fits
-
-    def _object(self, name: str, value: object) -> None:
-        """An object is followed as a whole or not at all."""
-        inner = _Walk(self.seen | {id(value)}, self.room, self._written, strict=True)
-        inner._add(value, RememberedTable(vars(value), name))
-        inner._each(name, list(vars(value).values()))
-        if inner.plain:
-            self.seen |= inner.seen
-            self.things += inner.things
-            self.watched += inner.watched
-            self.room = inner.room
-        else:
-            self.seen.add(id(value))
-            self.plain = not self._strict
-
-
 def _note(names: list[str], more: list[str]) -> None:
     for name in more:
         if name not in names:
@@ -235,8 +109,3 @@ def _keeps_state_elsewhere(module: nn.Module) -> bool:
     """
     of_exchange = type(module).__module__.startswith("torch.distributed")
     return of_exchange or isinstance(module, torch.jit.ScriptModule)
-
-
-def _may_be_plain(value: object) -> bool:
-    of_torch = type(value).__module__.partition(".")[0] == "torch"
-    return hasattr(value, "__dict__") and not of_torch and not isinstance(value, nn.Module)
