@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import collections
-import random
 from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.network.remembered import (
@@ -18,18 +16,17 @@ from infoplane.hooks.network.remembered import (
     RememberedHooks,
     RememberedSequence,
     RememberedSet,
-    RememberedStream,
     RememberedTable,
     RememberedTensor,
     can_be_copied,
 )
+from infoplane.hooks.network.streams import STREAMS, RememberedStream
 
 MOST_VALUES = 2000
 """Values of one object that are followed: what holds more is part of the program around the
 network.
 """
 _OF_TORCH = frozenset(vars(nn.Module()))
-_STREAMS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
 
 
 class Holdings:
@@ -79,7 +76,7 @@ class Holdings:
             self._tensor(name, value)
         elif isinstance(value, np.ndarray):
             self._array(name, value)
-        elif isinstance(value, _STREAMS):
+        elif isinstance(value, STREAMS):
             self._add(value, RememberedStream(value, name))
         elif isinstance(value, (list, collections.deque)):
             self._add(value, RememberedSequence(value, name))

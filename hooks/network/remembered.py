@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import collections
 import enum
-import pickle
-import random
 import types
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -48,7 +46,6 @@ _HOOKS = tuple(
 )
 """Tables of hooks that run before and behind a forward and on the way back."""
 Sequence = list[Any] | collections.deque[Any]  # Any: whatever a network keeps
-Stream = torch.Generator | np.random.Generator | np.random.RandomState | random.Random
 
 
 class Remembered(Protocol):
@@ -181,26 +178,6 @@ class RememberedArray:
         return [self._name]
 
 
-class RememberedStream:
-    """A random generator that a network owns: where its stream stands."""
-
-    def __init__(self, live: Stream, name: str) -> None:
-        self._live, self._name, self._before = live, name, _position(live)
-
-    def put_back(self) -> list[str]:
-        if pickle.dumps(_position(self._live)) == pickle.dumps(self._before):
-            return []
-        if isinstance(self._live, torch.Generator):
-            self._live.set_state(self._before)
-        elif isinstance(self._live, np.random.Generator):
-            self._live.bit_generator.state = self._before
-        elif isinstance(self._live, np.random.RandomState):
-            self._live.set_state(self._before)
-        else:
-            self._live.setstate(self._before)
-        return [self._name]
-
-
 def can_be_copied(tensor: Tensor) -> bool:
     """Whether a tensor is its numbers and nothing else.
 
@@ -208,14 +185,6 @@ def can_be_copied(tensor: Tensor) -> bool:
     """
     plain = type(tensor) in (Tensor, nn.Parameter, nn.Buffer)
     return plain and tensor.layout == torch.strided and not (tensor.is_meta or tensor.is_nested)
-
-
-def _position(stream: Stream) -> Any:  # Any: every library has its own form
-    if isinstance(stream, torch.Generator):
-        return stream.get_state()
-    if isinstance(stream, np.random.Generator):
-        return stream.bit_generator.state
-    return stream.get_state() if isinstance(stream, np.random.RandomState) else stream.getstate()
 
 
 def _same_storage(a: Tensor, b: Tensor) -> bool:
