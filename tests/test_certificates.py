@@ -233,6 +233,33 @@ def test_the_certificate_says_where_noise_is_drawn() -> None:
     assert ("a", "d") in chain.fresh_noise and ("d", "out") not in chain.fresh_noise
 
 
+class DrawnEarly(nn.Module):
+    """Draws its noise before the first layer, and lets it in behind the first and the second."""
+
+    layers = ("a", "b", "c")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(6, 2), nn.Linear(2, 4), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        noise = torch.randn(len(x), 2)
+        hidden = torch.tanh(self.b(torch.relu(self.a(x)) + noise))
+        return self.c(hidden * (1 + noise.sum(1, keepdim=True)))  # type: ignore[no-any-return]
+
+
+def test_noise_drawn_before_a_layer_without_noise_is_fresh_behind_it() -> None:
+    chain = interchange(DrawnEarly(), inputs(0)[0], ["a", "b", "c"])
+    assert chain.noisy == ("b", "c")
+    assert set(chain.fresh_noise) == {("a", "b"), ("a", "c")}
+    assert chain.shared_noise == (("b", "c"),)
+
+
+@pytest.mark.parametrize("draws", [1, 2])
+def test_noise_drawn_early_is_no_fault(draws: int) -> None:
+    assert judged(trained(DrawnEarly, 0, steps=1, schedule=ip.at(0), draws=draws)).passed
+
+
 def test_layers_that_share_noise_are_not_comparable() -> None:
     report = judged(trained(Masked, 0, steps=1, schedule=ip.at(0), noise="independent"))
     pairs = [f for f in report if (f.upstream, f.downstream) == ("b", "out")]

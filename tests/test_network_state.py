@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import collections
+import copy
 import random
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -96,6 +98,41 @@ class ObjectOfItsOwn(Stateful):
         return self.memory.slots[0] / self.memory.writes
 
 
+@dataclass(slots=True)
+class Memory:
+    """State without a ``__dict__``."""
+
+    writes: int
+    slots: list[Tensor]
+
+
+class SlottedObject(Stateful):
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory, self.mask = Memory(0, [torch.ones(6)]), bytearray(6)
+
+    def scale(self, hidden: Tensor) -> Tensor:
+        self.memory.writes += 1
+        self.memory.slots[0] = self.memory.slots[0] * 0.5 + hidden.mean(0).detach()
+        self.mask[self.memory.writes % 6] += 1
+        return self.memory.slots[0] / self.memory.writes + torch.tensor([*self.mask])
+
+
+class TeacherInList(Stateful):
+    """A mean of the past weights, in a list so that no optimiser sees it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.teachers = [copy.deepcopy(self.first)]
+
+    def scale(self, hidden: Tensor) -> Tensor:
+        (teacher,) = self.teachers
+        with torch.no_grad():
+            for mean, now in zip(teacher.parameters(), self.first.parameters(), strict=True):
+                mean.mul_(0.9).add_(0.1 * now)
+        return 1 + teacher.weight.mean()
+
+
 class OwnRandomStreams(Stateful):
     def __init__(self) -> None:
         super().__init__()
@@ -180,6 +217,8 @@ KINDS = [
     Counter,
     Containers,
     ObjectOfItsOwn,
+    SlottedObject,
+    TeacherInList,
     OwnRandomStreams,
     RescaledInEvaluation,
     ClippedByData,
@@ -270,6 +309,25 @@ def test_an_object_that_leads_into_the_program_is_not_followed() -> None:
     net.trainer = None  # type: ignore[assignment]
     state.restore()
     assert net.trainer is trainer and trainer.epochs == [1, 2]
+
+
+def test_a_write_that_changes_nothing_yet_is_named() -> None:
+    net = nn.Linear(2, 2)
+    net.weight.data.clamp_(-0.5, 0.5)
+    state = NetworkState(net)
+    with torch.no_grad():
+        net.weight.clamp_(-1, 1)
+    state.restore()
+    assert state.changed == ["weight"]
+
+
+def test_a_module_of_the_network_in_a_list_is_followed_once() -> None:
+    net = nn.Sequential(nn.Linear(2, 2))
+    net.again = [net[0], net]
+    state = NetworkState(net)
+    net[0].weight.data.add_(1)
+    state.restore()
+    assert state.changed == ["0.weight"]
 
 
 def test_parameters_too_large_to_copy_are_named_when_a_forward_writes_into_them(

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from infoplane.hooks.network.remembered import (
@@ -16,9 +17,12 @@ from infoplane.hooks.network.remembered import (
     RememberedHooks,
     RememberedSequence,
     RememberedSet,
+    RememberedSlots,
     RememberedTable,
     RememberedTensor,
     can_be_copied,
+    slots_of,
+    version_of,
 )
 from infoplane.hooks.network.streams import STREAMS, RememberedStream
 
@@ -78,7 +82,7 @@ class Holdings:
             self._array(name, value)
         elif isinstance(value, STREAMS):
             self._add(value, RememberedStream(value, name))
-        elif isinstance(value, (list, collections.deque)):
+        elif isinstance(value, (list, collections.deque, bytearray)):
             self._add(value, RememberedSequence(value, name))
             self._each(name, list(value))
         elif isinstance(value, dict):
@@ -88,10 +92,23 @@ class Holdings:
             self._add(value, RememberedSet(value, name))
         elif isinstance(value, tuple):
             self._each(name, list(value))
+        elif isinstance(value, nn.Module) and not self._strict:
+            self._unlisted(name, value)
         elif _may_be_plain(value):
             self._object(name, value)
         else:
             self.plain = not self._strict
+
+    def _unlisted(self, name: str, module: nn.Module) -> None:
+        """A module that none has among its own: a teacher in a list, so that nothing trains it."""
+        for path, inner in module.named_modules():
+            if id(inner) in self.seen or keeps_state_elsewhere(inner):
+                continue
+            self.seen.add(id(inner))
+            prefix = f"{name}.{path}." if path else f"{name}."
+            for key, tensor in [*inner._parameters.items(), *inner._buffers.items()]:
+                self.value(prefix + key, tensor)
+            self.module(prefix, inner)
 
     def _each(self, name: str, values: list[Any]) -> None:
         for value in values:
@@ -107,7 +124,7 @@ class Holdings:
         if self._copied(name, tensor.nbytes):
             self._add(tensor, RememberedTensor(tensor, name))
         else:
-            self.watched.append((name, tensor, tensor._version))
+            self.watched.append((name, tensor, version_of(tensor)))
 
     def _array(self, name: str, array: np.ndarray[Any, Any]) -> None:
         if not array.dtype.hasobject and self._copied(name, array.nbytes):
@@ -123,8 +140,11 @@ class Holdings:
     def _object(self, name: str, value: object) -> None:
         """An object is followed as a whole or not at all."""
         inner = Holdings(self.seen | {id(value)}, self.room, self._written, strict=True)
-        inner._add(value, RememberedTable(vars(value), name))
-        inner._each(name, list(vars(value).values()))
+        slots = slots_of(value)
+        inner._add(value, RememberedSlots(value, name))
+        if own := getattr(value, "__dict__", None):
+            inner._add(own, RememberedTable(own, name))
+        inner._each(name, [*slots.values(), *(own or {}).values()])
         if inner.plain:
             self.seen |= inner.seen
             self.things += inner.things
@@ -135,6 +155,18 @@ class Holdings:
             self.plain = not self._strict
 
 
+def keeps_state_elsewhere(module: nn.Module) -> bool:
+    """Whether a module keeps state that is no attribute of it.
+
+    Wrappers of torch.distributed keep an exchange between processes, scripted modules their
+    attributes in C++.
+    """
+    of_exchange = type(module).__module__.startswith("torch.distributed")
+    return of_exchange or isinstance(module, torch.jit.ScriptModule)
+
+
 def _may_be_plain(value: object) -> bool:
-    of_torch = type(value).__module__.partition(".")[0] == "torch"
-    return hasattr(value, "__dict__") and not of_torch and not isinstance(value, nn.Module)
+    kind = type(value)
+    if kind.__module__.partition(".")[0] == "torch" or isinstance(value, nn.Module):
+        return False
+    return hasattr(value, "__dict__") or any("__slots__" in vars(base) for base in kind.__mro__)

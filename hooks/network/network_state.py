@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import torch
 from torch import Tensor, nn
 
-from infoplane.hooks.network.holdings import Holdings
-from infoplane.hooks.network.remembered import Remembered, RememberedTensor, can_be_copied
+from infoplane.hooks.network.holdings import Holdings, keeps_state_elsewhere
+from infoplane.hooks.network.remembered import (
+    Remembered,
+    RememberedTensor,
+    can_be_copied,
+    version_of,
+)
 
 COPY_BYTES = 2**30
 """When attaching, parameters are copied where all of them together take at most this; so are the
@@ -59,7 +63,7 @@ class NetworkState:
         self.lost: list[str] = []
         self._things: list[Remembered] = []
         self._watched: list[tuple[str, Tensor, int]] = []
-        seen: set[int] = set()
+        seen = {id(module) for module in model.modules()}
         self._add_parameters(model, seen, written)
         for name, buffer in model.named_buffers():
             seen.add(id(buffer))
@@ -67,7 +71,7 @@ class NetworkState:
                 self._things.append(RememberedTensor(buffer, name))
         room = COPY_BYTES if written is None else SMALL_BYTES
         for path, module in model.named_modules():
-            if not _keeps_state_elsewhere(module):
+            if not keeps_state_elsewhere(module):
                 walk = Holdings(seen, room, written or ())
                 walk.module(f"{path}." if path else "", module)
                 self._things += walk.things
@@ -78,7 +82,7 @@ class NetworkState:
         """Put back what differs; repeating it changes nothing."""
         for thing in self._things:
             _note(self.changed, thing.put_back())
-        _note(self.lost, [name for name, t, version in self._watched if t._version != version])
+        _note(self.lost, [name for name, t, version in self._watched if version_of(t) != version])
 
     def _add_parameters(
         self, model: nn.Module, seen: set[int], written: Collection[str] | None
@@ -92,20 +96,10 @@ class NetworkState:
             if name in written:
                 self._things.append(RememberedTensor(parameter, name))
             else:
-                self._watched.append((name, parameter, parameter._version))
+                self._watched.append((name, parameter, version_of(parameter)))
 
 
 def _note(names: list[str], more: list[str]) -> None:
     for name in more:
         if name not in names:
             names.append(name)
-
-
-def _keeps_state_elsewhere(module: nn.Module) -> bool:
-    """Whether a module keeps state that is no attribute of it.
-
-    Wrappers of torch.distributed keep an exchange between processes, scripted modules their
-    attributes in C++.
-    """
-    of_exchange = type(module).__module__.startswith("torch.distributed")
-    return of_exchange or isinstance(module, torch.jit.ScriptModule)

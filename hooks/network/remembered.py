@@ -45,7 +45,7 @@ _HOOKS = tuple(
     name for name, value in vars(nn.Module()).items() if "ward" in name and isinstance(value, dict)
 )
 """Tables of hooks that run before and behind a forward and on the way back."""
-Sequence = list[Any] | collections.deque[Any]  # Any: whatever a network keeps
+Sequence = list[Any] | collections.deque[Any] | bytearray  # Any: whatever a network keeps
 
 
 class Remembered(Protocol):
@@ -114,7 +114,7 @@ class RememberedHooks:
 
 
 class RememberedSequence:
-    """A list or deque: which objects are in it, in which order."""
+    """A list, deque or bytearray: which objects are in it, in which order."""
 
     def __init__(self, live: Sequence, name: str) -> None:
         self._live, self._name, self._before = live, name, list(live)
@@ -145,13 +145,14 @@ class RememberedSet:
 class RememberedTensor:
     """A tensor: its storage and its values.
 
-    By value, for batch normalisation moves its statistics without a new version number.
+    By value, for batch normalisation moves its statistics without a new version number. What was
+    written into counts as changed, whatever was written.
     """
 
     def __init__(self, live: Tensor, name: str) -> None:
         self._live, self._name = live, name
         self._alias = live.detach()  # the same storage
-        self._copy = self._alias.clone()
+        self._copy, self._version = self._alias.clone(), version_of(live)
 
     def put_back(self) -> list[str]:
         moved = not _same_storage(self._live, self._alias)
@@ -162,7 +163,34 @@ class RememberedTensor:
             self._alias.data.copy_(
                 self._copy
             )  # .data: a graph that uses it must not see a new version
-        return [self._name] if moved or differs else []
+        written = version_of(self._live) != self._version  # next time it may be other values
+        return [self._name] if moved or differs or written else []
+
+
+class RememberedSlots:
+    """The attributes of an object that has no ``__dict__``: which objects are in them.
+
+    Args:
+        live: the object.
+        name: how a change is named.
+    """
+
+    def __init__(self, live: object, name: str) -> None:
+        self._live, self._name, self._before = live, name, slots_of(live)
+
+    def put_back(self) -> list[str]:
+        now = slots_of(self._live)
+        other = [
+            key
+            for key in {**now, **self._before}
+            if now.get(key, self) is not self._before.get(key, self)
+        ]
+        for key in other:
+            if key in self._before:
+                object.__setattr__(self._live, key, self._before[key])  # frozen ones too
+            else:
+                object.__delattr__(self._live, key)
+        return [self._name] if other else []
 
 
 class RememberedArray:
@@ -176,6 +204,19 @@ class RememberedArray:
             return []
         self._live[...] = self._copy
         return [self._name]
+
+
+def slots_of(value: object) -> dict[str, Any]:  # Any: whatever a network keeps
+    """What the ``__slots__`` of an object hold, by name; those that are empty are left out."""
+    declared = [vars(kind).get("__slots__", ()) for kind in type(value).__mro__]
+    names = [name for slots in declared for name in ((slots,) if isinstance(slots, str) else slots)]
+    own = [name for name in names if name not in ("__dict__", "__weakref__")]
+    return {name: getattr(value, name) for name in own if hasattr(value, name)}
+
+
+def version_of(tensor: Tensor) -> int:
+    """How often a tensor was written into; 0 where nobody counts."""
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def can_be_copied(tensor: Tensor) -> bool:
