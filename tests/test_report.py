@@ -9,6 +9,7 @@ import json
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,15 @@ def test_the_summary_names_saturation_reduction_and_failures() -> None:
         and "1 cells could not be measured" in text
         and "bound nothing" in text
     )
+
+
+@pytest.mark.parametrize("paths", [False, True])
+def test_the_folders_of_this_machine_are_in_the_page_where_they_are_asked_for(
+    paths: bool, tmp_path: Path
+) -> None:
+    plane = replace(make_plane(), provenance={"archive": "/home/someone/secret/run"})
+    page = write_report(tmp_path / "r.html", plane, paths=paths).read_text("utf-8")
+    assert ("/home/someone" in page) == paths
 
 
 def test_an_existing_report_is_kept_when_overwriting_is_refused(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def write_report(
     tables: Table | None = None,
     judged: Judged | None = None,
     estimator: str | None = None,
+    paths: bool = False,
     overwrite: bool = True,
 ) -> Path:
     """Write one self-contained interactive HTML file; returns its path.
@@ -119,6 +121,8 @@ def write_report(
         judged: phases, sensitivity, mechanism and other runs, each a section of its own.
         estimator: spec that the page shows first; None takes the plane's first whose numbers are
             bits.
+        paths: keep the full path of the run in the file; its name alone otherwise, since a page is
+            sent to others.
         overwrite: replace an existing file.
 
     Raises:
@@ -132,7 +136,15 @@ def write_report(
     refuse_empty(plane, "reporting")
     if path.exists() and not overwrite:
         raise ArchiveExists(f"{path} exists; pass overwrite=True to replace it")
+    shown = plane if paths else without_paths(plane)
     text = page(
-        page_data(plane, report, title=title, tables=tables, judged=judged, estimator=estimator)
+        page_data(shown, report, title=title, tables=tables, judged=judged, estimator=estimator)
     )
     return write_text(path, text)
+
+
+def without_paths(plane: Plane) -> Plane:
+    """Return the plane with the name of its run in place of the path on this machine."""
+    stated = plane.provenance.get("archive", "")
+    provenance = {**plane.provenance, "archive": Path(stated).name}
+    return replace(plane, provenance=provenance, run=plane.run_path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,15 +72,11 @@ def report(
         checked = check_dpi(plane, progress=True)
     from infoplane.analysis.report import write_report
 
-    shown = plane if paths else without_paths(plane)
-    say(write_report(output, shown, checked, title=title, judged=judged, estimator=spec))
-
-
-def without_paths(plane: Plane) -> Plane:
-    """Return the plane with the name of its run in place of the path on this machine."""
-    stated = plane.provenance.get("archive", "")
-    provenance = {**plane.provenance, "archive": Path(stated).name}
-    return replace(plane, provenance=provenance, run=plane.run_path)
+    say(
+        write_report(
+            output, plane, checked, title=title, judged=judged, estimator=spec, paths=paths
+        )
+    )
 
 
 def judge_all(
