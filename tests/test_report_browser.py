@@ -225,6 +225,29 @@ def test_the_title_is_seen_on_a_phone_however_long_the_status(opened: Watched) -
     page.set_viewport_size({"width": 1360, "height": 1000})
 
 
+def test_labels_cover_neither_the_name_of_the_ceiling_nor_each_other(opened: Watched) -> None:
+    page = opened.page
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.wait_for_timeout(300)
+    points = "[0.05, 0.2, 0.35].map((share) => [share * D.log2n, D.hy])"
+    boxes = page.evaluate(
+        f"""(() => {{
+            const points = {points};
+            const {{ text, textposition }} = labelled([0, 1, 2], points);
+            return text.map((t, k) => labelBox(pixelsOf(points[k]), t, textposition[k]))
+                .concat([obstacles([]).pop()]);
+        }})()"""
+    )
+    overlaps = [
+        (a, b)
+        for k, a in enumerate(boxes)
+        for b in boxes[k + 1 :]
+        if page.evaluate("([a, b]) => overlap(a, b)", [a, b])
+    ]
+    page.set_viewport_size({"width": 1360, "height": 1000})
+    assert not overlaps
+
+
 def test_markers_that_touch_share_one_label(opened: Watched) -> None:
     page = opened.page
     assert page.evaluate(

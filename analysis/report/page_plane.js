@@ -270,16 +270,49 @@ function labelsOf(layers, points) {
   return labels;
 }
 
-// Labels turn left where the colour bar is near.
+const CORNERS = ["top right", "top left", "bottom right", "bottom left"];
+const LETTER = 7;  // pixels across
+const LINE = 16;  // pixels up
+
+function overlap(a, b) {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+}
+
+function labelBox([x, y], label, corner) {
+  const width = LETTER * label.length;
+  const left = corner.endsWith("right") ? x + 6 : x - 6 - width;
+  const top = corner.startsWith("top") ? y - 6 - LINE : y + 6;
+  return { left, right: left + width, top, bottom: top + LINE };
+}
+
+// What a label must not cover: the markers, and the name of the ceiling at the upper left.
+function obstacles(points) {
+  const boxes = points.map(pixelsOf).map(([x, y]) => (
+    { left: x - 6, right: x + 6, top: y - 6, bottom: y + 6 }
+  ));
+  if (D.hy !== null) {
+    const line = pixelsOf([0, D.hy])[1];
+    const name = `${D.yname} = ${num(D.hy)}`;
+    boxes.push({ left: 0, right: 10 + LETTER * name.length, top: line - LINE, bottom: line });
+  }
+  return boxes;
+}
+
+// Each label at the first corner of its marker where it covers nothing and leaves no side.
 function labelled(layers, points) {
   const text = labelsOf(layers, points);
   const full = $("now-layer")._fullLayout;
-  const room = (point) => {
-    if (!full || point[0] === null) return Infinity;
-    return full.xaxis._length - full.xaxis.d2p(point[0]);
-  };
-  const isTight = (label, k) => room(points[k]) < 8 + 7 * label.length;
-  return { text, textposition: text.map((t, k) => (isTight(t, k) ? "top left" : "top right")) };
+  const right = full ? full.xaxis._length : Infinity;
+  const taken = obstacles(points.filter((point) => point[0] !== null));
+  const textposition = text.map((label, k) => {
+    if (label === "") return CORNERS[0];
+    const place = pixelsOf(points[k]);
+    const isFree = (box) => box.right <= right && !taken.some((other) => overlap(box, other));
+    const corner = CORNERS.find((at) => isFree(labelBox(place, label, at))) || CORNERS[0];
+    taken.push(labelBox(place, label, corner));
+    return corner;
+  });
+  return { text, textposition };
 }
 
 function nowTrace() {
