@@ -22,9 +22,10 @@ from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.renyi import MatrixRenyi, silverman_width
 from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
-from infoplane.analysis.kernels.pairwise import TILE, gaussian_sums
+from infoplane.analysis.kernels.pairwise import gaussian_sums
 from infoplane.analysis.kernels.pairwise_compiled import kernels
 from infoplane.analysis.kernels.threads import in_order, single_blas
+from infoplane.analysis.kernels.tiles import TILE
 from infoplane.analysis.studies.bin_width import entropies_of_widths
 from infoplane.types import continuous, discrete
 

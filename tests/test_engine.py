@@ -198,7 +198,8 @@ def test_processes_of_this_machine_give_the_same_bits(archive) -> None:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_device_asked_for_reaches_the_kernels(archive, monkeypatch, workers: int) -> None:
-    from infoplane.analysis.kernels import pairwise, pairwise_torch
+    from infoplane.analysis.kernels import device as devices
+    from infoplane.analysis.kernels import pairwise_torch
 
     asked, plain = [], pairwise_torch.grouped_sums
 
@@ -207,14 +208,14 @@ def test_the_device_asked_for_reaches_the_kernels(archive, monkeypatch, workers:
         return plain(z, variances, groupings, "cpu")
 
     monkeypatch.setattr(pairwise_torch, "grouped_sums", watched)
-    monkeypatch.setattr(pairwise, "require_device", lambda device: None)
+    monkeypatch.setattr(devices, "require_device", lambda device: None)
     one = ip.measure(archive, ["kde:variance=0.1"], resume=False, device="cuda:1", workers=workers)
     assert not one.failures and set(asked) == {"cuda:1"}
     asked.clear()
     compiled = ip.measure(
         archive, ["kde:variance=0.1"], resume=False, device="cpu", workers=workers
     )
-    assert not asked and pairwise.chosen_device(None) == "cpu"
+    assert not asked and devices.chosen_device(None) == "cpu"
     for a, b in zip(sorted(numbers(one)), sorted(numbers(compiled)), strict=True):
         assert a[:5] == b[:5] and a[5] == pytest.approx(b[5], abs=2e-5)
 

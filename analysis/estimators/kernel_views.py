@@ -13,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
+from infoplane.analysis.kernels.block_sums import block_sums
 from infoplane.analysis.kernels.blocks import mean_of, starting
-from infoplane.analysis.kernels.pairwise import (
-    anchored_sums,
-    block_sums,
-    chosen_device,
-    grouped_sums,
-)
+from infoplane.analysis.kernels.device import chosen_device
+from infoplane.analysis.kernels.pairwise import anchored_sums, grouped_sums
 from infoplane.analysis.kernels.threads import single_blas
 from infoplane.contract import Rows
 from infoplane.rows import cell_codes

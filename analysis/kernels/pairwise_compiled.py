@@ -20,8 +20,8 @@ from infoplane.jit import compiled, inlined
 
 _FAST = {"reassoc", "contract", "nsz", "nnan", "ninf"}
 _F = np.float32
-# 2^r = 1 + r (c1 + ...) on [-1/2, 1/2]: relative error 9.2e-8 before rounding (Remez), exactly 1 at
-# 0
+# 2^r = 1 + r (c1 + ...) on [-1/2, 1/2]: relative error 9.2e-8 before rounding (Remez), exactly 1
+# at 0
 _C1, _C2, _C3, _C4, _C5 = (
     _F(0.69314698),
     _F(0.24022242),
@@ -121,168 +121,221 @@ def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
             d[c] += _F(b0 * b0 + b1 * b1 + b2 * b2 + b3 * b3 + b4 * b4)
 
 
-@compiled()
-def tile(  # noqa: C901  # written as one loop, so that numba compiles one
-    g: Any,
-    zt: Any,
-    norms: Any,
-    first: Any,
-    last: Any,
-    groups: Any,
-    i0: int,
-    j0: int,
-    rows: int,
-    columns: int,
-    scales: Any,
+@compiled(forceinline=True)
+def add_by_class(
+    distances: Any,
+    scale: Any,
+    begin: Any,
+    within: Any,
+    beyond: Any,
+    running: Any,
     sums: Any,
-    below: Any,
-    at: int,
+    r: int,
 ) -> None:
+    """Add the kernels of row r with all columns, and with those of its class.
+
+    The columns before the class of the row, within it and after it are one loop, so that it is
+    compiled once.
+
+    Args:
+        distances: shape ``(columns,)``.
+        scale: of the exponents.
+        begin, within, beyond: the first column that counts, of the class, and after it.
+        running: sums of the columns so far, shape ``(2 + M, 2, columns)``: outside the class of the
+            row, then inside it.
+        sums: of the rows, shape ``(2 + M, 2, rows)``: all rows, then the own class.
+        r: the row.
+    """
+    for part in range(3):
+        first = begin if part == 0 else within if part == 1 else beyond
+        last = within if part == 0 else beyond if part == 1 else len(distances)
+        inside = part % 2
+        if last > first:
+            low, up = add_kernels(
+                distances[first:last],
+                scale,
+                running[inside, 0, first:last],
+                running[inside, 1, first:last],
+            )
+            sums[0, 0, r] += low
+            sums[0, 1, r] += up
+            if inside:
+                sums[1, 0, r] += low
+                sums[1, 1, r] += up
+
+
+@compiled(forceinline=True)
+def add_by_groups(
+    low: Any, up: Any, groups: Any, i: int, begin: int, running: Any, sums: Any, r: int
+) -> None:
+    """Add the kernels of row r, which is row i of all, with the columns of each of its M groups.
+
+    Args:
+        low, up: both kernels of the C columns from ``begin`` on, shape ``(C,)``.
+        groups: codes of all rows, shape ``(M, N)``.
+        i, begin: as said.
+        running, sums, r: as in `add_by_class`; of the running sums, the last C count.
+    """
+    skipped = running.shape[2] - len(low)
+    for m in range(len(groups)):
+        low_sum, up_sum = add_group(
+            low,
+            up,
+            groups[m, begin : begin + len(low)],
+            groups[m, i],
+            running[2 + m, 0, skipped:],
+            running[2 + m, 1, skipped:],
+        )
+        sums[2 + m, 0, r] += low_sum
+        sums[2 + m, 1, r] += up_sum
+
+
+@compiled(forceinline=True)
+def settle(running: Any, below: Any, offset: int) -> None:
+    """Add the running sums of columns to those in float64, and begin anew.
+
+    All rows are those outside the class and those inside it.
+
+    Args:
+        running: shape ``(V, 2 + M, 2, columns)``.
+        below: shape ``(V, 2 + M, 2, ...)``, where these columns begin at ``offset``.
+        offset: as said.
+    """
+    variances, kinds, bounds, columns = running.shape
+    for v in range(variances):
+        for b in range(bounds):
+            for c in range(columns):
+                outside, inside = np.float64(running[v, 0, b, c]), np.float64(running[v, 1, b, c])
+                below[v, 0, b, offset + c] += outside + inside
+            for m in range(1, kinds):
+                for c in range(columns):
+                    below[v, m, b, offset + c] += running[v, m, b, c]
+    running[:] = 0
+
+
+@compiled()
+def tile(products: Any, points: Any, classes: Any, at: Any, sums: Any, below: Any) -> None:
     """Add one tile of the upper half to the sums of its rows and of its columns.
 
-    Products ``g`` are used when it has entries, coordinates ``zt`` otherwise. Rows are sorted by
-    class: row i's class is first[i]..last[i]. ``groups`` (m, n) are further groupings. ``sums`` (v,
-    2 + m, 2, rows) and ``below`` (v, 2 + m, 2, ...), where the columns of this tile begin ``at``:
-    of all rows, own class, own groups; low and up. All arrays are whole ones: numba compiles once
-    more for slices.
+    All arrays are whole ones: numba compiles once more for slices.
+
+    Args:
+        products: of these rows and columns, shape ``(height, width)``; empty: take differences.
+        points: `Points`, as a tuple: N sorted rows, V variances.
+        classes: `Classes` of these rows, as a tuple, with M further groupings.
+        at: `Tile`, as a tuple.
+        sums: of the rows, shape ``(V, 2 + M, 2, height)``: over all rows, the own class and the own
+            groups; low, then up.
+        below: likewise of the columns, shape ``(V, 2 + M, 2, ...)``, these from the offset on.
     """
-    d = np.empty(columns, np.float32)
-    low = np.empty(columns, np.float32)
-    up = np.empty(columns, np.float32)
-    nv, ng = len(scales), len(groups)
-    running = np.zeros(
-        (nv, 2 + ng, 2, columns), np.float32
-    )  # of columns: outside the class of the row, inside it, inside its groups
-    diagonal = i0 == j0
-    for r in range(rows):
-        i = i0 + r
-        lo = r + 1 if diagonal else 0
-        if g.size:
-            distances_from_products(g[r, lo:], norms[i], norms[j0 + lo : j0 + columns], d[lo:])
+    columns, norms, scales = points
+    first, last, groups = classes
+    row, column, height, width, offset = at
+    distances = np.empty(width, np.float32)
+    low = np.empty(width, np.float32)
+    up = np.empty(width, np.float32)
+    running = np.zeros((len(scales), 2 + len(groups), 2, width), np.float32)
+    end = column + width
+    for r in range(height):
+        i = row + r
+        start = r + 1 if row == column else 0
+        begin = column + start
+        if products.size:
+            distances_from_products(
+                products[r, start:], norms[i], norms[begin:end], distances[start:]
+            )
         else:
-            distances_from_columns(zt, i, j0 + lo, j0 + columns, d[lo:])
-        start = min(max(first[i] - j0, lo), columns)
-        stop = max(min(last[i] - j0, columns), start)
-        for v in range(nv):
-            for k in range(
-                3
-            ):  # before the class of the row, within it, after it: written once, compiled once
-                c0 = lo if k == 0 else start if k == 1 else stop
-                c1 = start if k == 0 else stop if k == 1 else columns
-                if c1 > c0:
-                    la, ua = add_kernels(
-                        d[c0:c1],
-                        scales[v],
-                        running[v, k % 2, 0, c0:c1],
-                        running[v, k % 2, 1, c0:c1],
-                    )
-                    sums[v, 0, 0, r] += la
-                    sums[v, 0, 1, r] += ua
-                    if k == 1:
-                        sums[v, 1, 0, r] += la
-                        sums[v, 1, 1, r] += ua
-            if ng:
-                kernels(d[lo:], scales[v], low[lo:], up[lo:])
-            for m in range(ng):
-                mine = groups[m, i]
-                others = groups[m, j0 + lo : j0 + columns]
-                la, ua = add_group(
-                    low[lo:],
-                    up[lo:],
-                    others,
-                    mine,
-                    running[v, 2 + m, 0, lo:],
-                    running[v, 2 + m, 1, lo:],
-                )
-                sums[v, 2 + m, 0, r] += la
-                sums[v, 2 + m, 1, r] += ua
-        if r % _FLUSH == _FLUSH - 1 or r == rows - 1:
-            for v in range(nv):
-                for b in range(2):
-                    for c in range(columns):
-                        below[v, 0, b, at + c] += np.float64(running[v, 0, b, c]) + np.float64(
-                            running[v, 1, b, c]
-                        )
-                    for m in range(1, 2 + ng):
-                        for c in range(columns):
-                            below[v, m, b, at + c] += running[v, m, b, c]
-            running[:] = 0
+            distances_from_columns(columns, i, begin, end, distances[start:])
+        within = min(max(first[i] - column, start), width)
+        beyond = max(min(last[i] - column, width), within)
+        for v in range(len(scales)):
+            add_by_class(distances, scales[v], start, within, beyond, running[v], sums[v], r)
+            if len(groups):
+                kernels(distances[start:], scales[v], low[start:], up[start:])
+                add_by_groups(low[start:], up[start:], groups, i, begin, running[v], sums[v], r)
+        if r % _FLUSH == _FLUSH - 1 or r == height - 1:
+            settle(running, below, offset)
 
 
 @compiled()
-def tile_of_blocks(
-    g: Any,
-    zt: Any,
-    norms: Any,
-    edges: Any,
-    of: Any,
-    i0: int,
-    j0: int,
-    rows: int,
-    columns: int,
-    scales: Any,
-    sums: Any,
-    below: Any,
-) -> None:
+def tile_of_blocks(products: Any, points: Any, blocks: Any, at: Any, sums: Any, below: Any) -> None:
     """As `tile`, with the sums over every block of the sorted rows apart.
 
     A row adds up stretches of columns, a column stretches of rows.
 
-    Block b is the rows edges[b] .. edges[b + 1], ``of`` (n,) the block of each row. ``sums`` (v, 2,
-    blocks, rows); ``below`` (v, 2, blocks of these rows, columns from i0 on).
+    Args:
+        products, points, at: as there.
+        blocks: `Blocks` of these rows, as a tuple.
+        sums: of the rows, shape ``(V, 2, blocks, height)``.
+        below: of the columns, shape ``(V, 2, blocks of these rows, ...)``.
     """
-    d = np.empty(columns, np.float32)
-    running = np.zeros((len(scales), 2, columns), np.float32)
-    for r in range(rows):
-        i = i0 + r
-        lo = r + 1 if i0 == j0 else 0
-        if g.size:
-            distances_from_products(g[r, lo:], norms[i], norms[j0 + lo : j0 + columns], d[lo:])
+    columns, norms, scales = points
+    edges, block_of = blocks
+    row, column, height, width, offset = at
+    distances = np.empty(width, np.float32)
+    running = np.zeros((len(scales), 2, width), np.float32)
+    end = column + width
+    for r in range(height):
+        i = row + r
+        start = r + 1 if row == column else 0
+        begin = column + start
+        if products.size:
+            distances_from_products(
+                products[r, start:], norms[i], norms[begin:end], distances[start:]
+            )
         else:
-            distances_from_columns(zt, i, j0 + lo, j0 + columns, d[lo:])
+            distances_from_columns(columns, i, begin, end, distances[start:])
         for v in range(len(scales)):
-            c, b = lo, of[min(j0 + lo, len(of) - 1)]
-            while c < columns:
-                end = min(edges[b + 1] - j0, columns)
-                la, ua = add_kernels(
-                    d[c:end], scales[v], running[v, 0, c:end], running[v, 1, c:end]
+            first, block = start, block_of[min(begin, len(block_of) - 1)]
+            while first < width:
+                last = min(edges[block + 1] - column, width)
+                low, up = add_kernels(
+                    distances[first:last],
+                    scales[v],
+                    running[v, 0, first:last],
+                    running[v, 1, first:last],
                 )
-                sums[v, 0, b, r] += la
-                sums[v, 1, b, r] += ua
-                c, b = end, b + 1
-        if r == rows - 1 or r % _FLUSH == _FLUSH - 1 or of[i + 1] != of[i]:
+                sums[v, 0, block, r] += low
+                sums[v, 1, block, r] += up
+                first, block = last, block + 1
+        if r == height - 1 or r % _FLUSH == _FLUSH - 1 or block_of[i + 1] != block_of[i]:
+            own = block_of[i] - block_of[row]
             for v in range(len(scales)):
-                for k in range(2):
-                    for c in range(columns):
-                        below[v, k, of[i] - of[i0], j0 - i0 + c] += running[v, k, c]
+                for b in range(2):
+                    for c in range(width):
+                        below[v, b, own, offset + c] += running[v, b, c]
             running[:] = 0
 
 
 @compiled()
-def rectangle(
-    g: Any, mine: Any, norms: Any, groups: Any, others: Any, scales: Any, sums: Any
-) -> None:
-    """Kernels of some rows with some columns, to the sums of the rows alone.
+def rectangle(products: Any, rows: Any, columns: Any, scales: Any, sums: Any) -> None:
+    """Add the kernels of some rows with some columns to the sums of the rows alone.
 
-    Products ``g``, squared norms and groups of both sides.
+    A row is met among the columns like any other.
 
-    ``sums`` (v, 1 + m, 2, rows). A row is met among the columns like any other.
+    Args:
+        products: shape ``(rows, columns)``.
+        rows, columns: `Side` of each.
+        scales: of the exponents, shape ``(V,)``.
+        sums: shape ``(V, 1 + M, 2, rows)``: over all columns, then over the own groups.
     """
-    rows, columns = g.shape
-    d = np.empty(columns, np.float32)
-    low = np.empty(columns, np.float32)
-    up = np.empty(columns, np.float32)
-    spare = np.zeros((2, columns), np.float32)
-    for r in range(rows):
-        distances_from_products(g[r], mine[r], norms, d)
+    height, width = products.shape
+    distances = np.empty(width, np.float32)
+    low = np.empty(width, np.float32)
+    up = np.empty(width, np.float32)
+    unread = np.zeros((2, width), np.float32)
+    for r in range(height):
+        distances_from_products(products[r], rows.norms[r], columns.norms, distances)
         for v in range(len(scales)):
-            a, b = add_kernels(d, scales[v], spare[0], spare[1])
-            sums[v, 0, 0, r] += a
-            sums[v, 0, 1, r] += b
-            if len(groups):
-                kernels(d, scales[v], low, up)
-            for m in range(len(groups)):
-                a, b = add_group(low, up, others[m], groups[m, r], spare[0], spare[1])
-                sums[v, 1 + m, 0, r] += a
-                sums[v, 1 + m, 1, r] += b
-        spare[:] = 0
+            low_sum, up_sum = add_kernels(distances, scales[v], unread[0], unread[1])
+            sums[v, 0, 0, r] += low_sum
+            sums[v, 0, 1, r] += up_sum
+            if len(rows.groups):
+                kernels(distances, scales[v], low, up)
+            for m in range(len(rows.groups)):
+                low_sum, up_sum = add_group(
+                    low, up, columns.groups[m], rows.groups[m, r], unread[0], unread[1]
+                )
+                sums[v, 1 + m, 0, r] += low_sum
+                sums[v, 1 + m, 1, r] += up_sum
+        unread[:] = 0

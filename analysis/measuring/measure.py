@@ -81,7 +81,7 @@ def measure(
             torch does not have.
     """
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.analysis.kernels.pairwise import require_device
+    from infoplane.analysis.kernels.device import require_device
 
     archive = open_run(archive)
     if label is not None:

@@ -33,7 +33,7 @@ def compile_kernels() -> None:
 
     from infoplane.analysis.dpi.check import check_dpi
     from infoplane.analysis.dpi.significance import permutation_p
-    from infoplane.analysis.kernels.pairwise import block_sums
+    from infoplane.analysis.kernels.block_sums import block_sums
     from infoplane.analysis.measuring.measure import measure
     from infoplane.sources import from_arrays
 

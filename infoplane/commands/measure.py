@@ -137,7 +137,7 @@ def measure(
         return
     refuse_together("only --follow keeps to a share", max_overhead=max_overhead != SHARE)
     from infoplane.analysis.estimators.spec import parse
-    from infoplane.analysis.kernels.pairwise import require_device
+    from infoplane.analysis.kernels.device import require_device
     from infoplane.analysis.measuring.measure import measure as run_measure
     from infoplane.analysis.studies.disagreement import companions, without_refused
     from infoplane.commands.outputs import PLANES, prepare

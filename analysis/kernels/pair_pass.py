@@ -1,0 +1,217 @@
+"""One pass over all pairs of sorted rows, by tiles of the upper half.
+
+Distances of few units are sums of differences; of more, they come from products that BLAS makes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.analysis.kernels.blocks import (
+    Centred,
+    Held,
+    Spilled,
+    fits_float32,
+    rows_per_block,
+)
+from infoplane.analysis.kernels.threads import in_order, single_blas
+from infoplane.analysis.kernels.tiles import TILE, Classes, Points, Tile
+from infoplane.contract import Rows
+
+DIRECT_DIM = 10
+"""Units up to which distances are sums of differences."""
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Values = NDArray[np.floating[Any]]
+Strip = Callable[[int], tuple[Floats, Floats]]
+"""From the first row of a strip to what it adds to the sums of its rows and of its columns."""
+Products = Callable[[int, int], Values]
+"""From the first of some columns and their number to the products of a strip of rows with them."""
+
+
+def all_pairs(z: Values | Rows, variances: Floats, order: Codes, classes: Classes) -> Floats:
+    """Sum the kernels of all pairs of different rows.
+
+    Args:
+        z: shape ``(N, dim)``.
+        variances: shape ``(V,)``.
+        order: sorts the rows by class, shape ``(N,)``.
+        classes: of the sorted rows, with M further groupings.
+
+    Returns:
+        Shape ``(V, 2 + M, 2, N)``, of the sorted rows: over all, the own class, the
+        own groups; 8 s2, then 2 s2.
+    """
+    n, dim = z.shape
+    rates = rates_of(variances)
+    total = np.zeros((len(rates), 2 + len(classes.groups), 2, n))
+    with single_blas():
+        if dim <= DIRECT_DIM:
+            columns = columns_of(z, order)
+            points = Points(columns, np.empty(0, columns.dtype), scales_of(rates))
+            _by_differences(_Pass(points, classes, total))
+            return total
+        for some, rows in passes(z, order, rates):
+            none = np.empty((1, 0), rows.norms.dtype)
+            part = np.zeros((int(some.sum()), *total.shape[1:]))
+            points = Points(none, rows.norms, scales_of(rates[some]))
+            _by_products(rows, _Pass(points, classes, part))
+            total[some] = part
+    return total
+
+
+def rates_of(variances: Floats) -> Floats:
+    return 1.0 / (8.0 * np.asarray(variances, np.float64))
+
+
+def scales_of(rates: Floats) -> Values:
+    """Return what squared distances are multiplied by, for powers of two."""
+    return (-rates * math.log2(math.e)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """What all tiles of one pass share.
+
+    N sorted rows, V variances, M further groupings.
+
+    Attributes:
+        points, classes: the rows.
+        total: their sums so far, see `all_pairs`, shape ``(V, 2 + M, 2, N)``.
+    """
+
+    points: Points
+    classes: Classes
+    total: Floats
+
+    def strip(
+        self, i: int, rows: int, start: int, stop: int, products: Products
+    ) -> tuple[Floats, Floats]:
+        """Return what pairs of rows and columns add to both.
+
+        Args:
+            i, rows: the first row, and how many.
+            start, stop: the columns.
+            products: of these rows with some columns.
+        """
+        from infoplane.analysis.kernels.pairwise_compiled import tile
+
+        sums = np.zeros((*self.total.shape[:3], rows))
+        below = np.zeros((*self.total.shape[:3], stop - start))
+        points, classes = tuple(self.points), tuple(self.classes)
+        for j in range(start, stop, TILE):
+            at = Tile(i, j, rows, min(TILE, stop - j), j - start)
+            tile(products(j, at.width), points, classes, tuple(at), sums, below)
+        return sums, below
+
+    def add(self, strips: range, begin: int, stop: int, strip: Strip) -> None:
+        """Add strips of rows, made on all threads, in their order.
+
+        The sums do not depend on the threads.
+
+        Args:
+            strips: first rows.
+            begin, stop: the columns they were held against; those before a strip itself are
+                left out.
+            strip: makes what the strip of such a first row adds.
+        """
+        for i, (sums, below) in zip(strips, in_order(strip, strips), strict=True):
+            self.total[..., max(i, begin) : stop] += below
+            self.total[..., i : i + sums.shape[-1]] += sums
+
+
+def _by_differences(shared: _Pass) -> None:
+    """Rows of few units: distances are sums of differences."""
+    n = shared.points.columns.shape[1]
+    nothing = np.empty((0, 0), shared.points.columns.dtype)
+
+    def strip(i: int) -> tuple[Floats, Floats]:
+        return shared.strip(i, min(TILE, n - i), i, n, lambda j, width: nothing)
+
+    shared.add(range(0, n, TILE), 0, n, strip)
+
+
+def _by_products(rows: Centred | Spilled, shared: _Pass) -> None:
+    """Blocks of rows against blocks of rows; within them strips of tiles, shared among threads."""
+    n = shared.total.shape[-1]
+    for a in range(0, n, rows.size):
+        left = rows.rows(a, a + rows.size)
+        for b in range(a, n, rows.size):
+            right = left if a == b else rows.rows(b, b + rows.size)
+            _add_block(shared, left, a, right, b)
+
+
+def _add_block(shared: _Pass, left: Values, a: int, right: Values, b: int) -> None:
+    """Add the pairs of rows ``left``, from row a on, and ``right``, from row b on."""
+    stop = b + len(right)
+
+    def strip(i: int) -> tuple[Floats, Floats]:
+        own = left[i - a : i - a + TILE]  # (rows, dim)
+        room = np.empty(len(own) * TILE, own.dtype)
+
+        def products(j: int, width: int) -> Values:
+            out = room[: len(own) * width].reshape(len(own), width)
+            return np.matmul(own, right[j - b : j - b + width].T, out=out)
+
+        return shared.strip(i, len(own), max(i, b), stop, products)
+
+    shared.add(range(a, a + len(left), TILE), b, stop, strip)
+
+
+def columns_of(z: Values | Rows, order: Codes) -> Values:
+    """Return coordinates of the sorted rows, few enough to fit into memory.
+
+    Shape (dim rounded up to a multiple of the loops' stride, n).
+    """
+    from infoplane.analysis.kernels.pairwise_compiled import UNROLL
+
+    n, dim = z.shape
+    values = (
+        z if isinstance(z, np.ndarray) else np.concatenate(list(z.blocks(rows_per_block(dim, 8))))
+    )
+    columns = np.zeros((-(-dim // UNROLL) * UNROLL, n), z.dtype)
+    columns[:dim] = values[order].T
+    return columns
+
+
+def passes(
+    z: Values | Rows, order: Codes, rates: Floats
+) -> Iterator[tuple[NDArray[np.bool_], Centred | Spilled]]:
+    """Sorted rows with the mean taken off.
+
+    In the narrowest dtype whose rounding the tolerance allows, and which rates it allows that for;
+    closed after use.
+    """
+    kind, rows = (Centred, Held(z)) if isinstance(z, np.ndarray) else (Spilled, z)
+    left = np.ones(len(rates), bool)
+    if rows.dtype != np.float64:
+        with closing(kind(rows, order, np.float32)) as narrow:
+            left = ~fits_float32(narrow.largest, rates)
+            if not left.all():
+                yield ~left, narrow
+    if left.any():
+        with closing(kind(rows, order, np.float64)) as wide:
+            yield left, wide
+
+
+def within_floats(variances: Floats) -> bool:
+    return bool(np.min(variances) > 1e-30 and np.max(variances) < 1e30)
+
+
+def in_unit(z: Values | Rows, variances: Floats) -> tuple[Values | Rows, Floats]:
+    """Return values and variances of an extreme scale in a power-of-two unit.
+
+    That is exact, and float32 exponents hold them.
+    """
+    if not isinstance(z, np.ndarray) or within_floats(variances):
+        return z, variances
+    unit = 2.0 ** -round(0.5 * float(np.log2(variances[0])))
+    with np.errstate(over="ignore", invalid="ignore"):  # who asked refuses what is not finite
+        return z * np.asarray(unit).astype(z.dtype), variances * unit * unit
