@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import DataLoader, Dataset, RandomSampler, TensorDataset
 
 from infoplane.archive import open_archive
@@ -91,11 +96,95 @@ def test_positional_arguments_may_hold_numbers() -> None:
         (torch.zeros(3), r"same number of rows, got {'x': 12, 'extra': 3}"),
         ({"inner": object()}, "probe input 'extra.inner' is a object"),
         (torch.eye(12).to_sparse(), "probe input 'extra' is a nested or sparse tensor"),
+        (pack_sequence([X[0], X[1]]), "probe input 'extra' is a PackedSequence.*padded ids"),
+        (X.to(torch.complex64), "probe input 'extra' is complex: give torch.view_as_real"),
+        (X.numpy().astype(complex), "probe input 'extra' is complex"),
+        (SimpleNamespace(to_numpy=X.numpy), r"'extra' is a SimpleNamespace.*\.to_numpy\(\)"),
     ],
 )
 def test_what_cannot_be_passed_on_is_refused_by_name(value: object, said: str) -> None:
     with pytest.raises(InputError, match=said):
         make_probe(({"x": X, "extra": value}, Y))
+
+
+class Point(NamedTuple):
+    at: Tensor
+    scale: float
+
+
+@dataclass(frozen=True)
+class Scene:
+    points: Tensor
+    name: str = "a"
+
+
+class Output(OrderedDict[str, Any]):
+    """A mapping whose entries are attributes too, as those of `transformers`."""
+
+    def __setitem__(self, key: str, value: object) -> None:
+        super().__setitem__(key, value)
+        super().__setattr__(key, value)
+
+
+@pytest.mark.parametrize(
+    ("given", "take"),
+    [
+        (Point(X, 2.0), lambda extra: extra.at * extra.scale),
+        (Scene(2 * X), lambda extra: extra.points),
+        (Output(state=X, more=Point(X, 1.0)), lambda extra: extra.state + extra.more.at),
+        ({0: X, ("a", 1): (X,)}, lambda extra: extra[0] + extra["a", 1][0]),
+        (lambda x: 2 * x, lambda extra: extra(X)),
+    ],
+)
+def test_a_structure_reaches_the_network_as_what_it_is(
+    given: object, take: Callable[[Any], Tensor]
+) -> None:
+    ((_, inputs),) = make_probe(({"x": X, "extra": given}, Y)).batches(12, torch.device("cpu"))
+    assert isinstance(inputs, dict) and type(inputs["extra"]) is type(given)
+    assert torch.equal(take(inputs["extra"]), 2 * X)
+
+
+def test_one_argument_may_hold_several_tensors() -> None:
+    probe = make_probe((Scene(X), Y))
+    assert isinstance(probe.inputs, tuple) and isinstance(probe.take(slice(3)).inputs[0], Scene)
+    assert probe.take(slice(3)).n == 3
+
+
+def test_a_list_of_vectors_is_a_list_of_rows() -> None:
+    assert torch.equal(make_probe(list(X)).tensors()["x"], X)
+
+
+def test_a_list_of_pictures_may_be_rows_or_batches_and_is_refused() -> None:
+    with pytest.raises(InputError, match=r"rows or batches of rows: give torch\.stack"):
+        make_probe([torch.zeros(3, 8, 8)] * 4)
+
+
+def test_an_error_in_a_batch_of_another_size_says_so(tmp_path: Path) -> None:
+    class Even(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([*self.fc(x).reshape(2, -1, 2)])
+
+    with pytest.raises(RuntimeError) as raised:
+        Recorder(
+            Even(), probe=torch.zeros(11, 3), to=tmp_path / "run", batch_size=4, verbose=False
+        ).open()
+    assert any(
+        "a batch of 3 rows, where batch_size is 4" in note for note in raised.value.__notes__
+    )
+
+
+def test_weights_without_values_are_named(tmp_path: Path) -> None:
+    with torch.device("meta"):
+        net = nn.Linear(3, 2)
+    with pytest.raises(Exception, match="meta") as raised:
+        Recorder(net, probe=X, to=tmp_path / "run", verbose=False).open()
+    assert any(
+        "'weight', 'bias'" in note and "load them" in note for note in raised.value.__notes__
+    )
 
 
 def _equal(probe: Probe, *inputs: Tensor) -> bool:

@@ -341,6 +341,11 @@ def _notes_on_failure(model: nn.Module, probe: Probe, rows: int, options: Option
             f"its parameters are {wanted}, the probe is {given[0]}: give the probe as "
             f"x.to({wanted}), or autocast= as in your training"
         )
+    if meta := [name for name, p in model.named_parameters() if p.is_meta]:
+        yield (
+            f"{_few(meta, 2)} are on the meta device, where weights have no values, unless "
+            "something brings them when a layer runs: load them before you attach"
+        )
     yield from probe.notes
     if _decoder_lost_labels(model, probe):
         yield (

@@ -5,22 +5,22 @@ Tensors with rows, what holds for all rows, and structures of both.
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 from infoplane.errors import InputError
 from infoplane.hooks.probing.spool import cast_on_disk, mapped_tensor
+from infoplane.hooks.probing.structures import CONSTANT, is_structure, parts_of, rebuilt
 
 Inputs = (
     Tensor | tuple[Any, ...] | dict[str, Any]
 )  # Any: tensors, constants, and structures of them
 """One argument, positional arguments, or keyword arguments."""
-_CONSTANT = (type(None), bool, int, float, complex, str, enum.Enum, torch.dtype)
 
 
 def map_tensors(
@@ -36,15 +36,15 @@ def map_tensors(
     """
     if isinstance(value, Tensor):
         return f(name or "x", value, *others)
-    if not isinstance(value, (dict, tuple, list)):
+    if not is_structure(value):
         return value
+    inner = parts_of(value)
+    of_others = [parts_of(other) for other in others]
     mapped = {}
-    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+    for key, part in inner.items():
         own = f"{name}.{key}" if name else str(key)
-        mapped[key] = map_tensors(f, inner, *(other[key] for other in others), name=own)
-    if isinstance(value, dict):
-        return mapped
-    return list(mapped.values()) if isinstance(value, list) else tuple(mapped.values())
+        mapped[key] = map_tensors(f, part, *(other[key] for other in of_others), name=own)
+    return rebuilt(value, mapped)
 
 
 def named_values(inputs: Inputs) -> Iterator[tuple[str, Any]]:  # Any: tensors and constants
@@ -55,9 +55,9 @@ def named_values(inputs: Inputs) -> Iterator[tuple[str, Any]]:  # Any: tensors a
     if isinstance(inputs, Tensor):
         yield "x", inputs
         return
-    for key, value in inputs.items() if isinstance(inputs, dict) else enumerate(inputs):
-        if isinstance(value, (dict, tuple, list)):
-            for inner, v in named_values(value if isinstance(value, dict) else tuple(value)):
+    for key, value in parts_of(inputs).items():
+        if is_structure(value):
+            for inner, v in named_values(value):
                 yield f"{key}.{inner}", v
         else:
             yield str(key), value
@@ -83,8 +83,10 @@ def as_inputs(x: object, dtype: torch.dtype | None = None) -> Inputs:
     """
     if isinstance(x, Mapping):
         return {str(key): as_argument(str(key), value, dtype) for key, value in x.items()}
-    if isinstance(x, tuple):
+    if isinstance(x, tuple) and not isinstance(x, PackedSequence):
         return tuple(as_argument(str(place), value, dtype) for place, value in enumerate(x))
+    if is_structure(x) and not isinstance(x, (tuple, list)):  # one argument that holds several
+        return (as_argument("0", x, dtype),)
     if isinstance(x, (str, list)) and (isinstance(x, str) or any(isinstance(t, str) for t in x)):
         raise InputError(_TEXTS)
     value = as_argument("x", x, dtype)
@@ -105,29 +107,48 @@ def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:
     Raises:
         InputError: nothing that can be cut into batches or passed on.
     """
+    _refuse_rowless(name, value)
     if isinstance(value, Tensor):
-        if value.is_nested or value.layout != torch.strided:
-            raise InputError(
-                f"probe input {name!r} is a nested or sparse tensor; pad it, or give it dense"
-            )
         return value.detach() if _is_mapped(value) else value.detach().clone()
-    if isinstance(value, _CONSTANT):
+    if isinstance(value, CONSTANT):
         return value
     if isinstance(value, np.memmap) and value.filename is not None:  # none of a copy in memory
         return _from_file(name, value, dtype)
     if isinstance(value, (np.ndarray, np.generic)):
         return _from_array(name, np.array(value), dtype)
-    if isinstance(value, Mapping):
-        return {str(k): as_argument(f"{name}.{k}", v, dtype) for k, v in value.items()}
-    if isinstance(value, tuple):
-        return tuple(as_argument(f"{name}.{i}", v, dtype) for i, v in enumerate(value))
+    if is_structure(value) and not isinstance(value, list):
+        parts = parts_of(value).items()
+        return rebuilt(value, {k: as_argument(f"{name}.{k}", v, dtype) for k, v in parts})
     if isinstance(value, list):
         return _from_list(name, value, dtype)
+    hint = "leave it out, or make it inside forward=lambda model, inputs: ..."
+    if hasattr(value, "to_numpy"):
+        hint = "give its .to_numpy()"
     raise InputError(
         f"probe input {name!r} is a {type(value).__name__}: expected tensors or arrays with rows, "
-        "or numbers, strings and None, which are passed on; leave it out, or make it inside "
-        "forward=lambda model, inputs: ..."
+        f"or numbers, strings, None and structures of them, which are passed on; {hint}"
     )
+
+
+def _refuse_rowless(name: str, value: object) -> None:
+    """Refuse what has no plain rows, with what to give in its place."""
+    if isinstance(value, PackedSequence):
+        raise InputError(
+            f"probe input {name!r} is a PackedSequence, which has no row axis: give the padded ids "
+            "and their lengths, pad_packed_sequence(packed, batch_first=True), and pack them in "
+            "forward=lambda model, inputs: ..."
+        )
+    if isinstance(value, Tensor) and (value.is_nested or value.layout != torch.strided):
+        raise InputError(
+            f"probe input {name!r} is a nested or sparse tensor; pad it, or give it dense"
+        )
+    if (isinstance(value, Tensor) and value.ndim and value.is_complex()) or (
+        isinstance(value, np.ndarray) and value.dtype.kind == "c"
+    ):
+        raise InputError(
+            f"probe input {name!r} is complex: give torch.view_as_real({name}), and "
+            "forward=lambda model, x: model(torch.view_as_complex(x))"
+        )
 
 
 def _is_mapped(tensor: Tensor) -> bool:

@@ -283,6 +283,20 @@ def _read_in_turn(items: Iterator[object], how: Reading) -> Part:
 
 
 def _read_items(items: list[object], how: Reading) -> Part:
+    """A list of samples, or of batches.
+
+    Raises:
+        InputError: bare tensors of one shape, which may be either.
+    """
+    shapes = {tuple(item.shape) for item in items if _is_array(item)}  # type: ignore[attr-defined]
+    if len(items) > 1 and len(shapes) == 1 and all(map(_is_array, items)):
+        (shape,) = shapes
+        if len(shape) > 1:
+            raise InputError(
+                f"the probe is a list of {len(items)} arrays of shape {shape}, which may be rows "
+                "or batches of rows: give torch.stack(list) or torch.cat(list)"
+            )
+        return Part(as_inputs(items, how.dtype), None)
     if items and all(is_sample(item) for item in items):
         return joined([part_of_sample(item, how) for item in items], "sample", how)
     return joined([part_of_batch(item, how) for item in items], "batch", how)

@@ -9,7 +9,8 @@ probe.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,9 +137,25 @@ def run_pass(
             size = probe.n if rows.together else batch_size
             for batch, inputs in probe.batches(size, device):
                 here = batch  # for the hooks
-                call(model, inputs, forward)
+                with _odd_batch_named(batch.stop - batch.start, size):
+                    call(model, inputs, forward)
                 hooks.next_forward()
     return ragged
+
+
+@contextlib.contextmanager
+def _odd_batch_named(rows: int, size: int) -> Iterator[None]:
+    """Say of an error in a batch of another size than asked for that it is one."""
+    try:
+        yield
+    except Exception as error:
+        if rows != size:
+            error.add_note(
+                f"infoplane: the network failed on a batch of {rows} rows, where batch_size is "
+                f"{size}: if it takes some numbers of rows only, give batch_size= and a probe of a "
+                "multiple of it"
+            )
+        raise
 
 
 def form(
