@@ -187,7 +187,7 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
 
     ``<psi(l_i) - psi(k_i)> + log M/(N-1)``: l_i rows of p and k_i of q lie within the larger of the
     two distances to the k-th neighbour, so that both densities are smoothed alike and their biases
-    cancel to first order.
+    cancel to first order (see `infoplane.analysis.estimators.neighbour_ratio.log_ratios`).
 
     Args:
         x, y: shapes ``(n, dim)`` and ``(m, dim)``, continuous and distinct rows.
@@ -203,28 +203,9 @@ def kl_from_samples(x: ArrayLike, y: ArrayLike, *, k: int = 5) -> float:
         >>> abs(kl_from_samples(p, q) - 0.7213) < 0.1
         True
     """
-    from scipy.spatial import cKDTree
-    from scipy.special import digamma
+    from infoplane.analysis.estimators.neighbour_ratio import log_ratios
 
-    a, b = (_rows(v) for v in (x, y))
-    if a.shape[1] != b.shape[1] or len(a) <= k or len(b) < k:
-        raise InputError(
-            f"expected rows of one width, more than k={k} of them, got shapes {a.shape} and "
-            f"{b.shape}"
-        )
-    own, other = cKDTree(a), cKDTree(b)
-    rho = own.query(a, k=[k + 1])[0][:, 0]
-    nu = other.query(a, k=[k])[0][:, 0]
-    if (rho == 0).any() or (nu == 0).any():
-        raise InputError(
-            "equal rows: neighbours at distance 0; use a binned divergence (kl of histograms) for "
-            "layers with atoms"
-        )
-    ball = np.maximum(rho, nu) * (1 + 1e-12)
-    in_own = own.query_ball_point(a, ball, return_length=True) - 1
-    in_other = other.query_ball_point(a, ball, return_length=True)
-    nats = (digamma(in_own) - digamma(in_other)).mean() + np.log(len(b) / (len(a) - 1))
-    return float(nats / _LN2)
+    return float(log_ratios(_rows(x), _rows(y), k).mean()) / _LN2
 
 
 def kl_binned(x: ArrayLike, y: ArrayLike, *, bins: int = 30) -> float:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from builders import one_step
+from scipy import stats
 
 import infoplane as ip
 from infoplane.analysis.studies import drift
 from infoplane.analysis.studies.divergences import bound_of_reach, gaussian_kl_of_samples
-from infoplane.analysis.studies.drift import divergence
+from infoplane.analysis.studies.paired_divergence import divergence
 from infoplane.analysis.vocabulary import gaussian_kl, kl, kl_from_samples
 from infoplane.archive import RunWriter, open_archive
 from infoplane.errors import EstimatorError, InputError
@@ -142,24 +145,131 @@ def test_drift_leaves_out_checkpoints_without_the_layer(split_run: Path) -> None
     assert [(d.layer, d.reference, d.step) for d in found] == [("b", 0, 1), ("b", 0, 7)]
 
 
-def test_a_single_split_has_no_spread(rng: np.random.Generator) -> None:
+def test_neighbours_draw_splits_for_the_error_alone(rng: np.random.Generator) -> None:
     p, q = rng.normal(size=(2, 60, 1))
-    found = [drift.divergence(p, q, splits=1, rng=np.random.default_rng(s)) for s in range(3)]
-    assert {value[1:] for value in found} == {(0.0, "knn")}
+    found = [divergence(p, q, rng=np.random.default_rng(s)) for s in range(3)]
+    assert len({value.bits for value in found}) == 1
+    assert len({value.stderr for value in found}) == 3
+
+
+def test_layers_that_stand_still_have_no_divergence_of_neighbours(rng: np.random.Generator) -> None:
+    z = rng.normal(size=(60, 2))
+    assert divergence(z, z, rng=rng).bits == pytest.approx(0, abs=1e-12)
 
 
 def test_values_that_repeat_drift_by_bins(rng: np.random.Generator) -> None:
     p, q = rng.normal(size=(2, 60, 1))
-    assert drift.divergence(np.round(p), q, rng=rng)[2] == "binned"
+    assert divergence(np.round(p), q, rng=rng)[2] == "binned"
 
 
-def test_a_divergence_compares_different_halves_of_the_rows(rng: np.random.Generator) -> None:
+def test_gaussian_fits_compare_different_halves_of_the_rows(rng: np.random.Generator) -> None:
     p, q = rng.normal(size=(2, 60, 1))
     order = np.random.default_rng(5).permutation(60)
     one, two = order[:30], order[30:]
-    expected = (kl_from_samples(p[one], q[two]) + kl_from_samples(p[two], q[one])) / 2
-    found = drift.divergence(p, q, splits=1, rng=np.random.default_rng(5))
-    assert found[0] == pytest.approx(expected)
+    directions = [gaussian_kl_of_samples(p[a], q[b]) for a, b in ((one, two), (two, one))]
+    found = divergence(p, q, method="gauss", splits=1, rng=np.random.default_rng(5))
+    assert found.bits == pytest.approx(np.mean(directions))
+
+
+def test_fewer_rows_than_neighbours_need_are_refused(rng: np.random.Generator) -> None:
+    with pytest.raises(EstimatorError, match="drift wants at least 12 rows, got 11"):
+        divergence(*rng.normal(size=(2, 11, 1)), rng=rng)
+
+
+Sampler = Callable[[np.random.Generator], np.ndarray]
+Pairs = tuple[np.ndarray, np.ndarray]
+
+
+def apart(p: Sampler, q: Sampler) -> Callable[[np.random.Generator], Pairs]:
+    """Rows that the two checkpoints do not share."""
+    return lambda rng: (p(rng), q(rng))
+
+
+def moved(start: Sampler, move: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """The same rows at both checkpoints, every one moved."""
+
+    def draw(rng: np.random.Generator) -> Pairs:
+        q = start(rng)
+        return move(q), q
+
+    return draw
+
+
+def normal(units: int) -> Sampler:
+    return lambda rng: rng.normal(size=(600, units))
+
+
+def widened(units: int) -> Sampler:
+    return lambda rng: 2 * rng.normal(size=(600, units))
+
+
+def exponential(scale: float) -> Sampler:
+    return lambda rng: rng.exponential(scale, size=(600, 1))
+
+
+def student(shift: float) -> Sampler:
+    return lambda rng: rng.standard_t(3, size=(600, 1)) + shift
+
+
+def kl_of_students(shift: float) -> float:
+    grid = np.linspace(-400, 400, 2_000_001)
+    p, q = stats.t(3, loc=shift), stats.t(3)
+    nats = np.trapezoid(p.pdf(grid) * (p.logpdf(grid) - q.logpdf(grid)), grid)
+    return float(nats) / np.log(2)
+
+
+def kl_of_rectified(shift: float) -> float:
+    """The atom at zero, and the Gaussian density above it."""
+    off_p, off_q = stats.norm.cdf(-shift), stats.norm.cdf(0)
+    grid = np.linspace(0, 12, 200_001)
+    p, q = stats.norm(shift), stats.norm()
+    above = np.trapezoid(p.pdf(grid) * (p.logpdf(grid) - q.logpdf(grid)), grid)
+    return float(off_p * np.log(off_p / off_q) + above) / np.log(2)
+
+
+def rectified(rng: np.random.Generator) -> Pairs:
+    z = rng.normal(size=(600, 3))
+    return np.maximum(z + 0.5, 0), np.maximum(z, 0)
+
+
+COVERED = {
+    "wider, 1 unit": (apart(widened(1), normal(1)), truth(2, 0, 1)),
+    "wider, 2 units": (apart(widened(2), normal(2)), truth(2, 0, 2)),
+    "wider, 5 units": (apart(widened(5), normal(5)), truth(2, 0, 5)),
+    "wider, 10 units": (apart(widened(10), normal(10)), truth(2, 0, 10)),
+    "narrower, the same rows": (moved(normal(1), lambda z: z / 2), truth(0.5, 0, 1)),
+    "shifted, the same rows": (moved(normal(2), lambda z: z + 0.4), truth(1, 0.4, 2)),
+    "squashed, the same rows": (
+        moved(
+            lambda rng: np.tanh(rng.normal(size=(600, 2))), lambda z: np.tanh(np.arctanh(z) + 0.3)
+        ),
+        truth(1, 0.3, 2),
+    ),
+    "squashed, 5 units": (
+        apart(
+            lambda rng: np.tanh(rng.normal(size=(600, 5)) + 0.2),
+            lambda rng: np.tanh(rng.normal(size=(600, 5))),
+        ),
+        truth(1, 0.2, 5),
+    ),
+    "faster decay": (apart(exponential(0.5), exponential(1.0)), 1 - 0.5 / np.log(2)),
+    "heavy tails": (apart(student(0.7), student(0.0)), kl_of_students(0.7)),
+    "heavy tails, no move": (apart(student(0.0), student(0.0)), 0.0),
+    "no move, 5 units": (apart(normal(5), normal(5)), 0.0),
+    "rectified, the same rows": (rectified, kl_of_rectified(0.5)),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COVERED)
+def test_two_printed_errors_hold_the_truth(name: str) -> None:
+    draw, bits = COVERED[name]
+    held = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        found = divergence(*draw(rng), rng=rng)
+        held += abs(found.bits - bits) < 2 * found.stderr
+    assert held >= 34
 
 
 def test_a_mean_over_no_splits_is_refused(tmp_path: Path) -> None:

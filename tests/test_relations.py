@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 import infoplane as ip
-from infoplane.analysis.studies.drift import divergence
+from infoplane.analysis.studies.paired_divergence import divergence
 from infoplane.analysis.vocabulary import gaussian_kl, kl_binned
 from infoplane.cli import app
 from infoplane.errors import EstimatorError, InputError
