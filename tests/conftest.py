@@ -20,11 +20,22 @@ from hypothesis import HealthCheck, settings  # noqa: E402  # after the environm
 settings.register_profile(
     "infoplane", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
+settings.register_profile("once", settings.get_profile("infoplane"), max_examples=20)
 settings.load_profile("infoplane")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--once", action="store_true", help="one case of every parametrised test")
+    parser.addoption(
+        "--once",
+        action="store_true",
+        help="one case of every parametrised test, 20 examples of every law",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the profile of few examples before the first test is read."""
+    if config.getoption("--once"):
+        settings.load_profile("once")
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import itertools
 import os
 import subprocess
@@ -36,8 +37,15 @@ def _sources() -> dict[str, Path]:
     return {name.removesuffix(".__init__"): path for name, path in found.items()}
 
 
+@functools.cache
+def _tree(path: Path) -> ast.Module:
+    """Read a module once for all tests of this file."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def _imports(path: Path, *, top_level_only: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text())
+    tree = _tree(path)
     names: set[str] = set()
     for node in tree.body if top_level_only else ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -65,7 +73,7 @@ SOURCES = _sources()
 
 def _arrows(path: Path) -> set[str]:
     """The modules of ours that this one imports when it runs, inside of functions too."""
-    tree = ast.parse(path.read_text())
+    tree = _tree(path)
     unseen = {
         id(inner)
         for node in ast.walk(tree)
@@ -85,7 +93,9 @@ def _arrows(path: Path) -> set[str]:
     return names
 
 
-GRAPH = {name: _arrows(path) - {name, "infoplane"} for name, path in SOURCES.items()}
+@functools.cache
+def _graph() -> dict[str, set[str]]:
+    return {name: _arrows(path) - {name, "infoplane"} for name, path in SOURCES.items()}
 
 
 def _outside(users: set[str], *rooms: str) -> set[str]:
@@ -147,7 +157,7 @@ def test_no_arrow_leads(room: str, other: str) -> None:
     found = {
         (name, target)
         for name in inside
-        for target in GRAPH[name]
+        for target in _graph()[name]
         if target == other or target.startswith(other + ".")
     }
     assert not found
@@ -170,7 +180,10 @@ circle.
 
 def test_no_imports_go_in_a_circle() -> None:
     """Imports inside of functions are arrows like any other."""
-    left = {name: {o for o in GRAPH[name] if (name, o) not in DELEGATES} for name in GRAPH}
+    left = {
+        name: {other for other in others if (name, other) not in DELEGATES}
+        for name, others in _graph().items()
+    }
     while free := {name for name, others in left.items() if not others & set(left)}:
         left = {name: others for name, others in left.items() if name not in free}
     circle = {name: sorted(others & set(left)) for name, others in left.items()}
@@ -335,7 +348,7 @@ def test_the_library_raises_no_bare_error_on_purpose() -> None:
     found = {
         f"{name}: {ast.unparse(node)[:80]}"
         for name, path in SOURCES.items()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(_tree(path))
         if isinstance(node, ast.Raise)
         and isinstance(node.exc, ast.Call)
         and ast.unparse(node.exc.func) in bare

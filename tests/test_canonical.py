@@ -57,6 +57,7 @@ def test_a_scale_that_many_units_share_is_read_from_their_lengths(dim: int, degr
     assert found == pytest.approx(student_bits(0.0, degrees, dim), abs=0.12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dim", "speed"), [(4, 0.25), (6, 0.15), (10, 0.1)])
 def test_vectors_that_turn_with_their_length_keep_most_of_their_information(
     dim: int, speed: float
@@ -87,6 +88,7 @@ def test_the_order_of_rows_units_and_variables_changes_nothing(seed: int, dim: i
     assert bits(x[:, units], z) == pytest.approx(found, abs=1e-6)
 
 
+@pytest.mark.slow
 @few
 @given(
     seed=st.integers(0, 10_000),

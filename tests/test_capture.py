@@ -195,6 +195,7 @@ def test_scripted_exported_and_lazy_models_are_refused(tmp_path: Path) -> None:
         _open(lazy, _f(9, 3), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 @pytest.mark.parametrize("fullgraph", [False, True])
 def test_a_compiled_training_step_is_compiled_once_over_ten_captures(

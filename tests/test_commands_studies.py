@@ -12,9 +12,9 @@ from builders import exit_code
 @pytest.mark.parametrize(
     "command",
     [
+        ["sensitivity", "RUN", "-e", "bin:szt", "-e", "exact"],
         ["phases", "RUN", "-e", "bin:szt", "-e", "exact", "--splits", "2"],
         ["invariance", "RUN", "--layer", "act5"],
-        ["sensitivity", "RUN", "-e", "bin:szt", "-e", "exact"],
         ["compare", "RUN", "RUN"],
     ],
 )

@@ -333,6 +333,7 @@ def test_the_interval_of_a_weak_correlation_holds_it(r: float, n: int) -> None:
     )  # four standard errors below 95 %; above it where 0 is an end of the scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flip", [0.5, 0.45, 0.4])
 def test_the_interval_of_a_weak_table_holds_it(flip: float) -> None:
     truth, inside = 1 + flip * np.log2(flip) + (1 - flip) * np.log2(1 - flip), 0

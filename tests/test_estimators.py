@@ -243,6 +243,7 @@ def test_the_noisy_network_is_the_exact_mixture_information(seed: int) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_noisy_linear_network_has_the_gaussian_information_and_its_labels_too() -> None:
     rng = np.random.default_rng(3)
     x = rng.normal(size=(4000, 2))

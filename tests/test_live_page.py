@@ -210,6 +210,7 @@ def test_the_system_chooses_the_port_and_one_that_is_taken_is_refused() -> None:
             listen(ports[0][1])
 
 
+@pytest.mark.slow
 def test_the_recorder_imports_no_analysis_and_no_server() -> None:
     import subprocess
 

@@ -358,6 +358,7 @@ REPORT = DPIReport(
 )
 
 
+@pytest.mark.slow
 def test_a_picture_with_a_report_is_another_than_one_without(tmp_path: Path) -> None:
     from infoplane.analysis.plot import save
 

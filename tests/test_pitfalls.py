@@ -5,6 +5,7 @@ points to the tests.
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import multiprocessing
 import os
@@ -48,16 +49,19 @@ def _rows() -> list[tuple[int, list[str]]]:
     return [(int(number), re.findall(r"`(test_\w+\.py)::(\w+)`", tests)) for number, tests in found]
 
 
+@functools.cache
+def _tests_of(file: str) -> set[str]:
+    tree = ast.parse((HERE / file).read_text())
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
 def test_the_table_has_every_pitfall_and_every_test_it_names_exists() -> None:
     rows = _rows()
     assert [number for number, _ in rows] == list(range(1, 38))
     for number, tests in rows:
         assert tests, f"pitfall {number} names no test"
         for file, name in tests:
-            tree = ast.parse((HERE / file).read_text())
-            assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}, (
-                f"pitfall {number}: {file}::{name}"
-            )
+            assert name in _tests_of(file), f"pitfall {number}: {file}::{name}"
 
 
 def test_our_hooks_return_nothing_so_that_the_output_of_every_call_is_the_networks_own(

@@ -234,6 +234,7 @@ def test_curves_figure_has_both_quantities_and_the_metrics() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_hostile_layer_names_are_drawn_as_text(tmp_path: Path) -> None:
     names = [
         "$\\frac{1}",
@@ -491,6 +492,7 @@ def test_a_figure_of_the_readers_own_keeps_its_height() -> None:
     assert figure.get_figheight() == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["page", "column"])
 def test_names_at_the_ends_of_many_curves_do_not_cover_each_other(size: str) -> None:
     figure = save.draw(deep(60), kind="curves", size=size)

@@ -313,6 +313,7 @@ HOSTILE = (
 )
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text_in_every_figure(tmp_path: Path) -> None:
     def renamed(plane: Plane) -> Plane:
         points = [

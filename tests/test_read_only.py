@@ -52,6 +52,7 @@ def infoplane(*arguments: object, cache: Path | str) -> subprocess.CompletedProc
     )
 
 
+@pytest.mark.slow
 def test_a_plane_goes_where_the_user_says_and_results_to_the_cache(
     run: Path, tmp_path: Path
 ) -> None:
@@ -63,6 +64,7 @@ def test_a_plane_goes_where_the_user_says_and_results_to_the_cache(
     assert list(cache.rglob("results.jsonl")) and not (run / "planes").exists()
 
 
+@pytest.mark.slow
 def test_a_plane_without_a_place_goes_to_the_cache_and_the_message_says_where(
     run: Path, tmp_path: Path
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_binned_divergence_of_equal_samples_is_zero_and_dead_units_add_nothing
     assert kl_binned(x + np.array([3.0, 0.0]), x) > 1
 
 
+@pytest.mark.slow
 def test_train_and_held_out_rows_are_equally_many_and_planted_memory_is_seen(
     run: Path, tmp_path: Path
 ) -> None:

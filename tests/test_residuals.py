@@ -37,6 +37,7 @@ def test_strong_dependence_is_read_to_a_tenth_of_a_nat(nats: float, dim: int) ->
     assert found == pytest.approx(nats, abs=0.12)
 
 
+@pytest.mark.slow
 def test_the_estimate_rises_with_the_truth_up_to_ten_nats() -> None:
     found = [bits("knn", *gaussian(nats, 2, 1500, 1)) for nats in np.arange(1.0, 10.1, 1.0)]
     assert (np.diff(found) > 0).all()

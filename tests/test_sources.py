@@ -162,6 +162,7 @@ def test_arrays_of_any_library_give_the_run_of_the_recorder(
     assert_same(ip.from_arrays(given, y=Y, x=X, to=tmp_path / "run"), truth)
 
 
+@pytest.mark.slow
 def test_importing_needs_no_torch(arrays: dict[int, Layers], tmp_path: Path) -> None:
     for kind in ("npy", "npz", "safetensors", "h5", "zarr"):
         (tmp_path / kind).mkdir()

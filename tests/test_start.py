@@ -65,6 +65,7 @@ def _plot(plane: Path, output: Path, threads: int) -> subprocess.CompletedProces
     )
 
 
+@pytest.mark.slow
 def test_a_picture_is_the_same_whoever_judged_it_and_the_judgement_is_kept(
     never_judged: Path, tmp_path: Path
 ) -> None:

@@ -60,6 +60,7 @@ print(recorder.probe.n, recorder.steps, recorder.failures)
 """  # noqa: E501
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit counts anonymous memory on Linux")
 @pytest.mark.parametrize("kind", ["mapped", "loader"])
 def test_a_probe_larger_than_the_memory_is_recorded(kind: str, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -143,6 +145,7 @@ print("quiet")
 """  # noqa: E501
 
 
+@pytest.mark.slow
 def test_capturing_measuring_judging_drawing_and_reporting_reach_no_address_but_this_machine(
     tmp_path: Path,
 ) -> None:

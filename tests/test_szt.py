@@ -73,6 +73,7 @@ def test_the_training_rows_are_a_shuffled_80_percent(task) -> None:
     assert abs(y[mask].mean() / y.mean() - 1) < 0.03
 
 
+@pytest.mark.slow
 def test_digits_are_learnt() -> None:
     assert digits.train(digits.network("relu"), epochs=30).test_accuracy > 0.93
 

@@ -142,6 +142,7 @@ def test_layers_equal_rows_flattened_by_hand(model: CausalModel, record: Record)
     assert np.array_equal(archive.y, torch.cat(labels).numpy())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_padding_further_changes_no_bit_of_the_plane(
     model: CausalModel, record: Record, side: str

@@ -139,6 +139,7 @@ def test_pointwise_values_average_to_the_estimate_and_follow_the_rows():
     assert int(np.argmin(v.pointwise(z, wrong, rng=np.random.default_rng(0)))) == 17
 
 
+@pytest.mark.slow
 def test_the_standard_error_is_the_spread_over_draws():
     runs = [
         VInformation().estimate(*two_gaussians(400, 100 + s), rng=np.random.default_rng(s))
@@ -447,6 +448,7 @@ def test_usable_information_needs_two_folds_one_unit_and_a_family(wrong: dict[st
         VInformation(**wrong)  # type: ignore[arg-type]  # as listed
 
 
+@pytest.mark.slow
 def test_a_wide_layer_is_never_held_twice() -> None:
     rng = np.random.default_rng(0)
     z, y = rng.normal(size=(64, 200_000)).astype(np.float32), rng.integers(0, 2, 64)

@@ -42,6 +42,7 @@ def test_labels_behind_a_channel_have_the_information_of_the_channel(bits: float
     assert found.ceiling_bits == pytest.approx(2.0, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bits", [0.0, 1.0, 2.0])
 def test_two_rows_of_linked_classes_share_the_information_of_the_channel(bits: float) -> None:
     sample = LAYER.case(bits, labels=False).sample(2400, 0)
@@ -59,6 +60,7 @@ def normal_layers(r: float, n: int = N) -> tuple[Variable, Variable]:
     )
 
 
+@pytest.mark.slow
 def test_normal_layers_have_the_information_of_their_canonical_correlations() -> None:
     truth = -1.5 * math.log2(1 - 0.7**2)
     found = wide(*normal_layers(0.7))
@@ -81,6 +83,7 @@ def test_one_seed_is_one_number_and_units_have_no_scale_order_or_dead_members() 
     assert wide(continuous(changed), sample.b).bits == pytest.approx(plain, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [lambda x: x**2, lambda x: np.sin(3 * x)])
 def test_curves_that_few_rows_do_not_show_are_refused_with_a_bound(
     form: Callable[[np.ndarray], np.ndarray],
