@@ -19,6 +19,7 @@ import pytest
 from infoplane.archive import (
     ResultLog,
     RunWriter,
+    layer_array,
     layout,
     load_plane,
     merge,
@@ -27,7 +28,6 @@ from infoplane.archive import (
     save_plane,
     verify,
 )
-from infoplane.archive import writer as writer_module
 from infoplane.errors import (
     ArchiveError,
     ArchiveExists,
@@ -113,9 +113,9 @@ def test_everything_written_comes_back(tmp_path):
 
 def test_what_is_looked_at_beside_the_writing_is_the_same(tmp_path, monkeypatch):
     plain = open_archive(write(tmp_path / "plain"))
-    monkeypatch.setattr(writer_module, "LARGE_BYTES", 1)
-    monkeypatch.setattr(writer_module, "CACHED_BYTES", 50)  # a few rows at a time
-    monkeypatch.setattr(writer_module, "has_spare_core", lambda: True)
+    monkeypatch.setattr(layer_array, "LARGE_BYTES", 1)
+    monkeypatch.setattr(layer_array, "CACHED_BYTES", 50)  # a few rows at a time
+    monkeypatch.setattr(layer_array, "has_spare_core", lambda: True)
     before = threading.active_count()
     beside = open_archive(write(tmp_path / "beside"))
     assert (
@@ -138,11 +138,11 @@ def test_what_is_looked_at_beside_the_writing_is_the_same(tmp_path, monkeypatch)
 
 
 def test_a_piece_is_the_callers_again_also_after_an_error(tmp_path, monkeypatch):
-    monkeypatch.setattr(writer_module, "LARGE_BYTES", 1)
-    monkeypatch.setattr(writer_module, "has_spare_core", lambda: True)
+    monkeypatch.setattr(layer_array, "LARGE_BYTES", 1)
+    monkeypatch.setattr(layer_array, "has_spare_core", lambda: True)
     looked = []
     monkeypatch.setattr(
-        writer_module,
+        layer_array,
         "look_at_pieces",
         lambda a, found, size, pieces: (time.sleep(0.05), looked.append(len(a)), 0)[-1],
     )
@@ -155,7 +155,7 @@ def test_a_piece_is_the_callers_again_also_after_an_error(tmp_path, monkeypatch)
         pytest.raises(MemoryError, match="no room"),
     ):
         with writer.step(0) as shard:
-            monkeypatch.setattr(writer_module, "crc32", refuse)
+            monkeypatch.setattr(layer_array, "crc32", refuse)
             try:
                 shard.write("a/b", z_of(0, LAYERS[0]))
             finally:
@@ -166,10 +166,10 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
     rng = np.random.default_rng(3)
     z = rng.standard_normal((4000, 8)).astype(np.float32)
     z[rng.random(z.shape) < 0.01] = np.nan
-    monkeypatch.setattr(writer_module, "LARGE_BYTES", 1)
-    monkeypatch.setattr(writer_module, "CACHED_BYTES", 1)  # 64 rows at a time, the fewest
-    monkeypatch.setattr(writer_module, "has_spare_core", lambda: True)
-    at_work, digest = set(), writer_module.digested
+    monkeypatch.setattr(layer_array, "LARGE_BYTES", 1)
+    monkeypatch.setattr(layer_array, "CACHED_BYTES", 1)  # 64 rows at a time, the fewest
+    monkeypatch.setattr(layer_array, "has_spare_core", lambda: True)
+    at_work, digest = set(), layer_array.digested
 
     def slowly(rows):
         at_work.add(threading.get_ident())
@@ -177,7 +177,7 @@ def test_every_piece_is_looked_at_once_by_whichever_thread_is_free(tmp_path, mon
         time.sleep(1e-3)
         return digest(rows)
 
-    monkeypatch.setattr(writer_module, "digested", slowly)
+    monkeypatch.setattr(layer_array, "digested", slowly)
     with (
         RunWriter.create(
             tmp_path / "run", layers=[LayerInfo("z", 0, shape=(8,))], x=z, y=None
@@ -273,18 +273,18 @@ def test_a_second_thread_is_taken_only_where_the_training_waits_for_this_one(mon
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1}, raising=False)
     for name in ("INFOPLANE_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
-    assert writer_module.has_spare_core()
+    assert layer_array.has_spare_core()
     elsewhere = []
-    background = threading.Thread(target=lambda: elsewhere.append(writer_module.has_spare_core()))
+    background = threading.Thread(target=lambda: elsewhere.append(layer_array.has_spare_core()))
     background.start()
     background.join()
     assert elsewhere == [False]
     for setting in ("1", "many"):  # what is no number is told of where something is measured
         monkeypatch.setenv("INFOPLANE_THREADS", setting)
-        assert not writer_module.has_spare_core()
+        assert not layer_array.has_spare_core()
     monkeypatch.setenv("INFOPLANE_THREADS", "2")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0}, raising=False)
-    assert not writer_module.has_spare_core()
+    assert not layer_array.has_spare_core()
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])

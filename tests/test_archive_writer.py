@@ -13,8 +13,10 @@ import torch
 from builders import ACTIVATIONS, DIGESTS, INPUTS, LAYERS, ROWS, one_step, write_run
 
 from infoplane.archive import RunWriter, layout, open_archive
+from infoplane.archive.layer_array import count_nonfinite
 from infoplane.archive.lock import WriterLock
-from infoplane.archive.writer import as_array, count_nonfinite, shard_names, wait_for
+from infoplane.archive.run_folder import shard_names, wait_for
+from infoplane.archive.shard_writer import as_array
 from infoplane.errors import ArchiveError, ArchiveExists, InputError
 from infoplane.types import LayerInfo
 

@@ -371,7 +371,7 @@ def test_a_full_disk_warns_once_and_keeps_what_is_there(
     def full(*args: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("infoplane.archive.writer.ShardWriter.append", full)
+    monkeypatch.setattr("infoplane.archive.shard_writer.ShardWriter.append", full)
     with pytest.warns(
         RuntimeWarning,
         match="no space left at .*; 2 captured steps stay readable; training goes on",

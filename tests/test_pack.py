@@ -12,7 +12,7 @@ import pytest
 from builders import ACTIVATIONS, DIGESTS, INPUTS, LAYERS, ROWS, write_run
 
 from infoplane.archive import RunWriter, merge, open_archive, pack, verify
-from infoplane.archive.writer import shard_names
+from infoplane.archive.run_folder import shard_names
 from infoplane.errors import ArchiveExists, DamagedArchive, InputError
 from infoplane.types import LayerInfo
 

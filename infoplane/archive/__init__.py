@@ -6,8 +6,9 @@ The only part of infoplane that imports h5py. docs/format.md specifies the files
 from infoplane.archive.pack import merge, pack
 from infoplane.archive.planes import ResultLog, load_plane, save_plane
 from infoplane.archive.reader import Archive, open_archive
+from infoplane.archive.shard_writer import ShardWriter
 from infoplane.archive.verify import verify
-from infoplane.archive.writer import RunWriter, ShardWriter
+from infoplane.archive.writer import RunWriter
 
 __all__ = [
     "Archive",

@@ -17,7 +17,7 @@ from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import LabelArray, Probe, fill_probe, write_probe
 from infoplane.archive.publish import make_folder, publish_text, publishing_h5, put_attrs, put_meta
 from infoplane.archive.reader import Archive, current, open_archive
-from infoplane.archive.writer import finish_shard
+from infoplane.archive.shard_writer import finish_shard
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
 
 Compression = Literal["gzip", "zstd"]

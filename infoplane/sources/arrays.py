@@ -11,7 +11,7 @@ from typing import Any, Literal, SupportsIndex, TypedDict, TypeGuard
 from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive, RunWriter, open_archive
-from infoplane.archive.writer import remove_run
+from infoplane.archive.run_folder import remove_run
 from infoplane.display.progress import progress as shown_progress
 from infoplane.display.say import say
 from infoplane.errors import InputError

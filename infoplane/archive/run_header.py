@@ -1,0 +1,109 @@
+"""The header of a run, run.json: of a new one, and of one that goes on."""
+
+from __future__ import annotations
+
+import platform
+import time
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from infoplane.archive import layout
+from infoplane.archive.probe import Probe, write_probe
+from infoplane.archive.publish import (
+    publish_text,
+)
+from infoplane.archive.reader import open_archive
+from infoplane.errors import InputError
+from infoplane.types import LayerInfo
+
+
+def publish_header(
+    run: Path,
+    table: tuple[LayerInfo, ...],
+    probe: Probe,
+    config: Mapping[str, Any],
+    *,
+    world_size: int,
+    durable: bool,
+) -> dict[str, Any]:  # Any: JSON
+    """Write probe.h5 and then run.json of a new run, and return the header.
+
+    A folder with run.json is a run.
+
+    Args:
+        run: its folder.
+        table: the layers in order.
+        probe: its rows.
+        config: free JSON.
+        world_size: how many ranks write it.
+        durable: sync the files.
+    """
+    from infoplane import __version__
+
+    if probe.class_names is not None:
+        config = {**config, "class_names": list(probe.class_names)}
+    body: dict[str, Any] = {  # Any: JSON
+        "format": layout.RUN,
+        "format_version": layout.FORMAT_VERSION,
+        "run_uuid": str(uuid.uuid4()),
+        "created_utc": utc_now(),
+        "writer": {
+            "infoplane": __version__,
+            "h5py": h5py.__version__,
+            "hdf5": h5py.version.hdf5_version,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        },
+        "n_rows": probe.n,
+        "world_size": world_size,
+        "probe_sha256": probe.sha256,
+        "layers": [layout.layer_to_dict(info) for info in table],
+        "config": dict(config),
+    }
+    text = layout.sealed(body)
+    write_probe(run / layout.PROBE_FILE, probe, str(body["run_uuid"]), durable=durable)
+    publish_text(run / layout.RUN_FILE, text, durable=durable)
+    return body
+
+
+def resumed_header(
+    run: Path, table: tuple[LayerInfo, ...], probe: Probe, world_size: int
+) -> dict[str, Any]:  # Any: JSON
+    """Return the header of a run that goes on.
+
+    Args:
+        run: its folder.
+        table, probe, world_size: the layers, rows and number of ranks with which it is to go on.
+
+    Raises:
+        InputError: the run has others.
+    """
+    old = open_archive(run, check=False)
+    mine = [(i.name, i.shape, i.reduction, i.site) for i in table]
+    theirs = [(i.name, i.shape, i.reduction, i.site) for i in old.infos]
+    if mine != theirs:
+        changed = [a[0] for a, b in zip(mine, theirs, strict=False) if a != b][:3]
+        raise InputError(
+            f"{run}: cannot resume: the layers differ from those of the run ({len(mine)} instead "
+            f"of {len(theirs)}; changed: {changed}); give another folder"
+        )
+    if old.header["probe_sha256"] != probe.sha256:
+        raise InputError(
+            f"{run}: cannot resume: the probe (x, y, row_ids or split) differs from the run's; "
+            "give another folder"
+        )
+    if old.header["world_size"] != world_size:
+        raise InputError(
+            f"{run}: the run is written by {old.header['world_size']} ranks, not {world_size}"
+        )
+    return dict(old.header)
+
+
+def utc_now() -> str:
+    """Return the time in UTC, to the second; informative only, nothing is decided by a clock."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

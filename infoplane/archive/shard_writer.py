@@ -1,0 +1,181 @@
+"""Write one step: a shard, sealed when all its layers are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.layer_array import LayerArray
+from infoplane.archive.layout import ShardName
+from infoplane.archive.publish import (
+    Sink,
+    put_attrs,
+    put_meta,
+)
+from infoplane.archive.quiet_thread import QuietThread
+from infoplane.archive.run_header import utc_now
+from infoplane.errors import InputError
+from infoplane.types import LayerInfo
+from infoplane.types.arrays import to_numpy
+
+
+def as_array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: every stored dtype
+    """A storable array from an array, list or torch tensor (without importing torch)."""
+    return layout.storable(to_numpy(a), what)
+
+
+class ShardWriter:
+    """One step being written.
+
+    Becomes visible when the ``with`` block of `RunWriter.step` ends without an error.
+    """
+
+    def __init__(
+        self,
+        sink: Sink,
+        file: h5py.File,
+        layers: Mapping[str, LayerInfo],
+        rows: int,
+        thread: QuietThread,
+    ) -> None:
+        self._sink, self._file, self._thread = sink, file, thread
+        self._layers = layers
+        self._rows = rows
+        self._arrays: dict[str, LayerArray] = {}
+        self.extras: dict[str, Any] = {}  # Any: JSON
+
+    @property
+    def nonfinite(self) -> dict[str, int]:
+        """NaN and infinities so far, of the layers that have any."""
+        return {name: array.nonfinite for name, array in self._arrays.items() if array.nonfinite}
+
+    def write(
+        self,
+        layer: str,
+        array: ArrayLike,
+        *,
+        row_digests: NDArray[np.uint64] | None = None,
+        torch_dtype: str = "float32",
+    ) -> None:
+        """Store the activation of one layer, shape ``(rows, *features)``.
+
+        Args:
+            layer: a name of the run's layer table.
+            array: what to store, after any reduction.
+            row_digests: shape ``(rows, 2)``, of the raw activation; computed from ``array`` when
+                left out (right only without a reduction).
+            torch_dtype: dtype in which the layer computed.
+
+        Raises:
+            InputError: unknown layer, written twice, wrong shape or dtype.
+        """
+        info = self._info(layer)
+        if layer in self._arrays:
+            raise InputError(f"layer {layer!r} was already written in this step")
+        a = as_array(array, f"layer {layer!r}")
+        if a.shape != (self._rows, *info.shape):
+            raise InputError(
+                f"layer {layer!r}: expected shape {(self._rows, *info.shape)} (rows, *features of "
+                f"the layer table), got {a.shape}"
+            )
+        self.append(layer, a, row_digests=row_digests, torch_dtype=torch_dtype)
+
+    def append(
+        self,
+        layer: str,
+        array: ArrayLike,
+        *,
+        row_digests: NDArray[np.uint64] | None = None,
+        torch_dtype: str = "float32",
+    ) -> None:
+        """Store the next rows of one layer, shape ``(b, *features)``.
+
+        As `write`, piece by piece, so that nothing has to be held.
+        """
+        info = self._info(layer)
+        if row_digests is None and info.reduction != "none":
+            raise InputError(
+                f"layer {layer!r} is reduced by {info.reduction!r}: pass row_digests of the raw "
+                "activation"
+            )
+        a = as_array(array, f"layer {layer!r}")
+        if a.shape[1:] != info.shape or a.ndim == 0:
+            raise InputError(f"layer {layer!r}: expected rows of shape {info.shape}, got {a.shape}")
+        digests = None if row_digests is None else np.ascontiguousarray(row_digests, dtype="<u8")
+        if digests is not None and digests.shape != (len(a), 2):
+            raise InputError(
+                f"layer {layer!r}: expected row_digests of shape {(len(a), 2)}, got {digests.shape}"
+            )
+        if layer not in self._arrays:
+            self._arrays[layer] = LayerArray(
+                self._sink, self._file, info, self._rows, a.dtype.str, torch_dtype, self._thread
+            )
+        self._arrays[layer].append(a, digests)
+
+    def _info(self, layer: str) -> LayerInfo:
+        if layer not in self._layers:
+            raise InputError(f"no such layer: {layer!r}; this run has {list(self._layers)}")
+        return self._layers[layer]
+
+    def finish(self) -> list[dict[str, Any]]:  # Any: JSON
+        """Seal every array; the shard's table of arrays."""
+        return [array.finish() for array in self._arrays.values()]
+
+    def attach(self, name: str, record: Mapping[str, Any]) -> None:  # Any: JSON
+        """Attach a JSON record to the step, e.g.
+
+        gradient statistics; read back by `Archive.extra`.
+        """
+        if name in self.extras:
+            raise InputError(f"{name!r} is already attached to this step")
+        layout.readable(
+            layout.to_json({**self.extras, name: dict(record)})
+        )  # fails here, where the caller is, and not at the end of the step
+        self.extras[name] = dict(record)
+
+
+def finish_shard(
+    file: h5py.Group,
+    name: ShardName,
+    header: Mapping[str, Any],
+    rows: tuple[int, int],
+    table: list[dict[str, Any]],
+    *,
+    metrics: Mapping[str, float],
+    meta: Mapping[str, Any],
+    extras: Mapping[str, Any],
+) -> None:
+    """Write the sealed ``/meta`` of a shard and, last, ``complete``."""
+    place: dict[str, Any] = {  # Any: JSON
+        "format": layout.SHARD,
+        "format_version": layout.FORMAT_VERSION,
+        "run_uuid": header["run_uuid"],
+        "seq": name.seq,
+        "step": name.step,
+        "rank": name.rank,
+        "world_size": name.world,
+        "row_start": rows[0],
+        "row_stop": rows[1],
+        "n_rows": header["n_rows"],
+        "probe_sha256": header["probe_sha256"],
+        "created_utc": utc_now(),
+    }
+    body = {
+        **place,
+        "metrics": dict(metrics),
+        "meta": dict(meta),
+        "extras": dict(extras),
+        "layers": table,
+    }
+    put_meta(file, layout.META, layout.sealed(body))
+    put_attrs(file, place)
+    put_attrs(
+        file.create_group("scalars"),
+        {k: v for k, v in metrics.items() if k and "\0" not in k and len(k) < 256},
+    )
+    put_attrs(file, {"complete": np.uint8(1)})
