@@ -353,13 +353,13 @@ def test_a_run_resumes_and_a_rollback_sets_later_steps_aside(tmp_path):
 
 
 def test_a_run_looked_at_again_reads_only_what_is_new_and_never_mixes_runs(tmp_path, monkeypatch):
-    from infoplane.archive import reader
+    from infoplane.archive import store
 
     run, read = write(tmp_path / "run"), []
     one = open_archive(run)
-    real = reader.read_header
+    real = store.read_header
     monkeypatch.setattr(
-        reader, "read_header", lambda path, key: read.append(str(path)) or real(path, key)
+        store, "read_header", lambda path, key: read.append(str(path)) or real(path, key)
     )
     with RunWriter.create(run, layers=LAYERS, x=X, y=Y, resume=True, durable=False) as writer:
         read.clear()

@@ -108,7 +108,7 @@ def test_an_array_is_read_at_its_place_without_hdf5_and_through_hdf5_where_the_p
 ):
     import shutil
 
-    from infoplane.archive.reader import Store
+    from infoplane.archive.store import Store
 
     run = tmp_path / "run"
     shutil.copytree(GOLDEN / "format-1.1", run)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from builders import one_step
 
-from infoplane.archive import reader
+from infoplane.archive import shard_part
 from infoplane.archive.layout import ShardName
-from infoplane.archive.reader import current, short_list
+from infoplane.archive.reader import short_list
+from infoplane.archive.store import current
 from infoplane.errors import InputError
 
 
@@ -30,13 +31,13 @@ def test_the_table_of_a_shard_says_where_its_arrays_lie(
     z = rng.normal(size=(6, 2)).astype(np.float32)
     archive = one_step(tmp_path / "run", a=("Linear", z))
     placed: list[object] = []
-    real = reader.read_placed
+    real = shard_part.read_placed
 
     def watched(path: Path, offset: object, *rest: object) -> object:
         placed.append(offset)
         return real(path, offset, *rest)  # type: ignore[arg-type]  # as given
 
-    monkeypatch.setattr(reader, "read_placed", watched)
+    monkeypatch.setattr(shard_part, "read_placed", watched)
     np.testing.assert_array_equal(archive.z(0, "a"), z)
     archive.row_digests(0, "a")
     assert len(placed) == 2 and all(isinstance(offset, int) and offset > 0 for offset in placed)

@@ -16,8 +16,9 @@ from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import LabelArray, Probe, fill_probe, write_probe
 from infoplane.archive.publish import make_folder, publish_text, publishing_h5, put_attrs, put_meta
-from infoplane.archive.reader import Archive, current, open_archive
+from infoplane.archive.reader import Archive, open_archive
 from infoplane.archive.shard_writer import finish_shard
+from infoplane.archive.store import current
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
 
 Compression = Literal["gzip", "zstd"]
@@ -61,7 +62,7 @@ def _copy_shard(
             (layout.layer_path(info), "crc32"),
             (layout.rows_path(info), "rows_crc32"),
         ):
-            _put(group, path, archive._part(name, row["name"], path, key), options)
+            _put(group, path, archive._part(name, row["name"]).read(path, key), options)
         put_attrs(
             group[layout.layer_path(info)],
             {
@@ -101,7 +102,7 @@ def probe_of(archive: Archive) -> Probe:
         y=first.y,
         y_kind=first.y_kind,
         row_ids=archive.row_ids,
-        split=archive._probe_array("split"),
+        split=archive._probe.split_codes,
         chain=archive.chain,
         sha256=str(archive.header["probe_sha256"]),
         labels=tuple(further),
@@ -259,7 +260,8 @@ def _write_joined(
                 (layout.layer_path(info), "crc32"),
                 (layout.rows_path(info), "rows_crc32"),
             ):
-                a = np.concatenate([p.archive._part(p.name, info.name, path, key) for p in pieces])
+                parts = [p.archive._part(p.name, info.name) for p in pieces]
+                a = np.concatenate([part.read(path, key) for part in parts])
                 file.create_dataset(path, data=a)
                 joined[key] = layout.crc32(a)
             table.append(

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from infoplane.archive import layout
-from infoplane.archive.reader import Archive, current, open_archive
+from infoplane.archive.reader import Archive, open_archive
+from infoplane.archive.store import current
 from infoplane.errors import ArchiveError, InputError
 
 

@@ -1,0 +1,87 @@
+"""The sealed headers of the shards of a run, each read and checked once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from infoplane.archive import layout
+from infoplane.archive.layout import ShardName
+from infoplane.archive.probe import array_entry
+from infoplane.archive.schemas import checked_header
+from infoplane.archive.store import Store
+from infoplane.errors import DamagedArchive
+
+Head = dict[str, Any]  # Any: JSON
+
+
+class ShardHeads:
+    """Headers by the name of the shard; they are kept, since a shard never changes.
+
+    Args:
+        store: where the run lies.
+        n_rows: rows of its probe.
+        ordinals: of its layers, by name.
+    """
+
+    def __init__(self, store: Store, n_rows: int, ordinals: Mapping[str, int]) -> None:
+        self._store, self._n_rows, self._ordinals = store, n_rows, ordinals
+        self._known: dict[ShardName, Head] = {}
+
+    def take_over(self, earlier: ShardHeads) -> None:
+        """Take the headers of an earlier look at the same run, of shards that are still there."""
+        names = set(self._store.names)
+        self._known = {name: head for name, head in list(earlier._known.items()) if name in names}
+
+    def of(self, name: ShardName) -> Head:
+        """Return the header of a shard.
+
+        Raises:
+            DamagedArchive: malformed, or of another run, step or probe.
+        """
+        head = self._known.get(name)
+        if head is None:
+            head = self._known[name] = self._read(name)
+        return head
+
+    def _read(self, name: ShardName) -> Head:
+        text, where = self._store.header_of(name)
+        head = checked_header(text, layout.SHARD, where)
+        expected = {
+            "run_uuid": str(self._store.header["run_uuid"]),
+            "seq": name.seq,
+            "step": name.step,
+            "rank": name.rank,
+            "world_size": name.world,
+            "n_rows": self._n_rows,
+            "probe_sha256": self._store.header.get("probe_sha256"),
+        }
+        for key, value in expected.items():
+            if head.get(key) != value:
+                raise DamagedArchive(
+                    f"{where}: key '{key}': expected {value!r}, got {str(head.get(key))[:80]!r}; "
+                    "the shard belongs to another run, step or probe"
+                )
+        try:
+            self._check(head, where)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise DamagedArchive(
+                f"{where}: key 'meta': malformed shard header: {type(error).__name__}: "
+                f"{str(error)[:200]}"
+            ) from error
+        return head
+
+    def _check(self, head: Head, where: str) -> None:
+        """Check rows and table, and add the table by name as ``entries``."""
+        start, stop = layout.as_size(head["row_start"]), layout.as_size(head["row_stop"])
+        if not 0 <= start < stop <= self._n_rows:
+            raise ValueError(f"rows {start}:{stop} of {self._n_rows}")
+        for row in head["layers"]:
+            if self._ordinals[row["name"]] != row["ordinal"]:
+                raise ValueError(f"layer {row['name']!r} has another ordinal in the layer table")
+            array_entry(row, where)
+        for key in ("metrics", "meta", "extras"):
+            if not isinstance(head[key], dict):
+                raise TypeError(f"{key} is not an object")
+        head["entries"] = {row["name"]: row for row in head["layers"]}
+        head["metrics"] = {str(k): float(v) for k, v in head["metrics"].items()}

@@ -1,0 +1,153 @@
+"""The rows of a stored run: inputs, labels and identities, read from probe.h5 when asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.certificate import chain_of
+from infoplane.archive.probe import label_key, read_probe_array, read_probe_meta
+from infoplane.archive.store import Store
+from infoplane.errors import DamagedArchive, InputError
+from infoplane.kinds import kind_of_inputs
+from infoplane.row_info import RowInfo
+from infoplane.types import Chain, Kind
+
+Array = NDArray[Any]  # Any: every stored dtype
+
+
+class StoredProbe:
+    """What `Archive` says of the rows of a run; its attributes are explained there.
+
+    Args:
+        store: where the run lies.
+        n_rows: how many rows there are.
+        label: the label set that is Y; None for the first.
+    """
+
+    def __init__(self, store: Store, n_rows: int, label: str | None) -> None:
+        self._store, self._n_rows, self.label = store, n_rows, label
+
+    @cached_property
+    def header(self) -> dict[str, Any]:  # Any: JSON
+        """The sealed header, checked against its run."""
+        with self._store.probe() as (group, window, where):
+            header = read_probe_meta(group, window, where)
+        run = self._store.header
+        for key in ("run_uuid", "n_rows", "probe_sha256"):
+            if header.get(key) != run.get(key):
+                raise DamagedArchive(
+                    f"{where}: key '{key}': expected {run.get(key)!r}, got "
+                    f"{str(header.get(key))[:80]!r}; the probe belongs to another run"
+                )
+        return header
+
+    def _array(self, key: str) -> Array | None:
+        with self._store.probe() as (group, window, where):
+            return read_probe_array(group, window, self.header, key, where)
+
+    def _damaged(self, key: str, what: str) -> DamagedArchive:
+        return DamagedArchive(f"{self._store.path}: key '{key}': {what}")
+
+    # ---- inputs ----------------------------------------------------------------------------------
+
+    @cached_property
+    def x(self) -> Array | None:
+        """The inputs."""
+        return self._array("x")
+
+    @cached_property
+    def x_kind(self) -> Kind | None:
+        """Whether they are symbols or amounts."""
+        stated: Kind | None = self.header.get("x_kind")
+        if stated is not None or self.x is None:
+            return stated
+        return kind_of_inputs(self.x.dtype.kind)
+
+    @cached_property
+    def row_ids(self) -> NDArray[np.int64]:
+        """Identities of the inputs."""
+        ids = self._array("row_ids")
+        if ids is None or ids.shape != (self._n_rows,) or ids.dtype != np.int64:
+            raise self._damaged("row_ids", f"expected {self._n_rows} int64 values")
+        return ids
+
+    @cached_property
+    def positions(self) -> NDArray[np.int64] | None:
+        """Sample and position of every row."""
+        places = self._array("positions")
+        if places is not None and (places.shape != (self._n_rows, 2) or places.dtype != np.int64):
+            raise self._damaged("positions", f"expected {self._n_rows} pairs of int64")
+        return places
+
+    @property
+    def split_codes(self) -> NDArray[np.uint8] | None:
+        """The split of every row as a place in `layout.SPLITS`."""
+        codes, most = self._array("split"), len(layout.SPLITS)
+        if codes is None:
+            return None
+        whole = codes.shape == (self._n_rows,) and codes.dtype == np.uint8
+        if not whole or int(codes.max(initial=0)) >= most:
+            raise self._damaged("split", f"expected {self._n_rows} codes below {most}")
+        return codes
+
+    @cached_property
+    def split(self) -> NDArray[np.str_] | None:
+        """The split of every row by name."""
+        codes = self.split_codes
+        return None if codes is None else np.array(layout.SPLITS)[codes]
+
+    @property
+    def first_chain(self) -> Chain | None:
+        """The certificate that was made when the run was."""
+        first = self.header.get("chain")
+        return None if first is None else chain_of(first, str(self._store.path))
+
+    # ---- labels ----------------------------------------------------------------------------------
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the label sets."""
+        if self.header["y_kind"] is None:
+            return ()
+        first = RowInfo.from_dict(self.header.get("rows")).label
+        return (first, *(str(label["name"]) for label in self.header["labels"]))
+
+    @property
+    def _number(self) -> int:
+        """Which of the further label sets is Y."""
+        return self.labels.index(str(self.label)) - 1
+
+    @cached_property
+    def y(self) -> Array | None:
+        """The label set that is Y."""
+        return self._array("y" if self.label is None else label_key(self._number))
+
+    @property
+    def y_kind(self) -> Literal["discrete", "continuous"] | None:
+        """Whether Y are classes or targets."""
+        kind: Literal["discrete", "continuous"] | None = self.header["y_kind"]
+        return kind if self.label is None else self.header["labels"][self._number]["kind"]
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The strings behind the classes of Y."""
+        told = self._store.header.get("config") or {}
+        if self.label is not None:
+            told = self.header["labels"][self._number]
+        names = told.get("class_names")
+        return tuple(map(str, names)) if isinstance(names, list) else None
+
+    @cached_property
+    def row_info(self) -> RowInfo:
+        """What a row is, what X is at a row, and which label is Y."""
+        try:
+            found = RowInfo.from_dict(self.header.get("rows"))
+        except InputError as error:
+            raise self._damaged("rows", str(error)) from error
+        return found if self.label is None else replace(found, label=self.label)
