@@ -10,16 +10,10 @@ import numpy as np
 import pytest
 from builders import ACTIVATIONS, packed_with, write_run
 
-from infoplane.archive import guard, open_archive, pack, verify
+from infoplane.archive import guard, layout, open_archive, pack, verify
 from infoplane.archive.checksum import crc32
-from infoplane.archive.guard import (
-    Window,
-    open_regular,
-    read_placed,
-    read_text,
-    reading_h5,
-    refuse_link,
-)
+from infoplane.archive.guarded_file import Window, open_regular, read_text, reading_h5, refuse_link
+from infoplane.archive.guarded_read import read_meta, read_placed
 from infoplane.errors import DamagedArchive, NotAnArchive
 
 
@@ -94,7 +88,7 @@ def test_a_text_may_be_as_long_as_a_header_and_not_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    monkeypatch.setattr(guard, "MAX_JSON", 10)
+    monkeypatch.setattr(layout, "MAX_JSON", 10)
     (tmp_path / "ten").write_bytes(b"0123456789")
     (tmp_path / "eleven").write_bytes(b"0123456789a")
     assert read_text(tmp_path / "ten") == b"0123456789"
@@ -110,14 +104,14 @@ def test_a_header_inside_hdf5_may_have_the_same_length_and_no_more(
     with h5py.File(run / "probe.h5") as f:
         size = f["meta"].dtype.itemsize
     with reading_h5(run / "probe.h5") as (file, window):
-        monkeypatch.setattr(guard, "MAX_JSON", size)
-        assert len(guard.read_meta(file, "meta", window, "here")) == size
-        monkeypatch.setattr(guard, "MAX_JSON", size - 1)
+        monkeypatch.setattr(layout, "MAX_JSON", size)
+        assert len(read_meta(file, "meta", window, "here")) == size
+        monkeypatch.setattr(layout, "MAX_JSON", size - 1)
         with pytest.raises(
             DamagedArchive,
             match=f"here: key 'meta': claims {size} bytes of JSON, more than the {size - 1}",
         ):
-            guard.read_meta(file, "meta", window, "here")
+            read_meta(file, "meta", window, "here")
 
 
 def test_what_is_not_a_regular_file_is_refused_by_name_and_no_descriptor_stays_open(

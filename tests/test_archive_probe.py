@@ -11,7 +11,7 @@ import pytest
 from builders import INPUTS, ROWS, write_run
 
 from infoplane.archive import RunWriter, layout, open_archive
-from infoplane.archive.probe import make_probe
+from infoplane.archive.make_probe import make_probe
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.types import LayerInfo
 

@@ -76,7 +76,7 @@ def test_a_plane_may_have_more_points_than_a_header_holds(
 ) -> None:
     """In format 1 such a plane was saved and could not be read again."""
     many = tuple(Point(s, "a", "i_xz", Estimate(s / 7, 9, "bin:szt", "lower")) for s in range(500))
-    monkeypatch.setattr("infoplane.archive.guard.MAX_JSON", 10_000)
+    monkeypatch.setattr("infoplane.archive.layout.MAX_JSON", 10_000)
     assert load_plane(Plane(many, ("a",), 9).save(tmp_path / "p.h5")).points == many
 
 

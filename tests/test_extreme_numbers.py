@@ -12,7 +12,7 @@ from builders import run_of
 
 import infoplane as ip
 from infoplane.archive import RunWriter, open_archive
-from infoplane.archive.probe import make_probe
+from infoplane.archive.make_probe import make_probe
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import LayerInfo, Variable
 

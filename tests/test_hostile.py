@@ -696,7 +696,7 @@ def test_reading_writes_nothing_and_keeps_no_file_open(run):
 
 
 def test_a_read_that_never_ends_is_ended_by_the_budget(run):
-    from infoplane.archive.guard import Window
+    from infoplane.archive.guarded_file import Window
 
     window = Window(shard_of(run))
     window.reads_left = 3

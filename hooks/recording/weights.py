@@ -12,7 +12,7 @@ from typing import IO
 import torch
 from torch import Tensor, nn
 
-from infoplane.archive.guard import open_regular, refuse_link
+from infoplane.archive.guarded_file import open_regular, refuse_link
 from infoplane.errors import ArchiveError, DamagedArchive, NotAnArchive
 
 FOLDER = "weights"

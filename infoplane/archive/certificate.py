@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from infoplane.archive import layout
-from infoplane.archive.guard import read_text
+from infoplane.archive.guarded_file import read_text
 from infoplane.archive.publish import publish_text
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.types import Chain, Relation

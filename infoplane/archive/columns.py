@@ -6,15 +6,15 @@ A quarter of the time that JSON takes, and as many points as there are.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, cast
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.archive.guard import Window, read_array
-from infoplane.archive.probe import array_entry
+from infoplane.archive.guarded_file import Window
+from infoplane.archive.guarded_read import read_array
+from infoplane.archive.probe_file import array_entry
 from infoplane.archive.publish import put_array
 from infoplane.columns import (
     ABSENT,
@@ -30,6 +30,9 @@ from infoplane.columns import (
 from infoplane.plane import Point
 from infoplane.types import Estimate, Null, bound_of_sense
 
+Array = NDArray[Any]  # Any: every stored dtype
+ADDED = ("bound", "unit", *NULL)
+"""Columns that files of format 2.0 lack."""
 POINTS = "points"
 """The group of the columns, and the key of what ``/meta`` says of them."""
 
@@ -47,65 +50,61 @@ def put_points(file: h5py.File, points: Columns) -> dict[str, Any]:  # Any: JSON
 def read_points(
     file: h5py.File, window: Window, said: Mapping[str, Any], where: str
 ) -> tuple[tuple[Point, ...], Columns]:  # Any: JSON
-    """The points of the columns that the header speaks of, and these.
+    """Return the points of the columns that the header speaks of, and these columns.
+
+    Args:
+        file: of the plane.
+        window: guards it.
+        said: what the header says of the columns, as `put_points` returned it.
+        where: the file, for messages.
 
     Raises:
         DamagedArchive: a column is missing, of another length or type, or does not match its
             checksum.
         KeyError, TypeError, ValueError, InputError: a header or a value that no plane has.
     """
-    columns: dict[str, NDArray[Any]] = {}  # Any: every stored dtype
+    columns: dict[str, Array] = {}
     lists: dict[str, list[Any]] = {}  # Any: numbers, texts, lists of texts
-    old = [key for key in ("bound", "unit", *NULL) if key not in said["arrays"]]
     for key in (*INTEGERS, *FLOATS, *PERHAPS, *NULL, *TEXTS):
-        if key in old:
+        if key not in said["arrays"] and key in ADDED:
             continue
-        shape, dtype, crc = array_entry(said["arrays"][key], where)
-        wanted = "<i8" if key in INTEGERS else "<i4" if key in TEXTS else "<f8"
-        if len(shape) != 1 or dtype != wanted:
-            raise ValueError(f"column {key!r} is {dtype} of shape {shape}")
-        columns[key] = column = read_array(
-            file, f"{POINTS}/{key}", window, shape, dtype, crc, where
-        )
-        lists[key] = (
-            _texts(column, said["texts"][key], key)
-            if key in TEXTS
-            else _numbers(column)
-            if key in (*PERHAPS, *NULL)
-            else column.tolist()
-        )
+        columns[key] = column = _column(file, window, said["arrays"][key], key, where)
+        if key in TEXTS:
+            lists[key] = _texts(column, said["texts"][key], key)
+        else:
+            lists[key] = _numbers(column) if key in (*PERHAPS, *NULL) else column.tolist()
     if len({len(values) for values in lists.values()}) != 1 or min(lists["step"], default=0) < 0:
         raise ValueError("columns of different lengths, or a negative step")
-    if "bound" in old:
+    if "bound" not in lists:
         lists["bound"] = [bound_of_sense(sense) for sense in lists["sense"]]
-    if "unit" in old:
-        lists["unit"] = ["bits"] * len(lists["step"])
+    lists.setdefault("unit", ["bits"] * len(lists["step"]))
     lists["null"] = _nulls(lists, len(lists["step"]))
-    estimates = objects_of(Estimate, {f.name: lists[f.name] for f in fields(Estimate)})
+    lists["estimate"] = estimates = objects_of(Estimate, lists)
+    for row in _rows_to_check(columns):
+        estimates[row].__post_init__()  # says what is wrong with it
+    texts = {key: said["texts"][key] for key in TEXTS if key in columns}
+    return tuple(objects_of(Point, lists)), (columns, texts)
+
+
+def _column(
+    file: h5py.File, window: Window, entry: Mapping[str, Any], key: str, where: str
+) -> Array:  # Any: JSON
+    """One column, of its own type, shape ``(points,)``."""
+    shape, dtype, crc = array_entry(entry, where)
+    wanted = "<i8" if key in INTEGERS else "<i4" if key in TEXTS else "<f8"
+    if len(shape) != 1 or dtype != wanted:
+        raise ValueError(f"column {key!r} is {dtype} of shape {shape}")
+    return read_array(file, f"{POINTS}/{key}", window, shape, dtype, crc, where)
+
+
+def _rows_to_check(columns: Mapping[str, Array]) -> list[int]:
+    """Rows that stand for all: the first odd number, and the first with each word."""
     odd = np.flatnonzero(~np.isfinite(columns["bits"]) | (columns["n"] < 1))
-    for k in (
-        *odd[:1],
-        *(
-            k
-            for key in ("sense", "target", "bound", "unit")
-            if key not in old
-            for k in np.unique(columns[key], return_index=True)[1]
-        ),
-    ):
-        estimates[k].__post_init__()  # says what is wrong with it
-    points = objects_of(
-        Point,
-        {
-            "step": lists["step"],
-            "layer": lists["layer"],
-            "quantity": lists["quantity"],
-            "estimate": estimates,
-        },
-    )
-    return tuple(points), (
-        columns,
-        {key: said["texts"][key] for key in TEXTS if key not in old},
-    )
+    rows = odd[:1].tolist()
+    for key in ("sense", "target", "bound", "unit"):
+        if key in columns:
+            rows += np.unique(columns[key], return_index=True)[1].tolist()
+    return rows
 
 
 def _nulls(lists: Mapping[str, list[Any]], n: int) -> list[Null | None]:  # Any: as in `read_points`

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.archive import layout
+from infoplane.archive.label_array import LabelArray
 from infoplane.archive.layout import ShardName
-from infoplane.archive.probe import LabelArray, Probe, fill_probe, write_probe
+from infoplane.archive.probe import Probe
+from infoplane.archive.probe_file import fill_probe, write_probe
 from infoplane.archive.publish import make_folder, publish_text, publishing_h5, put_attrs, put_meta
 from infoplane.archive.reader import Archive, open_archive
 from infoplane.archive.shard_writer import finish_shard

@@ -17,7 +17,9 @@ import numpy as np
 
 from infoplane.archive import layout
 from infoplane.archive.columns import POINTS, put_points, read_points
-from infoplane.archive.guard import has, open_regular, read_meta, reading_h5, refuse_link
+from infoplane.archive.guard import has
+from infoplane.archive.guarded_file import open_regular, reading_h5, refuse_link
+from infoplane.archive.guarded_read import read_meta
 from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
 from infoplane.archive.schemas import checked_header, is_estimate_row

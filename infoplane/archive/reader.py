@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.certificate import read_chain
-from infoplane.archive.guard import naming
+from infoplane.archive.guarded_file import naming
 from infoplane.archive.layout import ShardName
 from infoplane.archive.shard_heads import ShardHeads
 from infoplane.archive.shard_part import Array, ShardPart

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from infoplane.archive import layout
-from infoplane.archive.guard import refuse_link
+from infoplane.archive.guarded_file import refuse_link
 from infoplane.archive.layout import ShardName
 from infoplane.archive.reader import open_archive
 from infoplane.errors import ArchiveError, ArchiveExists

@@ -13,7 +13,8 @@ import h5py
 import numpy as np
 
 from infoplane.archive import layout
-from infoplane.archive.probe import Probe, write_probe
+from infoplane.archive.probe import Probe
+from infoplane.archive.probe_file import write_probe
 from infoplane.archive.publish import (
     publish_text,
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
-from infoplane.archive.probe import array_entry
+from infoplane.archive.probe_file import array_entry
 from infoplane.archive.schemas import checked_header
 from infoplane.archive.store import Store
 from infoplane.errors import DamagedArchive

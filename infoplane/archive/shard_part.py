@@ -9,9 +9,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from infoplane.archive import layout
-from infoplane.archive.guard import checked_array, read_array, read_placed, read_rows
+from infoplane.archive.guard import checked_array
+from infoplane.archive.guarded_read import read_array, read_placed, read_rows
 from infoplane.archive.layout import ShardName
-from infoplane.archive.probe import array_entry
+from infoplane.archive.probe_file import array_entry
 from infoplane.archive.store import Store
 from infoplane.errors import DamagedArchive
 

@@ -10,15 +10,9 @@ from pathlib import Path
 import h5py
 
 from infoplane.archive import layout
-from infoplane.archive.guard import (
-    Window,
-    node,
-    read_header,
-    read_meta,
-    read_text,
-    reading_h5,
-    refuse_link,
-)
+from infoplane.archive.guard import node
+from infoplane.archive.guarded_file import Window, read_text, reading_h5, refuse_link
+from infoplane.archive.guarded_read import read_header, read_meta
 from infoplane.archive.layout import ShardName
 from infoplane.archive.schemas import checked_header
 from infoplane.errors import DamagedArchive, NotAnArchive

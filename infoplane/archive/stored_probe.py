@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.certificate import chain_of
-from infoplane.archive.probe import label_key, read_probe_array, read_probe_meta
+from infoplane.archive.probe_file import label_key, read_probe_array, read_probe_meta
 from infoplane.archive.store import Store
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.kinds import kind_of_inputs

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
-from infoplane.archive.probe import make_probe
+from infoplane.archive.make_probe import make_probe
 from infoplane.archive.publish import (
     SinkFile,
     publishing,

@@ -1,0 +1,139 @@
+"""Read arrays and headers of guarded files, checked against size and checksum."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.checksum import crc32
+from infoplane.archive.guard import checked_array, refuse_soft_link, require_own_storage
+from infoplane.archive.guarded_file import Window, naming, open_regular, reading_h5
+from infoplane.archive.layout import raw_bytes
+from infoplane.errors import DamagedArchive, NotAnArchive
+
+_READ_BYTES = 1 << 19  # read so much, then check it while it is in cache
+
+
+def read_header(path: Path, name: str) -> bytes:
+    """Return the JSON text of one file, see `read_meta`."""
+    with reading_h5(path) as (file, window):
+        return read_meta(file, name, window, str(path))
+
+
+def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
+    """Fill ``view`` from the file, yielding what has arrived while it is in cache.
+
+    Ends early where the file does.
+    """
+    done = 0
+    while done < len(view) and (
+        got := os.preadv(fd, [view[done : done + _READ_BYTES]], offset + done)
+    ):
+        yield view[done : done + got]
+        done += got
+
+
+def read_placed(
+    path: Path, offset: object, shape: tuple[int, ...], dtype: str, crc: object
+) -> NDArray[Any] | None:  # Any: stored dtype
+    """An array from where a shard's table says its bytes are, without opening HDF5.
+
+    None unless they are there and have this CRC-32.
+    """
+    nbytes = math.prod(shape) * np.dtype(dtype).itemsize
+    if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0 or not nbytes:
+        return None
+    fd = open_regular(path)
+    try:
+        if offset + nbytes > os.fstat(fd).st_size:  # checked before anything is allocated
+            return None
+        out: NDArray[Any] = np.empty(shape, dtype)  # Any: stored dtype
+        found = 0
+        for piece in _fill(raw_bytes(out), fd, offset):
+            found = crc32(piece, found)
+        return out if found == crc else None
+    finally:
+        os.close(fd)
+
+
+def read_rows(
+    d: Any, window: Window, start: int, stop: int, where: str, crc: int = 0
+) -> tuple[NDArray[Any], int]:  # Any: h5py dataset, stored dtype
+    """Rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far.
+
+    Contiguous data is read outside HDF5's global lock.
+    """
+    with naming(where):
+        out = np.empty((stop - start, *d.shape[1:]), d.dtype)
+        if not out.size:
+            return out, crc
+        view = raw_bytes(out)
+        if d.id.get_create_plist().get_layout() != h5py.h5d.CONTIGUOUS:
+            d.read_direct(out, np.s_[start:stop])
+            return out, crc32(view, crc)
+        offset, done = d.id.get_offset() + start * (out.nbytes // (stop - start)), 0
+        for piece in _fill(view, window.fd, offset):
+            crc, done = crc32(piece, crc), done + len(piece)
+        if done < out.nbytes:
+            raise DamagedArchive(f"{where}: the file ended early; it was truncated")
+        return out, crc
+
+
+def read_array(
+    group: h5py.Group,
+    path: str,
+    window: Window,
+    shape: tuple[int, ...],
+    dtype: str,
+    crc: object,
+    where: str,
+) -> NDArray[Any]:  # Any: stored dtype
+    """A whole array with one leading row axis, checked against its CRC-32.
+
+    Raises:
+        DamagedArchive: wrong structure or checksum.
+    """
+    d = checked_array(group, path, window, shape, dtype, where)
+    a, found = read_rows(d, window, 0, shape[0], f"{where}: key '{path}'")
+    if found != crc:
+        raise DamagedArchive(
+            f"{where}: key '{path}': checksum mismatch; the data was damaged after it was written"
+        )
+    return a
+
+
+def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes:
+    """The JSON text in a scalar fixed-length string dataset.
+
+    Raises:
+        NotAnArchive: no such key: an HDF5 file of another program.
+        DamagedArchive: not a fixed-length string with storage of its own.
+    """
+    key, at = name.encode(), f"{where}: key '{name}'"
+    with naming(at):
+        if key not in group.id:
+            raise NotAnArchive(f"{at} is missing: not a file of infoplane")
+        refuse_soft_link(group.id, key, at)
+        d = h5py.h5o.open(group.id, key)
+        kind = d.get_type() if isinstance(d, h5py.h5d.DatasetID) else None
+        scalar = kind is not None and d.get_space().get_simple_extent_type() == h5py.h5s.SCALAR
+        if not isinstance(kind, h5py.h5t.TypeStringID) or kind.is_variable_str() or not scalar:
+            raise DamagedArchive(f"{at}: expected a scalar fixed-length string")
+        size = kind.get_size()
+        if size > layout.MAX_JSON:
+            raise DamagedArchive(
+                f"{at}: claims {size} bytes of JSON, more than the {layout.MAX_JSON} that a header "
+                "may have"
+            )
+        require_own_storage(d, window, size, at)
+        text = np.empty((), f"S{size}")
+        d.read(h5py.h5s.ALL, h5py.h5s.ALL, text, kind)
+        return bytes(text[()])

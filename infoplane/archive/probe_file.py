@@ -1,0 +1,123 @@
+"""The probe as a file: probe.h5, or /probe of a packed run, and its header."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from infoplane.archive import layout
+from infoplane.archive.guarded_file import Window
+from infoplane.archive.guarded_read import read_array, read_meta
+from infoplane.archive.probe import Probe
+from infoplane.archive.publish import publishing_h5, put_array, put_attrs, put_meta
+from infoplane.archive.schemas import checked_header
+from infoplane.errors import DamagedArchive
+
+
+def write_probe(path: Path, probe: Probe, run_uuid: str, *, durable: bool) -> None:
+    """Publish probe.h5."""
+    with publishing_h5(path, durable=durable, replace=True) as file:
+        fill_probe(file, probe, run_uuid)
+
+
+def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
+    """Write the probe into a group (the root of probe.h5, or ``/probe`` of a packed file)."""
+    arrays = {
+        "x": probe.x,
+        "y": probe.y,
+        "row_ids": probe.row_ids,
+        "split": probe.split,
+        "positions": probe.positions,
+    }
+    arrays |= {label_key(k): label.values for k, label in enumerate(probe.labels)}
+    table = {
+        key: put_array(group, key, layout.storable(a, key))
+        for key, a in arrays.items()
+        if a is not None
+    }
+    place = {
+        "format": layout.PROBE,
+        "format_version": layout.FORMAT_VERSION,
+        "run_uuid": run_uuid,
+        "n_rows": probe.n,
+        "probe_sha256": probe.sha256,
+    }
+    chain = None if probe.chain is None else probe.chain.to_dict()
+    put_meta(
+        group,
+        layout.META,
+        layout.sealed({**place, **_words(probe), "arrays": table, "chain": chain}),
+    )
+    put_attrs(
+        group,
+        {
+            **place,
+            "y_kind": probe.y_kind or "",
+            "split_codes": ",".join(layout.SPLITS),
+            "complete": np.uint8(1),
+        },
+    )
+
+
+def label_key(k: int) -> str:
+    """Under which key the k-th further label set lies."""
+    return f"label-{k:04d}"
+
+
+def _words(probe: Probe) -> dict[str, Any]:  # Any: JSON
+    """What the header says of rows and labels beside their arrays."""
+    further = [
+        {"name": label.name, "kind": label.kind, "class_names": label.class_names}
+        for label in probe.labels
+    ]
+    return {
+        "y_kind": probe.y_kind,
+        "x_kind": probe.x_kind,
+        "rows": probe.rows.to_dict(),
+        "labels": further,
+    }
+
+
+def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, Any]:  # Any: JSON
+    """The sealed header of a probe."""
+    body = checked_header(read_meta(group, layout.META, window, where), layout.PROBE, where)
+    body.setdefault("labels", [])
+    return body
+
+
+def read_probe_array(
+    group: h5py.Group, window: Window, meta: dict[str, Any], key: str, where: str
+) -> NDArray[Any] | None:  # Any: JSON, dtype
+    """One array of the probe, checked; None when it was not stored."""
+    entry = meta["arrays"].get(key)
+    if entry is None:
+        return None
+    shape, dtype, crc = array_entry(entry, where)
+    if not shape or shape[0] != meta["n_rows"]:
+        raise DamagedArchive(
+            f"{where}: key '{key}': expected {meta['n_rows']} rows, got shape {shape}"
+        )
+    return read_array(group, key, window, shape, dtype, crc, where)
+
+
+def array_entry(entry: Any, where: str) -> tuple[tuple[int, ...], str, int]:  # Any: JSON
+    """Shape, dtype and CRC of an array as a header states them.
+
+    Raises:
+        DamagedArchive: malformed.
+    """
+    try:
+        shape = tuple(layout.as_size(s) for s in entry["shape"])
+        dtype, crc = str(entry["dtype"]), layout.as_size(entry["crc32"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DamagedArchive(f"{where}: key 'meta': malformed array entry: {error}") from error
+    if dtype not in layout.ARRAY_DTYPES or len(shape) > 16:
+        raise DamagedArchive(
+            f"{where}: key 'meta': array of dtype {dtype!r} and {len(shape)} axes is not of this "
+            "format"
+        )
+    return shape, dtype, crc
