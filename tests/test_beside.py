@@ -21,7 +21,7 @@ from builders import companion_of, numbers_of
 import infoplane as ip
 from infoplane.analysis.live import measure_beside
 from infoplane.analysis.measuring.follow import Budget, follow
-from infoplane.archive import ResultLog, RunWriter, planes
+from infoplane.archive import ResultLog, RunWriter, result_log
 from infoplane.background import measuring as live
 from infoplane.errors import InputError, SpecError
 from infoplane.types import LayerInfo
@@ -302,8 +302,8 @@ def test_following_reads_every_result_line_once_and_once_more_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, looked = growing(tmp_path / "run", 12), []
-    plain = planes.record_of
-    monkeypatch.setattr(planes, "record_of", lambda line: (looked.append(line), plain(line))[1])
+    plain = result_log.record_of
+    monkeypatch.setattr(result_log, "record_of", lambda line: (looked.append(line), plain(line))[1])
     over = threading.Event()
     monkeypatch.setattr(over, "wait", lambda timeout=None: over.set())
     plane = follow(run.path, ["bin:szt"], over=over, gone=threading.Event(), budget=Budget(64.0))

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import infoplane as ip
 from infoplane.analysis.live.follow import RunSource
 from infoplane.analysis.report.content import page_data
-from infoplane.archive import ResultLog, pack, planes
+from infoplane.archive import ResultLog, pack, result_log
 from infoplane.archive.owner_mark import mark_of
 from infoplane.cli import app
 
@@ -197,8 +197,8 @@ def test_result_lines_that_were_read_are_not_read_again_unless_the_file_is_anoth
 ) -> None:
     run = write_run(tmp_path / "run", (0,))
     writer, reader, looked = ResultLog(run), ResultLog(run), []
-    plain = planes.record_of
-    monkeypatch.setattr(planes, "record_of", lambda line: (looked.append(line), plain(line))[1])
+    plain = result_log.record_of
+    monkeypatch.setattr(result_log, "record_of", lambda line: (looked.append(line), plain(line))[1])
     assert reader.read() == {}
     writer.extend((f"k{k}", {"bits": float(k)}) for k in range(3))
     first = reader.read()

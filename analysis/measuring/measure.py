@@ -216,7 +216,7 @@ def result_log(archive: Archive, name: str = "results") -> ResultLog | None:
     None for a packed run.
     """
     from infoplane.archive.places import borrowed_folder, may_write
-    from infoplane.archive.planes import BorrowedResultLog, ResultLog
+    from infoplane.archive.result_log import BorrowedResultLog, ResultLog
 
     if not archive.path.is_dir():
         return None

@@ -4,8 +4,9 @@ The only part of infoplane that imports h5py. docs/format.md specifies the files
 """
 
 from infoplane.archive.pack import merge, pack
-from infoplane.archive.planes import ResultLog, load_plane, save_plane
+from infoplane.archive.planes import load_plane, save_plane
 from infoplane.archive.reader import Archive, open_archive
+from infoplane.archive.result_log import ResultLog
 from infoplane.archive.shard_writer import ShardWriter
 from infoplane.archive.verify import verify
 from infoplane.archive.writer import RunWriter

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import hmac
 import math
 import os
-import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -18,14 +15,12 @@ import numpy as np
 from infoplane.archive import layout
 from infoplane.archive.columns import POINTS, put_points, read_points
 from infoplane.archive.guard import has
-from infoplane.archive.guarded_file import open_regular, reading_h5, refuse_link
+from infoplane.archive.guarded_file import reading_h5
 from infoplane.archive.guarded_read import read_meta
-from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
 from infoplane.archive.publish import make_folder, publishing_h5, put_attrs, put_meta
 from infoplane.archive.schemas import checked_header, is_estimate_row
-from infoplane.errors import ArchiveError, DamagedArchive, InputError
+from infoplane.errors import DamagedArchive, InputError
 from infoplane.grids import grids_of
-from infoplane.open_flags import NO_LINK
 from infoplane.plane import Failure, Plane, Point
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Estimate
@@ -204,169 +199,3 @@ def _plane(
         file=file,
         run=None if run is None else Path(run),
     )
-
-
-class ResultLog:
-    """Append-only results of one measurement in ``RUN/planes/<name>.jsonl``.
-
-    One checked, synced line per record.
-
-    A kill loses at most the lines being written; a torn or damaged line is ignored when reading,
-    and measured again. So is a line without this user's mark: a run may come from anyone, and
-    whoever can write a line can write any number.
-
-    Attributes:
-        foreign: lines of other users that were found and not read.
-    """
-
-    def __init__(
-        self,
-        run_path: str | os.PathLike[str],
-        name: str = "results",
-        *,
-        folder: Path | None = None,
-    ) -> None:
-        run = Path(run_path)
-        inside = folder is None and run.is_dir()
-        if inside:
-            folder = run / layout.PLANE_DIR
-        self._run = run if inside else None
-        self.path = (folder or run.with_name(run.name + ".planes")) / f"{name}.jsonl"
-        self._found: dict[str, dict[str, Any]] = {}  # Any: JSON
-        self._file, self._at = (0, 0), 0  # which file was read, and how far
-        self.foreign = 0
-
-    def append(self, key: str, record: Mapping[str, Any]) -> None:  # Any: JSON
-        """Add one record; synced before this returns.
-
-        Raises:
-            ArchiveError: as `extend`.
-        """
-        self.extend([(key, record)])
-
-    def extend(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:  # Any: JSON
-        """Add records with their keys, synced together before this returns.
-
-        Raises:
-            ArchiveError: the disk refused; whole lines were added and at most one torn one, which
-                readers ignore.
-        """
-        bodies = [
-            _marked(layout.to_json({"key": key, "record": dict(record)})) for key, record in records
-        ]
-        if not bodies:
-            return
-        if self._run is not None and not self._run.is_dir():
-            raise ArchiveError(
-                f"{self._run} is gone: it was deleted or moved while it was measured"
-            )
-        make_folder(self.path.parent)
-        refuse_link(self.path.parent)
-        try:
-            self.add_lines(b"".join(b"%08x %b\n" % (zlib.crc32(body), body) for body in bodies))
-        except OSError as error:
-            raise ArchiveError(
-                f"could not add a result to {self.path}: {error}; results added before are intact"
-            ) from error
-
-    def add_lines(self, lines: bytes) -> None:
-        fd = os.open(
-            self.path,
-            os.O_RDWR | os.O_CREAT | os.O_APPEND | NO_LINK,
-            0o666,
-        )
-        try:
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
-                lines = b"\n" + lines  # do not join a torn last line
-            done = 0
-            while done < len(lines):
-                done += os.write(fd, lines[done:])
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-
-    def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
-        """Every sound record of this user by its key; of several with one key the last.
-
-        Lines that this object has read are not read again while the file only grows.
-        """
-        if not os.path.lexists(self.path):
-            self._found, self._at, self.foreign = {}, 0, 0
-            return {}
-        refuse_link(self.path.parent)
-        with os.fdopen(open_regular(self.path), "rb") as file:
-            status = os.fstat(file.fileno())
-            place = (status.st_dev, status.st_ino)
-            if place != self._file or (
-                self._at and os.pread(file.fileno(), 1, self._at - 1) != b"\n"
-            ):  # another file, or a shorter or changed one
-                self._file, self._found, self._at, self.foreign = place, {}, 0, 0
-            file.seek(self._at)
-            torn: dict[str, dict[str, Any]] = {}  # Any: JSON
-            while line := file.readline(layout.MAX_JSON):
-                body = _sound_body(line)
-                if whole := line.endswith(b"\n"):
-                    self._at = file.tell()
-                    self.foreign += body is not None and not _is_own(body)
-                if body is not None and _is_own(body):
-                    (self._found if whole else torn).update(record_of(body))
-        return self._found | torn
-
-
-class BorrowedResultLog(ResultLog):
-    """Results of a run that may not be written to.
-
-    What lies in it is read, new ones go elsewhere.
-
-    Args:
-        run_path, name: as for `ResultLog`.
-        folder: where new results go; None forgets them.
-    """
-
-    def __init__(
-        self, run_path: str | os.PathLike[str], name: str = "results", *, folder: Path | None
-    ) -> None:
-        super().__init__(run_path, name)
-        self._own = None if folder is None else ResultLog(run_path, name, folder=folder)
-
-    def extend(self, records: Iterable[tuple[str, Mapping[str, Any]]]) -> None:  # Any: JSON
-        """Add records where they may be written, if anywhere."""
-        if self._own is not None:
-            self._own.extend(records)
-
-    def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
-        """The records in the run and those of one's own."""
-        return super().read() | ({} if self._own is None else self._own.read())
-
-
-def _sound_body(line: bytes) -> bytes | None:
-    """The JSON of a line; None of a torn or damaged one."""
-    crc, _, body = line.rstrip(b"\n").partition(b" ")
-    try:
-        return body if int(crc, 16) == zlib.crc32(body) else None
-    except ValueError:
-        return None
-
-
-_MARK = ',"mark":"%s"}'
-_MARK_BYTES = len(_MARK) - len("%s") + MARK_LETTERS
-
-
-def _marked(text: str) -> bytes:
-    """A JSON object with this user's mark of the rest of it as its last entry."""
-    rest = text.removesuffix("}")
-    return (rest + _MARK % mark_of(rest.encode())).encode()
-
-
-def _is_own(body: bytes) -> bool:
-    rest, end = body[:-_MARK_BYTES], body[-_MARK_BYTES:]
-    return hmac.compare_digest(end, (_MARK % mark_of(rest)).encode())
-
-
-def record_of(body: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
-    """The record in a line by its key; none where it is malformed."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
-        entry = layout.parse_json(body)
-        return {str(entry["key"]): dict(entry["record"])}
-    return {}
