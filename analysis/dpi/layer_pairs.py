@@ -89,6 +89,74 @@ class _Pairs:
     comparable: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class _Block:
+    """S checkpoints of one grid, and P pairs of layers at each.
+
+    Attributes:
+        grid: numbers of one estimator, quantity and sense.
+        pairs: the pairs of layers.
+        steps: of the checkpoints, shape ``(S,)``.
+        at: places of the points in the plane, -1 where there is none, shape ``(S, layers)``.
+        excess: downstream minus upstream in bits, shape ``(S, P)``.
+    """
+
+    grid: Grid
+    pairs: _Pairs
+    steps: Sequence[int]
+    at: NDArray[np.intp]
+    excess: NDArray[np.float64]
+
+    def findings(
+        self, where: NDArray[np.bool_], verdict: Verdict, text: Callable[[int], str]
+    ) -> list[Finding]:
+        """Return a finding for every pair at every checkpoint in ``where``.
+
+        Args:
+            where: shape ``(S, P)``.
+            verdict: of all of them.
+            text: the explanation of a pair, by its number.
+        """
+        rows, pairs = (places.tolist() for places in np.nonzero(where))
+        texts = {k: text(k) for k in set(pairs)}
+        shared: dict[str, object] = {
+            "law": law_of_pairs(self.grid.quantity, self.grid.sense),
+            "verdict": verdict,
+            "estimator": self.grid.estimator,
+        }
+        columns: dict[str, list[object]] = {
+            field.name: [shared.get(field.name)] * len(rows) for field in fields(Finding)
+        }
+        columns |= {
+            "step": [self.steps[row] for row in rows],
+            "excess_bits": self.excess[where].tolist(),
+            "explanation": [texts[k] for k in pairs],
+            "upstream": [self.pairs.names[k][0] for k in pairs],
+            "downstream": [self.pairs.names[k][1] for k in pairs],
+        }
+        return objects_of(Finding, columns)
+
+    def group(self, row: int, exceeding: NDArray[np.bool_], comparable: int) -> ComparisonGroup:
+        """Return the excesses of one checkpoint.
+
+        Args:
+            row: which checkpoint.
+            exceeding: whether a pair breaks the inequality, shape ``(P,)``.
+            comparable: number of pairs that may be compared there.
+        """
+        at = self.at[row]
+        ups = at[self.pairs.up[exceeding]].tolist()
+        downs = at[self.pairs.down[exceeding]].tolist()
+        return ComparisonGroup(
+            step=self.steps[row],
+            estimator=self.grid.estimator,
+            quantity=self.grid.quantity,
+            sense=self.grid.sense,
+            comparable=comparable,
+            excesses=tuple(map(Excess, ups, downs)),
+        )
+
+
 def _pairs_of(evidence: Evidence) -> _Pairs:
     layers = evidence.plane.layers
     up, down = np.triu_indices(len(layers), 1)
@@ -121,44 +189,31 @@ def compare_numbers(evidence: Evidence, grids: Sequence[Grid]) -> Compared:
 
 def _compare_block(evidence: Evidence, grid: Grid, pairs: _Pairs, rows: slice) -> Compared:
     """Compare S checkpoints of one grid at once, P pairs each."""
-    steps = evidence.plane.steps[rows]
     at, bits, saturated = grid.at[rows], grid.bits[rows], grid.saturated[rows]  # (S, layers)
+    excess = bits[:, pairs.down] - bits[:, pairs.up]  # (S, P)
+    block = _Block(grid, pairs, evidence.plane.steps[rows], at, excess)
     has_ceiling = (
         grid.quantity == "i_xz" and evidence.traits(grid.estimator).family != "exact codes"
     )
-    tolerance = tolerance_bits(evidence.plane, grid.estimator)
 
-    there = (at[:, pairs.up] >= 0) & (at[:, pairs.down] >= 0)  # (S, P)
-    comparable = there & pairs.comparable
+    measured = (at[:, pairs.up] >= 0) & (at[:, pairs.down] >= 0)
+    comparable = measured & pairs.comparable
     both_full = comparable & has_ceiling & saturated[:, pairs.up] & saturated[:, pairs.down]
-    excess = bits[:, pairs.down] - bits[:, pairs.up]
-    exceeding = comparable & ~both_full & (excess > tolerance)
+    exceeding = comparable & ~both_full & (excess > tolerance_bits(evidence.plane, grid.estimator))
 
-    apart = there & ~comparable
-    unlisted = 0
+    apart, unlisted = measured & ~comparable, 0
     if len(pairs.names) - np.count_nonzero(pairs.comparable) > LISTED_PAIRS:
         unlisted, apart = int(np.count_nonzero(apart)), np.zeros_like(apart)
-    settled = _findings(
-        grid, steps, pairs.names, excess, apart, "not comparable", pairs.reasons.__getitem__
-    )
-    settled += _findings(
-        grid, steps, pairs.names, excess, both_full, "untestable", _full(grid, pairs.names)
-    )
-    groups = []
-    for row in np.flatnonzero(exceeding.any(axis=1)):
-        which = np.flatnonzero(exceeding[row])
-        ups, downs = at[row, pairs.up[which]].tolist(), at[row, pairs.down[which]].tolist()
-        groups.append(
-            ComparisonGroup(
-                step=steps[row],
-                estimator=grid.estimator,
-                quantity=grid.quantity,
-                sense=grid.sense,
-                comparable=int(np.count_nonzero(comparable[row])),
-                excesses=tuple(map(Excess, ups, downs)),
-            )
-        )
-    return Compared(int(np.count_nonzero(there)), settled, groups, unlisted)
+    settled = [
+        *block.findings(apart, "not comparable", pairs.reasons.__getitem__),
+        *block.findings(both_full, "untestable", _full(grid, pairs.names)),
+    ]
+    numbers = np.count_nonzero(comparable, axis=1)
+    groups = [
+        block.group(int(row), exceeding[row], int(numbers[row]))
+        for row in np.flatnonzero(exceeding.any(axis=1))
+    ]
+    return Compared(int(np.count_nonzero(measured)), settled, groups, unlisted)
 
 
 def _full(grid: Grid, names: Sequence[tuple[str, str]]) -> Callable[[int], str]:
@@ -166,38 +221,3 @@ def _full(grid: Grid, names: Sequence[tuple[str, str]]) -> Callable[[int], str]:
         f"{names[k][0]} and {names[k][1]} are both at the ceiling of {grid.estimator}: take "
         "coarser cells or more rows"
     )
-
-
-def _findings(
-    grid: Grid,
-    steps: Sequence[int],
-    names: Sequence[tuple[str, str]],
-    excess: NDArray[np.float64],
-    where: NDArray[np.bool_],
-    verdict: Verdict,
-    text: Callable[[int], str],
-) -> list[Finding]:
-    """Return one finding for each pair of one checkpoint in ``where``, shape ``(steps, pairs)``.
-
-    With the text of its pair.
-    """
-    rows, pairs = (places.tolist() for places in np.nonzero(where))
-    texts = {k: text(k) for k in set(pairs)}
-    same: dict[str, object] = {
-        "law": law_of_pairs(grid.quantity, grid.sense),
-        "verdict": verdict,
-        "estimator": grid.estimator,
-    }
-    columns: dict[str, list[object]] = {
-        f.name: [same.get(f.name)] * len(rows) for f in fields(Finding)
-    }
-    columns |= {
-        "step": [steps[k] for k in rows],
-        "excess_bits": excess[where].tolist(),
-        "explanation": [texts[k] for k in pairs],
-    }
-    columns |= {
-        "upstream": [names[k][0] for k in pairs],
-        "downstream": [names[k][1] for k in pairs],
-    }
-    return objects_of(Finding, columns)

@@ -33,12 +33,13 @@ from infoplane.analysis.resampling.half_samples import (
     halves_from_one_pass,
     rows_of_halves,
 )
+from infoplane.contract import Estimator, Points
 from infoplane.errors import ArchiveError, InfoplaneError
 from infoplane.rows import cell_codes, row_codes
-from infoplane.types import Estimate, Quantity
 
 if TYPE_CHECKING:
     from infoplane.analysis.dpi.evidence import Evidence
+    from infoplane.archive import Archive
 
 Codes = NDArray[np.int64]
 Cell = tuple[int, str, str]
@@ -244,47 +245,46 @@ class Resampler:
         return {(quantity, ""): np.asarray(bits) for quantity, bits in found.items()}
 
     def _of_values(self, cell: Cell) -> Halves | None:
-        (step, layer, spec), archive = cell, self.evidence.archive
-        estimator = self.evidence.fitted(spec, layer)
+        step, layer, spec = cell
+        archive, estimator = self.evidence.archive, self.evidence.fitted(spec, layer)
         if archive is None or estimator is None or not archive.has(step, layer):
             return None
-        key = _key_of_halves(
-            result_key(archive, step, layer, estimator, self.settings.seed), self.settings.splits
-        )
-        if (known := _halves_in(self._known.get(key), self.settings.splits)) is not None:
+        splits, seed = self.settings.splits, self.settings.seed
+        key = _key_of_halves(result_key(archive, step, layer, estimator, seed), splits)
+        known = _halves_in(self._known.get(key), splits)
+        if known is not None:
             return known
-        z = layer_variable(archive, step, layer, estimator)
-        x, y = input_variable(archive, estimator), label_variable(archive, estimator)
-        splits = self.splits_of(step, archive.n_rows)
-        every: Iterable[list[tuple[Quantity, Estimate]]] | None
-        every = halves_from_one_pass(
-            estimator, x, z, y, splits, np.random.default_rng([self.settings.seed, step, 1])
-        )
-        if every is None:
-            halves = rows_of_halves(splits)
-
-            def points(k: int) -> list[tuple[Quantity, Estimate]]:
-                x_half, y_half = (None if v is None else v.take(halves[k]) for v in (x, y))
-                return plane_points(
-                    estimator,
-                    x_half,
-                    z.take(halves[k]),
-                    y_half,
-                    np.random.default_rng([self.settings.seed, step, 1, k]),
-                )
-
-            every = in_order(points, range(len(halves)))
-        found: dict[tuple[str, str], list[float]] = {}
-        for half in every:
-            for quantity, e in half:
-                found.setdefault((quantity, e.sense), []).append(e.bits)
+        bits: dict[tuple[str, str], list[float]] = {}
+        for points in self._points_of_halves(archive, step, layer, estimator):
+            for quantity, estimate in points:
+                bits.setdefault((quantity, estimate.sense), []).append(estimate.bits)
         self._fresh[key] = {
             "step": step,
             "layer": layer,
             "estimator": spec,
-            "halves": [[*of, values] for of, values in found.items()],
+            "halves": [[*series, values] for series, values in bits.items()],
         }
-        return {of: np.asarray(values) for of, values in found.items()}
+        return {series: np.asarray(values) for series, values in bits.items()}
+
+    def _points_of_halves(
+        self, archive: Archive, step: int, layer: str, estimator: Estimator
+    ) -> Iterable[Points]:
+        """Return the points of both halves of every split, from one pass where there is one."""
+        z = layer_variable(archive, step, layer, estimator)
+        x, y = input_variable(archive, estimator), label_variable(archive, estimator)
+        splits = self.splits_of(step, archive.n_rows)
+        seed = [self.settings.seed, step, 1]
+        shared = halves_from_one_pass(estimator, x, z, y, splits, np.random.default_rng(seed))
+        if shared is not None:
+            return shared
+
+        def points(half: tuple[int, Codes]) -> Points:
+            k, rows = half
+            x_half, y_half = (None if v is None else v.take(rows) for v in (x, y))
+            rng = np.random.default_rng([*seed, k])
+            return plane_points(estimator, x_half, z.take(rows), y_half, rng)
+
+        return in_order(points, enumerate(rows_of_halves(splits)))
 
     def splits_of(self, step: int, n: int) -> list[NDArray[np.bool_]]:
         """Return the random splits of this step."""

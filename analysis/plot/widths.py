@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from infoplane.analysis.estimators.binned import SAXE_WIDTH
 from infoplane.analysis.plot import style
@@ -17,23 +18,28 @@ from infoplane.errors import InputError
 if TYPE_CHECKING:
     from infoplane.analysis.studies.bin_width import WidthSweep
 
+CEILING: dict[str, Any] = {"color": "#555555", "lw": 0.8, "ls": "--"}
+DEFAULT_WIDTH: dict[str, Any] = {"color": "#555555", "lw": 0.8, "ls": ":"}
+"""How both lines are drawn, here and in the legend. Any: keywords of matplotlib."""
+
 
 @style.styled
 def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
-    """One panel per layer.
+    """Draw I(X;Z) of `bin:saxe` against the width of its cells: a panel per layer.
 
-    I(X;Z) of `bin:saxe` against the width of its cells, one line per checkpoint; dashed, log2 of
-    the rows; dotted, the width that `bin:saxe` takes unasked.
+    One line per checkpoint; dashed, log2 of the rows; dotted, the width that `bin:saxe` takes
+    unasked.
     """
     if not found:
         raise InputError("nothing to draw: give the sweep of at least one layer")
     figure, axes = style.new_panels(len(found), columns, 1.45, 0.6, sharey=True)
-    steps = sorted({s for sweep in found for s in sweep.steps})
-    tones, norm = style.colour_map(), style.step_norm(steps)
+    tones = style.colour_map()
+    steps = sorted({step for sweep in found for step in sweep.steps})
+    norm = style.step_norm(steps)
     for ax, sweep, name in zip(axes, found, short_names([s.layer for s in found]), strict=False):
-        ax.axhline(np.log2(sweep.n), color="#555555", lw=0.8, ls="--")
+        ax.axhline(np.log2(sweep.n), **CEILING)
         if sweep.widths[0] < SAXE_WIDTH < sweep.widths[-1]:
-            ax.axvline(SAXE_WIDTH, color="#555555", lw=0.8, ls=":")
+            ax.axvline(SAXE_WIDTH, **DEFAULT_WIDTH)
         for step, bits in zip(sweep.steps, sweep.bits, strict=True):
             ax.plot(sweep.widths, bits, color=tones(norm(step)), lw=1.3)
         ax.set_xscale("log")
@@ -42,14 +48,10 @@ def draw_widths(found: Sequence[WidthSweep], *, columns: int = 3) -> Figure:
         ax.set_title(style.drawable(name), fontsize=7.5, parse_math=False)
     figure.supxlabel("width of the bins [units of the activation]", fontsize=8)
     figure.supylabel("I(X;Z) [bits], bin:saxe", fontsize=8)
-    marks = [
-        axes[0].plot([], [], color=tones(norm(s)), lw=1.3, label=f"step {s}")[0] for s in steps
+    of_steps = [
+        Line2D([], [], color=tones(norm(step)), lw=1.3, label=f"step {step}") for step in steps
     ]
-    marks.append(
-        axes[0].plot([], [], color="#555555", lw=0.8, ls="--", label=f"log2 {found[0].n}")[0]
-    )
-    marks.append(
-        axes[0].plot([], [], color="#555555", lw=0.8, ls=":", label=f"width {SAXE_WIDTH:g}")[0]
-    )
-    plain_legend(figure, marks, loc="outside right center")
+    ceiling = Line2D([], [], label=f"log2 {found[0].n}", **CEILING)
+    width = Line2D([], [], label=f"width {SAXE_WIDTH:g}", **DEFAULT_WIDTH)
+    plain_legend(figure, [*of_steps, ceiling, width], loc="outside right center")
     return figure

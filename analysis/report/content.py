@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from infoplane.analysis.plot.caption import caption_of
@@ -133,51 +133,62 @@ def _view(plane: Plane, spec: str, sense: str) -> dict[str, Json]:
 
 
 def _series(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:
-    """Columns of one (view, layer, quantity) each."""
-    groups: dict[tuple[str, str, str, str], list[tuple[int, Estimate]]] = {}
-    for p in plane:
-        groups.setdefault((p.estimator, p.sense, p.layer, p.quantity), []).append(
-            (place[p.step], p.estimate)
-        )
+    """Return the columns of every view, layer and quantity.
+
+    Args:
+        plane: whose points they are.
+        place: from a step to its place among those of the page.
+
+    Raises:
+        InputError: points of layers that the plane does not list.
+    """
     layers = {name: i for i, name in enumerate(plane.layers)}
     if unknown := {p.layer for p in plane} - layers.keys():
         raise InputError(
             f"the plane has points of layers that it does not list: {sorted(unknown)[:3]}; it "
             f"lists {list(layers)[:12]}"
         )
-    out = []
-    for (spec, sense, layer, quantity), pairs in groups.items():
-        pairs.sort(key=lambda pair: pair[0])
-        estimates = [e for _, e in pairs]
-        column: dict[str, Json] = {
-            "e": spec,
-            "s": sense,
-            "l": layers[layer],
-            "q": quantity,
-            "i": [i for i, _ in pairs],
-            "b": [number(e.bits) for e in estimates],
-        }
-        for key, values in (
-            ("lo", [e.low for e in estimates]),
-            ("hi", [e.high for e in estimates]),
-            ("se", [e.stderr for e in estimates]),
-            ("cov", [e.coverage for e in estimates]),
-            ("nl", [None if e.null is None else e.null.low for e in estimates]),
-            ("nh", [None if e.null is None else e.null.high for e in estimates]),
-        ):
-            if any(v is not None for v in values):
-                column[key] = [number(v, 4) for v in values]
-        if any(e.saturated for e in estimates):
-            column["sat"] = "".join("1" if e.saturated else "0" for e in estimates)
-        column["t"] = estimates[0].target
-        column["n"] = estimates[0].n
-        ceilings = [number(e.ceiling_bits) for e in estimates]
-        column["c"] = ceilings[0] if len(set(ceilings)) == 1 else ceilings
-        notes = list(dict.fromkeys(note for e in estimates for note in e.notes))
-        if notes:
-            column["notes"] = notes[:5]
-        out.append(column)
-    return out
+    curves: dict[tuple[str, str, str, str], list[tuple[int, Estimate]]] = {}
+    for p in plane:
+        curve = curves.setdefault((p.estimator, p.sense, p.layer, p.quantity), [])
+        curve.append((place[p.step], p.estimate))
+    return [
+        {"e": spec, "s": sense, "l": layers[layer], "q": quantity, **_columns(curve)}
+        for (spec, sense, layer, quantity), curve in curves.items()
+    ]
+
+
+OPTIONAL: dict[str, Callable[[Estimate], float | None]] = {
+    "lo": lambda e: e.low,
+    "hi": lambda e: e.high,
+    "se": lambda e: e.stderr,
+    "cov": lambda e: e.coverage,
+    "nl": lambda e: None if e.null is None else e.null.low,
+    "nh": lambda e: None if e.null is None else e.null.high,
+}
+"""Columns that a curve has where one of its estimates has the number."""
+
+
+def _columns(curve: list[tuple[int, Estimate]]) -> dict[str, Json]:
+    """Return the columns of one curve from places of steps and what was estimated there."""
+    curve = sorted(curve, key=lambda point: point[0])
+    estimates = [estimate for _, estimate in curve]
+    columns: dict[str, Json] = {
+        "i": [i for i, _ in curve],
+        "b": [number(e.bits) for e in estimates],
+    }
+    for key, value_of in OPTIONAL.items():
+        values = [value_of(e) for e in estimates]
+        if any(value is not None for value in values):
+            columns[key] = [number(value, 4) for value in values]
+    if any(e.saturated for e in estimates):
+        columns["sat"] = "".join("1" if e.saturated else "0" for e in estimates)
+    ceilings = [number(e.ceiling_bits) for e in estimates]
+    columns["t"] = estimates[0].target
+    columns["n"] = estimates[0].n
+    columns["c"] = ceilings[0] if len(set(ceilings)) == 1 else ceilings
+    notes = list(dict.fromkeys(note for e in estimates for note in e.notes))
+    return columns | ({"notes": notes[:5]} if notes else {})
 
 
 def _metrics(plane: Plane, place: Mapping[int, int]) -> list[dict[str, Json]]:

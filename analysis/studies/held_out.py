@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.open_run import open_run
@@ -20,7 +21,7 @@ from infoplane.analysis.measuring.plane_point import (
 from infoplane.analysis.measuring.train_test import split_rows
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
-from infoplane.types import Estimate
+from infoplane.types import Estimate, Variable
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
@@ -84,44 +85,63 @@ def train_and_held_out(
     y = label_variable(archive)
     if y is None:
         raise InputError(f"{archive.path}: I(Z;Y) needs labels; record with probe=(x, y)")
-    chosen = (
-        [estimators]
-        if isinstance(estimators, str) or not isinstance(estimators, Sequence)
-        else list(estimators)
-    )
+    if isinstance(estimators, str) or not isinstance(estimators, Sequence):
+        estimators = [estimators]
+    chosen = [parse(e) for e in estimators]
     found, refused = [], ""
     for step, name in cells_of(archive, layers, steps):
-        for e in map(parse, chosen):
-            z, key = layer_variable(archive, step, name, e), f"{e.name}|sides"
-            labels = labels_seen_by(e, y)
+        for estimator in chosen:
+            z = layer_variable(archive, step, name, estimator)
+            cell = _Cell(estimator, z, labels_seen_by(estimator, y), train, test)
+            key = f"{estimator.name}|sides"
             try:
                 a, b = (
-                    e.estimate(z.take(rows), labels.take(rows), rng=cell_rng(seed, step, name, key))
-                    for rows in (train, test)
+                    cell.estimate(rows, cell_rng(seed, step, name, key)) for rows in (train, test)
                 )
-                gaps = []
-                pool, rng = (
-                    np.concatenate([train, test]),
-                    cell_rng(seed, step, name, key + "|divisions"),
-                )
-                for _ in range(divisions):
-                    order = rng.permutation(pool)
-                    halves = (np.sort(order[: len(train)]), np.sort(order[len(train) :]))
-                    one, two = (
-                        e.estimate(z.take(rows), labels.take(rows), rng=rng).bits for rows in halves
-                    )
-                    gaps.append(abs(one - two))
-                p = (
-                    (1 + sum(g >= abs(a.bits - b.bits) - 1e-12 for g in gaps)) / (1 + divisions)
-                    if divisions
-                    else None
-                )
-                found.append(BothSides(step, name, a, b, p))
+                rng = cell_rng(seed, step, name, key + "|divisions")
+                p = cell.chance_of_gap(abs(a.bits - b.bits), divisions, rng)
             except InfoplaneError as error:
-                refused = f"{name}, {e.name}: {error}"
+                refused = f"{name}, {estimator.name}: {error}"
+            else:
+                found.append(BothSides(step, name, a, b, p))
     if not found:
         raise InputError(
-            "no cell has I(Z;Y) on both sides; the last refusal: "
+            f"no cell has I(Z;Y) on both sides; the last refusal: "
             f"{refused or 'no layer was captured'}"
         )
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One estimator on one layer and checkpoint, and the rows of both sides, each ``(n,)``."""
+
+    estimator: Estimator
+    z: Variable
+    y: Variable
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+    def estimate(self, rows: NDArray[np.int64], rng: np.random.Generator) -> Estimate:
+        """Estimate I(Z;Y) on some rows."""
+        return self.estimator.estimate(self.z.take(rows), self.y.take(rows), rng=rng)
+
+    def chance_of_gap(
+        self, gap_bits: float, divisions: int, rng: np.random.Generator
+    ) -> float | None:
+        """Return the share of random divisions of the same rows with as large a gap.
+
+        Args:
+            gap_bits: the absolute gap between the sides.
+            divisions: how many to draw; none without any.
+            rng: of the divisions, and of an estimator that draws.
+        """
+        if not divisions:
+            return None
+        pool, n = np.concatenate([self.train, self.test]), len(self.train)
+        as_large = 0
+        for _ in range(divisions):
+            order = rng.permutation(pool)
+            one, other = (self.estimate(np.sort(rows), rng).bits for rows in (order[:n], order[n:]))
+            as_large += abs(one - other) >= gap_bits - 1e-12
+        return (1 + as_large) / (1 + divisions)
