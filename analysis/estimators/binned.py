@@ -19,6 +19,7 @@ from infoplane.analysis.estimators.cells import (
 )
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.estimators.label_bins import quantile_labels
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.cells import edge_keys, floor_keys
 from infoplane.contract import Range, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
@@ -47,7 +48,7 @@ _TRAITS = Traits(
 
 
 @dataclass(frozen=True)
-class Binned:
+class Binned(SpecString):
     """Estimate I(X;bin(Z)) and I(bin(Z);Y) on the probe rows.
 
     For a deterministic network I(X;bin(Z)) is H(bin(Z)).
@@ -118,11 +119,6 @@ class Binned:
             raise InputError(
                 f"scope of rule {self.rule!r} is one of {scopes or '(none)'}, got {self.scope!r}"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
 
     def __str__(self) -> str:
         given = {

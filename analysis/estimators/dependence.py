@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.renyi import gram, median_width
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.spectra import centre
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -123,11 +124,12 @@ def _same_rows(a: Variable, b: Variable) -> None:
 
 
 @dataclass(frozen=True)
-class _Dependence:
+class _Dependence(SpecString):
     kernel: Kernel = "rbf"
     unbiased: bool = True
 
     _FIRST = "kernel"
+    _ALWAYS = ("kernel",)
     traits = Traits(
         family="geometry", unit="none", measures="other", bound="none; dimensionless, not bits"
     )
@@ -140,11 +142,6 @@ class _Dependence:
         """Accept any two kinds; symbols have the equality kernel."""
         return a in ("continuous", "discrete") and b in ("continuous", "discrete")
 
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
 
 @dataclass(frozen=True)
 class HSIC(_Dependence):
@@ -153,14 +150,12 @@ class HSIC(_Dependence):
     The notes and the axis say so.
     """
 
+    _PREFIX = "hsic"
     traits = replace(
         _Dependence.traits,
         target="Hilbert-Schmidt dependence of two kernels (not bits)",
         validity="depends on the kernel; comparable only between variables on one scale",
     )
-
-    def __str__(self) -> str:
-        return f"hsic:kernel={self.kernel}" + ("" if self.unbiased else ",unbiased=false")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text: not bits."""
@@ -191,14 +186,12 @@ class CKA(_Dependence):
 
     kernel: Kernel = "linear"
 
+    _PREFIX = "cka"
     traits = replace(
         _Dependence.traits,
         target="similarity of two row geometries, 0 to 1 (not bits)",
         validity="the biased form tends to 1 for more units than rows",
     )
-
-    def __str__(self) -> str:
-        return f"cka:kernel={self.kernel}" + ("" if self.unbiased else ",unbiased=false")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text: not bits."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.renyi import median_width, squared_distances
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.spectra import eigenvalues
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -46,7 +47,7 @@ def spectral_entropy(spectrum: Floats, t: int) -> float:
 
 
 @dataclass(frozen=True)
-class DiffusionEntropy:
+class DiffusionEntropy(SpecString):
     """Diffusion spectral entropy of a layer, and spectral information about labels.
 
     As ``i_xz`` and ``i_zy``; geometric, no Shannon information.
@@ -68,6 +69,8 @@ class DiffusionEntropy:
     subsets: int = 3
 
     _FIRST = "t"
+    _PREFIX = "dse"
+    _ALWAYS = ("t",)
     traits = Traits(
         family="geometry",
         unit="none",
@@ -83,15 +86,6 @@ class DiffusionEntropy:
                 f"expected t >= 1, width > 0, subsets >= 1, got t={self.t}, width={self.width}, "
                 f"subsets={self.subsets}"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        text = f"dse:t={self.t}" + (f",width={self.width:g}" if self.width != 0.5 else "")
-        return text + (f",subsets={self.subsets}" if self.subsets != 3 else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text naming t and that it is geometric."""

@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import estimate_of_codes, same_rows
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Variable
 
 
 @dataclass(frozen=True)
-class Exact:
+class Exact(SpecString):
     """H(Z) on the probe rows, which is I(X;Z) for X uniform on them in a deterministic network.
 
     I(Z;Y) likewise.
@@ -32,6 +33,7 @@ class Exact:
         1.5
     """
 
+    _PREFIX = "exact"
     traits = Traits(
         family="exact codes",
         keeps_chain=True,
@@ -41,14 +43,6 @@ class Exact:
         bound="exact, <= log2 N",
         validity="deterministic network; float32 or wider; equal rows may split by rounding",
     )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return "exact"
-
-    def __str__(self) -> str:
-        return "exact"
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text, e.g. ``I(X;Z) exact [bits], N=4096``."""

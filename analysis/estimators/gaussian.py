@@ -16,6 +16,7 @@ from infoplane.analysis.estimators.ksg import normal_scores, standardised
 from infoplane.analysis.estimators.live_units import live_units
 from infoplane.analysis.estimators.possible import require_possible
 from infoplane.analysis.estimators.rank_scores import rank_scores
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError
 from infoplane.rows import row_codes
@@ -77,7 +78,7 @@ def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(SpecString):
     """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit.
 
     With the small-sample correction of the three log-determinants.
@@ -111,6 +112,7 @@ class Gaussian:
     copula: bool = False
 
     _FIRST = "copula"
+    _PREFIX = "gauss"
     traits = Traits(
         family="gaussian",
         x_as="values",
@@ -121,14 +123,6 @@ class Gaussian:
             "deterministic layers"
         ),
     )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        return "gauss:copula=true" if self.copula else "gauss"
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text."""

@@ -21,6 +21,7 @@ from infoplane.analysis.estimators.kernel_views import (
     mean_square_distance,
 )
 from infoplane.analysis.estimators.label_bins import quantile_labels
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.blocks import Held
 from infoplane.contract import Points, Rows, Traits
 from infoplane.errors import EstimatorError, InputError
@@ -34,7 +35,7 @@ Values = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class KDE:
+class KDE(SpecString):
     """I(X;Z+eps), eps ~ N(0, s2 I), X uniform on the rows.
 
     Upper or lower bound (Kolchinsky & Tracey 2017, arXiv 1706.02419).
@@ -69,6 +70,7 @@ class KDE:
     pairs: int | None = None
 
     _FIRST = "variance"
+    _PREFIX = "kde"
     traits = Traits(
         family="kde",
         measures="coarsened",
@@ -92,23 +94,6 @@ class KDE:
             raise InputError(
                 f"pairs is a number of pairs of rows, for example 1000000000, got {self.pairs}"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        width = (
-            f"variance={self.variance:g}"
-            if self.variance is not None
-            else f"relative={self.relative:g}"
-        )
-        return (
-            f"kde:{width}"
-            + (",bound=lower" if self.bound == "lower" else "")
-            + (f",pairs={self.pairs}" if self.pairs else "")
-        )
 
     @property
     def shares_layer(self) -> bool:

@@ -17,12 +17,13 @@ from infoplane.analysis.estimators.ksg import (
 from infoplane.analysis.estimators.neighbour_formulas import Floats, ksg_bits
 from infoplane.analysis.estimators.neighbour_rows import Pair, prepare_pair, symbol_entropy
 from infoplane.analysis.estimators.resolution import unresolved
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Estimate, Kind, Variable
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class Neighbours(SpecString):
     """Estimate I(A;B) by k nearest neighbours, in the form that the rows ask for.
 
     `KSG` for two continuous variables, `Ross` for labels; values that more than k rows share (atoms
@@ -46,6 +47,8 @@ class Neighbours:
     correct: bool = True
 
     _FIRST = "k"
+    _PREFIX = "knn"
+    _ALWAYS = ("k",)
     traits = replace(
         KSG.traits,
         target="Shannon MI of the population: KSG or Ross, atoms apart",
@@ -58,14 +61,6 @@ class Neighbours:
     def __post_init__(self) -> None:
         if self.k < 1:
             raise InputError(f"k is at least 1, got {self.k}")
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        return f"knn:k={self.k}" + ("" if self.correct else ",correct=false")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text."""

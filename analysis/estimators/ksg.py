@@ -29,6 +29,7 @@ from infoplane.analysis.estimators.neighbour_rows import (
 )
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.resolution import unresolved
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -75,7 +76,7 @@ def fewer_neighbours(e: Counting) -> Counting | None:
 
 
 @dataclass(frozen=True)
-class KSG:
+class KSG(SpecString):
     """I(A;B) of continuous vectors by k nearest neighbours.
 
     Kraskov et al. 2004, first estimator; labels by Ross (2014).
@@ -118,6 +119,7 @@ class KSG:
     correct: bool = False
 
     _FIRST = "k"
+    _ALWAYS = ("k",)
     traits = Traits(
         family="neighbours",
         tolerance_bits=0.02,
@@ -143,19 +145,6 @@ class KSG:
                 "correct belongs to ksg on two continuous vectors without ties, not to "
                 f"{self._PREFIX}"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        text = f"{self._PREFIX}:k={self.k}" + (",scores=true" if self.scores else "")
-        return (
-            text
-            + (f",jitter={self.jitter:g}" if self.jitter else "")
-            + (",correct=true" if self.correct else "")
-        )
 
     _PREFIX = "ksg"
     _TITLE = "KSG"
@@ -271,9 +260,6 @@ class Ross(KSG):
     _PREFIX = "ross"
     _TITLE = "Ross"
 
-    def __str__(self) -> str:
-        return super().__str__()
-
     def supports(self, a: Kind, b: Kind) -> bool:
         """One continuous variable and labels."""
         return {a, b} == {"continuous", "discrete"}
@@ -317,9 +303,6 @@ class MixedKSG(KSG):
     )
     _PREFIX = "mixed"
     _TITLE = "mixed KSG"
-
-    def __str__(self) -> str:
-        return super().__str__() + (",apart=true" if self.apart else "")
 
     def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
         if self.apart:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import standardised
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -94,7 +95,7 @@ def smile_nats(scores: Tensor, tau: float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Variational:
+class Variational(SpecString):
     """What the variational estimators share; see each for its bound.
 
     Attributes:
@@ -112,7 +113,7 @@ class Variational:
     device: str = "cpu"
 
     _FIRST = "batch"
-    _PREFIX = ""
+
     _TITLE = "I variational"
     traits = Traits(
         family="variational",
@@ -128,23 +129,6 @@ class Variational:
                 f"expected batch >= 4 and seeds, hidden, epochs >= 1, got batch={self.batch}, "
                 f"seeds={self.seeds}, hidden={self.hidden}, epochs={self.epochs}"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def _spec(self) -> str:
-        plain = {"batch": 128, "seeds": 3, "hidden": 64, "epochs": 60, "device": "cpu"}
-        given = [
-            f"{key}={getattr(self, key)}"
-            for key, value in plain.items()
-            if getattr(self, key) != value
-        ]
-        return self._PREFIX + (":" + ",".join(given) if given else "")
-
-    def __str__(self) -> str:
-        return self._spec()
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text."""
@@ -380,12 +364,6 @@ class SMILE(Variational):
     _PREFIX = "smile"
     _SENSE: ClassVar[Sense] = "point"
     _BOUND: ClassVar[Bound] = "none"
-
-    def __str__(self) -> str:
-        text = self._spec()
-        return (
-            text if self.tau == 5.0 else text + ("," if ":" in text else ":") + f"tau={self.tau:g}"
-        )
 
     def objective(self, scores: Tensor) -> Tensor:
         """Jensen-Shannon."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.noise_models import NOISES, Floats, Noise, channel_of
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes
@@ -22,7 +23,7 @@ TILE = 512
 
 
 @dataclass(frozen=True)
-class NoisyChannel:
+class NoisyChannel(SpecString):
     """Estimate I(X;Z) and I(Z;Y) of a layer with known noise, X uniform on the rows.
 
     The layer variable holds the clean ``f(x)``. Z is a mixture with one component per row: ``f(x) +
@@ -77,11 +78,6 @@ class NoisyChannel:
             raise InputError(f"draws is at least 1, got {self.draws}")
         if self.noise not in NOISES:
             raise InputError(f"noise is one of {', '.join(NOISES)}, got {self.noise!r}")
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
 
     def __str__(self) -> str:
         parts = [] if self.noise == "latent" else [f"sigma={self.sigma:g}"]

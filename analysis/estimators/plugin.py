@@ -14,6 +14,7 @@ from infoplane.analysis.estimators.entropies import (
     information_bits,
     joint_counts,
 )
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.table_errors import table_interval
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -38,7 +39,7 @@ standard error.
 
 
 @dataclass(frozen=True)
-class Plugin:
+class Plugin(SpecString):
     """I(A;B) of discrete variables from their table of counts.
 
     Attributes:
@@ -72,11 +73,6 @@ class Plugin:
             raise InputError(
                 "a probe set has no sampling bias: give target='population' with a correction"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
 
     @property
     def traits(self) -> Traits:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.live_units import live_units
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.pairwise import gaussian_sums
 from infoplane.analysis.kernels.spectra import centre, eigenvalues, spectra
 from infoplane.analysis.kernels.threads import for_each, single_blas
@@ -234,7 +235,7 @@ def _lanczos_trace(
 
 
 @dataclass(frozen=True)
-class MatrixRenyi:
+class MatrixRenyi(SpecString):
     """Matrix-based Renyi "mutual information" ``S(A) + S(B) - S(A o B / tr)`` in bits.
 
     Geometric, not Shannon.
@@ -263,6 +264,8 @@ class MatrixRenyi:
     lanczos: int = 0
 
     _FIRST = "alpha"
+    _PREFIX = "renyi"
+    _ALWAYS = ("alpha",)
     traits = Traits(
         family="geometry",
         measures="other",
@@ -289,20 +292,6 @@ class MatrixRenyi:
                 f"expected gamma > 0 and lanczos >= 0, got gamma={self.gamma}, "
                 f"lanczos={self.lanczos}"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        text = f"renyi:alpha={self.alpha:g}"
-        if self.width != "silverman":
-            text += (
-                f",width={self.width}" if isinstance(self.width, str) else f",width={self.width:g}"
-            )
-        text += f",gamma={self.gamma:g}" if self.gamma != 1.0 else ""
-        return text + (f",lanczos={self.lanczos}" if self.lanczos else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text naming the order, the width rule and that it is geometric."""

@@ -14,6 +14,7 @@ from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.ksg import CONSTANT, standardised
 from infoplane.analysis.estimators.neighbour_formulas import mixed_bits, mixed_label_bits
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
@@ -21,7 +22,7 @@ from infoplane.types import Estimate, Kind, Variable
 
 
 @dataclass(frozen=True)
-class Sliced:
+class Sliced(SpecString):
     """``SI(A;B) = E I(u.A; v.B)`` over uniform directions u, v, by k neighbours.
 
     Goldfeld & Greenewald 2021, arXiv 2110.05279.
@@ -50,6 +51,7 @@ class Sliced:
     k: int = 5
 
     _FIRST = "slices"
+    _PREFIX = "sliced"
     traits = Traits(
         family="slices",
         measures="other",
@@ -64,15 +66,6 @@ class Sliced:
     def __post_init__(self) -> None:
         if self.slices < 1 or self.k < 1:
             raise InputError(f"slices and k are at least 1, got slices={self.slices}, k={self.k}")
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        text = "sliced" if self.slices == 64 else f"sliced:slices={self.slices}"
-        return text + (f"{',' if ':' in text else ':'}k={self.k}" if self.k != 5 else "")
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Return axis text."""

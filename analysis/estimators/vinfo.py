@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.vinfo_columns import standardised
 from infoplane.analysis.estimators.vinfo_families import (
     FAMILIES,
@@ -34,7 +35,7 @@ Reader = Literal["linear", "mlp", "knn", "gaussian"]
 
 
 @dataclass(frozen=True)
-class VInformation:
+class VInformation(SpecString):
     """Usable information ``I_V(a -> b)`` in bits: ``a`` is the predictor, ``b`` the target.
 
     Every row is predicted by a model that never saw it (stratified folds, standardised on the
@@ -93,11 +94,6 @@ class VInformation:
             raise InputError(
                 f"expected folds >= 2 and hidden >= 1, got folds={self.folds}, hidden={self.hidden}"
             )
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
 
     def __str__(self) -> str:
         extra = f",folds={self.folds}" if self.folds != 5 else ""

@@ -11,6 +11,7 @@ from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
+from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.wide_features import Floats, Scores, code_book, principal_scores
 from infoplane.analysis.estimators.wide_readings import (
     BookOfCodes,
@@ -37,7 +38,7 @@ _CLEAR_NATS = 67.0
 
 
 @dataclass(frozen=True)
-class Wide:
+class Wide(SpecString):
     """Estimate I(Z;Y) or I(X;Z) of layers of tens to thousands of units by held-out prediction.
 
     Each layer is compressed to at most 64 principal scores and to the directions in which it agrees
@@ -72,6 +73,7 @@ class Wide:
     growth: float = 0.15
 
     _FIRST = "growth"
+    _PREFIX = "wide"
     traits = Traits(
         family="variational",
         tolerance_bits=0.1,
@@ -87,14 +89,6 @@ class Wide:
     def __post_init__(self) -> None:
         if not self.growth > 0:
             raise InputError(f"growth is above 0 bits, got {self.growth}")
-
-    @property
-    def name(self) -> str:
-        """The spec string."""
-        return str(self)
-
-    def __str__(self) -> str:
-        return "wide" if self.growth == 0.15 else f"wide:growth={self.growth:g}"
 
     def axis_label(self, quantity: str, n: int) -> str:
         """Axis text."""
