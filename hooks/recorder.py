@@ -451,6 +451,7 @@ class Recorder:
     ) -> bool:
         began = time.perf_counter()
         found = Metrics.of(metrics)
+        later = [s for s in self.steps if s > step] if self._last is None else []
         try:
             self._team.meet(f"step {step}")
             self._refuse_metrics(found)
@@ -467,6 +468,8 @@ class Recorder:
             self.probe_seconds += time.perf_counter() - began
         self._last = step
         self._troubles.left_out(step, found.left_out)
+        if later:
+            self._troubles.rolled_back(step, later)
         captures.collect()
         self._watch_budget(captures)
         return True

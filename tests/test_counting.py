@@ -191,6 +191,21 @@ def test_a_loop_from_one_keeps_the_untrained_network_as_step_zero(tmp_path: Path
     np.testing.assert_allclose(archive.z(0, "2"), untrained, atol=1e-6)
 
 
+def test_steps_that_a_resumed_run_sets_aside_are_named(tmp_path: Path) -> None:
+    for first, resume in ((1, False), (2, True)):
+        net = _net()
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            with _recorder(net, tmp_path, resume=resume) as rec:
+                for step in range(first, first + 3):
+                    _train(net)
+                    rec.step(step)
+        told = [str(w.message) for w in said if "set aside" in str(w.message)]
+        assert len(told) == resume
+    assert "had steps up to 3, and its training goes on at 2: the later ones (1)" in told[0]
+    assert open_archive(tmp_path / "run").steps == (0, 1, 2, 3, 4)
+
+
 def test_the_untrained_network_is_on_disk_before_the_first_step(tmp_path: Path) -> None:
     net = _net()
     rec = _recorder(net, tmp_path).open()

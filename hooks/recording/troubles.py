@@ -96,6 +96,14 @@ class Troubles:
                 "it, call rec.step(0) before you load"
             )
 
+    def rolled_back(self, step: int, later: Sequence[int]) -> None:
+        """Say that a run that is resumed had later steps than the first of now."""
+        _warn(
+            f"the run had steps up to {later[-1]}, and its training goes on at {step}: the later "
+            f"ones ({len(later)}) are set aside in {self.path / 'ckpt'}, since the training was "
+            "rolled back. Another training belongs into a folder of its own"
+        )
+
     def nonfinite(self, step: int, bad: dict[str, int]) -> None:
         """Say once that NaN or infinity was captured; ``bad`` counts them per layer."""
         if not self._said_nonfinite:
