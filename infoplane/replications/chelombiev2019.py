@@ -1,14 +1,17 @@
-"""Chelombiev, Houghton & O'Donnell 2019, "Adaptive estimators show information compression in deep
-neural networks" (arXiv 1902.09037).
-"""
+"""Repeat results of Chelombiev, Houghton & O'Donnell 2019."""
 
 from __future__ import annotations
 
-import statistics
-
+from infoplane.replications.curves import drop, mean_drops, plane_of
 from infoplane.replications.evidence import conclude, judged, median_of, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, drop, learnt, plane_of, szt_run
+from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.training import learnt
+
+REFERENCE = (
+    "Chelombiev, Houghton & O'Donnell 2019, \"Adaptive estimators show information compression "
+    'in deep neural networks" (arXiv 1902.09037).'
+)
 
 QUANTILE, CODE = "bin:quantile,n=30", "bin:ebab,n=30"
 
@@ -20,10 +23,7 @@ def adaptive(ctx: Context) -> Result:
     """
     archives = [szt_run(ctx, seed, activation="relu") for seed in ctx.seeds]
     planes = [plane_of(a, [QUANTILE, CODE], ACTS) for a in archives]
-    falls = {
-        spec: [statistics.mean(drop(p, n, spec) for n in ACTS) for p in planes]
-        for spec in (QUANTILE, CODE)
-    }
+    falls = {spec: mean_drops(planes, ACTS, spec) for spec in (QUANTILE, CODE)}
     numbers = {f"mean drop of hidden layers, {spec} [bits]": falls[spec] for spec in falls}
     limits = dict.fromkeys(numbers, 0.1)
     numbers |= {
@@ -38,7 +38,7 @@ def adaptive(ctx: Context) -> Result:
         "entropy-based bins",
         numbers,
         limits=limits,
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "chelombiev2019", CODE)],
@@ -57,7 +57,7 @@ CLAIMS = [
     Claim(
         "chelombiev2019",
         "adaptive bins see some compression in ReLU networks",
-        __doc__ or "",
+        REFERENCE,
         "quantile and entropy-based bins",
         adaptive,
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from infoplane.plane import Plane
 
 Numbers = dict[str, list[float]]
+Lines = Mapping[str, Sequence[Sequence[float]]]
 _DPI = 130  # of pictures for a page: sharp on a screen, some 50 KiB each
 
 
@@ -28,23 +29,32 @@ def conclude(
     numbers: Numbers,
     *,
     limits: Mapping[str, float] | None = None,
-    learnt: tuple[int, int] | None = None,
+    learnt: int | None = None,
     archives: Sequence[Archive] = (),
     planes: Sequence[Plane] = (),
     pictures: Sequence[str] = (),
     conventions: Mapping[str, str] | None = None,
     note: str = "",
 ) -> Result:
-    """The result of a claim; writes its planes and the picture of its numbers.
+    """Return the result of a claim; writes its planes and the picture of its numbers.
 
     Args:
+        ctx: where and how large.
+        name: of the claim.
+        holds: whether the assertion is true.
+        assertion: the inequality that was tested.
+        numbers: by quantity, one value for every seed.
         limits: per quantity of ``numbers`` the bar it is held against, drawn in the picture.
-        learnt: (how many learnt, of how many); left out for claims that presuppose no learning.
-        pictures: paths from `plane_picture` and `figure_file`.
+        learnt: how many of the archives learnt; left out for claims that presuppose no learning.
+        archives, planes: what it rests on.
+        pictures: paths from `plane_picture`, `over_training` and `figure_file`.
+        conventions: by the name of a convention, what comes out under it.
+        note: what a reader must know.
     """
     from infoplane.analysis.plot.evidence import draw_numbers
 
-    good, of = learnt or (len(ctx.seeds), len(ctx.seeds))
+    of = ctx.seeds if learnt is None else archives
+    good = len(of) if learnt is None else learnt
     files = [str(a.path) for a in archives]
     (ctx.out / "planes").mkdir(exist_ok=True)
     files += [
@@ -54,7 +64,7 @@ def conclude(
     files += [*pictures, figure_file(ctx, draw_numbers(numbers, limits or {}), f"{name}-numbers")]
     return Result(
         name,
-        outcome_of(holds, good, [0] * of, quick=ctx.quick),
+        outcome_of(holds, good, len(of), quick=ctx.quick),
         assertion,
         numbers,
         list(ctx.seeds),
@@ -93,16 +103,44 @@ def lines_picture(
     ctx: Context,
     name: str,
     x: Sequence[float] | Sequence[str],
-    lines: Mapping[str, Sequence[Sequence[float]]],
+    lines: Lines,
     *,
     x_label: str,
     y_label: str,
     log: bool = False,
 ) -> str:
-    """Curves per seed with their median as PNG beside the results; its path."""
+    """Draw curves per seed with their median as PNG beside the results; returns its path.
+
+    Args:
+        ctx: where.
+        name: of the picture.
+        x: the common places of all curves.
+        lines: by their name in the legend, one curve for every seed.
+        x_label, y_label: of the axes.
+        log: whether places are spread logarithmically.
+    """
     from infoplane.analysis.plot.evidence import draw_lines
 
     return figure_file(ctx, draw_lines(x, lines, x_label=x_label, y_label=y_label, log=log), name)
+
+
+def over_training(
+    ctx: Context,
+    name: str,
+    steps: Sequence[int],
+    lines: Lines,
+    y_label: str,
+    *,
+    unit: str = "epoch",
+) -> str:
+    """Draw curves over training, as `lines_picture` does.
+
+    Args:
+        ctx, name, lines, y_label: as there.
+        steps: the checkpoints.
+        unit: what they count.
+    """
+    return lines_picture(ctx, name, steps, lines, x_label=unit, y_label=y_label, log=True)
 
 
 def judged(holds: bool, values: Sequence[float], unit: str = "bits") -> str:

@@ -124,14 +124,20 @@ def claims() -> dict[str, Claim]:
     return found
 
 
-def outcome_of(holds: bool, learnt: int, seeds: Sequence[int], *, quick: bool) -> Outcome:
-    """``replicated`` when the assertion holds.
+def outcome_of(holds: bool, learnt: int, runs: int, *, quick: bool) -> Outcome:
+    """Return ``replicated`` when the assertion holds.
 
-    When it does not, ``undetermined`` unless most seeds learnt at the full setting.
+    When it does not, ``undetermined`` unless most runs learnt at the full setting.
+
+    Args:
+        holds: whether the assertion is true.
+        learnt: how many of the runs learnt.
+        runs: how many there are.
+        quick: whether the setting is smaller than the paper's.
     """
     if holds:
         return "replicated"
-    return "undetermined" if quick or learnt <= len(seeds) / 2 else "not replicated"
+    return "undetermined" if quick or learnt <= runs / 2 else "not replicated"
 
 
 def replicate(

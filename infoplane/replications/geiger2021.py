@@ -1,6 +1,4 @@
-"""Geiger 2021, "On information plane analyses of neural network classifiers - a review" (arXiv
-2003.09671).
-"""
+"""Repeat results of Geiger 2021."""
 
 from __future__ import annotations
 
@@ -8,39 +6,39 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.replications.curves import plane_from
 from infoplane.replications.evidence import conclude
 from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.training import kept_run, recorder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infoplane.archive import Archive
+
+REFERENCE = (
+    'Geiger 2021, "On information plane analyses of neural network classifiers - a review" '
+    "(arXiv 2003.09671)."
+)
 
 GAINS = (0.1, 1.0)
 ROWS = 20_000
 
 
 def chain_run(ctx: Context) -> Archive:
-    """The archive of the two linear layers Z1 = 0.1 X and Z2 = 10 Z1 on normal rows."""
-    import torch
+    """Return the archive of the two linear layers Z1 = 0.1 X and Z2 = 10 Z1 on normal rows."""
 
-    import infoplane as ip
-    from infoplane.archive import open_archive
+    def train(path: Path) -> None:
+        from torch import nn
 
-    path = ctx.out / "runs" / "shrink-and-grow"
-    if (path / "done").is_file():
-        return open_archive(path)
-    model = torch.nn.Sequential(
-        torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
-    )
-    with torch.no_grad():
-        for weight, gain in zip(model.parameters(), (0.1, 10.0), strict=True):
-            weight.fill_(gain)
-    x = np.random.default_rng(0).normal(size=(ROWS, 1)).astype(np.float32)
-    with ip.Recorder(
-        model, probe=x, to=path, layers=["0", "1"], overwrite=True, durable=False, verbose=False
-    ):
-        pass
-    (path / "done").write_text("")
-    return open_archive(path)
+        layers = [nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)]
+        for layer, gain in zip(layers, (0.1, 10.0), strict=True):
+            nn.init.constant_(layer.weight, gain)
+        x = np.random.default_rng(0).normal(size=(ROWS, 1)).astype(np.float32)
+        with recorder(nn.Sequential(*layers), path, probe=x, layers=["0", "1"]):
+            pass
+
+    return kept_run(ctx, "shrink-and-grow", train)
 
 
 def noise_after(ctx: Context) -> Result:
@@ -50,7 +48,7 @@ def noise_after(ctx: Context) -> Result:
     Gaussian estimator.
     """
     import infoplane as ip
-    from infoplane.plane import Plane, Point
+    from infoplane.plane import Point
 
     archive, rng = chain_run(ctx), np.random.default_rng(1)
     closed = [float(0.5 * np.log2(1 + g * g / 0.1)) for g in GAINS]
@@ -60,17 +58,12 @@ def noise_after(ctx: Context) -> Result:
     found = [
         ip.estimators.Gaussian().estimate(ip.continuous(archive.x), ip.continuous(z)) for z in noisy
     ]
-    plane = Plane(
-        tuple(Point(0, name, "i_xz", e) for name, e in zip(archive.layers, found, strict=True)),
-        archive.layers,
-        ROWS,
-        chain=archive.chain,
-        provenance={"archive": str(archive.path), "digest": archive.digest},
-    )
+    points = [Point(0, name, "i_xz", e) for name, e in zip(archive.layers, found, strict=True)]
+    plane = plane_from(archive, points)
     measured = [e.bits for e in found]
     holds = abs(closed[0] - 0.0688) < 1e-3 and abs(closed[1] - 1.7297) < 1e-3
     holds = holds and all(abs(a - b) < 0.02 for a, b in zip(closed, measured, strict=True))
-    result = conclude(
+    return conclude(
         ctx,
         "geiger2021",
         holds,
@@ -82,14 +75,13 @@ def noise_after(ctx: Context) -> Result:
         note="noise added after each layer is no chain: the verdict on such an excess is "
         "`estimator`. No training, no seeds: the two dots are the two layers",
     )
-    return result
 
 
 CLAIMS = [
     Claim(
         "geiger2021",
         "noise added after the fact makes deeper layers look richer",
-        __doc__ or "",
+        REFERENCE,
         "closed form, and 20,000 normal rows",
         noise_after,
     )

@@ -1,7 +1,4 @@
-"""Goldfeld et al.
-
-2019, "Estimating information flow in deep neural networks" (ICML 2019, arXiv 1810.05728).
-"""
+"""Repeat results of Goldfeld et al. 2019."""
 
 from __future__ import annotations
 
@@ -10,15 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from infoplane.replications.evidence import conclude, lines_picture, plane_picture
+from infoplane.replications.curves import curves, difference_in_errors, plane_of
+from infoplane.replications.evidence import conclude, over_training, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, EPOCHS, Task, learnt, plane_of, recorded, szt_run
+from infoplane.replications.runs import ACTS, EPOCHS, szt_run
+from infoplane.replications.training import Task, classified, learnt
 
 if TYPE_CHECKING:
     from torch import nn
 
     from infoplane.archive import Archive
     from infoplane.plane import Plane
+
+REFERENCE = (
+    'Goldfeld et al. 2019, "Estimating information flow in deep neural networks" (ICML 2019, '
+    "arXiv 1810.05728)."
+)
 
 SIGMA = 0.1
 DRAWS = 4
@@ -46,10 +50,6 @@ def constant(ctx: Context) -> Result:
         ],
     }
     least, faults = numbers.values()
-    lines = {
-        name: [[e.bits for e in p.series(name, "i_xz", "exact")[1]] for p in planes]
-        for name in ACTS
-    }
     return conclude(
         ctx,
         "goldfeld2019",
@@ -57,18 +57,16 @@ def constant(ctx: Context) -> Result:
         "H(exact codes) >= 11.99 bits in every hidden tanh layer and epoch, no leak",
         numbers,
         limits={"smallest H over hidden layers and epochs [bits]": 11.99},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(
+            over_training(
                 ctx,
                 "goldfeld2019",
                 planes[0].steps,
-                lines,
-                x_label="epoch",
-                y_label="I(X;Z) [bits], exact, N=4096",
-                log=True,
+                curves(planes, ACTS, "exact"),
+                "I(X;Z) [bits], exact, N=4096",
             )
         ],
         note="rows that tanh saturates to the same float32 are merged for good: late epochs may "
@@ -119,7 +117,7 @@ def noisy_run(ctx: Context, seed: int) -> Archive:
         rows = np.sort(np.random.default_rng(0).permutation(len(x))[:ROWS])
         return Task(noisy_network(seed), x, y, ip.data.szt.train_mask(seed), rows)
 
-    return recorded(
+    return classified(
         ctx,
         f"szt-noisy{SIGMA:g}-epochs{epochs}-seed{seed}",
         task,
@@ -136,9 +134,13 @@ def noisy_run(ctx: Context, seed: int) -> Archive:
 
 
 def clustering(archive: Archive, step: int, layer: str) -> float:
-    """Mean distance of two rows of one class over that of two rows of different classes.
+    """Return the mean distance of two rows of one class over that of two different classes.
 
     Small where classes have drawn together.
+
+    Args:
+        archive: of one training.
+        step, layer: which activation.
     """
     z, y = np.asarray(archive.z(step, layer), np.float64), np.asarray(archive.y)
     rng = np.random.default_rng(0)
@@ -148,16 +150,20 @@ def clustering(archive: Archive, step: int, layer: str) -> float:
     return float(apart[same & (i != j)].mean() / apart[~same].mean())
 
 
-def _end_of(plane: Plane, layer: str) -> tuple[float, float]:
-    """Fall of the true I(X;T) from its peak to the end, in bits.
-
-    And its Monte-Carlo standard error.
-    """
+def _fall(plane: Plane, layer: str) -> tuple[float, float]:
+    """Fall of the true I(X;T) from its peak to the end, in bits and in standard errors."""
     estimates = plane.series(layer, "i_xz", NOISY)[1]
-    peak = max(estimates, key=lambda e: e.bits)
-    return peak.bits - estimates[-1].bits, float(
-        np.hypot(peak.stderr or 0.0, estimates[-1].stderr or 0.0)
-    )
+    peak, end = max(estimates, key=lambda e: e.bits), estimates[-1]
+    return peak.bits - end.bits, difference_in_errors(peak, end)
+
+
+def _largest_rise(plane: Plane) -> float:
+    """Largest rise from a layer to the next, at any checkpoint, in standard errors."""
+    rises = []
+    for first, second in itertools.pairwise(ACTS):
+        above, below = (plane.series(name, "i_xz", NOISY)[1] for name in (first, second))
+        rises += [difference_in_errors(b, a) for a, b in zip(above, below, strict=True)]
+    return max(rises)
 
 
 def noisy(ctx: Context) -> Result:
@@ -168,39 +174,22 @@ def noisy(ctx: Context) -> Result:
     """
     archives = [noisy_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [NOISY]) for a in archives]
-    falls = [_end_of(p, "act5") for p in planes]
-    excess = []
-    for p in planes:
-        curves = [p.series(name, "i_xz", NOISY)[1] for name in ACTS]
-        pairs = [
-            (a, b) for up, down in itertools.pairwise(curves) for a, b in zip(up, down, strict=True)
-        ]
-        excess.append(
-            max(
-                (b.bits - a.bits) / float(np.hypot(a.stderr or 0.0, b.stderr or 0.0))
-                for a, b in pairs
-            )
-        )
+    falls = [_fall(p, "act5") for p in planes]
+    excess = [_largest_rise(p) for p in planes]
+    true_bits = curves(planes, ACTS, NOISY)
     tight = [[clustering(a, s, "act5") for s in a.steps] for a in archives]
+    peaks = [int(np.argmax(bits)) for bits in true_bits["act5"]]
+    at_peak = [values[peak] for values, peak in zip(tight, peaks, strict=True)]
+    at_end = [values[-1] for values in tight]
+    closer = [end < peak for peak, end in zip(at_peak, at_end, strict=True)]
     numbers = {
-        "fall of I(X;T) of layer 5 [bits]": [f for f, _ in falls],
-        "fall / standard error": [f / se for f, se in falls],
+        "fall of I(X;T) of layer 5 [bits]": [bits for bits, _ in falls],
+        "fall / standard error": [errors for _, errors in falls],
         "largest rise of I(X;T) along the chain / standard error": excess,
-        "classes of layer 5: distance within / between, at the peak of I(X;T)": [
-            t[int(np.argmax([e.bits for e in p.series("act5", "i_xz", NOISY)[1]]))]
-            for t, p in zip(tight, planes, strict=True)
-        ],
-        "classes of layer 5: distance within / between, at the end": [t[-1] for t in tight],
+        "classes of layer 5: distance within / between, at the peak of I(X;T)": at_peak,
+        "classes of layer 5: distance within / between, at the end": at_end,
     }
-    at_peak, at_end = list(numbers.values())[3:]
-    holds = (
-        min(numbers["fall / standard error"]) > 3
-        and max(excess) < 4
-        and all(b < a for a, b in zip(at_peak, at_end, strict=True))
-    )
-    lines = {
-        name: [[e.bits for e in p.series(name, "i_xz", NOISY)[1]] for p in planes] for name in ACTS
-    }
+    holds = min(numbers["fall / standard error"]) > 3 and max(excess) < 4 and all(closer)
     return conclude(
         ctx,
         "goldfeld2019-noisy",
@@ -213,19 +202,17 @@ def noisy(ctx: Context) -> Result:
             "fall / standard error": 3,
             "largest rise of I(X;T) along the chain / standard error": 4,
         },
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[
             plane_picture(ctx, planes[0], "goldfeld2019-noisy", NOISY),
-            lines_picture(
+            over_training(
                 ctx,
                 "goldfeld2019-noisy-curves",
                 planes[0].steps,
-                lines,
-                x_label="epoch",
-                y_label=f"true I(X;T) [bits], noise {SIGMA:g}, N={ROWS}",
-                log=True,
+                true_bits,
+                f"true I(X;T) [bits], noise {SIGMA:g}, N={ROWS}",
             ),
         ],
         note="the noise is in the forward pass of every layer, in training and in capture; sample "
@@ -234,12 +221,11 @@ def noisy(ctx: Context) -> Result:
     )
 
 
-_REF = __doc__ or ""
 CLAIMS = [
     Claim(
         "goldfeld2019",
         "the true I(X;T) of a deterministic network is constant",
-        _REF,
+        REFERENCE,
         "exact codes of the tanh runs",
         constant,
     ),
@@ -247,7 +233,7 @@ CLAIMS = [
         "goldfeld2019-noisy",
         "with noise in the network the information is finite, obeys the inequality, and its fall "
         "is clustering",
-        _REF,
+        REFERENCE,
         f"N(0, {SIGMA**2:g}) after every hidden layer, trained and captured with it, sample "
         "propagation",
         noisy,

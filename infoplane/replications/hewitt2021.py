@@ -1,6 +1,4 @@
-"""Hewitt, Ethayarajh, Liang & Manning 2021, "Conditional probing: measuring usable information
-beyond a baseline" (EMNLP 2021, arXiv 2109.09234).
-"""
+"""Repeat results of Hewitt, Ethayarajh, Liang & Manning 2021."""
 
 from __future__ import annotations
 
@@ -10,14 +8,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.replications.evidence import conclude, lines_picture
+from infoplane.replications.curves import bits_of, curves, difference_in_errors, plane_of
+from infoplane.replications.evidence import conclude, over_training
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import LEARNT, Task, accuracies, plane_of, recorded
+from infoplane.replications.training import Task, accuracies, classified, learnt
 
 if TYPE_CHECKING:
     from torch import nn
 
     from infoplane.archive import Archive
+    from infoplane.types import Estimate
+
+REFERENCE = (
+    'Hewitt, Ethayarajh, Liang & Manning 2021, "Conditional probing: measuring usable '
+    'information beyond a baseline" (EMNLP 2021, arXiv 2109.09234).'
+)
 
 BITS, WIDTH = 8, 16
 LAYERS = ["embed", "block0", "block1"]
@@ -97,7 +102,7 @@ def pointer_run(ctx: Context, seed: int) -> Archive:
             np.sort(np.random.default_rng(0).permutation(len(x))[:PROBE]),
         )
 
-    return recorded(
+    return classified(
         ctx,
         f"pointer-transformer-epochs{epochs}-seed{seed}",
         task,
@@ -110,54 +115,43 @@ def pointer_run(ctx: Context, seed: int) -> Archive:
     )
 
 
+def _beyond_embeddings(archive: Archive) -> Estimate:
+    """What a linear reader can use of the last block beyond the embeddings, at the end."""
+    import infoplane as ip
+    from infoplane.analysis.estimators.vinfo import conditional_vinformation
+
+    z, base = (ip.continuous(archive.z(archive.steps[-1], name)) for name in ("block1", "embed"))
+    return conditional_vinformation(z, ip.discrete(archive.y), base)
+
+
 def depth(ctx: Context) -> Result:
     """Usable information about the label grows from the embeddings to the last block.
 
     Also given the embeddings; exact information stays at log2 N.
     """
-    import infoplane as ip
-    from infoplane.analysis.estimators.vinfo import conditional_vinformation
-
     archives = [pointer_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [LINEAR, "exact"]) for a in archives]
     ends = [[p.series(name, "i_zy", LINEAR)[1][-1] for name in LAYERS] for p in planes]
-    ratio = [
-        (e[-1].bits - e[0].bits) / math.hypot(e[-1].stderr or 0.0, e[0].stderr or 0.0) for e in ends
-    ]
-    beyond = []
-    for a in archives:
-        z, base = (ip.continuous(a.z(a.steps[-1], name)) for name in ("block1", "embed"))
-        beyond.append(conditional_vinformation(z, ip.discrete(a.y), base))
+    growth = [difference_in_errors(e[-1], e[0]) for e in ends]
+    beyond = [_beyond_embeddings(a) for a in archives]
+    beyond_errors = [b.bits / (b.stderr or math.inf) for b in beyond]
+    least = [min(min(bits_of(p, name, "exact")) for name in LAYERS) for p in planes]
     numbers = {
         f"I_V({name} -> Y), linear, at the end [bits]": [e[k].bits for e in ends]
         for k, name in enumerate(LAYERS)
     }
     numbers |= {
-        "growth along the depth / standard error": ratio,
+        "growth along the depth / standard error": growth,
         "I_V(block1 -> Y | embed) [bits]": [b.bits for b in beyond],
-        "I_V(block1 -> Y | embed) / standard error": [
-            b.bits / (b.stderr or math.inf) for b in beyond
-        ],
-        "exact I(X;Z), smallest over blocks and checkpoints [bits]": [
-            min(q.bits for q in p if q.estimator == "exact" and q.quantity == "i_xz")
-            for p in planes
-        ],
+        "I_V(block1 -> Y | embed) / standard error": beyond_errors,
+        "exact I(X;Z), smallest over blocks and checkpoints [bits]": least,
         "held-out accuracy": [accuracies(a)[1] for a in archives],
     }
-    least = numbers["exact I(X;Z), smallest over blocks and checkpoints [bits]"]
-    holds = (
-        min(ratio) > 3
-        and min(numbers["I_V(block1 -> Y | embed) / standard error"]) > 3
-        and min(least) > math.log2(PROBE) - 1e-9
-    )
-    lines = {
-        name: [[e.bits for e in p.series(name, "i_zy", LINEAR)[1]] for p in planes]
-        for name in LAYERS
-    }
+    nothing_lost = min(least) > math.log2(PROBE) - 1e-9
     return conclude(
         ctx,
         "transformer",
-        holds,
+        min(growth) > 3 and min(beyond_errors) > 3 and nothing_lost,
         "in every seed: linear V-information of the last block exceeds that of the embeddings by > "
         "3 standard errors, also conditional on the embeddings, while exact I(X;Z) is log2 N "
         "everywhere",
@@ -166,18 +160,16 @@ def depth(ctx: Context) -> Result:
             "growth along the depth / standard error": 3,
             "I_V(block1 -> Y | embed) / standard error": 3,
         },
-        learnt=(sum(accuracies(a)[0] >= LEARNT for a in archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(
+            over_training(
                 ctx,
                 "transformer",
                 planes[0].steps,
-                lines,
-                x_label="epoch",
-                y_label=f"I_V(Z→Y), linear, held out [bits], N={PROBE}",
-                log=True,
+                curves(planes, LAYERS, LINEAR, "i_zy"),
+                f"I_V(Z→Y), linear, held out [bits], N={PROBE}",
             )
         ],
         note="the label is the bit that the last token points at: no linear reader finds it in the "
@@ -190,7 +182,7 @@ CLAIMS = [
     Claim(
         "transformer",
         "a transformer creates usable information along its depth, and no information",
-        __doc__ or "",
+        REFERENCE,
         "two blocks of width 16, eight bits and a pointer, linear V-information, cross-fitted",
         depth,
     )

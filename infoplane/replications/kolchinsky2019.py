@@ -1,12 +1,17 @@
-"""Kolchinsky, Tracey & Van Kuyk 2019, "Caveats for information bottleneck in deterministic
-scenarios" (ICLR 2019, arXiv 1808.07593).
-"""
+"""Repeat results of Kolchinsky, Tracey & Van Kuyk 2019."""
 
 from __future__ import annotations
 
+from infoplane.replications.curves import plane_of
 from infoplane.replications.evidence import conclude, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, learnt, plane_of, szt_run
+from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.training import learnt
+
+REFERENCE = (
+    'Kolchinsky, Tracey & Van Kuyk 2019, "Caveats for information bottleneck in deterministic '
+    'scenarios" (ICLR 2019, arXiv 1808.07593).'
+)
 
 
 def deterministic(ctx: Context) -> Result:
@@ -24,7 +29,7 @@ def deterministic(ctx: Context) -> Result:
         "H(Y) - I(T;Y) < 0.01 bit in every hidden layer and epoch",
         {"largest H(Y) - I(T;Y) [bits]": gaps},
         limits={"largest H(Y) - I(T;Y) [bits]": 0.01},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "kolchinsky2019", "exact")],
@@ -37,7 +42,7 @@ CLAIMS = [
     Claim(
         "kolchinsky2019",
         "when Y is a function of X there is no trade-off to see",
-        __doc__ or "",
+        REFERENCE,
         "exact codes",
         deterministic,
     )

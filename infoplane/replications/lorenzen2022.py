@@ -1,50 +1,54 @@
-"""Lorenzen, Igel & Nielsen 2022, "Information bottleneck: exact analysis of (quantized) neural
-networks" (ICLR 2022, arXiv 2106.12912).
-"""
+"""Repeat results of Lorenzen, Igel & Nielsen 2022."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from infoplane.replications.curves import drop, plane_of
 from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import CHECKPOINTS, EPOCHS, drop, plane_of
+from infoplane.replications.runs import CHECKPOINTS, EPOCHS
+from infoplane.replications.training import kept_run, learnt, recorder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from infoplane.archive import Archive
 
+REFERENCE = (
+    'Lorenzen, Igel & Nielsen 2022, "Information bottleneck: exact analysis of (quantized) '
+    'neural networks" (ICLR 2022, arXiv 2106.12912).'
+)
 
-def _run(ctx: Context, seed: int, bits: int) -> Archive:
-    import infoplane as ip
-    from infoplane.archive import open_archive
-    from infoplane.hooks.quantise import quantised
 
-    path = ctx.out / "runs" / f"szt-tanh-{bits}bit-seed{seed}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training a {bits}-bit network, seed {seed}")
-    x, y = ip.data.szt.load()
-    net = ip.data.szt.network("tanh", seed=seed)
+def quantised_run(ctx: Context, seed: int, bits: int) -> Archive:
+    """Return the archive of one 12-bit network whose activations are quantised.
+
+    Args:
+        ctx: says how large, and where it is kept.
+        seed: of weights and batches.
+        bits: of an activation.
+    """
     epochs = EPOCHS[ctx.quick]
-    with ip.Recorder(
-        quantised(net, bits),
-        probe=(x, y),
-        to=path,
-        layers="q*",
-        batch_size=len(x),
-        schedule=ip.log_spaced(epochs, CHECKPOINTS[ctx.quick]),
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        trained = ip.data.szt.train(
-            net,
-            epochs=epochs,
-            seed=seed,
-            on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
-        )
-    (path / "done").write_text(f"{trained.train_accuracy} {trained.test_accuracy}\n")
-    return open_archive(path)
+
+    def train(path: Path) -> str:
+        import infoplane as ip
+        from infoplane.hooks.quantise import quantised
+
+        x, y = ip.data.szt.load()
+        net = ip.data.szt.network("tanh", seed=seed)
+        schedule = ip.log_spaced(epochs, CHECKPOINTS[ctx.quick])
+        told = {"layers": "q*", "batch_size": len(x), "schedule": schedule}
+        with recorder(quantised(net, bits), path, probe=(x, y), **told) as rec:
+            trained = ip.data.szt.train(
+                net,
+                epochs=epochs,
+                seed=seed,
+                on_epoch=lambda epoch, metrics: rec.step(epoch, **metrics),
+            )
+        return f"{trained.train_accuracy} {trained.test_accuracy}\n"
+
+    return kept_run(ctx, f"szt-tanh-{bits}bit-seed{seed}", train)
 
 
 def exact(ctx: Context) -> Result:
@@ -53,12 +57,11 @@ def exact(ctx: Context) -> Result:
     Exact information obeys the DPI (0 violations, 0 faults), and the output layer compresses.
     """
     from infoplane.analysis.dpi.check import check_dpi
-    from infoplane.replications.runs import learnt
 
     numbers: Numbers = {}
     ran, measured, pictures = [], [], []
     for bits in (8, 4):
-        archives = [_run(ctx, seed, bits) for seed in ctx.seeds]
+        archives = [quantised_run(ctx, seed, bits) for seed in ctx.seeds]
         planes = [plane_of(a, ["exact"]) for a in archives]
         last = archives[0].layers[-1]
         numbers[f"{bits}-bit: violations and faults"] = [
@@ -83,7 +86,7 @@ def exact(ctx: Context) -> Result:
         "bit, 8-bit and 4-bit",
         numbers,
         limits=dict.fromkeys(drops, 0.5),
-        learnt=(learnt(ran), len(ran)),
+        learnt=learnt(ran),
         archives=ran,
         planes=measured,
         pictures=pictures,
@@ -96,7 +99,7 @@ CLAIMS = [
     Claim(
         "lorenzen2022",
         "quantised networks have exact information that obeys the inequality",
-        __doc__ or "",
+        REFERENCE,
         "8-bit and 4-bit activations",
         exact,
     )

@@ -1,8 +1,4 @@
-"""Power et al.
-
-2022, "Grokking: generalization beyond overfitting on small algorithmic datasets" (arXiv
-2201.02177); network of Gromov 2023 (arXiv 2301.02679).
-"""
+"""Repeat results of Power et al. 2022."""
 
 from __future__ import annotations
 
@@ -12,14 +8,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.replications.evidence import conclude, lines_picture, median_of
+from infoplane.replications.curves import curves, plane_of
+from infoplane.replications.evidence import conclude, median_of, over_training
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import plane_of
+from infoplane.replications.training import kept_run, recorder, update
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from infoplane.archive import Archive
+
+REFERENCE = (
+    'Power et al. 2022, "Grokking: generalization beyond overfitting on small algorithmic '
+    'datasets" (arXiv 2201.02177); network of Gromov 2023 (arXiv 2301.02679).'
+)
 
 PRIME, HIDDEN, SHARE = 29, 128, 0.5
 UPDATES = {False: 12000, True: 400}
@@ -54,60 +58,52 @@ def network(seed: int) -> nn.Module:
 
 
 def grok_run(ctx: Context, seed: int) -> Archive:
-    """The archive of one training by AdamW on half of the pairs, full batch.
+    """Return the archive of one training by AdamW on half of the pairs, full batch.
 
     All pairs are probed.
     """
-    import torch
-
-    import infoplane as ip
-    from infoplane.archive import open_archive
-
     updates = UPDATES[ctx.quick]
-    path = ctx.out / "runs" / f"grokking-{PRIME}-updates{updates}-seed{seed}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    x, y = addition()
-    mask = np.zeros(len(x), bool)
-    mask[np.random.default_rng([seed, 3]).permutation(len(x))[: round(SHARE * len(x))]] = True
-    model, schedule = network(seed), ip.log_spaced(updates, 20)
-    inputs, labels, train = torch.as_tensor(x), torch.as_tensor(y), torch.as_tensor(mask)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=DECAY)
-    with ip.Recorder(
-        model,
-        probe=(x, y),
-        to=path,
-        layers=LAYERS,
-        schedule=schedule,
-        split=np.where(mask, "train", "test"),
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        for step in range(1, updates + 1):
-            loss = torch.nn.functional.cross_entropy(model(inputs[train]), labels[train])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
-            optimiser.step()
-            if schedule.due(step):
-                with torch.no_grad():
-                    right = (model(inputs).argmax(1) == labels).float()
-                rec.step(
-                    step,
-                    loss=loss.item(),
-                    accuracy=right[train].mean().item(),
-                    test_accuracy=right[~train].mean().item(),
-                )
-    (path / "done").write_text("")
-    return open_archive(path)
+
+    def train(path: Path) -> None:
+        import torch
+
+        import infoplane as ip
+
+        x, y = addition()
+        inputs, labels = torch.as_tensor(x), torch.as_tensor(y)
+        seen = np.zeros(len(x), bool)
+        seen[np.random.default_rng([seed, 3]).permutation(len(x))[: round(SHARE * len(x))]] = True
+        model, schedule = network(seed), ip.log_spaced(updates, 20)
+        adam = torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=DECAY)
+        told = {"layers": LAYERS, "schedule": schedule, "split": np.where(seen, "train", "test")}
+        with recorder(model, path, probe=(x, y), **told) as rec:
+            for step in range(1, updates + 1):
+                loss = torch.nn.functional.cross_entropy(model(inputs[seen]), labels[seen])
+                update(adam, loss)
+                if schedule.due(step):
+                    with torch.no_grad():
+                        right = (model(inputs).argmax(1) == labels).float()
+                    accuracy, test_accuracy = right[seen].mean(), right[~seen].mean()
+                    rec.step(step, loss=loss, accuracy=accuracy, test_accuracy=test_accuracy)
+
+    return kept_run(ctx, f"grokking-{PRIME}-updates{updates}-seed{seed}", train)
 
 
 def first_above(archive: Archive, metric: str, bar: float = 0.9) -> float:
-    """First checkpoint at which a metric exceeds the bar; infinite where it never does."""
-    return float(
-        next((s for s in archive.steps if s > 0 and archive.metrics[s][metric] > bar), math.inf)
-    )
+    """Return the first checkpoint at which a metric exceeds the bar; infinity where none does.
+
+    Args:
+        archive: of one training.
+        metric: its name.
+        bar: what it must exceed.
+    """
+    above = [s for s in archive.steps if s > 0 and archive.metrics[s][metric] > bar]
+    return float(above[0]) if above else math.inf
+
+
+def _scaled(archive: Archive, metric: str) -> list[float]:
+    """A share at every checkpoint, times log2 of the classes."""
+    return [math.log2(PRIME) * archive.metrics[s].get(metric, 0.0) for s in archive.steps]
 
 
 def usable_held_out(archive: Archive, step: int) -> float:
@@ -151,60 +147,46 @@ def grokking(ctx: Context) -> Result:
         u[a.steps.index(int(f))] if math.isfinite(f) else math.nan
         for a, u, f in zip(archives, usable, fitted, strict=True)
     ]
+    at_end = [u[-1] for u in usable]
+    delays = [b / a for a, b in zip(fitted, grokked, strict=True)]
+    exact = curves(planes, ["square"], "exact")["square"]
     numbers = {
         "trained pairs: first checkpoint above 90 % [updates]": fitted,
         "held-out pairs: first checkpoint above 90 % [updates]": grokked,
-        "delay: ratio of the two": [b / a for a, b in zip(fitted, grokked, strict=True)],
+        "delay: ratio of the two": delays,
         "I_V(hidden -> Y), linear, held-out pairs, when the trained ones are fitted [bits]": at_fit,
-        "I_V(hidden -> Y), linear, held-out pairs, at the end [bits]": [u[-1] for u in usable],
-        "exact I(X;Z) of the hidden layer, smallest [bits]": [
-            min(e.bits for e in p.series("square", "i_xz", "exact")[1]) for p in planes
-        ],
+        "I_V(hidden -> Y), linear, held-out pairs, at the end [bits]": at_end,
+        "exact I(X;Z) of the hidden layer, smallest [bits]": [min(bits) for bits in exact],
         "held-out accuracy at the end": [a.metrics[a.steps[-1]]["test_accuracy"] for a in archives],
     }
-    grown = [
-        b - a
-        for a, b in zip(
-            at_fit,
-            numbers["I_V(hidden -> Y), linear, held-out pairs, at the end [bits]"],
-            strict=True,
-        )
-    ]
-    holds = median_of(numbers["delay: ratio of the two"]) >= 10 and median_of(grown) > 1
+    grown = [b - a for a, b in zip(at_fit, at_end, strict=True)]
     lines = {
         "I_V(hidden→Y) on held-out pairs, linear [bits]": usable,
-        "exact I(X;Z) of the hidden layer [bits]": [
-            [e.bits for e in p.series("square", "i_xz", "exact")[1]] for p in planes
-        ],
-        "accuracy on trained pairs, times log2 29": [
-            [math.log2(PRIME) * a.metrics[s].get("accuracy", 0.0) for s in a.steps]
-            for a in archives
-        ],
+        "exact I(X;Z) of the hidden layer [bits]": exact,
+        "accuracy on trained pairs, times log2 29": [_scaled(a, "accuracy") for a in archives],
         "accuracy on held-out pairs, times log2 29": [
-            [math.log2(PRIME) * a.metrics[s].get("test_accuracy", 0.0) for s in a.steps]
-            for a in archives
+            _scaled(a, "test_accuracy") for a in archives
         ],
     }
     return conclude(
         ctx,
         "grokking",
-        holds,
+        median_of(delays) >= 10 and median_of(grown) > 1,
         "medians: held-out pairs pass 90 % at least 10 times later than trained ones, and usable "
         "information about held-out pairs grows by > 1 bit in between",
         numbers,
         limits={"delay: ratio of the two": 10},
-        learnt=(sum(math.isfinite(f) for f in fitted), len(archives)),
+        learnt=sum(math.isfinite(f) for f in fitted),
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(
+            over_training(
                 ctx,
                 "grokking",
                 archives[0].steps,
                 lines,
-                x_label="update",
-                y_label="bits, and accuracies scaled to bits",
-                log=True,
+                "bits, and accuracies scaled to bits",
+                unit="update",
             )
         ],
         note=f"half of the pairs, AdamW with learning rate {LR:g} and weight decay {DECAY:g} as in "
@@ -220,7 +202,7 @@ CLAIMS = [
     Claim(
         "grokking",
         "generalisation comes long after memorisation, and usable information comes with it",
-        __doc__ or "",
+        REFERENCE,
         f"addition modulo {PRIME}, {2 * PRIME}-{HIDDEN}-{PRIME} with squares, full batch",
         grokking,
     )

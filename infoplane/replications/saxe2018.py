@@ -1,16 +1,15 @@
-"""Saxe et al.
-
-2018, "On the information bottleneck theory of deep learning" (ICLR 2018; J. Stat. Mech. 2019).
-"""
+"""Repeat results of Saxe et al. 2018."""
 
 from __future__ import annotations
 
 import math
 import statistics
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.stats import norm
 
+from infoplane.replications.curves import bits_of, curves, drop, mean_drops, plane_of
 from infoplane.replications.evidence import (
     Numbers,
     conclude,
@@ -18,10 +17,20 @@ from infoplane.replications.evidence import (
     judged,
     lines_picture,
     median_of,
+    over_training,
     plane_picture,
 )
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, accuracies, drop, learnt, plane_of, szt_run
+from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.training import accuracies, learnt
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+REFERENCE = (
+    'Saxe et al. 2018, "On the information bottleneck theory of deep learning" (ICLR 2018; J. '
+    "Stat. Mech. 2019)."
+)
 
 KDE, SAXE = "kde:variance=0.001", "bin:saxe"
 GOLDEN = {0.1: 2.64447, 0.5: 4.63120, 0.869: 4.899788, 2.0: 4.15734, 10.0: 2.04417}
@@ -50,9 +59,7 @@ def relu(ctx: Context) -> Result:
     }
     limits = dict.fromkeys(numbers, 0.1)
     for spec in (KDE, SAXE):
-        numbers[f"mean drop of hidden layers, {spec} [bits]"] = [
-            statistics.mean(drop(p, name, spec) for name in ACTS) for p in planes
-        ]
+        numbers[f"mean drop of hidden layers, {spec} [bits]"] = mean_drops(planes, ACTS, spec)
     numbers[f"largest drop of a hidden layer, {KDE} [bits]"] = [
         max(drop(p, name, KDE) for name in ACTS) for p in planes
     ]
@@ -65,7 +72,7 @@ def relu(ctx: Context) -> Result:
         "the code",
         numbers,
         limits=limits,
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "saxe2018-relu", KDE)],
@@ -85,19 +92,14 @@ def net_input(ctx: Context) -> Result:
     """
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     output, even = "bin:szt", "bin:range,n=30,scope=layer"
-    out, into = (
-        [plane_of(a, [spec], [layer]) for a in archives]
-        for spec, layer in ((output, "act5"), (even, "fc5"))
-    )
-    falls, inputs = [drop(p, "act5", output) for p in out], [drop(p, "fc5", even) for p in into]
+    out = [plane_of(a, [output], ["act5"]) for a in archives]
+    into = [plane_of(a, [even], ["fc5"]) for a in archives]
+    falls = [drop(p, "act5", output) for p in out]
+    inputs = [drop(p, "fc5", even) for p in into]
     ratios = [b / a if a > 0 else math.inf for a, b in zip(falls, inputs, strict=True)]
     lines = {
-        "even cells of the activation": [
-            [e.bits for e in p.series("act5", "i_xz", output)[1]] for p in out
-        ],
-        "even cells of the net input": [
-            [e.bits for e in p.series("fc5", "i_xz", even)[1]] for p in into
-        ],
+        "even cells of the activation": [bits_of(p, "act5", output) for p in out],
+        "even cells of the net input": [bits_of(p, "fc5", even) for p in into],
     }
     return conclude(
         ctx,
@@ -106,18 +108,16 @@ def net_input(ctx: Context) -> Result:
         "median ratio of drops (bins even in net input / bins even in activation) <= 0.25",
         {"bins on [-1, 1] [bits]": falls, "bins even in net input [bits]": inputs, "ratio": ratios},
         limits={"ratio": 0.25},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=[*out, *into],
         pictures=[
-            lines_picture(
+            over_training(
                 ctx,
                 "saxe2018-range",
                 out[0].steps,
                 lines,
-                x_label="epoch",
-                y_label="layer 5: H of the bin codes [bits]",
-                log=True,
+                "layer 5: H of the bin codes [bits]",
             )
         ],
         note="tanh is injective: the information is the same, only the cells are placed elsewhere",
@@ -129,14 +129,15 @@ def full_batch(ctx: Context) -> Result:
     epochs = 3000 if ctx.quick else 20000
     archives = [szt_run(ctx, seed, batch=0, lr=4e-3, epochs=epochs) for seed in ctx.seeds]
     planes = [plane_of(a, ["bin:szt"]) for a in archives]
+    falls = [drop(p, "act5", "bin:szt") for p in planes]
     return conclude(
         ctx,
         "saxe2018-batch",
-        median_of(falls := [drop(p, "act5", "bin:szt") for p in planes]) > 2,
+        median_of(falls) > 2,
         "median drop of layer 5 > 2 bits under full-batch training",
         {"drop of layer 5 [bits]": falls},
         limits={"drop of layer 5 [bits]": 2},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "saxe2018-batch", "bin:szt", [*ACTS, "fc6"])],
@@ -188,6 +189,18 @@ def minimal(ctx: Context) -> Result:
     )
 
 
+def _snr_of_weights(archive: Archive) -> list[list[float]]:
+    """Signal-to-noise ratio of the gradient, one curve for every weight."""
+    statistics_of_steps = [archive.extra(step, "gradients") or {} for step in archive.steps]
+    return [[s[name]["snr"] for s in statistics_of_steps] for name in statistics_of_steps[0]]
+
+
+def _peak_to_minimum(curve: list[float]) -> float:
+    """Largest value over the smallest that comes after it."""
+    peak = int(np.argmax(curve))
+    return curve[peak] / min(curve[peak:])
+
+
 def snr(ctx: Context) -> Result:
     """Gradient SNR falls by more than 5 in tanh and in ReLU networks; only tanh compresses."""
     numbers: Numbers = {}
@@ -197,20 +210,15 @@ def snr(ctx: Context) -> Result:
     for activation in ("tanh", "relu"):
         archives = [szt_run(ctx, seed, activation=activation) for seed in ctx.seeds]
         ran += archives
-        curves = [[a.extra(s, "gradients") or {} for s in a.steps] for a in archives]
-        per_weight = [
-            {name: [c[name]["snr"] for c in stats] for name in stats[0]} for stats in curves
-        ]
+        per_weight = [_snr_of_weights(a) for a in archives]
         numbers[f"{activation}: SNR peak / later minimum, median over weights"] = [
-            statistics.median(c[k := int(np.argmax(c))] / min(c[k:]) for c in weights.values())
+            statistics.median(_peak_to_minimum(curve) for curve in weights)
             for weights in per_weight
         ]
         drops[f"{activation}: drop of layer 5, {KDE} [bits]"] = [
             drop(p, "act5", KDE) for p in (plane_of(a, [KDE], ["act5"]) for a in archives)
         ]
-        lines[activation] = [
-            [float(v) for v in np.median(np.array(list(w.values())), axis=0)] for w in per_weight
-        ]
+        lines[activation] = [np.median(weights, axis=0).tolist() for weights in per_weight]
     return conclude(
         ctx,
         "saxe2018-snr",
@@ -218,18 +226,16 @@ def snr(ctx: Context) -> Result:
         "median over seeds of SNR peak / later minimum > 5 in tanh and in ReLU networks",
         numbers | drops,
         limits=dict.fromkeys(numbers, 5),
-        learnt=(learnt(ran), len(ran)),
+        learnt=learnt(ran),
         archives=ran,
         planes=[plane_of(a, [KDE], ["act5"]) for a in ran],
         pictures=[
-            lines_picture(
+            over_training(
                 ctx,
                 "saxe2018-snr",
                 ran[0].steps,
                 lines,
-                x_label="epoch",
-                y_label="gradient SNR, median over weights",
-                log=True,
+                "gradient SNR, median over weights",
             )
         ],
         note="a drift-to-diffusion transition does not need compression: the drops of layer 5 are "
@@ -249,7 +255,6 @@ def bin_count(ctx: Context) -> Result:
     falls = [[drop(p, "act4", spec) for spec in specs] for p in planes]
     numbers = {f"{n} bins, layer 4 [bits]": [f[k] for f in falls] for k, n in enumerate(counts)}
     numbers["spread: largest / smallest"] = [max(f) / max(min(f), 1e-3) for f in falls]
-    lines = {"drop of layer 4": falls}
     return conclude(
         ctx,
         "bin-count",
@@ -258,7 +263,7 @@ def bin_count(ctx: Context) -> Result:
         "below 0.001 bit counts as 0.001)",
         numbers,
         limits={"spread: largest / smallest": 5},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[
@@ -266,7 +271,7 @@ def bin_count(ctx: Context) -> Result:
                 ctx,
                 "bin-count",
                 [str(n) for n in counts],
-                lines,
+                {"drop of layer 4": falls},
                 x_label="bins on [-1, 1]",
                 y_label="drop [bits]",
             )
@@ -280,15 +285,10 @@ def smooth(ctx: Context) -> Result:
     ran = {a: [szt_run(ctx, seed, activation=a) for seed in ctx.seeds] for a in order}
     planes = {a: [plane_of(r, [KDE], ACTS) for r in ran[a]] for a in order}
     numbers = {
-        f"{a}, mean drop of hidden layers [bits]": [
-            statistics.mean(drop(p, n, KDE) for n in ACTS) for p in planes[a]
-        ]
-        for a in order
+        f"{a}, mean drop of hidden layers [bits]": mean_drops(planes[a], ACTS, KDE) for a in order
     }
     tanh, softsign, softplus, relu_drop = (median_of(v) for v in numbers.values())
-    lines = {
-        a: [[e.bits for e in p.series("act5", "i_xz", KDE)[1]] for p in planes[a]] for a in order
-    }
+    lines = {a: curves(planes[a], ["act5"], KDE)["act5"] for a in order}
     every = [r for a in order for r in ran[a]]
     return conclude(
         ctx,
@@ -297,18 +297,16 @@ def smooth(ctx: Context) -> Result:
         f"median of the mean drop of hidden layers under {KDE}: tanh "
         "> softsign > softplus and relu",
         numbers,
-        learnt=(learnt(every), len(every)),
+        learnt=learnt(every),
         archives=every,
         planes=[p for a in order for p in planes[a]],
         pictures=[
-            lines_picture(
+            over_training(
                 ctx,
                 "activations",
                 planes["tanh"][0].steps,
                 lines,
-                x_label="epoch",
-                y_label=f"layer 5: I(X;Z+ε) [bits], {KDE}, upper",
-                log=True,
+                f"layer 5: I(X;Z+ε) [bits], {KDE}, upper",
             )
         ],
     )
@@ -327,7 +325,7 @@ def small_sets(ctx: Context) -> Result:
         "median drop of layer 5 > 1 bit with a median generalisation gap > 2 %",
         {"drop of layer 5 [bits]": falls, "train minus held-out accuracy": gaps},
         limits={"drop of layer 5 [bits]": 1, "train minus held-out accuracy": 0.02},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "small-sets", "bin:szt", [*ACTS, "fc6"])],
@@ -335,61 +333,60 @@ def small_sets(ctx: Context) -> Result:
     )
 
 
-_REF = __doc__ or ""
 CLAIMS = [
     Claim(
         "saxe2018-minimal",
         "one tanh unit compresses as its weight grows, one ReLU unit does not",
-        _REF,
+        REFERENCE,
         "closed form",
         minimal,
     ),
     Claim(
         "saxe2018-relu",
         "ReLU hidden layers do not compress",
-        _REF,
+        REFERENCE,
         "KDE 1e-3 and bins of width 0.07",
         relu,
     ),
     Claim(
         "saxe2018-range",
         "bins even in the net input remove most of the tanh compression",
-        _REF,
+        REFERENCE,
         "the tanh runs, binned again",
         net_input,
     ),
     Claim(
         "saxe2018-batch",
         "compression is not due to the noise of SGD",
-        _REF,
+        REFERENCE,
         "full batch",
         full_batch,
     ),
     Claim(
         "saxe2018-snr",
         "gradient phases occur without compression",
-        _REF,
+        REFERENCE,
         "per-batch gradients at frozen checkpoints",
         snr,
     ),
     Claim(
         "bin-count",
         "the amount of compression belongs to the number of bins",
-        _REF,
+        REFERENCE,
         "4 to 512 bins",
         bin_count,
     ),
     Claim(
         "activations",
         "compression follows saturation: tanh > softsign > softplus, ReLU",
-        _REF,
+        REFERENCE,
         "KDE 1e-3",
         smooth,
     ),
     Claim(
         "small-sets",
         "networks that overfit compress as well",
-        _REF,
+        REFERENCE,
         "30 % of the patterns",
         small_sets,
     ),

@@ -1,21 +1,23 @@
-"""Saxe et al. 2018, appendix on images.
-
-A tanh and a ReLU network on handwritten digits (ICLR 2018; J. Stat. Mech. 2019).
-"""
+"""Repeat results of Saxe et al. 2018, networks on handwritten digits."""
 
 from __future__ import annotations
 
-import statistics
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.replications.curves import mean_drops, plane_of
 from infoplane.replications.evidence import Numbers, conclude, judged, median_of, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import LEARNT, Task, accuracies, drop, plane_of, recorded
+from infoplane.replications.training import Task, accuracies, classified, learnt
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
+
+REFERENCE = (
+    "Saxe et al. 2018, appendix on images. A tanh and a ReLU network on handwritten digits "
+    "(ICLR 2018; J. Stat. Mech. 2019)."
+)
 
 SIZES = (64, 128, 20, 20, 20, 10)
 EPOCHS = {False: 600, True: 60}
@@ -39,7 +41,7 @@ def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
         rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
         return Task(mlp(SIZES, activation, seed=seed), x, y, ip.data.digits.train_mask(seed), rows)
 
-    return recorded(
+    return classified(
         ctx,
         f"digits-{activation}-epochs{epochs}-seed{seed}",
         task,
@@ -64,9 +66,9 @@ def digits(ctx: Context) -> Result:
     numbers: Numbers = {}
     for spec in specs:
         for a in ran:
-            numbers[f"{a}: mean drop of hidden layers, {spec} [bits]"] = [
-                statistics.mean(drop(p, n, spec) for n in HIDDEN) for p in planes[a]
-            ]
+            numbers[f"{a}: mean drop of hidden layers, {spec} [bits]"] = mean_drops(
+                planes[a], HIDDEN, spec
+            )
     for a, group in ran.items():
         numbers[f"{a}: held-out accuracy"] = [accuracies(archive)[1] for archive in group]
     conventions = {}
@@ -93,7 +95,7 @@ def digits(ctx: Context) -> Result:
         f"median of the mean drop of hidden layers under {CODE}: tanh > 0.1 bit > ReLU",
         numbers,
         limits={f"{a}: mean drop of hidden layers, {CODE} [bits]": 0.1 for a in ran},
-        learnt=(sum(accuracies(a)[0] >= LEARNT for a in archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=[*planes["tanh"], *planes["relu"]],
         pictures=[plane_picture(ctx, planes[a][0], f"saxe2018-digits-{a}", CODE) for a in ran],
@@ -107,7 +109,7 @@ CLAIMS = [
     Claim(
         "saxe2018-digits",
         "on images, too, tanh layers compress and ReLU layers do not",
-        __doc__ or "",
+        REFERENCE,
         "8x8 digits, 64-128-20-20-20-10, plain gradient descent, KDE of variance 0.1",
         digits,
     )

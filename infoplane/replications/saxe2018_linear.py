@@ -1,8 +1,4 @@
-"""Saxe et al. 2018, sections 3 and 6.
-
-Linear students of a Gaussian teacher, where the information of a layer has a closed form (ICLR
-2018; J. Stat. Mech. 2019).
-"""
+"""Repeat results of Saxe et al. 2018, linear students of a Gaussian teacher."""
 
 from __future__ import annotations
 
@@ -13,13 +9,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.replications.evidence import Numbers, conclude, judged, lines_picture, median_of
+from infoplane.replications.curves import fall, mean_drops, plane_from, plane_of
+from infoplane.replications.evidence import Numbers, conclude, judged, median_of, over_training
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import drop, plane_of, szt_run
+from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.training import kept_run, recorder, update
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import nn
+
     from infoplane.archive import Archive
     from infoplane.plane import Plane
+
+REFERENCE = (
+    "Saxe et al. 2018, sections 3 and 6. Linear students of a Gaussian teacher, where the "
+    "information of a layer has a closed form (ICLR 2018; J. Stat. Mech. 2019)."
+)
 
 INPUTS = HIDDEN = 100
 RELEVANT = 30
@@ -59,57 +66,47 @@ class Teacher:
 def student(ctx: Context, teacher: Teacher, rows: int) -> Archive:
     """Return the archive of a linear student with one hidden layer.
 
-    Trained by full-batch gradient descent on ``rows`` examples.
+    Args:
+        ctx: says how large, and where it is kept.
+        teacher: gives the targets.
+        rows: how many examples full-batch gradient descent sees.
     """
+    updates = UPDATES[ctx.quick]
+
+    def train(path: Path) -> None:
+        import torch
+
+        import infoplane as ip
+
+        draws = [teacher.draw(rows, 1), teacher.draw(2000, 2)]
+        (x, y), (test_x, test_y) = (map(torch.as_tensor, draw) for draw in draws)
+        model, schedule = network(teacher.seed), ip.log_spaced(updates, 40)
+        descent = torch.optim.SGD(model.parameters(), lr=LR)
+        told = {"y_kind": "continuous", "layers": ["0"], "schedule": schedule}
+        with recorder(model, path, probe=teacher.draw(PROBE, 3), **told) as rec:
+            for step in range(1, updates + 1):
+                loss = (model(x) - y).square().mean()
+                update(descent, loss)
+                if schedule.due(step):
+                    with torch.no_grad():
+                        error = (model(test_x) - test_y).square().mean()
+                    rec.step(step, loss=loss.item(), test_loss=error.item())
+
+    name = f"linear-student-relevant{teacher.relevant}-noise{teacher.noise:g}-rows{rows}"
+    return kept_run(ctx, f"{name}-updates{updates}-seed{teacher.seed}", train)
+
+
+def network(seed: int) -> nn.Module:
+    """Return the 100-100-1 linear network, weights normal with variance 0.01."""
     import torch
+    from torch import nn
 
-    import infoplane as ip
-    from infoplane.archive import open_archive
-
-    task = f"relevant{teacher.relevant}-noise{teacher.noise:g}-rows{rows}"
-    training = f"updates{UPDATES[ctx.quick]}-seed{teacher.seed}"
-    path = ctx.out / "runs" / f"linear-student-{task}-{training}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    generator = torch.Generator().manual_seed(teacher.seed)
-    model = torch.nn.Sequential(
-        torch.nn.Linear(INPUTS, HIDDEN, bias=False), torch.nn.Linear(HIDDEN, 1, bias=False)
-    ).requires_grad_(True)
+    generator = torch.Generator().manual_seed(seed)
+    hidden, last = nn.Linear(INPUTS, HIDDEN, bias=False), nn.Linear(HIDDEN, 1, bias=False)
     with torch.no_grad():
-        for weight in model.parameters():
+        for weight in (hidden.weight, last.weight):
             weight.copy_(torch.randn(weight.shape, generator=generator) * 0.1)
-    x, y = (torch.as_tensor(a) for a in teacher.draw(rows, 1))
-    test_x, test_y = (torch.as_tensor(a) for a in teacher.draw(2000, 2))
-    optimiser, schedule = (
-        torch.optim.SGD(model.parameters(), lr=LR),
-        ip.log_spaced(UPDATES[ctx.quick], 40),
-    )
-    with ip.Recorder(
-        model,
-        probe=teacher.draw(PROBE, 3),
-        y_kind="continuous",
-        to=path,
-        layers=["0"],
-        schedule=schedule,
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        for step in range(1, UPDATES[ctx.quick] + 1):
-            loss = (model(x) - y).square().mean()
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]  # torch has no type here
-            optimiser.step()
-            if schedule.due(step):
-                with torch.no_grad():
-                    rec.step(
-                        step,
-                        loss=loss.item(),
-                        test_loss=(model(test_x) - test_y).square().mean().item(),
-                    )
-    (path / "done").write_text("")
-    return open_archive(path)
+    return nn.Sequential(hidden, last)
 
 
 def weights_of(archive: Archive, step: int) -> Floats:
@@ -155,31 +152,17 @@ def _curves(archive: Archive, teacher: Teacher) -> dict[str, list[float]]:
 
 
 def _plane(archive: Archive, curves: dict[str, list[float]]) -> Plane:
-    from infoplane.plane import Plane, Point
+    from infoplane.plane import Point
     from infoplane.types import Estimate
 
-    points = [
-        Point(
-            step,
-            "0",
-            quantity,  # type: ignore[arg-type]  # the two literals
-            Estimate(curves[key][k], archive.n_rows, SPEC, "exact", target="population"),
+    points = []
+    for k, step in enumerate(archive.steps):
+        x, y = (
+            Estimate(curves[key][k], archive.n_rows, SPEC, "exact", target="population")
+            for key in ("I(T;X)", "I(T;Y)")
         )
-        for k, step in enumerate(archive.steps)
-        for quantity, key in (("i_xz", "I(T;X)"), ("i_zy", "I(T;Y)"))
-    ]
-    return Plane(
-        tuple(points),
-        ("0",),
-        archive.n_rows,
-        metrics=archive.metrics,
-        provenance={"archive": str(archive.path), "digest": archive.digest},
-    )
-
-
-def fall(curve: Sequence[float]) -> float:
-    """From the largest to the last value."""
-    return max(curve) - curve[-1]
+        points += [Point(step, "0", "i_xz", x), Point(step, "0", "i_zy", y)]
+    return plane_from(archive, points)
 
 
 def linear(ctx: Context) -> Result:
@@ -200,18 +183,14 @@ def linear(ctx: Context) -> Result:
         lines[f"{rows} examples"] = [c["I(T;X)"] for c in curves]
         archives += ran
         planes += [_plane(a, c) for a, c in zip(ran, curves, strict=True)]
-    falls = [median_of(numbers[f"{rows} examples: fall of I(T;X) [bits]"]) for rows in (100, 500)]
-    over = [
-        median_of(numbers[f"{rows} examples: final test error / smallest"]) for rows in (100, 500)
-    ]
+    limits = {key: 0.1 for key in numbers if "fall" in key}
+    limits |= {key: 1.2 for key in numbers if "smallest" in key}
+    falls = [median_of(values) for key, values in numbers.items() if "fall" in key]
+    over = [median_of(values) for key, values in numbers.items() if "smallest" in key]
     other = [szt_run(ctx, seed, activation="linear") for seed in ctx.seeds]
-    hidden = ["act1", "act2", "act3", "act4", "act5"]
     conventions = {}
     for spec in ("kde:variance=0.001", "exact"):
-        drops = [
-            float(np.mean([drop(p, n, spec) for n in hidden]))
-            for p in (plane_of(a, [spec], hidden) for a in other)
-        ]
+        drops = mean_drops([plane_of(a, [spec], ACTS) for a in other], ACTS, spec)
         conventions[
             "another task, 12-10-7-5-4-3-2 linear network on the 12 bits, mean fall of hidden "
             f"layers under {spec}"
@@ -223,19 +202,17 @@ def linear(ctx: Context) -> Result:
         "median fall of I(T;X) < 0.1 bit with 100 and with 500 examples, while only the former "
         "overtrains (final test error > 1.2 times its smallest)",
         numbers,
-        limits={f"{rows} examples: fall of I(T;X) [bits]": 0.1 for rows in (100, 500)}
-        | {f"{rows} examples: final test error / smallest": 1.2 for rows in (100, 500)},
+        limits=limits,
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(
+            over_training(
                 ctx,
                 "linear",
                 archives[0].steps,
                 lines,
-                x_label="update",
-                y_label="I(T;X) [bits], T = Wx + N(0, I), closed form",
-                log=True,
+                "I(T;X) [bits], T = Wx + N(0, I), closed form",
+                unit="update",
             )
         ],
         conventions=conventions,
@@ -247,12 +224,20 @@ def linear(ctx: Context) -> Result:
 
 
 def lost_again(curve: Sequence[float]) -> float:
-    """Share of what a curve gained up to its peak that it has lost at its end.
+    """Return the share of what a curve gained up to its peak that it has lost at its end.
 
     1 and more where it ends below its start, 0 for one that only rises.
     """
     gained, gone = max(curve) - curve[0], fall(curve)
     return gone / gained if gained > 0 else float(gone > 0)
+
+
+def _from_start(curve: Sequence[float]) -> list[float]:
+    """What a curve gained since its start."""
+    return [value - curve[0] for value in curve]
+
+
+SHARE = "share of the gain about irrelevant inputs that is lost again"
 
 
 def subspace(ctx: Context) -> Result:
@@ -269,30 +254,21 @@ def subspace(ctx: Context) -> Result:
         archives += ran
         planes += [_plane(a, c) for a, c in zip(ran, found[noise], strict=True)]
     curves = found[0.0]
+    quiet, noisy = ([c["I(T;X irrelevant)"] for c in found[noise]] for noise in (0.0, 1.0))
     numbers = {
         "rise of I(T; relevant inputs) [bits]": [
-            c["I(T;X relevant)"][-1] - c["I(T;X relevant)"][0] for c in curves
+            _from_start(c["I(T;X relevant)"])[-1] for c in curves
         ],
-        "fall of I(T; irrelevant inputs) from its peak [bits]": [
-            fall(c["I(T;X irrelevant)"]) for c in curves
-        ],
+        "fall of I(T; irrelevant inputs) from its peak [bits]": [fall(c) for c in quiet],
         "fall of I(T;X) [bits]": [fall(c["I(T;X)"]) for c in curves],
-        "share of the gain about irrelevant inputs that is lost again": [
-            lost_again(c["I(T;X irrelevant)"]) for c in curves
-        ],
+        SHARE: [lost_again(c) for c in quiet],
     }
     rise, _, whole, lost = (median_of(v) for v in numbers.values())
-    noisy = [lost_again(c["I(T;X irrelevant)"]) for c in found[1.0]]
-    key = "I(T;X irrelevant)"
+    lost_with_noise = [lost_again(c) for c in noisy]
     lines = {
-        "irrelevant inputs, teacher without noise": [
-            [v - c[key][0] for v in c[key]] for c in curves
-        ],
-        "irrelevant inputs, teacher with noise": [
-            [v - c[key][0] for v in c[key]] for c in found[1.0]
-        ],
+        "irrelevant inputs, teacher without noise": [_from_start(c) for c in quiet],
+        "irrelevant inputs, teacher with noise": [_from_start(c) for c in noisy],
     }
-    label = "I(T; irrelevant) minus its start [bits]"
     return conclude(
         ctx,
         "subspace",
@@ -302,23 +278,24 @@ def subspace(ctx: Context) -> Result:
         numbers,
         limits={
             "fall of I(T;X) [bits]": 0.1,
-            "share of the gain about irrelevant inputs that is lost again": 0.5,
+            SHARE: 0.5,
         },
         archives=archives,
         planes=planes,
         pictures=[
-            lines_picture(
-                ctx, "subspace", archives[0].steps, lines, x_label="update", y_label=label, log=True
+            over_training(
+                ctx,
+                "subspace",
+                archives[0].steps,
+                lines,
+                "I(T; irrelevant) minus its start [bits]",
+                unit="update",
             )
         ],
         conventions={
-            "teacher without noise: share lost again": judged(
-                lost > 0.5,
-                numbers["share of the gain about irrelevant inputs that is lost again"],
-                "",
-            ),
+            "teacher without noise: share lost again": judged(lost > 0.5, numbers[SHARE], ""),
             "teacher with noise as strong as its signal: share lost again": judged(
-                median_of(noisy) > 0.5, noisy, ""
+                median_of(lost_with_noise) > 0.5, lost_with_noise, ""
             ),
         },
         note="the falls are hundredths of a bit and exact (closed form, no sampling). They are the "
@@ -328,12 +305,11 @@ def subspace(ctx: Context) -> Result:
     )
 
 
-_REF = __doc__ or ""
 CLAIMS = [
     Claim(
         "linear",
         "deep linear networks do not compress, whether they generalise or not",
-        _REF,
+        REFERENCE,
         "100-100-1 linear student of a Gaussian teacher, signal-to-noise ratio 1, 100 and 500 "
         "examples, full-batch gradient descent, closed form with unit noise",
         linear,
@@ -342,7 +318,7 @@ CLAIMS = [
         "subspace",
         "information about task-irrelevant inputs is compressed while the network fits, and the "
         "total does not show it",
-        _REF,
+        REFERENCE,
         "the same student, teacher blind to 70 of 100 inputs, without and with noise, 500 examples",
         subspace,
     ),

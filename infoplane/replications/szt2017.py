@@ -1,18 +1,23 @@
-"""Shwartz-Ziv & Tishby 2017, "Opening the black box of deep neural networks via information" (arXiv
-1703.00810).
-"""
+"""Repeat results of Shwartz-Ziv & Tishby 2017."""
 
 from __future__ import annotations
 
+from infoplane.replications.curves import bits_of, curves, drop, plane_of
 from infoplane.replications.evidence import (
     conclude,
     judged,
-    lines_picture,
     median_of,
+    over_training,
     plane_picture,
 )
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, drop, learnt, plane_of, szt_run
+from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.training import learnt
+
+REFERENCE = (
+    'Shwartz-Ziv & Tishby 2017, "Opening the black box of deep neural networks via '
+    'information" (arXiv 1703.00810).'
+)
 
 CODE, PAPER = "bin:szt", "bin:saxe-paper"
 
@@ -21,17 +26,13 @@ def compress(ctx: Context) -> Result:
     """Median drop of layer 5 > 2 bits, median final I(T;Y) > 0.9 bit."""
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [CODE], [*ACTS, "fc6"]) for a in archives]
-    paper = [
-        plane_of(a, [PAPER], ACTS) for a in archives
-    ]  # of tanh layers alone: with others in the run its range is theirs
+    # of tanh layers alone: with others in the run its range is theirs
+    paper = [plane_of(a, [PAPER], ACTS) for a in archives]
     falls = {
-        spec: [drop(p, "act5", spec) for p in some]
-        for spec, some in ((CODE, planes), (PAPER, paper))
+        CODE: [drop(p, "act5", CODE) for p in planes],
+        PAPER: [drop(p, "act5", PAPER) for p in paper],
     }
-    ends = [p.series("act5", "i_zy", CODE)[1][-1].bits for p in planes]
-    curves = {
-        name: [[e.bits for e in p.series(name, "i_xz", CODE)[1]] for p in planes] for name in ACTS
-    }
+    ends = [bits_of(p, "act5", CODE, "i_zy")[-1] for p in planes]
     return conclude(
         ctx,
         "szt2017",
@@ -39,19 +40,17 @@ def compress(ctx: Context) -> Result:
         "median drop of layer 5 > 2 bits and median final I(T;Y) > 0.9 bit",
         {"drop of layer 5 [bits]": falls[CODE], "final I(T;Y) of layer 5 [bits]": ends},
         limits={"drop of layer 5 [bits]": 2, "final I(T;Y) of layer 5 [bits]": 0.9},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=[*planes, *paper],
         pictures=[
             plane_picture(ctx, planes[0], "szt2017", CODE, [*ACTS, "fc6"]),
-            lines_picture(
+            over_training(
                 ctx,
                 "szt2017-curves",
                 planes[0].steps,
-                curves,
-                x_label="epoch",
-                y_label="H(bin(Z)) [bits], bin:szt, N=4096",
-                log=True,
+                curves(planes, ACTS, CODE),
+                "H(bin(Z)) [bits], bin:szt, N=4096",
             ),
         ],
         conventions={
@@ -71,7 +70,7 @@ CLAIMS = [
     Claim(
         "szt2017",
         "tanh hidden layers first fit, then compress",
-        __doc__ or "",
+        REFERENCE,
         "30 bins on [-1, 1], tanh, batch 256",
         compress,
     )

@@ -1,7 +1,4 @@
-"""Voita et al.
-
-2019, "The bottom-up evolution of representations in the transformer" (arXiv 1909.01380).
-"""
+"""Repeat results of Voita et al. 2019."""
 
 from __future__ import annotations
 
@@ -10,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from infoplane.replications.curves import bits_of
 from infoplane.replications.evidence import conclude, judged, lines_picture, median_of
 from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.training import kept_run, recorder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
     from infoplane.archive import Archive
     from infoplane.plane import Plane
+
+REFERENCE = (
+    'Voita et al. 2019, "The bottom-up evolution of representations in the transformer" '
+    "(arXiv 1909.01380)."
+)
 
 UPDATES = {False: 400, True: 200}
 MASKED_UPDATES = {False: 2000, True: 200}
@@ -48,65 +56,61 @@ class Curve:
 
 
 def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
-    """The archive of one trained reader.
+    """Return the archive of one trained reader.
 
-    Rows are tokens, labels what stands at a position and what is to be told there.
+    Rows are tokens, labels what stands at a position and what is to be told there. A causal reader
+    is to tell the next character. One that sees both sides is to tell a character that another
+    one, drawn at random, stands for: only such positions are rows.
 
-    A causal reader is to tell the next character. One that sees both sides is to tell a character
-    that another one, drawn at random, stands for: only such positions are rows.
+    Args:
+        ctx: says how large, and where it is kept.
+        seed: of weights, batches and the rows that are probed.
+        causal: whether the reader sees only what came before.
     """
-    import torch
-
-    import infoplane as ip
-    from infoplane.archive import open_archive
-    from infoplane.data.docstrings import VOCABULARY, tokens, windows
-    from infoplane.data.language import (
-        IGNORED,
-        Reader,
-        masked_characters,
-        next_characters,
-        train_reader,
-    )
-
     updates = (UPDATES if causal else MASKED_UPDATES)[ctx.quick]
-    path = (
-        ctx.out / "runs" / f"reader-{'causal' if causal else 'masked'}-updates{updates}-seed{seed}"
-    )
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    torch.manual_seed(seed)
-    source, net = tokens(), Reader(causal=causal, length=LENGTH)
-    kept = len(source) // 10  # the last tenth of the text is only probed
-    batch = next_characters if causal else masked_characters
-    size = BATCH if causal else MASKED_BATCH
-    train_reader(net, source[:-kept], batch, updates=updates, length=LENGTH, size=size, seed=seed)
-    rng = np.random.default_rng([seed, 1])
-    pieces = windows(source[-kept:], LENGTH + 1, 1500, rng)
-    shown = pieces[:, :-1]
-    labels: dict[str, Any] = {"input": "token", "output": "next-token"}
-    if not causal:
-        replaced = rng.random(shown.shape) < 0.15
-        told = np.where(replaced, shown, IGNORED)
-        shown = np.where(replaced, rng.integers(1, VOCABULARY, shown.shape), shown)
+
+    def train(path: Path) -> None:
+        import torch
+
+        import infoplane as ip
+        from infoplane.data.docstrings import tokens
+        from infoplane.data.language import (
+            Reader,
+            masked_characters,
+            next_characters,
+            train_reader,
+        )
+
+        torch.manual_seed(seed)
+        source, net = tokens(), Reader(causal=causal, length=LENGTH)
+        probed = len(source) // 10  # the last tenth of the text is only probed
+        batch = next_characters if causal else masked_characters
+        size = BATCH if causal else MASKED_BATCH
+        seen = source[:-probed]
+        train_reader(net, seen, batch, updates=updates, length=LENGTH, size=size, seed=seed)
+        shown, told = _probe(source[-probed:], seed, causal=causal)
         labels = {"input": "token", "output": told}
-    recorder = ip.Recorder(
-        net,
-        probe=shown,
-        rows="token",
-        y=labels,
-        max_rows=ROWS[ctx.quick],
-        to=path,
-        layers=LAYERS,
-        schedule=ip.at(updates),
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    )
-    with recorder:
-        recorder.step(updates)
-    (path / "done").write_text("")
-    return open_archive(path)
+        rows = {"rows": "token", "y": labels, "max_rows": ROWS[ctx.quick]}
+        at_end = ip.at(updates)
+        with recorder(net, path, probe=shown, layers=LAYERS, schedule=at_end, **rows) as rec:
+            rec.step(updates)
+
+    kind = "causal" if causal else "masked"
+    return kept_run(ctx, f"reader-{kind}-updates{updates}-seed{seed}", train)
+
+
+def _probe(text: NDArray[np.int64], seed: int, *, causal: bool) -> tuple[Any, Any]:
+    """Pieces of text as they are shown, and what is to be told at each position."""
+    from infoplane.data.docstrings import VOCABULARY, windows
+    from infoplane.data.language import IGNORED
+
+    rng = np.random.default_rng([seed, 1])
+    shown = windows(text, LENGTH + 1, 1500, rng)[:, :-1]
+    if causal:
+        return shown, "next-token"
+    replaced = rng.random(shown.shape) < 0.15
+    told = np.where(replaced, shown, IGNORED)
+    return np.where(replaced, rng.integers(1, VOCABULARY, shown.shape), shown), told
 
 
 def in_cells(archive: Archive, label: str, count: int = CELLS) -> Curve:
@@ -150,7 +154,7 @@ def usable(archive: Archive, label: str) -> Plane:
 
 def ends_of(plane: Plane) -> Curve:
     """Return the bits about the label at both ends of the stream."""
-    bits = [plane.series(layer, "i_zy", SPEC)[1][-1].bits for layer in ENDS]
+    bits = [bits_of(plane, layer, SPEC, "i_zy")[-1] for layer in ENDS]
     return Curve(bits, 0.0)
 
 
@@ -196,7 +200,7 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         f"{BAR} bit. A seed has learnt whose I(cell;output) is 1.2 times that of permuted labels",
         numbers,
         limits={key: BAR for key in numbers if "from embedding" in key},
-        learnt=(learnt, len(runs)),
+        learnt=learnt,
         archives=runs,
         planes=planes,
         pictures=[
@@ -241,7 +245,7 @@ CLAIMS = [
         "voita2019",
         "from layer to layer a language model forgets the token it read and learns the token it is "
         "to tell",
-        __doc__ or "",
+        REFERENCE,
         f"{_SETTING}; the next character is to be told",
         next_character,
     ),
@@ -249,7 +253,7 @@ CLAIMS = [
         "voita2019-masked",
         "a masked language model forgets the token that stands for a hidden one and finds the "
         "hidden one",
-        __doc__ or "",
+        REFERENCE,
         f"{_SETTING}; the character that another one stands for is to be told",
         masked_character,
     ),

@@ -1,16 +1,17 @@
-"""Xu et al.
-
-2020, "A theory of usable information under computational constraints" (ICLR 2020, arXiv
-2002.10689).
-"""
+"""Repeat results of Xu et al. 2020."""
 
 from __future__ import annotations
 
-import math
-
+from infoplane.replications.curves import difference_in_errors, plane_of
 from infoplane.replications.evidence import conclude, lines_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, learnt, plane_of, szt_run
+from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.training import learnt
+
+REFERENCE = (
+    'Xu et al. 2020, "A theory of usable information under computational constraints" (ICLR '
+    "2020, arXiv 2002.10689)."
+)
 
 SPEC = "vinfo:family=linear"
 
@@ -29,10 +30,7 @@ def created(ctx: Context) -> Result:
         for a in archives
     ]
     depth = [[p.series(name, "i_zy", SPEC)[1][-1] for name in ACTS] for p in planes]
-    ratio = [
-        (d[2].bits - x.bits) / math.hypot(d[2].stderr or 0.0, x.stderr or 0.0)
-        for d, x in zip(depth, inputs, strict=True)
-    ]
+    ratio = [difference_in_errors(d[2], x) for d, x in zip(depth, inputs, strict=True)]
     curve = [[x.bits, *(e.bits for e in d)] for x, d in zip(inputs, depth, strict=True)]
     return conclude(
         ctx,
@@ -45,7 +43,7 @@ def created(ctx: Context) -> Result:
             "difference / SE": ratio,
         },
         limits={"difference / SE": 3},
-        learnt=(learnt(archives), len(archives)),
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[
@@ -67,7 +65,7 @@ CLAIMS = [
     Claim(
         "xu2020",
         "processing makes information usable",
-        __doc__ or "",
+        REFERENCE,
         "linear V-information, cross-fitted",
         created,
     )

@@ -1,6 +1,4 @@
-"""Yu & Principe 2019, "Understanding autoencoders with information theoretic concepts" (Neural
-Networks 117, arXiv 1804.00057).
-"""
+"""Repeat results of Yu & Principe 2019."""
 
 from __future__ import annotations
 
@@ -9,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.replications.curves import bits_of, plane_from, plane_of
 from infoplane.replications.evidence import (
     conclude,
     judged,
@@ -17,11 +16,22 @@ from infoplane.replications.evidence import (
     plane_picture,
 )
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import plane_of
+from infoplane.replications.training import kept_run, recorder, update
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import nn
+
     from infoplane.archive import Archive
     from infoplane.plane import Plane
+    from infoplane.types import Quantity
+
+REFERENCE = (
+    'Yu & Principe 2019, "Understanding autoencoders with information theoretic concepts" '
+    "(Neural Networks 117, arXiv 1804.00057)."
+)
 
 SIZES = (64, 32, 16, 6, 16, 32, 64)
 ENCODER, DECODER = ["act1", "act2", "act3"], ["act4", "act5", "out"]
@@ -31,65 +41,60 @@ SPEC, MEDIAN = "renyi:alpha=1.01", "renyi:alpha=1.01,width=median"
 TOLERANCE = 0.02
 
 
-def autoencoder_run(ctx: Context, seed: int) -> Archive:
-    """The archive of a 64-32-16-6-16-32-64 autoencoder of the digits."""
+def network(seed: int) -> nn.Module:
+    """Return the 64-32-16-6-16-32-64 autoencoder, tanh inside and a sigmoid at its end."""
     from collections import OrderedDict
 
     import torch
+    from torch import nn
 
-    import infoplane as ip
-    from infoplane.archive import open_archive
-
-    epochs = EPOCHS[ctx.quick]
-    path = ctx.out / "runs" / f"digits-autoencoder-epochs{epochs}-seed{seed}"
-    if (path / "done").is_file():
-        return open_archive(path)
-    ctx.say(f"  training {path.name}")
-    x, y = ip.data.digits.load()
-    generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    parts: OrderedDict[str, torch.nn.Module] = OrderedDict()
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
     for k, (a, b) in enumerate(itertools.pairwise(SIZES), start=1):
-        parts[f"fc{k}"] = torch.nn.Linear(a, b)
-        parts[f"act{k}" if k < len(SIZES) - 1 else "out"] = (
-            torch.nn.Sigmoid() if k == len(SIZES) - 1 else torch.nn.Tanh()
-        )
-    model = torch.nn.Sequential(parts)
-    rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
-    images, mask = torch.as_tensor(x), torch.as_tensor(ip.data.digits.train_mask(seed))
-    train, test = images[mask], images[~mask]
-    optimiser = torch.optim.Adam(model.parameters(), lr=3e-3)
-    with ip.Recorder(
-        model,
-        probe=(x[rows], y[rows]),
-        to=path,
-        layers=[*ENCODER, *DECODER],
-        schedule=ip.log_spaced(epochs, 14),
-        overwrite=True,
-        durable=False,
-        verbose=False,
-    ) as rec:
-        for epoch in range(1, epochs + 1):
-            for batch in torch.randperm(len(train), generator=generator).split(64):  # type: ignore[no-untyped-call]  # torch has no type here
-                loss = (model(train[batch]) - train[batch]).square().mean()
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-            with torch.no_grad():
-                rec.step(
-                    epoch, loss=loss.item(), test_loss=(model(test) - test).square().mean().item()
-                )
-    (path / "done").write_text("")
-    return open_archive(path)
+        parts[f"fc{k}"], parts[f"act{k}"] = nn.Linear(a, b), nn.Tanh()
+    parts.popitem()
+    parts["out"] = nn.Sigmoid()
+    return nn.Sequential(parts)
+
+
+def autoencoder_run(ctx: Context, seed: int) -> Archive:
+    """Return the archive of one autoencoder of the digits; 300 of all images are probed."""
+    epochs = EPOCHS[ctx.quick]
+
+    def train(path: Path) -> None:
+        import torch
+
+        import infoplane as ip
+
+        x, y = ip.data.digits.load()
+        rows = np.random.default_rng(0).permutation(len(x))[:PROBE]
+        images, mask = torch.as_tensor(x), torch.as_tensor(ip.data.digits.train_mask(seed))
+        seen, test = images[mask], images[~mask]
+        model, shuffle = network(seed), torch.Generator().manual_seed(seed)
+        adam = torch.optim.Adam(model.parameters(), lr=3e-3)
+        told = {"layers": [*ENCODER, *DECODER], "schedule": ip.log_spaced(epochs, 14)}
+        with recorder(model, path, probe=(x[rows], y[rows]), **told) as rec:
+            for epoch in range(1, epochs + 1):
+                for batch in torch.randperm(len(seen), generator=shuffle).split(64):  # type: ignore[no-untyped-call]  # torch has no type here
+                    loss = (model(seen[batch]) - seen[batch]).square().mean()
+                    update(adam, loss)
+                with torch.no_grad():
+                    error = (model(test) - test).square().mean()
+                rec.step(epoch, loss=loss.item(), test_loss=error.item())
+
+    return kept_run(ctx, f"digits-autoencoder-epochs{epochs}-seed{seed}", train)
 
 
 def autoencoder_plane(archive: Archive, spec: str = SPEC, *, last: bool = False) -> Plane:
-    """The plane whose axes are I(X;T) and I(T;X'), X' the reconstruction at the same checkpoint.
+    """Return the plane of I(X;T) and I(T;X'), X' the reconstruction at the same checkpoint.
 
-    Of the last checkpoint only, if asked.
+    Args:
+        archive: of an autoencoder.
+        spec: the estimator.
+        last: whether only the last checkpoint is measured.
     """
     import infoplane as ip
-    from infoplane.plane import Plane, Point
+    from infoplane.plane import Point
 
     estimator = ip.estimators.parse(spec)
     x, points = ip.continuous(np.asarray(archive.x), "X"), []
@@ -99,18 +104,17 @@ def autoencoder_plane(archive: Archive, spec: str = SPEC, *, last: bool = False)
             t = ip.continuous(archive.z(step, layer), layer)
             points.append(Point(step, layer, "i_xz", estimator.estimate(x, t)))
             points.append(Point(step, layer, "i_zy", estimator.estimate(t, back)))
-    return Plane(
-        tuple(points),
-        archive.layers,
-        archive.n_rows,
-        chain=archive.chain,
-        metrics=archive.metrics,
-        provenance={"archive": str(archive.path), "digest": archive.digest},
-    )
+    return plane_from(archive, points)
 
 
-def _end(plane: Plane, quantity: str, spec: str = SPEC) -> list[float]:
-    return [plane.series(name, quantity, spec)[1][-1].bits for name in plane.layers]  # type: ignore[arg-type]  # one of the two literals
+def _end(plane: Plane, quantity: Quantity, spec: str = SPEC) -> list[float]:
+    """Bits of every layer at the last checkpoint, in order."""
+    return [bits_of(plane, name, spec, quantity)[-1] for name in plane.layers]
+
+
+def _rise(bits: Sequence[float]) -> float:
+    """Largest rise from a layer to the next."""
+    return float(np.diff(bits).max())
 
 
 def autoencoder(ctx: Context) -> Result:
@@ -120,14 +124,15 @@ def autoencoder(ctx: Context) -> Result:
     """
     archives = [autoencoder_run(ctx, seed) for seed in ctx.seeds]
     planes = [autoencoder_plane(a) for a in archives]
-    about_x, about_back = ([_end(p, q) for p in planes] for q in ("i_xz", "i_zy"))
+    about_x = [_end(p, "i_xz") for p in planes]
+    about_back = [_end(p, "i_zy") for p in planes]
     middle = len(ENCODER)
     numbers = {
         "encoder: largest rise of I(X;T) to the next layer [bits]": [
-            float(np.diff(v[:middle]).max()) for v in about_x
+            _rise(v[:middle]) for v in about_x
         ],
         "decoder: largest fall of I(T;X') to the next layer [bits]": [
-            float(-np.diff(v[middle - 1 :]).min()) for v in about_back
+            _rise(v[: middle - 2 : -1]) for v in about_back
         ],
         "bottleneck: I(X;T) [bits]": [v[middle - 1] for v in about_x],
         "bottleneck: I(T;X') [bits]": [v[middle - 1] for v in about_back],
@@ -140,12 +145,13 @@ def autoencoder(ctx: Context) -> Result:
     median = [_end(autoencoder_plane(a, MEDIAN, last=True), "i_xz", MEDIAN) for a in archives]
     exact = [_end(plane_of(a, ["exact"], steps=[a.steps[-1]]), "i_xz", "exact") for a in archives]
     conventions = {}
-    for words, ends in (
-        ("Silverman widths", about_x),
-        ("median widths", median),
-        ("exact codes, log2 300 bits in every layer", exact),
-    ):
-        found = [float(np.diff(v[:middle]).max()) for v in ends]
+    under = {
+        "Silverman widths": about_x,
+        "median widths": median,
+        "exact codes, log2 300 bits in every layer": exact,
+    }
+    for words, ends in under.items():
+        found = [_rise(v[:middle]) for v in ends]
         conventions[f"{words}: largest rise of I(X;T) through the encoder"] = judged(
             median_of(found) < TOLERANCE, found
         )
@@ -158,7 +164,7 @@ def autoencoder(ctx: Context) -> Result:
         f"fall of I(T;X') through the decoder are < {TOLERANCE} bit",
         numbers,
         limits=dict.fromkeys(list(numbers)[:2], TOLERANCE),
-        learnt=(sum(v < 0.5 for v in numbers["held-out error / variance"]), len(archives)),
+        learnt=sum(v < 0.5 for v in numbers["held-out error / variance"]),
         archives=archives,
         planes=planes,
         pictures=[
@@ -187,7 +193,7 @@ CLAIMS = [
         "yu2019",
         "in an autoencoder information about the input falls through the encoder and about the "
         "reconstruction grows through the decoder",
-        __doc__ or "",
+        REFERENCE,
         "64-32-16-6-16-32-64 on 8x8 digits, matrix-based Renyi, alpha 1.01, Silverman widths",
         autoencoder,
     )

@@ -1,6 +1,4 @@
-"""Yu, Wickstrom, Jenssen & Principe 2020, "Understanding convolutional neural networks with
-information theory: an initial exploration" (IEEE TNNLS, arXiv 1804.06537).
-"""
+"""Repeat results of Yu, Wickstrom, Jenssen & Principe 2020."""
 
 from __future__ import annotations
 
@@ -8,22 +6,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from infoplane.replications.curves import bits_of, plane_of
 from infoplane.replications.evidence import (
     Numbers,
     conclude,
     judged,
-    lines_picture,
     median_of,
+    over_training,
     plane_picture,
 )
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import LEARNT, Task, accuracies, plane_of, recorded
+from infoplane.replications.training import Task, accuracies, classified, learnt
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from infoplane.archive import Archive
     from infoplane.plane import Plane
+    from infoplane.types import Quantity
+
+REFERENCE = (
+    'Yu, Wickstrom, Jenssen & Principe 2020, "Understanding convolutional neural networks '
+    'with information theory: an initial exploration" (IEEE TNNLS, arXiv 1804.06537).'
+)
 
 EPOCHS = {False: 40, True: 6}
 PROBE = 400
@@ -65,7 +70,7 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
             nn.Sequential(layers), x.reshape(-1, 1, 8, 8), y, ip.data.digits.train_mask(seed), rows
         )
 
-    return recorded(
+    return classified(
         ctx,
         f"digits-cnn-epochs{epochs}-seed{seed}",
         task,
@@ -105,13 +110,16 @@ def joint_bits(archive: Archive, step: int, layer: str) -> float:
 
 
 def rises(values: list[list[float]]) -> float:
-    """Largest rise from a layer to the next, at any checkpoint: ``values[layer][checkpoint]``."""
-    grid = np.asarray(values)
-    return float(np.diff(grid, axis=0).max())
+    """Return the largest rise from a layer to the next: ``values[layer][checkpoint]``."""
+    return float(np.diff(np.asarray(values), axis=0).max())
 
 
-def _curves(plane: Plane, spec: str, quantity: str) -> list[list[float]]:
-    return [[e.bits for e in plane.series(name, quantity, spec)[1]] for name in LAYERS]  # type: ignore[arg-type]  # one of the two literals
+def _grid(plane: Plane, spec: str, quantity: Quantity) -> list[list[float]]:
+    """Bits of one seed: ``values[layer][checkpoint]``."""
+    return [bits_of(plane, name, spec, quantity) for name in LAYERS]
+
+
+JOINT = "joint over channels: largest rise of I(X;T) to the next layer [bits]"
 
 
 def cnn(ctx: Context) -> Result:
@@ -124,25 +132,20 @@ def cnn(ctx: Context) -> Result:
     planes = [plane_of(a, [SPEC, LINEAR, "exact"]) for a in archives]
     joint = [[[joint_bits(a, s, name) for s in a.steps] for name in LAYERS] for a in archives]
     median = [plane_of(a, [MEDIAN], LAYERS, steps=[a.steps[-1]]) for a in archives]
-    middle = [
-        float(np.diff([p.series(name, "i_xz", MEDIAN)[1][-1].bits for name in LAYERS]).max())
-        for p in median
-    ]
-    one = [rises(_curves(p, SPEC, "i_xz")) for p in planes]
-    usable = [[c[-1] for c in _curves(p, LINEAR, "i_zy")] for p in planes]
+    middle = [rises(_grid(p, MEDIAN, "i_xz")) for p in median]
+    one = [rises(_grid(p, SPEC, "i_xz")) for p in planes]
+    first = [rises(j) for j in joint]
+    usable = [[c[-1] for c in _grid(p, LINEAR, "i_zy")] for p in planes]
     numbers: Numbers = {
-        "joint over channels: largest rise of I(X;T) to the next layer [bits]": [
-            rises(j) for j in joint
-        ],
+        JOINT: first,
         "whole layer as one vector: largest rise of S(T) to the next layer [bits]": one,
         "exact codes: smallest H over layers and epochs [bits]": [
-            min(v for c in _curves(p, "exact", "i_xz") for v in c) for p in planes
+            float(np.min(_grid(p, "exact", "i_xz"))) for p in planes
         ],
         "linear V-information about the digit: first layer [bits]": [u[0] for u in usable],
         "linear V-information about the digit: last hidden layer [bits]": [u[-1] for u in usable],
         "held-out accuracy": [accuracies(a)[1] for a in archives],
     }
-    first = numbers["joint over channels: largest rise of I(X;T) to the next layer [bits]"]
     return conclude(
         ctx,
         "yu2020",
@@ -150,20 +153,18 @@ def cnn(ctx: Context) -> Result:
         "median over seeds of the largest rise of I_1.01(X;T) from a layer to the next, over all "
         f"checkpoints, < {TOLERANCE} bit, channels joined as in the paper",
         numbers,
-        limits={"joint over channels: largest rise of I(X;T) to the next layer [bits]": TOLERANCE},
-        learnt=(sum(accuracies(a)[0] >= LEARNT for a in archives), len(archives)),
+        limits={JOINT: TOLERANCE},
+        learnt=learnt(archives),
         archives=archives,
         planes=planes,
         pictures=[
             plane_picture(ctx, planes[0], "yu2020", SPEC),
-            lines_picture(
+            over_training(
                 ctx,
                 "yu2020-joint",
                 archives[0].steps,
                 {name: [j[k] for j in joint] for k, name in enumerate(LAYERS)},
-                x_label="epoch",
-                y_label="I_1.01(X;T) [bits], joint over channels (geometric)",
-                log=True,
+                "I_1.01(X;T) [bits], joint over channels (geometric)",
             ),
         ],
         conventions={
@@ -186,7 +187,7 @@ CLAIMS = [
     Claim(
         "yu2020",
         "matrix-based information of a CNN's layers about its input falls with depth",
-        __doc__ or "",
+        REFERENCE,
         "8x8 digits, two convolutions and one hidden layer, alpha 1.01",
         cnn,
     )

@@ -1,8 +1,4 @@
-"""Zhang et al.
-
-2017, "Understanding deep learning requires rethinking generalization" (ICLR 2017, arXiv
-1611.03530).
-"""
+"""Repeat results of Zhang et al. 2017."""
 
 from __future__ import annotations
 
@@ -11,12 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from infoplane.errors import InputError
+from infoplane.replications.curves import drop, plane_of
 from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
 from infoplane.replications.frame import Claim, Context, Result
-from infoplane.replications.runs import ACTS, accuracies, drop, plane_of, szt_run
+from infoplane.replications.runs import ACTS, szt_run
+from infoplane.replications.training import accuracies
 
 if TYPE_CHECKING:
     from infoplane.archive import Archive
+
+REFERENCE = (
+    'Zhang et al. 2017, "Understanding deep learning requires rethinking generalization" '
+    "(ICLR 2017, arXiv 1611.03530)."
+)
 
 SPEC = "bin:szt"
 SHARE = 0.1
@@ -84,7 +87,7 @@ CLAIMS = [
     Claim(
         "random-labels",
         "random labels are memorised: I(T;Y) on training rows proves nothing",
-        __doc__ or "",
+        REFERENCE,
         "a fair coin per pattern of the 12 bits, 10 % of the patterns trained on, tanh",
         random_labels,
     )
