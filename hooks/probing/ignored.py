@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from infoplane.hooks.options import Options
-from infoplane.hooks.probing.batches import as_labels
+from infoplane.hooks.probing.labels import as_labels
 from infoplane.hooks.probing.probe import Probe
 from infoplane.kinds import IGNORED, ignored_rows
 

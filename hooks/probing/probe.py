@@ -24,16 +24,15 @@ from infoplane.hooks.probing import spool
 from infoplane.hooks.probing.batches import (
     Part,
     Reading,
-    as_labels,
     is_sample,
-    joined,
-    joined_in_turn,
     part_of_batch,
     part_of_mapping,
     part_of_sample,
 )
 from infoplane.hooks.probing.generators import generators_kept
 from infoplane.hooks.probing.inputs import Inputs, as_inputs, has_rows, map_tensors, named_values
+from infoplane.hooks.probing.joining import joined, joined_in_turn
+from infoplane.hooks.probing.labels import as_labels
 from infoplane.kinds import kind_of_inputs
 from infoplane.types import Kind
 

@@ -15,9 +15,10 @@ from infoplane.archive import Archive
 from infoplane.errors import InputError
 from infoplane.positions.labels import rules_in
 from infoplane.positions.wanted import X_NAMES
-from infoplane.sources.arrays import ArrayOptions, Import, from_arrays, inputs_of, plan_import
+from infoplane.sources.arrays import ArrayOptions, from_arrays, inputs_of
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
+from infoplane.sources.plan import Import, plan_import
 from infoplane.types.arrays import to_numpy
 
 Given = ArrayLike | str | Path | None

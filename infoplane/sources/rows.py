@@ -6,7 +6,7 @@ In the form in which a recorder stores them.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,10 @@ class Rows:
         except (OSError, RuntimeError, ValueError, EOFError) as error:
             raise InputError(f"{self.name}: rows {start}:{stop} cannot be read: {error}") from error
         return np.ascontiguousarray(part, dtype=self.store_dtype)
+
+
+Layers = Mapping[str, Rows]
+"""By name, in order of execution."""
 
 
 def as_rows(array: Any, name: str) -> Rows:  # Any: checked here

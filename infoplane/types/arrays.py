@@ -7,8 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Array = NDArray[Any]  # Any: every dtype
+Ids = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Digests = NDArray[np.uint64]
+Shape = tuple[int, ...]
 
-def to_numpy(array: object) -> NDArray[Any]:  # Any: every dtype
+
+def to_numpy(array: object) -> Array:
     """Return an array on the host, in its own dtype but for bfloat16, which numpy does not have.
 
     The upcast to float32 is lossless. What has ``detach`` is a torch tensor.

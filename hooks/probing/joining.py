@@ -1,0 +1,142 @@
+"""Batches and samples joined to one probe; large ones on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from infoplane.errors import InputError
+from infoplane.hooks.probing import spool
+from infoplane.hooks.probing.batches import Part, Reading
+from infoplane.hooks.probing.inputs import (
+    has_rows,
+    map_tensors,
+    named_values,
+)
+from infoplane.hooks.probing.labels import IGNORED, Labels
+from infoplane.hooks.probing.padding import Padding
+
+
+def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
+    """All rows of all parts, in order.
+
+    Padded to one length where a mask tells padding from content.
+
+    Args:
+        parts: batches or samples.
+        what: ``batch`` or ``sample``, for messages.
+        how: which inputs have no rows.
+
+    Raises:
+        InputError: no part, parts of different structure, or of different lengths without a mask.
+    """
+    if not parts:
+        raise InputError(f"the probe loader gave no {what}")
+    for number, part in enumerate(parts):
+        _require_equal_structure(parts[0], part, f"{what} {number}", how.fixed)
+    tables = [dict(named_values(part.inputs)) for part in parts]
+    padding = Padding.of(tables)
+    columns = {}
+    for name, first in tables[0].items():
+        if has_rows(first) and name not in how.fixed:
+            columns[name] = padding.join(name, [table[name] for table in tables])
+    inputs = map_tensors(columns.get, parts[0].inputs)
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return Part(inputs, _joined_labels(parts), notes + padding.notes(what))
+
+
+def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
+    """All rows of parts that come one after the other.
+
+    More than `spool.SPOOL_BYTES` of them go to disk as they come.
+
+    Args:
+        parts: batches or samples, made when they are asked for.
+        what: ``batch`` or ``sample``, for messages.
+        how: which inputs have no rows.
+
+    Raises:
+        InputError: as `joined`; rows of several shapes where they go to disk.
+    """
+    held: list[Part] = []
+    size, coming = 0, iter(parts)
+    for part in coming:
+        held.append(part)
+        size += sum(v.nbytes for _, v in named_values(part.inputs) if has_rows(v))
+        if size > spool.SPOOL_BYTES:
+            return _spooled(held, coming, what, how)
+    return joined(held, what, how)
+
+
+def _popped(held: list[Part]) -> Iterator[Part]:
+    """What is held, each let go of as it is taken."""
+    while held:
+        yield held.pop(0)
+
+
+def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) -> Part:
+    """The same from disk; what is held is let go of."""
+    first = held[0]
+    rowed = [n for n, v in named_values(first.inputs) if has_rows(v) and n not in how.fixed]
+    files = {name: spool.Spool(name) for name in rowed}
+    labels: list[Part] = []
+    for number, part in enumerate(chain(_popped(held), coming)):
+        _require_equal_structure(first, part, f"{what} {number}", how.fixed)
+        table = dict(named_values(part.inputs))
+        for name, file in files.items():
+            file.append(table[name])
+        labels.append(replace(part, inputs=()))
+    columns = {name: file.tensor() for name, file in files.items()}
+    notes = tuple(dict.fromkeys(note for part in labels for note in part.notes))
+    inputs = map_tensors(columns.get, first.inputs)
+    return Part(inputs, _joined_labels(labels), notes)
+
+
+def _require_equal_structure(first: Part, part: Part, named: str, fixed: Sequence[str]) -> None:
+    """Refuse a part, named ``batch 3``, that has other inputs than the first, or no labels."""
+    wanted, table = dict(named_values(first.inputs)), dict(named_values(part.inputs))
+    if other := sorted(wanted.keys() ^ table.keys()):
+        raise InputError(
+            f"{named} of the probe differs from the first: {other} is in one of them only"
+        )
+    if (part.y is None) != (first.y is None):
+        raise InputError(
+            f"{named} of the probe differs from the first: one has labels, the other has none"
+        )
+    for name, value in table.items():
+        before = wanted[name]
+        rowed = has_rows(before) and name not in fixed
+        if has_rows(before) != has_rows(value) or not (rowed or _same(before, value)):
+            raise InputError(
+                f"probe input {name!r} is {value!r} in {named} and {before!r} in the first: what "
+                "is no tensor with rows must be the same in all"
+            )
+
+
+def _same(a: object, b: object) -> bool:
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return torch.equal(a, b)
+    return type(a) is type(b) and a == b
+
+
+def _joined_labels(parts: Sequence[Part]) -> Labels:
+    labels = [part.y for part in parts if part.y is not None]
+    if not labels:
+        return None
+    shapes = sorted({y.shape[1:] for y in labels})
+    if len(shapes) == 1:
+        return np.concatenate(labels)
+    if any(len(shape) != 1 for shape in shapes) or labels[0].dtype.kind not in "iu":
+        raise InputError(
+            f"labels of the probe have rows of {len(shapes)} shapes ({shapes[:4]}): give one shape"
+        )
+    length = max(shape[0] for shape in shapes)
+    wide = [np.full((len(y), length), IGNORED, dtype=np.int64) for y in labels]
+    for target, y in zip(wide, labels, strict=True):
+        target[:, : y.shape[1]] = y
+    return np.concatenate(wide)

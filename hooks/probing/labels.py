@@ -1,0 +1,49 @@
+"""Labels of a probe as an array, rows first."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from infoplane.errors import InputError
+
+IGNORED = -100
+"""What losses ignore: the label of a position that padding adds."""
+Labels = NDArray[np.generic] | None
+
+
+def label_of_one(y: object) -> NDArray[np.generic]:
+    return as_labels([y.item() if isinstance(y, Tensor) and y.ndim == 0 else y])
+
+
+def as_labels(y: object) -> NDArray[np.generic]:
+    """Labels as an array, rows first.
+
+    Raises:
+        InputError: a single value, rows of several lengths, or objects.
+    """
+    if isinstance(y, list) and y and all(isinstance(v, Tensor) for v in y):
+        y = [v.detach().cpu().numpy() for v in y]
+    if isinstance(y, Tensor):
+        y = y.detach().cpu()
+        y = y.float() if y.dtype in (torch.bfloat16, torch.float16) else y
+    try:
+        labels = y.numpy().copy() if isinstance(y, Tensor) else np.array(y)
+    except ValueError as error:
+        raise InputError(
+            f"labels must be one array with a value for every row, got a {type(y).__name__} of "
+            "several lengths"
+        ) from error
+    if labels.ndim == 0 or labels.dtype.kind == "O":
+        raise InputError(
+            f"labels must be one array with a value for every row, got {_told(y)}: (x, y) with y "
+            "of shape (n,) or (n, k)"
+        )
+    return labels
+
+
+def _told(y: object) -> str:
+    inside = f" of {type(y[0]).__name__}" if isinstance(y, (list, tuple)) and y else ""
+    return f"a {type(y).__name__}{inside}"

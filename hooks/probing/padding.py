@@ -1,0 +1,83 @@
+"""Batches of different lengths come to one by the mask among their inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from infoplane.errors import InputError
+from infoplane.hooks.probing.inputs import (
+    has_rows,
+    ragged,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Padding:
+    """How batches of different lengths come to one.
+
+    Attributes:
+        masks: the attention mask of every part, shape ``(rows, length)``; none where no mask tells
+            what padding is.
+        left: whether rows are padded on their left.
+    """
+
+    masks: tuple[Tensor, ...]
+    left: bool
+
+    @classmethod
+    def of(cls, tables: Sequence[dict[str, Any]]) -> Padding:
+        """The padding that the masks among the inputs describe."""
+        for name, first in tables[0].items():
+            if "mask" not in name or not has_rows(first) or first.ndim != 2:
+                continue
+            masks = [table[name] for table in tables]
+            if all(bool(((m == 0) | (m == 1)).all()) for m in masks):
+                starts = any(bool((m[:, 0] == 0).any()) for m in masks if m.shape[1])
+                ends = all(bool((m[:, -1] == 1).all()) for m in masks if m.shape[1])
+                return cls(tuple(masks), starts and ends)
+        return cls((), False)
+
+    def notes(self, what: str) -> tuple[str, ...]:
+        lengths = sorted({m.shape[1] for m in self.masks})
+        if len(lengths) < 2:
+            return ()
+        return (
+            f"{what}es of {lengths[0]} to {lengths[-1]} positions were padded to {lengths[-1]} by "
+            "their mask".replace("samplees", "samples"),
+        )
+
+    def join(self, name: str, tensors: Sequence[Tensor]) -> Tensor:
+        """One tensor of all rows.
+
+        Raises:
+            InputError: lengths differ, and no mask of these lengths says what padding is.
+        """
+        shapes = sorted({tuple(t.shape[1:]) for t in tensors})
+        if len(shapes) == 1:
+            return torch.cat(list(tensors))
+        rest = {shape[1:] for shape in shapes}
+        follows = len(self.masks) == len(tensors) and all(
+            t.shape[:2] == m.shape for t, m in zip(tensors, self.masks, strict=True)
+        )
+        if len(rest) != 1 or not follows:
+            raise InputError(ragged(name, shapes))
+        length, value = max(shape[0] for shape in shapes), self._value(tensors)
+        return torch.cat([self._padded(t, length, value) for t in tensors])
+
+    def _value(self, tensors: Sequence[Tensor]) -> float:
+        """What the parts themselves hold where the mask is 0; 0 where nothing is masked."""
+        for tensor, mask in zip(tensors, self.masks, strict=True):
+            masked = tensor[mask == 0]
+            if len(masked):
+                return float(masked.reshape(-1)[0])
+        return 0.0
+
+    def _padded(self, tensor: Tensor, length: int, value: float) -> Tensor:
+        rows, own, *rest = tensor.shape
+        more = tensor.new_full((rows, length - own, *rest), value)
+        return torch.cat([more, tensor] if self.left else [tensor, more], dim=1)

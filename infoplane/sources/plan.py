@@ -1,0 +1,134 @@
+"""Which arrays are which layers of which step, and whether they fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, SupportsIndex, TypeGuard
+
+from infoplane.errors import InputError
+from infoplane.patterns import did_you_mean, fits
+from infoplane.sources.bridges import layers_of
+from infoplane.sources.rows import Rows, as_rows
+
+
+@dataclass(frozen=True)
+class Import:
+    """What is about to be stored: for every step the same layers, in order.
+
+    Attributes:
+        steps: layers by name, by ascending step.
+        left_out: what a tool handed out beside the layers, and why it is left out.
+    """
+
+    steps: Mapping[int, Mapping[str, Rows]]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def first(self) -> Mapping[str, Rows]:
+        """The layers of the first step."""
+        return next(iter(self.steps.values()))
+
+    @property
+    def n(self) -> int:
+        """Length of the first axis: rows, or samples whose positions are rows."""
+        return next(iter(self.first.values())).shape[0]
+
+    def describe(self, unit: str = "rows") -> str:
+        """What is read as what, for a person; ``unit`` is what the first axis counts."""
+        steps = list(self.steps)
+        shown = steps if len(steps) < 9 else [*steps[:4], "...", steps[-1]]
+        lines = [f"{len(steps)} steps {shown}, {len(self.first)} layers, {self.n} {unit}"]
+        for name, rows in self.first.items():
+            shape = "x".join(map(str, rows.shape[1:])) or "scalar"
+            lines.append(f"  {name}: {shape} {rows.own_dtype}, stored as {rows.store_dtype.name}")
+        return "\n".join(lines + [f"  left out: {text}" for text in self.left_out])
+
+
+def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = None) -> Import:
+    """Settle which arrays are which layers of which step, and check that they fit together.
+
+    Raises:
+        InputError: see `from_arrays`.
+    """
+    by_step = _by_step(arrays, step)
+    steps: dict[int, dict[str, Rows]] = {}
+    left_out: dict[str, None] = {}
+    for number, source in by_step.items():
+        found, by_tool = layers_of(source)
+        chosen = _chosen(found, layers)
+        if by_tool:
+            chosen, others = _of_common_rows(chosen)
+            left_out |= dict.fromkeys(others)
+        where = f"step {number}, " if len(by_step) > 1 else ""
+        steps[number] = {k: as_rows(a, f"{where}layer {k!r}") for k, a in chosen.items()}
+    _check_pairing(steps)
+    return Import(steps, tuple(left_out))
+
+
+def _by_step(arrays: Any, step: int) -> dict[int, Any]:
+    if not isinstance(arrays, Mapping) or not arrays:
+        return {_step(step): arrays}
+    whole = [_is_whole(key) for key in arrays]
+    if not any(whole):
+        return {_step(step): arrays}
+    if not all(whole):
+        raise InputError("expected steps or layers as keys, got both; give {step: {layer: array}}")
+    return {_step(key): arrays[key] for key in sorted(arrays, key=int)}
+
+
+def _step(step: object) -> int:
+    if not _is_whole(step) or int(step) < 0:
+        raise InputError(f"a step is a whole number of 0 or more, got {step!r}")
+    return int(step)
+
+
+def _is_whole(value: object) -> TypeGuard[SupportsIndex]:
+    """Whether it is an integer of any library."""
+    return isinstance(value, SupportsIndex) and not isinstance(value, bool)
+
+
+def _chosen(found: dict[str, Any], layers: Sequence[str] | None) -> dict[str, Any]:
+    """The layers asked for, in the order in which they are asked for."""
+    if layers is None:
+        return found
+    names: dict[str, None] = {}
+    for pattern in [layers] if isinstance(layers, str) else layers:
+        matches = [name for name in found if name == pattern or fits(name, pattern)]
+        if not matches:
+            raise InputError(
+                f"no layer {pattern!r}; there are {list(found)[:20]}{did_you_mean(pattern, found)}"
+            )
+        names |= dict.fromkeys(matches)
+    return {name: found[name] for name in names}
+
+
+def _of_common_rows(found: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The arrays of as many rows as most have: caches of tools also hold masks and positions."""
+    sizes = [array.shape[0] for array in found.values() if len(array.shape) > 1]
+    if not sizes:
+        raise InputError("expected arrays of shape (rows, units), got none")
+    n = max(set(sizes), key=sizes.count)
+    kept = {k: a for k, a in found.items() if len(a.shape) > 1 and a.shape[0] == n}
+    others = [f"{k} of shape {tuple(a.shape)}" for k, a in found.items() if k not in kept]
+    return kept, others
+
+
+def _check_pairing(steps: Mapping[int, Mapping[str, Rows]]) -> None:
+    first_step, first = next(iter(steps.items()))
+    sizes = {name: rows.shape[0] for name, rows in first.items()}
+    if len(set(sizes.values())) != 1:
+        raise InputError(f"layers need the same rows, got {dict(list(sizes.items())[:8])}")
+    for step, layers in steps.items():
+        if absent := sorted(set(first) ^ set(layers)):
+            raise InputError(
+                f"step {step} and step {first_step} do not hold the same layers: {absent[:8]} is "
+                "only in one of them; choose by layers=[...]"
+            )
+        for name, rows in layers.items():
+            if rows.shape != first[name].shape or rows.store_dtype != first[name].store_dtype:
+                raise InputError(
+                    f"layer {name!r} is {rows.shape} {rows.own_dtype} at step {step} and "
+                    f"{first[name].shape} {first[name].own_dtype} at step {first_step}; a layer "
+                    "keeps its rows and units over training"
+                )
