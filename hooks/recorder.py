@@ -17,9 +17,7 @@ from infoplane.display.sizes import size_text
 from infoplane.errors import InputError
 from infoplane.hooks.certificates.budget import Budget
 from infoplane.hooks.certificates.certificates import Certificates
-from infoplane.hooks.certificates.chain import certify, choose_pairs
-from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
-from infoplane.hooks.certificates.focus import focus_of
+from infoplane.hooks.certificates.chain_test import ChainTest
 from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.network.isolate import Mode, dtype_of, unwrap
 from infoplane.hooks.options import CaptureKeywords, CaptureOptions, Options, Reduce, chosen_options
@@ -40,7 +38,7 @@ from infoplane.types import Chain, LayerInfo
 
 
 class Recorder:
-    """Records a network's layers on a fixed probe set while it trains; a context manager.
+    """Record a network's layers on a fixed probe set while it trains; a context manager.
 
     Between captures nothing is attached to the model. A capture runs the bare network on the probe
     in fixed batches, under ``no_grad``, eager, without autocast, in the mode asked for, and puts
@@ -156,21 +154,12 @@ class Recorder:
         self.options.check_labels(self.probe)
         self._verbose = layers == "auto" if verbose is None else verbose
         self._team = make_team(further.ranks, self.model, timeout=further.rank_timeout)
-        store = further.store
-        if store == "weights" and self._team.probes_together:
-            raise InputError(
-                "store='weights' needs whole parameters on one process; this network's are sharded "
-                "over ranks: store activations"
-            )
-        if store == "weights" and any(p.is_meta for p in self.model.parameters()):
-            raise InputError(
-                "store='weights' needs the weights, and this network's are on the meta device "
-                "(offloaded, or never loaded): store activations"
-            )
+        if further.store == "weights":
+            self._require_whole_weights()
         self.plan: Plan | None = None
         self.chain: Chain | None = None
         self._certificates: Certificates | None = None
-        self._pairs: Pairs | None = None  # of the interchange test, chosen once
+        self._interchange: ChainTest | None = None
         self.probe_seconds = 0.0
         self._due = self.schedule.due
         self._troubles = Troubles(self.path, further.on_error)
@@ -181,10 +170,23 @@ class Recorder:
         self._companions = Companions(
             self.path, measure=measure, watch=watch, max_overhead=max_overhead
         )
-        if self._companions.measures and store == "weights":
+        if self._companions.measures and further.store == "weights":
             raise InputError(
                 "measure= needs activations (and so does watch=), and store='weights' keeps none "
                 "of them: leave one of the two out, and see `infoplane replay`"
+            )
+
+    def _require_whole_weights(self) -> None:
+        """Refuse to store weights that this process does not hold."""
+        if self._team.probes_together:
+            raise InputError(
+                "store='weights' needs whole parameters on one process; this network's are sharded "
+                "over ranks: store activations"
+            )
+        if any(p.is_meta for p in self.model.parameters()):
+            raise InputError(
+                "store='weights' needs the weights, and this network's are on the meta device "
+                "(offloaded, or never loaded): store activations"
             )
 
     # ---- life ------------------------------------------------------------------------------------
@@ -208,7 +210,7 @@ class Recorder:
                 raise
 
     def open(self, *, capture: bool = True) -> Self:
-        """Looks at the network, certifies the chain, creates the run and captures step 0 if due.
+        """Look at the network, certify the chain, create the run and capture step 0 if due.
 
         `__enter__` calls it.
 
@@ -274,6 +276,7 @@ class Recorder:
         """
         self._say(f"infoplane: looking at {type(self.model).__name__} with a few rows")
         self.plan = make_plan(self.model, self.probe, self.options, previous)
+        self._interchange = None  # of an earlier plan
         for text in (self.describe(), *self.plan.outlook()):  # before what takes time
             self._say(text)
         return self.plan
@@ -287,49 +290,22 @@ class Recorder:
         earlier = self.chain.untested if self._recording and self.chain is not None else ()
         budget = None if self.options.chain is True else Budget()
         shown = self._verbose and not self._recording and self._team.rank == 0
-        return self._interchange(step, budget, earlier, shown=shown)
+        return self._chain_test().run(step, budget=budget, skipped=earlier, shown=shown)
 
     def certify(self, step: int, *, shown: bool = True) -> Chain:
-        """The interchange test of every pair of layers, whatever it costs; nothing is stored.
+        """Test every pair of layers, whatever it costs; nothing is stored.
 
         Args:
             step: the checkpoint whose weights the network has.
             shown: whether progress is shown.
         """
-        return self._interchange(step, None, shown=shown)
+        return self._chain_test().run(step, budget=None, shown=shown)
 
-    def _interchange(
-        self, step: int, budget: Budget | None, skipped: Sequence[str] = (), *, shown: bool
-    ) -> Chain:
-        o, plan = self.options, self._planned()
-        return certify(
-            self.model,
-            self.probe,
-            plan.sites,
-            mode=o.mode,
-            autocast=o.autocast,
-            pairs=self._test_pairs,
-            batch=plan.seen.fixed_rows,
-            written=plan.seen.written,
-            forward=o.forward,
-            focus=focus_of(plan.row_kind),
-            noise=o.noise,
-            through=step,
-            budget=budget,
-            skipped=skipped,
-            shown=shown,
-        )
-
-    def _test_pairs(self) -> Pairs:
-        """Rows of the interchange test: chosen once, and fewer of them while the network trains."""
-        plan = self._planned()
-        if self._pairs is None:
-            count = how_many(self.model, self.probe, plan.sites)
-            focus = focus_of(plan.row_kind)
-            self._pairs = choose_pairs(self.probe, focus, count, plan.seen.fixed_rows)
-        if not self._recording:
-            return self._pairs
-        return self._pairs.beside_a_capture(self.probe, plan.sites)
+    def _chain_test(self) -> ChainTest:
+        if self._interchange is None:
+            self._interchange = ChainTest(self.model, self.probe, self._planned())
+        self._interchange.beside_training = self._recording
+        return self._interchange
 
     def _create(self, plan: Plan) -> Captures:
         team = self._team
@@ -348,7 +324,7 @@ class Recorder:
         return Captures(plan, self.model, own, rows, writer, self._troubles)
 
     def close(self) -> None:
-        """Waits for what is still being written, and measured, and lets go of the run.
+        """Wait for what is still being written, and measured, and let go of the run.
 
         Raises what went wrong in writing.
         """
@@ -374,7 +350,7 @@ class Recorder:
     # ---- capturing -------------------------------------------------------------------------------
 
     def step(self, step: SupportsFloat, **metrics: object) -> bool:
-        """Captures when ``step`` is due; costs one set look-up otherwise.
+        """Capture when ``step`` is due; costs one set look-up otherwise.
 
         Metrics are read (and a GPU is waited for) only when due.
 
@@ -397,7 +373,7 @@ class Recorder:
         return self.capture(count, **metrics)
 
     def capture(self, step: SupportsFloat, **metrics: object) -> bool:
-        """Captures now, due or not. False when it was dropped or this step is already there.
+        """Capture now, due or not; False when it was dropped or this step is already there.
 
         Threads that share a recorder capture one after another.
 
@@ -513,7 +489,7 @@ class Recorder:
             raise InputError(f"metric {wrong[0]}")
 
     def selfcheck(self, archive: Archive | None = None, *, step: int | None = None) -> SelfCheck:
-        """Holds a stored step against a fresh pass of the live model.
+        """Hold a stored step against a fresh pass of the live model.
 
         Finds shuffled rows, swapped layers, another checkpoint, train mode.
 
