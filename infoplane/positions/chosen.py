@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.positions.inputs import in_sample, prefix_ids, sequence_ids
-from infoplane.positions.labels import LabelSet, label_sets, ranks
+from infoplane.positions.label_rules import ranks
+from infoplane.positions.labels import LabelSet, label_sets
 from infoplane.positions.masks import Sequences
 from infoplane.positions.wanted import WantedRows
 from infoplane.types.arrays import to_numpy

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive
 from infoplane.errors import InputError
-from infoplane.positions.labels import rules_in
+from infoplane.positions.label_rules import rules_in
 from infoplane.positions.wanted import X_NAMES
 from infoplane.sources.arrays import ArrayOptions, from_arrays, inputs_of
 from infoplane.sources.bridges import layers_of
