@@ -280,10 +280,7 @@ class Options(CaptureOptions):
         )
 
     def check_labels(self, probe: Probe) -> None:
-        """Refuse labels of which nobody said what they are.
-
-        And labels of samples that are not one each.
-        """
+        """Refuse labels of which nobody said what they are, and samples without one label each."""
         if probe.y is not None and probe.y.dtype.kind not in "iubUSO" and self.y_kind is None:
             classes = (
                 f" ({len(np.unique(probe.y))} different whole numbers)"

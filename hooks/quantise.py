@@ -1,6 +1,6 @@
 """Networks whose activations are quantised inside the forward pass.
 
-Their mutual information is finite and exact, and obeys the DPI.
+Mutual information of such layers is finite and exact, and obeys the DPI.
 """
 
 from __future__ import annotations

@@ -51,9 +51,9 @@ def replay(
     tolerance: float = 1e-5,
     **options: Any,
 ) -> Replayed:  # Any: passed to the Recorder
-    """Captures the activations of every stored state dict of ``run`` into a new run.
+    """Capture the activations of every stored state dict of ``run`` into a new run.
 
-    And verifies them against what ``run`` captured.
+    They are verified against what ``run`` captured.
 
     Args:
         run: directory of a run recorded with ``store="weights"``.

@@ -1,5 +1,6 @@
-"""Hugging Face: `trainer = Trainer(..., callbacks=[infoplane.hooks.transformers.callback(probe=...,
-to=...)])`.
+"""Record a training of Hugging Face's Trainer.
+
+``Trainer(..., callbacks=[infoplane.hooks.transformers.callback(probe=..., to=...)])``.
 """
 
 from __future__ import annotations

@@ -73,9 +73,7 @@ def _value(point: Point, key: str) -> Any:  # Any: a number, a text, None
 
 
 def objects_of(kind: type[T], columns: Mapping[str, Sequence[object]]) -> list[T]:
-    """Return one object of a dataclass for each row of these columns.
-
-    Which have all of its fields.
+    """Return one object of a dataclass for each row of columns that have all its fields.
 
     A third of the time that making each takes, and no checks.
 

@@ -1,6 +1,6 @@
 """What the rest of the program may ask of an estimator.
 
-Its traits, two methods, and whichever of the narrow protocols it fits.
+It has traits and two methods, and may fit some of the narrow protocols.
 
 Plug-ins get all of it: a protocol is found by ``isinstance``, so that a class has only to have the
 method. See docs/plugins.md; `infoplane.testing.check_estimator` tries the traits on data.

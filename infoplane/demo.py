@@ -147,9 +147,9 @@ def _draw(out: Path, plane: Plane, report: DPIReport) -> dict[str, Path]:
 
 
 def summary_rows(plane: Plane) -> list[dict[str, str]]:
-    """Per layer: I(X;Z) at its start, its peak and its end, the drop from the peak.
+    """Return per layer I(X;Z) at start, peak and end, its drop, and I(Z;Y) at the end.
 
-    And I(Z;Y) at the end, of the plane's first estimator.
+    All by the plane's first estimator.
     """
     spec = plane.estimators[0]
     exact = "exact" if "exact" in plane.estimators else None

@@ -19,16 +19,13 @@ compiling.heard()
 
 
 def compiled(**options: object) -> Callable[[F], F]:
-    """`numba.njit`, with these options, of a loop that other threads need not wait for.
+    """Compile a loop that other threads need not wait for, by `numba.njit` with these options.
 
-    Its machine code is cached on disk.
+    The machine code is cached on disk.
     """
     return _njit(nogil=True, cache=True, **options)  # type: ignore[no-any-return]  # as above
 
 
 def inlined(**options: object) -> Callable[[F], F]:
-    """As `compiled`, of a part that is written into every loop that calls it.
-
-    And never called by itself.
-    """
+    """Compile a part that is written into every loop that calls it, and never called alone."""
     return _njit(nogil=True, inline="always", **options)  # type: ignore[no-any-return]  # as above

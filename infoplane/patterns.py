@@ -1,6 +1,6 @@
 """Names by pattern: ``*`` stands for any letters but dots, ``**`` also for dots.
 
-And the name that was meant.
+`did_you_mean` finds the name that was meant.
 """
 
 from __future__ import annotations

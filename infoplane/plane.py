@@ -260,7 +260,9 @@ class Plane:
     ) -> tuple[list[int], list[Estimate]]:
         """Return steps and estimates of one trajectory, ascending in step.
 
-        Without ``sense``, the first sense that is present of exact, point, upper, lower.
+        Args:
+            layer, quantity, estimator: which.
+            sense: the first that is present of exact, point, upper, lower when left out.
         """
         by_sense = self._series.get((layer, quantity, estimator), {})
         if sense is None:

@@ -1,7 +1,4 @@
-"""What the rows of a run and of a plane are, what X is at each of them.
-
-And which label is Y.
-"""
+"""What the rows of a run and of a plane are, what X is at each, and which label is Y."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interchange test.
+"""The interchange test: which layers screen the input off from which.
 
-Which layers screen the input off from which, found on the live network.
+It is made on the live network. `chain` is the entry; a way of exchanging is a file here.
 """

@@ -20,7 +20,7 @@ MakeChain = Callable[[int], Chain]
 class Certificates:
     """Certifies a network again at captures 2, 4, 8, ... and at the last one.
 
-    And keeps the worst of what was found.
+    The worst of what was found is kept.
 
     Args:
         make: certifies the network as it is now, as that of a checkpoint.

@@ -1,6 +1,6 @@
-"""The interchange test.
+"""The interchange test: which layers screen the input off from which.
 
-Which layers screen the input off from which, found on the live network with hooks alone.
+It is made on the live network with hooks alone.
 
 Module order does not tell it (skip connections, branches, pooled views). The network runs on other
 inputs x' while layer i is made to return what it returned for x. Then for every layer j: its output

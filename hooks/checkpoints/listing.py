@@ -182,10 +182,7 @@ def _shown(path: Path) -> str:
 
 
 def _names(paths: list[Path]) -> list[str]:
-    """The names that tell steps.
-
-    Of the files, or of their folders where only these have numbers.
-    """
+    """The names that tell steps: of files, or of folders where only these have numbers."""
     own = [path.name if path.is_dir() else _stem(path) for path in paths]
     folders = [path.absolute().parent.name for path in paths]
     if any(step_in_name(name) != [] for name in own):

@@ -1,7 +1,4 @@
-"""One checkpoint after the other put into one network.
-
-And what was put on it taken off again.
-"""
+"""Put one checkpoint after the other into one network, and take off what was put on it."""
 
 from __future__ import annotations
 

@@ -110,10 +110,7 @@ def _nodes(name: str, network: Network) -> list[int]:
 
 
 def _adding(network: Network, composites: list[str]) -> set[str]:
-    """Modules whose own forward adds two things that follow from what they were given.
-
-    With layers between.
-    """
+    """Modules whose own forward adds two things that follow from their input, layers between."""
     if network.flow is None:
         return set()
     flow = network.flow

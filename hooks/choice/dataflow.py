@@ -1,6 +1,6 @@
 """What flows where in one forward, as a graph: `tracing` makes it.
 
-Which tensors follow from the inputs, which reach the output, which are sums.
+It says which tensors follow from the inputs, which reach the output, which are sums.
 """
 
 from __future__ import annotations

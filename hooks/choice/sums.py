@@ -88,10 +88,7 @@ def _positions(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _where(total: Sum, network: Network) -> tuple[Pick, Node] | None:
-    """The output of a module, or the input of the next one, that is the sum.
-
-    Or one function of it.
-    """
+    """The output of a module, or the input of the next one, that is the sum or a function of it."""
     flow = network.flow
     if flow is None:
         return None

@@ -71,10 +71,7 @@ def clean(path: str) -> str:
 
 
 class RandomState:
-    """The random states of Python, NumPy and torch as they are now.
-
-    Of the CPU and of every accelerator in use.
-    """
+    """The random states of Python, NumPy and torch as they are now, on CPU and accelerators."""
 
     def __init__(self) -> None:
         self._python = random.getstate()

@@ -106,7 +106,7 @@ def pick(
 ) -> Tensor:  # Any: whatever the layer returned
     """Return the tensor that ``selector`` names, dequantised, padded where it is ragged.
 
-    Of nested and packed tensors samples come first.
+    Samples come first in nested and packed tensors.
 
     Raises:
         UnsupportedOutput: it is not there, not a tensor, or complex or sparse.

@@ -1,6 +1,6 @@
 """Sites: where in a network something is captured.
 
-And the hooks that live there only while a probe runs.
+Hooks live there only while a probe runs.
 """
 
 from __future__ import annotations

@@ -86,9 +86,9 @@ class Probe:
         return {name: value for name, value in named_values(self.inputs) if not has_rows(value)}
 
     def changed(self, change: Callable[[str, Tensor], Tensor]) -> Probe:
-        """The same probe with every input that has rows changed by ``change(name, tensor)``.
+        """Return the probe with each input that has rows changed by ``change(name, tensor)``.
 
-        Without labels.
+        Labels are left out.
         """
         rowed = self.tensors()
         inputs = map_tensors(lambda name, t: change(name, t) if name in rowed else t, self.inputs)
@@ -191,7 +191,7 @@ def make_probe(
 ) -> Probe:
     """Return a `Probe` from inputs with or without labels.
 
-    Or from a loader, a data set, a list of samples, or a callable that returns one of these.
+    A loader, a data set, a list of samples is read; so is a callable that returns one of these.
 
     Args:
         given: ``x``, ``(x, y)``, a mapping, a ``DataLoader`` or other iterable of batches, a data

@@ -129,7 +129,7 @@ def _receive(wakeups: queue.SimpleQueue[None]) -> None:
 class Abandoned(CaptureError):
     """The pass whose rows were being written ended in an error.
 
-    Which is reported where it happened.
+    The error is reported where it happened.
     """
 
 

@@ -1,7 +1,4 @@
-"""What a training loop hands over at a step.
-
-Its count, and its metrics, in whatever type the loop keeps them.
-"""
+"""What a training loop hands over at a step: its count and metrics, of any type."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def run_pass(
     draws: int = 1,
     forward: Forward | None = None,
 ) -> dict[str, list[int]]:
-    """Hands every site's rows to ``emit``, in order.
+    """Hand every site's rows to ``emit``, in order.
 
     Draw ``d`` of row ``i`` is row ``d * n + i``. The caller isolates the model.
 
@@ -161,10 +161,7 @@ def _odd_batch_named(rows: int, size: int) -> Iterator[None]:
 def form(
     kept: Kept, tensor: Tensor, rows: Rows, batch: slice
 ) -> tuple[Tensor, NDArray[np.uint64] | None]:
-    """One batch of one site as it is stored.
-
-    And the digests of its raw rows where they are lost by that.
-    """
+    """Return a batch of a site as it is stored, and digests of raw rows that storing loses."""
     site = kept.site
     tensor = rows.of(site, tensor, batch)
     raw = tensor.detach().cpu()

@@ -148,10 +148,7 @@ class Plan:
         return outlook(self.infos, self.rows, seconds, self.options.schedule.count())
 
     def check_budget(self) -> None:
-        """Refuse a schedule that would not fit into ``max_bytes``.
-
-        And warn of one that would not fit on the disk.
-        """
+        """Refuse a schedule beyond ``max_bytes``, and warn of one beyond the disk."""
         most, count = self.options.max_bytes, self.options.schedule.count() or 1
         need = self.bytes_per_capture * count
         if most is not None and need > most:

@@ -90,9 +90,9 @@ def _of_positions(plan: Plan, chosen: ChosenRows) -> ArchivedRows:
 def create_run(
     plan: Plan, model: nn.Module, probe: Probe, team: Team, chain: Chain | None
 ) -> RunWriter:
-    """The writer of this process's shards.
+    """Return the writer of this process's shards.
 
-    In a run that is created or resumed as the options say.
+    The run is created or resumed as the options say.
 
     Raises:
         InputError: row ids or draws that do not fit.

@@ -1,4 +1,4 @@
 """What a row of a run is: a sample, a position inside a sample, a node.
 
-And which layers have such rows.
+`row_plan` settles it on one network and probe, with the layers that have such rows.
 """

@@ -74,10 +74,7 @@ def following_axes(
 
 
 def _followed(whole: Tensor, cut: Tensor | None, lengths: tuple[int, int]) -> list[int]:
-    """Axes that had one of these lengths and are one shorter than the first now.
-
-    With or without the padding.
-    """
+    """Axes that had one of these lengths, padding or not, and are one shorter than the first."""
     if cut is None or cut.ndim != whole.ndim or len(cut) != len(whole):
         return []
     pairs = list(zip(whole.shape[1:], cut.shape[1:], strict=True))

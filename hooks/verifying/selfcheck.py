@@ -64,7 +64,7 @@ def check_live(
 ) -> SelfCheck:
     """Hold a stored step against fresh passes of the live network.
 
-    Which is left as it was found.
+    The network is left as it was found.
 
     The network is run again with the seeds of the step, and once more with others: in eval mode
     nothing may change by that.
@@ -115,9 +115,7 @@ def compare(
     *,
     unrepeatable: Collection[str] = (),
 ) -> SelfCheck:
-    """Hold every layer of a stored step against the live values.
-
-    And name the cause of what differs.
+    """Hold every layer of a stored step against the live values; name why one differs.
 
     Args:
         live: per layer the values of the network as it is now, as stored (reduced), shape ``(n,

@@ -58,10 +58,7 @@ def has(group: h5py.Group, name: str, where: str) -> bool:
 def require_own_storage(
     d: Any, window: Window, nbytes: int, where: str
 ) -> None:  # Any: h5py's id of a dataset
-    """Refuse virtual and external storage, unknown filters.
-
-    And claims that the stored bytes cannot honour.
-    """
+    """Refuse virtual and external storage, unknown filters, and claims beyond what is stored."""
     plist = d.get_create_plist()
     kind = plist.get_layout()
     if kind == h5py.h5d.VIRTUAL or plist.get_external_count():

@@ -273,10 +273,7 @@ def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any
 
 
 def _as_written(text: str | bytes) -> bool:
-    """Whether nothing in a JSON text stands for a float that JSON does not have.
-
-    Nor is spelt so that it could.
-    """
+    """Whether nothing in a JSON text stands, or could, for a float that JSON does not have."""
     marks = ("$float", "\\u") if isinstance(text, str) else (b"$float", b"\\u")
     return not any(mark in text for mark in marks)  # type: ignore[operator]  # of its own kind
 

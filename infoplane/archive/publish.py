@@ -292,7 +292,7 @@ def set_aside(file: h5py.File, path: str, shape: tuple[int, ...], dtype: str) ->
 def _at_once() -> tuple[Any, Any]:  # Any: h5py's property lists
     """How to create a dataset that has its place before it has content.
 
-    With the groups above it; HDF5 does not write the content.
+    The groups above it are made too; HDF5 does not write the content.
     """
     links, creation = (
         h5py.h5p.create(h5py.h5p.LINK_CREATE),

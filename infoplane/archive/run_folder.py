@@ -1,4 +1,4 @@
-"""What lies in the folder of a run: what is ours, what a killed writer left, what is removed."""
+"""The folder of a run: what is ours, what a killed writer left, what is removed."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def remove_run(run: Path) -> None:
 def sweep(run: Path, rank: int, *, exclusive: bool) -> None:
     """Remove temporaries that a killed writer of this rank left.
 
-    Without a lock only those older than an hour.
+    Where the run has no lock, only those older than an hour.
     """
     tags = [f"r{rank:04d}-"]
     if rank == 0:

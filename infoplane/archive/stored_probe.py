@@ -1,4 +1,4 @@
-"""The rows of a stored run: inputs, labels and identities, read from probe.h5 when asked for."""
+"""The rows of a stored run: inputs, labels and identities, read when asked for."""
 
 from __future__ import annotations
 

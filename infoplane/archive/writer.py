@@ -245,7 +245,7 @@ class RunWriter:
     def withdraw(self, step: int) -> None:
         """Take back a step that turned out to be none of this training.
 
-        Its shard is moved aside, never deleted.
+        The shard is moved aside, never deleted.
 
         Raises:
             ArchiveError: the disk refused; the step is still there.

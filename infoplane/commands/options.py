@@ -1,7 +1,4 @@
-"""Arguments and options that several commands share, each declared once.
-
-With the bounds of their values.
-"""
+"""Arguments and options that several commands share, each declared once, with its bounds."""
 
 from __future__ import annotations
 

@@ -199,10 +199,7 @@ def _caveats(plane: Plane, estimator: str) -> Caveats:
 
 
 def _say_first_below_ceiling(plane: Plane) -> str:
-    """Return the estimator to draw where none is named.
-
-    And say so where it is not the plane's first.
-    """
+    """Return the estimator to draw where none is named; say so where it is not the first."""
     from infoplane.commands.planes import first_below_ceiling
 
     first = plane.estimators[0] if plane.estimators else ""

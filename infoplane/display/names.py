@@ -9,9 +9,7 @@ LEAST = 6
 
 
 def fold_names(names: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """Return the dotted start that all names share, empty for a short one.
-
-    And every name without it.
+    """Return the dotted start that all names share, empty for a short one, and the rest.
 
     Example:
         >>> fold_names(["transformer.h.0", "transformer.h.1"])

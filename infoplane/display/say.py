@@ -1,7 +1,4 @@
-"""The one way in which text reaches the terminal.
-
-Without control characters, wherever it comes from.
-"""
+"""The one way in which text reaches the terminal: without control characters."""
 
 from __future__ import annotations
 

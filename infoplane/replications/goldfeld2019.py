@@ -75,9 +75,9 @@ def constant(ctx: Context) -> Result:
 
 
 def noisy_network(seed: int) -> nn.Sequential:
-    """The 12-bit tanh network with N(0, 0.01) added after every hidden activation.
+    """Return the 12-bit tanh network with N(0, 0.01) added after every hidden activation.
 
-    In training and while captured.
+    The noise is added in training and while it is captured.
     """
     from collections import OrderedDict
 

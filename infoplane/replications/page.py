@@ -21,9 +21,7 @@ archives and planes behind every claim are named at its end, below the folder th
 
 
 def write_page(results: Sequence[Result], path: str | Path, folder: str | Path) -> Path:
-    """Write a Markdown page with a table of verdicts.
-
-    And the numbers and pictures of every claim; returns the path.
+    """Write a Markdown page with verdicts, numbers and pictures; returns its path.
 
     Args:
         folder: where the files of the results are (``OUT/full`` or ``OUT/quick``); pictures are

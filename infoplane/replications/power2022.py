@@ -32,9 +32,9 @@ LAYERS = ["square", "out"]
 
 
 def addition() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """All pairs (a, b) modulo 29 as two indicators, shape ``(841, 58)``.
+    """Return all pairs (a, b) modulo 29 as two indicators, shape ``(841, 58)``.
 
-    And ``a + b mod 29``, shape ``(841,)``.
+    The labels are ``a + b mod 29``, shape ``(841,)``.
     """
     a, b = (v.reshape(-1) for v in np.meshgrid(np.arange(PRIME), np.arange(PRIME), indexing="ij"))
     one = np.eye(PRIME, dtype=np.float32)

@@ -31,7 +31,7 @@ def szt_run(
 ) -> Archive:
     """Return the archive of one training of the 12-10-7-5-4-3-2 network.
 
-    With pre-activations and gradient statistics.
+    It has pre-activations and gradient statistics.
 
     Args:
         ctx: says how large, and where it is kept.

@@ -166,10 +166,7 @@ def _plane(archive: Archive, curves: dict[str, list[float]]) -> Plane:
 
 
 def linear(ctx: Context) -> Result:
-    """I(T;X) falls by less than 0.1 bit with 100 examples (overtrained) and with 500.
-
-    And the two generalise differently.
-    """
+    """Judge that I(T;X) falls by < 0.1 bit, with 100 examples (overtrained) and with 500."""
     numbers: Numbers = {}
     archives, planes, lines = [], [], {}
     for rows in (100, 500):

@@ -114,9 +114,12 @@ def _probe(text: NDArray[np.int64], seed: int, *, causal: bool) -> tuple[Any, An
 
 
 def in_cells(archive: Archive, label: str, count: int = CELLS) -> Curve:
-    """I(cell of Z; label) by layer, cells by k-means as in the paper.
+    """Return I(cell of Z; label) by layer and under permuted labels; cells by k-means.
 
-    And the null of permuted labels.
+    Args:
+        archive: of one reader.
+        label: which label set.
+        count: how many cells.
     """
     from scipy.cluster.vq import kmeans2
 

@@ -1,7 +1,4 @@
-"""Arrays of any library as rows that are read block by block.
-
-In the form in which a recorder stores them.
-"""
+"""Arrays of any library as rows that are read block by block, as a recorder stores them."""
 
 from __future__ import annotations
 

@@ -118,9 +118,9 @@ class Estimate:
 
     @property
     def saturated(self) -> bool:
-        """Whether the value sits at its ceiling, within 0.5 bit or 5 %.
+        """Whether the value sits at its ceiling, or over half of the rows are alone in their cell.
 
-        Or more than half of the rows are alone in their cell.
+        At its ceiling means within 0.5 bit or 5 %.
         """
         if self.coverage is not None and self.coverage < 0.5:
             return True
