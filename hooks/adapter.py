@@ -42,9 +42,7 @@ class RunFolders:
         return self
 
     def next(self, resumed: bool = False) -> Path:
-        """The folder of the training that begins now, or goes on where one of another process
-        ended.
-        """
+        """Return the folder of the training that begins now, or that goes on with another."""
         self._count += 1
         if not resumed and self._process != os.getpid():
             self._claim()

@@ -1,5 +1,6 @@
-"""Keras 3 on torch: `model.fit(..., callbacks=[infoplane.hooks.keras.callback(probe=...,
-to=...)])`.
+"""Record a training of Keras 3 on torch.
+
+``model.fit(..., callbacks=[infoplane.hooks.keras.callback(probe=..., to=...)])``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Lightning: `trainer = Trainer(callbacks=[infoplane.hooks.lightning.callback(probe=...,
-to=...)])`.
+"""Record a training of Lightning.
+
+``Trainer(callbacks=[infoplane.hooks.lightning.callback(probe=..., to=...)])``.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""skorch: `NeuralNetClassifier(..., callbacks=[infoplane.hooks.skorch.callback(probe=...,
-to=...)])`.
+"""Record a training of skorch.
+
+``NeuralNetClassifier(..., callbacks=[infoplane.hooks.skorch.callback(probe=..., to=...)])``.
 """
 
 from __future__ import annotations

@@ -291,8 +291,7 @@ class Plane:
         return write_csv(path, self.column_names, self.rows())
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the plane as an HDF5 file with dimension scales (xarray opens it); returns the
-        path.
+        """Write the plane as an HDF5 file, which xarray opens too; returns the path.
 
         Args:
             path: of the file, which is whole or not there.

@@ -249,9 +249,7 @@ class Captures:
                 self._writer.close()
 
     def _close_at_exit(self) -> None:
-        """The script ends with the recording still open: write what is queued, and say what is
-        lost.
-        """
+        """Write what is queued where a script ends with the recording open; say what is lost."""
         try:
             self.close()
         except BaseException as error:

@@ -45,9 +45,7 @@ class ArchivedRows:
     positions: NDArray[np.int64] | None = None
 
     def x_kind(self, probe: Probe, stated: str | None) -> Kind:
-        """Whether X are symbols or amounts: what the inputs are, or the tokens or features of a
-        row.
-        """
+        """Whether X are symbols or amounts: the inputs, or the tokens or features of a row."""
         if self.positions is None or self.x is None:
             return probe.kind_of_inputs(stated)
         return kind_of_inputs(self.x.dtype.kind, stated)

@@ -48,9 +48,7 @@ class Rows(Protocol):
         ...
 
     def valid(self, site: Site, batch: slice) -> Tensor | None:
-        """Which positions of these samples are real, shape ``(samples, T)``; None where nobody
-        said.
-        """
+        """Which positions of these samples are real, shape ``(samples, T)``; None where unknown."""
         ...
 
     def span(self, start: int, stop: int) -> slice:

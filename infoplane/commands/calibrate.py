@@ -90,9 +90,7 @@ def calibrate(
         bool, typer.Option("--list", help="Print the cases with their truths, and run nothing.")
     ] = False,
 ) -> None:
-    """Error and interval coverage of estimators over cases whose information is known: which one
-    can be believed, where?
-    """
+    """Show error and interval coverage of estimators where the information is known."""
     from infoplane.analysis.calibrate import DEFAULT_ESTIMATORS, bank_of, choose
     from infoplane.analysis.calibrate import calibrate as run
     from infoplane.analysis.estimators.spec import parse

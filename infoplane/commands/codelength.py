@@ -10,8 +10,9 @@ from infoplane.commands.over_steps import Number, Question, over_steps
 
 @over_steps()
 def codelength(question: Question, family: Predictors = "linear") -> None:
-    """Length in bits of an online code of the labels given a layer (minimum description length):
-    short where they are easy to learn.
+    """Show the length in bits of an online code of the labels given a layer.
+
+    Minimum description length: short where labels are easy to learn.
     """
     from infoplane.analysis.studies.usable import code_lengths
 

@@ -57,8 +57,9 @@ def compile_kernels() -> None:
 
 
 def compile_() -> None:
-    """Compile every kernel now, so that no first call waits for it: once for an installation, half
-    a minute.
+    """Compile every kernel now, so that no first call waits for it.
+
+    Once for an installation, half a minute.
     """
     from infoplane.display.progress import working
 

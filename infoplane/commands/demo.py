@@ -53,9 +53,7 @@ def demo(
         bool, typer.Option("--overwrite", help="Replace a run of the same name.")
     ] = False,
 ) -> None:
-    """Train a small network, capture it, measure its information plane, check it, draw it: the
-    whole of infoplane in two minutes.
-    """
+    """Train, capture, measure, check and draw a small network, in two minutes."""
     from rich.console import Console
     from rich.table import Table
 

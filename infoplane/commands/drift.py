@@ -25,9 +25,7 @@ def drift(
         ),
     ] = "auto",
 ) -> None:
-    """KL divergence in bits between a layer's distribution at a checkpoint and at a reference
-    checkpoint.
-    """
+    """Show the KL divergence in bits of a layer from its reference checkpoint."""
     from infoplane.analysis.studies.drift import drift as measure_drift
     from infoplane.types import printable
 

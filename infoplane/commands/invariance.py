@@ -23,9 +23,7 @@ def invariance(
     ] = "labels",
     output: Picture = None,
 ) -> None:
-    """How much of a number is notation: invertible maps of a layer that must not move it, losses
-    that must.
-    """
+    """Show how much of a number is notation, by maps that must, or must not, move it."""
     from infoplane.analysis.studies.invariance import INVERTIBLE
     from infoplane.analysis.studies.invariance import invariance as battery
     from infoplane.commands.outputs import PICTURES, prepare

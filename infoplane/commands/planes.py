@@ -36,7 +36,7 @@ def plane_of(
 ) -> Plane:
     """Return the plane that commands speak of when this path is named.
 
-    Of a plane's file that plane; of a run its ``plane.h5`` where that has the run's checkpoints,
+    For a plane's file that plane, for a run its ``plane.h5`` where that has the run's checkpoints,
     else one measured now.
 
     Args:

@@ -26,9 +26,7 @@ def replay(
     ],
     overwrite: Annotated[bool, typer.Option(help="Replace a run that is there.")] = False,
 ) -> None:
-    """Replay a run of stored weights: show its probe to the network at every stored step, verify,
-    and write the activations.
-    """
+    """Replay a run of stored weights: verify, and write the activations of every step."""
     from infoplane.commands.models import build_model
     from infoplane.commands.outputs import make_folder
     from infoplane.commands.subjects import open_run

@@ -19,9 +19,7 @@ def usable_beyond(
     ],
     family: Predictors = "linear",
 ) -> None:
-    """I_V(Z -> Y | given) in bits: what predictors can use about the labels from a layer beyond
-    another layer.
-    """
+    """Show I_V(Z -> Y | given) in bits: what is usable of a layer beyond another."""
     from infoplane.analysis.studies.usable import usable_beyond as measure_beyond
     from infoplane.patterns import names_like
 

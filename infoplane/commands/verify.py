@@ -11,8 +11,9 @@ from infoplane.display.say import say
 
 
 def verify(run: Subject) -> None:
-    """Recompute every checksum of a run, or of a plane; exit 1 and name file and key where
-    something is damaged.
+    """Recompute every checksum of a run, or of a plane.
+
+    Exit code 1, naming file and key, where something is damaged.
     """
     from infoplane.archive import ResultLog, open_archive
     from infoplane.archive import verify as problems_of

@@ -66,8 +66,9 @@ def watch(
         str, typer.Option(help="Token for the address; made when needed and left out.")
     ] = "",
 ) -> None:
-    """Show a running training live in the browser (read-only, this machine only unless told
-    otherwise).
+    """Show a running training live in the browser.
+
+    Read-only, and for this machine only unless told otherwise.
     """
     from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.live.follow import RunSource, measure_beside
