@@ -162,7 +162,7 @@ def packaged(names: Sequence[str]) -> Iterator[Callable[[Path], Trained]]:
         def make(folder: Path, name: str = name) -> Trained:
             torch.manual_seed(0)
             net = ZOO[name].build()
-            given = make_probe(ZOO[name].inputs)
+            given = make_probe((ZOO[name].inputs, None))
             twice = given.take(np.random.default_rng(0).permutation(np.tile(np.arange(given.n), 2)))
 
             def loss(net: nn.Module) -> Tensor:

@@ -428,6 +428,17 @@ def test_a_self_check_does_not_object_to_noise_that_is_declared(options: dict[st
     assert result.passed and result.random == ("b", "out"), result  # type: ignore[attr-defined]
 
 
+class OnlyInEvalMode(nn.Linear):
+    """Gives half of its rows in train mode."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x[: len(x) // 2] if self.training else x)
+
+
+def test_a_self_check_asks_nothing_of_train_mode() -> None:
+    assert _checked(nn.Sequential(OnlyInEvalMode(6, 3), nn.Tanh())).passed  # type: ignore[attr-defined]
+
+
 def test_a_self_check_of_a_network_without_noise_passes_with_draws() -> None:
     assert _checked(nn.Sequential(nn.Linear(6, 3), nn.Tanh()), draws=2).passed  # type: ignore[attr-defined]
 

@@ -5,6 +5,7 @@ A stored step held against a fresh pass of the live model, with a name for what 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -82,8 +83,11 @@ def check_live(
     live = values(o.mode, step)
     random = _differing(live, values(o.mode, step + 1))
     unseeded = _differing(live, values(o.mode, step)) if random else ()
-    trained = values("train", step) if o.mode == "eval" else live
-    train = {name: trained[name] for name in _differing(live, trained)}
+    train: dict[str, NDArray[np.generic]] = {}
+    if o.mode == "eval":
+        with contextlib.suppress(Exception):  # it need not run, or give these shapes, in train mode
+            trained = values("train", step)
+            train = {name: trained[name] for name in _differing(live, trained)}
     shown = archived_rows(plan, probe)
     found = compare(archive, step, live, train, shown.y, shown.x, unrepeatable=unseeded)
     problems = list(found.problems)
