@@ -35,6 +35,7 @@ from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
 from infoplane.positions.wanted import Labels as LabelsAsked
 from infoplane.positions.wanted import wanted_rows
 from infoplane.types import Chain, LayerInfo
+from infoplane.types.arrays import Shape
 
 
 class Recorder:
@@ -535,7 +536,7 @@ class Recorder:
         return self.plan.survey.silent if self.plan else ()
 
     @property
-    def steps(self) -> tuple[int, ...]:
+    def steps(self) -> Shape:
         """Steps that are safely on disk."""
         return self._captures.steps if self._captures is not None else ()
 

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Shape
 
 Custom = Callable[[Tensor], Tensor]
 FIT_ROWS = 4096
@@ -92,7 +93,7 @@ class Reduction:
         self,
         spec: str,
         layer: str,
-        raw_shape: tuple[int, ...],
+        raw_shape: Shape,
         function: Custom | None,
         *,
         k: int = 0,
@@ -157,7 +158,7 @@ class Reduction:
             "basis"
         ]
 
-    def shape(self, dtype: torch.dtype) -> tuple[int, ...]:
+    def shape(self, dtype: torch.dtype) -> Shape:
         """Feature shape after the reduction."""
         if self._function is None:
             return (self.k,)
@@ -190,7 +191,7 @@ class Reduction:
 
 
 def reduction(
-    spec: str | Custom | None, layer: str, raw_shape: tuple[int, ...], *, seed: int = 0
+    spec: str | Custom | None, layer: str, raw_shape: Shape, *, seed: int = 0
 ) -> Reduction | None:
     """The `Reduction` of one layer; None for ``none``.
 

@@ -21,6 +21,7 @@ from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recording.recorded import probe_of, settings_of
 from infoplane.hooks.recording.weights import weight_steps, weights_file
 from infoplane.hooks.rows.again import require_same_rows
+from infoplane.types.arrays import Shape
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Replayed:
     """
 
     path: Path
-    steps: tuple[int, ...]
-    bitwise: tuple[int, ...]
-    rounded: tuple[int, ...]
+    steps: Shape
+    bitwise: Shape
+    rounded: Shape
 
 
 def replay(
@@ -89,9 +90,7 @@ def replay(
     return Replayed(Path(to), steps, bitwise, rounded)
 
 
-def _verify(
-    old: Archive, new: Archive, tolerance: float
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _verify(old: Archive, new: Archive, tolerance: float) -> tuple[Shape, Shape]:
     bitwise: list[int] = []
     rounded: list[int] = []
     shared = [name for name in old.layers if name in new.layers]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.plane import Plane
+from infoplane.types.arrays import Ids, Mask
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Grid:
     quantity: str
     sense: str
     layers: tuple[str, ...]
-    at: NDArray[np.int64]
+    at: Ids
     bits: NDArray[np.float64]
-    saturated: NDArray[np.bool_]
+    saturated: Mask
 
 
 def grids_of(plane: Plane) -> list[Grid]:

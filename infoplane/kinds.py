@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.types import Kind
+from infoplane.types.arrays import Array, Mask
 
 IGNORED = -100
 """The label that torch's losses leave out (``ignore_index``)."""
@@ -40,7 +39,7 @@ def kind_of_inputs(dtype_kinds: Iterable[str], stated: str | None = None) -> Kin
     return "discrete" if integers or stated == "discrete" else "continuous"
 
 
-def ignored_rows(y: NDArray[Any]) -> NDArray[np.bool_]:  # Any: any dtype of labels
+def ignored_rows(y: Array) -> Mask:
     """Return which rows of integer labels carry `IGNORED` among classes from 0 up.
 
     Shape ``(n,)``.
@@ -54,7 +53,7 @@ def ignored_rows(y: NDArray[Any]) -> NDArray[np.bool_]:  # Any: any dtype of lab
     return ignored if bool((y[~ignored] >= 0).all()) else np.zeros(len(y), bool)
 
 
-def looks_like_classes(y: NDArray[Any]) -> bool:  # Any: any dtype of labels
+def looks_like_classes(y: Array) -> bool:
     """Return whether floats are whole numbers of which several rows share each.
 
     Classes stored as floats.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Shape
 
 DEFAULT_LABEL = "y"
 """Name of a label that nobody named."""
@@ -29,7 +30,7 @@ class RowInfo:
     kind: str = "sample"
     x: str = "X"
     label: str = DEFAULT_LABEL
-    grid: tuple[int, ...] = ()
+    grid: Shape = ()
     samples: int = 0
     settings: Mapping[str, object] = field(default_factory=dict)
 

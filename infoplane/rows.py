@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.memo import remembered
+from infoplane.types.arrays import Array, Digests, Ids
 
 if TYPE_CHECKING:
     from infoplane.types import Variable
@@ -31,7 +32,7 @@ _CANONICAL = {  # of floating-point words: the sign bit, infinity, the one NaN
 _AS_THEY_ARE = (0, 2**64 - 1, 0)
 
 
-def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
+def row_digests(a: Array) -> Digests:
     """Return a 128-bit digest of every row's values, shape ``(n, 2)``.
 
     Equal rows have equal digests.
@@ -49,7 +50,7 @@ def row_digests(a: NDArray[Any]) -> NDArray[np.uint64]:
     return digested(a)[0]
 
 
-def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
+def digested(a: Array) -> tuple[Digests, bool]:
     """Return `row_digests`, and whether all values are known to be finite (False of integers)."""
     a = np.asarray(a)
     if a.ndim == 0 or a.dtype.kind not in "fiub" or a.dtype.itemsize > 8:
@@ -75,7 +76,7 @@ def digested(a: NDArray[Any]) -> tuple[NDArray[np.uint64], bool]:
     return out, a.dtype.kind == "f" and not strange
 
 
-def codes_of_digests(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
+def codes_of_digests(digests: Digests) -> Ids:
     """Return dense codes 0..K-1 of digests of shape ``(n, 2)``, in order of first appearance.
 
     Shape ``(n,)``.
@@ -89,7 +90,7 @@ def codes_of_digests(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
     return codes
 
 
-def row_codes(a: NDArray[Any]) -> NDArray[np.int64]:
+def row_codes(a: Array) -> Ids:
     """Return dense codes 0..K-1 of the rows of ``a``, shape ``(n,)``: equal rows share a code.
 
     Codes follow first appearance.
@@ -104,13 +105,13 @@ def row_codes(a: NDArray[Any]) -> NDArray[np.int64]:
     return codes_of_digests(row_digests(a))
 
 
-def codes_of(v: Variable) -> NDArray[np.int64]:
+def codes_of(v: Variable) -> Ids:
     """Return `row_codes` of a variable's values, remembered.
 
     Labels are the same for every layer.
     """
 
-    def make() -> NDArray[np.int64]:
+    def make() -> Ids:
         codes = row_codes(v.values)
         codes.flags.writeable = False
         return codes
@@ -118,7 +119,7 @@ def codes_of(v: Variable) -> NDArray[np.int64]:
     return remembered(v, "row codes", make)
 
 
-def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
+def cell_codes(cells: NDArray[np.integer]) -> Ids:
     """Return dense codes of rows of integers, ``(n, d)`` to ``(n,)``, by 64-bit keys.
 
     Two of 10^6 different rows share a code by accident with probability about 3e-8.
@@ -126,7 +127,7 @@ def cell_codes(cells: NDArray[np.integer]) -> NDArray[np.int64]:
     return codes_of_keys(cell_keys(cells))
 
 
-def cell_keys(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
+def cell_keys(cells: NDArray[np.integer]) -> Digests:
     """Return 64-bit keys of rows of integers, shape ``(n, d)`` to ``(n,)``.
 
     Blocks of rows may be keyed one after the other.
@@ -140,12 +141,12 @@ def cell_keys(cells: NDArray[np.integer]) -> NDArray[np.uint64]:
 
 
 @lru_cache(maxsize=64)
-def cell_weights(d: int) -> NDArray[np.uint64]:
+def cell_weights(d: int) -> Digests:
     """Return the odd random weights by which ``d`` cells are added up to a key."""
     return np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1)
 
 
-def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+def codes_of_keys(keys: Digests) -> Ids:
     """Return dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance.
 
     Shape ``(n,)``.
@@ -158,9 +159,7 @@ def codes_of_keys(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
     return codes
 
 
-def joint_entropies(
-    keys: NDArray[np.uint64], other: NDArray[np.int64], symbols: int
-) -> tuple[float, float, int]:
+def joint_entropies(keys: Digests, other: Ids, symbols: int) -> tuple[float, float, int]:
     """Return plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own.
 
     A by mixed keys, B by codes below ``symbols``, both of shape ``(n,)``.

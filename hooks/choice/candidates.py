@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Visit
+from infoplane.types.arrays import Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Candidate:
     name: str
     module: nn.Module
     call: int
-    shape: tuple[int, ...]
+    shape: Shape
     itemsize: int = 4
     part: object = None
     guessed: bool = False

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from infoplane.types.arrays import Shape
+
 Node = int
 """A state of a storage: another one after every write into it."""
 
@@ -25,7 +27,7 @@ class Sum:
     node: Node
     first: Node
     second: Node
-    scope: tuple[int, ...]
+    scope: Shape
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from infoplane.hooks.network.sites import End, Site, arguments
 from infoplane.hooks.probing.inputs import Inputs, map_tensors
 from infoplane.hooks.probing.probe import Forward, call
 from infoplane.patterns import fits
+from infoplane.types.arrays import Shape
 
 Place = tuple[int, End]
 """The end of a module: the module's id, and which end."""
@@ -53,7 +54,7 @@ class LayerCall:
     op: str = ""
     selector: Selector | None = None
     axis: int = 0
-    shape: tuple[int, ...] = ()
+    shape: Shape = ()
     dtype: str = ""
     problem: UnsupportedOutput | None = None
     guessed: bool = False

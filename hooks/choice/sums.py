@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
 from infoplane.hooks.choice.kinds import is_leaf, is_weighted
+from infoplane.types.arrays import Shape
 
 _ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "mish", "dropout")
 """What may stand behind a sum and still be the stream."""
@@ -83,7 +84,7 @@ def keeps_positions(layers: Iterable[Candidate]) -> bool:
     return len({p for p in positions if math.prod(p) > 1}) <= 1
 
 
-def _positions(shape: tuple[int, ...]) -> tuple[int, ...]:
+def _positions(shape: Shape) -> Shape:
     return shape[1:] if len(shape) == 3 else shape[:1] if len(shape) == 2 else ()
 
 

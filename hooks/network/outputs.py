@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from infoplane.errors import UnsupportedOutput
+from infoplane.types.arrays import Shape
 
 Selector = int | str | Callable[[Any], Tensor]  # Any: whatever the layer returned
 
@@ -200,7 +201,7 @@ class Shown:
     """The shape of a layer's output for a number of rows."""
 
     rows: int
-    shape: tuple[int, ...]
+    shape: Shape
 
 
 def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = None) -> int:

@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
+
+from infoplane.types.arrays import Array
 
 UNCHANGING = (
     type(None),
@@ -196,7 +197,7 @@ class RememberedSlots:
 class RememberedArray:
     """A numpy array: its values."""
 
-    def __init__(self, live: NDArray[Any], name: str) -> None:
+    def __init__(self, live: Array, name: str) -> None:
         self._live, self._name, self._copy = live, name, live.copy()
 
     def put_back(self) -> list[str]:

@@ -20,6 +20,7 @@ from infoplane.hooks.network.isolate import dtype_named
 from infoplane.hooks.network.operations import Operations
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.network.own_hooks import OwnHooks
+from infoplane.types.arrays import Shape
 
 End = Literal["output", "input"]
 
@@ -52,7 +53,7 @@ class Site:
     select: Selector | None = None
     calls: int = 1
     axis: int = 0
-    raw_shape: tuple[int, ...] = ()
+    raw_shape: Shape = ()
     dtype: str = "float32"
     aliases: tuple[str, ...] = ()
     why: str = ""
@@ -87,9 +88,7 @@ def tensor_of(site: Site, value: Any) -> Tensor:  # Any: layer output
     return tensor.movedim(site.axis, 0) if site.axis else tensor
 
 
-Visit = Callable[
-    [Site, Any], Any
-]  # Any: layer outputs; a visit returns None, or the value that replaces what it saw
+Visit = Callable[[Site, Any], Any]
 
 
 def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: module arguments

@@ -35,6 +35,7 @@ from infoplane.hooks.probing.joining import joined, joined_in_turn
 from infoplane.hooks.probing.labels import as_labels
 from infoplane.kinds import kind_of_inputs
 from infoplane.types import Kind
+from infoplane.types.arrays import Ids
 
 Forward = Callable[[nn.Module, Any], object]  # Any: the inputs as the user's model takes them
 
@@ -94,7 +95,7 @@ class Probe:
         inputs = map_tensors(lambda name, t: change(name, t) if name in rowed else t, self.inputs)
         return replace(self, inputs=inputs, y=None)
 
-    def take(self, rows: slice | NDArray[np.int64] | Tensor) -> Probe:
+    def take(self, rows: slice | Ids | Tensor) -> Probe:
         """Some of its rows."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
         y = self.y

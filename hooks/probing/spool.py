@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Array, Shape
 
 SPOOL_BYTES = 1 << 30
 """A loader with more bytes than these is not held in memory."""
@@ -30,7 +29,7 @@ class Spool:
 
     def __init__(self, name: str) -> None:
         self._name, self._rows = name, 0
-        self._shape: tuple[int, ...] | None = None
+        self._shape: Shape | None = None
         self._dtype: torch.dtype | None = None
         self._file = tempfile.TemporaryFile(prefix="infoplane-probe-")  # noqa: SIM115  # open as long as its rows are mapped
 
@@ -60,18 +59,18 @@ class Spool:
         """All rows, mapped into memory page by page as they are read."""
         assert self._shape is not None and self._dtype is not None
         self._file.flush()
-        flat: NDArray[Any] = np.memmap(self._file, np.uint8, "r")  # Any: bytes
+        flat: Array = np.memmap(self._file, np.uint8, "r")
         return mapped_tensor(flat).view(self._dtype).reshape(self._rows, *self._shape)
 
 
-def mapped_tensor(array: NDArray[Any]) -> Tensor:  # Any: dtype of the file
+def mapped_tensor(array: Array) -> Tensor:
     """A tensor over an array that is mapped from a file; it is read only."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)
 
 
-def cast_on_disk(name: str, array: NDArray[Any], dtype: torch.dtype) -> Tensor:  # Any: floats
+def cast_on_disk(name: str, array: Array, dtype: torch.dtype) -> Tensor:
     """A mapped array of floats in the dtype in which the network computes."""
     spool = Spool(name)
     rows = max(1, _BLOCK_BYTES // max(array[:1].nbytes, 1))

@@ -8,12 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.archive import Archive
 from infoplane.errors import CaptureError, InputError
-
-Values = NDArray[Any]  # Any: dtype of labels
+from infoplane.types.arrays import Array, Ids
 
 
 def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, Any]:
@@ -54,22 +52,22 @@ def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, A
     }
 
 
-def _own_rows(archive: Archive) -> NDArray[np.int64]:
+def _own_rows(archive: Archive) -> Ids:
     """Sample and position of the rows, draws not repeated, shape ``(R, 2)``."""
     assert archive.positions is not None
-    places: NDArray[np.int64] = np.asarray(archive.positions)
+    places: Ids = np.asarray(archive.positions)
     return places[: archive.n_rows // int(archive.config["draws"])]
 
 
-def _labels(archive: Archive) -> Values | None:
+def _labels(archive: Archive) -> Array | None:
     """The labels of the rows, by their names where they have any."""
     if archive.y is None or archive.class_names is None:
         return archive.y
-    named: Values = np.array(archive.class_names, object)[archive.y]
+    named: Array = np.array(archive.class_names, object)[archive.y]
     return named
 
 
-def _on_grid(y: Values, archive: Archive) -> Values:
+def _on_grid(y: Array, archive: Archive) -> Array:
     """Labels of all positions, none where the run has no row: ``(n, *grid, ...)``."""
     places, info = _own_rows(archive), archive.row_info
     width = int(np.prod(info.grid, dtype=np.int64)) if info.grid else 1
@@ -80,7 +78,7 @@ def _on_grid(y: Values, archive: Archive) -> Values:
     return found[:, 0] if info.kind == "node" else found
 
 
-def _of_samples(archive: Archive) -> Values | None:
+def _of_samples(archive: Archive) -> Array | None:
     if archive.split is None:
         return None
     places = _own_rows(archive)

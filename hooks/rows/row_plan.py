@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import InputError, UnsupportedOutput
@@ -24,6 +23,7 @@ from infoplane.hooks.rows.rows import NodeRows, PositionRows, Rows, SampleRows
 from infoplane.positions import ChosenRows, Sequences, choose_rows
 from infoplane.positions.masks import key_of, likely_padding, sequence_inputs, sequences_of
 from infoplane.rows import row_codes, row_digests
+from infoplane.types.arrays import Ids, Shape
 
 _FEW = 4
 
@@ -187,7 +187,7 @@ def _positions_of_layers(probe: Probe, found: Survey, options: Options) -> tuple
     return _noting(kept, chosen), PositionRows(chosen, probe.n, mine)
 
 
-def _sample_ids(probe: Probe) -> NDArray[np.int64]:
+def _sample_ids(probe: Probe) -> Ids:
     return row_codes(row_digests(probe.array()))
 
 
@@ -202,7 +202,7 @@ def _pixel_rows(probe: Probe, found: Survey, options: Options) -> tuple[Survey, 
             "rows='pixel' needs layers of shape (channels, height, width), and no captured layer "
             "has it"
         )
-    own: tuple[int, ...] = () if image is None else tuple(image.shape[2:])
+    own: Shape = () if image is None else tuple(image.shape[2:])
     grid = own if own in grids else grids.most_common(1)[0][0]
     axes = {s.name: 1 for s in found.sites if len(s.raw_shape) == 3 and s.raw_shape[1:] == grid}
     size = "x".join(map(str, grid))

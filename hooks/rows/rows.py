@@ -13,12 +13,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from infoplane.errors import UnsupportedOutput
 from infoplane.hooks.network.sites import Site
 from infoplane.positions import ChosenRows
+from infoplane.types.arrays import Ids, Shape
 
 
 class Rows(Protocol):
@@ -39,7 +39,7 @@ class Rows(Protocol):
     @property
     def together(self) -> bool: ...
 
-    def shape(self, site: Site) -> tuple[int, ...]:
+    def shape(self, site: Site) -> Shape:
         """Feature shape of a row of this site."""
         ...
 
@@ -55,12 +55,12 @@ class Rows(Protocol):
         """The rows that come from samples ``start`` to ``stop``."""
         ...
 
-    def subset(self, samples: NDArray[np.int64]) -> Rows:
+    def subset(self, samples: Ids) -> Rows:
         """The rows of these samples alone, in their order."""
         ...
 
 
-def check_shape(site: Site, tensor: Tensor, expected: tuple[int, ...]) -> None:
+def check_shape(site: Site, tensor: Tensor, expected: Shape) -> None:
     """Refuse an output of another shape than when the recorder attached."""
     if tuple(tensor.shape) != expected:
         raise UnsupportedOutput(
@@ -89,7 +89,7 @@ class SampleRows:
         """Rows are samples."""
         return self.samples
 
-    def shape(self, site: Site) -> tuple[int, ...]:
+    def shape(self, site: Site) -> Shape:
         """All that the layer gives for a sample."""
         return site.raw_shape
 
@@ -107,7 +107,7 @@ class SampleRows:
         """The samples themselves."""
         return slice(start, stop)
 
-    def subset(self, samples: NDArray[np.int64]) -> Rows:
+    def subset(self, samples: Ids) -> Rows:
         """These samples with their masks."""
         index = torch.from_numpy(samples)
         return SampleRows(len(samples), {name: m[index] for name, m in self.masks.items()})
@@ -139,7 +139,7 @@ class PositionRows:
         """Axes that positions run over: 1, or 2 of a grid."""
         return len(self.chosen.grid)
 
-    def shape(self, site: Site) -> tuple[int, ...]:
+    def shape(self, site: Site) -> Shape:
         """What the layer gives for one position."""
         first = self.axes[site.name]
         return site.raw_shape[:first] + site.raw_shape[first + self._wide :]
@@ -188,7 +188,7 @@ class PositionRows:
         """The rows of these samples."""
         return self.chosen.span(start, stop)
 
-    def subset(self, samples: NDArray[np.int64]) -> Rows:
+    def subset(self, samples: Ids) -> Rows:
         """The rows of these samples, which ascend."""
         return replace(self, chosen=self.chosen.of_samples(samples), samples=len(samples))
 
@@ -211,7 +211,7 @@ class NodeRows:
         """Chosen nodes."""
         return self.chosen.n
 
-    def shape(self, site: Site) -> tuple[int, ...]:
+    def shape(self, site: Site) -> Shape:
         """What the layer gives for a node."""
         return site.raw_shape
 
@@ -228,6 +228,6 @@ class NodeRows:
         """The chosen of these nodes."""
         return self.chosen.span(start, stop)
 
-    def subset(self, samples: NDArray[np.int64]) -> Rows:
+    def subset(self, samples: Ids) -> Rows:
         """All of them: a node cannot be computed without the others."""
         return self

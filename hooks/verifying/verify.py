@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.network.isolate import clean, device_of, isolated, unwrap
 from infoplane.hooks.probing.probe import call, make_probe, to_numpy
+from infoplane.types.arrays import Array, Ids, Shape
 
 ROWS = 32
 """Rows that are run again, spread over all."""
@@ -29,11 +30,11 @@ class Stored(Protocol):
     """A layer's array as `infoplane.sources.rows.Rows` reads it."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """``(n, *features)``."""
         ...
 
-    def take(self, start: int, stop: int) -> NDArray[Any]:  # Any: stored dtype
+    def take(self, start: int, stop: int) -> Array:
         """Some of the rows."""
         ...
 
@@ -121,7 +122,7 @@ def _moved(inputs: Any, device: torch.device) -> Any:  # Any: as the model takes
 def _difference(
     name: str,
     stored: Stored,
-    rows: NDArray[np.int64],
+    rows: Ids,
     live: Mapping[str, Values],
     kinds: Mapping[str, str],
 ) -> str:

@@ -29,15 +29,15 @@ from infoplane.columns import (
 )
 from infoplane.plane import Point
 from infoplane.types import Estimate, Null, bound_of_sense
+from infoplane.types.arrays import Array, Json
 
-Array = NDArray[Any]  # Any: every stored dtype
 ADDED = ("bound", "unit", *NULL)
 """Columns that files of format 2.0 lack."""
 POINTS = "points"
 """The group of the columns, and the key of what ``/meta`` says of them."""
 
 
-def put_points(file: h5py.File, points: Columns) -> dict[str, Any]:  # Any: JSON
+def put_points(file: h5py.File, points: Columns) -> Json:
     """Write the columns; what the header must say of them."""
     columns, texts = points
     group = file.create_group(POINTS)

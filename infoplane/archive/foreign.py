@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import h5py
 
 from infoplane.archive import layout
 from infoplane.errors import InputError
+from infoplane.types.arrays import Json
 
 
-def open_h5(path: Path, stack: ExitStack) -> dict[str, Any]:  # Any: datasets
+def open_h5(path: Path, stack: ExitStack) -> Json:
     """Every numeric dataset of a file by its path; links to other files are not followed.
 
     Raises:
@@ -24,7 +24,7 @@ def open_h5(path: Path, stack: ExitStack) -> dict[str, Any]:  # Any: datasets
     file = stack.enter_context(h5py.File(path, "r"))
     if str(file.attrs.get("format", "")).startswith("infoplane.") or layout.META in file:
         raise InputError(f"{path}: was written by infoplane: open it by infoplane.open_archive")
-    found: dict[str, Any] = {}
+    found: Json = {}
 
     def visit(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "fiub":

@@ -13,6 +13,7 @@ import h5py
 from infoplane.archive.guarded_file import Window, naming
 from infoplane.archive.layout import ARRAY_DTYPES
 from infoplane.errors import DamagedArchive, MissingExtra
+from infoplane.types.arrays import Shape
 
 MAX_RATIO = {h5py.h5z.FILTER_DEFLATE: 1100, 32015: 40_000}
 """Largest honest expansion of each allowed compressor (deflate cannot exceed 1032); a larger claim
@@ -106,7 +107,7 @@ def _expansion(d: Any, plist: Any, where: str) -> int:  # Any: h5py objects
 
 
 def checked_array(
-    group: h5py.Group, path: str, window: Window, shape: tuple[int, ...], dtype: str, where: str
+    group: h5py.Group, path: str, window: Window, shape: Shape, dtype: str, where: str
 ) -> Any:  # Any: h5py dataset
     """Return the dataset at ``path``, checked.
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.checksum import crc32
@@ -18,6 +17,7 @@ from infoplane.archive.guard import checked_array, refuse_soft_link, require_own
 from infoplane.archive.guarded_file import Window, naming, open_regular, reading_h5
 from infoplane.archive.layout import raw_bytes
 from infoplane.errors import DamagedArchive, NotAnArchive
+from infoplane.types.arrays import Array, Shape
 
 _READ_BYTES = 1 << 19  # read so much, then check it while it is in cache
 
@@ -41,9 +41,7 @@ def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
         done += got
 
 
-def read_placed(
-    path: Path, offset: object, shape: tuple[int, ...], dtype: str, crc: object
-) -> NDArray[Any] | None:  # Any: stored dtype
+def read_placed(path: Path, offset: object, shape: Shape, dtype: str, crc: object) -> Array | None:
     """An array from where a shard's table says its bytes are, without opening HDF5.
 
     None unless they are there and have this CRC-32.
@@ -55,7 +53,7 @@ def read_placed(
     try:
         if offset + nbytes > os.fstat(fd).st_size:  # checked before anything is allocated
             return None
-        out: NDArray[Any] = np.empty(shape, dtype)  # Any: stored dtype
+        out: Array = np.empty(shape, dtype)
         found = 0
         for piece in _fill(raw_bytes(out), fd, offset):
             found = crc32(piece, found)
@@ -66,7 +64,7 @@ def read_placed(
 
 def read_rows(
     d: Any, window: Window, start: int, stop: int, where: str, crc: int = 0
-) -> tuple[NDArray[Any], int]:  # Any: h5py dataset, stored dtype
+) -> tuple[Array, int]:  # Any: h5py dataset, stored dtype
     """Rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far.
 
     Contiguous data is read outside HDF5's global lock.
@@ -91,11 +89,11 @@ def read_array(
     group: h5py.Group,
     path: str,
     window: Window,
-    shape: tuple[int, ...],
+    shape: Shape,
     dtype: str,
     crc: object,
     where: str,
-) -> NDArray[Any]:  # Any: stored dtype
+) -> Array:
     """A whole array with one leading row axis, checked against its CRC-32.
 
     Raises:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from infoplane.archive import layout
 from infoplane.errors import InputError
 from infoplane.kinds import IGNORED, ignored_rows, looks_like_classes
 from infoplane.positions.samples import refuse_more_axes
-from infoplane.types.arrays import to_numpy
-
-Array = NDArray[Any]  # Any: every dtype of labels
+from infoplane.types.arrays import Array, Ids, to_numpy
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +77,7 @@ def rows_array(values: ArrayLike, what: str) -> Array:
     return found
 
 
-def _codes_of_strings(v: Array) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _codes_of_strings(v: Array) -> tuple[Ids, tuple[str, ...]]:
     if v.dtype.kind == "O" and not all(isinstance(s, (str, np.str_)) for s in v.reshape(-1)):
         raise InputError("y: expected integers, booleans, strings or floats, got mixed objects")
     names, codes = np.unique(v.astype(str), return_inverse=True)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from functools import partial
-from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.checksum import crc32
@@ -23,6 +21,7 @@ from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import InputError
 from infoplane.rows import DIGESTED, digested
 from infoplane.types import LayerInfo
+from infoplane.types.arrays import Array, Digests, Json
 
 LARGE_BYTES = 1 << 20
 """Bytes from which on rows are worth a second thread."""
@@ -32,7 +31,7 @@ it is looked at twice.
 """
 
 
-def count_nonfinite(a: NDArray[Any]) -> int:  # Any: every stored dtype
+def count_nonfinite(a: Array) -> int:
     """Count NaN and infinities."""
     return int(a.size - np.count_nonzero(np.isfinite(a))) if a.dtype.kind == "f" else 0
 
@@ -49,9 +48,7 @@ def has_spare_core() -> bool:
         return False
 
 
-def look_at_pieces(
-    a: NDArray[Any], found: NDArray[np.uint64] | None, size: int, pieces: deque[int]
-) -> int:  # Any: every stored dtype
+def look_at_pieces(a: Array, found: Digests | None, size: int, pieces: deque[int]) -> int:
     """Count the values of some pieces that are not finite.
 
     Args:
@@ -106,9 +103,7 @@ class LayerArray:
         digests = set_aside(self.file, layout.rows_path(info), (self.rows, 2), "<u8")
         self.digests_place = digests.id.get_offset()
 
-    def append(
-        self, a: NDArray[Any], digests: NDArray[np.uint64] | None
-    ) -> None:  # Any: every stored dtype
+    def append(self, a: Array, digests: Digests | None) -> None:
         """Write the next rows.
 
         Args:
@@ -148,12 +143,12 @@ class LayerArray:
         if place is not None:
             self.sink.put(raw, place + start)
 
-    def finish(self) -> dict[str, Any]:  # Any: JSON
+    def finish(self) -> Json:
         """Label the array; its line of the shard's table."""
         info = self.info
         if self.at != self.rows:
             raise InputError(f"layer {info.name!r}: {self.at} of {self.rows} rows were written")
-        row: dict[str, Any] = {  # Any: JSON
+        row: Json = {
             "name": info.name,
             "ordinal": info.ordinal,
             "shape": list(info.shape),

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.archive.checksum import crc32 as crc32_of
 from infoplane.errors import DamagedArchive, InputError, NotAnArchive, VersionError
 from infoplane.types import LayerInfo
+from infoplane.types.arrays import Array, Json
 
 FORMAT_VERSION, PLANE_VERSION = "1.2", "2.1"
 """Of everything but planes, and of planes."""
@@ -92,20 +92,18 @@ def rows_path(info: LayerInfo) -> str:
     return f"rows/{info.ordinal:04d}"
 
 
-def crc32(a: NDArray[Any]) -> int:  # Any: every stored dtype
+def crc32(a: Array) -> int:
     """CRC-32 of the raw C-order little-endian bytes of an array."""
     return crc32_of(raw_bytes(a))
 
 
-def raw_bytes(a: NDArray[Any]) -> memoryview:  # Any: every stored dtype
+def raw_bytes(a: Array) -> memoryview:
     """The bytes of an array in C order, without a copy where it is contiguous; writable then."""
-    flat: Any = (
-        np.ascontiguousarray(a).reshape(-1).view(np.uint8)
-    )  # Any: numpy's stubs hide the buffer protocol
+    flat: Any = np.ascontiguousarray(a).reshape(-1).view(np.uint8)
     return memoryview(flat) if flat.size else memoryview(b"")
 
 
-def storable(a: NDArray[Any], what: str) -> NDArray[Any]:  # Any: every stored dtype
+def storable(a: Array, what: str) -> Array:
     """The array, contiguous and little endian, in a dtype that the format allows.
 
     Booleans become uint8.
@@ -166,7 +164,7 @@ def _plain(value: object) -> object:
     )
 
 
-def revive(d: dict[str, Any]) -> Any:  # Any: JSON
+def revive(d: Json) -> Any:  # Any: JSON
     return (
         float(d["$float"])
         if d.keys() == {"$float"} and d["$float"] in ("nan", "inf", "-inf")
@@ -179,7 +177,7 @@ def parse_json(text: str | bytes) -> Any:  # Any: JSON
     return json.loads(text, object_hook=None if _as_written(text) else revive)
 
 
-def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
+def from_json(text: str | bytes, where: str) -> Json:
     """The object in a JSON text; the inverse of `to_json`.
 
     Raises:
@@ -196,7 +194,7 @@ def from_json(text: str | bytes, where: str) -> dict[str, Any]:  # Any: JSON
     return value
 
 
-def sealed(body: dict[str, Any]) -> str:  # Any: JSON
+def sealed(body: Json) -> str:
     """JSON text with a ``crc32`` of the rest added; `unsealed` checks it.
 
     Raises:
@@ -227,7 +225,7 @@ def readable(text: str) -> str:
 _CANONICAL = json.JSONEncoder(sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 
-def _canonical(body: dict[str, Any]) -> bytes:  # Any: JSON
+def _canonical(body: Json) -> bytes:
     return _CANONICAL.encode(body).encode()
 
 
@@ -245,7 +243,7 @@ def says_format(text: bytes, kind: str, where: str) -> bool:
     )
 
 
-def unsealed(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any: JSON
+def unsealed(text: str | bytes, kind: str, where: str) -> Json:
     """Return the body of a sealed JSON text of the given ``format``.
 
     Format, version and checksum are checked.
@@ -299,7 +297,7 @@ def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> No
         )
 
 
-def layer_to_dict(info: LayerInfo) -> dict[str, Any]:  # Any: JSON
+def layer_to_dict(info: LayerInfo) -> Json:
     """A layer table row as JSON."""
     return asdict(info)
 

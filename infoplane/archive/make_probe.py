@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +16,7 @@ from infoplane.kinds import kind_of_inputs
 from infoplane.row_info import RowInfo
 from infoplane.rows import codes_of_digests, row_digests
 from infoplane.types import Chain
-
-Array = NDArray[Any]  # Any: every dtype of inputs and labels
+from infoplane.types.arrays import Array, Ids
 
 
 def make_probe(
@@ -86,7 +84,7 @@ def make_probe(
     )
 
 
-def _row_ids(x: Array | None, given: Array | None, n: int) -> NDArray[np.int64]:
+def _row_ids(x: Array | None, given: Array | None, n: int) -> Ids:
     """The ids that were given, else those of equal inputs, else all different; shape ``(n,)``."""
     if given is None and x is not None:
         return codes_of_digests(row_digests(x.reshape(n, -1)))
@@ -110,7 +108,7 @@ def _split_codes(split: ArrayLike, n: int) -> NDArray[np.uint8]:
     return np.array([layout.SPLITS.index(str(s)) for s in v], dtype=np.uint8)
 
 
-def _sha256(*arrays: NDArray[Any] | None) -> str:  # Any: stored dtype
+def _sha256(*arrays: Array | None) -> str:
     h = hashlib.sha256()
     for a in arrays:
         h.update(b"-" if a is None else f"{a.dtype.str}{a.shape}".encode())

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.label_array import LabelArray
@@ -22,6 +21,7 @@ from infoplane.archive.reader import Archive, open_archive
 from infoplane.archive.shard_writer import finish_shard
 from infoplane.archive.store import current
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
+from infoplane.types.arrays import Array
 
 Compression = Literal["gzip", "zstd"]
 
@@ -41,7 +41,7 @@ def _filters(compression: Compression | None) -> dict[str, Any]:  # Any: h5py op
 
 
 def _put(
-    group: h5py.Group, path: str, a: NDArray[Any], options: dict[str, Any]
+    group: h5py.Group, path: str, a: Array, options: dict[str, Any]
 ) -> None:  # Any: stored dtype, h5py options
     """Write an array; chunks of whole rows, about 4 MiB.
 

@@ -24,6 +24,7 @@ from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Estimate
+from infoplane.types.arrays import Json
 
 
 def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -152,9 +153,7 @@ def _listed(said: list[Any]) -> tuple[Point, ...]:  # Any: JSON
     for step, layer, quantity, e in said:
         if quantity not in ("i_xz", "i_zy"):
             raise ValueError(f"unknown quantity {quantity!r}")
-        kept: dict[str, Any] = (
-            e if e.keys() <= known else {k: v for k, v in e.items() if k in known}
-        )  # Any: JSON
+        kept: Json = e if e.keys() <= known else {k: v for k, v in e.items() if k in known}
         if not is_estimate_row(kept):
             raise ValueError(f"an estimate with a value of another type: {str(kept)[:100]}")
         estimate = Estimate.from_dict(kept)

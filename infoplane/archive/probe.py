@@ -6,7 +6,7 @@ probe.h5.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from infoplane.archive.label_array import LabelArray
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind
+from infoplane.types.arrays import Array, Ids
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +36,10 @@ class Probe:
         positions: shape ``(n, 2)``: sample and position of every row; None where rows are samples.
     """
 
-    x: NDArray[Any] | None  # Any: stored dtype
-    y: NDArray[Any] | None  # Any: stored dtype
+    x: Array | None
+    y: Array | None
     y_kind: Literal["discrete", "continuous"] | None
-    row_ids: NDArray[np.int64]
+    row_ids: Ids
     split: NDArray[np.uint8] | None
     chain: Chain | None
     sha256: str
@@ -46,7 +47,7 @@ class Probe:
     x_kind: Kind | None = None
     labels: tuple[LabelArray, ...] = ()
     rows: RowInfo = field(default_factory=RowInfo)
-    positions: NDArray[np.int64] | None = None
+    positions: Ids | None = None
 
     @property
     def n(self) -> int:

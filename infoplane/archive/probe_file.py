@@ -7,7 +7,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.guarded_file import Window
@@ -16,6 +15,7 @@ from infoplane.archive.probe import Probe
 from infoplane.archive.publish import publishing_h5, put_array, put_attrs, put_meta
 from infoplane.archive.schemas import checked_header
 from infoplane.errors import DamagedArchive
+from infoplane.types.arrays import Array, Json, Shape
 
 
 def write_probe(path: Path, probe: Probe, run_uuid: str, *, durable: bool) -> None:
@@ -68,7 +68,7 @@ def label_key(k: int) -> str:
     return f"label-{k:04d}"
 
 
-def _words(probe: Probe) -> dict[str, Any]:  # Any: JSON
+def _words(probe: Probe) -> Json:
     """What the header says of rows and labels beside their arrays."""
     further = [
         {"name": label.name, "kind": label.kind, "class_names": label.class_names}
@@ -82,7 +82,7 @@ def _words(probe: Probe) -> dict[str, Any]:  # Any: JSON
     }
 
 
-def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, Any]:  # Any: JSON
+def read_probe_meta(group: h5py.Group, window: Window, where: str) -> Json:
     """The sealed header of a probe."""
     body = checked_header(read_meta(group, layout.META, window, where), layout.PROBE, where)
     body.setdefault("labels", [])
@@ -90,8 +90,8 @@ def read_probe_meta(group: h5py.Group, window: Window, where: str) -> dict[str, 
 
 
 def read_probe_array(
-    group: h5py.Group, window: Window, meta: dict[str, Any], key: str, where: str
-) -> NDArray[Any] | None:  # Any: JSON, dtype
+    group: h5py.Group, window: Window, meta: Json, key: str, where: str
+) -> Array | None:
     """One array of the probe, checked; None when it was not stored."""
     entry = meta["arrays"].get(key)
     if entry is None:
@@ -104,7 +104,7 @@ def read_probe_array(
     return read_array(group, key, window, shape, dtype, crc, where)
 
 
-def array_entry(entry: Any, where: str) -> tuple[tuple[int, ...], str, int]:  # Any: JSON
+def array_entry(entry: Any, where: str) -> tuple[Shape, str, int]:  # Any: JSON
     """Shape, dtype and CRC of an array as a header states them.
 
     Raises:

@@ -20,6 +20,7 @@ import numpy as np
 
 from infoplane.archive.layout import TMP_PREFIX, crc32
 from infoplane.errors import ArchiveError, ArchiveExists
+from infoplane.types.arrays import Json, Shape
 
 LIBVER = ("v108", "v108")
 """HDF5 1.8 structures: readable by every tool since 2008, and every block of metadata carries its
@@ -270,7 +271,7 @@ def _call_here(work: Callable[[], None]) -> None:
     work()
 
 
-def set_aside(file: h5py.File, path: str, shape: tuple[int, ...], dtype: str) -> h5py.Dataset:
+def set_aside(file: h5py.File, path: str, shape: Shape, dtype: str) -> h5py.Dataset:
     """Make a dataset whose bytes have their place in the file at once.
 
     They are filled by whoever asks for it (`Sink.put`), not by HDF5.
@@ -326,7 +327,7 @@ def put_meta(group: h5py.Group, name: str, text: str) -> None:
 
 def put_array(
     group: h5py.Group, key: str, a: np.ndarray[Any, Any]
-) -> dict[str, Any]:  # Any: every stored dtype; JSON
+) -> Json:  # Any: every stored dtype; JSON
     """Write a storable array; what a header says of it, for `array_entry` to read."""
     group.create_dataset(key, data=a)
     return {"shape": list(a.shape), "dtype": a.dtype.str, "crc32": crc32(a)}

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ from infoplane.archive.stored_probe import StoredProbe
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind, LayerInfo
+from infoplane.types.arrays import Digests, Ids, Json
 
 
 class Archive:
@@ -56,7 +57,7 @@ class Archive:
             if not 1 <= self._world <= layout.MAX_WORLD:
                 raise ValueError(f"world_size is {self._world}")
             self.run_uuid = str(self.header["run_uuid"])
-            self.config: dict[str, Any] = dict(self.header.get("config") or {})  # Any: JSON
+            self.config: Json = dict(self.header.get("config") or {})
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise DamagedArchive(f"{where}: {layout.RUN_FILE} is malformed: {error}") from error
         self.layers = tuple(info.name for info in self.infos)
@@ -120,7 +121,7 @@ class Archive:
             raise InputError(f"no such step: {step}; the archive has {short_list(self.steps)}")
         return self._shards[int(step)]
 
-    def shard_head(self, name: ShardName) -> dict[str, Any]:  # Any: JSON
+    def shard_head(self, name: ShardName) -> Json:
         """Return the sealed header of a shard, checked against its name and its run; kept."""
         return self._heads.of(name)
 
@@ -177,7 +178,7 @@ class Archive:
                 f"{self.path}: step {step}, layer {layer!r}: key 'n_nonfinite': {error}"
             ) from error
 
-    def row_digests(self, step: int, layer: str) -> NDArray[np.uint64]:
+    def row_digests(self, step: int, layer: str) -> Digests:
         """128-bit digests of the raw (unreduced) activation's rows, shape ``(n, 2)``.
 
         Equal rows, equal digest.
@@ -232,11 +233,11 @@ class Archive:
         )
         return [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
 
-    def meta(self, step: int) -> dict[str, Any]:  # Any: JSON
+    def meta(self, step: int) -> Json:
         """About the capture: mode, autocast, compute dtype, device, probe batch size."""
         return dict(self.shard_head(self._of(step)[0])["meta"])
 
-    def extra(self, step: int, name: str) -> dict[str, Any] | None:  # Any: JSON
+    def extra(self, step: int, name: str) -> Json | None:
         """A JSON record attached to the step (``"gradients"``, ``"failures"``), or None."""
         value = self.shard_head(self._of(step)[0])["extras"].get(name)
         if value is not None and not isinstance(value, dict):
@@ -300,7 +301,7 @@ class Archive:
         return self._anew(None if name == self.labels[0] else name)
 
     @property
-    def row_ids(self) -> NDArray[np.int64]:
+    def row_ids(self) -> Ids:
         """Identity of every row's input, shape ``(n,)``: equal inputs, equal id."""
         return self._probe.row_ids
 
@@ -310,7 +311,7 @@ class Archive:
         return self._probe.row_info
 
     @property
-    def positions(self) -> NDArray[np.int64] | None:
+    def positions(self) -> Ids | None:
         """Sample and position of every row, shape ``(n, 2)``; None where rows are samples."""
         return self._probe.positions
 

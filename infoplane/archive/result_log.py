@@ -16,6 +16,7 @@ from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
 from infoplane.archive.publish import make_folder
 from infoplane.errors import ArchiveError
 from infoplane.open_flags import NO_LINK
+from infoplane.types.arrays import Json
 
 
 class ResultLog:
@@ -44,7 +45,7 @@ class ResultLog:
             folder = run / layout.PLANE_DIR
         self._run = run if inside else None
         self.path = (folder or run.with_name(run.name + ".planes")) / f"{name}.jsonl"
-        self._found: dict[str, dict[str, Any]] = {}  # Any: JSON
+        self._found: dict[str, Json] = {}
         self._file, self._at = (0, 0), 0  # which file was read, and how far
         self.foreign = 0
 
@@ -98,7 +99,7 @@ class ResultLog:
         finally:
             os.close(fd)
 
-    def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
+    def read(self) -> dict[str, Json]:
         """Every sound record of this user by its key; of several with one key the last.
 
         Lines that this object has read are not read again while the file only grows.
@@ -115,7 +116,7 @@ class ResultLog:
             ):  # another file, or a shorter or changed one
                 self._file, self._found, self._at, self.foreign = place, {}, 0, 0
             file.seek(self._at)
-            torn: dict[str, dict[str, Any]] = {}  # Any: JSON
+            torn: dict[str, Json] = {}
             while line := file.readline(layout.MAX_JSON):
                 body = _sound_body(line)
                 if whole := line.endswith(b"\n"):
@@ -147,7 +148,7 @@ class BorrowedResultLog(ResultLog):
         if self._own is not None:
             self._own.extend(records)
 
-    def read(self) -> dict[str, dict[str, Any]]:  # Any: JSON
+    def read(self) -> dict[str, Json]:
         """The records in the run and those of one's own."""
         return super().read() | ({} if self._own is None else self._own.read())
 
@@ -176,7 +177,7 @@ def _is_own(body: bytes) -> bool:
     return hmac.compare_digest(end, (_MARK % mark_of(rest)).encode())
 
 
-def record_of(body: bytes) -> dict[str, dict[str, Any]]:  # Any: JSON
+def record_of(body: bytes) -> dict[str, Json]:
     """The record in a line by its key; none where it is malformed."""
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         entry = layout.parse_json(body)

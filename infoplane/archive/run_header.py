@@ -21,6 +21,7 @@ from infoplane.archive.publish import (
 from infoplane.archive.reader import open_archive
 from infoplane.errors import InputError
 from infoplane.types import LayerInfo
+from infoplane.types.arrays import Json
 
 
 def publish_header(
@@ -31,7 +32,7 @@ def publish_header(
     *,
     world_size: int,
     durable: bool,
-) -> dict[str, Any]:  # Any: JSON
+) -> Json:  # Any: JSON
     """Write probe.h5 and then run.json of a new run, and return the header.
 
     A folder with run.json is a run.
@@ -48,7 +49,7 @@ def publish_header(
 
     if probe.class_names is not None:
         config = {**config, "class_names": list(probe.class_names)}
-    body: dict[str, Any] = {  # Any: JSON
+    body: Json = {
         "format": layout.RUN,
         "format_version": layout.FORMAT_VERSION,
         "run_uuid": str(uuid.uuid4()),
@@ -72,9 +73,7 @@ def publish_header(
     return body
 
 
-def resumed_header(
-    run: Path, table: tuple[LayerInfo, ...], probe: Probe, world_size: int
-) -> dict[str, Any]:  # Any: JSON
+def resumed_header(run: Path, table: tuple[LayerInfo, ...], probe: Probe, world_size: int) -> Json:
     """Return the header of a run that goes on.
 
     Args:

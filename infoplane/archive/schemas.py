@@ -16,10 +16,10 @@ import msgspec
 from infoplane.archive import layout
 from infoplane.errors import DamagedArchive
 from infoplane.types import Bound, Kind, Null, Quantity, Sense, Target, Unit
+from infoplane.types.arrays import Json
 
 Size = Annotated[int, msgspec.Meta(ge=0, lt=1 << 60)]
 Step = Annotated[int, msgspec.Meta(ge=-(1 << 60), lt=1 << 60)]
-Json = dict[str, Any]  # Any: free JSON of the user
 NumberType = Annotated[str, msgspec.Meta(pattern=r"^(bool|u?int(8|16|32|64)|float(16|32|64))$")]
 
 
@@ -196,7 +196,7 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
 """By the ``format`` that a header states; others are checked by who reads them."""
 
 
-def checked_header(text: str | bytes, kind: str, where: str) -> dict[str, Any]:  # Any: JSON
+def checked_header(text: str | bytes, kind: str, where: str) -> Json:
     """`layout.unsealed`, with its types checked.
 
     Raises:
@@ -207,7 +207,7 @@ def checked_header(text: str | bytes, kind: str, where: str) -> dict[str, Any]: 
     return body
 
 
-def check_types(body: dict[str, Any], kind: str, where: str) -> None:  # Any: JSON
+def check_types(body: Json, kind: str, where: str) -> None:
     """Check that every value of a header has the type that its readers rely on.
 
     Raises:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
@@ -11,8 +10,7 @@ from infoplane.archive.probe_file import array_entry
 from infoplane.archive.schemas import checked_header
 from infoplane.archive.store import Store
 from infoplane.errors import DamagedArchive
-
-Head = dict[str, Any]  # Any: JSON
+from infoplane.types.arrays import Json
 
 
 class ShardHeads:
@@ -26,14 +24,14 @@ class ShardHeads:
 
     def __init__(self, store: Store, n_rows: int, ordinals: Mapping[str, int]) -> None:
         self._store, self._n_rows, self._ordinals = store, n_rows, ordinals
-        self._known: dict[ShardName, Head] = {}
+        self._known: dict[ShardName, Json] = {}
 
     def take_over(self, earlier: ShardHeads) -> None:
         """Take the headers of an earlier look at the same run, of shards that are still there."""
         names = set(self._store.names)
         self._known = {name: head for name, head in list(earlier._known.items()) if name in names}
 
-    def of(self, name: ShardName) -> Head:
+    def of(self, name: ShardName) -> Json:
         """Return the header of a shard.
 
         Raises:
@@ -44,7 +42,7 @@ class ShardHeads:
             head = self._known[name] = self._read(name)
         return head
 
-    def _read(self, name: ShardName) -> Head:
+    def _read(self, name: ShardName) -> Json:
         text, where = self._store.header_of(name)
         head = checked_header(text, layout.SHARD, where)
         expected = {
@@ -71,7 +69,7 @@ class ShardHeads:
             ) from error
         return head
 
-    def _check(self, head: Head, where: str) -> None:
+    def _check(self, head: Json, where: str) -> None:
         """Check rows and table, and add the table by name as ``entries``."""
         start, stop = layout.as_size(head["row_start"]), layout.as_size(head["row_stop"])
         if not 0 <= start < stop <= self._n_rows:

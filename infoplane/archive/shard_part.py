@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.guard import checked_array
@@ -15,8 +12,7 @@ from infoplane.archive.layout import ShardName
 from infoplane.archive.probe_file import array_entry
 from infoplane.archive.store import Store
 from infoplane.errors import DamagedArchive
-
-Array = NDArray[Any]  # Any: every stored dtype
+from infoplane.types.arrays import Array, Json, Shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +31,7 @@ class ShardPart:
     store: Store
     name: ShardName
     rows: int
-    entry: dict[str, Any]  # Any: JSON
+    entry: Json
     direct: bool = True
 
     def read(self, path: str, crc_key: str) -> Array:
@@ -91,7 +87,7 @@ class ShardPart:
         digests = self.entry["rows_crc32"] or 0
         return f"{self.entry['crc32']:08x}.{digests:08x}:{shape}{self.entry['dtype']}"
 
-    def _form(self, crc_key: str, where: str) -> tuple[tuple[int, ...], str]:
+    def _form(self, crc_key: str, where: str) -> tuple[Shape, str]:
         """Shape and dtype of the activation, or of its row digests."""
         if crc_key == "rows_crc32":
             return (self.rows, 2), "<u8"

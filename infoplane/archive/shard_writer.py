@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from infoplane.archive import layout
 from infoplane.archive.layer_array import LayerArray
@@ -21,10 +21,10 @@ from infoplane.archive.quiet_thread import QuietThread
 from infoplane.archive.run_header import utc_now
 from infoplane.errors import InputError
 from infoplane.types import LayerInfo
-from infoplane.types.arrays import to_numpy
+from infoplane.types.arrays import Array, Digests, Json, to_numpy
 
 
-def as_array(a: ArrayLike, what: str) -> NDArray[Any]:  # Any: every stored dtype
+def as_array(a: ArrayLike, what: str) -> Array:
     """A storable array from an array, list or torch tensor (without importing torch)."""
     return layout.storable(to_numpy(a), what)
 
@@ -47,7 +47,7 @@ class ShardWriter:
         self._layers = layers
         self._rows = rows
         self._arrays: dict[str, LayerArray] = {}
-        self.extras: dict[str, Any] = {}  # Any: JSON
+        self.extras: Json = {}
 
     @property
     def nonfinite(self) -> dict[str, int]:
@@ -59,7 +59,7 @@ class ShardWriter:
         layer: str,
         array: ArrayLike,
         *,
-        row_digests: NDArray[np.uint64] | None = None,
+        row_digests: Digests | None = None,
         torch_dtype: str = "float32",
     ) -> None:
         """Store the activation of one layer, shape ``(rows, *features)``.
@@ -90,7 +90,7 @@ class ShardWriter:
         layer: str,
         array: ArrayLike,
         *,
-        row_digests: NDArray[np.uint64] | None = None,
+        row_digests: Digests | None = None,
         torch_dtype: str = "float32",
     ) -> None:
         """Store the next rows of one layer, shape ``(b, *features)``.
@@ -122,7 +122,7 @@ class ShardWriter:
             raise InputError(f"no such layer: {layer!r}; this run has {list(self._layers)}")
         return self._layers[layer]
 
-    def finish(self) -> list[dict[str, Any]]:  # Any: JSON
+    def finish(self) -> list[Json]:
         """Seal every array; the shard's table of arrays."""
         return [array.finish() for array in self._arrays.values()]
 
@@ -144,14 +144,14 @@ def finish_shard(
     name: ShardName,
     header: Mapping[str, Any],
     rows: tuple[int, int],
-    table: list[dict[str, Any]],
+    table: list[Json],
     *,
     metrics: Mapping[str, float],
     meta: Mapping[str, Any],
     extras: Mapping[str, Any],
 ) -> None:
     """Write the sealed ``/meta`` of a shard and, last, ``complete``."""
-    place: dict[str, Any] = {  # Any: JSON
+    place: Json = {
         "format": layout.SHARD,
         "format_version": layout.FORMAT_VERSION,
         "run_uuid": header["run_uuid"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,7 @@ from infoplane.errors import DamagedArchive, InputError
 from infoplane.kinds import kind_of_inputs
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind
-
-Array = NDArray[Any]  # Any: every stored dtype
+from infoplane.types.arrays import Array, Ids, Json
 
 
 class StoredProbe:
@@ -34,7 +33,7 @@ class StoredProbe:
         self._store, self._n_rows, self.label = store, n_rows, label
 
     @cached_property
-    def header(self) -> dict[str, Any]:  # Any: JSON
+    def header(self) -> Json:
         """The sealed header, checked against its run."""
         with self._store.probe() as (group, window, where):
             header = read_probe_meta(group, window, where)
@@ -70,7 +69,7 @@ class StoredProbe:
         return kind_of_inputs(self.x.dtype.kind)
 
     @cached_property
-    def row_ids(self) -> NDArray[np.int64]:
+    def row_ids(self) -> Ids:
         """Identities of the inputs."""
         ids = self._array("row_ids")
         if ids is None or ids.shape != (self._n_rows,) or ids.dtype != np.int64:
@@ -78,7 +77,7 @@ class StoredProbe:
         return ids
 
     @cached_property
-    def positions(self) -> NDArray[np.int64] | None:
+    def positions(self) -> Ids | None:
         """Sample and position of every row."""
         places = self._array("positions")
         if places is not None and (places.shape != (self._n_rows, 2) or places.dtype != np.int64):

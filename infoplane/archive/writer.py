@@ -36,6 +36,7 @@ from infoplane.archive.shard_writer import ShardWriter, finish_shard
 from infoplane.errors import ArchiveError, ArchiveLocked, InputError
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, LayerInfo
+from infoplane.types.arrays import Json, Shape
 
 
 class RunWriter:
@@ -50,7 +51,7 @@ class RunWriter:
     def __init__(
         self,
         path: Path,
-        header: dict[str, Any],
+        header: Json,
         layers: tuple[LayerInfo, ...],
         lock: WriterLock,
         *,
@@ -175,7 +176,7 @@ class RunWriter:
         return str(self._header["run_uuid"])
 
     @property
-    def steps_written(self) -> tuple[int, ...]:
+    def steps_written(self) -> Shape:
         """Committed steps of this rank, ascending, including those of a resumed run."""
         return tuple(sorted({s.step for s in self._mine}))
 

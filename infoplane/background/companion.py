@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from infoplane.types.arrays import Shape
+
 PYTHON = (sys.executable, "-P")
 """Python that does not look for modules in the working directory: what lies there may be anybody's.
 """
@@ -50,7 +52,7 @@ class CompanionProcess:
         arguments: Sequence[str],
         *,
         errors: IO[bytes] | None = None,
-        inherited: tuple[int, ...] = (),
+        inherited: Shape = (),
     ) -> None:
         self._owner = os.getpid()
         self._process = subprocess.Popen(

@@ -6,10 +6,8 @@ Settled once on a probe, the same at every checkpoint.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.positions.inputs import in_sample, prefix_ids, sequence_ids
@@ -17,7 +15,7 @@ from infoplane.positions.label_rules import ranks
 from infoplane.positions.labels import LabelSet, label_sets
 from infoplane.positions.masks import Sequences
 from infoplane.positions.wanted import WantedRows
-from infoplane.types.arrays import to_numpy
+from infoplane.types.arrays import Array, Ids, Mask, Shape, to_numpy
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +37,12 @@ class ChosenRows:
 
     kind: str
     x: str
-    grid: tuple[int, ...]
-    sample: NDArray[np.int64]
-    position: NDArray[np.int64]
-    x_ids: NDArray[np.int64]
-    x_values: NDArray[Any] | None  # Any: dtype of the input
-    labels: dict[str, NDArray[Any]] = field(default_factory=dict)  # Any: dtype of labels
+    grid: Shape
+    sample: Ids
+    position: Ids
+    x_ids: Ids
+    x_values: Array | None
+    labels: dict[str, Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     @property
@@ -52,7 +50,7 @@ class ChosenRows:
         """Number of rows."""
         return len(self.sample)
 
-    def take(self, values: NDArray[Any]) -> NDArray[Any]:  # Any: dtype of a layer
+    def take(self, values: Array) -> Array:
         """The rows of a layer, shape ``(R, ...)``, from ``(samples, *grid, ...)``."""
         if values.shape[1 : 1 + len(self.grid)] != self.grid:
             raise InputError(
@@ -62,7 +60,7 @@ class ChosenRows:
         flat = values.reshape(len(values), -1, *values.shape[1 + len(self.grid) :])
         return flat[self.sample, self.position]
 
-    def of_samples(self, samples: NDArray[np.int64]) -> ChosenRows:
+    def of_samples(self, samples: Ids) -> ChosenRows:
         """The rows of these samples, which ascend, numbered anew; X and labels go with them."""
         rows = np.flatnonzero(np.isin(self.sample, samples))
         return replace(
@@ -82,11 +80,11 @@ class ChosenRows:
 
 def choose_rows(
     wanted: WantedRows,
-    shape: tuple[int, ...],
+    shape: Shape,
     *,
     sequences: Sequences | None = None,
-    samples: NDArray[np.int64] | None = None,
-    features: NDArray[Any] | None = None,
+    samples: Ids | None = None,
+    features: Array | None = None,
     labels: object = None,
     causal: bool = False,
 ) -> ChosenRows:
@@ -129,9 +127,7 @@ def _default_x(kind: str, *, causal: bool) -> str:
     return {"token": "prefix" if causal else "sequence", "pixel": "image", "node": "graph"}[kind]
 
 
-def _valid(
-    wanted: WantedRows, flat: tuple[int, int], sequences: Sequences | None
-) -> NDArray[np.bool_]:
+def _valid(wanted: WantedRows, flat: tuple[int, int], sequences: Sequences | None) -> Mask:
     if sequences is not None:
         return sequences.valid
     if wanted.mask is None or isinstance(wanted.mask, str):
@@ -146,10 +142,10 @@ def _valid(
 
 def _choose(
     wanted: WantedRows,
-    valid: NDArray[np.bool_],
+    valid: Mask,
     sequences: Sequences | None,
     sets: list[LabelSet],
-) -> tuple[NDArray[np.bool_], list[str]]:
+) -> tuple[Mask, list[str]]:
     """Which positions are rows, shape ``(n, T)``, and what was left out for which reason."""
     chosen, notes = valid.copy(), []
     if padded := int((~valid).sum()):
@@ -180,11 +176,11 @@ def _choose(
 
 def _x_ids(
     x: str,
-    valid: NDArray[np.bool_],
+    valid: Mask,
     sequences: Sequences | None,
-    samples: NDArray[np.int64] | None,
-    features: NDArray[Any] | None,  # Any: dtype of the input
-) -> NDArray[np.int64]:
+    samples: Ids | None,
+    features: Array | None,
+) -> Ids:
     """Ids of X at every position, shape ``(n, T)``."""
     from infoplane.rows import row_codes
 
@@ -216,10 +212,10 @@ def _x_ids(
 def _x_values(
     x: str,
     sequences: Sequences | None,
-    features: NDArray[Any] | None,
-    sample: NDArray[np.int64],
-    position: NDArray[np.int64],
-) -> NDArray[Any] | None:  # Any: dtype of the input
+    features: Array | None,
+    sample: Ids,
+    position: Ids,
+) -> Array | None:
     if x == "token" and sequences is not None:
         return sequences.tokens[sample, position].reshape(len(sample), -1)
     if x in ("pixel", "node") and features is not None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.positions.masks import Sequences
-
-Ids = NDArray[np.int64]
+from infoplane.types.arrays import Ids, Mask
 
 
 def prefix_ids(s: Sequences) -> Ids:
@@ -41,7 +39,7 @@ def sequence_ids(s: Sequences) -> Ids:
     return in_sample(np.unique(final, return_inverse=True)[1].reshape(-1), s.valid)
 
 
-def in_sample(sample: Ids, valid: NDArray[np.bool_]) -> Ids:
+def in_sample(sample: Ids, valid: Mask) -> Ids:
     """Ids of (sample, place among its real positions), shape ``(n, T)``.
 
     Args:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import to_numpy
+from infoplane.types.arrays import Array, Ids, Mask, to_numpy
 
 _REAL_IS_TRUE = ("attention_mask", "decoder_attention_mask", "encoder_attention_mask")
 _PADDING_IS_TRUE = "key_padding_mask"
@@ -23,7 +22,7 @@ _LIKELY = 0.05
 """Padding is likely where at least this share of the samples ends (or begins) with a run of one id.
 """
 
-Arrays = Mapping[str, NDArray[Any]]  # Any: dtypes of inputs
+Arrays = Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +42,13 @@ class Sequences:
     """
 
     key: str
-    tokens: NDArray[Any]  # Any: dtype of the input
-    content: NDArray[np.int64]
+    tokens: Array
+    content: Ids
     members: tuple[str, ...]
-    valid: NDArray[np.bool_]
-    segment: NDArray[np.int64]
+    valid: Mask
+    segment: Ids
     mask: str | None
-    context: NDArray[np.int64]
+    context: Ids
 
     @property
     def packed(self) -> bool:
@@ -137,13 +136,13 @@ def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
     )
 
 
-def _as_bytes(a: NDArray[Any]) -> NDArray[np.uint8]:  # Any: dtype of an input
+def _as_bytes(a: Array) -> NDArray[np.uint8]:
     return np.ascontiguousarray(a + np.zeros((), a.dtype) if a.dtype.kind == "f" else a).view(
         np.uint8
     )
 
 
-def _belongs(name: str, a: NDArray[Any], key: str, positions: int) -> bool:  # Any: dtype
+def _belongs(name: str, a: Array, key: str, positions: int) -> bool:
     """Whether an input runs over the same positions.
 
     Same length, and of the same side of an encoder-decoder.
@@ -158,13 +157,13 @@ def side(name: str) -> str:
     return "decoder" if name.startswith(("decoder_", "tgt")) else "encoder"
 
 
-def _is_binary(a: NDArray[Any]) -> bool:  # Any: dtype
+def _is_binary(a: Array) -> bool:
     return a.dtype.kind in "iub" and bool(((a == 0) | (a == 1)).all())
 
 
 def _mask_of(
     arrays: Arrays, key: str, shape: tuple[int, int], mask: object
-) -> tuple[str | None, NDArray[np.bool_]]:
+) -> tuple[str | None, Mask]:
     if isinstance(mask, str):
         if mask not in arrays:
             raise InputError(f"mask={mask!r} is no input of the probe; it has {list(arrays)}")
@@ -180,22 +179,18 @@ def _mask_of(
     return None, np.ones(shape, np.bool_)
 
 
-def _as_mask(
-    a: NDArray[Any], name: str, shape: tuple[int, int], *, padding: bool = False
-) -> NDArray[np.bool_]:  # Any: dtype
+def _as_mask(a: Array, name: str, shape: tuple[int, int], *, padding: bool = False) -> Mask:
     if a.shape != shape or not bool(((a == 0) | (a == 1)).all()):
         raise InputError(
             f"{name}: expected zeros and ones of shape {shape}, one for each position, got "
             f"{a.dtype} of shape {a.shape}; give mask= an array that is true where a position is "
             "real (with a cache of earlier positions, show the whole sequence instead)"
         )
-    real: NDArray[np.bool_] = (a == 0) if padding else (a != 0)
+    real: Mask = (a == 0) if padding else (a != 0)
     return real
 
 
-def _segments(
-    arrays: Arrays, members: tuple[str, ...], valid: NDArray[np.bool_]
-) -> NDArray[np.int64]:
+def _segments(arrays: Arrays, members: tuple[str, ...], valid: Mask) -> Ids:
     """Sequences packed into one sample: position_ids that do not go on rising begin another one."""
     segment = np.zeros(valid.shape, np.int64)
     name = next((m for m in members if m.endswith("position_ids")), None)
@@ -207,7 +202,7 @@ def _segments(
     return segment
 
 
-def likely_padding(tokens: NDArray[Any]) -> str | None:  # Any: dtype
+def likely_padding(tokens: Array) -> str | None:
     """A sentence about what looks like padding in ids ``(n, T)``; None where nothing does.
 
     Padding is one id that fills the end (or the start) of samples to different lengths and hardly

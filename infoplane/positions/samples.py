@@ -6,21 +6,17 @@ What has more axes than samples is refused with what to do instead.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
 from infoplane.row_info import DEFAULT_LABEL
-from infoplane.types.arrays import to_numpy
-
-Values = NDArray[Any]  # Any: dtype of labels
+from infoplane.types.arrays import Array, to_numpy
 
 
 def sample_labels(
-    y: object, given: Values | None, samples: int, y_kind: str | None
-) -> dict[str, Values]:
+    y: object, given: Array | None, samples: int, y_kind: str | None
+) -> dict[str, Array]:
     """The label sets that ``y=`` asks for.
 
     Those of the probe (``given``) where it asks for none.
@@ -54,7 +50,7 @@ def sample_labels(
     return found
 
 
-def refuse_more_axes(values: Values, y_kind: str | None) -> None:
+def refuse_more_axes(values: Array, y_kind: str | None) -> None:
     """Refuse class labels of shape ``(n, T)``.
 
     Taken as they stand, a sample's labels would become one joint symbol.
@@ -82,6 +78,6 @@ def refuse_more_axes(values: Values, y_kind: str | None) -> None:
     )
 
 
-def _one_hot(values: Values) -> bool:
+def _one_hot(values: Array) -> bool:
     binary = bool(((values == 0) | (values == 1)).all())
     return binary and bool((values.sum(axis=1) == 1).all())

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import to_numpy
+from infoplane.types.arrays import Ids, to_numpy
 
 KINDS = ("sample", "token", "pixel", "node")
 X_NAMES = {
@@ -52,7 +51,7 @@ class WantedRows:
     ignore_index: int = -100
     seed: int = 0
 
-    def of_samples(self, samples: NDArray[np.int64]) -> WantedRows:
+    def of_samples(self, samples: Ids) -> WantedRows:
         """The same, of some of the samples."""
         if self.mask is None or isinstance(self.mask, str):
             return self

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.errors import InputError, MissingExtra
+from infoplane.types.arrays import Array, Shape
 
 Arrays = Mapping[str, Any]  # Any: an array of any library
 WHOLE = ""
@@ -74,7 +75,7 @@ def _npy(path: Path, stack: ExitStack) -> Arrays:
     return {WHOLE: np.load(path, mmap_mode="r", allow_pickle=False)}
 
 
-def _npy_header(file: Any) -> tuple[tuple[tuple[int, ...], bool], np.dtype[Any]]:
+def _npy_header(file: Any) -> tuple[tuple[Shape, bool], np.dtype[Any]]:
     """Shape, whether columns come first, and dtype; the file stands at the values afterwards."""
     version = np.lib.format.read_magic(file)
     read = np.lib.format.read_array_header_1_0
@@ -102,7 +103,7 @@ class _Streamed:
         self._archive: zipfile.ZipFile | None = None
         self._file: Any = None  # Any: a stream of a zip file
 
-    def __getitem__(self, rows: slice) -> NDArray[Any]:
+    def __getitem__(self, rows: slice) -> Array:
         if self._fortran or not self.shape:
             with np.load(self._path, allow_pickle=False) as whole:
                 return np.asarray(whole[self._member.removesuffix(".npy")][rows])

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import to_numpy
+from infoplane.types.arrays import Array, Shape, to_numpy
 
 BLOCK_BYTES = 8 << 20
 ALIGNED_ROWS = 64
@@ -32,7 +31,7 @@ class Rows:
 
     name: str
     array: Any  # Any: an array of any library
-    shape: tuple[int, ...]
+    shape: Shape
     store_dtype: np.dtype[Any]
     own_dtype: str
 
@@ -42,12 +41,12 @@ class Rows:
         row_bytes = max(1, math.prod(self.shape[1:]) * self.store_dtype.itemsize)
         return max(1, BLOCK_BYTES // row_bytes // ALIGNED_ROWS) * ALIGNED_ROWS
 
-    def blocks(self) -> Iterator[NDArray[Any]]:  # Any: the stored dtype
+    def blocks(self) -> Iterator[Array]:
         """The rows in order, a few MiB at a time."""
         for start in range(0, self.shape[0], self.block_rows):
             yield self.take(start, start + self.block_rows)
 
-    def take(self, start: int, stop: int) -> NDArray[Any]:  # Any: the stored dtype
+    def take(self, start: int, stop: int) -> Array:
         """Some of the rows.
 
         Raises:
@@ -95,7 +94,7 @@ def _stored(dtype: str, array: Any, name: str) -> np.dtype[Any]:  # Any: an arra
     return known.newbyteorder("<")
 
 
-def _listed(array: object, name: str) -> NDArray[Any]:  # Any: checked by the caller
+def _listed(array: object, name: str) -> Array:
     if not isinstance(array, (list, tuple)):
         raise InputError(f"{name}: expected an array, got {type(array).__name__}")
     if array and all(hasattr(part, "shape") and len(part.shape) > 0 for part in array):

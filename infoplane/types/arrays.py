@@ -12,6 +12,7 @@ Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Digests = NDArray[np.uint64]
 Shape = tuple[int, ...]
+Json = dict[str, Any]  # Any: whatever JSON holds
 
 
 def to_numpy(array: object) -> Array:
