@@ -58,5 +58,5 @@ def looks_like_classes(y: Array) -> bool:
 
     Classes stored as floats.
     """
-    whole = y.dtype.kind == "f" and np.isfinite(y).all() and bool((y == np.round(y)).all())
+    whole = y.dtype.kind == "f" and bool(np.isfinite(y).all()) and bool((y == np.round(y)).all())
     return whole and len(np.unique(y)) <= max(2, len(y) // 4)

@@ -104,7 +104,7 @@ def probe_of(archive: Archive) -> Probe:
         y=first.y,
         y_kind=first.y_kind,
         row_ids=archive.row_ids,
-        split=archive._probe.split_codes,
+        split=archive._split_codes,
         chain=archive.chain,
         sha256=str(archive.header["probe_sha256"]),
         labels=tuple(further),

@@ -7,26 +7,23 @@ import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.archive import layout
 from infoplane.archive.certificate import read_chain
 from infoplane.archive.guarded_file import naming
 from infoplane.archive.layout import ShardName
 from infoplane.archive.shard_heads import ShardHeads
-from infoplane.archive.shard_part import Array, ShardPart
+from infoplane.archive.shard_part import ShardPart
 from infoplane.archive.store import Store, current
-from infoplane.archive.stored_probe import StoredProbe
+from infoplane.archive.stored_rows import StoredRows
 from infoplane.errors import DamagedArchive, InputError
-from infoplane.row_info import RowInfo
-from infoplane.types import Chain, Kind, LayerInfo
-from infoplane.types.arrays import Digests, Ids, Json
+from infoplane.types import Chain, LayerInfo
+from infoplane.types.arrays import Array, Digests, Json
 
 
-class Archive:
+class Archive(StoredRows):
     """A run on disk, read lazily; safe to share between threads and to send to other processes.
 
     Iterating gives ``(step, layer)`` of everything stored. Steps are those committed when the
@@ -72,7 +69,7 @@ class Archive:
         self.steps = tuple(self._shards)
         ordinals = {info.name: info.ordinal for info in self.infos}
         self._heads = ShardHeads(self._store, self.n_rows, ordinals)
-        self._probe = StoredProbe(self._store, self.n_rows, label)
+        super().__init__(self._store, self.n_rows, label)
 
     def _committed(self) -> dict[int, tuple[ShardName, ...]]:
         """Per step the shards of all ranks, where none is missing."""
@@ -86,7 +83,7 @@ class Archive:
         }
 
     def __getstate__(self) -> tuple[Path, str | None]:
-        return self.path, self._probe.label
+        return self.path, self._label
 
     def __setstate__(self, state: tuple[Path, str | None]) -> None:
         self.__init__(state[0], label=state[1])  # type: ignore[misc]  # reopening is what unpickling means here
@@ -96,7 +93,7 @@ class Archive:
 
         Headers that were read are kept, since a shard never changes.
         """
-        return self._anew(self._probe.label)
+        return self._anew(self._label)
 
     def _anew(self, label: str | None) -> Archive:
         now = Archive(self.path, label=label)
@@ -254,42 +251,6 @@ class Archive:
 
     # ---- the probe -------------------------------------------------------------------------------
 
-    @property
-    def x(self) -> Array | None:
-        """Probe inputs, shape ``(n, ...)``; None when they were not stored."""
-        return self._probe.x
-
-    @property
-    def x_kind(self) -> Kind | None:
-        """Whether ``x`` are symbols or amounts; integers of a run that does not say are symbols.
-
-        None without x.
-        """
-        return self._probe.x_kind
-
-    @property
-    def y(self) -> Array | None:
-        """Labels (int64) or targets (float), shape ``(n,)`` or ``(n, k)``; None without labels.
-
-        See `with_label`.
-        """
-        return self._probe.y
-
-    @property
-    def y_kind(self) -> Literal["discrete", "continuous"] | None:
-        """Whether ``y`` are classes or targets."""
-        return self._probe.y_kind
-
-    @property
-    def class_names(self) -> tuple[str, ...] | None:
-        """The strings behind the classes of Y, where they came as strings."""
-        return self._probe.class_names
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the label sets; the first is Y unless `with_label` says otherwise."""
-        return self._probe.labels
-
     def with_label(self, name: str) -> Archive:
         """Return the same run with another of its label sets as Y.
 
@@ -300,31 +261,11 @@ class Archive:
             raise InputError(f"no labels {name!r}; the archive has {list(self.labels)}")
         return self._anew(None if name == self.labels[0] else name)
 
-    @property
-    def row_ids(self) -> Ids:
-        """Identity of every row's input, shape ``(n,)``: equal inputs, equal id."""
-        return self._probe.row_ids
-
-    @property
-    def row_info(self) -> RowInfo:
-        """What a row is, what X is at a row, and which label is Y."""
-        return self._probe.row_info
-
-    @property
-    def positions(self) -> Ids | None:
-        """Sample and position of every row, shape ``(n, 2)``; None where rows are samples."""
-        return self._probe.positions
-
-    @property
-    def split(self) -> NDArray[np.str_] | None:
-        """``"train"``, ``"test"`` or ``""`` per row; None when not recorded."""
-        return self._probe.split
-
     @cached_property
     def chain(self) -> Chain | None:
         """The newest interchange certificate; None when none was made."""
         newest = None if self._store.packed else read_chain(self.path, self.run_uuid)
-        return self._probe.first_chain if newest is None else newest
+        return self._first_chain if newest is None else newest
 
     # ---- identity and display
     # ----------------------------------------------------------------------------------------
@@ -335,7 +276,7 @@ class Archive:
 
         What results of this archive are remembered under.
         """
-        label = self._probe.label
+        label = self._label
         return self.run_uuid if label is None else f"{self.run_uuid} label={label}"
 
     @cached_property
@@ -409,7 +350,7 @@ def open_archive(path: str | os.PathLike[str], *, check: bool = True) -> Archive
     """
     archive = Archive(Path(path))
     if check:
-        _ = archive._probe.header, archive.metrics
+        _ = archive._probe, archive.metrics
         for step in archive.steps:
             for name in archive._of(step):
                 archive.shard_head(name)

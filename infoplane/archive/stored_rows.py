@@ -20,20 +20,23 @@ from infoplane.types import Chain, Kind
 from infoplane.types.arrays import Array, Ids, Json
 
 
-class StoredProbe:
-    """What `Archive` says of the rows of a run; its attributes are explained there.
+class StoredRows:
+    """What an `Archive` says of its rows.
+
+    Attributes:
+        n_rows: how many there are.
 
     Args:
         store: where the run lies.
-        n_rows: how many rows there are.
+        n_rows: as above.
         label: the label set that is Y; None for the first.
     """
 
     def __init__(self, store: Store, n_rows: int, label: str | None) -> None:
-        self._store, self._n_rows, self.label = store, n_rows, label
+        self._store, self.n_rows, self._label = store, n_rows, label
 
     @cached_property
-    def header(self) -> Json:
+    def _probe(self) -> Json:
         """The sealed header, checked against its run."""
         with self._store.probe() as (group, window, where):
             header = read_probe_meta(group, window, where)
@@ -48,7 +51,7 @@ class StoredProbe:
 
     def _array(self, key: str) -> Array | None:
         with self._store.probe() as (group, window, where):
-            return read_probe_array(group, window, self.header, key, where)
+            return read_probe_array(group, window, self._probe, key, where)
 
     def _damaged(self, key: str, what: str) -> DamagedArchive:
         return DamagedArchive(f"{self._store.path}: key '{key}': {what}")
@@ -57,88 +60,94 @@ class StoredProbe:
 
     @cached_property
     def x(self) -> Array | None:
-        """The inputs."""
+        """Probe inputs, shape ``(n, ...)``; None when they were not stored."""
         return self._array("x")
 
     @cached_property
     def x_kind(self) -> Kind | None:
-        """Whether they are symbols or amounts."""
-        stated: Kind | None = self.header.get("x_kind")
+        """Whether ``x`` are symbols or amounts; integers of a run that does not say are symbols.
+
+        None without x.
+        """
+        stated: Kind | None = self._probe.get("x_kind")
         if stated is not None or self.x is None:
             return stated
         return kind_of_inputs(self.x.dtype.kind)
 
     @cached_property
     def row_ids(self) -> Ids:
-        """Identities of the inputs."""
+        """Identity of every row's input, shape ``(n,)``: equal inputs, equal id."""
         ids = self._array("row_ids")
-        if ids is None or ids.shape != (self._n_rows,) or ids.dtype != np.int64:
-            raise self._damaged("row_ids", f"expected {self._n_rows} int64 values")
+        if ids is None or ids.shape != (self.n_rows,) or ids.dtype != np.int64:
+            raise self._damaged("row_ids", f"expected {self.n_rows} int64 values")
         return ids
 
     @cached_property
     def positions(self) -> Ids | None:
-        """Sample and position of every row."""
+        """Sample and position of every row, shape ``(n, 2)``; None where rows are samples."""
         places = self._array("positions")
-        if places is not None and (places.shape != (self._n_rows, 2) or places.dtype != np.int64):
-            raise self._damaged("positions", f"expected {self._n_rows} pairs of int64")
+        if places is not None and (places.shape != (self.n_rows, 2) or places.dtype != np.int64):
+            raise self._damaged("positions", f"expected {self.n_rows} pairs of int64")
         return places
 
     @property
-    def split_codes(self) -> NDArray[np.uint8] | None:
+    def _split_codes(self) -> NDArray[np.uint8] | None:
         """The split of every row as a place in `layout.SPLITS`."""
         codes, most = self._array("split"), len(layout.SPLITS)
         if codes is None:
             return None
-        whole = codes.shape == (self._n_rows,) and codes.dtype == np.uint8
+        whole = codes.shape == (self.n_rows,) and codes.dtype == np.uint8
         if not whole or int(codes.max(initial=0)) >= most:
-            raise self._damaged("split", f"expected {self._n_rows} codes below {most}")
+            raise self._damaged("split", f"expected {self.n_rows} codes below {most}")
         return codes
 
     @cached_property
     def split(self) -> NDArray[np.str_] | None:
-        """The split of every row by name."""
-        codes = self.split_codes
+        """``"train"``, ``"test"`` or ``""`` per row; None when not recorded."""
+        codes = self._split_codes
         return None if codes is None else np.array(layout.SPLITS)[codes]
 
     @property
-    def first_chain(self) -> Chain | None:
+    def _first_chain(self) -> Chain | None:
         """The certificate that was made when the run was."""
-        first = self.header.get("chain")
+        first = self._probe.get("chain")
         return None if first is None else chain_of(first, str(self._store.path))
 
     # ---- labels ----------------------------------------------------------------------------------
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the label sets."""
-        if self.header["y_kind"] is None:
+        """Names of the label sets; the first is Y unless `with_label` says otherwise."""
+        if self._probe["y_kind"] is None:
             return ()
-        first = RowInfo.from_dict(self.header.get("rows")).label
-        return (first, *(str(label["name"]) for label in self.header["labels"]))
+        first = RowInfo.from_dict(self._probe.get("rows")).label
+        return (first, *(str(label["name"]) for label in self._probe["labels"]))
 
     @property
     def _number(self) -> int:
         """Which of the further label sets is Y."""
-        return self.labels.index(str(self.label)) - 1
+        return self.labels.index(str(self._label)) - 1
 
     @cached_property
     def y(self) -> Array | None:
-        """The label set that is Y."""
-        return self._array("y" if self.label is None else label_key(self._number))
+        """Labels (int64) or targets (float), shape ``(n,)`` or ``(n, k)``; None without labels.
+
+        See `with_label`.
+        """
+        return self._array("y" if self._label is None else label_key(self._number))
 
     @property
     def y_kind(self) -> Literal["discrete", "continuous"] | None:
-        """Whether Y are classes or targets."""
-        kind: Literal["discrete", "continuous"] | None = self.header["y_kind"]
-        return kind if self.label is None else self.header["labels"][self._number]["kind"]
+        """Whether ``y`` are classes or targets."""
+        kind: Literal["discrete", "continuous"] | None = self._probe["y_kind"]
+        return kind if self._label is None else self._probe["labels"][self._number]["kind"]
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """The strings behind the classes of Y."""
+        """The strings behind the classes of Y, where they came as strings."""
         told = self._store.header.get("config") or {}
-        if self.label is not None:
-            told = self.header["labels"][self._number]
+        if self._label is not None:
+            told = self._probe["labels"][self._number]
         names = told.get("class_names")
         return tuple(map(str, names)) if isinstance(names, list) else None
 
@@ -146,7 +155,7 @@ class StoredProbe:
     def row_info(self) -> RowInfo:
         """What a row is, what X is at a row, and which label is Y."""
         try:
-            found = RowInfo.from_dict(self.header.get("rows"))
+            found = RowInfo.from_dict(self._probe.get("rows"))
         except InputError as error:
             raise self._damaged("rows", str(error)) from error
-        return found if self.label is None else replace(found, label=self.label)
+        return found if self._label is None else replace(found, label=self._label)
