@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infoplane.replications.curves import drop, mean_drops, plane_of
 from infoplane.replications.evidence import conclude, judged, median_of, plane_picture
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_run
 from infoplane.replications.training import learnt
 
@@ -16,6 +16,12 @@ REFERENCE = (
 QUANTILE, CODE = "bin:quantile,n=30", "bin:ebab,n=30"
 
 
+@claim(
+    "chelombiev2019",
+    "adaptive bins see some compression in ReLU networks",
+    REFERENCE,
+    "quantile and entropy-based bins",
+)
 def adaptive(ctx: Context) -> Result:
     """ReLU networks under bins that follow the values.
 
@@ -32,7 +38,6 @@ def adaptive(ctx: Context) -> Result:
     some = {spec: 0.1 < median_of(values) < 2 for spec, values in falls.items()}
     return conclude(
         ctx,
-        "chelombiev2019",
         all(some.values()),
         "median of the mean drop of hidden layers between 0.1 and 2 bits, quantile and "
         "entropy-based bins",
@@ -51,14 +56,3 @@ def adaptive(ctx: Context) -> Result:
         },
         note="single runs vary widely: a seed may hardly compress",
     )
-
-
-CLAIMS = [
-    Claim(
-        "chelombiev2019",
-        "adaptive bins see some compression in ReLU networks",
-        REFERENCE,
-        "quantile and entropy-based bins",
-        adaptive,
-    )
-]

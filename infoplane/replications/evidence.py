@@ -23,7 +23,6 @@ _DPI = 130  # of pictures for a page: sharp on a screen, some 50 KiB each
 
 def conclude(
     ctx: Context,
-    name: str,
     holds: bool,
     assertion: str,
     numbers: Numbers,
@@ -39,8 +38,7 @@ def conclude(
     """Return the result of a claim; writes its planes and the picture of its numbers.
 
     Args:
-        ctx: where and how large.
-        name: of the claim.
+        ctx: which claim, where and how large.
         holds: whether the assertion is true.
         assertion: the inequality that was tested.
         numbers: by quantity, one value for every seed.
@@ -58,12 +56,15 @@ def conclude(
     files = [str(a.path) for a in archives]
     (ctx.out / "planes").mkdir(exist_ok=True)
     files += [
-        str(p.save(ctx.out / "planes" / f"{name}-{k}.h5", overwrite=True))
+        str(p.save(ctx.out / "planes" / f"{ctx.claim}-{k}.h5", overwrite=True))
         for k, p in enumerate(planes)
     ]
-    files += [*pictures, figure_file(ctx, draw_numbers(numbers, limits or {}), f"{name}-numbers")]
+    files += [
+        *pictures,
+        figure_file(ctx, draw_numbers(numbers, limits or {}), f"{ctx.claim}-numbers"),
+    ]
     return Result(
-        name,
+        ctx.claim,
         outcome_of(holds, good, len(of), quick=ctx.quick),
         assertion,
         numbers,

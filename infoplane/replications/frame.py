@@ -78,11 +78,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Context:
-    """Where and how large.
+    """What is to be tested, where and how large.
 
-    The folder of shared runs, the seeds, the quick setting, and where progress goes.
+    Attributes:
+        claim: its name.
+        out: folder of shared runs, planes and pictures.
+        seeds: one training for each.
+        quick: a smaller setting than the paper's.
+        say: takes lines of progress.
     """
 
+    claim: str
     out: Path
     seeds: tuple[int, ...]
     quick: bool
@@ -115,12 +121,23 @@ class Claim:
         )
 
 
+def claim(
+    name: str, statement: str, reference: str, setting: str
+) -> Callable[[Callable[[Context], Result]], Claim]:
+    """Make a claim of the function that tests it.
+
+    Args:
+        name, statement, reference, setting: see `Claim`.
+    """
+    return lambda run: Claim(name, statement, reference, setting, run)
+
+
 def claims() -> dict[str, Claim]:
-    """Every claim by name, in order of publication."""
+    """Return every claim by name, in order of publication."""
     found: dict[str, Claim] = {}
     for paper in _PAPERS:
         module = importlib.import_module(f"infoplane.replications.{paper}")
-        found |= {claim.name: claim for claim in module.CLAIMS}
+        found |= {one.name: one for one in vars(module).values() if isinstance(one, Claim)}
     return found
 
 
@@ -177,7 +194,7 @@ def replicate(
             continue
         began = time.perf_counter()
         say(f"{name}: {known[name].statement}")
-        result = known[name].run(Context(folder, tuple(wanted), quick, say))
+        result = known[name].run(Context(name, folder, tuple(wanted), quick, say))
         seconds = round(time.perf_counter() - began, 1)
         if old is not None and old.seeds == wanted and old.quick == quick:
             seconds = max(

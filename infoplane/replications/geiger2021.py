@@ -8,7 +8,7 @@ import numpy as np
 
 from infoplane.replications.curves import plane_from
 from infoplane.replications.evidence import conclude
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import kept_run, recorder
 
 if TYPE_CHECKING:
@@ -41,6 +41,12 @@ def chain_run(ctx: Context) -> Archive:
     return kept_run(ctx, "shrink-and-grow", train)
 
 
+@claim(
+    "geiger2021",
+    "noise added after the fact makes deeper layers look richer",
+    REFERENCE,
+    "closed form, and 20,000 normal rows",
+)
 def noise_after(ctx: Context) -> Result:
     """Z1 = 0.1 X, Z2 = 10 Z1.
 
@@ -65,7 +71,6 @@ def noise_after(ctx: Context) -> Result:
     holds = holds and all(abs(a - b) < 0.02 for a, b in zip(closed, measured, strict=True))
     return conclude(
         ctx,
-        "geiger2021",
         holds,
         "I(X; Z1 + noise) = 0.069 < 1.730 = I(X; Z2 + noise), closed form, and measured within "
         "0.02 bit",
@@ -75,14 +80,3 @@ def noise_after(ctx: Context) -> Result:
         note="noise added after each layer is no chain: the verdict on such an excess is "
         "`estimator`. No training, no seeds: the two dots are the two layers",
     )
-
-
-CLAIMS = [
-    Claim(
-        "geiger2021",
-        "noise added after the fact makes deeper layers look richer",
-        REFERENCE,
-        "closed form, and 20,000 normal rows",
-        noise_after,
-    )
-]

@@ -9,7 +9,7 @@ import numpy as np
 
 from infoplane.replications.curves import curves, difference_in_errors, plane_of
 from infoplane.replications.evidence import conclude, over_training, plane_picture
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, EPOCHS, szt_run
 from infoplane.replications.training import Task, classified, learnt
 
@@ -30,6 +30,12 @@ ROWS = 512
 NOISY = f"noisy:sigma={SIGMA:g},draws=2"
 
 
+@claim(
+    "goldfeld2019",
+    "the true I(X;T) of a deterministic network is constant",
+    REFERENCE,
+    "exact codes of the tanh runs",
+)
 def constant(ctx: Context) -> Result:
     """Exact codes of the tanh runs.
 
@@ -52,7 +58,6 @@ def constant(ctx: Context) -> Result:
     least, faults = numbers.values()
     return conclude(
         ctx,
-        "goldfeld2019",
         min(least) >= 11.99 and not any(faults),
         "H(exact codes) >= 11.99 bits in every hidden tanh layer and epoch, no leak",
         numbers,
@@ -166,6 +171,14 @@ def _largest_rise(plane: Plane) -> float:
     return max(rises)
 
 
+@claim(
+    "goldfeld2019-noisy",
+    "with noise in the network the information is finite, obeys the inequality, and its fall "
+    "is clustering",
+    REFERENCE,
+    f"N(0, {SIGMA**2:g}) after every hidden layer, trained and captured with it, sample "
+    "propagation",
+)
 def noisy(ctx: Context) -> Result:
     """Noise in every layer.
 
@@ -192,7 +205,6 @@ def noisy(ctx: Context) -> Result:
     holds = min(numbers["fall / standard error"]) > 3 and max(excess) < 4 and all(closer)
     return conclude(
         ctx,
-        "goldfeld2019-noisy",
         holds,
         "in every seed: I(X;T) of layer 5 falls by > 3 standard errors, no layer exceeds the one "
         "before it by 4 (160 comparisons), and classes are closer together at the end than at the "
@@ -219,23 +231,3 @@ def noisy(ctx: Context) -> Result:
         f"propagation from {DRAWS} passes of {ROWS} patterns (log2 N = 9). The paper claims a "
         "fall, its cause and the order of the layers, no size",
     )
-
-
-CLAIMS = [
-    Claim(
-        "goldfeld2019",
-        "the true I(X;T) of a deterministic network is constant",
-        REFERENCE,
-        "exact codes of the tanh runs",
-        constant,
-    ),
-    Claim(
-        "goldfeld2019-noisy",
-        "with noise in the network the information is finite, obeys the inequality, and its fall "
-        "is clustering",
-        REFERENCE,
-        f"N(0, {SIGMA**2:g}) after every hidden layer, trained and captured with it, sample "
-        "propagation",
-        noisy,
-    ),
-]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from infoplane.replications.curves import bits_of, curves, difference_in_errors, plane_of
 from infoplane.replications.evidence import conclude, over_training
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import Task, accuracies, classified, learnt
 
 if TYPE_CHECKING:
@@ -124,6 +124,12 @@ def _beyond_embeddings(archive: Archive) -> Estimate:
     return conditional_vinformation(z, ip.discrete(archive.y), base)
 
 
+@claim(
+    "transformer",
+    "a transformer creates usable information along its depth, and no information",
+    REFERENCE,
+    "two blocks of width 16, eight bits and a pointer, linear V-information, cross-fitted",
+)
 def depth(ctx: Context) -> Result:
     """Usable information about the label grows from the embeddings to the last block.
 
@@ -150,7 +156,6 @@ def depth(ctx: Context) -> Result:
     nothing_lost = min(least) > math.log2(PROBE) - 1e-9
     return conclude(
         ctx,
-        "transformer",
         min(growth) > 3 and min(beyond_errors) > 3 and nothing_lost,
         "in every seed: linear V-information of the last block exceeds that of the embeddings by > "
         "3 standard errors, also conditional on the embeddings, while exact I(X;Z) is log2 N "
@@ -176,14 +181,3 @@ def depth(ctx: Context) -> Result:
         "embeddings, attention moves it where one can. The data processing inequality is about "
         "all information, of which no bit is created or lost",
     )
-
-
-CLAIMS = [
-    Claim(
-        "transformer",
-        "a transformer creates usable information along its depth, and no information",
-        REFERENCE,
-        "two blocks of width 16, eight bits and a pointer, linear V-information, cross-fitted",
-        depth,
-    )
-]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infoplane.replications.curves import plane_of
 from infoplane.replications.evidence import conclude, plane_picture
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_run
 from infoplane.replications.training import learnt
 
@@ -14,6 +14,12 @@ REFERENCE = (
 )
 
 
+@claim(
+    "kolchinsky2019",
+    "when Y is a function of X there is no trade-off to see",
+    REFERENCE,
+    "exact codes",
+)
 def deterministic(ctx: Context) -> Result:
     """Y = f(X) and exact codes: I(T;Y) = H(Y) in every hidden layer and epoch."""
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
@@ -24,7 +30,6 @@ def deterministic(ctx: Context) -> Result:
     ]
     return conclude(
         ctx,
-        "kolchinsky2019",
         max(gaps) < 0.01,
         "H(Y) - I(T;Y) < 0.01 bit in every hidden layer and epoch",
         {"largest H(Y) - I(T;Y) [bits]": gaps},
@@ -36,14 +41,3 @@ def deterministic(ctx: Context) -> Result:
         note="an untrained layer has all of Y already: prediction does not trade against "
         "compression here",
     )
-
-
-CLAIMS = [
-    Claim(
-        "kolchinsky2019",
-        "when Y is a function of X there is no trade-off to see",
-        REFERENCE,
-        "exact codes",
-        deterministic,
-    )
-]

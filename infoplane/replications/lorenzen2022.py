@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from infoplane.replications.curves import drop, plane_of
 from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import CHECKPOINTS, EPOCHS
 from infoplane.replications.training import kept_run, learnt, recorder
 
@@ -51,6 +51,12 @@ def quantised_run(ctx: Context, seed: int, bits: int) -> Archive:
     return kept_run(ctx, f"szt-tanh-{bits}bit-seed{seed}", train)
 
 
+@claim(
+    "lorenzen2022",
+    "quantised networks have exact information that obeys the inequality",
+    REFERENCE,
+    "8-bit and 4-bit activations",
+)
 def exact(ctx: Context) -> Result:
     """8-bit and 4-bit networks.
 
@@ -80,7 +86,6 @@ def exact(ctx: Context) -> Result:
     )
     return conclude(
         ctx,
-        "lorenzen2022",
         holds and all(median_of(numbers[name]) > 0.5 for name in drops),
         "no violation and no fault under exact information, median drop of the output layer > 0.5 "
         "bit, 8-bit and 4-bit",
@@ -93,14 +98,3 @@ def exact(ctx: Context) -> Result:
         note="activations are quantised in the forward pass of the capture, the weights are "
         "trained in float32",
     )
-
-
-CLAIMS = [
-    Claim(
-        "lorenzen2022",
-        "quantised networks have exact information that obeys the inequality",
-        REFERENCE,
-        "8-bit and 4-bit activations",
-        exact,
-    )
-]

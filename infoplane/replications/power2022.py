@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from infoplane.replications.curves import curves, plane_of
 from infoplane.replications.evidence import conclude, median_of, over_training
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import kept_run, recorder, update
 
 if TYPE_CHECKING:
@@ -133,6 +133,12 @@ def usable_held_out(archive: Archive, step: int) -> float:
     return float(math.log2(PRIME) + log_p[np.arange(len(test)), y[test]].mean() / math.log(2))
 
 
+@claim(
+    "grokking",
+    "generalisation comes long after memorisation, and usable information comes with it",
+    REFERENCE,
+    f"addition modulo {PRIME}, {2 * PRIME}-{HIDDEN}-{PRIME} with squares, full batch",
+)
 def grokking(ctx: Context) -> Result:
     """Held-out pairs are answered long after the trained ones.
 
@@ -170,7 +176,6 @@ def grokking(ctx: Context) -> Result:
     }
     return conclude(
         ctx,
-        "grokking",
         median_of(delays) >= 10 and median_of(grown) > 1,
         "medians: held-out pairs pass 90 % at least 10 times later than trained ones, and usable "
         "information about held-out pairs grows by > 1 bit in between",
@@ -196,14 +201,3 @@ def grokking(ctx: Context) -> Result:
         "linear reader can use; before that the reader is sure of wrong answers, hence the "
         "negative values",
     )
-
-
-CLAIMS = [
-    Claim(
-        "grokking",
-        "generalisation comes long after memorisation, and usable information comes with it",
-        REFERENCE,
-        f"addition modulo {PRIME}, {2 * PRIME}-{HIDDEN}-{PRIME} with squares, full batch",
-        grokking,
-    )
-]

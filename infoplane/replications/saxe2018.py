@@ -20,7 +20,7 @@ from infoplane.replications.evidence import (
     over_training,
     plane_picture,
 )
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_run
 from infoplane.replications.training import accuracies, learnt
 
@@ -42,6 +42,61 @@ RELU_CONVENTIONS = {
 }
 
 
+def minimal_entropy(weight: float, cells: int = 30, *, activation: str = "tanh") -> float:
+    """H of h = f(w x), x ~ N(0, 1), over even cells, in closed form (bits).
+
+    30 cells on [-1, 1] for tanh, cells of width 2/30 for ReLU.
+    """
+    if activation == "tanh":
+        edges = np.arctanh(np.clip(np.linspace(-1, 1, cells + 1), -1, 1)[1:-1]) / weight
+        p = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
+    else:
+        edges = np.arange(1, int(40 * weight * cells)) * 2 / cells / weight
+        p = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
+    p = p[p > 0]
+    return float(-(p * np.log2(p)).sum())
+
+
+@claim(
+    "saxe2018-minimal",
+    "one tanh unit compresses as its weight grows, one ReLU unit does not",
+    REFERENCE,
+    "closed form",
+)
+def minimal(ctx: Context) -> Result:
+    """The minimal model, closed form.
+
+    Entropy of a tanh unit rises and falls with its weight, that of a ReLU unit only rises.
+    """
+    tanh = {w: minimal_entropy(w) for w in GOLDEN}
+    grid = [float(w) for w in np.geomspace(0.1, 10.0, 41)]
+    curves = {
+        f"{a} unit": [[minimal_entropy(w, activation=a) for w in grid]] for a in ("tanh", "relu")
+    }
+    rising = curves["relu unit"][0]
+    holds = all(abs(tanh[w] - h) < 1e-4 for w, h in GOLDEN.items()) and rising == sorted(rising)
+    from infoplane.analysis.plot.evidence import draw_lines
+
+    figure = draw_lines(grid, curves, x_label="weight w", y_label="H(bin(f(w x))) [bits], x normal")
+    figure.axes[0].set_xscale("log")
+    return conclude(
+        ctx,
+        holds,
+        "H(w) of tanh equals the golden values within 1e-4 with its maximum at w = 0.87; H(w) of "
+        "ReLU is monotone over 41 weights from 0.1 to 10",
+        {f"tanh w={w} [bits]": [h] for w, h in tanh.items()}
+        | {"relu, w = 0.1 and 10 [bits]": [rising[0], rising[-1]]},
+        pictures=[figure_file(ctx, figure, "saxe2018-minimal")],
+        note="closed form: no training, no sampling, hence no archive",
+    )
+
+
+@claim(
+    "saxe2018-relu",
+    "ReLU hidden layers do not compress",
+    REFERENCE,
+    "KDE 1e-3 and bins of width 0.07",
+)
 def relu(ctx: Context) -> Result:
     """Hidden ReLU layers: drop < 0.1 bit under KDE 1e-3 and width 0.07.
 
@@ -66,7 +121,6 @@ def relu(ctx: Context) -> Result:
     numbers[f"tanh, layer 5, {KDE} [bits]"] = [drop(p, "act5", KDE) for p in tanh]
     return conclude(
         ctx,
-        "saxe2018-relu",
         all(median_of(middle[spec]) < 0.1 for spec in (KDE, SAXE)),
         "median over seeds of the median drop of hidden layers < 0.1 bit under both conventions of "
         "the code",
@@ -85,6 +139,12 @@ def relu(ctx: Context) -> Result:
     )
 
 
+@claim(
+    "saxe2018-range",
+    "bins even in the net input remove most of the tanh compression",
+    REFERENCE,
+    "the tanh runs, binned again",
+)
 def net_input(ctx: Context) -> Result:
     """The same tanh runs, bins even in the net input (pre-activation).
 
@@ -103,7 +163,6 @@ def net_input(ctx: Context) -> Result:
     }
     return conclude(
         ctx,
-        "saxe2018-range",
         median_of(ratios) <= 0.25,
         "median ratio of drops (bins even in net input / bins even in activation) <= 0.25",
         {"bins on [-1, 1] [bits]": falls, "bins even in net input [bits]": inputs, "ratio": ratios},
@@ -124,6 +183,7 @@ def net_input(ctx: Context) -> Result:
     )
 
 
+@claim("saxe2018-batch", "compression is not due to the noise of SGD", REFERENCE, "full batch")
 def full_batch(ctx: Context) -> Result:
     """Full-batch gradient descent: drop > 2 bits without any sampling noise."""
     epochs = 3000 if ctx.quick else 20000
@@ -132,7 +192,6 @@ def full_batch(ctx: Context) -> Result:
     falls = [drop(p, "act5", "bin:szt") for p in planes]
     return conclude(
         ctx,
-        "saxe2018-batch",
         median_of(falls) > 2,
         "median drop of layer 5 > 2 bits under full-batch training",
         {"drop of layer 5 [bits]": falls},
@@ -142,50 +201,6 @@ def full_batch(ctx: Context) -> Result:
         planes=planes,
         pictures=[plane_picture(ctx, planes[0], "saxe2018-batch", "bin:szt", [*ACTS, "fc6"])],
         note=f"Adam at 4e-3, {epochs} updates",
-    )
-
-
-def minimal_entropy(weight: float, cells: int = 30, *, activation: str = "tanh") -> float:
-    """H of h = f(w x), x ~ N(0, 1), over even cells, in closed form (bits).
-
-    30 cells on [-1, 1] for tanh, cells of width 2/30 for ReLU.
-    """
-    if activation == "tanh":
-        edges = np.arctanh(np.clip(np.linspace(-1, 1, cells + 1), -1, 1)[1:-1]) / weight
-        p = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
-    else:
-        edges = np.arange(1, int(40 * weight * cells)) * 2 / cells / weight
-        p = np.diff(np.concatenate([[0.0], norm.cdf(edges), [1.0]]))
-    p = p[p > 0]
-    return float(-(p * np.log2(p)).sum())
-
-
-def minimal(ctx: Context) -> Result:
-    """The minimal model, closed form.
-
-    Entropy of a tanh unit rises and falls with its weight, that of a ReLU unit only rises.
-    """
-    tanh = {w: minimal_entropy(w) for w in GOLDEN}
-    grid = [float(w) for w in np.geomspace(0.1, 10.0, 41)]
-    curves = {
-        f"{a} unit": [[minimal_entropy(w, activation=a) for w in grid]] for a in ("tanh", "relu")
-    }
-    rising = curves["relu unit"][0]
-    holds = all(abs(tanh[w] - h) < 1e-4 for w, h in GOLDEN.items()) and rising == sorted(rising)
-    from infoplane.analysis.plot.evidence import draw_lines
-
-    figure = draw_lines(grid, curves, x_label="weight w", y_label="H(bin(f(w x))) [bits], x normal")
-    figure.axes[0].set_xscale("log")
-    return conclude(
-        ctx,
-        "saxe2018-minimal",
-        holds,
-        "H(w) of tanh equals the golden values within 1e-4 with its maximum at w = 0.87; H(w) of "
-        "ReLU is monotone over 41 weights from 0.1 to 10",
-        {f"tanh w={w} [bits]": [h] for w, h in tanh.items()}
-        | {"relu, w = 0.1 and 10 [bits]": [rising[0], rising[-1]]},
-        pictures=[figure_file(ctx, figure, "saxe2018-minimal")],
-        note="closed form: no training, no sampling, hence no archive",
     )
 
 
@@ -201,6 +216,12 @@ def _peak_to_minimum(curve: list[float]) -> float:
     return curve[peak] / min(curve[peak:])
 
 
+@claim(
+    "saxe2018-snr",
+    "gradient phases occur without compression",
+    REFERENCE,
+    "per-batch gradients at frozen checkpoints",
+)
 def snr(ctx: Context) -> Result:
     """Gradient SNR falls by more than 5 in tanh and in ReLU networks; only tanh compresses."""
     numbers: Numbers = {}
@@ -221,7 +242,6 @@ def snr(ctx: Context) -> Result:
         lines[activation] = [np.median(weights, axis=0).tolist() for weights in per_weight]
     return conclude(
         ctx,
-        "saxe2018-snr",
         all(median_of(v) > 5 for v in numbers.values()),
         "median over seeds of SNR peak / later minimum > 5 in tanh and in ReLU networks",
         numbers | drops,
@@ -243,6 +263,12 @@ def snr(ctx: Context) -> Result:
     )
 
 
+@claim(
+    "bin-count",
+    "the amount of compression belongs to the number of bins",
+    REFERENCE,
+    "4 to 512 bins",
+)
 def bin_count(ctx: Context) -> Result:
     """The drop of layer 4 of the tanh runs depends on the number of bins.
 
@@ -257,7 +283,6 @@ def bin_count(ctx: Context) -> Result:
     numbers["spread: largest / smallest"] = [max(f) / max(min(f), 1e-3) for f in falls]
     return conclude(
         ctx,
-        "bin-count",
         median_of(numbers["spread: largest / smallest"]) >= 5,
         "median over seeds of largest / smallest drop of layer 4 over 4 to 512 bins >= 5 (a drop "
         "below 0.001 bit counts as 0.001)",
@@ -279,6 +304,12 @@ def bin_count(ctx: Context) -> Result:
     )
 
 
+@claim(
+    "activations",
+    "compression follows saturation: tanh > softsign > softplus, ReLU",
+    REFERENCE,
+    "KDE 1e-3",
+)
 def smooth(ctx: Context) -> Result:
     """KDE drop of hidden layers: tanh > softsign > relu and softplus."""
     order = ("tanh", "softsign", "softplus", "relu")
@@ -292,7 +323,6 @@ def smooth(ctx: Context) -> Result:
     every = [r for a in order for r in ran[a]]
     return conclude(
         ctx,
-        "activations",
         tanh > softsign > max(softplus, relu_drop),
         f"median of the mean drop of hidden layers under {KDE}: tanh "
         "> softsign > softplus and relu",
@@ -312,6 +342,7 @@ def smooth(ctx: Context) -> Result:
     )
 
 
+@claim("small-sets", "networks that overfit compress as well", REFERENCE, "30 % of the patterns")
 def small_sets(ctx: Context) -> Result:
     """Trained on 30 % of the patterns the network overfits, and layer 5 compresses all the same."""
     archives = [szt_run(ctx, seed, rows=0.3) for seed in ctx.seeds]
@@ -320,7 +351,6 @@ def small_sets(ctx: Context) -> Result:
     gaps = [train - test for train, test in map(accuracies, archives)]
     return conclude(
         ctx,
-        "small-sets",
         median_of(falls) > 1 and median_of(gaps) > 0.02,
         "median drop of layer 5 > 1 bit with a median generalisation gap > 2 %",
         {"drop of layer 5 [bits]": falls, "train minus held-out accuracy": gaps},
@@ -331,63 +361,3 @@ def small_sets(ctx: Context) -> Result:
         pictures=[plane_picture(ctx, planes[0], "small-sets", "bin:szt", [*ACTS, "fc6"])],
         note="compression and generalisation come apart",
     )
-
-
-CLAIMS = [
-    Claim(
-        "saxe2018-minimal",
-        "one tanh unit compresses as its weight grows, one ReLU unit does not",
-        REFERENCE,
-        "closed form",
-        minimal,
-    ),
-    Claim(
-        "saxe2018-relu",
-        "ReLU hidden layers do not compress",
-        REFERENCE,
-        "KDE 1e-3 and bins of width 0.07",
-        relu,
-    ),
-    Claim(
-        "saxe2018-range",
-        "bins even in the net input remove most of the tanh compression",
-        REFERENCE,
-        "the tanh runs, binned again",
-        net_input,
-    ),
-    Claim(
-        "saxe2018-batch",
-        "compression is not due to the noise of SGD",
-        REFERENCE,
-        "full batch",
-        full_batch,
-    ),
-    Claim(
-        "saxe2018-snr",
-        "gradient phases occur without compression",
-        REFERENCE,
-        "per-batch gradients at frozen checkpoints",
-        snr,
-    ),
-    Claim(
-        "bin-count",
-        "the amount of compression belongs to the number of bins",
-        REFERENCE,
-        "4 to 512 bins",
-        bin_count,
-    ),
-    Claim(
-        "activations",
-        "compression follows saturation: tanh > softsign > softplus, ReLU",
-        REFERENCE,
-        "KDE 1e-3",
-        smooth,
-    ),
-    Claim(
-        "small-sets",
-        "networks that overfit compress as well",
-        REFERENCE,
-        "30 % of the patterns",
-        small_sets,
-    ),
-]

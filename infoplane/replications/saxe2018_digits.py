@@ -8,7 +8,7 @@ import numpy as np
 
 from infoplane.replications.curves import mean_drops, plane_of
 from infoplane.replications.evidence import Numbers, conclude, judged, median_of, plane_picture
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import Task, accuracies, classified, learnt
 
 if TYPE_CHECKING:
@@ -55,6 +55,12 @@ def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
     )
 
 
+@claim(
+    "saxe2018-digits",
+    "on images, too, tanh layers compress and ReLU layers do not",
+    REFERENCE,
+    "8x8 digits, 64-128-20-20-20-10, plain gradient descent, KDE of variance 0.1",
+)
 def digits(ctx: Context) -> Result:
     """Digits: hidden tanh layers fall under the paper's KDE, hidden ReLU layers do not.
 
@@ -90,7 +96,6 @@ def digits(ctx: Context) -> Result:
     archives = [*ran["tanh"], *ran["relu"]]
     return conclude(
         ctx,
-        "saxe2018-digits",
         falls[0] > 0.1 > falls[1],
         f"median of the mean drop of hidden layers under {CODE}: tanh > 0.1 bit > ReLU",
         numbers,
@@ -103,14 +108,3 @@ def digits(ctx: Context) -> Result:
         note="0.1 bit is the line below which this page calls a layer flat, the same as for the "
         "12-bit task; on 1000 different images log2 N is 9.97 bits",
     )
-
-
-CLAIMS = [
-    Claim(
-        "saxe2018-digits",
-        "on images, too, tanh layers compress and ReLU layers do not",
-        REFERENCE,
-        "8x8 digits, 64-128-20-20-20-10, plain gradient descent, KDE of variance 0.1",
-        digits,
-    )
-]

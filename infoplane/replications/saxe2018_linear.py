@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from infoplane.replications.curves import fall, mean_drops, plane_from, plane_of
 from infoplane.replications.evidence import Numbers, conclude, judged, median_of, over_training
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_run
 from infoplane.replications.training import kept_run, recorder, update
 
@@ -165,6 +165,13 @@ def _plane(archive: Archive, curves: dict[str, list[float]]) -> Plane:
     return plane_from(archive, points)
 
 
+@claim(
+    "linear",
+    "deep linear networks do not compress, whether they generalise or not",
+    REFERENCE,
+    "100-100-1 linear student of a Gaussian teacher, signal-to-noise ratio 1, 100 and 500 "
+    "examples, full-batch gradient descent, closed form with unit noise",
+)
 def linear(ctx: Context) -> Result:
     """Judge that I(T;X) falls by < 0.1 bit, with 100 examples (overtrained) and with 500."""
     numbers: Numbers = {}
@@ -194,7 +201,6 @@ def linear(ctx: Context) -> Result:
         ] = judged(median_of(drops) < 0.1, drops)
     return conclude(
         ctx,
-        "linear",
         max(falls) < 0.1 and over[0] > 1.2 > over[1],
         "median fall of I(T;X) < 0.1 bit with 100 and with 500 examples, while only the former "
         "overtrains (final test error > 1.2 times its smallest)",
@@ -237,6 +243,13 @@ def _from_start(curve: Sequence[float]) -> list[float]:
 SHARE = "share of the gain about irrelevant inputs that is lost again"
 
 
+@claim(
+    "subspace",
+    "information about task-irrelevant inputs is compressed while the network fits, and the "
+    "total does not show it",
+    REFERENCE,
+    "the same student, teacher blind to 70 of 100 inputs, without and with noise, 500 examples",
+)
 def subspace(ctx: Context) -> Result:
     """30 relevant and 70 irrelevant inputs.
 
@@ -268,7 +281,6 @@ def subspace(ctx: Context) -> Result:
     }
     return conclude(
         ctx,
-        "subspace",
         rise > 0 and lost > 0.5 and whole < 0.1,
         "medians: I(T; relevant) rises, I(T;X) falls by < 0.1 bit, and more than half of what T "
         "had gained about the irrelevant inputs is lost again",
@@ -300,23 +312,3 @@ def subspace(ctx: Context) -> Result:
         "on to fit that noise through the irrelevant inputs, and nothing is lost. How noisy "
         "the paper's teacher was in this section we do not know: both are shown",
     )
-
-
-CLAIMS = [
-    Claim(
-        "linear",
-        "deep linear networks do not compress, whether they generalise or not",
-        REFERENCE,
-        "100-100-1 linear student of a Gaussian teacher, signal-to-noise ratio 1, 100 and 500 "
-        "examples, full-batch gradient descent, closed form with unit noise",
-        linear,
-    ),
-    Claim(
-        "subspace",
-        "information about task-irrelevant inputs is compressed while the network fits, and the "
-        "total does not show it",
-        REFERENCE,
-        "the same student, teacher blind to 70 of 100 inputs, without and with noise, 500 examples",
-        subspace,
-    ),
-]

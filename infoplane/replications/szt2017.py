@@ -10,7 +10,7 @@ from infoplane.replications.evidence import (
     over_training,
     plane_picture,
 )
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_run
 from infoplane.replications.training import learnt
 
@@ -22,6 +22,12 @@ REFERENCE = (
 CODE, PAPER = "bin:szt", "bin:saxe-paper"
 
 
+@claim(
+    "szt2017",
+    "tanh hidden layers first fit, then compress",
+    REFERENCE,
+    "30 bins on [-1, 1], tanh, batch 256",
+)
 def compress(ctx: Context) -> Result:
     """Median drop of layer 5 > 2 bits, median final I(T;Y) > 0.9 bit."""
     archives = [szt_run(ctx, seed) for seed in ctx.seeds]
@@ -35,7 +41,6 @@ def compress(ctx: Context) -> Result:
     ends = [bits_of(p, "act5", CODE, "i_zy")[-1] for p in planes]
     return conclude(
         ctx,
-        "szt2017",
         median_of(falls[CODE]) > 2 and median_of(ends) > 0.9,
         "median drop of layer 5 > 2 bits and median final I(T;Y) > 0.9 bit",
         {"drop of layer 5 [bits]": falls[CODE], "final I(T;Y) of layer 5 [bits]": ends},
@@ -64,14 +69,3 @@ def compress(ctx: Context) -> Result:
         note="what falls is the number of occupied bins; see goldfeld2019 "
         "for what the network keeps",
     )
-
-
-CLAIMS = [
-    Claim(
-        "szt2017",
-        "tanh hidden layers first fit, then compress",
-        REFERENCE,
-        "30 bins on [-1, 1], tanh, batch 256",
-        compress,
-    )
-]

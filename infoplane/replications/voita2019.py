@@ -9,7 +9,7 @@ import numpy as np
 
 from infoplane.replications.curves import bits_of
 from infoplane.replications.evidence import conclude, judged, lines_picture, median_of
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import kept_run, recorder
 
 if TYPE_CHECKING:
@@ -194,10 +194,8 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         conventions[f"{label}: usable by a linear reader"] = judged(median_of(linear) > BAR, linear)
         if label == "output":
             learnt = sum(max(c.bits) > 1.2 * c.null_high for c in curves)
-    name = "voita2019" if causal else "voita2019-masked"
     return conclude(
         ctx,
-        name,
         holds and learnt == len(runs),
         "medians from embedding to last block: I(cell;input) falls and I(cell;output) rises by > "
         f"{BAR} bit. A seed has learnt whose I(cell;output) is 1.2 times that of permuted labels",
@@ -209,7 +207,7 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
         pictures=[
             lines_picture(
                 ctx,
-                name,
+                ctx.claim,
                 list(range(len(LAYERS))),
                 lines,
                 x_label="blocks read (0: embedding)",
@@ -229,35 +227,31 @@ def evolution(ctx: Context, *, causal: bool) -> Result:
     )
 
 
+_SETTING = (
+    "characters of the standard library's documentation strings, readers of six blocks, "
+    f"{ROWS[False]} tokens of text that was not trained on"
+)
+
+
+@claim(
+    "voita2019",
+    "from layer to layer a language model forgets the token it read and learns the token it is "
+    "to tell",
+    REFERENCE,
+    f"{_SETTING}; the next character is to be told",
+)
 def next_character(ctx: Context) -> Result:
     """Of a reader that sees what came before."""
     return evolution(ctx, causal=True)
 
 
+@claim(
+    "voita2019-masked",
+    "a masked language model forgets the token that stands for a hidden one and finds the "
+    "hidden one",
+    REFERENCE,
+    f"{_SETTING}; the character that another one stands for is to be told",
+)
 def masked_character(ctx: Context) -> Result:
     """Of a reader that sees both sides."""
     return evolution(ctx, causal=False)
-
-
-_SETTING = (
-    "characters of the standard library's documentation strings, readers of six blocks, "
-    f"{ROWS[False]} tokens of text that was not trained on"
-)
-CLAIMS = [
-    Claim(
-        "voita2019",
-        "from layer to layer a language model forgets the token it read and learns the token it is "
-        "to tell",
-        REFERENCE,
-        f"{_SETTING}; the next character is to be told",
-        next_character,
-    ),
-    Claim(
-        "voita2019-masked",
-        "a masked language model forgets the token that stands for a hidden one and finds the "
-        "hidden one",
-        REFERENCE,
-        f"{_SETTING}; the character that another one stands for is to be told",
-        masked_character,
-    ),
-]

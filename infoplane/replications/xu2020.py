@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from infoplane.replications.curves import difference_in_errors, plane_of
 from infoplane.replications.evidence import conclude, lines_picture
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_run
 from infoplane.replications.training import learnt
 
@@ -16,6 +16,9 @@ REFERENCE = (
 SPEC = "vinfo:family=linear"
 
 
+@claim(
+    "xu2020", "processing makes information usable", REFERENCE, "linear V-information, cross-fitted"
+)
 def created(ctx: Context) -> Result:
     """Linear V-information about the label.
 
@@ -34,7 +37,6 @@ def created(ctx: Context) -> Result:
     curve = [[x.bits, *(e.bits for e in d)] for x, d in zip(inputs, depth, strict=True)]
     return conclude(
         ctx,
-        "xu2020",
         min(ratio) > 3,
         "I_V(layer 3 -> Y) - I_V(X -> Y) > 3 SE in every seed, linear family",
         {
@@ -59,14 +61,3 @@ def created(ctx: Context) -> Result:
         note="processing creates usable information; the data processing inequality is about all "
         "information",
     )
-
-
-CLAIMS = [
-    Claim(
-        "xu2020",
-        "processing makes information usable",
-        REFERENCE,
-        "linear V-information, cross-fitted",
-        created,
-    )
-]

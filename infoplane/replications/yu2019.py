@@ -15,7 +15,7 @@ from infoplane.replications.evidence import (
     median_of,
     plane_picture,
 )
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import kept_run, recorder, update
 
 if TYPE_CHECKING:
@@ -117,6 +117,13 @@ def _rise(bits: Sequence[float]) -> float:
     return float(np.diff(bits).max())
 
 
+@claim(
+    "yu2019",
+    "in an autoencoder information about the input falls through the encoder and about the "
+    "reconstruction grows through the decoder",
+    REFERENCE,
+    "64-32-16-6-16-32-64 on 8x8 digits, matrix-based Renyi, alpha 1.01, Silverman widths",
+)
 def autoencoder(ctx: Context) -> Result:
     """I(X;T) does not rise through the encoder, I(T;X') does not fall through the decoder.
 
@@ -158,7 +165,6 @@ def autoencoder(ctx: Context) -> Result:
     names = ["enc 1", "enc 2", "bottleneck", "dec 1", "dec 2", "output"]
     return conclude(
         ctx,
-        "yu2019",
         median_of(up) < TOLERANCE and median_of(down) < TOLERANCE,
         "medians after training: the largest rise of I(X;T) through the encoder and the largest "
         f"fall of I(T;X') through the decoder are < {TOLERANCE} bit",
@@ -186,15 +192,3 @@ def autoencoder(ctx: Context) -> Result:
         "resolution in every layer; the order then belongs to the widths, and no bit is lost "
         "(exact codes)",
     )
-
-
-CLAIMS = [
-    Claim(
-        "yu2019",
-        "in an autoencoder information about the input falls through the encoder and about the "
-        "reconstruction grows through the decoder",
-        REFERENCE,
-        "64-32-16-6-16-32-64 on 8x8 digits, matrix-based Renyi, alpha 1.01, Silverman widths",
-        autoencoder,
-    )
-]

@@ -15,7 +15,7 @@ from infoplane.replications.evidence import (
     over_training,
     plane_picture,
 )
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import Task, accuracies, classified, learnt
 
 if TYPE_CHECKING:
@@ -122,6 +122,12 @@ def _grid(plane: Plane, spec: str, quantity: Quantity) -> list[list[float]]:
 JOINT = "joint over channels: largest rise of I(X;T) to the next layer [bits]"
 
 
+@claim(
+    "yu2020",
+    "matrix-based information of a CNN's layers about its input falls with depth",
+    REFERENCE,
+    "8x8 digits, two convolutions and one hidden layer, alpha 1.01",
+)
 def cnn(ctx: Context) -> Result:
     """Matrix-based entropy on a CNN.
 
@@ -148,7 +154,6 @@ def cnn(ctx: Context) -> Result:
     }
     return conclude(
         ctx,
-        "yu2020",
         median_of(first) < TOLERANCE,
         "median over seeds of the largest rise of I_1.01(X;T) from a layer to the next, over all "
         f"checkpoints, < {TOLERANCE} bit, channels joined as in the paper",
@@ -181,14 +186,3 @@ def cnn(ctx: Context) -> Result:
         "keeps a chain: exact codes (and the interchange test) say what the network keeps. "
         "0.02 bit is the tolerance of this library's checks for estimators without codes",
     )
-
-
-CLAIMS = [
-    Claim(
-        "yu2020",
-        "matrix-based information of a CNN's layers about its input falls with depth",
-        REFERENCE,
-        "8x8 digits, two convolutions and one hidden layer, alpha 1.01",
-        cnn,
-    )
-]

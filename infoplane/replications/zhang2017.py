@@ -9,7 +9,7 @@ import numpy as np
 from infoplane.errors import InputError
 from infoplane.replications.curves import drop, plane_of
 from infoplane.replications.evidence import Numbers, conclude, median_of, plane_picture
-from infoplane.replications.frame import Claim, Context, Result
+from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.runs import ACTS, szt_run
 from infoplane.replications.training import accuracies
 
@@ -44,6 +44,12 @@ def beyond_chance(
     return estimator.estimate(z, y).bits, null.mean, null.p
 
 
+@claim(
+    "random-labels",
+    "random labels are memorised: I(T;Y) on training rows proves nothing",
+    REFERENCE,
+    "a fair coin per pattern of the 12 bits, 10 % of the patterns trained on, tanh",
+)
 def random_labels(ctx: Context) -> Result:
     """A fair coin per pattern, learnt from 10 % of the patterns.
 
@@ -69,7 +75,6 @@ def random_labels(ctx: Context) -> Result:
     holds = holds and 0.4 < median_of(numbers["held-out rows: accuracy"]) < 0.6
     return conclude(
         ctx,
-        "random-labels",
         holds,
         "I(T;Y) of layer 5 is beyond its label-permutation null (p < 0.05) on the training rows of "
         "every seed and not on held-out rows (median), where accuracy is chance (0.4 to 0.6)",
@@ -81,14 +86,3 @@ def random_labels(ctx: Context) -> Result:
         note="I(T;Y) on rows that were trained on is no sign of learning; its size without the "
         "null says nothing either",
     )
-
-
-CLAIMS = [
-    Claim(
-        "random-labels",
-        "random labels are memorised: I(T;Y) on training rows proves nothing",
-        REFERENCE,
-        "a fair coin per pattern of the 12 bits, 10 % of the patterns trained on, tanh",
-        random_labels,
-    )
-]
