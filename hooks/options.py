@@ -30,6 +30,7 @@ from infoplane.kinds import looks_like_classes
 from infoplane.patterns import fits
 from infoplane.positions import WantedRows
 from infoplane.positions.samples import sample_labels
+from infoplane.types import Kind
 
 Reduce = str | Custom | Mapping[str, str | Custom]
 OnError = Literal["raise", "warn"]
@@ -104,7 +105,7 @@ class CaptureOptions:
     dtype: str | None = None
     store: Store = "activations"
     chain: bool | Literal["auto"] = "auto"
-    x_kind: Literal["discrete", "continuous"] | None = None
+    x_kind: Kind | None = None
     store_x: bool = True
     x: str | None = None
     mask: str | ArrayLike | None = None
@@ -150,7 +151,7 @@ class CaptureKeywords(TypedDict, total=False):
     dtype: str | None
     store: Store
     chain: bool | Literal["auto"]
-    x_kind: Literal["discrete", "continuous"] | None
+    x_kind: Kind | None
     store_x: bool
     x: str | None
     mask: str | ArrayLike | None
@@ -217,7 +218,7 @@ class Options(CaptureOptions):
     reduce: Reduce = "none"
     rows: WantedRows = field(default_factory=WantedRows)
     mode: Mode = "eval"
-    y_kind: Literal["discrete", "continuous"] | None = None
+    y_kind: Kind | None = None
     max_overhead: float | None = None
     overwrite: bool = False
     resume: bool = False

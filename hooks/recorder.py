@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self, SupportsFloat, Unpack
+from typing import Self, SupportsFloat, Unpack
 
 import numpy as np
 from torch import nn
@@ -34,7 +34,7 @@ from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
 from infoplane.positions.wanted import Labels as LabelsAsked
 from infoplane.positions.wanted import wanted_rows
-from infoplane.types import Chain, LayerInfo
+from infoplane.types import Chain, Kind, LayerInfo
 from infoplane.types.arrays import Shape
 
 
@@ -113,7 +113,7 @@ class Recorder:
         rows: str = "sample",
         y: LabelsAsked | None = None,
         mode: Mode = "eval",
-        y_kind: Literal["discrete", "continuous"] | None = None,
+        y_kind: Kind | None = None,
         measure: Sequence[str] | str | None = None,
         watch: bool | int = False,
         max_overhead: float | None = None,

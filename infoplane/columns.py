@@ -8,9 +8,9 @@ from operator import index
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Array
 
 if TYPE_CHECKING:
     from infoplane.plane import Point
@@ -30,9 +30,7 @@ ABSENT = np.uint64(0x7FF8_0000_0000_0001)
 """Bits of the NaN, one that no processor makes, that stands for no number."""
 
 
-Columns = tuple[
-    dict[str, NDArray[Any]], dict[str, list[Any]]
-]  # Any: numbers; texts, or lists of them
+Columns = tuple[dict[str, Array], dict[str, list[Any]]]
 
 
 def columns_of(points: Sequence[Point]) -> Columns:
@@ -43,7 +41,7 @@ def columns_of(points: Sequence[Point]) -> Columns:
     Raises:
         InputError: a step or a number of rows that is no integer, a name that is no text.
     """
-    columns: dict[str, NDArray[Any]] = {}  # Any: every stored dtype
+    columns: dict[str, Array] = {}
     texts: dict[str, list[Any]] = {}  # Any: texts, or lists of them
     null = NULL if any(p.estimate.null is not None for p in points) else ()
     for key in (*INTEGERS, *FLOATS, *PERHAPS, *null, *TEXTS):

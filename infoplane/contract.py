@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.types import Estimate, Kind, Quantity, Unit, Variable
+from infoplane.types.arrays import Ids, Mask
 
 Family = Literal[
     "fixed bins",
@@ -117,7 +118,7 @@ class HasAxisLabel(Protocol):
 class HasCodes(Protocol):
     """An estimator whose number is the information of symbols, one for each row."""
 
-    def codes(self, z: Variable) -> NDArray[np.int64]:
+    def codes(self, z: Variable) -> Ids:
         """Return dense symbols of the rows, shape ``(n,)``."""
 
 
@@ -189,7 +190,7 @@ class SharesHalves(Protocol):
         x: Variable,
         z: Variable,
         y: Variable,
-        splits: Sequence[NDArray[np.bool_]],
+        splits: Sequence[Mask],
         *,
         rng: Generator | None = None,
     ) -> list[Points]:
@@ -203,7 +204,7 @@ class SharesLabels(Protocol):
     def estimate_labels(
         self,
         z: Variable,
-        labels: Sequence[NDArray[np.int64]],
+        labels: Sequence[Ids],
         *,
         rng: Generator | None = None,
     ) -> list[Points]:

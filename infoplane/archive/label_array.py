@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +11,7 @@ from infoplane.archive import layout
 from infoplane.errors import InputError
 from infoplane.kinds import IGNORED, ignored_rows, looks_like_classes
 from infoplane.positions.samples import refuse_more_axes
+from infoplane.types import Kind
 from infoplane.types.arrays import Array, Ids, to_numpy
 
 
@@ -28,7 +28,7 @@ class LabelArray:
 
     name: str
     values: Array
-    kind: Literal["discrete", "continuous"]
+    kind: Kind
     class_names: tuple[str, ...] | None = None
 
 
@@ -56,7 +56,7 @@ def label_array(name: str, values: ArrayLike, y_kind: str | None) -> LabelArray:
         v = _checked_integers(v, y_kind)
     else:
         raise InputError(f"y: expected integers, booleans, strings or floats, got dtype {v.dtype}")
-    kind: Literal["discrete", "continuous"] = "continuous" if v.dtype.kind == "f" else "discrete"
+    kind: Kind = "continuous" if v.dtype.kind == "f" else "discrete"
     return LabelArray(name, layout.storable(v, name), kind, names)
 
 

@@ -21,7 +21,7 @@ from infoplane.archive.reader import Archive, open_archive
 from infoplane.archive.shard_writer import finish_shard
 from infoplane.archive.store import current
 from infoplane.errors import ArchiveExists, InputError, MissingExtra
-from infoplane.types.arrays import Array
+from infoplane.types.arrays import AnyPath, Array
 
 Compression = Literal["gzip", "zstd"]
 
@@ -115,8 +115,8 @@ def probe_of(archive: Archive) -> Probe:
 
 
 def pack(
-    run: str | os.PathLike[str],
-    out: str | os.PathLike[str],
+    run: AnyPath,
+    out: AnyPath,
     *,
     compression: Compression | None = None,
     overwrite: bool = False,
@@ -180,7 +180,7 @@ class _Piece:
     stop: int
 
 
-def merge(runs: Sequence[str | os.PathLike[str]], out: str | os.PathLike[str]) -> Path:
+def merge(runs: Sequence[AnyPath], out: AnyPath) -> Path:
     """Join the shards of several ranks into a run of one rank.
 
     Args:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -24,10 +23,10 @@ from infoplane.grids import grids_of
 from infoplane.plane import Failure, Plane, Point
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Estimate
-from infoplane.types.arrays import Json
+from infoplane.types.arrays import AnyPath, Json
 
 
-def save_plane(plane: Plane, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
     """Write a plane as one HDF5 file; returns the path.
 
     ``/points`` holds the points as columns, ``/meta`` everything else as sealed JSON. For other
@@ -102,7 +101,7 @@ def _grid(file: h5py.File, plane: Plane) -> None:
         bits.dims[i].attach_scale(scale)
 
 
-def is_plane(path: str | os.PathLike[str]) -> bool:
+def is_plane(path: AnyPath) -> bool:
     """Whether ``path`` is a file that `save_plane` wrote (of any version).
 
     A run, a packed run or anything else is not.
@@ -119,7 +118,7 @@ def is_plane(path: str | os.PathLike[str]) -> bool:
         return layout.says_format(read_meta(file, layout.META, window, where), layout.PLANE, where)
 
 
-def load_plane(path: str | os.PathLike[str], *, run: str | os.PathLike[str] | None = None) -> Plane:
+def load_plane(path: AnyPath, *, run: AnyPath | None = None) -> Plane:
     """Read a plane written by `save_plane`.
 
     Args:
@@ -165,7 +164,7 @@ def _plane(
     body: Mapping[str, Any],  # Any: JSON
     points: tuple[Point, ...],
     file: Path,
-    run: str | os.PathLike[str] | None,
+    run: AnyPath | None,
 ) -> Plane:
     for key in ("h_y_bits", "h_x_bits"):
         if body[key] is not None and not (

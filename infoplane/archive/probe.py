@@ -6,7 +6,6 @@ probe.h5.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +37,7 @@ class Probe:
 
     x: Array | None
     y: Array | None
-    y_kind: Literal["discrete", "continuous"] | None
+    y_kind: Kind | None
     row_ids: Ids
     split: NDArray[np.uint8] | None
     chain: Chain | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +19,7 @@ from infoplane.archive.store import Store, current
 from infoplane.archive.stored_rows import StoredRows
 from infoplane.errors import DamagedArchive, InputError
 from infoplane.types import Chain, LayerInfo
-from infoplane.types.arrays import Array, Digests, Json
+from infoplane.types.arrays import AnyPath, Array, Digests, Json
 
 
 class Archive(StoredRows):
@@ -335,7 +334,7 @@ def short_list(items: tuple[object, ...]) -> str:
     )
 
 
-def open_archive(path: str | os.PathLike[str], *, check: bool = True) -> Archive:
+def open_archive(path: AnyPath, *, check: bool = True) -> Archive:
     """The archive in a run folder or a packed file.
 
     Args:

@@ -16,7 +16,7 @@ from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
 from infoplane.archive.publish import make_folder
 from infoplane.errors import ArchiveError
 from infoplane.open_flags import NO_LINK
-from infoplane.types.arrays import Json
+from infoplane.types.arrays import AnyPath, Json
 
 
 class ResultLog:
@@ -34,7 +34,7 @@ class ResultLog:
 
     def __init__(
         self,
-        run_path: str | os.PathLike[str],
+        run_path: AnyPath,
         name: str = "results",
         *,
         folder: Path | None = None,
@@ -137,9 +137,7 @@ class BorrowedResultLog(ResultLog):
         folder: where new results go; None forgets them.
     """
 
-    def __init__(
-        self, run_path: str | os.PathLike[str], name: str = "results", *, folder: Path | None
-    ) -> None:
+    def __init__(self, run_path: AnyPath, name: str = "results", *, folder: Path | None) -> None:
         super().__init__(run_path, name)
         self._own = None if folder is None else ResultLog(run_path, name, folder=folder)
 

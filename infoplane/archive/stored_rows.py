@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,9 +136,9 @@ class StoredRows:
         return self._array("y" if self._label is None else label_key(self._number))
 
     @property
-    def y_kind(self) -> Literal["discrete", "continuous"] | None:
+    def y_kind(self) -> Kind | None:
         """Whether ``y`` are classes or targets."""
-        kind: Literal["discrete", "continuous"] | None = self._probe["y_kind"]
+        kind: Kind | None = self._probe["y_kind"]
         return kind if self._label is None else self._probe["labels"][self._number]["kind"]
 
     @property

@@ -11,9 +11,10 @@ from infoplane.archive import layout
 from infoplane.archive.reader import Archive, open_archive
 from infoplane.archive.store import current
 from infoplane.errors import ArchiveError, InputError
+from infoplane.types.arrays import AnyPath
 
 
-def verify(path: str | os.PathLike[str]) -> list[str]:
+def verify(path: AnyPath) -> list[str]:
     """Problems of a run folder or packed file, each naming file and key; empty when it is sound.
 
     Reads every array, recomputes every checksum, recomputes the row digests of unreduced layers,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,8 +35,8 @@ from infoplane.archive.run_header import publish_header, resumed_header
 from infoplane.archive.shard_writer import ShardWriter, finish_shard
 from infoplane.errors import ArchiveError, ArchiveLocked, InputError
 from infoplane.row_info import RowInfo
-from infoplane.types import Chain, LayerInfo
-from infoplane.types.arrays import Json, Shape
+from infoplane.types import Chain, Kind, LayerInfo
+from infoplane.types.arrays import AnyPath, Json, Shape
 
 
 class RunWriter:
@@ -76,12 +76,12 @@ class RunWriter:
     @classmethod
     def create(
         cls,
-        path: str | os.PathLike[str],
+        path: AnyPath,
         *,
         layers: Sequence[LayerInfo],
         x: ArrayLike | None,
         y: ArrayLike | None,
-        y_kind: Literal["discrete", "continuous"] | None = None,
+        y_kind: Kind | None = None,
         row_ids: ArrayLike | None = None,
         split: ArrayLike | None = None,
         chain: Chain | None = None,
@@ -90,7 +90,7 @@ class RunWriter:
         positions: ArrayLike | None = None,
         config: Mapping[str, Any] | None = None,  # Any: JSON
         store_x: bool = True,
-        x_kind: Literal["discrete", "continuous"] | None = None,
+        x_kind: Kind | None = None,
         overwrite: bool = False,
         resume: bool = False,
         durable: bool = True,

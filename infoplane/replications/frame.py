@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Shape
 
 Outcome = Literal["replicated", "not replicated", "undetermined"]
 _PAPERS = (
@@ -90,7 +91,7 @@ class Context:
 
     claim: str
     out: Path
-    seeds: tuple[int, ...]
+    seeds: Shape
     quick: bool
     say: Callable[[str], object]
 

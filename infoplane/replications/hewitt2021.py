@@ -6,12 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.replications.curves import bits_of, curves, difference_in_errors, plane_of
 from infoplane.replications.evidence import conclude, over_training
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import Task, accuracies, classified, learnt
+from infoplane.types.arrays import Ids
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,7 +31,7 @@ PROBE = 1024
 LINEAR = "vinfo:family=linear"
 
 
-def pointer_task() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def pointer_task() -> tuple[Ids, Ids]:
     """Eight bits and a pointer to one of them; the label is the bit pointed at.
 
     All 2048 sequences of nine tokens: shapes ``(2048, 9)``, ``(2048,)``.

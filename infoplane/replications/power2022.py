@@ -12,6 +12,7 @@ from infoplane.replications.curves import curves, plane_of
 from infoplane.replications.evidence import conclude, median_of, over_training
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import kept_run, recorder, update
+from infoplane.types.arrays import Ids
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +32,7 @@ LR, DECAY = 1e-3, 1.0
 LAYERS = ["square", "out"]
 
 
-def addition() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def addition() -> tuple[NDArray[np.float32], Ids]:
     """Return all pairs (a, b) modulo 29 as two indicators, shape ``(841, 58)``.
 
     The labels are ``a + b mod 29``, shape ``(841,)``.

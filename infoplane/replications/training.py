@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.replications.frame import Context
+from infoplane.types.arrays import Mask
 
 if TYPE_CHECKING:
     import torch
@@ -73,7 +74,7 @@ class Task:
     model: nn.Module
     x: NDArray[np.generic]
     y: NDArray[np.integer]
-    train: NDArray[np.bool_]
+    train: Mask
     probe: NDArray[np.integer] | None = None
 
 

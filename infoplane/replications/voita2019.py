@@ -11,11 +11,10 @@ from infoplane.replications.curves import bits_of
 from infoplane.replications.evidence import conclude, judged, lines_picture, median_of
 from infoplane.replications.frame import Context, Result, claim
 from infoplane.replications.training import kept_run, recorder
+from infoplane.types.arrays import Ids
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from infoplane.archive import Archive
     from infoplane.plane import Plane
@@ -99,7 +98,7 @@ def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
     return kept_run(ctx, f"reader-{kind}-updates{updates}-seed{seed}", train)
 
 
-def _probe(text: NDArray[np.int64], seed: int, *, causal: bool) -> tuple[Any, Any]:
+def _probe(text: Ids, seed: int, *, causal: bool) -> tuple[Any, Any]:
     """Pieces of text as they are shown, and what is to be told at each position."""
     from infoplane.data.docstrings import VOCABULARY, windows
     from infoplane.data.language import IGNORED

@@ -17,6 +17,7 @@ from infoplane.sources.chains import Declared, declared_chain
 from infoplane.sources.plan import Import, plan_import
 from infoplane.sources.probe_rows import settle_probe
 from infoplane.sources.storing import layer_infos, store_steps
+from infoplane.types import Kind
 
 
 class ArrayOptions(TypedDict, total=False):
@@ -26,8 +27,8 @@ class ArrayOptions(TypedDict, total=False):
     max_rows: int | None
     ignore_index: int
     seed: int
-    y_kind: Literal["discrete", "continuous"] | None
-    x_kind: Literal["discrete", "continuous"] | None
+    y_kind: Kind | None
+    x_kind: Kind | None
     chain: Declared
     metrics: Mapping[int, Mapping[str, float]] | None
     nonfinite: Literal["refuse", "keep"]
@@ -51,8 +52,8 @@ def from_arrays(
     max_rows: int | None = None,
     ignore_index: int = -100,
     seed: int = 0,
-    y_kind: Literal["discrete", "continuous"] | None = None,
-    x_kind: Literal["discrete", "continuous"] | None = None,
+    y_kind: Kind | None = None,
+    x_kind: Kind | None = None,
     row_ids: ArrayLike | None = None,
     split: ArrayLike | None = None,
     layers: Sequence[str] | None = None,

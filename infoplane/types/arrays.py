@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ Ids = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Digests = NDArray[np.uint64]
 Shape = tuple[int, ...]
+AnyPath = str | os.PathLike[str]
 Json = dict[str, Any]  # Any: whatever JSON holds
 
 

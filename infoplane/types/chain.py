@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 
 from infoplane.errors import InputError
+from infoplane.types.arrays import Shape
 
 Relation = Literal["cut", "declared", "partial", "no-path", "unknown"]
 _Item = TypeVar("_Item")
@@ -36,8 +37,8 @@ class LayerInfo:
     name: str
     ordinal: int
     cls: str = ""
-    shape: tuple[int, ...] = ()
-    raw_shape: tuple[int, ...] = ()
+    shape: Shape = ()
+    raw_shape: Shape = ()
     dtype: str = "float32"
     store_dtype: str = "float32"
     reduction: str = "none"

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import to_numpy
+from infoplane.types.arrays import Array, to_numpy
 
 Kind = Literal["continuous", "discrete"]
 
@@ -43,7 +43,7 @@ class Variable:
     """
 
     name: str
-    values: NDArray[Any]  # Any: float32, float64 or int64, as the kind says
+    values: Array
     kind: Kind
     notes: tuple[str, ...] = ()
     largest: float = field(init=False, repr=False, default=0.0)
