@@ -355,3 +355,16 @@ def test_the_library_raises_no_bare_error_on_purpose() -> None:
         and not name.startswith(allowed)
     }
     assert not found
+
+
+def test_the_maps_of_the_rooms_name_files_that_are_there() -> None:
+    """A table in the docstring of a room says where a new line goes."""
+    maps = {}
+    for name, path in SOURCES.items():
+        docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+        rows = [line.split("|")[2] for line in docstring.splitlines() if line.startswith("| ")]
+        if path.name == "__init__.py" and rows:
+            maps[name] = {word for row in rows[1:] for word in row.split("`")[1::2]}
+    assert len(maps) > 4
+    for room, words in maps.items():
+        assert all(f"{room}.{word}" in SOURCES for word in words), room

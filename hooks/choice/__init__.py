@@ -1,4 +1,12 @@
 """Which layers are captured.
 
-Names, patterns and what ``layers="auto"`` takes, by kinds, blocks and sums.
+| a new line about | goes to |
+|---|---|
+| how layers are asked for: names, globs, types, operations | `requests`, `layers` |
+| a kind of module | `kinds` |
+| the rule of ``layers="auto"`` | `auto` |
+| its blocks; sums; stretches between them | `blocks`; `sums`; `segments` |
+| the output of the network; what is left out | `network_output`; `left_out` |
+| what flows where in a forward | `dataflow` (the graph), `nodes`, `tracing` |
+| what a layer shows on a few rows | `layer_calls`, `operation_calls`, `look` |
 """

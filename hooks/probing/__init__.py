@@ -1,1 +1,9 @@
-"""The probe: what the network is shown, in fixed rows and batches."""
+"""The probe: what the network is shown, in fixed rows and batches.
+
+| a new line about | goes to |
+|---|---|
+| what a user may give as a probe | `probe` |
+| a form of batches or samples; of inputs | `batches`; `inputs` |
+| labels | `labels`, `ignored` |
+| how batches come to one; padding; what does not fit into memory | `joining`; `padding`; `spool` |
+"""

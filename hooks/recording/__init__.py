@@ -1,1 +1,13 @@
-"""One capture after another: planned, passed through the network, written beside training."""
+"""One capture after another: planned, passed through the network, written beside training.
+
+| a new line about | goes to |
+|---|---|
+| what is captured, and what it costs | `plan`, `outlook` |
+| one pass of the probe | `passes` |
+| when and how a capture is written | `captures`, `background`, `turn` |
+| what a loop hands over at a step | `counting` |
+| what runs beside the training | `companions` |
+| what goes wrong; a process that ends | `troubles`, `interrupts` |
+| several processes | `ranks` |
+| weights in place of activations | `weights` |
+"""

@@ -1,1 +1,1 @@
-"""What people see in terminals and notebooks: tables, progress bars, sizes."""
+"""What people see in terminals and notebooks: tables, progress bars, sizes; one file for each."""

@@ -1,10 +1,9 @@
-"""Rows that are positions of a sample.
-
-Tokens of a sequence, pixels of an image, nodes of a graph.
+"""Rows that are positions of a sample: tokens of a sequence, pixels of an image, nodes of a graph.
 
 `WantedRows` is what a user asks for, `choose_rows` settles it on one probe, `ChosenRows` is the
 result: which positions are rows, what X is at each of them, and the labels. Imports no torch, so
-that arrays of others go the same way as live layers.
+that arrays of others go the same way as live layers. Labels that are made from tokens are a table
+in `label_rules`, masks are found in `masks`, X is in `inputs`.
 """
 
 from infoplane.positions.chosen import ChosenRows, choose_rows
