@@ -299,6 +299,56 @@ def test_a_layer_in_batches_of_other_rows_is_random_in_eval_mode_too() -> None:
     assert chain.noisy == ("2", "3") and ("0", "2") in chain.fresh_noise
 
 
+class InBatch(nn.Module):
+    """Rows that depend on their place in the batch or on rows there; subclasses say how."""
+
+    layers = ("a", "b", "c")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(6, 3), nn.Linear(3, 3), nn.Linear(3, 4)
+
+    def mixed(self, rows: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.c(torch.tanh(self.b(self.mixed(torch.relu(self.a(x))))))  # type: ignore[no-any-return]
+
+
+class SumOfRowsBefore(InBatch):
+    def mixed(self, rows: Tensor) -> Tensor:
+        return rows + 0.1 * rows.cumsum(0)
+
+
+class SumOfRowsBehind(InBatch):
+    def mixed(self, rows: Tensor) -> Tensor:
+        return rows + 0.1 * rows.flip(0).cumsum(0).flip(0)
+
+
+class NumberOfRow(InBatch):
+    def mixed(self, rows: Tensor) -> Tensor:
+        return rows + torch.arange(len(rows))[:, None] / len(rows)
+
+
+class SamplesAsTime(InBatch):
+    """A recurrent layer that takes the samples for steps of time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(3, 3)
+
+    def mixed(self, rows: Tensor) -> Tensor:
+        return self.rnn(rows[:, None])[0][:, 0]  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("build", [SumOfRowsBefore, SumOfRowsBehind, NumberOfRow, SamplesAsTime])
+def test_rows_that_depend_on_others_of_the_batch_are_said_and_are_no_fault(build: type) -> None:
+    torch.manual_seed(0)
+    chain = interchange(build(), inputs(0)[0], ["a", "b", "c"])
+    assert chain.coupled == ("b", "c")
+    assert judged(trained(build, 0, steps=1, schedule=ip.at(0))).passed
+
+
 class Carrying(nn.Module):
     """A recurrent network whose state goes on from batch to batch."""
 

@@ -125,6 +125,7 @@ class Bench:
         patches: Mapping[str, Patch] | None = None,
         *,
         first: int | None = None,
+        last: int | None = None,
         **options: Any,  # Any: of `run`
     ) -> set[str]:
         """The layers that give something else than a reference, compared as they arrive.
@@ -134,12 +135,14 @@ class Bench:
             tolerance: of a layer, see `same`.
             rows, seed, patches: as of `run`.
             first: so many rows are compared; all when left out.
+            last: so many of the last rows are compared, with the first of the reference.
             options: further ones of `run`.
         """
         found: set[str] = set()
 
         def compare(name: str, value: Tensor) -> None:
-            if not same(value[:first], reference[name][:first], tolerance(name)):
+            shown = value[:first] if last is None else value[-last:]
+            if not same(shown, reference[name][: last or first], tolerance(name)):
                 found.add(name)
 
         self.run(rows, seed, patches, see=compare, **options)

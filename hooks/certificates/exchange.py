@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial
 
 import torch
@@ -106,11 +106,21 @@ class Exchange:
             moved = differing(rows.x, patches=put_back, after=after, carry=True)
             (shared if name in found.carried else fresh).update(moved)
         if found.coupled:
-            value = torch.cat([self._plain[name][: rows.half], self._far[name][rows.half :]])
-            patches: dict[str, Patch] = {name: partial(_put, value)}
-            moved = differing(rows.mixed, patches=patches, after=after, first=rows.half)
+            moved = self._in_other_company(name, differing, after)
             (shared if name in found.coupled else fresh).update(moved)
         return shared, fresh
+
+    def _in_other_company(
+        self, name: str, differing: Callable[..., set[str]], after: int | None
+    ) -> set[str]:
+        """Layers that differ, given this one, where other rows stand in the batch."""
+        rows = self._rows
+        own, away = self._plain[name][: rows.half], self._far[name][rows.half :]
+        if self._found.random:  # noise has its place in the batch
+            patches = {name: partial(_put, torch.cat([own, away]))}
+            return differing(rows.mixed, patches=patches, after=after, first=rows.half)
+        patches = {name: partial(_put, torch.cat([away, own]))}
+        return differing(rows.moved, patches=patches, after=after, last=rows.half)
 
     def _on_a_path(self, site: Site, row: Mapping[str, Relation], names: Container[str]) -> Pairs:
         """Pairs of this layer and those of some layers that lie on a path from it."""

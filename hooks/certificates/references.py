@@ -35,8 +35,10 @@ class TestRows:
 
     Attributes:
         count: k.
-        half: k / 2: so many rows of ``mixed`` are those of x.
-        x, other, both, mixed: probes of k, k, 2 k and k rows.
+        half: k / 2: so many rows of ``mixed`` and ``moved`` are the first of x.
+        x, other, both: probes of k, k and 2 k rows.
+        mixed: the first rows of x at their places, beside k - half rows of the other set.
+        moved: the same behind those of the other set: what comes before is another too.
     """
 
     __test__ = False  # no test case, whatever the name says to pytest
@@ -46,6 +48,7 @@ class TestRows:
         self.x, self.other = probe.take(x), probe.take(other)
         self.both = probe.take(np.concatenate([x, other]))
         self.mixed = probe.take(np.concatenate([x[: self.half], other[self.half :]]))
+        self.moved = probe.take(np.concatenate([other[self.half :], x[: self.half]]))
 
 
 @dataclass(frozen=True)
@@ -99,8 +102,10 @@ def find_references(
     rounding = _rounding(bench, rows, plain)
     advance()
     coupled = set[str]()
-    if bench.focus.separate:
+    if bench.focus.separate and random:  # noise has its place in the batch
         coupled = bench.differing(plain, alike_but_for_rounding, rows.mixed, first=rows.half)
+    elif bench.focus.separate:
+        coupled = bench.differing(plain, alike_but_for_rounding, rows.moved, last=rows.half)
     advance()
     return References(frozenset(random), frozenset(coupled), frozenset(carried), rounding)
 
