@@ -134,7 +134,13 @@ def numeric(metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def missing(package: str, extra: str, error: ImportError) -> MissingExtra:
-    """The error that names the extra to install."""
+    """Return the error that names the extra to install.
+
+    Args:
+        package: the one that is missing.
+        extra: of infoplane, that brings it.
+        error: of the import.
+    """
     wanted = MissingExtra(package, extra)
     wanted.__cause__ = error
     return wanted

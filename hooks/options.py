@@ -257,7 +257,14 @@ class Options(CaptureOptions):
         mode: Mode | None = None,
         written: Collection[str] | None = None,
     ) -> contextlib.AbstractContextManager[NetworkState]:
-        """The surroundings of looking at the network before anything is captured."""
+        """Return the surroundings of looking at the network before anything is captured.
+
+        Args:
+            model: the bare network.
+            step: whose seed is taken; None for that of the run.
+            mode: another one than that of the captures.
+            written: names of what forwards write into; None where that is unknown.
+        """
         return isolated(
             model,
             mode=mode or self.mode,
@@ -270,7 +277,14 @@ class Options(CaptureOptions):
     def isolation(
         self, model: nn.Module, *, step: int, mode: Mode | None, written: Collection[str] | None
     ) -> Isolation:
-        """Return the surroundings of the capture of ``step``."""
+        """Return the surroundings of the capture of ``step``.
+
+        Args:
+            model: the bare network.
+            step: whose seed is taken.
+            mode: another one than that of the captures.
+            written: names of what forwards write into; None where that is unknown.
+        """
         return Isolation(
             model,
             mode=mode or self.mode,

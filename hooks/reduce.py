@@ -193,7 +193,13 @@ class Reduction:
 def reduction(
     spec: str | Custom | None, layer: str, raw_shape: Shape, *, seed: int = 0
 ) -> Reduction | None:
-    """The `Reduction` of one layer; None for ``none``.
+    """Return the `Reduction` of one layer; None for ``none``.
+
+    Args:
+        spec: as ``reduce=`` takes it.
+        layer: its name.
+        raw_shape: of one row.
+        seed: of random projections.
 
     Raises:
         InputError: unknown spec, or one that does not fit the layer's shape.

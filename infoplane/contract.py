@@ -103,7 +103,12 @@ class Estimator(Protocol):
         """Say whether it takes two variables of these kinds."""
 
     def estimate(self, a: Variable, b: Variable, *, rng: Generator | None = None) -> Estimate:
-        """Estimate I(a;b) from paired rows."""
+        """Estimate I(a;b) from paired rows.
+
+        Args:
+            a, b: of the same rows.
+            rng: for estimators that draw.
+        """
 
 
 @runtime_checkable
@@ -165,7 +170,14 @@ class SharesPlanePoint(Protocol):
     def estimate_plane_point(
         self, x: Any, z: Any, y: Any, *, rng: Generator | None = None
     ) -> Points:  # Any: variables; some families take None for one that is not there
-        """Estimate both quantities of one layer."""
+        """Estimate both quantities of one layer.
+
+        Args:
+            x: the input.
+            z: the layer.
+            y: the labels, or None.
+            rng: for estimators that draw.
+        """
 
 
 @runtime_checkable
@@ -178,7 +190,14 @@ class SharesLayer(Protocol):
 
     @staticmethod
     def estimate_together(several: Sequence[Any], x: Any, z: Any, y: Any) -> list[Points]:
-        """Return for each of ``several`` the points that it gives alone."""
+        """Return for each of ``several`` the points that it gives alone.
+
+        Args:
+            several: estimators of one family.
+            x: the input.
+            z: the layer.
+            y: the labels, or None.
+        """
 
 
 @runtime_checkable
@@ -194,7 +213,15 @@ class SharesHalves(Protocol):
         *,
         rng: Generator | None = None,
     ) -> list[Points]:
-        """Return the points of the first and the second half of each split, shape ``(n,)`` each."""
+        """Return the points of the first and the second half of each split, shape ``(n,)`` each.
+
+        Args:
+            x: the input.
+            z: the layer.
+            y: the labels, or None.
+            splits: which rows are in the first half.
+            rng: for estimators that draw.
+        """
 
 
 @runtime_checkable
@@ -208,7 +235,13 @@ class SharesLabels(Protocol):
         *,
         rng: Generator | None = None,
     ) -> list[Points]:
-        """Return the points of I(Z;Y) for each labelling, shape ``(n,)`` each."""
+        """Return the points of I(Z;Y) for each labelling, shape ``(n,)`` each.
+
+        Args:
+            z: the layer.
+            labels: the labellings.
+            rng: for estimators that draw.
+        """
 
 
 @runtime_checkable
@@ -237,7 +270,14 @@ class ReadsBlocks(Protocol):
     def estimate_rows(
         self, x: Variable | None, z: Rows, y: Variable | None, *, rng: Generator | None = None
     ) -> Points:
-        """Estimate both quantities from blocks of rows."""
+        """Estimate both quantities from blocks of rows.
+
+        Args:
+            x: the input.
+            z: the layer, block by block.
+            y: the labels, or None.
+            rng: for estimators that draw.
+        """
 
 
 @runtime_checkable

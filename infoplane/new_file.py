@@ -75,7 +75,13 @@ def write_text(target: str | Path, text: str) -> Path:
 def write_csv(
     target: str | Path, columns: Sequence[str], rows: Sequence[Mapping[str, object]]
 ) -> Path:
-    """Write rows as UTF-8 CSV with a header by way of `new_file`; returns its path."""
+    """Write rows as UTF-8 CSV with a header by way of `new_file`; returns its path.
+
+    Args:
+        target: the file.
+        columns: its header.
+        rows: one mapping for each line.
+    """
     with new_file(target) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()

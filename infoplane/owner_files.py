@@ -30,6 +30,11 @@ def write_owned(path: Path, content: bytes, *, replace: bool = True) -> None:
 
     An existing one stays unless ``replace``.
 
+    Args:
+        path: the file.
+        content: its bytes.
+        replace: take the place of a file that is there.
+
     Raises:
         OSError: the system refuses.
     """

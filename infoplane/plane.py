@@ -225,6 +225,10 @@ class Plane:
 
         A collection matches any of its members.
 
+        Args:
+            step, layer, estimator, sense: one, or several; None for all.
+            quantity: ``i_xz`` or ``i_zy``.
+
         Raises:
             InputError: a named layer or estimator is not in the plane.
         """

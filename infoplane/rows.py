@@ -162,7 +162,10 @@ def codes_of_keys(keys: Digests) -> Ids:
 def joint_entropies(keys: Digests, other: Ids, symbols: int) -> tuple[float, float, int]:
     """Return plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own.
 
-    A by mixed keys, B by codes below ``symbols``, both of shape ``(n,)``.
+    Args:
+        keys: mixed keys of A, shape ``(n,)``.
+        other: codes of B below ``symbols``, shape ``(n,)``.
+        symbols: how many B has.
     """
     from infoplane import rows_compiled
 

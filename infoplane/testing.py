@@ -34,7 +34,14 @@ class KnownPair:
 def gaussian_pair(
     n: int = 2000, *, dim: int = 1, correlation: float = 0.8, rng: np.random.Generator
 ) -> KnownPair:
-    """Two Gaussian vectors with coordinate-wise correlation r: I = -dim/2 log2(1 - r^2)."""
+    """Return two Gaussian vectors with correlation r: I = -dim/2 log2(1 - r^2).
+
+    Args:
+        n: rows.
+        dim: of both.
+        correlation: r, coordinate by coordinate.
+        rng: draws them.
+    """
     a = rng.normal(size=(n, dim))
     b = correlation * a + np.sqrt(1 - correlation**2) * rng.normal(size=(n, dim))
     return KnownPair(
@@ -48,7 +55,14 @@ def gaussian_pair(
 def noisy_symbols(
     n: int = 2000, *, symbols: int = 4, flip: float = 0.2, rng: np.random.Generator
 ) -> KnownPair:
-    """A uniform symbol through a symmetric channel: I = log2 K - h(flip) - flip log2(K - 1)."""
+    """Return a symbol before and after a channel: I = log2 K - h(flip) - flip log2(K - 1).
+
+    Args:
+        n: rows.
+        symbols: K, uniform.
+        flip: chance that another one arrives.
+        rng: draws them.
+    """
     a = rng.integers(0, symbols, n)
     wrong = rng.random(n) < flip
     b = np.where(wrong, (a + rng.integers(1, symbols, n)) % symbols, a)
@@ -62,9 +76,14 @@ def noisy_symbols(
 
 
 def separated_classes(n: int = 2000, *, classes: int = 4, rng: np.random.Generator) -> KnownPair:
-    """Labels and a layer in which every class is far from the others.
+    """Return labels and a layer in which every class is far from the others.
 
     I = H(labels) = log2 K for equal classes.
+
+    Args:
+        n: rows.
+        classes: how many.
+        rng: draws them.
     """
     y = np.arange(n) % classes
     z = 100.0 * y[:, None] + rng.uniform(-0.5, 0.5, size=(n, 2))
@@ -93,6 +112,11 @@ def check_estimator(
     rows raise; the traits hold on small hard samples (bounds, chain, unit, codes, edges). With
     ``tolerance_bits`` also every abs(estimate - truth): leave it out for numbers that are no
     Shannon information.
+
+    Args:
+        estimator: what is tried.
+        tolerance_bits: how far an estimate may lie from the truth.
+        seed: of the cases.
 
     Raises:
         AssertionError: naming the promise that was broken.

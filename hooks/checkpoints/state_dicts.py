@@ -137,6 +137,13 @@ def fill_model(
 ) -> tuple[str, ...]:
     """Load stored tensors into a model; returns the keys left out, none where ``strict``.
 
+    Args:
+        model: filled in place.
+        state: stored tensors by name.
+        match: which of them goes where, see `match_keys`.
+        strict: refuse what does not fit, in place of leaving it out.
+        where: the file, for messages.
+
     Raises:
         CheckpointMismatch: keys are missing or unexpected, or shapes differ.
     """

@@ -92,7 +92,13 @@ class LayerCall:
             return likely
 
     def settle_axis(self, n: int, twin: LayerCall | None, other_n: int) -> None:
-        """Find the axis of the rows, from the shapes for two numbers of rows."""
+        """Find the axis of the rows, from the shapes for two numbers of rows.
+
+        Args:
+            n: rows of the first forward.
+            twin: the same call in a forward of another number of rows.
+            other_n: rows of that forward.
+        """
         try:
             self.axis = outputs.row_axis(
                 self.named.module,

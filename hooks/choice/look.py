@@ -79,6 +79,11 @@ class Look:
 def look(model: nn.Module, probe: Probe, options: Options) -> Look:
     """Look at the network with a few probe rows; it is left as it was found.
 
+    Args:
+        model: the bare network.
+        probe: its rows.
+        options: of the recording.
+
     Raises:
         CaptureError: a layer cannot be found or captured.
         InputError: the network takes one batch size only, and the probe is no multiple of it.
@@ -272,7 +277,13 @@ class _Sizes:
 
 
 def few_rows(probe: Probe, count: int, device: torch.device) -> Inputs:
-    """The first ``count`` rows of a probe, from its beginning again where it has fewer."""
+    """Return the first ``count`` rows of a probe, from its beginning again where it has fewer.
+
+    Args:
+        probe: the rows.
+        count: how many.
+        device: where they are put.
+    """
     few = probe.take(np.arange(count) % probe.n)
     return next(few.batches(count, device))[1]
 

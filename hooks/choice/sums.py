@@ -68,7 +68,13 @@ def is_layer(candidate: Candidate, network: Network) -> bool:
 
 
 def branch_of(total: Sum, flow: Dataflow, data: set[Node]) -> set[Node]:
-    """What lies between the stream before and the sum."""
+    """Return what lies between the stream before and the sum.
+
+    Args:
+        total: the sum.
+        flow: the graph of one forward.
+        data: nodes that follow from the input.
+    """
     if total.first not in data or total.second not in data:
         return set()
     first, second = flow.before([total.first]), flow.before([total.second])

@@ -254,9 +254,17 @@ def isolated(
     device: torch.device,
     written: Collection[str] | None = None,
 ) -> Iterator[NetworkState]:
-    """`Isolation` for what runs before training.
+    """Isolate a network for what runs before training; yields what it holds.
 
     Where nothing of the user's is at stake in an interrupt.
+
+    Args:
+        model: the bare network.
+        mode: ``eval``, ``train``, or ``user``: as it stands.
+        seed: of every random generator; None leaves them.
+        autocast: dtype to compute in, or None.
+        device: of the parameters.
+        written: names of what forwards write into, which is copied; None where that is unknown.
 
     Yields:
         What the network holds; afterwards it says what the forwards changed.

@@ -43,9 +43,15 @@ def parts(output: Any) -> dict[int | str, Any]:  # Any: whatever the layer retur
 def rule(
     module: nn.Module, output: Any, where: str, selector: Selector | None = None
 ) -> Selector | None:  # Any: layer output
-    """The selector that picks the tensor of ``output``.
+    """Return the selector that picks the tensor of ``output``.
 
     None when the output is the tensor itself.
+
+    Args:
+        module: what returned it.
+        output: what it returned.
+        where: name of the layer, for messages.
+        selector: the user's own, which wins.
 
     Raises:
         UnsupportedOutput: no tensor in it, or several and no rule to choose.
@@ -109,6 +115,11 @@ def pick(
 
     Samples come first in nested and packed tensors.
 
+    Args:
+        output: what a layer returned.
+        selector: an index, a key or a callable; None for the output itself.
+        where: name of the layer, for messages.
+
     Raises:
         UnsupportedOutput: it is not there, not a tensor, or complex or sparse.
     """
@@ -170,9 +181,14 @@ def is_packed(output: Any, selector: Selector | None) -> bool:  # Any: whatever 
 def put(
     output: Any, selector: Selector | None, tensor: Tensor
 ) -> Any:  # Any: a layer's output goes back in the form it came
-    """``output`` with the selected tensor replaced.
+    """Return ``output`` with the selected tensor replaced.
 
     The inverse of `pick` for the interchange test.
+
+    Args:
+        output: what a layer returned.
+        selector: which tensor; None for the output itself.
+        tensor: takes its place.
 
     Raises:
         UnsupportedOutput: a callable selector or a nested tensor cannot be put back.

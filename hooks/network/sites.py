@@ -104,7 +104,12 @@ def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: mod
 def with_argument(
     args: tuple[Any, ...], kwargs: dict[str, Any], value: Any
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:  # Any: module arguments
-    """Module arguments with what `arguments` showed replaced by ``value``."""
+    """Return module arguments with what `arguments` showed replaced by ``value``.
+
+    Args:
+        args, kwargs: as the module got them.
+        value: takes the place of its input.
+    """
     if len(args) == 1 and not any(isinstance(v, Tensor) for v in kwargs.values()):
         return (value,), kwargs
     return tuple(value[i] for i in range(len(args))), {k: value[k] for k in kwargs}

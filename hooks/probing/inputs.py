@@ -30,6 +30,11 @@ def map_tensors(
 
     ``f(its name, tensor, the same one of each other structure)``.
 
+    Args:
+        f: gets name and tensor.
+        value: a tensor, or a structure of them.
+        name: of ``value``.
+
     Example:
         >>> map_tensors(lambda name, t: t + 1, {"x": torch.zeros(1), "scale": 2.0})
         {'x': tensor([1.]), 'scale': 2.0}
@@ -102,7 +107,12 @@ _TEXTS = (
 
 
 def as_argument(name: str, value: Any, dtype: torch.dtype | None = None) -> Any:  # Any: see above
-    """One argument in the form in which the network gets it.
+    """Return one argument in the form in which the network gets it.
+
+    Args:
+        name: for messages.
+        value: as it was given.
+        dtype: in which the network computes, for floats.
 
     Raises:
         InputError: nothing that can be cut into batches or passed on.

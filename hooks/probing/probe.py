@@ -172,6 +172,11 @@ def call(model: nn.Module, inputs: Inputs, forward: Forward | None = None) -> ob
     """Run the model on inputs, in the way that their type asks for.
 
     ``model(x)``, ``model(*xs)``, ``model(**xs)``, or the user's ``forward(model, inputs)``.
+
+    Args:
+        model: the network.
+        inputs: a tensor, a tuple, or a mapping of arguments.
+        forward: how to call it instead.
     """
     if forward is not None:
         return forward(model, inputs)

@@ -71,7 +71,13 @@ def mapped_tensor(array: Array) -> Tensor:
 
 
 def cast_on_disk(name: str, array: Array, dtype: torch.dtype) -> Tensor:
-    """A mapped array of floats in the dtype in which the network computes."""
+    """Return a mapped array of floats in the dtype in which the network computes.
+
+    Args:
+        name: of the input.
+        array: shape ``(n, ...)``, on disk.
+        dtype: of the network.
+    """
     spool = Spool(name)
     rows = max(1, _BLOCK_BYTES // max(array[:1].nbytes, 1))
     for start in range(0, len(array), rows):

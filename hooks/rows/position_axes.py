@@ -23,7 +23,14 @@ TOLERANCE = 1e-5
 def values_of(
     model: nn.Module, sites: Sequence[Site], inputs: Inputs, forward: Forward | None
 ) -> Values:
-    """What every site gives on these inputs, samples first. The caller isolates the model."""
+    """Return what every site gives on these inputs, samples first.
+
+    Args:
+        model: isolated by the caller.
+        sites: where to look.
+        inputs: of a few samples.
+        forward: as for the recorder.
+    """
     seen: Values = {}
 
     def visit(site: Site, value: Any) -> None:  # Any: layer output

@@ -31,9 +31,15 @@ _FEW = 4
 def settle_rows(
     model: nn.Module, probe: Probe, found: Survey, options: Options
 ) -> tuple[Survey, Rows]:
-    """The rows of a run, and the survey with the layers that have them.
+    """Settle the rows of a run, and return the survey with the layers that have them.
 
     The caller isolates the model.
+
+    Args:
+        model: isolated by the caller.
+        probe: its samples.
+        found: the layers that were chosen.
+        options: of the recording.
 
     Raises:
         InputError: the probe cannot give such rows. UnsupportedOutput: a layer asked for by name
@@ -50,7 +56,13 @@ def settle_rows(
 
 
 def named_inputs(model: nn.Module, probe: Probe, options: Options) -> dict[str, Tensor]:
-    """The probe's inputs under the names of the arguments that the network takes them as."""
+    """Return the probe's inputs under the names of the arguments that take them.
+
+    Args:
+        model: the bare network.
+        probe: its samples.
+        options: of the recording.
+    """
     tensors = probe.tensors()
     if isinstance(probe.inputs, dict) or options.forward is not None:
         return tensors

@@ -44,7 +44,13 @@ class Rows(Protocol):
         ...
 
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
-        """The rows in a batch of samples: from ``(samples, *raw_shape)`` to ``(rows, *shape)``."""
+        """Return the rows in a batch of samples: ``(samples, *raw_shape)`` to ``(rows, *shape)``.
+
+        Args:
+            site: the layer.
+            tensor: its output for the batch.
+            batch: which samples of the probe.
+        """
         ...
 
     def valid(self, site: Site, batch: slice) -> Tensor | None:
@@ -61,7 +67,13 @@ class Rows(Protocol):
 
 
 def check_shape(site: Site, tensor: Tensor, expected: Shape) -> None:
-    """Refuse an output of another shape than when the recorder attached."""
+    """Refuse an output of another shape than when the recorder attached.
+
+    Args:
+        site: the layer.
+        tensor: its output.
+        expected: its shape, rows first.
+    """
     if tuple(tensor.shape) != expected:
         raise UnsupportedOutput(
             f"layer {site.name!r} gave shape {tuple(tensor.shape)} for {expected[0]} rows, "

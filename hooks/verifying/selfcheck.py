@@ -69,6 +69,13 @@ def check_live(
 
     The network is run again with the seeds of the step, and once more with others: in eval mode
     nothing may change by that.
+
+    Args:
+        archive: the stored run.
+        step: which of its steps.
+        plan: of the recording.
+        model: the live network, with the weights of that step.
+        probe: its rows.
     """
     o = plan.options
 

@@ -24,9 +24,14 @@ _PLAIN_FILTERS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
 
 
 def node(group: h5py.Group, path: str, where: str) -> Any:  # Any: group or dataset
-    """The group or dataset at ``path``, walked one hard link at a time.
+    """Return the group or dataset at ``path``, walked one hard link at a time.
 
     Soft and external links are refused.
+
+    Args:
+        group: where the walk begins.
+        path: names, with slashes between.
+        where: the file, for messages.
 
     Raises:
         DamagedArchive: missing, or a link that is not hard.
@@ -51,6 +56,11 @@ def has(group: h5py.Group, name: str, where: str) -> bool:
     """Whether a group has an entry of this name, without opening it.
 
     `node` refuses one that is a link.
+
+    Args:
+        group: an open group.
+        name: of the entry.
+        where: the file, for messages.
     """
     with naming(f"{where}: key '{name}'"):
         return name.encode() in group.id
@@ -59,7 +69,14 @@ def has(group: h5py.Group, name: str, where: str) -> bool:
 def require_own_storage(
     d: Any, window: Window, nbytes: int, where: str
 ) -> None:  # Any: h5py's id of a dataset
-    """Refuse virtual and external storage, unknown filters, and claims beyond what is stored."""
+    """Refuse virtual and external storage, unknown filters, and claims beyond what is stored.
+
+    Args:
+        d: h5py's id of a dataset.
+        window: the guarded file.
+        nbytes: that its shape claims.
+        where: file and key, for messages.
+    """
     plist = d.get_create_plist()
     kind = plist.get_layout()
     if kind == h5py.h5d.VIRTUAL or plist.get_external_count():
@@ -112,6 +129,12 @@ def checked_array(
     """Return the dataset at ``path``, checked.
 
     It is an array of this shape and dtype with storage of its own.
+
+    Args:
+        group, path: where it lies.
+        window: the guarded file.
+        shape, dtype: as the header states them.
+        where: the file, for messages.
 
     Raises:
         DamagedArchive: anything else.

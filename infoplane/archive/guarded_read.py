@@ -42,9 +42,15 @@ def _fill(view: memoryview, fd: int, offset: int) -> Iterator[memoryview]:
 
 
 def read_placed(path: Path, offset: object, shape: Shape, dtype: str, crc: object) -> Array | None:
-    """An array from where a shard's table says its bytes are, without opening HDF5.
+    """Return an array from where a shard's table says its bytes are, without HDF5.
 
     None unless they are there and have this CRC-32.
+
+    Args:
+        path: of the file.
+        offset: of the first byte, as the table claims.
+        shape, dtype: of the array.
+        crc: CRC-32 of its bytes.
     """
     nbytes = math.prod(shape) * np.dtype(dtype).itemsize
     if not isinstance(offset, int) or isinstance(offset, bool) or offset < 0 or not nbytes:
@@ -65,9 +71,16 @@ def read_placed(path: Path, offset: object, shape: Shape, dtype: str, crc: objec
 def read_rows(
     d: Any, window: Window, start: int, stop: int, where: str, crc: int = 0
 ) -> tuple[Array, int]:  # Any: h5py dataset, stored dtype
-    """Rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far.
+    """Return rows ``start:stop`` of a checked dataset, and the CRC-32 of all rows so far.
 
     Contiguous data is read outside HDF5's global lock.
+
+    Args:
+        d: the dataset, shape ``(rows, ...)``.
+        window: the guarded file.
+        start, stop: which rows.
+        where: file and key, for messages.
+        crc: of the rows before.
     """
     with naming(where):
         out = np.empty((stop - start, *d.shape[1:]), d.dtype)
@@ -94,7 +107,13 @@ def read_array(
     crc: object,
     where: str,
 ) -> Array:
-    """A whole array with one leading row axis, checked against its CRC-32.
+    """Return a whole array with one leading row axis, checked against its CRC-32.
+
+    Args:
+        group, path: where it lies.
+        window: the guarded file.
+        shape, dtype, crc: as the header states them.
+        where: the file, for messages.
 
     Raises:
         DamagedArchive: wrong structure or checksum.
@@ -109,7 +128,13 @@ def read_array(
 
 
 def read_meta(group: h5py.Group, name: str, window: Window, where: str) -> bytes:
-    """The JSON text in a scalar fixed-length string dataset.
+    """Return the JSON text in a scalar fixed-length string dataset.
+
+    Args:
+        group: an open group.
+        name: of the dataset.
+        window: the guarded file.
+        where: the file, for messages.
 
     Raises:
         NotAnArchive: no such key: an HDF5 file of another program.

@@ -234,6 +234,11 @@ def says_format(text: bytes, kind: str, where: str) -> bool:
 
     A glance where it begins as ours do, else all of it is read.
 
+    Args:
+        text: of a header.
+        kind: the format.
+        where: the file, for messages.
+
     Raises:
         DamagedArchive: not JSON.
     """
@@ -247,6 +252,11 @@ def unsealed(text: str | bytes, kind: str, where: str) -> Json:
     """Return the body of a sealed JSON text of the given ``format``.
 
     Format, version and checksum are checked.
+
+    Args:
+        text: as `sealed` made it.
+        kind: the format that it should have.
+        where: the file, for messages.
 
     Raises:
         NotAnArchive: the format is not ``kind``.
@@ -280,6 +290,11 @@ def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> No
     """Refuse a major version that is newer than ``ours``, or 0.
 
     A newer minor only adds what may be ignored.
+
+    Args:
+        version: as a header states it.
+        where: the file, for messages.
+        ours: the newest that is known.
 
     Raises:
         VersionError: naming the version found and what to do.

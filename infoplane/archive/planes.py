@@ -33,6 +33,11 @@ def save_plane(plane: Plane, path: AnyPath, *, overwrite: bool = False) -> Path:
     tools the numbers also lie in ``/bits`` with the dimensions ``quantity, series, layer, step`` as
     HDF5 dimension scales (xarray, MATLAB and R open it); absent cells are NaN there.
 
+    Args:
+        plane: what is written.
+        path: of the file.
+        overwrite: replace a file.
+
     Raises:
         ArchiveExists: the file exists and ``overwrite`` is False.
     """

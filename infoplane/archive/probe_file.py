@@ -19,13 +19,26 @@ from infoplane.types.arrays import Array, Json, Shape
 
 
 def write_probe(path: Path, probe: Probe, run_uuid: str, *, durable: bool) -> None:
-    """Publish probe.h5."""
+    """Publish probe.h5.
+
+    Args:
+        path: of the file.
+        probe: what is written.
+        run_uuid: identity of its run.
+        durable: sync the file.
+    """
     with publishing_h5(path, durable=durable, replace=True) as file:
         fill_probe(file, probe, run_uuid)
 
 
 def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
-    """Write the probe into a group (the root of probe.h5, or ``/probe`` of a packed file)."""
+    """Write the probe into a group: the root of probe.h5, ``/probe`` of a packed file.
+
+    Args:
+        group: takes it.
+        probe: what is written.
+        run_uuid: identity of its run.
+    """
     arrays = {
         "x": probe.x,
         "y": probe.y,
@@ -83,7 +96,13 @@ def _words(probe: Probe) -> Json:
 
 
 def read_probe_meta(group: h5py.Group, window: Window, where: str) -> Json:
-    """The sealed header of a probe."""
+    """Return the sealed header of a probe.
+
+    Args:
+        group: of the probe.
+        window: the guarded file.
+        where: the file, for messages.
+    """
     body = checked_header(read_meta(group, layout.META, window, where), layout.PROBE, where)
     body.setdefault("labels", [])
     return body
@@ -92,7 +111,15 @@ def read_probe_meta(group: h5py.Group, window: Window, where: str) -> Json:
 def read_probe_array(
     group: h5py.Group, window: Window, meta: Json, key: str, where: str
 ) -> Array | None:
-    """One array of the probe, checked; None when it was not stored."""
+    """Return one array of the probe, checked; None when it was not stored.
+
+    Args:
+        group: of the probe.
+        window: the guarded file.
+        meta: its header.
+        key: of the array.
+        where: the file, for messages.
+    """
     entry = meta["arrays"].get(key)
     if entry is None:
         return None

@@ -203,7 +203,14 @@ def sync_dir(folder: Path) -> None:
 def publishing_h5(
     target: Path, *, durable: bool = True, replace: bool = False, tag: str = ""
 ) -> Iterator[h5py.File]:
-    """Like `publishing`, yielding an open HDF5 file."""
+    """Yield an open HDF5 file that becomes ``target``, see `publishing`.
+
+    Args:
+        target: the file.
+        durable: sync it.
+        replace: take the place of a file that is there.
+        tag: begins the name of the temporary.
+    """
     with publishing(target, durable=durable, replace=replace, tag=tag) as sink:
         with SinkFile(sink) as file:
             yield file
@@ -275,6 +282,11 @@ def set_aside(file: h5py.File, path: str, shape: Shape, dtype: str) -> h5py.Data
     """Make a dataset whose bytes have their place in the file at once.
 
     They are filled by whoever asks for it (`Sink.put`), not by HDF5.
+
+    Args:
+        file: a new file.
+        path: of the dataset.
+        shape, dtype: of what will be put there.
     """
     links, creation = _at_once()
     return h5py.Dataset(
@@ -308,7 +320,14 @@ def _at_once() -> tuple[Any, Any]:  # Any: h5py's property lists
 
 
 def publish_text(target: Path, text: str, *, durable: bool = True, replace: bool = False) -> None:
-    """Publish a small UTF-8 file."""
+    """Publish a small UTF-8 file.
+
+    Args:
+        target: the file.
+        text: its content.
+        durable: sync it.
+        replace: take the place of a file that is there.
+    """
     with publishing(target, durable=durable, replace=replace) as sink:
         sink.write(text.encode("utf-8"))
 
@@ -317,6 +336,11 @@ def put_meta(group: h5py.Group, name: str, text: str) -> None:
     """Write a JSON text as a scalar UTF-8 dataset of fixed length.
 
     No heap of variable-length strings that a hostile file could inflate.
+
+    Args:
+        group: takes it.
+        name: of the dataset.
+        text: JSON.
     """
     raw = text.encode("utf-8") or b"\0"
     kind, (links, creation) = _text(len(raw)), _at_once()
@@ -328,7 +352,13 @@ def put_meta(group: h5py.Group, name: str, text: str) -> None:
 def put_array(
     group: h5py.Group, key: str, a: np.ndarray[Any, Any]
 ) -> Json:  # Any: every stored dtype; JSON
-    """Write a storable array; what a header says of it, for `array_entry` to read."""
+    """Write a storable array; return what a header says of it, for `array_entry` to read.
+
+    Args:
+        group: takes it.
+        key: of the dataset.
+        a: as `layout.storable` made it.
+    """
     group.create_dataset(key, data=a)
     return {"shape": list(a.shape), "dtype": a.dtype.str, "crc32": crc32(a)}
 

@@ -30,6 +30,11 @@ def shard_names(run: Path) -> list[ShardName]:
 def make_run_folder(run: Path, *, overwrite: bool, resume: bool) -> None:
     """Make the folder of a run, or check that one that is there may be written to.
 
+    Args:
+        run: the folder.
+        overwrite: a run that is there is replaced.
+        resume: it goes on.
+
     Raises:
         ArchiveError: the folder cannot be made.
         ArchiveExists: it holds a run that is neither to be replaced nor to go on, or other files.
@@ -112,6 +117,11 @@ def sweep(run: Path, rank: int, *, exclusive: bool) -> None:
     """Remove temporaries that a killed writer of this rank left.
 
     Where the run has no lock, only those older than an hour.
+
+    Args:
+        run: the folder.
+        rank: of this writer.
+        exclusive: whether it holds the lock.
     """
     tags = [f"r{rank:04d}-"]
     if rank == 0:

@@ -197,7 +197,12 @@ SCHEMAS: dict[str, type[msgspec.Struct]] = {
 
 
 def checked_header(text: str | bytes, kind: str, where: str) -> Json:
-    """`layout.unsealed`, with its types checked.
+    """Return a sealed header, see `layout.unsealed`, with its types checked.
+
+    Args:
+        text: of the header.
+        kind: the format that it should have.
+        where: the file, for messages.
 
     Raises:
         NotAnArchive, VersionError, DamagedArchive: naming the file and the place in the header.
@@ -209,6 +214,11 @@ def checked_header(text: str | bytes, kind: str, where: str) -> Json:
 
 def check_types(body: Json, kind: str, where: str) -> None:
     """Check that every value of a header has the type that its readers rely on.
+
+    Args:
+        body: the header.
+        kind: its format.
+        where: the file, for messages.
 
     Raises:
         DamagedArchive: a value has another type.

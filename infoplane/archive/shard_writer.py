@@ -96,6 +96,12 @@ class ShardWriter:
         """Store the next rows of one layer, shape ``(b, *features)``.
 
         As `write`, piece by piece, so that nothing has to be held.
+
+        Args:
+            layer: a name of the run's layer table.
+            array: shape ``(b, *features)``.
+            row_digests: shape ``(b, 2)``, of the raw rows; needed where the layer is reduced.
+            torch_dtype: dtype in which the layer computed.
         """
         info = self._info(layer)
         if row_digests is None and info.reduction != "none":
@@ -150,7 +156,16 @@ def finish_shard(
     meta: Mapping[str, Any],
     extras: Mapping[str, Any],
 ) -> None:
-    """Write the sealed ``/meta`` of a shard and, last, ``complete``."""
+    """Write the sealed ``/meta`` of a shard and, last, ``complete``.
+
+    Args:
+        file: the shard.
+        name: what its file name says.
+        header: of the run.
+        rows: first row of the probe in it, and the first behind it.
+        table: what is said of every array.
+        metrics, meta, extras: of the step.
+    """
     place: Json = {
         "format": layout.SHARD,
         "format_version": layout.FORMAT_VERSION,

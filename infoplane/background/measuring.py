@@ -105,6 +105,11 @@ def follow_until_told(run: Path, specs: Sequence[str], *, max_overhead: float) -
 
     It loads what it measures with when its share of the time pays for that, and not before: a short
     training is measured when it is over.
+
+    Args:
+        run: its folder, which may not be there yet.
+        specs: what to measure; none for what can answer.
+        max_overhead: share of one core.
     """
     began = time.monotonic()
     step_back()

@@ -49,7 +49,12 @@ def duration(seconds: float) -> str:
 
 
 def progress_line(label: str, done: int, total: int, elapsed: float) -> str:
-    """How far, and how long it will take at the pace so far.
+    """Say how far work is, and how long it will take at the pace so far.
+
+    Args:
+        label: of the work.
+        done, total: pieces.
+        elapsed: seconds.
 
     Example:
         >>> progress_line("measuring", 30, 120, 15.0)

@@ -80,7 +80,13 @@ def conclude(
 def figure_file(
     ctx: Context, figure: Any, name: str
 ) -> str:  # Any: a matplotlib Figure, which only the pictures' room imports
-    """Write a figure as PNG beside the results; its path."""
+    """Write a figure as PNG beside the results; return its path.
+
+    Args:
+        ctx: where.
+        figure: of matplotlib.
+        name: of the file.
+    """
     from infoplane.analysis.plot import style
 
     path = ctx.out / f"{name}.png"
@@ -92,7 +98,15 @@ def figure_file(
 def plane_picture(
     ctx: Context, plane: Plane, name: str, spec: str, layers: Sequence[str] | None = None
 ) -> str:
-    """The information plane as PNG beside the results; its path."""
+    """Draw the information plane as PNG beside the results; return its path.
+
+    Args:
+        ctx: where.
+        plane: what is drawn.
+        name: of the file.
+        spec: the estimator.
+        layers: only these.
+    """
     from infoplane.analysis.plot.save import draw
 
     return figure_file(
@@ -145,7 +159,13 @@ def over_training(
 
 
 def judged(holds: bool, values: Sequence[float], unit: str = "bits") -> str:
-    """One line for a convention: whether the claim holds under it, and the numbers per seed."""
+    """Say for a convention whether the claim holds under it, and the numbers per seed.
+
+    Args:
+        holds: whether it does.
+        values: one for every seed.
+        unit: of them.
+    """
     return (
         f"{'holds' if holds else 'does not hold'}: {', '.join(f'{v:.3g}' for v in values)} {unit}"
     ).rstrip()

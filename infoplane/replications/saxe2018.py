@@ -43,9 +43,14 @@ RELU_CONVENTIONS = {
 
 
 def minimal_entropy(weight: float, cells: int = 30, *, activation: str = "tanh") -> float:
-    """H of h = f(w x), x ~ N(0, 1), over even cells, in closed form (bits).
+    """Return H of f(w x), x ~ N(0, 1), over even cells, in closed form, in bits.
 
     30 cells on [-1, 1] for tanh, cells of width 2/30 for ReLU.
+
+    Args:
+        weight: w.
+        cells: on [-1, 1] for tanh; a ReLU has cells of width 2 / cells.
+        activation: ``tanh`` or ``relu``.
     """
     if activation == "tanh":
         edges = np.arctanh(np.clip(np.linspace(-1, 1, cells + 1), -1, 1)[1:-1]) / weight

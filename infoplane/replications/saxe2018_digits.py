@@ -27,9 +27,14 @@ HIDDEN = ["act1", "act2", "act3", "act4"]
 
 
 def digits_run(ctx: Context, seed: int, activation: str) -> Archive:
-    """The archive of one digits network of the paper's shape, scaled to 8x8 images.
+    """Return the archive of one network of the paper's shape, scaled to 8x8 images.
 
     Probed on 1000 held-in and held-out images.
+
+    Args:
+        ctx: says how large, and where it is kept.
+        seed: of weights and batches.
+        activation: of the hidden layers.
     """
     import infoplane as ip
     from infoplane.data.networks import mlp

@@ -99,7 +99,12 @@ def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def joint_bits(archive: Archive, step: int, layer: str) -> float:
-    """I_1.01(X;T) in bits with the paper's joint Gram matrix of channels, X by its own kernel."""
+    """Return I_1.01(X;T) in bits by the joint Gram matrix of channels, X by its own kernel.
+
+    Args:
+        archive: of one training.
+        step, layer: which activation.
+    """
     import infoplane as ip
 
     estimator = ip.estimators.MatrixRenyi(alpha=1.01, width=1.0)  # type: ignore[arg-type]  # a width in units is allowed

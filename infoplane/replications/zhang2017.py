@@ -31,6 +31,11 @@ def beyond_chance(
     """Return I(T;Y) in bits at the end, the mean of its null, and the p-value.
 
     On the rows of one split; the null is that of permuted labels.
+
+    Args:
+        archive: of one training.
+        rows: ``train`` or ``test``.
+        layer: which activation.
     """
     import infoplane as ip
     from infoplane.analysis.resampling.intervals import permutation_null

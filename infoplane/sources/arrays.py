@@ -179,7 +179,12 @@ def from_arrays(
 
 
 def inputs_of(rows: str, x: object, inputs: object) -> tuple[str | None, object]:
-    """The word for what X is at a row, and the inputs.
+    """Return the word for what X is at a row, and the inputs.
+
+    Args:
+        rows: what a row is.
+        x: inputs, or a word.
+        inputs: where ``x`` is a word.
 
     Raises:
         InputError: inputs twice, or a word that is none.
@@ -201,6 +206,11 @@ def verify(found: Import, model: Any, inputs: object) -> None:  # Any: a module
     """Hold the last step against the network that gave it.
 
     See `infoplane.hooks.verifying.verify`.
+
+    Args:
+        found: the import.
+        model: the network.
+        inputs: of all its samples.
     """
     from infoplane.hooks.verifying.verify import require_same
 

@@ -193,7 +193,14 @@ class _Files:
 def plan_files(
     files: _Files, pattern: str | None, *, step: int, layers: Sequence[str] | None
 ) -> Import:
-    """Which file, or array in it, is which layer of which step."""
+    """Settle which file, or array in it, is which layer of which step.
+
+    Args:
+        files: what was found.
+        pattern: says where step and layer stand in a name.
+        step: of files that tell none.
+        layers: names or globs of those to take.
+    """
     if files.inside is not None:
         inside = {k: a for k, a in files.inside.items() if k not in files.used}
         if pattern is None:

@@ -48,6 +48,11 @@ class Import:
 def plan_import(arrays: Any, *, step: int = 0, layers: Sequence[str] | None = None) -> Import:
     """Settle which arrays are which layers of which step, and check that they fit together.
 
+    Args:
+        arrays: as `from_arrays` takes them.
+        step: of ``{layer: array}``.
+        layers: names or globs of those to take.
+
     Raises:
         InputError: see `from_arrays`.
     """
