@@ -125,7 +125,7 @@ class Attachment:
 
 
 def numeric(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The entries that are single numbers: numbers, or tensors and arrays of one element."""
+    """Return the entries that are single numbers: numbers, or tensors and arrays of one element."""
     return {
         str(name): value
         for name, value in metrics.items()

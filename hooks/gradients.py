@@ -28,7 +28,7 @@ def gradient_statistics(
     forward: Forward | None = None,
     batches: int = BATCHES,
 ) -> dict[str, dict[str, float]]:
-    """Per weight matrix the size of the mean gradient and of its spread over batches.
+    """Return per weight matrix the size of the mean gradient and of its spread over batches.
 
     From one pass in which no weight moves.
 

@@ -31,7 +31,7 @@ def _view(model: Any) -> Any:  # Any: a keras model in, a module out
 
 
 def callback(**options: Any) -> Any:  # Any: a keras Callback
-    """A Keras callback that records after every epoch (step = epochs done).
+    """Return a Keras callback that records after every epoch (step = epochs done).
 
     Step 0 is the untrained model.
 

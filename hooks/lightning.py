@@ -19,7 +19,7 @@ from infoplane.hooks.schedule import At
 def callback(
     framework: ModuleType | None = None, *, by: Literal["epoch", "step"] = "epoch", **options: Any
 ) -> Any:  # Any: a Callback of the user's own framework
-    """A Lightning callback that records after training epochs or optimiser steps.
+    """Return a Lightning callback that records after training epochs or optimiser steps.
 
     Step 0 is the untrained model.
 

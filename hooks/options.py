@@ -173,7 +173,7 @@ class CaptureKeywords(TypedDict, total=False):
 
 
 def chosen_options(options: CaptureOptions | None, more: Mapping[str, Any]) -> CaptureOptions:
-    """The options given as one object with those given by keyword in their place.
+    """Return the options given as one object with those given by keyword in their place.
 
     Raises:
         InputError: a keyword that is no option.
@@ -240,7 +240,7 @@ class Options(CaptureOptions):
         return str(self.autocast).removeprefix("torch.") if self.autocast else "off"
 
     def reduction_of(self, layer: str) -> str | Custom | None:
-        """The reduction that was asked for this layer."""
+        """Return the reduction that was asked for this layer."""
         if not isinstance(self.reduce, Mapping):
             return self.reduce
         plain = layer.partition("#")[0].partition(":")[0]

@@ -30,7 +30,7 @@ class FakeQuantise(nn.Module):
         self.bits = bits
 
     def forward(self, t: Tensor) -> Tensor:
-        """The rounded tensor, of the same shape."""
+        """Return the rounded tensor, of the same shape."""
         low, high = t.min(), t.max()
         step = (high - low) / (2**self.bits - 1)
         return torch.where(
@@ -41,7 +41,7 @@ class FakeQuantise(nn.Module):
         )
 
     def extra_repr(self) -> str:
-        """For the printed network."""
+        """Return what the printed network shows."""
         return f"bits={self.bits}"
 
 

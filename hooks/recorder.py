@@ -556,7 +556,7 @@ class Recorder:
         return self.plan.bytes_per_capture if self.plan else 0
 
     def describe(self) -> str:
-        """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
+        """Return a table of the chosen layers: shapes, bytes per capture, what was left out."""
         return self._planned().describe()
 
     def _watch_budget(self, captures: Captures) -> None:

@@ -119,7 +119,7 @@ class Reduction:
         return self.spec.startswith("pca") and "basis" not in self._state
 
     def fit(self, rows: Tensor) -> None:
-        """Fits the principal components of ``rows``, shape ``(m, *raw_shape)``."""
+        """Fit the principal components of ``rows``, shape ``(m, *raw_shape)``."""
         flat = _flat(rows).double()
         mean = flat.mean(0)
         _, _, vt = torch.linalg.svd(flat - mean, full_matrices=False)
@@ -135,7 +135,7 @@ class Reduction:
         self._state |= {"mean": mean.float(), "basis": (basis * signs).float()}
 
     def apply(self, t: Tensor, valid: Tensor | None = None) -> Tensor:
-        """The reduced rows of ``t``, shape ``(b, *raw_shape)``.
+        """Return the reduced rows of ``t``, shape ``(b, *raw_shape)``.
 
         Args:
             valid: real positions of padded rows, shape ``(b, T)``; None where all are.
@@ -159,13 +159,13 @@ class Reduction:
         ]
 
     def shape(self, dtype: torch.dtype) -> Shape:
-        """Feature shape after the reduction."""
+        """Return the feature shape after the reduction."""
         if self._function is None:
             return (self.k,)
         return tuple(self.apply(torch.zeros((1, *self.raw_shape), dtype=dtype)).shape[1:])
 
     def state(self) -> dict[str, Any] | None:  # Any: JSON
-        """A JSON-ready form of what it remembers; None when it remembers nothing."""
+        """Return a JSON-ready form of what it remembers; None when it remembers nothing."""
         if not self._state:
             return None
         return {
@@ -182,7 +182,7 @@ class Reduction:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:  # Any: JSON
-        """Takes back what `state` gave, so that a resumed run keeps its basis."""
+        """Take back what `state` gave, so that a resumed run keeps its basis."""
         for k, a in state["arrays"].items():
             raw = np.frombuffer(base64.b64decode(a["base64"]), dtype=np.dtype(a["dtype"])).reshape(
                 a["shape"]

@@ -18,7 +18,7 @@ class Schedule(Protocol):
         ...
 
     def count(self) -> int | None:
-        """Number of captures, or None when the schedule has no end."""
+        """Return the number of captures, or None when the schedule has no end."""
         ...
 
 
@@ -45,7 +45,7 @@ class At:
         return step in self._due
 
     def count(self) -> int | None:
-        """Number of captures."""
+        """Return the number of captures."""
         return len(self.steps)
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class Every:
         return step % self.k == 0
 
     def count(self) -> int | None:
-        """None: it has no end."""
+        """Return None: it has no end."""
         return None
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class Every:
 
 
 def at(*steps: int) -> At:
-    """A schedule of exactly these steps.
+    """Return a schedule of exactly these steps.
 
     Example:
         >>> at(0, 10, 100).due(10)
@@ -85,7 +85,7 @@ def at(*steps: int) -> At:
 
 
 def every(k: int) -> Every:
-    """A schedule of every ``k``-th step.
+    """Return a schedule of every ``k``-th step.
 
     Example:
         >>> [s for s in range(10) if every(4).due(s)]
@@ -95,7 +95,7 @@ def every(k: int) -> Every:
 
 
 def log_spaced(last: int, n: int = 60) -> At:
-    """About ``n`` steps from 0 to ``last``, equally spaced in log(step): 0, 1, 2, 3 ...
+    """Return about ``n`` steps from 0 to ``last``, equally spaced in log(step): 0, 1, 2, 3 ...
 
     ``last``.
 

@@ -11,7 +11,7 @@ from infoplane.hooks.adapter import Attachment, RunFolders, missing
 
 
 def callback(**options: Any) -> Any:  # Any: a skorch Callback
-    """A skorch callback that records after every epoch (step = epochs done).
+    """Return a skorch callback that records after every epoch (step = epochs done).
 
     Step 0 is the untrained module.
 

@@ -20,7 +20,7 @@ def tell_of_compiling(tell: Callable[[], object]) -> None:
 
 
 def heard() -> None:
-    """From now on numba says when it compiles, where anybody wants to know."""
+    """Let numba say from now on when it compiles, where anybody wants to know."""
     if not _tell:
         return
     from numba.core import event

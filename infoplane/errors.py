@@ -26,7 +26,7 @@ from __future__ import annotations
 
 
 def visible(text: str) -> str:
-    r"""Text without control, escape and direction-changing characters; line breaks stay.
+    r"""Return text without control, escape and direction-changing characters; line breaks stay.
 
     Example:
         >>> visible("layer \x1b[2Jfc1\nnext")

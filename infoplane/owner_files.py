@@ -57,7 +57,7 @@ def write_owned(path: Path, content: bytes, *, replace: bool = True) -> None:
 
 
 def read_owned(path: Path) -> bytes:
-    """The content of a file that only its owner can read.
+    """Return the content of a file that only its owner can read.
 
     Nothing is waited for and no link is followed.
 

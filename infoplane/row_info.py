@@ -53,17 +53,17 @@ class RowInfo:
         return self.x not in ("token", "pixel", "node")
 
     def counted(self, n: int) -> str:
-        """How many rows, e.g. ``100 tokens of 12 samples``."""
+        """Return how many rows, e.g. ``100 tokens of 12 samples``."""
         if self.kind == "sample":
             return f"{n} probe rows"
         return f"{n} {self.kind}s" + (f" of {self.samples} samples" if self.kind != "node" else "")
 
     def axis(self, n: int) -> str:
-        """How many rows, as on axes: ``N=100``, ``N=100 tokens``."""
+        """Return how many rows, as on axes: ``N=100``, ``N=100 tokens``."""
         return f"N={n}" + ("" if self.kind == "sample" else f" {self.kind}s")
 
     def name(self, text: str) -> str:
-        """A text about I(X;Z) and I(Z;Y) with what X and Y are here.
+        """Return a text about I(X;Z) and I(Z;Y) with what X and Y are here.
 
         Example:
             >>> RowInfo("token", "prefix", "next-token").name("H(bin(Z)), I(X;Z) and I(Z;Y)")
@@ -84,7 +84,7 @@ class RowInfo:
         return f"rows are {self.kind}s, X is the {self.x}, Y is {self.y}"
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON
-        """A JSON-ready form; `from_dict` reads it back."""
+        """Return a JSON-ready form; `from_dict` reads it back."""
         return {
             "kind": self.kind,
             "x": self.x,
@@ -96,7 +96,7 @@ class RowInfo:
 
     @classmethod
     def from_dict(cls, found: Any) -> RowInfo:  # Any: JSON
-        """From a file; rows of a file that says nothing are samples.
+        """Read it from a file; rows of a file that says nothing are samples.
 
         Raises:
             InputError: malformed.

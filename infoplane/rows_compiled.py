@@ -88,7 +88,7 @@ def digest(
 
 @compiled()
 def densify(keys: Any, table: Any, owner: Any, codes: Any) -> int:
-    """Dense codes of 128-bit keys (n, 2), by open addressing in ``table``.
+    """Return dense codes of 128-bit keys (n, 2), by open addressing in ``table``.
 
     The table is a power of two long, filled with -1. Returns how many codes there are.
     """
@@ -128,7 +128,7 @@ def hash_cells(cells: Any, weights: Any, out: Any) -> None:
 
 @compiled()
 def densify_keys(keys: Any, table: Any, owner: Any, codes: Any) -> int:
-    """As `densify`, for 64-bit keys (n,) that are already mixed."""
+    """Do as `densify` for 64-bit keys (n,) that are already mixed."""
     mask = np.int64(len(table) - 1)
     found = 0
     for i in range(len(keys)):

@@ -97,7 +97,7 @@ def separated_classes(n: int = 2000, *, classes: int = 4, rng: np.random.Generat
 
 
 def known_pairs(*, rng: np.random.Generator, n: int = 2000) -> list[KnownPair]:
-    """One pair of every combination of kinds."""
+    """Return one pair of every combination of kinds."""
     return [gaussian_pair(n, rng=rng), noisy_symbols(n, rng=rng), separated_classes(n, rng=rng)]
 
 

@@ -128,7 +128,7 @@ class Bench:
         last: int | None = None,
         **options: Any,  # Any: of `run`
     ) -> set[str]:
-        """The layers that give something else than a reference, compared as they arrive.
+        """Return the layers that give something else than a reference, compared as they arrive.
 
         Args:
             reference: by layer.
@@ -197,7 +197,7 @@ def constant(value: Tensor, tolerance: float) -> bool:
 
 
 def rounded(value: Tensor) -> Tensor:
-    """The value with other last bits, as another order of summation would give it.
+    """Return the value with other last bits, as another order of summation would give it.
 
     Integers stay as they are.
     """

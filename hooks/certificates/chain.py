@@ -67,7 +67,7 @@ def certify(
     skipped: Collection[str] = (),
     shown: bool = False,
 ) -> Chain:
-    """The `Chain` of these sites.
+    """Return the `Chain` of these sites.
 
     Never fails: what cannot be tested is ``unknown``, and ``reason`` says why.
 
@@ -151,7 +151,7 @@ def interchange(
     mode: Mode = "eval",
     forward: Forward | None = None,
 ) -> Chain:
-    """The chain certificate of a network, without recording anything.
+    """Return the chain certificate of a network, without recording anything.
 
     Args:
         model: any module; wrappers are taken off.

@@ -34,7 +34,7 @@ Rows = NDArray[np.int64]
 
 
 def how_many(model: nn.Module, probe: Probe, sites: Sequence[Site]) -> int:
-    """Rows of one test forward: 8 of a large network, up to 128 of a small one."""
+    """Return rows of one test forward: 8 of a large network, up to 128 of a small one."""
     parameters = sum(p.numel() for p in model.parameters())
     by_memory = _BYTES // max(
         _layer_bytes(sites) + 16 * _input_bytes(probe), 1
@@ -74,7 +74,7 @@ def _input_bytes(probe: Probe) -> int:
 
 
 def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
-    """Numbers of equally many rows that differ row by row in every input.
+    """Return numbers of equally many rows that differ row by row in every input.
 
     Shape ``(k,)`` each; wherever the probe allows.
     """

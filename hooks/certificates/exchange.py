@@ -49,7 +49,7 @@ class Exchange:
         self._plain, self._far, self._tolerance = plain, far, tolerance
 
     def of(self, site: Site) -> tuple[dict[str, Relation], Pairs, Pairs]:
-        """How one layer relates to all, and with which it shares noise or has fresh noise.
+        """Return how one layer relates to all, and with which it shares noise or has fresh noise.
 
         Raises:
             UnsupportedOutput: nothing can be put into this layer.

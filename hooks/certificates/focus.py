@@ -39,15 +39,15 @@ class Focus(Protocol):
     separate: ClassVar[bool]
 
     def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
-        """Numbers of two sets of samples that differ, about ``rows`` of each."""
+        """Return numbers of two sets of samples that differ, about ``rows`` of each."""
         ...
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
-        """The rows in ``(samples, *raw_shape)``."""
+        """Return the rows in ``(samples, *raw_shape)``."""
         ...
 
     def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
-        """The layer's own ``tensor`` with these rows in place of its own."""
+        """Return the layer's own ``tensor`` with these rows in place of its own."""
         ...
 
 
@@ -58,18 +58,18 @@ class WholeSamples:
     separate: ClassVar[bool] = True
 
     def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
-        """Rows that differ in every input wherever the probe allows.
+        """Return rows that differ in every input wherever the probe allows.
 
         See `infoplane.hooks.certificates.chosen_rows`.
         """
         return two_sets(probe, rows)
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
-        """All of it."""
+        """Return all rows."""
         return tensor
 
     def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
-        """All of it."""
+        """Return all rows."""
         return rows
 
 
@@ -91,16 +91,16 @@ class OnePosition:
     position: Tensor
 
     def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
-        """The pairs that have a position in common."""
+        """Return the pairs that have a position in common."""
         return self.first, self.second
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
-        """The one position of every sample."""
+        """Return the one position of every sample."""
         flat = self.rows.flat(site, tensor)
         return flat[torch.arange(len(flat)), self._repeated(len(flat))]
 
     def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
-        """The other positions stay."""
+        """Put rows in their places; the other positions stay."""
         changed = tensor.clone()
         flat = self.rows.flat(site, changed, view=True)
         flat[torch.arange(len(rows)), self._repeated(len(rows))] = rows
@@ -125,22 +125,22 @@ class SomeNodes:
     nodes: Tensor
 
     def samples(self, probe: Probe, rows: int) -> tuple[Numbers, Numbers]:
-        """The graph, and the same graph with the features of its nodes in another order."""
+        """Return the graph, and the same graph with the features of its nodes in another order."""
         return np.arange(probe.n), np.roll(np.arange(probe.n), 1)[::-1].copy()
 
     def look(self, site: Site, tensor: Tensor) -> Tensor:
-        """These nodes."""
+        """Return these nodes."""
         return tensor[self.nodes]
 
     def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
-        """The other nodes stay."""
+        """Put rows in their places; the other nodes stay."""
         changed = tensor.clone()
         changed[self.nodes] = rows
         return changed
 
 
 def focus_of(rows: Rows, count: int = 8) -> Focus:
-    """What the interchange test exchanges for these rows, on about ``count`` of them."""
+    """Return what the interchange test exchanges for these rows, on about ``count`` of them."""
     if isinstance(rows, NodeRows):
         return SomeNodes(torch.from_numpy(rows.chosen.sample[:: max(1, rows.n // count)][:count]))
     if not isinstance(rows, PositionRows):

@@ -55,7 +55,7 @@ class Interchange:
         self._names = [site.name for site in bench.sites]
 
     def certificate(self, blank: Chain) -> Chain:
-        """The chain of all pairs, as far as the budget goes."""
+        """Return the chain of all pairs, as far as the budget goes."""
         with self._progress("interchange test, preparing", REFERENCE_FORWARDS) as advance:
             found = find_references(self._bench, self._rows, self._tolerance, advance)
         certain = self._with_noise(blank, found)

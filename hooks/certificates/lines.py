@@ -44,7 +44,7 @@ class Lines:
         return lines
 
     def line_of(self, name: str) -> tuple[str, ...]:
-        """The line of a layer; empty for a constant one."""
+        """Return the line of a layer; empty for a constant one."""
         return self._line_of.get(name, ())
 
     def known(self, name: str, place: Mapping[str, int]) -> dict[str, Relation]:
@@ -69,7 +69,7 @@ class Lines:
 
 
 def find_lines(bench: Bench, rows: TestRows, tolerance: float) -> Lines:
-    """Which layers follow from the one before them alone.
+    """Return which layers follow from the one before them alone.
 
     Layer m of a window is given the values moved by m rows. No two layers, and not the input, carry
     the same rows, so that whatever enters a layer from elsewhere shows.

@@ -35,7 +35,7 @@ class Relations:
         self.tested: dict[str, Row] = {}
 
     def row(self, name: str) -> Row:
-        """What is known of one layer; the other layers are missing."""
+        """Return what is known of one layer; the other layers are missing."""
         if name in self.tested:
             return self.tested[name]
         if self._lines is None:
@@ -53,11 +53,11 @@ class Relations:
         return len(self.row(name)) < len(self._names)
 
     def open(self) -> list[str]:
-        """The layers of which some relation is not known."""
+        """Return the layers of which some relation is not known."""
         return [name for name in self._names if self.is_open(name)]
 
     def matrix(self) -> tuple[tuple[Relation, ...], ...]:
-        """All relations, ``unknown`` where nothing is known."""
+        """Return all relations, ``unknown`` where nothing is known."""
         rows = [self.row(name) for name in self._names]
         return tuple(tuple(row.get(down, "unknown") for down in self._names) for row in rows)
 

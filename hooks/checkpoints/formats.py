@@ -73,7 +73,7 @@ def is_of_training(path: Path) -> bool:
 
 
 def format_of(path: Path) -> Format | None:
-    """The format of a checkpoint; None of what is none."""
+    """Return the format of a checkpoint; None of what is none."""
     return next((f for f in FORMATS if f.fits(path)), None)
 
 
@@ -119,7 +119,7 @@ def _torch(path: Path, model_keys: Collection[str]) -> StoredState:
 
 
 def load_tensors(path: Path) -> Any:  # Any: whatever of tensors and plain values the file holds
-    """The content of a torch file, read with ``weights_only=True``, so that it can run nothing.
+    """Return the content of a torch file, read with ``weights_only=True``: it runs nothing.
 
     Raises:
         InputError: it holds other objects than tensors and plain values.

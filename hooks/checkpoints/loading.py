@@ -34,7 +34,7 @@ class Loaded:
     metrics: Mapping[str, float] | None = None
 
     def describe(self) -> str:
-        """One line for a person."""
+        """Return one line for a person."""
         parts = [self.format, self.entry and f"entry {self.entry!r}", self.prefix]
         if self.left_out:
             parts.append(f"{len(self.left_out)} keys left out")
@@ -42,7 +42,7 @@ class Loaded:
         return ", ".join(part for part in parts if part)
 
     def record(self) -> dict[str, object]:
-        """The part that the archive keeps with the step."""
+        """Return the part that the archive keeps with the step."""
         said = {"format": self.format, "entry": self.entry, "prefix": self.prefix}
         kept: dict[str, object] = {key: value for key, value in said.items() if value}
         if self.left_out:

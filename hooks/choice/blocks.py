@@ -21,7 +21,7 @@ _TRANSFORMER = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
 def find_blocks(network: Network) -> set[str]:
-    """Names of the outermost composite modules that are blocks and no stacks of blocks.
+    """Return names of the outermost composite modules that are blocks and no stacks of blocks.
 
     A block is a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that occurs
     twice, run several times on its own output, or adds what it was given to what it made of it. A

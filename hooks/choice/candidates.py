@@ -73,12 +73,12 @@ class Network:
         object.__setattr__(self, "_visits", {(v.module, v.call): v for v in visits})
 
     def visit(self, candidate: Candidate) -> Visit | None:
-        """What the trace saw of this call."""
+        """Return what the trace saw of this call."""
         visits: dict[tuple[int, int], Visit] = vars(self)["_visits"]
         return visits.get((id(candidate.module), candidate.call))
 
     def node(self, candidate: Candidate) -> Node | None:
-        """The node of the tensor it stands for."""
+        """Return the node of the tensor it stands for."""
         visit = self.visit(candidate)
         if visit is None or not visit.gives:
             return None

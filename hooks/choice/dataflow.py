@@ -79,7 +79,7 @@ class Dataflow:
     answer: frozenset[Node] = frozenset()
 
     def before(self, nodes: Iterable[Node]) -> set[Node]:
-        """These nodes and all that they follow from."""
+        """Return these nodes and all that they follow from."""
         found: set[Node] = set()
         left = list(nodes)
         while left:
@@ -90,7 +90,7 @@ class Dataflow:
         return found
 
     def after(self, nodes: Iterable[Node]) -> set[Node]:
-        """These nodes and all that follow from them."""
+        """Return these nodes and all that follow from them."""
         found = set(nodes)
         for node in sorted(self.parents):  # parents have smaller numbers
             if not self.parents[node].isdisjoint(found):

@@ -67,7 +67,7 @@ class Look:
     fixed_rows: int | None = None
 
     def batch_size(self) -> int:
-        """Rows per forward that fit into memory beside the widest output and all captured ones."""
+        """Return rows per forward that fit into memory with the widest output and all captured."""
         captured = sum(site.row_bytes for site in self.survey.sites)
         per_row = max(captured, self.widest_bytes)
         few = min(_FEW_ROWS, batch_size_for(per_row, budget=_BYTES_OF_FEW))
@@ -137,7 +137,7 @@ class _Looking:
         return few_rows(self._probe, count, self._device)
 
     def what_is_written(self) -> tuple[str, ...]:
-        """What forwards change, in training mode and on the way back from it.
+        """Return what forwards change, in training mode and on the way back from it.
 
         Where networks rescale and cache.
         """
@@ -167,7 +167,7 @@ class _Looking:
                     return
 
     def survey(self, rows: int, other_rows: int | None) -> Survey:
-        """The sites, found with one number of rows, their axis with another."""
+        """Return the sites, found with one number of rows, their axis with another."""
         o = self._options
         other = None
         with o.isolated(self._model, written=self._written):
@@ -199,7 +199,7 @@ class _Looking:
         return True
 
     def warn_unless_repeatable(self, sites: Sequence[Site], rows: int) -> _Sizes:
-        """Two forwards of the same rows and random numbers give the same.
+        """Tell whether two forwards of the same rows and random numbers give the same.
 
         Unless something is kept elsewhere.
 

@@ -34,7 +34,7 @@ class Stream:
 
 
 def find_streams(network: Network, blocks: set[str]) -> list[Stream]:
-    """The residual sums outside of blocks, in order."""
+    """Return the residual sums outside of blocks, in order."""
     flow = network.flow
     if flow is None:
         return []

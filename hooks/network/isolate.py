@@ -24,7 +24,7 @@ WRAPPED = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 
 
 def unwrap(model: nn.Module) -> nn.Module:
-    """The eager network inside DDP, DataParallel and `torch.compile` wrappers.
+    """Return the eager network inside DDP, DataParallel and `torch.compile` wrappers.
 
     Raises:
         UnsupportedModel: scripted, exported, not a module, or with parameters that have no shape
@@ -61,7 +61,7 @@ def unwrap(model: nn.Module) -> nn.Module:
 
 
 def clean(path: str) -> str:
-    """A dotted module name without the parts that compile, checkpoint and FSDP wrappers add.
+    """Return a module name without the parts that compile, checkpoint and FSDP wrappers add.
 
     Example:
         >>> clean("blocks.0._orig_mod.fc")
@@ -278,7 +278,7 @@ def isolated(
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where the model's first parameter or buffer lives; cpu when it has none.
+    """Return where the model's first parameter or buffer lives; cpu when it has none.
 
     Weights on the meta device are offloaded and brought where they are needed when a layer runs, so
     they say nothing.
@@ -296,5 +296,5 @@ def dtype_named(name: str) -> torch.dtype:
 
 
 def dtype_of(model: nn.Module) -> torch.dtype | None:
-    """In which floating type the model's first parameter is; None when it has none."""
+    """Return the floating type of the model's first parameter; None when it has none."""
     return next((p.dtype for p in model.parameters() if p.is_floating_point()), None)

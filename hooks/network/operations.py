@@ -45,7 +45,7 @@ Seen = Callable[[str, int, Any], Any]
 
 
 def kind_of(func: Callable[..., Any], args: Sequence[Any]) -> str | None:  # Any: a torch function
-    """What kind of operation a call is; None where it is none to capture.
+    """Return what kind of operation a call is; None where it is none to capture.
 
     A sum has two tensors of one shape.
     """
@@ -72,7 +72,7 @@ class Operations(TorchFunctionMode):
 
     @contextlib.contextmanager
     def not_watching(self) -> Iterator[None]:
-        """For what is computed by whoever looks."""
+        """Look away while something is computed by whoever looks."""
         before, self.watching = self.watching, False
         try:
             yield

@@ -30,7 +30,7 @@ Selector = int | str | Callable[[Any], Tensor]  # Any: whatever the layer return
 
 
 def parts(output: Any) -> dict[int | str, Any]:  # Any: whatever the layer returned
-    """The named elements of a structured output, in order; ``{}`` when it has none."""
+    """Return the named elements of a structured output, in order; ``{}`` when it has none."""
     if isinstance(output, Mapping):
         return dict(output)
     if isinstance(output, (tuple, list)):
@@ -84,7 +84,7 @@ def rule(
 
 
 def likely(output: Any) -> Selector | None:  # Any: layer output
-    """What to take where nobody was asked.
+    """Return what to take where nobody was asked.
 
     The first of several tensors, the last amounts of a dict; None where that is no choice.
     """
@@ -160,7 +160,7 @@ def pick(
 def lengths(
     output: Any, selector: Selector | None
 ) -> list[int] | None:  # Any: whatever the layer returned
-    """Row lengths of a nested or packed (ragged) tensor, else None."""
+    """Return row lengths of a nested or packed (ragged) tensor, else None."""
     value = _selected(output, selector)
     if isinstance(value, PackedSequence):
         return [int(n) for n in pad_packed_sequence(value, batch_first=True)[1]]
@@ -221,7 +221,7 @@ class Shown:
 
 
 def row_axis(module: nn.Module, where: str, shown: Shown, other: Shown | None = None) -> int:
-    """The axis of a layer's output that runs over the rows of the batch.
+    """Return the axis of a layer's output that runs over the rows of the batch.
 
     The one whose length follows their number.
 

@@ -216,7 +216,7 @@ def slots_of(value: object) -> dict[str, Any]:  # Any: whatever a network keeps
 
 
 def version_of(tensor: Tensor) -> int:
-    """How often a tensor was written into; 0 where nobody counts."""
+    """Return how often a tensor was written into; 0 where nobody counts."""
     return 0 if tensor.is_inference() else tensor._version
 
 

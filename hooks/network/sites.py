@@ -71,7 +71,7 @@ class Site:
 
 
 def selectors(sites: Sequence[Site]) -> dict[str, Selector]:
-    """By layer, as ``select=`` takes it: which tensor of a structure each site stands for."""
+    """Return by layer which tensor of a structure it stands for, as ``select=`` takes it."""
     return {
         site.name.replace(f"#{site.call}", ""): site.select
         for site in sites
@@ -92,7 +92,7 @@ Visit = Callable[[Site, Any], Any]
 
 
 def arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:  # Any: module arguments
-    """What a module was called with, as one value for the output rule.
+    """Return what a module was called with, as one value for the output rule.
 
     A lone argument is itself.
     """

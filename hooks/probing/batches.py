@@ -54,7 +54,7 @@ class Part:
 
 
 def part_of_batch(batch: object, how: Reading) -> Part:
-    """A batch: ``x``, ``(x, y)``, ``((x1, x2), y)`` or a mapping.
+    """Read a batch: ``x``, ``(x, y)``, ``((x1, x2), y)`` or a mapping.
 
     Loaders make lists of what were tuples.
 
@@ -96,7 +96,7 @@ def _several(x: object, y: Labels) -> object:
 
 
 def part_of_mapping(batch: Mapping[Any, Any], how: Reading) -> Part:
-    """Keyword arguments, and the labels that are among them."""
+    """Read keyword arguments, and the labels that are among them."""
     label = next((key for key in LABELS if key in batch), None)
     inputs = as_inputs({key: value for key, value in batch.items() if key != label}, how.dtype)
     if label is None:
@@ -131,7 +131,7 @@ def _is_flat(value: object) -> bool:
 
 
 def part_of_sample(sample: object, how: Reading) -> Part:
-    """One row: ``x``, ``(x, label)``, ``((x1, x2), label)``, or a mapping.
+    """Read one row: ``x``, ``(x, label)``, ``((x1, x2), label)``, or a mapping.
 
     Raises:
         InputError: none of these.

@@ -53,7 +53,7 @@ def map_tensors(
 
 
 def named_values(inputs: Inputs) -> Iterator[tuple[str, Any]]:  # Any: tensors and constants
-    """Every tensor and constant with its name.
+    """Yield every tensor and constant with its name.
 
     ``x`` for one argument, ``meta.id`` inside a structure.
     """
@@ -74,7 +74,7 @@ def has_rows(value: object) -> bool:
 
 
 def as_inputs(x: object, dtype: torch.dtype | None = None) -> Inputs:
-    """What the network is called with.
+    """Return what the network is called with.
 
     Args:
         x: a tensor, array or list of rows: one argument; a tuple: several; a mapping: keyword
@@ -199,7 +199,7 @@ def _from_list(name: str, rows: Sequence[Any], dtype: torch.dtype | None) -> Ten
 
 
 def ragged(name: str, shapes: Sequence[object]) -> str:
-    """The message for rows, samples or batches of several shapes."""
+    """Return the message for rows, samples or batches of several shapes."""
     return (
         f"probe input {name!r} has rows of {len(shapes)} shapes or lengths "
         f"({', '.join(map(str, shapes[:4]))}): pad them to one (padding='max_length' of a "

@@ -23,7 +23,7 @@ from infoplane.hooks.probing.padding import Padding
 
 
 def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
-    """All rows of all parts, in order.
+    """Return all rows of all parts, in order.
 
     Padded to one length where a mask tells padding from content.
 
@@ -51,7 +51,7 @@ def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
 
 
 def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
-    """All rows of parts that come one after the other.
+    """Return all rows of parts that come one after the other.
 
     More than `spool.SPOOL_BYTES` of them go to disk as they come.
 

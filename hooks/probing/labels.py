@@ -19,7 +19,7 @@ def label_of_one(y: object) -> NDArray[np.generic]:
 
 
 def as_labels(y: object) -> NDArray[np.generic]:
-    """Labels as an array, rows first.
+    """Return labels as an array, rows first.
 
     Raises:
         InputError: a single value, rows of several lengths, or objects.

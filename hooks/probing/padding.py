@@ -31,7 +31,7 @@ class Padding:
 
     @classmethod
     def of(cls, tables: Sequence[dict[str, Any]]) -> Padding:
-        """The padding that the masks among the inputs describe."""
+        """Return the padding that the masks among the inputs describe."""
         for name, first in tables[0].items():
             if "mask" not in name or not has_rows(first) or first.ndim != 2:
                 continue
@@ -52,7 +52,7 @@ class Padding:
         )
 
     def join(self, name: str, tensors: Sequence[Tensor]) -> Tensor:
-        """One tensor of all rows.
+        """Return one tensor of all rows.
 
         Raises:
             InputError: lengths differ, and no mask of these lengths says what padding is.

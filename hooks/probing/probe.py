@@ -78,12 +78,12 @@ class Probe:
         return len(next(iter(self.tensors().values())))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The input tensors that have rows, by name."""
+        """Return the input tensors that have rows, by name."""
         named = named_values(self.inputs)
         return {name: v for name, v in named if has_rows(v) and name not in self.fixed}
 
     def constants(self) -> dict[str, object]:
-        """What holds for all rows, by name: numbers, strings, None, tensors of no axis."""
+        """Return what holds for all rows, by name: numbers, strings, None, tensors of no axis."""
         return {name: value for name, value in named_values(self.inputs) if not has_rows(value)}
 
     def changed(self, change: Callable[[str, Tensor], Tensor]) -> Probe:
@@ -96,7 +96,7 @@ class Probe:
         return replace(self, inputs=inputs, y=None)
 
     def take(self, rows: slice | Ids | Tensor) -> Probe:
-        """Some of its rows."""
+        """Return some of its rows."""
         index = torch.from_numpy(rows) if isinstance(rows, np.ndarray) else rows
         y = self.y
         if y is not None:
@@ -109,7 +109,7 @@ class Probe:
         return kind_of_inputs(["f" if real else "i" for real in floats], stated)
 
     def batches(self, size: int, device: torch.device) -> Iterator[tuple[slice, Inputs]]:
-        """Fixed consecutive batches on ``device``.
+        """Yield fixed consecutive batches on ``device``.
 
         The layout is part of the result, since it moves the last bits.
 
@@ -128,7 +128,7 @@ class Probe:
         return part.to(device, copy=True)  # a copy: the model may write into its input
 
     def array(self) -> NDArray[np.generic]:
-        """The inputs as one array.
+        """Return the inputs as one array.
 
         As given when there is one tensor, else the flattened columns side by side.
         """
@@ -155,7 +155,7 @@ def _on_host(t: Tensor) -> NDArray[np.generic]:
 
 
 def to_numpy(t: Tensor) -> NDArray[np.generic]:
-    """A numpy copy on the host; half precisions become float32, which is lossless."""
+    """Return a numpy copy on the host; half precisions become float32, which is lossless."""
     t = t.detach()
     return (
         t.to(
@@ -319,6 +319,6 @@ def _numbers(value: object) -> bool:
 
 
 def batch_size_for(bytes_per_row: int, *, budget: int = 32 * 2**20) -> int:
-    """The largest power of two of rows, at most 4096, whose activations fit in ``budget`` bytes."""
+    """Return the largest power of two of rows, at most 4096, that fits in ``budget`` bytes."""
     fits = max(1, budget // max(bytes_per_row, 1))
     return int(min(4096, 2 ** int(math.log2(fits))))

@@ -56,7 +56,7 @@ class Spool:
         self._rows += len(rows)
 
     def tensor(self) -> Tensor:
-        """All rows, mapped into memory page by page as they are read."""
+        """Return all rows, mapped into memory page by page as they are read."""
         assert self._shape is not None and self._dtype is not None
         self._file.flush()
         flat: Array = np.memmap(self._file, np.uint8, "r")
@@ -64,7 +64,7 @@ class Spool:
 
 
 def mapped_tensor(array: Array) -> Tensor:
-    """A tensor over an array that is mapped from a file; it is read only."""
+    """Return a tensor over an array that is mapped from a file; it is read only."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -46,7 +46,7 @@ def is_structure(value: object) -> bool:
 
 
 def parts_of(value: Any) -> dict[Any, Any]:  # Any: a structure, its keys and values
-    """The values that a structure consists of, by key, place or field.
+    """Return the values that a structure consists of, by key, place or field.
 
     Example:
         >>> parts_of(("a", 2))
@@ -60,7 +60,7 @@ def parts_of(value: Any) -> dict[Any, Any]:  # Any: a structure, its keys and va
 
 
 def rebuilt(value: Any, parts: dict[Any, Any]) -> Any:  # Any: a structure, its keys and values
-    """A structure of the kind of ``value`` that consists of ``parts``.
+    """Return a structure of the kind of ``value`` that consists of ``parts``.
 
     Example:
         >>> rebuilt(("a", 2), {0: "b", 1: 3})

@@ -171,7 +171,7 @@ class Parcels:
         return self._sent - self._taken
 
     def end(self, records: dict[str, object]) -> bool:
-        """All rows are there; ``records`` are attached to the step.
+        """Finish: all rows are there; ``records`` are attached to the step.
 
         False when the writer has given up before: they are the sender's again.
         """

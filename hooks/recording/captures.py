@@ -234,7 +234,7 @@ class Captures:
             self.pending = merged(self.pending, new)
 
     def close(self) -> None:
-        """Waits for what is still being written and lets go of the run.
+        """Wait for what is still being written and let go of the run.
 
         Raises what went wrong there.
         """
@@ -262,7 +262,7 @@ class Captures:
 
 
 def merged(older: Records, newer: Records) -> Records:
-    """Records of one shard from two.
+    """Return records of one shard from two.
 
     Lists of failures and of skipped steps are joined, each entry is in one shard only.
     """

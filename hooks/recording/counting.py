@@ -31,7 +31,7 @@ class NumberArray(Protocol):
 
 
 def whole_step(step: object) -> int:
-    """The count of a loop as an int.
+    """Return the count of a loop as an int.
 
     Whole numbers of every library and type, and tensors or arrays that hold one.
 

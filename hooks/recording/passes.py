@@ -84,7 +84,7 @@ would overwrite it.
 
 
 def draw_seed(seed: int, step: int, draw: int) -> int:
-    """The seed of one draw of a network's own noise.
+    """Return the seed of one draw of a network's own noise.
 
     Another one at every step and draw, the same in every repetition.
     """
@@ -208,7 +208,7 @@ def fit_reductions(
     seed: int = 0,
     forward: Forward | None = None,
 ) -> None:
-    """Fits every reduction that needs it, on about `FIT_ROWS` rows of evenly spaced samples.
+    """Fit every reduction that needs it, on about `FIT_ROWS` rows of evenly spaced samples.
 
     The caller isolates the model.
     """

@@ -96,7 +96,7 @@ class Plan:
     def run(
         self, model: nn.Module, probe: Probe, emit: Emit, step: int, rows: Rows | None = None
     ) -> dict[str, list[int]]:
-        """One pass of the probe into ``emit``; the caller isolates the model.
+        """Run one pass of the probe into ``emit``; the caller isolates the model.
 
         Returns the lengths of ragged rows.
 
@@ -165,7 +165,7 @@ class Plan:
             )
 
     def describe(self) -> str:
-        """A table of the chosen layers with shapes and bytes per capture, and what was left out."""
+        """Return a table of the chosen layers: shapes, bytes per capture, what was left out."""
         count = self.options.schedule.count()
         lines = [
             f"infoplane: {len(self.infos)} layers, {self.rows} probe rows in batches of "
@@ -191,7 +191,7 @@ def _free_bytes(folder: Path) -> int:
 def make_plan(
     model: nn.Module, probe: Probe, options: Options, previous: Archive | None = None
 ) -> Plan:
-    """Looks at the network with a few probe rows and settles what to capture.
+    """Look at the network with a few probe rows and settle what to capture.
 
     Reductions are not fitted yet. ``previous`` is the run that is being resumed.
 

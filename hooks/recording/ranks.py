@@ -39,13 +39,13 @@ class Team:
     timeout: float = 60.0
 
     def rows(self, n: int) -> tuple[int, int]:
-        """The rows ``[start, stop)`` this rank probes."""
+        """Return the rows ``[start, stop)`` this rank probes."""
         if not self.split:
             return 0, n
         return n * self.rank // self.world, n * (self.rank + 1) // self.world
 
     def meet(self, what: str) -> None:
-        """Waits for the other ranks that take part.
+        """Wait for the other ranks that take part.
 
         Over the store, so that it works on every backend and can time out.
 
@@ -89,7 +89,7 @@ def sharded(model: nn.Module) -> bool:
 
 
 def make_team(ranks: Ranks, model: nn.Module, *, timeout: float = 60.0) -> Team:
-    """This process's `Team`.
+    """Return this process's `Team`.
 
     Raises:
         InputError: unknown choice.

@@ -179,7 +179,7 @@ def _config(plan: Plan, model: nn.Module, probe: Probe, team: Team) -> dict[str,
 
 
 def capture_meta(plan: Plan, model: nn.Module) -> dict[str, object]:
-    """How a capture was made: mode, types, device, batches, threads."""
+    """Return how a capture was made: mode, types, device, batches, threads."""
     o = plan.options
     return {
         "mode": o.mode,

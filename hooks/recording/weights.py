@@ -26,7 +26,7 @@ def save_weights(
     *,
     durable: bool = True,
 ) -> Path:
-    """Publishes ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics.
+    """Publish ``RUN/weights/<step>.pt``: a dict of tensors, the step and its metrics.
 
     Written aside, synced and renamed.
     """
@@ -53,7 +53,7 @@ def save_weights(
 
 
 def set_weights_aside(run: Path, step: int) -> None:
-    """Renames the weights of a step that is none of this training, so that no replay takes them.
+    """Rename the weights of a step that is none of this training, so that no replay takes them.
 
     Nothing is deleted.
     """
@@ -63,7 +63,7 @@ def set_weights_aside(run: Path, step: int) -> None:
 
 
 def weight_steps(run: Path) -> tuple[int, ...]:
-    """Steps whose weights are stored, ascending."""
+    """Return steps whose weights are stored, ascending."""
     return tuple(sorted(int(p.stem) for p in (run / FOLDER).glob("*.pt") if p.stem.isdecimal()))
 
 
@@ -73,7 +73,7 @@ def weights_file(run: Path, step: int) -> Path:
 
 
 def load_weights(run: Path, step: int) -> tuple[dict[str, Tensor], dict[str, float]]:
-    """The state dict and the metrics of one step.
+    """Return the state dict and the metrics of one step.
 
     Loaded with ``weights_only=True``, so that a file can execute nothing.
 
@@ -122,7 +122,7 @@ def _require_stored(file: IO[bytes], path: Path) -> None:
 
 
 def forget_weights(run: Path) -> None:
-    """Removes the stored weights of a run that is overwritten.
+    """Remove the stored weights of a run that is overwritten.
 
     A folder that is a link is not followed.
     """

@@ -15,7 +15,7 @@ from infoplane.types.arrays import Array, Ids
 
 
 def settings_again(archive: Archive, probe: object, mask: object) -> dict[str, Any]:
-    """Options of the recorder with which a probe gives the rows, X and labels of a run.
+    """Return the options with which a probe gives the rows, X and labels of a run.
 
     Args:
         archive: a run whose rows are positions.

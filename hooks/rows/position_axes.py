@@ -51,7 +51,7 @@ def following_axes(
     device: torch.device,
     forward: Forward | None = None,
 ) -> dict[str, list[int]] | None:
-    """Per layer the axes of a sample that shorten with the inputs ``members``.
+    """Return per layer the axes of a sample that shorten with the inputs ``members``.
 
     None where that cannot be run.
 

@@ -40,7 +40,7 @@ class Rows(Protocol):
     def together(self) -> bool: ...
 
     def shape(self, site: Site) -> Shape:
-        """Feature shape of a row of this site."""
+        """Return the feature shape of a row of this site."""
         ...
 
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
@@ -58,11 +58,11 @@ class Rows(Protocol):
         ...
 
     def span(self, start: int, stop: int) -> slice:
-        """The rows that come from samples ``start`` to ``stop``."""
+        """Return the rows that come from samples ``start`` to ``stop``."""
         ...
 
     def subset(self, samples: Ids) -> Rows:
-        """The rows of these samples alone, in their order."""
+        """Return the rows of these samples alone, in their order."""
         ...
 
 
@@ -102,25 +102,25 @@ class SampleRows:
         return self.samples
 
     def shape(self, site: Site) -> Shape:
-        """All that the layer gives for a sample."""
+        """Return all that the layer gives for a sample."""
         return site.raw_shape
 
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
-        """The batch as it is."""
+        """Return the batch as it is."""
         check_shape(site, tensor, (batch.stop - batch.start, *site.raw_shape))
         return tensor
 
     def valid(self, site: Site, batch: slice) -> Tensor | None:
-        """The mask of these samples at this layer."""
+        """Return the mask of these samples at this layer."""
         mask = self.masks.get(site.name)
         return None if mask is None else mask[batch]
 
     def span(self, start: int, stop: int) -> slice:
-        """The samples themselves."""
+        """Return the samples themselves."""
         return slice(start, stop)
 
     def subset(self, samples: Ids) -> Rows:
-        """These samples with their masks."""
+        """Return these samples with their masks."""
         index = torch.from_numpy(samples)
         return SampleRows(len(samples), {name: m[index] for name, m in self.masks.items()})
 
@@ -152,12 +152,12 @@ class PositionRows:
         return len(self.chosen.grid)
 
     def shape(self, site: Site) -> Shape:
-        """What the layer gives for one position."""
+        """Return what the layer gives for one position."""
         first = self.axes[site.name]
         return site.raw_shape[:first] + site.raw_shape[first + self._wide :]
 
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
-        """The valid positions of these samples, in order."""
+        """Return the valid positions of these samples, in order."""
         flat = self.flat(site, tensor)
         rows = self.span(batch.start, batch.stop)
         sample = torch.from_numpy(self.chosen.sample[rows] - batch.start).to(tensor.device)
@@ -171,7 +171,7 @@ class PositionRows:
         return flat[sample, position]
 
     def flat(self, site: Site, tensor: Tensor, *, view: bool = False) -> Tensor:
-        """From ``(b, ..., *grid, ...)`` to ``(b, positions, ...)``.
+        """Bring ``(b, ..., *grid, ...)`` to ``(b, positions, ...)``.
 
         A network may cut the padding of a batch off.
 
@@ -197,11 +197,11 @@ class PositionRows:
         return None
 
     def span(self, start: int, stop: int) -> slice:
-        """The rows of these samples."""
+        """Return the rows of these samples."""
         return self.chosen.span(start, stop)
 
     def subset(self, samples: Ids) -> Rows:
-        """The rows of these samples, which ascend."""
+        """Return the rows of these samples, which ascend."""
         return replace(self, chosen=self.chosen.of_samples(samples), samples=len(samples))
 
 
@@ -224,11 +224,11 @@ class NodeRows:
         return self.chosen.n
 
     def shape(self, site: Site) -> Shape:
-        """What the layer gives for a node."""
+        """Return what the layer gives for a node."""
         return site.raw_shape
 
     def of(self, site: Site, tensor: Tensor, batch: slice) -> Tensor:
-        """The chosen nodes."""
+        """Return the chosen nodes."""
         check_shape(site, tensor, (self.samples, *site.raw_shape))
         return tensor[torch.from_numpy(self.chosen.sample).to(tensor.device)]
 
@@ -237,9 +237,9 @@ class NodeRows:
         return None
 
     def span(self, start: int, stop: int) -> slice:
-        """The chosen of these nodes."""
+        """Return the chosen of these nodes."""
         return self.chosen.span(start, stop)
 
     def subset(self, samples: Ids) -> Rows:
-        """All of them: a node cannot be computed without the others."""
+        """Return all of them: a node cannot be computed without the others."""
         return self

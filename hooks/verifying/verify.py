@@ -35,7 +35,7 @@ class Stored(Protocol):
         ...
 
     def take(self, start: int, stop: int) -> Array:
-        """Some of the rows."""
+        """Return some of the rows."""
         ...
 
 
@@ -59,7 +59,7 @@ def require_same(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> N
 
 
 def differences(model: nn.Module, x: object, layers: Mapping[str, Stored]) -> dict[str, str]:
-    """What differs, by layer; empty where all agree. Arguments as for `require_same`."""
+    """Return what differs, by layer; empty where all agree. Arguments as for `require_same`."""
     bare, probe = unwrap(model), make_probe((x, None))
     n = probe.n
     rows = np.unique(np.linspace(0, n - 1, min(n, ROWS)).astype(np.int64))

@@ -52,7 +52,7 @@ def read_chain(run: Path, run_uuid: str) -> Chain | None:
 
 
 def chain_of(body: Any, where: str) -> Chain:  # Any: JSON
-    """A certificate from JSON.
+    """Return a certificate from JSON.
 
     Raises:
         DamagedArchive: malformed, or with a relation that is none.

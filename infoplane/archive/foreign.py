@@ -16,7 +16,7 @@ from infoplane.types.arrays import Json
 
 
 def open_h5(path: Path, stack: ExitStack) -> Json:
-    """Every numeric dataset of a file by its path; links to other files are not followed.
+    """Return every numeric dataset of a file by its path; links to other files are not followed.
 
     Raises:
         InputError: a packed run or a plane of infoplane, or no dataset.

@@ -69,7 +69,7 @@ class Window:
 
 
 def open_regular(path: Path) -> int:
-    """A read-only file descriptor of a regular file.
+    """Return a read-only file descriptor of a regular file.
 
     Links, pipes and devices are refused, not followed or waited for.
 
@@ -92,7 +92,7 @@ def open_regular(path: Path) -> int:
 
 
 def read_text(path: Path) -> bytes:
-    """The bytes of a small regular file.
+    """Return the bytes of a small regular file.
 
     Raises:
         NotAnArchive: no such regular file.

@@ -144,7 +144,7 @@ class LayerArray:
             self.sink.put(raw, place + start)
 
     def finish(self) -> Json:
-        """Label the array; its line of the shard's table."""
+        """Label the array; return its line of the shard's table."""
         info = self.info
         if self.at != self.rows:
             raise InputError(f"layer {info.name!r}: {self.at} of {self.rows} rows were written")

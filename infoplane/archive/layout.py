@@ -67,7 +67,7 @@ class ShardName:
 
     @classmethod
     def parse(cls, text: str) -> ShardName | None:
-        """The parsed name, or None when ``text`` is not the name of a shard."""
+        """Return the parsed name, or None when ``text`` is not the name of a shard."""
         match = _SHARD_NAME.fullmatch(text)
         return (
             None
@@ -77,34 +77,34 @@ class ShardName:
 
 
 def call_index(layer: str) -> int:
-    """Which call of a reused module a layer name means: 2 for ``"fc#2"``, 0 for ``"fc"``."""
+    """Return which call of a reused module a layer name means: 2 for ``"fc#2"``, 0 for ``"fc"``."""
     call = layer.split(":", maxsplit=1)[0].rpartition("#")[2] if "#" in layer else ""
     return int(call) if call.isdecimal() and len(call) < 9 else 0
 
 
 def layer_path(info: LayerInfo) -> str:
-    """Where the array of a layer lives inside a shard."""
+    """Return where the array of a layer lives inside a shard."""
     return f"layers/{info.ordinal:04d}/call/{call_index(info.name)}"
 
 
 def rows_path(info: LayerInfo) -> str:
-    """Where the row digests of a layer live inside a shard."""
+    """Return where the row digests of a layer live inside a shard."""
     return f"rows/{info.ordinal:04d}"
 
 
 def crc32(a: Array) -> int:
-    """CRC-32 of the raw C-order little-endian bytes of an array."""
+    """Return the CRC-32 of the raw C-order little-endian bytes of an array."""
     return crc32_of(raw_bytes(a))
 
 
 def raw_bytes(a: Array) -> memoryview:
-    """The bytes of an array in C order, without a copy where it is contiguous; writable then."""
+    """Return the bytes of an array in C order, the array's own where it is contiguous."""
     flat: Any = np.ascontiguousarray(a).reshape(-1).view(np.uint8)
     return memoryview(flat) if flat.size else memoryview(b"")
 
 
 def storable(a: Array, what: str) -> Array:
-    """The array, contiguous and little endian, in a dtype that the format allows.
+    """Return the array, contiguous and little endian, in a dtype that the format allows.
 
     Booleans become uint8.
 
@@ -124,7 +124,7 @@ def storable(a: Array, what: str) -> Array:
 
 
 def to_json(value: object) -> str:
-    """Strict JSON text of nested plain values and numpy scalars.
+    """Return strict JSON text of nested plain values and numpy scalars.
 
     NaN and infinities become ``{"$float": "nan"}``.
 
@@ -173,12 +173,12 @@ def revive(d: Json) -> Any:  # Any: JSON
 
 
 def parse_json(text: str | bytes) -> Any:  # Any: JSON
-    """The value of a JSON text as `to_json` writes it, floats that JSON does not have included."""
+    """Return the value of a JSON text as `to_json` writes it, NaN and infinities included."""
     return json.loads(text, object_hook=None if _as_written(text) else revive)
 
 
 def from_json(text: str | bytes, where: str) -> Json:
-    """The object in a JSON text; the inverse of `to_json`.
+    """Return the object in a JSON text; the inverse of `to_json`.
 
     Raises:
         DamagedArchive: not JSON, not an object, or nested beyond reason.
@@ -195,7 +195,7 @@ def from_json(text: str | bytes, where: str) -> Json:
 
 
 def sealed(body: Json) -> str:
-    """JSON text with a ``crc32`` of the rest added; `unsealed` checks it.
+    """Return JSON text with a ``crc32`` of the rest added; `unsealed` checks it.
 
     Raises:
         InputError: as `readable`.
@@ -209,7 +209,7 @@ def sealed(body: Json) -> str:
 
 
 def readable(text: str) -> str:
-    """The JSON text of a header, or of a part of one.
+    """Return the JSON text of a header, or of a part of one.
 
     Raises:
         InputError: longer than what is read.
@@ -313,12 +313,12 @@ def check_version(version: object, where: str, ours: str = FORMAT_VERSION) -> No
 
 
 def layer_to_dict(info: LayerInfo) -> Json:
-    """A layer table row as JSON."""
+    """Return a layer table row as JSON."""
     return asdict(info)
 
 
 def layer_from_dict(d: Any, where: str) -> LayerInfo:  # Any: JSON
-    """A layer table row from JSON; keys of newer minor versions are ignored.
+    """Return a layer table row from JSON; keys of newer minor versions are ignored.
 
     Raises:
         DamagedArchive: a field is missing or has the wrong type.

@@ -92,7 +92,7 @@ def _unplaced(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
 
 
 def probe_of(archive: Archive) -> Probe:
-    """The probe of an archive, in memory, every array checked."""
+    """Return the probe of an archive, in memory, every array checked."""
     first = archive.with_label(archive.labels[0]) if archive.labels else archive
     further = []
     for name in archive.labels[1:]:

@@ -27,7 +27,7 @@ def may_write(path: Path) -> bool:
 
 
 def borrowed_folder(run: Path, run_uuid: str) -> Path | None:
-    """The folder for results of a run that may not be written to.
+    """Return the folder for results of a run that may not be written to.
 
     None where there is no cache either.
     """

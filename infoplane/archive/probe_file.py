@@ -77,7 +77,7 @@ def fill_probe(group: h5py.Group, probe: Probe, run_uuid: str) -> None:
 
 
 def label_key(k: int) -> str:
-    """Under which key the k-th further label set lies."""
+    """Return under which key the k-th further label set lies."""
     return f"label-{k:04d}"
 
 
@@ -132,7 +132,7 @@ def read_probe_array(
 
 
 def array_entry(entry: Any, where: str) -> tuple[Shape, str, int]:  # Any: JSON
-    """Shape, dtype and CRC of an array as a header states them.
+    """Return shape, dtype and CRC of an array as a header states them.
 
     Raises:
         DamagedArchive: malformed.

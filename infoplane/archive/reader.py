@@ -103,7 +103,7 @@ class Archive(StoredRows):
     # ---- what was captured -----------------------------------------------------------------------
 
     def layer_info(self, layer: str) -> LayerInfo:
-        """The layer table row of a layer.
+        """Return the layer table row of a layer.
 
         Raises:
             InputError: no such layer.
@@ -151,7 +151,7 @@ class Archive(StoredRows):
         )
 
     def z(self, step: int, layer: str) -> Array:
-        """The activation as stored, shape ``(n, *features)``, checked against its checksum.
+        """Return the activation as stored, shape ``(n, *features)``, checked against its checksum.
 
         Raises:
             InputError: no such step or layer.
@@ -160,7 +160,7 @@ class Archive(StoredRows):
         return self._whole(step, layer, layout.layer_path(self.layer_info(layer)), "crc32")
 
     def n_nonfinite(self, step: int, layer: str) -> int:
-        """How many stored values of the layer are NaN or infinite, from the headers.
+        """Return how many stored values of the layer are NaN or infinite, from the headers.
 
         0 where measuring makes sense.
 
@@ -230,11 +230,11 @@ class Archive(StoredRows):
         return [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
 
     def meta(self, step: int) -> Json:
-        """About the capture: mode, autocast, compute dtype, device, probe batch size."""
+        """Return how the capture was made: mode, autocast, compute dtype, device, batch size."""
         return dict(self.shard_head(self._of(step)[0])["meta"])
 
     def extra(self, step: int, name: str) -> Json | None:
-        """A JSON record attached to the step (``"gradients"``, ``"failures"``), or None."""
+        """Return a JSON record attached to the step (``"gradients"``, ``"failures"``), or None."""
         value = self.shard_head(self._of(step)[0])["extras"].get(name)
         if value is not None and not isinstance(value, dict):
             raise DamagedArchive(f"{self.path}: step {step}: attachment {name!r} is not an object")
@@ -335,7 +335,7 @@ def short_list(items: tuple[object, ...]) -> str:
 
 
 def open_archive(path: AnyPath, *, check: bool = True) -> Archive:
-    """The archive in a run folder or a packed file.
+    """Return the archive in a run folder or a packed file.
 
     Args:
         path: ``RUN/`` or ``FILE.h5``.

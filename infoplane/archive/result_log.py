@@ -100,7 +100,7 @@ class ResultLog:
             os.close(fd)
 
     def read(self) -> dict[str, Json]:
-        """Every sound record of this user by its key; of several with one key the last.
+        """Return every sound record of this user by its key; of several with one key the last.
 
         Lines that this object has read are not read again while the file only grows.
         """
@@ -147,7 +147,7 @@ class BorrowedResultLog(ResultLog):
             self._own.extend(records)
 
     def read(self) -> dict[str, Json]:
-        """The records in the run and those of one's own."""
+        """Return the records in the run and those of one's own."""
         return super().read() | ({} if self._own is None else self._own.read())
 
 
@@ -176,7 +176,7 @@ def _is_own(body: bytes) -> bool:
 
 
 def record_of(body: bytes) -> dict[str, Json]:
-    """The record in a line by its key; none where it is malformed."""
+    """Return the record in a line by its key; none where it is malformed."""
     with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
         entry = layout.parse_json(body)
         return {str(entry["key"]): dict(entry["record"])}

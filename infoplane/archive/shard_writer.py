@@ -25,7 +25,7 @@ from infoplane.types.arrays import Array, Digests, Json, to_numpy
 
 
 def as_array(a: ArrayLike, what: str) -> Array:
-    """A storable array from an array, list or torch tensor (without importing torch)."""
+    """Return a storable array from an array, list or torch tensor (without importing torch)."""
     return layout.storable(to_numpy(a), what)
 
 

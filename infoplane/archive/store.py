@@ -19,7 +19,7 @@ from infoplane.errors import DamagedArchive, NotAnArchive
 
 
 def current(names: list[ShardName]) -> list[ShardName]:
-    """The shards that count.
+    """Return the shards that count.
 
     A later capture of the same or an earlier step (training rolled back) outdates what lies after
     it.
@@ -89,7 +89,7 @@ class Store:
             yield group, window, where
 
     def file(self, name: ShardName) -> Path:
-        """The file of a shard in a folder.
+        """Return the file of a shard in a folder.
 
         Remembered, since making a path takes longer than finding an array by it.
         """
@@ -101,16 +101,16 @@ class Store:
     def shard(
         self, name: ShardName
     ) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
-        """The open group of a shard, its file, and how to call it in messages."""
+        """Return the open group of a shard, its file, and how to call it in messages."""
         return self._open(self.file(name), f"ckpt/{name}")
 
     def header_of(self, name: ShardName) -> tuple[bytes, str]:
-        """The sealed header of a shard, and how to call it in messages."""
+        """Return the sealed header of a shard, and how to call it in messages."""
         if not self.packed:
             return read_header(self.file(name), layout.META), str(self.file(name))
         with self.shard(name) as (group, window, where):
             return read_meta(group, layout.META, window, where), where
 
     def probe(self) -> contextlib.AbstractContextManager[tuple[h5py.Group, Window, str]]:
-        """The open group of the probe, its file, and how to call it in messages."""
+        """Return the open group of the probe, its file, and how to call it in messages."""
         return self._open(self.path / layout.PROBE_FILE, "probe")

@@ -15,7 +15,7 @@ from infoplane.types.arrays import AnyPath
 
 
 def verify(path: AnyPath) -> list[str]:
-    """Problems of a run folder or packed file, each naming file and key; empty when it is sound.
+    """Return the problems of a run or packed file, each naming file and key; none when sound.
 
     Reads every array, recomputes every checksum, recomputes the row digests of unreduced layers,
     and lists steps that were never completed.

@@ -142,7 +142,7 @@ def capture(
 
 
 def steps_in(run: Path) -> set[int]:
-    """The steps of a run that is there; none where there is none."""
+    """Return the steps of a run that is there; none where there is none."""
     from infoplane.archive import open_archive
 
     return set(open_archive(run).steps) if (run / "run.json").is_file() else set()

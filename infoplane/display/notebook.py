@@ -22,7 +22,7 @@ def cell(text: object, limit: int = 80) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """An HTML table of text; every cell through `cell`."""
+    """Return an HTML table of text; every cell through `cell`."""
     head = "".join(f"<th>{cell(h)}</th>" for h in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell(v)}</td>" for v in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -24,7 +24,7 @@ SILENT_SECONDS = 2.0
 
 
 def place_of(stream: TextIO) -> Place:
-    """Where ``stream`` is read."""
+    """Return where ``stream`` is read."""
     kernel = sys.modules.get("IPython")
     if kernel is not None:
         shell = kernel.get_ipython()
@@ -34,7 +34,7 @@ def place_of(stream: TextIO) -> Place:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them.
+    """Return seconds as a person says them.
 
     Example:
         >>> duration(3.2), duration(75), duration(7320)
@@ -81,7 +81,7 @@ def progress(
     every: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Advance]:
-    """Gives a function to call after each of ``total`` pieces of work.
+    """Yield a function to call after each of ``total`` pieces of work.
 
     Everything is written to stderr, so that piped results stay clean.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def size_text(n: float) -> str:
-    """A number of bytes with its unit.
+    """Return a number of bytes with its unit.
 
     Example:
         >>> size_text(2**21)

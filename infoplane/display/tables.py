@@ -103,7 +103,7 @@ def _is_number(text: object) -> bool:
 
 
 def say_plane(plane: Plane, console: Console | None = None) -> None:
-    """One line on the plane, and in a terminal the table of its last checkpoint."""
+    """Say a line on the plane, and in a terminal the table of its last checkpoint."""
     console = console or console_here()
     console.print(str(plane), markup=False, highlight=False, soft_wrap=True)
     rows = _last_rows(plane)
@@ -141,7 +141,7 @@ def _last_rows(plane: Plane) -> list[dict[str, str]]:
 
 
 def say_report(report: DPIReport, console: Console | None = None) -> None:
-    """The DPI report; in a terminal its episodes as a table."""
+    """Say the DPI report; in a terminal its episodes as a table."""
     console = console or console_here()
     if not console.is_terminal or not report.episodes:
         console.print(str(report), markup=False, highlight=False, soft_wrap=True)
@@ -196,7 +196,7 @@ def _episode_rows(report: DPIReport) -> list[dict[str, str]]:
 
 
 def say_phases(phases: Phases, console: Console | None = None) -> None:
-    """The phases; in a terminal as a table with one row per layer and estimator."""
+    """Say the phases; in a terminal as a table with one row per layer and estimator."""
     console = console or console_here()
     if not console.is_terminal:
         console.print(str(phases), markup=False, highlight=False, soft_wrap=True)

@@ -51,7 +51,7 @@ class ChosenRows:
         return len(self.sample)
 
     def take(self, values: Array) -> Array:
-        """The rows of a layer, shape ``(R, ...)``, from ``(samples, *grid, ...)``."""
+        """Return the rows of a layer, shape ``(R, ...)``, from ``(samples, *grid, ...)``."""
         if values.shape[1 : 1 + len(self.grid)] != self.grid:
             raise InputError(
                 f"expected a layer of shape (samples, {', '.join(map(str, self.grid))}, units "
@@ -61,7 +61,7 @@ class ChosenRows:
         return flat[self.sample, self.position]
 
     def of_samples(self, samples: Ids) -> ChosenRows:
-        """The rows of these samples, which ascend, numbered anew; X and labels go with them."""
+        """Return the rows of these samples, which ascend, numbered anew, with X and labels."""
         rows = np.flatnonzero(np.isin(self.sample, samples))
         return replace(
             self,
@@ -73,7 +73,7 @@ class ChosenRows:
         )
 
     def span(self, start: int, stop: int) -> slice:
-        """The rows that come from samples ``start`` to ``stop``."""
+        """Return the rows that come from samples ``start`` to ``stop``."""
         first, last = np.searchsorted(self.sample, [start, stop])
         return slice(int(first), int(last))
 

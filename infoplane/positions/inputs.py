@@ -9,7 +9,7 @@ from infoplane.types.arrays import Ids, Mask
 
 
 def prefix_ids(s: Sequences) -> Ids:
-    """Ids of all that stands up to each position, shape ``(n, T)``.
+    """Return ids of all that stands up to each position, shape ``(n, T)``.
 
     Equal prefixes (and contexts) have one id.
 
@@ -32,7 +32,7 @@ def prefix_ids(s: Sequences) -> Ids:
 
 
 def sequence_ids(s: Sequences) -> Ids:
-    """Ids of (whole sequence, position in it), shape ``(n, T)``."""
+    """Return ids of (whole sequence, position in it), shape ``(n, T)``."""
     whole = prefix_ids(s)
     last = s.valid.shape[1] - 1 - s.valid[:, ::-1].argmax(axis=1)
     final = np.take_along_axis(whole, last[:, None], axis=1)
@@ -40,7 +40,7 @@ def sequence_ids(s: Sequences) -> Ids:
 
 
 def in_sample(sample: Ids, valid: Mask) -> Ids:
-    """Ids of (sample, place among its real positions), shape ``(n, T)``.
+    """Return ids of (sample, place among its real positions), shape ``(n, T)``.
 
     Args:
         sample: shape ``(n,)``, equal for equal samples.

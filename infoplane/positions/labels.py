@@ -34,7 +34,7 @@ class LabelSet:
 def label_sets(
     y: object, given: object, shape: tuple[int, int], sequences: Sequences | None, ignore_index: int
 ) -> list[LabelSet]:
-    """The label sets that ``y=`` asks for.
+    """Return the label sets that ``y=`` asks for.
 
     Those of the probe (``given``) where it asks for none.
 
@@ -76,7 +76,7 @@ def _label_set(
 
 
 def is_present(values: Array, ignore_index: int = -100) -> Mask:
-    """Which positions have a label, shape ``(n, T)``: not ``ignore_index``, not NaN, not None."""
+    """Return which positions have a label, ``(n, T)``: no ``ignore_index``, NaN or None."""
     if values.dtype.kind == "f":
         there = ~np.isnan(values) & (values != ignore_index)
     elif values.dtype.kind in "iu":

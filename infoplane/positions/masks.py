@@ -57,7 +57,7 @@ class Sequences:
 
 
 def sequence_inputs(arrays: Arrays) -> list[str]:
-    """Names of the inputs whose positions can be rows.
+    """Return names of the inputs whose positions can be rows.
 
     Integer ids ``(n, T)``, or vectors ``(n, T, units)``.
     """
@@ -75,7 +75,7 @@ def sequence_inputs(arrays: Arrays) -> list[str]:
 
 
 def key_of(arrays: Arrays, asked: str | None) -> str | None:
-    """The input whose positions are the rows; None where no input has positions.
+    """Return the input whose positions are the rows; None where no input has positions.
 
     Args:
         arrays: the probe's inputs by name, samples first.
@@ -101,7 +101,7 @@ def key_of(arrays: Arrays, asked: str | None) -> str | None:
 
 
 def sequences_of(arrays: Arrays, key: str, mask: object = None) -> Sequences:
-    """The positions of input ``key``, with the mask of the probe.
+    """Return the positions of input ``key``, with the mask of the probe.
 
     Args:
         arrays: the probe's inputs by name, samples first.
@@ -203,7 +203,7 @@ def _segments(arrays: Arrays, members: tuple[str, ...], valid: Mask) -> Ids:
 
 
 def likely_padding(tokens: Array) -> str | None:
-    """A sentence about what looks like padding in ids ``(n, T)``; None where nothing does.
+    """Say what looks like padding in ids ``(n, T)``; None where nothing does.
 
     Padding is one id that fills the end (or the start) of samples to different lengths and hardly
     occurs elsewhere.

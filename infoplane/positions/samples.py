@@ -17,7 +17,7 @@ from infoplane.types.arrays import Array, to_numpy
 def sample_labels(
     y: object, given: Array | None, samples: int, y_kind: str | None
 ) -> dict[str, Array]:
-    """The label sets that ``y=`` asks for.
+    """Return the label sets that ``y=`` asks for.
 
     Those of the probe (``given``) where it asks for none.
 

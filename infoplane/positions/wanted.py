@@ -52,13 +52,13 @@ class WantedRows:
     seed: int = 0
 
     def of_samples(self, samples: Ids) -> WantedRows:
-        """The same, of some of the samples."""
+        """Return the same, of some of the samples."""
         if self.mask is None or isinstance(self.mask, str):
             return self
         return replace(self, mask=to_numpy(self.mask)[samples])
 
     def record(self) -> dict[str, object]:
-        """The settings as JSON, for the archive."""
+        """Return the settings as JSON, for the archive."""
         return {
             "skip_first": self.skip_first,
             "max_rows": self.max_rows,

@@ -172,5 +172,5 @@ def judged(holds: bool, values: Sequence[float], unit: str = "bits") -> str:
 
 
 def median_of(values: Sequence[float]) -> float:
-    """Median over seeds."""
+    """Return the median over seeds."""
     return float(statistics.median(values))

@@ -73,7 +73,7 @@ class Result:
     source: str = ""
 
     def median(self, name: str) -> float:
-        """Median over seeds of one quantity."""
+        """Return the median over seeds of one quantity."""
         return statistics.median(self.numbers[name])
 
 

@@ -103,7 +103,7 @@ def noisy_network(seed: int) -> nn.Sequential:
 
 
 def noisy_run(ctx: Context, seed: int) -> Archive:
-    """The archive of a network trained with its noise.
+    """Return the archive of a network trained with its noise.
 
     Captured with it, several independent passes per row.
 

@@ -32,7 +32,7 @@ LINEAR = "vinfo:family=linear"
 
 
 def pointer_task() -> tuple[Ids, Ids]:
-    """Eight bits and a pointer to one of them; the label is the bit pointed at.
+    """Return eight bits and a pointer to one of them; the label is the bit pointed at.
 
     All 2048 sequences of nine tokens: shapes ``(2048, 9)``, ``(2048,)``.
     """
@@ -45,7 +45,7 @@ def pointer_task() -> tuple[Ids, Ids]:
 
 
 def transformer(seed: int) -> nn.Module:
-    """A two-block transformer of width 16 with two heads; the answer is read off the last token."""
+    """Return a two-block transformer of width 16; the answer is read off the last token."""
     import torch
     from torch import nn
 
@@ -86,7 +86,7 @@ def transformer(seed: int) -> nn.Module:
 
 
 def pointer_run(ctx: Context, seed: int) -> Archive:
-    """The archive of one transformer trained on 80 % of the sequences, probed on half of all."""
+    """Return the archive of a transformer trained on 80 % of the sequences."""
     import infoplane as ip
 
     epochs = EPOCHS[ctx.quick]

@@ -108,7 +108,7 @@ def _scaled(archive: Archive, metric: str) -> list[float]:
 
 
 def usable_held_out(archive: Archive, step: int) -> float:
-    """I_V of the hidden layer about the sum in bits.
+    """Return I_V of the hidden layer about the sum in bits.
 
     A linear reader fitted on the trained pairs only, read on the held-out pairs.
 

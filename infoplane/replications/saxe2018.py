@@ -69,7 +69,7 @@ def minimal_entropy(weight: float, cells: int = 30, *, activation: str = "tanh")
     "closed form",
 )
 def minimal(ctx: Context) -> Result:
-    """The minimal model, closed form.
+    """Judge the minimal model in closed form.
 
     Entropy of a tanh unit rises and falls with its weight, that of a ReLU unit only rises.
     """
@@ -151,7 +151,7 @@ def relu(ctx: Context) -> Result:
     "the tanh runs, binned again",
 )
 def net_input(ctx: Context) -> Result:
-    """The same tanh runs, bins even in the net input (pre-activation).
+    """Judge the same tanh runs, bins even in the net input (pre-activation).
 
     At most a quarter of the drop is left.
     """
@@ -275,7 +275,7 @@ def snr(ctx: Context) -> Result:
     "4 to 512 bins",
 )
 def bin_count(ctx: Context) -> Result:
-    """The drop of layer 4 of the tanh runs depends on the number of bins.
+    """Judge whether the drop of layer 4 of the tanh runs depends on the number of bins.
 
     Largest over smallest >= 5 from 4 to 512 bins.
     """

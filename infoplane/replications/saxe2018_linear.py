@@ -56,7 +56,7 @@ class Teacher:
         return np.asarray(w * np.sqrt(INPUTS / (w**2).sum()))
 
     def draw(self, n: int, stream: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Rows and targets, shapes ``(n, 100)`` and ``(n, 1)``."""
+        """Return rows and targets, shapes ``(n, 100)`` and ``(n, 1)``."""
         rng = np.random.default_rng([self.seed, stream])
         x = rng.normal(size=(n, INPUTS)) / np.sqrt(INPUTS)
         y = x @ self.weights.T + self.noise * rng.normal(size=(n, 1))
@@ -110,7 +110,7 @@ def network(seed: int) -> nn.Module:
 
 
 def weights_of(archive: Archive, step: int) -> Floats:
-    """The map from inputs to the hidden layer, shape ``(100, 100)``.
+    """Return the map from inputs to the hidden layer, shape ``(100, 100)``.
 
     A linear layer is determined by its values on 400 rows.
     """
@@ -130,7 +130,7 @@ def half_log_det(w: Floats) -> float:
 
 
 def channel_bits(w: Floats, teacher: Teacher) -> dict[str, float]:
-    """Information of ``T = W x + N(0, I)`` in bits, closed form.
+    """Return the information of ``T = W x + N(0, I)`` in bits, closed form.
 
     About all inputs, the relevant ones, the irrelevant ones, the target.
     """

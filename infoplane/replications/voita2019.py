@@ -240,7 +240,7 @@ _SETTING = (
     f"{_SETTING}; the next character is to be told",
 )
 def next_character(ctx: Context) -> Result:
-    """Of a reader that sees what came before."""
+    """Judge a reader that sees what came before."""
     return evolution(ctx, causal=True)
 
 
@@ -252,5 +252,5 @@ def next_character(ctx: Context) -> Result:
     f"{_SETTING}; the character that another one stands for is to be told",
 )
 def masked_character(ctx: Context) -> Result:
-    """Of a reader that sees both sides."""
+    """Judge a reader that sees both sides."""
     return evolution(ctx, causal=False)

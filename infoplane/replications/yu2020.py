@@ -39,7 +39,7 @@ TOLERANCE = 0.02
 
 
 def cnn_run(ctx: Context, seed: int) -> Archive:
-    """The archive of a small convolutional network on 8x8 digits.
+    """Return the archive of a small convolutional network on 8x8 digits.
 
     Two convolutions with a pooling each, one hidden layer.
     """
@@ -84,7 +84,7 @@ def cnn_run(ctx: Context, seed: int) -> Archive:
 
 
 def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
-    """A layer ``(n, C, ...)`` whose channels are divided by their own Silverman width (gamma 5).
+    """Divide the channels of a layer ``(n, C, ...)`` by their Silverman widths (gamma 5).
 
     One Gaussian kernel of width 1 on it is
     the Hadamard product of the channels' kernels, the paper's joint entropy of the feature maps.

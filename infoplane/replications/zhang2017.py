@@ -56,7 +56,7 @@ def beyond_chance(
     "a fair coin per pattern of the 12 bits, 10 % of the patterns trained on, tanh",
 )
 def random_labels(ctx: Context) -> Result:
-    """A fair coin per pattern, learnt from 10 % of the patterns.
+    """Judge a fair coin per pattern, learnt from 10 % of the patterns.
 
     Memorised beyond chance, nothing generalises, the layers compress all the same.
     """

@@ -16,7 +16,7 @@ FINAL = "final (normed)"
 
 
 def layers_of(source: Any) -> tuple[Layers, bool]:  # Any: checked here
-    """The layers in what a tool handed out, and whether a tool named them.
+    """Return the layers in what a tool handed out, and whether a tool named them.
 
     Args:
         source: a dictionary of arrays (nested where you like), the output of a Hugging Face model

@@ -16,7 +16,7 @@ Declared = Literal["sequential"] | Iterable[tuple[str, str]] | Chain | None
 
 
 def declared_chain(layers: Sequence[str], chain: Declared) -> Chain | None:
-    """The certificate of a declaration.
+    """Return the certificate of a declaration.
 
     Args:
         layers: in order of execution.

@@ -151,7 +151,7 @@ class _Files:
             raise InputError(f"{path}: expected a folder or a file of arrays")
 
     def array(self, given: Given, name: str) -> Any:  # Any: an array
-        """Labels and the like: an array, or read from where it lies."""
+        """Return labels and the like: an array, or read from where it lies."""
         if not isinstance(given, (str, Path)):
             return None if given is None else to_numpy(given)
         if self.inside is not None and str(given) in self.inside:
@@ -173,13 +173,13 @@ class _Files:
     def read(
         self, given: Any, name: str, words: Collection[str] = ()
     ) -> Any:  # Any: see `import_run`
-        """One array, or one for each name of a mapping; a word of these stays a word."""
+        """Return one array, or one for each name of a mapping; a word of these stays a word."""
         if isinstance(given, Mapping):
             return {str(key): self.read(value, str(key), words) for key, value in given.items()}
         return given if isinstance(given, str) and given in words else self.array(given, name)
 
     def listed(self) -> list[tuple[str, Path]]:
-        """Files of arrays that are no labels and in no run, by their path inside the folder."""
+        """Return the files of arrays that are no labels and in no run, by their path."""
         found = []
         runs = {file.parent for file in self.path.rglob("run.json")}
         for file in self.path.rglob("*"):

@@ -26,7 +26,7 @@ WHOLE = ""
 
 
 def open_arrays(path: Path, stack: ExitStack) -> Arrays:
-    """The arrays in a file, by name; ``stack`` closes it.
+    """Return the arrays in a file, by name; ``stack`` closes it.
 
     Raises:
         InputError: an unknown ending, pickled objects, or a damaged file.
@@ -48,13 +48,13 @@ def open_arrays(path: Path, stack: ExitStack) -> Arrays:
 
 
 def natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key by which ``fc10`` comes after ``fc9``."""
+    """Return a key by which ``fc10`` comes after ``fc9``."""
     parts = re.split(r"(\d+)", name)
     return [(part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def by_name(arrays: Arrays) -> Arrays:
-    """The arrays in the order of their names, where the file keeps no other."""
+    """Return the arrays in the order of their names, where the file keeps no other."""
     return {name: arrays[name] for name in sorted(arrays, key=natural)}
 
 

@@ -35,7 +35,7 @@ class LayerRows(Protocol):
     def own_dtype(self) -> str: ...
 
     def blocks(self) -> Iterator[Array]:
-        """The rows in order, a few MiB at a time."""
+        """Return the rows in order, a few MiB at a time."""
         ...
 
 
@@ -81,7 +81,7 @@ class SamplesOfLayer(_PartOfLayer):
         return (len(self.kept), *self.whole.shape[1:])
 
     def blocks(self) -> Iterator[Array]:
-        """The rows in order."""
+        """Yield the rows in order."""
         start = 0
         for block in self.whole.blocks():
             first, last = np.searchsorted(self.kept, [start, start + len(block)])
@@ -107,7 +107,7 @@ class PositionsOfLayer(_PartOfLayer):
         return (self.chosen.n, *units.get(self.chosen.kind, self.whole.shape[1:]))
 
     def blocks(self) -> Iterator[Array]:
-        """The rows in order of sample and position."""
+        """Yield the rows in order of sample and position."""
         start = 0
         for block in self.whole.blocks():
             rows = self.chosen.span(start, start + len(block))

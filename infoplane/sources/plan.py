@@ -35,7 +35,7 @@ class Import:
         return next(iter(self.first.values())).shape[0]
 
     def describe(self, unit: str = "rows") -> str:
-        """What is read as what, for a person; ``unit`` is what the first axis counts."""
+        """Return what is read as what, for a person; ``unit`` is what the first axis counts."""
         steps = list(self.steps)
         shown = steps if len(steps) < 9 else [*steps[:4], "...", steps[-1]]
         lines = [f"{len(steps)} steps {shown}, {len(self.first)} layers, {self.n} {unit}"]

@@ -50,7 +50,7 @@ class ProbeRows:
     notes: tuple[str, ...] = ()
 
     def of(self, layer: Rows) -> LayerRows:
-        """The rows of a layer, whose array holds samples."""
+        """Return the rows of a layer, whose array holds samples."""
         if self.chosen is not None:
             return PositionsOfLayer(layer, self.chosen)
         return layer if self.kept is None else SamplesOfLayer(layer, self.kept)

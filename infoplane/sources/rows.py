@@ -42,12 +42,12 @@ class Rows:
         return max(1, BLOCK_BYTES // row_bytes // ALIGNED_ROWS) * ALIGNED_ROWS
 
     def blocks(self) -> Iterator[Array]:
-        """The rows in order, a few MiB at a time."""
+        """Yield the rows in order, a few MiB at a time."""
         for start in range(0, self.shape[0], self.block_rows):
             yield self.take(start, start + self.block_rows)
 
     def take(self, start: int, stop: int) -> Array:
-        """Some of the rows.
+        """Return some of the rows.
 
         Raises:
             InputError: the array cannot be read there.
