@@ -1,1 +1,1 @@
-"""What people see in terminals and notebooks: tables, progress bars, sizes; one file for each."""
+"""What people see in terminals and notebooks, one file for each kind of it."""

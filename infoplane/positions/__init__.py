@@ -1,4 +1,4 @@
-"""Rows that are positions of a sample: tokens of a sequence, pixels of an image, nodes of a graph.
+"""Rows that are positions of a sample: tokens, pixels of an image, nodes of a graph.
 
 `WantedRows` is what a user asks for, `choose_rows` settles it on one probe, `ChosenRows` is the
 result: which positions are rows, what X is at each of them, and the labels. Imports no torch, so
