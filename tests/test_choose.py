@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from builders import run_of
 from torch import nn
 
 import infoplane as ip
@@ -125,3 +127,21 @@ def test_values_far_smaller_than_the_cells_are_not_put_into_one_cell(tmp_path: P
         layer.bias.data.zero_()
     chosen = choose_estimators(_run(network, _rows(600, 6), tmp_path / "run"))
     assert "bin:szt" not in chosen.specs
+
+
+def test_no_cells_are_chosen_under_which_a_layer_shows_nothing_at_all(tmp_path: Path) -> None:
+    """One far row stretches the range of the output: four cells hold all others in one."""
+    rng = np.random.default_rng(0)
+    steps = []
+    for _ in range(2):
+        values = {name: rng.uniform(0.0, 2.0, (120, 3)) for name in ("a", "b", "c")}
+        out = rng.uniform(-0.6, 0.6, (120, 1))
+        out[0] = 6.0
+        steps.append(values | {"out": out})
+    run = run_of(tmp_path / "run", steps, x=np.arange(120.0)[:, None], y=np.arange(120) % 3)
+    cells = ip.measure(run, "bin:range,n=4,scope=layer").select(layer="out", quantity="i_xz")
+    assert all(p.bits < 0.1 for p in cells)
+    chosen = choose_estimators(run)
+    assert not chosen.saturated and chosen.specs[0].startswith("kde")
+    shown = ip.measure(run, chosen.specs[0]).select(layer="out", quantity="i_xz")
+    assert all(p.bits > 0.5 for p in shown)

@@ -494,3 +494,33 @@ def test_a_layer_that_does_not_fit_into_memory_is_refused_with_what_helps(
     assert "INFOPLANE_MEMORY" in failure.message
     monkeypatch.setenv("INFOPLANE_MEMORY", "1M")
     assert not ip.measure(run, ["vinfo"], resume=False).failures
+
+
+@pytest.mark.parametrize("family", ["linear", "gaussian", "knn", "mlp"])
+def test_symbols_of_one_row_cost_no_usable_information(family: str) -> None:
+    """Five rows of a class of their own took 0.75 of 0.69 bit."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 405)
+    z = rng.normal(size=(405, 2)) + 1.5 * y[:, None]
+    y[400:] = 10 + np.arange(5)
+    e = VInformation(family, hidden=8)
+    found = e.estimate(continuous(z), discrete(y), rng=np.random.default_rng(0))
+    without = e.estimate(continuous(z[:400]), discrete(y[:400]), rng=np.random.default_rng(0))
+    assert found.bits == without.bits
+    assert any("5 of 405 rows" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("family", ["linear", "gaussian", "mlp"])
+def test_constant_units_of_the_target_bring_no_bits(family: str) -> None:
+    """0.7 is no binary fraction: its deviation rounds to 1e-16, and gave 4.2 bits."""
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(300, 1))
+    x = z + rng.normal(size=(300, 1))
+    dead = np.hstack([z, np.full((300, 3), 0.7)])
+    one, other = (
+        VInformation(family, hidden=4).estimate(
+            continuous(x), continuous(v), rng=np.random.default_rng(0)
+        )
+        for v in (z, dead)
+    )
+    assert other.bits == pytest.approx(one.bits, abs=1e-9)

@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.cells import (
     symbols,
     symbols_of,
 )
+from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import CORRECTIONS, Correction
 from infoplane.analysis.estimators.label_bins import quantile_labels
 from infoplane.analysis.estimators.spec_string import SpecString
@@ -264,17 +265,22 @@ class Binned(SpecString):
             EstimatorError: unpaired rows, or fewer than 2.
         """
         same_rows(a, b, self.name)
+        n = a.n
+        a, b, copied = without_copies(a, b) if self.correction != "none" else (a, b, [])
         t, other = (b, a) if b.kind == "continuous" and a.kind == "discrete" else (a, b)
         ceiling = None if other.kind == "discrete" else float(np.log2(t.n))
-        return estimate_of_codes(
-            self.codes(t),
+        cells = self.codes(t)
+        notes = (*self._notes(t), *_one_cell(t, cells), *self._shared_cells(t, other))
+        found = estimate_of_codes(
+            cells,
             self.codes(other),
             self.name,
             "point",
-            self._notes(t) + self._shared_cells(t, other),
+            (*copied, *notes),
             ceiling_bits=ceiling,
             correction=self.correction,
         )
+        return replace(found, n=n) if copied else found
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
@@ -282,8 +288,11 @@ class Binned(SpecString):
         """Estimate I(X;bin(Z)) and I(bin(Z);Y) from one quantisation of Z."""
         same_rows(x, z, self.name)
         y = self.labels_of(y)
+        if self.correction != "none" and z.kind == "continuous" and without_copies(z, y)[2]:
+            return [("i_xz", self.estimate(x, z)), ("i_zy", self.estimate(z, y))]
         keys = cell_keys(codes_of(z)[:, None]) if z.kind == "discrete" else self.keys(z)
-        return self._points(keys, (("i_xz", x), ("i_zy", y)), self._notes(z))
+        notes = (*self._notes(z), *_one_cell(z, keys))
+        return self._points(keys, (("i_xz", x), ("i_zy", y)), notes)
 
     def estimate_rows(
         self,
@@ -383,3 +392,15 @@ class Binned(SpecString):
 
 def _share(yes: NDArray[np.bool_]) -> float:
     return int(np.count_nonzero(yes)) / yes.size
+
+
+def _one_cell(z: Variable, cells: NDArray[np.integer]) -> tuple[str, ...]:
+    """Return the note of a layer that moves within one cell.
+
+    Args:
+        z: the layer.
+        cells: shape ``(n,)``; equal where rows share their cells.
+    """
+    if (cells != cells[0]).any() or (z.values == z.values[0]).all():
+        return ()
+    return ("all rows lie in one cell: these cells are too wide for this layer",)

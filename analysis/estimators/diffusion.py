@@ -15,6 +15,7 @@ from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.spectra import eigenvalues
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
+from infoplane.rows import codes_of
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
 Floats = NDArray[np.float64]
@@ -133,7 +134,7 @@ class DiffusionEntropy(SpecString):
             )
         z, y = (a, b) if a.kind == "continuous" else (b, a)
         rng = np.random.default_rng(0) if rng is None else rng
-        codes = np.unique(y.values, axis=0, return_inverse=True)[1].reshape(-1)
+        codes = codes_of(y)  # classes in order of appearance: their names draw no other subsets
         width = self.width * median_width(z.values)
         bits = (
             self.entropy(z)

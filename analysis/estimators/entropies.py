@@ -151,6 +151,8 @@ def joint_counts(a: Codes, b: Codes) -> NDArray[np.int64]:
 
 def information_bits(a: Codes, b: Codes, correction: Correction = "none") -> float:
     """Return I(A;B) = H(A) + H(B) - H(A,B) in bits of two dense code vectors, ``(n,)`` each."""
+    if not a.any() or not b.any():  # one symbol; a correction of its entropy is no exact zero
+        return 0.0
     if int(b.max()) + 1 == len(b):  # B tells every row apart: H(A,B) is H(B), of the same counts
         return entropy_bits(counts_of(a), correction)
     tables = (counts_of(a), counts_of(b), joint_counts(a, b))

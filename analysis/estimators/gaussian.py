@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import digamma
 
 from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.gaussian_fit import misfit, square_lengths, whitened
 from infoplane.analysis.estimators.ksg import normal_scores, standardised
@@ -154,16 +155,19 @@ class Gaussian(SpecString):
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
             )
         same_rows(a, b, self.name)
-        (first, left_out), (second, more) = live_units(a), live_units(b)
+        n = a.n
+        a, b, copied = without_copies(a, b)
+        (first, dead), (second, more) = live_units(a), live_units(b)
+        left_out = (*copied, *dead, *more)
         if first is None or second is None:
-            return Estimate(0.0, a.n, self.name, target="population", notes=(*left_out, *more))
+            return Estimate(0.0, n, self.name, target="population", notes=left_out)
         if a.kind == b.kind:
             found = self._vectors(first, second)
         elif a.kind == "continuous":
             found = self._labels(first, second)
         else:
             found = self._labels(second, first)
-        return replace(found, notes=(*left_out, *more, *found.notes))
+        return replace(found, n=n, notes=(*left_out, *found.notes))
 
     def _vectors(self, a: Variable, b: Variable) -> Estimate:
         x, z = self._prepared(a), self._prepared(b)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.quantisation import (
     FEW_LEVELS,
@@ -124,6 +125,7 @@ def prepare_pair(
 ) -> Pair:
     """Make two variables, of which at least one is continuous, ready for neighbours.
 
+    - Rows that all come equally often are taken once.
     - Rows whose symbol no other row has are left out: they have no neighbour within their class.
     - Units that are constant over the rows are left out.
     - Rounded values are spread over their cells (`infoplane.analysis.estimators.quantisation`).
@@ -139,7 +141,9 @@ def prepare_pair(
         EstimatorError: two discrete variables, over a third of rows alone, or fewer than k + 2.
     """
     same_rows(a, b, name)
-    a, b, notes = with_shared_symbols(a, b)
+    a, b, copied = without_copies(a, b)
+    a, b, alone = with_shared_symbols(a, b)
+    notes = [*copied, *alone]
     if a.n < k + 2:
         raise EstimatorError(
             f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.ksg import standardised
+from infoplane.analysis.estimators.ksg import CONSTANT, standardised
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
@@ -170,6 +171,18 @@ class Variational(SpecString):
                 f"{self.name}: {a.name} and {b.name} are both discrete; use plugin"
             )
         same_rows(a, b, self.name)
+        n = a.n
+        a, b, copied = without_copies(a, b)
+        if any((v.values == v.values[0]).all() for v in (a, b)):
+            return Estimate(
+                0.0,
+                n,
+                self.name,
+                self._SENSE,
+                target="population",
+                notes=(*copied, CONSTANT),
+                bound=self._BOUND,
+            )
         if a.n < 8 * self.batch // 2:
             raise EstimatorError(
                 f"{self.name}: expected at least {4 * self.batch} rows for batches of "
@@ -185,10 +198,10 @@ class Variational(SpecString):
             )
         se = float(np.std(values, ddof=1) / np.sqrt(self.seeds)) if self.seeds > 1 else None
         low, high = (None, None) if se is None else (bits - 1.96 * se, bits + 1.96 * se)
-        notes = ("interval over critics only",)
+        notes = (*copied, "interval over critics only")
         return Estimate(
             bits,
-            a.n,
+            n,
             self.name,
             self._SENSE,
             low,

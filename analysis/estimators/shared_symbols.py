@@ -31,15 +31,22 @@ def in_company(codes: NDArray[np.int64]) -> NDArray[np.bool_]:
     return shared
 
 
-def with_shared_symbols(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
+def with_shared_symbols(
+    a: Variable, b: Variable, *, of: Variable | None = None
+) -> tuple[Variable, Variable, list[str]]:
     """Return the rows whose symbol has another row, and a note; all rows of two continuous
     variables.
+
+    Args:
+        a: shape ``(n, da)``.
+        b: shape ``(n, db)``.
+        of: the one whose symbols count; None for both.
 
     Raises:
         EstimatorError: every symbol has one row, or more than a third of the rows are alone.
     """
     for v in (a, b):
-        if v.kind != "discrete":
+        if v.kind != "discrete" or (of is not None and v is not of):
             continue
         kept = in_company(codes_of(v))
         alone = v.n - int(kept.sum())

@@ -9,12 +9,14 @@ processing can make information usable, so the data processing inequality does n
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.vinfo_columns import standardised
 from infoplane.analysis.estimators.vinfo_families import (
@@ -54,7 +56,10 @@ class VInformation(SpecString):
         folds: number of cross-fitting folds.
         hidden: hidden units of ``mlp``.
 
-    When it lies: rows that are copies of each other put the same input into training and test
+    Rows that all come equally often are taken once. Rows whose symbol of ``b`` no other row has are
+    left out: no predictor can have seen it.
+
+    When it lies: some rows that are copies of others put the same input into training and test
     folds; families that cannot express the rule report less than I(Z;Y); a few hundred rows leave
     an MLP far below what it would use given more.
 
@@ -140,8 +145,12 @@ class VInformation(SpecString):
         Without ``rng``, seed 0.
         """
         _check_pair(a, b)
+        n = a.n
+        a, b, copied = without_copies(a, b)
+        a, b, alone = with_shared_symbols(a, b, of=b)
         base, used = _both_surprises(a, b, self, _generator(rng))
-        return summary_of(base - used, b, self)
+        found = summary_of(base - used, b, self, (*copied, *alone))
+        return replace(found, n=n)
 
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
@@ -324,7 +333,7 @@ def _one_fold_continuous(
     rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     mean, spread = y[train].mean(axis=0), y[train].std(axis=0)  # type: ignore[attr-defined]  # floats
-    live = spread > 0
+    live = (y[train] != y[train[0]]).any(axis=0)  # a deviation of equal values may round to 1e-17
     if not live.any():
         raise EstimatorError(
             "the target is constant on a training fold: a density of it has no bits"

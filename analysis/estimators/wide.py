@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from infoplane.analysis.estimators.cells import same_rows
+from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT
 from infoplane.analysis.estimators.neighbour_rows import symbol_entropy
@@ -59,7 +60,8 @@ class Wide(SpecString):
 
     When it lies: too low, for two layers whose classes are not clusters of their leading scores
     (0.8 of 1 bit of digits in a trained layer) and for dependence that neither few classes nor
-    canonical directions show; too high, for copies of a row on both sides of a fold.
+    canonical directions show; too high, for copies of a row on both sides of a fold where not all
+    rows come equally often.
 
     Example:
         >>> from infoplane.types import continuous, discrete
@@ -114,6 +116,8 @@ class Wide(SpecString):
             )
         if any((v.values == v.values[0]).all() for v in (a, b)):
             return self._of_constant(a, b)
+        n = a.n
+        a, b, copied = without_copies(a, b)
         if a.n < _FEWEST_ROWS:
             raise EstimatorError(
                 f"{self.name}: expected at least {_FEWEST_ROWS} rows to hold some out, got {a.n}; "
@@ -122,8 +126,10 @@ class Wide(SpecString):
         folds = deal_folds(a.n, np.random.default_rng(0) if rng is None else rng)
         if "discrete" in (a.kind, b.kind):
             layer, labels = (a, b) if b.kind == "discrete" else (b, a)
-            return self._of_labels(layer, labels, folds)
-        return self._of_layers(a, b, folds)
+            found = self._of_labels(layer, labels, folds)
+        else:
+            found = self._of_layers(a, b, folds)
+        return replace(found, n=n, notes=(*copied, *found.notes))
 
     def _of_constant(self, a: Variable, b: Variable) -> Estimate:
         """Return 0 bits, in the sense that other estimates of these kinds have."""

@@ -109,8 +109,10 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
     inputs = discrete(archive.row_ids[rows], "X")
     bins: tuple[str, ...] = (UNIT_RANGE_BINS,) if _within_unit_range(samples) else ()
     bins += () if growing else RANGE_BINS
-    finest = [_finest(candidates, checkpoints, inputs) for candidates in (bins, KERNELS)]
-    chosen = [spec for spec in finest if spec is not None]
+    answering = [_finest(candidates, checkpoints, inputs) for candidates in (bins, KERNELS)]
+    finest = [spec for spec in answering if spec is not None]
+    showing = [spec for spec in finest if not _swallowed(spec, checkpoints, inputs)]
+    chosen = showing or finest
     if chosen:
         return Choice((*chosen, GROUND_TRUTH), _reason(chosen[0], samples))
     if not samples:
@@ -186,6 +188,26 @@ def _can_answer(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Va
         if resolved < OPEN_SHARE * len(samples):
             return False
     return bool(checkpoints)
+
+
+def _swallowed(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Variable) -> list[str]:
+    """Return layers that lie at nothing wherever they were looked at, though their rows differ.
+
+    Of a layer whose rows are nearly all equal nothing is expected.
+
+    Args:
+        spec: a convention that can answer for the other layers.
+        checkpoints: the layers looked at, by checkpoint.
+        inputs: X as row identities.
+    """
+    exact, fitted = parse(GROUND_TRUTH), _fitted(parse(spec), checkpoints)
+    shown: dict[str, bool] = {}
+    for sample in chain.from_iterable(checkpoints):
+        rows_differ = exact.estimate(inputs, sample).bits >= LEAST_BITS
+        seen = fitted[sample.name].estimate(inputs, sample, rng=np.random.default_rng(0)).bits
+        if rows_differ:
+            shown[sample.name] = shown.get(sample.name, False) or seen >= LEAST_BITS
+    return [name for name, is_shown in shown.items() if not is_shown]
 
 
 def _fitted(plain: Estimator, checkpoints: Sequence[Sequence[Variable]]) -> dict[str, Estimator]:
