@@ -65,6 +65,19 @@ def largest_leftover(a: Floats, b: Floats) -> float:
     return max(float(np.abs(_correlations(u, v)).max()) for u, v in pairs) * float(np.sqrt(len(a)))
 
 
+def largest_mixed(white: Floats) -> float:
+    """Return the largest moment of two columns that a Gaussian does not have, in standard errors.
+
+    Squares of one whitened column, of ``(n, d)``, against another and against its square; 0 of a
+    single column.
+    """
+    squares = white * white
+    mixed = [np.abs(_correlations(squares, other)) for other in (white, squares)]
+    apart = ~np.eye(white.shape[1], dtype=bool)
+    found = np.concatenate([moment[apart] for moment in mixed])
+    return float(found.max(initial=0.0)) * float(np.sqrt(len(white)))
+
+
 def _correlations(u: Floats, v: Floats) -> Floats:
     u, v = (w - w.mean(axis=0) for w in (u, v))
     scale = np.sqrt(np.outer((u * u).sum(axis=0), (v * v).sum(axis=0)))

@@ -17,6 +17,7 @@ from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.gaussian_fit import (
     excess_kurtosis,
     largest_leftover,
+    largest_mixed,
     largest_skewness,
     square_lengths,
 )
@@ -26,8 +27,10 @@ from infoplane.analysis.estimators.residuals import whiten
 from infoplane.analysis.kernels.neighbours import kth_distances
 
 Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
 _UNITS_SEEN = 2
 _REACH = 0.15
+_THIN_DEVIATIONS = 3.0
 _LEAST_ROWS_PER_UNIT = 8
 _DOUBT = 0.1  # share of Gaussian rows that some moment speaks against
 
@@ -41,7 +44,9 @@ def unresolved(pair: Pair, k: int, *, ranked: bool) -> str | None:
     - of two vectors that nothing speaks against being Gaussian: there the reach of the neighbours
       is their whole bias, which fewer rows show;
     - where k neighbours of a class reach at most 0.15 of the scale of the rows:
-      ``(k 2^H(Y) / n)^(1/d)``, d the intrinsic dimension.
+      ``(k 2^H(Y) / n)^(1/d)``, d the intrinsic dimension;
+    - of classes that nothing speaks against being Gaussian, where k neighbours reach at most three
+      deviations of the thinnest direction: there fewer rows show the bias, too.
 
     Args:
         pair: rows made ready for neighbours.
@@ -64,10 +69,51 @@ def unresolved(pair: Pair, k: int, *, ranked: bool) -> str | None:
         f"(neighbours reach {reach:.2f} of the scale)"
     )
     if len(vectors) == 1:
-        return too_few
+        return _unresolved_classes(*pair.vector_and_symbols(), k, too_few)
     if _gaussian(*(rank_scores(v) if ranked else v for v in vectors)):
         return None
     return f"{too_few} and the rows are not Gaussian"
+
+
+def _unresolved_classes(z: Floats, codes: Codes, k: int, too_few: str) -> str | None:
+    """Return why no interval is honest of a vector and symbols, None where one is.
+
+    Args:
+        z: shape ``(n, dim)``.
+        codes: dense codes of the classes, shape ``(n,)``.
+        k: neighbours.
+        too_few: the reason why a reach that is small does not settle it.
+    """
+    sizes = counts_of(codes)
+    if sizes.min() < max(_LEAST_ROWS_PER_UNIT * z.shape[1], k + 1):
+        return too_few
+    classes = [z[codes == code] for code in range(len(sizes))]
+    if max(_reach_of_class(rows, k) for rows in classes) > _THIN_DEVIATIONS:
+        return f"{too_few}, beyond three deviations of the thinnest direction of a class"
+    if not _gaussian_classes([whiten(rows).rows for rows in classes]):
+        return f"{too_few} and the classes are not Gaussian"
+    return None
+
+
+def _reach_of_class(rows: Floats, k: int) -> float:
+    """How far k neighbours lie, in deviations of the thinnest direction of rows, ``(n, dim)``."""
+    (near,) = kth_distances([rows], (k,))
+    thinnest = float(np.sqrt(max(np.linalg.eigvalsh(np.cov(rows.T))[0], 0.0)))
+    return float(np.median(near)) / thinnest if thinnest > 0 else np.inf
+
+
+def _gaussian_classes(classes: list[Floats]) -> bool:
+    """Whether no moment speaks against whitened classes, ``(n_c, dim)`` each, being Gaussian."""
+    units = classes[0].shape[1]
+    if any(rows.shape[1] < units for rows in classes):
+        return False
+    moments = [
+        moment
+        for rows in classes
+        for moment in (excess_kurtosis(rows), largest_skewness(rows), largest_mixed(rows))
+    ]
+    tests = len(classes) * (1 + units + 2 * units * (units - 1))
+    return max(abs(moment) for moment in moments) < _clear_of_doubt(tests)
 
 
 def intrinsic_dimension(vectors: list[Floats], k: int) -> float:
@@ -104,4 +150,9 @@ def _gaussian(x: Floats, z: Floats) -> bool:
         largest_leftover(first, left),
     )
     tests = 2 + columns + 5 * first.shape[1] * left.shape[1]
-    return max(abs(moment) for moment in moments) < float(ndtri(1 - _DOUBT / (2 * tests)))
+    return max(abs(moment) for moment in moments) < _clear_of_doubt(tests)
+
+
+def _clear_of_doubt(tests: int) -> float:
+    """Standard errors that one of so many moments of Gaussian rows exceeds in a tenth of draws."""
+    return float(ndtri(1 - _DOUBT / (2 * tests)))
