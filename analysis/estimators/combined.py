@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from infoplane.analysis.estimators.canonical import canonical_readings
+from infoplane.analysis.estimators.edges import edge_readings
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.readings import (
@@ -59,6 +60,8 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
             Distances(rank_scores(x)), Distances(rank_scores(z)), neighbours
         )
         readings += canonical_readings(x, z, neighbours)
+        readings += edge_readings(of_x, of_z, neighbours)
+        readings += edge_readings(of_z, of_x, neighbours)
     nats = weighted_nats(readings, n)
     more = (nats - plain.near) / _LN2
     note = (

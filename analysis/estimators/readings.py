@@ -81,21 +81,21 @@ def weighted_nats(readings: Sequence[Reading], n: int) -> float:
 
     The uncertainty of a reading is what fewer and more neighbours disagree by, chance, and by how
     much another reading, itself in agreement, exceeds it: neighbours that do not see a dependence
-    fall short of it. Weights are the inverse squares of the squared uncertainties, so that the mean
-    is continuous in the rows. A lower bound weighs less where another reading exceeds it: then it
+    fall short of it. Weights fall with the eighth power of the uncertainty, so that the mean is
+    near the best reading and still continuous in the rows. A lower bound weighs less where another reading exceeds it: then it
     has lost something, however well its neighbours agree.
 
-    The chance of one reading is put at 4/n, of a difference of two at 16/n; both were chosen on the
-    bank of `infoplane.analysis.calibrate`.
+    The chance of one reading is put at 2/n and of a difference of two at 8/n: readings of the same
+    rows err together. Power and chance were chosen on the banks of `infoplane.analysis.calibrate`.
     """
     bias = np.array([reading.disagreement for reading in readings]) ** 2
     near = np.array([reading.near for reading in readings])
     far = np.array([reading.far for reading in readings])
-    chance = 4 / n
+    chance = 2 / n
     nats = near + 0.5 * chance / (chance + bias) * (far - near)
     excess = np.maximum(nats[None, :] - nats[:, None], 0.0) ** 2  # (reading, exceeded by)
     shortfall = (excess**2 / (excess + bias[None, :] + 4 * chance)).max(axis=1)
-    weights = (bias + chance + shortfall) ** -2.0
+    weights = (bias + chance + shortfall) ** -4.0
     loss = (excess / (bias[None, :] + 4 * chance)).max(axis=1)
     lower = np.array([reading.lower_bound for reading in readings])
     weights = np.where(lower, weights / (1 + loss) ** 2, weights)

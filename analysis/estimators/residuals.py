@@ -21,7 +21,7 @@ from infoplane.analysis.estimators.readings import Floats, Neighbours, Reading, 
 from infoplane.analysis.kernels.neighbours import Distances, kth_distances
 
 _SINGULAR = 1e-10
-_DETERMINED = 1e-12
+DETERMINED = 1e-12
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ def residual_readings(x: Distances, z: Distances, neighbours: Neighbours) -> lis
     predictor, predicted = whiten(x.points), whiten(z.points)
     if not predictor.rows.shape[1] * predicted.rows.shape[1]:
         return []
-    left = whiten(_linear_residuals(predictor.rows, predicted.rows))
-    if left.rows.shape[1] < predicted.rows.shape[1] or left.least < _DETERMINED:
+    left = whiten(linear_residuals(predictor.rows, predicted.rows))
+    if left.rows.shape[1] < predicted.rows.shape[1] or left.least < DETERMINED:
         return []
-    log_scale = _log_scale(predictor.rows, left.rows)
+    log_scale = log_scale_of(predictor.rows, left.rows)
     scaled = whiten(left.rows / np.exp(log_scale)[:, None])
     units = predicted.rows.shape[1]
     shrunk = left.log_volume + scaled.log_volume + units * float(log_scale.mean())
     of_rest = Distances(scaled.rows)
-    whole, rest = (_entropies(of, neighbours) for of in (Distances(predicted.rows), of_rest))
+    whole, rest = (ball_entropies(of, neighbours) for of in (Distances(predicted.rows), of_rest))
     entropies = (whole[0] - rest[0] - shrunk, whole[1] - rest[1] - shrunk)
     return [Reading(entropies, ksg_reading(x, of_rest, neighbours).information)]
 
@@ -74,7 +74,7 @@ def whiten(z: Floats) -> Whitened:
     return Whitened(rows, float(np.log(deviations).sum()), float(min(variances[kept], default=0.0)))
 
 
-def _linear_residuals(x: Floats, z: Floats) -> Floats:
+def linear_residuals(x: Floats, z: Floats) -> Floats:
     """What least squares leave of z, scaled to the variance that it has without the fit."""
     basis, _ = np.linalg.qr(np.column_stack([np.ones(len(x)), x]))
     leverage = np.minimum((basis**2).sum(axis=1), 1 - 1e-9)
@@ -82,7 +82,7 @@ def _linear_residuals(x: Floats, z: Floats) -> Floats:
     return np.asarray(left / np.sqrt(1 - leverage)[:, None])
 
 
-def _log_scale(x: Floats, left: Floats) -> Floats:
+def log_scale_of(x: Floats, left: Floats) -> Floats:
     """Log of the scale of residuals as a quadratic of the log distance of x, shape ``(n,)``.
 
     Heavy tails share their scale: given X, a Student vector is one whose scale grows with |X|.
@@ -95,7 +95,7 @@ def _log_scale(x: Floats, left: Floats) -> Floats:
     return np.asarray(basis @ found / 2)
 
 
-def _entropies(rows: Distances, neighbours: Neighbours) -> tuple[float, float]:
+def ball_entropies(rows: Distances, neighbours: Neighbours) -> tuple[float, float]:
     """Kozachenko and Leonenko's entropies, less the constant of the dimension, in nats."""
     near, far = (
         rows.dim * float(np.log(eps[eps > 0]).mean()) - float(digamma(k))
