@@ -77,15 +77,48 @@ def test_two_units_always_have_an_interval() -> None:
 def test_classes_of_three_units_need_rows_of_their_own() -> None:
     rng = np.random.default_rng(0)
     z = rng.normal(size=(6000, 3))
-    for classes, resolved in ((2, True), (200, False)):
+    for classes, resolved in ((2, True), (600, False)):
         pair = prepare_pair(continuous(z), discrete(np.arange(6000) % classes), 5, name="ross")
         assert (unresolved(pair, 5, ranked=False) is None) == resolved
 
 
-def test_of_classes_nothing_is_said_about_a_shape_that_nobody_tested() -> None:
-    z = np.random.default_rng(0).normal(size=(300, 3))
-    pair = prepare_pair(continuous(z), discrete(np.arange(300) % 2), 5, name="ross")
-    reason = unresolved(pair, 5, ranked=False)
+def reason_of_classes(z: np.ndarray, labels: np.ndarray) -> str | None:
+    pair = prepare_pair(continuous(z), discrete(labels), 5, name="ross")
+    return unresolved(pair, 5, ranked=False)
+
+
+def test_most_gaussian_classes_are_resolved() -> None:
+    kept = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        labels = np.arange(300) % 3
+        z = rng.normal(size=(300, 4)) + 2 * np.eye(3, 4)[labels]
+        kept += reason_of_classes(z, labels) is None
+    assert kept >= 30
+
+
+def test_a_class_along_a_curve_is_not_resolved() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(400) % 2
+    angle = 6 * np.pi * rng.random(400) + np.pi * labels
+    strand = np.column_stack([np.cos(angle), np.sin(angle), angle / 6])
+    reason = reason_of_classes(strand + 0.2 * rng.normal(size=strand.shape), labels)
+    assert reason is not None and reason.endswith("the classes are not Gaussian")
+
+
+def test_gaussian_classes_apart_in_a_thin_direction_alone_are_not_resolved() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 2
+    z = rng.normal(size=(300, 5)) * [1, 1, 1, 1, 0.05]
+    z[:, 4] += 0.1 * labels
+    turn, _ = np.linalg.qr(rng.normal(size=(5, 5)))
+    reason = reason_of_classes(z @ turn, labels)
+    assert reason is not None and reason.endswith("the thinnest direction of a class")
+
+
+def test_of_classes_with_few_rows_a_unit_nothing_is_said_about_their_shape() -> None:
+    z = np.random.default_rng(0).normal(size=(300, 4))
+    reason = reason_of_classes(z, np.arange(300) % 12)
     assert reason is not None and "too few" in reason and "Gaussian" not in reason
 
 

@@ -82,8 +82,8 @@ def weighted_nats(readings: Sequence[Reading], n: int) -> float:
     The uncertainty of a reading is what fewer and more neighbours disagree by, chance, and by how
     much another reading, itself in agreement, exceeds it: neighbours that do not see a dependence
     fall short of it. Weights fall with the eighth power of the uncertainty, so that the mean is
-    near the best reading and still continuous in the rows. A lower bound weighs less where another reading exceeds it: then it
-    has lost something, however well its neighbours agree.
+    near the best reading and still continuous in the rows. A lower bound weighs less where another
+    reading exceeds it: then it has lost something, however well its neighbours agree.
 
     The chance of one reading is put at 2/n and of a difference of two at 8/n: readings of the same
     rows err together. Power and chance were chosen on the banks of `infoplane.analysis.calibrate`.
