@@ -6,7 +6,6 @@ import numpy as np
 
 from infoplane.analysis.estimators.canonical import canonical_readings
 from infoplane.analysis.estimators.edges import edge_readings
-from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.readings import (
     Floats,
@@ -17,7 +16,6 @@ from infoplane.analysis.estimators.readings import (
 )
 from infoplane.analysis.estimators.residuals import residual_readings
 from infoplane.analysis.kernels.neighbours import Distances
-from infoplane.rows import row_codes
 
 _LN2 = float(np.log(2.0))
 _LEAST_ROWS_PER_UNIT = 8
@@ -41,9 +39,7 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
         The estimate in bits and its notes.
     """
     n = len(x)
-    # A neighbour beyond all repeats of a row lies at a distance.
-    near = max(1, round(0.6 * k), *(int(counts_of(row_codes(v)).max()) for v in (x, z)))
-    neighbours = (min(near, n - 1), min(2 * k, n - 1))
+    neighbours = (min(max(1, round(0.6 * k)), n - 1), min(2 * k, n - 1))
     of_x, of_z = Distances(x), Distances(z)
     plain = ksg_reading(of_x, of_z, neighbours)
     readings = [plain]

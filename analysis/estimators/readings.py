@@ -13,6 +13,20 @@ from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_d
 
 Floats = NDArray[np.float64]
 Neighbours = tuple[int, int]
+_EQUAL = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """How far neighbours lie.
+
+    Attributes:
+        neighbours: of each row, shape ``(n,)``.
+        distances: of the last of them, shape ``(n,)``.
+    """
+
+    neighbours: NDArray[np.int64]
+    distances: Floats
 
 
 @dataclass(frozen=True)
@@ -46,6 +60,23 @@ class Reading:
         return float(np.hypot(np.diff(self.entropies), np.diff(self.information))[0])
 
 
+def reaches(vectors: Sequence[Distances], neighbours: Neighbours) -> list[Reach]:
+    """Find how far fewer and more neighbours lie; repeats of a row are passed over.
+
+    Where so many rows are equal, up to rounding, that the fewer ones lie at no distance, the more
+    ones are taken.
+
+    Args:
+        vectors: distances of equally many rows; the norm is the largest of theirs.
+        neighbours: fewer and more.
+    """
+    near, far = kth_distances(vectors, neighbours)
+    equal = near <= _EQUAL * far
+    few = np.where(equal, neighbours[1], neighbours[0])
+    more = np.full(len(far), neighbours[1])
+    return [Reach(few, np.where(equal, far, near)), Reach(more, far)]
+
+
 def ksg_reading(x: Distances, z: Distances, neighbours: Neighbours) -> Reading:
     """Read the information by Kraskov's first estimator.
 
@@ -56,11 +87,11 @@ def ksg_reading(x: Distances, z: Distances, neighbours: Neighbours) -> Reading:
     """
     near, far = (
         float(
-            digamma(k)
+            digamma(reach.neighbours).mean()
             + digamma(x.n)
-            - sum(digamma(count_within(v, eps) + 1).mean() for v in (x, z))
+            - sum(digamma(count_within(v, reach.distances) + 1).mean() for v in (x, z))
         )
-        for k, eps in zip(neighbours, kth_distances([x, z], neighbours), strict=True)
+        for reach in reaches([x, z], neighbours)
     )
     return Reading((0.0, 0.0), (near, far))
 

@@ -17,8 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma
 
-from infoplane.analysis.estimators.readings import Floats, Neighbours, Reading, ksg_reading
-from infoplane.analysis.kernels.neighbours import Distances, kth_distances
+from infoplane.analysis.estimators.readings import (
+    Floats,
+    Neighbours,
+    Reach,
+    Reading,
+    ksg_reading,
+    reaches,
+)
+from infoplane.analysis.kernels.neighbours import Distances
 
 _SINGULAR = 1e-10
 DETERMINED = 1e-12
@@ -97,8 +104,11 @@ def log_scale_of(x: Floats, left: Floats) -> Floats:
 
 def ball_entropies(rows: Distances, neighbours: Neighbours) -> tuple[float, float]:
     """Kozachenko and Leonenko's entropies, less the constant of the dimension, in nats."""
-    near, far = (
-        rows.dim * float(np.log(eps[eps > 0]).mean()) - float(digamma(k))
-        for k, eps in zip(neighbours, kth_distances([rows], neighbours), strict=True)
-    )
+    near, far = (_ball_entropy(rows.dim, reach) for reach in reaches([rows], neighbours))
     return near, far
+
+
+def _ball_entropy(dim: int, reach: Reach) -> float:
+    apart = reach.distances > 0
+    logs = dim * np.log(reach.distances[apart]) - digamma(reach.neighbours[apart])
+    return float(logs.mean())
