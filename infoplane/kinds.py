@@ -40,17 +40,18 @@ def kind_of_inputs(dtype_kinds: Iterable[str], stated: str | None = None) -> Kin
 
 
 def ignored_rows(y: Array) -> Mask:
-    """Return which rows of integer labels carry `IGNORED` among classes from 0 up.
+    """Return which rows of class labels carry `IGNORED` among classes from 0 up.
 
-    Shape ``(n,)``.
+    Shape ``(n,)``. Classes are whole numbers, of integers or floats, one for each row.
 
     Labels that hold other negative numbers count from below 0: there -100 is a class like any
     other.
     """
-    if y.dtype.kind != "i" or y.ndim != 1:
-        return np.zeros(len(y), bool)
-    ignored = np.asarray(y == IGNORED)
-    return ignored if bool((y[~ignored] >= 0).all()) else np.zeros(len(y), bool)
+    none = np.zeros(len(y), bool)
+    if y.dtype.kind not in "if" or y.size != len(y) or not bool((y == np.round(y)).all()):
+        return none
+    ignored = np.asarray(y == IGNORED).reshape(-1)
+    return ignored if bool((y.reshape(-1)[~ignored] >= 0).all()) else none
 
 
 def looks_like_classes(y: Array) -> bool:

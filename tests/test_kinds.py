@@ -139,7 +139,16 @@ def test_rows_with_the_ignored_label_are_left_out_and_counted(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("y", "ignored"),
-    [([0, -100, 2], 1), ([-100, -3, 2], 0), ([0, 1, 2], 0), ([[0, -100], [1, 2]], 0)],
+    [
+        ([0, -100, 2], 1),
+        ([0.0, -100.0, 2.0], 1),
+        ([[0], [-100], [2]], 1),
+        ([0.5, -100.0, 2.0], 0),
+        ([0.0, float("nan"), -100.0], 0),
+        ([-100, -3, 2], 0),
+        ([0, 1, 2], 0),
+        ([[0, -100], [1, 2]], 0),
+    ],
 )
 def test_only_a_lone_negative_label_is_the_ignored_one(y: list[int], ignored: int) -> None:
     assert int(ignored_rows(np.array(y)).sum()) == ignored
