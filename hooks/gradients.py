@@ -38,7 +38,11 @@ def gradient_statistics(
     model; ``.grad`` fields are not touched.
 
     Args:
+        model: the bare network.
         loss_fn: ``loss_fn(output, labels)``, a mean over the rows of the batch.
+        probe: its rows, with labels.
+        device: of the parameters.
+        forward: as for the recorder.
         batches: batches that the probe is cut into, at least 2; interleaved rows, so that sorted
             labels do not make the spread.
 
@@ -49,37 +53,53 @@ def gradient_statistics(
         raise InputError("gradient statistics need labels: give probe=(x, y)")
     if probe.n < 2 * 2:
         raise InputError(f"gradient statistics need at least 4 probe rows, got {probe.n}")
-    weights = [(name, p) for name, p in model.named_parameters() if p.requires_grad and p.ndim >= 2]
+    weights = {
+        name: weight
+        for name, weight in model.named_parameters()
+        if weight.requires_grad and weight.ndim >= 2
+    }
     if not weights:
         raise InputError(
             "gradient statistics need a trainable weight of two or more dimensions, the model has "
             "none"
         )
     count = max(2, min(batches, probe.n // 2))
-    total = [torch.zeros_like(p, dtype=torch.float64) for _, p in weights]
-    squares = [0.0] * len(weights)
     size = probe.n // count
+    spreads = {name: _Spread(weight) for name, weight in weights.items()}
     with torch.enable_grad():
         for k in range(count):
             part = probe.take(torch.arange(k, count * size, count))
             inputs = next(part.batches(part.n, device))[1]
             loss = loss_fn(call(model, inputs, forward), torch.as_tensor(part.y, device=device))
-            found = torch.autograd.grad(loss, [p for _, p in weights], allow_unused=True)
-            for j, g in enumerate(found):
-                if g is not None:
-                    wide = g.detach().double()
-                    total[j] += wide
-                    squares[j] += float((wide * wide).sum())
-    out = {}
-    for (name, p), s, q in zip(weights, total, squares, strict=True):
-        mean = s / count
-        norm = float(mean.norm())
-        trace = max((q - count * norm * norm) / (count - 1), 0.0)
-        weight = float(p.detach().double().norm()) or math.nan
-        out[name] = {
-            "mean": norm / weight,
+            found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+            for spread, gradient in zip(spreads.values(), found, strict=True):
+                spread.add(gradient)
+    return {name: spread.statistics(count, size) for name, spread in spreads.items()}
+
+
+class _Spread:
+    """The gradients of one weight over batches, as their sum and their sum of squares."""
+
+    def __init__(self, weight: Tensor) -> None:
+        self._weight = weight
+        self._total = torch.zeros_like(weight, dtype=torch.float64)
+        self._squares = 0.0
+
+    def add(self, gradient: Tensor | None) -> None:
+        """Add the gradient on one batch; None of a weight that the loss does not reach."""
+        if gradient is not None:
+            wide = gradient.detach().double()
+            self._total += wide
+            self._squares += float((wide * wide).sum())
+
+    def statistics(self, batches: int, rows: int) -> dict[str, float]:
+        """Return what `gradient_statistics` says of a weight, after so many batches of rows."""
+        mean = float((self._total / batches).norm())
+        trace = max((self._squares - batches * mean * mean) / (batches - 1), 0.0)
+        weight = float(self._weight.detach().double().norm()) or math.nan
+        return {
+            "mean": mean / weight,
             "sd": math.sqrt(trace) / weight,
-            "snr": norm / math.sqrt(trace) if trace > 0 else math.inf,
-            "noise_scale": size * trace / (norm * norm) if norm > 0 else math.inf,
+            "snr": mean / math.sqrt(trace) if trace > 0 else math.inf,
+            "noise_scale": rows * trace / (mean * mean) if mean > 0 else math.inf,
         }
-    return out
