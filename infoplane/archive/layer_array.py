@@ -160,11 +160,17 @@ class LayerArray:
         }
         places = {"offset": self.place, "rows_offset": self.digests_place}
         row |= {key: place for key, place in places.items() if place is not None}
-        attrs = {
-            "crc32": np.uint32(self.crc),
-            "torch_dtype": self.torch_dtype,
-            "reduction": info.reduction,
-            "name": info.name,
-        }
-        put_attrs(self.dataset, attrs)
+        put_label(self.dataset, info, row)
         return row
+
+
+def put_label(dataset: h5py.Dataset, info: LayerInfo, row: Json) -> None:
+    """Write on an array what it is, for other tools.
+
+    Args:
+        dataset: the array.
+        info: the layer.
+        row: its line of the shard's table.
+    """
+    attrs = {"crc32": np.uint32(row["crc32"]), "torch_dtype": row["torch_dtype"]}
+    put_attrs(dataset, attrs | {"reduction": info.reduction, "name": info.name})

@@ -92,6 +92,10 @@ def rows_path(info: LayerInfo) -> str:
     return f"rows/{info.ordinal:04d}"
 
 
+ARRAYS = {"crc32": layer_path, "rows_crc32": rows_path}
+"""Where the arrays of a layer live inside a shard, by the key of their checksum."""
+
+
 def crc32(a: Array) -> int:
     """Return the CRC-32 of the raw C-order little-endian bytes of an array."""
     return crc32_of(raw_bytes(a))

@@ -13,6 +13,7 @@ import numpy as np
 
 from infoplane.archive import layout
 from infoplane.archive.label_array import LabelArray
+from infoplane.archive.layer_array import put_label
 from infoplane.archive.layout import ShardName
 from infoplane.archive.probe import Probe
 from infoplane.archive.probe_file import fill_probe, write_probe
@@ -60,30 +61,13 @@ def _copy_shard(
     head = archive.shard_head(name)
     for row in head["layers"]:
         info = archive.layer_info(row["name"])
-        for path, key in (
-            (layout.layer_path(info), "crc32"),
-            (layout.rows_path(info), "rows_crc32"),
-        ):
-            _put(group, path, archive._part(name, row["name"]).read(path, key), options)
-        put_attrs(
-            group[layout.layer_path(info)],
-            {
-                "crc32": np.uint32(row["crc32"]),
-                "torch_dtype": row["torch_dtype"],
-                "reduction": info.reduction,
-                "name": info.name,
-            },
-        )
-    finish_shard(
-        group,
-        name,
-        archive.header,
-        (head["row_start"], head["row_stop"]),
-        [_unplaced(row) for row in head["layers"]],
-        metrics=head["metrics"],
-        meta=head["meta"],
-        extras=head["extras"],
-    )
+        part = archive._part(name, info.name)
+        for key, path_of in layout.ARRAYS.items():
+            _put(group, path_of(info), part.read(key), options)
+        put_label(group[layout.layer_path(info)], info, row)
+    rows = (head["row_start"], head["row_stop"])
+    table = [_unplaced(row) for row in head["layers"]]
+    finish_shard(group, name, archive.header, rows, table, head)
 
 
 def _unplaced(row: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
@@ -258,28 +242,11 @@ def _write_joined(
             if any(row is None for row in rows):
                 continue
             joined = {}
-            for path, key in (
-                (layout.layer_path(info), "crc32"),
-                (layout.rows_path(info), "rows_crc32"),
-            ):
-                parts = [p.archive._part(p.name, info.name) for p in pieces]
-                a = np.concatenate([part.read(path, key) for part in parts])
-                file.create_dataset(path, data=a)
+            parts = [p.archive._part(p.name, info.name) for p in pieces]
+            for key, path_of in layout.ARRAYS.items():
+                a = np.concatenate([part.read(key) for part in parts])
+                file.create_dataset(path_of(info), data=a)
                 joined[key] = layout.crc32(a)
-            table.append(
-                {
-                    **_unplaced(rows[0]),
-                    **joined,
-                    "n_nonfinite": sum(int(row["n_nonfinite"]) for row in rows),
-                }
-            )
-        finish_shard(
-            file,
-            name,
-            first.header,
-            (0, first.n_rows),
-            table,
-            metrics=heads[0]["metrics"],
-            meta=heads[0]["meta"],
-            extras=heads[0]["extras"],
-        )
+            joined["n_nonfinite"] = sum(part.n_nonfinite for part in parts)
+            table.append({**_unplaced(rows[0]), **joined})
+        finish_shard(file, name, first.header, (0, first.n_rows), table, heads[0])

@@ -140,8 +140,8 @@ class Archive(StoredRows):
     def _part(self, name: ShardName, layer: str) -> ShardPart:
         """The rows of a layer in one shard."""
         head = self.shard_head(name)
-        rows = head["row_stop"] - head["row_start"]
-        return ShardPart(self._store, name, rows, head["entries"][layer], self._direct)
+        rows, info = head["row_stop"] - head["row_start"], self._by_name[layer]
+        return ShardPart(self._store, name, rows, info, head["entries"][layer], self._direct)
 
     def has(self, step: int, layer: str) -> bool:
         """Whether the layer was captured at this step."""
@@ -157,7 +157,7 @@ class Archive(StoredRows):
             InputError: no such step or layer.
             DamagedArchive: structure or checksum is wrong; names file and key.
         """
-        return self._whole(step, layer, layout.layer_path(self.layer_info(layer)), "crc32")
+        return self._whole(step, layer, "crc32")
 
     def n_nonfinite(self, step: int, layer: str) -> int:
         """Return how many stored values of the layer are NaN or infinite, from the headers.
@@ -179,11 +179,10 @@ class Archive(StoredRows):
 
         Equal rows, equal digest.
         """
-        return self._whole(step, layer, layout.rows_path(self.layer_info(layer)), "rows_crc32")
+        return self._whole(step, layer, "rows_crc32")
 
-    def _whole(self, step: int, layer: str, path: str, crc_key: str) -> Array:
-        parts = self._parts(step, layer)
-        blocks = [part.read(path, crc_key) for part in parts]
+    def _whole(self, step: int, layer: str, crc_key: str) -> Array:
+        blocks = [part.read(crc_key) for part in self._parts(step, layer)]
         if len(blocks) == 1:
             return blocks[0]
         with naming(f"{self.path}: layer {layer!r}"):
@@ -203,9 +202,8 @@ class Archive(StoredRows):
         """
         if rows < 1:
             raise InputError(f"expected blocks of at least one row, got {rows}")
-        path = layout.layer_path(self.layer_info(layer))
         for part in self._parts(step, layer):
-            yield from part.blocks(path, rows)
+            yield from part.blocks(rows)
 
     def content_key(self, step: int, layer: str) -> str:
         """Return a short text that is equal for equal content (checksum, shape, dtype).

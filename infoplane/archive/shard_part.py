@@ -12,6 +12,7 @@ from infoplane.archive.layout import ShardName
 from infoplane.archive.probe_file import array_entry
 from infoplane.archive.store import Store
 from infoplane.errors import DamagedArchive
+from infoplane.types import LayerInfo
 from infoplane.types.arrays import Array, Json, Shape
 
 
@@ -23,7 +24,8 @@ class ShardPart:
         store: where the shard lies.
         name: of the shard.
         rows: how many it holds.
-        entry: the layer's line in the shard's table.
+        info: the layer.
+        entry: its line in the shard's table.
         direct: whether arrays may be read from where the table says their bytes are; HDF5 is not
             opened then.
     """
@@ -31,15 +33,12 @@ class ShardPart:
     store: Store
     name: ShardName
     rows: int
+    info: LayerInfo
     entry: Json
     direct: bool = True
 
-    def read(self, path: str, crc_key: str) -> Array:
-        """Return one array, checked.
-
-        Args:
-            path: of the array inside the shard.
-            crc_key: ``crc32`` of the activation, ``rows_crc32`` of its row digests.
+    def read(self, crc_key: str) -> Array:
+        """Return one array, checked: ``crc32`` the activation, ``rows_crc32`` its row digests.
 
         Raises:
             DamagedArchive: structure or checksum is wrong.
@@ -54,14 +53,16 @@ class ShardPart:
         # repacked, written in format 1.0, or damaged: then this says what is wrong
         with self.store.shard(self.name) as (group, window, where):
             shape, dtype = self._form(crc_key, where)
+            path = layout.ARRAYS[crc_key](self.info)
             return read_array(group, path, window, shape, dtype, crc, where)
 
-    def blocks(self, path: str, rows: int) -> Iterator[Array]:
+    def blocks(self, rows: int) -> Iterator[Array]:
         """Yield the activation in blocks of at most ``rows`` rows.
 
         Raises:
             DamagedArchive: after the last block, when the checksum over all of them does not match.
         """
+        path = layout.layer_path(self.info)
         with self.store.shard(self.name) as (group, window, where):
             shape, dtype = self._form("crc32", where)
             dataset = checked_array(group, path, window, shape, dtype, where)

@@ -151,10 +151,7 @@ def finish_shard(
     header: Mapping[str, Any],
     rows: tuple[int, int],
     table: list[Json],
-    *,
-    metrics: Mapping[str, float],
-    meta: Mapping[str, Any],
-    extras: Mapping[str, Any],
+    said: Mapping[str, Any],  # Any: JSON
 ) -> None:
     """Write the sealed ``/meta`` of a shard and, last, ``complete``.
 
@@ -164,7 +161,7 @@ def finish_shard(
         header: of the run.
         rows: first row of the probe in it, and the first behind it.
         table: what is said of every array.
-        metrics, meta, extras: of the step.
+        said: ``metrics``, ``meta`` and ``extras`` of the step.
     """
     place: Json = {
         "format": layout.SHARD,
@@ -180,17 +177,9 @@ def finish_shard(
         "probe_sha256": header["probe_sha256"],
         "created_utc": utc_now(),
     }
-    body = {
-        **place,
-        "metrics": dict(metrics),
-        "meta": dict(meta),
-        "extras": dict(extras),
-        "layers": table,
-    }
-    put_meta(file, layout.META, layout.sealed(body))
+    of_step = {key: dict(said[key]) for key in ("metrics", "meta", "extras")}
+    put_meta(file, layout.META, layout.sealed({**place, **of_step, "layers": table}))
     put_attrs(file, place)
-    put_attrs(
-        file.create_group("scalars"),
-        {k: v for k, v in metrics.items() if k and "\0" not in k and len(k) < 256},
-    )
+    scalars = {k: v for k, v in said["metrics"].items() if k and "\0" not in k and len(k) < 256}
+    put_attrs(file.create_group("scalars"), scalars)
     put_attrs(file, {"complete": np.uint8(1)})

@@ -228,9 +228,9 @@ class RunWriter:
                 sink, file, self._layers, self._rows[1] - self._rows[0], self._thread
             )
             yield shard
-            told = {"metrics": values, "meta": dict(meta or {}), "extras": shard.extras}
+            told: Json = {"metrics": values, "meta": dict(meta or {}), "extras": shard.extras}
             self._thread.call(
-                lambda: finish_shard(file, name, self._header, self._rows, shard.finish(), **told)
+                lambda: finish_shard(file, name, self._header, self._rows, shard.finish(), told)
             )
         self._mine.append(name)  # the last by its number
         if self._resumed:
