@@ -19,7 +19,7 @@ import infoplane as ip
 from infoplane.analysis.live.follow import RunSource
 from infoplane.analysis.report.content import page_data
 from infoplane.archive import ResultLog, pack, result_log
-from infoplane.archive.owner_mark import mark_of
+from infoplane.archive.owner_mark import mark_of, own_key
 from infoplane.cli import app
 
 
@@ -134,11 +134,11 @@ def test_the_secret_is_made_once_and_only_its_owner_can_read_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("INFOPLANE_STATE", str(tmp_path / "state"))
-    mark = mark_of(b"text")
+    mark = mark_of(b"text", own_key())
     key = tmp_path / "state/result-lines.key"
     assert stat.S_IMODE(key.stat().st_mode) == 0o600 and len(key.read_bytes()) == 32
     assert [p.name for p in key.parent.iterdir()] == [key.name]
-    assert mark_of(b"text") == mark != mark_of(b"other")
+    assert mark_of(b"text", own_key()) == mark != mark_of(b"other", own_key())
 
 
 @pytest.mark.parametrize("how", ["readable", "link", "short", "pipe"])
@@ -159,7 +159,9 @@ def test_a_secret_that_others_may_know_is_not_used(
         key.chmod(0o644 if how == "readable" else 0o600)
     monkeypatch.setenv("INFOPLANE_STATE", str(folder))
     known = hmac.digest(b"k" * (5 if how == "short" else 32), b"text", "sha256").hex()[:32]
-    assert mark_of(b"text") != known  # and neither waits nor fails: this process has one of its own
+    assert (
+        mark_of(b"text", own_key()) != known
+    )  # and neither waits nor fails: this process has one of its own
 
 
 def test_result_lines_lie_beside_a_packed_file_and_inside_a_folder(tmp_path: Path) -> None:

@@ -13,9 +13,13 @@ KEY_BYTES = 32
 MARK_LETTERS = 32
 
 
-def mark_of(text: bytes) -> str:
-    """Return the mark that only this user can make, of any bytes."""
-    key = _key(state_folder() / "result-lines.key")
+def own_key() -> bytes:
+    """Return the secret of this user."""
+    return _key(state_folder() / "result-lines.key")
+
+
+def mark_of(text: bytes, key: bytes) -> str:
+    """Return the mark of any bytes that only the owner of the key can make."""
     return hmac.digest(key, text, "sha256").hex()[:MARK_LETTERS]
 
 

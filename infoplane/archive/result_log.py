@@ -12,7 +12,7 @@ from typing import Any
 
 from infoplane.archive import layout
 from infoplane.archive.guarded_file import open_regular, refuse_link
-from infoplane.archive.owner_mark import MARK_LETTERS, mark_of
+from infoplane.archive.owner_mark import MARK_LETTERS, mark_of, own_key
 from infoplane.archive.publish import make_folder
 from infoplane.errors import ArchiveError
 from infoplane.open_flags import NO_LINK
@@ -117,12 +117,15 @@ class ResultLog:
                 self._file, self._found, self._at, self.foreign = place, {}, 0, 0
             file.seek(self._at)
             torn: dict[str, Json] = {}
+            key = own_key()
             while line := file.readline(layout.MAX_JSON):
                 body = _sound_body(line)
-                if whole := line.endswith(b"\n"):
+                own = body is not None and _is_own(body, key)
+                whole = line.endswith(b"\n")
+                if whole:
                     self._at = file.tell()
-                    self.foreign += body is not None and not _is_own(body)
-                if body is not None and _is_own(body):
+                    self.foreign += body is not None and not own
+                if body is not None and own:
                     (self._found if whole else torn).update(record_of(body))
         return self._found | torn
 
@@ -167,12 +170,12 @@ _MARK_BYTES = len(_MARK) - len("%s") + MARK_LETTERS
 def _marked(text: str) -> bytes:
     """A JSON object with this user's mark of the rest of it as its last entry."""
     rest = text.removesuffix("}")
-    return (rest + _MARK % mark_of(rest.encode())).encode()
+    return (rest + _MARK % mark_of(rest.encode(), own_key())).encode()
 
 
-def _is_own(body: bytes) -> bool:
+def _is_own(body: bytes, key: bytes) -> bool:
     rest, end = body[:-_MARK_BYTES], body[-_MARK_BYTES:]
-    return hmac.compare_digest(end, (_MARK % mark_of(rest)).encode())
+    return hmac.compare_digest(end, (_MARK % mark_of(rest, key)).encode())
 
 
 def record_of(body: bytes) -> dict[str, Json]:
