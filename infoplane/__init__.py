@@ -34,7 +34,7 @@ _PUBLIC = {
     "log_spaced": "infoplane.hooks.schedule",
     "measure": "infoplane.analysis.measuring.measure",
     "open_archive": "infoplane.archive",
-    "compression": "infoplane.analysis.studies.phases",
+    "compression": "infoplane.analysis.studies.compression",
     "invariance": "infoplane.analysis.studies.invariance",
     "mechanism": "infoplane.analysis.studies.mechanism",
     "phases": "infoplane.analysis.studies.phases",

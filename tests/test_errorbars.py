@@ -20,13 +20,10 @@ from infoplane.analysis.estimators.plugin import Plugin
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.table_errors import chance_interval, table_interval
 from infoplane.analysis.resampling.half_samples import half_sample_stderr, half_sample_values
-from infoplane.analysis.resampling.intervals import (
-    Nearer,
-    Resampled,
-    n_slope,
-    permutation_null,
-    with_interval,
-)
+from infoplane.analysis.resampling.intervals import Nearer, with_interval
+from infoplane.analysis.resampling.permutation_null import permutation_null
+from infoplane.analysis.resampling.resampled import Resampled
+from infoplane.analysis.resampling.slope import n_slope
 from infoplane.errors import InputError
 from infoplane.plane import Plane, Point
 from infoplane.types import Estimate, Null, continuous, discrete

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import infoplane as ip
 from infoplane.analysis.estimators.entropies import CORRECTIONS, entropy_bits, information_bits
 from infoplane.analysis.estimators.spec import FAMILIES
-from infoplane.analysis.resampling.intervals import Resampled, n_slope
+from infoplane.analysis.resampling.resampled import Resampled
+from infoplane.analysis.resampling.slope import n_slope
 from infoplane.analysis.studies.disagreement import companions, disagreements
 from infoplane.analysis.studies.invariance import INVERTIBLE
 from infoplane.errors import EstimatorError, InputError

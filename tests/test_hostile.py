@@ -464,7 +464,7 @@ def forged_lines(run: Path, spec: str) -> list[dict[str, object]]:
 def test_result_lines_that_are_no_results_are_measured_again(run):
     import infoplane as ip
     from infoplane.analysis.live.follow import RunSource
-    from infoplane.analysis.measuring.plane_point import result_key
+    from infoplane.analysis.measuring.records import result_key
 
     archive, spec = open_archive(run), "bin:szt"
     truth = ip.measure(archive, spec, resume=False).select(quantity="i_xz").points[0].bits

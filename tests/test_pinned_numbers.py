@@ -25,7 +25,7 @@ from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.entropies import CORRECTIONS, entropy_bits
 from infoplane.analysis.lower_bounds import fano_bits, lower_bound_of
 from infoplane.analysis.measuring import train_test as splits
-from infoplane.analysis.resampling.intervals import Resampled
+from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.analysis.studies import compare, histograms, usable
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.errors import InfoplaneError

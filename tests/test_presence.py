@@ -160,7 +160,8 @@ def test_a_terminal_gets_tables_and_a_pipe_the_plain_text() -> None:
 
 
 def test_phases_are_a_table_in_a_terminal() -> None:
-    from infoplane.analysis.studies.phases import Compression, LayerPhase, Phases
+    from infoplane.analysis.studies.compression import Compression
+    from infoplane.analysis.studies.phases import LayerPhase, Phases
 
     curve = Compression("a", "bin:szt", 1.0, 0.9, 1.1, 5, 4, 6, 1.2, True, 3, 0.05)
     console = Console(file=io.StringIO(), force_terminal=True, width=120, color_system=None)
@@ -178,7 +179,8 @@ DEEP = [f"transformer.h.{block}.attn.c_proj" for block in range(3)]
 
 
 def test_phases_keep_layers_and_estimators_whole_in_eighty_columns() -> None:
-    from infoplane.analysis.studies.phases import Compression, LayerPhase, Phases
+    from infoplane.analysis.studies.compression import Compression
+    from infoplane.analysis.studies.phases import LayerPhase, Phases
 
     phases = []
     for name in DEEP:

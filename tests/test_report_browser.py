@@ -17,8 +17,9 @@ import pytest
 
 from infoplane.analysis.report import Judged, write_report
 from infoplane.analysis.studies.compare import pool
+from infoplane.analysis.studies.compression import Compression
 from infoplane.analysis.studies.mechanism import Mechanism
-from infoplane.analysis.studies.phases import Compression, LayerPhase, Phases
+from infoplane.analysis.studies.phases import LayerPhase, Phases
 from infoplane.analysis.studies.sensitivity import Sensitivity
 from infoplane.plane import Plane, Point
 from infoplane.types import DPIReport, Estimate, Finding

@@ -9,7 +9,7 @@ from infoplane.analysis.calibrate import choose
 from infoplane.analysis.estimators.neighbour_rows import prepare_pair
 from infoplane.analysis.estimators.resolution import intrinsic_dimension, unresolved
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.resampling.intervals import Resampled
+from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.types import Estimate, Variable, continuous, discrete
 
 NEIGHBOURS = ["knn:k=5", "ksg:k=5", "ksg:k=5,correct=true", "mixed:k=5"]

@@ -9,15 +9,14 @@ import pytest
 import infoplane as ip
 from infoplane.analysis.plot import draw_sensitivity
 from infoplane.analysis.studies import phases
+from infoplane.analysis.studies.compression import Compression
 from infoplane.analysis.studies.sensitivity import Sensitivity, sensitivity
 from infoplane.errors import InputError
 
 
 def test_compressing_is_asked_of_one_layer() -> None:
-    def curve(layer: str, drop: float) -> phases.Compression:
-        return phases.Compression(
-            layer, "bin:szt", drop, drop, drop, 0, 0, 0, drop, True, None, 0.05
-        )
+    def curve(layer: str, drop: float) -> Compression:
+        return Compression(layer, "bin:szt", drop, drop, drop, 0, 0, 0, drop, True, None, 0.05)
 
     judged = phases.Phases(
         tuple(

@@ -17,7 +17,8 @@ from infoplane.analysis.dpi.evidence import Evidence
 from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.dpi.significance import Resampler, plug_in_bias
 from infoplane.analysis.estimators import parse
-from infoplane.analysis.measuring.plane_point import input_variable, label_variable, plane_points
+from infoplane.analysis.measuring.plane_point import plane_points
+from infoplane.analysis.measuring.variables import input_variable, label_variable
 from infoplane.analysis.resampling.half_samples import rows_of_halves
 from infoplane.types import continuous
 

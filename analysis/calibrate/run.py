@@ -14,7 +14,7 @@ from infoplane.analysis.calibrate.case import Case, Sample
 from infoplane.analysis.calibrate.result import Calibration, Trial
 from infoplane.analysis.calibrate.trial_log import TrialLog
 from infoplane.analysis.estimators.spec import parse, prefix_of
-from infoplane.analysis.resampling.intervals import Resampled
+from infoplane.analysis.resampling.resampled import Resampled
 from infoplane.contract import Estimator, TakesNoise
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Variable

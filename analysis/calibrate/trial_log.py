@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from infoplane.analysis.calibrate.result import Trial
-from infoplane.analysis.measuring.plane_point import RESULTS
+from infoplane.analysis.measuring.records import RESULTS
 from infoplane.errors import InputError
 
 Key = tuple[str, str, int, int]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from infoplane.analysis.dpi.certificate import is_random_given, noise_between, rounding_of, stale
 from infoplane.analysis.dpi.exact_codes import NO_LEAK, Leak, conditional_entropy_bits, leak
 from infoplane.analysis.measuring.freeze import edges_until, freeze_edges
-from infoplane.analysis.measuring.plane_point import layer_values
+from infoplane.analysis.measuring.variables import layer_values
 from infoplane.analysis.units import carries_bits
 from infoplane.contract import NO_PROMISES, Estimator, HasCodes, Traits
 from infoplane.errors import InfoplaneError

@@ -20,14 +20,9 @@ from infoplane.analysis.dpi.settings import DPISettings
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
-from infoplane.analysis.measuring.plane_point import (
-    Record,
-    input_variable,
-    label_variable,
-    layer_variable,
-    plane_points,
-    result_key,
-)
+from infoplane.analysis.measuring.plane_point import plane_points
+from infoplane.analysis.measuring.records import Record, result_key
+from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
 from infoplane.analysis.resampling.half_samples import (
     balanced_halves,
     halves_from_one_pass,

@@ -13,14 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.measuring.plane_point import is_result, points_from
+from infoplane.analysis.measuring.records import is_result, points_from
 from infoplane.display.say import say
 from infoplane.errors import InfoplaneError
 from infoplane.plane import Failure, Plane, Point
 from infoplane.types import DPIReport, entropy_of_counts
 
 if TYPE_CHECKING:
-    from infoplane.analysis.measuring.plane_point import Record
+    from infoplane.analysis.measuring.records import Record
     from infoplane.archive import Archive, ResultLog
 
 WAIT_SECONDS = 0.5

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import holds_symbols
+from infoplane.analysis.measuring.variables import holds_symbols
 from infoplane.contract import Estimator, FreezesEdges
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable, continuous, discrete

@@ -14,13 +14,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from infoplane.analysis.kernels.threads import on_device, single_blas, using
-from infoplane.analysis.measuring.plane_point import (
-    Record,
-    layer_variable,
-    measure_cell,
-    read_in_blocks,
-    result_key,
-)
+from infoplane.analysis.measuring.cell import measure_cell, read_in_blocks
+from infoplane.analysis.measuring.records import Record, result_key
+from infoplane.analysis.measuring.variables import layer_variable
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, MissingExtra
 from infoplane.types import Variable

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.large_layers import pays_in_blocks
-from infoplane.analysis.measuring.plane_point import holds_symbols
+from infoplane.analysis.measuring.variables import holds_symbols
 from infoplane.contract import Estimator, FreezesEdges
 from infoplane.types import Variable, continuous
 

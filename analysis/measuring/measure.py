@@ -19,7 +19,8 @@ from infoplane.analysis.measuring.executors import run
 from infoplane.analysis.measuring.freeze import EDGES_UNTIL, freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plan import Cell, make_plan
-from infoplane.analysis.measuring.plane_point import Record, cells_of, points_from
+from infoplane.analysis.measuring.plane_point import cells_of
+from infoplane.analysis.measuring.records import Record, points_from
 from infoplane.analysis.measuring.saturation import say_saturation
 from infoplane.contract import Estimator
 from infoplane.display.say import say
@@ -126,7 +127,7 @@ def resampled(
 
     With a null unasked where the labels have many symbols.
     """
-    from infoplane.analysis.resampling.intervals import Resampled
+    from infoplane.analysis.resampling.resampled import Resampled
     from infoplane.analysis.resampling.unasked import draws_unasked
 
     draws = draws_unasked(archive, estimator.traits) if null is None else null

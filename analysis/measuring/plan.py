@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from infoplane.analysis.measuring.executors import Job, as_of
-from infoplane.analysis.measuring.plane_point import Record, is_result, points_from, result_key
+from infoplane.analysis.measuring.records import Record, is_result, points_from, result_key
 from infoplane.contract import Estimator
 from infoplane.types import Estimate
 

@@ -14,13 +14,8 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import (
-    cell_rng,
-    input_variable,
-    label_variable,
-    layer_variable,
-    plane_points,
-)
+from infoplane.analysis.measuring.plane_point import cell_rng, plane_points
+from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.plane import Failure, Plane, Point
@@ -59,7 +54,7 @@ def split_planes(
     """
     from infoplane.analysis.estimators.spec import parse
     from infoplane.analysis.measuring.measure import say_choice
-    from infoplane.analysis.resampling.intervals import Resampled
+    from infoplane.analysis.resampling.resampled import Resampled
 
     archive = open_run(archive)
     sides = split_rows(archive, equal_rows=equal_rows, seed=seed)

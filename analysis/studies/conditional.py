@@ -11,14 +11,9 @@ import numpy as np
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import (
-    cell_rng,
-    cells_of,
-    input_variable,
-    label_variable,
-    layer_variable,
-)
+from infoplane.analysis.measuring.plane_point import cell_rng, cells_of
 from infoplane.analysis.measuring.validity import possible
+from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import row_codes

@@ -12,13 +12,9 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import (
-    cell_rng,
-    cells_of,
-    label_variable,
-    layer_variable,
-)
+from infoplane.analysis.measuring.plane_point import cell_rng, cells_of
 from infoplane.analysis.measuring.train_test import split_rows
+from infoplane.analysis.measuring.variables import label_variable, layer_variable
 from infoplane.contract import Estimator
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.types import Estimate, Variable

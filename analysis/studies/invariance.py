@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import input_variable, label_variable
+from infoplane.analysis.measuring.variables import input_variable, label_variable
 from infoplane.contract import Estimator
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Quantity, Variable, continuous

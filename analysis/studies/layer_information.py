@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import cell_rng, layer_variable
+from infoplane.analysis.measuring.plane_point import cell_rng
 from infoplane.analysis.measuring.validity import possible
+from infoplane.analysis.measuring.variables import layer_variable
 from infoplane.contract import Estimator, HasCodes
 from infoplane.errors import InfoplaneError, InputError
 from infoplane.new_file import write_csv

@@ -14,7 +14,7 @@ import numpy as np
 from infoplane.contract import Family, Traits
 
 if TYPE_CHECKING:
-    from infoplane.analysis.studies.phases import Compression
+    from infoplane.analysis.studies.compression import Compression
 
 PhaseVerdict = Literal["robust", "estimator-dependent", "exact", "none"]
 _DONE = 0.9

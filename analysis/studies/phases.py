@@ -15,13 +15,10 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import (
-    input_variable,
-    label_variable,
-    layer_variable,
-    plane_points,
-)
+from infoplane.analysis.measuring.plane_point import plane_points
+from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
 from infoplane.analysis.resampling.half_samples import random_halves, rows_of_halves
+from infoplane.analysis.studies.compression import Compression, compression, counted_fall
 from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
 from infoplane.contract import Estimator, HasOutside
 from infoplane.display.progress import progress as shown_progress
@@ -33,55 +30,8 @@ if TYPE_CHECKING:
 
 QUANTILE_BINS = "bin:quantile,n=30"
 """A convention of a family of its own, beside those that can answer on the run."""
-_FLOOR_BITS = 0.05
-_FLOOR_SHARE = 0.02
-_FITTED = 0.9
 _SATURATED = 0.5
 _CLIPPED = 0.1
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Compression:
-    """Fall of one layer's I(X;Z) under one estimator, in bits.
-
-    Attributes:
-        layer, estimator: which curve.
-        drop: fall from the peak to the end, the peak chosen on one half of the rows and measured on
-            the other; averaged over splits.
-        low, high: 95 % interval of the drop.
-        onset: step of the peak (median over splits). onset_low, onset_high: 2.5 and 97.5 %
-            quantiles over splits.
-        naive: maximum minus final value of the whole curve: biased upwards, it alarms on 44 % of
-            plateaus.
-        stays: whether the later half of what follows the peak stays below it throughout.
-        fitting_end: first step with I(Z;Y) >= I_0 + 0.9 (max - I_0); None without labels.
-        threshold: ``max(0.05 bit, 2 % of the peak)``: what the interval's lower end must exceed;
-            0.05 bit of exact codes.
-        steps, bits: the curve of all rows. mute: why it has no vote: ``saturated``, ``clipped``, or
-            nothing.
-    """
-
-    layer: str
-    estimator: str
-    drop: float
-    low: float
-    high: float
-    onset: int
-    onset_low: int
-    onset_high: int
-    naive: float
-    stays: bool
-    fitting_end: int | None
-    threshold: float
-    steps: tuple[int, ...] = ()
-    bits: tuple[float, ...] = ()
-    mute: str = ""
-
-    @property
-    def compresses(self) -> bool:
-        """Whether the fall is beyond chance, beyond the threshold, and lasting."""
-        return self.low > self.threshold and self.stays
 
 
 @dataclass(frozen=True)
@@ -126,131 +76,6 @@ class Phases:
                 row = {"verdict": phase.verdict, **asdict(curve)}
                 listed.append({k: v for k, v in row.items() if k not in ("steps", "bits")})
         return listed
-
-
-def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
-    """Return the fall from peak to end of curves of two halves, ``(steps,)``.
-
-    And the peak's place.
-
-    The peak is chosen on one half and measured on the other, then the halves are swapped and the
-    two falls averaged: choosing the largest of many noisy values no longer inflates the value it is
-    chosen for.
-
-    Example:
-        >>> split_half_drop(np.array([0.0, 2.0, 1.0]), np.array([0.0, 2.2, 1.0]))
-        (1.1, 1)
-    """
-    one, two = int(np.argmax(first)), int(np.argmax(second))
-    return float((second[one] - second[-1] + first[two] - first[-1]) / 2), one
-
-
-def compression(
-    steps: Sequence[int],
-    halves: Sequence[tuple[Floats, Floats]],
-    whole: Floats,
-    *,
-    layer: str = "",
-    estimator: str = "",
-    labels: Floats | None = None,
-) -> Compression:
-    """Judge one curve from several splits of the rows into halves.
-
-    Args:
-        steps: checkpoints, ascending, at least 3.
-        halves: per split the curves of the two halves, each of shape ``(steps,)``, in bits.
-        whole: the curve of all rows. labels: I(Z;Y) of all rows, for the end of fitting.
-
-    The interval: falls of single halves vary over splits as the fall varies over data sets (see
-    `infoplane.analysis.resampling.intervals`), so their standard deviation is the standard error at
-    N.
-
-    Raises:
-        InputError: fewer than 3 checkpoints or 2 splits.
-    """
-    if len(steps) < 3 or len(halves) < 2:
-        raise InputError(
-            f"phases need at least 3 checkpoints and 2 splits, got {len(steps)} and {len(halves)}"
-        )
-    falls, peaks, single = [], [], []
-    for first, second in halves:
-        fall, peak = split_half_drop(first, second)
-        falls.append(fall)
-        peaks += [peak, int(np.argmax(second))]
-        one, two = int(np.argmax(first)), int(np.argmax(second))
-        single += [second[one] - second[-1], first[two] - first[-1]]
-    drop, se = float(np.mean(falls)), float(np.std(single, ddof=1))
-    place = int(np.median(peaks))
-    low_place, high_place = (int(v) for v in np.quantile(peaks, [0.025, 0.975], method="nearest"))
-    later = whole[place:][len(whole[place:]) // 2 :]
-    stays = bool((later < whole[place]).all()) if drop > 0 else False
-    fitted = _fitting_end(steps, labels)
-    return Compression(
-        layer,
-        estimator,
-        drop,
-        drop - 1.96 * se,
-        drop + 1.96 * se,
-        int(steps[place]),
-        int(steps[low_place]),
-        int(steps[high_place]),
-        float(whole.max() - whole[-1]),
-        stays,
-        fitted,
-        max(_FLOOR_BITS, _FLOOR_SHARE * float(whole.max())),
-        tuple(int(step) for step in steps),
-        tuple(float(b) for b in whole),
-    )
-
-
-def counted_fall(
-    steps: Sequence[int],
-    whole: Floats,
-    *,
-    layer: str = "",
-    estimator: str = "",
-    labels: Floats | None = None,
-) -> Compression:
-    """Judge the curve of exact codes.
-
-    Which rows are equal is counted, so that there is no chance in its fall.
-
-    Args:
-        steps: checkpoints, ascending. whole: the curve of all rows, in bits.
-        layer, estimator: what to call it. labels: I(Z;Y) of all rows, for the end of fitting.
-
-    Example:
-        >>> counted_fall([0, 1, 2], np.array([5.0, 5.0, 4.5])).compresses
-        True
-    """
-    top = float(whole.max())
-    drop = top - float(whole[-1])
-    peak = int(np.flatnonzero(whole >= top - 1e-9)[-1])
-    onset = int(steps[peak])
-    return Compression(
-        layer,
-        estimator,
-        drop,
-        drop,
-        drop,
-        onset,
-        onset,
-        onset,
-        drop,
-        drop > 0,
-        _fitting_end(steps, labels),
-        _FLOOR_BITS,
-        tuple(int(step) for step in steps),
-        tuple(float(b) for b in whole),
-    )
-
-
-def _fitting_end(steps: Sequence[int], labels: Floats | None) -> int | None:
-    """Return first step at which nine tenths of what is learnt of the labels are there."""
-    if labels is None or len(labels) != len(steps):
-        return None
-    goal = labels[0] + _FITTED * (labels.max() - labels[0])
-    return int(steps[int(np.argmax(labels >= goal))])
 
 
 def phases(

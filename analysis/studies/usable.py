@@ -18,12 +18,8 @@ from infoplane.analysis.estimators.vinfo import (
     mdl_online_code,
 )
 from infoplane.analysis.measuring.open_run import open_run
-from infoplane.analysis.measuring.plane_point import (
-    cell_rng,
-    cells_of,
-    label_variable,
-    layer_variable,
-)
+from infoplane.analysis.measuring.plane_point import cell_rng, cells_of
+from infoplane.analysis.measuring.variables import label_variable, layer_variable
 from infoplane.errors import InputError
 from infoplane.types import Estimate, Variable
 

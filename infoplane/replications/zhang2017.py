@@ -38,7 +38,7 @@ def beyond_chance(
         layer: which activation.
     """
     import infoplane as ip
-    from infoplane.analysis.resampling.intervals import permutation_null
+    from infoplane.analysis.resampling.permutation_null import permutation_null
 
     if archive.split is None or archive.y is None:
         raise InputError(f"{archive.path}: the run stores no split or no labels")

@@ -1,0 +1,186 @@
+"""One cell of a run: every estimator on one layer at one checkpoint, and what they share.
+
+A failing estimator becomes a recorded failure, never a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infoplane.analysis.measuring.large_layers import (
+    StoredRows,
+    is_large,
+    pays_in_blocks,
+    require_memory,
+)
+from infoplane.analysis.measuring.plane_point import (
+    cell_rng,
+    points_of,
+    takes_both,
+    with_notes,
+)
+from infoplane.analysis.measuring.records import Record, result_key
+from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
+from infoplane.contract import (
+    Estimator,
+    HoldsCopies,
+    ReadsBlocks,
+    ReadsRowByRow,
+    SharesLayer,
+)
+from infoplane.types import Estimate, Quantity, Variable
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+
+def measure_cell(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimators: Sequence[Estimator],
+    seed: int,
+    read: dict[bool, Variable] | None = None,
+) -> list[Record]:
+    """Return one JSON-ready record per estimator: its points, or the error that it raised.
+
+    Args:
+        read: the activation by whether it is digests, where it was read already; filled otherwise.
+            One read serves every estimator.
+
+    A record whose estimator drew no random number has a key ``same``, see `result_key`.
+    """
+    records = []
+    read = {} if read is None else read
+    in_blocks = read_in_blocks(archive, step, layer, estimators)
+    together = _together(archive, step, layer, estimators, read, in_blocks=in_blocks)
+    for estimator in estimators:
+        record: Record = {
+            "step": step,
+            "layer": layer,
+            "estimator": estimator.name,
+            "key": result_key(archive, step, layer, estimator, seed),
+        }
+        try:
+            rng = cell_rng(seed, step, layer, estimator.name)
+            untouched = _state(rng)
+            found = together.get(id(estimator)) or _points(
+                archive, step, layer, estimator, rng, read, in_blocks=in_blocks
+            )
+            record["points"] = [
+                {"quantity": quantity, **estimate.to_dict()} for quantity, estimate in found
+            ]
+            if _state(rng) == untouched:
+                record["same"] = result_key(archive, step, layer, estimator, seed, any_step=True)
+        except (
+            Exception
+        ) as error:  # a poison cell costs itself only; the message travels with the plane
+            record["error"] = f"{type(error).__name__}: {error}"
+        records.append(record)
+    return records
+
+
+def read_in_blocks(
+    archive: Archive, step: int, layer: str, estimators: Sequence[Estimator]
+) -> bool:
+    """Return whether a layer is read in blocks of rows by those of its estimators that can.
+
+    It is too large, or all of them that want its values take it row by row, so that blocks give the
+    numbers of the whole.
+    """
+    if is_large(archive, layer):
+        return True
+    of_values = [e for e in estimators if e.traits.wants == "values"]
+    return (
+        all(isinstance(e, ReadsRowByRow) and e.row_by_row for e in of_values)
+        and np.dtype(archive.layer_info(layer).store_dtype).kind == "f"
+        and pays_in_blocks(archive, layer)
+        and archive.n_nonfinite(step, layer) == 0
+    )
+
+
+def _state(rng: np.random.Generator) -> tuple[str, int]:
+    seeds = rng.bit_generator.seed_seq
+    return str(rng.bit_generator.state), getattr(seeds, "n_children_spawned", 0)
+
+
+def _together(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimators: Sequence[Estimator],
+    read: dict[bool, Variable],
+    *,
+    in_blocks: bool,
+) -> dict[int, list[tuple[Quantity, Estimate]]]:
+    """Return the points of estimators that can share a pass over the layer, by their identity.
+
+    Of none where that fails: each alone will say why.
+    """
+    by_class: dict[type[SharesLayer], list[Estimator]] = {}
+    for estimator in estimators:
+        if isinstance(estimator, SharesLayer) and estimator.shares_layer:
+            by_class.setdefault(type(estimator), []).append(estimator)
+    found: dict[int, list[tuple[Quantity, Estimate]]] = {}
+    for one_class, several in by_class.items():
+        if len(several) < 2:
+            continue
+        try:
+            x, z, y = (
+                input_variable(archive, several[0]),
+                _z(archive, step, layer, several[0], read, in_blocks=in_blocks),
+                label_variable(archive, several[0]),
+            )
+            if isinstance(z, StoredRows) or takes_both(several[0], x, z, y):
+                found |= zip(
+                    map(id, several), one_class.estimate_together(several, x, z, y), strict=True
+                )
+        except Exception:  # as said
+            continue
+    return found
+
+
+def _points(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimator: Estimator,
+    rng: np.random.Generator,
+    read: dict[bool, Variable],
+    *,
+    in_blocks: bool,
+) -> list[tuple[Quantity, Estimate]]:
+    z = _z(archive, step, layer, estimator, read, in_blocks=in_blocks)
+    if isinstance(z, StoredRows):
+        assert isinstance(estimator, ReadsBlocks)  # as `_z` saw
+        y = label_variable(archive, estimator)
+        found = estimator.estimate_rows(input_variable(archive, estimator), z, y, rng=rng)
+        return with_notes(found, y, ())
+    return points_of(archive, step, layer, estimator, rng, z)
+
+
+def _z(
+    archive: Archive,
+    step: int,
+    layer: str,
+    estimator: Estimator,
+    read: dict[bool, Variable],
+    *,
+    in_blocks: bool,
+) -> Variable | StoredRows:
+    """Return the activation as this estimator wants it.
+
+    Read once for all, or in blocks where it can work so.
+    """
+    digests = estimator.traits.wants == "row hashes"
+    by_blocks = isinstance(estimator, ReadsBlocks) and not digests
+    if by_blocks and digests not in read and in_blocks:
+        return StoredRows(archive, step, layer)
+    if isinstance(estimator, HoldsCopies):
+        require_memory(archive, layer, estimator)
+    if digests not in read:
+        read[digests] = layer_variable(archive, step, layer, estimator)
+    return read[digests]

@@ -1,0 +1,72 @@
+"""X, Z and Y of a run, as an estimator takes them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from infoplane.analysis.estimators.label_bins import labels_seen_by
+from infoplane.contract import Estimator
+from infoplane.errors import InputError
+from infoplane.memo import remembered
+from infoplane.types import Variable, continuous, discrete
+
+if TYPE_CHECKING:
+    from infoplane.archive import Archive
+
+
+def layer_variable(archive: Archive, step: int, layer: str, estimator: Estimator) -> Variable:
+    """Return Z as this estimator wants it.
+
+    Its values, or its exact row digests where those are all it needs.
+
+    Raises:
+        InputError: NaN or infinity in the layer, which digests would take for one more symbol.
+    """
+    if estimator.traits.wants == "row hashes":
+        if bad := archive.n_nonfinite(step, layer):
+            raise InputError(
+                f"{layer}: {bad} values are NaN or infinity; find the step where they appear "
+                "before measuring"
+            )
+        return discrete(archive.row_digests(step, layer), layer)
+    return layer_values(archive, step, layer)
+
+
+def layer_values(archive: Archive, step: int, layer: str) -> Variable:
+    """Return the stored values of a layer: amounts, or symbols where it holds the network's own."""
+    z = archive.z(step, layer)
+    return discrete(z, layer) if holds_symbols(archive, layer) else continuous(z, layer)
+
+
+def holds_symbols(archive: Archive, layer: str) -> bool:
+    """Return whether a layer holds symbols of the network, such as token ids."""
+    stored = archive.layer_info(layer).store_dtype
+    return archive.x_kind == "discrete" and np.dtype(stored).kind in "iu"
+
+
+def input_variable(archive: Archive, estimator: Estimator) -> Variable | None:
+    """Return X as this estimator takes it, row ids or values; None when neither is possible.
+
+    Inputs that are symbols (token ids) are never values: their numbers are names, and equal rows
+    are one symbol.
+    """
+    values = archive.x if archive.x_kind == "continuous" else None
+    as_values = estimator.traits.x_as == "values" and values is not None
+    if not as_values and estimator.supports("discrete", "continuous"):
+        return remembered(archive, "x as row ids", lambda: discrete(archive.row_ids, "x"))
+    if estimator.supports("continuous", "continuous") and values is not None:
+        return remembered(archive, "x as values", lambda: continuous(values, "x"))
+    return None
+
+
+def label_variable(archive: Archive, estimator: Estimator | None = None) -> Variable | None:
+    """Return Y as this estimator takes it (see `label_bins`), None without labels."""
+    values = archive.y
+    if values is None:
+        return None
+    if archive.y_kind == "discrete":
+        return remembered(archive, "y", lambda: discrete(values, "y"))
+    amounts = remembered(archive, "y", lambda: continuous(values, "y"))
+    return amounts if estimator is None else labels_seen_by(estimator, amounts)
