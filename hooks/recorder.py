@@ -26,7 +26,7 @@ from infoplane.hooks.probing.probe import make_probe
 from infoplane.hooks.recording.captures import Captures
 from infoplane.hooks.recording.companions import Companions
 from infoplane.hooks.recording.counting import Metrics, Weights, whole_step
-from infoplane.hooks.recording.plan import Plan, make_plan
+from infoplane.hooks.recording.plan import Plan, make_plan, uses_the_batch
 from infoplane.hooks.recording.ranks import make_team
 from infoplane.hooks.recording.run import create_run
 from infoplane.hooks.recording.troubles import Troubles
@@ -263,9 +263,22 @@ class Recorder:
         if o.chain:
             fresh = previous is None and self._due(0)
             self.chain = self._certify(0 if fresh else -1)
+            if o.mode == "eval" and self.chain.coupled:
+                self._tell_of_company(self.chain.coupled)
             if previous is not None and previous.chain is not None:
                 self.chain = previous.chain.joined(self.chain)
         return plan
+
+    def _tell_of_company(self, layers: Sequence[str]) -> None:
+        """Say which rows are no function of their own input, unless the plan has said it."""
+        if not any(map(uses_the_batch, self.model.modules())):
+            more = f" and {len(layers) - 5} more" if len(layers) > 5 else ""
+            self._say(
+                f"  note: {list(layers[:5])}{more}: rows depend on the other rows of their batch, "
+                "or on their place in it, in eval mode too (statistics of the batch; a recurrent "
+                "layer or an attention that takes samples for time, where batch_first=True is "
+                "missing): what is captured depends on batch_size="
+            )
 
     def look(self, previous: Archive | None = None) -> Plan:
         """Look at the network with a few rows, settle what is captured, and print the table.

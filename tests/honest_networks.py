@@ -219,7 +219,7 @@ def trained(
     net, path = build(), tempfile.mkdtemp() + "/run"
     optimiser = torch.optim.Adam(net.parameters(), 3e-2)
     given = {"layers": list(net.layers), "schedule": ip.at(0, 1, 2, 10, 20, 40, steps), **options}  # type: ignore[call-overload]
-    with ip.Recorder(net, probe=(x, y), to=path, verbose=False, **given) as rec:  # type: ignore[arg-type]
+    with ip.Recorder(net, probe=(x, y), to=path, **{"verbose": False, **given}) as rec:  # type: ignore[arg-type]
         for step in range(1, steps + 1):
             loss = nn.functional.cross_entropy(net(x), y)
             optimiser.zero_grad()

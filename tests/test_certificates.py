@@ -342,11 +342,16 @@ class SamplesAsTime(InBatch):
 
 
 @pytest.mark.parametrize("build", [SumOfRowsBefore, SumOfRowsBehind, NumberOfRow, SamplesAsTime])
-def test_rows_that_depend_on_others_of_the_batch_are_said_and_are_no_fault(build: type) -> None:
+def test_rows_that_depend_on_others_of_the_batch_are_said_and_are_no_fault(
+    build: type, capsys: pytest.CaptureFixture[str]
+) -> None:
     torch.manual_seed(0)
     chain = interchange(build(), inputs(0)[0], ["a", "b", "c"])
     assert chain.coupled == ("b", "c")
-    assert judged(trained(build, 0, steps=1, schedule=ip.at(0))).passed
+    assert judged(trained(build, 0, steps=1, schedule=ip.at(0), verbose=True)).passed
+    assert (
+        "note: ['b', 'c']: rows depend on the other rows of their batch" in capsys.readouterr().out
+    )
 
 
 class Carrying(nn.Module):

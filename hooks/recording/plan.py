@@ -208,7 +208,7 @@ def make_plan(
     _remember(reductions, previous)
     kept = tuple(Kept(s, reductions.get(s.name), options.dtype, rows.shape(s)) for s in found.sites)
     infos = tuple(_info(i, k, rows) for i, k in enumerate(kept))
-    if uncounted := [name for name, m in model.named_modules() if _uses_the_batch(m)]:
+    if uncounted := [name for name, m in model.named_modules() if uses_the_batch(m)]:
         warnings.warn(
             f"{uncounted[:5]}: track_running_stats=False: its output depends on the other rows of "
             "the probe batch even in eval mode",
@@ -233,7 +233,7 @@ def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[s
     return found
 
 
-def _uses_the_batch(module: nn.Module) -> bool:
+def uses_the_batch(module: nn.Module) -> bool:
     """Whether a layer normalises by the batch also in eval mode.
 
     Instance normalisation looks at one row only.
