@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import nn
 
@@ -68,14 +69,14 @@ class Network:
     candidates: Sequence[Candidate]
     flow: Dataflow | None = None
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _visits(self) -> dict[tuple[int, int], Visit]:
         visits = [] if self.flow is None else self.flow.visits
-        object.__setattr__(self, "_visits", {(v.module, v.call): v for v in visits})
+        return {(visit.module, visit.call): visit for visit in visits}
 
     def visit(self, candidate: Candidate) -> Visit | None:
         """Return what the trace saw of this call."""
-        visits: dict[tuple[int, int], Visit] = vars(self)["_visits"]
-        return visits.get((id(candidate.module), candidate.call))
+        return self._visits.get((id(candidate.module), candidate.call))
 
     def node(self, candidate: Candidate) -> Node | None:
         """Return the node of the tensor it stands for."""

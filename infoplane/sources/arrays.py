@@ -16,6 +16,7 @@ from infoplane.positions.wanted import X_NAMES, Labels
 from infoplane.sources.chains import Declared, declared_chain
 from infoplane.sources.plan import Import, plan_import
 from infoplane.sources.probe_rows import settle_probe
+from infoplane.sources.samples import samples_of
 from infoplane.sources.storing import layer_infos, store_steps
 from infoplane.types import Kind
 
@@ -140,15 +141,10 @@ def from_arrays(
         raise InputError(f"metrics of steps that are not there: {unknown[:8]}")
     if verify_with is not None:
         verify(found, verify_with, given)
-    probe = settle_probe(
-        wanted,
-        found.first,
-        inputs=given,
-        row_ids=row_ids,
-        split=split,
-        y_kind=y_kind,
-        x_kind=x_kind,
+    samples = samples_of(
+        found.n, given, row_ids=row_ids, split=split, y=y, y_kind=y_kind, x_kind=x_kind
     )
+    probe = settle_probe(wanted, found.first, samples)
     for note in probe.notes if probe.kept is not None else ():
         warnings.warn(note, stacklevel=2)
     config = {

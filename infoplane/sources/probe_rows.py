@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from infoplane.kinds import IGNORED, ignored_rows, kind_of_inputs
 from infoplane.positions import ChosenRows, WantedRows
@@ -15,7 +14,7 @@ from infoplane.row_info import DEFAULT_LABEL, RowInfo
 from infoplane.sources.layer_rows import LayerRows, PositionsOfLayer, SamplesOfLayer
 from infoplane.sources.position_rows import choose_positions
 from infoplane.sources.rows import Layers, Rows
-from infoplane.sources.samples import Samples, samples_of
+from infoplane.sources.samples import Samples
 from infoplane.types.arrays import Array, Ids
 
 
@@ -56,33 +55,17 @@ class ProbeRows:
         return layer if self.kept is None else SamplesOfLayer(layer, self.kept)
 
 
-def settle_probe(
-    wanted: WantedRows,
-    layers: Layers,
-    *,
-    inputs: object,
-    row_ids: ArrayLike | None,
-    split: ArrayLike | None,
-    y_kind: str | None,
-    x_kind: str | None,
-) -> ProbeRows:
+def settle_probe(wanted: WantedRows, layers: Layers, samples: Samples) -> ProbeRows:
     """Settle which rows a run has, what X is at each of them, and their labels.
 
     Args:
         wanted: what was asked of the rows; its ``y`` are the labels.
         layers: arrays of one step, samples first.
-        inputs: shape ``(n, ...)``, or a mapping of names to such arrays; None where they are not at
-            hand.
-        row_ids: shape ``(n,)``, equal for equal samples.
-        split: shape ``(n,)``, one word for each sample.
-        y_kind, x_kind: what labels and inputs are, where that was said.
+        samples: what was given for each sample.
 
     Raises:
-        InputError: arrays that do not pair, or rows that they cannot give.
+        InputError: rows that layers and inputs cannot give.
     """
-    n = next(iter(layers.values())).shape[0]
-    y = None if isinstance(wanted.y, (str, Mapping)) else wanted.y
-    samples = samples_of(n, inputs, row_ids=row_ids, split=split, y=y, y_kind=y_kind, x_kind=x_kind)
     if wanted.kind == "sample":
         return _whole_samples(wanted, samples)
     chosen = choose_positions(wanted, layers, samples)
@@ -94,10 +77,10 @@ def settle_probe(
         y=labels.pop(first, None),
         labels=labels,
         x=x,
-        x_kind=None if x is None else kind_of_inputs(x.dtype.kind, x_kind),
+        x_kind=None if x is None else kind_of_inputs(x.dtype.kind, samples.x_kind),
         row_ids=chosen.x_ids,
         split=None if samples.split is None else samples.split[chosen.sample],
-        info=RowInfo(chosen.kind, chosen.x, first, chosen.grid, n, settings),
+        info=RowInfo(chosen.kind, chosen.x, first, chosen.grid, samples.n, settings),
         positions=np.stack([chosen.sample, chosen.position], axis=1),
         chosen=chosen,
         told_apart=samples.told_apart,

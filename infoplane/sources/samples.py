@@ -61,7 +61,7 @@ def samples_of(
         n: samples of the layers.
         inputs: shape ``(n, ...)``, or a mapping of names to such arrays, or None.
         row_ids, split: shape ``(n,)``, or None.
-        y: labels, where they are an array.
+        y: labels; an array pairs with the samples too.
         y_kind, x_kind: what labels and inputs are, where that was said.
 
     Raises:
@@ -69,7 +69,8 @@ def samples_of(
     """
     given = {} if inputs is None else inputs if isinstance(inputs, Mapping) else {"x": inputs}
     arrays = {str(name): to_numpy(array) for name, array in given.items()}
-    more: dict[str, Any] = {"row_ids": row_ids, "split": split, "y": y}  # Any: array-likes
+    labels = None if isinstance(y, (str, Mapping)) else y
+    more: dict[str, Any] = {"row_ids": row_ids, "split": split, "y": labels}  # Any: array-likes
     for name, array in [*arrays.items(), *more.items()]:
         if array is not None and len(array) != n:
             raise InputError(
