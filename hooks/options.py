@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -18,8 +17,7 @@ from torch import nn
 from infoplane.errors import InputError
 from infoplane.hooks.choice.requests import Layers
 from infoplane.hooks.gradients import LossFunction
-from infoplane.hooks.network.isolate import Isolation, Mode, device_of, isolated
-from infoplane.hooks.network.network_state import NetworkState
+from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.probing.probe import Forward, Probe
 from infoplane.hooks.recording.passes import draw_seed
@@ -249,15 +247,15 @@ class Options(CaptureOptions):
                 return spec
         return None
 
-    def isolated(
+    def isolation(
         self,
         model: nn.Module,
         *,
         step: int | None = None,
         mode: Mode | None = None,
         written: Collection[str] | None = None,
-    ) -> contextlib.AbstractContextManager[NetworkState]:
-        """Return the surroundings of looking at the network before anything is captured.
+    ) -> Isolation:
+        """Return the surroundings of a capture, or of looking at the network before any.
 
         Args:
             model: the bare network.
@@ -265,34 +263,9 @@ class Options(CaptureOptions):
             mode: another one than that of the captures.
             written: names of what forwards write into; None where that is unknown.
         """
-        return isolated(
-            model,
-            mode=mode or self.mode,
-            seed=self.seed if step is None else draw_seed(self.seed, step, 0),
-            autocast=self.autocast,
-            device=device_of(model),
-            written=written,
-        )
-
-    def isolation(
-        self, model: nn.Module, *, step: int, mode: Mode | None, written: Collection[str] | None
-    ) -> Isolation:
-        """Return the surroundings of the capture of ``step``.
-
-        Args:
-            model: the bare network.
-            step: whose seed is taken.
-            mode: another one than that of the captures.
-            written: names of what forwards write into; None where that is unknown.
-        """
-        return Isolation(
-            model,
-            mode=mode or self.mode,
-            seed=draw_seed(self.seed, step, 0),
-            autocast=self.autocast,
-            device=device_of(model),
-            written=written,
-        )
+        seed = self.seed if step is None else draw_seed(self.seed, step, 0)
+        how = mode or self.mode
+        return Isolation(model, mode=how, seed=seed, autocast=self.autocast, written=written)
 
     def check_labels(self, probe: Probe) -> None:
         """Refuse labels of which nobody said what they are, and samples without one label each."""

@@ -40,7 +40,7 @@ from infoplane.hooks.certificates.references import TestRows
 from infoplane.hooks.choice.layers import survey
 from infoplane.hooks.choice.look import OTHER_ROWS, ROWS, few_rows
 from infoplane.hooks.choice.requests import Layers
-from infoplane.hooks.network.isolate import Mode, device_of, isolated, unwrap
+from infoplane.hooks.network.isolate import Isolation, Mode, device_of, unwrap
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Noise
 from infoplane.hooks.probing.probe import Forward, Probe, make_probe
@@ -105,14 +105,8 @@ def certify(
     if probe.n < 2:
         return _without(blank, "the interchange test needs at least two probe rows")
     try:
-        with isolated(
-            model,
-            mode=mode,
-            seed=BEFORE,
-            autocast=autocast,
-            device=device_of(model),
-            written=written,
-        ) as state:
+        isolation = Isolation(model, mode=mode, seed=BEFORE, autocast=autocast, written=written)
+        with isolation.entered() as state:
             if pairs is None:
                 count = rows or how_many(model, probe, sites)
                 chosen = choose_pairs(probe, focus, count, batch)
@@ -169,6 +163,6 @@ def interchange(
         raise InputError(f"the interchange test needs at least two probe rows, got {rows_probe.n}")
     device = device_of(bare)
     few, other = (few_rows(rows_probe, count, device) for count in (ROWS, OTHER_ROWS))
-    with isolated(bare, mode=mode, seed=BEFORE, autocast=None, device=device):
+    with Isolation(bare, mode=mode, seed=BEFORE).entered():
         found = survey(bare, layers, few, ROWS, other=(other, OTHER_ROWS), forward=forward)
     return certify(bare, rows_probe, found.sites, mode=mode, rows=rows, forward=forward)

@@ -142,7 +142,7 @@ class _Looking:
         Where networks rescale and cache.
         """
         o = self._options
-        with o.isolated(self._model, mode="train") as state:
+        with o.isolation(self._model, mode="train").entered() as state:
             self._forward_if_possible()
             for module in self._model.modules():
                 module.training = o.mode == "train"
@@ -170,7 +170,7 @@ class _Looking:
         """Return the sites, found with one number of rows, their axis with another."""
         o = self._options
         other = None
-        with o.isolated(self._model, written=self._written):
+        with o.isolation(self._model, written=self._written).entered():
             if other_rows is not None:
                 other = (self._rows(other_rows), other_rows)
             try:
@@ -191,7 +191,7 @@ class _Looking:
 
     def runs_with(self, rows: int) -> bool:
         """Whether the network takes this number of rows."""
-        with self._options.isolated(self._model, written=self._written):
+        with self._options.isolation(self._model, written=self._written).entered():
             try:
                 call(self._model, self._rows(rows), self._options.forward)
             except Exception:
@@ -242,7 +242,7 @@ class _Looking:
             see(site.name, tensor_of(site, value).detach())
 
         with (
-            self._options.isolated(self._model, written=self._written),
+            self._options.isolation(self._model, written=self._written).entered(),
             attached(sites, visit) as next_forward,
         ):
             call(self._model, self._rows(rows), self._options.forward)

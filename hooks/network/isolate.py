@@ -170,7 +170,7 @@ class Isolation:
     An interrupt (Ctrl-C) may come between any two lines, also while things are put back. Therefore
     enter it twice: what an interrupt cuts short in the first exit, the second does::
 
-        isolation = Isolation(model, mode="eval", seed=0, autocast=None, device=device)
+        isolation = Isolation(model, mode="eval", seed=0)
         with isolation, isolation:
             isolation.prepare()
             model(x)
@@ -182,7 +182,6 @@ class Isolation:
             them back).
         autocast: dtype to compute in; None switches autocast off, whatever the training loop does
             around the call.
-        device: where the model lives.
         written: parameters that forwards write into, see `NetworkState`.
 
     Attributes:
@@ -195,8 +194,7 @@ class Isolation:
         *,
         mode: Mode,
         seed: int | None,
-        autocast: torch.dtype | None,
-        device: torch.device,
+        autocast: torch.dtype | None = None,
         written: Collection[str] | None = None,
     ) -> None:
         self._mode, self._seed, self._dtype = mode, seed, autocast
@@ -204,7 +202,7 @@ class Isolation:
         self.network = NetworkState(model, written)
         self._random = RandomState()
         self._grad = torch.is_grad_enabled()
-        self._autocast = _Autocast(device.type)
+        self._autocast = _Autocast(device_of(model).type)
         self._compiler = _Compiler()
 
     def prepare(self) -> None:
@@ -243,38 +241,16 @@ class Isolation:
     ) -> None:
         self.restore()
 
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[NetworkState]:
+        """Surround what runs before training, where no interrupt puts a training at stake.
 
-@contextlib.contextmanager
-def isolated(
-    model: nn.Module,
-    *,
-    mode: Mode,
-    seed: int | None,
-    autocast: torch.dtype | None,
-    device: torch.device,
-    written: Collection[str] | None = None,
-) -> Iterator[NetworkState]:
-    """Isolate a network for what runs before training; yields what it holds.
-
-    Where nothing of the user's is at stake in an interrupt.
-
-    Args:
-        model: the bare network.
-        mode: ``eval``, ``train``, or ``user``: as it stands.
-        seed: of every random generator; None leaves them.
-        autocast: dtype to compute in, or None.
-        device: of the parameters.
-        written: names of what forwards write into, which is copied; None where that is unknown.
-
-    Yields:
-        What the network holds; afterwards it says what the forwards changed.
-    """
-    isolation = Isolation(
-        model, mode=mode, seed=seed, autocast=autocast, device=device, written=written
-    )
-    with isolation, isolation:
-        isolation.prepare()
-        yield isolation.network
+        Yields:
+            What the network holds; afterwards it says what the forwards changed.
+        """
+        with self, self:
+            self.prepare()
+            yield self.network
 
 
 def device_of(model: nn.Module) -> torch.device:

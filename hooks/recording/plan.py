@@ -121,7 +121,7 @@ class Plan:
     def fit_reductions(self, model: nn.Module, probe: Probe) -> None:
         """Fit the reductions that need it, in passes over some rows of the probe."""
         o = self.options
-        with o.isolated(model, written=self.seen.written):
+        with o.isolation(model, written=self.seen.written).entered():
             fit_reductions(
                 model,
                 probe,
@@ -200,7 +200,7 @@ def make_plan(
         InputError: a reduction does not fit its layer.
     """
     seen = look(model, probe, options)
-    with options.isolated(model, written=seen.written):
+    with options.isolation(model, written=seen.written).entered():
         found, rows = settle_rows(model, probe, seen.survey, options)
     seen = replace(seen, survey=found)
     reductions = _reductions(found.sites, rows, options)

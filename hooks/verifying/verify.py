@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.errors import CaptureError, InputError
-from infoplane.hooks.network.isolate import clean, device_of, isolated, unwrap
+from infoplane.hooks.network.isolate import Isolation, clean, device_of, unwrap
 from infoplane.hooks.probing.probe import call, make_probe, to_numpy
 from infoplane.types.arrays import Array, Ids, Shape
 
@@ -103,7 +103,7 @@ def _outputs(
             module.register_forward_hook(lambda _, __, output, name=name: keep(name, output))
         )
     try:
-        with isolated(model, mode="eval", seed=0, autocast=None, device=device):
+        with Isolation(model, mode="eval", seed=0).entered():
             call(model, _moved(inputs, device))
     finally:
         for handle in handles:
