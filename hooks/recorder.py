@@ -33,7 +33,7 @@ from infoplane.hooks.recording.troubles import Troubles
 from infoplane.hooks.schedule import Every, Schedule
 from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
 from infoplane.positions.wanted import Labels as LabelsAsked
-from infoplane.positions.wanted import wanted_rows
+from infoplane.positions.wanted import WantedRows
 from infoplane.types import Chain, Kind, LayerInfo
 from infoplane.types.arrays import Shape
 
@@ -133,8 +133,8 @@ class Recorder:
             layers=layers,
             schedule=self.schedule,
             reduce=reduce,
-            rows=wanted_rows(
-                rows,
+            rows=WantedRows(
+                rows=rows,
                 x=further.x,
                 y=y,
                 mask=further.mask,

@@ -8,6 +8,6 @@ in `label_rules`, masks are found in `masks`, X is in `inputs`.
 
 from infoplane.positions.chosen import ChosenRows, choose_rows
 from infoplane.positions.masks import Sequences
-from infoplane.positions.wanted import WantedRows, wanted_rows
+from infoplane.positions.wanted import WantedRows
 
-__all__ = ["ChosenRows", "Sequences", "WantedRows", "choose_rows", "wanted_rows"]
+__all__ = ["ChosenRows", "Sequences", "WantedRows", "choose_rows"]

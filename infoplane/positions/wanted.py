@@ -27,9 +27,8 @@ class WantedRows:
     """What a row of the plane is to be.
 
     Attributes:
-        kind: ``sample``, ``token``, ``pixel`` or ``node``.
-        key: of the input whose positions are meant, where the probe has several
-            (``token:decoder_input_ids``).
+        rows: ``sample``, ``token``, ``pixel`` or ``node``; ``token:decoder_input_ids`` names the
+            input whose positions are meant.
         x: what X is at a row, see `X_NAMES`; None for the default of the kind.
         y: labels: the word of a rule, an array, or a mapping of names to these; None for those of
             the probe.
@@ -39,10 +38,12 @@ class WantedRows:
         max_rows: at most so many rows, a random subset drawn once.
         ignore_index: the integer label that means none.
         seed: of that subset.
+
+    Raises:
+        InputError: an unknown kind or X, or a setting that the kind does not have.
     """
 
-    kind: str = "sample"
-    key: str | None = None
+    rows: str = "sample"
     x: str | None = None
     y: Any = None  # Any: see `Labels`
     mask: Any = None  # Any: a name or an array
@@ -50,6 +51,41 @@ class WantedRows:
     max_rows: int | None = None
     ignore_index: int = -100
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        kind, rows = self.kind, self.rows
+        if kind not in KINDS:
+            raise InputError(
+                f"rows must be one of {KINDS}, or 'token:INPUT' to name an input of the probe, got "
+                f"{rows!r}"
+            )
+        if self.key and kind != "token":
+            raise InputError(f"rows={rows!r}: only token rows name an input; use rows={kind!r}")
+        if self.x is not None and self.x not in X_NAMES[kind]:
+            choices = X_NAMES[kind] or "no x= (X is the row itself)"
+            raise InputError(f"rows={kind!r} has {choices}, got x={self.x!r}")
+        if self.skip_first < 0 or (self.max_rows is not None and self.max_rows < 2):
+            raise InputError(
+                "skip_first is at least 0 and max_rows at least 2, got "
+                f"skip_first={self.skip_first}, max_rows={self.max_rows}"
+            )
+        if kind == "sample" and (self.skip_first or self.max_rows is not None):
+            raise InputError(
+                "skip_first and max_rows choose among the positions of a sample: give rows='token' "
+                "(or 'pixel', 'node') too"
+            )
+        if kind == "node" and self.skip_first:
+            raise InputError("skip_first counts positions of a sequence: nodes have no order")
+
+    @property
+    def kind(self) -> str:
+        """``sample``, ``token``, ``pixel`` or ``node``."""
+        return str(self.rows).partition(":")[0]
+
+    @property
+    def key(self) -> str | None:
+        """The input whose positions are meant, where it was named."""
+        return str(self.rows).partition(":")[2] or None
 
     def of_samples(self, samples: Ids) -> WantedRows:
         """Return the same, of some of the samples."""
@@ -68,65 +104,3 @@ class WantedRows:
             if isinstance(self.mask, str)
             else ("array" if self.mask is not None else None),
         }
-
-
-def wanted_rows(
-    rows: str = "sample",
-    *,
-    x: str | None = None,
-    y: Labels | None = None,
-    mask: str | ArrayLike | None = None,
-    skip_first: int = 0,
-    max_rows: int | None = None,
-    ignore_index: int = -100,
-    seed: int = 0,
-) -> WantedRows:
-    """Check what was asked of the rows.
-
-    ``rows`` is a kind, or ``token:INPUT`` to name the input.
-
-    Args:
-        x: what X is at a row: ``prefix``, ``sequence`` or ``token`` of token rows, ``image`` or
-            ``pixel``, ``graph`` or ``node``.
-        y: an array, ``token``, ``next-token``, ``position``, ``ngram:k``, or a mapping of names to
-            these.
-        mask: see `WantedRows`.
-        skip_first, max_rows, ignore_index, seed: see `WantedRows`.
-
-    Raises:
-        InputError: an unknown kind or X, or a setting that the kind does not have.
-    """
-    kind, _, key = str(rows).partition(":")
-    if kind not in KINDS:
-        raise InputError(
-            f"rows must be one of {KINDS}, or 'token:INPUT' to name an input of the probe, got "
-            f"{rows!r}"
-        )
-    if key and kind != "token":
-        raise InputError(f"rows={rows!r}: only token rows name an input; use rows={kind!r}")
-    if x is not None and x not in X_NAMES[kind]:
-        choices = X_NAMES[kind] or "no x= (X is the row itself)"
-        raise InputError(f"rows={kind!r} has {choices}, got x={x!r}")
-    if skip_first < 0 or (max_rows is not None and max_rows < 2):
-        raise InputError(
-            f"skip_first is at least 0 and max_rows at least 2, got skip_first={skip_first}, "
-            f"max_rows={max_rows}"
-        )
-    if kind == "sample" and (skip_first or max_rows is not None):
-        raise InputError(
-            "skip_first and max_rows choose among the positions of a sample: give rows='token' (or "
-            "'pixel', 'node') too"
-        )
-    if kind == "node" and skip_first:
-        raise InputError("skip_first counts positions of a sequence: nodes have no order")
-    return WantedRows(
-        kind=kind,
-        key=key or None,
-        x=x,
-        y=y,
-        mask=mask,
-        skip_first=skip_first,
-        max_rows=max_rows,
-        ignore_index=ignore_index,
-        seed=seed,
-    )

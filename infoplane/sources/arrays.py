@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive, RunWriter, open_archive
 from infoplane.errors import InputError
-from infoplane.positions import wanted_rows
+from infoplane.positions import WantedRows
 from infoplane.positions.wanted import X_NAMES, Labels
 from infoplane.sources.chains import Declared, declared_chain
 from infoplane.sources.plan import Import, plan_import
@@ -126,8 +126,8 @@ def from_arrays(
     if nonfinite not in ("refuse", "keep"):
         raise InputError(f"nonfinite must be 'refuse' or 'keep', got {nonfinite!r}")
     word, given = inputs_of(rows, x, inputs)
-    wanted = wanted_rows(
-        rows,
+    wanted = WantedRows(
+        rows=rows,
         x=word,
         y=y,
         mask=mask,
