@@ -20,7 +20,7 @@ HEAD = """# What `auto` takes of other networks
 configurations of their packages) and holds each to four things: the layers are those of the table;
 every stored bit is that of a plain forward; three steps of training end with the same bits as
 without the recorder; the check finds no fault. Of networks whose residual stream is a sum of
-functions (vit-pytorch, x-transformers) the certificate cuts every pair, too. A dozen of all are
+functions (vit-pytorch, x-transformers) the certificate cuts every pair, too. Some of all are
 tried whenever the tests run. vit-pytorch is installed without what it needs for training: `pip
 install --no-deps vit-pytorch`. This page is written by `docs/build_zoo.py`; the rule is in [Attach
 to any training](capture.md).
@@ -48,7 +48,7 @@ def main() -> None:
         "hand. The others:\n\n"
     )
     text += "\n".join(f"- {name}: {note}" for name, note in notes.items()) + "\n"
-    text += _functional() + _held_out()
+    text += _functional() + _held_out() + _named_before()
     (ROOT / "docs/zoo.md").write_text(text, encoding="utf-8")
 
 
@@ -82,6 +82,27 @@ def _held_out() -> str:
         f"that these are no longer unseen: {len(sensible) + len(mended)} of {built} would be "
         "sensible today.\n"
     )
+
+
+def _named_before() -> str:
+    """The later rounds: layers were written down, too, before the rule was run."""
+    path = ROOT / "tests/zoo/named_before.json"
+    text = (
+        "\n## Layers written down beforehand\n\nOf these networks not only the names were written "
+        "down before `auto` was run, but the layers that the rule should take: what must be there "
+        "and what may, in the files named below. A choice counts as sensible where all of the "
+        "first and nothing beside both is taken.\n"
+    )
+    for found in json.loads(path.read_text(encoding="utf-8"))["rounds"]:
+        built, first, now = found["count"], found["first"], len(found["missed_now"])
+        unbuilt = f" (not built: {', '.join(found['not_built'])})" if found["not_built"] else ""
+        text += (
+            f"\n**{found['title']}**{unbuilt}, `tests/zoo/{found['list']}`: **{first} of {built}** "
+            f"at the first try, {built - now} of {built} by the rule as it is. The others at the "
+            "first try:\n\n"
+        )
+        text += "\n".join(f"- {names}: {why}" for names, why in found["missed"].items()) + "\n"
+    return text
 
 
 def _shortened(layers: list[str]) -> str:

@@ -284,3 +284,140 @@ def test_what_does_not_read_an_embedding_does_not_stand_for_it(tmp_path: Path) -
         out=nn.Linear(8, 2),
     )
     assert _attach(net, _ids(30, 6), tmp_path).layers[0] == "words"
+
+
+class Doubling(nn.Module):
+    """One linear layer, and a function of its own behind it."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sin(2 * self.linear(x))
+
+
+class Residual(nn.Module):
+    """Adds its input to what it made of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(8, 16), nn.Linear(16, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.down(torch.tanh(self.up(x)))  # type: ignore[no-any-return]
+
+
+def test_a_stage_of_one_block_is_a_stage_as_the_others_are(tmp_path: Path) -> None:
+    class Stage(nn.Module):
+        def __init__(self, count: int) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList([Residual() for _ in range(count)])
+            self.narrow = nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            for layer in self.layers:
+                x = layer(x)
+            return self.narrow(x)  # type: ignore[no-any-return]
+
+    stages = nn.ModuleList([Stage(1), Stage(2)])
+    net = Net(lambda net, x: net.stages[1](net.stages[0](net.first(x))), first=nn.Linear(5, 8))
+    net.stages = stages
+    layers = list(_attach(net, _x(5), tmp_path).layers)
+    assert layers == [
+        "first",
+        "stages.0.layers.0",
+        "stages.0.narrow",
+        "stages.1.layers.0",
+        "stages.1.layers.1",
+        "stages.1.narrow",
+    ]
+
+
+def test_a_module_of_one_layer_stands_for_the_function_behind_it(tmp_path: Path) -> None:
+    net = nn.Sequential(Doubling(5), Doubling(8), nn.Linear(8, 2))
+    assert list(_attach(net, _x(5), tmp_path).layers) == ["0", "1", "2"]
+
+
+def test_embeddings_that_are_not_added_are_all_taken(tmp_path: Path) -> None:
+    def multiply(net: Net, x: Tensor) -> Tensor:
+        return net.out(net.user(x[:, 0]) * net.item(x[:, 1]))  # type: ignore[no-any-return]
+
+    net = Net(multiply, user=nn.Embedding(9, 4), item=nn.Embedding(9, 4), out=nn.Linear(4, 2))
+    assert list(_attach(net, _ids(9, 2), tmp_path).layers) == ["user", "item", "out"]
+
+
+def test_gates_are_no_part_of_the_residual_stream(tmp_path: Path) -> None:
+    def mix(net: Net, x: Tensor) -> Tensor:
+        x = torch.relu(net.first(x))
+        opened = torch.sigmoid(net.gate(x))
+        return net.out(opened * torch.relu(net.make(x)) + (1 - opened) * x)  # type: ignore[no-any-return]
+
+    net = Net(
+        mix,
+        first=nn.Linear(5, 8),
+        gate=nn.Linear(8, 8),
+        make=nn.Linear(8, 8),
+        out=nn.Linear(8, 2),
+    )
+    assert list(_attach(net, _x(5), tmp_path).layers) == ["first", "out:input", "out"]
+
+
+def test_a_normalisation_in_the_stream_stands_for_it(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        x = net.first(x)
+        x = net.norm1(x + net.a(x))
+        x = net.norm2(x + net.b(x))
+        return net.out(x)  # type: ignore[no-any-return]
+
+    net = Net(
+        run,
+        first=nn.Linear(5, 8),
+        a=_block(),
+        norm1=nn.LayerNorm(8),
+        b=_block(),
+        norm2=nn.LayerNorm(8),
+        out=nn.Linear(8, 2),
+    )
+    layers = list(_attach(net, _x(5), tmp_path).layers)
+    assert "norm1" in layers and "norm1:input" not in layers
+
+
+def test_a_branch_may_turn_tokens_into_a_map(tmp_path: Path) -> None:
+    class MapAttention(nn.Module):
+        """Queries by a convolution over the places of the tokens, values by a linear layer."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.values = nn.Conv2d(8, 8, 3, 2, 1), nn.Linear(8, 8)
+
+        def forward(self, x: Tensor) -> Tensor:
+            coarse = self.conv(x.transpose(1, 2).unflatten(2, (4, 4))).flatten(2)  # (N, 8, 4)
+            return torch.softmax(x @ coarse, -1) @ coarse.transpose(1, 2) + self.values(x)
+
+    def run(net: Net, x: Tensor) -> Tensor:
+        x = net.first(x)
+        x = x + net.a(x)
+        x = x + net.b(x)
+        return net.out(x)  # type: ignore[no-any-return]
+
+    net = Net(run, first=nn.Linear(5, 8), a=MapAttention(), b=MapAttention(), out=nn.Linear(8, 2))
+    layers = list(_attach(net, _x(16, 5), tmp_path).layers)
+    assert layers == ["first", "b:input", "out:input", "out"]
+
+
+def test_what_the_first_block_reads_is_taken_where_nothing_else_can_be(tmp_path: Path) -> None:
+    def run(net: Net, x: Tensor) -> Tensor:
+        frames = net.patch(x.flatten(0, 1))  # three frames of every sample: no row of its own
+        return net.row(frames.unflatten(0, (len(x), 3)).mean(1))  # type: ignore[no-any-return]
+
+    net = Net(run, patch=nn.Linear(4, 8), row=nn.Sequential(Residual(), Residual()))
+    assert list(_attach(net, _x(3, 4), tmp_path).layers) == ["row.0:input", "row.0", "row.1"]
+
+
+def test_a_recurrent_layer_whose_last_state_alone_is_read_is_taken(tmp_path: Path) -> None:
+    def last(net: Net, x: Tensor) -> Tensor:
+        return net.out(net.rnn(x)[1][-1])  # type: ignore[no-any-return]
+
+    net = Net(last, rnn=nn.GRU(3, 6, batch_first=True), out=nn.Linear(6, 2))
+    assert list(_attach(net, _x(4, 3), tmp_path).layers) == ["rnn", "out"]

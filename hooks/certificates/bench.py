@@ -24,6 +24,8 @@ Patch = Callable[[Tensor], Tensor]
 """What becomes of a layer's value, rows first."""
 BEFORE, OTHER, AFTER, AFTER_OTHER = 11, 12, 13, 14
 """Seeds: from the start and another one, from the patched layer on and another one."""
+_PRECISE = (torch.float32, torch.float64)
+"""Their differences are exact enough to be compared as they are."""
 _LAST_BITS = 4.0
 """Rounding of a layer, in units of its last place."""
 
@@ -182,13 +184,22 @@ def same(a: Tensor, b: Tensor, tolerance: float) -> bool:
         return True
     if a.shape != b.shape or not a.numel():
         return a.shape == b.shape
+    sizes = _largest(a), _largest(b)
+    finite, scale = all(map(math.isfinite, sizes)), max(sizes)
+    if finite and a.dtype == b.dtype and a.dtype in _PRECISE:
+        return _largest(a - b) <= tolerance * max(scale, 1e-30)
     a, b = a.double(), b.double()
-    scale = float(torch.maximum(a.abs().max(), b.abs().max()))
-    if not math.isfinite(scale):
+    if not finite:
         apart = (a != b) & ~(a.isnan() & b.isnan())
         scale = float(torch.stack([a, b]).nan_to_num(0.0, 0.0, 0.0).abs().max())
         a, b = a[apart], b[apart]
     return bool(((a - b).abs() <= tolerance * max(scale, 1e-30)).all())
+
+
+def _largest(value: Tensor) -> float:
+    """Largest magnitude, without a copy of the value; NaN where there is one."""
+    low, high = (value if value.dtype != torch.bool else value.byte()).aminmax()
+    return max(-float(low), float(high))
 
 
 def constant(value: Tensor, tolerance: float) -> bool:
@@ -203,13 +214,17 @@ def rounded(value: Tensor) -> Tensor:
     """
     if not value.is_floating_point():
         return value
-    units = _LAST_BITS if value.dtype in (torch.float32, torch.float64) else 1.0
+    units = _LAST_BITS if value.dtype in _PRECISE else 1.0
     signs = torch.randint_like(value, 0, 2) * 2 - 1
     return value * (1 + units * torch.finfo(value.dtype).eps * signs)
 
 
 def relative_change(a: Tensor, b: Tensor) -> float:
     """Largest finite difference of two values, relative to the largest finite magnitude."""
+    if a.dtype == b.dtype and a.dtype in _PRECISE and a.numel():
+        scale = _largest(a)
+        if math.isfinite(scale) and math.isfinite(_largest(b)):
+            return _largest(a - b) / scale if scale > 0 else 0.0
     first, second = (v.double().nan_to_num(0.0, 0.0, 0.0) for v in (a, b))
     scale = float(first.abs().max()) if first.numel() else 0.0
     return float((first - second).abs().max()) / scale if scale > 0 else 0.0

@@ -5,6 +5,7 @@ Rows that differ, and those that hold what few rows hold.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,6 @@ from torch import nn
 
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.probing.probe import Probe, to_numpy
-from infoplane.rows import row_codes
 
 FEWEST, MOST = 8, 128
 _FEWEST_WIDE, _BYTES_WIDE = 4, 16 << 20
@@ -85,8 +85,8 @@ def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
         to_numpy(t[torch.from_numpy(among)]).reshape(len(among), -1)
         for t in probe.tensors().values()
     ]
-    codes = np.stack([row_codes(np.ascontiguousarray(table)) for table in tables])  # (inputs, rows)
-    distinct = np.unique(row_codes(np.ascontiguousarray(codes.T)), return_index=True)[1]
+    codes = np.stack([_codes(table) for table in tables])  # (inputs, rows)
+    distinct = np.sort(np.unique(codes.T, axis=0, return_index=True)[1])
     if len(distinct) < 2:
         distinct = np.arange(len(among))
     k = max(1, min(most, len(distinct) // 2))
@@ -94,6 +94,13 @@ def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
     first, second = distinct[chosen[0::2]], distinct[chosen[1::2]]
     equal = [int((codes[:, first] == codes[:, np.roll(second, shift)]).sum()) for shift in range(k)]
     return among[first], among[np.roll(second, int(np.argmin(equal)))]
+
+
+def _codes(table: NDArray[np.generic]) -> Rows:
+    """A number for every row, equal where rows have equal bytes."""
+    known: dict[bytes, int] = {}
+    digests = [hashlib.blake2b(np.ascontiguousarray(row)).digest() for row in table]
+    return np.array([known.setdefault(digest, len(known)) for digest in digests], np.int64)
 
 
 def _spread(tables: Sequence[NDArray[np.generic]], count: int) -> Rows:

@@ -60,8 +60,8 @@ class Interchange:
             found = find_references(self._bench, self._rows, self._tolerance, advance)
         certain = self._with_noise(blank, found)
         lines = None
-        if not found.unsteady and self._bench.focus.movable:
-            lines = find_lines(self._bench, self._rows, self._tolerance)
+        if found.both is not None and self._bench.focus.movable:
+            lines = find_lines(self._bench, self._rows, found.both, self._tolerance)
             if lines.single:
                 matrix = Relations(self._names, lines).matrix()
                 return replace(certain, matrix=matrix, reason=self._asleep(lines.awake))
@@ -86,7 +86,7 @@ class Interchange:
 
     def _pair_by_pair(self, certain: Chain, found: References, lines: Lines | None) -> Chain:
         """Exchange layer by layer until every pair is known or the budget is spent."""
-        plain, far = self._bench.run(self._rows.x), self._bench.run(self._rows.other)
+        plain, far = found.plain, self._bench.run(self._rows.other)
         exchange = Exchange(self._bench, self._rows, found, plain, far, self._tolerance)
         relations = Relations(self._names, lines)
         sites = {site.name: site for site in self._bench.sites}

@@ -68,13 +68,18 @@ class Lines:
         return known
 
 
-def find_lines(bench: Bench, rows: TestRows, tolerance: float) -> Lines:
+def find_lines(bench: Bench, rows: TestRows, plain: Values, tolerance: float) -> Lines:
     """Return which layers follow from the one before them alone.
 
     Layer m of a window is given the values moved by m rows. No two layers, and not the input, carry
     the same rows, so that whatever enters a layer from elsewhere shows.
+
+    Args:
+        bench: the network and its layers.
+        rows: of the test.
+        plain: values of every layer on both sets of rows.
+        tolerance: relative, see `certify`.
     """
-    plain = bench.run(rows.both)
     sites = [s for s in bench.sites if not constant(plain[s.name], tolerance)]
     follows: list[bool] = []
     window = 2 * rows.count - 1

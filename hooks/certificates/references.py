@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,12 @@ from infoplane.hooks.certificates.bench import (
     Values,
     relative_change,
     rounded,
+    same,
 )
 from infoplane.hooks.probing.probe import Probe
 from infoplane.types import ROUNDING_MARGIN
 
-REFERENCE_FORWARDS = 4
+REFERENCE_FORWARDS = 3
 """Forwards of a network without noise."""
 
 
@@ -36,7 +37,7 @@ class TestRows:
     Attributes:
         count: k.
         half: k / 2: so many rows of ``mixed`` and ``moved`` are the first of x.
-        x, other, both: probes of k, k and 2 k rows.
+        x, other, both: probes of k, k and 2 k rows; in ``both`` x and other take turns.
         mixed: the first rows of x at their places, beside k - half rows of the other set.
         moved: the same behind those of the other set: what comes before is another too.
     """
@@ -46,7 +47,7 @@ class TestRows:
     def __init__(self, probe: Probe, x: NDArray[np.int64], other: NDArray[np.int64]) -> None:
         self.count, self.half = len(x), max(1, len(x) // 2)
         self.x, self.other = probe.take(x), probe.take(other)
-        self.both = probe.take(np.concatenate([x, other]))
+        self.both = probe.take(np.stack([x, other], 1).reshape(-1))
         self.mixed = probe.take(np.concatenate([x[: self.half], other[self.half :]]))
         self.moved = probe.take(np.concatenate([other[self.half :], x[: self.half]]))
 
@@ -56,16 +57,20 @@ class References:
     """What the layers give when nothing is put into them.
 
     Attributes:
+        rounding: by layer, the relative change by other last bits.
+        plain: values of every layer on the rows x.
+        both: values of every layer on both sets of rows, in turns; None where layers are unsteady.
         random: layers that other noise changes.
         coupled: layers whose rows the other rows of the batch change.
         carried: layers that what the batch before left in the network changes.
-        rounding: by layer, the relative change by other last bits.
     """
 
-    random: frozenset[str]
-    coupled: frozenset[str]
-    carried: frozenset[str]
     rounding: dict[str, float]
+    plain: Values
+    both: Values | None = None
+    random: frozenset[str] = frozenset()
+    coupled: frozenset[str] = frozenset()
+    carried: frozenset[str] = frozenset()
 
     @property
     def unsteady(self) -> frozenset[str]:
@@ -76,7 +81,10 @@ class References:
 def find_references(
     bench: Bench, rows: TestRows, tolerance: float, advance: Callable[[], object]
 ) -> References:
-    """Run the network as it is, with other noise, in other company, with other last bits.
+    """Run the network as it is, with other last bits, and with all else that may change a row.
+
+    One forward changes the noise, the company and what the batch before left, all at once. Only
+    where a layer differs each of them is tried alone.
 
     Args:
         bench: the network and its layers.
@@ -84,6 +92,27 @@ def find_references(
         tolerance: relative, see `certify`.
         advance: called after each forward.
     """
+    plain = bench.run(rows.x)
+    advance()
+    rounding = _rounding(bench, rows, plain, carry=True)
+    steady = rounding is not None and all(c <= tolerance for c in rounding.values())
+    advance()
+    both: Values | None = None
+    if bench.focus.separate:
+        both = bench.run(rows.both, OTHER, carry=True)
+        steady &= all(same(both[name][::2], plain[name], tolerance) for name in plain)
+        advance()
+        if steady and rounding is not None:
+            return References(rounding=rounding, plain=plain, both=both)
+    rounding = _rounding(bench, rows, plain)  # without what the first batch left
+    found = _unsteady(bench, rows, tolerance, plain, rounding or {})
+    return found if found.unsteady else replace(found, both=both)
+
+
+def _unsteady(
+    bench: Bench, rows: TestRows, tolerance: float, plain: Values, rounding: dict[str, float]
+) -> References:
+    """Try other noise, other company and what a batch leaves one after another."""
 
     def alike(_name: str) -> float:
         return tolerance
@@ -91,27 +120,29 @@ def find_references(
     def alike_but_for_rounding(name: str) -> float:
         return max(tolerance, ROUNDING_MARGIN * rounding.get(name, 0.0))
 
-    plain = bench.run(rows.x)
-    advance()
     random = bench.differing(plain, alike, rows.x, OTHER, carry=True)
-    advance()
     carried = set[str]()
-    if random:  # by noise, or by what the first batch left?
+    if random:  # by noise, or by what the batch before left?
         carried = bench.differing(plain, alike, rows.x, carry=True)
         random = bench.differing(plain, alike, rows.x, OTHER)
-    rounding = _rounding(bench, rows, plain)
-    advance()
     coupled = set[str]()
     if bench.focus.separate and random:  # noise has its place in the batch
         coupled = bench.differing(plain, alike_but_for_rounding, rows.mixed, first=rows.half)
     elif bench.focus.separate:
         coupled = bench.differing(plain, alike_but_for_rounding, rows.moved, last=rows.half)
-    advance()
-    return References(frozenset(random), frozenset(coupled), frozenset(carried), rounding)
+    return References(
+        rounding,
+        plain,
+        random=frozenset(random),
+        coupled=frozenset(coupled),
+        carried=frozenset(carried),
+    )
 
 
-def _rounding(bench: Bench, rows: TestRows, plain: Values) -> dict[str, float]:
-    """Change the last bits of every layer at once, and see how far that grows."""
+def _rounding(
+    bench: Bench, rows: TestRows, plain: Values, *, carry: bool = False
+) -> dict[str, float] | None:
+    """Change the last bits of every layer at once; None where nothing can be put into one."""
     patches: dict[str, Patch] = {s.name: rounded for s in bench.sites if not callable(s.select)}
     changes: dict[str, float] = {}
 
@@ -121,7 +152,7 @@ def _rounding(bench: Bench, rows: TestRows, plain: Values) -> dict[str, float]:
             changes[name] = change
 
     try:
-        bench.run(rows.x, patches=patches, see=compare)
+        bench.run(rows.x, patches=patches, carry=carry, see=compare)
     except UnsupportedOutput:
-        return {}
+        return None
     return changes

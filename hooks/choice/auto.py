@@ -5,17 +5,22 @@ The rule, so that a reader can predict it; each part has a file of its own:
 1. **Blocks** (`blocks`). The output of every block is taken and nothing inside of it. A block is a
    composite module: a layer of ``nn.Transformer``, an item of a ``ModuleList``, of a class that
    occurs twice, one run on its own output again, or one that adds its input to what it made of it.
-   What holds blocks in a row is no block, and neither is what adds the items of a list one after
-   another.
-2. **Residual stream** (`sums`). Where the network adds outside of any block
+   What holds blocks in a row is no block, neither is a stage of one block beside such stages, nor
+   what adds the items of a list one after another.
+2. **Residual stream** (`sums`, `branches`). Where the network adds outside of any block
    (``x = x + attention(x)``), the sum is taken and not the branch: as the output of the module
-   that returns it, else as the input of the module that reads it.
-3. **Segments** (`segments`). Otherwise every layer with weights (linear, convolution, embedding,
-   recurrent, attention) opens a segment that runs until the next one; the segment stands for
-   itself by its last activation, else its last normalisation, else the layer itself. Dropout,
-   pooling, flattening and identities never stand for a segment. Of embeddings in a row the first
-   that differs between rows counts: positions and types are added to it. An activation that alone
-   reads a block stands for it; a normalisation behind the blocks is taken too.
+   that returns it, else as the input of the module that reads it. A normalisation that the stream
+   goes through stands for it. What leaves the positions of the sum is no branch, nor is a row of
+   blocks.
+3. **Segments** (`segments`, `joining`). Otherwise every layer with weights (linear, convolution,
+   embedding, recurrent, attention) opens a segment that runs until the next one; the segment
+   stands for itself by its last activation, else its last normalisation, else the layer itself,
+   or by the module of this one layer that goes on with functions of its own. Dropout, pooling,
+   flattening and identities never stand for a segment. Of embeddings that are added the first that
+   differs between rows counts. An activation that alone reads a block stands for it; a
+   normalisation behind the blocks is taken too. What the first block reads is taken where nothing
+   before it can be, and a normalisation between blocks is left to the one layer that reads it
+   (`around_blocks`).
 4. **The output** of the network (`network_output`) comes last, as the module that gives it.
 5. **Left out** (`left_out`): what does not follow from the input (position tables), what never
    reaches the output (a pooler nobody reads), and a head over a vocabulary that would be most of
@@ -27,6 +32,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from infoplane.hooks.choice.around_blocks import before_first_block, without_norms_of_layers
 from infoplane.hooks.choice.blocks import find_blocks
 from infoplane.hooks.choice.candidates import Network, Pick
 from infoplane.hooks.choice.kinds import is_leaf
@@ -53,6 +59,8 @@ def choose_layers(network: Network) -> Choice:
     """Choose the layers to capture, with the reason for each, and say what was left out."""
     blocks = find_blocks(network)
     segments, repeated = find_segments(network, blocks, find_streams(network, blocks))
+    segments = before_first_block(segments, network, blocks) + segments
+    segments = without_norms_of_layers(segments, network)
     segments, dead = without_dead_ends(segments, network)
     segments += output_segment(segments, network)
     segments, heads = without_large_head(segments, network)

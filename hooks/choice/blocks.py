@@ -8,10 +8,11 @@ from itertools import pairwise
 
 from torch import nn
 
+from infoplane.hooks.choice.branches import is_layer, keeps_positions
 from infoplane.hooks.choice.candidates import Network
 from infoplane.hooks.choice.dataflow import Node, Sum
 from infoplane.hooks.choice.kinds import inside, is_composite
-from infoplane.hooks.choice.sums import branch_of, is_layer, keeps_positions
+from infoplane.hooks.choice.sums import branch_of
 
 _ROW_OF_SUMS = 3
 """Sums in one forward from which on a module that holds blocks is a stack of them: a block alone
@@ -31,15 +32,21 @@ def find_blocks(network: Network) -> set[str]:
     modules = network.modules
     composites = [n for n in network.names if n != network.root and is_composite(modules[n])]
     adding = _adding(network, composites)
+    stacks = {_kind(n, network) for n in composites if _is_stack(n, composites, network)}
     chosen: set[str] = set()
     for name in sorted(composites, key=lambda n: n.count(".")):
         if any(inside(name, block) for block in chosen):
             continue
-        if name not in adding and _is_stack(name, composites, network):
-            continue
+        if name not in adding and _kind(name, network) in stacks:
+            continue  # a stage of one block is a stage as the others are
         if name in adding or _is_block(name, composites, network):
             chosen.add(name)
     return chosen
+
+
+def _kind(name: str, network: Network) -> tuple[str, type]:
+    """Its class and where it stands, whatever its number."""
+    return _unnumbered(name), type(network.modules[name])
 
 
 def _is_block(name: str, composites: list[str], network: Network) -> bool:
@@ -72,7 +79,9 @@ def _is_stack(name: str, composites: list[str], network: Network) -> bool:
         return False  # a row of parts among others: still one block
     siblings: dict[tuple[str, type], list[str]] = defaultdict(list)
     for part in parts:
-        siblings[_parent(part), type(network.modules[part])].append(part)
+        kind = type(network.modules[part])
+        siblings[_parent(part), kind].append(part)
+        siblings[_unnumbered(part), kind].append(part)
     return any(
         _follow(first, second, network)
         for group in siblings.values()
@@ -82,6 +91,11 @@ def _is_stack(name: str, composites: list[str], network: Network) -> bool:
 
 def _parent(name: str) -> str:
     return name.rpartition(".")[0]
+
+
+def _unnumbered(name: str) -> str:
+    """The name with ``#`` for every number: what stands at one place of alike lists is alike."""
+    return ".".join("#" if part.isdigit() else part for part in name.split("."))
 
 
 def _follow(first: str, second: str, network: Network) -> bool:
@@ -160,7 +174,7 @@ def _own_sum(name: str, total: Sum, network: Network, data: set[Node]) -> _OwnSu
     ]
     if not (given & both and layers):
         return None
-    return _OwnSum(keeps_positions(layers))
+    return _OwnSum(keeps_positions(total, layers, network, data))
 
 
 def _holds_a_row_of(name: str, adding: set[str], network: Network) -> bool:

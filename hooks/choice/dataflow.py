@@ -22,12 +22,14 @@ class Sum:
         node: of the sum.
         first, second: of what is added.
         scope: path of modules that were running, outermost first.
+        shape: of one row of the sum.
     """
 
     node: Node
     first: Node
     second: Node
-    scope: Shape
+    scope: tuple[int, ...]
+    shape: Shape
 
 
 @dataclass(frozen=True)

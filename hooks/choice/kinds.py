@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
-_GENERIC = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+GENERIC = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 _ATOMS = (nn.MultiheadAttention, nn.RNNBase, nn.RNNCellBase)
 _PASSIVE = (
     "Dropout",
@@ -46,7 +46,7 @@ def inside(name: str, parent: str) -> bool:
 
 def is_composite(module: nn.Module) -> bool:
     """Whether a module has at least two parts with weights and is more than a container."""
-    if isinstance(module, (*_GENERIC, *_ATOMS)):
+    if isinstance(module, (*GENERIC, *_ATOMS)):
         return False
     return sum(1 for m in module.modules() if m is not module and has_own_weights(m)) >= 2
 
@@ -61,18 +61,27 @@ def has_own_weights(module: nn.Module) -> bool:
 def is_leaf(name: str, modules: Mapping[str, nn.Module]) -> bool:
     """Whether a module is a layer of its own.
 
-    It has no parts, or only parts that hold its weights (parametrised, quantised, attention).
+    It has no parts, or only parts that hold its weights (parametrised, quantised, attention), or
+    holds all weights itself (a normalisation with its activation).
     """
     module = modules[name]
     if ".parametrizations." in f".{name}.":
         return False
     parts = name.split(".")
-    parents = [".".join(parts[:depth]) for depth in range(1, len(parts))]
-    if any(isinstance(modules.get(parent), _ATOMS) for parent in parents):
+    parents = [modules.get(".".join(parts[:depth])) for depth in range(1, len(parts))]
+    if any(isinstance(parent, _ATOMS) or _holds_all_weights(parent) for parent in parents):
         return False
-    return isinstance(module, _ATOMS) or all(
-        child in _FITTINGS for child, _ in module.named_children()
-    )
+    fitted = all(child in _FITTINGS for child, _ in module.named_children())
+    is_root = name == next(iter(modules), None)
+    return isinstance(module, _ATOMS) or fitted or (_holds_all_weights(module) and not is_root)
+
+
+def _holds_all_weights(module: nn.Module | None) -> bool:
+    """Whether a module has parameters and none of its parts has any."""
+    if module is None or not any(True for _ in module.parameters(recurse=False)):
+        return False
+    parts = (part for part in module.modules() if part is not module)
+    return not any(has_own_weights(part) for part in parts)
 
 
 def is_weighted(module: nn.Module) -> bool:
@@ -100,7 +109,8 @@ def is_norm(module: nn.Module) -> bool:
 
 def is_passive(module: nn.Module) -> bool:
     """Whether a layer never stands for what it is given: dropout, pooling, flattening, identity."""
-    return any(part in type(module).__name__ for part in _PASSIVE)
+    name = type(module).__name__
+    return any(part in name for part in _PASSIVE) and not is_norm(module)
 
 
 def is_active(module: nn.Module) -> bool:

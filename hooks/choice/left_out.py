@@ -44,7 +44,9 @@ def _why_dead(candidate: Candidate, network: Network, data: set[Node], used: set
         return "it does not depend on the rows"
     if _is_table(candidate, network):
         return "it gives the same for all rows"
-    if node is not None and node not in used:
+    visit = network.visit(candidate)
+    gives = set() if visit is None else set(visit.gives)
+    if node is not None and used.isdisjoint(gives | {node}):
         return "nothing leads from it to the output"
     return ""
 

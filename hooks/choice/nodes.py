@@ -73,4 +73,4 @@ def differs_by_row(tensor: Tensor) -> bool:
     """Whether the rows of a tensor are not all the same."""
     if tensor.is_nested or tensor.layout != torch.strided or tensor.ndim == 0 or len(tensor) < 2:
         return True
-    return not bool((tensor == tensor[:1]).all())
+    return any(not torch.equal(row, tensor[0]) for row in tensor[1:])

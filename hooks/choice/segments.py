@@ -10,6 +10,14 @@ from torch import nn
 
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Node
+from infoplane.hooks.choice.joining import (
+    are_added,
+    differs_more,
+    follows,
+    goes_on,
+    is_in_stream,
+    reads_alone,
+)
 from infoplane.hooks.choice.kinds import (
     inside,
     is_active,
@@ -29,7 +37,8 @@ class Segment:
     """One stretch, and what stands for it so far.
 
     Attributes:
-        kind: ``block``, ``stream``, ``embedding``, ``layer``, ``active``, ``norm`` or ``output``.
+        kind: ``block``, ``stream``, ``embedding``, ``layer``, ``active``, ``norm``,
+            ``norm behind`` (a block or stream) or ``output``.
         at: the layer whose output is captured; None of a stream.
         why: for the user.
         stream: the residual stream that is captured instead.
@@ -92,9 +101,12 @@ class _Walk:
         node = self._network.node(candidate)
         while self.waiting and node is not None and node > self.waiting[0].node:
             self.segments.append(Segment.of_stream(self.waiting.pop(0)))
-        if not self._is_whole(candidate.name) or self._is_left_to_another(candidate):
-            return
         if node in self._covered:
+            return
+        if not self._is_whole(candidate.name):
+            self._let_stand_for_its_layer(candidate)
+            return
+        if self._is_left_to_another(candidate):
             return
         name, module = candidate.name, candidate.module
         if name in self._often:
@@ -107,7 +119,17 @@ class _Walk:
         if is_block:
             self.segments.append(Segment("block", candidate, f"block ({type(module).__name__})"))
         else:
-            _add(self.segments, candidate, self._network)
+            _add(self.segments, candidate, self._network, self._blocks)
+
+    def _let_stand_for_its_layer(self, candidate: Candidate) -> None:
+        """Take a module of one layer that goes on with functions of its own, not the layer."""
+        last = self.segments[-1] if self.segments else None
+        within = any(inside(candidate.name, block) for block in self._blocks)
+        if last is None or last.at is None or within or last.kind in ("block", "stream"):
+            return
+        if inside(last.at.name, candidate.name) and goes_on(candidate, last.at, self._network):
+            last.at = candidate
+            last.why = f"layer with functions behind it ({type(candidate.module).__name__})"
 
     def _is_whole(self, name: str) -> bool:
         """Whether it is a block, or a layer of its own outside of every block."""
@@ -143,16 +165,16 @@ def _behind(name: str, count: int, reader: Candidate, network: Network) -> list[
     return [Segment.of_stream(Stream(pick, next(iter(visit.reads.values())), frozenset()))]
 
 
-def _add(segments: list[Segment], candidate: Candidate, network: Network) -> None:
+def _add(segments: list[Segment], candidate: Candidate, network: Network, blocks: set[str]) -> None:
     """Let a layer of its own open a stretch, take over the last one, or pass by."""
     last = segments[-1] if segments else None
     if is_weighted(candidate.module):
         _add_weighted(segments, candidate, network)
     elif is_passive(candidate.module) or last is None:
         return
-    elif _follows(candidate, last.at, network):
+    elif follows(candidate, last.at, network):
         if last.kind in ("block", "stream"):
-            _add_behind_block(segments, candidate, network)
+            _add_behind_block(segments, candidate, network, blocks)
         else:
             _take_over(last, candidate)
 
@@ -161,20 +183,26 @@ def _add_weighted(segments: list[Segment], candidate: Candidate, network: Networ
     """A layer with weights opens a stretch; of embeddings in a row one is enough."""
     last = segments[-1] if segments else None
     is_embedding = isinstance(candidate.module, nn.Embedding)
-    if last is None or last.kind != "embedding" or not is_embedding:
+    joins = last is not None and last.kind == "embedding" and is_embedding
+    if last is None or not joins or not are_added(last.at, candidate, network):
         kind = "embedding" if is_embedding else "layer"
         segments.append(Segment(kind, candidate, f"{kind} ({type(candidate.module).__name__})"))
-    elif _differs_more(candidate, last, network):
+    elif differs_more(candidate, last.at, network):
         last.at = candidate
 
 
-def _add_behind_block(segments: list[Segment], candidate: Candidate, network: Network) -> None:
+def _add_behind_block(
+    segments: list[Segment], candidate: Candidate, network: Network, blocks: set[str]
+) -> None:
     """A normalisation opens a stretch; an activation that alone reads a block stands for it."""
     last, kind = segments[-1], type(candidate.module).__name__
-    if is_norm(candidate.module):
+    stream = None if last.stream is None else last.stream.node
+    if is_norm(candidate.module) and is_in_stream(candidate, stream, network, blocks):
+        segments[-1] = Segment("norm", candidate, f"normalised residual stream ({kind})")
+    elif is_norm(candidate.module):
         why = f"normalisation behind a {last.kind} ({kind})"
-        segments.append(Segment("norm", candidate, why))
-    elif is_active(candidate.module) and _reads_alone(candidate, last.at, network):
+        segments.append(Segment("norm behind", candidate, why))
+    elif is_active(candidate.module) and reads_alone(candidate, last.at, network):
         last.at, last.why = candidate, f"activation behind a block ({kind})"
 
 
@@ -188,28 +216,3 @@ def _take_over(last: Segment, candidate: Candidate) -> None:
         last.kind = "norm" if normalises else "active"
     word = "normalisation" if normalises else "activation"
     last.why = f"{word} of a layer ({type(candidate.module).__name__})"
-
-
-def _follows(candidate: Candidate, last: Candidate | None, network: Network) -> bool:
-    """Whether a layer follows from what stands for the stretch; a table of positions does not."""
-    if network.flow is None or last is None:
-        return True
-    node, before = network.node(candidate), network.node(last)
-    return node is None or before is None or before in network.flow.before([node])
-
-
-def _differs_more(candidate: Candidate, last: Segment, network: Network) -> bool:
-    """Whether an embedding differs between rows where the one before it does not."""
-    if last.at is None or not isinstance(last.at.module, nn.Embedding):
-        return False
-    own, other = network.visit(candidate), network.visit(last.at)
-    return own is not None and other is not None and own.varies and not other.varies
-
-
-def _reads_alone(candidate: Candidate, block: Candidate | None, network: Network) -> bool:
-    """Whether an activation reads a block, and nothing else does."""
-    if network.flow is None or block is None:
-        return False
-    node, visit = network.node(block), network.visit(candidate)
-    readers = [v for v in network.flow.visits if node in v.reads.values()]
-    return visit is not None and node in visit.reads.values() and len(readers) == 1

@@ -5,16 +5,16 @@ What they add to is the stream, and what they add are branches.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
+from infoplane.hooks.choice.branches import gates_of, is_layer, keeps_positions
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
-from infoplane.hooks.choice.kinds import is_leaf, is_weighted
-from infoplane.types.arrays import Shape
 
 _ACTIVATIONS = ("relu", "gelu", "silu", "tanh", "sigmoid", "elu", "leaky_relu", "mish", "dropout")
+_ON_THE_WAY = (*_ACTIVATIONS, "pad")
 """What may stand behind a sum and still be the stream."""
 
 
@@ -41,6 +41,7 @@ def find_streams(network: Network, blocks: set[str]) -> list[Stream]:
     closed = {id(network.modules[name]) for name in blocks}
     layers = [c for c in network.candidates if c.name in blocks or is_layer(c, network)]
     data = flow.after(flow.inputs)
+    gates = gates_of(layers, network, data)
     streams: list[Stream] = []
     taken: set[Node] = set()
     for total in flow.sums:
@@ -48,23 +49,34 @@ def find_streams(network: Network, blocks: set[str]) -> list[Stream]:
             continue
         branch = branch_of(total, flow, data)
         inner = [c for c in layers if network.node(c) in branch]
-        if not inner or branch & taken or not keeps_positions(inner):
+        if not inner or branch & taken or not keeps_positions(total, inner, network, data):
             continue
+        if _is_a_row([c for c in inner if c.name in blocks], network):
+            continue  # a way around the whole trunk
         before = flow.before([total.first]) & flow.before([total.second])
+        branch |= {gate for gate in gates & before if gate > max(taken, default=-1)}
         if not any(network.node(c) in before for c in layers):
             continue  # it starts at the input: a whole network
         where = _where(total, network)
         if where is not None:
             pick, node = where
             streams.append(Stream(pick, node, frozenset(branch)))
-            taken |= branch | {total.node, node}
+            taken |= branch | {total.node}
+            if flow.made_by.get(node) != "pad":
+                taken.add(node)
             taken -= before
     return streams
 
 
-def is_layer(candidate: Candidate, network: Network) -> bool:
-    """Whether it is a layer of its own, with weights."""
-    return is_leaf(candidate.name, network.modules) and is_weighted(candidate.module)
+def _is_a_row(blocks: Sequence[Candidate], network: Network) -> bool:
+    """Whether two blocks of one class follow from each other."""
+    flow = network.flow
+    for first, second in pairwise(blocks):
+        alike = type(first.module) is type(second.module) and first.module is not second.module
+        after = [node for node in [network.node(second)] if node is not None]
+        if flow is not None and alike and network.node(first) in flow.before(after):
+            return True
+    return False
 
 
 def branch_of(total: Sum, flow: Dataflow, data: set[Node]) -> set[Node]:
@@ -81,17 +93,19 @@ def branch_of(total: Sum, flow: Dataflow, data: set[Node]) -> set[Node]:
     return (first ^ second) & data
 
 
-def keeps_positions(layers: Iterable[Candidate]) -> bool:
-    """Whether these layers have the same positions.
-
-    What pools and brings back is a part of the network, and no branch.
-    """
-    positions = {_positions(c.shape) for c in layers}
-    return len({p for p in positions if math.prod(p) > 1}) <= 1
-
-
-def _positions(shape: Shape) -> Shape:
-    return shape[1:] if len(shape) == 3 else shape[:1] if len(shape) == 2 else ()
+def functions_of(node: Node, network: Network) -> set[Node]:
+    """A node and all that functions make of it alone, and of what no layer gives."""
+    flow = network.flow
+    if flow is None:
+        return {node}
+    given = {n for n in (network.node(c) for c in network.candidates if is_layer(c, network)) if n}
+    computed = flow.after(given)
+    found = {node}
+    for child in sorted(flow.parents):
+        parents = flow.parents[child]
+        if child not in given and parents & found and (parents - found).isdisjoint(computed):
+            found.add(child)
+    return found
 
 
 def _where(total: Sum, network: Network) -> tuple[Pick, Node] | None:
@@ -101,7 +115,7 @@ def _where(total: Sum, network: Network) -> tuple[Pick, Node] | None:
         return None
     nodes = [total.node]
     for node, parents in flow.parents.items():
-        if parents == {nodes[-1]} and flow.made_by.get(node, "").rstrip("_") in _ACTIVATIONS:
+        if parents == {nodes[-1]} and flow.made_by.get(node, "").rstrip("_") in _ON_THE_WAY:
             nodes.append(node)
     why = "residual stream: a sum outside of any module"
     for node in reversed(nodes):

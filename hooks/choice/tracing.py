@@ -106,7 +106,8 @@ class _Tracer(TorchFunctionMode):
         for tensor in tensors_in(result):
             node = self._made(name, tensor, read)
             if adds and node not in read[:2]:
-                self.flow.sums.append(Sum(node, read[0], read[1], tuple(self._scope)))
+                row = tuple(tensor.shape[1:])
+                self.flow.sums.append(Sum(node, read[0], read[1], tuple(self._scope), row))
 
     def _made(self, name: str, tensor: Tensor, read: tuple[Node, ...]) -> Node:
         """The node of what a function gave: a new one, but for a view."""

@@ -12,7 +12,11 @@ from architectures import ZOO as OWN
 from torch import Tensor, nn
 
 from zoo.functional import FUNCTIONAL
+from zoo.handwritten import HANDWRITTEN
 from zoo.kinds import ROWS, TOKENS, Network, amounts
+from zoo.sketches import SKETCHES
+from zoo.unseen import UNSEEN
+from zoo.unseen_after import UNSEEN_AFTER
 
 _TEXT = {
     "vocab_size": 50,
@@ -376,7 +380,15 @@ def _first_rows_repeated() -> dict[str, tuple[Callable[[], nn.Module], object]]:
     return {name: (build, rows(inputs)) for name, (build, inputs) in OWN.items()}
 
 
-ZOO = {**_of_transformers(), **_of_others(), **FUNCTIONAL}
+_NAMED_BEFORE = {**UNSEEN, **HANDWRITTEN, **UNSEEN_AFTER, **SKETCHES}
+_DRAWS = ("ViltModel",)
+"""It draws the patches that it looks at, so that two forwards differ."""
+ZOO = {
+    **_of_transformers(),
+    **_of_others(),
+    **FUNCTIONAL,
+    **{name: network for name, network in _NAMED_BEFORE.items() if name not in _DRAWS},
+}
 SMALL = (
     "LlamaForCausalLM",
     "BertForSequenceClassification",
@@ -391,5 +403,8 @@ SMALL = (
     "vae",
     "decoder",
     "x-transformers series",
+    "DPTForDepthEstimation",
+    "NeuralCF",
+    "GraphNet",
 )
 """Those that are tried whenever the tests run; `make zoo` tries all."""

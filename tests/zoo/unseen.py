@@ -12,7 +12,7 @@ from zoo.functional import vision
 from zoo.kinds import ROWS, TOKENS, Network, amounts
 
 _IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-_TEXT = {
+TEXT = {
     "vocab_size": 50,
     "hidden_size": 16,
     "num_hidden_layers": 2,
@@ -22,7 +22,7 @@ _TEXT = {
     "max_position_embeddings": 32,
     **_IDS,
 }
-_IMAGES = {
+IMAGES = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
     "num_attention_heads": 2,
@@ -31,27 +31,27 @@ _IMAGES = {
     "patch_size": 8,
     "num_channels": 3,
 }
-_HALVES = {
+HALVES = {
     f"{side}_{what}": size
     for side in ("encoder", "decoder")
     for what, size in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 32))
 }
-_TRANSLATOR = {
+TRANSLATOR = {
     "vocab_size": 50,
     "d_model": 16,
     "max_position_embeddings": 32,
     "decoder_start_token_id": 2,
-    **_HALVES,
+    **HALVES,
     **_IDS,
 }
 _IDS_ALONE = {"input_ids": TOKENS}
 _BOTH = {"input_ids": TOKENS, "decoder_input_ids": TOKENS.flip(1)}
-_PICTURES = amounts(3, 32, 32)
-_PIXELS = {"pixel_values": _PICTURES}
-_SOUND = {"input_values": amounts(400)}
+PICTURES = amounts(3, 32, 32)
+PIXELS = {"pixel_values": PICTURES}
+SOUND = {"input_values": amounts(400)}
 
 
-def _made(model: str, options: Mapping[str, object], inputs: object, config: str = "") -> Network:
+def made(model: str, options: Mapping[str, object], inputs: object, config: str = "") -> Network:
     """A network of `transformers`; parts of its configuration may be configurations themselves."""
 
     def build() -> nn.Module:
@@ -72,7 +72,7 @@ def _config_of(model: str) -> str:
 
 
 def _decoders() -> dict[str, Network]:
-    experts = {**_TEXT, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+    experts = {**TEXT, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
     shared = {**experts, "shared_expert_intermediate_size": 16, "decoder_sparse_step": 1}
     latent = {
         **experts,
@@ -87,7 +87,7 @@ def _decoders() -> dict[str, Network]:
         "first_k_dense_replace": 1,
     }
     hybrid = {
-        **_TEXT,
+        **TEXT,
         "attn_layer_period": 2,
         "attn_layer_offset": 1,
         "expert_layer_period": 2,
@@ -98,34 +98,34 @@ def _decoders() -> dict[str, Network]:
         "mamba_dt_rank": 4,
         "use_mamba_kernels": False,
     }
-    heads = {**_TEXT, "head_dim": 8}
+    heads = {**TEXT, "head_dim": 8}
     first = {"vocab_size": 50, "n_embd": 16, "n_layer": 2, "n_head": 2}
     return {
-        "Qwen2MoeForCausalLM": _made("Qwen2MoeForCausalLM", shared, _IDS_ALONE),
-        "DeepseekV3ForCausalLM": _made("DeepseekV3ForCausalLM", latent, _IDS_ALONE),
-        "JambaForCausalLM": _made("JambaForCausalLM", hybrid, _IDS_ALONE),
-        "FalconMambaForCausalLM": _made(
+        "Qwen2MoeForCausalLM": made("Qwen2MoeForCausalLM", shared, _IDS_ALONE),
+        "DeepseekV3ForCausalLM": made("DeepseekV3ForCausalLM", latent, _IDS_ALONE),
+        "JambaForCausalLM": made("JambaForCausalLM", hybrid, _IDS_ALONE),
+        "FalconMambaForCausalLM": made(
             "FalconMambaForCausalLM",
             {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "state_size": 4, **_IDS},
             _IDS_ALONE,
         ),
-        "Gemma3ForCausalLM": _made(
+        "Gemma3ForCausalLM": made(
             "Gemma3ForCausalLM", {**heads, "sliding_window": 4}, _IDS_ALONE, "Gemma3TextConfig"
         ),
-        "GptOssForCausalLM": _made(
+        "GptOssForCausalLM": made(
             "GptOssForCausalLM",
             {**heads, "num_local_experts": 2, "num_experts_per_tok": 1},
             _IDS_ALONE,
         ),
-        "Lfm2ForCausalLM": _made(
+        "Lfm2ForCausalLM": made(
             "Lfm2ForCausalLM",
-            {**_TEXT, "layer_types": ["conv", "full_attention"], "block_ff_dim": 32},
+            {**TEXT, "layer_types": ["conv", "full_attention"], "block_ff_dim": 32},
             _IDS_ALONE,
         ),
-        "CTRLLMHeadModel": _made("CTRLLMHeadModel", {**first, "dff": 32}, _IDS_ALONE),
-        "OpenAIGPTLMHeadModel": _made("OpenAIGPTLMHeadModel", first, _IDS_ALONE),
-        "BioGptForCausalLM": _made("BioGptForCausalLM", _TEXT, _IDS_ALONE),
-        "XGLMForCausalLM": _made(
+        "CTRLLMHeadModel": made("CTRLLMHeadModel", {**first, "dff": 32}, _IDS_ALONE),
+        "OpenAIGPTLMHeadModel": made("OpenAIGPTLMHeadModel", first, _IDS_ALONE),
+        "BioGptForCausalLM": made("BioGptForCausalLM", TEXT, _IDS_ALONE),
+        "XGLMForCausalLM": made(
             "XGLMForCausalLM",
             {
                 "vocab_size": 50,
@@ -144,12 +144,12 @@ def _encoders() -> dict[str, Network]:
     boxes = torch.tensor([[0, 0, 10, 10]]).repeat(TOKENS.shape[1], 1).repeat(ROWS, 1, 1)
     letters = {"input_ids": torch.cat([TOKENS, TOKENS.flip(1), TOKENS[:, :4]], 1)}
     return {
-        "XLMModel": _made(
+        "XLMModel": made(
             "XLMModel",
             {"vocab_size": 50, "emb_dim": 16, "n_layers": 2, "n_heads": 2, "pad_index": 0},
             _IDS_ALONE,
         ),
-        "FunnelModel": _made(
+        "FunnelModel": made(
             "FunnelModel",
             {
                 "vocab_size": 50,
@@ -162,10 +162,10 @@ def _encoders() -> dict[str, Network]:
             },
             _IDS_ALONE,
         ),
-        "CanineModel": _made(
+        "CanineModel": made(
             "CanineModel",
             {
-                **_TEXT,
+                **TEXT,
                 "num_hash_functions": 2,
                 "num_hash_buckets": 32,
                 "downsampling_rate": 2,
@@ -174,22 +174,22 @@ def _encoders() -> dict[str, Network]:
             },
             letters,
         ),
-        "RemBertModel": _made(
-            "RemBertModel", {**_TEXT, "input_embedding_size": 8}, _IDS_ALONE, "RemBertConfig"
+        "RemBertModel": made(
+            "RemBertModel", {**TEXT, "input_embedding_size": 8}, _IDS_ALONE, "RemBertConfig"
         ),
-        "EsmModel": _made("EsmModel", {**_TEXT, "mask_token_id": 3}, _IDS_ALONE),
-        "LayoutLMModel": _made("LayoutLMModel", _TEXT, {**_IDS_ALONE, "bbox": boxes}),
-        "LEDModel": _made(
+        "EsmModel": made("EsmModel", {**TEXT, "mask_token_id": 3}, _IDS_ALONE),
+        "LayoutLMModel": made("LayoutLMModel", TEXT, {**_IDS_ALONE, "bbox": boxes}),
+        "LEDModel": made(
             "LEDModel",
             {
-                **_TRANSLATOR,
+                **TRANSLATOR,
                 "max_encoder_position_embeddings": 32,
                 "max_decoder_position_embeddings": 32,
                 "attention_window": 4,
             },
             _BOTH,
         ),
-        "ProphetNetModel": _made(
+        "ProphetNetModel": made(
             "ProphetNetModel",
             {
                 "vocab_size": 50,
@@ -205,8 +205,8 @@ def _encoders() -> dict[str, Network]:
             },
             _BOTH,
         ),
-        "MarianMTModel": _made("MarianMTModel", _TRANSLATOR, _BOTH, "MarianConfig"),
-        "LongT5Model": _made(
+        "MarianMTModel": made("MarianMTModel", TRANSLATOR, _BOTH, "MarianConfig"),
+        "LongT5Model": made(
             "LongT5Model",
             {
                 "vocab_size": 50,
@@ -225,7 +225,7 @@ def _encoders() -> dict[str, Network]:
 def _vision() -> dict[str, Network]:
     stages = {"hidden_sizes": [8, 16], "depths": [1, 2], "num_attention_heads": [1, 2]}
     return {
-        "PvtV2Model": _made(
+        "PvtV2Model": made(
             "PvtV2Model",
             {
                 **stages,
@@ -236,9 +236,9 @@ def _vision() -> dict[str, Network]:
                 "strides": [4, 2],
                 "mlp_ratios": [2, 2],
             },
-            _PIXELS,
+            PIXELS,
         ),
-        "FocalNetModel": _made(
+        "FocalNetModel": made(
             "FocalNetModel",
             {
                 "image_size": 32,
@@ -248,14 +248,14 @@ def _vision() -> dict[str, Network]:
                 "focal_levels": [2, 2],
                 "focal_windows": [3, 3],
             },
-            _PIXELS,
+            PIXELS,
         ),
-        "BitModel": _made(
+        "BitModel": made(
             "BitModel",
             {"embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 2], "num_groups": 4},
-            _PIXELS,
+            PIXELS,
         ),
-        "MobileViTModel": _made(
+        "MobileViTModel": made(
             "MobileViTModel",
             {
                 "image_size": 64,
@@ -265,12 +265,12 @@ def _vision() -> dict[str, Network]:
             },
             {"pixel_values": amounts(3, 64, 64)},
         ),
-        "ConvNextV2Model": _made(
+        "ConvNextV2Model": made(
             "ConvNextV2Model",
             {"hidden_sizes": [4, 8], "depths": [1, 2], "num_stages": 2},
-            _PIXELS,
+            PIXELS,
         ),
-        "HieraModel": _made(
+        "HieraModel": made(
             "HieraModel",
             {
                 "image_size": [32, 32],
@@ -285,9 +285,9 @@ def _vision() -> dict[str, Network]:
                 "patch_stride": [4, 4],
                 "patch_padding": [3, 3],
             },
-            _PIXELS,
+            PIXELS,
         ),
-        "Swinv2Model": _made(
+        "Swinv2Model": made(
             "Swinv2Model",
             {
                 "image_size": 32,
@@ -297,9 +297,9 @@ def _vision() -> dict[str, Network]:
                 "num_heads": [1, 2],
                 "window_size": 4,
             },
-            _PIXELS,
+            PIXELS,
         ),
-        "SwiftFormerModel": _made(
+        "SwiftFormerModel": made(
             "SwiftFormerModel",
             {
                 "image_size": 64,
@@ -309,31 +309,31 @@ def _vision() -> dict[str, Network]:
             },
             {"pixel_values": amounts(3, 64, 64)},
         ),
-        "ImageGPTModel": _made(
+        "ImageGPTModel": made(
             "ImageGPTModel",
             {"vocab_size": 50, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 32},
             _IDS_ALONE,
         ),
-        "YolosForObjectDetection": _made(
+        "YolosForObjectDetection": made(
             "YolosForObjectDetection",
-            {**_IMAGES, "image_size": [32, 32], "num_detection_tokens": 4},
-            _PIXELS,
+            {**IMAGES, "image_size": [32, 32], "num_detection_tokens": 4},
+            PIXELS,
         ),
-        "DPTForDepthEstimation": _made(
+        "DPTForDepthEstimation": made(
             "DPTForDepthEstimation",
             {
-                **_IMAGES,
+                **IMAGES,
                 "num_hidden_layers": 4,
                 "backbone_out_indices": [0, 1, 2, 3],
                 "neck_hidden_sizes": [8, 8, 16, 16],
                 "fusion_hidden_size": 8,
                 "reassemble_factors": [4, 2, 1, 0.5],
             },
-            _PIXELS,
+            PIXELS,
         ),
-        "TimesformerModel": _made(
+        "TimesformerModel": made(
             "TimesformerModel",
-            {**_IMAGES, "num_frames": 2},
+            {**IMAGES, "num_frames": 2},
             {"pixel_values": amounts(2, 3, 32, 32)},
         ),
     }
@@ -341,7 +341,7 @@ def _vision() -> dict[str, Network]:
 
 def _sound_and_series() -> dict[str, Network]:
     heard = {
-        **_TEXT,
+        **TEXT,
         "conv_dim": [8, 8],
         "conv_stride": [5, 2],
         "conv_kernel": [10, 3],
@@ -363,15 +363,15 @@ def _sound_and_series() -> dict[str, Network]:
         "lags_sequence": [1, 2],
         "num_time_features": 1,
         "d_model": 16,
-        **_HALVES,
+        **HALVES,
     }
     return {
-        "HubertModel": _made("HubertModel", heard, _SOUND),
-        "WavLMModel": _made("WavLMModel", heard, _SOUND),
-        "Speech2TextForConditionalGeneration": _made(
+        "HubertModel": made("HubertModel", heard, SOUND),
+        "WavLMModel": made("WavLMModel", heard, SOUND),
+        "Speech2TextForConditionalGeneration": made(
             "Speech2TextForConditionalGeneration",
             {
-                **_TRANSLATOR,
+                **TRANSLATOR,
                 "input_feat_per_channel": 8,
                 "conv_channels": 16,
                 "max_source_positions": 64,
@@ -380,11 +380,11 @@ def _sound_and_series() -> dict[str, Network]:
             {"input_features": amounts(16, 8), "decoder_input_ids": TOKENS},
             "Speech2TextConfig",
         ),
-        "AutoformerModel": _made(
+        "AutoformerModel": made(
             "AutoformerModel", {**forecast, "moving_average": 3, "label_length": 2}, history
         ),
-        "TimeSeriesTransformerModel": _made("TimeSeriesTransformerModel", forecast, history),
-        "PatchTSMixerModel": _made(
+        "TimeSeriesTransformerModel": made("TimeSeriesTransformerModel", forecast, history),
+        "PatchTSMixerModel": made(
             "PatchTSMixerModel",
             {
                 "context_length": 16,
@@ -410,7 +410,7 @@ def _several_senses() -> dict[str, Network]:
     words = {**tower, "vocab_size": 50, "max_position_embeddings": 32, **_IDS}
     vision_of_language = {
         "vision_config": {**pictures, "model_type": "clip_vision_model"},
-        "text_config": {**_TEXT, "model_type": "llama"},
+        "text_config": {**TEXT, "model_type": "llama"},
         "image_token_index": 49,
         "vision_feature_layer": -1,
     }
@@ -425,26 +425,26 @@ def _several_senses() -> dict[str, Network]:
         "num_qa_labels": 4,
     }
     return {
-        "SiglipModel": _made(
+        "SiglipModel": made(
             "SiglipModel",
             {"text_config": {**words, "projection_size": 16}, "vision_config": pictures},
-            {**_IDS_ALONE, **_PIXELS},
+            {**_IDS_ALONE, **PIXELS},
         ),
-        "ViltModel": _made(
+        "ViltModel": made(
             "ViltModel",
-            {**_TEXT, "image_size": 32, "patch_size": 8, "max_image_length": -1},
-            {**_IDS_ALONE, **_PIXELS},
+            {**TEXT, "image_size": 32, "patch_size": 8, "max_image_length": -1},
+            {**_IDS_ALONE, **PIXELS},
         ),
-        "LxmertModel": _made("LxmertModel", crossed, {**_IDS_ALONE, **regions}),
-        "VisualBertModel": _made(
+        "LxmertModel": made("LxmertModel", crossed, {**_IDS_ALONE, **regions}),
+        "VisualBertModel": made(
             "VisualBertModel",
-            {**_TEXT, "visual_embedding_dim": 8},
+            {**TEXT, "visual_embedding_dim": 8},
             {**_IDS_ALONE, "visual_embeds": amounts(3, 8)},
         ),
-        "LlavaForConditionalGeneration": _made(
+        "LlavaForConditionalGeneration": made(
             "LlavaForConditionalGeneration",
             vision_of_language,
-            {"input_ids": with_picture, **_PIXELS},
+            {"input_ids": with_picture, **PIXELS},
             "LlavaConfig",
         ),
     }
@@ -454,7 +454,9 @@ def _of_packages() -> dict[str, Network]:
     plain = {"image_size": 32, "patch_size": 8, "num_classes": 5, "dim": 16, "heads": 2}
     deep = {**plain, "depth": 2, "mlp_dim": 32}
 
-    def made(package: str, name: str, inputs: object, options: Mapping[str, object]) -> Network:
+    def of_package(
+        package: str, name: str, inputs: object, options: Mapping[str, object]
+    ) -> Network:
         def build() -> nn.Module:
             network: nn.Module = getattr(importlib.import_module(package), name)(**options)
             return network
@@ -465,7 +467,7 @@ def _of_packages() -> dict[str, Network]:
         "vit_pytorch cct": vision(
             "cct",
             "CCT",
-            _PICTURES,
+            PICTURES,
             {
                 "img_size": 32,
                 "embedding_dim": 16,
@@ -482,12 +484,12 @@ def _of_packages() -> dict[str, Network]:
                 "num_classes": 5,
             },
         ),
-        "vit_pytorch pit": vision("pit", "PiT", _PICTURES, {**deep, "depth": (1, 2)}),
-        "vit_pytorch rvt": vision("rvt", "RvT", _PICTURES, deep),
+        "vit_pytorch pit": vision("pit", "PiT", PICTURES, {**deep, "depth": (1, 2)}),
+        "vit_pytorch rvt": vision("rvt", "RvT", PICTURES, deep),
         "vit_pytorch nest": vision(
             "nest",
             "NesT",
-            _PICTURES,
+            PICTURES,
             {
                 "image_size": 32,
                 "patch_size": 4,
@@ -516,13 +518,13 @@ def _of_packages() -> dict[str, Network]:
         "vit_pytorch xcit": vision(
             "xcit",
             "XCiT",
-            _PICTURES,
+            PICTURES,
             {**deep, "cls_depth": 1, "local_patch_kernel_size": 3},
         ),
-        "MLPMixer": made(
+        "MLPMixer": of_package(
             "mlp_mixer_pytorch",
             "MLPMixer",
-            _PICTURES,
+            PICTURES,
             {
                 "image_size": 32,
                 "channels": 3,
@@ -532,13 +534,13 @@ def _of_packages() -> dict[str, Network]:
                 "num_classes": 5,
             },
         ),
-        "gMLPVision": made(
+        "gMLPVision": of_package(
             "g_mlp_pytorch",
             "gMLPVision",
-            _PICTURES,
+            PICTURES,
             {"image_size": 32, "patch_size": 8, "num_classes": 5, "dim": 16, "depth": 2},
         ),
-        "Perceiver": made(
+        "Perceiver": of_package(
             "perceiver_pytorch",
             "Perceiver",
             amounts(8, 8, 3),
@@ -554,13 +556,13 @@ def _of_packages() -> dict[str, Network]:
                 "num_classes": 5,
             },
         ),
-        "LinformerLM": made(
+        "LinformerLM": of_package(
             "linformer",
             "LinformerLM",
             TOKENS,
             {"num_tokens": 50, "dim": 16, "seq_len": 6, "depth": 2, "heads": 2, "k": 4},
         ),
-        "Conformer": made(
+        "Conformer": of_package(
             "conformer",
             "Conformer",
             amounts(8, 16),

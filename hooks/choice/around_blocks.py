@@ -1,0 +1,72 @@
+"""What is taken before the blocks, and what between them is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from infoplane.hooks.choice.branches import is_layer
+from infoplane.hooks.choice.candidates import Candidate, Network, Pick
+from infoplane.hooks.choice.dataflow import Node
+from infoplane.hooks.choice.kinds import is_leaf, is_weighted
+from infoplane.hooks.choice.segments import Segment
+from infoplane.hooks.choice.sums import Stream
+
+
+def before_first_block(
+    segments: Sequence[Segment], network: Network, blocks: set[str]
+) -> list[Segment]:
+    """What the first block reads, where layers before it give nothing that can be captured."""
+    first = segments[0] if segments else None
+    visit = None if first is None or first.at is None else network.visit(first.at)
+    if first is None or first.at is None or first.at.name not in blocks or visit is None:
+        return []
+    flow = network.flow
+    assert flow is not None  # there is a visit of it
+    data = flow.after(flow.inputs)
+    key = next((key for key, node in visit.reads.items() if node in data), None)
+    if key is None:
+        return []
+    weighted = {id(m) for name, m in network.modules.items() if _is_weighted_leaf(name, network)}
+    made = {node for v in flow.visits if v.module in weighted for node in v.gives}
+    if made.isdisjoint(flow.before([visit.reads[key]])):
+        return []
+    name, selector = f"{first.at.name}:input", None if visit.lone else key
+    pick = Pick(name, first.at.call, "what the first block reads", selector)
+    return [Segment.of_stream(Stream(pick, visit.reads[key], frozenset()))]
+
+
+def _is_weighted_leaf(name: str, network: Network) -> bool:
+    """Whether a module is a layer of its own, with weights."""
+    return is_leaf(name, network.modules) and is_weighted(network.modules[name])
+
+
+def without_norms_of_layers(segments: list[Segment], network: Network) -> list[Segment]:
+    """Leave out a normalisation that one layer alone reads and that leads to further blocks."""
+    flow = network.flow
+    if flow is None:
+        return segments
+    later: set[Node] = set()
+    kept: list[Segment] = []
+    for segment in reversed(segments):
+        node = None if segment.at is None else network.node(segment.at)
+        behind = kept[-1].at if kept else None
+        inner = (
+            node is not None and segment.kind == "norm behind" and bool(later & flow.after([node]))
+        )
+        if inner and behind is not None and _is_read_by(behind, node, network):
+            continue
+        if segment.kind == "block" and node is not None:
+            later.add(node)
+        elif segment.stream is not None:
+            later.add(segment.stream.node)
+        kept.append(segment)
+    return kept[::-1]
+
+
+def _is_read_by(layer: Candidate, node: Node | None, network: Network) -> bool:
+    """Whether a layer with weights reads a node, and nothing else does."""
+    visit = network.visit(layer)
+    if network.flow is None or visit is None or not is_layer(layer, network):
+        return False
+    children = {child for child, parents in network.flow.parents.items() if node in parents}
+    return node in visit.reads.values() and children <= set(visit.gives)
