@@ -99,7 +99,7 @@ def two_sets(probe: Probe, most: int) -> tuple[Rows, Rows]:
 def _codes(table: NDArray[np.generic]) -> Rows:
     """A number for every row, equal where rows have equal bytes."""
     known: dict[bytes, int] = {}
-    digests = [hashlib.blake2b(np.ascontiguousarray(row)).digest() for row in table]
+    digests = [hashlib.blake2b(row.tobytes()).digest() for row in table]
     return np.array([known.setdefault(digest, len(known)) for digest in digests], np.int64)
 
 

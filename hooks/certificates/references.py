@@ -37,7 +37,7 @@ class TestRows:
     Attributes:
         count: k.
         half: k / 2: so many rows of ``mixed`` and ``moved`` are the first of x.
-        x, other, both: probes of k, k and 2 k rows; in ``both`` x and other take turns.
+        x, other, both: probes of k, k and 2 k rows; in ``both`` other and x take turns.
         mixed: the first rows of x at their places, beside k - half rows of the other set.
         moved: the same behind those of the other set: what comes before is another too.
     """
@@ -47,7 +47,7 @@ class TestRows:
     def __init__(self, probe: Probe, x: NDArray[np.int64], other: NDArray[np.int64]) -> None:
         self.count, self.half = len(x), max(1, len(x) // 2)
         self.x, self.other = probe.take(x), probe.take(other)
-        self.both = probe.take(np.stack([x, other], 1).reshape(-1))
+        self.both = probe.take(np.stack([other, x], 1).reshape(-1))
         self.mixed = probe.take(np.concatenate([x[: self.half], other[self.half :]]))
         self.moved = probe.take(np.concatenate([other[self.half :], x[: self.half]]))
 
@@ -59,7 +59,8 @@ class References:
     Attributes:
         rounding: by layer, the relative change by other last bits.
         plain: values of every layer on the rows x.
-        both: values of every layer on both sets of rows, in turns; None where layers are unsteady.
+        both: values of every layer on both sets of rows, other and x in turns; None where layers
+            are unsteady.
         random: layers that other noise changes.
         coupled: layers whose rows the other rows of the batch change.
         carried: layers that what the batch before left in the network changes.
@@ -100,7 +101,7 @@ def find_references(
     both: Values | None = None
     if bench.focus.separate:
         both = bench.run(rows.both, OTHER, carry=True)
-        steady &= all(same(both[name][::2], plain[name], tolerance) for name in plain)
+        steady &= all(same(both[name][1::2], plain[name], tolerance) for name in plain)
         advance()
         if steady and rounding is not None:
             return References(rounding=rounding, plain=plain, both=both)
