@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from infoplane.analysis.estimators import parse
-from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.types import continuous, discrete
 
 
@@ -52,3 +52,23 @@ def test_two_layers_of_a_sample_joined_to_itself_share_what_they_shared() -> Non
         e = parse(spec).estimate(continuous(np.vstack([x, x])), continuous(np.vstack([z, z])))
         assert e.n == 800 and e.bits == pytest.approx(0.737, abs=0.1)
         assert any("counted once" in note for note in e.notes)
+
+
+@pytest.mark.parametrize("spec", ["knn", "mixed", "sliced:slices=8"])
+@pytest.mark.parametrize("copies", [2, 100, 400])
+def test_some_rows_that_repeat_move_no_information_between_layers(spec: str, copies: int) -> None:
+    """A tenth of the rows twice gave 0.96, a bootstrap sample 1.26 of 0.74 bit."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1000, 1))
+    z = 0.8 * x + 0.6 * rng.normal(size=(1000, 1))
+    rows = np.r_[np.arange(1000), rng.choice(1000, copies, replace=False)]
+    e = parse(spec).estimate(continuous(x[rows]), continuous(z[rows]))
+    assert e.bits == pytest.approx(parse(spec).estimate(continuous(x), continuous(z)).bits)
+    assert any(note.startswith(f"{copies} rows that repeat another") for note in e.notes)
+
+
+def test_a_unit_that_is_off_with_another_is_no_copy() -> None:
+    rng = np.random.default_rng(0)
+    x, z = (np.maximum(rng.normal(size=(100, 1)), 0) for _ in range(2))
+    a, _, notes = without_repeats(continuous(x), continuous(z))
+    assert a.n == 100 and not notes

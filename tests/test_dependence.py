@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,18 @@ def test_dependence_does_not_notice_where_the_origin_is(rng: np.random.Generator
         assert measure(continuous(a + 1e7), continuous(b), kernel="linear") == pytest.approx(
             measure(continuous(a), continuous(b), kernel="linear"), rel=1e-6
         )
+
+
+@pytest.mark.parametrize("spec", ["hsic", "hsic:unbiased=false", "cka", "cka:kernel=rbf"])
+def test_a_layer_resembles_the_values_of_the_input_that_it_is_made_of(
+    tmp_path: Path, spec: str
+) -> None:
+    """Rows told apart by their identity alone resemble nothing: HSIC was 0, CKA undefined."""
+    x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    z = np.tanh(x)
+    archive = ip.from_arrays({"z": z}, to=tmp_path / "run", x=x, y=np.arange(200) % 2)
+    (point,) = ip.measure(archive, spec).select(quantity="i_xz")
+    assert point.bits == pytest.approx(
+        ip.estimators.parse(spec).estimate(continuous(x), continuous(z)).bits
+    )
+    assert point.bits > 0.03

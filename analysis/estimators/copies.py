@@ -11,6 +11,8 @@ from infoplane.types import Variable
 
 _FEWEST = 20
 """Distinct rows below which equal counts are a matter of chance."""
+_ROWS_PER_ATOM = 50
+"""Rows for each row of an atom: what a fiftieth of all rows share is no copy."""
 _ROWS_PER_COPY = 10
 """Distinct rows for each copy from which rows are points of a sample, not symbols that repeat."""
 
@@ -40,6 +42,33 @@ def without_copies(a: Variable, b: Variable) -> tuple[Variable, Variable, list[s
     if any(_lonely(once) > _lonely(all_rows) for once, all_rows in ((once_a, a), (once_b, b))):
         return a, b, []
     return once_a, once_b, [f"every row comes {times} times, counted once: {distinct} rows"]
+
+
+def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
+    """Return rows of two continuous variables without those that repeat another, and a note.
+
+    A row repeats another where both values are equal, and neither value comes with any other
+    partner: that is a copy, not a rounding. Its two distances of 0 make it the nearest neighbour.
+    A value that more than a fiftieth of all rows share is an atom and stays.
+
+    Args:
+        a: shape ``(n, da)``.
+        b: shape ``(n, db)``.
+    """
+    if "discrete" in (a.kind, b.kind):
+        return a, b, []
+    codes_a, codes_b = codes_of(a), codes_of(b)
+    pairs = row_codes(np.column_stack([codes_a, codes_b]))
+    together, in_a, in_b = (counts_of(c)[c] for c in (pairs, codes_a, codes_b))
+    copied = (together == in_a) & (together == in_b) & (together > 1)
+    copied &= together * _ROWS_PER_ATOM <= a.n
+    if not copied.any():
+        return a, b, []
+    first = np.zeros(a.n, np.bool_)
+    first[np.unique(pairs, return_index=True)[1]] = True
+    rows = np.flatnonzero(first | ~copied)
+    note = f"{a.n - len(rows)} rows that repeat another in both variables left out"
+    return a.take(rows), b.take(rows), [note]
 
 
 def _first_of_every(codes: NDArray[np.int64], times: int) -> NDArray[np.int64]:

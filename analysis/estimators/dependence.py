@@ -131,7 +131,11 @@ class _Dependence(SpecString):
     _FIRST = "kernel"
     _ALWAYS = ("kernel",)
     traits = Traits(
-        family="geometry", unit="none", measures="other", bound="none; dimensionless, not bits"
+        family="geometry",
+        unit="none",
+        measures="other",
+        x_as="values",  # rows that are told apart by their identity alone resemble nothing
+        bound="none; dimensionless, not bits",
     )
 
     def __post_init__(self) -> None:

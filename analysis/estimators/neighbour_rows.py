@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.quantisation import (
     FEW_LEVELS,
@@ -125,7 +125,7 @@ def prepare_pair(
 ) -> Pair:
     """Make two variables, of which at least one is continuous, ready for neighbours.
 
-    - Rows that all come equally often are taken once.
+    - Rows that all come equally often are taken once, and copies of a row of two vectors.
     - Rows whose symbol no other row has are left out: they have no neighbour within their class.
     - Units that are constant over the rows are left out.
     - Rounded values are spread over their cells (`infoplane.analysis.estimators.quantisation`).
@@ -142,8 +142,9 @@ def prepare_pair(
     """
     same_rows(a, b, name)
     a, b, copied = without_copies(a, b)
+    a, b, repeated = without_repeats(a, b)
     a, b, alone = with_shared_symbols(a, b)
-    notes = [*copied, *alone]
+    notes = [*copied, *repeated, *alone]
     if a.n < k + 2:
         raise EstimatorError(
             f"{name}: expected at least {k + 2} rows for k={k} neighbours, got {a.n}"

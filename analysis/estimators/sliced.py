@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.cells import same_rows
-from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.copies import without_copies, without_repeats
 from infoplane.analysis.estimators.ksg import CONSTANT, standardised
 from infoplane.analysis.estimators.neighbour_formulas import mixed_bits, mixed_label_bits
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
@@ -87,8 +87,9 @@ class Sliced(SpecString):
         same_rows(a, b, self.name)
         n = a.n
         a, b, copied = without_copies(a, b)
+        a, b, repeated = without_repeats(a, b)
         a, b, alone = with_shared_symbols(a, b)
-        left_out = (*copied, *alone)
+        left_out = (*copied, *repeated, *alone)
         if any((v.values == v.values[0]).all() for v in (a, b)):
             notes = (*left_out, CONSTANT)
             return Estimate(0.0, n, self.name, "lower", target="population", notes=notes)
