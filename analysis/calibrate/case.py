@@ -90,7 +90,7 @@ class Case:
         return math.isfinite(self.bits)
 
     def sample(self, n: int, seed: int) -> Sample:
-        """The rows that belong to a seed: the same for every estimator and every machine."""
+        """Return the rows that belong to a seed: the same for every estimator and every machine."""
         return self.draw(n, np.random.default_rng([seed, n, zlib.crc32(self.name.encode())]))
 
 

@@ -128,7 +128,7 @@ def _uniform_sum(width: float) -> Case:
 
 
 def student(name: str, r: float, dof: float, dim: int = 1) -> Case:
-    """A correlated Gaussian pair divided by one chi: dependent even where r = 0."""
+    """Return a correlated Gaussian pair divided by one chi: dependent even where r = 0."""
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         x = rng.normal(size=(n, dim))
@@ -164,7 +164,7 @@ def _exponential_rate() -> Case:
 
 
 def mixture_pair(name: str, centres: Floats, r: float, sd: float) -> Case:
-    """A mixture of Gaussian pairs around centres ``(K, 2)``, correlation r within.
+    """Return a mixture of Gaussian pairs around centres ``(K, 2)``, correlation r within.
 
     A joint density on a grid.
     """
@@ -207,7 +207,7 @@ def _flat(x: Floats) -> Floats:
 
 
 def swiss_roll(x: Floats) -> Floats:
-    """A scalar rolled up in the plane through its rank in the normal law.
+    """Return a scalar rolled up in the plane through its rank in the normal law.
 
     Invertible, so that no information changes.
     """
@@ -230,7 +230,7 @@ def spiral(x: Floats) -> Floats:
 
 
 def deterministic(name: str, inputs: int, units: int, f: Map, seed: int) -> Case:
-    """A layer without noise of a continuous input: infinite."""
+    """Return a layer without noise of a continuous input: infinite."""
     w = np.random.default_rng(seed).normal(size=(inputs, units)) / math.sqrt(inputs)
 
     def draw(n: int, rng: np.random.Generator) -> Sample:

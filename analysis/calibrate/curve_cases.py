@@ -112,7 +112,7 @@ def _growing_spiral(t: Floats) -> Floats:
 
 
 def _seam(t: Floats) -> Floats:
-    """The seam of a tennis ball."""
+    """Return the seam of a tennis ball."""
     a = _TURN * t
     return np.column_stack(
         [

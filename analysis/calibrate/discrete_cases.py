@@ -22,7 +22,7 @@ TABLES: dict[str, Callable[[], Floats]] = {}
 
 
 def table_case(name: str, table: Callable[[], Floats], how: str = "sum over the table") -> Case:
-    """Rows sampled from ``p[a, b]``; the truth is the table's."""
+    """Return rows sampled from ``p[a, b]``; the truth is the table's."""
 
     def draw(n: int, rng: np.random.Generator) -> Sample:
         p = table()
@@ -42,7 +42,7 @@ def channel(inputs: Floats, rows: Floats) -> Floats:
 
 
 def symmetric(symbols: int, flip: float) -> Floats:
-    """A uniform symbol that becomes one of the others with probability ``flip``."""
+    """Return a uniform symbol that becomes one of the others with probability ``flip``."""
     rows = np.full((symbols, symbols), flip / (symbols - 1))
     np.fill_diagonal(rows, 1 - flip)
     return channel(np.full(symbols, 1 / symbols), rows)
@@ -51,14 +51,14 @@ def symmetric(symbols: int, flip: float) -> Floats:
 def labelled(
     inputs: Floats, flip: float, rule: Callable[[NDArray[np.int64]], NDArray[np.int64]]
 ) -> Floats:
-    """A binary rule of the symbol, flipped with a probability."""
+    """Return a binary rule of the symbol, flipped with a probability."""
     y = rule(np.arange(len(inputs)))
     rows = np.where(np.arange(2)[None, :] == y[:, None], 1 - flip, flip)
     return channel(inputs, rows)
 
 
 def zipf(symbols: int) -> Floats:
-    """Probabilities proportional to 1/rank."""
+    """Return probabilities proportional to 1/rank."""
     p = 1 / np.arange(1, symbols + 1)
     return np.asarray(p / p.sum())
 
@@ -75,7 +75,7 @@ def popcount(k: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def erasure(inputs: Floats, lost: float) -> Floats:
-    """The symbol itself, or a blank with probability ``lost``: I = (1 - lost) H."""
+    """Return the symbol itself, or a blank with probability ``lost``: I = (1 - lost) H."""
     return channel(
         inputs, np.hstack([(1 - lost) * np.eye(len(inputs)), np.full((len(inputs), 1), lost)])
     )

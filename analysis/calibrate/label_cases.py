@@ -62,7 +62,7 @@ def plane_classes(
 
 
 def overlap(share: float) -> Case:
-    """Two uniform classes that overlap.
+    """Return two uniform classes that overlap.
 
     I = 1 - share, since the overlap tells nothing and the rest everything.
     """
@@ -93,7 +93,7 @@ def gao(symbols: int) -> Case:
 
 
 def censored(name: str, gap: float, cut: float) -> Case:
-    """A ReLU unit max(z, cut) of two normal classes ``gap`` apart.
+    """Return a ReLU unit max(z, cut) of two normal classes ``gap`` apart.
 
     An atom and a tail, each against the label.
     """

@@ -52,7 +52,7 @@ def _wishart(rng: np.random.Generator, dim: int) -> Floats:
 
 
 def _ellipsoids() -> Case:
-    """Two normal classes of one centre, long in different directions."""
+    """Return two normal classes of one centre, long in different directions."""
     long, flat = np.diag([1.0, 0.16, 0.16]), np.diag([0.16, 0.16, 1.0])
     return _gaussians("two ellipsoids of one centre", _even(2), np.zeros((2, 3)), [long, flat])
 
@@ -67,7 +67,7 @@ def _ring() -> Case:
 
 
 def _factor() -> Case:
-    """Two classes in five units whose noise has one common factor."""
+    """Return two classes in five units whose noise has one common factor."""
     loading = np.array([1.0, 0.8, 0.6, -0.7, 0.5])
     shared = np.outer(loading, loading) + 0.5 * np.eye(5)
     means = np.array([[0.0] * 5, [1.0, 0.0, -1.0, 0.5, 0.0]])
@@ -143,7 +143,7 @@ def _along(name: str, strands: Floats, sd: float) -> Case:
 
 
 def _rolled() -> Case:
-    """Two sheets rolled into each other."""
+    """Return two sheets rolled into each other."""
     turns, heights = np.meshgrid(np.linspace(3, 9, 40), np.linspace(0, 4, 8))
     turn, height = turns.ravel(), heights.ravel()
     sheets = [

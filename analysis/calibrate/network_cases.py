@@ -27,7 +27,7 @@ Floats = NDArray[np.float64]
 def _channel(
     x: Floats, ids: NDArray[np.int64] | None, clean: Floats, sigma: float, rng: np.random.Generator
 ) -> Sample:
-    """What neighbours see of a noisy layer, and what sample propagation sees.
+    """Return what neighbours see of a noisy layer, and what sample propagation sees.
 
     The input's values and the noisy layer; row identities and the clean layer.
     """
@@ -43,7 +43,7 @@ def _channel(
 
 
 def balanced(n: int, symbols: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Symbols in turn, in random order: X is uniform on the rows as exactly as n allows."""
+    """Return symbols in turn, in random order: X is uniform on the rows as exactly as n allows."""
     return rng.permutation(np.arange(n) % symbols)
 
 
@@ -61,7 +61,7 @@ def gaussian_channel(name: str, w: Floats, sigma: float) -> Case:
 
 
 def ring_channel(radius: float, sigma: float) -> Case:
-    """An angle on a circle plus plane noise.
+    """Return an angle on a circle plus plane noise.
 
     The density depends on the distance only, through a Bessel function.
     """

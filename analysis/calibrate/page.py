@@ -30,7 +30,7 @@ img { width: 100%; } .scroll { overflow-x: auto; } p.small { color: #555; font-s
 
 
 def html_of(found: Calibration) -> str:
-    """The page as text."""
+    """Return the page as text."""
     draws = len({(t.case, t.seed) for t in found.trials})
     rows = sorted({t.n for t in found.trials})
     parts = [

@@ -135,7 +135,7 @@ class Calibration:
         return tuple(dict.fromkeys(t.case for t in self.trials))
 
     def scores(self, by: Callable[[Trial], str] = lambda t: t.family) -> tuple[Score, ...]:
-        """Scores of every estimator by family, or by any other key of a trial."""
+        """Return scores of every estimator by family, or by any other key of a trial."""
         groups: dict[tuple[str, str], list[Trial]] = {}
         for t in self.trials:
             groups.setdefault((by(t), t.estimator), []).append(t)
@@ -144,11 +144,11 @@ class Calibration:
         )
 
     def by_case(self) -> tuple[Score, ...]:
-        """Scores of every estimator on every case."""
+        """Return scores of every estimator on every case."""
         return self.scores(lambda t: t.case)
 
     def of(self, estimator: str, where: str) -> Score:
-        """The score of an estimator on a family or case.
+        """Return the score of an estimator on a family or case.
 
         Raises:
             InputError: no such trials.
@@ -166,7 +166,7 @@ class Calibration:
         return found[0]
 
     def coverage(self, estimator: str) -> Coverage | None:
-        """The coverage of an estimator's 95 % intervals on low-dimensional cases.
+        """Return the coverage of an estimator's 95 % intervals on low-dimensional cases.
 
         None where it gave none.
         """
@@ -175,7 +175,7 @@ class Calibration:
         return Coverage(sum(held) / len(held), len(held)) if held else None
 
     def truth_bits(self, case: str) -> float:
-        """The truth of a case in bits."""
+        """Return the truth of a case in bits."""
         return next(t.truth_bits for t in self.trials if t.case == case)
 
     def partings(self) -> tuple[Parting, ...]:
@@ -202,7 +202,7 @@ class Calibration:
         return tuple(found)
 
     def rows(self) -> list[dict[str, object]]:
-        """One row per trial."""
+        """Return one row per trial."""
         return [asdict(t) | {"error": t.error, "covered": t.covered} for t in self.trials]
 
     def to_csv(self, path: str | Path) -> Path:
@@ -211,7 +211,7 @@ class Calibration:
         return write_csv(path, list(rows[0]), rows)
 
     def write_html(self, path: str | Path) -> Path:
-        """One self-contained page: scores, pictures, cases and partings; returns the path."""
+        """Write one self-contained page: scores, pictures, cases and partings; returns the path."""
         from infoplane.analysis.calibrate.page import html_of
 
         return write_text(path, html_of(self))

@@ -89,7 +89,7 @@ def calibrate(
 
 
 def _label(estimator: Estimator) -> str:
-    """The spec; for sample propagation without its noise, which is that of the case."""
+    """Return the spec; for sample propagation without its noise, which is that of the case."""
     return prefix_of(estimator) if isinstance(estimator, TakesNoise) else estimator.name
 
 
@@ -139,7 +139,7 @@ def logged_trials_of(
     errorbars: int,
     log: TrialLog | None,
 ) -> list[Trial]:
-    """Every estimator on one draw; those that a log knows are taken from it."""
+    """Return every estimator on one draw; those that a log knows are taken from it."""
     if log is None:
         return trials_of(case, seed, parsed, n, errorbars)
     known = {spec: log.known(case.name, spec, n, seed) for spec in parsed}
@@ -155,7 +155,7 @@ def logged_trials_of(
 def trials_of(
     case: Case, seed: int, parsed: dict[str, Estimator], n: int, errorbars: int
 ) -> list[Trial]:
-    """Every estimator on one draw."""
+    """Return every estimator on one draw."""
     sample, found = case.sample(n, seed), []
     for spec, estimator in parsed.items():
         if (given := given_to(estimator, sample)) is None:
@@ -195,7 +195,7 @@ def trials_of(
 
 
 def given_to(estimator: Estimator, sample: Sample) -> tuple[Estimator, Variable, Variable] | None:
-    """What the estimator gets of a sample.
+    """Return what the estimator gets of a sample.
 
     The clean layer and the noise for sample propagation, the pair for all others; None where
     unsupported.

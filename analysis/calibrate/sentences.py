@@ -1,7 +1,4 @@
-"""Sentences of ten subjects, put together from short lists.
-
-And the layer that an encoder makes of them.
-"""
+"""Sentences of ten subjects, put together from short lists, and what an encoder makes."""
 
 from __future__ import annotations
 

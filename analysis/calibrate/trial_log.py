@@ -67,7 +67,7 @@ class TrialLog:
 
 
 def _ends_inside_a_line(file: BinaryIO) -> bool:
-    """Whether a stopped process left the last line unfinished."""
+    """Return whether a stopped process left the last line unfinished."""
     if not file.seek(0, os.SEEK_END):
         return False
     file.seek(-1, os.SEEK_END)
@@ -79,7 +79,7 @@ def _key(trial: Trial) -> Key:
 
 
 def _parse(line: str) -> dict[str, Any]:  # Any: JSON
-    """The object of a line; an empty one where the line is not whole."""
+    """Return the object of a line; an empty one where the line is not whole."""
     try:
         record = json.loads(line)
     except ValueError:

@@ -79,7 +79,7 @@ def _shaped_blobs() -> Case:
 
 
 def _moons() -> Case:
-    """Two half circles that reach into each other, plus noise."""
+    """Return two half circles that reach into each other, plus noise."""
     sd, nodes = 0.25, (np.arange(150) + 0.5) / 150 * math.pi
     arcs = np.stack(
         [
@@ -128,7 +128,7 @@ def _heavy_classes() -> Case:
 
 
 def _sparse_features() -> Case:
-    """Two rectified units that are silent in most rows, three classes."""
+    """Return two rectified units that are silent in most rows, three classes."""
     centres = np.array([[-1.0, -1.0], [0.8, -1.0], [-1.0, 1.2]])
 
     def log_densities(z: Floats) -> Floats:
@@ -146,7 +146,7 @@ def _sparse_features() -> Case:
 
 
 def _coarse_unit() -> Case:
-    """A unit of two classes rounded to halves."""
+    """Return a unit of two classes rounded to halves."""
     centres = np.array([0.0, 1.5])
 
     def log_densities(z: Floats) -> Floats:
@@ -163,7 +163,7 @@ def _coarse_unit() -> Case:
 
 
 def _spike_counts() -> Case:
-    """Counts of spikes as a real unit: two classes of Poisson rates 3 and 6."""
+    """Return counts of spikes as a real unit: two classes of Poisson rates 3 and 6."""
     rates = np.array([3.0, 6.0])
     return class_case(
         "counts of spikes, two classes",

@@ -24,7 +24,7 @@ _NODES = 500
 
 
 def pair(x: Floats, z: Floats) -> Sample:
-    """Two continuous variables as a sample."""
+    """Return two continuous variables as a sample."""
     return Sample(continuous(x, "a"), continuous(z, "b"))
 
 

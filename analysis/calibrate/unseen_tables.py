@@ -32,14 +32,14 @@ def thinned(rate: float, share: float, most: int = 40) -> Floats:
 
 
 def classes_of_counts(weights: Floats, masses: list[Mass], most: int) -> Floats:
-    """Counts whose law depends on the class, shape ``(classes, counts)``."""
+    """Return counts whose law depends on the class, shape ``(classes, counts)``."""
     counts = np.arange(most)
     rows = np.stack([mass(counts) for mass in masses])
     return channel(weights, rows / rows.sum(axis=1, keepdims=True))
 
 
 def shared_counts(own: float, common: float, most: int = 25) -> Floats:
-    """Two Poisson counts that share a part: A + C and B + C, shape ``(counts, counts)``."""
+    """Return two Poisson counts that share a part: A + C and B + C, shape ``(counts, counts)``."""
     counts = np.arange(most)
     alone = poisson.pmf(counts[:, None] - counts[None, :], own)  # (count, common part)
     joint = (alone * poisson.pmf(counts, common)) @ alone.T
@@ -47,7 +47,7 @@ def shared_counts(own: float, common: float, most: int = 25) -> Floats:
 
 
 def around_a_ring(symbols: int, stay: float) -> Floats:
-    """A uniform symbol that moves to either neighbour of a ring with equal probabilities."""
+    """Return a uniform symbol that moves to either neighbour of a ring with equal probabilities."""
     rows = stay * np.eye(symbols)
     for step in (-1, 1):
         rows += (1 - stay) / 2 * np.roll(np.eye(symbols), step, axis=1)
@@ -55,7 +55,7 @@ def around_a_ring(symbols: int, stay: float) -> Floats:
 
 
 def product(first: Floats, second: Floats) -> Floats:
-    """Two independent symbols."""
+    """Return two independent symbols."""
     return np.asarray(np.outer(first, second) / first.sum() / second.sum())
 
 

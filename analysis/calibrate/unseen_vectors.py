@@ -43,7 +43,7 @@ def radial(
     weights: Floats,
     sd: float,
 ) -> Case:
-    """A round support plus normal noise in two or three dimensions: h(Z) over the radius.
+    """Return a round support plus normal noise in two or three dimensions: h(Z) over the radius.
 
     Args:
         name: of the case.
@@ -93,7 +93,7 @@ def _directions(n: int, dim: int, rng: np.random.Generator) -> Floats:
 
 
 def clusters(name: str, centres_a: Floats, centres_b: Floats, sd: float) -> Case:
-    """Clusters that both sides share, independent within: only the cluster is common.
+    """Return clusters that both sides share, independent within: only the cluster is common.
 
     Args:
         name: of the case.

@@ -148,7 +148,7 @@ def _inverse_root(features: Floats) -> Floats:
 
 
 def _halves(x: Floats, z: Floats) -> Mask:
-    """Every other row in the order of the joint length, shape ``(n,)``, bool.
+    """Return every other row in the order of the joint length, shape ``(n,)``, bool.
 
     Neither the order of the rows nor that of units or variables matters.
     """

@@ -69,7 +69,7 @@ def combined_bits(x: Floats, z: Floats, k: int) -> tuple[float, tuple[str, ...]]
 
 
 def _score_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Reading]:
-    """The readings of normal scores.
+    """Return the readings of normal scores.
 
     A single unit's are a grid, which has no entropy to estimate.
     """

@@ -59,7 +59,7 @@ def edge_readings(x: Distances, z: Distances, neighbours: Neighbours) -> list[Re
 
 
 def _has_edges(left: Floats) -> bool:
-    """Whether every unit of ``(n, dim)`` has tails clearly lighter than a normal unit's."""
+    """Return whether every unit of ``(n, dim)`` has tails clearly lighter than a normal unit's."""
     deviations = left.std(axis=0)
     if not (deviations**2 > DETERMINED).all():
         return False
@@ -67,7 +67,7 @@ def _has_edges(left: Floats) -> bool:
 
 
 def _depend_normally(scores: Whitened, units: Floats) -> bool:
-    """Whether no moment speaks against whitened normal scores of units being Gaussian."""
+    """Return whether no moment speaks against whitened normal scores of units being Gaussian."""
     if scores.rows.shape[1] < units.shape[1]:
         return False
     return max(abs(excess_kurtosis(scores.rows)), largest_mixed(scores.rows)) < CLEAR

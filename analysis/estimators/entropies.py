@@ -130,7 +130,7 @@ def mean_subsample_entropy(c: NDArray[np.float64], n: int, m: int) -> float:
 
 
 def counts_of(codes: Codes) -> NDArray[np.int64]:
-    """Counts of dense codes 0..K-1."""
+    """Return counts of dense codes 0..K-1."""
     return np.bincount(codes)
 
 
@@ -141,7 +141,7 @@ def joint_codes(a: Codes, b: Codes) -> Codes:
 
 
 def joint_counts(a: Codes, b: Codes) -> NDArray[np.int64]:
-    """Counts of the pairs of two dense code vectors of shape ``(n,)``, zeros among them.
+    """Return counts of the pairs of two dense code vectors of shape ``(n,)``, zeros among them.
 
     By a table where that is small.
     """

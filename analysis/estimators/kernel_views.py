@@ -148,7 +148,7 @@ def seen_of_logs(difference: Floats, table: tuple[int, int, float]) -> Seen:
 def tables_of_halves(
     codes: Codes, splits: Sequence[NDArray[np.bool_]]
 ) -> list[list[tuple[int, int, float]]]:
-    """Of either half of each split.
+    """Return what is counted in either half of each split.
 
     Its rows, how many different codes they have, and the entropy of these in bits.
     """

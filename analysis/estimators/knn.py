@@ -63,7 +63,7 @@ class Neighbours(SpecString):
             raise InputError(f"k is at least 1, got {self.k}")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text."""
+        """Return axis text."""
         return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], k-NN k={self.k}, N={n}"
 
     def with_fewer_neighbours(self) -> Neighbours | None:
@@ -80,7 +80,7 @@ class Neighbours(SpecString):
         return unresolved(pair, self.k, ranked=self.correct)
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """At least one continuous variable."""
+        """Accept at least one continuous variable."""
         return "continuous" in (a, b)
 
     def estimate(
@@ -103,7 +103,7 @@ class Neighbours(SpecString):
         )
 
     def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
-        """The estimate in bits, and notes of which the last names the form."""
+        """Return the estimate in bits, and notes of which the last names the form."""
         if pair.constant:
             return 0.0, (CONSTANT,)
         bits, notes = apart_bits(pair, self.k, self._vector_bits)

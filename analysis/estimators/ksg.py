@@ -70,7 +70,7 @@ def slowest_bias(a: Variable, b: Variable) -> float:
 
 
 def fewer_neighbours(e: Counting) -> Counting | None:
-    """The estimator with three fifths of its neighbours; None where these are all."""
+    """Return the estimator with three fifths of its neighbours; None where these are all."""
     k = -(-3 * e.k // 5)
     return replace(e, k=k) if k < e.k else None
 
@@ -150,13 +150,13 @@ class KSG(SpecString):
     _TITLE = "KSG"
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text, e.g. ``I(Z;Y) [bits], KSG k=5, N=4096``."""
+        """Return axis text, e.g. ``I(Z;Y) [bits], KSG k=5, N=4096``."""
         return (
             f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], {self._TITLE} k={self.k}, N={n}"
         )
 
     def with_fewer_neighbours(self) -> KSG | None:
-        """The same estimator with three fifths of the neighbours, whose bias is smaller.
+        """Return the same estimator with three fifths of the neighbours, whose bias is smaller.
 
         None below 3 neighbours.
         """
@@ -172,7 +172,7 @@ class KSG(SpecString):
         return unresolved(pair, self.k, ranked=self.scores or self.correct)
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """At least one continuous variable; the other may be labels."""
+        """Accept at least one continuous variable; the other may be labels."""
         return "continuous" in (a, b)
 
     def _scale(self, rng: np.random.Generator) -> Callable[[Floats], Floats]:
@@ -221,7 +221,7 @@ class KSG(SpecString):
         return self._result(bits, a, b, pair, *notes)
 
     def _bits(self, pair: Pair) -> tuple[float, tuple[str, ...]]:
-        """The estimate in bits, and what to note about it."""
+        """Return the estimate in bits, and what to note about it."""
         x, z = pair.a.values, pair.b.values
         if x is None or z is None:
             return ross_bits(*pair.vector_and_symbols(), self.k), ()
@@ -261,7 +261,7 @@ class Ross(KSG):
     _TITLE = "Ross"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """One continuous variable and labels."""
+        """Accept one continuous variable and labels."""
         return {a, b} == {"continuous", "discrete"}
 
     def _check(self, a: Variable, b: Variable) -> None:

@@ -176,7 +176,7 @@ def _within_classes(z: Floats, codes: Codes, k: int) -> tuple[Codes, Floats]:
 
 
 def _first_copies(codes: Codes, most: int) -> NDArray[np.int64]:
-    """The rows, ascending, of which fewer than ``most`` equal ones stand before."""
+    """Return the rows, ascending, of which fewer than ``most`` equal ones stand before."""
     order = np.argsort(codes, kind="stable")
     counts = counts_of(codes)
     starts = np.repeat(np.cumsum(counts) - counts, counts)

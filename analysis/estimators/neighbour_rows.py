@@ -55,7 +55,7 @@ class Side:
         return np.asarray((counts_of(self.codes) > k)[self.codes])
 
     def scaled(self, scale: Callable[[Floats], Floats]) -> Side:
-        """The side with its values scaled; as it is where there are none."""
+        """Return the side with its values scaled; as it is where there are none."""
         if self.values is None or self.constant:
             return self
         values = scale(self.values)
@@ -68,7 +68,7 @@ class Side:
 
 
 def symbol_entropy(a: Variable, b: Variable) -> float | None:
-    """The entropy in bits of the discrete one of two variables; None where there is none."""
+    """Return the entropy in bits of the discrete one of two variables; None where there is none."""
     for v in (a, b):
         if v.kind == "discrete":
             return entropy_bits(counts_of(codes_of(v)))
@@ -167,7 +167,7 @@ def prepare_pair(
 
 
 def _live(v: Variable) -> NDArray[np.generic]:
-    """The columns that are not constant, shape ``(n, live)``; symbols as they are."""
+    """Return the columns that are not constant, shape ``(n, live)``; symbols as they are."""
     if v.kind == "discrete":
         return v.values
     live = (v.values != v.values[0]).any(axis=0)
@@ -181,7 +181,7 @@ def _keys(v: Variable, live: NDArray[np.generic]) -> Keys:
 
 
 def _is_coarse_lattice(rows: Floats, k: int) -> bool:
-    """Whether rows, ``(n, dim)``, repeat as on a lattice of cells too many to be symbols.
+    """Return whether rows, ``(n, dim)``, repeat as on a lattice of cells too many to be symbols.
 
     All columns have few values, several cells hold more than one row (one alone is an atom), and
     more than a twentieth of the rows lie where at most k do: a table of such cells is mostly
@@ -195,7 +195,7 @@ def _is_coarse_lattice(rows: Floats, k: int) -> bool:
 
 
 def _side(v: Variable, live: NDArray[np.generic], keys: Keys, k: int) -> tuple[Side, int]:
-    """The side of a variable, and how many of its columns were spread."""
+    """Return the side of a variable, and how many of its columns were spread."""
     if v.kind == "discrete":
         return Side(None, codes_of(v)), 0
     rows = live.astype(np.float64)

@@ -112,7 +112,7 @@ def _cells(column: Floats, k: int, most_symbols: int) -> tuple[Floats, Floats] |
 
 
 def _is_regular(gaps: Floats, spacing: Floats) -> bool:
-    """Whether gaps are multiples of the smallest nearby, as no density makes them."""
+    """Return whether gaps are multiples of the smallest nearby, as no density makes them."""
     ratio = gaps / spacing
     return bool((np.abs(ratio - np.round(ratio)) < _NEAR).mean() >= _REGULAR)
 

@@ -82,7 +82,7 @@ def whiten(z: Floats) -> Whitened:
 
 
 def linear_residuals(x: Floats, z: Floats) -> Floats:
-    """What least squares leave of z, scaled to the variance that it has without the fit."""
+    """Return what least squares leave of z, scaled to the variance that it has without the fit."""
     basis, _ = np.linalg.qr(np.column_stack([np.ones(len(x)), x]))
     leverage = np.minimum((basis**2).sum(axis=1), 1 - 1e-9)
     left = z - basis @ (basis.T @ z)

@@ -1,10 +1,8 @@
 """Whether neighbours are near enough to see how two variables depend.
 
-Where no interval is honest.
-
-An interval knows chance, and the bias that fewer neighbours or fewer rows show. A dependence finer
-than the ball of k neighbours shows in neither: of a plane turned by its radius two thirds of the
-information are missed, and nothing in the estimate tells.
+If they are not, no interval is honest: it knows chance, and the bias that fewer neighbours or fewer
+rows show. A dependence finer than the ball of k neighbours shows in neither: of a plane turned by
+its radius two thirds of the information are missed, and nothing in the estimate tells.
 """
 
 from __future__ import annotations
@@ -132,7 +130,7 @@ def intrinsic_dimension(vectors: list[Floats], k: int) -> float:
 
 
 def _gaussian(x: Floats, z: Floats) -> bool:
-    """Whether no moment speaks against two vectors being Gaussian.
+    """Return whether no moment speaks against two vectors being Gaussian.
 
     Shapes ``(n, dx)``, ``(n, dz)``.
     """

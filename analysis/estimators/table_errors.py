@@ -98,7 +98,7 @@ def table_interval(a: Codes, b: Codes, correction: Correction) -> tuple[float, f
 def _variance(
     a: Codes, b: Codes, correction: Correction, bits: float, degrees: float
 ) -> tuple[float, float, float]:
-    """The variance of a table's information, in bits^2, as `table_interval` explains it.
+    """Return the variance of a table's information, in bits^2, as `table_interval` explains it.
 
     Returns:
         The variance; how near the table is to independence, 1 there; the mean information of

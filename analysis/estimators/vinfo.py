@@ -155,7 +155,7 @@ class VInformation(SpecString):
     def estimate_plane_point(
         self, x: Variable, z: Variable, y: Variable, *, rng: np.random.Generator | None = None
     ) -> list[tuple[Quantity, Estimate]]:
-        """Only I_V(Z -> Y): predicting Z from the row identity of X has no held-out meaning."""
+        """Estimate I_V(Z -> Y) alone: to predict Z from the row identity of X means nothing."""
         return [("i_zy", self.estimate(z, y, rng=rng))]
 
 

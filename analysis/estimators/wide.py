@@ -93,11 +93,11 @@ class Wide(SpecString):
             raise InputError(f"growth is above 0 bits, got {self.growth}")
 
     def axis_label(self, quantity: str, n: int) -> str:
-        """Axis text."""
+        """Return axis text."""
         return f"I({'Z;Y' if quantity == 'i_zy' else 'X;Z'}) [bits], {self}, held out, N={n}"
 
     def supports(self, a: Kind, b: Kind) -> bool:
-        """At least one continuous variable."""
+        """Accept at least one continuous variable."""
         return "continuous" in (a, b)
 
     def estimate(

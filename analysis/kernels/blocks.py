@@ -113,7 +113,7 @@ class Spilled:
             self._scatter(block.astype(dtype), place[start : start + len(block)])
 
     def _scatter(self, block: Values, place: Codes) -> None:
-        """Rows to their places: sorting by class leaves long runs."""
+        """Return rows to their places: sorting by class leaves long runs."""
         by_place = np.argsort(place, kind="stable")
         block, place = np.ascontiguousarray(block[by_place]), place[by_place]
         self.norms[place] = np.einsum("ij,ij->i", block, block)
@@ -130,7 +130,7 @@ class Spilled:
         return np.frombuffer(data, self._dtype, count).reshape(-1, self._dim)
 
     def close(self) -> None:
-        """Gives the disk space back."""
+        """Give the disk space back."""
         self._file.close()
 
 

@@ -32,7 +32,7 @@ def _cell(v: Any, step: float, scale: Any, last: Any) -> Any:
 
 @compiled(fastmath=_FAST)
 def cells_between(z: Any, step: float, scale: Any, last: Any, out: Any) -> None:
-    """Cells 0..last of finite values, shape (m,), and -1 below.
+    """Return cells 0..last of finite values, shape (m,), and -1 below.
 
     ``scale`` (last / 2) and ``last`` in the dtype of ``z``.
     """
@@ -42,7 +42,7 @@ def cells_between(z: Any, step: float, scale: Any, last: Any, out: Any) -> None:
 
 @compiled(fastmath=_FAST)
 def floor_keys(z: Any, width: Any, weights: Any, out: Any) -> None:
-    """Keys of the rows of ``floor(z / width)``, shape (n, dim) to (n,).
+    """Return keys of the rows of ``floor(z / width)``, shape (n, dim) to (n,).
 
     A weighted sum of the cells (XOR would merge q and -q), then mixed. ``weights``: (dim,).
     """

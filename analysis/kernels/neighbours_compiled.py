@@ -28,7 +28,7 @@ def _row_from_products(g: Any, mine: float, norms: Any) -> float:
 
 @compiled()
 def from_products(g: Any, ni: Any, nj: Any, z: Any, i0: int, j0: int) -> None:
-    """Products of a tile become squared distances.
+    """Turn products of a tile into squared distances.
 
     Those small enough to suffer from cancellation are taken from the rows themselves.
     """
@@ -139,7 +139,7 @@ def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
 
 @compiled()
 def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> None:
-    """Neighbours on a line.
+    """Count neighbours on a line.
 
     ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not
     counted.

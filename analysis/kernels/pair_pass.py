@@ -128,7 +128,7 @@ class _Pass:
 
 
 def _by_differences(shared: _Pass) -> None:
-    """Rows of few units: distances are sums of differences."""
+    """Return rows of few units: distances are sums of differences."""
     n = shared.points.columns.shape[1]
     nothing = np.empty((0, 0), shared.points.columns.dtype)
 

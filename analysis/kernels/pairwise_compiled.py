@@ -50,7 +50,7 @@ def _power_of_two(t: Any) -> Any:
 
 @compiled(fastmath=_FAST, forceinline=True)
 def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
-    """Kernels of one stretch of squared distances: added to the running sums of its columns.
+    """Add the kernels of one stretch of squared distances to the sums of its columns.
 
     Their two sums are returned.
     """
@@ -69,7 +69,7 @@ def add_kernels(d: Any, scale: Any, low_columns: Any, up_columns: Any) -> Any:
 
 @compiled(fastmath=_FAST, forceinline=True)
 def kernels(d: Any, scale: Any, low: Any, up: Any) -> None:
-    """The kernels themselves, for sums over several groupings of the same rows."""
+    """Fill in the kernels themselves, for sums over several groupings of the same rows."""
     for c in range(len(d)):
         e = _power_of_two(min(max(d[c] * scale, _LEAST_EXPONENT), _F(0)))
         low[c] = e
@@ -94,14 +94,14 @@ def add_group(low: Any, up: Any, group: Any, mine: Any, low_columns: Any, up_col
 
 @compiled(fastmath=_FAST, forceinline=True)
 def distances_from_products(g: Any, mine: Any, norms: Any, d: Any) -> None:
-    """One row of squared distances from products and squared norms."""
+    """Fill in one row of squared distances from products and squared norms."""
     for c in range(len(g)):
         d[c] = _F(mine + norms[c] - g[c] - g[c])
 
 
 @compiled(fastmath=_FAST, forceinline=True)
 def distances_from_columns(zt: Any, i: int, j0: int, j1: int, d: Any) -> None:
-    """One row of squared distances from coordinates of shape (a multiple of 5, rows).
+    """Fill in one row of squared distances from coordinates (a multiple of 5, rows).
 
     No cancellation.
     """

@@ -17,7 +17,7 @@ smaller matrices are not worth importing torch.
 
 
 def eigenvalues(a: Floats) -> Floats:
-    """Of one symmetric matrix, ascending.
+    """Return the eigenvalues of one symmetric matrix, ascending.
 
     The library depends on the size alone, so that the numbers do too.
     """

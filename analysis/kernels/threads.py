@@ -41,7 +41,7 @@ def using(number: int) -> Iterator[None]:
 
 @contextmanager
 def on_device(name: str) -> Iterator[None]:
-    """Kernels called from this thread that know torch devices use this one.
+    """Let kernels called from this thread use this torch device.
 
     Left to themselves for an empty name.
     """

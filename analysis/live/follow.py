@@ -41,7 +41,7 @@ class RunSource:
         self._read: dict[str, tuple[Record, tuple[list[Point], list[Failure]] | None]] = {}
 
     def version(self) -> str:
-        """Names and sizes of the files that a new result or checkpoint touches."""
+        """Return names and sizes of the files that a new result or checkpoint touches."""
         seen = []
         for folder in ("ckpt", "planes"):
             try:
@@ -56,7 +56,7 @@ class RunSource:
         return f"{hash(tuple(seen)):x}"
 
     def plane(self) -> tuple[Plane, DPIReport | None]:
-        """Everything measured so far, the newest result of each cell.
+        """Return everything measured so far, the newest result of each cell.
 
         No verdicts while a run is growing.
         """
@@ -88,7 +88,7 @@ class RunSource:
 
 
 def _empty(archive: Archive) -> Plane:
-    """The plane of an archive without its points."""
+    """Return the plane of an archive without its points."""
     import numpy as np
 
     labels = archive.y if archive.y is not None and archive.y_kind == "discrete" else None

@@ -27,7 +27,7 @@ HEADERS = (
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to bind reaches this machine only.
+    """Return whether an address to bind reaches this machine only.
 
     Example:
         >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
@@ -42,7 +42,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(header: str) -> str:
-    """The name in a Host header, without its port.
+    """Return the name in a Host header, without its port.
 
     Empty when the header is no name with an optional port.
 
@@ -100,7 +100,7 @@ class Guard:
         await self.app(scope, receive, with_headers)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and reason when a request is refused, None when it may pass."""
+        """Return status and reason when a request is refused, None when it may pass."""
         headers = {key.lower(): value.decode("latin-1") for key, value in scope["headers"]}
         hosts = [
             value.decode("latin-1") for key, value in scope["headers"] if key.lower() == b"host"

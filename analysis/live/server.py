@@ -37,10 +37,10 @@ class Source(Protocol):
     """What a live page follows."""
 
     def version(self) -> str:
-        """Changes whenever `plane` would; cheap, and never raises."""
+        """Return what changes whenever `plane` would; cheap, and never raises."""
 
     def plane(self) -> tuple[Plane, DPIReport | None]:
-        """What has been measured so far."""
+        """Return what has been measured so far."""
 
 
 class Viewers:
@@ -59,7 +59,7 @@ class Viewers:
             self._count, self._since = self._count - 1, self._clock()
 
     def absent_seconds(self) -> float:
-        """Seconds since the last one left; 0 while somebody looks."""
+        """Return seconds since the last one left; 0 while somebody looks."""
         return 0.0 if self._count else self._clock() - self._since
 
 
@@ -95,7 +95,7 @@ def application(
     viewers: Viewers | None = None,
     answer: Callable[[str], str] | None = None,
 ) -> App:
-    """The ASGI application of the live page.
+    """Return the ASGI application of the live page.
 
     Args:
         source: what to follow.

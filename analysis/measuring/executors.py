@@ -116,7 +116,7 @@ def _alone(archive: Archive, job: Job, seed: int) -> list[Record]:
 def _on_threads(
     archive: Archive, jobs: Sequence[Job], seed: int, workers: int
 ) -> Iterator[list[Record]]:
-    """Cells side by side, each kernel and BLAS on one thread.
+    """Return cells side by side, each kernel and BLAS on one thread.
 
     Processes would have to load everything and read with caches of their own.
     """

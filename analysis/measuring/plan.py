@@ -79,7 +79,7 @@ def make_plan(
 
 
 def _jobs(archive: Archive, missing: Mapping[Cell, Sequence[Estimator]], device: str) -> list[Job]:
-    """Cells whose layer holds the same activation, bit for bit, are one job."""
+    """Return cells whose layer holds the same activation, bit for bit, are one job."""
     by_content: dict[tuple[str, str], list[tuple[int, tuple[Estimator, ...]]]] = {}
     for (step, layer), estimators in missing.items():
         content = (layer, archive.content_key(step, layer))

@@ -52,7 +52,7 @@ class Curve:
     band_mark: str = ""
 
     def marks(self) -> set[str]:
-        """Keys of the marks that its picture holds."""
+        """Return keys of the marks that its picture holds."""
         used = {self.band_mark} if self.band else set()
         for estimate in self.estimates:
             if estimate.null is not None:
@@ -228,7 +228,7 @@ def _end_names(
     curves: Sequence[Curve],
     tones: Sequence[style.Tone],
 ) -> None:
-    """Names in a column at the right of the axes, spread so that none covers another.
+    """Return names in a column at the right of the axes, spread so that none covers another.
 
     Each joined to its curve; of many layers, as many as fit.
     """

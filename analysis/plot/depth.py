@@ -66,7 +66,7 @@ class Depth:
         return sorted({place.block for place in self.places if place.block is not None})
 
     def shape(self, index: int) -> int:
-        """The shape of a layer, shared by the same part of every block."""
+        """Return the shape of a layer, shared by the same part of every block."""
         return self.parts.index(self.places[index].part)
 
     def marked(self, most: int) -> list[int]:
@@ -82,7 +82,7 @@ class Depth:
         ]
 
     def stream(self) -> list[int]:
-        """Places of what every block gives as a whole, with the layers around the blocks.
+        """Return places of what every block gives as a whole, with the layers around the blocks.
 
         The path through the network.
 

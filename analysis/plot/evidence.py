@@ -17,7 +17,7 @@ from infoplane.analysis.plot.labels import wrap_label
 
 
 def unit_of(quantity: str) -> str:
-    """The unit in brackets at the end of a quantity's name.
+    """Return the unit in brackets at the end of a quantity's name.
 
     Example:
         >>> unit_of("drop of layer 5 [bits]"), unit_of("leaks")

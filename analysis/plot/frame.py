@@ -219,7 +219,7 @@ def draw_depth(ax: Axes, paths: Sequence[Trajectory], depth: Depth) -> None:
 def number_ends(ax: Axes, paths: Sequence[Trajectory], depth: Depth | None = None) -> None:
     """Write the layer's number beside its last mark, moved aside where they collide.
 
-    Or its name, where names are numbers.
+    Where names are numbers, the name is written.
 
     Args:
         ax: the Axes.

@@ -29,7 +29,7 @@ white.
 
 
 def step_edges(steps: Sequence[int], log: bool) -> NDArray[np.float64]:
-    """Where the column of each checkpoint begins and ends.
+    """Return where the column of each checkpoint begins and ends.
 
     Half way to its neighbours, in log(1 + step) on a logarithmic axis.
 
@@ -49,7 +49,7 @@ def step_edges(steps: Sequence[int], log: bool) -> NDArray[np.float64]:
 def plot_histogram(
     found: Histograms, *, unit: int | None = None, ax: Axes | None = None, log: bool | None = None
 ) -> Axes:
-    """One layer's (or one unit's) distribution of values at every checkpoint.
+    """Draw one layer's (or one unit's) distribution of values at every checkpoint.
 
     As a heat map with a logarithmic scale of shares.
     """
@@ -70,7 +70,7 @@ def plot_histogram(
 def draw_histograms(
     found: Sequence[Histograms], *, columns: int = 3, log: bool | None = None
 ) -> Figure:
-    """One panel per layer, values of the layer's own range, one scale of shares for all."""
+    """Draw one panel per layer, values of the layer's own range, one scale of shares for all."""
     if not found:
         raise InputError("nothing to draw: give the histograms of at least one layer")
     names = short_names([h.layer for h in found])

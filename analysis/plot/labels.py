@@ -30,7 +30,7 @@ UNITS = {"bits": 1.0, "nats": math.log(2)}
 def axis_label(
     quantity: Quantity, estimator: str, n: int, sense: str = "point", rows: RowInfo | None = None
 ) -> str:
-    """What an axis shows, with its convention.
+    """Return what an axis shows, with its convention.
 
     The estimator's own words for the quantity, its unit, spec, sense and probe rows.
 
@@ -114,9 +114,7 @@ def layer_marks(names: Sequence[str]) -> list[str]:
 
 
 def numbered_names(names: Sequence[str], labels: Sequence[str]) -> list[str]:
-    """Return labels of layers with their numbers before them.
-
-    Where names are no numbers already.
+    """Return labels of layers with their numbers before them, unless names are numbers already.
 
     Args:
         names: the layers. labels: their names as they are shown, one for each.
@@ -147,7 +145,7 @@ def wrap_label(text: str, width: int) -> str:
 
 
 def named(n: int, most: int) -> list[int]:
-    """Places of the layers that are named where ``most`` names fit, at least 2.
+    """Return places of the layers that are named where ``most`` names fit, at least 2.
 
     All ``n``, or the first, every second or third ... and the last.
 

@@ -135,7 +135,7 @@ def _of_layers(ax: Axes, plane: Plane, layers: Sequence[str], spec: str) -> list
 
 
 def _of_parts(depth: Depth) -> list[Line2D]:
-    """The shapes of the parts of a block, and of the layers around the blocks."""
+    """Return the shapes of the parts of a block, and of the layers around the blocks."""
     words = short_names(depth.parts)
     entries = [_of_layer(shape, style.drawable(text)) for shape, text in enumerate(words)]
     if depth.stream():

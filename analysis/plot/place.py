@@ -48,7 +48,7 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
 
 
 def overlap(a: Box, b: Box) -> bool:
-    """Whether two boxes share area."""
+    """Return whether two boxes share area."""
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 

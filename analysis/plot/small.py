@@ -23,14 +23,14 @@ _ENTRY = 11.5
 
 
 def layer_tones(layers: Sequence[str]) -> dict[str, style.Tone]:
-    """A colour per layer, dark to light with depth."""
+    """Return a colour per layer, dark to light with depth."""
     return dict(
         zip(layers, map(tuple, style.colour_map()(np.linspace(0, 1, len(layers)))), strict=True)
     )
 
 
 def small_plane(ax: Axes, plane: Plane, spec: str) -> None:
-    """One line per layer, its own shape at the last checkpoint."""
+    """Draw one line per layer, its own shape at the last checkpoint."""
     tones = layer_tones(plane.layers)
     for k, layer in enumerate(plane.layers):
         xs, ys = (dict(zip(*plane.series(layer, q, spec), strict=True)) for q in ("i_xz", "i_zy"))

@@ -122,7 +122,7 @@ def context() -> AbstractContextManager[None]:
 
 
 def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE * 0.5) -> Axes:
-    """The given Axes, or one on a new pyplot figure (so that notebooks show it)."""
+    """Return the given Axes, or one on a new pyplot figure (so that notebooks show it)."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -131,7 +131,7 @@ def new_axes(ax: Axes | None, width: float = PAGE * 0.75, height: float = PAGE *
 
 
 def figure_of(ax: Axes) -> Figure:
-    """The figure an Axes stands on, the outermost one where figures are nested."""
+    """Return the figure an Axes stands on, the outermost one where figures are nested."""
     figure = ax.get_figure(root=True)
     if figure is None:
         raise InputError("the Axes has been removed from its figure")
@@ -157,20 +157,20 @@ def width_points(ax: Axes) -> float:
 
 
 def below(ax: Axes, points: float) -> Transform:
-    """Axes fractions moved down by ``points``.
+    """Return axes fractions moved down by ``points``.
 
-    Where a legend stands clear of tick and axis labels whatever the size of the figure.
+    A legend there stands clear of tick and axis labels whatever the size of the figure.
     """
     return ax.transAxes + ScaledTranslation(0, -points / 72, figure_of(ax).dpi_scale_trans)
 
 
 def is_narrow(ax: Axes) -> bool:
-    """Whether the figure is one column of a paper rather than a page."""
+    """Return whether the figure is one column of a paper rather than a page."""
     return float(figure_of(ax).get_figwidth()) < 5
 
 
 def beside(ax: Axes) -> dict[str, Any]:
-    """Where a legend goes.
+    """Return where a legend goes.
 
     Right of the Axes, or under its labels where the figure is one column wide.
     """
@@ -192,14 +192,14 @@ def height_points(ax: Axes) -> float:
 
 @styled
 def new_figure(width: float = PAGE, height: float = PAGE * 0.6) -> Figure:
-    """A figure of our style outside pyplot: nothing to close, nothing shown."""
+    """Return a figure of our style outside pyplot: nothing to close, nothing shown."""
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def new_panels(
     count: int, columns: int, height: float, extra: float, **shared: bool
 ) -> tuple[Figure, NDArray[np.object_]]:
-    """A figure across the page of so many panels.
+    """Return a figure across the page of so many panels.
 
     In rows of at most ``columns`` and as even as can be, each row ``height`` inches; places left
     over are blank.
@@ -213,7 +213,7 @@ def new_panels(
 
 
 def colour_map(name: str = "viridis", low: float = 0.0, high: float = 0.86) -> Colormap:
-    """A perceptually uniform map without the end that vanishes on white paper."""
+    """Return a perceptually uniform map without the end that vanishes on white paper."""
     base = mpl.colormaps[name]
     return LinearSegmentedColormap.from_list(
         f"{name}-{low}-{high}", base(np.linspace(low, high, 256))
@@ -229,7 +229,7 @@ def layer_tone(index: int) -> Tone:
 
 
 def pale(tone: Tone, share: float = 0.22) -> Tone:
-    """A colour mixed with white, ``share`` of it left.
+    """Return a colour mixed with white, ``share`` of it left.
 
     Opaque, so that what overlaps grows no darker.
     """
@@ -251,7 +251,7 @@ def heat_map(empty: str = "white") -> Colormap:
 
 
 def is_log(steps: Sequence[int]) -> bool:
-    """Whether steps are better read on a logarithmic axis.
+    """Return whether steps are better read on a logarithmic axis.
 
     Their positive part spans more than a factor of 30.
 
@@ -273,7 +273,7 @@ def step_norm(steps: Sequence[int], log: bool | None = None) -> Normalize:
 
 
 def step_ticks(steps: Sequence[int], log: bool | None = None) -> list[int]:
-    """Ticks of a step axis: 0 and the powers of ten on a log axis with the last step.
+    """Return ticks of a step axis: 0 and the powers of ten on a log axis with the last step.
 
     About five round numbers on a linear one.
 

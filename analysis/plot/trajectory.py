@@ -65,14 +65,14 @@ class Trajectory:
     pooled: bool = False
 
     def at(self, step: int) -> tuple[float, float] | None:
-        """The point of one checkpoint, None where it was not measured."""
+        """Return the point of one checkpoint, None where it was not measured."""
         if step not in self.steps:
             return None
         index = self.steps.index(step)
         return self.x[index], self.y[index]
 
     def extent(self) -> tuple[list[float], list[float]]:
-        """All values across and up, ends of bars included: what the axes must hold."""
+        """Return all values across and up, ends of bars included: what the axes must hold."""
         across, up = list(self.x), list(self.y)
         for bar in self.x_bars:
             across += bar or ()
@@ -82,7 +82,7 @@ class Trajectory:
 
 
 def trajectories(plane: Plane, estimator: str, sense: str | None = None) -> list[Trajectory]:
-    """The path of every layer that has both I(X;Z) and I(Z;Y) from ``estimator``.
+    """Return the path of every layer that has both I(X;Z) and I(Z;Y) from ``estimator``.
 
     In layer order.
     """
@@ -115,12 +115,12 @@ def _path(
 
 
 def is_sparse(estimate: Estimate) -> bool:
-    """Whether more than a twentieth of the rows are alone in their cell."""
+    """Return whether more than a twentieth of the rows are alone in their cell."""
     return estimate.coverage is not None and estimate.coverage < COVERED
 
 
 def concerns(finding: Finding, estimator: str, sense: str) -> bool:
-    """Whether a finding is about the numbers drawn.
+    """Return whether a finding is about the numbers drawn.
 
     Of their estimator and bound, or a fault of the pipeline, which is about all of them.
     """

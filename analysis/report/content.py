@@ -40,7 +40,7 @@ def page_data(
     judged: Judged | None = None,
     estimator: str | None = None,
 ) -> dict[str, Json]:
-    """Everything the page needs, JSON-ready (no NaN), each number once.
+    """Return everything the page needs, JSON-ready (no NaN), each number once.
 
     Args:
         plane: what was measured; an empty plane gives a page that waits for points.

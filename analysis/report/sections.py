@@ -43,7 +43,7 @@ class Judged:
     pooled: Sequence[Pooled] = ()
 
     def sentences(self) -> list[str]:
-        """What these parts show, in plain words."""
+        """Return what these parts show, in plain words."""
         said = [] if self.phases is None else _phase_sentences(self.phases)
         if self.sensitivity is not None:
             split = [
@@ -100,7 +100,7 @@ def number(value: float | None, digits: int = 6) -> float | None:
 
 
 def sections_data(judged: Judged) -> dict[str, Json]:
-    """The parts that are there, by the names the page knows."""
+    """Return the parts that are there, by the names the page knows."""
     data: dict[str, Json] = {}
     if judged.phases is not None:
         data["phases"] = _phases(judged.phases)

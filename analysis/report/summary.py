@@ -143,7 +143,7 @@ _KDE = (
 
 
 def _at_the_end(words: str, spec: str) -> Sentence:
-    """A warning as a sentence; of one estimator where it begins with its spec."""
+    """Return a warning as a sentence; of one estimator where it begins with its spec."""
     about = spec if words.startswith(f"{spec}:") else ""
     return Sentence(f"At the last checkpoint, {words}.", about)
 

@@ -136,7 +136,7 @@ def mlflow_names(names: Sequence[str]) -> dict[str, str]:
 def _figures(
     plane: Plane, figures: Figures, estimator: str | None
 ) -> Iterator[tuple[int, Any]]:  # Any: a matplotlib figure
-    """The plane so far, at the checkpoints asked for."""
+    """Return the plane so far, at the checkpoints asked for."""
     from infoplane.analysis.plot.save import draw
 
     if figures not in ("last", "every", "none"):

@@ -41,7 +41,7 @@ there.
 
 
 def plotly_source() -> str:
-    """The JavaScript of plotly, from the installed package.
+    """Return the JavaScript of plotly, from the installed package.
 
     Raises:
         MissingExtra: plotly is not installed.
@@ -68,7 +68,7 @@ def embed(data: Mapping[str, Any]) -> str:  # Any: JSON
 def page(
     data: Mapping[str, Any] | None, *, policy: str = POLICY, plotly: str | None = None
 ) -> str:  # Any: JSON
-    """The page as HTML. Without ``data`` it asks its own server for them (the live page).
+    """Return the page as HTML. Without ``data`` it asks its own server for them (the live page).
 
     ``plotly`` is a script element for the library.
     """

@@ -71,13 +71,11 @@ class Compression:
 
 
 def split_half_drop(first: Floats, second: Floats) -> tuple[float, int]:
-    """Return the fall from peak to end of curves of two halves, ``(steps,)``.
+    """Return the fall from peak to end of curves of two halves, and the place of the peak.
 
-    And the peak's place.
-
-    The peak is chosen on one half and measured on the other, then the halves are swapped and the
-    two falls averaged: choosing the largest of many noisy values no longer inflates the value it is
-    chosen for.
+    Each curve has the shape ``(steps,)``. The peak is chosen on one half and measured on the other,
+    then the halves are swapped and the two falls averaged: choosing the largest of many noisy
+    values no longer inflates the value it is chosen for.
 
     Example:
         >>> split_half_drop(np.array([0.0, 2.0, 1.0]), np.array([0.0, 2.2, 1.0]))

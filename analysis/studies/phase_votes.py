@@ -110,10 +110,7 @@ def votes(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> Votes:
 
 
 def _together(falling: Mapping[Family, Compression]) -> tuple[Family, ...]:
-    """Return the largest group of families each of which falls while the others do.
-
-    And none against another.
-    """
+    """Return the largest group of families that fall at the same time, none against another."""
     largest: list[Family] = []
     for first in falling:
         group = [first]
