@@ -20,7 +20,8 @@ import numpy as np
 from benchmarks import peers
 from infoplane.analysis.estimators.binned import Binned
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
-from infoplane.analysis.estimators.renyi import MatrixRenyi, silverman_width
+from infoplane.analysis.estimators.gram import silverman_width
+from infoplane.analysis.estimators.renyi import MatrixRenyi
 from infoplane.analysis.kernels.neighbours import Distances, count_within, kth_distance
 from infoplane.analysis.kernels.pairwise import gaussian_sums
 from infoplane.analysis.kernels.pairwise_compiled import kernels

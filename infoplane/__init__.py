@@ -45,7 +45,7 @@ _PUBLIC = {
     "drift": "infoplane.analysis.studies.drift",
     "information_given_labels": "infoplane.analysis.studies.conditional",
     "layer_information": "infoplane.analysis.studies.layer_information",
-    "mdl_online_code": "infoplane.analysis.estimators.vinfo",
+    "mdl_online_code": "infoplane.analysis.estimators.codelength",
     "train_and_held_out": "infoplane.analysis.studies.held_out",
     "width_sweep": "infoplane.analysis.studies.bin_width",
     "plot_plane": "infoplane.analysis.show",

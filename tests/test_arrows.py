@@ -216,7 +216,11 @@ def test_torch_is_imported_only_where_a_model_lives() -> None:
     )
 
 
-NEURAL = ("infoplane.analysis.estimators.neural", "infoplane.analysis.kernels.pairwise_torch")
+NEURAL = (
+    "infoplane.analysis.estimators.critic",
+    "infoplane.analysis.estimators.neural",
+    "infoplane.analysis.kernels.pairwise_torch",
+)
 
 LIGHT = {
     "the package": "import infoplane as ip; dir(ip)",

@@ -10,7 +10,7 @@ import pytest
 import infoplane as ip
 from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.dependence import cka, cka_matrix, hsic
-from infoplane.analysis.estimators.renyi import median_width, squared_distances
+from infoplane.analysis.estimators.gram import median_width, squared_distances
 from infoplane.errors import EstimatorError
 from infoplane.types import Variable, continuous
 

@@ -11,7 +11,7 @@ from scipy import stats
 import infoplane as ip
 from infoplane.analysis.estimators import parse
 from infoplane.analysis.estimators.diffusion import diffusion_spectrum, spectral_entropy
-from infoplane.analysis.estimators.renyi import median_width, squared_distances
+from infoplane.analysis.estimators.gram import median_width, squared_distances
 from infoplane.errors import InputError
 
 ROWS, WIDTH = np.random.default_rng(5).normal(size=(25, 2)), 0.8

@@ -257,7 +257,7 @@ def test_a_noisy_linear_network_has_the_gaussian_information_and_its_labels_too(
 
 
 def test_renyi_goldens() -> None:
-    from infoplane.analysis.estimators.renyi import matrix_entropy
+    from infoplane.analysis.estimators.matrix_entropy import matrix_entropy
 
     pairs = np.kron(np.eye(2), np.ones((2, 2))) / 4
     for alpha in (1.01, 2.0):

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from infoplane.analysis.estimators.renyi import MatrixRenyi, gram, silverman_width
+from infoplane.analysis.estimators.gram import gram, silverman_width
+from infoplane.analysis.estimators.renyi import MatrixRenyi
 from infoplane.analysis.kernels import spectra as kernel
 from infoplane.analysis.kernels.threads import using, with_one_torch_thread
 from infoplane.types import continuous, discrete

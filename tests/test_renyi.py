@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 from infoplane.analysis.estimators import parse
-from infoplane.analysis.estimators.renyi import (
-    MatrixRenyi,
-    gram,
-    matrix_entropy,
+from infoplane.analysis.estimators.gram import (
     median_width,
-    silverman_width,
-    spectrum_entropy,
-    squared_distances,
-    within_classes,
 )
+from infoplane.analysis.estimators.renyi import MatrixRenyi
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable
-
-
-@pytest.mark.parametrize("alpha", [0.5, 1.0, 1.01, 2.0, 3.0])
-def test_matrix_entropies_are_those_of_the_spectrum_and_lanczos_finds_them(alpha: float) -> None:
-    z = np.random.default_rng(1).normal(size=(60, 3))
-    a = gram(Variable("z", z, "continuous"), 1.5)
-    p = np.maximum(np.linalg.eigvalsh(a), 1e-30)
-    expected = -float(p @ np.log2(p)) if alpha == 1 else math.log2((p**alpha).sum()) / (1 - alpha)
-    assert matrix_entropy(a, alpha) == pytest.approx(expected, abs=1e-4)
-    if alpha > 0.5:
-        found = [
-            matrix_entropy(a, alpha, lanczos=20, rng=np.random.default_rng(s)) for s in range(12)
-        ]
-        assert np.mean(found) == pytest.approx(
-            expected, abs=max(0.01, 4 * np.std(found) / math.sqrt(12))
-        )
-    codes = np.arange(60) % 3
-    own = np.linalg.eigvalsh(a * (codes[:, None] == codes[None]))
-    assert spectrum_entropy(within_classes(a, codes), alpha) == pytest.approx(
-        spectrum_entropy(own, alpha), abs=1e-5
-    )
-
-
-ROWS = np.random.default_rng(2).normal(size=(40, 3)) * [1.0, 2.0, 3.0] + 5  # (n, units)
-DISTANCES = np.sqrt(((ROWS[:, None] - ROWS[None]) ** 2).sum(axis=2))  # (n, n)
-
-
-def test_squared_distances_are_those_of_all_pairs() -> None:
-    assert squared_distances(ROWS) == pytest.approx(DISTANCES**2, abs=1e-9)
-    assert (np.diag(squared_distances(ROWS)) == 0).all()
-
-
-def test_the_median_width_is_the_median_distance_of_pairs() -> None:
-    assert median_width(ROWS) == pytest.approx(np.median(DISTANCES[np.triu_indices(40, 1)]))
-
-
-def test_the_median_width_needs_two_rows() -> None:
-    with pytest.raises(EstimatorError, match="at least 2 rows, got 1"):
-        median_width(ROWS[:1])
-
-
-def test_the_width_of_silverman_is_its_formula() -> None:
-    spread = math.sqrt(ROWS.var(axis=0).mean())
-    assert silverman_width(ROWS, 2.0) == pytest.approx(2 * math.sqrt(3) * 40 ** (-1 / 7) * spread)
-
-
-def test_a_gram_matrix_is_a_gaussian_kernel_of_trace_one() -> None:
-    found = gram(Variable("z", ROWS, "continuous"), 2.0)
-    assert found == pytest.approx(np.exp(-(DISTANCES**2) / 8) / 40, abs=1e-12)
 
 
 def test_renyi_of_two_columns_is_symmetric_and_its_spec_comes_back() -> None:
@@ -78,15 +21,6 @@ def test_renyi_of_two_columns_is_symmetric_and_its_spec_comes_back() -> None:
     for wrong in ("renyi:alpha=0", "renyi:alpha=-1", "renyi:width=0", "renyi:width=wide"):
         with pytest.raises(InputError):
             parse(wrong)
-
-
-def test_distances_are_of_centred_rows_so_that_an_offset_costs_nothing(
-    rng: np.random.Generator,
-) -> None:
-    z = rng.normal(size=(40, 3))
-    np.testing.assert_allclose(
-        squared_distances(z + 1e6), squared_distances((z + 1e6) - 1e6), atol=1e-9
-    )
 
 
 def test_the_width_of_alignment_is_the_one_whose_centred_kernel_is_nearest_to_that_of_the_labels(

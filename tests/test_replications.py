@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import infoplane as ip
-from infoplane.analysis.estimators.renyi import gram, silverman_width
+from infoplane.analysis.estimators.gram import gram, silverman_width
 from infoplane.analysis.plot.evidence import draw_lines, draw_numbers
 from infoplane.cli import app
 from infoplane.errors import InputError

@@ -19,14 +19,11 @@ from scipy import stats
 from scipy.integrate import quad
 
 import infoplane as ip
-from infoplane.analysis.estimators import vinfo
+from infoplane.analysis.estimators import surprise, vinfo_columns
 from infoplane.analysis.estimators import vinfo as V
-from infoplane.analysis.estimators.vinfo import (
-    VInformation,
-    conditional_surprise,
-    conditional_vinformation,
-    mdl_online_code,
-)
+from infoplane.analysis.estimators.codelength import mdl_online_code
+from infoplane.analysis.estimators.surprise import conditional_surprise
+from infoplane.analysis.estimators.vinfo import VInformation, conditional_vinformation
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable, continuous, discrete
 
@@ -308,7 +305,7 @@ def test_folds_share_out_every_class_and_every_stretch_of_a_target(
     rng: np.random.Generator,
 ) -> None:
     y = np.repeat([0, 1, 2], [40, 15, 25])
-    classes = vinfo.folds_of(
+    classes = surprise.folds_of(
         Variable("y", y[:, None], "discrete"), VInformation(folds=5), np.random.default_rng(0)
     )
     assert [[int(((classes == f) & (y == c)).sum()) for f in range(5)] for c in range(3)] == [
@@ -317,7 +314,7 @@ def test_folds_share_out_every_class_and_every_stretch_of_a_target(
         [5] * 5,
     ]
     t = rng.permutation(80).astype(float)
-    stretches = vinfo.folds_of(
+    stretches = surprise.folds_of(
         Variable("t", t[:, None], "continuous"), VInformation(folds=5), np.random.default_rng(0)
     )
     assert all(
@@ -330,28 +327,28 @@ def test_folds_are_equal_and_every_class_and_every_tenth_of_a_target_is_in_each(
 ) -> None:
     e = VInformation("linear", folds=5)
     y = ip.discrete(np.repeat([0, 1, 2], [50, 30, 20]))
-    fold = V.folds_of(y, e, np.random.default_rng(0))
+    fold = surprise.folds_of(y, e, np.random.default_rng(0))
     assert np.bincount(fold).tolist() == [20] * 5
     for c in range(3):
         counts = np.bincount(fold[y.values[:, 0] == c], minlength=5)
         assert counts.max() - counts.min() <= 2
     t = ip.continuous(np.random.default_rng(1).normal(size=100))
-    fold = V.folds_of(t, e, np.random.default_rng(0))
+    fold = surprise.folds_of(t, e, np.random.default_rng(0))
     ranks = np.argsort(np.argsort(t.values[:, 0]))
     assert all(
         sorted(fold[(ranks >= s) & (ranks < s + 5)]) == [0, 1, 2, 3, 4] for s in range(0, 100, 5)
     )
-    assert (V.folds_of(t, e, np.random.default_rng(1)) != fold).any()
-    assert len(V.folds_of(t.take(np.arange(20)), e, rng)) == 20
+    assert (surprise.folds_of(t, e, np.random.default_rng(1)) != fold).any()
+    assert len(surprise.folds_of(t.take(np.arange(20)), e, rng)) == 20
     with pytest.raises(EstimatorError, match="at least 20 rows for 5 folds, got 19"):
-        V.folds_of(t.take(np.arange(19)), e, rng)
+        surprise.folds_of(t.take(np.arange(19)), e, rng)
 
 
 def test_columns_are_standardised_by_the_training_rows_and_rotated_when_wide() -> None:
     rng = np.random.default_rng(5)
     z = np.hstack([rng.normal(size=(40, 2)) * [1, 5] + 3, np.full((40, 1), 7.0)])
     train = np.arange(30)
-    out = V.standardised(z, train)
+    out = vinfo_columns.standardised(z, train)
     assert (
         out.shape == (40, 2)
         and out[train].mean(axis=0) == pytest.approx([0, 0], abs=1e-12)
@@ -359,37 +356,45 @@ def test_columns_are_standardised_by_the_training_rows_and_rotated_when_wide() -
     )
     assert out == pytest.approx((z[:, :2] - z[train, :2].mean(axis=0)) / z[train, :2].std(axis=0))
     z[39, 0] = 1e6
-    assert V.standardised(z, train)[39, 0] == 30.0 and V.standardised(-z, train)[39, 0] == -30.0
+    assert (
+        vinfo_columns.standardised(z, train)[39, 0] == 30.0
+        and vinfo_columns.standardised(-z, train)[39, 0] == -30.0
+    )
     wide = rng.normal(size=(12, 40))
-    turned = V.standardised(wide, np.arange(10))
+    turned = vinfo_columns.standardised(wide, np.arange(10))
     plain = (wide - wide[:10].mean(axis=0)) / wide[:10].std(axis=0)
     assert turned.shape == (12, 10) and turned[:10] @ turned[:10].T == pytest.approx(
         plain[:10] @ plain[:10].T, abs=1e-8
     )
-    assert V.standardised(rng.normal(size=(12, 10)), np.arange(10)).shape == (12, 10)
+    assert vinfo_columns.standardised(rng.normal(size=(12, 10)), np.arange(10)).shape == (12, 10)
 
 
 def test_the_surprise_of_residuals_is_a_gaussian_log_density() -> None:
     rng = np.random.default_rng(6)
     fitted, rows = rng.normal(size=(40, 2)) @ [[1, 0.5], [0, 1]], rng.normal(size=(5, 2))
     full = stats.multivariate_normal(cov=fitted.T @ fitted / 40 + 1e-9 * np.eye(2)).logpdf(rows)
-    assert V.gaussian_surprise(fitted, rows) == pytest.approx(-full / math.log(2))
+    assert surprise.gaussian_surprise(fitted, rows) == pytest.approx(-full / math.log(2))
     few = fitted[:19]
     diagonal = stats.multivariate_normal(
         cov=np.diag((few**2).mean(axis=0)) + 1e-9 * np.eye(2)
     ).logpdf(rows)
-    assert V.gaussian_surprise(few, rows) == pytest.approx(-diagonal / math.log(2))
+    assert surprise.gaussian_surprise(few, rows) == pytest.approx(-diagonal / math.log(2))
     twenty = fitted[:20]
-    assert V.gaussian_surprise(twenty, rows) == pytest.approx(
+    assert surprise.gaussian_surprise(twenty, rows) == pytest.approx(
         -stats.multivariate_normal(cov=twenty.T @ twenty / 20 + 1e-9 * np.eye(2)).logpdf(rows)
         / math.log(2)
     )
 
 
 def test_symbols_are_predicted_from_where_they_repeat() -> None:
-    assert V.target_columns(ip.discrete([0, 0, 1, 1])).tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    assert surprise.target_columns(ip.discrete([0, 0, 1, 1])).tolist() == [
+        [1, 0],
+        [1, 0],
+        [0, 1],
+        [0, 1],
+    ]
     with pytest.raises(EstimatorError, match="3 different symbols in 4 rows"):
-        V.target_columns(ip.discrete([0, 0, 1, 2]))
+        surprise.target_columns(ip.discrete([0, 0, 1, 2]))
 
 
 def test_usable_information_is_a_mean_with_the_error_of_rows_and_of_the_base_rates() -> None:
@@ -421,7 +426,7 @@ def test_an_online_code_sends_its_first_block_uniformly_and_the_rest_by_what_cam
         ),
         ip.discrete(np.repeat([0, 1], n // 2)),
     )
-    code = V.mdl_online_code(z, y)
+    code = mdl_online_code(z, y)
     assert (
         code.blocks == (32, 50, 100, 200, 400)
         and code.block_bits[0] == 32.0
@@ -432,13 +437,13 @@ def test_an_online_code_sends_its_first_block_uniformly_and_the_rest_by_what_cam
         and code.compression == pytest.approx(400 / code.bits)
         and code.compression > 8
     )
-    assert V.mdl_online_code(z.take(np.arange(180, 220)), y.take(np.arange(180, 220))).blocks == (
+    assert mdl_online_code(z.take(np.arange(180, 220)), y.take(np.arange(180, 220))).blocks == (
         32,
         40,
     )
     for rows, labels in ((np.arange(180, 219), y), (np.arange(180, 220), z)):
         with pytest.raises(EstimatorError, match="discrete labels and at least 40 rows"):
-            V.mdl_online_code(z.take(rows), labels.take(rows))
+            mdl_online_code(z.take(rows), labels.take(rows))
 
 
 @pytest.mark.parametrize("wrong", [{"folds": 1}, {"hidden": 0}, {"family": "tree"}])
@@ -471,13 +476,13 @@ def test_a_wide_layer_is_never_held_twice() -> None:
 def test_columns_of_several_blocks_keep_the_inner_products_with_the_training_rows() -> None:
     rng = np.random.default_rng(3)
     z, train = rng.normal(size=(12, 400_000)).astype(np.float32), np.arange(10)
-    turned = V.standardised(z, train)
+    turned = vinfo_columns.standardised(z, train)
     plain = (z - z[:10].mean(axis=0, dtype=float)) / z[:10].std(axis=0, dtype=float)
     assert turned.shape == (12, 10)
     # rows of so many columns lie far outside: their products are clipped at 30 units along each
     # direction
     assert np.abs(turned).max() == 30.0
-    narrow = V.standardised(z[:, :40], train)
+    narrow = vinfo_columns.standardised(z[:, :40], train)
     plain = plain[:, :40]
     assert narrow @ narrow[:10].T == pytest.approx(plain @ plain[:10].T, abs=1e-5)
 

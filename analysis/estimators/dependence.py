@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.renyi import gram, median_width
+from infoplane.analysis.estimators.gram import gram, median_width
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.spectra import centre
 from infoplane.contract import Traits

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.renyi import median_width, squared_distances
+from infoplane.analysis.estimators.gram import median_width, squared_distances
 from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.spectra import eigenvalues
 from infoplane.contract import Traits

@@ -16,6 +16,14 @@ from torch import Tensor, nn
 
 from infoplane.analysis.estimators.cells import same_rows
 from infoplane.analysis.estimators.copies import without_copies
+from infoplane.analysis.estimators.critic import (
+    Critic,
+    dv_nats,
+    infonce_nats,
+    js_objective,
+    nwj_nats,
+    smile_nats,
+)
 from infoplane.analysis.estimators.entropies import counts_of, entropy_bits
 from infoplane.analysis.estimators.ksg import CONSTANT, standardised
 from infoplane.analysis.estimators.spec_string import SpecString
@@ -28,71 +36,6 @@ _LN2 = float(np.log(2.0))
 _INNER = 0.15
 _APART = 0.3
 MOST_CLASSES = 256
-
-
-class Critic(nn.Module):
-    """A scalar f(a, b) for every pair of rows, shape ``(n, m)``.
-
-    One hidden layer on each side meets in a second one.
-    """
-
-    def __init__(self, a: int, b: int, hidden: int) -> None:
-        super().__init__()
-        self.left, self.right = nn.Linear(a, hidden), nn.Linear(b, hidden)
-        self.rest = nn.Sequential(
-            nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, 1)
-        )
-
-    def forward(self, a: Tensor, b: Tensor) -> Tensor:
-        return self.rest(self.left(a)[:, None, :] + self.right(b)[None, :, :])[..., 0]  # type: ignore[no-any-return]  # a tensor
-
-    def pairs(self, a: Tensor, b: Tensor) -> Tensor:
-        """Return f of paired rows only, shape ``(n,)``."""
-        return self.rest(self.left(a) + self.right(b))[..., 0]  # type: ignore[no-any-return]  # a tensor
-
-
-def _diagonal_and_rest(scores: Tensor) -> tuple[Tensor, Tensor]:
-    off = ~torch.eye(len(scores), dtype=torch.bool, device=scores.device)
-    return scores.diagonal(), scores[off]
-
-
-def _log_mean_exp(v: Tensor) -> Tensor:
-    return torch.logsumexp(v, 0) - float(np.log(len(v)))
-
-
-def infonce_nats(scores: Tensor) -> Tensor:
-    """Return ``log K + mean_i (f_ii - logsumexp_j f_ij)`` for a ``(K, K)`` matrix of scores.
-
-    At most log K (van den Oord 2018).
-    """
-    return scores.diagonal().mean() - torch.logsumexp(scores, 1).mean() + float(np.log(len(scores)))
-
-
-def dv_nats(scores: Tensor) -> Tensor:
-    """Return Donsker-Varadhan: ``E_joint f - log E_product e^f`` (MINE, Belghazi 2018)."""
-    joint, product = _diagonal_and_rest(scores)
-    return joint.mean() - _log_mean_exp(product)
-
-
-def nwj_nats(scores: Tensor) -> Tensor:
-    """Return Nguyen-Wainwright-Jordan: ``E_joint f - E_product e^(f-1)``."""
-    joint, product = _diagonal_and_rest(scores)
-    return joint.mean() - _log_mean_exp(product).sub(1).exp()
-
-
-def js_objective(scores: Tensor) -> Tensor:
-    """Return Jensen-Shannon objective: trains a log density ratio stably; not an information."""
-    joint, product = _diagonal_and_rest(scores)
-    return -nn.functional.softplus(-joint).mean() - nn.functional.softplus(product).mean()
-
-
-def smile_nats(scores: Tensor, tau: float) -> Tensor:
-    """Return DV with the product term clipped to [-tau, tau] (Song & Ermon 2020).
-
-    Less variance, no longer a bound.
-    """
-    joint, product = _diagonal_and_rest(scores)
-    return joint.mean() - _log_mean_exp(product.clamp(-tau, tau))
 
 
 @dataclass(frozen=True)

@@ -10,228 +10,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.entropies import counts_of
+from infoplane.analysis.estimators.gram import (
+    Floats,
+    alignment_width,
+    gram,
+    median_width,
+    silverman_width,
+)
 from infoplane.analysis.estimators.live_units import live_units
+from infoplane.analysis.estimators.matrix_entropy import (
+    class_blocks,
+    matrix_entropy,
+    pair_entropies,
+    spectrum_entropy,
+)
 from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.analysis.kernels.pairwise import gaussian_sums
-from infoplane.analysis.kernels.spectra import centre, eigenvalues, spectra
-from infoplane.analysis.kernels.threads import for_each, single_blas
+from infoplane.analysis.kernels.spectra import spectra
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of, row_codes
 from infoplane.types import Estimate, Kind, Quantity, Variable
 
-Floats = NDArray[np.float64]
 Width = Literal["silverman", "median", "alignment"]
 _WIDTHS = ("silverman", "median", "alignment")
 _MOST_ROWS = 20_000
-_STRIP = 64  # rows of a matrix that are worked on at a time, in cache
-_ALIGNMENT_GRID = tuple(float(f) for f in np.geomspace(0.1, 10.0, 17))
-
-
-def squared_distances(z: Floats) -> Floats:
-    """Return squared Euclidean distances of all row pairs, shape ``(n, n)``.
-
-    From matrix products of the centred rows.
-    """
-    return _of_distances(z, lambda distances: None)
-
-
-def _of_distances(z: Floats, finish: Callable[[Floats], object]) -> Floats:
-    """Return `squared_distances`, every strip of rows finished in place while it is in cache."""
-    centred = np.asarray(z, dtype=np.float64) - np.mean(z, axis=0, dtype=np.float64)
-    norms = np.einsum("ij,ij->i", centred, centred)
-    out = np.empty((len(centred), len(centred)))
-
-    def rows(start: int) -> None:
-        here = out[start : start + _STRIP]
-        np.matmul(centred[start : start + _STRIP], centred.T, out=here)
-        here *= -2.0
-        here += norms
-        here += norms[start : start + _STRIP, None]
-        np.maximum(here, 0.0, out=here)
-        np.fill_diagonal(here[:, start:], 0.0)
-        finish(here)
-
-    with single_blas():
-        for_each(rows, range(0, len(out), _STRIP))
-    return out
-
-
-def gram(v: Variable, width: float) -> Floats:
-    """Return normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``.
-
-    Of equality for a discrete variable. Trace 1.
-    """
-    if v.kind == "discrete":
-        return (codes_of(v)[:, None] == codes_of(v)[None]).astype(np.float64) / v.n
-    rate = -0.5 / width**2
-
-    def kernel(distances: Floats) -> None:
-        distances *= rate
-        np.exp(distances, out=distances)
-        distances /= v.n
-
-    return _of_distances(v.values, kernel)  # type: ignore[arg-type]  # continuous values are floats
-
-
-def silverman_width(z: NDArray[np.generic], gamma: float = 1.0) -> float:
-    """Return kernel width by Silverman's rule as in Yu et al. 2020.
-
-    ``gamma sqrt(d) n^(-1/(4+d))`` times the RMS standard deviation of the units.
-    """
-    n, d = z.shape
-    scale = float(np.sqrt(np.mean(np.var(z.astype(np.float64), axis=0))))
-    return gamma * scale * float(np.sqrt(d)) * float(n) ** (-1.0 / (4 + d))
-
-
-def median_width(z: NDArray[np.generic]) -> float:
-    """Return kernel width: the median distance of distinct row pairs (of the first 2000 rows).
-
-    Raises:
-        EstimatorError: a single row has no distance.
-    """
-    if len(z) < 2:
-        raise EstimatorError(f"a kernel of median width needs at least 2 rows, got {len(z)}")
-    distances = squared_distances(z[:2000].astype(np.float64))
-    return float(np.sqrt(np.median(distances[np.triu_indices(len(distances), 1)])))
-
-
-def alignment_width(z: NDArray[np.generic], y: Variable) -> float:
-    """Return the width whose centred Gram matrix is best aligned with the labels'.
-
-    A multiple of the median width (Cortes et al. 2012).
-
-    Only where labels are given; it uses them, so the value of I(Z;Y) is chosen to be large.
-    """
-    if y.kind != "discrete":
-        raise EstimatorError(
-            f"width=alignment needs discrete labels, got {y.kind} {y.name}; use width=median"
-        )
-    base = median_width(z)
-    target = centre(gram(y, 1.0))
-
-    def alignment(factor: float) -> float:
-        k = centre(gram(Variable("z", z, "continuous"), factor * base))
-        norm = float(np.linalg.norm(k))
-        return float(np.sum(k * target)) / norm if norm > 0 else 0.0
-
-    return base * max(_ALIGNMENT_GRID, key=alignment) if base > 0 else 0.0
-
-
-def matrix_entropy(
-    a: Floats, alpha: float, *, lanczos: int = 0, rng: np.random.Generator | None = None
-) -> float:
-    """Return entropy in bits of a trace-one Gram matrix.
-
-    ``log2(sum lambda^alpha) / (1 - alpha)``.
-
-    Alpha 1 is the von Neumann form.
-
-    alpha 2 is ``-log2 |A|_F^2`` and needs no eigenvalues. With ``lanczos`` > 0 the trace of the
-    power is estimated from that many Lanczos steps and 10 random vectors (stochastic Lanczos
-    quadrature, Ubaru, Chen & Saad 2017), for matrices too large for a spectrum.
-
-    Example:
-        >>> round(matrix_entropy(np.eye(4) / 4, 1.01), 9)
-        2.0
-    """
-    if alpha == 2.0:
-        return -float(np.log2(np.einsum("ij,ij->", a, a)))
-    if lanczos:
-        moment = _lanczos_trace(a, alpha, lanczos, np.random.default_rng(0) if rng is None else rng)
-        return moment if alpha == 1.0 else float(np.log2(moment) / (1.0 - alpha))
-    return spectrum_entropy(eigenvalues(a), alpha)
-
-
-def spectrum_entropy(spectrum: Floats, alpha: float) -> float:
-    """Return entropy in bits of eigenvalues, which are made to sum to one.
-
-    Those that are rounding of zero are left out.
-    """
-    spectrum = spectrum[spectrum > 1e-14]
-    spectrum = spectrum / spectrum.sum()
-    if alpha == 1.0:
-        return -float(spectrum @ np.log2(spectrum))
-    return float(np.log2(np.sum(spectrum**alpha)) / (1.0 - alpha))
-
-
-def within_classes(a: Floats, codes: NDArray[np.int64]) -> Floats:
-    """Return eigenvalues of the trace-one matrix ``a`` times the equality of ``codes``.
-
-    One small spectrum per class instead of a large one.
-
-    Its entries between classes are zero, so that rows sorted by class make it block-diagonal.
-    """
-    return np.concatenate(spectra(_class_blocks(a, codes)))
-
-
-def _class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Floats]]:
-    def block(c: int) -> Floats:
-        rows = np.flatnonzero(codes == c)
-        return a[np.ix_(rows, rows)]
-
-    return [partial(block, c) for c in range(int(codes.max()) + 1)]
-
-
-def pair_entropies(
-    z: NDArray[np.floating], width: float, codes: NDArray[np.int64] | None
-) -> tuple[float, float]:
-    """Return S_2 of a Gaussian kernel and of that kernel times the equality of ``codes``.
-
-    In bits.
-
-    From one pairwise pass, no N x N matrix.
-
-    ``sum_ij K_ij^2`` is a kernel sum at half the squared width; its relative error of 4e-7 is 6e-7
-    bit.
-    """
-    n = len(z)
-    if width == 0:
-        z, width = np.zeros((n, 1), np.float64), 1.0
-    total, own = gaussian_sums(z, np.array([width**2 / 2]), codes)
-    return float(2 * np.log2(n) - np.log2(total[:, 0, 1].sum())), float(
-        2 * np.log2(n) - np.log2(own[:, 0, 1].sum())
-    )
-
-
-def _spectral_function(values: Floats, alpha: float) -> Floats:
-    positive = np.maximum(values, 1e-300)
-    return np.asarray(-positive * np.log2(positive) if alpha == 1.0 else positive**alpha)
-
-
-def _lanczos_trace(
-    a: Floats, alpha: float, steps: int, rng: np.random.Generator, probes: int = 10
-) -> float:
-    n = len(a)
-    total = 0.0
-    for _ in range(probes):
-        v = rng.choice(np.array([-1.0, 1.0]), size=n) / np.sqrt(n)
-        basis, diagonal, off = [v], [], []
-        for _ in range(min(steps, n)):
-            w = a @ basis[-1]
-            diagonal.append(float(w @ basis[-1]))
-            q = np.array(basis)
-            w -= q.T @ (q @ w)
-            w -= q.T @ (
-                q @ w
-            )  # twice: once leaves rounding that breeds false copies of eigenvalues
-            norm = float(np.linalg.norm(w))
-            if norm < 1e-12:
-                break
-            off.append(norm)
-            basis.append(w / norm)
-        m = len(diagonal)
-        tri = np.diag(diagonal) + np.diag(off[: m - 1], 1) + np.diag(off[: m - 1], -1)
-        nodes, vectors = np.linalg.eigh(tri)
-        total += n * float(vectors[0] ** 2 @ _spectral_function(nodes, alpha))
-    return total / probes
 
 
 @dataclass(frozen=True)
@@ -377,7 +185,7 @@ class MatrixRenyi(SpecString):
         return (
             [lambda: a * (codes[:, None] == codes[None])]
             if self.lanczos
-            else _class_blocks(a, codes)
+            else class_blocks(a, codes)
         )
 
     def _squares(self, z: Variable, others: Sequence[Variable], width: float) -> list[float]:

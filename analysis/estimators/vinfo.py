@@ -8,30 +8,30 @@ processing can make information usable, so the data processing inequality does n
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.shared_symbols import with_shared_symbols
 from infoplane.analysis.estimators.spec_string import SpecString
-from infoplane.analysis.estimators.vinfo_columns import standardised
+from infoplane.analysis.estimators.surprise import (
+    LN2,
+    both_surprises,
+    check_pair,
+    conditional_surprise,
+    generator_of,
+    target_columns,
+)
 from infoplane.analysis.estimators.vinfo_families import (
     FAMILIES,
     Floats,
-    Split,
-    fit_family,
-    log_softmax,
 )
 from infoplane.contract import Traits
-from infoplane.errors import EstimatorError, InputError
+from infoplane.errors import InputError
 from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts
 
-_LN2 = float(np.log(2.0))
-_INNER = 0.15
 Reader = Literal["linear", "mlp", "knn", "gaussian"]
 """Kinds of predictors that read a layer."""
 
@@ -144,11 +144,11 @@ class VInformation(SpecString):
 
         Without ``rng``, seed 0.
         """
-        _check_pair(a, b)
+        check_pair(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
         a, b, alone = with_shared_symbols(a, b, of=b)
-        base, used = _both_surprises(a, b, self, _generator(rng))
+        base, used = both_surprises(a, b, self, generator_of(rng))
         found = summary_of(base - used, b, self, (*copied, *alone))
         return replace(found, n=n)
 
@@ -159,25 +159,13 @@ class VInformation(SpecString):
         return [("i_zy", self.estimate(z, y, rng=rng))]
 
 
-def _generator(rng: np.random.Generator | None) -> np.random.Generator:
-    return np.random.default_rng(0) if rng is None else rng
-
-
-def _check_pair(a: Variable, b: Variable) -> None:
-    if a.n != b.n:
-        raise InputError(
-            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
-            f"{b.name}"
-        )
-
-
 def summary_of(
     values: Floats, b: Variable, e: VInformation, extra: tuple[str, ...] = ()
 ) -> Estimate:
     n = len(values)
     symbols = len(np.unique(b.values, axis=0)) if b.kind == "discrete" else 2
     beyond = (symbols - 1) / (
-        2 * (n * _LN2) ** 2
+        2 * (n * LN2) ** 2
     )  # n rows cannot tell an information of order 1/n from none, also where no fold saw any
     bits, se = float(values.mean()), float(np.sqrt(values.var(ddof=1) / n + beyond))
     ceiling = None
@@ -204,174 +192,7 @@ def summary_of(
     )
 
 
-def _predictor_columns(v: Variable) -> NDArray[np.floating[Any]]:
-    """Return columns of predictors without a copy of a layer, see `standardised`."""
-    return v.values if v.kind == "continuous" else target_columns(v)
-
-
-def target_columns(v: Variable) -> Floats:
-    """Return columns of predictors: continuous values, or indicators of symbols."""
-    if v.kind == "continuous":
-        return v.values.astype(np.float64)
-    codes = _symbols(v)
-    if codes.max() + 1 > v.n / 2:
-        raise EstimatorError(
-            f"{v.name}: {int(codes.max()) + 1} different symbols in {v.n} rows; a predictor cannot "
-            "be fitted on symbols that do not repeat, pass it as continuous"
-        )
-    return np.eye(int(codes.max()) + 1)[codes]
-
-
-def _symbols(v: Variable) -> NDArray[np.int64]:
-    return np.unique(v.values, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return fold of every row, stratified: rows are dealt out class by class, in random order."""
-    if b.n < 4 * e.folds:
-        raise EstimatorError(
-            f"expected at least {4 * e.folds} rows for {e.folds} folds, got {b.n}; use fewer folds "
-            "or more probe rows"
-        )
-    order = rng.permutation(b.n)
-    if b.kind == "discrete":
-        order = order[np.argsort(_symbols(b)[order], kind="stable")]
-    else:
-        order = order[np.argsort(b.values[order, 0], kind="stable")]
-    fold = np.empty(b.n, dtype=np.int64)
-    starts = np.arange(b.n) // e.folds * e.folds
-    dealt = rng.random(b.n)
-    fold[order] = np.argsort(np.lexsort((dealt, starts)), kind="stable") % e.folds
-    return fold
-
-
-def conditional_surprise(
-    b: Variable, a: Variable | None, e: VInformation, *, rng: np.random.Generator | None = None
-) -> Floats:
-    """Return the held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)``.
-
-    Of a continuous ``b`` it is that of a density. ``a=None`` predicts from nothing.
-    """
-    if a is not None:
-        _check_pair(a, b)
-    base, used = _both_surprises(a, b, e, _generator(rng))
-    return base if a is None else used
-
-
-def _both_surprises(
-    a: Variable | None, b: Variable, e: VInformation, rng: np.random.Generator
-) -> tuple[Floats, Floats]:
-    """Return surprises without and with the predictor, on the same folds."""
-    fold = folds_of(b, e, rng)
-    z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
-    y: NDArray[np.generic] = _symbols(b) if b.kind == "discrete" else b.values.astype(np.float64)
-    base, used = np.empty(b.n), np.empty(b.n)
-    for k in range(e.folds):
-        train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
-        base[test], used[test] = _one_fold(
-            z, y, rng.permutation(train), test, e, b.kind == "discrete", rng
-        )
-    return base, used
-
-
-def _one_fold(
-    z: NDArray[np.floating[Any]],
-    y: NDArray[np.generic],
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
-    e: VInformation,
-    discrete: bool,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    if discrete:
-        return _one_fold_discrete(z, y, train, test, e, rng)
-    return _one_fold_continuous(z, y, train, test, e, rng)
-
-
-def _inner(
-    train: NDArray[np.int64], held: int, k: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the k-th block of training rows to tune on, and the others to fit on."""
-    block = slice(k * held, (k + 1) * held)
-    return train[block], np.delete(train, block)
-
-
-def _one_fold_discrete(
-    z: NDArray[np.floating[Any]],
-    y: NDArray[np.generic],
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
-    e: VInformation,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    classes = int(y.max()) + 1  # type: ignore[call-overload]  # integer codes
-    counts = np.bincount(y[train], minlength=classes) + 0.5  # type: ignore[arg-type]  # integer codes; half a count: no class is impossible
-    prior = np.log(counts / counts.sum())
-    base = -prior[y[test]] / _LN2  # type: ignore[index]  # integer codes
-    zs = standardised(z, train)
-    if zs.shape[1] == 0:
-        return base, base
-    held = max(1, round(_INNER * len(train)))
-
-    def split(k: int) -> Split:
-        inner, fit = _inner(train, held, k)
-        return Split(zs[fit], y[fit], zs[inner], y[inner], prior, True)
-
-    out = fit_family(e.family, split, rng, e.hidden)(zs[test])
-    if np.array_equal(out, np.broadcast_to(prior, out.shape)):
-        return base, base
-    logp = log_softmax(out)
-    return base, -logp[np.arange(len(test)), y[test]] / _LN2  # type: ignore[index]  # integer codes
-
-
-def _one_fold_continuous(
-    z: NDArray[np.floating[Any]],
-    y: NDArray[np.generic],
-    train: NDArray[np.int64],
-    test: NDArray[np.int64],
-    e: VInformation,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    mean, spread = y[train].mean(axis=0), y[train].std(axis=0)  # type: ignore[attr-defined]  # floats
-    live = (y[train] != y[train[0]]).any(axis=0)  # a deviation of equal values may round to 1e-17
-    if not live.any():
-        raise EstimatorError(
-            "the target is constant on a training fold: a density of it has no bits"
-        )
-    ys = (y[:, live] - mean[live]) / spread[live]  # type: ignore[operator]  # floats
-    base = gaussian_surprise(ys[train], ys[test])
-    zs = standardised(z, train)
-    if zs.shape[1] == 0:
-        return base, base
-    held = max(2, round(_INNER * len(train)))
-
-    def split(k: int) -> Split:
-        inner, fit = _inner(train, held, k)
-        return Split(zs[fit], ys[fit], zs[inner], ys[inner], np.zeros(ys.shape[1]), False)
-
-    predict, inner = fit_family(e.family, split, rng, e.hidden), train[:held]
-    return base, gaussian_surprise(ys[inner] - predict(zs[inner]), ys[test] - predict(zs[test]))
-
-
-def gaussian_surprise(fitted: Floats, rows: Floats) -> Floats:
-    """Return -log2 density of rows under the zero-mean Gaussian of the fitted residuals.
-
-    A full covariance where the rows allow one.
-    """
-    n, d = fitted.shape
-    cov = fitted.T @ fitted / n
-    if d > n / 10:
-        cov = np.diag(np.diag(cov))
-    cov += 1e-9 * np.eye(d)
-    factor = np.linalg.cholesky(cov)
-    white = np.linalg.solve(factor, rows.T)
-    nats = (
-        0.5 * np.sum(white**2, axis=0) + np.log(np.diag(factor)).sum() + 0.5 * d * np.log(2 * np.pi)
-    )
-    return np.asarray(nats / _LN2)
-
-
-def _usable(estimator: str | VInformation | None) -> VInformation:
+def usable_estimator(estimator: str | VInformation | None) -> VInformation:
     """Return the estimator of usable information that is meant.
 
     An estimator, a spec, or the default.
@@ -401,10 +222,10 @@ def conditional_vinformation(
 
     Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
     """
-    e = _usable(estimator)
-    _check_pair(z, y)
-    _check_pair(given, y)
-    seed = int(_generator(rng).integers(2**63))
+    e = usable_estimator(estimator)
+    check_pair(z, y)
+    check_pair(given, y)
+    seed = int(generator_of(rng).integers(2**63))
     both = Variable(
         f"{z.name}+{given.name}",
         np.hstack([target_columns(z), target_columns(given)]),
@@ -413,64 +234,3 @@ def conditional_vinformation(
     without = conditional_surprise(y, given, e, rng=np.random.default_rng(seed))
     with_z = conditional_surprise(y, both, e, rng=np.random.default_rng(seed))
     return summary_of(without - with_z, y, e, (f"conditional on {given.name}",))
-
-
-@dataclass(frozen=True)
-class CodeLength:
-    """Length of an online code of the labels given Z.
-
-    Voita & Titov 2020, arXiv 2003.12298, eq. 3.
-
-    Attributes:
-        bits: total code length of all labels in bits.
-        uniform_bits: length under the uniform code, ``n log2 K``.
-        blocks: number of rows up to which each block reaches.
-        block_bits: code length of each block in bits.
-    """
-
-    bits: float
-    uniform_bits: float
-    blocks: tuple[int, ...]
-    block_bits: tuple[float, ...]
-
-    @property
-    def compression(self) -> float:
-        """How many times shorter than the uniform code."""
-        return self.uniform_bits / self.bits
-
-
-_SHARES = (0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.0)
-
-
-def mdl_online_code(
-    z: Variable,
-    y: Variable,
-    *,
-    estimator: str | VInformation | None = None,
-    rng: np.random.Generator | None = None,
-) -> CodeLength:
-    """Count the bits to send the labels block by block, each coded by a probe of earlier ones.
-
-    ``L = t_1 log2 K - sum_i log2 p_i(block i+1 | Z)``: a layer whose labels are easy to learn from
-    few rows gets a short code, which plain accuracy cannot show. The row order is random (``rng``;
-    seed 0 without).
-
-    Raises:
-        EstimatorError: continuous labels or fewer than 40 rows.
-    """
-    e, generator = _usable(estimator), _generator(rng)
-    _check_pair(z, y)
-    if y.kind != "discrete" or y.n < 40:
-        raise EstimatorError(
-            f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and "
-            f"{y.n} rows"
-        )
-    codes, columns = _symbols(y), target_columns(z)
-    classes, n = int(codes.max()) + 1, y.n
-    order = generator.permutation(n)
-    ends = sorted({max(32, round(share * n)) for share in _SHARES})
-    lengths = [ends[0] * float(np.log2(classes))]
-    for start, stop in itertools.pairwise(ends):
-        used = _one_fold_discrete(columns, codes, order[:start], order[start:stop], e, generator)[1]
-        lengths.append(float(used.sum()))
-    return CodeLength(float(sum(lengths)), n * float(np.log2(classes)), tuple(ends), tuple(lengths))

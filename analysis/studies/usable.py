@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infoplane.analysis.estimators.vinfo import (
-    CodeLength,
-    Reader,
-    VInformation,
-    conditional_vinformation,
-    mdl_online_code,
-)
+from infoplane.analysis.estimators.codelength import CodeLength, mdl_online_code
+from infoplane.analysis.estimators.vinfo import Reader, VInformation, conditional_vinformation
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import cell_rng, cells_of
 from infoplane.analysis.measuring.variables import label_variable, layer_variable

@@ -89,7 +89,7 @@ def per_channel(z: NDArray[np.generic]) -> NDArray[np.float64]:
     One Gaussian kernel of width 1 on it is
     the Hadamard product of the channels' kernels, the paper's joint entropy of the feature maps.
     Constant channels go."""
-    from infoplane.analysis.estimators.renyi import silverman_width
+    from infoplane.analysis.estimators.gram import silverman_width
 
     maps = np.asarray(z, np.float64).reshape(len(z), z.shape[1] if z.ndim > 2 else 1, -1)
     widths = [silverman_width(maps[:, c], gamma=5.0) for c in range(maps.shape[1])]
