@@ -74,15 +74,10 @@ def archived_rows(plan: Plan, probe: Probe) -> ArchivedRows:
 def _of_positions(plan: Plan, chosen: ChosenRows) -> ArchivedRows:
     if plan.options.row_ids is not None:
         raise InputError(f"row_ids= belongs to samples: rows={chosen.kind!r} makes its own, see x=")
+    info = chosen.info(plan.options.rows, plan.row_kind.samples)
     labels = dict(chosen.labels)
-    first = next(iter(labels), DEFAULT_LABEL)
-    settings = plan.options.rows.record() | {"notes": list(chosen.notes)}
-    samples = plan.row_kind.samples
-    info = RowInfo(chosen.kind, chosen.x, first, chosen.grid, samples, settings)
-    places = np.stack([chosen.sample, chosen.position], axis=1)
-    return ArchivedRows(
-        chosen.x_values, labels.pop(first, None), chosen.x_ids, labels, info, places
-    )
+    y = labels.pop(info.label, None)
+    return ArchivedRows(chosen.x_values, y, chosen.x_ids, labels, info, chosen.places)
 
 
 def create_run(

@@ -15,6 +15,7 @@ from infoplane.positions.label_rules import ranks
 from infoplane.positions.labels import LabelSet, label_sets
 from infoplane.positions.masks import Sequences
 from infoplane.positions.wanted import WantedRows
+from infoplane.row_info import DEFAULT_LABEL, RowInfo
 from infoplane.types.arrays import Array, Ids, Mask, Shape, to_numpy
 
 
@@ -49,6 +50,22 @@ class ChosenRows:
     def n(self) -> int:
         """Number of rows."""
         return len(self.sample)
+
+    @property
+    def places(self) -> Ids:
+        """Sample and position of every row, shape ``(R, 2)``."""
+        return np.stack([self.sample, self.position], axis=1)
+
+    def info(self, wanted: WantedRows, samples: int) -> RowInfo:
+        """Return what a row is, for the archive.
+
+        Args:
+            wanted: what was asked of the rows.
+            samples: of the probe.
+        """
+        settings = wanted.record() | {"notes": list(self.notes)}
+        label = next(iter(self.labels), DEFAULT_LABEL)
+        return RowInfo(self.kind, self.x, label, self.grid, samples, settings)
 
     def take(self, values: Array) -> Array:
         """Return the rows of a layer, shape ``(R, ...)``, from ``(samples, *grid, ...)``."""

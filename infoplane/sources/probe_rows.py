@@ -69,19 +69,17 @@ def settle_probe(wanted: WantedRows, layers: Layers, samples: Samples) -> ProbeR
     if wanted.kind == "sample":
         return _whole_samples(wanted, samples)
     chosen = choose_positions(wanted, layers, samples)
-    labels = dict(chosen.labels)
-    first = next(iter(labels), DEFAULT_LABEL)
-    settings = wanted.record() | {"notes": list(chosen.notes)}
+    info, labels = chosen.info(wanted, samples.n), dict(chosen.labels)
     x = chosen.x_values
     return ProbeRows(
-        y=labels.pop(first, None),
+        y=labels.pop(info.label, None),
         labels=labels,
         x=x,
         x_kind=None if x is None else kind_of_inputs(x.dtype.kind, samples.x_kind),
         row_ids=chosen.x_ids,
         split=None if samples.split is None else samples.split[chosen.sample],
-        info=RowInfo(chosen.kind, chosen.x, first, chosen.grid, samples.n, settings),
-        positions=np.stack([chosen.sample, chosen.position], axis=1),
+        info=info,
+        positions=chosen.places,
         chosen=chosen,
         told_apart=samples.told_apart,
         notes=chosen.notes,
