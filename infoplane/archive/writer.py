@@ -232,14 +232,18 @@ class RunWriter:
             self._thread.call(
                 lambda: finish_shard(file, name, self._header, self._rows, shard.finish(), told)
             )
+        self._count(name, again=again)
+
+    def _count(self, name: ShardName, *, again: bool) -> None:
+        """Note that a shard was published, and set those aside that it takes the place of."""
         self._mine.append(name)  # the last by its number
         if self._resumed:
-            set_aside(self.path, [s for s in self._mine if s.step > step])
-            self._mine = [s for s in self._mine if s.step <= step]
+            set_aside(self.path, [s for s in self._mine if s.step > name.step])
+            self._mine = [s for s in self._mine if s.step <= name.step]
         elif again:
             with contextlib.suppress(ArchiveError):  # readers take the later shard of a step
-                set_aside(self.path, [s for s in self._mine[:-1] if s.step == step])
-            self._mine = [s for s in self._mine if s.step < step or s is name]
+                set_aside(self.path, [s for s in self._mine[:-1] if s.step == name.step])
+            self._mine = [s for s in self._mine if s.step < name.step or s is name]
         self._resumed = False
         self._listed = True
 
