@@ -5,7 +5,9 @@
 | how layers are asked for: names, globs, types, operations | `requests`, `layers` |
 | a kind of module | `kinds` |
 | the rule of ``layers="auto"`` | `auto` |
-| its blocks; sums; stretches between them | `blocks`; `sums`; `segments` |
+| its blocks; what lies around them | `blocks`; `around_blocks` |
+| its sums and their branches | `sums`, `branches` |
+| stretches between blocks; how two layers belong together | `segments`; `joining` |
 | the output of the network; what is left out | `network_output`; `left_out` |
 | what flows where in a forward | `dataflow` (the graph), `nodes`, `tracing` |
 | what a layer shows on a few rows | `layer_calls`, `operation_calls`, `look` |
