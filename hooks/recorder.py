@@ -168,6 +168,7 @@ class Recorder:
         self._last: int | None = None
         self._on_entry: Weights | None = None
         self._recording = False
+        self._in_training = True
         self._companions = Companions(
             self.path, measure=measure, watch=watch, max_overhead=max_overhead
         )
@@ -221,6 +222,7 @@ class Recorder:
         """
         if self._recording or not self._team.probes:
             return self
+        self._in_training = capture  # finished checkpoints are captured otherwise
         if self._team.probes_together:
             self._team.meet(
                 "attaching the recorder"
@@ -441,7 +443,8 @@ class Recorder:
     ) -> bool:
         began = time.perf_counter()
         found = Metrics.of(metrics)
-        later = [s for s in self.steps if s > step] if self._last is None else []
+        goes_on = self._in_training and self._last is None
+        later = [s for s in self.steps if s > step] if goes_on else []
         try:
             self._team.meet(f"step {step}")
             self._refuse_metrics(found)
