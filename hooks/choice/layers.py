@@ -16,7 +16,7 @@ from infoplane.hooks.choice.keywords import automatic_layers, every_layer
 from infoplane.hooks.choice.layer_calls import LayerCall, Trial
 from infoplane.hooks.choice.named import ROOT, named_modules
 from infoplane.hooks.choice.operation_calls import operation_sites
-from infoplane.hooks.choice.requests import LayerRequest, Layers, find_requests, listed
+from infoplane.hooks.choice.requests import LayerRequest, Layers, all_names, find_requests, listed
 from infoplane.hooks.network.operations import means_operation
 from infoplane.hooks.network.outputs import Selector
 from infoplane.hooks.network.sites import Site, attached, selectors
@@ -78,7 +78,7 @@ def survey(
 
 def _surveyed(trial: Trial, layers: Layers, max_calls: int) -> Survey:
     """Return the sites at modules and at operations, in the order in which they fire."""
-    names = [name for module in named_modules(trial.model) for name in module.names]
+    names = all_names(named_modules(trial.model))
     patterns = listed(layers)
     texts = [pattern for pattern in patterns if isinstance(pattern, str)]
     operations = [text for text in texts if means_operation(text, names)]

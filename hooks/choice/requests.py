@@ -90,13 +90,13 @@ def _matches(modules: Sequence[Named], pattern: Pattern) -> list[LayerRequest]:
         return [LayerRequest(m) for m in modules if pattern(m.name, m.module)]
     raise InputError(
         f"layers are dotted names, globs, types, modules or predicates, got {pattern!r} "
-        f"({type(pattern).__name__}); the model has {_all_names(modules)[1:12]}"
+        f"({type(pattern).__name__}); the model has {all_names(modules)[1:12]}"
     )
 
 
 def _matches_of_text(modules: Sequence[Named], pattern: str) -> list[LayerRequest]:
     """Return the requests of a name or glob, with the call and the end that it names."""
-    known = _all_names(modules)
+    known = all_names(modules)
     end: End = "input" if pattern.endswith(":input") else "output"
     text = pattern.removesuffix(":input")
     call: int | None = None
@@ -110,14 +110,15 @@ def _matches_of_text(modules: Sequence[Named], pattern: str) -> list[LayerReques
     return [LayerRequest(m, end, call) for m in modules if any(fits(n, text) for n in m.names)]
 
 
-def _all_names(modules: Sequence[Named]) -> list[str]:
+def all_names(modules: Sequence[Named]) -> list[str]:
+    """Return every name of every module, in order."""
     return [name for module in modules for name in module.names]
 
 
 def _not_found(modules: Sequence[Named], missing: Sequence[Pattern]) -> str:
     """Say which layers there are, and what was perhaps meant."""
     asked = [p if isinstance(p, str) else getattr(p, "__name__", type(p).__name__) for p in missing]
-    names = [name for name in _all_names(modules) if name != ROOT]
+    names = [name for name in all_names(modules) if name != ROOT]
     more = " ..." if len(names) > 40 else ""
     return (
         f"no such layers: {asked}; the model has {names[:40]}{more}"

@@ -46,8 +46,7 @@ def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
         if has_rows(first) and name not in how.fixed:
             columns[name] = padding.join(name, [table[name] for table in tables])
     inputs = map_tensors(columns.get, parts[0].inputs)
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return Part(inputs, _joined_labels(parts), notes + padding.notes(what))
+    return Part(inputs, _joined_labels(parts), _notes(parts) + padding.notes(what))
 
 
 def joined_in_turn(parts: Iterable[Part], what: str, how: Reading) -> Part:
@@ -92,9 +91,13 @@ def _spooled(held: list[Part], coming: Iterator[Part], what: str, how: Reading) 
             file.append(table[name])
         labels.append(replace(part, inputs=()))
     columns = {name: file.tensor() for name, file in files.items()}
-    notes = tuple(dict.fromkeys(note for part in labels for note in part.notes))
     inputs = map_tensors(columns.get, first.inputs)
-    return Part(inputs, _joined_labels(labels), notes)
+    return Part(inputs, _joined_labels(labels), _notes(labels))
+
+
+def _notes(parts: Sequence[Part]) -> tuple[str, ...]:
+    """What was done to any part, each said once."""
+    return tuple(dict.fromkeys(note for part in parts for note in part.notes))
 
 
 def _require_equal_structure(first: Part, part: Part, named: str, fixed: Sequence[str]) -> None:

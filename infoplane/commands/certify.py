@@ -40,8 +40,7 @@ def certify(
     archive = open_run(run)
     network, probe = build_model(model, "--model")
     chain = make(archive.path, network, probe=probe, step=step)
-    relations = [relation for row in chain.matrix for relation in row]
-    counts = {name: relations.count(name) for name in ("cut", "partial", "no-path", "unknown")}
+    counts = {name: chain.count(name) for name in ("cut", "partial", "no-path", "unknown")}
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     say(f"{archive.path}: {len(chain.layers)} layers certified on {chain.rows} rows: {said}")
     if chain.reason:

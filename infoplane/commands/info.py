@@ -101,8 +101,7 @@ def _chain_text(chain: Chain | None) -> str:
         return "no certificate"
     if chain.reason:
         return chain.reason
-    relations = [relation for row in chain.matrix for relation in row]
     if chain.declared:
-        declared = relations.count("declared")
+        declared = chain.count("declared")
         return f"{declared} pairs of layers are declared to cut X from one another, not tested"
-    return f"{relations.count('cut')} pairs of layers cut X from one another"
+    return f"{chain.count('cut')} pairs of layers cut X from one another"

@@ -124,6 +124,10 @@ class Chain:
         """Whether any relation rests on a declaration and not on a test."""
         return any("declared" in row for row in self.matrix)
 
+    def count(self, relation: str) -> int:
+        """Return how many pairs of layers have a relation."""
+        return sum(row.count(relation) for row in self.matrix)
+
     def covers(self, step: int) -> bool:
         """Return whether the test ran on the weights of this checkpoint, or on later ones."""
         return self.through is None or step <= self.through
