@@ -228,31 +228,30 @@ class Recorder:
                 "attaching the recorder"
             )  # before the first forward, which would wait for ever inside a collective
         plan = self._settle()
-        self._captures = self._create(plan)
-        self._recording = True
-        if self._team.rank == 0:
-            try:
+        try:
+            self._captures = self._create(plan)
+            self._recording = True
+            if self._team.rank == 0:
                 self._companions.start()
-            except BaseException:
-                self.close()
-                raise
-        self._opened_at = time.perf_counter()
-        if (
-            capture and not self.steps and self._due(0)
-        ):  # a resumed run has steps; its training may have been rolled back to anywhere
-            wish, self._troubles.policy = (
-                self._troubles.policy,
-                "raise",
-            )  # nothing is lost by stopping before training
-            try:
-                self.capture(0)
-                self._on_entry = Weights(self.model)
-            except BaseException:
-                self.close()
-                raise
-            finally:
-                self._troubles.policy = wish
+            self._opened_at = time.perf_counter()
+            # A resumed run has steps; its training may have been rolled back to anywhere.
+            if capture and not self.steps and self._due(0):
+                self._capture_on_entry()
+        except BaseException:
+            self._certificates = None
+            self._recording = self._captures is not None  # so that the run is let go of
+            self.close()
+            raise
         return self
+
+    def _capture_on_entry(self) -> None:
+        """Capture step 0; a failure is raised, since nothing is lost before training."""
+        wish, self._troubles.policy = self._troubles.policy, "raise"
+        try:
+            self.capture(0)
+            self._on_entry = Weights(self.model)
+        finally:
+            self._troubles.policy = wish
 
     def _settle(self) -> Plan:
         o = self.options
@@ -327,17 +326,24 @@ class Recorder:
         team = self._team
         if team.split and team.rank > 0:
             team.meet("creating the run")  # rank 0 creates it
-        writer = create_run(plan, self.model, self.probe, team, self.chain) if team.writes else None
-        if team.split and team.rank == 0:
-            team.meet("creating the run")
-        certifies = self.options.store == "activations" and (team.rank == 0 or team.probes_together)
-        if self.chain is not None and certifies:
-            run = None if writer is None else (self.path, writer.run_uuid)
-            self._certificates = Certificates(self._certify, self.chain, run)
         start, stop = team.rows(self.probe.n)
         own = self.probe.take(slice(start, stop))
         rows = plan.row_kind.subset(np.arange(start, stop)) if team.split else plan.row_kind
-        return Captures(plan, self.model, own, rows, writer, self._troubles)
+        certifies = self.options.store == "activations" and (team.rank == 0 or team.probes_together)
+        writer = None
+        try:
+            if team.writes:
+                writer = create_run(plan, self.model, self.probe, team, self.chain)
+            if team.split and team.rank == 0:
+                team.meet("creating the run")
+            if self.chain is not None and certifies:
+                run = None if writer is None else (self.path, writer.run_uuid)
+                self._certificates = Certificates(self._certify, self.chain, run)
+            return Captures(plan, self.model, own, rows, writer, self._troubles)
+        except BaseException:
+            if writer is not None:
+                writer.close()
+            raise
 
     def close(self) -> None:
         """Wait for what is still being written, and measured, and let go of the run.
@@ -533,8 +539,7 @@ class Recorder:
             raise InputError("the recorder was never opened: use it as a context manager first")
         return self.plan
 
-    # ---- what is known
-    # ----------------------------------------------------------------------------------------------
+    # ---- what is known ---------------------------------------------------------------------------
 
     @property
     def layers(self) -> tuple[str, ...]:
