@@ -230,8 +230,7 @@ def _sound_results(folder: Path, reported: set[int]) -> None:
     _right(folder / "run", {0})
 
 
-# ---- the recorder, with a network in training
-# --------------------------------------------------------------------------------------------------
+# ---- the recorder, with a network in training ----------------------------------------------------
 
 
 class TrainingChanged(Exception):

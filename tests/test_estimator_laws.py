@@ -359,8 +359,7 @@ def test_rows_read_in_blocks_of_any_size_give_the_sums_of_rows_in_memory(
             )
 
 
-# ---- known failures
-# --------------------------------------------------------------------------------------------------
+# ---- known failures ------------------------------------------------------------------------------
 
 
 def test_bins_saturate_at_log2_n_whatever_the_layer_is() -> None:
@@ -485,8 +484,7 @@ def test_units_that_are_off_together_keep_their_information_only_with_atoms_apar
     assert plain.bias < -0.2 and abs(apart.bias) < 0.05 and abs(knn.bias) < 0.05  # type: ignore[operator]  # numbers
 
 
-# ---- choice of form, companions, slopes, corrections
-# ---------------------------------------------------------------------------------------------
+# ---- choice of form, companions, slopes, corrections ---------------------------------------------
 
 
 def test_neighbours_choose_the_form_that_the_rows_ask_for() -> None:

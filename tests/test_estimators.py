@@ -456,8 +456,7 @@ def test_deeper_links_of_a_true_chain_know_less_within_the_error(spec: str) -> N
     assert values[0] > values[1] - 0.03 > values[2] - 0.06
 
 
-# ---- the front door
-# --------------------------------------------------------------------------------------------------
+# ---- the front door ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("prefix", sorted(FAMILIES))

@@ -223,8 +223,7 @@ def test_a_file_whose_texts_name_one_estimator_twice_is_one_series() -> None:
     assert len(grids_of(plane)) == 1 and [f.verdict for f in ip.check_dpi(plane)] == ["estimator"]
 
 
-# ---- exact codes
-# --------------------------------------------------------------------------------------------------
+# ---- exact codes ---------------------------------------------------------------------------------
 
 
 def test_rows_that_all_differ_have_the_codes_that_anything_else_has() -> None:
@@ -323,8 +322,7 @@ def test_a_layer_that_was_not_captured_is_not_compared_and_hides_no_leak(tmp_pat
     assert [(up, down, leak.surplus_bits) for up, down, leak in found] == [("a", "c", 1.0)]
 
 
-# ---- objects by columns, and reports that are waited for
-# ------------------------------------------------------------------------------------------
+# ---- objects by columns, and reports that are waited for -----------------------------------------
 
 
 def test_objects_made_by_columns_are_those_made_one_by_one() -> None:

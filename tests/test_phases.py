@@ -26,8 +26,7 @@ from infoplane.archive import RunWriter
 from infoplane.errors import InputError
 from infoplane.types import LayerInfo
 
-# ---- phases
-# --------------------------------------------------------------------------------------------------
+# ---- phases --------------------------------------------------------------------------------------
 
 
 def test_phases_of_a_run_name_families_and_never_call_intact_codes_exact_compression(

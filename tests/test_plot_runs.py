@@ -219,8 +219,7 @@ def test_clouds_over_training_share_their_axes(pooled: list[Pooled]) -> None:
     assert len({a.get_xlim() for a in figure.axes}) == 1
 
 
-# ---- gradients, profile, matrix
-# --------------------------------------------------------------------------------------------------
+# ---- gradients, profile, matrix ------------------------------------------------------------------
 
 
 def test_gradient_snr_draws_the_ratio_and_leaves_out_what_is_infinite() -> None:

@@ -281,8 +281,7 @@ def over_positions(spec: object) -> bool:
     return spec in ("token:cls", "token:last", "token:mean")
 
 
-# ---- what is said
-# --------------------------------------------------------------------------------------------------
+# ---- what is said --------------------------------------------------------------------------------
 
 
 def _warn_of_padding(sequences: Sequences, what: str) -> None:

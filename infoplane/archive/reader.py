@@ -264,8 +264,7 @@ class Archive(StoredRows):
         newest = None if self._store.packed else read_chain(self.path, self.run_uuid)
         return self._first_chain if newest is None else newest
 
-    # ---- identity and display
-    # ----------------------------------------------------------------------------------------
+    # ---- identity and display --------------------------------------------------------------------
 
     @property
     def identity(self) -> str:
