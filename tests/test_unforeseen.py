@@ -265,6 +265,7 @@ def lines_of_a_resumed_run(run: Path) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in a weakref's
 def test_ctrl_c_anywhere_while_a_run_is_resumed_leaves_it_whole_and_free(tmp_path: Path) -> None:
     run, previous, kept = recorded(tmp_path / "run"), sys.gettrace(), []
     lines = lines_of_a_resumed_run(run)
