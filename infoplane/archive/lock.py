@@ -122,8 +122,8 @@ class WriterLock:
 
     def _close(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+            # In one line, so that an interrupt does not have it closed twice.
+            self._fd = os.close(self._fd) or -1  # type: ignore[func-returns-value]  # None, so -1
 
 
 def is_being_written(run: Path) -> bool:
