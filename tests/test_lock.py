@@ -18,7 +18,7 @@ def test_a_lock_given_up_twice_closes_nobody_elses_file(
     lock = WriterLock(tmp_path, 0)
     closed: list[int] = []
     real = os.close
-    monkeypatch.setattr(os, "close", lambda fd: (closed.append(fd), real(fd)))
+    monkeypatch.setattr(os, "close", lambda fd: closed.append(fd) or real(fd))
     lock.release()
     assert len(closed) == 1
     lock.release()
