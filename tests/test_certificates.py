@@ -341,7 +341,34 @@ class SamplesAsTime(InBatch):
         return self.rnn(rows[:, None])[0][:, 0]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("build", [SumOfRowsBefore, SumOfRowsBehind, NumberOfRow, SamplesAsTime])
+class RowBefore(InBatch):
+    def mixed(self, rows: Tensor) -> Tensor:
+        return rows + 0.1 * rows.roll(1, 0)
+
+
+class NoiseThenSum(SumOfRowsBefore):
+    def mixed(self, rows: Tensor) -> Tensor:
+        return super().mixed(rows + torch.randn_like(rows))
+
+
+def test_rows_before_are_told_from_noise() -> None:
+    torch.manual_seed(0)
+    chain = interchange(NoiseThenSum(), inputs(0)[0], ["a", "b:input", "b", "c"])
+    assert chain.coupled == () and ("a", "b") in chain.fresh_noise
+    assert max(chain.rounding.values()) < 1e-4  # of last bits, and not of the noise
+
+
+def test_noise_goes_on_into_what_few_rows_did_not_show() -> None:
+    relations = (("cut",) * 3, ("no-path", "cut", "cut"), ("no-path", "no-path", "cut"))
+    chain = Chain(("a", "b", "c"), relations, noisy=("b",), fresh_noise=(("a", "b"),))
+    assert [chain.may_be_random(layer) for layer in "abc"] == [False, True, True]
+    assert chain.random_behind("a", "b") and chain.random_behind("a", "c")
+    assert not chain.random_behind("b", "c")
+
+
+@pytest.mark.parametrize(
+    "build", [SumOfRowsBefore, SumOfRowsBehind, RowBefore, NumberOfRow, SamplesAsTime]
+)
 def test_rows_that_depend_on_others_of_the_batch_are_said_and_are_no_fault(
     build: type, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -44,8 +44,7 @@ def noise_between(chain: Chain, up: str, down: str) -> str:
 
 def is_random_given(chain: Chain | None, up: str, down: str) -> bool:
     """Return whether equal rows of ``up`` may differ at ``down`` because noise comes in between."""
-    pair = (up, down)
-    return chain is not None and (pair in chain.fresh_noise or pair in chain.shared_noise)
+    return chain is not None and chain.random_behind(up, down)
 
 
 def rounding_of(chain: Chain | None, layer: str) -> float:

@@ -26,7 +26,7 @@ def differing_layers(evidence: Evidence, step: int) -> list[Finding]:
         return []
     found: list[Finding] = []
     for layer in evidence.plane.layers:
-        if layer in chain.noisy or _behind(chain, layer, found):
+        if chain.may_be_random(layer) or _behind(chain, layer, found):
             continue
         codes = evidence.codes(step, layer, "exact")
         if codes is None or conditional_entropy_bits(codes, inputs) <= 0:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,16 @@ _PRECISE = (torch.float32, torch.float64)
 """Their differences are exact enough to be compared as they are."""
 _LAST_BITS = 4.0
 """Rounding of a layer, in units of its last place."""
+
+
+class Places(NamedTuple):
+    """Which rows of a run are compared, and with which rows of a reference."""
+
+    shown: slice = slice(None)
+    wanted: slice = slice(None)
+
+
+EVERYWHERE = Places()
 
 
 class Bench:
@@ -126,8 +136,7 @@ class Bench:
         seed: int = BEFORE,
         patches: Mapping[str, Patch] | None = None,
         *,
-        first: int | None = None,
-        last: int | None = None,
+        places: Places = EVERYWHERE,
         **options: Any,  # Any: of `run`
     ) -> set[str]:
         """Return the layers that give something else than a reference, compared as they arrive.
@@ -136,15 +145,14 @@ class Bench:
             reference: by layer.
             tolerance: of a layer, see `same`.
             rows, seed, patches: as of `run`.
-            first: so many rows are compared; all when left out.
-            last: so many of the last rows are compared, with the first of the reference.
+            places: which of the rows are compared, and with which of the reference.
             options: further ones of `run`.
         """
         found: set[str] = set()
 
         def compare(name: str, value: Tensor) -> None:
-            shown = value[:first] if last is None else value[-last:]
-            if not same(shown, reference[name][: last or first], tolerance(name)):
+            wanted = reference[name][places.wanted]
+            if not same(value[places.shown], wanted, tolerance(name)):
                 found.add(name)
 
         self.run(rows, seed, patches, see=compare, **options)
@@ -215,7 +223,9 @@ def rounded(value: Tensor) -> Tensor:
     if not value.is_floating_point():
         return value
     units = _LAST_BITS if value.dtype in _PRECISE else 1.0
-    signs = torch.randint_like(value, 0, 2) * 2 - 1
+    own = torch.Generator().manual_seed(value.numel())  # the noise of the network stays as it is
+    coins = torch.randint(0, 2, value.shape, generator=own, dtype=torch.int8)
+    signs = coins.to(value) * 2 - 1
     return value * (1 + units * torch.finfo(value.dtype).eps * signs)
 
 

@@ -17,7 +17,12 @@ from infoplane.hooks.certificates.bench import (
     Values,
     same,
 )
-from infoplane.hooks.certificates.references import References, TestRows
+from infoplane.hooks.certificates.references import (
+    AT_THEIR_PLACES,
+    IN_TURNS,
+    References,
+    TestRows,
+)
 from infoplane.hooks.network.sites import Site
 from infoplane.types import Relation
 
@@ -114,13 +119,14 @@ class Exchange:
         self, name: str, differing: Callable[..., set[str]], after: int | None
     ) -> set[str]:
         """Layers that differ, given this one, where other rows stand in the batch."""
-        rows = self._rows
-        own, away = self._plain[name][: rows.half], self._far[name][rows.half :]
+        rows, own, away = self._rows, self._plain[name], self._far[name]
         if self._found.random:  # noise has its place in the batch
-            patches = {name: partial(_put, torch.cat([own, away]))}
-            return differing(rows.mixed, patches=patches, after=after, first=rows.half)
-        patches = {name: partial(_put, torch.cat([away, own]))}
-        return differing(rows.moved, patches=patches, after=after, last=rows.half)
+            mixed = own.clone()
+            mixed[1::2] = away[1::2]
+            patches = {name: partial(_put, mixed)}
+            return differing(rows.mixed, patches=patches, after=after, places=AT_THEIR_PLACES)
+        patches = {name: partial(_put, torch.stack([away, own], 1).flatten(0, 1))}
+        return differing(rows.both, patches=patches, after=after, places=IN_TURNS)
 
     def _on_a_path(self, site: Site, row: Mapping[str, Relation], names: Container[str]) -> Pairs:
         """Pairs of this layer and those of some layers that lie on a path from it."""

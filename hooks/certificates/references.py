@@ -14,6 +14,7 @@ from infoplane.hooks.certificates.bench import (
     OTHER,
     Bench,
     Patch,
+    Places,
     Values,
     relative_change,
     rounded,
@@ -26,6 +27,12 @@ REFERENCE_FORWARDS = 3
 """Forwards of a network without noise."""
 
 
+AT_THEIR_PLACES = Places(slice(None, None, 2), slice(None, None, 2))
+"""The rows of x in ``mixed``, and in x itself."""
+IN_TURNS = Places(slice(1, None, 2))
+"""The rows of x in ``both``, and in x itself."""
+
+
 class TestRows:
     """The rows of one interchange test.
 
@@ -36,20 +43,17 @@ class TestRows:
 
     Attributes:
         count: k.
-        half: k / 2: so many rows of ``mixed`` and ``moved`` are the first of x.
         x, other, both: probes of k, k and 2 k rows; in ``both`` other and x take turns.
-        mixed: the first rows of x at their places, beside k - half rows of the other set.
-        moved: the same behind those of the other set: what comes before is another too.
+        mixed: every second row of x at its place, between rows of the other set.
     """
 
     __test__ = False  # no test case, whatever the name says to pytest
 
     def __init__(self, probe: Probe, x: NDArray[np.int64], other: NDArray[np.int64]) -> None:
-        self.count, self.half = len(x), max(1, len(x) // 2)
+        self.count = len(x)
         self.x, self.other = probe.take(x), probe.take(other)
         self.both = probe.take(np.stack([other, x], 1).reshape(-1))
-        self.mixed = probe.take(np.concatenate([x[: self.half], other[self.half :]]))
-        self.moved = probe.take(np.concatenate([other[self.half :], x[: self.half]]))
+        self.mixed = probe.take(np.where(np.arange(len(x)) % 2, other, x))
 
 
 @dataclass(frozen=True)
@@ -128,9 +132,9 @@ def _unsteady(
         random = bench.differing(plain, alike, rows.x, OTHER)
     coupled = set[str]()
     if bench.focus.separate and random:  # noise has its place in the batch
-        coupled = bench.differing(plain, alike_but_for_rounding, rows.mixed, first=rows.half)
+        coupled = bench.differing(plain, alike_but_for_rounding, rows.mixed, places=AT_THEIR_PLACES)
     elif bench.focus.separate:
-        coupled = bench.differing(plain, alike_but_for_rounding, rows.moved, last=rows.half)
+        coupled = bench.differing(plain, alike_but_for_rounding, rows.both, places=IN_TURNS)
     return References(
         rounding,
         plain,

@@ -119,6 +119,22 @@ class Chain:
         """Return whether ``upstream`` separates X from ``downstream``, tested or declared."""
         return self.relation(upstream, downstream) in ("cut", "declared")
 
+    def random_behind(self, upstream: str, downstream: str) -> bool:
+        """Return whether noise may come in between two layers.
+
+        Noise that was seen between the first and a third layer goes on into all that the third
+        leads to, whether or not the few rows of the test showed it there.
+        """
+        seen = {*self.fresh_noise, *self.shared_noise}
+        return any(
+            (upstream, name) in seen and self.relation(name, downstream) != "no-path"
+            for name in (*self.noisy, downstream)
+        )
+
+    def may_be_random(self, layer: str) -> bool:
+        """Return whether a layer is noisy, or anything noisy leads to it."""
+        return any(self.relation(name, layer) != "no-path" for name in self.noisy)
+
     @cached_property
     def declared(self) -> bool:
         """Whether any relation rests on a declaration and not on a test."""
