@@ -162,22 +162,36 @@ def two_layers(
         return Sample(discrete(y[k], "y"), s.b, s.ids, s.clean, sigma) if labels else s
 
     def truth() -> float:
-        centres = np.tanh(first * grid)
-        u = np.linspace(centres.min() - 8 * sigma, centres.max() + 8 * sigma, 1201)
-        t = np.linspace(-1 - 8 * sigma, 1 + 8 * sigma, 1601)
-        hidden = normal(u[None], centres[:, None], sigma) * (u[1] - u[0])
-        densities = hidden @ normal(t[None], np.tanh(second * u)[:, None], sigma)
-        cell = float(t[1] - t[0])
+        densities, cell = two_layer_densities(grid, first, second, sigma)
         if labels:
             densities = np.stack([densities[y == c].mean(axis=0) for c in (0, 1)])
             return classes_bits(densities, np.bincount(y) / points, cell)
-        return entropy_on_grid(densities.mean(axis=0), cell) - float(
-            np.mean([entropy_on_grid(d, cell) for d in densities])
-        )
+        noise = np.mean([entropy_on_grid(density, cell) for density in densities])
+        return entropy_on_grid(densities.mean(axis=0), cell) - float(noise)
 
     return Case(
         name, "noisy network", draw, truth, "nested quadrature over the hidden noise", False
     )
+
+
+def two_layer_densities(
+    grid: Floats, first: float, second: float, sigma: float
+) -> tuple[Floats, float]:
+    """Return densities of the second layer on a grid, given each input, and its step.
+
+    Args:
+        grid: inputs, shape ``(points,)``.
+        first, second: weights of the layers.
+        sigma: of the noise behind each.
+
+    Returns:
+        Densities of shape ``(points, 1601)``, by quadrature over the hidden layer's noise.
+    """
+    centres = np.tanh(first * grid)
+    u = np.linspace(centres.min() - 8 * sigma, centres.max() + 8 * sigma, 1201)  # hidden
+    t = np.linspace(-1 - 8 * sigma, 1 + 8 * sigma, 1601)
+    hidden = normal(u[None], centres[:, None], sigma) * (u[1] - u[0])  # (points, hidden)
+    return hidden @ normal(t[None], np.tanh(second * u)[:, None], sigma), float(t[1] - t[0])
 
 
 def linear_network(name: str, sigma: float, seed: int, family: Family = "noisy network") -> Case:

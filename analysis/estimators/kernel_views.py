@@ -198,38 +198,65 @@ def _logs_by_blocks(
 ) -> tuple[Floats, Floats]:
     """As `_logs_by_groups`, by labels alone.
 
-    Rows that fall alike in every split, ``pattern`` says which, (and share one of few labels) are
-    one block.
+    Rows that fall alike in every split, ``pattern`` says which, are one block; where labels are
+    few, those that share one.
     """
-    there = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
-    there[:, pattern] = splits
-
-    def among(rows: Codes, labels: Codes, kinds: int) -> tuple[Floats, Floats]:
-        """Of these rows alone."""
-        sums, order = block_sums(
-            z[rows], np.array([s2]), pattern[rows] * kinds + labels, there.shape[1] * kinds
-        )
-        by_pattern = sums[0].reshape(2, there.shape[1], -1)
-        inside, own_label = there[:, pattern[rows][order]], labels[order]
-        with single_blas():
-            first, second = (
-                (w.astype(float) @ by_pattern).reshape(2, len(splits), kinds, len(rows))
-                for w in (there, 1 - there)
-            )
-            seen = np.where(
-                inside[:, None], first, second
-            )  # by bound, split, label and row: over the row's own half
-            logs = np.log2(seen.sum(axis=2)), np.log2(seen[:, :, own_label, np.arange(len(rows))])
-            sides = np.stack([inside, 1 - inside], axis=1).astype(float)  # shape (splits, 2, rows)
-            total, own = (sides @ of.transpose(1, 2, 0) for of in logs)
-        return total, own
-
-    kinds = int(ys.max()) + 1
+    membership = np.empty((len(splits), int(pattern.max()) + 1), np.int64)
+    membership[:, pattern] = splits
+    halves = _Halves(z, s2, pattern, membership)
+    every_row, kinds = np.arange(len(z)), int(ys.max()) + 1
     if kinds <= _FEW:
-        return among(np.arange(len(z)), ys, kinds)
+        return halves.logs(every_row, ys, kinds)
     classes = np.split(np.argsort(ys, kind="stable"), np.cumsum(np.bincount(ys))[:-1])
-    own = [among(rows, 0 * rows, 1)[0] for rows in classes]
-    return among(np.arange(len(z)), 0 * ys, 1)[0], np.sum(own, axis=0)
+    own = [halves.logs(rows, 0 * rows, 1)[0] for rows in classes]
+    return halves.logs(every_row, 0 * ys, 1)[0], np.sum(own, axis=0)
+
+
+@dataclass(frozen=True)
+class _Halves:
+    """Both halves of S splits of N rows, which fall into them by P patterns.
+
+    Attributes:
+        z: shape ``(N, dim)``.
+        s2: variance of the kernel.
+        pattern: of each row, shape ``(N,)``.
+        membership: 1 where a pattern lies in the first half, shape ``(S, P)``.
+    """
+
+    z: Values
+    s2: float
+    pattern: Codes
+    membership: Codes
+
+    def logs(self, rows: Codes, labels: Codes, kinds: int) -> tuple[Floats, Floats]:
+        """Return sums over the rows of either half of log2 of their kernel sums.
+
+        Over the half, then over its rows of the same label; both ``(S, 2, B)``. M rows count, of K
+        labels; axis B holds the lower and the upper bound.
+
+        Args:
+            rows: places of the rows that count, shape ``(M,)``.
+            labels: of these rows, shape ``(M,)``.
+            kinds: K.
+        """
+        splits, patterns = self.membership.shape
+        blocks = self.pattern[rows] * kinds + labels
+        sums, order = block_sums(self.z[rows], np.array([self.s2]), blocks, patterns * kinds)
+        by_pattern = sums[0].reshape(2, patterns, -1)  # (B, P, K * M)
+        in_first = self.membership[:, self.pattern[rows][order]]  # (S, M)
+        with single_blas():
+            of_first, of_second = (
+                (half.astype(float) @ by_pattern).reshape(2, splits, kinds, len(rows))
+                for half in (self.membership, 1 - self.membership)
+            )
+            of_own_half = np.where(in_first[:, None], of_first, of_second)  # (B, S, K, M)
+            of_own_label = of_own_half[:, :, labels[order], np.arange(len(rows))]  # (B, S, M)
+            halves = np.stack([in_first, 1 - in_first], axis=1).astype(float)  # (S, 2, M)
+            total, own = (
+                halves @ np.log2(each).transpose(1, 2, 0)
+                for each in (of_own_half.sum(axis=2), of_own_label)
+            )
+        return total, own
 
 
 def _blocks(splits: Sequence[NDArray[np.bool_]]) -> Codes:

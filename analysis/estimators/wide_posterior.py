@@ -6,6 +6,7 @@ Neighbours, a logistic fit and a table, mixed and held out.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,6 +21,7 @@ _SHARPNESS = np.linspace(0.0, 1.5, 16)
 _STRENGTHS = (1.0, 30.0, 1000.0)
 _CLEAR = 2.5
 _INNER = 4
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -53,40 +55,47 @@ def tune(view: View, rows: Rows, inner: Rows) -> Tuning:
         rows: to fit on, shape ``(k,)``.
         inner: to choose on, shape ``(i,)``.
     """
-    truth = view.labels[inner]
-    index = np.arange(len(inner))
+    came = (np.arange(len(inner)), view.labels[inner])
     voted: dict[tuple[int, int], Floats] = {}
     for metric in range(len(view.features)):
         for k, shares in votes(view, rows, inner, metric, _NEIGHBOURS).items():
-            voted[metric, k] = shares[index, truth]
+            voted[metric, k] = shares[came]
     fits = {}
-    for tried in _PENALTIES:
-        fit = logistic_posterior(view.scores, view.labels, view.classes, rows, inner, tried)
-        fits[tried] = fit[index, truth]
-    metric, neighbours = max(voted, key=lambda vote: float(np.log(voted[vote]).mean()))
-    penalty = max(fits, key=lambda c: float(np.log(fits[c]).mean()))
-    mixtures = {
-        float(share): share * voted[metric, neighbours] + (1 - share) * fits[penalty]
-        for share in _SHARES
-    }
-    share = max(mixtures, key=lambda s: float(np.log(mixtures[s]).mean()))
+    for penalty in _PENALTIES:
+        fit = logistic_posterior(view.scores, view.labels, view.classes, rows, inner, penalty)
+        fits[penalty] = fit[came]
+    metric, neighbours = _likeliest(voted)
+    penalty = _likeliest(fits)
+    vote, fit = voted[metric, neighbours], fits[penalty]
+    share = _likeliest({float(share): share * vote + (1 - share) * fit for share in _SHARES})
     plain = Tuning(metric, neighbours, penalty, share, 1.0, 0.0, 1.0)
     best_of_both = _mixture(view, rows, inner, plain, neighbours)
     strength, table_share, mixture = _with_table(view, rows, inner, plain, best_of_both)
-    base = np.log(view.shares(rows))
-    gains = {
-        float(sharpness): (_tempered(mixture, base, float(sharpness))[index, truth] - base[truth])
-        for sharpness in _SHARPNESS
-    }
-    sharpness = max(gains, key=lambda s: float(gains[s].mean()))
-    best = gains[sharpness]
-    clear = float(best.mean()) > _CLEAR * float(best.std()) / np.sqrt(len(best))
-    return replace(
-        plain,
-        strength=strength,
-        table_share=table_share,
-        sharpness=sharpness if clear else 0.0,
-    )
+    sharpness = _sharpness(np.log(view.shares(rows)), mixture, view.labels[inner])
+    return replace(plain, strength=strength, table_share=table_share, sharpness=sharpness)
+
+
+def _likeliest(candidates: dict[Key, Floats]) -> Key:
+    """Return the candidate with the largest mean logarithm of the probabilities it gave."""
+    return max(candidates, key=lambda key: float(np.log(candidates[key]).mean()))
+
+
+def _sharpness(base: Floats, mixture: Floats, truth: Rows) -> float:
+    """Return the best exponent of the ratio to the shares, 0 where its gain is not clear.
+
+    Args:
+        base: logarithms of the shares of the symbols, shape ``(classes,)``.
+        mixture: predicted probabilities, shape ``(i, classes)``.
+        truth: the symbols that came, shape ``(i,)``.
+    """
+    index = np.arange(len(truth))
+    gains = {}
+    for sharpness in map(float, _SHARPNESS):
+        gains[sharpness] = _tempered(mixture, base, sharpness)[index, truth] - base[truth]
+    best = max(gains, key=lambda sharpness: float(gains[sharpness].mean()))
+    gain = gains[best]
+    clear = float(gain.mean()) > _CLEAR * float(gain.std()) / np.sqrt(len(gain))
+    return best if clear else 0.0
 
 
 def _with_table(
