@@ -209,9 +209,7 @@ def ensemble(seeds: int = 10, epochs: int = 6) -> None:
 
 
 def start_up(run: Path) -> None:
-    """Processor and wall seconds of whole processes, of the plane as it was saved (and judged),
-    where no judgement is kept, and where none was ever made.
-    """
+    """Processor and wall seconds of whole processes, with and without a judgement that is kept."""
     plot, check = (
         [sys.executable, "-m", "infoplane", *words]
         for words in (
@@ -219,7 +217,7 @@ def start_up(run: Path) -> None:
             ["check", str(run / "plane.h5")],
         )
     )
-    nothing, halves = {"INFOPLANE_CACHE": ""}, run / "planes/halves.jsonl"
+    nothing = {"INFOPLANE_CACHE": ""}
     commands = {
         "import infoplane": ([sys.executable, "-c", "import infoplane"], {}),
         "infoplane --help": ([sys.executable, "-m", "infoplane", "--help"], {}),
@@ -227,8 +225,6 @@ def start_up(run: Path) -> None:
         "infoplane plot plane.h5": (plot, {}),
         "infoplane check plane.h5, no judgement kept": (check, nothing),
         "infoplane plot plane.h5, no judgement kept": (plot, nothing),
-        "infoplane check plane.h5, never judged": (check, nothing),
-        "infoplane plot plane.h5, never judged": (plot, nothing),
         "infoplane measure of one layer and step, measured anew": (
             [sys.executable, "-c", ONE.format(run=str(run), step=open_archive(run).steps[-1])],
             {},
@@ -238,8 +234,6 @@ def start_up(run: Path) -> None:
     for title, (command, settings) in commands.items():
         both = []
         for _ in range(6):
-            if title.endswith("never judged"):
-                halves.unlink()  # fails where no judgement has made them
             before, start = used(resource.RUSAGE_CHILDREN), time.perf_counter()
             done = subprocess.run(
                 command, capture_output=True, text=True, check=False, env={**os.environ, **settings}

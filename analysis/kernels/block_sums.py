@@ -78,7 +78,7 @@ def _strip_of_blocks(z: Values, order: Codes, rates: Floats, blocks: Blocks) -> 
             products = nothing
             if values is not None:
                 products = values[i : i + height] @ values[j : j + at.width].T
-            tile_of_blocks(products, tuple(points), tuple(blocks), tuple(at), sums, below)
+            tile_of_blocks(products, *points, *blocks, np.array(at), sums, below)
         return sums, below
 
     return strip

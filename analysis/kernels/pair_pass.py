@@ -105,10 +105,9 @@ class _Pass:
 
         sums = np.zeros((*self.total.shape[:3], rows))
         below = np.zeros((*self.total.shape[:3], stop - start))
-        points, classes = tuple(self.points), tuple(self.classes)
         for j in range(start, stop, TILE):
             at = Tile(i, j, rows, min(TILE, stop - j), j - start)
-            tile(products(j, at.width), points, classes, tuple(at), sums, below)
+            tile(products(j, at.width), *self.points, *self.classes, np.array(at), sums, below)
         return sums, below
 
     def add(self, strips: range, begin: int, stop: int, strip: Strip) -> None:

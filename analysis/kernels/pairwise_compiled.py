@@ -130,6 +130,7 @@ def add_by_class(
     beyond: Any,
     running: Any,
     sums: Any,
+    v: int,
     r: int,
 ) -> None:
     """Add the kernels of row r with all columns, and with those of its class.
@@ -141,10 +142,10 @@ def add_by_class(
         distances: shape ``(columns,)``.
         scale: of the exponents.
         begin, within, beyond: the first column that counts, of the class, and after it.
-        running: sums of the columns so far, shape ``(2 + M, 2, columns)``: outside the class of the
-            row, then inside it.
-        sums: of the rows, shape ``(2 + M, 2, rows)``: all rows, then the own class.
-        r: the row.
+        running: sums of the columns so far, shape ``(V, 2 + M, 2, columns)``: outside the class of
+            the row, then inside it.
+        sums: of the rows, shape ``(V, 2 + M, 2, rows)``: all rows, then the own class.
+        v, r: the variance and the row.
     """
     for part in range(3):
         first = begin if part == 0 else within if part == 1 else beyond
@@ -154,19 +155,19 @@ def add_by_class(
             low, up = add_kernels(
                 distances[first:last],
                 scale,
-                running[inside, 0, first:last],
-                running[inside, 1, first:last],
+                running[v, inside, 0, first:last],
+                running[v, inside, 1, first:last],
             )
-            sums[0, 0, r] += low
-            sums[0, 1, r] += up
+            sums[v, 0, 0, r] += low
+            sums[v, 0, 1, r] += up
             if inside:
-                sums[1, 0, r] += low
-                sums[1, 1, r] += up
+                sums[v, 1, 0, r] += low
+                sums[v, 1, 1, r] += up
 
 
 @compiled(forceinline=True)
 def add_by_groups(
-    low: Any, up: Any, groups: Any, i: int, begin: int, running: Any, sums: Any, r: int
+    low: Any, up: Any, groups: Any, i: int, begin: int, running: Any, sums: Any, v: int, r: int
 ) -> None:
     """Add the kernels of row r, which is row i of all, with the columns of each of its M groups.
 
@@ -174,20 +175,20 @@ def add_by_groups(
         low, up: both kernels of the C columns from ``begin`` on, shape ``(C,)``.
         groups: codes of all rows, shape ``(M, N)``.
         i, begin: as said.
-        running, sums, r: as in `add_by_class`; of the running sums, the last C count.
+        running, sums, v, r: as in `add_by_class`; of the running sums, the last C count.
     """
-    skipped = running.shape[2] - len(low)
+    skipped = running.shape[3] - len(low)
     for m in range(len(groups)):
         low_sum, up_sum = add_group(
             low,
             up,
             groups[m, begin : begin + len(low)],
             groups[m, i],
-            running[2 + m, 0, skipped:],
-            running[2 + m, 1, skipped:],
+            running[v, 2 + m, 0, skipped:],
+            running[v, 2 + m, 1, skipped:],
         )
-        sums[2 + m, 0, r] += low_sum
-        sums[2 + m, 1, r] += up_sum
+        sums[v, 2 + m, 0, r] += low_sum
+        sums[v, 2 + m, 1, r] += up_sum
 
 
 @compiled(forceinline=True)
@@ -214,23 +215,32 @@ def settle(running: Any, below: Any, offset: int) -> None:
 
 
 @compiled()
-def tile(products: Any, points: Any, classes: Any, at: Any, sums: Any, below: Any) -> None:
+def tile(
+    products: Any,
+    columns: Any,
+    norms: Any,
+    scales: Any,
+    first: Any,
+    last: Any,
+    groups: Any,
+    at: Any,
+    sums: Any,
+    below: Any,
+) -> None:
     """Add one tile of the upper half to the sums of its rows and of its columns.
 
     All arrays are whole ones: numba compiles once more for slices.
 
     Args:
         products: of these rows and columns, shape ``(height, width)``; empty: take differences.
-        points: `Points`, as a tuple: N sorted rows, V variances.
-        classes: `Classes` of these rows, as a tuple, with M further groupings.
-        at: `Tile`, as a tuple.
+        columns, norms, scales: `Points`: N sorted rows, V variances.
+        first, last, groups: `Classes` of these rows, with M further groupings.
+        at: `Tile`, as an array.
         sums: of the rows, shape ``(V, 2 + M, 2, height)``: over all rows, the own class and the own
             groups; low, then up.
         below: likewise of the columns, shape ``(V, 2 + M, 2, ...)``, these from the offset on.
     """
-    columns, norms, scales = points
-    first, last, groups = classes
-    row, column, height, width, offset = at
+    row, column, height, width, offset = at[0], at[1], at[2], at[3], at[4]
     distances = np.empty(width, np.float32)
     low = np.empty(width, np.float32)
     up = np.empty(width, np.float32)
@@ -249,29 +259,37 @@ def tile(products: Any, points: Any, classes: Any, at: Any, sums: Any, below: An
         within = min(max(first[i] - column, start), width)
         beyond = max(min(last[i] - column, width), within)
         for v in range(len(scales)):
-            add_by_class(distances, scales[v], start, within, beyond, running[v], sums[v], r)
+            add_by_class(distances, scales[v], start, within, beyond, running, sums, v, r)
             if len(groups):
                 kernels(distances[start:], scales[v], low[start:], up[start:])
-                add_by_groups(low[start:], up[start:], groups, i, begin, running[v], sums[v], r)
+                add_by_groups(low[start:], up[start:], groups, i, begin, running, sums, v, r)
         if r % _FLUSH == _FLUSH - 1 or r == height - 1:
             settle(running, below, offset)
 
 
 @compiled()
-def tile_of_blocks(products: Any, points: Any, blocks: Any, at: Any, sums: Any, below: Any) -> None:
+def tile_of_blocks(
+    products: Any,
+    columns: Any,
+    norms: Any,
+    scales: Any,
+    edges: Any,
+    block_of: Any,
+    at: Any,
+    sums: Any,
+    below: Any,
+) -> None:
     """As `tile`, with the sums over every block of the sorted rows apart.
 
     A row adds up stretches of columns, a column stretches of rows.
 
     Args:
-        products, points, at: as there.
-        blocks: `Blocks` of these rows, as a tuple.
+        products, columns, norms, scales, at: as there.
+        edges, block_of: `Blocks` of these rows.
         sums: of the rows, shape ``(V, 2, blocks, height)``.
         below: of the columns, shape ``(V, 2, blocks of these rows, ...)``.
     """
-    columns, norms, scales = points
-    edges, block_of = blocks
-    row, column, height, width, offset = at
+    row, column, height, width, offset = at[0], at[1], at[2], at[3], at[4]
     distances = np.empty(width, np.float32)
     running = np.zeros((len(scales), 2, width), np.float32)
     end = column + width
