@@ -273,7 +273,7 @@ def peers(seeds: int, n: int, pythons: Sequence[str]) -> str:
         for c in choose() + choose(judges=True)
         if c.finite and c.family not in ("channel", "noisy network", "high-dimensional")
     ]
-    theirs = _run_peers(cases, seeds, n, pythons)
+    theirs = run_peers(cases, seeds, n, pythons)
     ours = Calibration(
         tuple(
             t
@@ -286,7 +286,7 @@ def peers(seeds: int, n: int, pythons: Sequence[str]) -> str:
     return f"n = {n}, {seeds} draws of each case of bank and judges.\n\n" + compared(ours, theirs)
 
 
-def _paired(pairs: np.ndarray) -> tuple[str, ...]:
+def paired(pairs: np.ndarray) -> tuple[str, ...]:
     """Mean errors, ours first in the columns of ``pairs``, their paired difference and what it
     says.
     """
@@ -321,11 +321,15 @@ def compared(ours: Calibration, theirs: Sequence[Trial]) -> str:
             title, ("ksg:k=5", "knn:k=5", "ksg:k=3,correct=true", "gauss:copula=true")
         )
         mine = {
-            spec: _errors([t for t in ours.trials if t.estimator == spec and t.family in families])
+            spec: errors_by_draw(
+                [t for t in ours.trials if t.estimator == spec and t.family in families]
+            )
             for spec in specs
         }
         for name in dict.fromkeys(t.estimator for t in theirs if t.family in families):
-            peer = _errors([t for t in theirs if t.estimator == name and t.family in families])
+            peer = errors_by_draw(
+                [t for t in theirs if t.estimator == name and t.family in families]
+            )
             gaps = {}
             for spec, errors_of in mine.items():
                 common = sorted(set(peer) & set(errors_of))
@@ -336,7 +340,7 @@ def compared(ours: Calibration, theirs: Sequence[Trial]) -> str:
                 if spec in gaps and (
                     spec == specs[0] or not np.array_equal(gaps[spec], gaps[specs[0]])
                 ):
-                    rows.append((title, name, f"`{spec}`", *_paired(gaps[spec])))
+                    rows.append((title, name, f"`{spec}`", *paired(gaps[spec])))
     return markdown(
         (
             "cases",
@@ -352,11 +356,11 @@ def compared(ours: Calibration, theirs: Sequence[Trial]) -> str:
     )
 
 
-def _errors(trials: Sequence[Trial]) -> dict[tuple[str, int], float]:
+def errors_by_draw(trials: Sequence[Trial]) -> dict[tuple[str, int], float]:
     return {(t.case, t.seed): t.error for t in trials if t.error is not None}
 
 
-def _run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str]) -> list[Trial]:
+def run_peers(cases: Sequence[Case], seeds: int, n: int, pythons: Sequence[str]) -> list[Trial]:
     found = []
     with tempfile.TemporaryDirectory() as folder:
         draws, arrays = {}, {}

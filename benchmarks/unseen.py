@@ -32,6 +32,9 @@ INTERVALS = {
 }
 """Rows of a draw for every estimator whose interval is asked."""
 
+CLASS_ROWS = (300, 1000)
+"""Rows of a draw of labels beside three and more units."""
+
 Errors = dict[str, list[float]]
 
 
@@ -60,7 +63,14 @@ def errors(draws: int) -> str:
     """The mean absolute error of every estimator on the curves and on the other pairs."""
     rows = []
     pairs = [c for c in bank_of("unseen").cases if c.family not in ("discrete", "label", "mixed")]
-    for title, cases, n in (("curves", bank_of("curves").cases, 1000), ("pairs", pairs, 2000)):
+    curves = bank_of("curves").cases
+    groups = (
+        ("curves, noise on one side", [c for c in curves if c.name.endswith("one side")], 1000),
+        ("curves, noise on both sides", [c for c in curves if c.name.endswith("both sides")], 1000),
+        ("later curves, noise on both sides", bank_of("late-curves").cases, 1000),
+        ("pairs", pairs, 2000),
+    )
+    for title, cases, n in groups:
         for name, values in errors_of(cases, n, draws).items():
             shown = f"`{name}`" if name in SPECS else name
             error = f"{np.mean(values):.4f}"
@@ -74,18 +84,29 @@ def coverage(draws: int, only: Sequence[str]) -> str:
     specs = [spec for spec in INTERVALS if not only or spec in only]
     rows = []
     for case in bank_of("unseen").cases:
-        cells = [_held(case, spec, draws) for spec in specs]
+        cells = [_held(case, spec, draws, INTERVALS[spec]) for spec in specs]
         rows.append((case.name, f"{case.bits:.3f}", *cells))
         print(rows[-1], flush=True)
     head = ("case", "truth [bits]", *(f"`{spec}`, n={INTERVALS[spec]}" for spec in specs))
     return f"{draws} draws of each case, 10 half-sample splits.\n\n" + markdown(head, rows)
 
 
-def _held(case: Case, spec: str, draws: int) -> str:
+def classes(draws: int) -> str:
+    """By case of three and more units: the share of given intervals that hold the truth."""
+    rows = []
+    for case in bank_of("late-labels").cases:
+        cells = [_held(case, "ross:k=5", draws, n) for n in CLASS_ROWS]
+        rows.append((case.name, f"{case.bits:.3f}", *cells))
+        print(rows[-1], flush=True)
+    head = ("case", "truth [bits]", *(f"`ross:k=5`, n={n}" for n in CLASS_ROWS))
+    return f"{draws} draws of each case, 10 half-sample splits.\n\n" + markdown(head, rows)
+
+
+def _held(case: Case, spec: str, draws: int, n: int) -> str:
     sample = case.sample(20, 0)
     if not parse(spec).supports(sample.a.kind, sample.b.kind):
         return ""
-    found = calibrate([spec], [case], n=INTERVALS[spec], seeds=draws, errorbars=10)
+    found = calibrate([spec], [case], n=n, seeds=draws, errorbars=10)
     given = [trial.covered for trial in found.trials if trial.covered is not None]
     return shown(sum(given), len(given), draws)
 
@@ -102,13 +123,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("table", choices=("errors", "coverage"))
+    parser.add_argument("table", choices=("errors", "coverage", "classes"))
     parser.add_argument("--draws", type=int, help="of every case: 3 for errors, 100 for coverage")
     parser.add_argument("--only", action="append", default=[], help="coverage: this estimator")
     parser.add_argument("--write", type=Path, help="page with markers to put the table into")
     asked = parser.parse_args()
     if asked.table == "errors":
         text = errors(asked.draws or 3)
+    elif asked.table == "classes":
+        text = classes(asked.draws or 40)
     else:
         text = coverage(asked.draws or 100, asked.only)
     print(text)
