@@ -4,6 +4,7 @@
 
 - `errors`: the default beside plain neighbours and NPEET's formula, on curves and other pairs
 - `coverage`: how often 95 % intervals hold the truth, and how often none is given
+- `classes`: the same of labels beside three and more units
 
 Each prints Markdown and, with `--write docs/calibration.md`, puts it between its markers.
 """

@@ -16,7 +16,8 @@ TABLES = [case for case in UNSEEN.values() if case.family == "discrete"]
 
 
 def test_the_names_of_all_cases_differ() -> None:
-    names = [case.name for bank in ("own", "unseen", "curves") for case in bank_of(bank).cases]
+    banks = ("own", "unseen", "curves", "late-curves", "late-labels")
+    names = [case.name for bank in banks for case in bank_of(bank).cases]
     assert len(set(names)) == len(names) and len(bank_of("curves").cases) == 18
 
 
@@ -71,6 +72,26 @@ def test_a_unit_rounded_to_halves_by_its_sum() -> None:
     masses = np.diff(ndtr(edges[None] - np.array([[0.0], [1.5]])), axis=1) + 1e-300
     truth = float((0.5 * masses * np.log2(masses / masses.mean(axis=0))).sum())
     assert UNSEEN["a unit rounded to halves, two classes"].bits == pytest.approx(truth, abs=0.005)
+
+
+def test_round_classes_in_seven_units_differ_along_one_line() -> None:
+    z = np.linspace(-8, 10, 20001)
+    gap = 1.2 * np.sqrt(2)
+    halves = np.exp(-0.5 * (z - np.array([[0.0], [gap]])) ** 2) / np.sqrt(2 * np.pi)
+    mean = halves.mean(axis=0)
+    terms = 0.5 * halves * np.log2(np.maximum(halves, 1e-300) / np.maximum(mean, 1e-300))
+    case = next(c for c in bank_of("late-labels").cases if c.name == "two round classes in 7-D")
+    assert case.bits == pytest.approx(float(terms.sum() * (z[1] - z[0])), abs=0.005)
+
+
+def test_ellipsoids_of_one_centre_by_the_mean_ratio_of_their_squares() -> None:
+    case = next(c for c in bank_of("late-labels").cases if c.name.startswith("two ellipsoids"))
+    sample = case.sample(100_000, 0)
+    z, y = sample.a.values, sample.b.values[:, 0]
+    variances = np.array([[1.0, 0.16, 0.16], [0.16, 0.16, 1.0]])
+    logs = -0.5 * (z**2 / variances[:, None]).sum(axis=2)  # equal determinants
+    ratio = logs[y, np.arange(len(y))] - np.logaddexp(*logs) + np.log(2)
+    assert ratio.mean() / np.log(2) == pytest.approx(case.bits, abs=0.01)
 
 
 def test_a_round_gaussian_is_a_gaussian() -> None:
