@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -421,3 +422,21 @@ def test_a_recurrent_layer_whose_last_state_alone_is_read_is_taken(tmp_path: Pat
 
     net = Net(last, rnn=nn.GRU(3, 6, batch_first=True), out=nn.Linear(6, 2))
     assert list(_attach(net, _x(4, 3), tmp_path).layers) == ["rnn", "out"]
+
+
+def test_the_trace_holds_no_value_that_the_network_lets_go() -> None:
+    alive: list[weakref.ref[Tensor]] = []
+    most = 0
+
+    def look(_module: nn.Module, _args: object, output: Tensor) -> None:
+        nonlocal most
+        alive.append(weakref.ref(output))
+        most = max(most, sum(one() is not None for one in alive))
+
+    net = nn.Sequential(*[nn.Linear(6, 6) for _ in range(20)])
+    for layer in net:
+        layer.register_forward_hook(look)
+    with torch.no_grad():
+        flow = trace(net, _x(6))
+    assert most <= 3
+    assert len(flow.before(flow.outputs) & flow.after(flow.inputs)) == 21

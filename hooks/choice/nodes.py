@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 import torch
@@ -23,29 +25,53 @@ class Nodes:
     def __init__(self, flow: Dataflow, weights: Iterable[Tensor]) -> None:
         self._flow = flow
         self._now: dict[int, Node] = {}  # by storage
-        self._held: list[Tensor] = []  # so that no storage is used again for another tensor
-        for tensor in weights:
-            self.write(tensor, ())
-        self._weights = frozenset(self._now.values())
+        self._alive: Counter[int] = Counter()  # tensors that were seen on every storage
+        self._ends: dict[int, weakref.finalize[..., Tensor]] = {}  # by id of these tensors
+        for node, tensor in enumerate(weights):
+            flow.parents[node] = frozenset()
+            self._now[_storage(tensor)] = node
+        self._weights = frozenset(flow.parents)
 
     def write(self, tensor: Tensor, parents: Iterable[Node]) -> Node:
         """Give the storage of a tensor a new node, made from these."""
         node = len(self._flow.parents)
         self._flow.parents[node] = frozenset(parents)
         self._now[_storage(tensor)] = node
-        self._held.append(tensor)
+        self._watch(tensor)
         return node
 
     def known(self, tensor: Tensor) -> Node | None:
         """Return the node of a tensor; None where nothing was written to its storage."""
-        return self._now.get(_storage(tensor))
+        node = self._now.get(_storage(tensor))
+        if node is not None:
+            self._watch(tensor)
+        return node
+
+    def close(self) -> None:
+        """Watch no tensor any more."""
+        for end in self._ends.values():
+            end.detach()
+
+    def _watch(self, tensor: Tensor) -> None:
+        """Forget a storage once no tensor is left on it: its place may be that of another then."""
+        if id(tensor) not in self._ends and self._now.get(_storage(tensor)) not in self._weights:
+            storage = _storage(tensor)
+            self._alive[storage] += 1
+            self._ends[id(tensor)] = weakref.finalize(tensor, self._forget, id(tensor), storage)
+
+    def _forget(self, tensor: int, storage: int) -> None:
+        del self._ends[tensor]
+        self._alive[storage] -= 1
+        if not self._alive[storage]:
+            del self._alive[storage]
+            self._now.pop(storage, None)
 
     def of(self, tensor: Tensor) -> Node:
         """Return the node of a tensor; one made out of sight follows from all data before it."""
         known = self.known(tensor)
         if known is not None:
             return known
-        return self.write(tensor, set(self._now.values()) - self._weights)
+        return self.write(tensor, self._flow.parents.keys() - self._weights)
 
     def of_all(self, value: object) -> tuple[Node, ...]:
         """Return the nodes of the tensors in a value, in order."""

@@ -45,11 +45,14 @@ def trace(
     """
     tracer, hooks = _Tracer(model), OwnHooks()
     tracer.give_inputs(list(tensors_in(inputs)))
-    with hooks, hooks:
-        tracer.attach(hooks, model.modules())
-        with tracer:
-            returned = call(model, inputs, forward)
-        tracer.give_outputs(returned, returned if output is None else output(returned))
+    try:
+        with hooks, hooks:
+            tracer.attach(hooks, model.modules())
+            with tracer:
+                returned = call(model, inputs, forward)
+            tracer.give_outputs(returned, returned if output is None else output(returned))
+    finally:
+        tracer.nodes.close()
     return tracer.flow
 
 
@@ -59,7 +62,7 @@ class _Tracer(TorchFunctionMode):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.flow = Dataflow()
-        self._nodes = Nodes(self.flow, [*model.parameters(), *model.buffers()])
+        self.nodes = Nodes(self.flow, [*model.parameters(), *model.buffers()])
         self._scope: list[int] = []
         self._entered: list[tuple[int, dict[int | str, Node], bool]] = []
         self._watching = True
@@ -70,15 +73,15 @@ class _Tracer(TorchFunctionMode):
         """Say what the inputs are; those that differ between rows are the data, else all are."""
         varying = [tensor for tensor in tensors if differs_by_row(tensor)] or tensors
         fixed = [t for t in tensors if not any(t is v for v in varying)]
-        self.flow.inputs = frozenset([self._nodes.write(tensor, ()) for tensor in varying])
+        self.flow.inputs = frozenset([self.nodes.write(tensor, ()) for tensor in varying])
         for tensor in fixed:
-            self._nodes.write(tensor, ())
+            self.nodes.write(tensor, ())
 
     def give_outputs(self, returned: object, answer: object) -> None:
         """Say what the network returned, and what of it counts as its output."""
         with self._not_watching():
-            self.flow.outputs = frozenset(self._nodes.of_all(returned))
-            self.flow.answer = frozenset(self._nodes.of_all(answer))
+            self.flow.outputs = frozenset(self.nodes.of_all(returned))
+            self.flow.answer = frozenset(self.nodes.of_all(answer))
 
     # ---- functions -------------------------------------------------------------------------------
 
@@ -94,14 +97,14 @@ class _Tracer(TorchFunctionMode):
         result = func(*args, **given)
         if self._watching:
             name = func.__name__ if hasattr(func, "__name__") else str(func)
-            self._note(name, args, self._nodes.of_all((list(args), given)), result)
+            self._note(name, args, self.nodes.of_all((list(args), given)), result)
         return result
 
     def _note(
         self, name: str, args: Sequence[Any], read: tuple[Node, ...], result: object
     ) -> None:  # Any: arguments of a torch function
         if name == "__setitem__" and isinstance(args[0], Tensor):
-            self._nodes.write(args[0], read)
+            self.nodes.write(args[0], read)
         adds = name in _SUMS and _are_alike(args[:2])
         for tensor in tensors_in(result):
             node = self._made(name, tensor, read)
@@ -111,11 +114,11 @@ class _Tracer(TorchFunctionMode):
 
     def _made(self, name: str, tensor: Tensor, read: tuple[Node, ...]) -> Node:
         """The node of what a function gave: a new one, but for a view."""
-        known = self._nodes.known(tensor)
+        known = self.nodes.known(tensor)
         in_place = name.endswith("_") and not name.endswith("__")
         if known is not None and not in_place and name not in ("__setitem__", "__iadd__"):
             return known
-        node = self._nodes.write(tensor, () if name in _VALUES_UNUSED else read)
+        node = self.nodes.write(tensor, () if name in _VALUES_UNUSED else read)
         self.flow.made_by[node] = name
         return node
 
@@ -143,7 +146,7 @@ class _Tracer(TorchFunctionMode):
         with self._not_watching():
             given: dict[int | str, Any] = dict(enumerate(args))
             given.update(kwargs)
-            reads = {key: self._nodes.of(v) for key, v in given.items() if isinstance(v, Tensor)}
+            reads = {key: self.nodes.of(v) for key, v in given.items() if isinstance(v, Tensor)}
             lone = len(args) == 1 and not any(isinstance(v, Tensor) for v in kwargs.values())
             self._clock += 1
             self._entered.append((self._clock, reads, lone))
@@ -164,7 +167,7 @@ class _Tracer(TorchFunctionMode):
                 left=self._clock,
                 reads=reads,
                 lone=lone,
-                gives=self._nodes.of_all(output),
+                gives=self.nodes.of_all(output),
                 parts=self._first_of_each(output),
                 varies=first is not None and differs_by_row(first),
             )
@@ -172,7 +175,7 @@ class _Tracer(TorchFunctionMode):
 
     def _first_of_each(self, output: object) -> dict[int | str, Node]:
         """The node of the first tensor in each part of a structured output."""
-        nodes = {key: self._nodes.of_all(value) for key, value in parts(output).items()}
+        nodes = {key: self.nodes.of_all(value) for key, value in parts(output).items()}
         return {key: found[0] for key, found in nodes.items() if found}
 
 
