@@ -215,7 +215,7 @@ def kl_of_students(shift: float) -> float:
     grid = np.linspace(-400, 400, 2_000_001)
     p, q = stats.t(3, loc=shift), stats.t(3)
     nats = np.trapezoid(p.pdf(grid) * (p.logpdf(grid) - q.logpdf(grid)), grid)
-    return float(nats) / np.log(2)
+    return float(nats / np.log(2))
 
 
 def kl_of_rectified(shift: float) -> float:
@@ -224,7 +224,7 @@ def kl_of_rectified(shift: float) -> float:
     grid = np.linspace(0, 12, 200_001)
     p, q = stats.norm(shift), stats.norm()
     above = np.trapezoid(p.pdf(grid) * (p.logpdf(grid) - q.logpdf(grid)), grid)
-    return float(off_p * np.log(off_p / off_q) + above) / np.log(2)
+    return float((off_p * np.log(off_p / off_q) + above) / np.log(2))
 
 
 def rectified(rng: np.random.Generator) -> Pairs:

@@ -94,7 +94,7 @@ def test_rounding_moves_no_number_beyond_its_error(spec: str, seed: int, roundin
         return  # rows are what is counted, and values at an edge change cells
     z, y = labelled(seed)
     pair = [found(spec, continuous(v), discrete(y)) for v in (z, ROUNDINGS[rounding](z))]
-    moves_no_further(*pair, 0.2 if traits.family in TRAINED else 0.06)
+    moves_no_further(pair[0], pair[1], 0.2 if traits.family in TRAINED else 0.06)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -108,7 +108,7 @@ def test_repeating_one_row_moves_no_number_beyond_its_error(
     z, y = labelled(seed)
     rows = np.r_[np.arange(ROWS), np.zeros(times, int)]
     pair = [found(spec, continuous(z[r]), discrete(y[r])) for r in (rows[:ROWS], rows)]
-    moves_no_further(*pair, 0.1)
+    moves_no_further(pair[0], pair[1], 0.1)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -131,7 +131,7 @@ def test_renumbering_labels_moves_nothing(spec: str, seed: int) -> None:
     names = np.random.default_rng(seed).permutation(3) * 17 - 5
     pair = [found(spec, continuous(z), discrete(labels)) for labels in (y, names[y])]
     draws = family(spec) in (*TRAINED, "usable", "noisy network")  # dealt out class by class
-    moves_no_further(*pair, 0.2 if draws else 1e-6)
+    moves_no_further(pair[0], pair[1], 0.2 if draws else 1e-6)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -143,7 +143,7 @@ def test_renumbering_symbols_on_both_sides_moves_nothing(spec: str, seed: int) -
     y = (x.sum(axis=1) + rng.integers(0, 2, ROWS)) % 3
     ids = rng.permutation(6)
     pair = [found(spec, discrete(v), discrete(y)) for v in (x, ids[x])]
-    moves_no_further(*pair, 0.1 if family(spec) == "usable" else 1e-6)
+    moves_no_further(pair[0], pair[1], 0.1 if family(spec) == "usable" else 1e-6)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -171,7 +171,7 @@ def test_constant_units_move_nothing(spec: str, seed: int, value: float) -> None
     dead = np.hstack([z, np.full((ROWS, 2), value)])
     pair = [found(spec, continuous(v), discrete(y)) for v in (z, dead)]
     if family(spec) not in DRAWS_FOR_UNITS:
-        moves_no_further(*pair, PER_UNIT.get(family(spec), 1e-5))
+        moves_no_further(pair[0], pair[1], PER_UNIT.get(family(spec), 1e-5))
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -181,7 +181,7 @@ def test_constant_units_of_a_target_move_nothing(spec: str) -> None:
     dead = np.hstack([z, np.full((ROWS, 2), 0.7)])
     pair = [found(spec, continuous(x), continuous(v)) for v in (z, dead)]
     if family(spec) not in DRAWS_FOR_UNITS:
-        moves_no_further(*pair, PER_UNIT.get(family(spec), 1e-5))
+        moves_no_further(pair[0], pair[1], PER_UNIT.get(family(spec), 1e-5))
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -199,7 +199,7 @@ def test_the_unit_of_a_layer_moves_nothing(spec: str, seed: int, scale: float) -
         return
     z, y = labelled(seed)
     pair = [found(spec, continuous(v), discrete(y)) for v in (z, scale * z)]
-    moves_no_further(*pair, 0.2 if traits.family in TRAINED else 5e-3)
+    moves_no_further(pair[0], pair[1], 0.2 if traits.family in TRAINED else 5e-3)
 
 
 @pytest.mark.parametrize("spec", SPECS)
