@@ -30,7 +30,8 @@ from infoplane.analysis.calibrate import FAMILIES, Calibration, Trial, calibrate
 from infoplane.analysis.calibrate.case import Case
 from infoplane.analysis.calibrate.discrete_cases import TABLES
 from infoplane.analysis.estimators.spec import parse
-from infoplane.analysis.estimators.vinfo import VInformation, _one_fold_discrete
+from infoplane.analysis.estimators.surprise import surprise_of_symbols
+from infoplane.analysis.estimators.vinfo import VInformation
 from infoplane.contract import Estimator
 
 HERE = Path(__file__).parent
@@ -135,7 +136,7 @@ def held_out(
             rng = np.random.default_rng([seed, 17])
             s = case.draw(rows + fresh, rng)
             y = np.unique(s.b.values, return_inverse=True)[1].reshape(-1)
-            base, used = _one_fold_discrete(
+            base, used = surprise_of_symbols(
                 s.a.values, y, np.arange(rows), np.arange(rows, rows + fresh), estimator, rng
             )
             found.append(float((base - used).mean()))

@@ -139,7 +139,8 @@ def _gaussian(x: Floats, z: Floats) -> bool:
     if columns > rows / _LEAST_ROWS_PER_UNIT:
         return False
     left = whiten(second - first @ (first.T @ second) / rows).rows
-    lengths = np.corrcoef(square_lengths(first), square_lengths(left))[0, 1] * np.sqrt(rows)
+    correlation = np.corrcoef(square_lengths(first), square_lengths(left))[0, 1]
+    lengths = float(correlation * np.sqrt(rows))
     both = np.hstack([first, left])
     moments = (
         excess_kurtosis(both),
