@@ -98,7 +98,7 @@ def divergence(
     bits, chance, shortfall = _by_crossing(p, q, value, halves, rng)
     if how == "gauss":
         return Divergence(bits, chance, how)
-    finer = np.mean([_cross(p, q, _finer_cells, half) for half in halves])
+    finer = float(np.mean([_cross(p, q, _finer_cells, half) for half in halves]))
     return Divergence(bits, float(np.hypot(chance, max(abs(finer - bits), shortfall))), how)
 
 
