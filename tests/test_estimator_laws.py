@@ -305,7 +305,7 @@ def test_processing_loses_information_on_noisy_chains_within_the_joint_error(spe
 @pytest.mark.parametrize("module", ["neighbours", "pairwise", "noisy"])
 def test_the_size_of_a_chunk_changes_nothing(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from infoplane.analysis.estimators import noisy
-    from infoplane.analysis.kernels import neighbours, pairwise
+    from infoplane.analysis.kernels import neighbours, pair_pass
 
     rng = np.random.default_rng(0)
     z, y = continuous(rng.normal(size=(700, 12))), discrete(rng.integers(0, 4, 700))
@@ -325,7 +325,7 @@ def test_the_size_of_a_chunk_changes_nothing(module: str, monkeypatch: pytest.Mo
     elif module == "noisy":
         monkeypatch.setattr(noisy, "TILE", 100)
     else:
-        monkeypatch.setattr(pairwise, "TILE", 128)
+        monkeypatch.setattr(pair_pass, "TILE", 128)
     # kernel sums are float32 within a tile by design; no user sets that tile
     assert values() == pytest.approx(before, abs=1e-7 if module == "pairwise" else 1e-9)
 
