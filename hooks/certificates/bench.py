@@ -215,15 +215,18 @@ def constant(value: Tensor, tolerance: float) -> bool:
     return same(value, value[:1].expand_as(value), tolerance)
 
 
-def rounded(value: Tensor) -> Tensor:
+def rounded(value: Tensor, own: torch.Generator) -> Tensor:
     """Return the value with other last bits, as another order of summation would give it.
 
     Integers stay as they are.
+
+    Args:
+        value: of a layer.
+        own: draws the signs, so that the noise of the network stays as it is.
     """
     if not value.is_floating_point():
         return value
     units = _LAST_BITS if value.dtype in _PRECISE else 1.0
-    own = torch.Generator().manual_seed(value.numel())  # the noise of the network stays as it is
     coins = torch.randint(0, 2, value.shape, generator=own, dtype=torch.int8)
     signs = coins.to(value) * 2 - 1
     return value * (1 + units * torch.finfo(value.dtype).eps * signs)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from infoplane.errors import UnsupportedOutput
 from infoplane.hooks.certificates.bench import (
+    BEFORE,
     OTHER,
     Bench,
     Patch,
@@ -148,7 +151,8 @@ def _rounding(
     bench: Bench, rows: TestRows, plain: Values, *, carry: bool = False
 ) -> dict[str, float] | None:
     """Change the last bits of every layer at once; None where nothing can be put into one."""
-    patches: dict[str, Patch] = {s.name: rounded for s in bench.sites if not callable(s.select)}
+    other_bits = partial(rounded, own=torch.Generator().manual_seed(BEFORE))
+    patches: dict[str, Patch] = {s.name: other_bits for s in bench.sites if not callable(s.select)}
     changes: dict[str, float] = {}
 
     def compare(name: str, value: Tensor) -> None:
