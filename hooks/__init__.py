@@ -16,7 +16,7 @@ _PUBLIC = {
     "Schedule": "infoplane.hooks.schedule",
     "at": "infoplane.hooks.schedule",
     "every": "infoplane.hooks.schedule",
-    "interchange": "infoplane.hooks.certificates.chain",
+    "interchange": "infoplane.hooks.chain",
     "log_spaced": "infoplane.hooks.schedule",
     "reduction": "infoplane.hooks.reduce",
     "replay": "infoplane.hooks.replay",

@@ -13,7 +13,7 @@ from builders import hooks_of
 from torch import Tensor, nn
 
 import infoplane as ip
-from infoplane.hooks.certificates.chain import interchange
+from infoplane.hooks.chain import interchange
 from infoplane.hooks.choice.tracing import trace
 from infoplane.hooks.replay import replay
 

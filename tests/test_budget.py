@@ -17,7 +17,7 @@ from infoplane.cli import app
 from infoplane.errors import CaptureError, InputError
 from infoplane.hooks.certificates import budget
 from infoplane.hooks.certificates.budget import Budget, Spending
-from infoplane.hooks.certificates.chain import interchange
+from infoplane.hooks.chain import interchange
 from infoplane.types import Chain
 
 

@@ -31,7 +31,7 @@ from torch import Tensor, nn
 import infoplane as ip
 from infoplane.archive import RunWriter, pack
 from infoplane.errors import DamagedArchive, LayerNotExecuted
-from infoplane.hooks.certificates.chain import interchange
+from infoplane.hooks.chain import interchange
 from infoplane.rows import row_digests
 from infoplane.types import Chain, LayerInfo
 

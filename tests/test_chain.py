@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from infoplane.errors import InputError
 from infoplane.hooks.certificates.bench import same
-from infoplane.hooks.certificates.chain import interchange
+from infoplane.hooks.chain import interchange
 from infoplane.types import Chain
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import infoplane as ip
 from infoplane.errors import LayerNotFound
-from infoplane.hooks.certificates.chain import interchange
+from infoplane.hooks.chain import interchange
 
 X = torch.randn(20, 6, generator=torch.Generator().manual_seed(0))
 

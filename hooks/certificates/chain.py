@@ -30,20 +30,16 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from infoplane.errors import InputError
 from infoplane.hooks.certificates.bench import BEFORE, Bench
 from infoplane.hooks.certificates.budget import Budget, Spending
 from infoplane.hooks.certificates.chosen_rows import Pairs, how_many
 from infoplane.hooks.certificates.focus import Focus, WholeSamples
 from infoplane.hooks.certificates.interchange_test import Interchange
 from infoplane.hooks.certificates.references import TestRows
-from infoplane.hooks.choice.layers import survey
-from infoplane.hooks.choice.look import OTHER_ROWS, ROWS, few_rows
-from infoplane.hooks.choice.requests import Layers
-from infoplane.hooks.network.isolate import Isolation, Mode, device_of, unwrap
+from infoplane.hooks.network.isolate import Isolation, Mode
 from infoplane.hooks.network.sites import Site
 from infoplane.hooks.options import Noise
-from infoplane.hooks.probing.probe import Forward, Probe, make_probe
+from infoplane.hooks.probing.probe import Forward, Probe
 from infoplane.types import Chain
 
 
@@ -134,35 +130,3 @@ def choose_pairs(probe: Probe, focus: Focus, count: int, batch: int | None) -> P
 
 def _without(blank: Chain, reason: str) -> Chain:
     return replace(blank, reason=reason, through=-1 if blank.through is not None else None)
-
-
-def interchange(
-    model: nn.Module,
-    probe: object,
-    layers: Layers = "auto",
-    *,
-    rows: int | None = None,
-    mode: Mode = "eval",
-    forward: Forward | None = None,
-) -> Chain:
-    """Return the chain certificate of a network, without recording anything.
-
-    Args:
-        model: any module; wrappers are taken off.
-        probe: inputs, see `infoplane.hooks.probing.probe.make_probe`.
-        layers: as for the recorder.
-        rows: as for `certify`.
-        mode: as for the recorder.
-        forward: as for the recorder.
-
-    Raises:
-        InputError: fewer than two rows.
-    """
-    bare, rows_probe = unwrap(model), make_probe(probe)
-    if rows_probe.n < 2:
-        raise InputError(f"the interchange test needs at least two probe rows, got {rows_probe.n}")
-    device = device_of(bare)
-    few, other = (few_rows(rows_probe, count, device) for count in (ROWS, OTHER_ROWS))
-    with Isolation(bare, mode=mode, seed=BEFORE).entered():
-        found = survey(bare, layers, few, ROWS, other=(other, OTHER_ROWS), forward=forward)
-    return certify(bare, rows_probe, found.sites, mode=mode, rows=rows, forward=forward)
