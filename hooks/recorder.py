@@ -35,7 +35,6 @@ from infoplane.hooks.verifying.selfcheck import SelfCheck, check_live
 from infoplane.positions.wanted import Labels as LabelsAsked
 from infoplane.positions.wanted import WantedRows
 from infoplane.types import Chain, Kind, LayerInfo
-from infoplane.types.arrays import Shape
 
 
 class Recorder:
@@ -557,7 +556,7 @@ class Recorder:
         return self.plan.survey.silent if self.plan else ()
 
     @property
-    def steps(self) -> Shape:
+    def steps(self) -> tuple[int, ...]:
         """Steps that are safely on disk."""
         return self._captures.steps if self._captures is not None else ()
 

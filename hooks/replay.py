@@ -21,7 +21,6 @@ from infoplane.hooks.network.isolate import unwrap
 from infoplane.hooks.recording.recorded import probe_of, settings_of
 from infoplane.hooks.recording.weights import weight_steps, weights_file
 from infoplane.hooks.rows.again import require_same_rows
-from infoplane.types.arrays import Shape
 
 
 @dataclass(frozen=True)
@@ -37,9 +36,9 @@ class Replayed:
     """
 
     path: Path
-    steps: Shape
-    bitwise: Shape
-    rounded: Shape
+    steps: tuple[int, ...]
+    bitwise: tuple[int, ...]
+    rounded: tuple[int, ...]
 
 
 def replay(
@@ -90,7 +89,9 @@ def replay(
     return Replayed(Path(to), steps, bitwise, rounded)
 
 
-def _verify(old: Archive, new: Archive, tolerance: float) -> tuple[Shape, Shape]:
+def _verify(
+    old: Archive, new: Archive, tolerance: float
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     bitwise: list[int] = []
     rounded: list[int] = []
     shared = [name for name in old.layers if name in new.layers]

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import Shape
 
 
 @runtime_checkable
@@ -29,7 +28,7 @@ class At:
     Build it with `at` or `log_spaced`; ``spec`` is what is written to the archive.
     """
 
-    steps: Shape
+    steps: tuple[int, ...]
     spec: str = ""
     _due: frozenset[int] = field(init=False, repr=False, compare=False)
 

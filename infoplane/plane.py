@@ -15,7 +15,6 @@ from infoplane.errors import InputError, MissingExtra
 from infoplane.new_file import write_csv
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, DPIReport, Estimate, Quantity, printable
-from infoplane.types.arrays import Shape
 
 if TYPE_CHECKING:
     import pandas
@@ -179,7 +178,7 @@ class Plane:
         return {"i_xz": x, "i_zy": Ceiling(f"H({self.row_info.y})", self.h_y_bits)}
 
     @cached_property
-    def steps(self) -> Shape:
+    def steps(self) -> tuple[int, ...]:
         """The measured checkpoints, ascending."""
         return tuple(sorted({p.step for p in self.points}))
 

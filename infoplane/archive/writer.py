@@ -36,7 +36,7 @@ from infoplane.archive.shard_writer import ShardWriter, finish_shard
 from infoplane.errors import ArchiveError, ArchiveLocked, InputError
 from infoplane.row_info import RowInfo
 from infoplane.types import Chain, Kind, LayerInfo
-from infoplane.types.arrays import AnyPath, Json, Shape
+from infoplane.types.arrays import AnyPath, Json
 
 
 class RunWriter:
@@ -176,7 +176,7 @@ class RunWriter:
         return str(self._header["run_uuid"])
 
     @property
-    def steps_written(self) -> Shape:
+    def steps_written(self) -> tuple[int, ...]:
         """Committed steps of this rank, ascending, including those of a resumed run."""
         return tuple(sorted({s.step for s in self._mine}))
 

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from infoplane.types.arrays import Shape
-
 PYTHON = (sys.executable, "-P")
 """Python that does not look for modules in the working directory: what lies there may be anybody's.
 """
@@ -52,7 +50,7 @@ class CompanionProcess:
         arguments: Sequence[str],
         *,
         errors: IO[bytes] | None = None,
-        inherited: Shape = (),
+        inherited: tuple[int, ...] = (),
     ) -> None:
         self._owner = os.getpid()
         self._process = subprocess.Popen(

@@ -16,7 +16,6 @@ from pathlib import Path
 from infoplane.background.companion import CompanionProcess
 from infoplane.background.page_secret import make_secret, read_secret, secret_file
 from infoplane.errors import InputError, MissingExtra
-from infoplane.types.arrays import Shape
 
 LINGER_SECONDS = 60.0
 """How long a page outlives its training when nobody looks at it."""
@@ -72,7 +71,7 @@ class LivePage:
             OSError
         ):  # else a training that is started anew opens another page
             options += ["--secret", str(make_secret(self.run, port))]
-        inherited: Shape = ()
+        inherited: tuple[int, ...] = ()
         if os.name == "posix":
             inherited = (listening.fileno(),)
             options += ["--listening", str(listening.fileno())]

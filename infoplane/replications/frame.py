@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Literal
 
 from infoplane.errors import InputError
-from infoplane.types.arrays import Shape
 
 Outcome = Literal["replicated", "not replicated", "undetermined"]
 _PAPERS = (
@@ -91,7 +90,7 @@ class Context:
 
     claim: str
     out: Path
-    seeds: Shape
+    seeds: tuple[int, ...]
     quick: bool
     say: Callable[[str], object]
 
