@@ -223,9 +223,14 @@ def reduction(
             f"{', '.join(f + ':k' for f in _SIZED)}, or a callable"
         )
     axes, function = _PLAIN[spec]
-    if len(raw_shape) < axes:
+    if not has_axes_for(spec, raw_shape):
         raise InputError(
             f"layer {layer!r}: reduction {spec!r} needs rows of at least {axes} axes, got shape "
             f"{raw_shape}; leave it unreduced or use flatten"
         )
     return Reduction(spec, layer, raw_shape, function)
+
+
+def has_axes_for(spec: str | Custom | None, raw_shape: Shape) -> bool:
+    """Return whether rows of this shape have the axes that a reduction takes together."""
+    return not isinstance(spec, str) or len(raw_shape) >= _PLAIN.get(spec, (0, None))[0]

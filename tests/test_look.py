@@ -269,3 +269,23 @@ def test_the_table_stands_before_reductions_are_fitted(
     recorder.look()
     assert "pca:2" in capsys.readouterr().out
     assert Counting.rows < 60  # a few rows, some times; the fit needs all 300
+
+
+def convolutional() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)
+    )
+
+
+def test_one_reduction_for_all_leaves_logits_as_they_are(tmp_path: Path) -> None:
+    rec = _record(
+        convolutional(), torch.randn(6, 1, 5, 5), tmp_path, layers=["1", "4"], reduce="gap"
+    )
+    infos = map(open_archive(tmp_path / "run").layer_info, ("1", "4"))
+    assert [(info.shape, info.reduction) for info in infos] == [((3,), "gap"), ((2,), "none")]
+    assert "no gap of 4: a row has one axis there" in rec.describe()
+
+
+def test_a_reduction_that_is_named_for_a_layer_must_fit_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="layer '4': reduction 'gap' needs rows of at least 2"):
+        _record(convolutional(), torch.randn(6, 1, 5, 5), tmp_path, reduce={"4": "gap"})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from infoplane.hooks.options import Options
 from infoplane.hooks.probing.probe import Probe
 from infoplane.hooks.recording.outlook import outlook
 from infoplane.hooks.recording.passes import Emit, Kept, fit_reductions, run_pass
-from infoplane.hooks.reduce import Reduction, reduction
+from infoplane.hooks.reduce import Reduction, has_axes_for, reduction
 from infoplane.hooks.rows.row_plan import over_positions, settle_rows
 from infoplane.hooks.rows.rows import Rows
 from infoplane.types import LayerInfo
@@ -203,7 +203,11 @@ def make_plan(
     with options.isolation(model, written=seen.written).entered():
         found, rows = settle_rows(model, probe, seen.survey, options)
     seen = replace(seen, survey=found)
-    reductions = _reductions(found.sites, rows, options)
+    unreduced = _too_few_axes(found.sites, rows, options)
+    reductions = _reductions([s for s in found.sites if s.name not in unreduced], rows, options)
+    if unreduced:
+        note = f"no {options.reduce} of {', '.join(unreduced)}: a row has one axis there"
+        seen = replace(seen, survey=replace(found, notes=(*found.notes, note)))
     batch_size = _batch_size(seen, options, previous)
     _remember(reductions, previous)
     kept = tuple(Kept(s, reductions.get(s.name), options.dtype, rows.shape(s)) for s in found.sites)
@@ -217,7 +221,18 @@ def make_plan(
     return Plan(options, seen, kept, infos, batch_size, rows)
 
 
-def _reductions(sites: tuple[Site, ...], rows: Rows, options: Options) -> dict[str, Reduction]:
+def _too_few_axes(sites: Sequence[Site], rows: Rows, options: Options) -> tuple[str, ...]:
+    """Layers that one reduction for all cannot reduce, such as logits behind feature maps.
+
+    Empty where it can reduce none: that is a mistake of the user's, and `reduction` says so.
+    """
+    if isinstance(options.reduce, Mapping):
+        return ()
+    names = [s.name for s in sites if not has_axes_for(options.reduce, rows.shape(s))]
+    return tuple(names) if len(names) < len(sites) else ()
+
+
+def _reductions(sites: Sequence[Site], rows: Rows, options: Options) -> dict[str, Reduction]:
     """By layer name; a layer without one is stored raw."""
     found = {}
     for site in sites:
