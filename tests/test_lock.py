@@ -25,6 +25,26 @@ def test_a_lock_given_up_twice_closes_nobody_elses_file(
     assert len(closed) == 1
 
 
+def test_an_interrupt_right_behind_the_release_closes_nobody_elses_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = WriterLock(tmp_path, 0)
+    closed: list[int] = []
+    real = os.close
+
+    def close(fd: int) -> None:
+        closed.append(fd)
+        real(fd)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(os, "close", close)
+        lock.release()
+    lock.release()
+    assert len(closed) == 1
+    WriterLock(tmp_path, 0).release()
+
+
 def test_a_lock_tells_its_holder_and_may_be_released_twice(tmp_path: Path) -> None:
     lock = WriterLock(tmp_path, 3)
     assert (

@@ -26,6 +26,24 @@ def test_a_file_that_cannot_be_opened_closes_no_other(
     assert closed == []
 
 
+def test_an_interrupt_right_behind_the_close_closes_no_other_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+    real = os.close
+
+    def close(fd: int) -> None:
+        closed.append(fd)
+        real(fd)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with publishing(tmp_path / "f", durable=False) as sink:
+            sink.write(b"all")
+            patch.setattr(os, "close", close)
+    assert len(closed) == 1 and list(tmp_path.iterdir()) == []
+
+
 def test_a_disk_that_takes_a_file_in_parts_gets_every_byte_in_its_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

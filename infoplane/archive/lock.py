@@ -121,9 +121,10 @@ class WriterLock:
         self._close()
 
     def _close(self) -> None:
-        if self._fd >= 0:
-            # In one line, so that an interrupt does not have it closed twice.
-            self._fd = os.close(self._fd) or -1  # type: ignore[func-returns-value]  # None, so -1
+        # Forgotten first: an interrupt right behind `os.close` does not have it closed twice.
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def is_being_written(run: Path) -> bool:
