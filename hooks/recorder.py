@@ -239,6 +239,7 @@ class Recorder:
         except BaseException:
             self._certificates = None
             self._recording = self._captures is not None  # so that the run is let go of
+            self._companions.stop()
             self.close()
             raise
         return self

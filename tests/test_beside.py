@@ -72,6 +72,24 @@ def test_a_training_that_fails_ends_the_process_at_once(tmp_path: Path) -> None:
         os.kill(pid, 0)
 
 
+def test_a_recorder_that_does_not_open_waits_for_no_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    net, started = torch.nn.Linear(5, 2), []
+
+    def interrupt(*_: object, **__: object) -> None:
+        started.append(companion_of(tmp_path / "run").pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live.MeasuringProcess, "finish", lambda self: pytest.fail("waited"))
+    rec = ip.Recorder(net, probe=(X, Y), to=tmp_path / "run", measure="exact", verbose=False)
+    monkeypatch.setattr(rec, "capture", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        rec.open()
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
+
+
 def test_the_process_ends_when_the_training_is_killed(tmp_path: Path) -> None:
     command = [
         sys.executable,
