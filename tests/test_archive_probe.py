@@ -53,6 +53,12 @@ def test_labels_of_every_kind_are_stored_as_integers_or_targets(
     assert probe.y_kind == (kind or "discrete") and probe.row_ids.tolist() == [0, 1]
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.float32])
+def test_a_label_that_losses_ignore_is_no_class_whatever_holds_it(dtype: type) -> None:
+    with pytest.raises(InputError, match="1 of 4 labels are -100"):
+        make_probe(None, np.array([0, 1, -100, 1], dtype), y_kind="discrete")
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [

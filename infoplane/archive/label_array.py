@@ -118,4 +118,4 @@ def _checked_floats(v: Array, y_kind: str | None) -> Array:
             "y_kind='discrete' but y holds fractions (soft labels?): use their argmax as classes, "
             "or y_kind='continuous'"
         )
-    return v.astype(np.int64)
+    return _checked_integers(v.astype(np.int64), y_kind)
