@@ -18,6 +18,9 @@ from infoplane.types.arrays import Array, Digests, Ids
 if TYPE_CHECKING:
     from infoplane.types import Variable
 
+Keys = NDArray[np.uint64]
+"""Mixed 64-bit keys, shape ``(n,)``; equal rows have equal ones."""
+
 DIGEST = "ipmix128-1"
 """Name of the digest algorithm; a change of the algorithm changes the name."""
 
@@ -127,7 +130,7 @@ def cell_codes(cells: NDArray[np.integer]) -> Ids:
     return codes_of_keys(cell_keys(cells))
 
 
-def cell_keys(cells: NDArray[np.integer]) -> Digests:
+def cell_keys(cells: NDArray[np.integer]) -> Keys:
     """Return 64-bit keys of rows of integers, shape ``(n, d)`` to ``(n,)``.
 
     Blocks of rows may be keyed one after the other.
@@ -141,12 +144,12 @@ def cell_keys(cells: NDArray[np.integer]) -> Digests:
 
 
 @lru_cache(maxsize=64)
-def cell_weights(d: int) -> Digests:
+def cell_weights(d: int) -> NDArray[np.uint64]:
     """Return the odd random weights by which ``d`` cells are added up to a key."""
     return np.random.PCG64(0x1F0).random_raw(d) | np.uint64(1)
 
 
-def codes_of_keys(keys: Digests) -> Ids:
+def codes_of_keys(keys: Keys) -> Ids:
     """Return dense codes 0..K-1 of mixed 64-bit keys, in order of first appearance.
 
     Shape ``(n,)``.
@@ -159,7 +162,7 @@ def codes_of_keys(keys: Digests) -> Ids:
     return codes
 
 
-def joint_entropies(keys: Digests, other: Ids, symbols: int) -> tuple[float, float, int]:
+def joint_entropies(keys: Keys, other: Ids, symbols: int) -> tuple[float, float, int]:
     """Return plug-in H(A) and H(A,B) in bits, and how many rows have a key of their own.
 
     Args:

@@ -86,9 +86,7 @@ def read_points(
     return tuple(objects_of(Point, lists)), (columns, texts)
 
 
-def _column(
-    file: h5py.File, window: Window, entry: Mapping[str, Any], key: str, where: str
-) -> Array:  # Any: JSON
+def _column(file: h5py.File, window: Window, entry: Json, key: str, where: str) -> Array:
     """One column, of its own type, shape ``(points,)``."""
     shape, dtype, crc = array_entry(entry, where)
     wanted = "<i8" if key in INTEGERS else "<i4" if key in TEXTS else "<f8"

@@ -12,10 +12,9 @@ import h5py
 
 from infoplane.archive import layout
 from infoplane.errors import InputError
-from infoplane.types.arrays import Json
 
 
-def open_h5(path: Path, stack: ExitStack) -> Json:
+def open_h5(path: Path, stack: ExitStack) -> dict[str, h5py.Dataset]:
     """Return every numeric dataset of a file by its path; links to other files are not followed.
 
     Raises:
@@ -24,7 +23,7 @@ def open_h5(path: Path, stack: ExitStack) -> Json:
     file = stack.enter_context(h5py.File(path, "r"))
     if str(file.attrs.get("format", "")).startswith("infoplane.") or layout.META in file:
         raise InputError(f"{path}: was written by infoplane: open it by infoplane.open_archive")
-    found: Json = {}
+    found: dict[str, h5py.Dataset] = {}
 
     def visit(name: str, node: object) -> None:
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "fiub":

@@ -11,11 +11,7 @@ import numpy as np
 
 from infoplane.archive import layout
 from infoplane.archive.checksum import crc32
-from infoplane.archive.publish import (
-    Sink,
-    put_attrs,
-    set_aside,
-)
+from infoplane.archive.publish import Sink, put_attrs, reserve
 from infoplane.archive.quiet_thread import QuietThread
 from infoplane.cores import at_hand, cores, taken
 from infoplane.errors import InputError
@@ -93,14 +89,14 @@ class LayerArray:
     ) -> None:
         self.sink, self.file, self.thread = sink, file, thread
         self.info, self.rows, self.dtype, self.torch_dtype = info, rows, dtype, torch_dtype
-        thread.call(self._set_aside)
+        thread.call(self._reserve)
         self.at = self.crc = self.rows_crc = self.nonfinite = 0
 
-    def _set_aside(self) -> None:
+    def _reserve(self) -> None:
         info, shape = self.info, (self.rows, *self.info.shape)
-        self.dataset = set_aside(self.file, layout.layer_path(info), shape, self.dtype)
+        self.dataset = reserve(self.file, layout.layer_path(info), shape, self.dtype)
         self.place = self.dataset.id.get_offset()  # None of an empty array
-        digests = set_aside(self.file, layout.rows_path(info), (self.rows, 2), "<u8")
+        digests = reserve(self.file, layout.rows_path(info), (self.rows, 2), "<u8")
         self.digests_place = digests.id.get_offset()
 
     def append(self, a: Array, digests: Digests | None) -> None:

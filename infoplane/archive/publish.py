@@ -20,7 +20,7 @@ import numpy as np
 
 from infoplane.archive.layout import TMP_PREFIX, crc32
 from infoplane.errors import ArchiveError, ArchiveExists
-from infoplane.types.arrays import Json, Shape
+from infoplane.types.arrays import Array, Json, Shape
 
 LIBVER = ("v108", "v108")
 """HDF5 1.8 structures: readable by every tool since 2008, and every block of metadata carries its
@@ -152,8 +152,8 @@ def publishing(
             raise sink.error
         if durable:
             os.fsync(fd)
-        os.close(fd)
-        fd = -1
+        written, fd = fd, -1  # so that an interrupt right behind it does not have it closed twice
+        os.close(written)
         os.replace(tmp, target)
     except BaseException as error:
         if (
@@ -278,7 +278,7 @@ def _call_here(work: Callable[[], None]) -> None:
     work()
 
 
-def set_aside(file: h5py.File, path: str, shape: Shape, dtype: str) -> h5py.Dataset:
+def reserve(file: h5py.File, path: str, shape: Shape, dtype: str) -> h5py.Dataset:
     """Make a dataset whose bytes have their place in the file at once.
 
     They are filled by whoever asks for it (`Sink.put`), not by HDF5.
@@ -349,9 +349,7 @@ def put_meta(group: h5py.Group, name: str, text: str) -> None:
     )
 
 
-def put_array(
-    group: h5py.Group, key: str, a: np.ndarray[Any, Any]
-) -> Json:  # Any: every stored dtype; JSON
+def put_array(group: h5py.Group, key: str, a: Array) -> Json:
     """Write a storable array; return what a header says of it, for `array_entry` to read.
 
     Args:

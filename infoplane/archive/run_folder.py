@@ -73,7 +73,7 @@ def set_aside(run: Path, shards: Sequence[ShardName]) -> None:
     """Move shards to a new folder ``superseded-<n>``, where no reader looks; nothing is deleted.
 
     Raises:
-        ArchiveError: the disk refused; they are still where they were.
+        ArchiveError: the disk refused; those that were not moved are where they were.
     """
     if not shards:
         return

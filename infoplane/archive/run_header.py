@@ -15,9 +15,7 @@ import numpy as np
 from infoplane.archive import layout
 from infoplane.archive.probe import Probe
 from infoplane.archive.probe_file import write_probe
-from infoplane.archive.publish import (
-    publish_text,
-)
+from infoplane.archive.publish import publish_text
 from infoplane.archive.reader import open_archive
 from infoplane.errors import InputError
 from infoplane.types import LayerInfo
@@ -28,11 +26,11 @@ def publish_header(
     run: Path,
     table: tuple[LayerInfo, ...],
     probe: Probe,
-    config: Mapping[str, Any],
+    config: Mapping[str, Any],  # Any: JSON
     *,
     world_size: int,
     durable: bool,
-) -> Json:  # Any: JSON
+) -> Json:
     """Write probe.h5 and then run.json of a new run, and return the header.
 
     A folder with run.json is a run.

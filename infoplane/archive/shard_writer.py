@@ -12,11 +12,7 @@ from numpy.typing import ArrayLike
 from infoplane.archive import layout
 from infoplane.archive.layer_array import LayerArray
 from infoplane.archive.layout import ShardName
-from infoplane.archive.publish import (
-    Sink,
-    put_attrs,
-    put_meta,
-)
+from infoplane.archive.publish import Sink, put_attrs, put_meta
 from infoplane.archive.quiet_thread import QuietThread
 from infoplane.archive.run_header import utc_now
 from infoplane.errors import InputError
@@ -129,13 +125,13 @@ class ShardWriter:
         return self._layers[layer]
 
     def finish(self) -> list[Json]:
-        """Seal every array; the shard's table of arrays."""
+        """Seal every array; return the shard's table of them."""
         return [array.finish() for array in self._arrays.values()]
 
     def attach(self, name: str, record: Mapping[str, Any]) -> None:  # Any: JSON
-        """Attach a JSON record to the step, e.g.
+        """Attach a JSON record to the step, such as gradient statistics.
 
-        gradient statistics; read back by `Archive.extra`.
+        `Archive.extra` reads it back.
         """
         if name in self.extras:
             raise InputError(f"{name!r} is already attached to this step")

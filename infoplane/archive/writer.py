@@ -18,10 +18,7 @@ from infoplane.archive import layout
 from infoplane.archive.layout import ShardName
 from infoplane.archive.lock import WriterLock
 from infoplane.archive.make_probe import make_probe
-from infoplane.archive.publish import (
-    SinkFile,
-    publishing,
-)
+from infoplane.archive.publish import SinkFile, publishing
 from infoplane.archive.quiet_thread import QuietThread
 from infoplane.archive.run_folder import (
     make_run_folder,
@@ -253,7 +250,7 @@ class RunWriter:
         The shard is moved aside, never deleted.
 
         Raises:
-            ArchiveError: the disk refused; the step is still there.
+            ArchiveError: the disk refused; nothing is lost.
         """
         set_aside(self.path, [s for s in self._mine if s.step == step])
         self._mine = [s for s in self._mine if s.step != step]

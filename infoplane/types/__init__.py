@@ -28,9 +28,7 @@ from infoplane.types.findings import (
     Finding,
     Verdict,
 )
-from infoplane.types.text import (
-    printable,
-)
+from infoplane.types.text import printable
 from infoplane.types.variable import (
     SMALLEST,
     Kind,

@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]  # Any: every dtype
 Ids = NDArray[np.int64]
+"""Whole numbers that stand for things: rows, samples, positions, classes, equal values."""
 Mask = NDArray[np.bool_]
+"""Which of many are meant."""
 Digests = NDArray[np.uint64]
+"""128 bits for every row, shape ``(n, 2)``; equal rows have equal ones."""
 Shape = tuple[int, ...]
+"""Lengths of the axes of an array."""
 AnyPath = str | os.PathLike[str]
 Json = dict[str, Any]  # Any: whatever JSON holds
+"""An object of JSON: read from a file, or to be written to one."""
 
 
 def to_numpy(array: object) -> Array:
