@@ -94,9 +94,7 @@ def every(k: int) -> Every:
 
 
 def log_spaced(last: int, n: int = 60) -> At:
-    """Return about ``n`` steps from 0 to ``last``, equally spaced in log(step): 0, 1, 2, 3 ...
-
-    ``last``.
+    """Return about ``n`` steps from 0 to ``last``, equally spaced in log(step).
 
     The first steps are dense because rounding makes them coincide; the largest grid that leaves at
     most ``n`` distinct steps is taken, so small ``last`` gives every step and large ``last`` gives

@@ -276,10 +276,7 @@ def renyi(z: Rows, y: Sequence[int]) -> float:
 
 
 def hsic_unbiased(k: Rows, m: Rows) -> float:
-    """Song et al.
-
-    2012 as the mean over all quadruples of different rows: k_ij (m_ij + m_qr - 2 m_iq).
-    """
+    """The mean over all quadruples of different rows of k_ij (m_ij + m_qr - 2 m_iq) (Song 2012)."""
     n, total = len(k), 0.0
     others = range(n)
     for i in others:

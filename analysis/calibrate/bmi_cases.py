@@ -1,7 +1,6 @@
-"""The forty tasks of Czyz et al.
+"""The forty tasks of "Beyond normal" (Czyz and others 2023, arXiv 2306.11078).
 
-2023, "Beyond normal" (arXiv 2306.11078), by their definitions.
-
+They are made by their definitions there.
 The names are those of the paper, so that a table here can be laid beside the published one.
 """
 

@@ -29,12 +29,10 @@ def draw_side_by_side(
     sense: str | None = None,
     view: View | None = None,
 ) -> Figure:
-    """Draw several planes on equal axes, e.g.
-
-    ``{"train": a, "test": b}`` or one per run or activation.
+    """Draw several planes on equal axes: training and test rows, runs, activations.
 
     Args:
-        planes: by the name that stands above each.
+        planes: by the name that stands above each, ``{"train": a, "test": b}``.
         estimator: spec to draw; None takes each plane's first.
         sense: exact, point, upper or lower; None takes the first that is present.
         view: title of the figure, unit and limits of all.

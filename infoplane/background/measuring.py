@@ -49,9 +49,10 @@ class MeasuringProcess(CompanionProcess):
     at any time.
 
     Args:
-    run: the run's folder.
-    specs: what to measure, see `checked_specs`; none for what can answer at the first checkpoint.
-    max_overhead: share of one core until `finish`.
+        run: the run's folder.
+        specs: what to measure, see `checked_specs`; none for what can answer at the first
+            checkpoint.
+        max_overhead: share of one core until `finish`.
     """
 
     def __init__(
