@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 
 from infoplane.analysis.estimators import parse
-from infoplane.analysis.estimators.copies import without_copies, without_repeats
+from infoplane.analysis.estimators.copies import copy_groups, without_copies, without_repeats
+from infoplane.analysis.resampling.half_samples import random_halves
+from infoplane.analysis.resampling.permutation_null import permutation_null, permuted_rows
+from infoplane.analysis.resampling.resampled import Resampled
+from infoplane.analysis.resampling.slope import n_slope
 from infoplane.types import continuous, discrete
 
 
@@ -72,3 +78,65 @@ def test_a_unit_that_is_off_with_another_is_no_copy() -> None:
     x, z = (np.maximum(rng.normal(size=(100, 1)), 0) for _ in range(2))
     a, _, notes = without_repeats(continuous(x), continuous(z))
     assert a.n == 100 and not notes
+
+
+def _noisy_labels() -> tuple[np.ndarray, np.ndarray]:
+    """Two units, and labels that follow the first, of 300 rows."""
+    rng = np.random.default_rng(3)
+    z = rng.normal(size=(300, 2))
+    return z, (z[:, 0] + rng.normal(size=300) > 0).astype(int)
+
+
+@pytest.mark.parametrize("spec", ["knn", "ross", "mixed", "gauss", "kde:variance=0.3", "bin:range"])
+def test_copies_tighten_no_interval_and_no_null(spec: str) -> None:
+    """Four copies of every row read half the error, and a null of a third of its width."""
+    z, y = _noisy_labels()
+    resampled = Resampled(parse(spec), splits=8, null=20)
+    once, copied = (
+        resampled.estimate_plane_point(
+            None, continuous(np.tile(z, (times, 1))), discrete(np.tile(y, times))
+        )
+        for times in (1, 4)
+    )
+    for (_, one), (_, of_copies) in zip(once, copied, strict=True):
+        assert of_copies.bits == pytest.approx(one.bits)
+        assert of_copies.stderr == pytest.approx(one.stderr)
+        assert (of_copies.low, of_copies.high) == pytest.approx((one.low, one.high))
+        assert of_copies.null is not None and one.null is not None
+        assert astuple(of_copies.null) == pytest.approx(astuple(one.null))
+
+
+def test_copies_of_two_layers_tighten_no_interval() -> None:
+    z, _ = _noisy_labels()
+    x = z + np.random.default_rng(4).normal(size=z.shape)
+    once, copied = (
+        Resampled(parse("knn"), splits=8).estimate(
+            continuous(np.tile(x, (times, 1))), continuous(np.tile(z, (times, 1)))
+        )
+        for times in (1, 3)
+    )
+    assert copied.stderr == pytest.approx(once.stderr)
+    assert (copied.low, copied.high) == pytest.approx((once.low, once.high))
+
+
+def test_copies_fall_in_one_half_and_keep_one_label() -> None:
+    z, y = _noisy_labels()
+    order = np.random.default_rng(0).permutation(600)
+    rows = np.tile(np.arange(300), 2)[order]
+    groups = copy_groups(continuous(z[rows]), discrete(y[rows]))
+    assert groups is not None
+    (first,) = random_halves(600, 1, np.random.default_rng(0), groups=groups)
+    assert set(rows[first]).isdisjoint(rows[~first]) and first.sum() == 300
+    shuffled = y[rows][permuted_rows(600, groups, np.random.default_rng(0))]
+    assert all(len(set(shuffled[rows == row])) == 1 for row in range(300))
+    assert shuffled.sum() == 2 * y.sum()
+
+
+def test_copies_change_no_null_and_no_slope_that_is_asked_for_alone() -> None:
+    z, y = _noisy_labels()
+    nulls, slopes = [], []
+    for times in (1, 4):
+        of_rows = continuous(np.tile(z, (times, 1))), discrete(np.tile(y, times))
+        nulls.append(permutation_null("knn", *of_rows, draws=20, rng=np.random.default_rng(0)))
+        slopes.append(n_slope("knn", *of_rows, rng=np.random.default_rng(0)))
+    assert nulls[0] == nulls[1] and slopes[0] == slopes[1]

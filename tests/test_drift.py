@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from builders import one_step
+from builders import one_step, run_of
 from scipy import stats
 
 import infoplane as ip
@@ -174,6 +174,15 @@ def test_gaussian_fits_compare_different_halves_of_the_rows(rng: np.random.Gener
 def test_fewer_rows_than_neighbours_need_are_refused(rng: np.random.Generator) -> None:
     with pytest.raises(EstimatorError, match="drift wants at least 12 rows, got 11"):
         divergence(*rng.normal(size=(2, 11, 1)), rng=rng)
+
+
+@pytest.mark.parametrize("rows", [3, 5, 7, 11])
+def test_a_run_of_few_rows_is_refused_wherever_they_lie(tmp_path: Path, rows: int) -> None:
+    """Rows far from the reference's gave a bound instead, of 7 rows."""
+    values = np.linspace(0, 1, rows)[:, None]
+    run = run_of(tmp_path / "run", [{"z": values}, {"z": values**2 + 5}])
+    with pytest.raises(EstimatorError, match=f"drift wants at least 12 rows, got {rows}"):
+        ip.drift(run)
 
 
 Sampler = Callable[[np.random.Generator], np.ndarray]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,8 @@ from infoplane.analysis.estimators import parse
 from infoplane.analysis.measuring.plane_point import plane_points
 from infoplane.analysis.measuring.variables import input_variable, label_variable
 from infoplane.analysis.resampling.half_samples import rows_of_halves
-from infoplane.types import continuous
+from infoplane.archive import RunWriter
+from infoplane.types import LayerInfo, continuous
 
 
 def test_an_excess_that_never_varies_is_no_chance_and_one_of_codes_is_not_sampled(
@@ -70,6 +72,47 @@ def test_halves_are_disjoint_whole_and_drawn_anew_for_every_split(
         sorted(a + b) == list(range(11)) and len(a) == 5
         for a, b in zip(halves[::2], halves[1::2], strict=True)
     )
+
+
+def test_copies_of_a_row_fall_in_one_half_of_every_split(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    x = np.tile(rng.normal(size=(40, 2)), (2, 1))
+    path = tmp_path / "run"
+    layers = [LayerInfo("a", 0, "Linear", (2,))]
+    with RunWriter.create(path, layers=layers, x=x, y=np.arange(80) % 4) as run, run.step(0) as s:
+        s.append("a", 2 * x)
+    archive = ip.open_archive(path)
+    resampler = Resampler(
+        Evidence(ip.measure(archive, "bin:szt"), archive),
+        DPISettings(permutations=9, splits=4, seed=0),
+    )
+    for first in resampler.splits_of(0, 80):
+        assert first.sum() == 40 and (first[:40] == first[40:]).all()
+
+
+def test_copies_of_a_row_make_no_excess_significant(
+    rng: np.random.Generator, tmp_path: Path
+) -> None:
+    """Labels that 60 rows tell by chance are told by their copies too."""
+    x, y = rng.normal(size=(60, 1)), rng.integers(0, 2, 60)
+    found = []
+    for times in (1, 4):
+        path = tmp_path / f"run{times}"
+        layers = [LayerInfo(name, k, "Linear", (1,)) for k, name in enumerate("ab")]
+        rows = np.tile(np.arange(60), times)
+        with RunWriter.create(path, layers=layers, x=x[rows], y=y[rows]) as run, run.step(0) as s:
+            s.append("a", np.sign(x[rows]))
+            s.append("b", np.round(2 * x[rows]))
+        archive = ip.open_archive(path)
+        tester = Resampler(
+            Evidence(ip.measure(archive, "bin:saxe"), archive),
+            DPISettings(permutations=199, splits=4, seed=0),
+        )
+        chance = tester.test(0, "bin:saxe", "i_zy", "point", "a", "b", 0.05)
+        assert chance is not None
+        found.append(astuple(chance))
+    assert found[1] == pytest.approx(found[0])
 
 
 @pytest.mark.parametrize(

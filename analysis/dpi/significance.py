@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 import infoplane
 from infoplane.analysis.dpi.settings import DPISettings
+from infoplane.analysis.estimators.copies import first_of_every, groups_of_codes
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
@@ -164,6 +165,15 @@ class Resampler:
         y = None if archive is None else label_variable(archive)
         return row_codes(y.values) if y is not None and y.kind == "discrete" else None
 
+    @cached_property
+    def _copies(self) -> Codes | None:
+        """Which rows are one input with one label, as `groups_of_codes` has it."""
+        archive, y = self.evidence.archive, self._labels
+        if archive is None:
+            return None
+        columns = [archive.row_ids] if y is None else [archive.row_ids, y]
+        return groups_of_codes(row_codes(np.column_stack(columns)))
+
     def prepare(self, groups: Iterable[Iterable[Cell]]) -> Iterator[None]:
         """Estimate the halves of these cells, which have no codes, on all cores.
 
@@ -202,7 +212,8 @@ class Resampler:
         se, half = float(np.std(differences, ddof=1)), float(differences.mean())
         ti, tj = self.evidence.codes(step, up, spec), self.evidence.codes(step, down, spec)
         if ti is not None and tj is not None and quantity == "i_zy" and self._labels is not None:
-            y = self._labels
+            rows = np.arange(len(ti)) if self._copies is None else first_of_every(self._copies)
+            ti, tj, y = ti[rows], tj[rows], self._labels[rows]
             p = permutation_p(
                 ti, tj, y, draws=self.settings.permutations, seed=self.settings.seed + step
             )
@@ -282,10 +293,12 @@ class Resampler:
         return in_order(points, enumerate(rows_of_halves(splits)))
 
     def splits_of(self, step: int, n: int) -> list[NDArray[np.bool_]]:
-        """Return the random splits of this step."""
-        return balanced_halves(
-            n, self.settings.splits, np.random.default_rng([self.settings.seed, step])
-        )
+        """Return the random splits of this step; copies of a row fall in one half."""
+        rng, groups = np.random.default_rng([self.settings.seed, step]), self._copies
+        if groups is None:
+            return balanced_halves(n, self.settings.splits, rng)
+        kinds = int(groups.max()) + 1
+        return [first[groups] for first in balanced_halves(kinds, self.settings.splits, rng)]
 
     def _halves_of_codes(self, step: int) -> list[tuple[NDArray[np.int64], dict[str, Codes]]]:
         """Return halves with the codes of their row ids and labels; those of one step are held."""

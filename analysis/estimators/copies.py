@@ -29,19 +29,47 @@ def without_copies(a: Variable, b: Variable) -> tuple[Variable, Variable, list[s
         a: shape ``(n, da)``.
         b: shape ``(n, db)``.
     """
-    if a.kind == b.kind == "discrete":
+    groups = copy_groups(a, b)
+    if groups is None:
         return a, b, []
-    pairs = row_codes(np.column_stack([codes_of(a), codes_of(b)]))
-    counts = counts_of(pairs)
-    times = int(np.gcd.reduce(counts))
-    distinct = len(pairs) // times
-    if times == 1 or distinct < max(_FEWEST, _ROWS_PER_COPY * times):
-        return a, b, []
-    rows = _first_of_every(pairs, times)
+    rows = np.sort(first_of_every(groups))
     once_a, once_b = a.take(rows), b.take(rows)
     if any(_lonely(once) > _lonely(all_rows) for once, all_rows in ((once_a, a), (once_b, b))):
         return a, b, []
-    return once_a, once_b, [f"every row comes {times} times, counted once: {distinct} rows"]
+    times = a.n // len(rows)
+    return once_a, once_b, [f"every row comes {times} times, counted once: {len(rows)} rows"]
+
+
+def copy_groups(*variables: Variable) -> NDArray[np.int64] | None:
+    """Return which rows are one row of a sample, shape ``(n,)``, where all come equally often.
+
+    Rows of one number 0..K-1 are equal in all variables. None where there are no copies, where rows
+    are so few that equal counts are chance, and of discrete variables alone: symbols repeat.
+
+    Args:
+        variables: paired rows, shape ``(n, dim)`` each.
+    """
+    if all(v.kind == "discrete" for v in variables):
+        return None
+    if any(_common_count(v.values[:, 0]) == 1 for v in variables):
+        return None  # found without reading the other units
+    return groups_of_codes(row_codes(np.column_stack([codes_of(v) for v in variables])))
+
+
+def groups_of_codes(codes: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """Return `copy_groups` of rows that are equal where their dense codes are, shape ``(n,)``."""
+    times = int(np.gcd.reduce(counts_of(codes)))
+    distinct = len(codes) // times
+    if times == 1 or distinct < max(_FEWEST, _ROWS_PER_COPY * times):
+        return None
+    groups = np.empty(len(codes), np.int64)
+    groups[np.argsort(codes, kind="stable")] = np.arange(len(codes)) // times
+    return groups
+
+
+def first_of_every(groups: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the first row of each of K groups, shape ``(K,)``."""
+    return np.asarray(np.unique(groups, return_index=True)[1])
 
 
 def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[str]]:
@@ -71,13 +99,9 @@ def without_repeats(a: Variable, b: Variable) -> tuple[Variable, Variable, list[
     return a.take(rows), b.take(rows), [note]
 
 
-def _first_of_every(codes: NDArray[np.int64], times: int) -> NDArray[np.int64]:
-    """Return every ``times``-th row of equal codes, ascending."""
-    order = np.argsort(codes, kind="stable")
-    counts = counts_of(codes)
-    starts = np.repeat(np.cumsum(counts) - counts, counts)
-    occurrence = np.arange(len(codes)) - starts
-    return np.sort(order[occurrence % times == 0])
+def _common_count(values: NDArray[np.generic]) -> int:
+    """Return the greatest number that divides how often each value of ``(n,)`` comes."""
+    return int(np.gcd.reduce(np.unique(values, return_counts=True)[1]))
 
 
 def _lonely(v: Variable) -> int:

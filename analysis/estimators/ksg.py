@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.atoms import apart_bits
 from infoplane.analysis.estimators.combined import combined_bits
+from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.entropies import counts_of
 from infoplane.analysis.estimators.neighbour_formulas import (
     ksg_bits,
@@ -59,8 +60,10 @@ def slowest_bias(a: Variable, b: Variable) -> float:
     A ball of k neighbours in d dimensions reaches (k/n)^(1/d) far.
 
     1 for one scalar and symbols, 1/2 for two scalars; in more dimensions it is 1/d, and 1/2 is
-    said, since no interval could reach there. A variable all of whose values repeat is symbols.
+    said, since no interval could reach there. A variable all of whose values repeat is symbols,
+    unless its rows are copies.
     """
+    a, b, _ = without_copies(a, b)
     dims = sum(
         v.dim
         for v in (a, b)

@@ -12,8 +12,20 @@ from infoplane.errors import InputError
 from infoplane.types import Variable
 
 
-def random_halves(n: int, splits: int, rng: np.random.Generator) -> list[NDArray[np.bool_]]:
-    """Return for each random split of n rows in two, which are in its first half."""
+def random_halves(
+    n: int, splits: int, rng: np.random.Generator, *, groups: NDArray[np.int64] | None = None
+) -> list[NDArray[np.bool_]]:
+    """Return for each random split of n rows in two, which are in its first half.
+
+    Args:
+        n: number of rows.
+        splits: number of splits.
+        rng: draws them.
+        groups: of each row, shape ``(n,)``: rows of one number fall in one half; None for rows
+            that fall by themselves.
+    """
+    if groups is not None:
+        return [first[groups] for first in random_halves(int(groups.max()) + 1, splits, rng)]
     found = []
     for _ in range(splits):
         first = np.zeros(n, bool)
@@ -102,8 +114,16 @@ def half_sample_values(
     *,
     splits: int = 10,
     rng: np.random.Generator,
+    groups: NDArray[np.int64] | None = None,
 ) -> list[float]:
     """Return ``value`` on both halves of every random split of n rows.
+
+    Args:
+        value: of row numbers, shape ``(m,)``.
+        n: number of rows.
+        splits: number of splits.
+        rng: draws them.
+        groups: see `random_halves`.
 
     Raises:
         InputError: fewer than 8 rows or 2 splits.
@@ -114,5 +134,5 @@ def half_sample_values(
         )
     found = []
     for _ in range(splits):
-        found += [value(rows) for rows in rows_of_halves(random_halves(n, 1, rng))]
+        found += [value(rows) for rows in rows_of_halves(random_halves(n, 1, rng, groups=groups))]
     return found

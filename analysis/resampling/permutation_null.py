@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.copies import copy_groups, first_of_every
 from infoplane.analysis.estimators.spec import parse
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
@@ -21,7 +23,8 @@ def permutation_null(
 ) -> Null:
     """Return the null of I(Z;Y): the estimator on permuted labels.
 
-    ``value`` is the estimate to compare with; computed when left out.
+    Copies of a row keep one label: they are no evidence against the null. ``value`` is the
+    estimate to compare with; computed when left out.
 
     Example:
         >>> from infoplane.analysis.estimators import Plugin
@@ -34,10 +37,28 @@ def permutation_null(
         raise InputError(f"expected at least one permutation, got {draws}")
     estimator = parse(estimator)
     observed = estimator.estimate(z, y, rng=rng).bits if value is None else value
-    return null_from(
-        [estimator.estimate(z, y.take(rng.permutation(y.n)), rng=rng).bits for _ in range(draws)],
-        observed,
-    )
+    groups = copy_groups(z, y)
+    values = []
+    for _ in range(draws):
+        shuffled = y.take(permuted_rows(y.n, groups, rng))
+        values.append(estimator.estimate(z, shuffled, rng=rng).bits)
+    return null_from(values, observed)
+
+
+def permuted_rows(
+    n: int, groups: NDArray[np.int64] | None, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return a random order of n rows, shape ``(n,)``, that keeps copies together.
+
+    Args:
+        n: number of rows.
+        groups: of each row, equally many rows each, shape ``(n,)``; None where none are copies.
+        rng: draws the order.
+    """
+    if groups is None:
+        return rng.permutation(n)
+    first = first_of_every(groups)
+    return np.asarray(rng.permutation(first)[groups])
 
 
 def null_from(values: list[float], observed: float) -> Null:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from infoplane.analysis.estimators.copies import copy_groups
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.analysis.measuring.plane_point import plane_points
 from infoplane.analysis.resampling.half_samples import (
@@ -17,7 +18,7 @@ from infoplane.analysis.resampling.half_samples import (
     rows_of_halves,
 )
 from infoplane.analysis.resampling.intervals import Nearer, with_interval
-from infoplane.analysis.resampling.permutation_null import null_from
+from infoplane.analysis.resampling.permutation_null import null_from, permuted_rows
 from infoplane.contract import (
     Estimator,
     HasBiasExponent,
@@ -100,6 +101,7 @@ class Resampled:
                 a.n,
                 splits=self.splits,
                 rng=rng,
+                groups=copy_groups(a, b),
             )
             nearer = self._fewer.estimate(a, b, rng=rng).bits if self._fewer is not None else None
             one = self._interval(one, halves, nearer, a, b)
@@ -172,7 +174,8 @@ class Resampled:
         self, x: Variable | None, z: Variable, y: Variable | None, rng: np.random.Generator
     ) -> Iterator[Points]:
         """Yield the points of both halves of every split, from a shared pass where there is one."""
-        splits = random_halves(z.n, self.splits, rng)
+        groups = copy_groups(z, *(v for v in (x, y) if v is not None))
+        splits = random_halves(z.n, self.splits, rng, groups=groups)
         if (every := halves_from_one_pass(self.inner, x, z, y, splits, rng)) is not None:
             yield from every
             return
@@ -184,7 +187,7 @@ class Resampled:
         self, found: Points, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
     ) -> Points:
         values: list[list[float]] = [[] for _ in found]
-        for shuffled in self._shuffled(z, y, rng):
+        for shuffled in self._shuffled(x, z, y, rng):
             for k, e in zip(
                 [k for k, (q, _) in enumerate(found) if q == "i_zy"], shuffled, strict=True
             ):
@@ -195,14 +198,16 @@ class Resampled:
         ]
 
     def _shuffled(
-        self, z: Variable, y: Variable, rng: np.random.Generator
+        self, x: Variable | None, z: Variable, y: Variable, rng: np.random.Generator
     ) -> Iterator[list[Estimate]]:
         """Yield the points of I(Z;Y) under every permutation of the labels.
 
         From a shared pass where the family has one.
         """
-        orders = [rng.permutation(y.n) for _ in range(self.null)]
-        if isinstance(self.inner, SharesLabels) and y.kind == "discrete" and z.kind == "continuous":
+        groups = copy_groups(z, y)
+        orders = [permuted_rows(y.n, groups, rng) for _ in range(self.null)]
+        labelled = y.kind == "discrete" and z.kind == "continuous"
+        if isinstance(self.inner, SharesLabels) and x is not None and labelled:
             codes = row_codes(y.values)
             every = self.inner.estimate_labels(z, [codes[order] for order in orders], rng=rng)
         elif isinstance(self.inner, HasCodes) and y.kind == "discrete":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from infoplane.analysis.estimators.copies import without_copies
 from infoplane.analysis.estimators.spec import parse
 from infoplane.analysis.resampling.intervals import RISING
 from infoplane.contract import Estimator
@@ -43,7 +44,7 @@ def n_slope(
     splits: int = 4,
     rng: np.random.Generator,
 ) -> Slope:
-    """Return the estimate over random quarters, halves and all of the rows.
+    """Return the estimate over random quarters, halves and all of the rows, copies once.
 
     Raises:
         InputError: fewer than 32 rows.
@@ -56,6 +57,7 @@ def n_slope(
         >>> n_slope(KSG(), continuous(x), continuous(np.tanh(x)), rng=rng).rising
         True
     """
+    a, b, _ = without_copies(a, b)
     if a.n < 32:
         raise InputError(f"a slope over n, n/2 and n/4 needs at least 32 rows, got {a.n}")
     estimator = parse(estimator)

@@ -28,6 +28,7 @@ from infoplane.analysis.studies.paired_divergence import (
     Method,
     choose_method,
     divergence,
+    require_rows,
 )
 from infoplane.errors import InputError
 
@@ -101,8 +102,8 @@ def drift(
     ``binned`` is a mean of one-dimensional divergences and sees no change of dependence.
 
     Raises:
-        InputError: unknown layers or steps; fewer than 2 checkpoints; ``knn`` on rows that repeat;
-            ``gauss`` on rows that are not Gaussian.
+        InputError: unknown layers or steps; fewer than 2 checkpoints; ``knn`` on rows that repeat.
+        EstimatorError: fewer than 12 rows; ``gauss`` on rows that are not Gaussian.
     """
     archive = open_run(archive)
     if method not in METHODS or splits < 1:
@@ -131,6 +132,7 @@ def _drift(
     p: Floats, q: Floats, method: Method, splits: int, rng: Generator
 ) -> tuple[Divergence, str]:
     """Return the divergence of one pair of checkpoints, and what to note about it."""
+    require_rows(p)
     how = choose_method(p, q) if method == "auto" else method
     if how == "knn" and (share := out_of_reach(p, q)):
         bound = Divergence(*bound_of_reach(share, len(p)), how)

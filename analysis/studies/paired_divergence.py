@@ -83,8 +83,7 @@ def divergence(
         EstimatorError: fewer than 12 rows, rows of p where q has none, or a Gaussian fit that the
             rows speak against.
     """
-    if len(p) < _FEWEST:
-        raise EstimatorError(f"drift wants at least {_FEWEST} rows, got {len(p)}")
+    require_rows(p)
     how = choose_method(p, q) if method == "auto" else method
     if how == "gauss" and (reason := gaussian_reason(p, q)):
         raise EstimatorError(
@@ -100,6 +99,16 @@ def divergence(
         return Divergence(bits, chance, how)
     finer = float(np.mean([_cross(p, q, _finer_cells, half) for half in halves]))
     return Divergence(bits, float(np.hypot(chance, max(abs(finer - bits), shortfall))), how)
+
+
+def require_rows(p: Floats) -> None:
+    """Refuse samples of which a half does not hold the neighbours of a row.
+
+    Raises:
+        EstimatorError: fewer than 12 rows.
+    """
+    if len(p) < _FEWEST:
+        raise EstimatorError(f"drift wants at least {_FEWEST} rows, got {len(p)}")
 
 
 def choose_method(p: Floats, q: Floats) -> Method:
