@@ -208,6 +208,34 @@ def test_the_chain_is_tested_token_by_token(model: CausalModel, record: Record) 
     assert any("other positions" in reason for reason in reasons)
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_no_layer_of_sentences_of_unequal_length_is_called_random(
+    model: CausalModel, record: Record, side: str
+) -> None:
+    ids, lengths = sentences()
+    chain = record(model, padded(ids, lengths, 12, side), rows="token").chain
+    assert chain is not None and chain.noisy == ()
+
+
+class MeanOfTheBatch(nn.Module):
+    """Every token knows the mean of its place over the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.head = nn.Embedding(VOCABULARY, 8), nn.Linear(8, 3)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        x = self.tokens(input_ids)
+        return self.head(x + x.mean(0, keepdim=True))
+
+
+def test_a_token_that_depends_on_other_sentences_is_said(record: Record) -> None:
+    torch.manual_seed(0)
+    ids, lengths = sentences()
+    chain = record(MeanOfTheBatch(), padded(ids, lengths, 9, "right"), rows="token").chain
+    assert chain is not None and chain.coupled == ("head",)
+
+
 def test_settings_choose_among_the_tokens(model: CausalModel, record: Record) -> None:
     ids, lengths = sentences()
     probe = padded(ids, lengths, 9, "left")

@@ -100,7 +100,7 @@ class Bench:
 
         def visit(site: Site, value: Any) -> Any:  # Any: layer output
             tensor = tensor_of(site, value)
-            here = self.focus.look(site, tensor.detach())[:count]
+            here = self.focus.look(site, tensor.detach(), count)[:count]
             if see is None:
                 here = arrived[site.name] = here.clone()
             else:
@@ -112,7 +112,7 @@ class Bench:
             rows_there = wanted[site.name](here)
             if self.batch is not None:
                 rows_there = rows_there[repeated]
-            new = self.focus.put(site, tensor.detach(), rows_there)
+            new = self.focus.put(site, tensor.detach(), rows_there, count)
             return self._replace(site, value, tensor, new)
 
         if not carry:

@@ -42,12 +42,19 @@ class Focus(Protocol):
         """Return numbers of two sets of samples that differ, about ``rows`` of each."""
         ...
 
-    def look(self, site: Site, tensor: Tensor) -> Tensor:
-        """Return the rows in ``(samples, *raw_shape)``."""
+    def look(self, site: Site, tensor: Tensor, count: int) -> Tensor:
+        """Return the rows in ``(samples, *raw_shape)``.
+
+        Args:
+            site: the layer.
+            tensor: its own, of all samples shown.
+            count: samples of the run, before they are repeated to fill a batch; those of a pair
+                stand side by side.
+        """
         ...
 
-    def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
-        """Return the layer's own ``tensor`` with these rows in place of its own."""
+    def put(self, site: Site, tensor: Tensor, rows: Tensor, count: int) -> Tensor:
+        """Return the layer's own ``tensor`` with these rows in place of its own; see `look`."""
         ...
 
 
@@ -64,11 +71,11 @@ class WholeSamples:
         """
         return two_sets(probe, rows)
 
-    def look(self, site: Site, tensor: Tensor) -> Tensor:
+    def look(self, site: Site, tensor: Tensor, count: int) -> Tensor:
         """Return all rows."""
         return tensor
 
-    def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
+    def put(self, site: Site, tensor: Tensor, rows: Tensor, count: int) -> Tensor:
         """Return all rows."""
         return rows
 
@@ -94,21 +101,27 @@ class OnePosition:
         """Return the pairs that have a position in common."""
         return self.first, self.second
 
-    def look(self, site: Site, tensor: Tensor) -> Tensor:
+    def look(self, site: Site, tensor: Tensor, count: int) -> Tensor:
         """Return the one position of every sample."""
         flat = self.rows.flat(site, tensor)
-        return flat[torch.arange(len(flat)), self._repeated(len(flat))]
+        return flat[torch.arange(len(flat)), self._places(len(flat), count)]
 
-    def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
+    def put(self, site: Site, tensor: Tensor, rows: Tensor, count: int) -> Tensor:
         """Put rows in their places; the other positions stay."""
         changed = tensor.clone()
         flat = self.rows.flat(site, changed, view=True)
-        flat[torch.arange(len(rows)), self._repeated(len(rows))] = rows
+        flat[torch.arange(len(rows)), self._places(len(rows), count)] = rows
         return changed
 
-    def _repeated(self, count: int) -> Tensor:
-        """The positions of a batch that repeats the samples."""
-        return self.position[torch.arange(count) % len(self.position)]
+    def _places(self, shown: int, count: int) -> Tensor:
+        """Return the position of every sample shown, shape ``(shown,)``: both of a pair have one.
+
+        Args:
+            shown: samples of the forward; they repeat those of the run where a batch is to be full.
+            count: samples of the run: one or both of every pair.
+        """
+        each = count // len(self.position)
+        return self.position[torch.arange(shown) % count // each]
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,11 +141,11 @@ class SomeNodes:
         """Return the graph, and the same graph with the features of its nodes in another order."""
         return np.arange(probe.n), np.roll(np.arange(probe.n), 1)[::-1].copy()
 
-    def look(self, site: Site, tensor: Tensor) -> Tensor:
+    def look(self, site: Site, tensor: Tensor, count: int) -> Tensor:
         """Return these nodes."""
         return tensor[self.nodes]
 
-    def put(self, site: Site, tensor: Tensor, rows: Tensor) -> Tensor:
+    def put(self, site: Site, tensor: Tensor, rows: Tensor, count: int) -> Tensor:
         """Put rows in their places; the other nodes stay."""
         changed = tensor.clone()
         changed[self.nodes] = rows
