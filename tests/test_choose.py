@@ -40,6 +40,26 @@ def test_bounded_narrow_layers_get_the_bins_of_the_papers(tmp_path: Path) -> Non
     assert chosen.specs[0] == "bin:szt" and "[-1, 1]" in chosen.reason
 
 
+def test_scores_of_classes_beyond_the_bins_are_named(tmp_path: Path) -> None:
+    network = _mlp(nn.Tanh, 6, 2, 2, 3)
+    with torch.no_grad():
+        network[-1].weight *= 20
+    chosen = choose_estimators(_run(network, _rows(3000, 6), tmp_path / "run"))
+    assert chosen.specs[0] == "bin:szt" and "activations but those of 4 lie" in chosen.reason
+
+
+def test_predictions_of_a_continuous_target_lie_within_the_bins(tmp_path: Path) -> None:
+    network, x = _mlp(nn.Tanh, 6, 2, 2, 1), _rows(3000, 6)
+    with torch.no_grad():
+        network[-1].bias += 5
+    probe = (x, x.sum(1) + 5)
+    with ip.Recorder(
+        network, probe=probe, to=tmp_path / "run", y_kind="continuous", verbose=False, chain=False
+    ) as recorder:
+        recorder.step(1)
+    assert "bin:szt" not in choose_estimators(tmp_path / "run").specs
+
+
 def test_unbounded_layers_never_get_bins_on_the_unit_range(tmp_path: Path) -> None:
     chosen = choose_estimators(_run(_mlp(nn.ReLU, 6, 2, 2, 3), _rows(3000, 6), tmp_path / "run"))
     assert "bin:szt" not in chosen.specs and chosen.specs[0].startswith("bin:range")

@@ -75,8 +75,8 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
     """Return estimators whose numbers can move on this run, the one to draw first.
 
     A few layers of the first, middle and last checkpoint are tried on at most 1000 rows. Bins come
-    first where some can answer: those on [-1, 1] where all values lie there, else cells over the
-    range of each layer. Then the finest kernel width that can answer. ``exact`` always comes along:
+    first where some can answer: those on [-1, 1] where all values lie there (those of logits may
+    not), else cells over the range of each layer. Then the finest kernel width that can answer. ``exact`` always comes along:
     it says what is lost whatever the resolution.
 
     Args:
@@ -107,7 +107,7 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
     checkpoints = [samples for samples in checkpoints if samples]
     samples = list(chain.from_iterable(checkpoints))
     inputs = discrete(archive.row_ids[rows], "X")
-    bins: tuple[str, ...] = (UNIT_RANGE_BINS,) if _within_unit_range(samples) else ()
+    bins: tuple[str, ...] = (UNIT_RANGE_BINS,) if _fits_unit_range(samples, archive) else ()
     bins += () if growing else RANGE_BINS
     answering = [_finest(candidates, checkpoints, inputs) for candidates in (bins, KERNELS)]
     finest = [spec for spec in answering if spec is not None]
@@ -162,14 +162,23 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:  # Any: rows, steps o
     return [items[k] for k in np.linspace(0, len(items) - 1, most).round().astype(int)]
 
 
-def _within_unit_range(samples: Sequence[Variable]) -> bool:
-    """Return whether bins on [-1, 1] lose nothing.
+def _fits_unit_range(samples: Sequence[Variable], archive: Archive) -> bool:
+    """Return whether bins on [-1, 1] lose nothing that is asked for.
 
-    The last layer looked at, often logits, may exceed them.
+    The last layer looked at may exceed them where it gives scores of classes: not where it gives
+    values of a continuous target.
     """
+    beyond = _beyond_unit_range(samples)
+    if not beyond:
+        return bool(samples)
     names = list(dict.fromkeys(sample.name for sample in samples))
-    inner = [s for s in samples if s.name != names[-1]] if len(names) > 1 else samples
-    return bool(inner) and all(sample.largest <= 1 for sample in inner)
+    logits = names[-1:] if len(names) > 1 and archive.y_kind != "continuous" else []
+    return beyond == logits
+
+
+def _beyond_unit_range(samples: Sequence[Variable]) -> list[str]:
+    """Return the layers with values outside [-1, 1]."""
+    return list(dict.fromkeys(sample.name for sample in samples if sample.largest > 1))
 
 
 def _finest(
@@ -250,7 +259,8 @@ def _resolves(plain: Estimator, fitted: Estimator, inputs: Variable, sample: Var
 
 def _reason(first: str, samples: Sequence[Variable]) -> str:
     if first == UNIT_RANGE_BINS:
-        return "activations lie in [-1, 1], where these bins are below their ceiling"
+        beyond = "".join(f" but those of {name}" for name in _beyond_unit_range(samples))
+        return f"activations{beyond} lie in [-1, 1], where these bins are below their ceiling"
     if first in RANGE_BINS:
         return "cells cover the range of each layer, as fine as its rows allow"
     widest = max(sample.dim for sample in samples)
