@@ -120,6 +120,13 @@ def test_saturated_points_are_hollow() -> None:
     assert not np.all(artists(ax, "points-1")[0].get_facecolors()[-1, :3] == 1)  # type: ignore[attr-defined]
 
 
+def test_the_last_mark_is_crossed_where_it_is_saturated() -> None:
+    ax = plot_plane(make_plane(), ax=fresh())
+    (cross,), (last,) = artists(ax, "last-cross-0"), artists(ax, "last-0")
+    assert cross.get_xydata() == pytest.approx(last.get_xydata())  # type: ignore[attr-defined]
+    assert cross.get_zorder() >= last.get_zorder() and not artists(ax, "last-cross-1")
+
+
 def test_flags_join_the_two_layers_at_their_checkpoint() -> None:
     plane = make_plane()
     ax = plot_plane(plane, DPIReport(9, (finding("violation"),)), ax=fresh())

@@ -219,7 +219,10 @@ def _draw_null(ax: Axes, path: Trajectory, null: Interval, index: int) -> None:
 def _draw_ends(
     ax: Axes, path: Trajectory, index: int, tones: Tones, size: float, shape: int
 ) -> None:
-    """Draw a small open ring at the first checkpoint and the layer's own shape at the last."""
+    """Draw a small open ring at the first checkpoint and the layer's own shape at the last.
+
+    The last mark is crossed where it is saturated.
+    """
     ax.plot(
         path.x[0],
         path.y[0],
@@ -244,3 +247,15 @@ def _draw_ends(
         zorder=5,
         gid=f"last-{index}",
     )
+    if path.saturated and path.saturated[-1]:
+        ax.plot(
+            path.x[-1],
+            path.y[-1],
+            marker="x",
+            ms=size / 2,
+            mec="black",
+            mew=0.8,
+            ls="none",
+            zorder=5,
+            gid=f"last-cross-{index}",
+        )
