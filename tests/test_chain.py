@@ -27,6 +27,13 @@ def _chain(build: Callable[[], nn.Module], x: object, layers: object, **options:
     return chain
 
 
+def test_a_layer_is_no_pair_with_itself() -> None:
+    layers = ["0", "1", "2"]
+    net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+    chain = _chain(lambda: net, _x(20, 4), layers)
+    assert (chain.count("cut"), chain.count("no-path")) == (3, 3)
+
+
 class ResBlock(nn.Module):
     def __init__(self, d: int) -> None:
         super().__init__()

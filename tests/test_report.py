@@ -160,6 +160,13 @@ def test_the_summary_reports_the_drop_and_its_limits() -> None:
     )
 
 
+def test_the_summary_says_whether_labels_are_continuous_or_missing() -> None:
+    plane = replace(make_plane(), h_y_bits=None)
+    unlabelled = replace(plane, points=tuple(p for p in plane if p.quantity == "i_xz"))
+    assert "Y is continuous" in summarise(plane)[0][0]
+    assert "no labels" in summarise(unlabelled)[0][0]
+
+
 def test_the_summary_names_saturation_reduction_and_failures() -> None:
     base = make_plane(("a",))
     saturated = tuple(

@@ -290,7 +290,10 @@ class Evidence:
                     "chain"
                 )
         if chain is None:
-            return "no chain certificate: capture with the interchange test, or compare by eye"
+            return (
+                "no chain certificate: capture with the interchange test, say chain= when you "
+                "import arrays, or compare by eye"
+            )
         if chain.separates(up, down):
             return noise_between(chain, up, down)
         if chain.declared:

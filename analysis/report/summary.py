@@ -65,7 +65,9 @@ def _extent(plane: Plane) -> Sentence:
         f"checkpoints from step {steps[0]} to {steps[-1]}"
     )
     if plane.h_y_bits is None:
-        return Sentence(f"{size}, no labels.")
+        labelled = any(point.quantity == "i_zy" for point in plane)
+        labels = f"{plane.row_info.y} is continuous" if labelled else "no labels"
+        return Sentence(f"{size}, {labels}.")
     return Sentence(f"{size}, H({plane.row_info.y}) = {plane.h_y_bits:.4g} bits.")
 
 

@@ -141,8 +141,9 @@ class Chain:
         return any("declared" in row for row in self.matrix)
 
     def count(self, relation: str) -> int:
-        """Return how many pairs of layers have a relation."""
-        return sum(row.count(relation) for row in self.matrix)
+        """Return how many pairs of two layers have a relation, read in both directions."""
+        pairs = sum(row.count(relation) for row in self.matrix)
+        return pairs - sum(row[place] == relation for place, row in enumerate(self.matrix))
 
     def covers(self, step: int) -> bool:
         """Return whether the test ran on the weights of this checkpoint, or on later ones."""
