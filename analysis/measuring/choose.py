@@ -76,8 +76,8 @@ def choose_estimators(archive: Archive | str | Path, *, growing: bool = False) -
 
     A few layers of the first, middle and last checkpoint are tried on at most 1000 rows. Bins come
     first where some can answer: those on [-1, 1] where all values lie there (those of logits may
-    not), else cells over the range of each layer. Then the finest kernel width that can answer. ``exact`` always comes along:
-    it says what is lost whatever the resolution.
+    not), else cells over the range of each layer. Then the finest kernel width that can answer.
+    ``exact`` always comes along: it says what is lost whatever the resolution.
 
     Args:
         archive: from `infoplane.open_archive`, or its path.
