@@ -22,9 +22,11 @@ class LowerBound:
     """Lower bounds of I(Z;Y) in bits at one checkpoint.
 
     Attributes:
-        output: the layer whose logits were read. error: its error rate on the rows used. rows: how
-            many (held-out ones where the split says).
-        fano_bits: ``H(Y) - h(Pe) - Pe log2(K - 1)``. cross_entropy_bits: ``H(Y) - CE``, CE in bits.
+        output: the layer whose logits were read.
+        error: its error rate on the rows used.
+        rows: how many (held-out ones where the split says).
+        fano_bits: ``H(Y) - h(Pe) - Pe log2(K - 1)``.
+        cross_entropy_bits: ``H(Y) - CE``, CE in bits.
     """
 
     output: str

@@ -166,7 +166,8 @@ def expectation(
     """Return E f by n samples, and its standard error, in the units of f.
 
     Args:
-        f: from rows ``(n, ...)`` to values ``(n,)``. sample: draws that many rows.
+        f: from rows ``(n, ...)`` to values ``(n,)``.
+        sample: draws that many rows.
 
     Example:
         >>> rng = np.random.default_rng(0)

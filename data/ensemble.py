@@ -39,9 +39,10 @@ def classify_together(
 
     Args:
         models: the same architecture, without buffers; trained in place.
-        x, y: all rows and their labels. trains: per member the mask of its training rows; equally
-            many each.
-        epochs, lr, batch, optimiser: as for `classify`. seeds: of the members' shuffles.
+        x, y: all rows and their labels.
+        trains: per member the mask of its training rows; equally many each.
+        epochs, lr, batch, optimiser: as for `classify`.
+        seeds: of the members' shuffles.
         on_epoch: per member, called as ``on_epoch[k](epoch, metrics)`` after every epoch.
 
     Raises:
@@ -101,7 +102,8 @@ class _Stacked:
         Shape ``(members,)`` each.
 
         Args:
-            inputs: shape ``(members, batch, ...)``. labels: shape ``(members, batch)``.
+            inputs: shape ``(members, batch, ...)``.
+            labels: shape ``(members, batch)``.
         """
         logits = self._forward(self._parameters, inputs)  # (members, batch, classes)
         losses = nn.functional.cross_entropy(

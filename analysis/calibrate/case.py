@@ -64,7 +64,8 @@ class Case:
     """Two variables with known mutual information.
 
     Attributes:
-        name: unique. family: one of `FAMILIES`.
+        name: unique.
+        family: one of `FAMILIES`.
         draw: ``(n, rng)`` to n paired rows.
         truth: computes I(A;B) in bits; infinite for a deterministic map of a continuous input.
         how: where the truth comes from, in words.

@@ -65,12 +65,13 @@ class Score:
     """An estimator on one family or case.
 
     Attributes:
-        bias, error: mean and mean absolute difference from the truth in bits; stderr: of ``error``
-            over draws. None where there is no truth to differ from.
+        bias, error: mean and mean absolute difference from the truth in bits; None where there is
+            no truth to differ from.
+        stderr: of ``error`` over draws; None there too.
         coverage: share of 95 % intervals that hold the truth, over ``intervals`` low-dimensional
             trials; None without intervals.
-        trials, refused: how many were made, and how many of them the estimator refused. seconds:
-            mean of a trial.
+        trials, refused: how many were made, and how many of them the estimator refused.
+        seconds: mean of a trial.
     """
 
     estimator: str

@@ -51,8 +51,8 @@ def calibrate(
         cases: families, names, globs or cases of your own; the whole bank by default.
         judges: the cases kept aside instead, on which nothing was ever tuned.
         bank: where names of cases are looked up: "own", or a published one of `BANKS`.
-        n: rows of a draw; those of the bank by default, 2000 for our own. seeds: draws of a case,
-            the same for every estimator: so many, or these seeds.
+        n: rows of a draw; those of the bank by default, 2000 for our own.
+        seeds: draws of a case, the same for every estimator: so many, or these seeds.
         errorbars: half-sample splits for intervals where an estimator has none of its own; 0 leaves
             those without.
         workers: threads; results do not depend on it.

@@ -58,7 +58,8 @@ def largest_leftover(a: Floats, b: Floats) -> float:
     z = x^2, a circle, a step.
 
     Args:
-        a: one side, shape ``(n, d)``. b: what a linear fit leaves of the other, shape ``(n, e)``.
+        a: one side, shape ``(n, d)``.
+        b: what a linear fit leaves of the other, shape ``(n, e)``.
     """
     cubes_a, cubes_b = a**3 - 3 * a, b**3 - 3 * b  # Hermite: uncorrelated with the values
     pairs = ((a * a, b), (a, b * b), (a * a, b * b), (cubes_a, b), (a, cubes_b))

@@ -40,9 +40,12 @@ class Seen:
     Attributes:
         bits: of the lower and of the upper bound: the mean over rows of ``log2(own / size) -
             log2(total / n)``.
-        groups: how many. group_bits: plug-in entropy of the grouping, in bits. n: rows in all.
+        groups: how many.
+        group_bits: plug-in entropy of the grouping, in bits.
+        n: rows in all.
         compared: rows over which that mean is taken, fewer than ``n`` where a budget of pairs drew
-            them. spread: their standard deviations then.
+            them.
+        spread: their standard deviations then.
     """
 
     bits: tuple[float, float]

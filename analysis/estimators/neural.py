@@ -45,8 +45,9 @@ class Variational(SpecString):
     Attributes:
         batch: pairs per step: K of InfoNCE's ceiling log2 K.
         seeds: critics trained from different starts; the mean and its standard error are reported.
-        hidden: units of the critic. epochs: at most so many; stopped early on an inner 15 % of the
-            training half, never on the test half.
+        hidden: units of the critic.
+        epochs: at most so many; stopped early on an inner 15 % of the training half, never on the
+            test half.
         device: where torch runs; never run on a GPU by us.
     """
 

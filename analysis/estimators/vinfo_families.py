@@ -315,7 +315,8 @@ class _Gaussians:
 
     Attributes:
         base: log share of each class, shape ``(classes,)``.
-        means: by class, shape ``(d,)``. covariances: by class, shape ``(d, d)``.
+        means: by class, shape ``(d,)``.
+        covariances: by class, shape ``(d, d)``.
         pooled: covariance within the classes, shape ``(d, d)``.
     """
 

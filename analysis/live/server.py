@@ -101,8 +101,8 @@ def application(
         source: what to follow.
         title: heading.
         token: required in the query string when given.
-        viewers: counts who looks. answer: what `/which` says to a question, so that a restarted
-            training knows its page.
+        viewers: counts who looks.
+        answer: what `/which` says to a question, so that a restarted training knows its page.
         hosts: names in the Host header that are answered; None answers all (give a token then).
 
     Raises:

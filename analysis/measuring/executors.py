@@ -30,8 +30,9 @@ class Job:
     """One activation and what to measure of it.
 
     Attributes:
-        layer: its layer. cells: steps at which it is equal bit for bit, and the estimators still
-            missing at each. device: of the kernels.
+        layer: its layer.
+        cells: steps at which it is equal bit for bit, and the estimators still missing at each.
+        device: of the kernels.
     """
 
     layer: str

@@ -46,8 +46,8 @@ class Budget:
 
     Attributes:
         share: 0.05 lets this process use a twentieth of one core.
-        busy: processor seconds used so far. clock: seconds that pass. Both count from this
-            process's start or from zero.
+        busy: processor seconds used so far.
+        clock: seconds that pass. Both count from this process's start or from zero.
 
     Example:
         >>> Budget(0.1, busy=lambda: 3.0, clock=lambda: 10.0, start=0.0).rest_seconds()

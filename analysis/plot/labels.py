@@ -117,7 +117,8 @@ def numbered_names(names: Sequence[str], labels: Sequence[str]) -> list[str]:
     """Return labels of layers with their numbers before them, unless names are numbers already.
 
     Args:
-        names: the layers. labels: their names as they are shown, one for each.
+        names: the layers.
+        labels: their names as they are shown, one for each.
 
     Example:
         >>> numbered_names(["fc1", "fc2"], ["fc1", "fc2 [pca:16]"])

@@ -32,8 +32,9 @@ class Judged:
     Every part may be left out.
 
     Attributes:
-        phases: from `infoplane.phases`. sensitivity: from `infoplane.sensitivity`. mechanism: from
-            `infoplane.mechanism`.
+        phases: from `infoplane.phases`.
+        sensitivity: from `infoplane.sensitivity`.
+        mechanism: from `infoplane.mechanism`.
         pooled: from `infoplane.analysis.studies.compare.pool`: this run among others.
     """
 

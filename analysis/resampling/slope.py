@@ -21,9 +21,10 @@ class Slope:
     Whether I(X;Z) is infinite follows from the network: no noise, continuous X.
 
     Attributes:
-        rows: n/4, n/2, n. values: the mean estimate at each, in bits. bits_per_doubling:
-            least-squares slope; 1 for Z = X, 0.3 for a 4-to-2 tanh map, 0 for a finite information
-            well estimated.
+        rows: n/4, n/2, n.
+        values: the mean estimate at each, in bits.
+        bits_per_doubling: least-squares slope; 1 for Z = X, 0.3 for a 4-to-2 tanh map, 0 for a
+            finite information well estimated.
     """
 
     rows: tuple[int, ...]

@@ -33,7 +33,9 @@ class WidthSweep:
     It is I(X;Z) of these bins where equal inputs give equal rows.
 
     Attributes:
-        layer: whose. steps: checkpoints. widths: ascending, in the units of the activation.
+        layer: whose.
+        steps: checkpoints.
+        widths: ascending, in the units of the activation.
         bits: shape ``(steps, widths)``.
         exact: per step the entropy of the exact rows: what no width exceeds, and what the narrowest
             reach.
@@ -58,7 +60,8 @@ def width_sweep(
     """Return the entropy of one layer's cells for every width at once, from its stored values.
 
     Args:
-        archive: a run or its path. layer: one of its layers.
+        archive: a run or its path.
+        layer: one of its layers.
         widths: cell widths of `bin:saxe`; left out, 30 from a thousandth of the layer's largest
             magnitude up to its double.
         steps: checkpoints; left out, up to five from first to last, evenly spaced in their order.

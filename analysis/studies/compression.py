@@ -36,16 +36,16 @@ class Compression:
         drop: fall from the peak to the end, the peak chosen on one half of the rows and measured on
             the other; averaged over splits.
         low, high: 95 % interval of the drop.
-        onset: step of the peak (median over splits). onset_low, onset_high: 2.5 and 97.5 %
-            quantiles over splits.
+        onset: step of the peak (median over splits).
+        onset_low, onset_high: 2.5 and 97.5 % quantiles over splits.
         naive: maximum minus final value of the whole curve: biased upwards, it alarms on 44 % of
             plateaus.
         stays: whether the later half of what follows the peak stays below it throughout.
         fitting_end: first step with I(Z;Y) >= I_0 + 0.9 (max - I_0); None without labels.
         threshold: ``max(0.05 bit, 2 % of the peak)``: what the interval's lower end must exceed;
             0.05 bit of exact codes.
-        steps, bits: the curve of all rows. mute: why it has no vote: ``saturated``, ``clipped``, or
-            nothing.
+        steps, bits: the curve of all rows.
+        mute: why it has no vote: ``saturated``, ``clipped``, or nothing.
     """
 
     layer: str
@@ -99,7 +99,8 @@ def compression(
     Args:
         steps: checkpoints, ascending, at least 3.
         halves: per split the curves of the two halves, each of shape ``(steps,)``, in bits.
-        whole: the curve of all rows. labels: I(Z;Y) of all rows, for the end of fitting.
+        whole: the curve of all rows.
+        labels: I(Z;Y) of all rows, for the end of fitting.
 
     The interval: falls of single halves vary over splits as the fall varies over data sets (see
     `infoplane.analysis.resampling.intervals`), so their standard deviation is the standard error at
@@ -156,8 +157,10 @@ def counted_fall(
     Which rows are equal is counted, so that there is no chance in its fall.
 
     Args:
-        steps: checkpoints, ascending. whole: the curve of all rows, in bits.
-        layer, estimator: what to call it. labels: I(Z;Y) of all rows, for the end of fitting.
+        steps: checkpoints, ascending.
+        whole: the curve of all rows, in bits.
+        layer, estimator: what to call it.
+        labels: I(Z;Y) of all rows, for the end of fitting.
 
     Example:
         >>> counted_fall([0, 1, 2], np.array([5.0, 5.0, 4.5])).compresses

@@ -28,7 +28,8 @@ class Histograms:
     In equal cells that stand still over the run.
 
     Attributes:
-        layer: whose. steps: checkpoints where it was captured.
+        layer: whose.
+        steps: checkpoints where it was captured.
         edges: shape ``(bins + 1,)``, from the smallest to the largest value of the run; the last
             cell holds its right edge.
         whole: shape ``(steps, bins)``, all units together: every row sums to ``rows * units of the
@@ -69,7 +70,8 @@ def histograms(
     """Return the histograms of one layer over training, from its stored values.
 
     Args:
-        archive: a run or its path. layer: one of its layers.
+        archive: a run or its path.
+        layer: one of its layers.
         bins: equal cells between the smallest and the largest value of the run; a layer that never
             moves gets cells of a width around it.
         units: units kept one by one at most, evenly spaced over the layer.

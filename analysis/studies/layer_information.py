@@ -31,7 +31,9 @@ class LayerMatrix:
     """I(Z_i;Z_j) in bits of every pair of layers, under one estimator at one checkpoint.
 
     Attributes:
-        step: checkpoint. estimator: spec. layers: in the order of the archive.
+        step: checkpoint.
+        estimator: spec.
+        layers: in the order of the archive.
         estimates: by pair (earlier layer, later layer); the diagonal where the estimator can give
             it: I(Z;Z) = H(Z) for codes; infinite, and therefore left out, for continuous values.
         failures: by pair, why there is no number.

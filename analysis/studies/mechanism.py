@@ -44,10 +44,11 @@ class Mechanism:
     Attributes:
         saturated: share of values within 5 % of a bound of the activation (tanh, sigmoid, softsign
             ...); NaN for unbounded ones.
-        zeros: share of exact zeros. dead: share of units that are constant over the rows.
+        zeros: share of exact zeros.
+        dead: share of units that are constant over the rows.
         duplicates: share of rows whose activation equals that of an earlier row.
-        used_cells: occupied cells of the estimator, over the number of rows. clipped: share of
-            values beyond the bins' range.
+        used_cells: occupied cells of the estimator, over the number of rows.
+        clipped: share of values beyond the bins' range.
         spread: root mean square distance between rows.
     """
 

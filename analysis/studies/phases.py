@@ -98,8 +98,9 @@ def phases(
     no vote.
 
     Args:
-        archive: a run or its path. estimators: specs of at least two families; when left out, those
-            of `choose_estimators` and quantile bins.
+        archive: a run or its path.
+        estimators: specs of at least two families; when left out, those of `choose_estimators` and
+            quantile bins.
         splits: random splits of the probe rows into halves.
 
     Raises:

@@ -43,8 +43,8 @@ class Sensitivity:
     """One run under many conventions.
 
     Attributes:
-        plane: all of them, for pictures. phases: the fall of every layer under each, with
-            intervals.
+        plane: all of them, for pictures.
+        phases: the fall of every layer under each, with intervals.
     """
 
     plane: Plane

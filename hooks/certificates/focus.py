@@ -86,7 +86,8 @@ class OnePosition:
 
     Attributes:
         rows: those of the run.
-        first, second: samples of the two sets. position: of each pair.
+        first, second: samples of the two sets.
+        position: of each pair.
     """
 
     movable: ClassVar[bool] = False

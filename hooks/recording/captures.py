@@ -36,7 +36,8 @@ class Captures:
     """Takes the captures of one open recording.
 
     Args:
-        probe: the samples of this process. rows: their rows.
+        probe: the samples of this process.
+        rows: their rows.
         writer: None where another rank writes.
 
     Attributes:

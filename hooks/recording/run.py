@@ -32,9 +32,12 @@ class ArchivedRows:
     """The rows of a run as its archive has them, draws not counted: N of them.
 
     Attributes:
-        x: shape ``(N, ...)``, None where X is no array (a prefix). y: the first label set.
-        labels: the further ones. ids: shape ``(N,)``, equal X, equal id.
-        info: what a row is. positions: shape ``(N, 2)``, None of samples.
+        x: shape ``(N, ...)``, None where X is no array (a prefix).
+        y: the first label set.
+        labels: the further ones.
+        ids: shape ``(N,)``, equal X, equal id.
+        info: what a row is.
+        positions: shape ``(N, 2)``, None of samples.
     """
 
     x: NDArray[Any] | None  # Any: dtype of the inputs

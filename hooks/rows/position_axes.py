@@ -107,9 +107,10 @@ def is_causal(
     None where that cannot be run.
 
     Args:
-        probe: a few samples. axes: by layer, the axis of a sample that runs over positions.
-        key: the input that holds the tokens. last: the last real position of every sample, shape
-            ``(n,)``.
+        probe: a few samples.
+        axes: by layer, the axis of a sample that runs over positions.
+        key: the input that holds the tokens.
+        last: the last real position of every sample, shape ``(n,)``.
     """
     rows = torch.arange(probe.n)
 

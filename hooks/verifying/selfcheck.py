@@ -33,7 +33,8 @@ class SelfCheck:
     Attributes:
         step: the stored step that was replayed.
         problems: one sentence each; empty when archive and network agree.
-        bitwise: layers that agree to the last bit. rounded: layers that agree up to rounding.
+        bitwise: layers that agree to the last bit.
+        rounded: layers that agree up to rounding.
         random: layers that two forwards of the same rows do not repeat.
     """
 

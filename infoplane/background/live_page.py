@@ -48,7 +48,8 @@ class LivePage:
         address: where to look.
 
     Args:
-        run: the run's folder. port: where to listen; one that the system chooses when left out.
+        run: the run's folder.
+        port: where to listen; one that the system chooses when left out.
     """
 
     def __init__(

@@ -86,7 +86,8 @@ def progress(
     Everything is written to stderr, so that piped results stay clean.
 
     Args:
-        label: what is going on. total: pieces; nothing is shown for none.
+        label: what is going on.
+        total: pieces; nothing is shown for none.
         shown: False shows nothing.
         every: how often a log gets a line, in seconds; `LOG_SECONDS` when left out.
         stream, place, clock: where to write, how it is read, and the time; found out when left out.

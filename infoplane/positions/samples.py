@@ -22,7 +22,8 @@ def sample_labels(
     Those of the probe (``given``) where it asks for none.
 
     Args:
-        samples: how many there are. y_kind: what the labels are, where that was said.
+        samples: how many there are.
+        y_kind: what the labels are, where that was said.
 
     Raises:
         InputError: rules that need tokens, or labels that are not one per sample.

@@ -44,14 +44,17 @@ class Result:
     """What came out.
 
     Attributes:
-        claim: its name. outcome: ``replicated``, ``not replicated`` or ``undetermined`` (too little
-            training, or too few seeds that learnt).
-        assertion: the inequality that was tested. numbers: per quantity one value per seed, in the
-            units of its name.
-        seeds: which seeds. learnt: how many reached the accuracy that the claim presupposes; the
-            others are shown, never dropped.
-        quick: a smaller setting than the paper's. note: what a reader must know. seconds: what it
-            took.
+        claim: its name.
+        outcome: ``replicated``, ``not replicated`` or ``undetermined`` (too little training, or too
+            few seeds that learnt).
+        assertion: the inequality that was tested.
+        numbers: per quantity one value per seed, in the units of its name.
+        seeds: which seeds.
+        learnt: how many reached the accuracy that the claim presupposes; the others are shown,
+            never dropped.
+        quick: a smaller setting than the paper's.
+        note: what a reader must know.
+        seconds: what it took.
         files: archives, planes and pictures, as paths inside the folder of the results.
         conventions: where paper and code, or two papers, count differently: each convention with
             what comes out under it.
@@ -100,8 +103,11 @@ class Claim:
     """One headline result.
 
     Attributes:
-        name: for the command line. statement: what is claimed, in a sentence. reference: the paper.
-        setting: how we measure it. run: from a context to a result.
+        name: for the command line.
+        statement: what is claimed, in a sentence.
+        reference: the paper.
+        setting: how we measure it.
+        run: from a context to a result.
     """
 
     name: str
@@ -170,8 +176,10 @@ def replicate(
     A result that is there for the same seeds and setting is read, not run again.
 
     Args:
-        names: of `claims`. out: folder for runs, planes, pictures and results. seeds: how many,
-            from 0. quick: small settings, one number each.
+        names: of `claims`.
+        out: folder for runs, planes, pictures and results.
+        seeds: how many, from 0.
+        quick: small settings, one number each.
 
     Raises:
         InputError: an unknown name, or no seed.

@@ -70,7 +70,8 @@ class SamplesOfLayer(_PartOfLayer):
     """Some samples of a layer's array, read a few at a time.
 
     Attributes:
-        whole: all of them. kept: numbers of those that are rows, ascending, shape ``(R,)``.
+        whole: all of them.
+        kept: numbers of those that are rows, ascending, shape ``(R,)``.
     """
 
     kept: Ids

@@ -23,12 +23,14 @@ class ProbeRows:
     """The R rows of a run as its archive has them.
 
     Attributes:
-        y: the first label set, shape ``(R,)``; None without labels. labels: the further ones, by
-            name.
-        x: shape ``(R, ...)``, None where X is no array (a prefix). x_kind: what it is.
+        y: the first label set, shape ``(R,)``; None without labels.
+        labels: the further ones, by name.
+        x: shape ``(R, ...)``, None where X is no array (a prefix).
+        x_kind: what it is.
         row_ids: shape ``(R,)``: equal X, equal id.
         split: shape ``(R,)``.
-        info: what a row is. positions: sample and position, shape ``(R, 2)``; None of samples.
+        info: what a row is.
+        positions: sample and position, shape ``(R, 2)``; None of samples.
         chosen: which positions are rows; None of samples.
         kept: numbers of the samples that are rows, shape ``(R,)``; None for all.
         told_apart: by what rows are known to be equal, for the archive.

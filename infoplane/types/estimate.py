@@ -27,7 +27,9 @@ class Null:
     No estimate of anything, never to be subtracted.
 
     Attributes:
-        mean: mean over the draws. low, high: 2.5 and 97.5 % quantiles. draws: permutations.
+        mean: mean over the draws.
+        low, high: 2.5 and 97.5 % quantiles.
+        draws: permutations.
         p: ``(1 + #{null >= value}) / (1 + draws)``.
     """
 
