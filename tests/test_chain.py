@@ -109,6 +109,15 @@ def test_what_differs_beside_an_infinity_differs(odd: float) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "dtype", [torch.bool, torch.uint16, torch.int64, torch.float16, torch.float8_e4m3fn]
+)
+def test_layers_of_every_dtype_are_compared(dtype: torch.dtype) -> None:
+    a, b = torch.tensor([0, 1, 1]).to(dtype), torch.tensor([0, 1, 0]).to(dtype)
+    assert same(a, a.clone(), 1e-5) and not same(a, b, 1e-5)
+    assert same(a, a.double(), 1e-5) and not same(a.double(), b, 1e-5)
+
+
 def test_a_branch_inside_a_residual_block_is_bypassed_and_block_outputs_cut() -> None:
     chain = _chain(
         ResNet, _x(32, 6), ["stem", "blocks.0.fc1", "blocks.0", "blocks.1.act", "blocks.1", "head"]

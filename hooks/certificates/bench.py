@@ -192,21 +192,20 @@ def same(a: Tensor, b: Tensor, tolerance: float) -> bool:
         return True
     if a.shape != b.shape or not a.numel():
         return a.shape == b.shape
+    if a.dtype != b.dtype or a.dtype not in _PRECISE:
+        a, b = a.double(), b.double()
     sizes = _largest(a), _largest(b)
-    finite, scale = all(map(math.isfinite, sizes)), max(sizes)
-    if finite and a.dtype == b.dtype and a.dtype in _PRECISE:
-        return _largest(a - b) <= tolerance * max(scale, 1e-30)
+    if all(map(math.isfinite, sizes)):
+        return _largest(a - b) <= tolerance * max(*sizes, 1e-30)
     a, b = a.double(), b.double()
-    if not finite:
-        apart = (a != b) & ~(a.isnan() & b.isnan())
-        scale = float(torch.stack([a, b]).nan_to_num(0.0, 0.0, 0.0).abs().max())
-        a, b = a[apart], b[apart]
-    return bool(((a - b).abs() <= tolerance * max(scale, 1e-30)).all())
+    apart = (a != b) & ~(a.isnan() & b.isnan())
+    scale = float(torch.stack([a, b]).nan_to_num(0.0, 0.0, 0.0).abs().max())
+    return bool(((a[apart] - b[apart]).abs() <= tolerance * max(scale, 1e-30)).all())
 
 
 def _largest(value: Tensor) -> float:
-    """Largest magnitude, without a copy of the value; NaN where there is one."""
-    low, high = (value if value.dtype != torch.bool else value.byte()).aminmax()
+    """Largest magnitude of floats, without a copy of them; NaN where there is one."""
+    low, high = value.aminmax()
     return max(-float(low), float(high))
 
 

@@ -17,9 +17,9 @@ from infoplane.kinds import IGNORED, ignored_rows
 def without_ignored_rows(probe: Probe, options: Options) -> tuple[Probe, Options]:
     """Return probe and options of the rows with a label, and warn of how many were left out.
 
-    Rows are those of ``(n,)`` integer labels equal to -100, torch's ``ignore_index``, unless the
-    labels are amounts (``y_kind="continuous"``). Row ids and splits are those of the rows that
-    stay.
+    Left out are those with the label -100, torch's ``ignore_index``, among classes, see
+    `ignored_rows`, unless the labels are amounts (``y_kind="continuous"``). Row ids and splits are
+    those of the rows that stay.
     """
     if options.rows.kind != "sample":
         return probe, options  # positions without a label are left out one by one
