@@ -162,6 +162,16 @@ def test_families_vote_where_they_agree(
     assert re.search(words, text)
 
 
+def test_a_curve_without_a_vote_is_not_said_to_stand_still_beside_exact_codes() -> None:
+    curves = [
+        curve("kde:variance=0.1", EARLY),
+        curve("exact", [5.0] * 8),
+        curve("bin:quantile,n=9", [5.0] * 8, "saturated"),
+    ]
+    _, text = judge(curves, {c.estimator: traits_of(c.estimator) for c in curves})
+    assert text.endswith("not under exact; without a vote: bin:quantile,n=9 (saturated)")
+
+
 def test_curves_that_do_not_fall_never_make_a_verdict_of_robust() -> None:
     rng = np.random.default_rng(0)
     specs = ["bin:szt", "bin:quantile,n=30", "kde:variance=0.1", "ksg"]

@@ -68,13 +68,13 @@ def judge(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> tuple[
         return "none", _nothing(curves, exact_codes)
     largest = max(falling, key=lambda c: c.drop)
     most = f"most by {largest.drop:.2f} bits ({largest.estimator})"
-    others = [c.estimator for c in curves if not c.compresses]
-    not_under = f"not under {', '.join(others)}" if others else "under all of them"
+    others = [c.estimator for c in curves if not (c.compresses or c.mute)]
+    not_under = f"not under {', '.join(others)}" if others else "under all that have a vote"
     if exact_codes:
         return (
             "estimator-dependent",
             f"rows stay apart ({exact_codes[0].estimator} stands still): what falls is resolution, "
-            f"{most}; {_count(curves)}, {not_under}",
+            f"{most}; {_count(curves)}, {not_under}{_mute(curves)}",
         )
     found = votes(curves, traits)
     if found.agree:

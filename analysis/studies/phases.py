@@ -60,7 +60,8 @@ class Phases:
             lines.append(printable(f"  {phase.layer}: {phase.verdict}: {phase.explanation}", 1000))
             for c in phase.curves:
                 lines.append(
-                    f"    {c.estimator:22s} drop {c.drop:6.3f} bits [{c.low:.3f}, {c.high:.3f}], "
+                    f"    {c.estimator:22s} drop {c.drop:z6.3f} bits "
+                    f"[{c.low:z.3f}, {c.high:z.3f}], "
                     f"peak at step {c.onset} [{c.onset_low}, {c.onset_high}]"
                     + ("" if c.fitting_end is None else f", fitted by step {c.fitting_end}")
                 )
