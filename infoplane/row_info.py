@@ -81,7 +81,8 @@ class RowInfo:
     def __str__(self) -> str:
         if self.plain:
             return ""
-        return f"rows are {self.kind}s, X is the {self.x}, Y is {self.y}"
+        labels = "" if self.y == "Y" else f", Y is {self.y}"
+        return f"rows are {self.kind}s, X is the {self.x}{labels}"
 
     def to_dict(self) -> dict[str, Any]:  # Any: JSON
         """Return a JSON-ready form; `from_dict` reads it back."""

@@ -226,6 +226,11 @@ def test_a_thousand_findings_of_one_pair_are_one_sentence() -> None:
     assert row["step"] == 999 and row["e"] == "bin:szt"
 
 
+def test_a_chance_of_nothing_is_a_bound_and_not_zero() -> None:
+    report = DPIReport(9, (replace(finding(0.5), p=0.0),))
+    assert "p < 1e-6" in json.dumps(page_data(make_plane(), report))
+
+
 def test_the_chosen_estimator_comes_first_and_an_unknown_one_is_refused() -> None:
     plane = make_plane(estimators=("bin:szt", "exact"))
     assert page_data(plane, estimator="exact")["views"][0]["spec"] == "exact"

@@ -374,7 +374,7 @@ def test_nodes_are_rows(record: Record) -> None:
     net = Graph()
     layers = ["first", "second", "head"]
     archive = record(net, probe, rows="node", fixed=("edge_index",), layers=layers)
-    assert archive.n_rows == 26
+    assert archive.n_rows == 26 and str(archive.row_info) == "rows are nodes, X is the graph"
     with torch.no_grad():
         assert np.array_equal(archive.z(0, "head"), net(x, edges)[4:].numpy())
     assert archive.chain is not None

@@ -134,7 +134,7 @@ def _evidence(finding: Finding) -> str:
     if finding.surplus_bits is not None and finding.deficit_bits is not None:
         said.append(f"{finding.surplus_bits:.3g} bits gained, {finding.deficit_bits:.3g} lost")
     if finding.p is not None:
-        said.append(f"p = {finding.p:.3g}")
+        said.append("p < 1e-6" if finding.p < 1e-6 else f"p = {finding.p:.3g}")
     return f" At its worst: {', '.join(said)}." if said else ""
 
 
