@@ -68,8 +68,7 @@ def judge(curves: Sequence[Compression], traits: Mapping[str, Traits]) -> tuple[
         return "none", _nothing(curves, exact_codes)
     largest = max(falling, key=lambda c: c.drop)
     most = f"most by {largest.drop:.2f} bits ({largest.estimator})"
-    others = [c.estimator for c in curves if not (c.compresses or c.mute)]
-    not_under = f"not under {', '.join(others)}" if others else "under all that have a vote"
+    not_under = _not_under([c for c in curves if not c.compresses])
     if exact_codes:
         return (
             "estimator-dependent",
@@ -155,6 +154,14 @@ def _count(curves: Sequence[Compression]) -> str:
         else "over these checkpoints"
     )
     return f"falls under {k} of {len(curves)} conventions {over}"
+
+
+def _not_under(others: Sequence[Compression]) -> str:
+    """Say under which conventions a layer does not fall, of those that have a vote."""
+    if not others:
+        return "under all of them"
+    voting = [c.estimator for c in others if not c.mute]
+    return f"not under {', '.join(voting)}" if voting else "under all that have a vote"
 
 
 def _nothing(curves: Sequence[Compression], exact_codes: Sequence[Compression]) -> str:
