@@ -77,6 +77,18 @@ def squashed(seed: int) -> list[np.ndarray]:
     return [z * scale for scale in (0.3, 0.6, 1.0, 0.8, 0.3, 0.1, 0.05, 0.05)]
 
 
+def test_copies_of_rows_narrow_no_error_of_a_drop(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(120, 2))
+    found = []
+    for times in (1, 3):
+        rows = np.tile(np.arange(120), times)
+        layer = [{"z": np.tanh(scale * x[rows])} for scale in (0.5, 2.0, 1.0, 0.5)]
+        run = run_of(tmp_path / f"run{times}", layer, x=x[rows], y=rows % 2)
+        (phase,) = ip.phases(run, ["kde:variance=0.1", "bin:szt"], splits=4).layers
+        found.append([(c.drop, c.low, c.high, c.threshold) for c in phase.curves])
+    assert np.allclose(found[0], found[1], rtol=1e-6)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_rows_that_merge_in_pairs_are_compression_by_exact_codes(tmp_path: Path, seed: int) -> None:
     path = written(tmp_path / "run", merging_in_pairs(seed))

@@ -17,13 +17,18 @@ from numpy.typing import NDArray
 
 import infoplane
 from infoplane.analysis.dpi.settings import DPISettings
-from infoplane.analysis.estimators.copies import first_of_every, groups_of_codes
+from infoplane.analysis.estimators.copies import first_of_every
 from infoplane.analysis.estimators.entropies import counts_of, information_bits, joint_counts
 from infoplane.analysis.kernels.threads import in_order
 from infoplane.analysis.measuring.measure import result_log
 from infoplane.analysis.measuring.plane_point import plane_points
 from infoplane.analysis.measuring.records import Record, result_key
-from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
+from infoplane.analysis.measuring.variables import (
+    copies_in_probe,
+    input_variable,
+    label_variable,
+    layer_variable,
+)
 from infoplane.analysis.resampling.half_samples import (
     balanced_halves,
     halves_from_one_pass,
@@ -167,12 +172,9 @@ class Resampler:
 
     @cached_property
     def _copies(self) -> Codes | None:
-        """Which rows are one input with one label, as `groups_of_codes` has it."""
-        archive, y = self.evidence.archive, self._labels
-        if archive is None:
-            return None
-        columns = [archive.row_ids] if y is None else [archive.row_ids, y]
-        return groups_of_codes(row_codes(np.column_stack(columns)))
+        """As `copies_in_probe`; None without an archive."""
+        archive = self.evidence.archive
+        return None if archive is None else copies_in_probe(archive)
 
     def prepare(self, groups: Iterable[Iterable[Cell]]) -> Iterator[None]:
         """Estimate the halves of these cells, which have no codes, on all cores.

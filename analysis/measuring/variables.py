@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from infoplane.analysis.estimators.copies import groups_of_codes
 from infoplane.analysis.estimators.label_bins import labels_seen_by
 from infoplane.contract import Estimator
 from infoplane.errors import InputError
 from infoplane.memo import remembered
+from infoplane.rows import codes_of, row_codes
 from infoplane.types import Variable, continuous, discrete
 
 if TYPE_CHECKING:
@@ -70,3 +73,10 @@ def label_variable(archive: Archive, estimator: Estimator | None = None) -> Vari
         return remembered(archive, "y", lambda: discrete(values, "y"))
     amounts = remembered(archive, "y", lambda: continuous(values, "y"))
     return amounts if estimator is None else labels_seen_by(estimator, amounts)
+
+
+def copies_in_probe(archive: Archive) -> NDArray[np.int64] | None:
+    """Return which rows are one input with one label, shape ``(n,)``; see `groups_of_codes`."""
+    y = label_variable(archive)
+    columns = [archive.row_ids] if y is None else [archive.row_ids, codes_of(y)]
+    return groups_of_codes(row_codes(np.column_stack(columns)))

@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 from infoplane.analysis.measuring.freeze import freeze_edges
 from infoplane.analysis.measuring.open_run import open_run
 from infoplane.analysis.measuring.plane_point import plane_points
-from infoplane.analysis.measuring.variables import input_variable, label_variable, layer_variable
+from infoplane.analysis.measuring.variables import (
+    copies_in_probe,
+    input_variable,
+    label_variable,
+    layer_variable,
+)
 from infoplane.analysis.resampling.half_samples import random_halves, rows_of_halves
 from infoplane.analysis.studies.compression import Compression, compression, counted_fall
 from infoplane.analysis.studies.phase_votes import PhaseVerdict, judge
@@ -120,7 +125,8 @@ def phases(
     if unknown := [name for name in names if name not in archive.layers]:
         raise InputError(f"no such layers: {unknown}; the archive has {list(archive.layers)}")
     rng = np.random.default_rng(seed)
-    rows = [None, *rows_of_halves(random_halves(archive.n_rows, splits, rng))]
+    halves = random_halves(archive.n_rows, splits, rng, groups=copies_in_probe(archive))
+    rows = [None, *rows_of_halves(halves)]
     found = []
     frozen = freeze_edges(parsed, archive, layers=names)
     with shown_progress("judging phases", len(names) * len(parsed), shown=progress) as advance:
