@@ -92,7 +92,7 @@ def linear_residuals(x: Floats, z: Floats) -> Floats:
 def log_scale_of(x: Floats, left: Floats) -> Floats:
     """Log of the scale of residuals as a quadratic of the log distance of x, shape ``(n,)``.
 
-    Heavy tails share their scale: given X, a Student vector is one whose scale grows with |X|.
+    Heavy tails share their scale: given X, a Student vector is one whose scale grows with ``|X|``.
     """
     distance = np.log1p((x**2).mean(axis=1))
     distance = (distance - distance.mean()) / max(float(distance.std()), 1e-12)
