@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from infoplane.data.docstrings import MASK, VOCABULARY, windows
-
-IGNORED = -100
+from infoplane.kinds import IGNORED
 
 
 class Block(nn.Module):

@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from infoplane.analysis.estimators.rank_scores import rank_scores
 from infoplane.analysis.estimators.readings import (
@@ -25,8 +24,8 @@ from infoplane.analysis.estimators.readings import (
 from infoplane.analysis.estimators.residuals import residual_readings
 from infoplane.analysis.estimators.shells import log_lengths, shell_features, spherical
 from infoplane.analysis.kernels.neighbours import Distances
+from infoplane.types.arrays import Mask
 
-Mask = NDArray[np.bool_]
 _LEAST_ROWS_PER_FEATURE = 16
 _PAIRS = (2, 3)
 

@@ -18,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum, Visit
 from infoplane.hooks.choice.nodes import Nodes, differs_by_row, tensors_in
+from infoplane.hooks.network.operations import SUMS
 from infoplane.hooks.network.outputs import parts
 from infoplane.hooks.network.own_hooks import OwnHooks
 from infoplane.hooks.probing.inputs import Inputs
@@ -25,7 +26,6 @@ from infoplane.hooks.probing.probe import Forward, call
 
 _MAKERS = ("zeros", "ones", "empty", "full", "rand", "randn", "randint")
 _VALUES_UNUSED = {f"{name}_like" for name in _MAKERS} | {f"new_{name}" for name in _MAKERS}
-_SUMS = ("add", "add_", "__add__", "__radd__", "__iadd__")
 
 
 def trace(
@@ -105,7 +105,7 @@ class _Tracer(TorchFunctionMode):
     ) -> None:  # Any: arguments of a torch function
         if name == "__setitem__" and isinstance(args[0], Tensor):
             self.nodes.write(args[0], read)
-        adds = name in _SUMS and _are_alike(args[:2])
+        adds = name in SUMS and _are_alike(args[:2])
         for tensor in tensors_in(result):
             node = self._made(name, tensor, read)
             if adds and node not in read[:2]:

@@ -22,9 +22,10 @@ from torch.overrides import TorchFunctionMode
 from infoplane.hooks.network.own_hooks import OwnHooks
 from infoplane.patterns import fits
 
-_SUMS = ("add", "add_", "__add__", "__radd__", "__iadd__")
+SUMS = ("add", "add_", "__add__", "__radd__", "__iadd__")
+"""Names of torch functions that add."""
 _NAMES = {
-    "add": _SUMS,
+    "add": SUMS,
     "cat": ("cat", "concat", "concatenate"),
     "tanh": ("tanh", "tanh_"),
     "sigmoid": ("sigmoid", "sigmoid_"),

@@ -18,8 +18,9 @@ from infoplane.hooks.probing.inputs import (
     map_tensors,
     named_values,
 )
-from infoplane.hooks.probing.labels import IGNORED, Labels
+from infoplane.hooks.probing.labels import Labels
 from infoplane.hooks.probing.padding import Padding
+from infoplane.kinds import IGNORED
 
 
 def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:

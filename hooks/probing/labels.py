@@ -9,8 +9,6 @@ from torch import Tensor
 
 from infoplane.errors import InputError
 
-IGNORED = -100
-"""What losses ignore: the label of a position that padding adds."""
 Labels = NDArray[np.generic] | None
 
 

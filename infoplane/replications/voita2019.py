@@ -101,7 +101,7 @@ def reader_run(ctx: Context, seed: int, *, causal: bool) -> Archive:
 def _probe(text: Ids, seed: int, *, causal: bool) -> tuple[Any, Any]:
     """Pieces of text as they are shown, and what is to be told at each position."""
     from infoplane.data.docstrings import VOCABULARY, windows
-    from infoplane.data.language import IGNORED
+    from infoplane.kinds import IGNORED
 
     rng = np.random.default_rng([seed, 1])
     shown = windows(text, LENGTH + 1, 1500, rng)[:, :-1]
