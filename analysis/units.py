@@ -12,7 +12,7 @@ from infoplane.plane import Plane
 def carries_bits(plane: Plane, spec: str) -> bool:
     """Return whether the numbers of an estimator are bits.
 
-    By its traits and by what its estimates say.
+    Its traits say so, and its estimates.
 
     An estimator that is not installed here is known by its estimates alone.
     """

@@ -84,7 +84,7 @@ def next_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Batc
 def masked_characters(pieces: NDArray[np.int64], rng: np.random.Generator) -> Batch:
     """Return inputs and the characters to be told, 15 % of the positions, most of them masked.
 
-    Of those 80 % show a mask and 10 % another character.
+    Of these positions 80 % show a mask and 10 % another character.
     """
     inputs, chosen, draw = (
         pieces[:, :-1],

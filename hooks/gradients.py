@@ -30,7 +30,7 @@ def gradient_statistics(
 ) -> dict[str, dict[str, float]]:
     """Return per weight matrix the size of the mean gradient and of its spread over batches.
 
-    From one pass in which no weight moves.
+    They come from one pass in which no weight moves.
 
     With g_b the gradient on batch b of m rows and Cov its covariance over batches: ``mean = |E g|_F
     / |W|_F``, ``sd = sqrt(tr Cov) / |W|_F``, ``snr = |E g| / sqrt(tr Cov)`` and the noise scale ``m

@@ -1,6 +1,6 @@
 """Say that kernels are being compiled, where a person waits.
 
-On first use, once for an installation.
+They are compiled at their first use, once for an installation.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How much of the machine may be used.
 
-By kernels, by what a writer does beside its writing, by measuring beside a training, by a command.
+Kernels use it, what a writer does beside its writing, measuring beside a training, and commands.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Tables: rows sampled from a joint distribution of symbols.
 
-From well covered to two symbols per row.
+They go from well covered to two symbols per row.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def sampled_bits(
 ) -> float:
     """Mean of log2 p(a,b) / (p(a) p(b)) over many rows.
 
-    From exact densities (error 0.003 bit at most).
+    The densities are exact; the error is 0.003 bit at most.
     """
     sample = draw(rows, np.random.default_rng(2026))
     return float(log_ratio(sample.a.values, sample.b.values).mean()) / math.log(2)

@@ -326,8 +326,8 @@ def name_declared(findings: Sequence[Finding], chain: Chain | None) -> list[Find
 def codes_of_rows(digests: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Return `codes_of_digests`.
 
-    Of rows that all differ, as those of most layers do, without anything compiled, which takes a
-    fifth of a second to load.
+    Rows that all differ, as those of most layers do, are coded without anything compiled, which
+    takes a fifth of a second to load.
     """
     halves = np.sort(digests[:, 0])
     return (

@@ -1,6 +1,6 @@
 """Information of two vectors by a few functions of each.
 
-Their lengths, and canonical features.
+They are their lengths, and canonical features.
 
 What functions of X and of Z share is at most ``I(X;Z)``. Where the dependence lies in the lengths
 (heavy tails share their scale) or turns with them (spirals), neighbours in all units do not see it,

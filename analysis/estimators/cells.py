@@ -51,7 +51,7 @@ def estimate_of_codes(
 ) -> Estimate:
     """Estimate I(T;B) by counting, with its ceiling H(B) (or the one given) and T's coverage.
 
-    With a correction, of the population behind the rows.
+    A correction makes it an estimate of the population behind the rows.
     """
     counts = counts_of(t)
     ceiling = entropy_bits(counts_of(other)) if ceiling_bits is None else ceiling_bits
@@ -131,7 +131,7 @@ def estimates_of_keys(
 ) -> list[Estimate]:
     """As `estimate_of_codes` without a correction, of T by its mixed keys.
 
-    Of every (B, ceiling): few symbols, or one for every row.
+    There is one for every (B, ceiling): few symbols, or one for every row.
 
     Where B tells all rows apart, H(T,B) is H(B) and I(T;B) is H(T): nothing to count that another B
     has not counted.

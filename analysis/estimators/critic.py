@@ -40,7 +40,7 @@ def _log_mean_exp(v: Tensor) -> Tensor:
 def infonce_nats(scores: Tensor) -> Tensor:
     """Return ``log K + mean_i (f_ii - logsumexp_j f_ij)`` for a ``(K, K)`` matrix of scores.
 
-    At most log K (van den Oord 2018).
+    It is at most log K (van den Oord 2018).
     """
     return scores.diagonal().mean() - torch.logsumexp(scores, 1).mean() + float(np.log(len(scores)))
 

@@ -143,7 +143,7 @@ def joint_codes(a: Codes, b: Codes) -> Codes:
 def joint_counts(a: Codes, b: Codes) -> NDArray[np.int64]:
     """Return counts of the pairs of two dense code vectors of shape ``(n,)``, zeros among them.
 
-    By a table where that is small.
+    They come from a table where that is small.
     """
     cells = (int(a.max()) + 1) * (int(b.max()) + 1)
     return counts_of(a * (int(b.max()) + 1) + b if cells <= 4 * len(a) else joint_codes(a, b))

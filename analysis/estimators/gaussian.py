@@ -46,7 +46,7 @@ def _correlations(x: Floats, y: Floats) -> Floats:
 def _stderr(spread: Floats, free: int) -> float:
     """Return standard error in bits of a mean of n log density ratios.
 
-    Their spread, and chi-squared of ``free`` parameters.
+    It has their spread, and chi-squared of ``free`` parameters.
     """
     n = len(spread)
     return float(np.sqrt(spread.var() / n + free / (2 * n * n * _LN2**2)))
@@ -56,7 +56,8 @@ def _stderr(spread: Floats, free: int) -> float:
 def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
     """Return what ranks do to Fisher's ``arctanh r = z`` of n rows: its bias and its spread.
 
-    By how much normal scores fall short of it, and how many times as far they scatter down and up.
+    The bias is how far normal scores fall short of it, the spread how many times as far they
+    scatter down and up.
 
     Ranks cannot tell by how much neighbouring rows differ: short by 0.2 and 1.25 times as far at r
     = 0.99 and n = 60, 0.03 and 1.04 at n = 600. From surrogates of a fixed seed, each read with and
@@ -82,7 +83,7 @@ def ranks_blur(z: float, n: int) -> tuple[float, float, float]:
 class Gaussian(SpecString):
     """``1/2 log2(det S_a det S_b / det S_ab)`` of a Gaussian fit.
 
-    With the small-sample correction of the three log-determinants.
+    The three log-determinants have their small-sample correction.
 
     With labels: ``h(Z) - sum_y p_y h(Z|y)``, a Gaussian for every class and one for all (Ince et
     al. 2017 for the copula form). Fewer than 4 rows per joint dimension (with labels, of the

@@ -25,7 +25,7 @@ _ALIGNMENT_GRID = tuple(float(f) for f in np.geomspace(0.1, 10.0, 17))
 def squared_distances(z: Floats) -> Floats:
     """Return squared Euclidean distances of all row pairs, shape ``(n, n)``.
 
-    From matrix products of the centred rows.
+    They come from matrix products of the centred rows.
     """
     return _of_distances(z, lambda distances: None)
 
@@ -54,7 +54,7 @@ def _of_distances(z: Floats, finish: Callable[[Floats], object]) -> Floats:
 def gram(v: Variable, width: float) -> Floats:
     """Return normalised Gram matrix ``K / n`` of a Gaussian kernel ``exp(-D / (2 width^2))``.
 
-    Of equality for a discrete variable. Trace 1.
+    The kernel is equality for a discrete variable. The trace is 1.
     """
     if v.kind == "discrete":
         return (codes_of(v)[:, None] == codes_of(v)[None]).astype(np.float64) / v.n

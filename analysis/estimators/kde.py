@@ -187,7 +187,7 @@ class KDE(SpecString):
     ) -> list[Points]:
         """Return the points of several widths with one budget of pairs.
 
-        From one pass over the pairs.
+        They come from one pass over the pairs.
 
         Each says to the last bit what it says alone.
         """

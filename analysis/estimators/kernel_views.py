@@ -110,7 +110,7 @@ def halves_seen(
 ) -> list[tuple[Seen, Seen]]:
     """Return for either half of each split what its rows see, grouped by X and by Y.
 
-    Of all splits from few passes.
+    All splits share a few passes.
 
     A group of m of n rows has log2(m / n) in common, whose mean is the entropy of the grouping: no
     row needs to know its size.

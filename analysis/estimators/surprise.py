@@ -84,7 +84,7 @@ def conditional_surprise(
 ) -> Floats:
     """Return the held-out surprise ``-log2 p(b|a)`` of every row, shape ``(n,)``.
 
-    Of a continuous ``b`` it is that of a density. ``a=None`` predicts from nothing.
+    It is that of a density where ``b`` is continuous. ``a=None`` predicts from nothing.
     """
     if a is not None:
         check_pair(a, b)

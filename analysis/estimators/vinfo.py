@@ -142,7 +142,7 @@ class VInformation(SpecString):
     ) -> Estimate:
         """Estimate I_V(a -> b) in bits with the standard error of the mean over held-out rows.
 
-        Without ``rng``, seed 0.
+        The seed is 0 where ``rng`` is left out.
         """
         check_pair(a, b)
         n = a.n

@@ -67,7 +67,7 @@ def _blocks(z: NDArray[np.floating[Any]], train: NDArray[np.int64]) -> Iterator[
 def _rotated(products: Floats, train: NDArray[np.int64]) -> Floats:
     """Return coordinates of all rows along the directions of the training rows.
 
-    From inner products with these, shape ``(N, T)``.
+    They come from inner products with these, shape ``(N, T)``.
     """
     variances, directions = np.linalg.eigh(products[train])
     real = variances > _NO_VARIANCE * variances[-1]

@@ -1,6 +1,6 @@
 """Compiled loops of the bin rules.
 
-From values to cells, and from rows of values straight to 64-bit keys of their cells.
+They go from values to cells, and from rows of values straight to 64-bit keys of their cells.
 """
 
 from __future__ import annotations

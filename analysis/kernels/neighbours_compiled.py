@@ -128,7 +128,7 @@ def _count_row(d: Any, mine: float, theirs: Any, counts: Any) -> int:
 def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
     """Add to ``counts`` the values of a tile below the threshold of row and of column.
 
-    From row i0 on; the tile is of the upper half.
+    Rows count from i0 on; the tile is of the upper half.
     """
     for r in range(d.shape[0]):
         start = r + 1 if i0 == j0 else 0
@@ -141,8 +141,8 @@ def count_below(d: Any, i0: int, j0: int, threshold: Any, counts: Any) -> None:
 def count_line(values: Any, order: Any, eps: Any, strict: bool, counts: Any) -> None:
     """Count neighbours on a line.
 
-    ``values`` ascending, ``order`` their rows; |difference| compared exactly, the row itself not
-    counted.
+    ``values`` ascend, ``order`` are their rows. ``|difference|`` is compared exactly, and the row
+    itself is not counted.
     """
     n = len(values)
     for p in range(n):

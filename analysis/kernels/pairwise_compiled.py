@@ -1,7 +1,7 @@
 """Compiled loops of `pairwise`.
 
-From a tile of products or from coordinates to sums of Gaussian kernels. Written so that they
-vectorise.
+They go from a tile of products or from coordinates to sums of Gaussian kernels, and are written so
+that they vectorise.
 
 Functions called by loops are inlined by force: linked, the copy that runs depends on whether this
 process compiled it or read it from the cache, and the two round differently.

@@ -118,7 +118,7 @@ def _together(
 ) -> dict[int, list[tuple[Quantity, Estimate]]]:
     """Return the points of estimators that can share a pass over the layer, by their identity.
 
-    Of none where that fails: each alone will say why.
+    There are none where that fails: each alone will say why.
     """
     by_class: dict[type[SharesLayer], list[Estimator]] = {}
     for estimator in estimators:

@@ -222,7 +222,7 @@ def _swallowed(spec: str, checkpoints: Sequence[Sequence[Variable]], inputs: Var
 def _fitted(plain: Estimator, checkpoints: Sequence[Sequence[Variable]]) -> dict[str, Estimator]:
     """Return the estimator for every layer.
 
-    With edges over its checkpoints where its rule has edges.
+    It has edges over its checkpoints where its rule has edges.
     """
     by_layer: dict[str, list[Variable]] = {}
     for sample in chain.from_iterable(checkpoints):

@@ -125,7 +125,7 @@ def resampled(
 ) -> Estimator:
     """Return the estimator with error bars and null, as asked.
 
-    With a null unasked where the labels have many symbols.
+    It has a null unasked where the labels have many symbols.
     """
     from infoplane.analysis.resampling.resampled import Resampled
     from infoplane.analysis.resampling.unasked import draws_unasked

@@ -104,7 +104,7 @@ def _name_cases(ax: Axes, labels: Sequence[str]) -> None:
 def _draw_coverage(ax: Axes, coverage: Sequence[tuple[str, Coverage]]) -> None:
     """Draw the share of intervals that hold the truth.
 
-    With its own 95 % interval, per estimator.
+    Each has its own 95 % interval, per estimator.
     """
     places = np.arange(len(coverage))
     rates = np.array([held.rate for _, held in coverage])

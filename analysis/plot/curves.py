@@ -270,7 +270,7 @@ def _write_name(
 ) -> None:
     """Write a layer's name right of the Axes, joined to the end of its curve.
 
-    At the height ``slot``.
+    The name stands at the height ``slot``.
     """
     line = {"arrowstyle": "-", "lw": 0.5, "color": tone, "alpha": 0.7, "shrinkA": 1, "shrinkB": 1}
     ax.annotate(

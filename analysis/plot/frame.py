@@ -83,7 +83,7 @@ def _set_limits(ax: Axes, ceilings: Ceilings, paths: Sequence[Trajectory], view:
 def with_margins(values: Sequence[float], below: float, above: float) -> tuple[float, float]:
     """Return limits around values with margins as shares of their span.
 
-    Of one value, of one bit.
+    They are those of one bit where there is one value.
     """
     low, high = min(values), max(values)
     span = high - low or 1.0
@@ -146,7 +146,7 @@ def _reference(ceiling: Ceiling, view: View) -> str:
 def label_across(ax: Axes, text: str, scale: Axes | None) -> None:
     """Write the label of the flat axis, broken to the width of the Axes.
 
-    That is known once it is laid out with the step scale beside it.
+    The width is known once it is laid out with the step scale beside it.
     """
     extent, beside = ax.get_window_extent(), None if scale is None else scale.get_tightbbox()
     room = ((beside or extent).x1 - extent.x0) / style.figure_of(ax).dpi * 72

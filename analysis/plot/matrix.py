@@ -65,7 +65,7 @@ def plot_dpi_matrix(
 ) -> Axes:
     """Layer x layer heat map of the largest excess over all checkpoints (bits).
 
-    With the letter of the worst verdict.
+    Each cell has the letter of the worst verdict.
 
     Rows are upstream, columns downstream layers; the diagonal holds the laws of a single layer.
     ``not comparable`` pairs carry a dash and no colour.

@@ -12,7 +12,7 @@ Box = tuple[float, float, float, float]
 def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Return positions on a line as near to ``wanted`` as they can be.
 
-    With at least ``gap`` between neighbours, inside [low, high].
+    Neighbours are at least ``gap`` apart, and all lie inside [low, high].
 
     Pools neighbours that collide and puts each pool at the mean of its wishes (least squares). When
     they cannot fit, they are spaced evenly.

@@ -35,7 +35,7 @@ def plot_snapshots(
 ) -> Axes:
     """Draw the plane as Shwartz-Ziv and Tishby (2017, arXiv 1703.00810).
 
-    At each checkpoint one line through all layers.
+    Each checkpoint is one line through all layers.
 
     Args:
         plane: what was measured.

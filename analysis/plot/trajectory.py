@@ -122,7 +122,7 @@ def is_sparse(estimate: Estimate) -> bool:
 def concerns(finding: Finding, estimator: str, sense: str) -> bool:
     """Return whether a finding is about the numbers drawn.
 
-    Of their estimator and bound, or a fault of the pipeline, which is about all of them.
+    It is of their estimator and bound, or a fault of the pipeline, which is about all of them.
     """
     other_bound = finding.law.endswith((", lower", ", upper")) and not finding.law.endswith(
         f", {sense}"

@@ -126,7 +126,7 @@ def _name_layers(ax: Axes, layers: Sequence[str]) -> None:
 def draw_usable(plane: Plane, *, shannon: str | None = None, usable: str | None = None) -> Figure:
     """Draw the Shannon plane on the left, usable information along the layers on the right.
 
-    Of one estimator and of ``vinfo``, steps in the same colours.
+    They are of one estimator and of ``vinfo``, steps in the same colours.
 
     Args:
         plane: measured with both, e.g. ``measure(run, ["bin:szt", "vinfo:family=linear"])``.

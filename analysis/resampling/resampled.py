@@ -202,7 +202,7 @@ class Resampled:
     ) -> Iterator[list[Estimate]]:
         """Yield the points of I(Z;Y) under every permutation of the labels.
 
-        From a shared pass where the family has one.
+        They come from a shared pass where the family has one.
         """
         groups = copy_groups(z, y)
         orders = [permuted_rows(y.n, groups, rng) for _ in range(self.null)]

@@ -1,6 +1,6 @@
 """The null that is part of the number.
 
-Of labels with so many symbols that a table of them is mostly chance.
+It is drawn for labels with so many symbols that a table of them is mostly chance.
 """
 
 from __future__ import annotations

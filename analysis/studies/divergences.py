@@ -76,7 +76,7 @@ def gaussian_reason(p: Floats, q: Floats) -> str:
 def gaussian_kl_of_samples(p: Floats, q: Floats) -> float:
     """Return D(p||q) in bits of Gaussian fits, unbiased for Gaussians.
 
-    Of rows ``(n, d)`` and ``(m, d)``.
+    The rows have shapes ``(n, d)`` and ``(m, d)``.
 
     ``1/2 [tr S_q^-1 S_p + (m_p - m_q)^T S_q^-1 (m_p - m_q) - d + ln det S_q / det S_p] / ln 2``
     with the moments of an inverse Wishart matrix, ``E S^-1 = (m - 1) / (m - d - 2) Sigma^-1``, and

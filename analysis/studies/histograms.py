@@ -51,7 +51,7 @@ class Histograms:
     def shares(self, unit: int | None = None) -> NDArray[np.float64]:
         """Return share of values per cell, shape ``(steps, bins)``, every row sums to 1.
 
-        Of one unit (its index in the layer) when given.
+        They are of one unit (its index in the layer) when given.
 
         Raises:
             InputError: a unit that was not kept.

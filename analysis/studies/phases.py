@@ -239,7 +239,7 @@ def _values(
 def _why_mute(saturated: float, outside: float) -> str:
     """Return why a curve has no vote.
 
-    From the share of saturated checkpoints and the largest share of clipped values.
+    It follows from the share of saturated checkpoints and the largest of clipped values.
     """
     if outside > _CLIPPED:
         return f"clipped: {outside:.0%} of the values lie outside its cells"

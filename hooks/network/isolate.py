@@ -1,6 +1,6 @@
 """A probe leaves the model and every random state exactly as it found them.
 
-Also after an error.
+It does so after an error too.
 """
 
 from __future__ import annotations

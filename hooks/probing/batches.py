@@ -1,6 +1,6 @@
 """Batches and samples joined to one probe.
 
-Padded where a mask says what padding is, refused where nothing does.
+They are padded where a mask says what padding is, refused where nothing does.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from infoplane.kinds import IGNORED
 def joined(parts: Sequence[Part], what: str, how: Reading) -> Part:
     """Return all rows of all parts, in order.
 
-    Padded to one length where a mask tells padding from content.
+    They are padded to one length where a mask tells padding from content.
 
     Args:
         parts: batches or samples.

@@ -34,7 +34,7 @@ call.
 class Background:
     """Runs jobs in order on one thread.
 
-    At most ``depth`` wait, then `submit` blocks (back-pressure).
+    At most ``depth`` of them wait, then `submit` blocks (back-pressure).
 
     The thread never keeps the process alive: whoever makes a `Background` sees to it that it is
     closed at exit.

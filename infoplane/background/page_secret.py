@@ -1,6 +1,6 @@
 """How a training finds its own live page again after a kill.
 
-By a secret that only its user can read.
+It knows it by a secret that only its user can read.
 
 Any user of the machine may listen on any port. A listener is taken for the page only when it
 answers a question as nobody can who does not know the secret; it is asked directly, without

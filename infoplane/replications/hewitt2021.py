@@ -133,7 +133,7 @@ def _beyond_embeddings(archive: Archive) -> Estimate:
 def depth(ctx: Context) -> Result:
     """Usable information about the label grows from the embeddings to the last block.
 
-    Also given the embeddings; exact information stays at log2 N.
+    It grows also given the embeddings; exact information stays at log2 N.
     """
     archives = [pointer_run(ctx, seed) for seed in ctx.seeds]
     planes = [plane_of(a, [LINEAR, "exact"]) for a in archives]

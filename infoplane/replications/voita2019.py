@@ -147,7 +147,7 @@ def _plugin() -> Any:  # Any: an estimator
 def usable(archive: Archive, label: str) -> Plane:
     """Measure what a linear reader can use of a layer about the label, held out.
 
-    At both ends of the stream.
+    It is measured at both ends of the stream.
     """
     import infoplane as ip
 

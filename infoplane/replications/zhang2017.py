@@ -30,7 +30,7 @@ def beyond_chance(
 ) -> tuple[float, float, float]:
     """Return I(T;Y) in bits at the end, the mean of its null, and the p-value.
 
-    On the rows of one split; the null is that of permuted labels.
+    They are of the rows of one split; the null is that of permuted labels.
 
     Args:
         archive: of one training.
