@@ -26,7 +26,7 @@ from infoplane.hooks.certificates.references import (
 from infoplane.hooks.network.sites import Site
 from infoplane.types import Relation
 
-Pairs = list[tuple[str, str]]
+LayerPairs = list[tuple[str, str]]
 
 
 class Exchange:
@@ -53,7 +53,7 @@ class Exchange:
         self._bench, self._rows, self._found = bench, rows, found
         self._plain, self._far, self._tolerance = plain, far, tolerance
 
-    def of(self, site: Site) -> tuple[dict[str, Relation], Pairs, Pairs]:
+    def of(self, site: Site) -> tuple[dict[str, Relation], LayerPairs, LayerPairs]:
         """Return how one layer relates to all, and with which it shares noise or has fresh noise.
 
         Raises:
@@ -128,7 +128,9 @@ class Exchange:
         patches = {name: partial(_put, torch.stack([away, own], 1).flatten(0, 1))}
         return differing(rows.both, patches=patches, after=after, places=IN_TURNS)
 
-    def _on_a_path(self, site: Site, row: Mapping[str, Relation], names: Container[str]) -> Pairs:
+    def _on_a_path(
+        self, site: Site, row: Mapping[str, Relation], names: Container[str]
+    ) -> LayerPairs:
         """Pairs of this layer and those of some layers that lie on a path from it."""
         return [
             (site.name, s.name)

@@ -13,7 +13,7 @@ from infoplane.display.progress import Advance, progress
 from infoplane.errors import UnsupportedOutput
 from infoplane.hooks.certificates.bench import Bench, same
 from infoplane.hooks.certificates.budget import Spending
-from infoplane.hooks.certificates.exchange import Exchange, Pairs
+from infoplane.hooks.certificates.exchange import Exchange, LayerPairs
 from infoplane.hooks.certificates.lines import Lines, find_lines
 from infoplane.hooks.certificates.references import (
     REFERENCE_FORWARDS,
@@ -90,8 +90,8 @@ class Interchange:
         exchange = Exchange(self._bench, self._rows, found, plain, far, self._tolerance)
         relations = Relations(self._names, lines)
         sites = {site.name: site for site in self._bench.sites}
-        shared: Pairs = []
-        fresh: Pairs = []
+        shared: LayerPairs = []
+        fresh: LayerPairs = []
         problems: dict[str, str] = {}
 
         def exchange_one(name: str) -> None:
