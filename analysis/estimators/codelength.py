@@ -11,11 +11,11 @@ from infoplane.analysis.estimators.surprise import (
     check_pair,
     generator_of,
     surprise_of_symbols,
-    symbols_of,
     target_columns,
 )
 from infoplane.analysis.estimators.vinfo import VInformation, usable_estimator
 from infoplane.errors import EstimatorError
+from infoplane.rows import codes_of
 from infoplane.types import Variable
 
 
@@ -69,7 +69,7 @@ def mdl_online_code(
             f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and "
             f"{y.n} rows"
         )
-    codes, columns = symbols_of(y), target_columns(z)
+    codes, columns = codes_of(y), target_columns(z)
     classes, n = int(codes.max()) + 1, y.n
     order = generator.permutation(n)
     ends = sorted({max(32, round(share * n)) for share in _SHARES})

@@ -15,6 +15,7 @@ from infoplane.analysis.estimators.vinfo_families import (
     log_softmax,
 )
 from infoplane.errors import EstimatorError, InputError
+from infoplane.rows import codes_of
 from infoplane.types import Variable
 
 if TYPE_CHECKING:
@@ -47,17 +48,13 @@ def target_columns(v: Variable) -> Floats:
     """Return columns of predictors: continuous values, or indicators of symbols."""
     if v.kind == "continuous":
         return v.values.astype(np.float64)
-    codes = symbols_of(v)
+    codes = codes_of(v)
     if codes.max() + 1 > v.n / 2:
         raise EstimatorError(
             f"{v.name}: {int(codes.max()) + 1} different symbols in {v.n} rows; a predictor cannot "
             "be fitted on symbols that do not repeat, pass it as continuous"
         )
     return np.eye(int(codes.max()) + 1)[codes]
-
-
-def symbols_of(v: Variable) -> NDArray[np.int64]:
-    return np.unique(v.values, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
 def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -69,7 +66,7 @@ def folds_of(b: Variable, e: VInformation, rng: np.random.Generator) -> NDArray[
         )
     order = rng.permutation(b.n)
     if b.kind == "discrete":
-        order = order[np.argsort(symbols_of(b)[order], kind="stable")]
+        order = order[np.argsort(codes_of(b)[order], kind="stable")]
     else:
         order = order[np.argsort(b.values[order, 0], kind="stable")]
     fold = np.empty(b.n, dtype=np.int64)
@@ -98,7 +95,7 @@ def both_surprises(
     """Return surprises without and with the predictor, on the same folds."""
     fold = folds_of(b, e, rng)
     z = np.zeros((b.n, 0)) if a is None else _predictor_columns(a)
-    y: NDArray[np.generic] = symbols_of(b) if b.kind == "discrete" else b.values.astype(np.float64)
+    y: NDArray[np.generic] = codes_of(b) if b.kind == "discrete" else b.values.astype(np.float64)
     base, used = np.empty(b.n), np.empty(b.n)
     for k in range(e.folds):
         train, test = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
