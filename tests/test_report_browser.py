@@ -263,6 +263,31 @@ def test_markers_that_touch_share_one_label(opened: Watched) -> None:
     ]
 
 
+def test_the_mark_of_a_saturated_checkpoint_is_hollow_and_crossed(
+    browser: Any, tmp_path: Path
+) -> None:
+    plane = make_plane()
+    points = tuple(
+        replace(p, estimate=replace(p.estimate, bits=11.9))
+        if (p.layer, p.step, p.quantity) == ("b", 1000, "i_xz")
+        else p
+        for p in plane
+    )
+    shown = Watched(browser, write_report(tmp_path / "r.html", replace(plane, points=points)))
+    try:
+        page, data = shown.page, "document.getElementById('now-layer').data"
+        crossed = f"{data}[1].y.map((y) => y !== null)"
+        wait_until(page, f"{data} && {data}.length === 2")
+        assert page.evaluate(crossed) == [False, True, False]
+        assert page.evaluate(f"{data}[0].marker.color[1] === cssColour('--bg')")
+        page.focus("#step")
+        page.keyboard.press("ArrowLeft")
+        wait_until(page, f"{crossed}.join() === 'false,false,false'")
+        assert page.evaluate(f"{data}[0].marker.color[1] === tone(1)")
+    finally:
+        shown.close()
+
+
 def test_layer_and_estimator_toggles_change_what_is_drawn(opened: Watched) -> None:
     page = opened.page
     page.uncheck("input[data-layer='1']")

@@ -234,13 +234,21 @@ function planeFrame() {
 function nowPoints() {
   const layers = layersOn();
   const points = layers.map((layer) => pointAt(layer, S.step));
+  const looks = layers.map((layer) => lookAt(layer, S.step));
   return {
     x: points.map((point) => point[0]),
     y: points.map((point) => point[1]),
     ...labelled(layers, points),
     symbol: layers.map((layer) => SYMBOLS[layer % SYMBOLS.length]),
-    color: layers.map(tone),
+    color: layers.map((layer, k) => (looks[k] === "circle" ? tone(layer) : cssColour("--bg"))),
+    crossed: points.map((point, k) => (looks[k] === D.marks.saturated.symbol ? point[1] : null)),
   };
+}
+
+// How the path shows the checkpoint: the symbol of full, hollow or crossed points.
+function lookAt(layer, step) {
+  const x = series(layer, "i_xz");
+  return x && x.at.has(step) ? symbolOf(x, x.at.get(step)) : "circle";
 }
 
 // Where a point is on the screen; a guess before plotly has drawn.
@@ -335,6 +343,18 @@ function nowTrace() {
   };
 }
 
+function crossesTrace() {
+  const now = nowPoints();
+  return {
+    x: now.x,
+    y: now.crossed,
+    hoverinfo: "skip",
+    mode: "markers",
+    marker: { size: 6, symbol: "x-thin", line: { color: cssColour("--fg"), width: 1.5 } },
+    cliponaxis: false,
+  };
+}
+
 // The layout of the upper layer: the frame of the plane, unseen.
 function nowLayout(frame) {
   const layout = base({
@@ -350,8 +370,14 @@ function nowLayout(frame) {
 
 function restyleNow() {
   const now = nowPoints();
-  const change = { x: [now.x], y: [now.y], text: [now.text], textposition: [now.textposition] };
-  return Plotly.restyle("now-layer", change, [0]);
+  const change = {
+    x: [now.x, now.x],
+    y: [now.y, now.crossed],
+    text: [now.text, ""],
+    textposition: [now.textposition, "top right"],
+    "marker.color": [now.color, null],
+  };
+  return Plotly.restyle("now-layer", change, [0, 1]);
 }
 
 function relabel() {
@@ -380,6 +406,6 @@ async function drawPlane() {
   goToClickedStep(plane);
   upper.xaxis.range = plane.layout.xaxis.range.slice();
   upper.yaxis.range = plane.layout.yaxis.range.slice();
-  await Plotly.react("now-layer", [overlay], upper, { staticPlot: true, ...CONFIG });
+  await Plotly.react("now-layer", [overlay, crossesTrace()], upper, { staticPlot: true, ...CONFIG });
   return relabel();  // now that pixels are known
 }
