@@ -33,6 +33,16 @@ def _network() -> nn.Sequential:
 PROBE = (torch.randn(300, 2, 32, generator=torch.Generator().manual_seed(0)), np.arange(300) % 2)
 
 
+def test_names_of_layers_are_folded_on_a_narrow_terminal_and_not_cut(tmp_path: Path) -> None:
+    names = [f"transformer.encoder.blocks.{k}.feed_forward" for k in (0, 1)]
+    layers = dict.fromkeys(names, np.ones((4, 3), np.float32))
+    ip.from_arrays(layers, y=[0, 1, 0, 1], to=tmp_path / "run", chain=None)
+    shown = CliRunner().invoke(app, ["info", str(tmp_path / "run")], env={"COLUMNS": "80"}).output
+    table = shown.splitlines()[-12:]
+    assert not any("…" in line for line in table)
+    assert any("0" in line for line in table) and any("1" in line for line in table)
+
+
 def test_auto_prints_layers_shapes_and_bytes_and_info_says_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,7 +57,9 @@ def _table(archive: Archive) -> Table:
 
     from infoplane.types import printable
 
-    table = Table(*COLUMNS)
+    table = Table()
+    for head in COLUMNS:
+        table.add_column(head, overflow="fold")  # on narrow terminals names are folded, not cut
     for layer in archive.infos:
         texts = [column(archive, layer) for column in COLUMNS.values()]
         table.add_row(*(escape(printable(text)) for text in texts))  # text of a foreign file
