@@ -154,7 +154,8 @@ def measure(
     layers = names_like(layer, archive.layers)
     asked = (
         f"{estimator or 'chosen'}; layers {layers or 'all'}; seed {seed}; "
-        f"errorbars {errorbars}; null {'where it helps' if null is None else null}; label {label or 'first'}"
+        f"errorbars {errorbars}; null {'where it helps' if null is None else null}; "
+        f"label {label or 'first'}"
     )
     target = output or plane_target(archive)
     if output is None and not overwrite:
