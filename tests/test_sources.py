@@ -393,6 +393,17 @@ def test_a_dry_run_says_what_is_what_and_writes_nothing(shell: list[str], tmp_pa
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_refuses_labels_that_the_import_would_refuse(
+    shell: list[str], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "targets.npy", np.linspace(0, 1, 60, dtype=np.float32))
+    floats = [str(tmp_path / "targets.npy") if part == "labels.npy" else part for part in shell]
+    refused = CliRunner().invoke(app, [*floats, "--dry-run"])
+    assert "y_kind" in str(refused.exception)
+    told = CliRunner().invoke(app, [*floats, "--dry-run", "--y-kind", "continuous"])
+    assert "y: float32 of shape (60,), continuous labels" in told.output
+
+
 class Norm(nn.Module):
     """A network with a block that works in place, and a norm at its end."""
 

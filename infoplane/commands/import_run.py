@@ -86,6 +86,7 @@ def import_(
                 mask=mask or None,
                 layers=layer or None,
                 step=step,
+                y_kind=y_kind or None,
             )
         )
         return

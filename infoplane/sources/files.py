@@ -12,14 +12,17 @@ from typing import Any, Unpack
 from numpy.typing import ArrayLike
 
 from infoplane.archive import Archive
+from infoplane.archive.label_array import label_array
 from infoplane.errors import InputError
+from infoplane.kinds import ignored_rows
 from infoplane.positions.label_rules import rules_in
 from infoplane.positions.wanted import X_NAMES
 from infoplane.sources.arrays import ArrayOptions, from_arrays, inputs_of
 from infoplane.sources.bridges import layers_of
 from infoplane.sources.formats import WHOLE, is_array_file, natural, open_arrays
 from infoplane.sources.plan import Import, plan_import
-from infoplane.types.arrays import to_numpy
+from infoplane.types import Kind
+from infoplane.types.arrays import Array, to_numpy
 
 Given = ArrayLike | str | Path | None
 """An array, or where one lies: a file, or the name of an array in the file that is imported."""
@@ -114,8 +117,13 @@ def preview_import(
     mask: Given = None,
     layers: Sequence[str] | None = None,
     step: int = 0,
+    y_kind: str | None = None,
 ) -> str:
-    """Say what `import_run` would read as what; nothing is written."""
+    """Say what `import_run` would read as what; nothing is written.
+
+    Raises:
+        InputError: as `import_run`: files or labels that it would refuse.
+    """
     with ExitStack() as stack:
         files = _Files(Path(path), stack)
         rules = () if rows == "sample" else rules_in(y)
@@ -132,8 +140,17 @@ def preview_import(
             if isinstance(array, str):
                 lines.append(f"  {name}: {array}, made from the tokens")
             elif array is not None:
-                lines.append(f"  {name}: {array.dtype} of shape {array.shape}")
+                what = (
+                    f", {_kind_of_labels(array, y_kind)} labels"
+                    if name == "y" and kind == "sample"
+                    else ""
+                )
+                lines.append(f"  {name}: {array.dtype} of shape {array.shape}{what}")
         return "\n".join(lines)
+
+
+def _kind_of_labels(labels: Array, y_kind: str | None) -> Kind:
+    return label_array("y", labels[~ignored_rows(labels)], y_kind).kind
 
 
 class _Files:
