@@ -208,13 +208,19 @@ def reseal(file: h5py.File, **changes: object) -> None:
 
 
 def companion_of(run: Path, trainer: int | None = None) -> psutil.Process:
-    """The process beside this one, or beside another ``trainer``, that measures ``run``."""
-    (found,) = (
-        child
-        for child in psutil.Process(trainer).children()
-        if "infoplane.background.measuring" in child.cmdline() and str(run) in child.cmdline()
-    )
-    return found
+    """The process beside this one, or beside another ``trainer``, that measures ``run``.
+
+    A child has the command line of its parent until it has become another program.
+    """
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        for child in psutil.Process(trainer).children():
+            with contextlib.suppress(psutil.ZombieProcess, psutil.NoSuchProcess):
+                words = child.cmdline()
+                if "infoplane.background.measuring" in words and str(run) in words:
+                    return child
+        time.sleep(0.02)
+    raise AssertionError(f"no process measures {run}")
 
 
 def hurry(companion: psutil.Process) -> None:

@@ -36,11 +36,12 @@ class WriterLock:
             elsewhere.
     """
 
+    _fd = -1  # of a lock that an interrupt left unfinished
+
     def __init__(self, run: Path, rank: int) -> None:
         self.path = run / f"writer-r{rank:04d}.lock"
         self.pid = os.getpid()
         self.exclusive = False
-        self._fd = -1
         flags = os.O_RDWR | os.O_CREAT | NO_LINK
         try:
             self._fd = os.open(self.path, flags, 0o644)
