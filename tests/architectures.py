@@ -157,8 +157,8 @@ def lazy() -> nn.Module:
 
 def fake_quantised() -> nn.Module:
     from torch.ao.quantization import (
-        FakeQuantize,
-    )  # its observer moves buffers in every training forward
+        FakeQuantize,  # its observer moves buffers in every training forward
+    )
 
     return nn.Sequential(
         nn.Linear(5, 6), FakeQuantize(), nn.ReLU(), nn.Linear(6, 2), FakeQuantize()

@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from infoplane.analysis.kernels.block_sums import block_sums
-from infoplane.analysis.kernels.pairwise import (
-    grouped_sums,
-)
-from infoplane.analysis.kernels.threads import (
-    using,
-)
+from infoplane.analysis.kernels.pairwise import grouped_sums
+from infoplane.analysis.kernels.threads import using
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ from infoplane.analysis.kernels.pairwise import (
     gaussian_sums,
     grouped_sums,
 )
-from infoplane.analysis.kernels.threads import (
-    using,
-)
+from infoplane.analysis.kernels.threads import using
 
 ROOT = Path(__file__).parents[1]
 RNG = np.random.default_rng(7)

@@ -9,9 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from infoplane.analysis.kernels.pairwise import (
-    grouped_sums,
-)
+from infoplane.analysis.kernels.pairwise import grouped_sums
 from infoplane.analysis.kernels.threads import (
     device_here,
     for_each,

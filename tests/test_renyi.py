@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from infoplane.analysis.estimators import parse
-from infoplane.analysis.estimators.gram import (
-    median_width,
-)
+from infoplane.analysis.estimators.gram import median_width
 from infoplane.analysis.estimators.renyi import MatrixRenyi
 from infoplane.errors import EstimatorError, InputError
 from infoplane.types import Variable

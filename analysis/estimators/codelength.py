@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from infoplane.analysis.estimators.surprise import (
-    check_pair,
     generator_of,
     surprise_of_symbols,
     target_columns,
@@ -16,7 +15,7 @@ from infoplane.analysis.estimators.surprise import (
 from infoplane.analysis.estimators.vinfo import VInformation, usable_estimator
 from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
-from infoplane.types import Variable
+from infoplane.types import Variable, require_same_rows
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def mdl_online_code(
         EstimatorError: continuous labels or fewer than 40 rows.
     """
     e, generator = usable_estimator(estimator), generator_of(rng)
-    check_pair(z, y)
+    require_same_rows(z, y)
     if y.kind != "discrete" or y.n < 40:
         raise EstimatorError(
             f"the online code needs discrete labels and at least 40 rows, got {y.kind} labels and "

@@ -16,7 +16,7 @@ from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.kernels.spectra import centre
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
-from infoplane.types import Estimate, Kind, Variable
+from infoplane.types import Estimate, Kind, Variable, require_same_rows
 
 Floats = NDArray[np.float64]
 Kernel = Literal["linear", "rbf"]
@@ -42,7 +42,7 @@ def hsic(a: Variable, b: Variable, *, kernel: Kernel = "rbf", unbiased: bool = T
 
     Zero in expectation on independent data when unbiased.
     """
-    _same_rows(a, b)
+    require_same_rows(a, b)
     return _hsic(kernel_matrix(a, kernel), kernel_matrix(b, kernel), unbiased)
 
 
@@ -80,7 +80,7 @@ def cka(a: Variable, b: Variable, *, kernel: Kernel = "linear", unbiased: bool =
     Raises:
         EstimatorError: a variable is constant.
     """
-    _same_rows(a, b)
+    require_same_rows(a, b)
     k, m = _of_unit_size(kernel_matrix(a, kernel)), _of_unit_size(kernel_matrix(b, kernel))
     norm = _hsic(k, k, unbiased) * _hsic(m, m, unbiased)
     if not norm > 0:
@@ -113,14 +113,6 @@ def cka_matrix(zs: list[Variable], *, kernel: Kernel = "linear", unbiased: bool 
                 )
             out[i, j] = out[j, i] = _hsic(grams[i], grams[j], unbiased) / np.sqrt(own[i] * own[j])
     return out
-
-
-def _same_rows(a: Variable, b: Variable) -> None:
-    if a.n != b.n:
-        raise InputError(
-            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
-            f"{b.name}"
-        )
 
 
 @dataclass(frozen=True)

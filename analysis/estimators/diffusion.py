@@ -16,7 +16,7 @@ from infoplane.analysis.kernels.spectra import eigenvalues
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of
-from infoplane.types import Estimate, Kind, Quantity, Variable
+from infoplane.types import Estimate, Kind, Quantity, Variable, require_same_rows
 
 Floats = NDArray[np.float64]
 _MOST_ROWS = 10_000
@@ -122,11 +122,7 @@ class DiffusionEntropy(SpecString):
 
         Unique row identities give DSE itself.
         """
-        if a.n != b.n:
-            raise InputError(
-                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
-                f"{b.name}"
-            )
+        require_same_rows(a, b)
         if not self.supports(a.kind, b.kind):
             raise EstimatorError(
                 f"{self}: one side must be continuous and the other discrete, got {a.kind} and "

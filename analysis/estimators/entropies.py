@@ -54,8 +54,8 @@ def entropy_bits(counts: NDArray[np.integer], correction: Correction = "none") -
         return entropy_of_counts(counts) + (c.size - 1) / (2 * n * _LN2)
     if correction == "grassberger":
         from scipy.special import (
-            digamma,
-        )  # a third of a second of imports that a plug-in need not wait for
+            digamma,  # a third of a second of imports that a plug-in need not wait for
+        )
 
         g = digamma(c) + np.where(c % 2 == 0, 0.5, -0.5) * (digamma((c + 1) / 2) - digamma(c / 2))
         return float(np.log(n) - (c @ g) / n) / _LN2

@@ -8,11 +8,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from infoplane.analysis.estimators.gram import (
-    Floats,
-)
+from infoplane.analysis.estimators.gram import Floats
 from infoplane.analysis.kernels.pairwise import gaussian_sums
-from infoplane.analysis.kernels.spectra import eigenvalues, spectra
+from infoplane.analysis.kernels.spectra import eigenvalues
 
 
 def matrix_entropy(
@@ -52,17 +50,13 @@ def spectrum_entropy(spectrum: Floats, alpha: float) -> float:
     return float(np.log2(np.sum(spectrum**alpha)) / (1.0 - alpha))
 
 
-def within_classes(a: Floats, codes: NDArray[np.int64]) -> Floats:
-    """Return eigenvalues of the trace-one matrix ``a`` times the equality of ``codes``.
-
-    One small spectrum per class instead of a large one.
-
-    Its entries between classes are zero, so that rows sorted by class make it block-diagonal.
-    """
-    return np.concatenate(spectra(class_blocks(a, codes)))
-
-
 def class_blocks(a: Floats, codes: NDArray[np.int64]) -> list[Callable[[], Floats]]:
+    """Return what makes each block of ``a`` times the equality of ``codes``.
+
+    Its entries between classes are zero, so that rows sorted by class make it block-diagonal: one
+    small spectrum per class instead of a large one.
+    """
+
     def block(c: int) -> Floats:
         rows = np.flatnonzero(codes == c)
         return a[np.ix_(rows, rows)]

@@ -35,7 +35,7 @@ from infoplane.analysis.kernels.spectra import spectra
 from infoplane.contract import Traits
 from infoplane.errors import EstimatorError, InputError
 from infoplane.rows import codes_of, row_codes
-from infoplane.types import Estimate, Kind, Quantity, Variable
+from infoplane.types import Estimate, Kind, Quantity, Variable, require_same_rows
 
 Width = Literal["silverman", "median", "alignment"]
 _WIDTHS = ("silverman", "median", "alignment")
@@ -228,11 +228,7 @@ class MatrixRenyi(SpecString):
         self, a: Variable, b: Variable, *, rng: np.random.Generator | None = None
     ) -> Estimate:
         """Estimate I_alpha(a;b) in bits. ``rng`` is used by ``lanczos`` only."""
-        if a.n != b.n:
-            raise InputError(
-                f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
-                f"{b.name}"
-            )
+        require_same_rows(a, b)
         if a.kind == b.kind == "discrete":
             pair = row_codes(np.stack([codes_of(a), codes_of(b)], axis=1))
             return self._result(

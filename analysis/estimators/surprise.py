@@ -14,9 +14,9 @@ from infoplane.analysis.estimators.vinfo_families import (
     fit_family,
     log_softmax,
 )
-from infoplane.errors import EstimatorError, InputError
+from infoplane.errors import EstimatorError
 from infoplane.rows import codes_of
-from infoplane.types import Variable
+from infoplane.types import Variable, require_same_rows
 
 if TYPE_CHECKING:
     from infoplane.analysis.estimators.vinfo import VInformation
@@ -29,14 +29,6 @@ _INNER = 0.15
 
 def generator_of(rng: np.random.Generator | None) -> np.random.Generator:
     return np.random.default_rng(0) if rng is None else rng
-
-
-def check_pair(a: Variable, b: Variable) -> None:
-    if a.n != b.n:
-        raise InputError(
-            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
-            f"{b.name}"
-        )
 
 
 def _predictor_columns(v: Variable) -> NDArray[np.floating[Any]]:
@@ -84,7 +76,7 @@ def conditional_surprise(
     It is that of a density where ``b`` is continuous. ``a=None`` predicts from nothing.
     """
     if a is not None:
-        check_pair(a, b)
+        require_same_rows(a, b)
     base, used = both_surprises(a, b, e, generator_of(rng))
     return base if a is None else used
 

@@ -19,7 +19,6 @@ from infoplane.analysis.estimators.spec_string import SpecString
 from infoplane.analysis.estimators.surprise import (
     LN2,
     both_surprises,
-    check_pair,
     conditional_surprise,
     generator_of,
     target_columns,
@@ -30,7 +29,7 @@ from infoplane.analysis.estimators.vinfo_families import (
 )
 from infoplane.contract import Traits
 from infoplane.errors import InputError
-from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts
+from infoplane.types import Estimate, Kind, Quantity, Variable, entropy_of_counts, require_same_rows
 
 Reader = Literal["linear", "mlp", "knn", "gaussian"]
 """Kinds of predictors that read a layer."""
@@ -144,7 +143,7 @@ class VInformation(SpecString):
 
         The seed is 0 where ``rng`` is left out.
         """
-        check_pair(a, b)
+        require_same_rows(a, b)
         n = a.n
         a, b, copied = without_copies(a, b)
         a, b, alone = with_shared_symbols(a, b, of=b)
@@ -223,8 +222,8 @@ def conditional_vinformation(
     Both predictors see the same folds. ``given`` enters as columns beside those of ``z``.
     """
     e = usable_estimator(estimator)
-    check_pair(z, y)
-    check_pair(given, y)
+    require_same_rows(z, y)
+    require_same_rows(given, y)
     seed = int(generator_of(rng).integers(2**63))
     both = Variable(
         f"{z.name}+{given.name}",

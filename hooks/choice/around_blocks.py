@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from infoplane.hooks.choice.branches import is_layer
 from infoplane.hooks.choice.candidates import Candidate, Network, Pick
 from infoplane.hooks.choice.dataflow import Node
-from infoplane.hooks.choice.kinds import is_leaf, is_weighted
+from infoplane.hooks.choice.kinds import is_weighted_leaf
 from infoplane.hooks.choice.segments import Segment
 from infoplane.hooks.choice.sums import Stream
 
@@ -26,18 +26,14 @@ def before_first_block(
     key = next((key for key, node in visit.reads.items() if node in data), None)
     if key is None:
         return []
-    weighted = {id(m) for name, m in network.modules.items() if _is_weighted_leaf(name, network)}
+    modules = network.modules
+    weighted = {id(m) for name, m in modules.items() if is_weighted_leaf(name, modules)}
     made = {node for v in flow.visits if v.module in weighted for node in v.gives}
     if made.isdisjoint(flow.before([visit.reads[key]])):
         return []
     name, selector = f"{first.at.name}:input", None if visit.lone else key
     pick = Pick(name, first.at.call, "what the first block reads", selector)
     return [Segment.of_stream(Stream(pick, visit.reads[key], frozenset()))]
-
-
-def _is_weighted_leaf(name: str, network: Network) -> bool:
-    """Whether a module is a layer of its own, with weights."""
-    return is_leaf(name, network.modules) and is_weighted(network.modules[name])
 
 
 def without_norms_of_layers(segments: list[Segment], network: Network) -> list[Segment]:

@@ -10,7 +10,7 @@ from torch import nn
 
 from infoplane.hooks.choice.candidates import Candidate, Network
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum
-from infoplane.hooks.choice.kinds import is_leaf, is_weighted
+from infoplane.hooks.choice.kinds import is_weighted_leaf
 from infoplane.types.arrays import Shape
 
 _PRODUCTS = ("mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply")
@@ -18,7 +18,7 @@ _PRODUCTS = ("mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply")
 
 def is_layer(candidate: Candidate, network: Network) -> bool:
     """Whether it is a layer of its own, with weights."""
-    return is_leaf(candidate.name, network.modules) and is_weighted(candidate.module)
+    return is_weighted_leaf(candidate.name, network.modules)
 
 
 def keeps_positions(

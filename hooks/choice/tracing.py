@@ -8,19 +8,18 @@ everything before it.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from infoplane.hooks.choice.dataflow import Dataflow, Node, Sum, Visit
 from infoplane.hooks.choice.nodes import Nodes, differs_by_row, tensors_in
 from infoplane.hooks.network.operations import SUMS
 from infoplane.hooks.network.outputs import parts
 from infoplane.hooks.network.own_hooks import OwnHooks
+from infoplane.hooks.network.watching_mode import WatchingMode
 from infoplane.hooks.probing.inputs import Inputs
 from infoplane.hooks.probing.probe import Forward, call
 
@@ -56,7 +55,7 @@ def trace(
     return tracer.flow
 
 
-class _Tracer(TorchFunctionMode):
+class _Tracer(WatchingMode):
     """Builds a `Dataflow` while a network runs; entered only around one forward."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -65,7 +64,6 @@ class _Tracer(TorchFunctionMode):
         self.nodes = Nodes(self.flow, [*model.parameters(), *model.buffers()])
         self._scope: list[int] = []
         self._entered: list[tuple[int, dict[int | str, Node], bool]] = []
-        self._watching = True
         self._clock = 0
         self._calls: dict[int, int] = {}
 
@@ -79,7 +77,7 @@ class _Tracer(TorchFunctionMode):
 
     def give_outputs(self, returned: object, answer: object) -> None:
         """Say what the network returned, and what of it counts as its output."""
-        with self._not_watching():
+        with self.not_watching():
             self.flow.outputs = frozenset(self.nodes.of_all(returned))
             self.flow.answer = frozenset(self.nodes.of_all(answer))
 
@@ -95,7 +93,7 @@ class _Tracer(TorchFunctionMode):
         """Run the function, and note what it made from what."""
         given = dict(kwargs or {})
         result = func(*args, **given)
-        if self._watching:
+        if self.watching:
             name = func.__name__ if hasattr(func, "__name__") else str(func)
             self._note(name, args, self.nodes.of_all((list(args), given)), result)
         return result
@@ -131,19 +129,10 @@ class _Tracer(TorchFunctionMode):
                 hooks.before(module, self._enter)
                 hooks.after(module, self._leave)
 
-    @contextlib.contextmanager
-    def _not_watching(self) -> Iterator[None]:
-        """For what the tracer itself asks of tensors."""
-        self._watching = False
-        try:
-            yield
-        finally:
-            self._watching = True
-
     def _enter(
         self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:  # Any: module arguments
-        with self._not_watching():
+        with self.not_watching():
             given: dict[int | str, Any] = dict(enumerate(args))
             given.update(kwargs)
             reads = {key: self.nodes.of(v) for key, v in given.items() if isinstance(v, Tensor)}
@@ -153,7 +142,7 @@ class _Tracer(TorchFunctionMode):
             self._scope.append(id(module))
 
     def _leave(self, module: nn.Module, args: object, output: object) -> None:
-        with self._not_watching():
+        with self.not_watching():
             self._clock += 1
             self._scope.pop()
             entered, reads, lone = self._entered.pop()

@@ -10,16 +10,15 @@ among all operations of its kind in one forward.
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from infoplane.hooks.network.own_hooks import OwnHooks
+from infoplane.hooks.network.watching_mode import WatchingMode
 from infoplane.patterns import fits
 
 SUMS = ("add", "add_", "__add__", "__radd__", "__iadd__")
@@ -58,7 +57,7 @@ def kind_of(func: Callable[..., Any], args: Sequence[Any]) -> str | None:  # Any
     return kind
 
 
-class Operations(TorchFunctionMode):
+class Operations(WatchingMode):
     """Shows the operations of one forward.
 
     Args:
@@ -69,16 +68,6 @@ class Operations(TorchFunctionMode):
         super().__init__()
         self._seen = seen
         self.counts: Counter[str] = Counter()
-        self.watching = True
-
-    @contextlib.contextmanager
-    def not_watching(self) -> Iterator[None]:
-        """Look away while something is computed by whoever looks."""
-        before, self.watching = self.watching, False
-        try:
-            yield
-        finally:
-            self.watching = before
 
     def __torch_function__(
         self,

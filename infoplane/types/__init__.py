@@ -35,6 +35,7 @@ from infoplane.types.variable import (
     Variable,
     continuous,
     discrete,
+    require_same_rows,
 )
 
 __all__ = [
@@ -63,4 +64,5 @@ __all__ = [
     "discrete",
     "entropy_of_counts",
     "printable",
+    "require_same_rows",
 ]

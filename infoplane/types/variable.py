@@ -181,3 +181,16 @@ def discrete(a: ArrayLike, name: str = "values") -> Variable:
             ) from error
         codes = np.stack(columns, axis=1).astype(np.int64) if columns else v.astype(np.int64)
     return Variable(name, np.ascontiguousarray(codes), "discrete")
+
+
+def require_same_rows(a: Variable, b: Variable) -> None:
+    """Refuse variables that are not paired row by row.
+
+    Raises:
+        InputError: different numbers of rows.
+    """
+    if a.n != b.n:
+        raise InputError(
+            f"expected the same rows on both sides, got {a.n} rows of {a.name} and {b.n} of "
+            f"{b.name}"
+        )

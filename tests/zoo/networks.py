@@ -5,7 +5,7 @@ packages.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import torch
 from architectures import ZOO as OWN
@@ -13,23 +13,12 @@ from torch import Tensor, nn
 
 from zoo.functional import FUNCTIONAL
 from zoo.handwritten import HANDWRITTEN
+from zoo.hugging_face import SPECIAL_IDS, TEXT, made
 from zoo.kinds import ROWS, TOKENS, Network, amounts
 from zoo.sketches import SKETCHES
 from zoo.unseen import UNSEEN
 from zoo.unseen_after import UNSEEN_AFTER
 
-_TEXT = {
-    "vocab_size": 50,
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "intermediate_size": 32,
-    "max_position_embeddings": 32,
-    "pad_token_id": 0,
-    "bos_token_id": 1,
-    "eos_token_id": 2,
-}
 _IMAGES = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
@@ -40,33 +29,6 @@ _IMAGES = {
     "num_channels": 3,
 }
 _T5 = {"vocab_size": 50, "d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 2, "num_heads": 2}
-_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-
-
-def configured(model: str, config: str, options: Mapping[str, object]) -> Callable[[], nn.Module]:
-    """A builder of a model of `transformers`."""
-
-    def build() -> nn.Module:
-        package = importlib.import_module("transformers")
-        made = vars(package).get(config) or getattr(package, config)
-        network: nn.Module = getattr(package, model)(made(**options))
-        return network
-
-    return build
-
-
-def _config_of(model: str) -> str:
-    for end in ("ForCausalLM", "ForSequenceClassification", "ForImageClassification", "Model"):
-        if model.endswith(end):
-            return model.removesuffix(end) + "Config"
-    raise ValueError(model)
-
-
-def _hugging_face(
-    model: str, options: Mapping[str, object], inputs: object, config: str = ""
-) -> Network:
-    build = configured(model, config or _config_of(model), options)
-    return Network("transformers", build, inputs)
 
 
 _DECODERS = [
@@ -123,19 +85,15 @@ _VISION = [
 def _of_transformers() -> dict[str, Network]:
     zoo = {}
     for name in _DECODERS:
-        zoo[f"{name}ForCausalLM"] = _hugging_face(
-            f"{name}ForCausalLM", _TEXT, {"input_ids": TOKENS}
-        )
+        zoo[f"{name}ForCausalLM"] = made(f"{name}ForCausalLM", TEXT, {"input_ids": TOKENS})
     for name in _ENCODERS:
-        zoo[name] = _hugging_face(name, _TEXT, {"input_ids": TOKENS})
+        zoo[name] = made(name, TEXT, {"input_ids": TOKENS})
     for name in _VISION:
-        zoo[name] = _hugging_face(name, _IMAGES, {"pixel_values": amounts(3, 16, 16)})
+        zoo[name] = made(name, _IMAGES, {"pixel_values": amounts(3, 16, 16)})
     both = {"input_ids": TOKENS, "decoder_input_ids": TOKENS.flip(1)}
-    zoo["T5ForConditionalGeneration"] = _hugging_face(
-        "T5ForConditionalGeneration", _T5, both, "T5Config"
-    )
-    zoo["T5EncoderModel"] = _hugging_face("T5EncoderModel", _T5, {"input_ids": TOKENS}, "T5Config")
-    zoo["SwitchTransformersModel"] = _hugging_face(
+    zoo["T5ForConditionalGeneration"] = made("T5ForConditionalGeneration", _T5, both, "T5Config")
+    zoo["T5EncoderModel"] = made("T5EncoderModel", _T5, {"input_ids": TOKENS}, "T5Config")
+    zoo["SwitchTransformersModel"] = made(
         "SwitchTransformersModel",
         {
             **_T5,
@@ -147,7 +105,7 @@ def _of_transformers() -> dict[str, Network]:
         both,
     )
     for layers in (1, 2):
-        zoo[f"GPT2LMHeadModel of {layers}"] = _hugging_face(
+        zoo[f"GPT2LMHeadModel of {layers}"] = made(
             "GPT2LMHeadModel",
             {
                 "vocab_size": 50,
@@ -155,12 +113,12 @@ def _of_transformers() -> dict[str, Network]:
                 "n_layer": layers,
                 "n_head": 2,
                 "n_positions": 8,
-                **_IDS,
+                **SPECIAL_IDS,
             },
             {"input_ids": TOKENS},
             "GPT2Config",
         )
-    zoo["OPTForCausalLM"] = _hugging_face(
+    zoo["OPTForCausalLM"] = made(
         "OPTForCausalLM",
         {
             "vocab_size": 50,
@@ -171,11 +129,11 @@ def _of_transformers() -> dict[str, Network]:
             "max_position_embeddings": 16,
             "word_embed_proj_dim": 16,
             "dropout": 0.0,
-            **_IDS,
+            **SPECIAL_IDS,
         },
         {"input_ids": TOKENS},
     )
-    zoo["AlbertModel"] = _hugging_face(
+    zoo["AlbertModel"] = made(
         "AlbertModel",
         {
             "vocab_size": 50,
@@ -192,19 +150,19 @@ def _of_transformers() -> dict[str, Network]:
         for side in ("encoder", "decoder")
         for what, size in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 32))
     }
-    zoo["BartModel"] = _hugging_face(
+    zoo["BartModel"] = made(
         "BartModel",
         {
             "vocab_size": 50,
             "d_model": 16,
             "max_position_embeddings": 16,
             **halves,
-            **_IDS,
+            **SPECIAL_IDS,
             "decoder_start_token_id": 2,
         },
         both,
     )
-    zoo["WhisperForConditionalGeneration"] = _hugging_face(
+    zoo["WhisperForConditionalGeneration"] = made(
         "WhisperForConditionalGeneration",
         {
             "vocab_size": 50,
@@ -214,7 +172,7 @@ def _of_transformers() -> dict[str, Network]:
             "max_target_positions": 10,
             "decoder_start_token_id": 1,
             **halves,
-            **_IDS,
+            **SPECIAL_IDS,
         },
         {"input_features": amounts(8, 20), "decoder_input_ids": TOKENS},
         "WhisperConfig",
@@ -225,16 +183,16 @@ def _of_transformers() -> dict[str, Network]:
         "num_hidden_layers": 2,
         "num_attention_heads": 2,
     }
-    zoo["CLIPModel"] = _hugging_face(
+    zoo["CLIPModel"] = made(
         "CLIPModel",
         {
-            "text_config": {**tower, "vocab_size": 50, "max_position_embeddings": 8, **_IDS},
+            "text_config": {**tower, "vocab_size": 50, "max_position_embeddings": 8, **SPECIAL_IDS},
             "vision_config": {**tower, "image_size": 8, "patch_size": 4},
             "projection_dim": 8,
         },
         {"input_ids": TOKENS, "pixel_values": amounts(3, 8, 8)},
     )
-    zoo["ResNetModel"] = _hugging_face(
+    zoo["ResNetModel"] = made(
         "ResNetModel",
         {
             "num_channels": 1,
@@ -245,7 +203,7 @@ def _of_transformers() -> dict[str, Network]:
         },
         amounts(1, 16, 16),
     )
-    zoo["SwinModel"] = _hugging_face(
+    zoo["SwinModel"] = made(
         "SwinModel",
         {
             "image_size": 16,
@@ -258,12 +216,12 @@ def _of_transformers() -> dict[str, Network]:
         },
         amounts(1, 16, 16),
     )
-    zoo["ConvNextModel"] = _hugging_face(
+    zoo["ConvNextModel"] = made(
         "ConvNextModel",
         {"num_channels": 1, "hidden_sizes": [4, 8], "depths": [2, 2], "num_stages": 2},
         amounts(1, 16, 16),
     )
-    zoo["PerceiverModel"] = _hugging_face(
+    zoo["PerceiverModel"] = made(
         "PerceiverModel",
         {
             "num_latents": 4,
@@ -276,7 +234,7 @@ def _of_transformers() -> dict[str, Network]:
         },
         amounts(6, 8),
     )
-    zoo["RwkvForCausalLM"] = _hugging_face(
+    zoo["RwkvForCausalLM"] = made(
         "RwkvForCausalLM",
         {
             "vocab_size": 50,
@@ -287,7 +245,7 @@ def _of_transformers() -> dict[str, Network]:
         },
         {"input_ids": TOKENS},
     )
-    zoo["MambaForCausalLM"] = _hugging_face(
+    zoo["MambaForCausalLM"] = made(
         "MambaForCausalLM",
         {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 3, "state_size": 4},
         {"input_ids": TOKENS},

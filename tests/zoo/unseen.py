@@ -9,19 +9,9 @@ import torch
 from torch import nn
 
 from zoo.functional import vision
+from zoo.hugging_face import SPECIAL_IDS, TEXT, made
 from zoo.kinds import ROWS, TOKENS, Network, amounts
 
-_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-TEXT = {
-    "vocab_size": 50,
-    "hidden_size": 16,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 2,
-    "num_key_value_heads": 2,
-    "intermediate_size": 32,
-    "max_position_embeddings": 32,
-    **_IDS,
-}
 IMAGES = {
     "hidden_size": 16,
     "num_hidden_layers": 2,
@@ -36,39 +26,27 @@ HALVES = {
     for side in ("encoder", "decoder")
     for what, size in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 32))
 }
+SWIN = {
+    "image_size": 32,
+    "patch_size": 4,
+    "embed_dim": 8,
+    "depths": [1, 2],
+    "num_heads": [1, 2],
+    "window_size": 4,
+}
 TRANSLATOR = {
     "vocab_size": 50,
     "d_model": 16,
     "max_position_embeddings": 32,
     "decoder_start_token_id": 2,
     **HALVES,
-    **_IDS,
+    **SPECIAL_IDS,
 }
 _IDS_ALONE = {"input_ids": TOKENS}
 _BOTH = {"input_ids": TOKENS, "decoder_input_ids": TOKENS.flip(1)}
 PICTURES = amounts(3, 32, 32)
 PIXELS = {"pixel_values": PICTURES}
 SOUND = {"input_values": amounts(400)}
-
-
-def made(model: str, options: Mapping[str, object], inputs: object, config: str = "") -> Network:
-    """A network of `transformers`; parts of its configuration may be configurations themselves."""
-
-    def build() -> nn.Module:
-        package = importlib.import_module("transformers")
-        name = config or _config_of(model)
-        settings = getattr(package, name)(**options)
-        network: nn.Module = getattr(package, model)(settings)
-        return network
-
-    return Network("transformers", build, inputs)
-
-
-def _config_of(model: str) -> str:
-    for end in ("ForCausalLM", "ForObjectDetection", "ForDepthEstimation", "LMHeadModel", "Model"):
-        if model.endswith(end):
-            return model.removesuffix(end) + "Config"
-    raise ValueError(model)
 
 
 def _decoders() -> dict[str, Network]:
@@ -106,7 +84,13 @@ def _decoders() -> dict[str, Network]:
         "JambaForCausalLM": made("JambaForCausalLM", hybrid, _IDS_ALONE),
         "FalconMambaForCausalLM": made(
             "FalconMambaForCausalLM",
-            {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "state_size": 4, **_IDS},
+            {
+                "vocab_size": 50,
+                "hidden_size": 16,
+                "num_hidden_layers": 2,
+                "state_size": 4,
+                **SPECIAL_IDS,
+            },
             _IDS_ALONE,
         ),
         "Gemma3ForCausalLM": made(
@@ -133,7 +117,7 @@ def _decoders() -> dict[str, Network]:
                 "ffn_dim": 32,
                 "num_layers": 2,
                 "attention_heads": 2,
-                **_IDS,
+                **SPECIAL_IDS,
             },
             _IDS_ALONE,
         ),
@@ -201,7 +185,7 @@ def _encoders() -> dict[str, Network]:
                 "decoder_ffn_dim": 32,
                 "num_decoder_layers": 2,
                 "num_decoder_attention_heads": 2,
-                **_IDS,
+                **SPECIAL_IDS,
             },
             _BOTH,
         ),
@@ -287,18 +271,7 @@ def _vision() -> dict[str, Network]:
             },
             PIXELS,
         ),
-        "Swinv2Model": made(
-            "Swinv2Model",
-            {
-                "image_size": 32,
-                "patch_size": 4,
-                "embed_dim": 8,
-                "depths": [1, 2],
-                "num_heads": [1, 2],
-                "window_size": 4,
-            },
-            PIXELS,
-        ),
+        "Swinv2Model": made("Swinv2Model", SWIN, PIXELS),
         "SwiftFormerModel": made(
             "SwiftFormerModel",
             {
@@ -407,7 +380,7 @@ def _several_senses() -> dict[str, Network]:
         "num_attention_heads": 2,
     }
     pictures = {**tower, "image_size": 32, "patch_size": 8}
-    words = {**tower, "vocab_size": 50, "max_position_embeddings": 32, **_IDS}
+    words = {**tower, "vocab_size": 50, "max_position_embeddings": 32, **SPECIAL_IDS}
     vision_of_language = {
         "vision_config": {**pictures, "model_type": "clip_vision_model"},
         "text_config": {**TEXT, "model_type": "llama"},

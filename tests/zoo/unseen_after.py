@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from zoo.functional import vision
+from zoo.hugging_face import TEXT, made
 from zoo.kinds import TOKENS, Network, amounts
-from zoo.unseen import HALVES, IMAGES, PICTURES, PIXELS, SOUND, TEXT, TRANSLATOR, made
+from zoo.unseen import HALVES, IMAGES, PICTURES, PIXELS, SOUND, SWIN, TRANSLATOR
 
 _IDS = {"input_ids": TOKENS}
 _BOTH = {"input_ids": TOKENS, "decoder_input_ids": TOKENS.flip(1)}
@@ -102,18 +103,7 @@ def _vision() -> dict[str, Network]:
         "MobileViTV2Model": made(
             "MobileViTV2Model", {"image_size": 64, "width_multiplier": 0.25}, large
         ),
-        "DonutSwinModel": made(
-            "DonutSwinModel",
-            {
-                "image_size": 32,
-                "patch_size": 4,
-                "embed_dim": 8,
-                "depths": [1, 2],
-                "num_heads": [1, 2],
-                "window_size": 4,
-            },
-            PIXELS,
-        ),
+        "DonutSwinModel": made("DonutSwinModel", SWIN, PIXELS),
         "VivitModel": made(
             "VivitModel",
             {**IMAGES, "num_frames": 4, "tubelet_size": [2, 8, 8]},
