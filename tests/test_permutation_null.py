@@ -1,4 +1,4 @@
-"""Labels of many symbols: the permutation band is part of the number."""
+"""Labels of many symbols get their permutation band without a request."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""How objects show themselves: in notebooks, in a terminal, in a log; and that foreign text stays
-text everywhere.
-"""
+"""How objects appear in notebooks, terminals and logs; foreign text stays text everywhere."""
 
 from __future__ import annotations
 

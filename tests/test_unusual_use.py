@@ -1,6 +1,4 @@
-"""Situations that nobody plans: a run that vanishes, threads, notebooks, forks, weights that move,
-two measurers.
-"""
+"""Unusual use: a run that vanishes, threads, notebooks, forks, moving weights, two processes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""A report of the DPI check is read where the same was judged before, and made anew where anything
-that it depends on has changed.
-"""
+"""A stored report of the DPI check is read only where nothing that it depends on has changed."""
 
 from __future__ import annotations
 

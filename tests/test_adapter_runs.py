@@ -1,4 +1,4 @@
-"""Adapters record what trains: every training in a run of its own, whatever model it is of."""
+"""Adapters give every training a run of its own."""
 
 from __future__ import annotations
 

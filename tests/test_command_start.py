@@ -1,6 +1,4 @@
-"""How commands start: the cores that they use, and that a picture of a stored plane is the same on
-any number of them.
-"""
+"""How commands start: which cores they use; a stored plane gives one picture on any number."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Measuring beside training: complete at the end, within its budget before, and never in the way of
-the training.
-"""
+"""Measuring in a companion process: complete at the end, within its budget, no cost to training."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a judgement estimated of half of the rows is a result of the run: read by the next one, made
-anew where anything that it depends on has changed.
-"""
+"""Estimates of half samples are stored, and computed again where a cause has changed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Who measures does not matter: threads, processes, a cluster that loses workers, layers in blocks;
-and nothing is measured twice.
-"""
+"""Threads, processes and clusters give the same bits; nothing is measured twice."""
 
 from __future__ import annotations
 
