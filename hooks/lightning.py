@@ -52,10 +52,12 @@ def callback(
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             if by == "epoch":
                 _compare_with_epochs(options.get("schedule"), trainer.max_epochs)
+            self.optimiser_steps = trainer.global_step
             attached.begin(pl_module, resumed=trainer.global_step > 0)
 
         def on_train_batch_end(self, trainer: Any, *args: Any) -> None:
-            if by == "step":
+            if by == "step" and trainer.global_step > self.optimiser_steps:
+                self.optimiser_steps = trainer.global_step  # a batch may only accumulate
                 attached.step(trainer.global_step, lambda: trainer.callback_metrics)
 
         def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:

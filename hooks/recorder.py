@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Self, SupportsFloat, Unpack
+from typing import NoReturn, Self, SupportsFloat, Unpack
 
 import numpy as np
 from torch import nn
@@ -123,7 +123,7 @@ class Recorder:
         **more: Unpack[CaptureKeywords],
     ) -> None:
         self.model = unwrap(model)
-        self.path = Path(to)
+        self.path = Path(to).absolute()  # a training may change its working directory
         self.schedule: Schedule = Every(1) if schedule is None else schedule
         further = chosen_options(options, more)
         self.options = Options(
@@ -189,6 +189,17 @@ class Recorder:
                 "store='weights' needs the weights, and this network's are on the meta device "
                 "(offloaded, or never loaded): store activations"
             )
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: one object of one process writes to the run."""
+        raise InputError(
+            f"{self.path}: a Recorder cannot be pickled, since it alone writes to its run: keep it "
+            "in a variable, and not in the model or the data set that is pickled"
+        )
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the recorder itself: a copy of what holds it has no run of its own."""
+        return self
 
     # ---- life ------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ import copy
 import logging
 import os
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -189,7 +190,7 @@ def lightning_module(pl: Any) -> Any:  # Any: of the user's framework
     return Module()
 
 
-def fit(pl: Any, module: Any, recording: Any, epochs: int = 1) -> None:
+def fit(pl: Any, module: Any, recording: Any, epochs: int = 1, **more: Any) -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     data = torch.utils.data.TensorDataset(X, Y)
     pl.Trainer(
@@ -200,6 +201,7 @@ def fit(pl: Any, module: Any, recording: Any, epochs: int = 1) -> None:
         enable_progress_bar=False,
         enable_model_summary=False,
         accelerator="cpu",
+        **more,
     ).fit(module, torch.utils.data.DataLoader(data, batch_size=6))
 
 
@@ -218,6 +220,17 @@ def test_lightning_by_optimiser_steps_and_without_forward(tmp_path: Path) -> Non
     fit(pl, module, recording(pl, tmp_path / "run", by="step", schedule=ip.at(0, 1, 5, 8, 16)), 2)
     assert ip.open_archive(tmp_path / "run").steps == (0, 1, 5, 8, 16)
     assert_holds(tmp_path / "run", module.net, "net.2")
+
+
+@pytest.mark.slow
+def test_lightning_batches_that_only_accumulate_are_no_steps(tmp_path: Path) -> None:
+    pl = pytest.importorskip("lightning.pytorch")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        callback = recording(pl, tmp_path / "run", by="step")
+        fit(pl, lightning_module(pl), callback, 2, accumulate_grad_batches=2)
+    assert ip.open_archive(tmp_path / "run").steps == tuple(range(9))
+    assert not [w for w in caught if "captured already" in str(w.message)]
 
 
 @pytest.mark.slow

@@ -151,6 +151,15 @@ def test_a_metric_that_is_no_number_costs_no_capture(tmp_path: Path) -> None:
         rec.step(1, name="adam")
 
 
+def test_a_count_too_large_for_a_float_costs_no_capture(tmp_path: Path) -> None:
+    with (
+        _recorder(_net(), tmp_path) as rec,
+        pytest.warns(RuntimeWarning, match="'seen' is not recorded: a metric must be one number"),
+    ):
+        assert rec.step(1, seen=10**400, loss=1)
+    assert open_archive(tmp_path / "run").metrics[1] == {"loss": 1.0}
+
+
 @given(st.floats() | st.integers(-(2**60), 2**60) | st.booleans())
 def test_numbers_are_metrics(value: float) -> None:
     found = Metrics.of({"a": value})

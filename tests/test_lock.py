@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import json
 import os
+import pickle
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,6 +47,17 @@ def test_an_interrupt_right_behind_the_release_closes_nobody_elses_file(
     lock.release()
     assert len(closed) == 1
     WriterLock(tmp_path, 0).release()
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_lock_is_not_copied_so_that_no_copy_closes_another_file(
+    duplicate: Callable[[object], object], tmp_path: Path
+) -> None:
+    lock = WriterLock(tmp_path, 0)
+    with pytest.raises(TypeError, match="cannot be copied"):
+        duplicate(lock)
+    gc.collect()
+    lock.release()  # its file is still its own
 
 
 def test_a_lock_tells_its_holder_and_may_be_released_twice(tmp_path: Path) -> None:

@@ -151,6 +151,22 @@ def test_state_kept_outside_the_network_is_warned_of(tmp_path: Path) -> None:
         _record(Counting(), torch.randn(9, 3), tmp_path, layers=["fc", ""])
 
 
+def test_state_that_moves_nothing_but_the_output_is_warned_of(tmp_path: Path) -> None:
+    class Annealed(nn.Module):
+        calls = 0  # of the class, where the recorder does not reach it
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(3, 2)
+
+        def forward(self, x: Tensor) -> dict[str, Tensor | None]:
+            type(self).calls += 1
+            return {"logits": self.fc(x) / type(self).calls, "loss": None}
+
+    with pytest.warns(RuntimeWarning, match=r"other values at \['\(model\) logits'\]"):
+        _record(Annealed(), torch.randn(9, 3), tmp_path, layers=["fc"])
+
+
 def test_state_that_is_put_back_is_named_in_the_notes(tmp_path: Path) -> None:
     class Carry(nn.Module):
         def __init__(self) -> None:

@@ -211,6 +211,38 @@ def test_the_model_pickles_and_copies_while_a_recorder_is_attached(tmp_path: Pat
         assert rec.steps == (0,)
 
 
+def test_copies_of_a_model_that_holds_its_recorder_share_it(tmp_path: Path) -> None:
+    net = _mlp()
+    net.recorder = Recorder(net, probe=_data(10, 6), to=tmp_path / "run", verbose=False)
+    with net.recorder as rec:
+        average = copy.deepcopy(net)
+        assert average.recorder is rec and average[0].weight is not net[0].weight
+        with pytest.raises(InputError, match="cannot be pickled"):
+            pickle.dumps(net)
+        del average
+        rec.step(1)
+    assert open_archive(tmp_path / "run").steps == (0, 1)
+
+
+def test_a_relative_folder_stays_where_it_was_when_the_working_directory_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Recorder(_mlp(), probe=_data(10, 6), to="run", verbose=False) as rec:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        rec.step(1)
+    assert open_archive(tmp_path / "run").steps == (0, 1)
+
+
+def test_a_network_of_inference_tensors_is_recorded(tmp_path: Path) -> None:
+    with torch.inference_mode():
+        net = _mlp()
+    with Recorder(net, probe=_data(10, 6), to=tmp_path / "run", verbose=False) as rec:
+        rec.step(1)
+    assert open_archive(tmp_path / "run").steps == (0, 1)
+
+
 def test_a_users_own_hook_survives(tmp_path: Path) -> None:
     net, fired = _mlp(), []
     net[0].register_forward_hook(lambda m, a, o: fired.append(1))

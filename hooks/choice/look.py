@@ -236,7 +236,7 @@ class _Looking:
     def _show_values(
         self, sites: Sequence[Site], rows: int, see: Callable[[str, Tensor], object]
     ) -> None:
-        """One forward; every site's tensor is shown as it comes."""
+        """One forward; every site's tensor is shown as it comes, and what the network returns."""
 
         def visit(site: Site, value: Any) -> None:  # Any: layer output
             see(site.name, tensor_of(site, value).detach())
@@ -245,8 +245,12 @@ class _Looking:
             self._options.isolation(self._model, written=self._written).entered(),
             attached(sites, visit) as next_forward,
         ):
-            call(self._model, self._rows(rows), self._options.forward)
+            output = call(self._model, self._rows(rows), self._options.forward)
             next_forward()
+        if all(site.name != "(model)" for site in sites):
+            for part, value in ({"": output} | outputs.parts(output)).items():
+                if isinstance(value, Tensor) and not value.is_nested:
+                    see(f"(model) {part}".rstrip(), value.detach())
 
 
 class _Sizes:

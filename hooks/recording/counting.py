@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeGuard, runtime_checkable
 from torch import Tensor, nn
 
 from infoplane.errors import InputError
+from infoplane.hooks.network.remembered import version_of
 
 LARGEST = 10**18
 """Steps are below this; the archive keeps them in 64 bits."""
@@ -104,7 +105,7 @@ def _number(value: object) -> float:
         raise InputError("it is None")
     try:
         return float(value.item() if isinstance(value, NumberArray) else value)  # type: ignore[arg-type]  # refused just below
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
         raise InputError(f"a metric must be one number, got {_told(value)}") from error
 
 
@@ -115,13 +116,13 @@ class Weights:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._written = [(p, p._version) for p in model.parameters()]
+        self._written = [(p, version_of(p)) for p in model.parameters()]
 
     def moved(self, model: nn.Module) -> bool:
         """Whether any parameter was written, or replaced, since."""
         now = list(model.parameters())
         pairs = zip(now, self._written, strict=False)
-        same = all(p is before and p._version == version for p, (before, version) in pairs)
+        same = all(p is before and version_of(p) == version for p, (before, version) in pairs)
         return len(now) != len(self._written) or not same
 
     def loaded(self, model: nn.Module, step: int) -> bool:
@@ -135,5 +136,5 @@ class Weights:
             return False
         pairs = list(zip(now, self._written, strict=True))
         replaced = all(p is not before for p, (before, _) in pairs)
-        once = all(p is before and p._version == version + 1 for p, (before, version) in pairs)
+        once = all(p is before and version_of(p) == version + 1 for p, (before, version) in pairs)
         return replaced or (once and all(p.grad is None for p in now))

@@ -10,6 +10,7 @@ import time
 import warnings
 import weakref
 from pathlib import Path
+from typing import NoReturn
 
 from infoplane.errors import ArchiveError, ArchiveLocked
 from infoplane.open_flags import NO_LINK
@@ -116,6 +117,10 @@ class WriterLock:
             with contextlib.suppress(OSError):
                 fcntl.flock(self._fd, fcntl.LOCK_UN)
         self._close()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be copied: the copy would close the file of this one, or another's."""
+        raise TypeError(f"{self.path}: a lock of a run cannot be copied or pickled")
 
     def __del__(self) -> None:
         """A recorder that nobody holds any more keeps no run to itself."""

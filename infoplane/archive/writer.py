@@ -129,7 +129,7 @@ class RunWriter:
             InputError: arrays that do not fit together, or a resumed run with other layers or
                 another probe.
         """
-        run = Path(path)
+        run = Path(path).absolute()  # the working directory may change while the run is written
         table = _layer_table(layers)
         probe = make_probe(
             x,
